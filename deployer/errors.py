@@ -1,0 +1,106 @@
+"""Everything that can go wrong, drawn as one tree; the class decides the exit code.
+
+    DeployerError                1
+    ├── ConfigError              3   what is written is wrong; nothing was touched
+    │   └── SecretError          3   a secret cannot be read (vault, file, command)
+    ├── HostError                4   a host cannot be reached or read
+    │   ├── Unreachable          4   no connection: name, address, timeout, refused
+    │   │   ├── HostKeyError     4   the host is not who known_hosts says
+    │   │   └── AuthError        4   the host does not let us in (login or sudo)
+    │   ├── ConnectionLost       4   the connection broke or went silent in mid-work
+    │   └── ProbeError           4   the host's answer cannot be understood
+    ├── StepError                1   a change failed on a host
+    ├── NotConverged             1   the second reading disagrees, or a rung of the ladder fails
+    ├── Locked                   5   another run holds the host
+    ├── Reverted                 6   an undo fired
+    └── Interrupted            130   Ctrl-C or SIGTERM
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DeployerError(Exception):
+    """The root: a message for a person, where it happened, and what to do next.
+
+    Args:
+        message: what is wrong, in one sentence.
+        where: ``file:line:column`` or a host name; empty when there is none.
+        hint: what to write or do instead; empty when there is nothing to say.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, where: object = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = str(where) if where else ""
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        hint = f"\n  {self.hint}" if self.hint else ""
+        return f"{place}{self.message}{hint}"
+
+
+class ConfigError(DeployerError):
+    """Inventory, playbook, role, variable or flag is wrong; no host was touched."""
+
+    exit_code = 3
+
+
+class SecretError(ConfigError):
+    """A secret cannot be read; the message never holds any part of it."""
+
+
+class HostError(DeployerError):
+    """One host cannot be reached or read; the others go on."""
+
+    exit_code = 4
+
+
+class Unreachable(HostError):
+    """No connection could be made."""
+
+
+class HostKeyError(Unreachable):
+    """The host's key is unknown, changed or revoked; no credential was offered."""
+
+
+class AuthError(Unreachable):
+    """The host refused the login, or sudo refused the user."""
+
+
+class ConnectionLost(HostError):
+    """The connection broke, or the peer went silent for longer than the deadline."""
+
+
+class ProbeError(HostError):
+    """The host answered something that cannot be understood."""
+
+
+class StepError(DeployerError):
+    """A step of the plan failed on a host."""
+
+
+class NotConverged(DeployerError):
+    """The host does not say what was declared, although every step returned 0."""
+
+
+class Locked(DeployerError):
+    """Another run holds the host."""
+
+    exit_code = 5
+
+
+class Reverted(DeployerError):
+    """An undo put the former state back."""
+
+    exit_code = 6
+
+
+class Interrupted(DeployerError):
+    """Stopped by the person or the system."""
+
+    exit_code = 130
