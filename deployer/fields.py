@@ -1,0 +1,221 @@
+"""A frozen dataclass is a schema: validation, JSON Schema and reference pages come from its annotated fields.
+
+    @dataclass(frozen=True, kw_only=True)
+    class File(Module):
+        path: Annotated[str, Doc("where it is on the host", check=absolute)]
+        mode: Annotated[str | None, Doc("permissions, quoted: \"0644\"", check=mode)] = None
+
+Understood types: str, int, float, bool, Secret, Blob, ``Literal[…]``, ``tuple[T, ...]``, ``Mapping[str, T]``, nested dataclasses,
+and unions of these with None.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from deployer.errors import ConfigError
+from deployer.model import Blob, Mark, Secret
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """What a field means.
+
+    Attributes:
+        text: one sentence for the reference page.
+        check: returns a complaint about a well-typed value, or None when it is fine.
+        example: a value for documentation and for the contract test.
+        alias: another name under which the field may be written (Ansible's older names).
+    """
+
+    text: str
+    check: Callable[[Any], str | None] | None = None
+    example: Any = None
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One argument as documentation and validation see it."""
+
+    name: str
+    type: Any
+    doc: Doc
+    required: bool
+    default: Any
+
+
+@cache
+def describe(cls: type) -> tuple[Field, ...]:
+    """Return the fields of a dataclass with their documentation, in order of definition."""
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(_field(f.name, hints[f.name], f) for f in fields(cls) if f.init)
+
+
+def _field(name: str, hint: Any, raw: Any) -> Field:
+    inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    doc = next((note for note in notes if isinstance(note, Doc)), Doc(""))
+    default = raw.default if raw.default is not MISSING else raw.default_factory() if raw.default_factory is not MISSING else None
+    required = raw.default is MISSING and raw.default_factory is MISSING
+    return Field(name, inner, doc, required, default)
+
+
+def build(cls: type[T], given: object, *, where: Mark | None = None, path: str = "") -> T:
+    """Return an instance of a dataclass from what a person wrote.
+
+    Args:
+        cls: the schema.
+        given: a mapping; values may be text where a number is meant as long as the text is exactly that number.
+        where: the place to name in errors; a mapping that knows the marks of its keys (``marks``) is more exact.
+        path: how the value is called in errors, such as ``cluster`` or ``nodes[0]``.
+
+    Raises:
+        ConfigError: unknown, missing or wrong; with the nearest known name.
+    """
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{path or 'this'} must be a mapping, not {kind(given)}", where=where)
+    known = {f.name: f for f in describe(cls)} | {f.doc.alias: f for f in describe(cls) if f.doc.alias}
+    marks: Mapping[str, Mark] = getattr(given, "marks", {})
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        at, name = marks.get(key, where), f"{path}.{key}" if path else str(key)
+        if key not in known:
+            raise ConfigError(f"unknown word {name!r}", where=at, hint=nearest(str(key), known))
+        field = known[key]
+        if field.name in values:
+            raise ConfigError(f"{name} is given twice", where=at)
+        values[field.name] = _value(field, value, at, name)
+    for field in describe(cls):
+        if field.required and field.name not in values:
+            name = f"{path}.{field.name}" if path else field.name
+            raise ConfigError(f"{name} is missing", where=where, hint=field.doc.text)
+    return cls(**values)
+
+
+def _value(field: Field, value: object, where: Mark | None, name: str) -> Any:
+    typed = coerce(field.type, value, where, name)
+    complaint = field.doc.check(typed) if field.doc.check and typed is not None else None
+    if complaint:
+        shown = "" if isinstance(typed, Secret | Blob) else f" {typed!r}"
+        raise ConfigError(f"{name}{shown}: {complaint}", where=where)
+    return typed
+
+
+def coerce(hint: Any, value: object, where: Mark | None, name: str) -> Any:
+    """Return ``value`` as the annotated type, or raise `ConfigError` naming ``name``. Nothing is guessed."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return coerce(args[0], value, where, name)
+    if origin in (Union, types.UnionType):
+        return _union(args, value, where, name)
+    if origin is Literal:
+        if value in args:
+            return value
+        raise ConfigError(f"{name} cannot be {value!r}", where=where, hint=nearest(str(value), map(str, args)))
+    if origin is tuple:
+        items = value if isinstance(value, list | tuple) else [value]
+        return tuple(coerce(args[0], item, where, f"{name}[{i}]") for i, item in enumerate(items))
+    if origin in (Mapping, dict) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{name} must be a mapping, not {kind(value)}", where=where)
+        return {str(key): coerce(args[1], item, where, f"{name}.{key}") for key, item in value.items()}
+    if is_dataclass(hint) and isinstance(hint, type) and hint is not Blob:
+        return value if isinstance(value, hint) else build(hint, value, where=where, path=name)
+    return _scalar(hint, value, where, name)
+
+
+def _union(args: tuple[Any, ...], value: object, where: Mark | None, name: str) -> Any:
+    if value is None and type(None) in args:
+        return None
+    options = [arg for arg in args if arg is not type(None)]
+    exact = [arg for arg in options if isinstance(arg, type) and type(value) is arg]
+    problem: ConfigError | None = None
+    for option in exact or options:
+        try:
+            return coerce(option, value, where, name)
+        except ConfigError as error:
+            problem = problem or error
+    raise problem or ConfigError(f"{name} cannot be {kind(value)}", where=where)
+
+
+def _scalar(hint: Any, value: object, where: Mark | None, name: str) -> Any:
+    if hint is Any or (isinstance(value, hint) and not (isinstance(value, bool) and hint in (int, float))):
+        return value
+    if hint is Secret and isinstance(value, str | int) and not isinstance(value, bool):
+        return Secret(str(value), name)
+    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if hint is Blob and isinstance(value, str | Secret):
+        return Blob.of(value)
+    if hint in (int, float) and isinstance(value, str | int) and not isinstance(value, bool):
+        try:
+            number = hint(value)
+        except ValueError:
+            number = None
+        if number is not None and str(number) == str(value):
+            return number
+    if hint is bool:
+        if value in ("true", "True", "false", "False"):
+            return value in ("true", "True")
+        raise ConfigError(f"{name} must be true or false, not {value!r}", where=where, hint="write true or false")
+    wanted = {str: "text", int: "a whole number", float: "a number", Secret: "text", Blob: "text"}.get(hint, str(hint))
+    hint_text = 'put it in quotes: "…"' if hint is str and isinstance(value, bool) else ""
+    raise ConfigError(f"{name} must be {wanted}, not {kind(value)}", where=where, hint=hint_text)
+
+
+def kind(value: object) -> str:
+    """Return how a person would call a value: ``a list``, ``the text 'x'``; a secret is only ``a secret``."""
+    if isinstance(value, Secret):
+        return "a secret"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None:
+        return "nothing"
+    return f"the text {value[:60]!r}" if isinstance(value, str) else repr(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a hint with the known name nearest to a misspelt one, or the names there are."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names)}" if names else ""
+
+
+_JSON: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", Secret: "string", Blob: "string"}
+
+
+def json_schema(hint: Any) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a dataclass or of one field's type, for editors."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return json_schema(args[0])
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [json_schema(arg) for arg in args]}
+    if origin is Literal:
+        return {"enum": list(args)}
+    if origin is tuple:
+        return {"type": "array", "items": json_schema(args[0])}
+    if origin in (Mapping, dict) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return {"type": "object", "additionalProperties": json_schema(args[1])}
+    if hint is type(None):
+        return {"type": "null"}
+    if hint in _JSON:
+        return {"type": _JSON[hint]}
+    if is_dataclass(hint) and isinstance(hint, type):
+        properties = {f.name: json_schema(f.type) | {"description": f.doc.text} for f in describe(hint)}
+        required = [f.name for f in describe(hint) if f.required]
+        return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return {}
+
+

@@ -1,0 +1,217 @@
+"""The nouns every stage shares. All are frozen; those a person wrote know where they were written."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+MASK = "***"
+_FINGERPRINT_KEY = secrets.token_bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file a person wrote; ``line`` and ``column`` count from 1, 0 means the whole file."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+
+
+class Secret:
+    """Text that no output may show: it prints as ``***`` wherever it lands.
+
+    ``reveal`` is the only way to the value. Pickling and copying into JSON or YAML fail or give the mask, equality
+    takes constant time, and ``fingerprint`` is keyed per run, so that a weak secret cannot be guessed from it.
+
+    Args:
+        value: the secret text.
+        name: what it is called in messages, such as ``cluster.cookie``; never the value.
+    """
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, value: str, name: str = "secret") -> None:
+        self._value = value
+        self.name = name
+
+    def reveal(self) -> str:
+        """Return the text itself. Called only where it goes into a blob or a digest."""
+        return self._value
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits, equal for equal secrets within this run and meaningless outside of it."""
+        return hmac.new(_FINGERPRINT_KEY, self._value.encode(), hashlib.sha256).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that travel to a host beside a program and are found there as a file, mode 0600.
+
+    Exactly one of ``text`` and ``path`` is set; a path is streamed, never read whole.
+
+    Attributes:
+        text: the content itself; a `Secret` is revealed only into the channel.
+        path: a file on the controller.
+        size: bytes.
+        sha256: hex digest of the content, compared on the host before any step runs.
+    """
+
+    text: bytes | Secret | None
+    path: Path | None
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, content: str | bytes | Secret) -> Blob:
+        """Return a blob of content held in memory."""
+        raw = content.reveal() if isinstance(content, Secret) else content
+        data = raw.encode() if isinstance(raw, str) else raw
+        return cls(content if isinstance(content, Secret) else data, None, len(data), hashlib.sha256(data).hexdigest())
+
+    def __repr__(self) -> str:
+        return f"Blob({self.path or 'text'}, {self.size} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a host is reached; from Ansible's connection variables and the command line.
+
+    ``ssh_options`` holds the understood ``-o`` options of ``ansible_ssh_common_args`` (lower-case names): userknownhostsfile,
+    stricthostkeychecking, proxyjump, proxycommand, connecttimeout.
+    """
+
+    address: str
+    port: int | None = None
+    user: str | None = None
+    private_key: Path | None = None
+    become: bool = False
+    become_password: Secret | None = None
+    ssh_options: Mapping[str, str] = field(default_factory=dict)
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host of the inventory with its merged variables (group_vars, host_vars and inventory, not yet templated)."""
+
+    name: str
+    vars: Mapping[str, Any]
+    groups: tuple[str, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task as written: nothing templated yet. Handlers are tasks too.
+
+    Attributes:
+        name: the label; defaults to the module's name.
+        module: the module's short name (``copy``, not ``ansible.builtin.copy``).
+        args: the module's arguments as written.
+        when: conditions, all of which must hold.
+        loop: the loop expression or list as written; None without a loop.
+        notify: names of handlers.
+        role: name of the role it came from; empty outside of roles.
+        vars: role defaults (lowest), role vars and task vars have been separated: see `RoleVars` in load.playbook.
+    """
+
+    name: str
+    module: str
+    args: Mapping[str, Any]
+    mark: Mark
+    when: tuple[str, ...] = ()
+    loop: Any = None
+    notify: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+    become: bool | None = None
+    become_user: str | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    role: str = ""
+    role_path: Path | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    vars: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play as written."""
+
+    name: str
+    hosts: str
+    mark: Mark
+    tasks: tuple[Task, ...]
+    handlers: tuple[Task, ...] = ()
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    become: bool | None = None
+    become_user: str | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    gather_facts: bool | None = None
+    any_errors_fatal: bool = False
+    directory: Path = Path()
+
+
+# What a host says of one task ------------------------------------------------------------------------------------------
+
+Keys = Mapping[str, str]
+"""A flat description of a state; a value may be any text, never a secret (secrets appear as fingerprints)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The thing is there and looks like this."""
+
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The thing is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can know before an earlier task has run; ``reason`` says why, for the plan."""
+
+    reason: str
+
+
+Observed = Present | Absent | Unknown
+State = Present | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One key that differs; None stands for absent."""
+
+    key: str
+    before: str | None
+    after: str | None
+
+
+Changes = Mapping[str, Change]

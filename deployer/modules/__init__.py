@@ -1,0 +1,30 @@
+"""One file, one kind. A module is found by being there: the file's name is the module's name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from deployer.modules.base import Module
+
+__all__ = ["Module", "find", "names"]
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Return the names of all modules, sorted."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base" and m.name[0] != "_"))
+
+
+@cache
+def find(name: str) -> type[Module]:
+    """Return the class of a module by its short name.
+
+    Raises:
+        KeyError: there is no such module.
+    """
+    if name not in names():
+        raise KeyError(name)
+    found: type[Module] = importlib.import_module(f"{__name__}.{name}").MODULE
+    return found

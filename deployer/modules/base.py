@@ -1,0 +1,113 @@
+"""What a module is: four pure verbs over frozen, documented arguments."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deployer.errors import ProbeError
+from deployer.model import Absent, Blob, Change, Changes, Keys, Observed, Present, State
+from deployer.sh import Sh
+
+__all__ = ["Absent", "Blob", "Change", "Changes", "Module", "Observed", "Present", "Sh", "State", "Step", "records"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The largest thing that must not be interrupted, as text that states the end and may be run twice.
+
+    Attributes:
+        what: a few words for the person watching, such as ``write /etc/motd``.
+        text: runs under ``set -eu``; its own blobs are ``"$1"``, ``"$2"``, … (paths of files of mode 0600).
+        blobs: content that travels beside the program.
+    """
+
+    what: str
+    text: Sh
+    blobs: tuple[Blob, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module(ABC):
+    """One kind of thing on a host. Subclasses are frozen dataclasses whose fields are the arguments.
+
+    Each field is ``Annotated[TYPE, Doc("…", …)]`` (see `deployer.fields`), which gives validation, ``deployer modules show``,
+    the JSON Schema and the reference page. A module never asks whether this is a dry run and never touches the world.
+    """
+
+    SOURCES: ClassVar[Mapping[str, str]] = {}
+    """Arguments that name a file on the controller → the role folder it is looked up in (``files``, ``templates``).
+
+    `deployer.resolve` replaces such an argument by a `Blob`; one from ``templates`` is rendered first.
+    """
+    RUNS_AS_USER: ClassVar[bool] = False
+    """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
+    EXAMPLE: ClassVar[str] = ""
+    """A task in YAML that shows the module; the reference page prints it and a test resolves it."""
+
+    @abstractmethod
+    def desired(self) -> State:
+        """Return what should be."""
+
+    @abstractmethod
+    def probe(self) -> Sh:
+        """Return text that prints what is, by ``emit KEY VALUE``; nothing printed means absent.
+
+        It must only read. ``unknown REASON`` (exit 3) says that an earlier task has to run first; any other non-zero
+        status stops the host before its first write.
+        """
+
+    @abstractmethod
+    def parse(self, out: str) -> Observed:
+        """Turn the probe's output into keys.
+
+        Raises:
+            ProbeError: the output is not what the probe prints.
+        """
+
+    @abstractmethod
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Return the steps that bring about ``changes``; no changes, no steps."""
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the paths and unit names that `fix` may alter."""
+        return ()
+
+    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+        """Return what a probe would say once earlier tasks of the plan have altered ``touched``.
+
+        This is how a plan predicts that a service will be restarted because its configuration is about to change.
+        """
+        del touched
+        return observed
+
+    def differences(self, observed: Observed) -> dict[str, Change]:
+        """Return what `fix` has to change, in the order of the desired keys. ``observed`` must not be `Unknown`."""
+        wanted = self.desired()
+        have: Keys = observed.keys if isinstance(observed, Present) else {}
+        if isinstance(wanted, Absent):
+            return {"state": Change("state", "present", "absent")} if isinstance(observed, Present) else {}
+        found = {key: Change(key, have.get(key), value) for key, value in wanted.keys.items() if have.get(key) != value}
+        if isinstance(observed, Absent):
+            found = {"state": Change("state", "absent", "present"), **found}
+        return found
+
+
+def records(out: str) -> dict[str, str]:
+    """Read what ``emit`` printed.
+
+    Raises:
+        ProbeError: a record is damaged or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    *whole, rest = out.split("\x1e")
+    for record in whole:
+        key, equals, value = record.partition("=")
+        if not equals or not key.isidentifier() or key in found:
+            raise ProbeError(f"the probe's answer is damaged near {record[:60]!r}")
+        found[key] = value
+    if rest.strip():
+        raise ProbeError(f"the probe printed something unexpected: {rest.strip()[:200]!r}")
+    return found

@@ -1,0 +1,6 @@
+"""Text that runs on hosts: quoted by construction, framed, sent whole."""
+
+from deployer.sh.frame import Frame, Program, decode, encode, payload
+from deployer.sh.text import Sh, lines, sh
+
+__all__ = ["Frame", "Program", "Sh", "decode", "encode", "lines", "payload", "sh"]

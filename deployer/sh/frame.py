@@ -1,0 +1,180 @@
+r"""Many fragments become one program; one stream becomes many answers.
+
+A program travels as ``LENGTH\nTEXT`` on the standard input of a constant command (`BOOTSTRAP`), followed by its blobs.
+The text is complete in memory before its first line runs, so a cut transfer runs nothing, and since every fragment has
+``/dev/null`` for input, no child can eat what follows. Answers come back as ``MARKER INDEX RC LENGTH\nBODY``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+
+from deployer.errors import ConnectionLost, ProbeError, StepError
+from deployer.model import Blob, Secret
+from deployer.sh.text import Sh, sh
+
+READY = b"deployer-ready\n"
+BOOTSTRAP = (
+    'LC_ALL=C; export LC_ALL; echo deployer-ready; IFS= read -r n && p=$(head -c "$n") && '
+    '[ "${#p}" -eq "$n" ] && eval "$p"'
+)
+"""Runs as ``/bin/sh -c BOOTSTRAP deployer "$SSH_CONNECTION"``: constant, so nothing of ours is ever in argv."""
+
+BODY_LIMIT = 8 * 1024 * 1024
+"""Bytes of one answer; more means a hostile or broken host (reliability F19)."""
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One fragment's answer.
+
+    Attributes:
+        index: which fragment, counted from 0.
+        rc: its exit status; 3 means "cannot know yet" by convention of the probes.
+        out: what it printed to standard output (for a step: to both streams); undecodable bytes are surrogates.
+    """
+
+    index: int
+    rc: int
+    out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Fragments to run in order on one host.
+
+    Attributes:
+        fragments: one answer is framed for each.
+        writes: True for a program of steps: it may change the host, stops at the first failure, and each step ignores HUP
+            and PIPE so that a lost connection cannot leave it half done. A probe's program runs all fragments.
+        blobs: files put on the host before the first fragment; a fragment finds blob I at ``"$blobs/I"``.
+        become: run as root through sudo when the login is not root.
+        users: fragment index → the user it runs as, where that is not the program's own.
+    """
+
+    fragments: tuple[Sh, ...]
+    writes: bool = False
+    blobs: tuple[Blob, ...] = ()
+    become: bool = False
+    users: Mapping[int, str] = field(default_factory=dict)
+    marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
+
+
+@cache
+def prelude() -> str:
+    """Return the functions that every program starts with (``prelude.sh``)."""
+    return resources.files("deployer.sh").joinpath("prelude.sh").read_text(encoding="utf-8").rstrip()
+
+
+def encode(program: Program) -> str:
+    """Return the whole text of a program, ready for sh or shellcheck. It holds no secret: those are blobs."""
+    count = len(program.fragments)
+    parts = ["#!/bin/sh", sh("marker={}", program.marker).text, prelude(), "start"]
+    parts += [_function(i, fragment, program.users.get(i)) for i, fragment in enumerate(program.fragments)]
+    if program.blobs:
+        parts += ["blobs_open || refuse"]
+        parts += [f"blob {i} {blob.size} {blob.sha256} || refuse" for i, blob in enumerate(program.blobs)]
+    if program.writes:
+        parts += ["steps_open || refuse"]
+    call = '  step {}\n  [ "$failed" -eq 0 ] || return 0' if program.writes else "  ask {}"
+    calls = [call.format(i) for i in range(count)]
+    parts += ["main() {\n" + "\n".join(calls or ["  :"]) + "\n}", "main </dev/null", "finish"]
+    return "\n".join(parts)
+
+
+def payload(program: Program) -> Iterator[bytes]:
+    """Yield what goes to standard input: length, text, blobs. The one place where a secret blob is revealed."""
+    text = encode(program).encode("utf-8", "surrogateescape")
+    yield b"%d\n%b" % (len(text), text)
+    for blob in program.blobs:
+        if blob.path:
+            with blob.path.open("rb") as file:
+                yield from iter(lambda file=file: file.read(_CHUNK), b"")  # type: ignore[misc]
+        elif blob.text is not None:
+            yield blob.text.reveal().encode() if isinstance(blob.text, Secret) else blob.text
+
+
+def decode(program: Program, chunks: Iterator[bytes]) -> Iterator[Frame]:
+    """Yield the answers as they arrive; noise before the first marker (a talkative login shell) is skipped.
+
+    Raises:
+        ProbeError: a frame is malformed, out of order or larger than `BODY_LIMIT`.
+        StepError: the host refused the program before its first fragment (no room for an upload).
+        ConnectionLost: the stream ended before the closing frame.
+    """
+    buffer = _Buffer(chunks)
+    marker = program.marker.encode()
+    buffer.skip_past(b"\n" + marker + b" start\n", limit=BODY_LIMIT)
+    for expected in range(len(program.fragments) + 1):
+        words = buffer.line().split()
+        if len(words) != 4 or words[0] != marker:
+            raise ProbeError("the host's answer is not framed as it should be", hint="something else prints into it")
+        last = words[1] == b"end"
+        index, rc, size = _numbers((b"%d" % expected if last else words[1], *words[2:]))
+        if index != expected or size > BODY_LIMIT:
+            raise ProbeError(f"the host's answer {expected} is out of order or too large ({size} bytes)")
+        body = buffer.take(size).decode("utf-8", "surrogateescape")
+        if last and rc:
+            raise StepError(body or "the host refused the program")
+        if last:
+            return
+        yield Frame(index, rc, body)
+    raise ProbeError("the host answered more often than it was asked")
+
+
+def _function(index: int, fragment: Sh, user: str | None) -> str:
+    body = sh("as {} {}", user, f"main() {{\n{fragment}\n}}\nmain </dev/null") if user else fragment
+    return f"fragment_{index}() {{\n{body}\n}}"
+
+
+def _numbers(words: Sequence[bytes]) -> tuple[int, int, int]:
+    try:
+        index, rc, size = (int(word) for word in words)
+    except ValueError:
+        raise ProbeError("the host's answer has a damaged frame") from None
+    return index, rc, size
+
+
+class _Buffer:
+    """Bytes of a stream, taken by line or by count."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._data = b"\n"
+
+    def _more(self) -> None:
+        chunk = next(self._chunks, b"")
+        if not chunk:
+            raise ConnectionLost("the host stopped answering in the middle of a program")
+        self._data += chunk
+
+    def skip_past(self, needle: bytes, limit: int) -> None:
+        while (at := self._data.find(needle)) < 0:
+            if len(self._data) > limit:
+                raise ProbeError("the host prints without end before our program starts")
+            self._more()
+        self._data = self._data[at + len(needle) :]
+
+    def line(self) -> bytes:
+        while (at := self._data.find(b"\n")) < 0:
+            if len(self._data) > _CHUNK * 2:
+                raise ProbeError("the host's answer has a damaged frame")
+            self._more()
+        line, self._data = self._data[:at], self._data[at + 1 :]
+        return line
+
+    def take(self, size: int) -> bytes:
+        parts, have = [self._data], len(self._data)
+        while have < size:
+            self._data = b""
+            self._more()
+            parts.append(self._data)
+            have += len(self._data)
+        whole = b"".join(parts)
+        self._data = whole[size:]
+        return whole[:size]

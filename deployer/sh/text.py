@@ -1,0 +1,51 @@
+"""Shell text as a type of its own: the only way from a value to a program is a quoted placeholder."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+Word = str | int | PurePath
+
+
+@dataclass(frozen=True, slots=True)
+class Sh:
+    """A piece of POSIX sh. It is not a `str`, so that an f-string can never become a program."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def sh(template: str, *values: Word | Sh | Iterable[Word]) -> Sh:
+    """Return ``template`` with each ``{}`` replaced by one value as one literal shell word.
+
+    An `Sh` is inserted as it is; an iterable becomes its words, each quoted, separated by spaces. Braces of the shell
+    itself are written ``{{`` and ``}}``.
+
+    Raises:
+        TypeError: a value is not text, a number, a path, `Sh` or an iterable of these (a `Secret` is none of them).
+        ValueError: a value holds a NUL byte, which no shell word can carry.
+    """
+    return Sh(template.format(*(_quoted(value) for value in values)))
+
+
+def lines(*parts: Sh) -> Sh:
+    """Join pieces, one a line."""
+    return Sh("\n".join(part.text for part in parts))
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, Sh):
+        return value.text
+    if isinstance(value, bool) or not isinstance(value, str | int | PurePath | Iterable):
+        raise TypeError(f"{type(value).__name__} cannot become a shell word")
+    if isinstance(value, str | int | PurePath):
+        word = str(value)
+        if "\0" in word:
+            raise ValueError("a shell word cannot hold a NUL byte")
+        return shlex.quote(word)
+    return " ".join(_quoted(item) for item in value)

@@ -1,0 +1,46 @@
+"""The seam to a host: run a program, open a stream, close. Wrappers have the same type, so they compose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from deployer.beam.stream import Stream
+from deployer.sh import Frame, Program
+
+
+class Transport(Protocol):
+    """One connection to one host, held for the whole run."""
+
+    name: str
+    """The host's inventory name, for messages."""
+
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
+        """Run a program and yield each answer as soon as it is complete.
+
+        Args:
+            program: fragments and blobs.
+            timeout: seconds of silence after which the host counts as lost; an answer or upload progress resets it.
+
+        Raises:
+            ConnectionLost: the connection broke or stayed silent for ``timeout`` seconds.
+            AuthError: sudo refused.
+            ProbeError: the answer is malformed.
+            StepError: the host refused the program before its first fragment.
+        """
+        ...
+
+    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
+        """Open a TCP stream from the host to ``address:port`` through the connection that is already open.
+
+        Raises:
+            ConnectionRefusedError: nobody listens there (or the far side rejects).
+            TimeoutError: no answer in ``timeout`` seconds.
+            ForwardingForbidden: the host's sshd forbids it (AllowTcpForwarding, MaxSessions).
+            ConnectionLost: the connection itself broke.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        ...
