@@ -71,6 +71,15 @@ class Module(ABC):
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Return the steps that bring about ``changes``; no changes, no steps."""
 
+    def act(self) -> tuple[Step, ...]:
+        """Return what a notified handler does regardless of any state, such as a restart; nothing for most modules."""
+        return ()
+
+    @property
+    def handler_only(self) -> bool:
+        """Whether these arguments describe an action with no end state, which only a handler may take."""
+        return False
+
     def touches(self) -> tuple[str, ...]:
         """Return the paths and unit names that `fix` may alter."""
         return ()
