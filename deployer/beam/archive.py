@@ -1,0 +1,182 @@
+"""A ``.tar.gz`` from somewhere, read once and in small pieces; what could surprise the host that unpacks it is refused.
+
+Only plain files and directories pass; what GNU tar and this reader could understand differently is refused, not
+interpreted (POSIX.1-2017 pax, GNU tar's "Basic Tar Format"). Nothing is ever written.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deployer.beam.inflate import CHUNK, Inflate
+from deployer.errors import ConfigError
+
+MEMBERS_LIMIT = 200_000
+_BLOCK = 512
+_EXTENSION_LIMIT = 1 << 16  # of a pax or long-name header; PATH_MAX is 4096
+_PATH_LIMIT, _COMPONENT_LIMIT = 4095, 255
+_HARMLESS_PAX = frozenset({"path", "mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment"})
+_REFUSED_TYPES = {
+    b"1": "a hard link", b"2": "a symbolic link", b"3": "a character device", b"4": "a block device",
+    b"6": "a fifo", b"S": "a sparse file", b"K": "a link with a long target",
+}  # fmt: skip
+_REPACK = "build the archive with mix release's :tar step, or tar --format=ustar --dereference"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One member: a clean relative path without ``./`` in front; ``size`` in bytes, 0 for a directory."""
+
+    name: str
+    size: int
+    is_file: bool
+
+
+class Archive:
+    """Iterate over its entries; `body` gives the bytes of the one at hand.
+
+    Args:
+        source: the open file; its owner closes it, and its totals are final after the last entry.
+
+    Raises:
+        ConfigError: from any method, with the file, the member and what to do.
+    """
+
+    def __init__(self, source: Inflate) -> None:
+        self._source = source
+        self._headers = self._left = 0
+        self._files: set[int] = set()
+        self._directories: dict[int, int] = {}
+        self._listed: set[int] = set()
+
+    def refuse(self, problem: str, member: str | None = None, hint: str = _REPACK) -> ConfigError:
+        """Return the error to raise; the member's name is shown escaped."""
+        about = "" if member is None else f"member {member[:200]!a} "
+        return ConfigError(f"{about}{problem}", where=self._source.path, hint=hint)
+
+    def __iter__(self) -> Iterator[Entry]:
+        override: str | None = None
+        while (block := self._read(_BLOCK)).strip(b"\0"):
+            info = self._header(block)
+            if info.type in (b"x", b"g", b"L"):
+                name = self._extension(info)
+                if name is not None and override is not None:
+                    raise self.refuse("is named twice", name)
+                override = override if name is None else name
+                continue
+            entry = self._entry(info, info.name if override is None else override)
+            override = None
+            self._left = entry.size
+            yield entry
+            for _ in self.body():
+                pass
+            self._read(-entry.size % _BLOCK)
+        if override is not None:
+            raise self.refuse("is named, but not there", override)
+        self._finish()
+
+    def body(self) -> Iterator[bytes]:
+        """Yield what is left of the present entry, in pieces of at most 64 KiB."""
+        while self._left:
+            piece = self._read(min(self._left, CHUNK))
+            self._left -= len(piece)
+            yield piece
+
+    def _header(self, block: bytes) -> tarfile.TarInfo:
+        try:
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except (tarfile.HeaderError, ValueError, OverflowError):
+            raise self.refuse(f"is damaged: no valid tar header after {self._headers} headers") from None
+        self._headers += 1
+        if self._headers > MEMBERS_LIMIT:
+            raise self.refuse(f"has more than {MEMBERS_LIMIT} members", hint="check what was packed")
+        if info.size < 0:
+            raise self.refuse("has a negative size", info.name)
+        return info
+
+    def _extension(self, info: tarfile.TarInfo) -> str | None:
+        """Read a pax or GNU header that speaks of the next member, and return the name it gives it."""
+        if info.size > _EXTENSION_LIMIT:
+            raise self.refuse("has an oversized extension header", info.name)
+        data = self._read(info.size)
+        self._read(-info.size % _BLOCK)
+        if info.type == b"L":
+            return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+        records = dict(self._pax_records(data))
+        strange = set(records) - _HARMLESS_PAX | ({"path"} & set(records) if info.type == b"g" else set())
+        if strange:
+            raise self.refuse(f"has a pax header that changes {min(strange)[:60]!a}", info.name)
+        return records.get("path")
+
+    def _pax_records(self, data: bytes) -> Iterator[tuple[str, str]]:
+        while data:
+            digits, _, _ = data.partition(b" ")
+            length = int(digits) if len(digits) <= 6 and digits.isdigit() else 0
+            key, equals, value = data[len(digits) + 1 : length - 1].partition(b"=")
+            if not equals or length > len(data) or data[length - 1 : length] != b"\n":
+                raise self.refuse("is damaged: a pax header cannot be read")
+            yield key.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")
+            data = data[length:]
+
+    def _entry(self, info: tarfile.TarInfo, name: str) -> Entry:
+        if not (info.isreg() or info.isdir()) or info.type not in (b"0", b"\0", b"5"):
+            raise self.refuse(f"is {_REFUSED_TYPES.get(info.type, 'of an unknown type')}", name)
+        if info.mode & 0o7002:
+            what = "is writable by everybody" if info.mode & 0o002 else "has a setuid, setgid or sticky bit"
+            raise self.refuse(what, name, hint="chmod it before packing: a release needs 0644 and 0755 only")
+        if info.isdir() and info.size:
+            raise self.refuse("is a directory with a content", name)
+        clean = self._clean(name, is_file=info.isfile())
+        self._remember(clean, is_file=info.isfile())
+        return Entry(clean, info.size, info.isfile())
+
+    def _clean(self, name: str, *, is_file: bool) -> str:
+        clean = name.removeprefix("./") if is_file else name.removesuffix("/").removeprefix("./")
+        if clean in ("", ".") and not is_file:
+            return "."
+        parts = clean.split("/")
+        if name.startswith("/") or ".." in parts:
+            raise self.refuse("leads out of the release directory", name)
+        if not clean.isprintable() or not all(0 < len(part.encode()) <= _COMPONENT_LIMIT for part in parts):
+            raise self.refuse("has a name with control characters, empty or overlong parts, or not in UTF-8", name)
+        if "." in parts or clean[0] in ".-" or len(clean.encode()) > _PATH_LIMIT:
+            raise self.refuse("has a name that no release has", name)
+        return clean
+
+    def _remember(self, name: str, *, is_file: bool) -> None:
+        """Refuse a second member of this name in any case, and a file where a directory must be.
+
+        Hashes stand for the names, so that 200,000 stay small; Python's are keyed, nobody can aim at a collision.
+        """
+        parts = name.split("/")
+        for depth in range(1, len(parts) + (not is_file)):
+            directory = "/".join(parts[:depth])
+            folded, exact = hash(directory.casefold()), hash(directory)
+            if folded in self._files or self._directories.setdefault(folded, exact) != exact:
+                raise self.refuse("collides with another member that differs in case or kind only", name)
+        folded = hash(name.casefold())
+        if folded in self._listed or (is_file and folded in self._directories):
+            raise self.refuse("is there twice, or differs from another one in case only", name)
+        self._listed.add(folded)
+        if is_file:
+            self._files.add(folded)
+
+    def _finish(self) -> None:
+        """After the first block of zeros there must be a second one, then nothing but zeros, then nothing at all."""
+        self._read(_BLOCK, zeros=True)
+        while piece := self._source.some(CHUNK):
+            if piece.strip(b"\0"):
+                raise self.refuse("has data after the end of the archive")
+
+    def _read(self, size: int, *, zeros: bool = False) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            piece = self._source.some(size - len(parts))
+            if not piece:
+                raise self.refuse("is cut off: the archive ends in the middle", hint="copy or build the tarball again")
+            parts += piece
+        if zeros and parts.strip(b"\0"):
+            raise self.refuse("has data after the end of the archive")
+        return bytes(parts)
