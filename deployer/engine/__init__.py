@@ -1,0 +1,1 @@
+"""Probe, plan, apply, verify: the walk of one play over its hosts."""

@@ -1,0 +1,98 @@
+"""Write step by step: a plan becomes one program whose steps stop at the first failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from deployer.engine.plan import Plan, Planned, handler_id
+from deployer.engine.probe import environment
+from deployer.errors import StepError
+from deployer.events import Emit, StepDone
+from deployer.model import Blob
+from deployer.modules import Step
+from deployer.resolve import Action
+from deployer.sh import Program, Sh, lines, sh
+from deployer.transport.base import Transport
+
+STEP_TIMEOUT = 600.0
+"""Seconds a host may stay silent while it works on one step (a package installation, an unpack)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One fragment of an apply program: a step of a task, or the engine's own bookkeeping (``step`` is None)."""
+
+    planned: Planned
+    text: Sh
+    step: Step | None = None
+
+
+def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
+    """Yield what has to run, in order.
+
+    Before a task that notifies, the host notes the handlers; each forgets itself after it ran. So a run that is killed in
+    between cannot lose a restart: the next run finds the note (ansible/ansible #784 is the story of those who did).
+    """
+    for planned in plan.changing:
+        names = set(planned.action.notify)
+        for handler in handlers:
+            if not handler.skip and names & {handler.task.name, handler.label}:
+                note = sh('mkdir -p "$home/notified" && : >"$home/notified/"{}', handler_id(handler))
+                yield Job(planned, note)
+        for step in planned.steps:
+            yield Job(planned, environment(planned.action.environment, step.text), step)
+        if planned.handler:
+            yield Job(planned, sh('rm -f "$home/notified/"{}', handler_id(planned.action)))
+
+
+def program(work: Sequence[Job], *, become: bool) -> Program:
+    """Return the program of these jobs; each step finds its own blobs as ``$1``, ``$2``, …"""
+    fragments: list[Sh] = []
+    blobs: list[Blob] = []
+    users: dict[int, str] = {}
+    for job in work:
+        text = job.text
+        if job.step and job.step.blobs:
+            places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(job.step.blobs))]
+            blobs += job.step.blobs
+            text = lines(sh("set -- {}", Sh(" ".join(place.text for place in places))), text)
+        if job.step and job.planned.action.user:
+            users[len(fragments)] = job.planned.action.user
+        fragments.append(text)
+    return Program(tuple(fragments), writes=True, blobs=tuple(blobs), become=become, users=users)
+
+
+def apply(
+    transport: Transport,
+    plan: Plan,
+    handlers: Sequence[Action],
+    *,
+    become: bool,
+    emit: Emit,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Run a plan's changes on a host, telling each step as it ends.
+
+    Raises:
+        StepError: a step failed; its output's last lines are in the message, nothing after it ran.
+        HostError: the connection broke; the step under way ends by itself on the host.
+    """
+    work = list(jobs(plan, handlers))
+    if not work:
+        return
+    before = clock()
+    for frame in transport.run(program(work, become=become), timeout=STEP_TIMEOUT):
+        job, now = work[frame.index], clock()
+        label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
+        if job.step or frame.rc:
+            emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
+        if frame.rc:
+            raise StepError(f"{label}: {what}: {_last_words(frame.out, frame.rc)}", where=job.planned.action.task.mark)
+        before = now
+
+
+def _last_words(output: str, rc: int) -> str:
+    said = output.strip().splitlines()[-20:]
+    return "\n    ".join([f"failed with status {rc}", *said])

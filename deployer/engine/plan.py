@@ -1,0 +1,111 @@
+"""Desired minus observed: an ordered list of changes, each with one of three answers. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer.engine.probe import Reading
+from deployer.events import TaskPlanned, Verdict
+from deployer.model import Change, Unknown
+from deployer.modules import Step
+from deployer.resolve import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan's answer for one task of one host."""
+
+    action: Action
+    verdict: Verdict
+    changes: tuple[Change, ...] = ()
+    steps: tuple[Step, ...] = ()
+    reason: str = ""
+    handler: bool = False
+
+    def event(self, host: str) -> TaskPlanned:
+        """Return the answer as an event."""
+        mark = str(self.action.task.mark)
+        return TaskPlanned(host, self.action.label, mark, self.verdict, self.changes, self.reason, self.handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would happen on one host: tasks in order, then the handlers they wake."""
+
+    tasks: tuple[Planned, ...]
+    handlers: tuple[Planned, ...] = ()
+
+    @property
+    def all(self) -> tuple[Planned, ...]:
+        """Tasks and handlers."""
+        return self.tasks + self.handlers
+
+    @property
+    def changing(self) -> tuple[Planned, ...]:
+        """Those that will change something."""
+        return tuple(planned for planned in self.all if planned.verdict == "change")
+
+    @property
+    def unknown(self) -> tuple[Planned, ...]:
+        """Those whose answer needs an earlier task to have run."""
+        return tuple(planned for planned in self.all if planned.verdict == "unknown")
+
+    def known_part(self) -> Plan:
+        """Return the tasks before the first unknown one: the segment that can run now. Handlers wait for the end."""
+        count = next((i for i, planned in enumerate(self.tasks) if planned.verdict == "unknown"), len(self.tasks))
+        return Plan(self.tasks[:count])
+
+
+def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action], notified: frozenset[str]) -> Plan:
+    """Return the plan of one host.
+
+    Args:
+        actions: the tasks in order, skipped ones included; ``reading`` answers those that are not skipped.
+        reading: what the host says.
+        handlers: all handlers of the play.
+        notified: names of handlers that earlier segments of this run have woken.
+    """
+    touched: set[str] = set()
+    answers = iter(reading.observed)
+    tasks = []
+    for action in actions:
+        if action.skip:
+            tasks.append(Planned(action, "skipped", reason=action.skip))
+            continue
+        observed = action.module.foresee(frozenset(touched), next(answers))
+        if isinstance(observed, Unknown):
+            tasks.append(Planned(action, "unknown", reason=observed.reason))
+        else:
+            changes = action.module.differences(observed)
+            steps = action.module.fix(changes) if changes else ()
+            tasks.append(Planned(action, "change" if changes else "ok", tuple(changes.values()), steps))
+        if tasks[-1].verdict != "ok":
+            touched.update(action.module.touches())
+    return Plan(tuple(tasks), _woken(tasks, handlers, notified, reading.pending))
+
+
+def handler_id(action: Action) -> str:
+    """Return the name under which a host remembers that a handler has been notified and has not run."""
+    return hashlib.sha256(f"{action.task.role}\0{action.label}".encode()).hexdigest()[:16]
+
+
+def _woken(
+    tasks: Sequence[Planned], handlers: Sequence[Action], notified: frozenset[str], pending: frozenset[str]
+) -> tuple[Planned, ...]:
+    sure = {name for task in tasks if task.verdict == "change" for name in task.action.notify} | notified
+    maybe = {name for task in tasks if task.verdict == "unknown" for name in task.action.notify}
+    woken = []
+    for handler in handlers:
+        if handler.skip:
+            continue
+        names = {handler.task.name, handler.label}
+        steps = handler.module.act()
+        if names & sure or handler_id(handler) in pending:
+            reason = "" if names & sure else "an earlier run was stopped before it"
+            change = Change("run", None, steps[0].what if steps else handler.label)
+            woken.append(Planned(handler, "change", (change,), steps, reason, handler=True))
+        elif names & maybe:
+            woken.append(Planned(handler, "unknown", reason="notified by a task that is unknown until run", handler=True))
+    return tuple(woken)

@@ -1,0 +1,69 @@
+"""Read in one breath: all tasks of a host become one program, and its answers become observed states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from deployer.errors import DeployerError, ProbeError
+from deployer.model import Observed, Unknown
+from deployer.resolve import Action
+from deployer.sh import Frame, Program, Sh, lines, sh
+
+_PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one host says, in one breath.
+
+    Attributes:
+        observed: one answer for each action asked.
+        pending: ids of handlers that an earlier run notified and did not live to run.
+        extra: answers of the fragments that rode along (the ladder's), in order.
+    """
+
+    observed: tuple[Observed, ...]
+    pending: frozenset[str] = frozenset()
+    extra: tuple[Frame, ...] = ()
+
+
+def program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = ()) -> Program:
+    """Return the program that asks about ``actions``, all of which have a module."""
+    asked = [environment(action.environment, action.module.probe()) for action in actions]
+    users = {i: action.user for i, action in enumerate(actions) if action.user}
+    return Program((*asked, _PENDING, *extra), become=become, users=users)
+
+
+def read(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
+    """Turn the answers of `program` into a reading.
+
+    Raises:
+        ProbeError: an answer cannot be understood; ``where`` is the task's place.
+        ConfigError: a module refuses what it sees, such as a firewall that would cut off this run.
+    """
+    answers = list(frames)
+    observed = tuple(_observe(action, frame) for action, frame in zip(actions, answers, strict=False))
+    pending, *extra = answers[len(actions) :]
+    return Reading(observed, frozenset(pending.out.split()), tuple(extra))
+
+
+def environment(variables: Mapping[str, str], text: Sh) -> Sh:
+    """Return ``text`` with a task's environment exported before it."""
+    if not variables:
+        return text
+    return lines(*(sh("export {}={}", Sh(name), value) for name, value in variables.items()), text)
+
+
+def _observe(action: Action, frame: Frame) -> Observed:
+    if frame.rc == 3:
+        return Unknown(frame.out.strip() or "an earlier task has to run first")
+    try:
+        if frame.rc:
+            raise ProbeError(f"its probe failed with status {frame.rc}: {frame.out.strip()[-500:]}")
+        return action.module.parse(frame.out)
+    except DeployerError as error:
+        if not error.where:
+            error.where = str(action.task.mark)
+        error.message = f"{action.label}: {error.message}"
+        raise

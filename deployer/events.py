@@ -1,0 +1,123 @@
+"""What happened, as frozen data: the engine says it, the reports print it, ``--json`` streams it.
+
+Nothing here holds a secret: changes carry fingerprints, and error texts come from classes that never quote one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from deployer.model import Change
+
+Verdict = Literal["change", "ok", "unknown", "skipped"]
+Ending = Literal["ok", "changed", "drift", "unknown", "failed", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened; the class says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayStarted(Event):
+    """A play begins on these hosts; ``goal`` is plan, audit, deploy or verify."""
+
+    play: str
+    goal: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Event):
+    """A host enters a stage: connect, facts, probe, apply, check, ladder."""
+
+    host: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlanned(Event):
+    """The plan's answer for one task: will change, will not, unknown until run (with the reason), or skipped."""
+
+    host: str
+    task: str
+    where: str
+    verdict: Verdict
+    changes: tuple[Change, ...] = ()
+    reason: str = ""
+    handler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone(Event):
+    """A step ran to its end; ``output`` is what it printed, kept only when it failed."""
+
+    host: str
+    task: str
+    what: str
+    rc: int
+    seconds: float
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RungRead(Event):
+    """One rung of the verify ladder, read on one node.
+
+    Attributes:
+        rung: 1 to 10, see DESIGN section 6; ``title`` says it in words.
+        ok: True, False, or None when it could not be climbed (``detail`` says why).
+        advice: what to do next, empty when all is well.
+        seconds: from the first reading to the last.
+    """
+
+    host: str
+    node: str
+    rung: int
+    title: str
+    ok: bool | None
+    detail: str
+    advice: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded(Event):
+    """All that will happen to a host in this play has happened.
+
+    Attributes:
+        ending: the worst that happened.
+        changed: tasks that changed or would change.
+        total: tasks of the play, skipped ones not counted.
+        problem: the error for a person, with where and what next; empty when there was none.
+        code: the exit code this host asks for.
+    """
+
+    host: str
+    ending: Ending
+    changed: int
+    total: int
+    seconds: float
+    problem: str = ""
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlayEnded(Event):
+    """A play is over on all hosts."""
+
+    play: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(Event):
+    """The run is over; ``code`` is the process's exit code (DESIGN section 7)."""
+
+    code: int
+    seconds: float
+
+
+Emit = Callable[[Event], None]
