@@ -1,0 +1,85 @@
+"""A release from a mix project, built in the builder image: its libc and OpenSSL are the hosts' own.
+
+The build has no network and a disk of its own in memory, so neither the project nor the image is written to.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from deployer.errors import ConfigError, DeployerError
+from deployer.lab import image, state
+from deployer.lab.programs import require, run
+
+_SCRIPT = """\
+set -eu
+cp -R /mnt/app /build
+cd /build
+rm -rf _build
+mix release --quiet
+cp _build/prod/*.tar.gz /mnt/out/
+"""
+
+_NAME = re.compile(r"^\s*app:\s*:(\w+)", re.MULTILINE)
+
+
+def build(
+    app: Path,
+    *,
+    suite: str = "bookworm",
+    out: Path | None = None,
+    version: str | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Build ``mix release`` of a project whose release has the ``:tar`` step; returns the tarball.
+
+    Args:
+        app: the project's directory; its dependencies have to be in its ``deps/`` already, hex is not asked.
+        suite: the hosts' Debian.
+        out: the directory to put the tarball in; by default ``dist/SUITE`` among the labs' files.
+        version: given to the build as ``APP_VERSION`` in the environment, for a ``mix.exs`` that reads it there.
+        say: is told what happens, line by line.
+
+    Raises:
+        ConfigError: not a mix project.
+        DeployerError: mix failed, with its last lines, or made no tarball.
+    """
+    require()
+    mixfile = app / "mix.exs"
+    named = _NAME.search(mixfile.read_text()) if mixfile.is_file() else None
+    if named is None:
+        raise ConfigError("not a mix project: no mix.exs that names its app", where=app)
+    builder = image.ensure(suite, "builder", say)
+    variables = {f"{named[1].upper()}_VERSION": version} if version else {}
+    say(f"build {app} for {suite}" + (f", version {version}" if version else ""))
+    with tempfile.TemporaryDirectory(prefix="deployer-build-") as made:
+        _mix_release(builder, app.absolute(), Path(made), variables)
+        return _keep(Path(made), out or state.top() / "dist" / suite)
+
+
+def _mix_release(builder: Path, app: Path, made: Path, variables: dict[str, str]) -> None:
+    told = {"MIX_ENV": "prod", "LANG": "C.UTF-8", "HOME": "/root", **variables}
+    # nspawn locks the image while it is in use.
+    with state.locked(builder.with_name("builder.use")):
+        run(
+            "systemd-nspawn", "-q", "-D", str(builder), "--volatile=overlay", "--private-network", "--as-pid2",
+            "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off", "--settings=no", "--pipe",
+            f"--bind-ro={app}:/mnt/app", f"--bind={made}:/mnt/out",
+            *(f"--setenv={name}={value}" for name, value in told.items()),
+            "/bin/sh", "-c", _SCRIPT,
+        )  # fmt: skip
+
+
+def _keep(made: Path, out: Path) -> Path:
+    tarballs = list(made.glob("*.tar.gz"))
+    if len(tarballs) != 1:
+        raise DeployerError(f"mix release made {len(tarballs)} tarballs, not one", hint="steps: [:assemble, :tar]")
+    out.mkdir(parents=True, exist_ok=True)
+    place = out / tarballs[0].name
+    beside = place.with_name(f".{place.name}.new")
+    shutil.copyfile(tarballs[0], beside)
+    return beside.replace(place)

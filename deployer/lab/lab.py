@@ -1,0 +1,194 @@
+"""A lab's life: up, status, reset, restart, down. Each can follow on any of the others that was killed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from itertools import cycle, islice
+from pathlib import Path
+
+from deployer.errors import ConfigError
+from deployer.lab import access, cgroup, host, identity, image, mounts, network, programs, state
+from deployer.lab.state import Declaration, Lab, LabHost
+
+_MOST = 200
+
+
+def up(
+    n: int = 3,
+    *,
+    suite: str = "bookworm",
+    name: str = "lab",
+    profiles: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+) -> Lab:
+    """Have at least ``n`` hosts running; those that run are kept, those that stopped boot again from their disk.
+
+    Args:
+        n: how many hosts, 1 to 200.
+        suite: Debian's name of the release they run, ``bookworm`` or ``trixie``.
+        name: of the lab; labs of different names run next to each other.
+        profiles: the kinds of host in turn, repeated until there are enough; see `state.PROFILES`.
+        say: is told what happens, line by line.
+
+    Raises:
+        ConfigError: the lab cannot run on this machine, or there is one of this name that is of another kind.
+        HostError: a host did not come up.
+    """
+    programs.require()
+    identity.check(profiles)
+    if not 1 <= n <= _MOST:
+        raise ConfigError(f"a lab has 1 to {_MOST} hosts, not {n}")
+    with _locked(name):
+        base = image.ensure(suite, "base", say)
+        declared = _declare(n, suite, name, tuple(profiles))
+        lab = _view(declared)
+        network.open_bridge(name, declared.net)
+        access.write(lab)
+        wanting = [one for one in lab.hosts if one.pid is None or not network.is_plugged(name, one.index)]
+        say(f"lab {name}: {len(lab.hosts) - len(wanting)} hosts run, {len(wanting)} to boot")
+        _each(wanting, lambda one: host.boot(lab, one, declared.net, base))
+        return _view(declared)
+
+
+def _declare(n: int, suite: str, name: str, profiles: tuple[str, ...]) -> Declaration:
+    """Write down what is asked for, joined to what is there; the lock keeps two labs from choosing one network."""
+    away = f"deployer lab down --name {name}"
+    with state.locked(state.top() / "labs" / ".networks.lock"):
+        had = state.read(name)
+        if had is not None and had.suite != suite:
+            raise ConfigError(f"the lab {name!r} runs {had.suite}, not {suite}", hint=away)
+        there = had.profiles if had is not None else ()
+        turns = tuple(islice(cycle(profiles or ("default",)), max(n, len(there))))
+        if profiles and turns[: len(there)] != there:
+            raise ConfigError(f"the lab {name!r} has hosts of other profiles: {', '.join(there)}", hint=away)
+        net = had.net if had is not None else network.free_net()
+        declared = Declaration(name=name, suite=suite, net=net, profiles=there + turns[len(there) :])
+        declared.write()
+        return declared
+
+
+def status(name: str = "lab") -> Lab | None:
+    """The lab and each host's state as they are now; None when there is no lab of that name."""
+    declared = state.read(name)
+    return None if declared is None else _view(declared)
+
+
+def down(name: str = "lab", say: Callable[[str], None] = print) -> None:
+    """Take a lab away with everything it made, whole or half made; nothing happens when there is nothing."""
+    programs.require()
+    with _locked(name):
+        directory = state.home(name)
+        for tree in cgroup.trees():
+            for place in tree.glob(f"dl-{name}-*"):
+                cgroup.empty(place.name)
+        network.close(name)
+        mounts.unmount_below(directory)
+        # A killed removal must leave lab.json, so that the network stays known as taken.
+        shutil.rmtree(directory / "hosts", ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+        say(f"lab {name}: down")
+
+
+def reset(host_name: str | None = None, name: str = "lab") -> None:
+    """Put one host, or all, back to untouched: the image, the keys and addresses it had, no firewall rule.
+
+    Raises:
+        ConfigError: no such lab or host.
+        HostError: a host did not come up again.
+    """
+
+    def renew(lab: Lab, one: LabHost) -> None:
+        host.halt(lab.name, one)
+        host.wipe(one)
+
+    _again(host_name, name, renew)
+
+
+def restart(host_name: str, name: str = "lab", *, hard: bool = False) -> None:
+    """Reboot a host with the disk it has; ``hard`` pulls the plug instead of asking its systemd to stop.
+
+    Raises:
+        ConfigError: no such lab or host.
+        HostError: it did not come up again.
+    """
+    _again(host_name, name, lambda _, one: None if hard else host.shut_down(one))
+
+
+def _again(host_name: str | None, name: str, before: Callable[[Lab, LabHost], None]) -> None:
+    programs.require()
+    with _locked(name):
+        declared = _need(name)
+        lab = _view(declared)
+        base = image.ensure(lab.suite, "base", lambda _: None)
+        network.open_bridge(name, declared.net)
+
+        def again(one: LabHost) -> None:
+            before(lab, one)
+            host.boot(lab, one, declared.net, base)
+
+        _each(lab.hosts if host_name is None else (lab.host(host_name),), again)
+
+
+def ssh(host_name: str, name: str = "lab", command: Sequence[str] = ()) -> int:
+    """Log in to a host as root with the system's ssh; returns its exit code.
+
+    Raises:
+        ConfigError: no such lab or host.
+    """
+    lab = _view(_need(name))
+    return access.ssh(lab, lab.host(host_name), command)
+
+
+def _need(name: str) -> Declaration:
+    declared = state.read(name)
+    if declared is None:
+        known = ", ".join(state.names()) or "none"
+        raise ConfigError(f"there is no lab {name!r} (known: {known})", hint=f"deployer lab up --name {name}")
+    return declared
+
+
+def _locked(name: str) -> AbstractContextManager[None]:
+    return state.locked(state.home(name).with_suffix(".lock"))
+
+
+def _each(hosts: Sequence[LabHost], work: Callable[[LabHost], None]) -> None:
+    """Do the work on all hosts at once; the others finish when one fails, then its error is raised."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        for done in [pool.submit(work, one) for one in hosts]:
+            done.result()
+
+
+def _view(declared: Declaration) -> Lab:
+    name, directory = declared.name, state.home(declared.name)
+    return Lab(
+        name=name,
+        suite=declared.suite,
+        directory=directory,
+        bridge=network.bridge(name),
+        address=network.address(declared.net, 0),
+        subnet=f"10.77.{declared.net}.0/24",
+        hosts=tuple(_look(declared, index, profile) for index, profile in enumerate(declared.profiles, 1)),
+        inventory=directory / "inventory.yml",
+        key=directory / "id_ed25519",
+        known_hosts=directory / "known_hosts",
+    )
+
+
+def _look(declared: Declaration, index: int, profile: str) -> LabHost:
+    name = f"lab{index}" if declared.name == "lab" else f"{declared.name}-lab{index}"
+    home: Path = state.home(declared.name) / "hosts" / name
+    pid = host.running(home)
+    return LabHost(
+        name=name,
+        address=network.address(declared.net, index),
+        pid=pid,
+        state="stopped" if pid is None else "running",
+        profile=profile,
+        root=home / "root",
+        upper=home / "upper",
+        netns=network.port(declared.name, index),
+        index=index,
+    )

@@ -1,0 +1,25 @@
+defmodule Demo.Application do
+  @moduledoc """
+  The root of the supervision tree, and the ways in which a start goes wrong on request.
+
+  `DEMO_CRASH=1` fails at boot, `DEMO_SLOW_START=MS` boots late, `DEMO_CRASH_AFTER=MS` ends the VM after a start
+  that looked good.
+  """
+
+  use Application
+
+  @impl true
+  def start(_type, _args) do
+    if Application.fetch_env!(:demo, :crash), do: raise("DEMO_CRASH is set: refusing to start")
+
+    Process.sleep(Application.fetch_env!(:demo, :slow_start))
+
+    children = [
+      {Demo.Clusterer, Application.fetch_env!(:demo, :peers)},
+      {Demo.Http, port: Application.fetch_env!(:demo, :port), bind: Application.fetch_env!(:demo, :bind)},
+      {Demo.Bomb, Application.fetch_env!(:demo, :crash_after)}
+    ]
+
+    Supervisor.start_link(children, strategy: :one_for_one, name: Demo.Supervisor)
+  end
+end

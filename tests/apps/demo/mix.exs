@@ -1,0 +1,20 @@
+defmodule Demo.MixProject do
+  use Mix.Project
+
+  def project do
+    [
+      app: :demo,
+      # From outside, so that one source gives the two versions an upgrade needs.
+      version: System.get_env("DEMO_VERSION", "0.1.0"),
+      elixir: "~> 1.14",
+      start_permanent: Mix.env() == :prod,
+      deps: [],
+      releases: [demo: [steps: [:assemble, :tar], include_executables_for: [:unix]]]
+    ]
+  end
+
+  # :crypto although no line here uses it: the ERTS then links the host's OpenSSL, as every real release does.
+  def application do
+    [extra_applications: [:logger, :crypto], mod: {Demo.Application, []}]
+  end
+end
