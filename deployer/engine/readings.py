@@ -1,0 +1,152 @@
+"""The sh half of the ladder: what a host says of its nodes' units, processes, sockets, and of the way to other members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from deployer.errors import ProbeError
+from deployer.modules.base import records
+from deployer.sh import Sh, lines, sh
+
+_LOOK = Sh(
+    r"""
+newline='
+'
+show=$(systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ActiveEnterTimestampMonotonic,ControlGroup -- "$unit")
+emit show "$show"
+read -r up _ </proc/uptime
+emit uptime "$up"
+main=${show#*MainPID=}; main=${main%%"$newline"*}
+group=${show#*ControlGroup=}; group=${group%%"$newline"*}
+pids=$main
+for tree in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+  [ -n "$group" ] && [ -r "$tree$group/cgroup.procs" ] || continue
+  pids=$(cat "$tree$group/cgroup.procs"); break
+done
+beam=0 inodes=' '
+for pid in $pids; do
+  [ "$pid" != 0 ] || continue
+  exe=$(readlink "/proc/$pid/exe" || :)
+  case $exe in */beam.smp) beam=$pid; emit exe "$exe" ;; *) continue ;; esac
+  emit sockets "$(ls -l "/proc/$pid/fd" 2>/dev/null | while read -r line; do
+    case $line in *'socket:['*) line=${line##*\[}; printf '%s ' "${line%\]}" ;; esac
+  done)"
+  break
+done
+emit pid "$beam"
+emit listening "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ address _ state _ _ _ _ _ inode _; do
+  [ "$state" != 0A ] || printf '%s/%s ' "$inode" "$address"
+done)"
+"""
+)
+
+_REACH = Sh(
+    r"""
+try() {
+  why=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>&1); rc=$?
+  case $rc in 0) emit "r$1" open ;; 124) emit "r$1" "no answer in 3 s" ;; *) emit "r$1" "${why##*: }" ;; esac
+}
+command -v bash >/dev/null || { emit bash missing; exit 0; }
+set +e
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReading:
+    """What systemd and /proc say of one node.
+
+    Attributes:
+        loaded: systemd knows the unit.
+        active, sub, result: its states as ``systemctl show`` words them.
+        restarts: how often systemd restarted it since it was last started by hand.
+        pid: the BEAM's process id, 0 when none runs.
+        exe: its executable, empty when it cannot be read.
+        ports: TCP ports it listens on; None when its sockets cannot be seen.
+        age: seconds since the unit became active; None when it is not.
+    """
+
+    loaded: bool
+    active: str
+    sub: str
+    result: str
+    restarts: int
+    pid: int
+    exe: str
+    ports: frozenset[int] | None
+    age: float | None
+
+    @property
+    def release_dir(self) -> str:
+        """The directory of the running release: three above ``erts-*/bin/beam.smp``."""
+        parents = PurePosixPath(self.exe).parents
+        return str(parents[2]) if len(parents) > 2 else ""
+
+    @property
+    def version(self) -> str | None:
+        """The version in the name of the release directory, ``versions/VERSION-DIGEST``; None in other layouts."""
+        name = PurePosixPath(self.release_dir)
+        return name.name.rpartition("-")[0] or None if name.parent.name == "versions" else None
+
+
+def look(unit: str) -> Sh:
+    """Return the fragment that reads one node's unit."""
+    return lines(sh("unit={}", unit), _LOOK)
+
+
+def parse_look(out: str) -> UnitReading:
+    """Turn the answer of `look` into a reading; raises ProbeError."""
+    raw = records(out)
+    try:
+        show = dict(line.partition("=")[::2] for line in raw["show"].splitlines())
+        since = int(show["ActiveEnterTimestampMonotonic"] or 0) / 1e6
+        active = show["ActiveState"]
+        return UnitReading(
+            loaded=show["LoadState"] not in ("not-found", "masked"),
+            active=active,
+            sub=show["SubState"],
+            result=show["Result"],
+            restarts=int(show["NRestarts"] or 0),
+            pid=int(raw["pid"]),
+            exe=raw.get("exe", "").removesuffix(" (deleted)"),
+            ports=_ports(raw.get("sockets", ""), raw["listening"]),
+            age=float(raw["uptime"]) - since if active == "active" and since else None,
+        )
+    except (KeyError, ValueError) as error:
+        raise ProbeError(f"the unit's state cannot be understood: {error}") from None
+
+
+def _ports(sockets: str, listening: str) -> frozenset[int] | None:
+    owned = set(sockets.split())
+    if not owned:
+        return None
+    pairs = (word.partition("/")[::2] for word in listening.split())
+    return frozenset(int(address.rpartition(":")[2], 16) for inode, address in pairs if inode in owned)
+
+
+def reach(places: Sequence[tuple[str, int]]) -> Sh:
+    """Return the fragment that tries to open each (address, port) from the host, all at once, 3 seconds at most."""
+    tries = [sh("try {} {} {} &", i, address, port) for i, (address, port) in enumerate(places)]
+    return lines(_REACH, *tries, Sh("wait"))
+
+
+def parse_reach(out: str, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str] | None:
+    """Turn the answer of `reach` into place → "" or why not; None when the host has no bash to try with."""
+    raw = records(out)
+    if "bash" in raw:
+        return None
+    return {place: _why(raw.get(f"r{i}", "no answer")) for i, place in enumerate(places)}
+
+
+def _why(word: str) -> str:
+    return "" if word == "open" else word.strip().lower() or "cannot connect"
+
+
+def last_words(unit: str, dump: str) -> Sh:
+    """Return the fragment that shows a unit's last log lines and the first lines of its crash dump."""
+    return lines(
+        sh("journalctl -u {} -n 40 -q --no-pager -o cat 2>/dev/null || :", unit),
+        sh("if [ -n {0} ] && [ -r {0} ]; then head -n 5 -- {0}; fi", dump) if dump else Sh(":"),
+    )
