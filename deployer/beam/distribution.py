@@ -1,0 +1,204 @@
+"""A connection to a running node as a hidden node: prove the cookie, then ask the node itself, without booting a BEAM.
+
+Source: ERTS, "Distribution Protocol": after the handshake a frame is a 4-byte length and, unless it is an empty tick,
+``p``, a control term and a message. Calls go to the process registered as ``rex``, in the form it keeps for C nodes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from deployer.beam import etf
+from deployer.beam.etf_reader import SIZE_LIMIT
+from deployer.beam.handshake import (
+    CallFailed,
+    Challenge,
+    DistributionError,
+    FrameWidth,
+    Impostor,
+    NobodyAnswers,
+    NotAlive,
+    NotAllowed,
+    ProtocolError,
+    WrongCookie,
+    WrongNode,
+    shake_hands,
+)
+from deployer.beam.names import NodeName
+from deployer.beam.stream import Stream, read_exactly
+from deployer.beam.term import Atom, Pid, Term, show
+from deployer.model import Secret
+
+__all__ = [
+    "Call", "CallFailed", "DistributionError", "Impostor", "NobodyAnswers", "NotAlive", "NotAllowed", "Peer",
+    "ProtocolError", "WrongCookie", "WrongNode", "connect", "own_name",
+]  # fmt: skip
+
+_REG_SEND = 6
+_TO_PID = (2, 12, 22)  # SEND, SEND_TT, SEND_SENDER
+_PASS_THROUGH = b"p"
+_TICK = bytes(4)
+_FRAMES_LIMIT = 10_000  # that a node may send beside the answers; it has no reason for any but ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function call on a node; its value must be a term, and its arguments are ones."""
+
+    module: str
+    function: str
+    args: Sequence[Term] = ()
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.function}/{len(self.args)}"
+
+
+class Peer:
+    """A node that knows our cookie, as we know its.
+
+    Not for several threads. The connection must be read at least every ``net_ticktime``, or the node drops it.
+
+    Attributes:
+        node: its name.
+        flags: its capabilities, as in ``dist.hrl``.
+        creation: tells one life of the node from the next.
+    """
+
+    def __init__(self, stream: Stream, node: NodeName, me: NodeName, creation: int, theirs: Challenge) -> None:
+        self.node = node
+        self.flags = theirs.flags
+        self.creation = theirs.creation
+        self._stream = stream
+        self._me = me
+        self._creation = creation
+        self._last = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the node logs nothing."""
+        self._stream.close()
+
+    def call(self, module: str, function: str, args: Sequence[Term] = ()) -> Term:
+        """Call one function and return its value.
+
+        Raises:
+            CallFailed: the function raised, or does not exist.
+            NotAlive: the node went away or did not answer before the stream's deadline.
+            ProtocolError, EtfError: the answer cannot be read.
+        """
+        (answer,) = self.calls([Call(module, function, args)])
+        if isinstance(answer, CallFailed):
+            raise answer
+        return answer
+
+    def calls(self, calls: Sequence[Call]) -> list[Term | CallFailed]:
+        """Send all calls at once and return their values in the same order; one that failed is a `CallFailed` there.
+
+        Each call has a process identifier of its own as the sender, so answers may come in any order: the node runs
+        them side by side. Raises as `call` does.
+        """
+        first = self._last + 1
+        self._last += len(calls)
+        answers: dict[int, Term | CallFailed] = {}
+        try:
+            self._stream.send(b"".join(self._request(first + at, call) for at, call in enumerate(calls)))
+            for _ in range(_FRAMES_LIMIT + len(calls)):
+                if len(answers) == len(calls):
+                    return [answers[first + at] for at in range(len(calls))]
+                number, value = self._receive()
+                if first <= number <= self._last:
+                    answers.setdefault(number, _judge(calls[number - first], value))
+        except TimeoutError:
+            raise NotAlive(f"{self.node} left {len(calls) - len(answers)} of {len(calls)} calls unanswered") from None
+        except (EOFError, OSError):
+            raise NotAlive(f"{self.node} closed the connection before all calls were answered") from None
+        raise ProtocolError(f"{self.node} sends messages nobody asked for")
+
+    def _request(self, number: int, call: Call) -> bytes:
+        sender = Pid(str(self._me), number, 0, self._creation)
+        target = (Atom("call"), Atom(call.module), Atom(call.function), list(call.args), Atom("user"))
+        body = _PASS_THROUGH + etf.encode((_REG_SEND, sender, Atom(""), Atom("rex"))) + etf.encode((sender, target))
+        return len(body).to_bytes(4, "big") + body
+
+    def _receive(self) -> tuple[int, Term]:
+        """Return the number of the call that the next frame answers, and its value; 0 when it answers none."""
+        size = int.from_bytes(read_exactly(self._stream, 4), "big")
+        if size == 0:
+            self._stream.send(_TICK)
+            return 0, 0
+        if size > SIZE_LIMIT:
+            raise ProtocolError(f"{self.node} announces a message of {size} bytes")
+        return decode_answer(read_exactly(self._stream, size), str(self._me))
+
+
+def own_name(node: NodeName, token: str | None = None) -> NodeName:
+    """Return a name to connect with: new each time, and of the same kind, long or short, as the node's."""
+    return NodeName(f"deployer-{secrets.token_hex(4) if token is None else token}", node.host)
+
+
+def connect(
+    stream: Stream,
+    node: NodeName,
+    cookie: Secret,
+    *,
+    me: NodeName | None = None,
+    creation: int | None = None,
+    challenge: int | None = None,
+    width: FrameWidth = 2,
+) -> Peer:
+    """Prove over ``stream``, which leads to a distribution port, that ``node`` is there and shares ``cookie``.
+
+    Args:
+        stream: connected; the caller closes it when this raises, else `Peer.close` does.
+        node: who must answer.
+        cookie: revealed only into the digest; in no message and no attribute.
+        me: the name to connect with; by default a fresh one.
+        creation: 4 to 2**32 - 1; by default random.
+        challenge: 0 to 2**32 - 1; by default random.
+        width: see `FrameWidth`.
+
+    Raises:
+        DistributionError: one of its kinds, which tell apart why the node could not be reached.
+    """
+    me = me or own_name(node)
+    creation = 4 + secrets.randbelow((1 << 32) - 4) if creation is None else creation
+    challenge = secrets.randbits(32) if challenge is None else challenge
+    theirs = shake_hands(stream, node, cookie, me, creation=creation, challenge=challenge, width=width)
+    return Peer(stream, node, me, creation, theirs)
+
+
+def decode_answer(body: bytes, me: str) -> tuple[int, Term]:
+    """Return the number of the call that a frame answers, and its value; 0 when it answers none of ``me``.
+
+    Raises:
+        ProtocolError: not a frame that a node sends to us.
+        EtfError: the terms in it cannot be read.
+    """
+    if body[:1] != _PASS_THROUGH:
+        raise ProtocolError("a message begins with a header that was not agreed on")
+    control, at = etf.decode(body, 1)
+    match control:
+        case (int(kind), _, Pid(node, number, _, _)) if kind in _TO_PID and node == me and at < len(body):
+            message, _ = etf.decode(body, at)
+            match message:
+                case (Atom("rex"), value):
+                    return number, value
+    return 0, 0
+
+
+def _judge(call: Call, value: Term) -> Term | CallFailed:
+    match value:
+        case (Atom("badrpc"), reason):
+            return CallFailed(f"{call} failed on the node: {show(reason)}")
+    return value
