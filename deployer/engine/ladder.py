@@ -46,6 +46,7 @@ class DistReading:
         detail: the sentence for a person.
         nodes: the nodes it sees; None when it was not asked.
         otp: its OTP release, such as ``25``; None when it was not asked.
+        version: its release version, as ``RELEASE_VSN`` says; None when it is no mix release or was not asked.
         applications: name → version of what runs; None when it was not asked.
     """
 
@@ -54,6 +55,7 @@ class DistReading:
     advice: str = ""
     nodes: tuple[str, ...] | None = None
     otp: str | None = None
+    version: str | None = None
     applications: Mapping[str, str] | None = None
 
 
@@ -186,8 +188,7 @@ def _mesh(target: Target, reading: NodeReading) -> Rung | None:
 
 def _versions(target: Target, reading: NodeReading) -> Rung | None:
     unit, dist = reading.unit, reading.dist
-    running = dict(dist.applications) if dist and dist.applications else {}
-    version = running.get(target.release_name) or (unit.version if unit else None)
+    version = (dist.version if dist else None) or (unit.version if unit else None)
     if target.version and version and version != target.version:
         return Rung(9, ok=False, detail=f"runs version {version}, declared is {target.version}", advice="deploy again")
     otp = dist.otp if dist else None

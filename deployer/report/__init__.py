@@ -1,0 +1,1 @@
+"""Events made readable: for a person at a terminal, or as JSON lines for a program."""

@@ -1,0 +1,208 @@
+"""One play over all its hosts, in parallel; a host's failure is a value, and the others go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from enum import Enum
+
+from deployer.engine import facts, verify
+from deployer.engine.readings import UnitReading, parse_look
+from deployer.engine.target import Target, targets_of
+from deployer.engine.walk import Walk
+from deployer.errors import ConfigError, DeployerError, HostError, Interrupted, NotConverged
+from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
+from deployer.model import Host
+from deployer.resolve import HostPlay, Resolver
+from deployer.transport import ReadOnly
+from deployer.transport.base import Transport
+
+EXIT_ORDER = (130, 3, 6, 1, 5, 4, 2, 0)
+"""Which host's exit code the run takes: the first of these that any host asks for."""
+
+
+class Goal(Enum):
+    """Where the walk stops; nothing below this module asks."""
+
+    PLAN = "plan"
+    AUDIT = "audit"
+    DEPLOY = "deploy"
+    VERIFY = "verify"
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One host's way through the play."""
+
+    host: Host
+    begin: float
+    play: HostPlay | None = None
+    transport: Transport | None = None
+    walk: Walk | None = None
+    problem: DeployerError | None = None
+    drift: bool = False
+    targets: tuple[Target, ...] = ()
+
+
+@dataclass(slots=True)
+class PlayRun:
+    """Everything a play needs to run; `run` returns its exit code.
+
+    Attributes:
+        open: makes a connection to a host that is resolved.
+        pool: hosts run in it in parallel.
+        stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
+    """
+
+    resolver: Resolver
+    hosts: Sequence[Host]
+    goal: Goal
+    open: Callable[[Host], Transport]
+    pool: Executor
+    emit: Emit
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+    _host_keys: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> int:
+        """Walk every host to the goal and return the exit code of DESIGN section 7.
+
+        Raises:
+            ConfigError: what is written is wrong; no connection was opened.
+        """
+        begin, play = self.clock(), self.resolver.play
+        self.emit(PlayStarted(play.name, self.goal.value, tuple(host.name for host in self.hosts)))
+        lanes = [_Lane(host, begin) for host in self.hosts]
+        if not self.resolver.needs_facts:
+            for lane in lanes:
+                lane.play = self.resolver.resolve(lane.host, None)
+        try:
+            self._walk(lanes)
+            if self.goal in (Goal.DEPLOY, Goal.VERIFY):
+                self._climb(lanes)
+        finally:
+            for lane in lanes:
+                if lane.transport:
+                    lane.transport.close()
+        codes = {self._end(lane) for lane in lanes} | ({130} if self.stop.is_set() else set())
+        self.emit(PlayEnded(play.name, self.clock() - begin))
+        return next(code for code in EXIT_ORDER if code in codes)
+
+    def _walk(self, lanes: Sequence[_Lane]) -> None:
+        self._each(lanes, self._prepare)
+        if self.resolver.play.any_errors_fatal and any(lane.problem for lane in lanes):
+            return
+        if self.goal is Goal.DEPLOY:
+            self._each([lane for lane in lanes if not lane.problem], self._deploy)
+
+    def _each(self, lanes: Iterable[_Lane], act: Callable[[_Lane], None]) -> None:
+        """Run ``act`` on all lanes in parallel; what goes wrong on a host stays with that host."""
+
+        def guarded(lane: _Lane) -> None:
+            try:
+                if self.stop.is_set():
+                    raise Interrupted("stopped before this host was finished")
+                act(lane)
+            except DeployerError as error:
+                lane.problem = error
+
+        list(self.pool.map(guarded, lanes))
+
+    def _prepare(self, lane: _Lane) -> None:
+        name = lane.host.name
+        self.emit(Stage(name, "connect"))
+        transport = self.open(lane.host)
+        lane.transport = transport if self.goal is Goal.DEPLOY else ReadOnly(transport)
+        self._refuse_twin(name, getattr(transport, "host_key", ""))
+        if lane.play is None:
+            self.emit(Stage(name, "facts"))
+            lane.play = self.resolver.resolve(lane.host, facts.gather(lane.transport))
+        lane.targets = targets_of(name, lane.play.fleet)
+        riders = verify.fragments(lane.targets) if self.goal is Goal.DEPLOY else ()
+        lane.walk = Walk(lane.transport, lane.play, self.emit, riders)
+        if self.goal is not Goal.VERIFY:
+            plan = lane.walk.plan()
+            lane.drift = bool(plan.changing or plan.unknown)
+
+    def _deploy(self, lane: _Lane) -> None:
+        assert lane.walk  # noqa: S101 - prepared
+        lane.walk.deploy()
+
+    def _refuse_twin(self, name: str, host_key: str) -> None:
+        """Two inventory names of one host would be two writers on it (reliability B13)."""
+        if not host_key:
+            return
+        with self._lock:
+            other = self._host_keys.setdefault(host_key, name)
+        if other != name:
+            hint = "remove one of the names, or give cloned machines host keys of their own"
+            raise ConfigError(f"{name} and {other} answer with the same host key {host_key}", where=name, hint=hint)
+
+    def _climb(self, lanes: Sequence[_Lane]) -> None:
+        able = [lane for lane in lanes if not lane.problem and lane.targets and lane.transport and lane.play]
+        if not able or self.stop.is_set():
+            return
+        for lane in able:
+            self.emit(Stage(lane.host.name, "ladder"))
+        sessions = {
+            lane.host.name: verify.Session(lane.transport, lane.play.become)
+            for lane in able
+            if lane.transport and lane.play
+        }
+        targets = [target for lane in able for target in lane.targets]
+        busy = {lane.host.name for lane in able if lane.walk and lane.walk.changed}
+        climbed = verify.verify(
+            sessions,
+            targets,
+            _known(able),
+            patience=lambda target: _patience(target, target.host in busy),
+            pool=self.pool,
+            emit=self.emit,
+        )
+        for lane in able:
+            for target in lane.targets:
+                bad = verify.failed(climbed[str(target.node)])
+                if bad and not lane.problem:
+                    lane.problem = NotConverged(f"{target.node}: rung {bad.number}: {bad.detail}", hint=bad.advice)
+
+    def _end(self, lane: _Lane) -> int:
+        problem, walk = lane.problem, lane.walk
+        code = problem.exit_code if problem else 2 if self.goal is Goal.AUDIT and lane.drift else 0
+        changed = walk.changed if walk else 0
+        said = str(problem) if problem else ""
+        seconds = self.clock() - lane.begin
+        self.emit(HostEnded(lane.host.name, _ending(lane), changed, walk.total if walk else 0, seconds, said, code))
+        return code
+
+
+def _known(lanes: Iterable[_Lane]) -> dict[str, UnitReading]:
+    """Return the unit readings that rode along with the last probe of each host."""
+    found: dict[str, UnitReading] = {}
+    for lane in lanes:
+        for target, frame in zip(lane.targets, lane.walk.ridden if lane.walk else (), strict=False):
+            if frame.rc == 0:
+                found[str(target.node)] = parse_look(frame.out)
+    return found
+
+
+def _patience(target: Target, touched: bool) -> float:
+    if not touched:
+        return verify.PATIENCE
+    health = target.health
+    return (health.timeout + health.stable) if health else 60.0
+
+
+def _ending(lane: _Lane) -> Ending:
+    if isinstance(lane.problem, HostError):
+        return "unreachable"
+    if lane.problem:
+        return "failed"
+    if lane.walk and lane.walk.first and lane.walk.first.unknown:
+        return "unknown"
+    if lane.drift and lane.walk and isinstance(lane.transport, ReadOnly):
+        return "drift"
+    return "changed" if lane.walk and lane.walk.changed else "ok"

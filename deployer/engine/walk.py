@@ -1,0 +1,114 @@
+"""One host's walk: probe, plan, apply segment by segment, then look again. A dry run is a walk that stops earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from deployer.engine import plan as planning
+from deployer.engine import probe
+from deployer.engine.apply import apply
+from deployer.engine.plan import Plan
+from deployer.errors import NotConverged, StepError
+from deployer.events import Emit, Stage
+from deployer.model import Absent, Unknown
+from deployer.resolve import Action, HostPlay
+from deployer.sh import Frame, Sh
+from deployer.transport.base import Transport
+
+PROBE_TIMEOUT = 120.0
+"""Seconds a host may stay silent while it answers a probe."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """A host on its way through a play.
+
+    Attributes:
+        riders: read-only fragments that ride along with probes (the ladder's), so that they cost no exec of their own.
+        ridden: their latest answers.
+        changed: tasks and handlers that changed, or in a plan would change.
+        first: the plan that the first probe gave.
+    """
+
+    transport: Transport
+    host_play: HostPlay
+    emit: Emit
+    riders: tuple[Sh, ...] = ()
+    ridden: tuple[Frame, ...] = ()
+    changed: int = 0
+    first: Plan | None = None
+    _notified: set[str] = field(default_factory=set)
+
+    @property
+    def total(self) -> int:
+        """Tasks that are not skipped."""
+        return sum(not action.skip for action in self.host_play.actions)
+
+    def plan(self) -> Plan:
+        """Probe and plan everything, tell it, and return it."""
+        self.first = self._plan(self.host_play.actions)
+        self._tell(self.first)
+        self.changed = len(self.first.changing)
+        return self.first
+
+    def deploy(self) -> None:
+        """Bring the host to what is declared, and prove it by a second reading.
+
+        Raises:
+            StepError: a step failed, or a task stays unknown although everything before it ran.
+            NotConverged: the second reading disagrees.
+            HostError: the host was lost or cannot be read.
+        """
+        remaining: Sequence[Action] = self.host_play.actions
+        plan = self.first or self._plan(remaining)
+        self.changed = 0
+        while True:
+            waiting = any(task.verdict == "unknown" for task in plan.tasks)
+            segment = plan.known_part() if waiting else plan
+            if not self.first:
+                self._tell(segment)
+            if segment.changing:
+                self.emit(Stage(self.transport.name, "apply"))
+                apply(self.transport, segment, self.host_play.handlers, become=self.host_play.become, emit=self.emit)
+                self.changed += len(segment.changing)
+                self._notified |= {name for task in segment.changing for name in task.action.notify}
+            elif waiting:
+                stuck = plan.unknown[0]
+                raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
+            if not waiting:
+                break
+            remaining = remaining[len(segment.tasks) :]
+            self.first, plan = None, self._plan(remaining)
+        if self.changed:
+            self._look_again()
+
+    def _plan(self, actions: Sequence[Action]) -> Plan:
+        return planning.make(actions, self._read(actions), self.host_play.handlers, frozenset(self._notified))
+
+    def _read(self, actions: Sequence[Action]) -> probe.Reading:
+        self.emit(Stage(self.transport.name, "probe"))
+        asked = [action for action in actions if not action.skip]
+        program = probe.program(asked, become=self.host_play.become, extra=self.riders)
+        reading = probe.read(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
+        self.ridden = reading.extra
+        return reading
+
+    def _look_again(self) -> None:
+        asked = [action for action in self.host_play.actions if not action.skip]
+        reading = self._read(asked)
+        for action, observed in zip(asked, reading.observed, strict=True):
+            if isinstance(observed, Unknown):
+                raise NotConverged(f"{action.label}: {observed.reason}", where=action.task.mark)
+            left = action.module.differences(observed)
+            if left:
+                said = "absent" if isinstance(observed, Absent) else ", ".join(left)
+                raise NotConverged(
+                    f"{action.label}: every step returned 0, but a second look still differs: {said}",
+                    where=action.task.mark,
+                    hint="something else on the host changes it back, or two tasks declare different ends for it",
+                )
+
+    def _tell(self, plan: Plan) -> None:
+        for planned in plan.all:
+            self.emit(planned.event(self.transport.name))

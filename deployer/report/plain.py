@@ -1,0 +1,53 @@
+"""Words that are safe to print: host output is data, never control sequences; a diff shows what changes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from deployer.model import Change
+
+_VALUE_LIMIT = 100
+_DIFF_LIMIT = 400
+
+
+def safe(text: str) -> str:
+    """Return ``text`` with everything that could move a cursor, hide or reorder shown as an escape; newlines and tabs stay."""
+    return "".join(char if char in "\n\t" or char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # an undecodable byte, as surrogateescape keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def short(value: str | None) -> str:
+    """Return a value on one line: ``absent`` for None, long ones cut."""
+    if value is None:
+        return "absent"
+    line = safe(value).replace("\n", "\\n")
+    return line if len(line) <= _VALUE_LIMIT else f"{line[:_VALUE_LIMIT]}…"
+
+
+def is_text(change: Change) -> bool:
+    """Whether a change is one of a file's content, worth a unified diff."""
+    return any("\n" in (value or "") for value in (change.before, change.after))
+
+
+def summary(change: Change) -> str:
+    """Return a change on one line."""
+    if is_text(change):
+        before, after = (len((value or "").splitlines()) for value in (change.before, change.after))
+        return f"{change.key}: {before} → {after} lines"
+    return f"{change.key}: {short(change.before)} → {short(change.after)}"
+
+
+def diff(change: Change) -> Iterator[str]:
+    """Yield the unified diff of a content change, at most 400 lines of it."""
+    old, new = (safe(value or "").splitlines() for value in (change.before, change.after))
+    lines = list(difflib.unified_diff(old, new, "before", "after", lineterm=""))
+    yield from lines[:_DIFF_LIMIT]
+    if len(lines) > _DIFF_LIMIT:
+        yield f"… {len(lines) - _DIFF_LIMIT} more lines"

@@ -1,0 +1,197 @@
+"""The report for a person: live steps, a plan grouped by equal hosts, the ladder, and a recap that scrolls nothing away."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import singledispatchmethod
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from deployer.events import (
+    Event,
+    HostEnded,
+    PlayEnded,
+    PlayStarted,
+    RungRead,
+    RunEnded,
+    Stage,
+    StepDone,
+    TaskPlanned,
+)
+from deployer.report.plain import diff, is_text, safe, summary
+
+_SIGNS = {"change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim")}
+_ENDINGS = {
+    "ok": "green",
+    "changed": "yellow",
+    "drift": "yellow",
+    "unknown": "magenta",
+    "failed": "bold red",
+    "unreachable": "bold red",
+}
+_DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+class Terminal:
+    """Prints events; colours and the live line only where the output is a terminal.
+
+    Args:
+        console: where to print.
+        show_diff: print unified diffs of file contents.
+        verbosity: 1 adds tasks without changes, 2 adds the values of every change.
+    """
+
+    def __init__(self, console: Console, *, show_diff: bool = False, verbosity: int = 0) -> None:
+        self._console = console
+        self._show_diff = show_diff
+        self._verbosity = verbosity
+        self._goal = ""
+        self._stages: dict[str, str] = {}
+        self._plans: dict[str, list[TaskPlanned]] = defaultdict(list)
+        self._ends: list[HostEnded] = []
+        self._rungs: dict[tuple[str, str], list[RungRead]] = defaultdict(list)
+        self._status: Status | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self._take(event)
+
+    def close(self) -> None:
+        """Take the live line away."""
+        if self._status:
+            self._status.stop()
+            self._status = None
+
+    @singledispatchmethod
+    def _take(self, event: Event) -> None:
+        raise TypeError(type(event).__name__)
+
+    @_take.register
+    def _(self, event: PlayStarted) -> None:
+        self._goal = event.goal
+        self._stages, self._ends = dict.fromkeys(event.hosts, "wait"), []
+        self._plans.clear()
+        self._rungs.clear()
+        count = f"{len(event.hosts)} host{'s' if len(event.hosts) != 1 else ''}"
+        self._line(("\nPLAY ", "bold"), (safe(event.play), "bold"), (f" · {event.goal} · {count}", ""))
+        if self._console.is_terminal:
+            self._status = self._console.status("")
+            self._status.start()
+
+    @_take.register
+    def _(self, event: Stage) -> None:
+        self._stages[event.host] = event.stage
+        if self._status:
+            counts = defaultdict(int)
+            for stage in self._stages.values():
+                counts[stage] += 1
+            self._status.update(" · ".join(f"{stage} {count}" for stage, count in counts.items()))
+
+    @_take.register
+    def _(self, event: TaskPlanned) -> None:
+        self._plans[event.host].append(event)
+
+    @_take.register
+    def _(self, event: StepDone) -> None:
+        sign, style = ("✗", "bold red") if event.rc else ("✓", "green")
+        what = "" if event.what == event.task else f" · {event.what}"
+        text = f"{event.task}{what}"
+        self._line((f"  {sign} ", style), (f"{event.host:<12} ", "bold"), (safe(text), ""), (f"  {event.seconds:.1f} s", "dim"))
+
+    @_take.register
+    def _(self, event: RungRead) -> None:
+        self._rungs[event.host, event.node].append(event)
+
+    @_take.register
+    def _(self, event: HostEnded) -> None:
+        self._ends.append(event)
+        self._stages[event.host] = "done"
+
+    @_take.register
+    def _(self, event: PlayEnded) -> None:
+        self.close()
+        self._print_plans()
+        self._print_ladder()
+        self._print_recap(event.seconds)
+
+    @_take.register
+    def _(self, event: RunEnded) -> None:
+        self.close()
+
+    def _print_plans(self) -> None:
+        """Hosts with the same plan are printed once."""
+        groups: dict[tuple[TaskPlanned, ...], list[str]] = defaultdict(list)
+        for host, plan in self._plans.items():
+            shown = tuple(replace(task, host="") for task in plan if self._worth(task))
+            groups[shown].append(host)
+        for tasks, hosts in groups.items():
+            if not tasks:
+                continue
+            self._line((f"\n  {' '.join(hosts)}", "bold"))
+            for task in tasks:
+                self._print_task(task)
+
+    def _worth(self, task: TaskPlanned) -> bool:
+        if self._goal == "deploy" and not self._show_diff and self._verbosity < 2:
+            return task.verdict == "unknown"
+        return task.verdict in ("change", "unknown") or self._verbosity > 0
+
+    def _print_task(self, task: TaskPlanned) -> None:
+        sign, style = _SIGNS[task.verdict]
+        kind = "handler " if task.handler else ""
+        reason = f"  ({safe(task.reason)})" if task.reason else ""
+        where = f"  {task.where}" if self._verbosity else ""
+        self._line((f"    {sign} ", style), (f"{kind}{safe(task.task)}", style), (reason, "italic"), (where, "dim"))
+        for change in task.changes:
+            self._line((f"        {summary(change)}", "dim"))
+            if self._show_diff and is_text(change):
+                for line in diff(change):
+                    self._line((f"        {line}", _DIFF_COLOURS.get(line[:1], "")))
+
+    def _print_ladder(self) -> None:
+        if not self._rungs:
+            return
+        self._line(("\n  LADDER", "bold"))
+        for (host, node), rungs in self._rungs.items():
+            bad = next((rung for rung in rungs if rung.ok is False), None)
+            marks = " ".join(f"{rung.rung}{'' if rung.ok else '✗' if rung.ok is False else '?'}" for rung in rungs)
+            sign, style = ("✗", "bold red") if bad else ("✓", "green")
+            seconds = f"  {rungs[-1].seconds:.1f} s"
+            self._line((f"    {sign} ", style), (f"{host:<12} ", "bold"), (f"{safe(node):<28} {marks}", ""), (seconds, "dim"))
+            for rung in rungs:
+                if rung.ok is not True or self._verbosity:
+                    self._print_rung(rung)
+
+    def _print_rung(self, rung: RungRead) -> None:
+        style = {True: "dim", False: "red", None: "magenta"}[rung.ok]
+        first, *more = safe(rung.detail).splitlines() or [""]
+        self._line((f"        {rung.rung} {rung.title}: {first}", style))
+        for line in more:
+            self._line((f"          {line}", "dim"))
+        if rung.advice and rung.ok is False:
+            self._line((f"          → {safe(rung.advice)}", "cyan"))
+
+    def _print_recap(self, seconds: float) -> None:
+        self._line(("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim"))
+        for end in sorted(self._ends, key=lambda end: end.host):
+            words = {"changed": "would change" if self._goal == "plan" else "changed"}.get(end.ending, end.ending)
+            count = f"{end.changed} of {end.total} tasks" if end.total else ""
+            self._line((f"    {end.host:<12} ", "bold"), (f"{words:<12} ", _ENDINGS[end.ending]), (f"{count}  {end.seconds:.1f} s", "dim"))
+            for line in safe(end.problem).splitlines():
+                self._line((f"        {line}", "red"))
+        if self._ends and all(end.ending == "ok" for end in self._ends):
+            self._line(("\n  nothing to do", "green"))
+
+    def _line(self, *parts: tuple[str, str]) -> None:
+        self._console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
+
+
+def problem(console: Console, message: str) -> None:
+    """Print an error that ended the run before any host was touched."""
+    lines: Iterable[str] = safe(message).splitlines()
+    for number, line in enumerate(lines):
+        console.print(Text(f"{'error: ' if number == 0 else '  '}{line}", "bold red" if number == 0 else "cyan"), soft_wrap=True)
