@@ -1,0 +1,230 @@
+"""One declaration for one host: the words with every default filled in, and everything that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.beam.names import Naming, NodeName, erlang_address
+from deployer.beam.tarball import Tarball
+from deployer.fleet.words import Environment, Firewall, Health
+from deployer.model import Mark, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What runs on a host, and where it lies there.
+
+    Attributes:
+        archive: the tarball as it was inspected on the controller; name, version, OTP and applications are in it.
+        root: directory on the host; holds ``versions/``, ``current`` and ``previous``.
+        keep: complete releases kept.
+    """
+
+    archive: Tarball
+    root: str
+    user: str
+    keep: int
+
+    @property
+    def name(self) -> str:
+        """The OTP release's name."""
+        return self.archive.name
+
+    @property
+    def version(self) -> str:
+        """The release's version."""
+        return self.archive.version
+
+    @property
+    def id(self) -> str:
+        """Version and content in one word: the same version built anew is another release."""
+        return f"{self.version}-{self.archive.sha256[:8]}"
+
+    @property
+    def path(self) -> str:
+        """The directory that the nodes run from once it is current."""
+        return f"{self.root}/versions/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Nodes that share one cookie and mesh, as seen from one host."""
+
+    name: str
+    cookie: Secret | None
+    ports: tuple[int, int]
+    epmd_port: int
+    bind: str
+    names: Naming
+    epmd: bool
+    mesh: str
+
+    @property
+    def etc(self) -> str:
+        """Directory of the cluster's files on a host; what is secret lies in ``private`` below it, mode 0700."""
+        return f"/etc/beam/{self.name}"
+
+    @property
+    def epmd_unit(self) -> str:
+        """The unit of EPMD on a host; clusters on one host share it as they share its port."""
+        return f"beam-epmd@{self.epmd_port}.service"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of one host.
+
+    Attributes:
+        node: its full name.
+        port: its distribution port, None when any of ``ports`` will do.
+        ports: first and last port it may listen on.
+        foreign: its unit was not written by this project and is never altered.
+        env: the environment declared for it; what follows from the cluster is added by the role.
+        etc: directory of its cluster's files.
+    """
+
+    node: NodeName
+    port: int | None
+    ports: tuple[int, int]
+    unit: str
+    foreign: bool
+    user: str
+    env: Environment
+    vm_args: tuple[str, ...]
+    etc: str
+
+    @property
+    def name(self) -> str:
+        """The part before the ``@``."""
+        return self.node.name
+
+    @property
+    def runtime(self) -> str:
+        """Directory that systemd makes at start and removes at stop; the node's HOME, with the cookie's copy."""
+        return f"/run/beam/{self.name}"
+
+    @property
+    def state(self) -> str:
+        """Directory that stays: crash dump and RELEASE_TMP."""
+        return f"/var/lib/beam/{self.name}"
+
+    @property
+    def crash_dump(self) -> str:
+        """Where the emulator writes a crash dump."""
+        return "" if self.foreign else f"{self.state}/erl_crash.dump"
+
+    def variables(self) -> dict[str, Any]:
+        """Return the node as templates see it."""
+        return {
+            "name": self.name,
+            "node": str(self.node),
+            "host": self.node.host,
+            "port": self.port,
+            "port_min": self.ports[0],
+            "port_max": self.ports[1],
+            "unit": self.unit,
+            "foreign": self.foreign,
+            "user": self.user,
+            "env": dict(self.env),
+            "vm_args": list(self.vm_args),
+            "env_file": f"{self.etc}/private/{self.name}.env",
+            "vm_args_file": f"{self.etc}/{self.name}.vm.args",
+            "remote_vm_args_file": f"{self.etc}/{self.name}.remote.vm.args",
+            "runtime": self.runtime,
+            "state": self.state,
+            "crash_dump": self.crash_dump,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """Everything one host declares, checked.
+
+    Attributes:
+        host: inventory name.
+        address: the host's address as the inventory has it.
+        env: environment of every node, already merged into each node's own.
+        where: where it was written, for messages.
+    """
+
+    host: str
+    address: str
+    release: Release | None
+    cluster: Cluster
+    nodes: tuple[Node, ...]
+    env: Environment
+    firewall: Firewall | None
+    health: Health | None
+    where: Mark | None
+
+    def variables(self, members: Sequence[Declaration] = ()) -> dict[str, Any]:
+        """Return the words as templates see them: every default filled in, every derived value named.
+
+        Args:
+            members: the declarations of all hosts of the play; those of other clusters are left out.
+        """
+        return {
+            "release": _release(self.release) if self.release else None,
+            "cluster": self._cluster(members or (self,)),
+            "nodes": [node.variables() for node in self.nodes],
+            "env": dict(self.env),
+            "firewall": {"admin": list(self.firewall.admin), "public": list(self.firewall.public)}
+            if self.firewall
+            else None,
+            "health": _health(self.health) if self.health else None,
+        }
+
+    def _cluster(self, members: Sequence[Declaration]) -> dict[str, Any]:
+        cluster = self.cluster
+        return {
+            "name": cluster.name,
+            "cookie": cluster.cookie,
+            "ports": "{}-{}".format(*cluster.ports),
+            "port_min": cluster.ports[0],
+            "port_max": cluster.ports[1],
+            "epmd_port": cluster.epmd_port,
+            "bind": cluster.bind,
+            "interface": erlang_address(cluster.bind),
+            "ipv6": ":" in cluster.bind,
+            "names": cluster.names,
+            "tls": False,
+            "epmd": cluster.epmd,
+            "mesh": cluster.mesh,
+            "etc": cluster.etc,
+            "private": f"{cluster.etc}/private",
+            "cookie_file": f"{cluster.etc}/private/cookie",
+            "epmd_unit": cluster.epmd_unit,
+            "members": [
+                {"node": str(node.node), "host": member.host, "address": member.cluster.bind, "ports": list(node.ports)}
+                for member in members
+                if member.cluster.name == cluster.name
+                for node in member.nodes
+            ],
+        }
+
+
+def _release(release: Release) -> dict[str, Any]:
+    archive = release.archive
+    return {
+        "name": release.name,
+        "tarball": str(archive.path),
+        "version": release.version,
+        "sha256": archive.sha256,
+        "root": release.root,
+        "user": release.user,
+        "keep": release.keep,
+        "path": release.path,
+        "current": f"{release.root}/current",
+        "erts": archive.erts,
+        "otp": str(archive.otp) if archive.otp else None,
+        "machine": archive.machine,
+        "glibc": "{}.{}".format(*archive.glibc) if archive.glibc else "",
+        "unpacked": archive.unpacked,
+        "files": archive.files,
+    }
+
+
+def _health(health: Health) -> Mapping[str, Any]:
+    return {name: getattr(health, name) for name in ("http", "tcp", "expr", "timeout", "stable")}

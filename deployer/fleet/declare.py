@@ -1,0 +1,151 @@
+"""From words to a declaration: what one host says is made whole and checked before any host is touched."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from deployer.beam import cookie, tarball
+from deployer.beam.names import check_alive, parse_node
+from deployer.errors import ConfigError
+from deployer.fields import build, describe
+from deployer.fleet import grammar
+from deployer.fleet.declaration import Cluster, Declaration, Node, Release
+from deployer.fleet.rules import problems
+from deployer.fleet.words import NodeWords, Words
+from deployer.model import Mark
+
+
+def declare(
+    words: Mapping[str, Any], *, host: str, address: str, where: Mark | None, directory: Path | None = None
+) -> Declaration | None:
+    """Return what a host declares, or None when it has neither a release nor nodes.
+
+    Args:
+        words: the host's variables, templated; those that are not words of the fleet are ignored. The cookie is a
+            `deployer.model.Secret` that has been read, or None.
+        host: inventory name.
+        address: where the host is reached; the default of ``cluster.bind`` and of the node names.
+        where: the place to name in errors.
+        directory: where a relative ``release.tarball`` starts; default: the working directory.
+
+    Raises:
+        ConfigError: a word is unknown, missing or wrong; its path (``cluster.ports``) is in the message.
+    """
+    known = {field.name for field in describe(Words)}
+    given = build(Words, {name: words[name] for name in known if words.get(name) is not None}, where=where)
+    if given.release is None and not given.nodes:
+        return None
+    found = _Maker(given, host, address, where, directory or Path()).declaration()
+    for problem, hint in problems(found):
+        raise ConfigError(problem, where=where, hint=hint)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Fills in defaults; each method makes one noun."""
+
+    words: Words
+    host: str
+    address: str
+    where: Mark | None
+    directory: Path
+
+    def declaration(self) -> Declaration:
+        release = self.release()
+        cluster = self.cluster(release)
+        nodes = self.words.nodes or ((NodeWords(name=release.name.lower()),) if release else ())
+        return Declaration(
+            host=self.host,
+            address=self.address,
+            release=release,
+            cluster=cluster,
+            nodes=tuple(self.node(i, node, cluster, release) for i, node in enumerate(nodes)),
+            env=self.words.env,
+            firewall=self.words.firewall,
+            health=self.words.health,
+            where=self.where,
+        )
+
+    def release(self) -> Release | None:
+        words = self.words.release
+        if words is None:
+            return None
+        path = self.directory / Path(words.tarball).expanduser()
+        try:
+            stat = path.stat()
+        except OSError as error:
+            problem = f"release.tarball {words.tarball}: {error.strerror}"
+            raise self.wrong(problem, "build it, or correct the path") from None
+        archive = _inspect(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
+        user = words.user or words.name.lower()
+        if complaint := grammar.user(user):
+            raise self.wrong(f"release.user {user!r}: {complaint}", "write release.user")
+        return Release(archive, words.root or f"/opt/{words.name}", user, words.keep)
+
+    def cluster(self, release: Release | None) -> Cluster:
+        words = self.words.cluster
+        name = words.name or (release.name.lower() if release else "")
+        if not name:
+            raise self.wrong("cluster.name is missing", "without a release the cluster needs a name of its own")
+        self.told("cluster.name", check_alive, name)
+        if words.tls:
+            raise self.wrong("cluster.tls: true is not supported yet", "leave it out; the firewall keeps others away")
+        if words.cookie is not None:
+            self.told("cluster.cookie", cookie.check, words.cookie.reveal())
+        return Cluster(
+            name=name,
+            cookie=words.cookie,
+            ports=grammar.port_range(words.ports),
+            epmd_port=words.epmd_port,
+            bind=words.bind or self.bind(),
+            names=words.names,
+            epmd=words.epmd,
+            mesh=words.mesh,
+        )
+
+    def bind(self) -> str:
+        try:
+            return str(ipaddress.ip_address(self.address))
+        except ValueError:
+            problem = f"cluster.bind is missing, and {self.address!r}, where this host is reached, is not an IP address"
+            raise self.wrong(problem, "write the address that EPMD and the distribution listen on") from None
+
+    def node(self, index: int, words: NodeWords, cluster: Cluster, release: Release | None) -> Node:
+        host = words.host or (self.address if cluster.names == "long" else self.host)
+        where = f"nodes[{index}]"
+        if words.unit is None and release is None:
+            raise self.wrong(f"{where}.unit is missing", "a node of a foreign release needs the name of its unit")
+        return Node(
+            node=self.told(where, parse_node, f"{words.name}@{host}", cluster.names),
+            port=words.port,
+            ports=(words.port, words.port) if words.port else cluster.ports,
+            unit=words.unit or f"{words.name}.service",
+            foreign=words.unit is not None,
+            user=release.user if release else "",
+            env={**self.words.env, **words.env},
+            vm_args=words.vm_args,
+            etc=cluster.etc,
+        )
+
+    def wrong(self, problem: str, hint: str) -> ConfigError:
+        return ConfigError(problem, where=self.where, hint=hint)
+
+    def told(self, path: str, check: Any, *args: Any) -> Any:
+        """Run a check of `deployer.beam` and name the word it complains about."""
+        try:
+            return check(*args)
+        except ConfigError as error:
+            named = error.message if path in error.message else f"{path}: {error.message}"
+            raise self.wrong(named, error.hint) from None
+
+
+@lru_cache(maxsize=64)
+def _inspect(path: Path, _mtime_ns: int, _size: int, name: str, version: str | None) -> tarball.Tarball:
+    """A fleet of many hosts reads its tarball once; a file that changed is another key."""
+    return tarball.inspect(path, name=name, version=version)

@@ -1,0 +1,187 @@
+"""What each word of the fleet may say: small checks that return a complaint, or None when the value is fine."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from deployer.beam import names
+from deployer.errors import ConfigError
+from deployer.model import Secret
+
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
+_UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,200}\.service", re.ASCII)
+_ROOT = re.compile(r"(?:/opt|/srv|/var/lib|/var/opt|/home/[a-z0-9_-]+)/[A-Za-z0-9][A-Za-z0-9._+/-]*", re.ASCII)
+_ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
+_PUBLIC = re.compile(r"(\d{1,5}(?:-\d{1,5})?)/(tcp|udp)", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_OURS = ("/var/lib/deployer", "/var/lib/beam", "/var/lib/systemd", "/var/lib/dpkg", "/var/lib/apt")
+_OWN_FLAGS = ("-name", "-sname", "-setcookie", "-start_epmd", "-erl_epmd_port", "-args_file", "-proto_dist")
+_OWN_KEYS = frozenset({
+    "HOME", "RELEASE_COOKIE", "RELEASE_NODE", "RELEASE_DISTRIBUTION", "RELEASE_TMP", "RELEASE_VM_ARGS",
+    "RELEASE_REMOTE_VM_ARGS", "RELEASE_ROOT", "RELEASE_NAME", "RELEASE_VSN", "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS",
+})  # fmt: skip
+_LOADER_KEYS = frozenset({"BASH_ENV", "ENV", "IFS", "SHELLOPTS", "BASHOPTS", "PS4", "GCONV_PATH", "GLIBC_TUNABLES"})
+ENV_LIMIT = 128 * 1024 - 1
+"""Bytes of ``KEY=VALUE``: the kernel's MAX_ARG_STRLEN less the closing NUL."""
+
+
+def by_name(check: Callable[[str], str]) -> Callable[[str], str | None]:
+    """Return a check that complains in the words of a function that raises ConfigError."""
+
+    def complaint(text: str) -> str | None:
+        try:
+            check(text)
+        except ConfigError as error:
+            return f"{error.message}; {error.hint}"
+        return None
+
+    return complaint
+
+
+release_name = by_name(names.check_release_name)
+release_version = by_name(names.check_release_version)
+alive_name = by_name(names.check_alive)
+
+
+def user(text: str) -> str | None:
+    """A system user's name; never root, because a node needs no right that root has."""
+    if not _USER.fullmatch(text):
+        return "write lower-case letters, digits, _ and -, at most 31, not starting with a digit"
+    return "a node must not run as root" if text == "root" else None
+
+
+def unit(text: str) -> str | None:
+    """A systemd service."""
+    return None if _UNIT.fullmatch(text) else "write the name of a systemd unit that ends in .service"
+
+
+def root(text: str) -> str | None:
+    """A directory of its own, where a recursive delete can never reach a system's tree."""
+    clean = not any(part in ("", ".", "..") for part in text.split("/")[1:])
+    if not _ROOT.fullmatch(text) or not clean:
+        return "write an absolute directory below /opt, /srv, /var/lib, /var/opt or /home/USER, without . and .."
+    if any(text == taken or text.startswith(f"{taken}/") for taken in _NOT_OURS):
+        return "this directory belongs to another program"
+    return None
+
+
+def port(number: int) -> str | None:
+    """A TCP port."""
+    return None if 1 <= number <= 65535 else "a port lies between 1 and 65535"
+
+
+def ports(text: str) -> str | None:
+    """A port or a range of ports, ``9100-9109``."""
+    match = _PORTS.fullmatch(text)
+    if not match:
+        return "write FIRST-LAST, such as 9100-9109"
+    first, last = port_range(text)
+    return port(first) or port(last) or ("the last port is below the first" if last < first else None)
+
+
+def port_range(text: str) -> tuple[int, int]:
+    """Return first and last port of a range that `ports` accepts."""
+    first, _, last = text.partition("-")
+    return int(first), int(last or first)
+
+
+def bind(text: str) -> str | None:
+    """One address of this host: EPMD of OTP 25 and 27 silently does not start on 0.0.0.0 (beam.md 3.2)."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return "write an IP address of this host; EPMD and the distribution listen there"
+    if address.is_unspecified or "%" in text:
+        return "write one address of this host, not all of them"
+    return None
+
+
+def networks(given: tuple[str, ...]) -> str | None:
+    """Networks such as ``10.0.0.0/8``, without host bits."""
+    for text in given:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            return f"{text!r}: {error}; write a network such as 10.0.0.0/8 or fd00::/8"
+        if "%" in text:
+            return f"{text!r}: a network has no zone"
+    return None if given else "name at least one network, or nobody could reach SSH"
+
+
+def public(given: tuple[str, ...]) -> str | None:
+    """Ports with their protocol: ``4000/tcp``."""
+    for text in given:
+        match = _PUBLIC.fullmatch(text)
+        complaint = ports(match[1]) if match else "write PORT/tcp or PORT/udp, such as 4000/tcp"
+        if complaint:
+            return f"{text!r}: {complaint}"
+    return None
+
+
+def environment(given: Mapping[str, str | Secret]) -> str | None:
+    """Keys that a node may be given, with values that arrive exactly as written (reliability B23)."""
+    return next((complaint for key, value in given.items() if (complaint := _variable(key, value))), None)
+
+
+def _variable(key: str, value: str | Secret) -> str | None:
+    if not _ENV_KEY.fullmatch(key):
+        return f"{key!r} is not the name of a variable: write letters, digits and _"
+    if key.startswith("LD_") or key in _LOADER_KEYS:
+        return f"{key} steers the loader or the shell, not the node; it is not passed on"
+    if key in _OWN_KEYS:
+        return f"{key} follows from the words of the cluster and the node; it cannot be set here"
+    text = value.reveal() if isinstance(value, Secret) else value
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return f"{key}: the value is not UTF-8, which systemd ignores"
+    if "\0" in text:
+        return f"{key}: the value holds a NUL byte"
+    return f"{key}: the value is larger than {ENV_LIMIT} bytes" if size + len(key) + 1 > ENV_LIMIT else None
+
+
+def vm_args(given: tuple[str, ...]) -> str | None:
+    """Lines of vm.args, except the flags that follow from the declaration."""
+    for line in given:
+        if _CONTROL.search(line):
+            return f"{line!r}: write one line without control characters"
+        own = next((flag for flag in _OWN_FLAGS if flag in line.split()), None)
+        if own:
+            return f"{line!r}: {own} follows from the words of the cluster"
+        if "inet_dist_" in line or "sync_nodes_" in line:
+            return f"{line!r}: ports, interface and mesh follow from cluster.ports, bind and mesh"
+    return None
+
+
+def url(text: str) -> str | None:
+    """An http address."""
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    return None if fine and not _CONTROL.search(text) and " " not in text else "write http://HOST:PORT/PATH"
+
+
+def socket(text: str) -> str | None:
+    """``ADDRESS:PORT``; an IPv6 address stands in brackets."""
+    host, colon, number = text.rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        colon = ""
+    return None if colon and number.isdecimal() and port(int(number)) is None else "write ADDRESS:PORT"
+
+
+def one_line(text: str) -> str | None:
+    """Text without control characters."""
+    return "write one line without control characters" if not text.strip() or _CONTROL.search(text) else None
+
+
+def at_least(least: int) -> Callable[[float], str | None]:
+    """Return a check for numbers not below ``least``."""
+    return lambda number: None if number >= least else f"write a number of at least {least}"

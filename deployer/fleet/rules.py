@@ -1,0 +1,136 @@
+"""What must hold between the words of one host, and between the hosts of one cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+
+from deployer.errors import ConfigError
+from deployer.fleet.declaration import Declaration
+from deployer.fleet.grammar import port_range
+
+Problem = tuple[str, str]
+"""What is wrong, and what to write instead."""
+
+SSH_PORT = 22
+_NET_SETTING = re.compile(r"\b(net_ticktime|net_tickintensity|prevent_overlapping_partitions)\s+(\S+)")
+
+
+def problems(declared: Declaration) -> Iterator[Problem]:
+    """Yield what contradicts itself within one host's declaration."""
+    yield from _port_problems(declared)
+    yield from _node_problems(declared)
+    yield from _public_problems(declared)
+    health = declared.health
+    if health and sum(word is not None for word in (health.http, health.tcp, health.expr)) != 1:
+        yield "health needs exactly one of http, tcp and expr", "keep the one that tells most"
+
+
+def _port_problems(declared: Declaration) -> Iterator[Problem]:
+    cluster, (first, last) = declared.cluster, declared.cluster.ports
+    shown = f"cluster.ports {first}-{last}"
+    for taken, by in ((SSH_PORT, "SSH"), (cluster.epmd_port, "EPMD")):
+        if first <= taken <= last:
+            yield f"{shown} holds {taken}, the port of {by}", "choose a range that nothing else uses, such as 9100-9109"
+    if cluster.epmd_port == SSH_PORT:
+        yield f"cluster.epmd_port {SSH_PORT} is the port of SSH", "leave it out: EPMD's own port is 4369"
+    if last - first + 1 < len(declared.nodes):
+        yield f"{shown} has less ports than this host has nodes ({len(declared.nodes)})", "widen the range"
+    for index, node in enumerate(declared.nodes):
+        if node.port and not first <= node.port <= last:
+            yield f"nodes[{index}].port {node.port} lies outside of {shown}", "each node listens inside the range"
+        if not cluster.epmd and not node.port:
+            yield f"nodes[{index}].port is missing", "without EPMD every node listens on one fixed port"
+
+
+def _node_problems(declared: Declaration) -> Iterator[Problem]:
+    for (i, one), (j, other) in combinations(enumerate(declared.nodes), 2):
+        if one.name == other.name:
+            yield f"nodes[{i}] and nodes[{j}] are both called {one.name}", "EPMD knows a name once on a host"
+        if one.unit == other.unit:
+            yield f"nodes[{i}] and nodes[{j}] have the same unit {one.unit}", "each node is a unit of its own"
+        if one.port and one.port == other.port:
+            yield f"nodes[{i}] and nodes[{j}] both listen on port {one.port}", "give each its own port"
+        if not declared.cluster.epmd:
+            yield "two nodes on one address need EPMD", "leave out cluster.epmd: false, or keep one node a host"
+
+
+def _public_problems(declared: Declaration) -> Iterator[Problem]:
+    for text in declared.firewall.public if declared.firewall else ():
+        ports, _, protocol = text.partition("/")
+        inner = [declared.cluster.ports, (declared.cluster.epmd_port, declared.cluster.epmd_port)]
+        if protocol == "tcp" and any(_overlap(port_range(ports), range_) for range_ in inner):
+            hint = "EPMD and the distribution are for the cluster's members only"
+            yield f"firewall.public {text} would open a port of the cluster to everyone", hint
+
+
+def check_members(declarations: Sequence[Declaration]) -> None:
+    """Refuse hosts of one play that cannot form the clusters they declare.
+
+    Raises:
+        ConfigError: with both hosts in the message; the place is the second one's.
+    """
+    for one, other in combinations(declarations, 2):
+        rules = _SAME_CLUSTER if one.cluster.name == other.cluster.name else _SAME_HOST
+        for rule in rules:
+            if found := rule(one, other):
+                problem, hint = found
+                raise ConfigError(f"{one.host} and {other.host}: {problem}", where=other.where, hint=hint)
+
+
+def _same_names(one: Declaration, other: Declaration) -> Problem | None:
+    twice = {str(node.node) for node in one.nodes} & {str(node.node) for node in other.nodes}
+    return (f"both have the node {min(twice)}", "a node's name is its own in the whole cluster") if twice else None
+
+
+def _same_settings(one: Declaration, other: Declaration) -> Problem | None:
+    for word in ("names", "epmd", "epmd_port", "mesh"):
+        mine, theirs = getattr(one.cluster, word), getattr(other.cluster, word)
+        if mine != theirs:
+            return f"cluster.{word} is {mine} on one and {theirs} on the other", "it must be the same in a cluster"
+    return None
+
+
+def _same_cookie(one: Declaration, other: Declaration) -> Problem | None:
+    if one.cluster.cookie == other.cluster.cookie:
+        return None
+    return "they have different cookies", "a cluster shares one; write it where all its hosts see it"
+
+
+def _same_net(one: Declaration, other: Declaration) -> Problem | None:
+    """OTP: net_ticktime and prevent_overlapping_partitions must be equal on all nodes (beam.md 5.2)."""
+    mine, theirs = _net_settings(one), _net_settings(other)
+    if mine == theirs:
+        return None
+    return f"their vm_args differ in {', '.join(sorted({k for k, _ in mine ^ theirs}))}", "set it for all nodes alike"
+
+
+def _same_fixed_port(one: Declaration, other: Declaration) -> Problem | None:
+    ports = {node.port for declared in (one, other) for node in declared.nodes}
+    if one.cluster.epmd or len(ports) == 1:
+        return None
+    return "without EPMD all nodes of a cluster listen on the same port", "write the same nodes[].port everywhere"
+
+
+def _apart(one: Declaration, other: Declaration) -> Problem | None:
+    """Two clusters on one host."""
+    if one.host != other.host:
+        return None
+    if _overlap(one.cluster.ports, other.cluster.ports):
+        return "two clusters on one host have overlapping cluster.ports", "give each a range of its own"
+    twice = {node.unit for node in one.nodes} & {node.unit for node in other.nodes}
+    return (f"two clusters on one host both have {min(twice)}", "rename one of the nodes") if twice else None
+
+
+def _net_settings(declared: Declaration) -> set[tuple[str, str]]:
+    return {(key, value) for node in declared.nodes for key, value in _NET_SETTING.findall(" ".join(node.vm_args))}
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+Rule = Callable[[Declaration, Declaration], Problem | None]
+_SAME_CLUSTER: tuple[Rule, ...] = (_same_names, _same_settings, _same_cookie, _same_net, _same_fixed_port)
+_SAME_HOST: tuple[Rule, ...] = (_apart,)

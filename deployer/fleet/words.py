@@ -1,0 +1,102 @@
+"""The fleet's words as a person writes them: DESIGN section 5, typed, checked and documented in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from deployer.fields import Doc
+from deployer.fleet import grammar
+from deployer.model import Secret
+
+Environment = Mapping[str, str | Secret]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseWords:
+    """What runs."""
+
+    name: Annotated[str, Doc("the OTP release's name, as in mix.exs", check=grammar.release_name, example="shop")]
+    tarball: Annotated[str, Doc("the release's .tar.gz on the controller", example="dist/shop-1.4.2.tar.gz")]
+    version: Annotated[
+        str | None,
+        Doc("read from the tarball when left out; refused when they differ", check=grammar.release_version),
+    ] = None
+    root: Annotated[str | None, Doc("directory on the host; default /opt/NAME", check=grammar.root)] = None
+    user: Annotated[str | None, Doc("system user the nodes run as; default NAME", check=grammar.user)] = None
+    keep: Annotated[int, Doc("complete releases kept for a rollback", check=grammar.at_least(1))] = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterWords:
+    """Nodes that share one cookie and mesh."""
+
+    name: Annotated[str | None, Doc("default: the release's name", check=grammar.alive_name)] = None
+    cookie: Annotated[Secret | None, Doc("shared by all nodes; {env: …}, {file: …}, {command: […]} or !vault")] = None
+    ports: Annotated[str, Doc("the distribution listens in this range", check=grammar.ports)] = "9100-9109"
+    epmd_port: Annotated[int, Doc("port of EPMD, the same on all hosts of the cluster", check=grammar.port)] = 4369
+    bind: Annotated[
+        str | None, Doc("address EPMD and the distribution listen on; default: the host's", check=grammar.bind)
+    ] = None
+    names: Annotated[Literal["long", "short"], Doc("long: shop@10.0.0.1 or shop@a.example; short: shop@a")] = "long"
+    tls: Annotated[bool, Doc("distribution over TLS; not supported yet")] = False
+    epmd: Annotated[bool, Doc("false: no EPMD, one fixed port for every node of the cluster")] = True
+    mesh: Annotated[
+        Literal["app", "boot", "none"],
+        Doc("app: the release connects its nodes; boot: they connect at start; none: no mesh is expected"),
+    ] = "app"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWords:
+    """One node of a host."""
+
+    name: Annotated[str, Doc("the part before the @; also the unit's name", check=grammar.alive_name, example="shop")]
+    host: Annotated[
+        str | None, Doc("the part after the @; default: the host's address, with short names its inventory name")
+    ] = None
+    port: Annotated[int | None, Doc("its distribution port, inside cluster.ports", check=grammar.port)] = None
+    env: Annotated[Environment, Doc("added to env of the fleet; values may be secrets", check=grammar.environment)] = (
+        field(default_factory=dict)
+    )
+    vm_args: Annotated[tuple[str, ...], Doc("lines of vm.args for this node", check=grammar.vm_args)] = ()
+    unit: Annotated[
+        str | None,
+        Doc("a systemd unit this project did not write, such as rabbitmq-server.service", check=grammar.unit),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firewall:
+    """Who may come in. EPMD and distribution ports are open to the cluster's members and to nobody else."""
+
+    admin: Annotated[
+        tuple[str, ...], Doc("networks that may reach SSH", check=grammar.networks, example=("10.0.0.0/8",))
+    ]
+    public: Annotated[tuple[str, ...], Doc("ports open to everyone, such as 4000/tcp", check=grammar.public)] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a node proves that it does its work; exactly one of ``http``, ``tcp`` and ``expr``."""
+
+    http: Annotated[str | None, Doc("asked from the host itself; any 2xx is healthy", check=grammar.url)] = None
+    tcp: Annotated[str | None, Doc("ADDRESS:PORT that must accept", check=grammar.socket)] = None
+    expr: Annotated[str | None, Doc("Elixir expression that must be true", check=grammar.one_line)] = None
+    timeout: Annotated[float, Doc("seconds until it must be healthy", check=grammar.at_least(1))] = 60
+    stable: Annotated[float, Doc("seconds it must stay healthy with the same process", check=grammar.at_least(0))] = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Every word of the fleet; an inventory's other variables are none of them."""
+
+    release: Annotated[ReleaseWords | None, Doc("what runs")] = None
+    cluster: Annotated[ClusterWords, Doc("nodes that share one cookie and mesh")] = field(default_factory=ClusterWords)
+    nodes: Annotated[tuple[NodeWords, ...], Doc("this host's nodes; default: one named after the release")] = ()
+    env: Annotated[Environment, Doc("environment of every node", check=grammar.environment)] = field(
+        default_factory=dict
+    )
+    firewall: Annotated[Firewall | None, Doc("who may come in; left out: the firewall is not touched")] = None
+    health: Annotated[Health | None, Doc("how a node proves that it does its work")] = None
