@@ -46,6 +46,11 @@ def make(group: str) -> list[Path]:
     return files
 
 
+def named(pattern: str) -> set[str]:
+    """The groups whose names match a glob."""
+    return {place.name for tree in trees() for place in tree.glob(pattern)}
+
+
 def processes(group: str) -> set[int]:
     """Every process in the group and below it."""
     found: set[int] = set()

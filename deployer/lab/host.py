@@ -17,6 +17,9 @@ from deployer.lab.state import Lab, LabHost
 BOOT_DEADLINE = 60.0
 """Seconds a host has to come up."""
 
+PROPAGATED = Path("/run/systemd/nspawn/propagate")
+"""Where nspawn hands mounts to running hosts; one that is killed leaves its directory behind."""
+
 # The subshell enters its control groups by itself ("0" is the writer) and becomes nspawn; its parent prints its id and
 # ends, so that nobody has to wait for it: it belongs to the machine, not to the program that made it.
 _LAUNCH = """\
@@ -46,7 +49,9 @@ def boot(lab: Lab, host: LabHost, net: int, image: Path) -> None:
     network.plug(lab.name, net, host.index)
     files = cgroup.make(group(lab.name, host.index))
     argv = ["sh", "-c", _LAUNCH, "sh", str(host.console), *map(str, files), "--", *_nspawn(host)]
-    started = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True)
+    # The lock would only leave a file behind in /run; the lab's own lock does its work.
+    quiet = {**os.environ, "SYSTEMD_NSPAWN_LOCK": "0"}
+    started = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True, env=quiet)
     pid = int(started.stdout)
     (host.home / "pid").write_text(f"{pid} {_started(pid)}\n")
     _await(host, pid)
@@ -59,7 +64,7 @@ def _nspawn(host: LabHost) -> list[str]:
         "--register=no", "--keep-unit", "--console=pipe",
         # What nspawn would otherwise write into the host, or read from a file of that machine's name.
         "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--settings=no",
-        "--boot", "--", "--show-status=1",
+        "--boot",
     ]  # fmt: skip
 
 
@@ -89,6 +94,7 @@ def halt(lab: str, host: LabHost) -> None:
     cgroup.empty(group(lab, host.index))
     network.unplug(lab, host.index)
     (host.home / "pid").unlink(missing_ok=True)
+    shutil.rmtree(PROPAGATED / host.netns, ignore_errors=True)
 
 
 def shut_down(host: LabHost, *, deadline: float = 20.0) -> None:
@@ -123,9 +129,9 @@ def _await(host: LabHost, pid: int) -> None:
     end = time.monotonic() + BOOT_DEADLINE
     while not (_greets(host.address) and _settled(pid)):
         if time.monotonic() > end or not _started(pid):
-            said = host.console.read_text(errors="replace").splitlines()[-15:]
             what = "did not come up in time" if _started(pid) else "stopped while it booted"
-            raise HostError(f"{what}; its console ends:\n" + "\n".join(said), where=host.name)
+            said = host.console.read_text(errors="replace") + _inside(pid, "journalctl", "-n", "15", "--no-pager")
+            raise HostError(f"{what}; it said last:\n" + "\n".join(said.splitlines()[-25:]), where=host.name)
         time.sleep(0.02)
 
 
@@ -140,15 +146,19 @@ def _greets(address: str) -> bool:
 
 def _settled(pid: int) -> bool:
     """Whether the host's systemd has finished its start-up; waits for that once systemd can be asked."""
+    return _inside(pid, "systemctl", "is-system-running", "--wait").strip() in {"running", "degraded"}
+
+
+def _inside(pid: int, *command: str) -> str:
+    """What a command prints that runs inside the host; empty when it cannot run there, or not to its end."""
     leader = _leader(pid)
     if leader is None:
-        return False
-    argv = ["nsenter", "-t", str(leader), "-a", "-r", "-w", "systemctl", "is-system-running", "--wait"]
+        return ""
+    argv = ["nsenter", "-t", str(leader), "-a", "-r", "-w", "--", *command]
     try:
-        asked = subprocess.run(argv, capture_output=True, text=True, timeout=BOOT_DEADLINE)
+        return subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=BOOT_DEADLINE).stdout
     except subprocess.TimeoutExpired:
-        return False
-    return asked.stdout.strip() in {"running", "degraded"}
+        return ""
 
 
 def _leader(pid: int) -> int | None:

@@ -81,9 +81,9 @@ def down(name: str = "lab", say: Callable[[str], None] = print) -> None:
     programs.require()
     with _locked(name):
         directory = state.home(name)
-        for tree in cgroup.trees():
-            for place in tree.glob(f"dl-{name}-*"):
-                cgroup.empty(place.name)
+        for group in cgroup.named(f"dl-{name}-*"):
+            cgroup.empty(group)
+            shutil.rmtree(host.PROPAGATED / group, ignore_errors=True)
         network.close(name)
         mounts.unmount_below(directory)
         # A killed removal must leave lab.json, so that the network stays known as taken.

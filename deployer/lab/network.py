@@ -17,6 +17,7 @@ from deployer.lab import state
 from deployer.lab.programs import run
 
 _NAMESPACES = Path("/run/netns")
+_LINKS = Path("/sys/class/net")
 
 
 def bridge(lab: str) -> str:
@@ -103,10 +104,10 @@ def close(lab: str) -> None:
 
 def links() -> set[str]:
     """The names of this machine's interfaces."""
-    return {place.name for place in Path("/sys/class/net").iterdir()}
+    return {place.name for place in _LINKS.iterdir()}
 
 
 def is_plugged(lab: str, index: int) -> bool:
-    """Whether a host's cable and namespace are both there."""
+    """Whether a host's namespace is there, and its cable hangs on the lab's bridge."""
     name = port(lab, index)
-    return (_NAMESPACES / name).exists() and name in links()
+    return (_NAMESPACES / name).exists() and (_LINKS / bridge(lab) / "brif" / name).exists()

@@ -1,0 +1,136 @@
+"""Real hosts for every test in this directory, and plain OpenSSH and testinfra as witnesses that share no code with us.
+
+DEPLOYER_TEST_LAB names the lab (default ``test``), for runs next to each other; DEPLOYER_KEEP_LAB=1 leaves it up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer import lab as labs
+from deployer.errors import ConfigError
+from deployer.lab import Lab, LabHost, programs, state
+
+HERE = Path(__file__).parent
+DEMO = HERE.parent / "apps" / "demo"
+# pytest-xdist's workers share no fixtures: each has its own lab.
+NAME = os.environ.get("DEPLOYER_TEST_LAB", "test") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "w")
+
+Ssh = Callable[..., tuple[int, str]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what is collected here before ``-m`` selects; a machine that cannot run it fails, it never skips."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("lab")
+    yield
+    if any(item.get_closest_marker("lab") for item in items):
+        try:
+            programs.require()
+        except ConfigError as error:
+            raise pytest.UsageError(f"tests/lab cannot run here: {error} (leave it out with: -m 'not lab')") from None
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Four hosts of the default profile, for the whole session; use `hosts` unless what is on them does not matter."""
+    holder = state.home(NAME).with_suffix(".session")
+    holder.parent.mkdir(parents=True, exist_ok=True)
+    with holder.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pytest.fail(f"another test run uses the lab {NAME!r}: set DEPLOYER_TEST_LAB to another name")
+        yield labs.up(4, name=NAME)
+        if os.environ.get("DEPLOYER_KEEP_LAB") != "1":
+            labs.down(NAME)
+
+
+@pytest.fixture
+def hosts(lab: Lab) -> tuple[LabHost, ...]:
+    """The lab's four hosts, untouched."""
+    labs.reset(None, lab.name)
+    fresh = labs.status(lab.name)
+    assert fresh is not None
+    return fresh.hosts
+
+
+@pytest.fixture(scope="module")
+def lab_of(lab: Lab) -> Iterator[Callable[..., Lab]]:
+    """A factory of one more lab, a host per profile: ``lab_of("sudo", "closed")``; gone when the module's tests end."""
+    name = f"{NAME[:7]}x"
+
+    def boot(*profiles: str, suite: str = "bookworm") -> Lab:
+        labs.down(name)
+        return labs.up(len(profiles), name=name, profiles=profiles, suite=suite)
+
+    yield boot
+    labs.down(name)
+
+
+@pytest.fixture(scope="session")
+def demo_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The demo app's tarball of a version, built once per session."""
+    return functools.cache(lambda version: labs.build(DEMO, version=version, out=tmp_path_factory.mktemp("dist")))
+
+
+@pytest.fixture(scope="session")
+def ssh() -> Ssh:
+    """Run a command on a host by plain OpenSSH: (exit code, both outputs). ``user`` and ``stdin`` may be given."""
+
+    def run(
+        host: LabHost, command: str, *, user: str = "root", stdin: bytes = b"", tty: bool = False
+    ) -> tuple[int, str]:
+        program, *rest = labs.ssh_arguments(lab_around(host), host)
+        argv = [program, *(["-tt"] if tty else []), *rest[:-1], f"{user}@{host.address}", command]
+        done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    return run
+
+
+def lab_around(host: LabHost) -> Lab:
+    """The lab that a host belongs to."""
+    found = labs.status(host.home.parent.parent.name)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def testinfra_host() -> Callable[[LabHost], Any]:
+    """The host as testinfra sees it, by its own ssh backend, as root."""
+    import testinfra
+
+    def look(host: LabHost) -> Any:
+        around = lab_around(host)
+        strict = f"-F /dev/null -o StrictHostKeyChecking=yes -o UserKnownHostsFile={around.known_hosts}"
+        # No ControlPersist: the shared connection would outlive a reset of the host.
+        return testinfra.get_host(
+            f"ssh://root@{host.address}", ssh_identity_file=str(around.key), ssh_extra_args=strict, controlpersist=0
+        )
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    """Wait until a probe says yes; a test waits for conditions, never for time."""
+
+    def wait(probe: Callable[[], object], *, deadline: float = 30.0) -> None:
+        end = time.monotonic() + deadline
+        while not (last := probe()):
+            assert time.monotonic() < end, f"not within {deadline:g} s; the last answer was {last!r}"
+            time.sleep(0.05)
+
+    return wait

@@ -1,0 +1,45 @@
+"""Hosts of every profile are what the profile's name says."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from deployer import lab as labs
+
+
+@pytest.fixture(scope="module")
+def by_profile(lab_of) -> dict[str, labs.LabHost]:
+    made = lab_of(*labs.PROFILES)
+    return {host.profile: host for host in made.hosts}
+
+
+@pytest.mark.parametrize(
+    ("profile", "says"),
+    [
+        ("default", {"maxstartups 100:30:200", "maxsessions 10", "allowtcpforwarding yes"}),
+        ("stock", {"maxstartups 10:30:100", "maxsessions 10", "allowtcpforwarding yes"}),
+        ("one-session", {"maxsessions 1", "allowtcpforwarding yes"}),
+        ("no-forwarding", {"maxsessions 10", "allowtcpforwarding no"}),
+        ("closed", {"maxsessions 1", "allowtcpforwarding no"}),
+    ],
+)
+def test_sshd_is_set_as_the_profile_says(by_profile, ssh, profile, says):
+    code, out = ssh(by_profile[profile], "sshd -T")
+    assert code == 0
+    assert says <= set(out.splitlines())
+
+
+def test_sudo_asks_for_the_password_in_one_profile_and_not_in_the_other(by_profile, ssh):
+    asks, trusts = by_profile["sudo-password"], by_profile["sudo"]
+    assert ssh(trusts, "sudo -n id -un", user="deploy") == (0, "root\n")
+    assert ssh(asks, "sudo -n id -un", user="deploy")[0] == 1
+    given = f"{labs.PASSWORD}\n".encode()
+    assert ssh(asks, "sudo -S -p '' id -un", user="deploy", stdin=given) == (0, "root\n")
+
+
+def test_the_inventory_logs_in_as_the_user_and_becomes_root(by_profile):
+    host = by_profile["sudo-password"]
+    told = yaml.safe_load((host.home.parent.parent / "inventory.yml").read_text())
+    variables = told["all"]["children"]["lab"]["hosts"][host.name]
+    assert (variables["ansible_user"], variables["ansible_become"]) == ("deploy", True)
