@@ -61,7 +61,7 @@ class Registration:
     Attributes:
         name: the part of the node name before ``@``.
         port: where the node listens for distribution.
-        node_type: 77 (``M``) for a normal node, 72 (``H``) for a hidden one.
+        node_type: 77 (``M``) for a node, also one started with ``-hidden``; 72 (``H``) for a C node.
         protocol: 0 for TCP over IPv4.
         highest: highest distribution protocol version; 6 since OTP 23.
         lowest: lowest distribution protocol version; 5 or 6.
@@ -75,11 +75,6 @@ class Registration:
     highest: int
     lowest: int
     extra: bytes = b""
-
-    @property
-    def hidden(self) -> bool:
-        """True for a node that registered itself as hidden."""
-        return self.node_type == 72
 
 
 def names(stream: Stream) -> EpmdNames:

@@ -139,7 +139,9 @@ class _Reader:
         for _ in range(count):
             begin = self.at
             key = self.term()
-            pairs[key if _hashable(key) else Opaque("Key", self.data[begin : self.at])] = self.term()
+            if not _hashable(key):
+                key = Opaque("Key", self.data[begin : self.at])
+            pairs[key] = self.term()
         if len(pairs) != count:
             raise EtfError("a map has a key twice")
         return pairs

@@ -85,7 +85,7 @@ def check_release_version(version: str) -> str:
 def erlang_address(address: str) -> str:
     """Return an address as the Erlang tuple ``inet_dist_use_interface`` wants: ``{10,77,0,2}``; raises ConfigError."""
     try:
-        ip = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address.replace("%", " "))  # a zone has no place in the tuple
     except ValueError:
         raise ConfigError(f"{_shown(address)} is not an IP address", hint="write an IPv4 or IPv6 address") from None
     width = 1 if ip.version == 4 else 2

@@ -92,7 +92,7 @@ class _Printer:
             case dict():
                 return self._between("#{", [end for pair in term.items() for end in pair], "}")
             case Improper(items, tail):
-                return self._between("[", [*items, Atom("|"), tail], "]")
+                return self._between("[", items, "|") + self.of(tail) + self._spend("]")
         return self._spend(_scalar(term))
 
     def _list(self, items: list[Term]) -> list[str]:

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from pathlib import Path
+
+import pytest
+from beam_tarballs import elf, release
+
+from deployer.beam import inflate
+from deployer.beam.tarball import Tarball, inspect
+from deployer.errors import ConfigError
+
+
+def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
+    path = release().write(tmp_path)
+    assert inspect(path, name="demo", version="0.1.0") == Tarball(
+        path=path,
+        size=path.stat().st_size,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        name="demo",
+        version="0.1.0",
+        erts="13.1.5",
+        otp=25,
+        machine="x86_64",
+        glibc=(2, 38),
+        applications={"crypto": "5.1.2", "demo": "0.1.0"},
+        has_cookie=True,
+        files=9,
+        unpacked=sum(len(data) for _, data in release().members),
+    )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("tar_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_tarballs_made_by_hand_pass_in_every_format(tmp_path: Path, tar_format: int, prefix: str) -> None:
+    recipe = release(prefix, tar_format)
+    if tar_format != tarfile.USTAR_FORMAT:
+        recipe.add(prefix + "lib/demo-0.1.0/priv/" + "long/" * 30 + "öäü.txt", b"x")
+    for directory in ("bin", "lib", "lib/demo-0.1.0"):
+        recipe.add(f"{prefix}{directory}", mode=0o755, kind=tarfile.DIRTYPE)
+    if prefix:
+        recipe.add("./", mode=0o755, kind=tarfile.DIRTYPE)
+    assert inspect(recipe.write(tmp_path)).name == "demo"
+
+
+def test_the_own_machine_decides_not_that_of_a_bundled_library(tmp_path: Path) -> None:
+    recipe = release().without("erts-13.1.5/bin/beam.smp").add("erts-13.1.5/bin/beam.smp", elf(183, "2.17"), mode=0o755)
+    seen = inspect(recipe.write(tmp_path))
+    assert (seen.machine, seen.glibc) == ("aarch64", (2, 17))
+
+
+@pytest.mark.parametrize("filler", [inflate.CHUNK - 40, inflate.CHUNK - 30, inflate.CHUNK - 25, inflate.CHUNK - 20])
+def test_a_glibc_version_across_two_pieces_is_seen(tmp_path: Path, filler: int) -> None:
+    recipe = release().without("lib/crypto-5.1.2/priv/lib/crypto.so")
+    recipe.add("lib/crypto-5.1.2/priv/lib/crypto.so", elf(glibc="2.41", filler=filler))
+    assert inspect(recipe.write(tmp_path)).glibc == (2, 41)
+
+
+def test_a_release_without_glibc_asks_for_none(tmp_path: Path) -> None:
+    recipe = release().without("erts-13.1.5/bin/beam.smp").without("lib/crypto-5.1.2/priv/lib/crypto.so")
+    recipe.add("erts-13.1.5/bin/beam.smp", elf()[:20], mode=0o755)
+    assert inspect(recipe.write(tmp_path)).glibc is None
+
+
+@pytest.mark.parametrize(
+    ("missing", "why"),
+    [
+        ("bin/demo", "start script"),
+        ("releases/start_erl.data", "start_erl.data is missing"),
+        ("releases/0.1.0/demo.rel", "start script"),
+        ("erts-13.1.5/bin/beam.smp", "brings no erts-13.1.5"),
+    ],
+)
+def test_what_cannot_start_is_refused(tmp_path: Path, missing: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        inspect(release().without(missing).write(tmp_path))
+
+
+def test_another_name_or_version_than_declared_is_refused_by_both(tmp_path: Path) -> None:
+    path = release().write(tmp_path)
+    with pytest.raises(ConfigError, match=r"holds version 0\.1\.0, not 0\.2\.0"):
+        inspect(path, version="0.2.0")
+    with pytest.raises(ConfigError, match="not release shop: it has demo"):
+        inspect(path, name="shop")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"13.1.5", b"13.1.5 ../x", b"13.1.5 0.1.0 more", b"\x1b[2J 0.1.0", b"\xff\xfe\0\0", b"15.0 0.1.0"]
+)
+def test_a_start_erl_data_that_does_not_fit_is_refused(tmp_path: Path, data: bytes) -> None:
+    recipe = release().without("releases/start_erl.data").add("releases/start_erl.data", data)
+    with pytest.raises(ConfigError) as raised:
+        inspect(recipe.write(tmp_path))
+    assert raised.value.message.isprintable()
+
+
+def test_two_releases_in_one_tarball_need_a_name(tmp_path: Path) -> None:
+    path = release().add("bin/back", b"#!/bin/sh\n", mode=0o755).add("releases/0.1.0/back.rel", b"x").write(tmp_path)
+    with pytest.raises(ConfigError, match="2 releases"):
+        inspect(path)
+    assert inspect(path, name="back").name == "back"
