@@ -1,0 +1,102 @@
+"""``deploy``, ``plan``, ``audit``, ``verify``, ``render``: one walk, stopped at different places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from deployer.cli.command import Command, Flag, out
+
+if TYPE_CHECKING:
+    from deployer.app import Options
+
+PLAYBOOK = Flag(
+    "playbook", "a playbook file, or one that ships with deployer: site.yml, release.yml, audit.yml", word=True
+)
+SOURCES = (
+    Flag("inventory", "an inventory file or directory; may be repeated", "i", ()),
+    Flag("extra-vars", "variables that win over all others: key=value, YAML or @file; may be repeated", "e", ()),
+    Flag("vault-password-file", "file with the vault password, or program that prints it; may be repeated", "", ()),
+    Flag("vault-id", "a vault password with a label: LABEL@FILE or LABEL@prompt; may be repeated", "", ()),
+    Flag("ask-vault-pass", "ask for the vault password", "", default=False),
+)
+CONNECTION = (
+    Flag("user", "log in as this user, where the inventory names none", "u"),
+    Flag("become", "work as root through sudo", "b", default=False),
+    Flag("ask-become-pass", "ask for the sudo password", "K", default=False),
+    Flag("private-key", "the one key to log in with"),
+    Flag("accept-new-host-keys", "trust hosts that known_hosts does not know; changed keys stay refused", default=False),
+    Flag("forks", "how many hosts at once", "f", 50),
+)
+CHOICE = (
+    Flag("limit", "only these hosts: a pattern of names and groups, such as web:!web3", "l"),
+    Flag("tags", "only tasks with these tags, comma-separated", "t"),
+    Flag("skip-tags", "no tasks with these tags, comma-separated"),
+    Flag("allow-empty", "a pattern that matches no host is no error", default=False),
+)
+REPORT = (
+    Flag("diff", "show what changes inside of files", "D", default=False),
+    Flag("json", "print events as JSON lines", default=False),
+    Flag("verbose", "more: tasks without changes, their places, every rung; may be repeated", "v", 0, count=True),
+)
+COMMON = (PLAYBOOK, *SOURCES, *CONNECTION, *CHOICE, *REPORT)
+CHECK = Flag("check", "change nothing, say what would change (= deployer plan)", "C", default=False)
+DETAILED = Flag("detailed-exitcode", "exit 2 when something would change", default=False)
+
+
+def options(given: dict[str, Any]) -> Options:
+    """Return the flags as the application takes them."""
+    from deployer.app import Options
+
+    return Options(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+
+
+def _walk(goal: str, given: dict[str, Any]) -> int:
+    from deployer.app import run
+    from deployer.engine.play import Goal
+
+    return run(Goal(goal), options(given))
+
+
+def deploy(c: Context, *, check: bool, detailed_exitcode: bool, **given: Any) -> int:
+    """Bring every host to what the playbook declares, look again, and climb the verify ladder."""
+    if check or c.config.run.dry:
+        return plan(c, detailed_exitcode=detailed_exitcode, **given)
+    return _walk("deploy", given)
+
+
+def plan(c: Context, *, detailed_exitcode: bool, **given: Any) -> int:
+    """Say what a deploy would change: will, will not, or unknown until run. Changes nothing."""
+    del c
+    code = _walk("plan", given)
+    return code if code != 2 or detailed_exitcode else 0
+
+
+def audit(c: Context, **given: Any) -> int:
+    """Look for drift: exit 2 when a host is not as the playbook declares. Changes nothing."""
+    del c
+    return _walk("audit", given)
+
+
+def verify(c: Context, **given: Any) -> int:
+    """Climb the verify ladder on every node, from "host reachable" to "healthy". Changes nothing."""
+    del c
+    return _walk("verify", given)
+
+
+def render(c: Context, *, host: str, **given: Any) -> None:
+    """Print the exact programs that would run on a host, without connecting: the probe, then every step."""
+    del c
+    from deployer.app import render as programs
+
+    out(programs(options(given), host))
+
+
+COMMANDS = (
+    Command(deploy, (*COMMON, CHECK, DETAILED)),
+    Command(plan, (*COMMON, DETAILED)),
+    Command(audit, COMMON),
+    Command(verify, COMMON),
+    Command(render, (*COMMON, Flag("host", "the host whose programs are printed"))),
+)

@@ -1,0 +1,100 @@
+"""``lab``: real Debian hosts on this machine, to rehearse on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from deployer.cli.command import Command, Flag, err, out, refuse_dry
+from deployer.errors import ConfigError
+
+_NAME = Flag("name", "which lab, when there is more than one", default="lab")
+_SUITE = Flag("suite", "Debian release of the hosts: bookworm or trixie", default="bookworm")
+
+
+def up(c: Context, *, hosts: int, suite: str, name: str, profile: list[str]) -> None:
+    """Boot real hosts with systemd, sshd and nftables, and write an inventory for them. Needs root on Linux."""
+    refuse_dry(c)
+    from deployer import lab
+
+    made = lab.up(hosts, suite=suite, name=name, profiles=tuple(profile), say=err)
+    out(str(made.inventory))
+
+
+def down(c: Context, *, name: str) -> None:
+    """Take a lab down and remove everything it made, but for the images."""
+    refuse_dry(c)
+    from deployer import lab
+
+    lab.down(name, say=err)
+
+
+def status(c: Context, *, name: str) -> int:
+    """Show the hosts of a lab; exit 1 when there is none."""
+    del c
+    from deployer import lab
+
+    found = lab.status(name)
+    if found is None:
+        err(f"there is no lab called {name}; deployer lab up makes one")
+        return 1
+    for host in found.hosts:
+        out(f"{host.name:<12} {host.address:<15} {host.state:<8} {host.profile}")
+    out(f"inventory: {found.inventory}")
+    return 0
+
+
+def ssh(c: Context, *, host: str, name: str, command: str) -> int:
+    """Open a shell on a lab host, or run one command there."""
+    refuse_dry(c)
+    from deployer import lab
+
+    return lab.ssh(host, name, ("sh", "-c", command) if command else ())
+
+
+def reset(c: Context, *, host: str, name: str) -> None:
+    """Put a host (or all of them) back to untouched."""
+    refuse_dry(c)
+    from deployer import lab
+
+    lab.reset(host or None, name)
+
+
+def build(c: Context, *, app: str, suite: str, version: str, output: str) -> None:
+    """Build a release from a mix project in the builder image, and print the tarball's path."""
+    refuse_dry(c)
+    from deployer import lab
+
+    path = Path(app)
+    if not (path / "mix.exs").is_file():
+        raise ConfigError(f"{app} has no mix.exs", hint="give the directory of a mix project")
+    out(str(lab.build(path, suite=suite, version=version or None, out=Path(output) if output else None, say=err)))
+
+
+LAB = Collection(
+    "lab",
+    Command(
+        up,
+        (
+            Flag("hosts", "how many", "n", 3),
+            _SUITE,
+            _NAME,
+            Flag("profile", "how sshd behaves, host by host: default, stock, sudo, sudo-password, one-session, …", "", ()),
+        ),
+    ),
+    Command(down, (_NAME,)),
+    Command(status, (_NAME,)),
+    Command(ssh, (Flag("host", "the host", word=True), _NAME, Flag("command", "run this instead of a shell"))),
+    Command(reset, (Flag("host", "only this host"), _NAME)),
+    Command(
+        build,
+        (
+            Flag("app", "directory of a mix project", word=True),
+            _SUITE,
+            Flag("version", "give the release this version (as DEMO_VERSION does for the demo)"),
+            Flag("output", "where to put the tarball"),
+        ),
+    ),
+)

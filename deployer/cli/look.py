@@ -1,0 +1,58 @@
+"""``inventory`` and ``modules``: look around without touching a host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from deployer.cli.command import Command, Flag, out
+from deployer.cli.fleet import SOURCES, options
+from deployer.errors import ConfigError
+
+
+def inventory(c: Context, *, list: bool, graph: bool, host: str, **given: Any) -> None:  # noqa: A002 - Ansible's flag
+    """Show the inventory as deployer reads it; secrets print as ***."""
+    del c
+    from deployer.app import show_inventory
+
+    if sum((list, graph, bool(host))) != 1:
+        raise ConfigError("say what to show", hint="one of --list, --graph, --host HOST")
+    out(show_inventory(options(given | {"playbook": ""}), graph=graph, host=host))
+
+
+def _list(c: Context) -> None:
+    """List all modules, each with what it is for."""
+    del c
+    from deployer import modules
+
+    for name in modules.names():
+        out(f"{name:<14} {(modules.find(name).__doc__ or '').splitlines()[0]}")
+
+
+def show(c: Context, *, name: str) -> None:
+    """Show a module: what it does, every argument, an example."""
+    del c
+    from deployer import modules
+    from deployer.fields import nearest
+    from deployer.modules.reference import reference
+
+    try:
+        out(reference(name, modules.find(name)))
+    except KeyError:
+        raise ConfigError(f"there is no module {name!r}", hint=nearest(name, modules.names())) from None
+
+
+COMMANDS = (
+    Command(
+        inventory,
+        (
+            *SOURCES,
+            Flag("list", "all hosts with their variables, as JSON", default=False),
+            Flag("graph", "the tree of groups", default=False),
+            Flag("host", "one host's variables, as JSON"),
+        ),
+    ),
+)
+MODULES = Collection("modules", Command(_list, ()), Command(show, (Flag("name", "the module", word=True),)))

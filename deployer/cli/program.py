@@ -1,0 +1,117 @@
+"""The invoke Program, tamed: no foreign configuration, one command at a time, our help, our exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.config import Config
+from invoke.exceptions import Exit, ParseError
+from invoke.program import Program
+
+from deployer import __version__
+
+_USAGE = """\
+Usage: deployer COMMAND [PLAYBOOK] [flags]      deployer COMMAND --help shows a command's flags
+
+Deploy a fleet
+  deploy PLAYBOOK -i INVENTORY      bring every host to what is declared, then prove it, rung by rung
+  plan PLAYBOOK -i INVENTORY        say what a deploy would change; change nothing (= deploy --check)
+  audit PLAYBOOK -i INVENTORY       like plan; exit 2 when a host has drifted from the playbook
+  verify PLAYBOOK -i INVENTORY      climb the verify ladder only: unit, EPMD, ports, cookie, mesh, versions, health
+  render PLAYBOOK -i … --host HOST  print the exact programs that would run on a host
+
+Look around
+  inventory -i INVENTORY --list | --graph | --host HOST
+  modules list | show NAME          what a task can do, with every argument
+
+Secrets
+  cookie generate | rotate PLAYBOOK -i INVENTORY
+  vault encrypt | decrypt | view | edit | rekey | encrypt_string
+
+Real hosts on this machine
+  lab up | down | status | ssh HOST | reset [HOST] | build APP
+
+Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, nothing touched
+            4 host unreachable  5 locked  6 reverted  130 interrupted
+"""
+_GROUPS = ("modules", "lab", "vault", "cookie")
+_OPTIONAL_WORD = {("lab", "reset"): "--host"}
+
+
+class _Config(Config):
+    """Reads no file and no environment: ``~/.invoke.yaml`` and ``INVOKE_*`` are not ours to obey."""
+
+    prefix = "deployer"
+
+    def _load_file(self, *args: Any, **kwargs: Any) -> None:
+        """Load nothing."""
+
+    def load_shell_env(self) -> None:
+        """Load nothing."""
+
+
+class DeployerProgram(Program):
+    """What ``deployer`` on the command line is."""
+
+    @classmethod
+    def standard(cls) -> DeployerProgram:
+        """Return the program with all its commands."""
+        from deployer.cli import fleet, lab, look, secrets
+
+        root = Collection(*fleet.COMMANDS, *look.COMMANDS)
+        for collection in (look.MODULES, lab.LAB, secrets.VAULT, secrets.COOKIE):
+            root.add_collection(collection)
+        return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
+
+    def normalize_argv(self, argv: list[str] | None) -> None:
+        """Read ``lab up`` as invoke's ``lab.up``, so that groups of commands are words, not dots."""
+        super().normalize_argv(argv)
+        words = list(self.argv[1:])
+        if len(words) >= 2 and words[0] in _GROUPS and not words[1].startswith("-"):
+            flag = _OPTIONAL_WORD.get((words[0], words[1]))
+            rest = [flag, *words[2:]] if flag and len(words) > 2 and not words[2].startswith("-") else words[2:]
+            words = [f"{words[0]}.{words[1]}", *rest]
+        if words and not words[0].startswith("-") and {"-h", "--help"} & set(words):
+            words = ["--help", words[0]]
+        self.argv = [self.argv[0], *words]
+
+    def parse_tasks(self) -> None:
+        """Parse, and refuse what invoke would run one after the other."""
+        super().parse_tasks()
+        if len(self.tasks) > 1:
+            raise ParseError(f"one command at a time: {' '.join(task.name or '' for task in self.tasks)}")
+
+    def print_help(self) -> None:
+        """Print our own overview: invoke's core flags mean nothing here."""
+        sys.stdout.write(_USAGE)
+
+    def print_task_help(self, name: str) -> None:
+        """Print one command's words and flags."""
+        context = self.parser.contexts[name]
+        text = (self.collection[name].__doc__ or "").strip()
+        words = " ".join(f"{argument.name.upper()}" for argument in context.positional_args)
+        sys.stdout.write(f"Usage: deployer {name.replace('.', ' ')} {words} [flags]\n\n{text}\n\n")
+        self.print_columns(context.help_tuples())
+
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002 - invoke's name
+        """Run one command and exit with its code; a wrong command line is exit 3, as every wrong configuration is."""
+        del exit
+        try:
+            self.create_config()
+            self.parse_core(argv)
+            self.parse_collection()
+            self.parse_tasks()
+            self.parse_cleanup()
+            self.update_config()
+            self.execute()
+        except ParseError as error:
+            sys.stderr.write(f"error: {error}\n  deployer --help lists the commands\n")
+            sys.exit(3)
+        except Exit as leave:
+            if leave.message:
+                sys.stderr.write(f"{leave.message}\n")
+            sys.exit(leave.code)
+        except KeyboardInterrupt:
+            sys.exit(130)
