@@ -1,0 +1,55 @@
+# The commands a person needs. Everything they install goes to .venv and the system's packages.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client openssh-server shellcheck libarchive-tools
+APT := $(shell command -v apt-get)
+
+.PHONY: help setup packages demo demo-down check test lab-test bench docs fuzz clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+setup: .venv/ready  ## a virtual environment with everything
+
+.venv/ready: pyproject.toml
+	command -v $(PYTHON) >/dev/null || { echo "deployer wants Python 3.11 or newer: apt-get install python3.11 python3.11-venv"; exit 1; }
+	$(PYTHON) -m venv .venv || { apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+packages:  ## what the lab needs of Debian
+	@tools/packages $(LAB_PACKAGES)
+
+demo: setup packages  ## a real release onto three real hosts, made on this machine
+	@tools/demo
+
+demo-down:  ## take the demo's hosts down
+	$(BIN)/deployer lab down
+
+check: setup  ## the quick part: lint, types, import rules, unit and contract tests
+	@tools/packages shellcheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract
+
+test: check packages  ## everything: the quick part, the transports, and the lab's real hosts
+	$(BIN)/pytest -q tests/transport
+	$(BIN)/pytest -q tests/lab
+
+lab-test: setup packages
+	$(BIN)/pytest -q tests/lab
+
+bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts
+	$(BIN)/python benchmarks/fleet.py
+
+docs: setup  ## write the reference pages again
+	$(BIN)/python tools/reference.py
+
+fuzz: setup  ## ten minutes of garbage for every parser
+	$(BIN)/python tests/fuzz/fuzz.py --seconds 600
+
+clean: ## what the build left
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
