@@ -1,0 +1,252 @@
+"""Variables in layers, templated when somebody looks at them, and never twice.
+
+A variable's text is rendered in the scope it is used from, as in Ansible; the result is never rendered again, so that
+what a host says (facts) and what a template gives stay data. A rendering that touched a secret gives a `Secret`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deployer.errors import ConfigError, DeployerError
+from deployer.fields import kind, nearest
+from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
+from deployer.model import Mark, Secret
+
+if TYPE_CHECKING:
+    import jinja2
+
+Decrypt = Callable[[Encrypted, str], Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Variables of one origin; those that are ``final`` (facts, loop items, derived words) are never templated."""
+
+    values: Mapping[str, Any]
+    final: bool = False
+
+
+class Variables(Mapping[str, Any]):
+    """What names mean in one place of a play on one host.
+
+    Args:
+        layers: the strongest first.
+        decrypt: turns a ``!vault`` value into a secret, called when the value is used.
+    """
+
+    def __init__(self, layers: Sequence[Layer], decrypt: Decrypt) -> None:
+        self._layers = tuple(layers)
+        self._decrypt = decrypt
+        self._rendered: dict[str, Any] = {}
+        self._open: list[tuple[str, Mark]] = []
+
+    def over(self, *layers: Layer) -> Variables:
+        """Return the same variables with stronger layers on top."""
+        return Variables((*layers, *self._layers), self._decrypt)
+
+    def under(self, *layers: Layer) -> Variables:
+        """Return the same variables with weaker layers below."""
+        return Variables((*self._layers, *layers), self._decrypt)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in layer.values for layer in self._layers)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for layer in self._layers for name in layer.values))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._rendered:
+            return self._rendered[name]
+        layer = next((layer for layer in self._layers if name in layer.values), None)
+        if layer is None:
+            raise KeyError(name)
+        raw = layer.values[name]
+        if layer.final:
+            return raw
+        where = _place(layer.values, name, raw)
+        if any(name == one for one, _ in self._open):
+            chain = " → ".join(f"{one} ({mark})" if mark.file else one for one, mark in [*self._open, (name, where)])
+            raise ConfigError(f"variables refer to each other in a circle: {chain}", where=where)
+        self._open.append((name, where))
+        try:
+            self._rendered[name] = self.render(raw, where, name)
+        finally:
+            self._open.pop()
+        return self._rendered[name]
+
+    def raw(self, name: str, default: Any = None) -> Any:
+        """Return what is written, untemplated."""
+        return next((layer.values[name] for layer in self._layers if name in layer.values), default)
+
+    def render(self, value: Any, where: Mark | None = None, name: str = "this") -> Any:
+        """Return ``value`` with every template in it rendered; text comes out as plain ``str``.
+
+        Args:
+            value: anything from YAML.
+            where: the place to name when the value knows none.
+            name: what a secret found here is called.
+
+        Raises:
+            ConfigError: a template is wrong or uses what is not defined.
+            SecretError: a ``!vault`` value cannot be decrypted.
+        """
+        if isinstance(value, str):
+            if isinstance(value, Text) and value.unsafe:
+                return str(value)
+            return self._render_text(value, mark_of(value, where), name) if "{" in value else str(value)
+        if isinstance(value, Encrypted):
+            return self._decrypt(value, name)
+        if isinstance(value, Mapping):
+            items = {
+                key: self.render(item, _place(value, key, item, where), f"{name}.{key}") for key, item in value.items()
+            }
+            return Map(items, mark_of(value, where), getattr(value, "marks", None))
+        if isinstance(value, list | tuple):
+            found = Seq(
+                (self.render(item, where, f"{name}[{i}]") for i, item in enumerate(value)), mark_of(value, where)
+            )
+            found.marks = list(getattr(value, "marks", ()))
+            return found
+        return value
+
+    def _render_text(self, text: str, where: Mark, name: str) -> Any:
+        if "{{" not in text and "{%" not in text and "{#" not in text:
+            return str(text)
+        from deployer.load import sandbox
+
+        def run() -> Any:
+            template, single = sandbox.compiled(str(text))
+            return self._run(template, single=single, name=name)
+
+        return self._explain(run, where)
+
+    def render_file(self, text: str, file: str, name: str = "template") -> str | Secret:
+        """Return a template file's text rendered; a `Secret` when a secret went into it.
+
+        Raises:
+            ConfigError: naming the template's own file and line.
+        """
+        from deployer.load import sandbox
+
+        if text.startswith("#jinja2:"):
+            raise ConfigError("#jinja2: headers are not supported", where=Mark(file, 1, 1))
+        found = self._explain(
+            lambda: self._run(sandbox.compiled(text)[0], single=sandbox.compiled(text)[1], name=name),
+            Mark(file),
+            lines=True,
+        )
+        if found is None or isinstance(found, str | Secret):
+            return found or ""
+        return str(found)
+
+    def holds(self, condition: str, where: Mark | None = None) -> bool:
+        """Return whether a bare expression, as in ``when``, is true.
+
+        Raises:
+            ConfigError: it is no expression, or its value is not a boolean: nothing is guessed.
+        """
+        from deployer.load import sandbox
+
+        where = mark_of(condition, where)
+        found = self._explain(lambda: self._run(sandbox.condition(str(condition)), single=True, name="when"), where)
+        if not isinstance(found, bool):
+            hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"
+            raise ConfigError(f"the condition must be true or false, not {kind(found)}", where=where, hint=hint)
+        return found
+
+    def _run(self, template: jinja2.Template, *, single: bool, name: str) -> Any:
+        import jinja2
+
+        from deployer.load import sandbox
+
+        context: Any = template.new_context(self, shared=True)  # type: ignore[arg-type]  # jinja only looks names up
+        try:
+            pieces = list(template.root_render_func(context))
+            value = _settled(context.vars[sandbox.RESULT]) if single else None
+        except DeployerError:
+            raise
+        except Exception as error:
+            if context.tainted:
+                hidden = jinja2.TemplateRuntimeError(
+                    f"{type(error).__name__}; a secret is involved, so no more is said"
+                )
+                raise hidden.with_traceback(error.__traceback__) from None
+            raise
+        if not single:
+            text = "".join(pieces)
+            return Secret(text, name) if context.tainted else text
+        return _sealed(value, name) if context.tainted else value
+
+    def _explain(self, run: Callable[[], Any], where: Mark, *, lines: bool = False) -> Any:
+        """Run a rendering; what goes wrong becomes a `ConfigError` that quotes no value."""
+        import jinja2
+
+        from deployer.load import sandbox
+
+        try:
+            return run()
+        except DeployerError:
+            raise
+        except sandbox.UndefinedVariable as error:
+            names = list(self) if error.is_variable else error.known
+            raise ConfigError(str(error), where=_line(error, where, lines), hint=nearest(error.name, names)) from None
+        except jinja2.TemplateSyntaxError as error:
+            at = Mark(where.file, error.lineno, 0) if lines else where
+            raise ConfigError(f"the template is wrong: {error.message}", where=at) from None
+        except (jinja2.TemplateError, RecursionError) as error:
+            raise ConfigError(f"the template is wrong: {error}", where=_line(error, where, lines)) from None
+        except Exception as error:  # noqa: BLE001  # a filter may raise anything
+            problem = f"the template is wrong: {type(error).__name__}"
+            raise ConfigError(problem, where=_line(error, where, lines)) from None
+
+
+def _place(values: Mapping[str, Any], name: str, raw: Any, default: Mark | None = None) -> Mark:
+    marks: Mapping[str, Mark] = getattr(values, "marks", {})
+    return mark_of(raw, marks.get(name, default))
+
+
+def _line(error: BaseException, where: Mark, lines: bool) -> Mark:
+    """Return the template file's line an error comes from."""
+    trace, line = error.__traceback__, 0
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            line = line or template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return Mark(where.file, line) if lines and line else where
+
+
+def _settled(value: Any) -> Any:
+    """Return a result with generators and views run to their end and nothing undefined left inside."""
+    from deployer.load.sandbox import Missing
+
+    if isinstance(value, Missing):
+        value._fail_with_undefined_error()
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return Map({key: _settled(item) for key, item in value.items()}, mark_of(value), getattr(value, "marks", None))
+    if isinstance(value, Mapping) or value is None or isinstance(value, int | float | Secret):
+        return value
+    return [_settled(item) for item in value] if hasattr(value, "__iter__") else value
+
+
+def _sealed(value: Any, name: str) -> Any:
+    """Return a result in which a secret was revealed: whatever could hold a part of it is a secret."""
+    if isinstance(value, dict):
+        return Map(
+            {key: _sealed(item, f"{name}.{key}") for key, item in value.items()},
+            mark_of(value),
+            getattr(value, "marks", None),
+        )
+    if isinstance(value, list):
+        return [_sealed(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    if value is None or isinstance(value, bool | Secret):
+        return value
+    return Secret(str(value), name)

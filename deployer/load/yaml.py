@@ -1,0 +1,234 @@
+"""The strict YAML reader: nothing is guessed, nothing is unbounded, every value knows its place.
+
+A plain scalar becomes a number, a boolean or nothing only if printing that value gives back the same characters. So
+``NO``, ``on``, ``0644``, ``1.10``, ``22:22``, ``1_000``, ``0x1F`` and dates stay text and the schema decides: the
+implicit types of YAML 1.1 change deployment data silently. The tree is built from parser events with a stack of our
+own, so that depth is a number we check and never Python's recursion limit.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml as pyyaml
+
+from deployer.errors import ConfigError
+from deployer.load.marked import Encrypted, Map, Seq, Text
+from deployer.model import Mark
+
+__all__ = ["Encrypted", "Map", "Seq", "Text", "parse", "read", "source"]
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+MAX_NODES = 100_000
+MAX_SCALAR = 64 * 1024
+
+_PARSER: Any = getattr(pyyaml, "CSafeLoader", pyyaml.SafeLoader)
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[+-][0-9]+)?")
+_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NO_ANCHORS = 'say it once under vars: and use it as "{{ name }}", or use loop:'
+
+
+def read(path: Path) -> Any:
+    """Return what a YAML file says.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, or is not YAML of the strict kind.
+    """
+    return parse(source(path), str(path))
+
+
+def source(path: Path) -> str:
+    """Return the text of a file, at most `MAX_BYTES` long, decoded from UTF-8 with or without a byte order mark.
+
+    Raises:
+        ConfigError: it is missing, not readable, too large, or not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
+    if size > MAX_BYTES or len(data) > MAX_BYTES:
+        raise ConfigError(f"is larger than {MAX_BYTES} bytes", where=path, hint="large content belongs under files/")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigError("is UTF-16", where=Mark(str(path), 1, 1), hint="save it as UTF-8")
+    try:
+        return data.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        mark = _mark_at(data[: error.start].decode(errors="replace"), str(path))
+        raise ConfigError("is not UTF-8", where=mark, hint="save it as UTF-8") from None
+
+
+def parse(text: str, name: str) -> Any:
+    """Return what YAML text says; `None` for an empty document.
+
+    Args:
+        text: at most `MAX_BYTES` characters.
+        name: the file to name in marks.
+
+    Raises:
+        ConfigError: with line and column of the first thing that is wrong.
+    """
+    text = text.removeprefix("\ufeff")
+    if len(text) > MAX_BYTES:
+        raise ConfigError(f"is larger than {MAX_BYTES} bytes", where=name, hint="large content belongs under files/")
+    if bad := _UNPRINTABLE.search(text):
+        mark = _mark_at(text[: bad.start()], name)
+        raise ConfigError(f"has a character that is not text (U+{ord(bad[0]):04X})", where=mark)
+    builder = _Builder(name)
+    try:
+        for event in pyyaml.parse(text, Loader=_PARSER):
+            builder.feed(event)
+    except pyyaml.MarkedYAMLError as error:
+        raise _syntax_error(error, text, name) from None
+    return builder.result
+
+
+def _mark_at(before: str, name: str) -> Mark:
+    return Mark(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _syntax_error(error: pyyaml.MarkedYAMLError, text: str, name: str) -> ConfigError:
+    place = error.problem_mark or error.context_mark
+    mark = Mark(name, place.line + 1, place.column + 1) if place else Mark(name)
+    line = next(iter(text.splitlines()[mark.line - 1 : mark.line]), "")
+    hint = ""
+    if "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column - 1 : mark.column] == "\t":
+        hint = "indent with spaces: YAML allows no tabs there"
+    elif "{{" in line:
+        hint = 'a value that starts with {{ must be in quotes: "{{ … }}"'
+    elif "mapping values" in str(error.problem):
+        hint = 'text with ": " in it must be in quotes'
+    return ConfigError(f"is not YAML: {error.problem or error.context}", where=mark, hint=hint)
+
+
+class _Builder:
+    """Puts events together; `stack` holds the open containers, `keys` the key each open mapping waits to fill."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.result: Any = None
+        self.stack: list[Map | Seq] = []
+        self.keys: list[Text | None] = []
+        self.nodes = 0
+        self.documents = 0
+
+    def feed(self, event: Any) -> None:
+        kind = type(event)
+        if kind is pyyaml.ScalarEvent:
+            self.scalar(event)
+        elif kind is pyyaml.MappingStartEvent or kind is pyyaml.SequenceStartEvent:
+            self.open(
+                event, Map(mark=self.mark(event)) if kind is pyyaml.MappingStartEvent else Seq(mark=self.mark(event))
+            )
+        elif kind is pyyaml.MappingEndEvent or kind is pyyaml.SequenceEndEvent:
+            self.stack.pop()
+            self.keys.pop()
+        elif kind is pyyaml.AliasEvent:
+            raise ConfigError(f"aliases (*{event.anchor}) are not supported", where=self.mark(event), hint=_NO_ANCHORS)
+        elif kind is pyyaml.DocumentStartEvent:
+            self.documents += 1
+            if self.documents > 1:
+                raise ConfigError(
+                    "a second document starts here", where=self.mark(event), hint="one file, one document"
+                )
+
+    def mark(self, event: Any) -> Mark:
+        start = event.start_mark
+        return Mark(self.name, start.line + 1, start.column + 1)
+
+    def check(self, event: Any) -> Mark:
+        mark = self.mark(event)
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise ConfigError(f"has more than {MAX_NODES} values", where=mark)
+        if event.anchor is not None:
+            raise ConfigError(f"anchors (&{event.anchor}) are not supported", where=mark, hint=_NO_ANCHORS)
+        return mark
+
+    def open(self, event: Any, container: Map | Seq) -> None:
+        mark = self.check(event)
+        if event.tag is not None:
+            raise _unknown_tag(event.tag, mark)
+        if len(self.stack) >= MAX_DEPTH:
+            raise ConfigError(f"is nested deeper than {MAX_DEPTH} levels", where=mark)
+        self.put(container, mark, container=True)
+        self.stack.append(container)
+        self.keys.append(None)
+
+    def scalar(self, event: Any) -> None:
+        mark = self.check(event)
+        if len(event.value) > MAX_SCALAR:
+            hint = "put it in a file under files/ and use src:"
+            raise ConfigError(f"a value is longer than {MAX_SCALAR} characters", where=mark, hint=hint)
+        plain = event.implicit[0] and event.style in (None, "")
+        if event.tag is not None and event.tag not in ("!vault", "!unsafe", "!"):
+            raise _unknown_tag(event.tag, mark)
+        if self.stack and isinstance(self.stack[-1], Map) and self.keys[-1] is None:
+            self.key(Text(event.value, mark, plain=plain), event.tag)
+        elif event.tag == "!vault":
+            self.put(Encrypted(event.value, mark), mark)
+        elif plain:
+            self.put(_typed(event.value, mark), mark)
+        else:
+            self.put(Text(event.value, mark, unsafe=event.tag == "!unsafe"), mark)
+
+    def key(self, key: Text, tag: str | None) -> None:
+        mapping = self.stack[-1]
+        if key.plain and key == "<<":
+            raise ConfigError("merge keys (<<) are not supported", where=key.mark, hint=_NO_ANCHORS)
+        if tag is not None or not key:
+            raise ConfigError("a key must be plain text", where=key.mark)
+        if isinstance(mapping, Map):
+            if key in mapping.marks:
+                first = mapping.marks[key].line
+                raise ConfigError(f"{str(key)!r} is written twice: first in line {first}, again here", where=key.mark)
+            mapping.marks[str(key)] = key.mark
+            self.keys[-1] = key
+
+    def put(self, value: Any, mark: Mark, *, container: bool = False) -> None:
+        if not self.stack:
+            self.result = value
+            return
+        parent = self.stack[-1]
+        if isinstance(parent, Seq):
+            parent.append(value)
+            parent.marks.append(mark)
+            return
+        key = self.keys[-1]
+        if key is None:
+            hint = 'a value that starts with {{ must be in quotes: "{{ … }}"' if container else ""
+            raise ConfigError("a key must be plain text", where=mark, hint=hint)
+        parent[str(key)] = value
+        self.keys[-1] = None
+
+
+def _typed(text: str, mark: Mark) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text) and str(int(text)) == text:
+        return int(text)
+    if _FLOAT.fullmatch(text) and repr(float(text)) == text:
+        return float(text)
+    return Text(text, mark, plain=True)
+
+
+def _unknown_tag(tag: str, mark: Mark) -> ConfigError:
+    hint = "only !vault and !unsafe are understood; text that looks like something else goes in quotes"
+    return ConfigError(f"unknown tag {tag!r}", where=mark, hint=hint)
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """Yield every value inside ``value``, itself first, keys not included; depth is bounded by `MAX_DEPTH`."""
+    yield value
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        yield from walk(child)
