@@ -42,7 +42,11 @@ _FILES = {
     "etc/machine-id": "",
     "etc/resolv.conf": "# A host of the lab knows no name server.\n",
 }
-_RECORDS = ("var/log/wtmp", "var/log/btmp", "var/log/lastlog", "var/log/faillog")
+_RECORDS = ("var/log/wtmp", "var/log/btmp", "var/log/faillog")
+# sshd makes these at the first login with a terminal (the second from Debian 13 on): leave it nothing to make.
+_DISCARDED = ("var/log/lastlog", "var/log/wtmp.db")
+# systemd.unit(5), ConditionNeedsUpdate: units that refresh caches at a boot when these are older than /usr.
+_UPDATED = ("etc/.updated", "var/.updated")
 
 
 def packages(suite: str, kind: str) -> tuple[str, ...]:
@@ -68,7 +72,7 @@ def ensure(suite: str, kind: str, say: Callable[[str], None]) -> Path:
     wanted = ",".join(packages(suite, kind))
     place = state.images() / suite / kind
     marker = place.with_suffix(".recipe")
-    recipe = hashlib.sha256(repr((wanted, _MASKED, sorted(_FILES.items()), _RECORDS)).encode()).hexdigest()
+    recipe = hashlib.sha256(repr((wanted, _MASKED, _FILES, _RECORDS, _DISCARDED, _UPDATED)).encode()).hexdigest()
     with state.locked(place.with_suffix(".lock")):
         have = marker.read_text().strip() if marker.exists() and place.is_dir() else ""
         if have == recipe:
@@ -101,12 +105,14 @@ def _settle(image: Path) -> None:
         unit = image / "etc/systemd/system" / name
         unit.unlink(missing_ok=True)
         unit.symlink_to("/dev/null")
-    for name in _RECORDS:
+    for name in (*_RECORDS, *_DISCARDED):
         (image / name).unlink(missing_ok=True)
-    # sshd would create this one at the first login with a terminal; a file that is not regular it leaves alone.
-    (image / "var/log/lastlog").symlink_to("/dev/null")
+    for name in _DISCARDED:
+        (image / name).symlink_to("/dev/null")
     for name, text in _FILES.items():
         path = image / name
         path.unlink(missing_ok=True)
         path.write_text(text)
         path.chmod(0o440 if name.startswith("etc/sudoers.d/") else 0o644)
+    for name in _UPDATED:
+        (image / name).touch()
