@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from deployer.beam.stream import Stream
+from deployer.errors import HostError
 from deployer.sh import Frame, Program
+
+
+class ForwardingForbidden(HostError):  # noqa: N818  # named like its kin in errors.py
+    """The host's sshd does not open TCP streams for us (AllowTcpForwarding, PermitOpen, DisableForwarding)."""
 
 
 class Transport(Protocol):
@@ -14,6 +19,9 @@ class Transport(Protocol):
 
     name: str
     """The host's inventory name, for messages."""
+
+    host_key: str
+    """``SHA256:…`` of the host's key: equal for two inventory names of one host. ``local`` for this machine."""
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         """Run a program and yield each answer as soon as it is complete.
@@ -36,7 +44,7 @@ class Transport(Protocol):
         Raises:
             ConnectionRefusedError: nobody listens there (or the far side rejects).
             TimeoutError: no answer in ``timeout`` seconds.
-            ForwardingForbidden: the host's sshd forbids it (AllowTcpForwarding, MaxSessions).
+            ForwardingForbidden: the host's sshd forbids it (AllowTcpForwarding, PermitOpen).
             ConnectionLost: the connection itself broke.
         """
         ...

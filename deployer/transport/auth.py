@@ -1,0 +1,154 @@
+"""Logging in: one key when one is named, else at most three; never a forwarded agent, never a guess.
+
+Servers count every offer (MaxAuthTries 2 to 6) and ban those who try on, so offers are few and each is reported.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from paramiko import PKey
+from paramiko.agent import AgentSSH
+from paramiko.ssh_exception import BadAuthenticationType, SSHException
+
+from deployer.errors import AuthError, ConfigError
+from deployer.transport.options import SshOptions
+from deployer.transport.ssh_config import Target
+from deployer.transport.wire import Client
+
+_OFFERS = 3
+_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+_AGENT_PATIENCE = 10.0
+_PASSPHRASE_TRIES = 3
+
+
+def read_named_key(target: Target, options: SshOptions) -> None:
+    """Read the private key that was named before the host is asked for anything: it may need a passphrase.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if target.keys and not os.environ.get("SSH_AUTH_SOCK"):
+        _key(target.keys[0], options)
+
+
+def log_in(client: Client, target: Target, options: SshOptions) -> None:
+    """Authenticate by public key.
+
+    Raises:
+        AuthError: no key was accepted; it says which were offered.
+        ConfigError: a key file that was named cannot be read.
+    """
+    offered: list[str] = []
+    wants = ""
+    agent = _agent()
+    try:
+        for label, key in _keys(target, options, agent):
+            offered.append(label)
+            try:
+                more = client.auth_publickey(target.user, key)
+            except BadAuthenticationType as error:
+                wants = f"it takes {', '.join(error.allowed_types)}"
+                break
+            except (SSHException, EOFError, OSError):
+                if client.is_active() and len(offered) < _OFFERS:
+                    continue
+                break
+            if not more:
+                return
+            wants = f"after the key it also wants {', '.join(more)}"
+            break
+    finally:
+        if agent:
+            agent.close()
+    if not client.is_active():
+        wants = wants or "it hung up during the login (MaxAuthTries, or a ban)"
+    tried = f"offered: {', '.join(offered)}" if offered else "there is no key: no agent, no default key file"
+    reasons = "; ".join(reason for reason in (wants, tried) if reason)
+    raise AuthError(f"{target.user} may not log in to {target.address}:{target.port}; {reasons}", where=target.name,
+                    hint="name the right user (-u) and key (--private-key), or add the key to the host")
+
+
+def _keys(target: Target, options: SshOptions, agent: _Agent | None) -> Iterator[tuple[str, PKey]]:
+    """Yield keys in the order of offering, with the name a person knows them by."""
+    held = {key.asbytes(): key for key in agent.get_keys()} if agent else {}
+    files = target.keys or tuple(options.home / ".ssh" / name for name in _DEFAULT_KEYS)
+    done: set[bytes] = set()
+    if not target.keys:
+        for blob, key in held.items():
+            done.add(blob)
+            yield f"agent {key.comment or key.get_name()}", key
+    for file in files:
+        if not target.keys and not file.is_file():
+            continue
+        public = _public(file)
+        if public in held:
+            yield f"{file} (agent)", held[public]
+        elif public not in done:
+            yield str(file), _key(file, options)
+
+
+def _key(file: Path, options: SshOptions) -> PKey:
+    return options.shared.once(("key", file), lambda: _load(file, options))
+
+
+def _public(file: Path) -> bytes | None:
+    """Return the public half from the file beside a private key, which lets an agent stand in for a passphrase."""
+    try:
+        words = file.with_name(file.name.removesuffix(".pub") + ".pub").read_text().split()
+        return base64.b64decode(words[1], validate=True)
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _load(file: Path, options: SshOptions) -> PKey:
+    """Read a private key, asking for its passphrase when it has one."""
+    passphrase: str | None = None
+    for _ in range(_PASSPHRASE_TRIES + 1):
+        try:
+            return PKey.from_path(file, passphrase.encode() if passphrase else None)  # type: ignore[arg-type]
+        except OSError as error:
+            raise ConfigError(f"the private key cannot be read: {error.strerror}", where=file) from None
+        except TypeError:
+            pass  # it is encrypted
+        except (ValueError, SSHException):
+            if passphrase is None:
+                raise ConfigError("this is not a private key that can be used", where=file,
+                                  hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA") from None
+        if options.ask is None:
+            raise ConfigError("the private key has a passphrase, and nobody is here to give it", where=file,
+                              hint="load it into ssh-agent")
+        passphrase = options.ask(f"Passphrase for {file}: ")
+    raise ConfigError(f"the passphrase was wrong {_PASSPHRASE_TRIES} times", where=file)
+
+
+class _Agent(AgentSSH):
+    """The person's ssh-agent, asked to sign and never forwarded; each of its answers has a deadline."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.settimeout(_AGENT_PATIENCE)
+            connection.connect(path)
+            self._connect(connection)  # type: ignore[attr-defined]
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection to the agent."""
+        self._close()  # type: ignore[attr-defined]
+
+
+def _agent() -> _Agent | None:
+    """Return the agent that SSH_AUTH_SOCK names; None when none answers."""
+    path = os.environ.get("SSH_AUTH_SOCK")
+    try:
+        return _Agent(path) if path else None
+    except (OSError, SSHException):
+        return None

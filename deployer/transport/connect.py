@@ -1,0 +1,203 @@
+"""From a `Target` to an authenticated connection: road, handshake, host key, login, in this order and each in time.
+
+This is the one place where the exceptions of sockets and paramiko become errors for a person.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from deployer.errors import ConfigError, ConnectionLost, HostError, HostKeyError, Unreachable
+from deployer.transport.base import ForwardingForbidden
+from deployer.transport.known_hosts import Knowledge, KnownHosts, fingerprint
+from deployer.transport.options import SshOptions
+from deployer.transport.ssh_config import Target, hop
+
+if TYPE_CHECKING:
+    from deployer.transport.wire import Client
+
+_TRIES = 3
+_HANDSHAKE = 30.0
+"""Seconds for banner and key exchange together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An authenticated connection; ``close`` also takes down what it runs over."""
+
+    client: Client
+    host_key: str
+    close: Callable[[], None]
+
+
+def open_link(target: Target, options: SshOptions, seen: tuple[str, ...] = ()) -> Link:
+    """Connect, prove the host, log in.
+
+    A drop before the server's first line is what sshd does when too many knock at once (MaxStartups): it is tried
+    again, at most three times in all. Nothing else is.
+
+    Raises:
+        Unreachable: no road, no SSH server there, or no algorithm in common.
+        HostKeyError: the host is not proven; no credential was offered.
+        AuthError: the login is refused.
+        ConfigError: known_hosts, a key file or a jump is wrong.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            return _attempt(target, options, seen)
+        except _Dropped as error:
+            if not left:
+                raise Unreachable(error.message, where=target.name, hint=error.hint) from None
+            time.sleep(random.uniform(0.2, 0.8) * (_TRIES - left))  # noqa: S311  # spreads the herd, guards nothing
+    raise AssertionError
+
+
+class _Dropped(Unreachable):
+    """The server hung up before its first line."""
+
+
+def _attempt(target: Target, options: SshOptions, seen: tuple[str, ...]) -> Link:
+    from deployer.transport.auth import log_in, read_named_key
+    from deployer.transport.wire import Client
+
+    hosts = options.shared.once(("known_hosts", target.known_hosts), lambda: KnownHosts(target.known_hosts))
+    known = hosts.about(target.known_as, target.port)
+    read_named_key(target, options)
+    with ExitStack() as stack:
+        over = _jump(target, options, seen, stack)
+        with options.shared.gate:
+            client = Client(_road(target, over, stack), known.kinds)
+            stack.callback(client.hang_up)
+            _shake_hands(client, target)
+            kind, key = _prove(client, target, known)
+            if target.accept_new:
+                hosts.accept(known.who, kind, key)
+            log_in(client, target, options)
+        client.watch(options.keepalive)
+        return Link(client, fingerprint(key), stack.pop_all().close)
+
+
+def _jump(target: Target, options: SshOptions, seen: tuple[str, ...], stack: ExitStack) -> Client | None:
+    """Connect to the last jump host, through those before it; each is proven by its own key and its own look-up."""
+    if not target.jumps:
+        return None
+    *before, last = target.jumps
+    if last in seen:
+        raise ConfigError(f"ProxyJump goes in a circle: {' → '.join((*seen, last))}", where=target.name)
+    over = hop(last, options)
+    link = open_link(replace(over, jumps=tuple(before), proxy="") if before else over, options, (*seen, last))
+    stack.callback(link.close)
+    return link.client
+
+
+def _road(target: Target, over: Client | None, stack: ExitStack) -> Any:
+    """Return the socket, or what looks like one, that leads to the server."""
+    if over:
+        return _through(target, over)
+    road = _proxied(target, stack) if target.proxy else _direct(target)
+    stack.callback(road.close)
+    return road
+
+
+def _through(target: Target, over: Client) -> Any:
+    try:
+        return open_stream(over, target.address, target.port, target.connect_timeout, target.jumps[-1])
+    except (OSError, HostError) as error:
+        raise Unreachable(f"the jump host does not lead to {target.address}:{target.port}: {error}",
+                          where=target.name) from None
+
+
+def _direct(target: Target) -> socket.socket:
+    from deployer.transport.wire import SEND_BUFFER
+
+    try:
+        road = socket.create_connection((target.address, target.port), timeout=target.connect_timeout)
+    except TimeoutError:
+        raise Unreachable(f"{target.address}:{target.port} did not answer within {target.connect_timeout:g} s",
+                          where=target.name, hint="is it up, and does a firewall let this machine in?") from None
+    except socket.gaierror as error:
+        raise Unreachable(f"the name {target.address} cannot be resolved: {error.strerror}", where=target.name,
+                          hint="set ansible_host to an address") from None
+    except OSError as error:
+        raise Unreachable(f"{target.address}:{target.port}: {error.strerror or error}", where=target.name,
+                          hint="is sshd running, on this port?") from None
+    road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    road.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return road
+
+
+def _proxied(target: Target, stack: ExitStack) -> socket.socket:
+    """Return our end of a socket pair whose other end is the command's standard input and output."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(["/bin/sh", "-c", f"exec {target.proxy}"],
+                                   stdin=theirs.fileno(), stdout=theirs.fileno(),
+                                   start_new_session=True)
+    stack.callback(_end, process)
+    return ours
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _shake_hands(client: Client, target: Target) -> None:
+    done = threading.Event()
+    client.start_client(event=done)
+    in_time = done.wait(_HANDSHAKE)
+    if client.initial_kex_done and client.is_active():
+        return
+    where = f"{target.address}:{target.port}"
+    if not in_time:
+        raise Unreachable(f"{where} did not finish the SSH handshake within {_HANDSHAKE:.0f} s", where=target.name,
+                          hint="something listens there, but it is frozen or no SSH server")
+    if not client.remote_version:
+        raise _Dropped(f"{where} hung up before the SSH banner", where=target.name,
+                       hint="no SSH server, a ban (fail2ban), or too many connections at once (MaxStartups)")
+    raise Unreachable(f"no SSH handshake with {where}: {client.get_exception() or 'the host hung up'}",
+                      where=target.name, hint="only modern algorithms are offered; is sshd older than 6.5?")
+
+
+def _prove(client: Client, target: Target, known: Knowledge) -> tuple[str, bytes]:
+    """Return type and bytes of the host's key when it is the known one, or a new one that may be accepted."""
+    shown = client.get_remote_server_key()
+    kind, key = shown.get_name(), shown.asbytes()
+    if known.check(kind, key) or target.accept_new:
+        return kind, key
+    raise HostKeyError(f"the key of {target.address}:{target.port} is not known: {kind} {fingerprint(key)}",
+                       where=target.name,
+                       hint="compare it on the host's console, then run with --accept-new-host-keys")
+
+
+def open_stream(client: Client, address: str, port: int, timeout: float, who: str) -> Any:
+    """Open a direct-tcpip channel; RFC 4254, section 5.1 has the reason codes.
+
+    Raises:
+        ForwardingForbidden, ConnectionRefusedError, TimeoutError, Unreachable
+    """
+    from paramiko.ssh_exception import ChannelException, SSHException
+
+    try:
+        return client.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout)
+    except ChannelException as error:
+        if error.code == 2:
+            raise ConnectionRefusedError(f"{who}: nobody answers at {address}:{port}") from None
+        raise ForwardingForbidden(f"sshd does not let us reach {address}:{port} ({error.text})", where=who,
+                                  hint="allow it for this user: AllowTcpForwarding yes, or PermitOpen") from None
+    except (SSHException, EOFError, OSError):
+        if client.is_active():
+            raise TimeoutError(f"{who}: no answer from {address}:{port} within {timeout:g} s") from None
+        raise ConnectionLost("the connection to the host broke", where=who, hint="run again") from None

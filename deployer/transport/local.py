@@ -1,0 +1,134 @@
+"""This machine as a host (``ansible_connection: local``): the same program, over pipes instead of a channel."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+from deployer.beam.stream import Stream
+from deployer.errors import AuthError, HostError
+from deployer.model import Secret
+from deployer.sh import Frame, Program, decode
+from deployer.transport.conversation import Conversation, Sudo, check_password, command
+from deployer.transport.stream import SocketStream
+
+_GULP = 256 * 1024
+
+
+class LocalTransport:
+    """The machine this runs on.
+
+    Args:
+        name: the inventory name.
+        become_password: what sudo may be told; None: sudo must not ask.
+    """
+
+    def __init__(self, name: str, become_password: Secret | None = None) -> None:
+        check_password(become_password)
+        self.name = name
+        self.host_key = "local"
+        self._password = become_password
+        self._refused = False
+
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
+        """Run a program; see `deployer.transport.base.Transport.run`."""
+        sudo = Sudo(self._password, self._refuse) if program.become and os.geteuid() != 0 else None
+        if sudo and self._refused:
+            raise AuthError("sudo did not take this become password before; it is not tried again", where=self.name)
+        with closing(_ProcessPipe(command(sudo))) as pipe:
+            yield from decode(program, Conversation(self.name, pipe, program, sudo, timeout).chunks())
+
+    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
+        """Open a TCP connection; see `deployer.transport.base.Transport.connect`."""
+        try:
+            peer = socket.create_connection((address, port), timeout=timeout)
+        except (TimeoutError, ConnectionRefusedError):
+            raise
+        except OSError as error:
+            raise HostError(f"{address}:{port}: {error.strerror or error}", where=self.name) from None
+        return SocketStream(peer, timeout)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _refuse(self) -> None:
+        self._refused = True
+
+
+class _ProcessPipe:
+    """A child's three streams as a `Pipe`. It has its own session, so that Ctrl-C does not reach a step."""
+
+    def __init__(self, line: str) -> None:
+        self._child = subprocess.Popen(["/bin/sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, bufsize=0, start_new_session=True,
+                                       env={**os.environ, "SSH_CONNECTION": ""})
+        pipes = (self._child.stdin, self._child.stdout, self._child.stderr)
+        self._in, self._out, self._err = (pipe.fileno() for pipe in pipes if pipe)
+        self._selector = selectors.DefaultSelector()
+        for fd in (self._out, self._err):
+            self._selector.register(fd, selectors.EVENT_READ)
+        os.set_blocking(self._in, False)
+        self._chunks: Iterator[bytes] | None = None
+        self._pending = memoryview(b"")
+        self.progress = time.monotonic()
+
+    def read(self, wait: float) -> tuple[bytes, bytes] | None:
+        came = {self._out: b"", self._err: b""}
+        if not self._reading:
+            return None
+        for key, _ in self._selector.select(wait):
+            if key.fd == self._in:
+                self._pour()
+            elif data := os.read(key.fd, _GULP):
+                came[key.fd] += data
+            else:
+                self._selector.unregister(key.fd)
+        return came[self._out], came[self._err]
+
+    @property
+    def _reading(self) -> bool:
+        return any(key.fd != self._in for key in self._selector.get_map().values())
+
+    def send(self, chunks: Iterator[bytes], size: int) -> None:  # noqa: ARG002
+        self._chunks = chunks
+        self._selector.register(self._in, selectors.EVENT_WRITE)
+
+    def write(self, data: bytes) -> None:
+        os.write(self._in, data)
+
+    def _pour(self) -> None:
+        """Write what the pipe takes now; at the end, or when nobody reads any more, close it."""
+        try:
+            if not self._pending and self._chunks is not None:
+                self._pending = memoryview(next(self._chunks, b""))
+            sent = os.write(self._in, self._pending)
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            sent, self._pending = 0, memoryview(b"")
+        self._pending = self._pending[sent:]
+        self.progress = time.monotonic()
+        if not sent:
+            self._selector.unregister(self._in)
+            if self._child.stdin:
+                self._child.stdin.close()
+
+    def status(self) -> int | None:
+        try:
+            return self._child.wait(2)
+        except subprocess.TimeoutExpired:
+            return -1
+
+    def close(self) -> None:
+        """Let go of the streams; a step that still runs goes on, and its output goes nowhere."""
+        self._selector.close()
+        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+            if pipe:
+                pipe.close()
+        threading.Thread(target=self._child.wait, daemon=True).start()

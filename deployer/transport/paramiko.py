@@ -1,0 +1,191 @@
+"""Hosts over SSH: one connection each, one channel at a time for programs, streams beside it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from deployer.beam.stream import Stream
+from deployer.errors import ConnectionLost, HostError
+from deployer.model import Secret
+from deployer.sh import Frame, Program, decode
+from deployer.transport.connect import Link, open_link, open_stream
+from deployer.transport.conversation import Conversation, Sudo, check_password, command
+from deployer.transport.options import SshOptions
+from deployer.transport.ssh_config import Target
+from deployer.transport.stream import SocketStream
+
+if TYPE_CHECKING:
+    from paramiko import Channel
+
+_SESSION_PATIENCE = 5.0
+"""Seconds for sshd to free the session of the program before, which counts where MaxSessions is 1."""
+_GULP = 4 * 1024 * 1024
+
+
+class SshTransport:
+    """A host over SSH.
+
+    Making one connects, proves the host by its key and logs in.
+
+    Args:
+        target: where to, completely resolved.
+        become_password: what sudo may be told; None: sudo must not ask.
+
+    Raises:
+        Unreachable, HostKeyError, AuthError: see `open_link`.
+    """
+
+    def __init__(self, target: Target, options: SshOptions, become_password: Secret | None = None) -> None:
+        check_password(become_password)
+        self.name = target.name
+        self._target, self._options, self._password = target, options, become_password
+        self._link: Link = open_link(target, options)
+        self.host_key = self._link.host_key
+        self._opening = threading.Lock()
+        self._last: Channel | None = None
+
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
+        """Run a program over one session channel; see `deployer.transport.base.Transport.run`."""
+        sudo = self._sudo() if program.become and self._target.user != "root" else None
+        channel = self._session(timeout)
+        with closing(_ChannelPipe(channel, timeout)) as pipe:
+            self._link.client.exec(channel, command(sudo))
+            talk = Conversation(self.name, pipe, program, sudo, timeout)
+            yield from decode(program, talk.chunks())
+            self._last, pipe.finished = channel, True
+
+    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
+        """Open a direct-tcpip channel; see `deployer.transport.base.Transport.connect`."""
+        with self._opening:
+            channel = open_stream(self._link.client, address, port, timeout, self.name)
+        return SocketStream(channel, timeout, self._link.client.is_active)
+
+    def close(self) -> None:
+        """Hang up; a program that is still running on the host is not waited for."""
+        self._link.close()
+
+    def _sudo(self) -> Sudo:
+        where = (self._target.address, self._target.port, self._target.user)
+        refused = self._options.shared.refused
+        if self._password is None:
+            return Sudo(None, lambda: None)
+        this = (*where, self._password.fingerprint())
+        if this in refused:
+            from deployer.errors import AuthError
+
+            raise AuthError("sudo did not take this become password before; it is not tried again", where=self.name,
+                            hint="check -K or ansible_become_password")
+        return Sudo(self._password, lambda: refused.add(this))
+
+    def _session(self, timeout: float) -> Channel:
+        """Open a session channel, once the one before is gone from the host's books."""
+        from paramiko.ssh_exception import ChannelException, SSHException
+
+        client, until = self._link.client, time.monotonic() + _SESSION_PATIENCE
+        if self._last:
+            self._last.status_event.wait(_SESSION_PATIENCE)
+            self._last.close()
+            self._last = None
+        while True:
+            try:
+                with self._opening:
+                    return client.open_session(timeout=timeout)
+            except ChannelException as error:
+                if time.monotonic() > until:
+                    raise HostError(f"sshd opens no session ({error.text})", where=self.name,
+                                    hint="MaxSessions must be at least 1") from None
+                time.sleep(0.05)
+            except (SSHException, EOFError, OSError):
+                raise ConnectionLost("the connection to the host is gone", where=self.name, hint="run again") from None
+
+
+class _Wake(threading.Event):
+    """Set by either buffer of a channel; only the reader clears it, so that one buffer cannot hide the other."""
+
+    def clear(self) -> None:
+        """Called by a buffer that has been emptied, which says nothing of the other."""
+
+    def rearm(self) -> None:
+        """Clear for real, before looking at the buffers."""
+        super().clear()
+
+
+class _ChannelPipe:
+    """A session channel as a `Pipe`: both streams always drained, input sent beside when it may not fit at once."""
+
+    def __init__(self, channel: Channel, timeout: float) -> None:
+        channel.settimeout(timeout)
+        self._channel = channel
+        self._wake = _Wake()
+        self._failure: Exception | None = None
+        self.progress = time.monotonic()
+        self.finished = False
+        channel.in_buffer.set_event(self._wake)
+        channel.in_stderr_buffer.set_event(self._wake)
+
+    def read(self, wait: float) -> tuple[bytes, bytes] | None:
+        self._wake.rearm()
+        came = self._drain()
+        if came is None or any(came) or not self._wake.wait(wait):
+            return came
+        return self._drain()
+
+    def _drain(self) -> tuple[bytes, bytes] | None:
+        channel = self._channel
+        ended = channel.eof_received or channel.closed
+        out = channel.recv(_GULP) if channel.recv_ready() else b""
+        err = channel.recv_stderr(_GULP) if channel.recv_stderr_ready() else b""
+        if self._failure:
+            raise self._failure
+        return None if ended and not out and not err else (out, err)
+
+    def send(self, chunks: Iterator[bytes], size: int) -> None:
+        first = next(chunks)
+        if size + len(first) < self._channel.out_window_size:
+            self._pour(first, chunks)
+        else:
+            threading.Thread(target=self._pour, args=(first, chunks), daemon=True).start()
+
+    def write(self, data: bytes) -> None:
+        self._push(data)
+
+    def status(self) -> int | None:
+        channel = self._channel
+        if not channel.eof_received and channel.exit_status == -1:
+            return None
+        channel.status_event.wait(2)
+        return channel.exit_status
+
+    def close(self) -> None:
+        if not self.finished:
+            self._channel.close()
+
+    def _pour(self, first: bytes, rest: Iterator[bytes]) -> None:
+        try:
+            self._push(first)
+            for chunk in rest:
+                self._push(chunk)
+            self._channel.shutdown_write()
+        except (OSError, EOFError) as error:
+            self._stopped(error)
+
+    def _push(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            sent = self._channel.send(bytes(view[:32768]))
+            if not sent:
+                raise EOFError
+            self.progress = time.monotonic()
+            view = view[sent:]
+
+    def _stopped(self, error: Exception) -> None:
+        """The reader says why a channel closed; what it cannot see is a file of ours that could not be read."""
+        if isinstance(error, OSError) and error.filename:
+            self._failure = error
+            self._wake.set()
+
+

@@ -1,0 +1,48 @@
+"""Streams to a port of a host, each with one deadline for its whole life, so that no peer can drip it alive."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paramiko import Channel
+
+
+class SocketStream:
+    """A stream over a socket, or over an SSH channel, which looks like one.
+
+    Args:
+        peer: connected.
+        timeout: seconds until every operation raises TimeoutError.
+        alive: tells whether what carries the channel still lives; end of stream on a dead carrier is an error.
+    """
+
+    def __init__(self, peer: socket.socket | Channel, timeout: float, alive: Callable[[], bool] = lambda: True) -> None:
+        self._peer, self._alive = peer, alive
+        self._deadline = time.monotonic() + timeout
+
+    def send(self, data: bytes, /) -> None:
+        """Send all of ``data``. Raises OSError when the peer is gone, TimeoutError at the deadline."""
+        self._arm()
+        self._peer.sendall(data)
+
+    def recv(self, n: int, /) -> bytes:
+        """Return 1 to ``n`` bytes, or ``b""`` at end of stream; raises OSError, TimeoutError at the deadline."""
+        self._arm()
+        data = self._peer.recv(n)
+        if not data and not self._alive():
+            raise ConnectionResetError("the connection to the host broke")
+        return data
+
+    def close(self) -> None:
+        """Close both directions; closing twice is harmless."""
+        self._peer.close()
+
+    def _arm(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline of this stream has passed")
+        self._peer.settimeout(left)

@@ -1,0 +1,153 @@
+"""Our hold on paramiko's wire: modern algorithms, and an end to every wait.
+
+paramiko never asks whether its peer still lives: a frozen server blocks its callers for ever. Its packet reader wakes
+every tenth of a second without a byte, and there we ask, count the silence, and end the connection. No thread is added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
+from paramiko.packet import Packetizer
+
+KEX = ("curve25519-sha256@libssh.org", "mlkem768x25519-sha256", "diffie-hellman-group16-sha512",
+       "diffie-hellman-group-exchange-sha256")
+CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
+MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com")
+HOST_KEYS = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
+"""What we offer: a subset of ssh-audit's client policy, the cheapest first. ECDSA host keys are asked for only where
+known_hosts holds one, and RSA signs with SHA-2 only."""
+_SAME_KEY = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+
+SEND_BUFFER = 256 * 1024
+"""Bytes the kernel may hold for a host: small enough that a slow line drains them before the keepalive gives up."""
+_ASKS = 3
+_PERIOD = 0.7
+"""Three requests, and as long again for the last answer, fit into 2.8 keepalive intervals: 42 s by default."""
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class PeerSilent(EOFError):  # noqa: N818  # an end of file, which is how paramiko's thread ends quietly
+    """The peer answered none of our keepalive requests."""
+
+
+class _Watch(Packetizer):
+    """paramiko's packets, with a clock that runs while the peer is silent."""
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self._sock = sock
+        self._heard = time.monotonic()
+        self._asked = 0
+        self._period = 0.0
+        self._ask: Callable[[], None] = lambda: None
+        self._handshake_until = float("inf")
+
+    def watch(self, keepalive: float, ask: Callable[[], None]) -> None:
+        """From now on call ``ask`` when the peer is silent, and give up after 2.8 × ``keepalive`` seconds."""
+        self._ask, self._period, self._heard = ask, keepalive * _PERIOD, time.monotonic()
+
+    def read_message(self) -> Any:
+        message = super().read_message()
+        self._heard, self._asked = time.monotonic(), 0
+        return message
+
+    def write_all(self, out: Any) -> None:
+        waited = False
+        while out:
+            try:
+                sent = self._sock.send(out)
+            except TimeoutError:
+                waited = True
+                self._overdue()
+                continue
+            except OSError:
+                raise EOFError from None
+            if sent <= 0:
+                raise EOFError
+            if waited:
+                self._heard = time.monotonic()  # the peer took bytes from a full buffer: it lives
+            out = out[sent:]
+
+    def _overdue(self) -> int:
+        """Return how many periods of silence have passed; raises PeerSilent when they are too many."""
+        periods = int((time.monotonic() - self._heard) / self._period) if self._period else 0
+        if periods > _ASKS:
+            raise PeerSilent
+        return periods
+
+    def _check_keepalive(self) -> None:
+        if self._overdue() > self._asked:
+            self._asked += 1
+            self._ask()
+
+    # paramiko starts a timer thread for each handshake; a comparison does.
+    def start_handshake(self, timeout: float) -> None:
+        self._handshake_until = time.monotonic() + timeout
+
+    def handshake_timed_out(self) -> bool:
+        return time.monotonic() > self._handshake_until
+
+    def complete_handshake(self) -> None:
+        self._handshake_until = float("inf")
+
+
+class Client(paramiko.Transport):
+    """One SSH connection. `start_client` and the methods of authentication are paramiko's.
+
+    Args:
+        sock: connected; a socket or a channel of a jump host.
+        known: key types that known_hosts holds for this host; they are asked for first.
+    """
+
+    def __init__(self, sock: Any, known: Iterable[str]) -> None:
+        super().__init__(sock, packetizer_class=_Watch)
+        options = self.get_security_options()
+        options.kex, options.ciphers, options.digests = KEX, CIPHERS, MACS
+        first = tuple(name for kind in known for name in _SAME_KEY.get(kind, (kind,)))
+        offered = tuple(dict.fromkeys((*(name for name in first if name in options.key_types), *HOST_KEYS)))
+        options.key_types = offered
+        self.banner_timeout, self.handshake_timeout, self.auth_timeout = 15, 15, 30
+
+    def watch(self, keepalive: float) -> None:
+        """Start to ask a silent peer whether it lives; any answer counts, a refusal too."""
+        self.packetizer.watch(keepalive, self._ask)  # type: ignore[attr-defined]
+
+    def exec(self, channel: paramiko.Channel, command: str) -> None:
+        """Ask for a command without waiting for consent: a refusal closes the channel, which its reader sees.
+
+        It saves a round trip, and paramiko's own wait has no deadline.
+        """
+        message = paramiko.Message()
+        message.add_byte(cMSG_CHANNEL_REQUEST)
+        message.add_int(channel.remote_chanid)
+        message.add_string("exec")
+        message.add_boolean(True)
+        message.add_string(command)
+        self._send_user_message(message)  # type: ignore[attr-defined]
+
+    def hang_up(self) -> None:
+        """Close at once: the reading thread is woken instead of waited for."""
+        with contextlib.suppress(OSError, EOFError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        if self.ident is not None:
+            self.join(1)
+        self.close()
+        self.sock.close()
+
+    def _ask(self) -> None:
+        if not self.clear_to_send.is_set():
+            return  # keys are being exchanged: waiting here would block the thread that reads the answer
+        message = paramiko.Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)
+        self._send_user_message(message)  # type: ignore[attr-defined]

@@ -1,0 +1,63 @@
+"""Transports around a transport: one that cannot change its host, one that counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deployer.beam.stream import Stream
+from deployer.errors import DeployerError
+from deployer.sh import Frame, Program
+from deployer.transport.base import Transport
+
+
+class ReadOnly:
+    """A guard against our own mistakes: plan and audit are handed this one, and no program of steps passes it."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.name, self.host_key, self._inner = inner.name, inner.host_key, inner
+
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
+        """Run a probe; raises DeployerError at once for a program of steps."""
+        if program.writes:
+            raise DeployerError("the plan must not write", where=self.name, hint="this is a bug in deployer")
+        return self._inner.run(program, timeout=timeout)
+
+    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
+        """Open a stream: what is spoken over it are questions."""
+        return self._inner.connect(address, port, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the inner transport."""
+        self._inner.close()
+
+
+class Traced:
+    """Counts what goes to a host: round trips are a budget with a test.
+
+    Attributes:
+        execs: programs run.
+        streams: streams asked for, refused ones included.
+        sent: bytes of blobs sent with programs.
+        received: bytes of answers.
+    """
+
+    def __init__(self, inner: Transport) -> None:
+        self.name, self.host_key, self._inner = inner.name, inner.host_key, inner
+        self.execs = self.streams = self.sent = self.received = 0
+
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
+        """Run a program and count it and its bytes."""
+        self.execs += 1
+        self.sent += sum(blob.size for blob in program.blobs)
+        for frame in self._inner.run(program, timeout=timeout):
+            self.received += len(frame.out)
+            yield frame
+
+    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
+        """Open a stream and count it."""
+        self.streams += 1
+        return self._inner.connect(address, port, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the inner transport."""
+        self._inner.close()
