@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
+
+import fuzz
+
+
+@pytest.mark.parametrize("name", [name for name in fuzz.TARGETS if name != "vault"])
+def test_a_few_hundred_damaged_captures_cause_typed_errors_only(name: str) -> None:
+    target = fuzz.TARGETS[name]()
+    chance = random.Random(name)
+    outcomes = set()
+    for _ in range(300):
+        try:
+            target.run(fuzz.mutated(chance, target.seeds))
+            outcomes.add("read")
+        except target.error:
+            outcomes.add("refused")
+    assert "read" in outcomes
+
+
+@pytest.mark.parametrize("name", [name for name in fuzz.TARGETS if name != "vault"])
+def test_undamaged_seeds_are_understood(name: str) -> None:
+    target = fuzz.TARGETS[name]()
+    understood = 0
+    for seed in target.seeds:
+        try:
+            target.run(seed)
+            understood += 1
+        except target.error:
+            continue
+    assert understood
