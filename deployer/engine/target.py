@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployer.beam.names import NodeName
-from deployer.fleet import Health
+from deployer.fleet import Cluster, Declaration, Health, Node
 from deployer.model import Secret
 
 
@@ -59,3 +60,37 @@ class Target:
         if self.health is None:
             return "no health check declared"
         return str(self.health.http or self.health.tcp or self.health.expr)
+
+
+def targets_of(own: Declaration | None, members: Sequence[Declaration]) -> tuple[Target, ...]:
+    """Return one target for each node a host declares; ``members`` are all declarations of its cluster, its own included."""
+    if own is None:
+        return ()
+    peers = [_peer(member, node) for member in members for node in member.nodes]
+    return tuple(_target(own, own.cluster, node, peers) for node in own.nodes)
+
+
+def _peer(member: Declaration, node: Node) -> Peer:
+    cluster = member.cluster
+    return Peer(node.node, member.host, cluster.bind, cluster.epmd_port if cluster.epmd else None)
+
+
+def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Peer]) -> Target:
+    release = None if node.foreign else own.release
+    return Target(
+        host=own.host,
+        node=node.node,
+        unit=node.unit,
+        address=cluster.bind,
+        epmd_port=cluster.epmd_port if cluster.epmd else None,
+        ports=node.ports,
+        release_name=release.name if release else "",
+        release_dir=release.path if release else None,
+        version=release.version if release else None,
+        otp=str(release.archive.otp) if release and release.archive.otp else None,
+        cookie=cluster.cookie,
+        mesh=cluster.mesh,
+        others=tuple(peer for peer in peers if peer.node != node.node),
+        health=own.health,
+        crash_dump=node.crash_dump,
+    )

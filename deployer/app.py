@@ -1,0 +1,226 @@
+"""THE flow: load, then for each play resolve, probe, plan, apply, verify, and report all of it as events."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from deployer.engine.play import EXIT_ORDER, Goal, PlayRun
+from deployer.errors import ConfigError
+from deployer.events import Emit, Event, RunEnded
+from deployer.load.inventory import Inventory, load_inventory
+from deployer.load.playbook import load_playbook
+from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
+from deployer.load.variables import extra_variables
+from deployer.model import Host, Play, Secret
+from deployer.resolve import CliConnection, Resolver
+from deployer.transport import SshOptions, Transport, open_transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a person asked for on the command line; the names are the flags'."""
+
+    playbook: str
+    inventory: tuple[str, ...] = ()
+    limit: str = ""
+    tags: str = ""
+    skip_tags: str = ""
+    extra_vars: tuple[str, ...] = ()
+    forks: int = 50
+    user: str = ""
+    private_key: str = ""
+    become: bool = False
+    ask_become_pass: bool = False
+    accept_new_host_keys: bool = False
+    vault_password_file: tuple[str, ...] = ()
+    vault_id: tuple[str, ...] = ()
+    ask_vault_pass: bool = False
+    allow_empty: bool = False
+    diff: bool = False
+    json: bool = False
+    verbose: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything loaded: what the whole run is about."""
+
+    inventory: Inventory
+    plays: tuple[Play, ...]
+    vaults: Vaults
+    extra: dict[str, Any]
+
+
+def load(options: Options) -> Project:
+    """Read inventory, playbook and variables; raises ConfigError. Nothing is connected to."""
+    vaults = _vaults(options)
+    playbook = Path(options.playbook) if options.playbook else None
+    plays = load_playbook(playbook, vaults=vaults) if playbook else ()
+    directory = plays[0].directory if plays else None
+    if not options.inventory:
+        raise ConfigError("no inventory is given", hint="add -i INVENTORY; inventory.example.yml shows one")
+    inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=vaults)
+    return Project(inventory, plays, vaults, extra_variables(options.extra_vars, vaults))
+
+
+def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
+    """Walk every play to the goal and return the exit code; raises ConfigError before any host is touched."""
+    begin = time.monotonic()
+    project = load(options)
+    become_password = _become_password(options)
+    work = [(play, _chosen(project, play, options)) for play in project.plays]
+    if not any(hosts for _, hosts in work) and not options.allow_empty:
+        raise ConfigError("no host is left to work on", hint="see the plays' hosts: and --limit; --allow-empty permits it")
+    codes = {0}
+    with _report(options, out or sys.stdout) as emit, _pool(options.forks, work) as pool, _stoppable() as stop:
+        for play, hosts in work:
+            resolver = _resolver(project, play, options, become_password)
+            opener = _opener(resolver, options)
+            play_run = PlayRun(resolver, hosts, goal, opener, pool, emit, stop)
+            codes.add(play_run.run())
+            if codes - {0, 2}:
+                break
+        code = next(code for code in EXIT_ORDER if code in codes)
+        emit(RunEnded(code, time.monotonic() - begin))
+    return code
+
+
+def render(options: Options, name: str) -> str:
+    """Return the programs that would run on one host: its probe, and every step as if nothing were there yet."""
+    from deployer.engine.render import programs
+
+    project = load(options)
+    parts = []
+    for play in project.plays:
+        for host in _chosen(project, play, options):
+            if host.name == name:
+                parts.append(programs(_resolver(project, play, options, None).resolve(host, None)))
+    if not parts:
+        raise ConfigError(f"no play works on a host {name!r}", hint="deployer inventory --graph shows the hosts")
+    return "\n".join(parts)
+
+
+def show_inventory(options: Options, *, graph: bool, host: str) -> str:
+    """Return the inventory as a tree, or as JSON, all of it or one host."""
+    inventory = load(options).inventory
+    if graph:
+        return inventory.graph()
+    return json.dumps(inventory.host(host) if host else inventory.as_list(), indent=2, default=str)
+
+
+def _chosen(project: Project, play: Play, options: Options) -> tuple[Host, ...]:
+    hosts = project.inventory.select(play.hosts, where=play.mark)
+    if not options.limit:
+        return hosts
+    limited = {host.name for host in project.inventory.select(options.limit)}
+    return tuple(host for host in hosts if host.name in limited)
+
+
+def _resolver(project: Project, play: Play, options: Options, become_password: Secret | None) -> Resolver:
+    cli = CliConnection(
+        user=options.user or None,
+        private_key=Path(options.private_key) if options.private_key else None,
+        become=options.become or None,
+        become_password=become_password,
+    )
+    return Resolver(
+        project.inventory,
+        play,
+        extra_vars=project.extra,
+        tags=_words(options.tags),
+        skip_tags=_words(options.skip_tags),
+        vaults=project.vaults,
+        cli=cli,
+    )
+
+
+def _opener(resolver: Resolver, options: Options) -> Callable[[Host], Transport]:
+    ssh = SshOptions(accept_new=options.accept_new_host_keys, ask=_ask if sys.stdin.isatty() else None)
+    return lambda host: open_transport(host.name, resolver.connection(host), ssh)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.split(",") if word.strip())
+
+
+def _ask(prompt: str) -> str:
+    return getpass.getpass(f"{prompt.rstrip(': ')}: ")
+
+
+def _become_password(options: Options) -> Secret | None:
+    return Secret(_ask("sudo password"), "sudo password") if options.ask_become_pass else None
+
+
+def _vaults(options: Options) -> Vaults:
+    makers = [vault_id(word, _ask) for word in options.vault_id]
+    makers += [password_file(Path(word)) for word in options.vault_password_file]
+    makers += [ask_vault_pass(_ask)] if options.ask_vault_pass else []
+    return Vaults(makers)
+
+
+@contextmanager
+def _report(options: Options, out: TextIO) -> Iterator[Emit]:
+    """Yield where events go: one at a time, whichever host they come from."""
+    lock = threading.Lock()
+    if options.json:
+        from deployer.report.jsonl import JsonLines
+
+        report: Any = JsonLines(out)
+    else:
+        from rich.console import Console
+
+        from deployer.report.terminal import Terminal
+
+        report = Terminal(Console(file=out), show_diff=options.diff, verbosity=options.verbose)
+
+    def emit(event: Event) -> None:
+        with lock:
+            report(event)
+
+    try:
+        yield emit
+    finally:
+        report.close()
+
+
+@contextmanager
+def _pool(forks: int, work: Sequence[tuple[Play, Sequence[Host]]]) -> Iterator[ThreadPoolExecutor]:
+    if forks < 1:
+        raise ConfigError(f"--forks is {forks}", hint="give a number from 1 on")
+    size = max(1, min(forks, max(len(hosts) for _, hosts in work)))
+    with ThreadPoolExecutor(size, "host") as pool:
+        yield pool
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C or SIGTERM end what is under way, and the second end at once."""
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: object) -> None:
+        del number, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        sys.stderr.write("\nstopping: steps under way end, nothing new begins; again to leave them to themselves\n")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,23 @@
+"""The programs of a host as text, for reading: what `deployer render` prints."""
+
+from __future__ import annotations
+
+from deployer.engine import apply, plan, probe
+from deployer.model import Absent
+from deployer.resolve import HostPlay
+from deployer.sh import encode
+
+
+def programs(host_play: HostPlay) -> str:
+    """Return the probe and the steps of a host, as if nothing were there yet. Secrets are blobs, so none is in it."""
+    asked = [action for action in host_play.actions if not action.skip]
+    nothing = probe.Reading(tuple(Absent() for _ in asked))
+    first = plan.make(asked, nothing, host_play.handlers, frozenset())
+    steps = list(apply.jobs(first, host_play.handlers))
+    parts = [
+        f"# {host_play.host.name}: the probe, which only reads",
+        encode(probe.program(asked, become=host_play.become)),
+        f"\n# {host_play.host.name}: every step, as on a host where nothing is there yet",
+        encode(apply.program(steps, become=host_play.become)),
+    ]
+    return "\n".join(parts)
