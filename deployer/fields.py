@@ -33,12 +33,14 @@ class Doc:
         check: returns a complaint about a well-typed value, or None when it is fine.
         example: a value for documentation and for the contract test.
         alias: another name under which the field may be written (Ansible's older names).
+        quoted: a number is refused, because YAML reads ``0644`` without quotes as another one.
     """
 
     text: str
     check: Callable[[Any], str | None] | None = None
     example: Any = None
     alias: str = ""
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
 
 
 def _value(field: Field, value: object, where: Mark | None, name: str) -> Any:
+    if field.doc.quoted and isinstance(value, int | float):
+        raise ConfigError(f"{name} must be in quotes", where=where, hint=f'write {name}: "…"')
     typed = coerce(field.type, value, where, name)
     complaint = field.doc.check(typed) if field.doc.check and typed is not None else None
     if complaint:

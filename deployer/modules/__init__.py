@@ -6,9 +6,9 @@ import importlib
 import pkgutil
 from functools import cache
 
-from deployer.modules.base import Module
+from deployer.modules.base import Module, Step
 
-__all__ = ["Module", "find", "names"]
+__all__ = ["Module", "Step", "find", "names"]
 
 
 @cache

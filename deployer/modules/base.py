@@ -9,9 +9,12 @@ from typing import ClassVar
 
 from deployer.errors import ProbeError
 from deployer.model import Absent, Blob, Change, Changes, Keys, Observed, Present, State
-from deployer.sh import Sh
+from deployer.sh import Sh, lines, sh
 
-__all__ = ["Absent", "Blob", "Change", "Changes", "Module", "Observed", "Present", "Sh", "State", "Step", "records"]
+__all__ = [
+    "Absent", "Blob", "Change", "Changes", "Module", "Observed", "Present", "Sh", "State", "Step",
+    "lines", "records", "sh",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Step:
 class Module(ABC):
     """One kind of thing on a host. Subclasses are frozen dataclasses whose fields are the arguments.
 
-    Each field is ``Annotated[TYPE, Doc("…", …)]`` (see `deployer.fields`), which gives validation, ``deployer modules show``,
-    the JSON Schema and the reference page. A module never asks whether this is a dry run and never touches the world.
+    Each field is ``Annotated[TYPE, Doc("…", …)]`` (see `deployer.fields`), which gives validation, the JSON Schema, the
+    reference page and ``modules show``. A module never asks whether this is a dry run and never touches the world.
     """
 
     SOURCES: ClassVar[Mapping[str, str]] = {}
@@ -104,11 +107,15 @@ class Module(ABC):
         return found
 
 
-def records(out: str) -> dict[str, str]:
+def records(out: str, *needed: str) -> dict[str, str]:
     """Read what ``emit`` printed.
 
+    Args:
+        out: the probe's output.
+        needed: keys without which the answer makes no sense.
+
     Raises:
-        ProbeError: a record is damaged or a key comes twice.
+        ProbeError: a record is damaged, a key comes twice or a needed one is missing.
     """
     found: dict[str, str] = {}
     *whole, rest = out.split("\x1e")
@@ -119,4 +126,6 @@ def records(out: str) -> dict[str, str]:
         found[key] = value
     if rest.strip():
         raise ProbeError(f"the probe printed something unexpected: {rest.strip()[:200]!r}")
+    if missing := [key for key in needed if key not in found]:
+        raise ProbeError(f"the probe's answer lacks {', '.join(missing)}")
     return found

@@ -21,11 +21,74 @@ unknown() { printf '%s' "$1"; exit 3; }
 # digest FILE: sha256 of its content in hex.
 digest() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
+# look PATH: emit what is there without following a link, and leave its kind in $type; nothing when there is nothing.
+look() {
+  type=
+  if [ -L "$1" ]; then
+    type='link'
+    emit target "$(readlink -- "$1")"
+  elif [ -f "$1" ]; then type='file'
+  elif [ -d "$1" ]; then type='directory'
+  elif [ -e "$1" ]; then type='other'
+  else hidden "$1"; return 0; fi
+  emit type "$type"
+  emit at "$(stat -c '%U:%u:%G:%g:%a' -- "$1")"
+}
+
+# hidden PATH: a directory that this user may not enter hides what is in it; then "nothing there" is not to be believed.
+hidden() {
+  above=${1%/*}
+  while [ -n "$above" ] && [ ! -d "$above" ]; do above=${above%/*}; done
+  [ -x "${above:-/}" ] || { echo "may not look into $above"; exit 1; }
+}
+
+# readable PATH: stop the probe when it may not read a file, rather than take it for an empty one.
+readable() { [ -r "$1" ] || { echo "may not read $1"; exit 1; }; }
+
+# draft BLOB PATH MODE OWNER GROUP: write content beside PATH and leave the draft's name in $draft. It is 0600 until it is
+# whole, and reached through its descriptor, so that whoever owns the directory can put nothing in its place. An empty OWNER
+# or GROUP keeps what is there; so does an empty MODE, and a new file gets 0644.
+draft() {
+  folder=${2%/*}
+  [ -d "$folder/" ] || { echo "the directory $folder does not exist"; exit 1; }
+  for left in "$folder/.deployer.${2##*/}."????????; do
+    if [ -f "$left" ]; then rm -f -- "$left"; fi
+  done
+  draft=$(mktemp -u "$folder/.deployer.${2##*/}.XXXXXXXX")
+  set -C
+  exec 9>"$draft"
+  set +C
+  trap 'rm -f -- "$draft"' EXIT
+  cat -- "$1" >&9
+  mode=${3:-0644}
+  if [ -f "$2" ] && [ ! -L "$2" ]; then
+    chown --reference="$2" -- /proc/self/fd/9
+    mode=${3:-$(stat -c %a -- "$2")}
+  fi
+  [ -z "$4" ] || chown -- "$4" /proc/self/fd/9
+  [ -z "$5" ] || chgrp -- "$5" /proc/self/fd/9
+  chmod -- "$mode" /proc/self/fd/9
+  sync -- /proc/self/fd/9
+  exec 9>&-
+}
+
+# settle PATH: the draft becomes PATH in one rename.
+settle() {
+  mv -fT -- "$draft" "$1"
+  trap - EXIT
+  sync -- "${1%/*}/"
+}
+
 # frame INDEX RC TEXT
 frame() { printf '%s %s %s %s\n%s' "$marker" "$1" "$2" "${#3}" "$3"; }
 
-# as USER TEXT: run sh text as another user; it travels through a pipe, not through argv.
-as() { printf '%s\n' "$2" | runuser -u "$1" -- /bin/sh -s; }
+# as USER TEXT: run sh text as another user; it travels through a pipe, not through argv. The functions above are not there.
+as() {
+  id -u "$1" >/dev/null 2>&1 || unknown "the user $1 does not exist yet"
+  cd /
+  printf '%s\n' "$2" |
+    runuser -u "$1" -- env HOME="$(getent passwd "$1" | cut -d : -f 6)" USER="$1" LOGNAME="$1" /bin/sh -eus
+}
 
 # ask INDEX: run a probe. One that fails oddly is asked again with its complaints, which is safe: probes only read.
 ask() {

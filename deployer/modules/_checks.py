@@ -1,0 +1,157 @@
+"""Grammars of what a person may write; each check returns a complaint, or None when the value is fine."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+
+from deployer.errors import ConfigError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_OWNER = re.compile(r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}")
+_MODE = re.compile(r"0?[0-7]{3,4}")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}(:[a-z0-9]+)?")
+_SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_.:-]*[A-Za-z0-9_-])+")
+_KINDS = "service|socket|target|timer|path|mount|automount|swap|slice|scope|device"
+_UNIT = re.compile(rf"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\-]*(@[A-Za-z0-9:_.\\-]*)?\.({_KINDS})")
+KEPT = frozenset({
+    "/etc/ssh", "/etc/systemd", "/etc/systemd/system", "/run/systemd", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin",
+    "/usr/share", "/var/cache", "/var/lib", "/var/lib/dpkg", "/var/log", "/var/spool", "/var/tmp",  # noqa: S108
+})  # fmt: skip
+"""Directories that the system itself lives in: no task may delete them, and no task may delete a top directory."""
+
+
+def one_line(value: str) -> str | None:
+    """Complain about control characters, such as a newline."""
+    return "it may not hold control characters" if _CONTROL.search(value) else None
+
+
+def absolute(value: str) -> str | None:
+    """Complain about a path that is not absolute and plain."""
+    if not value.startswith("/"):
+        return "it must be an absolute path"
+    if _CONTROL.search(value):
+        return "it may not hold control characters"
+    if value != "/" and (value.endswith("/") or "//" in value):
+        return "write the path itself, without a doubled slash or one at the end"
+    if {".", ".."} & set(value.split("/")):
+        return "it may not hold . or .. as a part"
+    return None
+
+
+def deletable(path: str) -> str | None:
+    """Complain about deleting what the system lives in (reliability B19)."""
+    kept = path in KEPT or path.count("/") < 2
+    return "the system lives there; it is never deleted" if kept else None
+
+
+def mode(value: str) -> str | None:
+    """Complain about anything but an octal mode."""
+    good = _MODE.fullmatch(value)
+    return None if good else 'write octal digits in quotes, such as "0644"; symbols are not understood'
+
+
+def name(value: str) -> str | None:
+    """Complain about what useradd would not take as the name of a user or group (shadow's NAME_REGEX)."""
+    good = _NAME.fullmatch(value)
+    return None if good else "write small letters, digits, _ and -, first a letter or _, at most 32 in all"
+
+
+def owner(value: str) -> str | None:
+    """Complain about what is neither a name nor a number of a user or group."""
+    return None if _OWNER.fullmatch(value) else name(value)
+
+
+def unit(value: str) -> str | None:
+    """Complain about what is not a unit's name with its suffix (systemd.unit(5))."""
+    good = _UNIT.fullmatch(value) and len(value) <= 255
+    return (
+        None if good else "write a unit's name: letters, digits and :_.\\-@, then .service, .socket or the like"
+    )
+
+
+def unit_or_service(value: str) -> str | None:
+    """Complain about what is not a unit's name, where ``.service`` may be left out."""
+    return unit(unit_name(value))
+
+
+def unit_name(value: str) -> str:
+    """Return the full name of a unit; as with systemctl, one without a suffix is a service."""
+    return value if re.search(rf"\.({_KINDS})$", value) else f"{value}.service"
+
+
+def sysctl(value: str) -> str | None:
+    """Complain about what is not a kernel parameter (sysctl.d(5))."""
+    good = _SYSCTL.fullmatch(value) and ".." not in value
+    return None if good else "write a kernel parameter, such as net.core.somaxconn"
+
+
+def package(value: str) -> str | None:
+    """Complain about what is not a package's bare name."""
+    good = _PACKAGE.fullmatch(value)
+    return None if good else "write a package's bare name; which version there is, the host's repositories decide"
+
+
+def gecos(value: str) -> str | None:
+    """Complain about what the passwd file cannot hold in one of its fields."""
+    return "it may not hold : or control characters" if ":" in value or _CONTROL.search(value) else None
+
+
+def home(value: str) -> str | None:
+    """Complain about a path that cannot be in the passwd file."""
+    return absolute(value) or gecos(value)
+
+
+def words(value: str) -> str | None:
+    """Complain about what does not split into words as sh quotes them."""
+    try:
+        split = shlex.split(value)
+    except ValueError as error:
+        return f"its quotes do not match ({error})"
+    return program(split)
+
+
+def program(argv: Sequence[str]) -> str | None:
+    """Complain about an argument list that names no program."""
+    first = argv[0] if argv else ""
+    if not first or first.startswith("-"):
+        return "it must begin with a program's name"
+    return "it may not hold a NUL" if any("\0" in word for word in argv) else None
+
+
+def script(value: str) -> str | None:
+    """Complain about an empty program. A field with this check is sh text by definition: it runs."""
+    if "\0" in value:
+        return "it may not hold a NUL"
+    return None if value.strip() else "it is empty"
+
+
+def each(check: Callable[[str], str | None]) -> Callable[[tuple[str, ...]], str | None]:
+    """Return a check of a list that holds ``check`` for every item, and wants at least one."""
+
+    def whole(values: tuple[str, ...]) -> str | None:
+        if not values:
+            return "it is empty"
+        return next((f"{value!r}: {why}" for value in values if (why := check(value))), None)
+
+    return whole
+
+
+def but(word: str, why: str) -> Callable[[str], str | None]:
+    """Return a check that refuses one word of Ansible's and says what to do instead."""
+    return lambda value: why if value == word else None
+
+
+def told_by(parse: Callable[[str], object]) -> Callable[[str], str | None]:
+    """Return a check that complains in the words of a function that raises `ConfigError`."""
+
+    def complaint(text: str) -> str | None:
+        try:
+            parse(text)
+        except ConfigError as error:
+            return f"{error.message}; {error.hint}" if error.hint else error.message
+        return None
+
+    return complaint

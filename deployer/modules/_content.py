@@ -1,0 +1,162 @@
+"""A file with content: what copy, template and systemd_unit have in common."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployer.errors import ConfigError, ProbeError
+from deployer.model import Secret
+from deployer.modules.base import Absent, Blob, Changes, Observed, Present, Sh, Step, lines, records, sh
+
+SHOWN = 64 * 1024
+"""Bytes up to which a plan shows the difference of a text; beyond, it shows digests."""
+_SALT = secrets.token_hex(16)
+_DIFFERENT = "secret:different"
+
+_OPEN = """look {0}
+if [ "$type" = file ]; then
+  readable {0}
+  sum=$(digest {0})
+  emit sha "$sum"
+  if [ "$sum" != {1} ] && [ "$(stat -c %s -- {0})" -lt {2} ]; then emit old "$(base64 -w 0 -- {0})"; fi
+fi"""
+
+_SALTED = """look {0}
+if [ "$type" = file ]; then
+  readable {0}
+  emit sha "$( {{ printf %s {1}; cat -- {0}; }} | sha256sum | cut -d ' ' -f 1)"
+fi"""
+
+
+def octal(mode: str | None) -> str | None:
+    """Return a mode as four digits, so that ``644`` and ``0644`` are one."""
+    return None if mode is None else f"{int(mode, 8):04o}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attributes:
+    """Owner, group and mode; None leaves one unmanaged. Names and numbers of users are both understood."""
+
+    owner: str | None = None
+    group: str | None = None
+    mode: str | None = None
+
+    def desired(self) -> dict[str, str]:
+        """Return the managed ones as keys."""
+        all_three = {"owner": self.owner, "group": self.group, "mode": octal(self.mode)}
+        return {key: value for key, value in all_three.items() if value is not None}
+
+    def observed(self, at: str) -> dict[str, str]:
+        """Read what ``look`` emits under ``at``.
+
+        Raises:
+            ProbeError: it is something else.
+        """
+        try:
+            owner, uid, group, gid, mode = at.split(":")
+            digits = f"{int(mode, 8):04o}"
+        except ValueError:
+            raise ProbeError(f"owner, group and mode cannot be read from {at[:60]!r}") from None
+        named = uid if (self.owner or "").isdigit() else owner
+        return {"owner": named, "group": gid if (self.group or "").isdigit() else group, "mode": digits}
+
+    def fix(self, path: str) -> Sh:
+        """Return text that sets all managed ones; the mode last, because chown takes setuid away."""
+        parts = [
+            sh("chown -h -- {} {}", self.owner, path) if self.owner else None,
+            sh("chgrp -h -- {} {}", self.group, path) if self.group else None,
+            sh("chmod -- {} {}", octal(self.mode) or "", path) if self.mode else None,
+        ]
+        return lines(*(part for part in parts if part))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A regular file that holds exactly these bytes.
+
+    Secret content is never printed and never in a text that travels: the host is asked for a digest salted afresh in
+    each run, and an unnamed mode is 0600.
+    """
+
+    path: str
+    blob: Blob
+    owner: str | None = None
+    group: str | None = None
+    mode: str | None = None
+
+    @property
+    def attributes(self) -> Attributes:
+        """Owner, group and mode as managed."""
+        secret = isinstance(self.blob.text, Secret)
+        return Attributes(owner=self.owner, group=self.group, mode=self.mode or ("0600" if secret else None))
+
+    def desired(self) -> dict[str, str]:
+        """Return the keys: type, content and the managed attributes."""
+        return {"type": "file", "content": self._key(), **self.attributes.desired()}
+
+    def probe(self) -> Sh:
+        """Return text that looks at the file."""
+        if isinstance(self.blob.text, Secret):
+            return sh(_SALTED, self.path, _SALT)
+        return sh(_OPEN, self.path, self.blob.sha256, SHOWN if self._text() is not None else 0)
+
+    def parse(self, out: str) -> Observed:
+        """Read the answer.
+
+        Raises:
+            ProbeError: it is damaged.
+            ConfigError: a directory is in the way, which no task replaces by a file.
+        """
+        if not out:
+            return Absent()
+        found = records(out, "type", "at")
+        if found["type"] == "directory":
+            raise ConfigError(f"{self.path} is a directory on this host", hint="name the file in it")
+        if found["type"] != "file":
+            return Present({"type": found["type"]})
+        return Present({"type": "file", "content": self._seen(found), **self.attributes.observed(found["at"])})
+
+    def fix(self, changes: Changes, *, validate: Sh | None = None) -> tuple[Step, ...]:
+        """Return the one step that mends ``changes``; ``validate`` is a command that may look at ``"$draft"`` first."""
+        if not changes:
+            return ()
+        managed = self.attributes
+        if not {"type", "content"} & set(changes):
+            return (Step(f"set owner and mode of {self.path}", managed.fix(self.path)),)
+        owner, group, mode = managed.owner or "", managed.group or "", octal(managed.mode) or ""
+        text = [sh('draft "$1" {} {} {} {}', self.path, mode, owner, group), sh("settle {}", self.path)]
+        if validate:
+            text.insert(1, validate)
+        return (Step(f"write {self.path}", lines(*text), (self.blob,)),)
+
+    def _text(self) -> str | None:
+        if not isinstance(self.blob.text, bytes) or self.blob.size > SHOWN:
+            return None
+        try:
+            return self.blob.text.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def _key(self) -> str:
+        if isinstance(self.blob.text, Secret):
+            return f"secret:{self.blob.text.fingerprint()}"
+        text = self._text()
+        return f"sha256:{self.blob.sha256}" if text is None else text
+
+    def _seen(self, found: Mapping[str, str]) -> str:
+        sha = found.get("sha", "")
+        if len(sha) != 64:
+            raise ProbeError(f"{self.path} could not be read whole")
+        if isinstance(self.blob.text, Secret):
+            wanted = hashlib.sha256((_SALT + self.blob.text.reveal()).encode()).hexdigest()
+            return self._key() if sha == wanted else _DIFFERENT
+        if sha == self.blob.sha256:
+            return self._key()
+        try:
+            return base64.b64decode(found["old"], validate=True).decode() if "old" in found else f"sha256:{sha}"
+        except ValueError:
+            return f"sha256:{sha}"
