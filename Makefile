@@ -1,9 +1,8 @@
 # The commands a person needs. Everything they install goes to .venv and the system's packages.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client openssh-server shellcheck libarchive-tools
-APT := $(shell command -v apt-get)
+LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client openssh-server shellcheck
 
 .PHONY: help setup packages demo demo-down check test lab-test bench docs fuzz clean
 
@@ -13,8 +12,9 @@ help:  ## this list
 setup: .venv/ready  ## a virtual environment with everything
 
 .venv/ready: pyproject.toml
-	command -v $(PYTHON) >/dev/null || { echo "deployer wants Python 3.11 or newer: apt-get install python3.11 python3.11-venv"; exit 1; }
-	$(PYTHON) -m venv .venv || { apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "deployer wants Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/packages python3-venv
+	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 

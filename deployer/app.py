@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from deployer.engine.play import EXIT_ORDER, Goal, PlayRun
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Event, RunEnded
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import load_playbook
@@ -200,7 +201,12 @@ def _pool(forks: int, work: Sequence[tuple[Play, Sequence[Host]]]) -> Iterator[T
         raise ConfigError(f"--forks is {forks}", hint="give a number from 1 on")
     size = max(1, min(forks, max(len(hosts) for _, hosts in work)))
     with ThreadPoolExecutor(size, "host") as pool:
-        yield pool
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            # The pool would wait for its threads; the person has just said not to. Steps under way end on the hosts.
+            sys.stdout.flush()
+            os._exit(Interrupted.exit_code)
 
 
 @contextmanager

@@ -29,7 +29,11 @@ beam=0 inodes=' '
 for pid in $pids; do
   [ "$pid" != 0 ] || continue
   exe=$(readlink "/proc/$pid/exe" || :)
-  case $exe in */beam.smp) beam=$pid; emit exe "$exe" ;; *) continue ;; esac
+  case $exe in
+    */beam.smp*) beam=$pid; emit exe "$exe" ;;
+    '') [ "$pid" != "$main" ] || beam=$pid; continue ;; # without root nobody can look
+    *) continue ;;
+  esac
   emit sockets "$(ls -l "/proc/$pid/fd" 2>/dev/null | while read -r line; do
     case $line in *'socket:['*) line=${line##*\[}; printf '%s ' "${line%\]}" ;; esac
   done)"
