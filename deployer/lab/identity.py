@@ -16,10 +16,7 @@ PASSWORD = "lab-password"  # noqa: S105  # the lab's own, for hosts that live on
 """What sudo asks for on a host of the profile ``sudo-password``."""
 
 # `openssl passwd -6 -salt deployerlab lab-password`; useradd and chpasswd would each cost a reset a start of PAM.
-_HASH = (
-    "$6$deployerlab$ldb7X1Ya7omY7QLXNuE1pCsRMaeV6hQKYJCbpNMFks/e0"
-    "NB1yyhjC.E8Obm5Iyxj9tbViELeei3EffPmn9DJr0"
-)
+_HASH = "$6$deployerlab$ldb7X1Ya7omY7QLXNuE1pCsRMaeV6hQKYJCbpNMFks/e0NB1yyhjC.E8Obm5Iyxj9tbViELeei3EffPmn9DJr0"
 
 _COMMON = """\
 HostKey /etc/ssh/ssh_host_ed25519_key

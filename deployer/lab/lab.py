@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from deployer.errors import ConfigError
-from deployer.lab import access, cgroup, host, identity, image, mounts, network, programs, state
+from deployer.lab import access, cgroup, host, identity, image, limits, mounts, network, programs, state
 from deployer.lab.state import Declaration, Lab, LabHost
 
 _MOST = 200
@@ -44,6 +44,7 @@ def up(
     with _locked(name):
         base = image.ensure(suite, "base", say)
         declared = _declare(n, suite, name, tuple(profiles))
+        limits.make_room(say)
         lab = _view(declared)
         network.open_bridge(name, declared.net)
         access.write(lab)

@@ -41,8 +41,12 @@ def overlay(lower: Path, upper: Path, work: Path, root: Path) -> None:
 
 
 def unmount_below(directory: Path) -> None:
-    """Unmount everything at or below a directory, the newest first."""
+    """Unmount everything at or below a directory, the newest first.
+
+    Raises:
+        DeployerError: something is still mounted there; removing the directory would reach into it.
+    """
     for point, _ in reversed(_table()):
         if point == directory or directory in point.parents:
             # Lazily: a process that is just dying may still hold it for an instant.
-            run("umount", "-l", str(point), codes=(0, 32))
+            run("umount", "-l", str(point))

@@ -71,15 +71,27 @@ def plug(lab: str, net: int, index: int) -> None:
     name = port(lab, index)
     mac = f"02:4d:00:00:{net:02x}:{index:02x}"
     run("ip", "netns", "add", name)
-    run("ip", "-batch", "-", text=f"""\
+    run(
+        "ip",
+        "-batch",
+        "-",
+        text=f"""\
 link add {name} type veth peer name host0 address {mac} netns {name}
 link set {name} master {bridge(lab)} up
-""")
-    run("ip", "-n", name, "-batch", "-", text=f"""\
+""",
+    )
+    run(
+        "ip",
+        "-n",
+        name,
+        "-batch",
+        "-",
+        text=f"""\
 link set lo up
 addr add {address(net, index)}/24 dev host0
 link set host0 up
-""")
+""",
+    )
 
 
 def unplug(lab: str, index: int) -> None:

@@ -80,6 +80,12 @@ def lab_of(lab: Lab) -> Iterator[Callable[..., Lab]]:
 
 
 @pytest.fixture(scope="session")
+def demo_app() -> Path:
+    """The demo app's source."""
+    return DEMO
+
+
+@pytest.fixture(scope="session")
 def demo_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The demo app's tarball of a version, built once per session."""
     return functools.cache(lambda version: labs.build(DEMO, version=version, out=tmp_path_factory.mktemp("dist")))

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ import yaml
 from deployer import lab as labs
 from deployer.errors import ConfigError
 from deployer.lab import cgroup, mounts, network, programs, state
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def alive(pid: int) -> bool:
@@ -110,6 +113,19 @@ def test_up_heals_what_a_killed_run_left(lab_of, ssh):
     assert [ssh(host, "hostname") for host in healed.hosts] == [(0, f"{host.name}\n") for host in had.hosts]
 
 
+def test_an_up_that_was_killed_leaves_nothing_that_down_does_not_find(lab_of, eventually):
+    name = lab_of("default").name
+    labs.down(name)
+    program = f"from deployer import lab; lab.up(4, name={name!r})"
+    run = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+    eventually(lambda: cgroup.named(f"dl-{name}-*") or run.poll() is not None)
+    run.kill()
+    run.wait()
+    assert traces(name)
+    labs.down(name)
+    assert traces(name) == []
+
+
 def test_down_removes_what_no_list_remembers_and_leaves_another_lab_alone(lab, lab_of, ssh):
     doomed = lab_of("default", "default")
     pids = [host.pid for host in doomed.hosts]
@@ -162,6 +178,12 @@ def test_a_machine_without_the_programs_is_told_what_to_install(monkeypatch, tmp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match=r"apt-get install .*\bmmdebstrap\b.*\bsystemd-container\b"):
         programs.require()
+
+
+def test_a_person_who_is_not_root_is_told_so(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ConfigError, match="run it as root"):
+        labs.up(1, name="refused")
 
 
 @pytest.mark.parametrize(
