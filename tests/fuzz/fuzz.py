@@ -35,7 +35,8 @@ from deployer.beam import distribution, epmd, etf, handshake  # noqa: E402
 from deployer.beam.names import NodeName  # noqa: E402
 from deployer.beam.tarball import inspect  # noqa: E402
 from deployer.beam.term import show  # noqa: E402
-from deployer.errors import ConfigError, DeployerError, ProbeError  # noqa: E402
+from deployer.errors import ConfigError, DeployerError, ProbeError, SecretError  # noqa: E402
+from deployer.load import vault  # noqa: E402
 from deployer.model import Secret  # noqa: E402
 
 HANG_SECONDS, MEMORY_LIMIT = 20, 1 << 30
@@ -120,10 +121,8 @@ def tarball_target() -> Target:
 
 
 def vault_target() -> Target:
-    from deployer.errors import SecretError
-    from deployer.load import vault
-
-    return Target(vault_seeds(), lambda data: vault.decrypt(data, [PASSWORD]), SecretError)
+    passwords = [vault.VaultPassword("default", Secret(PASSWORD)), vault.VaultPassword("prod", Secret(PASSWORD))]
+    return Target(vault_seeds(), lambda data: vault.decrypt(data.decode(errors="replace"), passwords), SecretError)
 
 
 TARGETS: dict[str, Callable[[], Target]] = {

@@ -85,13 +85,13 @@ def test_equal_cookies_have_equal_fingerprints_under_one_key_only() -> None:
     assert int(cookie.fingerprint(STRONG, key), 16) >= 0
 
 
-@given(st.text(min_size=12, max_size=300))
+@given(st.text(max_size=300))
 def test_whatever_is_refused_is_never_shown(text: str) -> None:
+    marked = "Zq9x7" + text
     try:
-        cookie.check(text)
+        cookie.check(marked)
     except ConfigError as error:
-        shown = "".join(traceback.format_exception(error))
-        assert text not in shown.partition("ConfigError")[2]
+        assert "Zq9x7" not in "".join(traceback.format_exception(error))
     else:
-        assert text.isascii()
-        assert not set(text) & set(" '\"$`\\\n\r\t#;|&<>()*?![]{}~^,")
+        assert marked.isascii()
+        assert not set(marked) & set(" '\"$`\\\n\r\t#;|&<>()*?![]{}~^,")
