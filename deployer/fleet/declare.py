@@ -76,7 +76,7 @@ class _Maker:
         words = self.words.release
         if words is None:
             return None
-        path = self.directory / Path(words.tarball).expanduser()
+        path = (self.directory / Path(words.tarball).expanduser()).absolute()
         try:
             stat = path.stat()
         except OSError as error:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from deployer.beam import names
-from deployer.errors import ConfigError
 from deployer.model import Secret
+from deployer.modules._checks import told_by
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
 _UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,200}\.service", re.ASCII)
@@ -29,22 +29,9 @@ ENV_LIMIT = 128 * 1024 - 1
 """Bytes of ``KEY=VALUE``: the kernel's MAX_ARG_STRLEN less the closing NUL."""
 
 
-def by_name(check: Callable[[str], str]) -> Callable[[str], str | None]:
-    """Return a check that complains in the words of a function that raises ConfigError."""
-
-    def complaint(text: str) -> str | None:
-        try:
-            check(text)
-        except ConfigError as error:
-            return f"{error.message}; {error.hint}"
-        return None
-
-    return complaint
-
-
-release_name = by_name(names.check_release_name)
-release_version = by_name(names.check_release_version)
-alive_name = by_name(names.check_alive)
+release_name = told_by(names.check_release_name)
+release_version = told_by(names.check_release_version)
+alive_name = told_by(names.check_alive)
 
 
 def user(text: str) -> str | None:
@@ -70,8 +57,8 @@ def root(text: str) -> str | None:
 
 
 def port(number: int) -> str | None:
-    """A TCP port."""
-    return None if 1 <= number <= 65535 else "a port lies between 1 and 65535"
+    """A TCP port that needs no privilege."""
+    return None if 1024 <= number <= 65535 else "write a port between 1024 and 65535"
 
 
 def ports(text: str) -> str | None:

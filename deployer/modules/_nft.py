@@ -1,0 +1,137 @@
+"""The text of the firewall: what every host lets in, what one cluster adds, and the unit that loads both."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+PLACE = "/etc/nftables.d"
+RECORD = "/run/deployer-firewall"
+UNIT = "deployer-firewall.service"
+
+BASE = """\
+# Written by deployer. What every host lets in; each cluster adds its part from deployer.d.
+table inet deployer
+delete table inet deployer
+table inet deployer {
+	chain input {
+		type filter hook input priority filter; policy drop;
+		ct state established,related accept
+		iifname "lo" accept
+		icmp type { destination-unreachable, echo-request, time-exceeded, parameter-problem } accept
+		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-request } accept
+		icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query } accept
+		udp sport 67 udp dport 68 accept
+		ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+	}
+}"""
+INCLUDE = f'include "{PLACE}/deployer.d/*.nft"'
+
+DIGESTS = f"""\
+cat {PLACE}/deployer.nft {PLACE}/deployer.d/*.nft | sha256sum; nft -s list table inet deployer | sha256sum"""
+"""What was loaded: the files, and the table as nft lists it. Recorded when it is loaded, compared by the probe."""
+
+UNIT_TEXT = f"""\
+# Written by deployer. The table is its own: other tables stay as they are, and an nftables.service that flushes all of
+# them is followed by this unit.
+[Unit]
+Description=Firewall of the fleet
+Documentation=man:nft(8)
+DefaultDependencies=no
+Conflicts=shutdown.target
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+After=local-fs.target nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=nft -f {PLACE}/deployer.nft
+ExecStartPost=/bin/sh -c '{{ {DIGESTS}; }} >{RECORD}'
+ExecReload=nft -f {PLACE}/deployer.nft
+ExecReload=/bin/sh -c '{{ {DIGESTS}; }} >{RECORD}'
+
+[Install]
+WantedBy=sysinit.target"""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one cluster adds to a host's firewall.
+
+    Attributes:
+        ssh: port of SSH and the networks that may reach it.
+        members: addresses of the cluster's hosts, which reach ``ports`` and, where there is one, EPMD.
+        public: ports open to everyone, ``4000/tcp``.
+    """
+
+    cluster: str
+    ssh_port: int
+    admin: tuple[str, ...]
+    members: tuple[str, ...]
+    ports: str
+    epmd_port: int | None
+    public: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return the file. Its first lines tell other clusters' runs what this one needs."""
+        epmd = [] if self.epmd_port is None else [str(self.epmd_port)]
+        inner = _ports([self.ports, *epmd])
+        rules = [
+            *(f"{saddr} tcp dport {self.ssh_port} accept" for saddr in _sources(self.admin)),
+            *(f"{saddr} tcp dport {inner} accept" for saddr in _sources(self.members)),
+            *(f"{protocol} dport {_ports(ports)} accept" for protocol, ports in _by_protocol(self.public)),
+        ]
+        head = [f"# ssh {self.ssh_port} {network}" for network in self.admin]
+        return "\n".join(
+            [
+                f"# Written by deployer for the cluster {self.cluster}.",
+                *head,
+                f"# ports {self.ports} {self.cluster}",
+                "table inet deployer {",
+                f"\tchain cluster_{self.cluster} {{",
+                *(f"\t\t{rule}" for rule in rules),
+                "\t}",
+                "\tchain input {",
+                f"\t\tjump cluster_{self.cluster}",
+                "\t}",
+                "}",
+            ]
+        )
+
+
+def _sources(given: Iterable[str]) -> Iterable[str]:
+    """Yield one match for each address family; nft refuses overlapping intervals, so they are merged."""
+    networks = [ipaddress.ip_network(text) for text in given]
+    four = ipaddress.collapse_addresses(network for network in networks if network.version == 4)
+    six = ipaddress.collapse_addresses(network for network in networks if network.version == 6)
+    for family, merged in (("ip", list(map(_short, four))), ("ip6", list(map(_short, six)))):
+        if merged:
+            yield f"{family} saddr {{ {', '.join(merged)} }}"
+
+
+def _short(network: Network) -> str:
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def _by_protocol(given: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
+    for protocol in ("tcp", "udp"):
+        ports = [text.partition("/")[0] for text in given if text.endswith(protocol)]
+        if ports:
+            yield protocol, ports
+
+
+def _ports(given: Iterable[str]) -> str:
+    """Return a set of ports; overlapping and adjacent ranges become one."""
+    merged: list[list[int]] = []
+    for first, last in sorted((int(text.partition("-")[0]), int(text.rpartition("-")[2])) for text in given):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1][1] = max(merged[-1][1], last)
+        else:
+            merged.append([first, last])
+    return "{ " + ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in merged) + " }"

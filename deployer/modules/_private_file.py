@@ -1,0 +1,76 @@
+"""A file that only root reads: compared by a salted digest, never shown, written beside and renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated
+
+from deployer.errors import ProbeError
+from deployer.fields import Doc
+from deployer.model import Secret
+from deployer.modules._checks import absolute
+from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
+from deployer.sh import Sh, sh
+
+_SALT = secrets.token_hex(16)
+"""Fresh in every run, so that a digest that leaks with a transcript of one run says nothing about another's."""
+
+_PROBE = """path={}
+if [ -e "$path" ] || [ -L "$path" ]; then
+  emit type "$(stat -c %F -- "$path")"
+  emit mode "$(stat -c %a -- "$path")"
+  emit owner "$(stat -c %U:%G -- "$path")"
+  [ ! -f "$path" ] || [ -L "$path" ] || emit content "$({{ printf %s {}; cat -- "$path"; }} | sha256sum | cut -c 1-16)"
+fi"""
+
+_WRITE = """path={}
+mkdir -p -m 0700 -- "${{path%/*}}"
+rm -f -- "$path.new"
+cat -- "$1" >"$path.new"
+chmod 0400 -- "$path.new"
+chown 0:0 -- "$path.new"
+sync -- "$path.new"
+mv -T -- "$path.new" "$path"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateFile(Module):
+    """What the kinds that write one secret file share."""
+
+    path: Annotated[
+        str, Doc("the file on the host; root's, mode 0400", check=absolute, example="/etc/beam/shop/private/cookie")
+    ]
+
+    @abstractmethod
+    def text(self) -> Secret:
+        """Return what the file should hold."""
+
+    def desired(self) -> Present:
+        """Return type, owner, mode and the salted digest of the content."""
+        digest = hashlib.sha256((_SALT + self.text().reveal()).encode()).hexdigest()[:16]
+        return Present({"type": "regular file", "owner": "root:root", "mode": "400", "content": digest})
+
+    def probe(self) -> Sh:
+        """Print them as they are, without following a link."""
+        return sh(_PROBE, self.path, _SALT)
+
+    def parse(self, out: str) -> Observed:
+        """Return them."""
+        found = records(out)
+        if not found:
+            return Absent()
+        if not {"type", "owner", "mode"} <= found.keys():
+            raise ProbeError(f"the probe of {self.path} is incomplete")
+        return Present(found)
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Write it anew; there is no moment with a wider mode."""
+        return (Step(f"write {self.path}", sh(_WRITE, self.path), (Blob.of(self.text()),)),) if changes else ()
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the file."""
+        return (self.path,)

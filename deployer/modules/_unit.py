@@ -1,0 +1,42 @@
+"""What systemd says of one unit."""
+
+from __future__ import annotations
+
+from deployer.errors import ProbeError
+from deployer.sh import Sh, sh
+
+_PROPERTIES = (
+    "LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,NRestarts,Result"
+)
+
+
+def show(unit: str) -> Sh:
+    """Return text that sets ``$unit``, ``$shown`` (one ``NAME=VALUE`` a line) and ``$pid`` (0 when nothing runs)."""
+    return sh(
+        'unit={}\nshown=$(systemctl show -p {} -- "$unit")\npid=$(systemctl show -p MainPID --value -- "$unit")',
+        unit,
+        _PROPERTIES,
+    )
+
+
+def properties(text: str) -> dict[str, str]:
+    """Read what `show` prints.
+
+    Raises:
+        ProbeError: a property is missing.
+    """
+    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    missing = [name for name in _PROPERTIES.split(",")[:7] if name not in found]
+    if missing:
+        raise ProbeError(f"systemctl does not tell {missing[0]}")
+    return found
+
+
+FAILED = Sh(
+    """failed() {
+  systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 5 || :
+  journalctl --no-pager --quiet --output=cat --lines=20 --unit="$unit" 2>&1 || :
+  exit 1
+}"""
+)
+"""A function for steps: show why ``$unit`` does not run, and end the step."""

@@ -1,0 +1,231 @@
+"""The host's EPMD: one for each port, listening where its clusters say and nowhere else, outliving every release."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.errors import ConfigError, ProbeError
+from deployer.fields import Doc
+from deployer.modules._checks import absolute
+from deployer.modules._listen import LISTENERS, address, hex_port
+from deployer.modules._unit import FAILED, properties, show
+from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
+from deployer.sh import Sh, lines, sh
+
+HOME = "/usr/local/lib/beam"
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_AS_DECLARED = "loopback and the declared addresses"
+
+_PROBE = """
+addresses={}
+emit shown "$shown"
+[ ! -f {} ] || emit version "$(cat {})"
+[ ! -f "$addresses/"{} ] || emit own "$(cat "$addresses/"{})"
+emit declared "$(cat "$addresses"/* 2>/dev/null || :)"
+emit listening "$(listeners {})"
+if [ "$pid" != 0 ]; then
+  emit sockets "$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n')"
+  emit stale "$(find {} "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
+else
+  inode=$(listeners {} | head -n 1 | cut -d ' ' -f 2)
+  [ -z "$inode" ] || emit holder "$(holder "$inode" | head -n 1)"
+fi"""
+
+_INSTALL = """
+unit={} addresses={} source={}
+mkdir -p -- {} "$addresses"
+chmod 0755 -- {} /etc/beam /etc/beam/epmd.d "$addresses"
+"""
+
+_BINARY = """
+cp -- "$source" {0}.new
+chmod 0755 -- {0}.new
+mv -T -- {0}.new {0}
+printf '%s\\n' {1} >{0}.version
+chmod 0644 -- {0}.version
+"""
+
+_ADDRESS = """
+printf '%s\\n' {} >"$addresses/.new"
+chmod 0644 -- "$addresses/.new"
+mv -T -- "$addresses/.new" "$addresses/"{}
+"""
+
+_TAKE_OVER = """
+systemctl list-units --plain --no-legend --all 'epmd*' | while read -r other _; do
+  systemctl disable --quiet --now -- "$other" || systemctl stop -- "$other"
+done
+listeners {} | while read -r _ inode; do holder "$inode"; done | sort -u | while read -r other name group; do
+  case $name:$group in epmd:*/"$unit") ;; epmd:*) kill -- "$other" ;; esac
+done
+"""
+
+_START = """
+systemctl daemon-reload
+systemctl enable --quiet -- "$unit"
+systemctl reset-failed --quiet -- "$unit" 2>/dev/null || :
+systemctl restart -- "$unit" || failed
+tries=0
+until [ "$(listeners {} | cut -d ' ' -f 1 | sort -u | wc -l)" -gt 1 ] && systemctl --quiet is-active -- "$unit"; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 50 ] || failed
+  sleep 0.1
+done
+"""
+
+
+def _addresses(given: tuple[str, ...]) -> str | None:
+    for text in given:
+        try:
+            if ipaddress.ip_address(text).is_unspecified:
+                return f"{text} means every interface; write one address of the host"
+        except ValueError:
+            return f"{text!r} is not an IP address"
+    return None if given else "write at least one address"
+
+
+def _word(text: str) -> str | None:
+    return None if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", text) else "write letters, digits, ., _ and -"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epmd(Module):
+    """EPMD as a service of its own.
+
+    The program is a copy outside of every release directory, so that neither a switch nor a prune takes it away; the
+    copy is only ever replaced by a newer one, so that two releases on one host do not quarrel about it. Each cluster
+    keeps its addresses in a file of its own under ``/etc/beam/epmd.d/PORT``; the unit joins them.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: EPMD
+  epmd:
+    cluster: shop
+    addresses: ["10.0.0.2"]
+    source: /opt/shop/current/erts-13.1.5/bin/epmd
+    version: "13.1.5"
+"""
+
+    cluster: Annotated[str, Doc("whose addresses these are", check=_word, example="shop")]
+    addresses: Annotated[
+        tuple[str, ...], Doc("where it listens besides loopback", check=_addresses, example=("10.0.0.2",))
+    ]
+    source: Annotated[
+        str, Doc("an epmd program on the host", check=absolute, example="/opt/shop/current/erts-13.1.5/bin/epmd")
+    ]
+    version: Annotated[str, Doc("the ERTS version that program is of", check=_word, example="13.1.5")]
+    port: Annotated[int, Doc("the port")] = 4369
+
+    @property
+    def unit(self) -> str:
+        """The instance of ``beam-epmd@.service`` that the role writes."""
+        return f"beam-epmd@{self.port}.service"
+
+    def desired(self) -> Present:
+        """Return what the host should say; sockets count, not files."""
+        return Present(
+            {
+                "version": self.version,
+                "addresses": " ".join(sorted(self.addresses)),
+                "enabled": "enabled",
+                "active": "active",
+                "config": "current",
+                "listening": _AS_DECLARED,
+                "holder": self.unit,
+            }
+        )
+
+    def probe(self) -> Sh:
+        """Print the unit, the files and the sockets."""
+        port, binary, version = hex_port(self.port), f"{HOME}/epmd", f"{HOME}/epmd.version"
+        started = f"/run/beam-epmd-{self.port}/started"
+        place = f"/etc/beam/epmd.d/{self.port}"
+        body = sh(_PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, port)
+        return lines(LISTENERS, show(self.unit), body)
+
+    def parse(self, out: str) -> Observed:
+        """Judge them.
+
+        Raises:
+            ConfigError: a program that is no EPMD holds the port.
+        """
+        found = records(out)
+        if not {"shown", "declared", "listening"} <= found.keys():
+            raise ProbeError("the probe of EPMD is incomplete")
+        unit = properties(found["shown"])
+        sockets = [line.split() for line in found["listening"].splitlines()]
+        if any(len(words) != 2 for words in sockets):
+            raise ProbeError("the host's list of listening sockets is damaged")
+        holder = self._holder(found, {inode for _, inode in sockets})
+        if "version" not in found and "own" not in found and not sockets:
+            return Absent()
+        current = unit["NeedDaemonReload"] == "no" and not found.get("stale")
+        return Present(
+            {
+                "version": self._version(found.get("version", "none")),
+                "addresses": " ".join(sorted(found.get("own", "").split())),
+                "enabled": unit["UnitFileState"] or "unknown",
+                "active": unit["ActiveState"],
+                "config": "current" if current else "newer than the process",
+                "listening": self._listening({address(word) for word, _ in sockets}, found["declared"].split()),
+                "holder": holder,
+            }
+        )
+
+    def _version(self, have: str) -> str:
+        return self.version if _numbers(have) >= _numbers(self.version) else have
+
+    def _listening(self, have: set[str], declared: list[str]) -> str:
+        wanted = set(self.addresses) | set(declared) | _LOOPBACK
+        fine = wanted - {"::1"} <= have <= wanted  # a host without IPv6 has no ::1
+        return _AS_DECLARED if fine else ", ".join(sorted(have)) or "nowhere"
+
+    def _holder(self, found: dict[str, str], inodes: set[str]) -> str:
+        if not inodes:
+            return "nobody"
+        own = set(re.findall(r"socket:\[(\d+)\]", found.get("sockets", "")))
+        if inodes <= own:
+            return self.unit
+        pid, name, group = [*found.get("holder", "").split(" ", 2), "", ""][:3]
+        where = group.rpartition("/")[2]
+        if name and name not in ("epmd", "systemd"):
+            hint = "stop it, or choose another cluster.epmd_port for all hosts of the cluster"
+            raise ConfigError(f"port {self.port} is held by {name} (pid {pid} of {where})", hint=hint)
+        return f"{name} (pid {pid} of {where})" if name else "another process"
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Put it in place and start it; what is registered registers again within two seconds (OTP 23.3)."""
+        if not changes:
+            return ()
+        place, port = f"/etc/beam/epmd.d/{self.port}", hex_port(self.port)
+        parts = [LISTENERS, FAILED, sh(_INSTALL, self.unit, place, self.source, HOME, HOME)]
+        if "version" in changes:
+            parts.append(sh(_BINARY, f"{HOME}/epmd", self.version))
+        if "addresses" in changes:
+            parts.append(sh(_ADDRESS, sorted(self.addresses), self.cluster))
+        if changes.keys() == {"enabled"}:
+            return (Step(f"enable {self.unit}", sh("systemctl enable --quiet -- {}", self.unit)),)
+        if "holder" in changes:
+            parts.append(sh(_TAKE_OVER, port))
+        parts.append(sh(_START, port))
+        return (Step(f"start {self.unit}", lines(*parts)),)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return program, address file and unit."""
+        return (f"{HOME}/epmd", f"/etc/beam/epmd.d/{self.port}/{self.cluster}", self.unit)
+
+    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+        """A changed unit file means a restart."""
+        if isinstance(observed, Present) and touched & {"/etc/systemd/system/beam-epmd@.service", "beam-epmd@.service"}:
+            return Present({**observed.keys, "config": "newer than the process"})
+        return observed
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)) or (-1,)
+
+
+MODULE = Epmd

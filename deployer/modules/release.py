@@ -1,0 +1,200 @@
+"""A release on a host: unpacked beside all others, marked complete, made current by one rename."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.beam.names import check_release_name, check_release_version
+from deployer.errors import ConfigError, ProbeError, StepError
+from deployer.fields import Doc
+from deployer.modules._checks import absolute, told_by
+from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
+from deployer.sh import Sh, lines, sh
+
+_TREE = Sh(
+    """tree() { find "$1" -mindepth 1 ! -path "$1/.complete" -printf '%P %y %m %U:%G %s %T@\\n' | sort | sha256sum; }
+running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }"""
+)
+"""``tree DIR`` prints a digest of everything's name, mode, owner, size and time; ``running DIR`` says whether a
+process runs from there."""
+
+_PROBE = """
+root={} release={}
+emit real "$(realpath -m -- "$root")"
+emit machine "$(uname -m)"
+emit glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null || :)"
+[ ! -L "$root/current" ] || emit current "$(readlink -- "$root/current")"
+if [ -f "$release/.complete" ]; then
+  emit complete "$(cat -- "$release/.complete")"
+  emit tree "$(tree "$release")"
+else
+  place=$root
+  while [ ! -d "$place" ]; do place=${{place%/*}}; place=${{place:-/}}; done
+  emit free "$(df --output=avail,iavail -B1 -- "$place" | tail -n 1)"
+fi"""
+
+_UNPACK = """
+umask 022
+root={} release={} name={} version={}
+[ "$(realpath -m -- "$root")" = "$root" ] || {{ echo "$root leads to another place"; exit 1; }}
+mkdir -p -- "$root/versions"
+chmod 0755 -- "$root" "$root/versions"
+chown 0:0 -- "$root" "$root/versions"
+for left in "$root"/versions/.unpack.*; do rm -rf -- "$left"; done
+work=$(mktemp -d "$root/versions/.unpack.XXXXXXXX")
+trap 'rm -rf -- "$work"' EXIT
+tar -x -z -f "$1" -C "$work" --no-same-owner --no-same-permissions
+[ -x "$work/bin/$name" ] || {{ echo "the tarball has no bin/$name"; exit 1; }}
+read -r erts inside <"$work/releases/start_erl.data" || [ -n "$inside" ]
+[ "$inside" = "$version" ] || {{ echo "the tarball holds version $inside, not $version"; exit 1; }}
+[ -x "$work/erts-$erts/bin/beam.smp" ] || {{ echo "the tarball has no erts-$erts/bin/beam.smp"; exit 1; }}
+rm -f -- "$work/releases/COOKIE"
+chown -R 0:0 -- "$work"
+chmod -R u+rwX,go-w,a+rX -- "$work"
+{{ echo {}; tree "$work"; }} >"$work/.complete"
+sync -f -- "$work/.complete"
+if [ -e "$release" ]; then mv -T -- "$release" "$(mktemp -u "$root/versions/.old.XXXXXXXX")"; fi
+mv -T -- "$work" "$release"
+trap - EXIT
+"""
+
+_SWITCH = """
+root={} id={} keep={}
+point() {{
+  ln -s -- "$2" "$root/.$1.$$"
+  mv -T -- "$root/.$1.$$" "$root/$1"
+}}
+for left in "$root"/.current.* "$root"/.previous.*; do rm -f -- "$left"; done
+before=$(readlink -- "$root/current" || :)
+if [ "$before" != "versions/$id" ]; then
+  [ -z "$before" ] || point previous "$before"
+  point current "versions/$id"
+  sync -- "$root"
+fi
+previous=$(readlink -- "$root/previous" || :)
+prune() {{
+  if running "$1"; then return; fi
+  rm -f -- "$1/.complete"
+  rm -rf -- "$1"
+}}
+for left in "$root"/versions/.old.*; do [ ! -d "$left" ] || prune "$left"; done
+find "$root/versions" -mindepth 2 -maxdepth 2 -name .complete -printf '%T@ %h\\n' | sort -rn | cut -d ' ' -f 2- |
+  tail -n "+$((keep + 1))" | while IFS= read -r old; do
+  case versions/${{old##*/}} in versions/"$id" | "$previous") ;; *) prune "$old" ;; esac
+done
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Module):
+    """A release's directory and the link ``current`` to it.
+
+    ``ROOT/versions/VERSION-SHA8`` is unpacked in a fresh directory and renamed, never written into; ``.complete`` in it
+    holds the tarball's digest and one of the whole tree. ``ROOT/previous`` is what was current before. Older releases
+    than ``keep`` go, except for these two and those that a process still runs from.
+    """
+
+    SOURCES: ClassVar[dict[str, str]] = {"tarball": "tarball"}
+    EXAMPLE: ClassVar[str] = """\
+- name: the release
+  release:
+    name: shop
+    tarball: dist/shop-1.4.2.tar.gz
+    version: "1.4.2"
+    root: /opt/shop
+"""
+
+    name: Annotated[str, Doc("the OTP release's name", check=told_by(check_release_name), example="shop")]
+    tarball: Annotated[Blob, Doc("its .tar.gz on the controller; sent only when the host lacks it")]
+    version: Annotated[str, Doc("the version inside", check=told_by(check_release_version), example="1.4.2")]
+    root: Annotated[str, Doc("directory on the host", check=absolute, example="/opt/shop")]
+    keep: Annotated[int, Doc("complete releases kept")] = 5
+    machine: Annotated[str, Doc("uname -m it is built for; empty: not checked")] = ""
+    glibc: Annotated[str, Doc("the newest glibc it needs, such as 2.34; empty: not checked")] = ""
+    unpacked: Annotated[int, Doc("bytes it has unpacked; 0: room is not checked")] = 0
+    files: Annotated[int, Doc("files it has")] = 0
+
+    @property
+    def id(self) -> str:
+        """Version and content in one word."""
+        return f"{self.version}-{self.tarball.sha256[:8]}"
+
+    @property
+    def path(self) -> str:
+        """Where it is unpacked."""
+        return f"{self.root}/versions/{self.id}"
+
+    def desired(self) -> Present:
+        """Return what is installed and what is current."""
+        return Present({"installed": self.id, "current": f"versions/{self.id}"})
+
+    def probe(self) -> Sh:
+        """Print what is there, what the host can run, and the room it has."""
+        return lines(_TREE, sh(_PROBE, self.root, self.path))
+
+    def parse(self, out: str) -> Observed:
+        """Judge it.
+
+        Raises:
+            ConfigError: the release cannot run on this host, or ``root`` is a detour.
+            StepError: there is no room for it.
+        """
+        found = records(out)
+        if not {"real", "machine", "glibc"} <= found.keys():
+            raise ProbeError(f"the probe of {self.root} is incomplete")
+        self._check_host(found)
+        mark, _, tree = found.get("complete", "").partition("\n")
+        if not mark:
+            self._check_room(found.get("free", ""))
+        keys = {}
+        if mark:
+            keys["installed"] = self.id if (mark, tree) == (self.tarball.sha256, found.get("tree")) else "altered"
+        if "current" in found:
+            keys["current"] = found["current"]
+        return Present(keys) if keys else Absent()
+
+    def _check_host(self, found: dict[str, str]) -> None:
+        release = f"{self.name} {self.version}"
+        if found["real"] != self.root:
+            hint = "write the real directory: what is deleted below it must be certain"
+            raise ConfigError(f"release.root {self.root} is a link to {found['real']} on this host", hint=hint)
+        if self.machine and found["machine"] != self.machine:
+            hint = "build the release on a machine like the host"
+            raise ConfigError(f"{release} is built for {self.machine}, this host is {found['machine']}", hint=hint)
+        has = found["glibc"].rpartition(" ")[2]
+        if self.glibc and _pair(has) < _pair(self.glibc):
+            hint = "build the release on the oldest system it has to run on"
+            raise ConfigError(f"{release} needs glibc {self.glibc}, this host has {has or 'none'}", hint=hint)
+
+    def _check_room(self, free: str) -> None:
+        words = free.split()
+        if len(words) != 2:
+            raise ProbeError(f"df does not tell the room at {self.root}")
+        need = {"bytes": self.unpacked * 22 // 10, "inodes": self.files * 2}  # twice, and a tenth on top
+        for (kind, wanted), have in zip(need.items(), words, strict=True):
+            if have.isdecimal() and int(have) < wanted and not (kind == "inodes" and have == "0"):
+                hint = "make room, or lower release.keep"
+                raise StepError(f"no room at {self.root}: {have} {kind} are free, {wanted} are needed", hint=hint)
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Unpack only what is not there; switch only what is not current."""
+        steps = []
+        if "installed" in changes:
+            text = sh(_UNPACK, self.root, self.path, self.name, self.version, self.tarball.sha256)
+            steps.append(Step(f"unpack {self.name} {self.version}", lines(_TREE, text), (self.tarball,)))
+        if changes:
+            text = sh(_SWITCH, self.root, self.id, self.keep)
+            steps.append(Step(f"make {self.name} {self.version} current", lines(_TREE, text)))
+        return tuple(steps)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the release's directory and the link to it."""
+        return (self.path, f"{self.root}/current")
+
+
+def _pair(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
+
+
+MODULE = Release
