@@ -192,10 +192,8 @@ def environment() -> jinja2.Environment:
         for name, function in {**found.filters, **FILTERS}.items()
     }
     found.filters |= {_REVEAL: pass_context(reveal), _REVEAL_ALL: pass_context(reveal_all), _TEXT: pass_context(_text)}
-    found.tests = {
-        name: function if name in _ONLY_LOOK else _guarded(function)
-        for name, function in {**found.tests, **TESTS}.items()
-    }
+    tests: dict[str, Any] = {**found.tests, **TESTS}
+    found.tests = {name: function if name in _ONLY_LOOK else _guarded(function) for name, function in tests.items()}
     return found
 
 

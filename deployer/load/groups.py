@@ -1,0 +1,183 @@
+"""Inventory files as a tree of groups, before variables are merged."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import kind, nearest
+from deployer.load import vault, yaml
+from deployer.load.marked import Map, mark_of
+from deployer.load.patterns import expand
+from deployer.load.varfiles import variables
+from deployer.model import Mark
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+_INI = re.compile(r"^\s*\[[A-Za-z0-9_:-]+\]\s*$", re.MULTILINE)
+_DEEPEST = 100
+_WORDS = ("hosts", "children", "vars")
+_FORM = "write all: {children: {web: {hosts: {web1: {ansible_host: 10.0.0.1}}}}}"
+
+
+def check_address(name: str, where: Mark | None, what: str = "host name") -> None:
+    """Refuse what is no host name and no IP address, so that it can stand in argv and in a node name.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if len(name) <= 253 and _HOST.fullmatch(name):
+        return
+    try:
+        if "%" not in name and ipaddress.ip_address(name):
+            return
+    except ValueError:
+        pass
+    hint = "letters, digits, - and _ between dots, or an IP address"
+    raise ConfigError(f"{name[:60]!r} is not a {what}", where=where, hint=hint)
+
+
+@dataclass(slots=True)
+class RawGroup:
+    """One group while files are being merged; values are where a name was first written."""
+
+    hosts: dict[str, Mark] = field(default_factory=dict)
+    children: dict[str, Mark] = field(default_factory=dict)
+    vars: Map = field(default_factory=Map)
+
+
+class Tree:
+    """All groups and hosts of all inventory files."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, RawGroup] = {"all": RawGroup()}
+        self.hosts: dict[str, Map] = {}
+        self.marks: dict[str, Mark] = {}
+        self._depths: dict[str, int] = {}
+        self._parents: dict[str, list[str]] = {}
+        self._groups_of: dict[str, list[str]] = {}
+
+    def read(self, file: Path) -> None:
+        """Merge one inventory file.
+
+        Raises:
+            ConfigError: it is not an inventory in YAML.
+        """
+        text, where = yaml.source(file), Mark(str(file))
+        if vault.is_encrypted(text):
+            hint = "encrypt files under group_vars/ and host_vars/, or single values with !vault"
+            raise ConfigError("an inventory cannot be encrypted as a whole", where=where, hint=hint)
+        if text.startswith("#!"):
+            hint = "save its output as YAML: ansible-inventory -i SCRIPT --list --yaml"
+            raise ConfigError("inventory programs are not supported", where=where, hint=hint)
+        if ini := _INI.search(text):
+            line = text.count("\n", 0, ini.start()) + 1
+            hint = f"{_FORM}; ansible-inventory -i FILE --list --yaml converts"
+            raise ConfigError("inventories are YAML here, not INI", where=Mark(str(file), line, 1), hint=hint)
+        content = yaml.parse(text, str(file))
+        if not isinstance(content, Map) or not content:
+            raise ConfigError(f"an inventory must be a mapping of groups, not {kind(content)}", where=where, hint=_FORM)
+        for name, body in content.items():
+            self._group(name, body, content.at(name))
+
+    def connect(self) -> None:
+        """Finish: every group has a parent, depths are known, and no group is inside of itself.
+
+        Raises:
+            ConfigError: groups form a circle.
+        """
+        inside = {child for raw in self.groups.values() for child in raw.children}
+        for name in self.groups:
+            if name != "all" and name not in inside:
+                self.groups["all"].children[name] = Mark("")
+        done: list[str] = []
+        self._visit("all", (), done)
+        self._depths["all"] = 0
+        for name in reversed(done):
+            for child in self.groups[name].children:
+                self._parents.setdefault(child, []).append(name)
+                self._depths[child] = max(self._depths.get(child, 0), self._depths[name] + 1)
+        for name, raw in self.groups.items():
+            for host in raw.hosts:
+                self._groups_of.setdefault(host, []).append(name)
+
+    def order(self) -> Iterator[str]:
+        """Yield host names, in the order they were first written."""
+        yield from self.hosts
+
+    def groups_of(self, host: str) -> list[str]:
+        """Return the groups a host is in, ancestors included, weakest first: by depth, then by name."""
+        found: set[str] = {"all"}
+        left = list(self._groups_of.get(host, ()))
+        while left:
+            group = left.pop()
+            if group not in found:
+                found.add(group)
+                left += self._parents.get(group, [])
+        return sorted(found, key=lambda group: (self._depths[group], group))
+
+    def _visit(self, name: str, path: tuple[str, ...], done: list[str]) -> None:
+        """Append ``name`` to ``done`` after everything inside of it."""
+        for child, where in self.groups[name].children.items():
+            if child in (*path, name) or len(path) > _DEEPEST:
+                circle = " → ".join((*path[1:], name, child)[-4:])
+                raise ConfigError(f"the group {child!r} is inside of itself or too deep: {circle}", where=where)
+            if child not in done:
+                self._visit(child, (*path, name), done)
+        done.append(name)
+
+    def _group(self, name: str, body: Any, where: Mark) -> None:
+        if not _GROUP.fullmatch(name):
+            hint = "letters, digits, _ and -; hosts stand under hosts:"
+            raise ConfigError(f"{name!r} cannot be the name of a group", where=where, hint=hint)
+        group = self.groups.setdefault(name, RawGroup())
+        for word, value in _mapping(body, f"the group {name!r}", where).items():
+            at = mark_of(value, body.at(word))
+            if word == "hosts":
+                self._hosts(group, value, at)
+            elif word == "children":
+                for child, inner in _mapping(value, "children", at).items():
+                    group.children.setdefault(child, value.at(child))
+                    self._group(child, inner, value.at(child))
+            elif word == "vars":
+                found = _checked(variables(value, at))
+                group.vars.update(found)
+                group.vars.marks.update(found.marks)
+            else:
+                raise ConfigError(f"unknown word {word!r} in a group", where=body.at(word), hint=nearest(word, _WORDS))
+
+    def _hosts(self, group: RawGroup, value: Any, where: Mark) -> None:
+        for written, body in _mapping(value, "hosts", where).items():
+            at = value.at(written)
+            given = _checked(variables(body, at))
+            for name in expand(written, at):
+                check_address(name, at)
+                group.hosts.setdefault(name, at)
+                host = self.hosts.setdefault(name, Map(mark=at))
+                self.marks.setdefault(name, at)
+                host.update(given)
+                host.marks.update(given.marks)
+
+
+def _mapping(value: Any, what: str, where: Mark) -> Map:
+    if value is None:
+        return Map(mark=where)
+    if not isinstance(value, Map):
+        hint = f"{_FORM}: every name ends in a colon"
+        raise ConfigError(f"{what} must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint)
+    return value
+
+
+def _checked(found: Map) -> Map:
+    if "ansible_group_priority" in found:
+        hint = "deeper groups win over their parents, and among siblings the last in the alphabet"
+        raise ConfigError(
+            "ansible_group_priority is not supported", where=found.at("ansible_group_priority"), hint=hint
+        )
+    return found

@@ -1,0 +1,187 @@
+"""Ansible's YAML inventory: groups, hosts, variables and their files, merged as Ansible merges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import nearest
+from deployer.load.groups import Tree
+from deployer.load.marked import Encrypted, Map
+from deployer.load.patterns import matching
+from deployer.load.secrets import Vaults
+from deployer.load.varfiles import VarFiles
+from deployer.model import MASK, Host, Mark, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group: its own hosts and children, as written and in that order."""
+
+    name: str
+    hosts: tuple[str, ...]
+    children: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All hosts with their merged variables, and the groups they are in."""
+
+    hosts: Mapping[str, Host]
+    groups: Mapping[str, Group]
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """Every group's hosts, those of its children included, in order of the inventory."""
+        inside: dict[str, list[str]] = {name: [] for name in self.groups}
+        for host in self.hosts.values():
+            for group in host.groups:
+                inside[group].append(host.name)
+        inside.setdefault("ungrouped", [host.name for host in self.hosts.values() if host.groups == ("all",)])
+        return {name: tuple(names) for name, names in inside.items()}
+
+    def select(
+        self, pattern: str, limit: str = "", *, where: Mark | None = None, allow_empty: bool = False
+    ) -> tuple[Host, ...]:
+        """Return the hosts that a play's pattern means, cut down to those of ``limit``.
+
+        Raises:
+            ConfigError: a part of a pattern matches nothing, or no host is left and ``allow_empty`` is false.
+        """
+        try:
+            names = matching(pattern, list(self.hosts), self.members, where)
+        except ConfigError:
+            if not allow_empty:
+                raise
+            names = ()
+        if limit:
+            within = set(matching(limit, list(self.hosts), self.members, None))
+            names = tuple(name for name in names if name in within)
+        if not names and not allow_empty:
+            words = f"{pattern!r} limited to {limit!r}" if limit else repr(pattern)
+            raise ConfigError(f"no host matches {words}", where=where, hint="--allow-empty accepts that")
+        return tuple(self.hosts[name] for name in names)
+
+    def graph(self) -> str:
+        """Return the tree of groups as Ansible draws it."""
+        lines: list[str] = []
+
+        def draw(name: str, depth: int) -> None:
+            group = self.groups[name]
+            lines.append(f"{'  |' * depth}{'--' if depth else ''}@{name}:")
+            for child in group.children:
+                draw(child, depth + 1)
+            lines.extend(f"{'  |' * (depth + 1)}--{host}" for host in group.hosts)
+
+        draw("all", 0)
+        return "\n".join(lines)
+
+    def as_list(self) -> dict[str, Any]:
+        """Return the inventory as ``ansible-inventory --list`` does; secrets are masked, templates are as written."""
+        found: dict[str, Any] = {"_meta": {"hostvars": {name: masked(host.vars) for name, host in self.hosts.items()}}}
+        for group in self.groups.values():
+            entry = {"hosts": list(group.hosts), "children": list(group.children)}
+            found[group.name] = {key: value for key, value in entry.items() if value}
+        return found
+
+    def host(self, name: str) -> dict[str, Any]:
+        """Return one host's variables, masked.
+
+        Raises:
+            ConfigError: there is no such host.
+        """
+        if name not in self.hosts:
+            raise ConfigError(f"there is no host {name!r}", hint=nearest(name, self.hosts))
+        return dict(masked(self.hosts[name].vars))
+
+
+def masked(value: Any) -> Any:
+    """Return ``value`` in plain types, secrets as ``***``."""
+    if isinstance(value, Secret | Encrypted):
+        return MASK
+    if isinstance(value, Mapping):
+        return {str(key): masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def load_inventory(
+    paths: Sequence[Path | str], *, playbook_dir: Path | None = None, vaults: Vaults | None = None
+) -> Inventory:
+    """Read and merge inventories, in the order given: what comes later wins.
+
+    Args:
+        paths: files or directories; of a directory every YAML file is read, in alphabetical order.
+        playbook_dir: ``group_vars/`` and ``host_vars/`` beside the playbook are read too, and win over the inventory's.
+        vaults: opens encrypted variable files; None leaves them out.
+
+    Raises:
+        ConfigError: with file, line and column.
+        SecretError: a file of variables cannot be decrypted.
+    """
+    tree = Tree()
+    directories: list[Path] = []
+    for path in map(Path, paths):
+        for file in _files(path):
+            tree.read(file)
+        directories.append(path if path.is_dir() else path.parent)
+    tree.connect()
+    files = VarFiles(vaults)
+    near = list(dict.fromkeys(directories))
+    beside_play = (
+        [playbook_dir] if playbook_dir and playbook_dir.resolve() not in {one.resolve() for one in near} else []
+    )
+    return Inventory(
+        {name: _host(name, tree, near, beside_play, files) for name in tree.order()},
+        {name: Group(name, tuple(raw.hosts), tuple(raw.children)) for name, raw in tree.groups.items()},
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        hint = "-i takes a YAML file or a directory of them; deployer lab up writes one"
+        raise ConfigError("there is no such inventory", where=path, hint=hint)
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix in (".yml", ".yaml"))
+    if not found:
+        raise ConfigError("has no inventory: no .yml or .yaml file", where=path)
+    return found
+
+
+def _host(name: str, tree: Tree, near: Sequence[Path], beside_play: Sequence[Path], files: VarFiles) -> Host:
+    """Merge one host's variables in Ansible's order; later layers win, nothing is merged deeply.
+
+    all, files of all, other groups (deeper ones later, then by name), files of other groups, host, files of the host.
+    """
+    groups = tree.groups_of(name)
+    rest = [group for group in groups if group != "all"]
+    layers: list[Mapping[str, Any]] = [tree.groups["all"].vars]
+    layers += _near("group_vars", ["all"], near, beside_play, files)
+    layers += [tree.groups[group].vars for group in rest]
+    layers += _near("group_vars", rest, near, beside_play, files)
+    layers.append(tree.hosts[name])
+    layers += _near("host_vars", [name], near, beside_play, files)
+    merged = Map(mark=tree.marks[name])
+    for layer in layers:
+        merged.update(layer)
+        merged.marks.update(getattr(layer, "marks", {}))
+    return Host(name, merged, tuple(groups), tree.marks[name])
+
+
+def _near(
+    folder: str, names: Sequence[str], near: Sequence[Path], beside_play: Sequence[Path], files: VarFiles
+) -> list[Mapping[str, Any]]:
+    """Return the files of variables of these names: the inventory's first, then those beside the playbook."""
+    return [
+        found
+        for place in (near, beside_play)
+        for name in names
+        for directory in place
+        for found in files.of(directory, folder, name)
+    ]

@@ -1,0 +1,180 @@
+"""Where secrets come from: vaults, environment variables, files and programs; read when a host needs them, once."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError, SecretError
+from deployer.fields import kind
+from deployer.load import vault
+from deployer.load.marked import Encrypted, mark_of
+from deployer.load.vault import VaultPassword
+from deployer.model import Mark, Secret
+
+SOURCES = ("env", "file", "command")
+_LIMIT = 1024 * 1024
+_TIMEOUT = 30.0
+
+Ask = Callable[[str], str]
+
+
+class Vaults:
+    """The vault passwords of a run, each read when the first encrypted value needs it.
+
+    Args:
+        passwords: functions that give a password: see `password_file` and `vault_id`.
+    """
+
+    def __init__(self, passwords: Sequence[Callable[[], VaultPassword]] = ()) -> None:
+        self._makers = tuple(passwords)
+        self._passwords: tuple[VaultPassword, ...] | None = None
+        self._opened: dict[str, bytes] = {}
+
+    @classmethod
+    def of(cls, *passwords: VaultPassword) -> Vaults:
+        """Return vaults with passwords at hand."""
+        return cls([lambda one=one: one for one in passwords])  # type: ignore[misc]
+
+    @property
+    def passwords(self) -> tuple[VaultPassword, ...]:
+        """All passwords; reads files, runs programs and asks the person, once."""
+        if self._passwords is None:
+            self._passwords = tuple(make() for make in self._makers)
+        return self._passwords
+
+    def decrypt(self, text: str, where: object = "") -> bytes:
+        """Return what a vault holds; the same text is decrypted once.
+
+        Raises:
+            SecretError: see `deployer.load.vault.decrypt`.
+        """
+        if text not in self._opened:
+            self._opened[text] = vault.decrypt(text, self.passwords, where)
+        return self._opened[text]
+
+    def reveal(self, value: Encrypted, name: str) -> Secret:
+        """Return a ``!vault`` value as a secret called ``name``."""
+        try:
+            return Secret(self.decrypt(value.text, value.mark).decode(), name)
+        except UnicodeDecodeError:
+            raise SecretError(f"{name} is not text once decrypted", where=value.mark) from None
+
+
+def password_file(path: Path, vault_id: str = "default") -> Callable[[], VaultPassword]:
+    """Return a reader of a vault password: a file, or a program that prints it.
+
+    A program whose name ends in ``-client`` (before its extension) is given ``--vault-id ID``, as Ansible does.
+    """
+
+    def make() -> VaultPassword:
+        try:
+            runs = path.is_file() and os.access(path, os.X_OK)
+        except OSError:
+            runs = False
+        if runs:
+            more = ["--vault-id", vault_id] if path.stem.endswith("-client") else []
+            text = _run([str(path.absolute()), *more], "the vault password", Mark(str(path)))
+        else:
+            text = _read(path, "the vault password", Mark(str(path)))
+        if not text.strip():
+            raise SecretError("the vault password is empty", where=path)
+        return VaultPassword(vault_id, Secret(text.strip(), "vault password"))
+
+    return make
+
+
+def vault_id(word: str, ask: Ask) -> Callable[[], VaultPassword]:
+    """Return the reader that ``--vault-id LABEL@SOURCE`` means; the source is a file, a program or ``prompt``."""
+    label, at, place = word.rpartition("@")
+    label = label or "default"
+    if not at or place not in ("prompt", "prompt_ask_vault_pass"):
+        return password_file(Path(place), label)
+    return lambda: VaultPassword(label, Secret(ask(f"Vault password ({label}): "), "vault password"))
+
+
+def ask_vault_pass(ask: Ask) -> Callable[[], VaultPassword]:
+    """Return the reader that ``--ask-vault-pass`` means."""
+    return lambda: VaultPassword("default", Secret(ask("Vault password: "), "vault password"))
+
+
+def is_source(value: object) -> bool:
+    """Return whether a value says where a secret comes from: ``{env: …}``, ``{file: …}`` or ``{command: […]}``."""
+    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in SOURCES
+
+
+def read_secret(value: Any, name: str, base: Path, vaults: Vaults) -> Secret:
+    """Return the secret that a value is or names.
+
+    Args:
+        value: text, a `Secret`, an encrypted value, or a source.
+        name: what the secret is called in messages.
+        base: directory that a relative ``file`` starts from.
+        vaults: decrypts ``!vault`` values.
+
+    Raises:
+        SecretError: it cannot be read; nothing of its content is said.
+    """
+    where = mark_of(value)
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, Encrypted):
+        return vaults.reveal(value, name)
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return Secret(str(value), name)
+    if not is_source(value):
+        hint = "write text, !vault, {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}"
+        raise ConfigError(f"{name} cannot be {kind(value)}", where=where, hint=hint)
+    ((source, argument),) = value.items()
+    return Secret(_from(source, argument, name, base, where), name)
+
+
+def _from(source: str, argument: Any, name: str, base: Path, where: Mark) -> str:
+    if source == "command":
+        if not isinstance(argument, list) or not argument or not all(isinstance(word, str) for word in argument):
+            hint = "no shell reads it: command: [pass, show, shop]"
+            raise ConfigError(f"{name}: command must be a list of words", where=where, hint=hint)
+        return _run([str(word) for word in argument], name, where)
+    if not isinstance(argument, str) or not argument:
+        raise ConfigError(f"{name}: {source} must be text", where=where)
+    if source == "env":
+        if argument not in os.environ:
+            raise SecretError(f"{name}: the environment variable {argument} is not set", where=where)
+        return os.environ[argument]
+    return _read(base / Path(argument).expanduser(), name, where)
+
+
+def _read(path: Path, name: str, where: Mark) -> str:
+    try:
+        with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) and not str(path).startswith("/dev/fd/"):
+                raise SecretError(f"{name}: {path} is not a file", where=where)
+            data = file.read(_LIMIT + 1)
+    except OSError as error:
+        raise SecretError(f"{name}: {path} cannot be read: {error.strerror}", where=where) from None
+    return _text(data, name, where)
+
+
+def _run(argv: list[str], name: str, where: Mark) -> str:
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise SecretError(f"{name}: {argv[0]} did not end within {_TIMEOUT:.0f} s", where=where) from None
+    except OSError as error:
+        raise SecretError(f"{name}: {argv[0]} cannot be run: {error.strerror}", where=where) from None
+    if done.returncode:
+        raise SecretError(f"{name}: {argv[0]} failed with status {done.returncode}", where=where)
+    return _text(done.stdout, name, where)
+
+
+def _text(data: bytes, name: str, where: Mark) -> str:
+    if len(data) > _LIMIT:
+        raise SecretError(f"{name} is larger than {_LIMIT} bytes", where=where)
+    try:
+        return data.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise SecretError(f"{name} is not text", where=where) from None
