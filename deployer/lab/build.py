@@ -21,10 +21,10 @@ cp -R /mnt/app /build
 cd /build
 rm -rf _build
 mix release --quiet
-cp _build/prod/*.tar.gz /mnt/out/
+find _build/prod -maxdepth 1 -name '*.tar.gz' -exec cp -t /mnt/out {} +
 """
 
-_NAME = re.compile(r"^\s*app:\s*:(\w+)", re.MULTILINE)
+_NAME = re.compile(r"\bapp:\s*:(\w+)")
 
 
 def build(
@@ -68,10 +68,14 @@ def _mix_release(builder: Path, app: Path, made: Path, variables: dict[str, str]
         run(
             "systemd-nspawn", "-q", "-D", str(builder), "--volatile=overlay", "--private-network", "--as-pid2",
             "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off", "--settings=no", "--pipe",
-            f"--bind-ro={app}:/mnt/app", f"--bind={made}:/mnt/out",
+            f"--bind-ro={_escaped(app)}:/mnt/app", f"--bind={_escaped(made)}:/mnt/out",
             *(f"--setenv={name}={value}" for name, value in told.items()),
             "/bin/sh", "-c", _SCRIPT,
         )  # fmt: skip
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("\\", r"\\").replace(":", r"\:")
 
 
 def _keep(made: Path, out: Path) -> Path:

@@ -49,6 +49,6 @@ def run(*argv: str, text: str = "", codes: tuple[int, ...] = (0,)) -> str:
     """
     done = subprocess.run(argv, input=text, text=True, capture_output=True, errors="replace")
     if done.returncode not in codes:
-        said = (done.stderr or done.stdout).strip()[-2000:]
+        said = (done.stdout + done.stderr).strip()[-2000:]
         raise DeployerError(f"{' '.join(argv[:4])} … ended with {done.returncode}: {said}")
     return done.stdout
