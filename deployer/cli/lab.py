@@ -51,7 +51,7 @@ def ssh(c: Context, *, host: str, name: str, command: str) -> int:
     refuse_dry(c)
     from deployer import lab
 
-    return lab.ssh(host, name, ("sh", "-c", command) if command else ())
+    return lab.ssh(host, name, (command,) if command else ())
 
 
 def reset(c: Context, *, host: str, name: str) -> None:
