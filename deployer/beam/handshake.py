@@ -205,7 +205,7 @@ class _Wire:
         head = read_exactly(self._stream, self._width)
         size = int.from_bytes(head, "big")
         if head.startswith(_TLS_ALERT):
-            raise EOFError("a TLS alert is a refusal")
+            raise NobodyAnswers("the port demands TLS", hint="set cluster.tls: true, as the nodes have it")
         if not 1 <= size <= limit:
             raise ProtocolError(f"the peer announces {size} bytes: it is no Erlang node, or speaks another protocol")
         return read_exactly(self._stream, size)
