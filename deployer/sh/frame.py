@@ -25,7 +25,9 @@ BOOTSTRAP = (
 """Runs as ``/bin/sh -c BOOTSTRAP deployer "$SSH_CONNECTION"``: constant, so nothing of ours is ever in argv."""
 
 BODY_LIMIT = 8 * 1024 * 1024
-"""Bytes of one answer; more means a hostile or broken host (reliability F19)."""
+"""Bytes of one answer, and of the noise before the first; more means a hostile or broken host (reliability F19)."""
+TOTAL_LIMIT = 4 * BODY_LIMIT
+"""Bytes of all answers of one program, so that no host can fill the controller's memory with many large ones."""
 _CHUNK = 64 * 1024
 
 
@@ -50,8 +52,8 @@ class Program:
 
     Attributes:
         fragments: one answer is framed for each.
-        writes: True for a program of steps: it may change the host, stops at the first failure, and each step ignores HUP
-            and PIPE so that a lost connection cannot leave it half done. A probe's program runs all fragments.
+        writes: True for a program of steps: it may change the host, stops at the first failure, and each step ignores
+            HUP and PIPE so that a lost connection cannot leave it half done. A probe's program runs all fragments.
         blobs: files put on the host before the first fragment; a fragment finds blob I at ``"$blobs/I"``.
         become: run as root through sudo when the login is not root.
         users: fragment index → the user it runs as, where that is not the program's own.
@@ -103,28 +105,39 @@ def decode(program: Program, chunks: Iterator[bytes]) -> Iterator[Frame]:
     """Yield the answers as they arrive; noise before the first marker (a talkative login shell) is skipped.
 
     Raises:
-        ProbeError: a frame is malformed, out of order or larger than `BODY_LIMIT`.
+        ProbeError: a frame is malformed, out of order or larger than `BODY_LIMIT`, or answers are missing.
         StepError: the host refused the program before its first fragment (no room for an upload).
         ConnectionLost: the stream ended before the closing frame.
     """
     buffer = _Buffer(chunks)
     marker = program.marker.encode()
     buffer.skip_past(b"\n" + marker + b" start\n", limit=BODY_LIMIT)
-    for expected in range(len(program.fragments) + 1):
-        words = buffer.line().split()
-        if len(words) != 4 or words[0] != marker:
-            raise ProbeError("the host's answer is not framed as it should be", hint="something else prints into it")
-        last = words[1] == b"end"
-        index, rc, size = _numbers((b"%d" % expected if last else words[1], *words[2:]))
-        if index != expected or size > BODY_LIMIT:
-            raise ProbeError(f"the host's answer {expected} is out of order or too large ({size} bytes)")
+    asked, left, failed = len(program.fragments), TOTAL_LIMIT, False
+    for expected in range(asked + 1):
+        last, rc, size = _head(buffer.line(), marker, expected)
+        left -= size
+        if left < 0:
+            raise ProbeError("the host's answers are too large together")
         body = buffer.take(size).decode("utf-8", "surrogateescape")
         if last and rc:
             raise StepError(body or "the host refused the program")
+        if last != (failed or expected == asked):
+            raise ProbeError(f"the host gave {'fewer' if last else 'more'} answers than it was asked for")
         if last:
             return
-        yield Frame(index, rc, body)
-    raise ProbeError("the host answered more often than it was asked")
+        failed = program.writes and rc != 0
+        yield Frame(expected, rc, body)
+
+
+def _head(line: bytes, marker: bytes, expected: int) -> tuple[bool, int, int]:
+    words = line.split()
+    if len(words) != 4 or words[0] != marker:
+        raise ProbeError("the host's answer is not framed as it should be", hint="something else prints into it")
+    last = words[1] == b"end"
+    index, rc, size = _numbers((b"%d" % expected if last else words[1], *words[2:]))
+    if index != expected or not 0 <= rc <= 255 or not 0 <= size <= BODY_LIMIT:
+        raise ProbeError(f"the host's answer {expected} is out of order or too large ({size} bytes)")
+    return last, rc, size
 
 
 def _function(index: int, fragment: Sh, user: str | None) -> str:
@@ -154,9 +167,13 @@ class _Buffer:
         self._data += chunk
 
     def skip_past(self, needle: bytes, limit: int) -> None:
+        skipped = 0
         while (at := self._data.find(needle)) < 0:
-            if len(self._data) > limit:
+            keep = self._data[1 - len(needle) :]
+            skipped += len(self._data) - len(keep)
+            if skipped > limit:
                 raise ProbeError("the host prints without end before our program starts")
+            self._data = keep
             self._more()
         self._data = self._data[at + len(needle) :]
 
