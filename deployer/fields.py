@@ -3,10 +3,10 @@
     @dataclass(frozen=True, kw_only=True)
     class File(Module):
         path: Annotated[str, Doc("where it is on the host", check=absolute)]
-        mode: Annotated[str | None, Doc("permissions, quoted: \"0644\"", check=mode)] = None
+        mode: Annotated[str | None, Doc("permissions, in quotes", check=mode)] = None
 
-Understood types: str, int, float, bool, Secret, Blob, ``Literal[…]``, ``tuple[T, ...]``, ``Mapping[str, T]``, nested dataclasses,
-and unions of these with None.
+Understood types: str, int, float, bool, Secret, Blob, ``Literal[…]``, ``tuple[T, ...]``, ``Mapping[str, T]``, nested
+dataclasses, and unions of these with None.
 """
 
 from __future__ import annotations
@@ -64,9 +64,11 @@ def describe(cls: type) -> tuple[Field, ...]:
 def _field(name: str, hint: Any, raw: Any) -> Field:
     inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     doc = next((note for note in notes if isinstance(note, Doc)), Doc(""))
-    default = raw.default if raw.default is not MISSING else raw.default_factory() if raw.default_factory is not MISSING else None
-    required = raw.default is MISSING and raw.default_factory is MISSING
-    return Field(name, inner, doc, required, default)
+    if raw.default is not MISSING:
+        return Field(name, inner, doc, required=False, default=raw.default)
+    if raw.default_factory is not MISSING:
+        return Field(name, inner, doc, required=False, default=raw.default_factory())
+    return Field(name, inner, doc, required=True, default=None)
 
 
 def build(cls: type[T], given: object, *, where: Mark | None = None, path: str = "") -> T:
@@ -83,7 +85,8 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
     """
     if not isinstance(given, Mapping):
         raise ConfigError(f"{path or 'this'} must be a mapping, not {kind(given)}", where=where)
-    known = {f.name: f for f in describe(cls)} | {f.doc.alias: f for f in describe(cls) if f.doc.alias}
+    schema: type = cls
+    known = {f.name: f for f in describe(schema)} | {f.doc.alias: f for f in describe(schema) if f.doc.alias}
     marks: Mapping[str, Mark] = getattr(given, "marks", {})
     values: dict[str, Any] = {}
     for key, value in given.items():
@@ -94,7 +97,7 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
         if field.name in values:
             raise ConfigError(f"{name} is given twice", where=at)
         values[field.name] = _value(field, value, at, name)
-    for field in describe(cls):
+    for field in describe(schema):
         if field.required and field.name not in values:
             name = f"{path}.{field.name}" if path else field.name
             raise ConfigError(f"{name} is missing", where=where, hint=field.doc.text)
@@ -163,15 +166,17 @@ def _scalar(hint: Any, value: object, where: Mark | None, name: str) -> Any:
             number = hint(value)
         except ValueError:
             number = None
-        if number is not None and str(number) == str(value):
+        exact = isinstance(value, int) or str(number) in (value, f"{value}.0")
+        if number is not None and exact:
             return number
     if hint is bool:
         if value in ("true", "True", "false", "False"):
             return value in ("true", "True")
         raise ConfigError(f"{name} must be true or false, not {value!r}", where=where, hint="write true or false")
     wanted = {str: "text", int: "a whole number", float: "a number", Secret: "text", Blob: "text"}.get(hint, str(hint))
-    hint_text = 'put it in quotes: "…"' if hint is str and isinstance(value, bool) else ""
-    raise ConfigError(f"{name} must be {wanted}, not {kind(value)}", where=where, hint=hint_text)
+    hint_text = 'put it in quotes: "…"' if hint in (str, Secret) and isinstance(value, bool | float) else ""
+    shown = "a value without quotes" if hint is Secret and isinstance(value, bool | float) else kind(value)
+    raise ConfigError(f"{name} must be {wanted}, not {shown}", where=where, hint=hint_text)
 
 
 def kind(value: object) -> str:
@@ -196,7 +201,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else ""
 
 
-_JSON: Mapping[Any, str] = {str: "string", int: "integer", float: "number", bool: "boolean", Secret: "string", Blob: "string"}
+_JSON: Mapping[Any, str] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    Secret: "string",
+    Blob: "string",
+}
 
 
 def json_schema(hint: Any) -> dict[str, Any]:
@@ -221,5 +233,3 @@ def json_schema(hint: Any) -> dict[str, Any]:
         required = [f.name for f in describe(hint) if f.required]
         return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
     return {}
-
-
