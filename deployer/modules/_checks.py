@@ -17,8 +17,8 @@ _SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_.:-]*[A-Za-z0-9_-])+")
 _KINDS = "service|socket|target|timer|path|mount|automount|swap|slice|scope|device"
 _UNIT = re.compile(rf"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\-]*(@[A-Za-z0-9:_.\\-]*)?\.({_KINDS})")
 KEPT = frozenset({
-    "/etc/ssh", "/etc/systemd", "/etc/systemd/system", "/run/systemd", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin",
-    "/usr/share", "/var/cache", "/var/lib", "/var/lib/dpkg", "/var/log", "/var/spool", "/var/tmp",  # noqa: S108
+    "/etc/ssh", "/etc/systemd", "/etc/systemd/system", "/run/systemd", "/usr/bin", "/usr/lib", "/usr/local",
+    "/usr/sbin", "/usr/share", "/var/cache", "/var/lib", "/var/lib/dpkg", "/var/log", "/var/spool", "/var/tmp",  # noqa: S108
 })  # fmt: skip
 """Directories that the system itself lives in: no task may delete them, and no task may delete a top directory."""
 
@@ -121,22 +121,26 @@ def program(argv: Sequence[str]) -> str | None:
     return "it may not hold a NUL" if any("\0" in word for word in argv) else None
 
 
+def filled(value: str) -> str | None:
+    """Complain about text with nothing in it."""
+    return None if value.strip() else "it is empty"
+
+
 def script(value: str) -> str | None:
     """Complain about an empty program. A field with this check is sh text by definition: it runs."""
     if "\0" in value:
         return "it may not hold a NUL"
-    return None if value.strip() else "it is empty"
+    return filled(value)
 
 
-def each(check: Callable[[str], str | None]) -> Callable[[tuple[str, ...]], str | None]:
-    """Return a check of a list that holds ``check`` for every item, and wants at least one."""
+def identity(value: int) -> str | None:
+    """Complain about what is not a user's or group's number (the highest one means "none" to the kernel)."""
+    return None if 0 <= value < 2**32 - 1 else "it must be a number from 0 to 4294967294"
 
-    def whole(values: tuple[str, ...]) -> str | None:
-        if not values:
-            return "it is empty"
-        return next((f"{value!r}: {why}" for value in values if (why := check(value))), None)
 
-    return whole
+def every(check: Callable[[str], str | None]) -> Callable[[tuple[str, ...]], str | None]:
+    """Return a check of a list that holds ``check`` for every item; an empty list is fine."""
+    return lambda values: next((f"{value!r}: {why}" for value in values if (why := check(value))), None)
 
 
 def but(word: str, why: str) -> Callable[[str], str | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -12,20 +11,12 @@ from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules import _checks as check
 from deployer.modules._content import Content
-from deployer.modules.base import Blob, Changes, Module, Observed, Present, Sh, State, Step, sh
-
-
-def validation(command: str) -> Sh:
-    """Return text that runs ``command`` on the draft of a file, or raise `ConfigError`."""
-    words = shlex.split(command)
-    if words.count("%s") != 1:
-        raise ConfigError(f"validate {command!r} must hold %s once, as a word of its own", hint="visudo -cf %s")
-    at = words.index("%s")
-    return sh('{} "$draft" {}', words[:at], words[at + 1 :])
+from deployer.modules._written import Written
+from deployer.modules.base import Blob
 
 
 @dataclass(frozen=True, kw_only=True)
-class Copy(Module):
+class Copy(Written):
     """A file on the host with the content of a file here, or with content written in the playbook.
 
     The file is written beside its place, synced and renamed, so a reader sees the old or the new one, never a part.
@@ -50,40 +41,16 @@ class Copy(Module):
     owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
     group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
     mode: Annotated[str | None, Doc("permissions", check=check.mode, example="0644", quoted=True)] = None
-    validate: Annotated[
-        str | None, Doc("a command that must accept the new file, as %s, before it is put in place", check=check.words)
-    ] = None
 
     def __post_init__(self) -> None:
         if (self.src is None) == (self.content is None):
             raise ConfigError("copy needs either src or content")
-        if self.validate:
-            validation(self.validate)
+        super().__post_init__()
 
     @property
     def _content(self) -> Content:
         blob = self.src or Blob.of(self.content or "")
         return Content(path=self.dest, blob=blob, owner=self.owner, group=self.group, mode=self.mode)
-
-    def desired(self) -> State:
-        """Return type, content and what else is declared."""
-        return Present(self._content.desired())
-
-    def probe(self) -> Sh:
-        """Print type, owner, group, mode and a digest; the old text where a plan may show it."""
-        return self._content.probe()
-
-    def parse(self, out: str) -> Observed:
-        """Return them under the same keys."""
-        return self._content.parse(out)
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Write it anew, or set owner and mode when only those differ."""
-        return self._content.fix(changes, validate=validation(self.validate) if self.validate else None)
-
-    def touches(self) -> tuple[str, ...]:
-        """Return the file."""
-        return (self.dest,)
 
 
 MODULE = Copy

@@ -1,0 +1,101 @@
+"""What command and shell share: something that runs only when it is needed, and says how to tell."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.errors import ProbeError
+from deployer.fields import Doc
+from deployer.modules import _checks as check
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, sh
+
+_NEEDED = "needed"
+_DONE = "not needed"
+
+_CHDIR = """if [ ! -d {0} ]; then
+  printf '%s' {0}' is not there yet'
+  exit 3
+fi
+cd -- {0}"""
+
+_ONLY_IF = """/bin/sh -c {} >/dev/null 2>&1 || {{
+  [ "$?" -ne 127 ] || {{ printf '%s' 'onlyif asks a program that is not there yet'; exit 3; }}
+  needed=no
+}}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded(Module):
+    """A command with a guard. Without one it has no end state, so that only a handler may be it."""
+
+    RUNS_AS_USER: ClassVar[bool] = True
+
+    chdir: Annotated[str | None, Doc("run it in this directory", check=check.absolute, example="/srv")] = None
+    creates: Annotated[
+        str | None, Doc("needed until this path exists", check=check.absolute, example="/srv/shop.db")
+    ] = None
+    removes: Annotated[
+        str | None, Doc("needed as long as this path exists", check=check.absolute, example="/srv/import.csv")
+    ] = None
+    onlyif: Annotated[
+        str | None, Doc("needed as long as this sh text, which must only read, succeeds", check=check.script)
+    ] = None
+    unless: Annotated[
+        str | None, Doc("needed until this sh text, which must only read, succeeds", check=check.script)
+    ] = None
+
+    @abstractmethod
+    def run(self) -> Sh:
+        """Return the text that runs it."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What is run, in a few words."""
+
+    @property
+    def handler_only(self) -> bool:
+        """Whether nothing says when it is needed."""
+        return (self.creates, self.removes, self.onlyif, self.unless) == (None,) * 4
+
+    def desired(self) -> State:
+        """Return that it is not needed (any more)."""
+        return Present({} if self.handler_only else {"run": _DONE})
+
+    def probe(self) -> Sh:
+        """Ask the guards, in the directory and as the user of the command itself."""
+        here = [sh(_CHDIR, self.chdir)] if self.chdir else []
+        return lines(*here, self._guards(), sh("printf 'needed=%s' \"$needed\""))
+
+    def parse(self, out: str) -> Observed:
+        """Return whether it is needed."""
+        answers = {"needed=yes": _NEEDED, "needed=no": _DONE}
+        if out.strip() not in answers:
+            raise ProbeError(f"the guards answered {out[:60]!r}")
+        return Present({"run": answers[out.strip()]})
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Run it."""
+        return (Step(self.label, self._there(self.run())),) if changes else ()
+
+    def act(self) -> tuple[Step, ...]:
+        """Run it; with a guard, only if that says so."""
+        asked = [] if self.handler_only else [self._guards(), sh('[ "$needed" = yes ] || exit 0')]
+        return (Step(self.label, self._there(*asked, self.run())),)
+
+    def _there(self, *text: Sh) -> Sh:
+        return lines(sh("cd -- {}", self.chdir or "/"), *text)
+
+    def _guards(self) -> Sh:
+        parts = [sh("needed=yes")]
+        if self.creates:
+            parts.append(sh("[ ! -e {0} ] || needed=no", self.creates))
+        if self.removes:
+            parts.append(sh("[ -e {0} ] || needed=no", self.removes))
+        if self.onlyif:
+            parts.append(sh(_ONLY_IF, self.onlyif))
+        if self.unless:
+            parts.append(sh("if /bin/sh -c {} >/dev/null 2>&1; then needed=no; fi", self.unless))
+        return lines(*parts)

@@ -1,0 +1,66 @@
+"""What the modules that put one file in place share: its attributes as arguments, and the verbs."""
+
+from __future__ import annotations
+
+import shlex
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated
+
+from deployer.errors import ConfigError
+from deployer.fields import Doc
+from deployer.modules import _checks as check
+from deployer.modules._content import Content
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, sh
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written(Module):
+    """A file with given content at ``dest``."""
+
+    dest: Annotated[str, Doc("the file's path on the host", check=check.absolute, example="/etc/motd")]
+    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
+    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
+    mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = None
+    validate: Annotated[
+        str | None,
+        Doc("a command that must accept the new file, given as %s, before it is put in place", check=check.words,
+            example="test -s %s"),
+    ] = None  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.validate is not None:
+            self._validation()
+
+    @property
+    @abstractmethod
+    def _content(self) -> Content: ...
+
+    def _validation(self) -> Sh | None:
+        words = shlex.split(self.validate or "")
+        if self.validate is None:
+            return None
+        if words.count("%s") != 1:
+            raise ConfigError("validate must hold %s once, as a word of its own", hint="such as: visudo -cf %s")
+        at = words.index("%s")
+        return sh('env -- {} "$draft" {}', words[:at], words[at + 1 :])
+
+    def desired(self) -> State:
+        """Return type, content and what else is declared."""
+        return Present(self._content.desired())
+
+    def probe(self) -> Sh:
+        """Print type, owner, group, mode and a digest; the old text where a plan may show it."""
+        return self._content.probe()
+
+    def parse(self, out: str) -> Observed:
+        """Return them under the same keys."""
+        return self._content.parse(out)
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Write it anew, or set owner and mode when only those differ."""
+        return self._content.fix(changes, validate=self._validation())
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the file."""
+        return (self.dest,)

@@ -1,0 +1,58 @@
+"""command: a program with arguments, run when it is needed."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.errors import ConfigError
+from deployer.fields import Doc
+from deployer.modules import _checks as check
+from deployer.modules._guarded import Guarded
+from deployer.modules.base import Sh, sh
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Guarded):
+    """A program with its arguments, without a shell between: no variables, no pipes, no wildcards.
+
+    A task has to say when it is needed, by ``creates``, ``removes``, ``onlyif`` or ``unless``; what follows from it is
+    that a plan can tell, a second run does nothing, and a run that did not help is an error. ``onlyif`` and ``unless``
+    are sh text that runs in every plan, so it must only read. A handler may do without a guard. The program runs with
+    nothing to read on its standard input, in ``/`` unless chdir says otherwise.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: an empty database for the shop
+  command:
+    cmd: install -m 0600 /dev/null /srv/shop.db
+    creates: /srv/shop.db
+"""
+
+    cmd: Annotated[
+        str | None, Doc("program and arguments, split as sh splits words", check=check.words, example="true")
+    ] = None
+    argv: Annotated[
+        tuple[str, ...] | None, Doc("program and arguments as a list, instead of cmd", check=check.program)
+    ] = None
+
+    def __post_init__(self) -> None:
+        if (self.cmd is None) == (self.argv is None):
+            raise ConfigError("command needs either cmd or argv")
+
+    @property
+    def _words(self) -> list[str]:
+        return shlex.split(self.cmd or "") if self.argv is None else list(self.argv)
+
+    @property
+    def label(self) -> str:
+        """The program and its first argument."""
+        return f"run {' '.join(self._words[:2])}"
+
+    def run(self) -> Sh:
+        """Return text that becomes the program; exec takes neither functions nor builtins nor assignments."""
+        return sh("exec {}", self._words)
+
+
+MODULE = Command

@@ -1,0 +1,122 @@
+"""file: a directory, a link, nothing at all, or the attributes of what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from deployer.errors import ConfigError
+from deployer.fields import Doc
+from deployer.modules import _checks as check
+from deployer.modules._content import Attributes
+from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+
+_DIRECTORY = """folder={}
+umask 022
+mkdir -p -- "${{folder%/*}}/"
+[ -d "$folder" ] || mkdir -m {} -- "$folder"
+"""
+
+_LINK = """folder={1}
+link="${{folder%/*}}/.deployer.link.$$"
+rm -f -- "$link"
+ln -s -- {0} "$link"
+mv -fT -- "$link" {1}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class File(Module):
+    """A directory, a symbolic link, the absence of anything, or owner and mode of what is already there.
+
+    Missing parents of a directory are made with mode 0755, and so is the directory itself unless mode says otherwise.
+    With ``state: file``, or none, only attributes are managed: a path that is not there is not made (write it with copy
+    or template). A link that stands where a directory or file is declared is an error, and so is a directory where a
+    link is declared; nothing but ``state: absent`` deletes a directory.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: a place for uploads
+  file:
+    path: /srv/shop/uploads
+    state: directory
+    owner: root
+    group: root
+    mode: "0750"
+"""
+
+    path: Annotated[str, Doc("the path on the host", check=check.absolute, example="/srv/shop", alias="dest")]
+    state: Annotated[
+        Literal["file", "directory", "link", "absent", "touch"] | None,
+        Doc("what is there; touch is refused, because it would change the host in every run: write the file with copy",
+            check=check.but("touch", "it would change the host in every run; write the file with copy"),
+            example="directory"),
+    ] = None  # fmt: skip
+    src: Annotated[str | None, Doc("what a link points to", check=check.one_line, example="/srv/shop-2")] = None
+    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
+    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
+    mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0750", quoted=True)] = None
+    force: Annotated[bool, Doc("a link may take the place of a file")] = False
+
+    def __post_init__(self) -> None:
+        if (self.state == "link") != (self.src is not None):
+            raise ConfigError("src is the target of a link: state: link and src go together")
+        if self.state == "link" and self.mode:
+            raise ConfigError("a link has no mode of its own", hint="set the mode of what it points to")
+        if self.state == "absent" and (why := check.deletable(self.path)):
+            raise ConfigError(f"{self.path}: {why}")
+        if self.src == "":
+            raise ConfigError("src is empty")
+
+    @property
+    def _attributes(self) -> Attributes:
+        return Attributes(owner=self.owner, group=self.group, mode=self.mode)
+
+    def desired(self) -> State:
+        """Return type and attributes as declared."""
+        if self.state == "absent":
+            return Absent()
+        kind = {"type": self.state} if self.state else {}
+        return Present(kind | ({"target": self.src} if self.src else {}) | self._attributes.desired())
+
+    def probe(self) -> Sh:
+        """Print what is there; where it is not ours to make, nothing there is unknown rather than absent."""
+        if self.state in (None, "file"):
+            return sh('look {0}\n[ -n "$type" ] || unknown {0}" is not there yet"', self.path)
+        return sh("look {}", self.path)
+
+    def parse(self, out: str) -> Observed:
+        """Return type, target and attributes; refuse to put one kind in the place of another."""
+        if not out:
+            return Absent()
+        found = records(out, "type", "at")
+        if self._in_the_way(found["type"]):
+            hint = "say force: true to replace it" if (self.state, found["type"]) == ("link", "file") else ""
+            raise ConfigError(f"{self.path} is a {found['type']} on this host, not a {self.state or 'file'}", hint=hint)
+        target = {"target": found.get("target", "")} if found["type"] == "link" else {}
+        return Present({"type": found["type"], **target, **self._attributes.observed(found["at"])})
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Make, link, delete, or set attributes."""
+        if not changes:
+            return ()
+        if self.state == "absent":
+            return (Step(f"delete {self.path}", sh("rm -rf --one-file-system -- {}", self.path)),)
+        attributes = self._attributes.fix(self.path)
+        if self.state == "directory":
+            mode = "0700" if self.mode else "0755"
+            return (Step(f"make {self.path}/", lines(sh(_DIRECTORY, self.path, mode), attributes)),)
+        if self.state == "link":
+            return (Step(f"link {self.path}", lines(sh(_LINK, self.src or "", self.path), attributes)),)
+        return (Step(f"set owner and mode of {self.path}", attributes),)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the path."""
+        return (self.path,)
+
+    def _in_the_way(self, kind: str) -> bool:
+        if self.state == "link":
+            return kind != "link" and not (kind == "file" and self.force)
+        return kind != self.state if self.state else kind == "link"
+
+
+MODULE = File

@@ -1,0 +1,41 @@
+"""template: a file rendered from a Jinja2 template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.fields import Doc
+from deployer.modules._content import Content
+from deployer.modules._written import Written
+from deployer.modules.base import Blob
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template(Written):
+    """A file on the host, rendered here from a Jinja2 template with the variables of the play.
+
+    Everything else is as with copy. A template that holds a secret makes the whole file secret: mode 0600 unless said
+    otherwise, and no text of it in any plan.
+    """
+
+    SOURCES: ClassVar[Mapping[str, str]] = {"src": "templates"}
+    EXAMPLE: ClassVar[str] = """\
+- name: the shop's limits
+  template:
+    src: limits.conf.j2
+    dest: /etc/shop.conf
+    owner: root
+    group: root
+    mode: "0644"
+"""
+
+    src: Annotated[Blob, Doc("a template here, looked up in the role's templates/")]
+
+    @property
+    def _content(self) -> Content:
+        return Content(path=self.dest, blob=self.src, owner=self.owner, group=self.group, mode=self.mode)
+
+
+MODULE = Template

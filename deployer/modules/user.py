@@ -1,0 +1,150 @@
+"""user: an account on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from deployer.errors import ConfigError, ProbeError
+from deployer.fields import Doc
+from deployer.modules import _checks as check
+from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+
+_PROBE = """entry=$(getent passwd {0}) || [ "$?" -eq 2 ] || exit 1
+if [ -n "$entry" ]; then
+  emit entry "$entry"
+  emit group "$(id -gn {0})"
+  emit groups "$(id -Gn {0})"
+  home=${{entry%:*}}
+  home=${{home##*:}}
+  if [ -d "$home" ]; then emit home_made yes; else emit home_made no; fi
+fi"""
+
+_LOCKED = """
+if [ -n "$entry" ]; then
+  shadow=$(getent shadow {}) || {{ echo "may not read the shadow file"; exit 1; }}
+  case ${{shadow#*:}} in '!'*) emit locked yes ;; *) emit locked no ;; esac
+fi"""
+
+_PRESENT = """if getent passwd {0} >/dev/null; then
+  {1}
+else
+  same=
+  if {2} && getent group {0} >/dev/null; then same=-N; fi
+  useradd ${{same:+"$same"}} {3} -- {0}
+fi"""
+
+_HOME = """home=$(getent passwd {0} | cut -d : -f 6)
+if [ ! -d "$home" ]; then
+  umask 022
+  mkdir -p -- "$home"
+  if [ -d /etc/skel ]; then cp -aT /etc/skel "$home"; fi
+  chown -R -- {0}: "$home"
+  chmod 0750 -- "$home"
+fi"""
+
+_ABSENT = "if getent passwd {0} >/dev/null; then userdel {1} -- {0}; fi"
+
+
+@dataclass(frozen=True, kw_only=True)
+class User(Module):
+    """An account. What is not named of an existing account stays as it is.
+
+    Passwords are not set here: people come with keys, and services have no password.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: the user the shop runs as
+  user:
+    name: shop
+    system: true
+    home: /var/lib/shop
+    create_home: false
+    shell: /usr/sbin/nologin
+"""
+
+    name: Annotated[str, Doc("the login name", check=check.name, example="shop")]
+    uid: Annotated[int | None, Doc("its number", check=check.identity, example=990)] = None
+    group: Annotated[str | None, Doc("the primary group, which must exist", check=check.name, example="users")] = None
+    groups: Annotated[
+        tuple[str, ...] | None, Doc("all other groups it is in", check=check.every(check.name), example=("adm",))
+    ] = None
+    append: Annotated[bool, Doc("keep it in groups that are not named, too")] = False
+    home: Annotated[str | None, Doc("the home directory", check=check.home, example="/var/lib/shop")] = None
+    shell: Annotated[str | None, Doc("the login shell", check=check.home, example="/usr/sbin/nologin")] = None
+    comment: Annotated[str | None, Doc("the full name", check=check.gecos, example="The shop")] = None
+    system: Annotated[bool, Doc("a new account gets a number from the system's range")] = False
+    create_home: Annotated[bool, Doc("make the home directory when it is missing", alias="createhome")] = True
+    password_lock: Annotated[bool | None, Doc("whether logging in with a password is impossible")] = None
+    state: Annotated[Literal["present", "absent"], Doc("whether it exists")] = "present"
+    remove: Annotated[bool, Doc("with absent: delete its home directory and mail, too")] = False
+
+    def __post_init__(self) -> None:
+        if self.name == "root" and self.state == "absent":
+            raise ConfigError("root is never deleted")
+
+    def desired(self) -> State:
+        """Return what is declared, under the names of the arguments."""
+        if self.state == "absent":
+            return Absent()
+        keys = {
+            "uid": None if self.uid is None else str(self.uid),
+            "group": self.group,
+            "groups": None if self.groups is None else ",".join(sorted(set(self.groups))),
+            "home": self.home,
+            "shell": self.shell,
+            "comment": self.comment,
+            "home_made": "yes" if self.create_home else None,
+            "locked": None if self.password_lock is None else "yes" if self.password_lock else "no",
+        }
+        return Present({key: value for key, value in keys.items() if value is not None})
+
+    def probe(self) -> Sh:
+        """Print the account's entry, its groups, whether its home is there and, if asked, whether it is locked."""
+        return sh(_PROBE, self.name) if self.password_lock is None else sh(_PROBE + _LOCKED, self.name)
+
+    def parse(self, out: str) -> Observed:
+        """Return them; with append, only those groups that are declared."""
+        if not out:
+            return Absent()
+        needed = ("entry", "group", "groups", "home_made", *([] if self.password_lock is None else ["locked"]))
+        found = records(out, *needed)
+        parts = found["entry"].split(":")
+        if len(parts) != 7 or not parts[2].isdecimal():
+            raise ProbeError(f"the entry of user {self.name} cannot be read")
+        entry = {"uid": parts[2], "comment": parts[4], "home": parts[5], "shell": parts[6]}
+        rest = {key: found[key] for key in ("group", "home_made", "locked") if key in found}
+        return Present(entry | rest | {"groups": self._groups(found)})
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Add, modify or delete it."""
+        if not changes:
+            return ()
+        if self.state == "absent":
+            return (Step(f"delete user {self.name}", sh(_ABSENT, self.name, ["-r"] if self.remove else [])),)
+        options = self._options()
+        append = ["-a"] if self.append and self.groups else []
+        modify = sh("usermod {} -- {}", [*append, *options], self.name) if options else sh(":")
+        create = [*options, "-m" if self.create_home else "-M", *(["-r"] if self.system else [])]
+        own_group = sh("true") if self.group is None else sh("false")
+        text = [sh(_PRESENT, self.name, modify, own_group, create)]
+        if self.create_home:
+            text.append(sh(_HOME, self.name))
+        if self.password_lock is not None:
+            text.append(sh("usermod {} -- {}", "-L" if self.password_lock else "-U", self.name))
+        return (Step(f"make user {self.name}", lines(*text)),)
+
+    def _options(self) -> list[str]:
+        given = {"-u": self.uid, "-g": self.group, "-d": self.home, "-s": self.shell, "-c": self.comment}
+        options = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+        return options if self.groups is None else [*options, "-G", ",".join(self.groups)]
+
+    def _groups(self, found: Mapping[str, str]) -> str:
+        others = set(found["groups"].split())
+        if found["group"] not in (self.groups or ()):
+            others.discard(found["group"])
+        return ",".join(sorted(others & set(self.groups or ()) if self.append else others))
+
+
+MODULE = User
