@@ -40,8 +40,8 @@ def find_playbook(path: Path) -> Path:
 def load_playbook(path: Path, *, role_paths: Sequence[Path] = (), vaults: Vaults | None = None) -> tuple[Play, ...]:
     """Read a playbook with everything it uses.
 
-    Roles are searched in ``roles/`` of the playbook's directory, of that one's parent, of the working directory, then in
-    ``role_paths``, then among those that come with the program.
+    Roles are searched in ``roles/`` of the playbook's directory, of that one's parent, of the working directory, then
+    in ``role_paths``, then among those that come with the program.
 
     Args:
         path: a file, or the name of a playbook that comes with the program.
@@ -95,8 +95,7 @@ class _PlayReader:
         own = [self.directory / "roles", self.directory.parent / "roles", Path("roles")]
         paths = dict.fromkeys(one.resolve() for one in (*own, *role_paths, shipped_roles()))
         self.roles = RoleReader(list(paths), vaults)
-        plain = Map({key: value for key, value in given.items() if key not in ("when",)}, given.mark, given.marks)
-        self.inherited = Inherited().with_words(plain)
+        self.inherited = Inherited().with_words(given)
 
     def play(self) -> Play:
         given, mark = self.given, self.given.mark
@@ -152,7 +151,7 @@ class _PlayReader:
         return joined(*layers)
 
     def _exposed(self, tasks: list[Task]) -> list[Task]:
-        """Return the tasks with the variables of all roles of the play below their own role's, as Ansible shows them."""
+        """Return the tasks with the variables of all the play's roles below their own role's, as in Ansible."""
         below: dict[tuple[int, int], tuple[Map, Map]] = {}
         found = []
         for task in tasks:

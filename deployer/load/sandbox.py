@@ -22,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import _PassArg, pass_context
 from jinja2.visitor import NodeTransformer
 
+from deployer.errors import ConfigError
 from deployer.load.filters import FILTERS, MOVES, TESTS
 from deployer.model import Secret
 
@@ -238,3 +239,20 @@ def _template(tree: nodes.Template) -> jinja2.Template:
     env = environment()
     tree.set_environment(env)
     return jinja2.Template.from_code(env, env.compile(tree), {}, None)
+
+
+def _refuse(name: str, hint: str) -> Callable[..., NoReturn]:
+    def call(*_args: Any, **_kwargs: Any) -> NoReturn:
+        raise ConfigError(f"{name}() is not supported in templates", hint=hint)
+
+    return call
+
+
+_LOOK = "write {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} where a secret is expected, else use copy: {src: …}"
+GLOBALS: Mapping[str, Any] = {
+    **{name: environment().globals[name] for name in ("range", "dict", "namespace", "joiner", "cycler")},
+    **{name: _refuse(name, _LOOK) for name in ("lookup", "query", "q")},
+    "now": _refuse("now", "a plan must give the same answer twice; let the host's own programs ask for the time"),
+    "omit": OMIT,
+}
+"""What every template can name."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import types
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from deployer.errors import ConfigError, SecretError
-from deployer.fields import kind
+from deployer.fields import describe, kind
 from deployer.load import vault
-from deployer.load.marked import Encrypted, mark_of
+from deployer.load.marked import Encrypted, Map, mark_of
 from deployer.load.vault import VaultPassword
 from deployer.model import Mark, Secret
 
@@ -131,6 +133,36 @@ def read_secret(value: Any, name: str, base: Path, vaults: Vaults) -> Secret:
         raise ConfigError(f"{name} cannot be {kind(value)}", where=where, hint=hint)
     ((source, argument),) = value.items()
     return Secret(_from(source, argument, name, base, where), name)
+
+
+def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -> Any:
+    """Return ``value`` with every source replaced by its secret, wherever the type ``hint`` expects a secret.
+
+    Args:
+        hint: a type as `deployer.fields` understands it.
+        value: templated, not yet validated.
+        name: how the value is called.
+        read: reads one source; see `read_secret`.
+    """
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return fill(args[0], value, name, read)
+    if hint is Secret or (origin in (Union, types.UnionType) and Secret in args):
+        return read(value, name) if is_source(value) else value
+    if origin in (Union, types.UnionType):
+        for option in args:
+            value = fill(option, value, name, read)
+        return value
+    if isinstance(value, Mapping) and isinstance(hint, type) and is_dataclass(hint):
+        hints = {field.name: field.type for field in describe(hint)}
+        items = {key: fill(hints.get(key), item, f"{name}.{key}".lstrip("."), read) for key, item in value.items()}
+        return Map(items, mark_of(value), getattr(value, "marks", None))
+    if isinstance(value, Mapping) and isinstance(origin, type) and issubclass(origin, Mapping):
+        items = {key: fill(args[1], item, f"{name}.{key}", read) for key, item in value.items()}
+        return Map(items, mark_of(value), getattr(value, "marks", None))
+    if isinstance(value, list) and origin is tuple:
+        return [fill(args[0], item, f"{name}[{i}]", read) for i, item in enumerate(value)]
+    return value
 
 
 def _from(source: str, argument: Any, name: str, base: Path, where: Mark) -> str:

@@ -1,7 +1,7 @@
 """The roles and playbooks that come with the program.
 
-In a wheel they lie inside the package (``deployer/roles``, ``deployer/playbooks``: see ``package-dir`` in pyproject.toml);
-in a source checkout they are the repository's own ``roles/`` and ``playbooks/``.
+In a wheel they lie inside the package (``deployer/roles``, ``deployer/playbooks``: see ``package-dir`` in
+pyproject.toml); in a source checkout they are the repository's own ``roles/`` and ``playbooks/``.
 """
 
 from __future__ import annotations

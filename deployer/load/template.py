@@ -191,7 +191,9 @@ class Variables(Mapping[str, Any]):
 
         try:
             return run()
-        except DeployerError:
+        except DeployerError as error:
+            if not error.where:
+                error.where = str(_line(error, where, lines))
             raise
         except sandbox.UndefinedVariable as error:
             names = list(self) if error.is_variable else error.known

@@ -1,9 +1,10 @@
 """Ansible Vault 1.1 and 1.2, readable by and written for the ``ansible-vault`` program.
 
-Format (``parsing/vault`` of ansible-core): a header line ``$ANSIBLE_VAULT;1.1;AES256`` or ``$ANSIBLE_VAULT;1.2;AES256;ID``,
-then, hex-encoded in lines of 80 characters, three hex strings joined by newlines: 32 bytes of salt, an HMAC-SHA256 of
-the ciphertext, the ciphertext. PBKDF2-HMAC-SHA256 with 10 000 iterations gives 80 bytes: the AES-256 key, the HMAC key,
-the counter's first block. Header and id are not authenticated, so they decide nothing but which password comes first.
+Format (``parsing/vault`` of ansible-core): a header line, ``$ANSIBLE_VAULT;1.1;AES256`` or with a vault id
+``$ANSIBLE_VAULT;1.2;AES256;ID``, then, hex-encoded in lines of 80 characters, three hex strings joined by newlines: 32
+bytes of salt, an HMAC-SHA256 of the ciphertext, the ciphertext. PBKDF2-HMAC-SHA256 with 10 000 iterations gives 80
+bytes: the AES-256 key, the HMAC key, the counter's first block. Header and id are not authenticated, so they decide
+nothing but which password comes first.
 """
 
 from __future__ import annotations

@@ -1,0 +1,135 @@
+"""Ansible's connection variables → how a host is reached."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import coerce, nearest
+from deployer.load.groups import check_address
+from deployer.load.marked import mark_of
+from deployer.load.secrets import Vaults, read_secret
+from deployer.load.template import Variables
+from deployer.model import Connection, Host, Mark, Secret
+
+_KEYS = "log in with keys: ssh-copy-id, then ansible_ssh_private_key_file, an agent, or ~/.ssh/config"
+_SUDO = "sudo to root is the one way; become_user at a task chooses another user"
+_REFUSED: Mapping[str, str] = {
+    "ansible_password": _KEYS,
+    "ansible_ssh_pass": _KEYS,
+    "ansible_ssh_password": _KEYS,
+    "ansible_become_user": _SUDO,
+    "ansible_become_exe": _SUDO,
+    "ansible_become_flags": _SUDO,
+    "ansible_ssh_user": "write ansible_user",
+    "ansible_ssh_host": "write ansible_host",
+    "ansible_ssh_port": "write ansible_port",
+    "ansible_ssh_args": "write ansible_ssh_common_args",
+    "ansible_ssh_extra_args": "write ansible_ssh_common_args",
+    "ansible_private_key_file": "write ansible_ssh_private_key_file",
+}
+_OPTIONS = ("UserKnownHostsFile", "StrictHostKeyChecking", "ProxyJump", "ProxyCommand", "ConnectTimeout")
+_LOCAL = {"ssh": False, "paramiko": False, "paramiko_ssh": False, "smart": False, "local": True}
+
+
+@dataclass(frozen=True, slots=True)
+class CliConnection:
+    """What the command line says of connections; user and key where the inventory names none, become in any case."""
+
+    user: str | None = None
+    private_key: Path | None = None
+    become: bool | None = None
+    become_password: Secret | None = None
+    local: bool | None = None
+
+
+def address(host: Host, variables: Variables) -> str:
+    """Return where a host is reached: ``ansible_host``, or its name.
+
+    Raises:
+        ConfigError: it is no host name and no IP address.
+    """
+    where = _where(host, "ansible_host")
+    found = _get(variables, "ansible_host", str, where) or host.name
+    check_address(found, where, "host name or address")
+    return str(found)
+
+
+def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vaults, *, become: bool) -> Connection:
+    """Return how a host is reached.
+
+    Args:
+        host: the host, whose variables may be templates.
+        variables: what names mean on it.
+        cli: what the command line says.
+        vaults: for an encrypted become password.
+        become: what play and tasks ask for, where the inventory has no ``ansible_become``.
+
+    Raises:
+        ConfigError: a connection variable is wrong or not supported.
+    """
+    for name, hint in _REFUSED.items():
+        if name in host.vars:
+            raise ConfigError(f"{name} is not supported", where=_where(host, name), hint=hint)
+    for name, known in (("ansible_become_method", ("sudo",)), ("ansible_connection", tuple(_LOCAL))):
+        value = _get(variables, name, str, _where(host, name))
+        if value is not None and value not in known:
+            raise ConfigError(f"{name} cannot be {value!r}", where=_where(host, name), hint=nearest(value, known))
+    key = _get(variables, "ansible_ssh_private_key_file", str, _where(host, "ansible_ssh_private_key_file"))
+    own = _get(variables, "ansible_become", bool, _where(host, "ansible_become"))
+    kind = _get(variables, "ansible_connection", str, None)
+    return Connection(
+        address=address(host, variables),
+        port=_get(variables, "ansible_port", int, _where(host, "ansible_port")),
+        user=_get(variables, "ansible_user", str, _where(host, "ansible_user")) or cli.user,
+        private_key=Path(key).expanduser() if key else cli.private_key,
+        become=become if own is None else own,
+        become_password=_password(host, variables, vaults) or cli.become_password,
+        ssh_options=_ssh_options(variables, _where(host, "ansible_ssh_common_args")),
+        local=_LOCAL[kind] if kind else bool(cli.local),
+    )
+
+
+def _where(host: Host, name: str) -> Mark:
+    marks: Mapping[str, Mark] = getattr(host.vars, "marks", {})
+    return marks.get(name, host.mark)
+
+
+def _get(variables: Variables, name: str, hint: type, where: Mark | None) -> Any:
+    value = variables.get(name)
+    return None if value is None else coerce(hint, value, where, name)
+
+
+def _password(host: Host, variables: Variables, vaults: Vaults) -> Secret | None:
+    for name in ("ansible_become_password", "ansible_become_pass"):
+        if name in variables and variables[name] is not None:
+            value = variables[name]
+            base = Path(mark_of(value, _where(host, name)).file).parent
+            return read_secret(value, name, base, vaults)
+    return None
+
+
+def _ssh_options(variables: Variables, where: Mark) -> dict[str, str]:
+    """Return the ``-o`` options, names in lower case."""
+    text = _get(variables, "ansible_ssh_common_args", str, where) or ""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"ansible_ssh_common_args: {error}", where=where) from None
+    found: dict[str, str] = {}
+    known = {name.lower(): name for name in _OPTIONS}
+    left = iter(words)
+    for word in left:
+        option = next(left, "") if word == "-o" else word.removeprefix("-o")
+        name, equals, value = option.partition("=") if "=" in option else option.partition(" ")
+        if not word.startswith("-o") or not equals or name.strip().lower() not in known:
+            hint = f"understood: {', '.join(f'-o {name}=…' for name in _OPTIONS)}"
+            raise ConfigError(
+                f"ansible_ssh_common_args: {word} {option if word == '-o' else ''}".rstrip(), where=where, hint=hint
+            )
+        found[name.strip().lower()] = value.strip()
+    return found

@@ -1,0 +1,115 @@
+"""What names mean: on a host, in a play on it, in one task there. Layers in Ansible's order of precedence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deployer.load.inventory import Inventory
+from deployer.load.secrets import Vaults
+from deployer.load.template import Layer, Variables
+from deployer.model import Host, Play, Task
+
+MANAGED = "Written by deployer; changes made here are undone."
+
+
+class Scopes:
+    """The variables of every host and task of a play; those that are asked for twice are made once.
+
+    Strongest first: the fleet's words (normalised), what Ansible calls magic variables, the loop's item, ``-e``, role
+    and task variables, those of the play, facts, those of the inventory, role defaults.
+    """
+
+    def __init__(self, inventory: Inventory, play: Play, extra: Mapping[str, Any], vaults: Vaults) -> None:
+        from deployer.load.sandbox import GLOBALS
+
+        self._inventory, self._play, self._vaults = inventory, play, vaults
+        self._extra = Layer(extra)
+        self._globals = Layer(GLOBALS, final=True)
+        self._shared = self._magic()
+        self._hosts: dict[str, Variables] = {}
+        self._plays: dict[str, Variables] = {}
+        self._facts: dict[str, Layer] = {}
+        self._fleet: dict[str, Layer] = {}
+        self._tasks: dict[tuple[str, int, int], Variables] = {}
+
+    def learn(self, host: Host, facts: Mapping[str, Any] | None) -> None:
+        """Add what a host says of itself; it is data and never templated."""
+        self._facts[host.name] = Layer(dict(facts or {}), final=True)
+
+    def shadow(self, host: Host, words: Mapping[str, Any]) -> None:
+        """Put the fleet's words, normalised, above what was written."""
+        self._fleet[host.name] = Layer(dict(words), final=True)
+
+    def host(self, host: Host) -> Variables:
+        """Return what the inventory alone (and ``-e``) says; this is what ``hostvars`` shows."""
+        if host.name not in self._hosts:
+            self._hosts[host.name] = self._variables(
+                Layer(self._named(host), final=True), self._extra, Layer(host.vars)
+            )
+        return self._hosts[host.name]
+
+    def play(self, host: Host) -> Variables:
+        """Return what the play adds to it: without facts and without the fleet's normalised words."""
+        if host.name not in self._plays:
+            layers = self._names(host), self._extra, Layer(self._play.vars), Layer(host.vars)
+            self._plays[host.name] = self._variables(*layers)
+        return self._plays[host.name]
+
+    def task(self, host: Host, task: Task) -> Variables:
+        """Return what names mean in one task."""
+        key = (host.name, id(task.defaults), id(task.vars))
+        if key not in self._tasks:
+            role = Layer({"role_name": task.role, "role_path": str(task.role_path)} if task.role else {}, final=True)
+            facts = self._facts.get(host.name, Layer({}))
+            words = self._fleet.get(host.name, Layer({}))
+            strong = words, self._names(host), role, self._extra, Layer(task.vars)
+            self._tasks[key] = self._variables(
+                *strong, Layer(self._play.vars), facts, Layer(host.vars), Layer(task.defaults)
+            )
+        return self._tasks[key]
+
+    def _variables(self, *layers: Layer) -> Variables:
+        return Variables((*layers, self._globals), self._vaults.reveal)
+
+    def _names(self, host: Host) -> Layer:
+        return Layer({**self._shared, **self._named(host)}, final=True)
+
+    def _named(self, host: Host) -> dict[str, Any]:
+        return {
+            "inventory_hostname": host.name,
+            "inventory_hostname_short": host.name.partition(".")[0],
+            "group_names": sorted(name for name in host.groups if name != "all"),
+            "groups": self._groups(),
+        }
+
+    def _groups(self) -> dict[str, list[str]]:
+        return {name: list(hosts) for name, hosts in self._inventory.members.items()}
+
+    def _magic(self) -> dict[str, Any]:
+        chosen = [host.name for host in self._inventory.select(self._play.hosts, allow_empty=True)]
+        return {
+            "ansible_managed": MANAGED,
+            "ansible_play_hosts": chosen,
+            "ansible_play_hosts_all": chosen,
+            "ansible_play_name": self._play.name,
+            "hostvars": HostVars(self, self._inventory),
+            "playbook_dir": str(Path(self._play.directory).resolve()),
+        }
+
+
+class HostVars(Mapping[str, Any]):
+    """``hostvars``: the variables of any host of the inventory, templated when looked at."""
+
+    def __init__(self, scopes: Scopes, inventory: Inventory) -> None:
+        self._scopes, self._inventory = scopes, inventory
+
+    def __getitem__(self, name: str) -> Variables:
+        return self._scopes.host(self._inventory.hosts[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inventory.hosts)
+
+    def __len__(self) -> int:
+        return len(self._inventory.hosts)

@@ -1,0 +1,101 @@
+"""Files on the controller that tasks name: looked up as Ansible does, read and hashed once for all hosts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deployer.errors import ConfigError
+from deployer.load import vault
+from deployer.load.secrets import Vaults
+from deployer.load.template import Variables
+from deployer.model import Blob, Mark, Secret, Task
+
+SMALL = 1024 * 1024
+"""Bytes up to which a file is held in memory; larger ones are streamed from disk."""
+
+
+@dataclass(slots=True)
+class Sources:
+    """The files of one play."""
+
+    directory: Path
+    vaults: Vaults
+    _blobs: dict[tuple[Path, int, int], Blob] = field(default_factory=dict)
+
+    def find(self, name: str, folder: str, task: Task, where: Mark) -> Path:
+        """Return the file that a task means.
+
+        Searched in ``FOLDER/`` and the top of the role, then of the playbook's directory; a tarball in the directory of
+        the file that names it, the playbook's and the working directory. An absolute path is itself.
+
+        Raises:
+            ConfigError: it is nowhere, or is a directory.
+        """
+        given = Path(name).expanduser()
+        places = [place for root in (task.role_path, self.directory) if root for place in (root / folder, root)]
+        if folder == "tarball":
+            places = [Path(where.file).parent, self.directory, Path()]
+        tried = [given] if given.is_absolute() else [place / given for place in dict.fromkeys(places)]
+        for path in tried:
+            if path.is_file():
+                return path
+            if path.is_dir():
+                hint = "name the files under loop:"
+                raise ConfigError(f"{path} is a directory", where=where, hint=hint)
+        searched = "\n  ".join(str(path) for path in tried)
+        raise ConfigError(f"there is no file {name!r}", where=where, hint=f"searched:\n  {searched}")
+
+    def blob(self, path: Path) -> Blob:
+        """Return a file's content; an encrypted file's is a secret.
+
+        Raises:
+            ConfigError: it cannot be read.
+            SecretError: it cannot be decrypted.
+        """
+        try:
+            stat = path.stat()
+            key = (path, stat.st_mtime_ns, stat.st_size)
+            if key not in self._blobs:
+                self._blobs[key] = self._small(path) if stat.st_size <= SMALL else _large(path)
+            return self._blobs[key]
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
+
+    def rendered(self, path: Path, variables: Variables) -> Blob:
+        """Return a template rendered; a secret in it makes all of it a secret.
+
+        Raises:
+            ConfigError: it is not UTF-8, or the template is wrong; with the template's own line.
+        """
+        try:
+            data = path.read_bytes()
+            text = self._opened(data.decode(), path)
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
+        except UnicodeDecodeError:
+            raise ConfigError("is not UTF-8; use copy for what is not text", where=path) from None
+        if isinstance(text, Secret):
+            raise ConfigError("is encrypted; encrypt the values it uses, not the template", where=path)
+        return Blob.of(variables.render_file(text, str(path), path.name))
+
+    def _small(self, path: Path) -> Blob:
+        data = path.read_bytes()
+        if not data.startswith(b"$ANSIBLE_VAULT;"):
+            return Blob.of(data)
+        return Blob.of(self._opened(data.decode("ascii", "replace"), path))
+
+    def _opened(self, text: str, path: Path) -> str | Secret:
+        if not vault.is_encrypted(text):
+            return text
+        try:
+            return Secret(self.vaults.decrypt(text, path).decode(), path.name)
+        except UnicodeDecodeError:
+            raise ConfigError("holds no text once decrypted", where=path) from None
+
+
+def _large(path: Path) -> Blob:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return Blob(None, path, file.tell(), digest.hexdigest())

@@ -1,0 +1,77 @@
+"""What resolving gives: actions of one host, validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployer.fleet import Declaration
+from deployer.model import Connection, Host, Observed, Present, State, Task
+from deployer.modules.base import Changes, Module, Step
+from deployer.sh import Sh
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing(Module):
+    """What a skipped action does."""
+
+    def desired(self) -> State:
+        """Return that nothing is wanted."""
+        return Present({})
+
+    def probe(self) -> Sh:
+        """Return no text."""
+        return Sh("")
+
+    def parse(self, out: str) -> Observed:
+        """Return that nothing was seen."""
+        del out
+        return Present({})
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Return no steps."""
+        del changes
+        return ()
+
+
+NOTHING = Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One task, or one item of its loop, on one host.
+
+    Attributes:
+        task: as written, with its place.
+        label: the task's name, templated, with the loop's item; secrets in it print as ``***``.
+        module: its validated arguments; does nothing when ``skip`` is set.
+        notify: names of handlers, templated.
+        user: the user it runs as instead of root (or instead of the login user); None for no change.
+        environment: variables it runs with; never secrets.
+        skip: why it does not run (a condition, tags); empty when it does.
+    """
+
+    task: Task
+    label: str
+    module: Module = NOTHING
+    notify: tuple[str, ...] = ()
+    user: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    skip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlay:
+    """A play on one host, ready to be probed.
+
+    Attributes:
+        become: whether programs run as root through sudo.
+        fleet: what this host declares, and what all members of its cluster declare, itself included.
+    """
+
+    host: Host
+    connection: Connection
+    actions: tuple[Action, ...]
+    handlers: tuple[Action, ...] = ()
+    become: bool = False
+    fleet: tuple[Declaration | None, tuple[Declaration, ...]] = (None, ())

@@ -1,0 +1,134 @@
+"""One task's arguments, templated → a validated module instance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployer import modules
+from deployer.errors import ConfigError
+from deployer.fields import build, coerce, kind, nearest
+from deployer.load.keywords import TASK
+from deployer.load.marked import Map, Text, mark_of
+from deployer.load.sandbox import OMIT
+from deployer.load.secrets import Vaults, fill, read_secret
+from deployer.load.sources import Sources
+from deployer.load.template import Variables
+from deployer.model import Blob, Connection, Secret, Task
+from deployer.modules import Module
+
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_ROOT = (None, "root")
+
+
+def module_class(task: Task) -> type[Module]:
+    """Return the class of a task's module.
+
+    Raises:
+        ConfigError: there is none of that name; with the nearest name.
+    """
+    if task.module not in modules.names():
+        hint = nearest(task.module, [*modules.names(), *TASK])
+        raise ConfigError(f"there is no module {task.module!r}", where=mark_of(task.args, task.mark), hint=hint)
+    return modules.find(task.module)
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes module instances from tasks."""
+
+    sources: Sources
+    vaults: Vaults
+    tarballs: Mapping[str, Blob]
+
+    def make(self, task: Task, variables: Variables) -> Module:
+        """Return the module of a task with its arguments templated, its sources read and everything checked.
+
+        Raises:
+            ConfigError: an argument is wrong; with its place.
+        """
+        cls = module_class(task)
+        args: Mapping[str, Any] = task.args
+        given = {}
+        for key, raw in args.items():
+            where = _at(args, key, task)
+            _check_mode(key, raw, where)
+            value = variables.render(raw, where, key)
+            if value is not OMIT:
+                given[key] = value
+        filled = fill(cls, Map(given, task.mark, getattr(args, "marks", None)), "", self._read(task))
+        for key, folder in cls.SOURCES.items():
+            if isinstance(filled.get(key), str):
+                filled[key] = self._blob(task, key, filled[key], folder, variables)
+        return build(cls, filled, where=task.mark)
+
+    def _read(self, task: Task) -> Any:
+        def read(value: Any, name: str) -> Secret:
+            return read_secret(value, name, Path(mark_of(value, task.mark).file).parent, self.vaults)
+
+        return read
+
+    def _blob(self, task: Task, key: str, name: str, folder: str, variables: Variables) -> Blob:
+        if folder == "tarball" and name in self.tarballs:
+            return self.tarballs[name]
+        path = self.sources.find(name, folder, task, _at(task.args, key, task))
+        return self.sources.rendered(path, variables) if folder == "templates" else self.sources.blob(path)
+
+
+def user_of(task: Task, connection: Connection) -> str | None:
+    """Return the user a task runs as, where that is another than the play's programs run as.
+
+    Raises:
+        ConfigError: the module cannot run as that user.
+    """
+    if not connection.become:
+        return None
+    wants_root = task.become is not False
+    user = task.become_user if wants_root else connection.user
+    if user in _ROOT and (wants_root or user == "root"):
+        return None
+    if not module_class(task).RUNS_AS_USER:
+        hint = "only command and shell run as somebody else; others take owner:, and become: belongs to the play"
+        words = f"as {user}" if user else "without become"
+        raise ConfigError(f"{task.module} cannot run {words}", where=task.mark, hint=hint)
+    if user is None:
+        hint = "set ansible_user in the inventory, so that the login user is known"
+        raise ConfigError("become: false needs to know the login user", where=task.mark, hint=hint)
+    return user
+
+
+def environment_of(task: Task, variables: Variables) -> dict[str, str]:
+    """Return the environment a task runs with.
+
+    Raises:
+        ConfigError: a name is no name of a variable, or a value is a secret or no text.
+    """
+    found = {}
+    for name, raw in task.environment.items():
+        where = _at(task.environment, name, task)
+        if not _ENVIRONMENT.fullmatch(name):
+            raise ConfigError(f"{name!r} is not the name of an environment variable", where=where)
+        value = variables.render(raw, where, name)
+        if isinstance(value, Secret):
+            hint = "write it into a file of mode 0600 and give the file's name"
+            raise ConfigError(f"environment: {name} is a secret, and others could read it", where=where, hint=hint)
+        if value is not OMIT:
+            found[name] = str(coerce(str, value, where, f"environment.{name}"))
+    return found
+
+
+def _at(values: Mapping[str, Any], key: str, task: Task) -> Any:
+    marks = getattr(values, "marks", {})
+    return marks.get(key, mark_of(values, task.mark))
+
+
+def _check_mode(key: str, raw: Any, where: Any) -> None:
+    """Refuse an unquoted mode: ``0644`` is a number in YAML, and which one depends on who reads it."""
+    if key != "mode" and not key.endswith("_mode"):
+        return
+    bare = isinstance(raw, Text) and raw.plain and raw.strip("+-").isdigit()
+    if bare or isinstance(raw, int):
+        raise ConfigError(f"{key} must be in quotes, not {kind(raw)}", where=where, hint=f'write {key}: "{raw!s:0>4}"')

@@ -1,0 +1,105 @@
+"""Which hosts share a cluster, and what each of them declares; every host's words are evaluated once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import describe
+from deployer.fleet import Declaration, Words, check_members, declare
+from deployer.load.connection import address
+from deployer.load.inventory import Inventory
+from deployer.load.marked import mark_of
+from deployer.load.scope import Scopes
+from deployer.load.secrets import Vaults, fill, read_secret
+from deployer.load.template import Variables
+from deployer.model import Host, Mark, Play, Secret
+
+WORDS: tuple[str, ...] = tuple(field.name for field in describe(Words))
+
+
+class Members:
+    """The declarations of a play's hosts, and of other hosts of the inventory that share their clusters."""
+
+    def __init__(self, inventory: Inventory, play: Play, scopes: Scopes, vaults: Vaults) -> None:
+        self._inventory, self._play, self._scopes, self._vaults = inventory, play, scopes, vaults
+        self._secrets: dict[str, Secret] = {}
+
+    @cached_property
+    def of_play(self) -> Mapping[str, Declaration]:
+        """What the hosts of the play declare, whatever ``--limit`` says; hosts that declare nothing are left out.
+
+        Raises:
+            ConfigError: a word is wrong, or hosts cannot form the cluster they declare.
+        """
+        hosts = self._inventory.select(self._play.hosts, allow_empty=True)
+        found = {host.name: self._declare(host, self._scopes.play(host)) for host in hosts}
+        return {name: declaration for name, declaration in found.items() if declaration}
+
+    @cached_property
+    def all(self) -> Mapping[str, Declaration]:
+        """What every member of the play's clusters declares."""
+        clusters = {declaration.cluster.name for declaration in self.of_play.values()}
+        found = dict(self.of_play)
+        for host in self._inventory.hosts.values() if clusters else ():
+            if host.name not in found and self._cluster_name(host) in clusters:
+                declaration = self._declare(host, self._scopes.host(host))
+                if declaration:
+                    found[host.name] = declaration
+        check_members(tuple(found.values()))
+        return found
+
+    def fleet(self, host: Host) -> tuple[Declaration | None, tuple[Declaration, ...]]:
+        """Return what a host declares, and what the members of its cluster declare, itself included."""
+        own = self.all.get(host.name)
+        if own is None:
+            return None, ()
+        return own, tuple(one for one in self.all.values() if one.cluster.name == own.cluster.name)
+
+    def _cluster_name(self, host: Host) -> str | None:
+        """Return the cluster an outside host's inventory variables name; nothing else of them is looked at."""
+        cluster, release = host.vars.get("cluster"), host.vars.get("release")
+        name = cluster.get("name") if isinstance(cluster, Mapping) else None
+        if name is None and isinstance(release, Mapping):
+            name = release.get("name")
+        rendered = self._scopes.host(host).render(name, host.mark) if name is not None else None
+        return rendered.lower() if isinstance(rendered, str) else None
+
+    def _declare(self, host: Host, variables: Variables) -> Declaration | None:
+        words = {name: variables[name] for name in WORDS if name in variables}
+        if not words.get("release") and not words.get("nodes"):
+            return None
+        where = next(
+            (mark_of(words[name], host.mark) for name in ("release", "cluster", "nodes") if words.get(name)), host.mark
+        )
+
+        def read(value: Any, name: str) -> Secret:
+            base = Path(mark_of(value, where).file).parent
+            key = f"{base} {value!r}"
+            if key not in self._secrets:
+                self._secrets[key] = read_secret(value, name, base, self._vaults)
+            return self._secrets[key]
+
+        return declare(
+            fill(Words, words, "", read),
+            host=host.name,
+            address=address(host, variables),
+            where=where,
+            directory=self._directory(words.get("release"), where),
+        )
+
+    def _directory(self, release: Any, where: Mark) -> Path:
+        """Return where a relative tarball starts: beside the inventory or playbook that names it, else where we are."""
+        tarball = release.get("tarball") if isinstance(release, Mapping) else None
+        marks: Mapping[str, Mark] = getattr(release, "marks", {})
+        directory = Path(marks.get("tarball", where).file).parent
+        if directory.name in ("group_vars", "host_vars"):
+            directory = directory.parent
+        if directory.parent.name in ("group_vars", "host_vars"):
+            directory = directory.parent.parent
+        if not isinstance(tarball, str):
+            raise ConfigError("release.tarball is missing", where=where) if release else AssertionError
+        return directory if (directory / Path(tarball).expanduser()).is_file() else Path()

@@ -1,0 +1,229 @@
+"""The resolver of one play: what runs where, as whom, with which validated arguments."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import kind, nearest
+from deployer.load.connection import CliConnection, connection
+from deployer.load.inventory import Inventory, masked
+from deployer.load.marked import mark_of
+from deployer.load.scope import Scopes
+from deployer.load.secrets import Vaults
+from deployer.load.sources import Sources
+from deployer.load.template import Layer, Variables
+from deployer.load.yaml import walk
+from deployer.model import Blob, Connection, Host, Play, Present, Task
+from deployer.modules import find, names
+from deployer.resolve.action import Action, HostPlay
+from deployer.resolve.making import Maker, environment_of, user_of
+from deployer.resolve.members import Members
+
+_FACTS = re.compile(
+    r"\bansible_(?:facts|hostname|nodename|fqdn|kernel|system|architecture|processor_vcpus|memtotal_mb|os_family"
+    r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr)\b"
+)
+_ITEM = re.compile(r"\bitem\b")
+_FILES = ("copy", "template", "file")
+
+
+class Resolver:
+    """Turns one play into what one host has to become. May be asked from several threads.
+
+    Args:
+        inventory: all hosts, not only the play's.
+        play: as loaded.
+        extra_vars: variables of ``-e``.
+        tags: run only tasks with one of these.
+        skip_tags: run no task with one of these.
+        vaults: decrypts what is encrypted, when it is needed.
+        cli: the command line's word on connections.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        play: Play,
+        *,
+        extra_vars: Mapping[str, Any] | None = None,
+        tags: Collection[str] = (),
+        skip_tags: Collection[str] = (),
+        vaults: Vaults | None = None,
+        cli: CliConnection | None = None,
+    ) -> None:
+        self.play = play
+        self._inventory, self._vaults, self._cli = inventory, vaults or Vaults(), cli or CliConnection()
+        self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
+        self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults)
+        self._members = Members(inventory, play, self._scopes, self._vaults)
+        self._sources = Sources(play.directory, self._vaults)
+        self._lock = threading.RLock()
+        self._become = bool(
+            self._cli.become or play.become or any(task.become for task in (*play.tasks, *play.handlers))
+        )
+
+    @cached_property
+    def needs_facts(self) -> bool:
+        """Whether hosts have to be asked for facts: the play says so, or something in it names one."""
+        if self.play.gather_facts is not None:
+            return self.play.gather_facts
+        return any(_FACTS.search(text) for text in self._texts())
+
+    def connection(self, host: Host) -> Connection:
+        """Return how a host is reached.
+
+        Raises:
+            ConfigError: a connection variable is wrong.
+        """
+        with self._lock:
+            return connection(host, self._scopes.play(host), self._cli, self._vaults, become=self._become)
+
+    def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
+        """Return everything the play wants of a host, checked.
+
+        Args:
+            host: one of the play's hosts.
+            facts: what the host says of itself; never templated.
+
+        Raises:
+            ConfigError: anything that is written is wrong; with its place.
+        """
+        with self._lock:
+            found = self.connection(host)
+            own, members = self._members.fleet(host)
+            self._scopes.learn(host, facts)
+            if own:
+                self._scopes.shadow(host, own.variables(members))
+            tarballs: dict[str, Blob] = {}
+            if own and own.release:
+                archive = own.release.archive
+                tarballs[str(archive.path)] = Blob(None, archive.path, archive.size, archive.sha256)
+            maker = Maker(self._sources, self._vaults, tarballs)
+            actions = tuple(action for task in self.play.tasks for action in self._actions(task, host, found, maker))
+            handlers = tuple(
+                action
+                for task in self.play.handlers
+                for action in self._actions(replace(task, tags=frozenset({"always"})), host, found, maker)
+            )
+            _check_handlers((*actions, *handlers), handlers)
+            _check_twice(actions)
+            return HostPlay(host, found, actions, handlers, found.become, (own, members))
+
+    def _actions(self, task: Task, host: Host, found: Connection, maker: Maker) -> Iterator[Action]:
+        if not self._chosen(task.tags):
+            yield Action(task, task.name, skip="its tags are not chosen")
+            return
+        variables = self._scopes.task(host, task)
+        early = [condition for condition in task.when if task.loop is None or not _ITEM.search(condition)]
+        if false := _false(early, variables, task):
+            yield Action(task, _label(task, variables), skip=false)
+            return
+        if task.loop is None:
+            yield self._action(task, variables, _label(task, variables), found, maker)
+            return
+        items = variables.render(task.loop, task.mark, "loop")
+        if not isinstance(items, list | tuple):
+            raise ConfigError(f"loop needs a list, not {kind(items)}", where=mark_of(task.loop, task.mark))
+        if not items:
+            yield Action(task, _label(task, variables), skip="its loop is empty")
+        late = [condition for condition in task.when if condition not in early]
+        for item in items:
+            inner = variables.over(Layer({"item": item}, final=True))
+            label = f"{_label(task, inner)} => {_shown(item)}"
+            false = _false(late, inner, task)
+            yield Action(task, label, skip=false) if false else self._action(task, inner, label, found, maker)
+
+    def _action(self, task: Task, variables: Variables, label: str, found: Connection, maker: Maker) -> Action:
+        module = maker.make(task, variables)
+        notify = tuple(str(variables.render(name, task.mark)) for name in task.notify)
+        user, environment = user_of(task, found), environment_of(task, variables)
+        return Action(task, label, module, notify, user, environment)
+
+    def _chosen(self, tags: frozenset[str]) -> bool:
+        """Return whether tags let a task run; always, never, tagged, untagged and all mean what Ansible means."""
+        own = tags | {"tagged"} if tags - {"always", "never"} else tags | {"untagged"}
+        if own & self._skip_tags or ("all" in self._skip_tags and "always" not in tags):
+            return False
+        if "never" in tags:
+            return bool(tags & (self._tags - {"all"}))
+        return not self._tags or bool(own & self._tags) or "always" in tags or "all" in self._tags
+
+    def _texts(self) -> Iterator[str]:
+        play = self.play
+        for task in (*play.tasks, *play.handlers):
+            yield from (task.name, *task.when)
+            for values in (task.args, task.loop, task.vars, task.defaults, task.environment):
+                yield from (value for value in walk(values) if isinstance(value, str) and "{" in value)
+            yield from self._template(task)
+        for values in (play.vars, *(host.vars for host in self._inventory.select(play.hosts, allow_empty=True))):
+            yield from (value for value in walk(values) if isinstance(value, str) and "{" in value)
+
+    def _template(self, task: Task) -> Iterator[str]:
+        """Yield the text of the template that a task names, when its name is no template itself."""
+        folders = find(task.module).SOURCES if task.module in names() else {}
+        for key, folder in folders.items():
+            name = task.args.get(key)
+            if folder == "templates" and isinstance(name, str) and "{{" not in name:
+                path = self._sources.find(name, folder, task, mark_of(name, task.mark))
+                yield path.read_text(encoding="utf-8", errors="replace")
+
+
+def _false(conditions: Sequence[str], variables: Variables, task: Task) -> str:
+    """Return why a task is skipped, or nothing when every condition holds."""
+    for condition in conditions:
+        if not variables.holds(condition, task.mark):
+            return f"not: {condition}"
+    return ""
+
+
+def _label(task: Task, variables: Variables) -> str:
+    try:
+        return str(variables.render(task.name, task.mark))
+    except ConfigError:
+        return str(task.name)  # a name is no reason to fail
+
+
+def _shown(item: Any) -> str:
+    """Return how a loop's item is called in a label; secrets in it are masked."""
+    named = item.get("name") if isinstance(item, Mapping) else None
+    plain = masked(item if named is None else named)
+    text = plain if isinstance(plain, str) else repr(plain)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _check_handlers(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
+    known = {name for handler in handlers for name in (handler.task.name, handler.label)}
+    for action in actions:
+        for name in action.notify:
+            if name not in known:
+                hint = nearest(name, known)
+                raise ConfigError(f"there is no handler {name!r}", where=action.task.mark, hint=hint)
+
+
+def _check_twice(actions: Sequence[Action]) -> None:
+    """Refuse two tasks that declare different ends for one file: each run would change it twice."""
+    seen: dict[str, Action] = {}
+    for action in actions:
+        path = getattr(action.module, "dest", None) or getattr(action.module, "path", None)
+        if action.skip or action.task.module not in _FILES or not isinstance(path, str) or path.endswith("/"):
+            continue
+        first = seen.setdefault(path, action)
+        differing = _conflict(first, action)
+        if differing:
+            problem = f"{path} is declared twice with a different {differing}: first at {first.task.mark}"
+            raise ConfigError(problem, where=action.task.mark, hint="one task for one file; use when: to choose")
+
+
+def _conflict(one: Action, other: Action) -> str:
+    if one is other:
+        return ""
+    first, second = one.module.desired(), other.module.desired()
+    if not isinstance(first, Present) or not isinstance(second, Present):
+        return "" if type(first) is type(second) else "state"
+    return next((key for key, value in first.keys.items() if second.keys.get(key, value) != value), "")
