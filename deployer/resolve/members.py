@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
 from deployer.fields import describe
 from deployer.fleet import Declaration, Words, check_members, declare
 from deployer.load.connection import address
@@ -101,5 +100,5 @@ class Members:
         if directory.parent.name in ("group_vars", "host_vars"):
             directory = directory.parent.parent
         if not isinstance(tarball, str):
-            raise ConfigError("release.tarball is missing", where=where) if release else AssertionError
+            return Path()
         return directory if (directory / Path(tarball).expanduser()).is_file() else Path()
