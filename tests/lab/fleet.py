@@ -1,0 +1,170 @@
+"""A fleet as a person writes one: an inventory with the fleet's words and a cookie file, and the real command line.
+
+What the command did is judged by its exit code, its ``--json`` lines, and by looking at the hosts with plain ssh.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deployer import lab as labs
+from deployer.lab import Lab, LabHost
+
+PROGRAM = Path(sys.executable).with_name("deployer")
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+COOKIE = "Xq3vT9mW2kLr8ZpYb5Nd7HcJ4sGf6Ra1UeQoVt0C"
+PATIENCE = 240
+Event = dict[str, Any]
+
+
+class _Plain(yaml.SafeDumper):
+    """Without anchors, which strict YAML refuses."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the command line left: its exit code, both outputs, and its events when asked for."""
+
+    code: int
+    out: str
+    err: str
+    events: tuple[Event, ...] = ()
+
+    def of(self, kind: str, **fields: Any) -> list[Event]:
+        """The events of a class whose fields have these values."""
+        return [each for each in self.events if each["event"] == kind and fields.items() <= each.items()]
+
+    def planned(self, host: LabHost, verdict: str = "change") -> list[str]:
+        """The labels of a host's tasks and handlers with this answer, in order."""
+        return [each["task"] for each in self.of("TaskPlanned", host=host.name, verdict=verdict)]
+
+    def end(self, host: LabHost) -> Event:
+        """How it ended for a host."""
+        (found,) = self.of("HostEnded", host=host.name)
+        return found
+
+    def bad_rungs(self) -> dict[str, Event]:
+        """Node → the rung it fell off."""
+        return {each["node"]: each for each in self.of("RungRead", ok=False)}
+
+    def rungs(self, host: LabHost) -> dict[int, bool | None]:
+        """Rung → its answer, of a host with one node."""
+        return {each["rung"]: each["ok"] for each in self.of("RungRead", host=host.name)}
+
+
+@dataclass
+class Fleet:
+    """An inventory being written and the command that reads it; change ``words`` and ``of`` and run again.
+
+    Attributes:
+        words: variables of all hosts.
+        of: variables of one host by its name; they win.
+    """
+
+    directory: Path
+    lab: Lab
+    hosts: Sequence[LabHost]
+    words: dict[str, Any]
+    of: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def inventory(self) -> Path:
+        """Where the inventory is written before each run."""
+        return self.directory / "inventory.yml"
+
+    def write(self) -> Path:
+        """Write inventory and cookie; returns the inventory's path."""
+        told = yaml.safe_load(self.lab.inventory.read_text())["all"]["children"]["lab"]["hosts"]
+        hosts = {host.name: told[host.name] | self.of.get(host.name, {}) for host in self.hosts}
+        text = yaml.dump({"all": {"children": {"fleet": {"hosts": hosts, "vars": self.words}}}}, Dumper=_Plain)
+        self.inventory.write_text(text)
+        cookie = self.directory / "cookie"
+        if not cookie.exists():
+            cookie.touch(0o600)
+            cookie.write_text(COOKIE)
+        return self.inventory
+
+    def argv(self, command: str, *flags: str, playbook: str | Path = PLAYBOOKS / "site.yml") -> list[str]:
+        """The command as a person types it."""
+        return [str(PROGRAM), command, str(playbook), "-i", str(self.write()), *flags]
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of this machine's person: no agent, no ~/.ssh."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.directory), "LANG": "C.UTF-8", **self.environ}
+
+    def run(self, command: str, *flags: str, playbook: str | Path = PLAYBOOKS / "site.yml", stdin: str = "") -> Ran:
+        """Run it to its end and read its events."""
+        done = self.show(command, "--json", *flags, playbook=playbook, stdin=stdin)
+        return Ran(done.code, done.out, done.err, tuple(json.loads(line) for line in done.out.splitlines()))
+
+    def show(self, command: str, *flags: str, playbook: str | Path = PLAYBOOKS / "site.yml", stdin: str = "") -> Ran:
+        """Run it as a person does, for the text it prints."""
+        argv = self.argv(command, *flags, playbook=playbook)
+        done = subprocess.run(
+            argv, env=self.environment(), input=stdin, capture_output=True, text=True, timeout=PATIENCE,
+            cwd=self.directory,
+        )  # fmt: skip
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def start(self, command: str, *flags: str) -> subprocess.Popen[str]:
+        """Start it and let it run; its events can be read from ``stdout`` as they come."""
+        return subprocess.Popen(
+            self.argv(command, "--json", *flags), env=self.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.directory,
+        )  # fmt: skip
+
+    def play(self, text: str) -> Path:
+        """Write a playbook beside the inventory."""
+        place = self.directory / "play.yml"
+        place.write_text(text)
+        return place
+
+
+def fleet_of(directory: Path, hosts: Sequence[LabHost], tarball: Path, **words: Any) -> Fleet:
+    """The demo on these hosts of one lab; ``words`` replace the defaults whole."""
+    lab = labs.status(hosts[0].home.parent.parent.name)
+    assert lab is not None
+    defaults: dict[str, Any] = {
+        "release": {"name": "demo", "tarball": str(tarball)},
+        "cluster": {"name": "demo", "cookie": {"file": str(directory / "cookie")}, "mesh": "boot"},
+        "env": {"PORT": "4000"},
+        "firewall": {"admin": [lab.subnet], "public": ["4000/tcp"]},
+        "health": {"http": "http://127.0.0.1:4000/health", "timeout": 30, "stable": 1},
+    }
+    return Fleet(directory, lab, hosts, defaults | words)
+
+
+def untouched(lab: Lab, count: int) -> tuple[LabHost, ...]:
+    """The first hosts of a lab, put back to the image."""
+    for host in lab.hosts[:count]:
+        labs.reset(host.name, lab.name)
+    fresh = labs.status(lab.name)
+    assert fresh is not None
+    return fresh.hosts[:count]
+
+
+def health(host: LabHost, port: int = 4000) -> tuple[int, dict[str, Any]]:
+    """What the demo's page says to this machine, through the host's firewall: (status, body); (0, {}) for no answer."""
+    try:
+        with urllib.request.urlopen(f"http://{host.address}:{port}/health", timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+    except OSError:
+        return 0, {}
