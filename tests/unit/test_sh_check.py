@@ -1,0 +1,36 @@
+"""Every generated program is clean sh in shellcheck's eyes, whatever rides in it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from deployer.model import Blob
+from deployer.sh import Program, Sh, encode, lines, sh
+
+HOSTILE = "'; touch canary; $(touch canary)\n`id`"
+PROGRAMS = {
+    "empty": Program(()),
+    "probe": Program((sh("emit name {}", HOSTILE), Sh("look /etc/passwd"))),
+    "steps": Program((sh("printf %s {}", HOSTILE), sh("mkdir -p -- {}", "/a b")), writes=True),
+    "blobs": Program((Sh('cat "$blobs/0"'),), writes=True, blobs=(Blob.of("x"), Blob.of("y" * 2_000_000))),
+    "users": Program((lines(Sh("id"), sh("echo {}", HOSTILE)), Sh("id")), users={0: "shop"}),
+    "drafts": Program((lines(sh('draft "$blobs/0" {} 0600 "" ""', "/a"), sh("settle {}", "/a")),), writes=True),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_clean(name: str) -> None:
+    if not shutil.which("shellcheck"):
+        pytest.skip("shellcheck is not installed")
+    command = ["shellcheck", "-s", "sh", "-e", "SC2016", "-"]  # that no value expands is what the quotes are for
+    done = subprocess.run(command, input=encode(PROGRAMS[name]), capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_can_be_read_by_the_shell(name: str, shell: str) -> None:
+    assert subprocess.run([shell, "-n"], input=encode(PROGRAMS[name]).encode(), capture_output=True).stderr == b""
