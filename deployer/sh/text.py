@@ -41,7 +41,7 @@ def lines(*parts: Sh) -> Sh:
 def _quoted(value: object) -> str:
     if isinstance(value, Sh):
         return value.text
-    if isinstance(value, bool) or not isinstance(value, str | int | PurePath | Iterable):
+    if isinstance(value, bool | bytes) or not isinstance(value, str | int | PurePath | Iterable):
         raise TypeError(f"{type(value).__name__} cannot become a shell word")
     if isinstance(value, str | int | PurePath):
         word = str(value)
