@@ -121,11 +121,9 @@ def show_inventory(options: Options, *, graph: bool, host: str) -> str:
 
 
 def _chosen(project: Project, play: Play, options: Options) -> tuple[Host, ...]:
-    hosts = project.inventory.select(play.hosts, where=play.mark)
-    if not options.limit:
-        return hosts
-    limited = {host.name for host in project.inventory.select(options.limit)}
-    return tuple(host for host in hosts if host.name in limited)
+    return project.inventory.select(
+        play.hosts, options.limit, where=play.mark, allow_empty=options.allow_empty or len(project.plays) > 1
+    )
 
 
 def _resolver(project: Project, play: Play, options: Options, become_password: Secret | None) -> Resolver:

@@ -9,7 +9,7 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.parser import Argument
+from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from deployer.errors import ConfigError, DeployerError, Interrupted
@@ -62,6 +62,7 @@ class Command(Task[Callable[..., Any]]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command; whatever goes wrong leaves as `Exit` with the code of its class."""
+        code: Any = 0
         try:
             for flag in self.flags:
                 value = str(kwargs.get(flag.name.replace("-", "_"), ""))
@@ -69,9 +70,9 @@ class Command(Task[Callable[..., Any]]):
                     raise ConfigError(f"unknown flag {value}", hint=f"deployer {self.name} --help lists the flags")
             code = super().__call__(*args, **kwargs)
         except DeployerError as error:
-            fail(error)
+            raise failure(error) from None
         except KeyboardInterrupt:
-            fail(Interrupted("stopped"))
+            raise failure(Interrupted("stopped")) from None
         except BrokenPipeError:
             raise Exit(code=1) from None
         if code:
@@ -79,14 +80,14 @@ class Command(Task[Callable[..., Any]]):
         return code
 
 
-def fail(error: DeployerError) -> None:
-    """Print an error for a person and leave with its exit code."""
+def failure(error: DeployerError) -> Exit:
+    """Print an error for a person and return what leaves with its exit code."""
     from rich.console import Console
 
     from deployer.report.terminal import problem
 
     problem(Console(stderr=True), str(error))
-    raise Exit(code=error.exit_code)
+    return Exit(code=error.exit_code)
 
 
 def refuse_dry(context: Context) -> None:

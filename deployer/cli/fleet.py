@@ -49,7 +49,8 @@ def options(given: dict[str, Any]) -> Options:
     """Return the flags as the application takes them."""
     from deployer.app import Options
 
-    return Options(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})
+    flags: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    return Options(**flags)
 
 
 def _walk(goal: str, given: dict[str, Any]) -> int:

@@ -9,7 +9,7 @@ from deployer.beam import distribution
 from deployer.beam.diagnose import diagnose
 from deployer.beam.distribution import Call, CallFailed
 from deployer.beam.names import NodeName
-from deployer.beam.term import Term, text
+from deployer.beam.term import Atom, Term, text
 from deployer.engine.ladder import DistReading, Rung
 from deployer.engine.target import Target
 from deployer.errors import ProbeError
@@ -29,7 +29,7 @@ ADVICE: Mapping[type[distribution.DistributionError], tuple[str, str]] = {
 _CALLS = (
     Call("init", "get_status"),
     Call("erlang", "nodes"),
-    Call("erlang", "system_info", [distribution.Atom("otp_release")]),
+    Call("erlang", "system_info", [Atom("otp_release")]),
     Call("os", "getenv", [[*b"RELEASE_VSN"]]),
     Call("application", "which_applications"),
 )
@@ -64,7 +64,7 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
 def _accepted(node: NodeName, answers: Sequence[Term | CallFailed]) -> DistReading:
     status, nodes, otp, release, applications = answers
     match status:
-        case (distribution.Atom("started"), _):
+        case (Atom("started"), _):
             pass
         case _:
             return DistReading("starting", f"{node} has not finished its start")
@@ -72,8 +72,8 @@ def _accepted(node: NodeName, answers: Sequence[Term | CallFailed]) -> DistReadi
     running: dict[str, str] = {}
     for entry in applications if isinstance(applications, list) else ():
         match entry:
-            case (distribution.Atom(name), _, version):
-                running[name] = text(version) or ""
+            case (Atom(name), _, vsn):
+                running[name] = text(vsn) or ""
     number = None if isinstance(otp, CallFailed) else text(otp)
     version = text(release) if isinstance(release, list) else None
     return DistReading("accepted", nodes=seen, otp=number, version=version, applications=running)

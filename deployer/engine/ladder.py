@@ -70,6 +70,7 @@ class NodeReading:
         dist: None when the node was not asked.
         health: None before it was checked, "" when healthy, else what is wrong.
         unclimbable: rung → why it cannot be climbed here.
+        hosts: the hosts of this run; what is declared on others (``--limit``) is not held against a node.
     """
 
     unit: UnitReading | None = None
@@ -78,6 +79,7 @@ class NodeReading:
     dist: DistReading | None = None
     health: str | None = None
     unclimbable: Mapping[int, str] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
 
 
 def climb(target: Target, reading: NodeReading) -> Iterator[Rung]:
@@ -178,12 +180,14 @@ def _mesh(target: Target, reading: NodeReading) -> Rung | None:
     if target.mesh == "none":
         return Rung(8, None, "cluster.mesh is none")
     seen = set(reading.dist.nodes)
-    missing = sorted(str(other) for other in target.others if str(other) not in seen)
+    missing = sorted(str(other) for other in target.others if str(other) not in seen and other.host in reading.hosts)
+    outside = sorted(str(other) for other in target.others if str(other) not in seen and other.host not in reading.hosts)
     if missing:
         wrong = f"{target.node} does not see {', '.join(missing)}"
         advice = "the release has to connect its nodes itself (cluster.mesh: app); or declare cluster.mesh: boot"
         return Rung(8, ok=False, detail=wrong, advice=advice if target.mesh == "app" else "")
-    return Rung(8, ok=True, detail=f"{len(target.others)} other nodes")
+    left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
+    return Rung(8, ok=True, detail=f"{len(target.others) - len(outside)} other nodes{left_out}")
 
 
 def _versions(target: Target, reading: NodeReading) -> Rung | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from deployer.engine import facts, verify
+from deployer.engine.ladder import failed
 from deployer.engine.readings import UnitReading, parse_look
 from deployer.engine.target import Target, targets_of
 from deployer.engine.walk import Walk
@@ -17,7 +18,7 @@ from deployer.errors import ConfigError, DeployerError, HostError, Interrupted, 
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
 from deployer.resolve import HostPlay, Resolver
-from deployer.transport import ReadOnly
+from deployer.transport.wrappers import ReadOnly
 from deployer.transport.base import Transport
 
 EXIT_ORDER = (130, 3, 6, 1, 5, 4, 2, 0)
@@ -121,7 +122,7 @@ class PlayRun:
         if lane.play is None:
             self.emit(Stage(name, "facts"))
             lane.play = self.resolver.resolve(lane.host, facts.gather(lane.transport))
-        lane.targets = targets_of(name, lane.play.fleet)
+        lane.targets = targets_of(*lane.play.fleet)
         riders = verify.fragments(lane.targets) if self.goal is Goal.DEPLOY else ()
         lane.walk = Walk(lane.transport, lane.play, self.emit, riders)
         if self.goal is not Goal.VERIFY:
@@ -165,7 +166,7 @@ class PlayRun:
         )
         for lane in able:
             for target in lane.targets:
-                bad = verify.failed(climbed[str(target.node)])
+                bad = failed(climbed[str(target.node)])
                 if bad and not lane.problem:
                     lane.problem = NotConverged(f"{target.node}: rung {bad.number}: {bad.detail}", hint=bad.advice)
 

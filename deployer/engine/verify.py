@@ -104,7 +104,9 @@ def _round(sessions: Mapping[str, Session], nodes: Sequence[_Node], fresh: set[s
     sources = [host for host in sessions if any(owner != host for owner in places.values())]
     answers = dict(zip(sources, pool.map(lambda host: _reach_from(sessions[host], host, places), sources), strict=True))
     for node in nodes:
-        node.reading = replace(node.reading, reach=_reach_of(node.target, places, answers))
+        node.reading = replace(
+            node.reading, reach=_reach_of(node.target, places, answers), hosts=frozenset(sessions)
+        )
 
 
 def _read_host(session: Session, nodes: Sequence[_Node], fresh: set[str]) -> None:

@@ -86,7 +86,7 @@ class Terminal:
     def _(self, event: Stage) -> None:
         self._stages[event.host] = event.stage
         if self._status:
-            counts = defaultdict(int)
+            counts: dict[str, int] = defaultdict(int)
             for stage in self._stages.values():
                 counts[stage] += 1
             self._status.update(" · ".join(f"{stage} {count}" for stage, count in counts.items()))
