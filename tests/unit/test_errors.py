@@ -1,0 +1,65 @@
+"""The error tree: the class decides the exit code, the text names the place and the next step."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from deployer import errors
+from deployer.errors import ConfigError, DeployerError
+from deployer.model import Mark
+
+CODES = {
+    "DeployerError": 1,
+    "ConfigError": 3,
+    "SecretError": 3,
+    "HostError": 4,
+    "Unreachable": 4,
+    "HostKeyError": 4,
+    "AuthError": 4,
+    "ConnectionLost": 4,
+    "ProbeError": 4,
+    "StepError": 1,
+    "NotConverged": 1,
+    "Locked": 5,
+    "Reverted": 6,
+    "Interrupted": 130,
+}
+CLASSES = {name: thing for name, thing in vars(errors).items() if isinstance(thing, type)}
+
+
+def test_every_class_is_in_the_table() -> None:
+    assert set(CLASSES) == set(CODES)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_the_class_decides_the_exit_code(name: str) -> None:
+    assert CLASSES[name]("x").exit_code == CODES[name]
+
+
+def test_the_drawing_is_the_tree() -> None:
+    drawn = re.findall(r"^ {4}(\W*)(\w+) +(\d+)", errors.__doc__ or "", re.MULTILINE)
+    assert {name: int(code) for _, name, code in drawn} == CODES
+    path: list[str] = []
+    for lead, name, _ in drawn:
+        depth = len(lead) // 4
+        path = [*path[:depth], name]
+        assert [kind.__name__ for kind in CLASSES[name].__mro__[: depth + 1]] == path[::-1]
+
+
+def test_an_error_reads_place_sentence_next_step() -> None:
+    error = ConfigError("port 70000 is no port", where=Mark("site.yml", 12, 3), hint="give 1 to 65535")
+    assert str(error) == "site.yml:12:3: port 70000 is no port\n  give 1 to 65535"
+
+
+def test_an_error_without_place_and_hint_is_its_sentence() -> None:
+    assert str(DeployerError("it broke")) == "it broke"
+
+
+@pytest.mark.parametrize(
+    ("mark", "text"),
+    [(Mark("a.yml"), "a.yml"), (Mark("a.yml", 3), "a.yml:3"), (Mark("a.yml", 3, 9), "a.yml:3:9")],
+)
+def test_a_mark_shows_what_it_knows(mark: Mark, text: str) -> None:
+    assert str(mark) == text

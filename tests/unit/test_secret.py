@@ -1,0 +1,165 @@
+"""A secret shows nowhere: not printed, copied, compared, logged, raised or dumped (reliability S7, S8, S12)."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import logging
+import pickle
+import pprint
+import subprocess
+import sys
+import traceback
+from dataclasses import asdict, astuple, dataclass, replace
+from string import Template
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+from rich.pretty import pretty_repr
+
+from deployer.model import MASK, Blob, Connection, Secret
+
+CANARY = "canary-Zq81xW"
+
+
+@dataclass(frozen=True)
+class Holder:
+    secret: Secret
+    other: tuple[Secret, ...] = ()
+
+
+def secret() -> Secret:
+    return Secret(CANARY, "cluster.cookie")
+
+
+def logged() -> str:
+    out = io.StringIO()
+    logger = logging.getLogger("canary")
+    logger.addHandler(logging.StreamHandler(out))
+    logger.warning("%s %r %s", secret(), secret(), {"k": [secret()]})
+    return out.getvalue()
+
+
+def raised() -> str:
+    def deep(held: Secret) -> None:
+        around = {"held": held, "blob": Blob.of(held), "connection": Connection("h", become_password=held)}
+        raise RuntimeError(f"with {held} {around}")
+
+    try:
+        deep(secret())
+    except RuntimeError as error:
+        shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+        return "".join(shown.format()) + repr(error)
+    raise AssertionError
+
+
+def on_rich() -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(secret(), {"a": secret()}, Holder(secret()))
+    try:
+        {}[secret()]
+    except KeyError:
+        console.print_exception(show_locals=True)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+WAYS = {
+    "str": lambda: str(secret()),
+    "repr": lambda: repr(secret()),
+    "ascii": lambda: ascii(secret()),
+    "format": lambda: format(secret(), ">40"),
+    "f-string": lambda: f"{secret()} {secret()!r} {secret()!s:>20} {secret()=}",
+    "percent": lambda: "%s %r %a" % (secret(), secret(), secret()),  # noqa: UP031
+    "str.format": lambda: "{} {0!r} {a}".replace("{}", "{1}").format(secret(), secret(), a=secret()),
+    "template": lambda: Template("$a").substitute(a=secret()),
+    "dict": lambda: str({"k": secret(), "l": [secret()]}),
+    "pprint": lambda: pprint.pformat({"k": [secret()] * 3}),
+    "rich pretty": lambda: pretty_repr(Holder(secret(), (secret(),))),
+    "dataclass repr": lambda: repr(Holder(secret(), (secret(),))),
+    "dataclass replace": lambda: repr(replace(Holder(secret()), other=(secret(),))),
+    "connection": lambda: repr(Connection("host", become_password=secret())),
+    "blob": lambda: repr(Blob.of(secret())),
+    "json default": lambda: json.dumps({"k": secret()}, default=str),
+    "exception": lambda: repr(ValueError(secret())) + str(ValueError(secret())),
+    "key error": lambda: str(KeyError(secret())),
+    "logging": logged,
+    "traceback with locals": raised,
+    "rich": on_rich,
+    "fingerprint": lambda: secret().fingerprint(),
+    "hash": lambda: str(hash(secret())),
+    "dir": lambda: str(dir(secret())),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_of_showing_shows_it(way: str) -> None:
+    shown = WAYS[way]()
+    assert shown
+    for form in (CANARY, CANARY.encode().hex(), hashlib.sha256(CANARY.encode()).hexdigest()):
+        assert form not in shown
+
+
+REFUSED: dict[str, Any] = {
+    **{f"pickle {protocol}": lambda p=protocol: pickle.dumps(secret(), p) for protocol in range(6)},
+    "pickle inside": lambda: pickle.dumps({"a": [secret()]}),
+    "copy": lambda: copy.copy(secret()),
+    "deepcopy": lambda: copy.deepcopy({"a": secret()}),
+    "asdict": lambda: asdict(Holder(secret())),
+    "astuple": lambda: astuple(Holder(secret())),
+    "json": lambda: json.dumps({"k": secret()}),
+    "yaml": lambda: yaml.dump({"k": secret()}),
+    "yaml safe": lambda: yaml.safe_dump({"k": secret()}),
+    "bytes": lambda: bytes(secret()),  # type: ignore[call-overload]
+    "join": lambda: "".join([secret()]),  # type: ignore[list-item]
+    "plus": lambda: "a" + secret(),  # type: ignore[operator]
+    "in": lambda: "c" in secret(),  # type: ignore[operator]
+    "iterate": lambda: list(secret()),  # type: ignore[call-overload]
+    "length": lambda: len(secret()),  # type: ignore[arg-type]
+    "vars": lambda: vars(secret()),
+    "argv": lambda: subprocess.run([sys.executable, "-c", "", secret()]),  # type: ignore[list-item]
+}
+
+
+@pytest.mark.parametrize("way", REFUSED)
+def test_a_way_that_would_need_the_value_fails_without_it(way: str) -> None:
+    with pytest.raises((TypeError, yaml.YAMLError)) as caught:
+        REFUSED[way]()
+    assert CANARY not in str(caught.value)
+
+
+def test_revealing_is_one_named_call() -> None:
+    assert secret().reveal() == CANARY
+    assert secret().name == "cluster.cookie"
+    assert str(secret()) == MASK
+
+
+def test_equality_is_that_of_the_values() -> None:
+    assert Secret("a", "x") == Secret("a", "y")
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+
+
+def test_fingerprints_compare_within_a_run_and_mean_nothing_outside() -> None:
+    assert Secret("0000").fingerprint() == Secret("0000").fingerprint()
+    assert Secret("0000").fingerprint() != Secret("0001").fingerprint()
+    ask = "from deployer.model import Secret; print(Secret('0000').fingerprint())"
+    other = subprocess.check_output([sys.executable, "-c", ask], text=True).strip()
+    assert len(other) == 16
+    assert other != Secret("0000").fingerprint()
+
+
+def test_a_weak_secret_cannot_be_guessed_from_its_fingerprint() -> None:
+    told = Secret("7").fingerprint()
+    for digest in (hashlib.sha256, hashlib.sha1, hashlib.md5):
+        assert not any(told in digest(str(guess).encode()).hexdigest() for guess in range(10))
+
+
+def test_a_blob_of_a_secret_keeps_it_a_secret() -> None:
+    blob = Blob.of(Secret("naïve"))
+    assert isinstance(blob.text, Secret)
+    assert blob.size == 6
