@@ -34,9 +34,10 @@ def properties(text: str) -> dict[str, str]:
 
 FAILED = Sh(
     """failed() {
-  systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 5 || :
-  journalctl --no-pager --quiet --output=cat --lines=20 --unit="$unit" 2>&1 || :
+  systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 3 || :
+  start=$(systemctl show -p InvocationID --value -- "$unit")
+  journalctl --no-pager --quiet --output=cat --lines=20 "_SYSTEMD_INVOCATION_ID=$start" + "INVOCATION_ID=$start" || :
   exit 1
 }"""
 )
-"""A function for steps: show why ``$unit`` does not run, and end the step."""
+"""A function for steps: print the last lines of ``$unit``'s last start, and end the step."""

@@ -15,46 +15,27 @@ from deployer.sh import Sh, lines, sh
 
 _EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/]+( \(deleted\))?")
 _UNIT = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}\.service", re.ASCII)
-_PORTS = re.compile(r"\d{1,5}-\d{1,5}", re.ASCII)
 
 _PROBE = """
+started={}
 emit shown "$shown"
 if [ "$pid" != 0 ]; then
   emit exe "$(readlink -- "/proc/$pid/exe" || :)"
   # shellcheck disable=SC2046
-  emit stale "$(find {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer {} -print 2>&1)"
+  [ ! -e "$started" ] ||
+    emit stale "$(find {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer "$started" -print 2>&1)"
 fi"""
 
 _START = """
-unit={} first={} last={}
-opened() {{
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep ':0000 0A ' | while read -r _ at _ _ _ _ _ _ _ inode _; do
-    port=$((0x${{at##*:}}))
-    if [ "$port" -ge "$first" ] && [ "$port" -le "$last" ]; then
-      find "/proc/$pid/fd" -lname "socket:\\[$inode\\]" -print -quit 2>/dev/null
-    fi
-  done
-}}
+unit={}
 systemctl daemon-reload
 systemctl reset-failed --quiet -- "$unit" 2>/dev/null || :
 systemctl restart -- "$unit" || failed
-pid=$(systemctl show -p MainPID --value -- "$unit")
-tries=0
-until [ -n "$(opened)" ]; do
-  [ "$pid" != 0 ] && [ "$(systemctl show -p MainPID --value -- "$unit")" = "$pid" ] || failed
-  tries=$((tries + 1))
-  [ "$tries" -lt {} ] || {{ echo "$unit runs, but does not listen on a port of $first-$last"; failed; }}
-  sleep 0.1
-done
 """
 
 
 def _unit(text: str) -> str | None:
     return None if _UNIT.fullmatch(text) else "write the node's name followed by .service"
-
-
-def _ports(text: str) -> str | None:
-    return None if _PORTS.fullmatch(text) else "write FIRST-LAST, such as 9100-9109"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +53,6 @@ class BeamNode(Module):
     release: /opt/shop/versions/1.4.2-0f3a9c71
     runtime: /run/beam/shop
     configs: [/etc/beam/shop/shop.vm.args, /etc/beam/shop/private/shop.env]
-    ports: 9100-9109
 """
 
     unit: Annotated[str, Doc("the node's unit, in /etc/systemd/system", check=_unit, example="shop.service")]
@@ -82,10 +62,8 @@ class BeamNode(Module):
     ]
     runtime: Annotated[str, Doc("the unit's RuntimeDirectory", check=absolute, example="/run/beam/shop")]
     configs: Annotated[tuple[str, ...], Doc("files the node reads at start")] = ()
-    ports: Annotated[str, Doc("it has to listen on one of these", check=_ports)] = "9100-9109"
     state: Annotated[Literal["started", "stopped"], Doc("whether it runs")] = "started"
     enabled: Annotated[bool, Doc("whether it starts at boot")] = True
-    timeout: Annotated[int, Doc("seconds a start may take until it listens")] = 30
 
     @property
     def _file(self) -> str:
@@ -100,7 +78,7 @@ class BeamNode(Module):
 
     def probe(self) -> Sh:
         """Print the unit, its program, and the files that are newer than its start."""
-        return lines(show(self.unit), sh(_PROBE, [self._file, *self.configs], f"{self.runtime}/started"))
+        return lines(show(self.unit), sh(_PROBE, f"{self.runtime}/started", [self._file, *self.configs]))
 
     def parse(self, out: str) -> Observed:
         """Judge them.
@@ -120,18 +98,20 @@ class BeamNode(Module):
         return Present(
             {
                 "release": _release(found.get("exe", "")),
-                "config": self._config(unit["NeedDaemonReload"], found.get("stale", "")),
+                "config": self._config(unit["NeedDaemonReload"] == "yes", found.get("stale") if "exe" in found else ""),
                 "enabled": unit["UnitFileState"] or "disabled",
                 "active": "restarting" if unit["SubState"] == "auto-restart" else unit["ActiveState"],
             }
         )
 
-    def _config(self, reload: str, stale: str) -> str:
-        newer = stale.splitlines() or ([self._file] if reload == "yes" else [])
+    def _config(self, reload: bool, stale: str | None) -> str:
+        if stale is None:
+            return "unknown: another unit has started it"
+        newer = stale.splitlines() or ([self._file] if reload else [])
         return f"older than {', '.join(newer)}" if newer else "current"
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Enable and restart; the step ends when the node listens, or with the unit's last lines."""
+        """Enable and restart; the step ends when systemd calls the unit started, or with its last lines."""
         steps = []
         if "enabled" in changes:
             verb = "enable" if self.enabled else "disable"
@@ -142,9 +122,7 @@ class BeamNode(Module):
         return tuple(steps)
 
     def _start(self) -> Step:
-        first, _, last = self.ports.partition("-")
-        text = sh(_START, self.unit, first, last, self.timeout * 10)
-        return Step(f"restart {self.unit}", lines(FAILED, text))
+        return Step(f"restart {self.unit}", lines(FAILED, sh(_START, self.unit)))
 
     def _stop(self) -> Step:
         return Step(f"stop {self.unit}", sh("systemctl stop -- {}", self.unit))

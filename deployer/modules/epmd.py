@@ -32,6 +32,7 @@ if [ "$pid" != 0 ]; then
 else
   inode=$(listeners {} | head -n 1 | cut -d ' ' -f 2)
   [ -z "$inode" ] || emit holder "$(holder "$inode" | head -n 1)"
+  emit socket "$(systemctl list-sockets --plain --no-legend | grep -F ':{} ' | head -n 1)"
 fi"""
 
 _INSTALL = """
@@ -69,7 +70,7 @@ systemctl enable --quiet -- "$unit"
 systemctl reset-failed --quiet -- "$unit" 2>/dev/null || :
 systemctl restart -- "$unit" || failed
 tries=0
-until [ "$(listeners {} | cut -d ' ' -f 1 | sort -u | wc -l)" -gt 1 ] && systemctl --quiet is-active -- "$unit"; do
+until [ -n "$(listeners {})" ] && systemctl --quiet is-active -- "$unit"; do
   tries=$((tries + 1))
   [ "$tries" -lt 50 ] || failed
   sleep 0.1
@@ -143,7 +144,7 @@ class Epmd(Module):
         port, binary, version = hex_port(self.port), f"{HOME}/epmd", f"{HOME}/epmd.version"
         started = f"/run/beam-epmd-{self.port}/started"
         place = f"/etc/beam/epmd.d/{self.port}"
-        body = sh(_PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, port)
+        body = sh(_PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, port, self.port)
         return lines(LISTENERS, show(self.unit), body)
 
     def parse(self, out: str) -> Observed:
@@ -191,7 +192,9 @@ class Epmd(Module):
             return self.unit
         pid, name, group = [*found.get("holder", "").split(" ", 2), "", ""][:3]
         where = group.rpartition("/")[2]
-        if name and name not in ("epmd", "systemd"):
+        if name == "systemd":
+            where = ([*found.get("socket", "").split(), "", ""])[1] or where
+        if name and name != "epmd" and not where.startswith("epmd"):
             hint = "stop it, or choose another cluster.epmd_port for all hosts of the cluster"
             raise ConfigError(f"port {self.port} is held by {name} (pid {pid} of {where})", hint=hint)
         return f"{name} (pid {pid} of {where})" if name else "another process"
