@@ -107,23 +107,34 @@ def _public(file: Path) -> bytes | None:
 
 def _load(file: Path, options: SshOptions) -> PKey:
     """Read a private key, asking for its passphrase when it has one."""
-    passphrase: str | None = None
-    for _ in range(_PASSPHRASE_TRIES + 1):
-        try:
-            return PKey.from_path(file, passphrase.encode() if passphrase else None)  # type: ignore[arg-type]
-        except OSError as error:
-            raise ConfigError(f"the private key cannot be read: {error.strerror}", where=file) from None
-        except TypeError:
-            pass  # it is encrypted
-        except (ValueError, SSHException):
-            if passphrase is None:
-                raise ConfigError("this is not a private key that can be used", where=file,
-                                  hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA") from None
-        if options.ask is None:
-            raise ConfigError("the private key has a passphrase, and nobody is here to give it", where=file,
-                              hint="load it into ssh-agent")
-        passphrase = options.ask(f"Passphrase for {file}: ")
+    for passphrase in _passphrases(file, options):
+        if key := _read(file, passphrase):
+            return key
     raise ConfigError(f"the passphrase was wrong {_PASSPHRASE_TRIES} times", where=file)
+
+
+def _passphrases(file: Path, options: SshOptions) -> Iterator[bytes | None]:
+    yield None
+    if options.ask is None:
+        raise ConfigError("the private key has a passphrase, and nobody is here to give it", where=file,
+                          hint="load it into ssh-agent")
+    for _ in range(_PASSPHRASE_TRIES):
+        yield options.ask(f"Passphrase for {file}: ").encode()
+
+
+def _read(file: Path, passphrase: bytes | None) -> PKey | None:
+    """Return the key; None when it needs another passphrase than this."""
+    try:
+        return PKey.from_path(file, passphrase)  # type: ignore[arg-type]
+    except OSError as error:
+        raise ConfigError(f"the private key cannot be read: {error.strerror}", where=file) from None
+    except TypeError:
+        return None  # cryptography's way to say that it is encrypted
+    except (ValueError, SSHException):
+        if passphrase is not None:
+            return None
+        raise ConfigError("this is not a private key that can be used", where=file,
+                          hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA") from None
 
 
 class _Agent(AgentSSH):
