@@ -151,6 +151,12 @@ class _Guard(NodeTransformer):
             pair.value = self._wrap(pair.value, _REVEAL_ALL)
         return self._wrap(node)
 
+    def visit_CallBlock(self, node: nodes.CallBlock) -> Any:
+        self.generic_visit(node)
+        if isinstance(node.call, nodes.Filter) and isinstance(node.call.node, nodes.Call):
+            node.call = node.call.node  # jinja2 wants the call itself here
+        return node
+
     def visit_Test(self, node: nodes.Test) -> Any:
         self.generic_visit(node)
         inner = node.node

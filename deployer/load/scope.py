@@ -22,11 +22,8 @@ class Scopes:
     """
 
     def __init__(self, inventory: Inventory, play: Play, extra: Mapping[str, Any], vaults: Vaults) -> None:
-        from deployer.load.sandbox import GLOBALS
-
         self._inventory, self._play, self._vaults = inventory, play, vaults
         self._extra = Layer(extra)
-        self._globals = Layer(GLOBALS, final=True)
         self._shared = self._magic()
         self._hosts: dict[str, Variables] = {}
         self._plays: dict[str, Variables] = {}
@@ -71,7 +68,7 @@ class Scopes:
         return self._tasks[key]
 
     def _variables(self, *layers: Layer) -> Variables:
-        return Variables((*layers, self._globals), self._vaults.reveal)
+        return Variables(layers, self._vaults.reveal)
 
     def _names(self, host: Host) -> Layer:
         return Layer({**self._shared, **self._named(host)}, final=True)

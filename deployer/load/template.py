@@ -52,7 +52,7 @@ class Variables(Mapping[str, Any]):
         return Variables((*self._layers, *layers), self._decrypt)
 
     def __contains__(self, name: object) -> bool:
-        return any(name in layer.values for layer in self._layers)
+        return any(name in layer.values for layer in self._layers) or name in _globals()
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for layer in self._layers for name in layer.values))
@@ -65,7 +65,7 @@ class Variables(Mapping[str, Any]):
             return self._rendered[name]
         layer = next((layer for layer in self._layers if name in layer.values), None)
         if layer is None:
-            raise KeyError(name)
+            return _globals()[name]
         raw = layer.values[name]
         if layer.final:
             return raw
@@ -206,6 +206,12 @@ class Variables(Mapping[str, Any]):
         except Exception as error:  # noqa: BLE001  # a filter may raise anything
             problem = f"the template is wrong: {type(error).__name__}"
             raise ConfigError(problem, where=_line(error, where, lines)) from None
+
+
+def _globals() -> Mapping[str, Any]:
+    from deployer.load.sandbox import GLOBALS
+
+    return GLOBALS
 
 
 def _place(values: Mapping[str, Any], name: str, raw: Any, default: Mark | None = None) -> Mark:

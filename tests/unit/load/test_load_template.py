@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import pytest
+
+from deployer.errors import ConfigError, DeployerError
+from deployer.load.marked import Encrypted, Text
+from deployer.load.sandbox import OMIT
+from deployer.load.template import Layer, Variables
+from deployer.model import Mark, Secret
+
+CANARY = "canary-5e1d"
+HERE = Mark("play.yml", 3, 4)
+
+
+def variables(**values: Any) -> Variables:
+    base = {
+        "host": "10.0.0.1",
+        "url": "http://{{ host }}:{{ port }}/",
+        "port": 4000,
+        "flag": True,
+        "names": ["a", "b", "a"],
+        "shop": {"name": "shop", "ports": [1, 2]},
+    }
+    return Variables([Layer({**base, **values})], lambda encrypted, name: Secret(CANARY, name))
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("plain", "plain"),
+        ("{{ port }}", 4000),
+        ("{{ names }}", ["a", "b", "a"]),
+        ("{{ shop }}", {"name": "shop", "ports": [1, 2]}),
+        ("port {{ port }}", "port 4000"),
+        ("{{ url }}x", "http://10.0.0.1:4000/x"),
+        ("{{ none }}", None),
+        ("a{{ none }}b", "ab"),
+        ("{{ nothing | default('x') }}", "x"),
+        ("{{ shop.a.b.c | default('x') }}", "x"),
+        ("{{ nothing | default(omit) }}", OMIT),
+        ("{{ names | unique }}", ["a", "b"]),
+        ("{{ names | union(['c']) }}", ["a", "b", "c"]),
+        ("{{ names | difference(['a']) }}", ["b"]),
+        ("{{ names | intersect(['a', 'z']) }}", ["a"]),
+        ("{{ [1, [2, [3]]] | flatten }}", [1, 2, 3]),
+        ("{{ shop | combine({'name': 'x'}) }}", {"name": "x", "ports": [1, 2]}),
+        ("{{ {'a': {'b': 1}} | combine({'a': {'c': 2}}, recursive=true) }}", {"a": {"b": 1, "c": 2}}),
+        ("{{ {'a': 1} | dict2items }}", [{"key": "a", "value": 1}]),
+        ("{{ [{'key': 'a', 'value': 1}] | items2dict }}", {"a": 1}),
+        ("{{ shop | to_json }}", '{"name": "shop", "ports": [1, 2]}'),
+        ("{{ {'a': 1} | to_nice_json }}", '{\n    "a": 1\n}'),
+        ("{{ {'a': [1]} | to_nice_yaml }}", "a:\n- 1\n"),
+        ("{{ '[1, 2]' | from_json }}", [1, 2]),
+        ("{{ 'a: 1' | from_yaml }}", {"a": 1}),
+        ("{{ 'hi' | b64encode }}", "aGk="),
+        ("{{ 'aGk=' | b64decode }}", "hi"),
+        ("{{ 'hi' | hash('sha256') }}", "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4"),
+        ("{{ 'a-b' | regex_replace('(a)-(b)', '\\\\2\\\\1') }}", "ba"),
+        ("{{ 'v1.2' | regex_search('[0-9.]+') }}", "1.2"),
+        ("{{ 'a1b2' | regex_findall('[0-9]') }}", ["1", "2"]),
+        ("{{ 'a.b' | regex_escape }}", "a\\.b"),
+        ("{{ flag | ternary('y', 'n') }}", "y"),
+        ("{{ 'a b' | quote }}", "'a b'"),
+        ("{{ '/a/b.c' | basename }}", "b.c"),
+        ("{{ '/a/b.c' | dirname }}", "/a"),
+        ("{{ 'yes' | bool }}", True),
+        ("{{ 'a,b' | split(',') }}", ["a", "b"]),
+        ("{{ '7' | int }}", 7),
+        ("{{ ['a', 'b'] | map('upper') | list }}", ["A", "B"]),
+        ("{{ ['a', 'b'] | map('upper') }}", ["A", "B"]),
+        ("{{ ['x1', 'y'] | select('match', 'x') | list }}", ["x1"]),
+        ("{{ '1.10' is version('1.9', '>') }}", True),
+        ("{{ 'abc' is search('b') }}", True),
+        ("{{ 'abc' is match('b') }}", False),
+        ("{{ nothing is defined }}", False),
+        ("{% for n in names %}{{ n }}{% endfor %}", "aba"),
+    ],
+)
+def test_templates_give_what_ansible_users_expect(template: str, value: Any) -> None:
+    found = variables().render(template, HERE)
+    assert found == value
+    assert type(found) is not Text
+
+
+def test_containers_are_rendered_deeply_and_keep_their_marks() -> None:
+    from deployer.load import yaml
+
+    written = yaml.parse("a:\n  b: ['{{ port }}', 'x{{ port }}']\n", "f.yml")
+    found = variables().render(written)
+    assert found == {"a": {"b": [4000, "x4000"]}}
+    assert str(found["a"].at("b")) == "f.yml:2:3"
+
+
+def test_a_value_is_rendered_once_and_what_it_gives_is_data() -> None:
+    scope = variables(sly="{{ '{{ host }}' }}", shown="<{{ sly }}>")
+    assert scope.render("{{ shown }}", HERE) == "<{{ host }}>"
+
+
+def test_unsafe_text_and_final_layers_are_never_templated() -> None:
+    facts = Layer({"ansible_hostname": "{{ 7 * 7 }}"}, final=True)
+    scope = Variables([facts, Layer({"own": Text("{{ x }}", HERE, unsafe=True)})], lambda *_: Secret(""))
+    assert scope.render("{{ ansible_hostname }} {{ own }}", HERE) == "{{ 7 * 7 }} {{ x }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "problem", "hint"),
+    [
+        ("{{ prot }}", "the variable 'prot' is not defined", "did you mean 'port'?"),
+        ("{{ shop.nmae }}", "'nmae' is not there", "did you mean 'name'?"),
+        ("{{ shop['nmae'] }}", "'nmae' is not there", "did you mean 'name'?"),
+        ("{{ [nothing] }}", "the variable 'nothing' is not defined", ""),
+        ("{{ x", "the template is wrong", ""),
+        ("{{ 1 / 0 }}", "ZeroDivisionError", ""),
+        ("{{ 'x' | nofilter }}", "nofilter", ""),
+        ("{{ nothing | mandatory('say port') }}", "say port", ""),
+        ("{{ ''.__class__.__mro__ }}", "unsafe", ""),
+        ("{{ names.append(1) }}", "unsafe", ""),
+        ("{{ lookup('env', 'HOME') }}", "lookup() is not supported", "{env: NAME}"),
+        ("{{ query('file', 'x') }}", "query() is not supported", "{file: PATH}"),
+        ("{% include 'x' %}", "the template is wrong", ""),
+        ("a {{ omit }}", "omit stands alone", ""),
+    ],
+)
+def test_a_wrong_template_is_an_error_with_place_and_hint(template: str, problem: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        variables().render(Text(template, HERE))
+    assert caught.value.where == "play.yml:3:4"
+    assert problem in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_variables_that_refer_to_each_other_in_a_circle_are_named_with_their_places() -> None:
+    scope = variables(a=Text("{{ b }}", Mark("v.yml", 1, 4)), b=Text("{{ c }}", Mark("v.yml", 2, 4)), c="{{ a }}")
+    with pytest.raises(ConfigError, match=r"a \(v.yml:1:4\) → b \(v.yml:2:4\) → c → a"):
+        scope.render("{{ a }}", HERE)
+
+
+def test_an_error_in_a_template_file_names_its_own_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        variables().render_file("one\ntwo {{ host }}\n{% if flag %}\n{{ prot }}\n{% endif %}\n", "conf.j2")
+    assert caught.value.where == "conf.j2:4"
+    with pytest.raises(ConfigError) as caught:
+        variables().render_file("one\n{% if flag %}\n", "conf.j2")
+    assert caught.value.where.startswith("conf.j2:2")
+
+
+def test_a_template_file_keeps_its_last_newline_and_loses_those_after_blocks() -> None:
+    assert variables().render_file("{% if flag %}\na={{ port }}\n{% endif %}\n", "conf.j2") == "a=4000\n"
+    assert variables().render_file("{{ port }}", "conf.j2") == "4000"
+
+
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [("port == 4000", True), ("flag and port > 5000", False), ("nothing is defined", False), ("'a' in names", True)],
+)
+def test_a_condition_is_an_expression(condition: str, value: bool) -> None:
+    assert variables().holds(condition, HERE) is value
+
+
+@pytest.mark.parametrize("condition", ["port", "names", "'false'", "none", "port = 1", "port ==", "unknown"])
+def test_a_condition_that_is_not_true_or_false_is_refused(condition: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        variables().holds(Text(condition, HERE))
+    assert caught.value.where == "play.yml:3:4"
+
+
+def secret_variables() -> Variables:
+    return variables(
+        cookie=Secret(CANARY),
+        locked=Encrypted("$ANSIBLE_VAULT;…", HERE),
+        env={"A": Secret(CANARY), "B": "open"},
+        deep={"list": [{"name": "n", "token": Secret(CANARY)}]},
+        derived="<{{ cookie }}>",
+        number=Secret("90210" + "1"),
+        mapped={"k": "{{ cookie }}"},
+        key=Secret("nmae"),
+    )
+
+
+TAINTED = [
+    "{{ cookie }}",
+    "{{ locked }}",
+    "{{ derived }}",
+    "x{{ derived }}",
+    "{{ mapped.k }}",
+    "{{ env.A }}",
+    "{{ env['A'] }}",
+    "{{ env.get('A') }}",
+    "{{ deep.list[0].token }}",
+    "{{ cookie ~ 'x' }}",
+    "{{ 'x' ~ env }}",
+    "{{ cookie + 'x' }}",
+    "{{ 'a %s' % cookie }}",
+    "{{ 'a %s' % env }}",
+    "{{ '{}'.format(cookie) }}",
+    "{{ '{0[A]}'.format(env) }}",
+    "{{ ','.join(env.values()) }}",
+    "{{ cookie.upper() }}",
+    "{{ cookie[0] }}",
+    "{{ cookie[2:] }}",
+    "{{ cookie | b64encode }}",
+    "{{ cookie | hash('sha256') }}",
+    "{{ cookie | length }}",
+    "{{ cookie | regex_replace('c', 'k') }}",
+    "{{ cookie | quote }}",
+    "{{ cookie | default('x') }}",
+    "{{ nothing | default(cookie) }}",
+    "{{ flag | ternary(cookie, 'x') }}",
+    "{{ env | to_json }}",
+    "{{ env | to_nice_yaml }}",
+    "{{ env | string }}",
+    "{{ env.values() | join(',') }}",
+    "{{ env.values() | map('upper') | join(',') }}",
+    "{{ deep.list | map(attribute='token') | join }}",
+    "{{ (env | dict2items | first).value }}",
+    "{{ number | int }}",
+    "{{ cookie if flag else 'x' }}",
+    "{{ cookie or 'x' }}",
+    "text {{ env }}",
+    "{% for k, v in env.items() %}{{ k }}={{ v }}\n{% endfor %}",
+    "{% for v in env.values() %}{{ loop.index }}{{ v ~ '' }}{% endfor %}",
+    "{% set x = cookie %}{{ x }}",
+    "{% set x %}{{ cookie }}{% endset %}{{ x }}",
+    "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(cookie) }}",
+    "{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}{{ cookie }}{% endcall %}",
+    "{% filter upper %}{{ cookie }}{% endfilter %}",
+    "{% with x = cookie %}{{ x }}{% endwith %}",
+    "{% set n = namespace(x='') %}{% set n.x = cookie %}{{ n.x }}",
+    "{% if cookie == '" + CANARY + "' %}same{% endif %}",
+]
+
+
+@pytest.mark.parametrize("template", TAINTED)
+def test_a_rendering_that_touches_a_secret_gives_a_secret_that_is_right(template: str) -> None:
+    found = secret_variables().render(template, HERE)
+    open_ = Variables([Layer({**_revealed()})], lambda *_: Secret("")).render(template, HERE)
+    assert type(found) is Secret
+    assert found.reveal() == str(open_)
+    assert CANARY not in f"{found!r} {found}"
+
+
+def _revealed() -> dict[str, Any]:
+    return {
+        "cookie": CANARY,
+        "locked": CANARY,
+        "flag": True,
+        "env": {"A": CANARY, "B": "open"},
+        "deep": {"list": [{"name": "n", "token": CANARY}]},
+        "derived": f"<{CANARY}>",
+        "mapped": {"k": CANARY},
+        "number": "902101",
+    }
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("{{ env }}", {"A": "***", "B": "open"}),
+        ("{{ env.values() | list }}", ["***", "open"]),
+        ("{{ env | combine({'C': 'x'}) }}", {"A": "***", "B": "open", "C": "x"}),
+        ("{{ env | dict2items }}", [{"key": "A", "value": "***"}, {"key": "B", "value": "open"}]),
+        ("{{ [cookie, 'x'] }}", ["***", "***"]),
+        ("{{ {'a': env} }}", {"a": {"A": "***", "B": "open"}}),
+        ("{{ deep.list }}", [{"name": "n", "token": "***"}]),
+        ("{{ deep.list | map('combine', {'x': 1}) | list }}", [{"name": "***", "token": "***", "x": "***"}]),
+        ("{{ env.values() | map('upper') | list }}", ["***", "***"]),
+        ("{{ cookie | split('-') }}", ["***", "***"]),
+    ],
+)
+def test_containers_keep_their_shape_and_hide_what_is_secret(template: str, shown: Any) -> None:
+    from deployer.load.inventory import masked
+
+    assert masked(secret_variables().render(template, HERE)) == shown
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ deep.list[0].name }}", "{{ env.B }}", "{{ cookie is defined }}", "{{ env.keys() | list }}"]
+)
+def test_what_stands_beside_a_secret_stays_open(template: str) -> None:
+    found = secret_variables().render(template, HERE)
+    assert not isinstance(found, Secret)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ cookie | from_json }}",
+        "{{ cookie | b64decode }}",
+        "{{ cookie.nothing }}",
+        "{{ shop[key] }}",
+        "{{ cookie | int(none) + [] }}",
+        "{{ shop[cookie] }}",
+        "{{ cookie | regex_replace('(', '') }}",
+        "{{ cookie | from_yaml | mandatory(cookie) + 1 }}",
+        "{{ nothing | mandatory(cookie) }}",
+        "{{ cookie | hash(cookie) }}",
+    ],
+)
+def test_an_error_near_a_secret_never_shows_it(template: str) -> None:
+    with pytest.raises(DeployerError) as caught:
+        secret_variables().render(template, HERE)
+    told = "".join(traceback.format_exception(caught.value))
+    assert CANARY not in told
+    assert "nmae" not in told
+
+
+def test_a_condition_on_a_secret_gives_a_plain_answer() -> None:
+    assert secret_variables().holds(f"cookie == '{CANARY}'", HERE)
+    assert secret_variables().holds(f"'{CANARY}' in env.values()", HERE)
+    assert not secret_variables().holds("cookie | length > 100", HERE)
+
+
+def test_a_template_file_with_a_secret_in_it_is_a_secret() -> None:
+    found = secret_variables().render_file("a={{ env.A }}\n", "conf.j2")
+    assert isinstance(found, Secret)
+    assert found.reveal() == f"a={CANARY}\n"
