@@ -82,7 +82,9 @@ def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
     become_password = _become_password(options)
     work = [(play, _chosen(project, play, options)) for play in project.plays]
     if not any(hosts for _, hosts in work) and not options.allow_empty:
-        raise ConfigError("no host is left to work on", hint="see the plays' hosts: and --limit; --allow-empty permits it")
+        raise ConfigError(
+            "no host is left to work on", hint="see hosts: of the plays, and --limit; --allow-empty permits it"
+        )
     codes = {0}
     with _report(options, out or sys.stdout) as emit, _pool(options.forks, work) as pool, _stoppable() as stop:
         for play, hosts in work:
@@ -102,11 +104,12 @@ def render(options: Options, name: str) -> str:
     from deployer.engine.render import programs
 
     project = load(options)
-    parts = []
-    for play in project.plays:
-        for host in _chosen(project, play, options):
-            if host.name == name:
-                parts.append(programs(_resolver(project, play, options, None).resolve(host, None)))
+    parts = [
+        programs(_resolver(project, play, options, None).resolve(host, None))
+        for play in project.plays
+        for host in _chosen(project, play, options)
+        if host.name == name
+    ]
     if not parts:
         raise ConfigError(f"no play works on a host {name!r}", hint="deployer inventory --graph shows the hosts")
     return "\n".join(parts)

@@ -102,8 +102,8 @@ class Blob:
 class Connection:
     """How a host is reached; from Ansible's connection variables and the command line.
 
-    ``ssh_options`` holds the understood ``-o`` options of ``ansible_ssh_common_args`` (lower-case names): userknownhostsfile,
-    stricthostkeychecking, proxyjump, proxycommand, connecttimeout.
+    ``ssh_options`` holds the understood ``-o`` options of ``ansible_ssh_common_args`` (lower-case names):
+    userknownhostsfile, stricthostkeychecking, proxyjump, proxycommand, connecttimeout.
     """
 
     address: str
@@ -176,7 +176,7 @@ class Play:
     directory: Path = Path()
 
 
-# What a host says of one task ------------------------------------------------------------------------------------------
+# What a host says of one task ----------------------------------------------------------------------------------------
 
 Keys = Mapping[str, str]
 """A flat description of a state; a value may be any text, never a secret (secrets appear as fingerprints)."""

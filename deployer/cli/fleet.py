@@ -26,7 +26,7 @@ CONNECTION = (
     Flag("become", "work as root through sudo", "b", default=False),
     Flag("ask-become-pass", "ask for the sudo password", "K", default=False),
     Flag("private-key", "the one key to log in with"),
-    Flag("accept-new-host-keys", "trust hosts that known_hosts does not know; changed keys stay refused", default=False),
+    Flag("accept-new-host-keys", "trust hosts that known_hosts does not know; changed keys are refused", default=False),
     Flag("forks", "how many hosts at once", "f", 50),
 )
 CHOICE = (

@@ -81,7 +81,9 @@ LAB = Collection(
             Flag("hosts", "how many", "n", 3),
             _SUITE,
             _NAME,
-            Flag("profile", "how sshd behaves, host by host: default, stock, sudo, sudo-password, one-session, …", "", ()),
+            Flag(
+                "profile", "how each host's sshd behaves: default, stock, sudo, sudo-password, one-session, …", "", ()
+            ),
         ),
     ),
     Command(down, (_NAME,)),

@@ -32,8 +32,8 @@ class Job:
 def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
     """Yield what has to run, in order.
 
-    Before a task that notifies, the host notes the handlers; each forgets itself after it ran. So a run that is killed in
-    between cannot lose a restart: the next run finds the note (ansible/ansible #784 is the story of those who did).
+    Before a task that notifies, the host notes the handlers; each is forgotten after it ran. So a run that is killed in
+    between cannot lose a restart: the next one finds the note.
     """
     for planned in plan.changing:
         names = set(planned.action.notify)
@@ -48,7 +48,7 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
 
 
 def program(work: Sequence[Job], *, become: bool) -> Program:
-    """Return the program of these jobs; each step finds its own blobs as ``$1``, ``$2``, …"""
+    """Return the program of these jobs; each step finds its own blobs as ``$1`` and on."""
     fragments: list[Sh] = []
     blobs: list[Blob] = []
     users: dict[int, str] = {}

@@ -107,5 +107,6 @@ def _woken(
             change = Change("run", None, steps[0].what if steps else handler.label)
             woken.append(Planned(handler, "change", (change,), steps, reason, handler=True))
         elif names & maybe:
-            woken.append(Planned(handler, "unknown", reason="notified by a task that is unknown until run", handler=True))
+            why = "notified by a task that is unknown until run"
+            woken.append(Planned(handler, "unknown", reason=why, handler=True))
     return tuple(woken)

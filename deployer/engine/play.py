@@ -18,8 +18,8 @@ from deployer.errors import ConfigError, DeployerError, HostError, Interrupted, 
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
 from deployer.resolve import HostPlay, Resolver
-from deployer.transport.wrappers import ReadOnly
 from deployer.transport.base import Transport
+from deployer.transport.wrappers import ReadOnly
 
 EXIT_ORDER = (130, 3, 6, 1, 5, 4, 2, 0)
 """Which host's exit code the run takes: the first of these that any host asks for."""
@@ -168,7 +168,8 @@ class PlayRun:
             for target in lane.targets:
                 bad = failed(climbed[str(target.node)])
                 if bad and not lane.problem:
-                    lane.problem = NotConverged(f"{target.node}: rung {bad.number}: {bad.detail}", hint=bad.advice)
+                    what = bad.detail.partition("\n")[0]
+                    lane.problem = NotConverged(f"{target.node}: rung {bad.number}: {what}", hint=bad.advice)
 
     def _end(self, lane: _Lane) -> int:
         problem, walk = lane.problem, lane.walk

@@ -12,7 +12,7 @@ _DIFF_LIMIT = 400
 
 
 def safe(text: str) -> str:
-    """Return ``text`` with everything that could move a cursor, hide or reorder shown as an escape; newlines and tabs stay."""
+    """Return ``text`` with all that could move a cursor, hide or reorder as an escape; newlines and tabs stay."""
     return "".join(char if char in "\n\t" or char.isprintable() else _escape(char) for char in text)
 
 

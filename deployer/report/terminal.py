@@ -1,4 +1,4 @@
-"""The report for a person: live steps, a plan grouped by equal hosts, the ladder, and a recap that scrolls nothing away."""
+"""The report for a person: live steps, a plan grouped by equal hosts, the ladder, and a recap on one screen."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from deployer.events import (
     HostEnded,
     PlayEnded,
     PlayStarted,
-    RungRead,
     RunEnded,
+    RungRead,
     Stage,
     StepDone,
     TaskPlanned,
@@ -100,7 +100,9 @@ class Terminal:
         sign, style = ("✗", "bold red") if event.rc else ("✓", "green")
         what = "" if event.what == event.task else f" · {event.what}"
         text = f"{event.task}{what}"
-        self._line((f"  {sign} ", style), (f"{event.host:<12} ", "bold"), (safe(text), ""), (f"  {event.seconds:.1f} s", "dim"))
+        self._line(
+            (f"  {sign} ", style), (f"{event.host:<12} ", "bold"), (safe(text), ""), (f"  {event.seconds:.1f} s", "dim")
+        )
 
     @_take.register
     def _(self, event: RungRead) -> None:
@@ -119,7 +121,7 @@ class Terminal:
         self._print_recap(event.seconds)
 
     @_take.register
-    def _(self, event: RunEnded) -> None:
+    def _(self, _: RunEnded) -> None:
         self.close()
 
     def _print_plans(self) -> None:
@@ -161,7 +163,9 @@ class Terminal:
             marks = " ".join(f"{rung.rung}{'' if rung.ok else '✗' if rung.ok is False else '?'}" for rung in rungs)
             sign, style = ("✗", "bold red") if bad else ("✓", "green")
             seconds = f"  {rungs[-1].seconds:.1f} s"
-            self._line((f"    {sign} ", style), (f"{host:<12} ", "bold"), (f"{safe(node):<28} {marks}", ""), (seconds, "dim"))
+            self._line(
+                (f"    {sign} ", style), (f"{host:<12} ", "bold"), (f"{safe(node):<28} {marks}", ""), (seconds, "dim")
+            )
             for rung in rungs:
                 if rung.ok is not True or self._verbosity:
                     self._print_rung(rung)
@@ -180,7 +184,11 @@ class Terminal:
         for end in sorted(self._ends, key=lambda end: end.host):
             words = {"changed": "would change" if self._goal == "plan" else "changed"}.get(end.ending, end.ending)
             count = f"{end.changed} of {end.total} tasks" if end.total else ""
-            self._line((f"    {end.host:<12} ", "bold"), (f"{words:<12} ", _ENDINGS[end.ending]), (f"{count}  {end.seconds:.1f} s", "dim"))
+            self._line(
+                (f"    {end.host:<12} ", "bold"),
+                (f"{words:<12} ", _ENDINGS[end.ending]),
+                (f"{count}  {end.seconds:.1f} s", "dim"),
+            )
             for line in safe(end.problem).splitlines():
                 self._line((f"        {line}", "red"))
         if self._ends and all(end.ending == "ok" for end in self._ends):
@@ -194,4 +202,6 @@ def problem(console: Console, message: str) -> None:
     """Print an error that ended the run before any host was touched."""
     lines: Iterable[str] = safe(message).splitlines()
     for number, line in enumerate(lines):
-        console.print(Text(f"{'error: ' if number == 0 else '  '}{line}", "bold red" if number == 0 else "cyan"), soft_wrap=True)
+        console.print(
+            Text(f"{'error: ' if number == 0 else '  '}{line}", "bold red" if number == 0 else "cyan"), soft_wrap=True
+        )
