@@ -101,7 +101,11 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
         if field.required and field.name not in values:
             name = f"{path}.{field.name}" if path else field.name
             raise ConfigError(f"{name} is missing", where=where, hint=field.doc.text)
-    return cls(**values)
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        error.where = error.where or str(where or "")
+        raise
 
 
 def _value(field: Field, value: object, where: Mark | None, name: str) -> Any:

@@ -28,6 +28,10 @@ class Command(Guarded):
   command:
     cmd: install -m 0600 /dev/null /srv/shop.db
     creates: /srv/shop.db
+- name: the import's leftovers
+  command:
+    argv: [rm, -f, /srv/import file.csv]
+    removes: /srv/import file.csv
 """
 
     cmd: Annotated[

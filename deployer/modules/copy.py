@@ -33,6 +33,12 @@ class Copy(Written):
     content: |
       This host runs the shop.
     mode: "0644"
+- name: who may do what
+  copy:
+    src: shop.sudoers
+    dest: /etc/sudoers.d/shop
+    mode: "0440"
+    validate: test -s %s
 """
 
     dest: Annotated[str, Doc("the file's path on the host", check=check.absolute, example="/etc/motd")]

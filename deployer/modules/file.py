@@ -42,6 +42,15 @@ class File(Module):
     owner: root
     group: root
     mode: "0750"
+- name: where the uploads used to be
+  file:
+    path: /srv/uploads
+    state: link
+    src: shop/uploads
+- name: no leftovers
+  file:
+    path: /srv/shop/old
+    state: absent
 """
 
     path: Annotated[str, Doc("the path on the host", check=check.absolute, example="/srv/shop", alias="dest")]

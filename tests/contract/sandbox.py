@@ -1,0 +1,103 @@
+"""A place where a module's text can run for real without reaching the machine around it.
+
+Every absolute path in the text moves under a throw-away root. On PATH are the real tools that only read or work on files,
+and recorders: programs of the system (systemctl, useradd, apt-get, …) that write down their arguments and do nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.model import Blob
+from deployer.modules import Module, Step
+from deployer.modules.base import Sh, sh
+from deployer.sh import Frame, Program, decode, encode, payload
+
+FILES = """awk base64 basename cat chmod cmp cp cut date dd diff dirname env expr false find getent grep gzip head id install
+ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdir sed seq sha256sum sort stat sync tail tar tee test
+touch tr true uname uniq wc xargs""".split()
+SYSTEM = """apk apt-get chgrp chown dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl nft rpm runuser
+setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod""".split()
+ROOTS = re.compile(r"(?<![\w.$}\"'-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
+PLACES = "etc/systemd/system etc/sysctl.d etc/sudoers.d usr/local/lib var/lib run srv/shop opt proc/sys/net/ipv4".split()
+RECORDER = """#!/bin/sh
+{{ printf '%s\\0' "${{0##*/}}" "$@"; printf '\\001\\0'; }} >>{}
+"""
+KILL = "kill() { PATH=/nowhere; :; }\n"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """One throw-away host."""
+
+    home: Path
+
+    @classmethod
+    def make(cls, home: Path) -> Sandbox:
+        """Return a fresh one under ``home``, whose path needs no quoting."""
+        assert re.fullmatch(r"[\w/.-]+", str(home))
+        tools = home / "bin"
+        tools.mkdir(parents=True)
+        recorder = home / "recorder"
+        recorder.write_text(RECORDER.format(home / "log"))
+        recorder.chmod(0o755)
+        for name in SYSTEM:
+            (tools / name).symlink_to(recorder)
+        for name in FILES:
+            if real := shutil.which(name):
+                (tools / name).symlink_to(real)
+        for place in PLACES:
+            (home / "root" / place).mkdir(parents=True)
+        (home / "root/proc/sys/net/ipv4/tcp_max_syn_backlog").write_text("128\n")
+        return cls(home)
+
+    @property
+    def canary(self) -> Path:
+        """A file that hostile values try to create: text that finds itself executed says ``touch $CANARY``."""
+        return self.home / "canary"
+
+    def recorded(self) -> list[list[str]]:
+        """Return the argument lists of the system's programs that were called."""
+        log = self.home / "log"
+        calls = log.read_bytes().decode("utf-8", "surrogateescape").split("\1\0")[:-1] if log.exists() else []
+        return [call.split("\0")[:-1] for call in calls]
+
+    def probe(self, module: Module) -> Frame:
+        """Run a module's probe."""
+        return self.run(Program((module.probe(),)))[0]
+
+    def steps(self, steps: tuple[Step, ...], *, stop: bool = True) -> list[Frame]:
+        """Run steps, each with its blobs as ``$1``, …, as deployer.engine.apply does; without ``stop`` all of them run."""
+        fragments, blobs = [], [Blob.of("")]
+        for step in steps:
+            places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(step.blobs))]
+            blobs += step.blobs
+            fragments.append(sh("set -- {}\n{}", Sh(" ".join(place.text for place in places)), step.text))
+        return self.run(Program(tuple(fragments), writes=stop, blobs=tuple(blobs)))
+
+    def run(self, program: Program) -> list[Frame]:
+        """Run a program with everything in it moved into the sandbox."""
+        text = encode(program)
+        own_path = next(line for line in text.splitlines() if line.startswith("PATH="))
+        text = ROOTS.sub(rf"{self.home}/root/\1", text).replace(
+            ROOTS.sub(rf"{self.home}/root/\1", own_path), f"PATH={self.home}/bin\n{KILL}", 1
+        )
+        blobs = b"".join(payload(program)).partition(b"\n")[2][len(encode(program).encode("utf-8", "surrogateescape")) :]
+        sent = b"%d\n%b%b" % (len(raw := text.encode("utf-8", "surrogateescape")), raw, blobs)
+        return list(decode(program, self._talk(sent)))
+
+    def _talk(self, sent: bytes) -> Iterator[bytes]:
+        from deployer.sh.frame import BOOTSTRAP
+
+        env = {"PATH": os.environ["PATH"], "TMPDIR": str(self.home), "CANARY": str(self.canary), "HOME": str(self.home)}
+        done = subprocess.run(
+            ["/bin/sh", "-c", BOOTSTRAP, "deployer", "192.0.2.7 50000 192.0.2.1 22"],
+            input=sent, capture_output=True, env=env, cwd=self.home, timeout=60,
+        )  # fmt: skip
+        yield done.stdout

@@ -1,0 +1,257 @@
+"""What every module promises, whoever wrote it: the test finds them by itself."""
+
+from __future__ import annotations
+
+import ast
+import collections.abc
+import inspect
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+import yaml
+from sandbox import FILES, SYSTEM, Sandbox
+
+from deployer import modules
+from deployer.errors import ConfigError, ProbeError
+from deployer.fields import Field, build, describe
+from deployer.model import Absent, Blob, Present, Secret
+from deployer.modules import Module, _checks
+from deployer.sh import Program, Sh, encode
+
+COOKIE = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+HOSTILE = (
+    "'; touch $CANARY; $(touch $CANARY) `touch $CANARY`",
+    '"; touch $CANARY; "$(touch $CANARY)',
+    "x\ntouch $CANARY\n",
+    "x; touch $CANARY #",
+    "-x$(touch $CANARY)",
+    "{0}{}%s%n\\",
+)
+DRESSES = ("{}", "/srv/{}", "/srv/shop/{}", "{}.service", "x{}", "root{}", "test -s %s {}", "true {}")
+
+
+def example(module: str) -> list[dict[str, Any]]:
+    """Return the arguments of each task in a module's example, with a blob where a file of the controller is named."""
+    cls = modules.find(module)
+    found = []
+    for task in yaml.safe_load(cls.EXAMPLE):
+        (args,) = (value for key, value in task.items() if key not in ("name", "notify"))
+        found.append({key: _given(cls, key, value) for key, value in args.items()})
+    return found
+
+
+def _given(cls: type[Module], key: str, value: Any) -> Any:
+    if key in cls.SOURCES or "Blob" in str(next(f.type for f in describe(cls) if key in (f.name, f.doc.alias))):
+        return Blob.of("a file\n")
+    return COOKIE if isinstance(value, str) and value.startswith("{{") else value
+
+
+def instances(module: str) -> list[Module]:
+    return [build(modules.find(module), args) for args in example(module)]
+
+
+def texts(instance: Module) -> Iterator[Program]:
+    """Yield all programs a module can ask for: the probe, the way from nothing and from nothing right, and the act."""
+    yield Program((instance.probe(),))
+    for seen in (Absent(), Present({})):
+        if steps := instance.fix(instance.differences(seen)):
+            yield Program(tuple(step.text for step in steps), writes=True)
+    if steps := instance.act():
+        yield Program(tuple(step.text for step in steps), writes=True)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    return Sandbox.make(tmp_path)
+
+
+every = pytest.mark.parametrize("module", modules.names())
+
+
+@every
+def test_a_module_and_all_its_arguments_are_documented(module: str) -> None:
+    cls = modules.find(module)
+    assert inspect.getdoc(cls)
+    assert [field.name for field in describe(cls) if not field.doc.text] == []
+
+
+@every
+def test_the_example_of_a_module_is_accepted(module: str) -> None:
+    assert all(isinstance(instance, Module) for instance in instances(module))
+
+
+@every
+@pytest.mark.parametrize("check", [["dash", "-n"], ["bash", "--posix", "-n"], ["shellcheck", "-s", "sh", "-"]])
+def test_all_text_of_a_module_is_clean_sh(module: str, check: list[str]) -> None:
+    if not shutil.which(check[0]):
+        pytest.skip(f"{check[0]} is not installed")
+    for instance in instances(module):
+        for program in texts(instance):
+            done = subprocess.run(check, input=encode(program), text=True, capture_output=True)
+            assert done.stdout + done.stderr == "", encode(program)
+
+
+@every
+def test_where_nothing_differs_there_is_nothing_to_do(module: str) -> None:
+    for instance in instances(module):
+        assert instance.fix({}) == ()
+        if isinstance(wanted := instance.desired(), Present):
+            assert instance.differences(wanted) == {}
+        else:
+            assert instance.differences(Absent()) == {}
+
+
+@every
+def test_the_second_reading_agrees_with_what_was_declared(module: str, sandbox: Sandbox) -> None:
+    for instance in instances(module):
+        first = sandbox.probe(instance)
+        if first.rc or sandbox.recorded():
+            continue  # it talks to the system: tests/lab proves it on a real host
+        changes = instance.differences(instance.parse(first.out))
+        done = sandbox.steps(instance.fix(changes))
+        if sandbox.recorded():
+            continue
+        assert [frame.out for frame in done if frame.rc] == []
+        again = sandbox.probe(instance)
+        assert instance.differences(instance.parse(again.out)) == {}
+        assert [frame.out for frame in sandbox.steps(instance.fix(changes)) if frame.rc] == []
+
+
+def test_most_modules_that_work_on_files_are_proven_without_a_lab(tmp_path: Path) -> None:
+    def alone(module: str) -> bool:
+        sandbox = Sandbox.make(tmp_path / module)
+        for instance in instances(module):
+            out = sandbox.probe(instance)
+            if not out.rc and not sandbox.recorded():
+                sandbox.steps(instance.fix(instance.differences(instance.parse(out.out))))
+        return not sandbox.recorded()
+
+    assert {module for module in ("copy", "template", "file", "command", "sysctl") if not alone(module)} == set()
+
+
+@every
+@pytest.mark.parametrize("answer", ["sh: 1: not found", "{{7*7}}", "a=1", "a=1\x1ea=2\x1e", "type=file\x1e", "\udc80=\x1e"])
+def test_an_answer_that_is_not_one_is_a_probe_error(module: str, answer: str) -> None:
+    for instance in instances(module):
+        with pytest.raises(ProbeError):
+            instance.parse(answer)
+
+
+@every
+def test_an_answer_that_is_cut_is_a_probe_error(module: str, sandbox: Sandbox) -> None:
+    for instance in instances(module):
+        whole = sandbox.probe(instance)
+        if whole.rc or not whole.out:
+            continue
+        for cut in {1, len(whole.out) // 3, len(whole.out) - 1}:
+            with pytest.raises(ProbeError):
+                instance.parse(whole.out[:cut])
+
+
+def fields_of_text() -> Iterator[tuple[str, str]]:
+    for module in modules.names():
+        for field in describe(modules.find(module)):
+            if _holds_text(field.type) and field.doc.check is not _checks.script:
+                yield module, field.name
+
+
+def _holds_text(hint: Any) -> bool:
+    return hint in (str, Secret, Blob) or any(_holds_text(arg) for arg in get_args(hint))
+
+
+def shaped(hint: Any, text: str) -> Iterator[Any]:
+    """Yield values of a type that hold ``text``."""
+    if hint in (str, Secret):
+        yield text if hint is str else Secret(text)
+    elif hint is Blob:
+        yield Blob.of(text)
+    elif get_origin(hint) is tuple:
+        yield from ((value,) for value in shaped(get_args(hint)[0], text))
+    elif get_origin(hint) is collections.abc.Mapping:
+        yield from ({"K": value} for value in shaped(get_args(hint)[1], text))
+        yield {text: "x"}
+    else:
+        for arg in get_args(hint):
+            if arg in (str, Secret, Blob) or get_origin(arg):
+                yield from shaped(arg, text)
+
+
+def built(module: str, field: Field, value: Any) -> Iterator[Module]:
+    """Yield the examples of a module with one argument replaced, where the module accepts that."""
+    for args in example(module):
+        for without in (None, *args):
+            given = {key: args[key] for key in args if key not in (without, field.doc.alias)} | {field.name: value}
+            try:
+                yield build(modules.find(module), given)
+            except ConfigError:
+                continue
+            break
+
+
+@pytest.mark.parametrize(("module", "name"), list(fields_of_text()))
+def test_no_value_of_any_argument_is_ever_executed(module: str, name: str, sandbox: Sandbox) -> None:
+    field = next(field for field in describe(modules.find(module)) if field.name == name)
+    accepted = [
+        instance
+        for hostile in HOSTILE
+        for dress in DRESSES
+        for value in shaped(field.type, dress.replace("{}", hostile, 1))
+        for instance in built(module, field, value)
+    ]
+    asked = tuple(instance.probe() for instance in accepted)
+    steps = [step for one in accepted for seen in (Absent(), Present({})) for step in one.fix(one.differences(seen))]
+    sandbox.run(Program(asked))
+    sandbox.steps(tuple(steps), stop=False)
+    assert not sandbox.canary.exists(), accepted
+    cut = [word for call in sandbox.recorded() for word in call if "CANARY" in word and not _whole(word)]
+    assert cut == [], "a value arrived in pieces"
+
+
+def _whole(word: str) -> bool:
+    return any(hostile in word for hostile in HOSTILE)
+
+
+@cache
+def sources() -> Mapping[Path, ast.Module]:
+    folder = Path(modules.__file__).parent
+    return {path: ast.parse(path.read_text()) for path in sorted(folder.glob("*.py"))}
+
+
+@pytest.mark.parametrize("path", list(sources()), ids=lambda path: path.name)
+def test_shell_text_is_written_in_the_module_and_nowhere_put_together(path: Path) -> None:
+    tree = sources()[path]
+    constants = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def literal(node: ast.expr) -> bool:
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return literal(node.left) and literal(node.right)
+        if isinstance(node, ast.IfExp):
+            return literal(node.body) and literal(node.orelse)
+        return (isinstance(node, ast.Constant) and isinstance(node.value, str)) or (
+            isinstance(node, ast.Name) and node.id in constants
+        )
+
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") in ("sh", "Sh")]
+    assert [ast.unparse(call) for call in calls if not call.args or not literal(call.args[0])] == []
+
+
+def test_the_sandbox_has_every_tool_that_a_step_asks_for(tmp_path: Path) -> None:
+    missing = set()
+    for module in modules.names():
+        sandbox = Sandbox.make(tmp_path / module)
+        for instance in instances(module):
+            frames = sandbox.steps(instance.fix(instance.differences(Absent())))
+            missing |= {line for frame in frames for line in frame.out.splitlines() if line.endswith(": not found")}
+    assert missing == set(), "add it to FILES or SYSTEM in sandbox.py"
+    assert not set(FILES) & set(SYSTEM)
