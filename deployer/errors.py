@@ -14,6 +14,8 @@
     ├── Locked                   5   another run holds the host
     ├── Reverted                 6   an undo fired
     └── Interrupted            130   Ctrl-C or SIGTERM
+
+What goes wrong on one host is a value to the engine: the others go on.
 """
 
 from __future__ import annotations
