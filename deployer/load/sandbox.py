@@ -1,44 +1,34 @@
-"""Jinja made fit for configuration: sandboxed, strict, and aware of secrets.
-
-A template may use a secret like any text. Every expression that can yield one is wrapped, when the template is
-compiled, in a filter that reveals it and notes so in the rendering's context; whatever such a rendering gives is a
-secret again. Wrapping the syntax tree, and not the values, covers ``~``, comparisons, loops and method calls alike, and
-what it might miss prints as ``***``.
-"""
-
-# ruff: noqa: N802  # jinja2 names visitors after its nodes
+"""Jinja made fit for configuration: sandboxed, strict, and with every template guarded (`deployer.load.taint`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NoReturn
 
 import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
-from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import _PassArg, pass_context
-from jinja2.visitor import NodeTransformer
+from jinja2.utils import pass_context
 
 from deployer.errors import ConfigError
 from deployer.load.filters import FILTERS, MOVES, TESTS
-from deployer.model import Secret
+from deployer.load.taint import (
+    OMIT,
+    ONLY_LOOK,
+    REVEAL,
+    REVEAL_ALL,
+    TEXT,
+    Rendering,
+    as_text,
+    guard,
+    guarded,
+    reveal,
+    reveal_all,
+)
 
 RESULT = "__result"
-_REVEAL, _REVEAL_ALL, _TEXT = "__reveal", "__reveal_all", "__text"
-_ONLY_LOOK = ("defined", "undefined", "none")
-
-
-class Omit:
-    """What ``omit`` is in a template: an argument with this value is left out."""
-
-    def __repr__(self) -> str:
-        return "omit"
-
-
-OMIT = Omit()
 
 
 class UndefinedVariable(jinja2.UndefinedError):
@@ -74,119 +64,6 @@ class Missing(jinja2.StrictUndefined):
     __contains__ = __add__ = __radd__ = __call__ = __lt__ = __le__ = __gt__ = __ge__ = _fail_with_undefined_error
 
 
-class Rendering(Context):
-    """The context of one rendering; ``tainted`` once a secret has been revealed in it."""
-
-    tainted = False
-
-
-def reveal(context: Rendering, value: Any) -> Any:
-    """Return the text of a secret and note it; anything else as it is."""
-    if isinstance(value, Secret):
-        context.tainted = True
-        return value.reveal()
-    return value
-
-
-def reveal_all(context: Rendering, value: Any) -> Any:
-    """Return ``value`` with every secret inside of it revealed and noted; containers without one as they are."""
-    if isinstance(value, Secret):
-        return reveal(context, value)
-    if isinstance(value, dict):
-        new = {key: reveal_all(context, item) for key, item in value.items()}
-        return new if any(new[key] is not item for key, item in value.items()) else value
-    if isinstance(value, list | tuple):
-        items = [reveal_all(context, item) for item in value]
-        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
-    if isinstance(value, Iterator | ValuesView | ItemsView):
-        return (reveal_all(context, item) for item in value)
-    return value
-
-
-def _text(context: Rendering, value: Any) -> str:
-    value = reveal_all(context, value)
-    if isinstance(value, Omit):
-        raise jinja2.TemplateRuntimeError("omit stands alone: it leaves an argument out and cannot be part of text")
-    if isinstance(value, Iterator):
-        value = list(value)
-    return "" if value is None else str(value)
-
-
-def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter or test that sees secrets revealed."""
-    wants = _PassArg.from_obj(function)
-
-    @pass_context
-    def call(context: Rendering, *args: Any, **kwargs: Any) -> Any:
-        seen = [reveal_all(context, arg) for arg in args]
-        named = {key: reveal_all(context, arg) for key, arg in kwargs.items()}
-        if wants is None:
-            return function(*seen, **named)
-        given = {
-            _PassArg.context: context,
-            _PassArg.eval_context: context.eval_ctx,
-            _PassArg.environment: context.environment,
-        }
-        return function(given[wants], *seen, **named)
-
-    return call
-
-
-class _Guard(NodeTransformer):
-    """Wraps what can yield a secret; ``single`` templates hand out their value, others build text."""
-
-    def _wrap(self, node: nodes.Expr, name: str = _REVEAL) -> nodes.Filter:
-        return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
-
-    def _yields(self, node: Any) -> Any:
-        self.generic_visit(node)
-        return self._wrap(node) if getattr(node, "ctx", "load") == "load" else node
-
-    visit_Name = visit_Getattr = visit_Getitem = visit_Filter = _yields  # noqa: N815
-
-    def visit_Call(self, node: nodes.Call) -> Any:
-        self.generic_visit(node)
-        node.args = [self._wrap(arg, _REVEAL_ALL) for arg in node.args]
-        for pair in node.kwargs:
-            pair.value = self._wrap(pair.value, _REVEAL_ALL)
-        return self._wrap(node)
-
-    def visit_CallBlock(self, node: nodes.CallBlock) -> Any:
-        self.generic_visit(node)
-        if isinstance(node.call, nodes.Filter) and isinstance(node.call.node, nodes.Call):
-            node.call = node.call.node  # jinja2 wants the call itself here
-        return node
-
-    def visit_Test(self, node: nodes.Test) -> Any:
-        self.generic_visit(node)
-        inner = node.node
-        if node.name in _ONLY_LOOK and isinstance(inner, nodes.Filter) and inner.name == _REVEAL and inner.node:
-            node.node = inner.node
-        return node
-
-    def visit_Compare(self, node: nodes.Compare) -> Any:
-        self.generic_visit(node)
-        node.expr = self._wrap(node.expr, _REVEAL_ALL)
-        for operand in node.ops:
-            operand.expr = self._wrap(operand.expr, _REVEAL_ALL)
-        return node
-
-    def visit_Concat(self, node: nodes.Concat) -> Any:
-        self.generic_visit(node)
-        node.nodes = [self._wrap(part, _TEXT) for part in node.nodes]
-        return node
-
-    def visit_Mod(self, node: nodes.Mod) -> Any:
-        self.generic_visit(node)
-        node.left, node.right = self._wrap(node.left, _REVEAL_ALL), self._wrap(node.right, _REVEAL_ALL)
-        return node
-
-    def visit_Output(self, node: nodes.Output) -> Any:
-        self.generic_visit(node)
-        node.nodes = [part if isinstance(part, nodes.TemplateData) else self._wrap(part, _TEXT) for part in node.nodes]
-        return node
-
-
 @cache
 def environment() -> jinja2.Environment:
     """Return the one environment; it holds no values."""
@@ -195,12 +72,12 @@ def environment() -> jinja2.Environment:
     )
     found.context_class = Rendering
     found.filters = {
-        name: function if name in MOVES else _guarded(function)
+        name: function if name in MOVES else guarded(function)
         for name, function in {**found.filters, **FILTERS}.items()
     }
-    found.filters |= {_REVEAL: pass_context(reveal), _REVEAL_ALL: pass_context(reveal_all), _TEXT: pass_context(_text)}
+    found.filters |= {REVEAL: pass_context(reveal), REVEAL_ALL: pass_context(reveal_all), TEXT: pass_context(as_text)}
     tests: dict[str, Any] = {**found.tests, **TESTS}
-    found.tests = {name: function if name in _ONLY_LOOK else _guarded(function) for name, function in tests.items()}
+    found.tests = {name: function if name in ONLY_LOOK else guarded(function) for name, function in tests.items()}
     return found
 
 
@@ -216,7 +93,7 @@ def compiled(source: str) -> tuple[jinja2.Template, bool]:
     match tree.body:
         case [nodes.Output(nodes=[expression])] if not isinstance(expression, nodes.TemplateData):
             return _assemble(expression), True
-    tree = _Guard().visit(tree)
+    tree = guard(tree)
     return _template(tree), False
 
 
@@ -236,7 +113,7 @@ def condition(source: str) -> jinja2.Template:
 
 
 def _assemble(expression: nodes.Expr) -> jinja2.Template:
-    guarded = _Guard().visit(expression)
+    guarded = guard(expression)
     body: list[nodes.Node] = [nodes.Assign(nodes.Name(RESULT, "store"), guarded, lineno=1)]
     return _template(nodes.Template(body, lineno=1))
 

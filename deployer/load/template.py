@@ -163,12 +163,12 @@ class Variables(Mapping[str, Any]):
     def _run(self, template: jinja2.Template, *, single: bool, name: str) -> Any:
         import jinja2
 
-        from deployer.load import sandbox
+        from deployer.load import sandbox, taint
 
         context: Any = template.new_context(self, shared=True)  # type: ignore[arg-type]  # jinja only looks names up
         try:
             pieces = list(template.root_render_func(context))
-            value = _settled(context.vars[sandbox.RESULT]) if single else None
+            value = taint.settled(context.vars[sandbox.RESULT]) if single else None
         except DeployerError:
             raise
         except Exception as error:
@@ -181,7 +181,7 @@ class Variables(Mapping[str, Any]):
         if not single:
             text = "".join(pieces)
             return Secret(text, name) if context.tainted else text
-        return _sealed(value, name) if context.tainted else value
+        return taint.sealed(value, name) if context.tainted else value
 
     def _explain(self, run: Callable[[], Any], where: Mark, *, lines: bool = False) -> Any:
         """Run a rendering; what goes wrong becomes a `ConfigError` that quotes no value."""
@@ -228,33 +228,3 @@ def _line(error: BaseException, where: Mark, lines: bool) -> Mark:
             line = line or template.get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
     return Mark(where.file, line) if lines and line else where
-
-
-def _settled(value: Any) -> Any:
-    """Return a result with generators and views run to their end and nothing undefined left inside."""
-    from deployer.load.sandbox import Missing
-
-    if isinstance(value, Missing):
-        value._fail_with_undefined_error()
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, dict):
-        return Map({key: _settled(item) for key, item in value.items()}, mark_of(value), getattr(value, "marks", None))
-    if isinstance(value, Mapping) or value is None or isinstance(value, int | float | Secret):
-        return value
-    return [_settled(item) for item in value] if hasattr(value, "__iter__") else value
-
-
-def _sealed(value: Any, name: str) -> Any:
-    """Return a result in which a secret was revealed: whatever could hold a part of it is a secret."""
-    if isinstance(value, dict):
-        return Map(
-            {key: _sealed(item, f"{name}.{key}") for key, item in value.items()},
-            mark_of(value),
-            getattr(value, "marks", None),
-        )
-    if isinstance(value, list):
-        return [_sealed(item, f"{name}[{i}]") for i, item in enumerate(value)]
-    if value is None or isinstance(value, bool | Secret):
-        return value
-    return Secret(str(value), name)

@@ -13,9 +13,9 @@ from deployer.errors import ConfigError
 from deployer.fields import build, coerce, kind, nearest
 from deployer.load.keywords import TASK
 from deployer.load.marked import Map, Text, mark_of
-from deployer.load.sandbox import OMIT
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
+from deployer.load.taint import OMIT
 from deployer.load.template import Variables
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module

@@ -7,7 +7,7 @@ import pytest
 
 from deployer.errors import ConfigError, DeployerError
 from deployer.load.marked import Encrypted, Text
-from deployer.load.sandbox import OMIT
+from deployer.load.taint import OMIT
 from deployer.load.template import Layer, Variables
 from deployer.model import Mark, Secret
 

@@ -35,8 +35,29 @@ def test_a_scalar_that_prints_as_it_is_written_gets_its_type(written: str, value
 
 @pytest.mark.parametrize(
     "written",
-    ["NO", "on", "yes", "True", "0644", "1.10", "22:22", "12:30:45", "1_000", "0x1F", "1e3", "+1", "-0", "2024-01-01"]
-    + ["0123456", "1e3.", ".5", ".inf", "Null", "=", "99999999999999999999"],
+    [
+        "NO",
+        "on",
+        "yes",
+        "True",
+        "0644",
+        "1.10",
+        "22:22",
+        "12:30:45",
+        "1_000",
+        "0x1F",
+        "1e3",
+        "+1",
+        "-0",
+        "2024-01-01",
+        "0123456",
+        "1e3.",
+        ".5",
+        ".inf",
+        "Null",
+        "=",
+        "99999999999999999999",
+    ],
 )
 def test_everything_else_stays_the_text_that_was_written(written: str) -> None:
     read = yaml.parse(f"key: {written}\n", "f.yml")["key"]

@@ -1,0 +1,183 @@
+"""Templates that know when they have touched a secret.
+
+A template may use a secret like any text. Every expression that can yield one is wrapped, when the template is
+compiled, in a filter that reveals it and notes so in the rendering's context; whatever such a rendering gives is a
+secret again. Wrapping the syntax tree, and not the values, covers ``~``, comparisons, loops and method calls alike, and
+what it might miss prints as ``***``.
+"""
+
+# ruff: noqa: N802  # jinja2 names visitors after its nodes
+
+from __future__ import annotations
+
+from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.runtime import Context
+from jinja2.utils import _PassArg, pass_context
+from jinja2.visitor import NodeTransformer
+
+from deployer.load.marked import Map, mark_of
+from deployer.model import Secret
+
+REVEAL, REVEAL_ALL, TEXT = "__reveal", "__reveal_all", "__text"
+ONLY_LOOK = ("defined", "undefined", "none")
+
+
+class Omit:
+    """What ``omit`` is in a template: an argument with this value is left out."""
+
+    def __repr__(self) -> str:
+        return "omit"
+
+
+OMIT = Omit()
+
+
+class Rendering(Context):
+    """The context of one rendering; ``tainted`` once a secret has been revealed in it."""
+
+    tainted = False
+
+
+def reveal(context: Rendering, value: Any) -> Any:
+    """Return the text of a secret and note it; anything else as it is."""
+    if isinstance(value, Secret):
+        context.tainted = True
+        return value.reveal()
+    return value
+
+
+def reveal_all(context: Rendering, value: Any) -> Any:
+    """Return ``value`` with every secret inside of it revealed and noted; containers without one as they are."""
+    if isinstance(value, Secret):
+        return reveal(context, value)
+    if isinstance(value, dict):
+        new = {key: reveal_all(context, item) for key, item in value.items()}
+        return new if any(new[key] is not item for key, item in value.items()) else value
+    if isinstance(value, list | tuple):
+        items = [reveal_all(context, item) for item in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    if isinstance(value, Iterator | ValuesView | ItemsView):
+        return (reveal_all(context, item) for item in value)
+    return value
+
+
+def as_text(context: Rendering, value: Any) -> str:
+    """Return what a value prints as within text; nothing for None, as in Ansible."""
+    value = reveal_all(context, value)
+    if isinstance(value, Omit):
+        raise jinja2.TemplateRuntimeError("omit stands alone: it leaves an argument out and cannot be part of text")
+    if isinstance(value, Iterator):
+        value = list(value)
+    return "" if value is None else str(value)
+
+
+def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter or test that sees secrets revealed."""
+    wants = _PassArg.from_obj(function)
+
+    @pass_context
+    def call(context: Rendering, *args: Any, **kwargs: Any) -> Any:
+        seen = [reveal_all(context, arg) for arg in args]
+        named = {key: reveal_all(context, arg) for key, arg in kwargs.items()}
+        if wants is None:
+            return function(*seen, **named)
+        given = {
+            _PassArg.context: context,
+            _PassArg.eval_context: context.eval_ctx,
+            _PassArg.environment: context.environment,
+        }
+        return function(given[wants], *seen, **named)
+
+    return call
+
+
+class _Guard(NodeTransformer):
+    """Wraps what can yield a secret; ``single`` templates hand out their value, others build text."""
+
+    def _wrap(self, node: nodes.Expr, name: str = REVEAL) -> nodes.Filter:
+        return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+    def _yields(self, node: Any) -> Any:
+        self.generic_visit(node)
+        return self._wrap(node) if getattr(node, "ctx", "load") == "load" else node
+
+    visit_Name = visit_Getattr = visit_Getitem = visit_Filter = _yields  # noqa: N815
+
+    def visit_Call(self, node: nodes.Call) -> Any:
+        self.generic_visit(node)
+        node.args = [self._wrap(arg, REVEAL_ALL) for arg in node.args]
+        for pair in node.kwargs:
+            pair.value = self._wrap(pair.value, REVEAL_ALL)
+        return self._wrap(node)
+
+    def visit_CallBlock(self, node: nodes.CallBlock) -> Any:
+        self.generic_visit(node)
+        wrapped: Any = node.call
+        node.call = wrapped.node  # jinja2 wants the call itself here
+        return node
+
+    def visit_Test(self, node: nodes.Test) -> Any:
+        self.generic_visit(node)
+        inner = node.node
+        if node.name in ONLY_LOOK and isinstance(inner, nodes.Filter) and inner.name == REVEAL and inner.node:
+            node.node = inner.node
+        return node
+
+    def visit_Compare(self, node: nodes.Compare) -> Any:
+        self.generic_visit(node)
+        node.expr = self._wrap(node.expr, REVEAL_ALL)
+        for operand in node.ops:
+            operand.expr = self._wrap(operand.expr, REVEAL_ALL)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> Any:
+        self.generic_visit(node)
+        node.nodes = [self._wrap(part, TEXT) for part in node.nodes]
+        return node
+
+    def visit_Mod(self, node: nodes.Mod) -> Any:
+        self.generic_visit(node)
+        node.left, node.right = self._wrap(node.left, REVEAL_ALL), self._wrap(node.right, REVEAL_ALL)
+        return node
+
+    def visit_Output(self, node: nodes.Output) -> Any:
+        self.generic_visit(node)
+        node.nodes = [part if isinstance(part, nodes.TemplateData) else self._wrap(part, TEXT) for part in node.nodes]
+        return node
+
+
+def guard(tree: nodes.Node) -> Any:
+    """Return a syntax tree with everything wrapped that could yield a secret."""
+    return _Guard().visit(tree)
+
+
+def settled(value: Any) -> Any:
+    """Return a result with generators and views run to their end and nothing undefined left inside."""
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises, and says what is not defined
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, dict):
+        return Map({key: settled(item) for key, item in value.items()}, mark_of(value), getattr(value, "marks", None))
+    if isinstance(value, Mapping) or value is None or isinstance(value, int | float | Secret):
+        return value
+    return [settled(item) for item in value] if hasattr(value, "__iter__") else value
+
+
+def sealed(value: Any, name: str) -> Any:
+    """Return a result in which a secret was revealed: whatever could hold a part of it is a secret."""
+    if isinstance(value, dict):
+        return Map(
+            {key: sealed(item, f"{name}.{key}") for key, item in value.items()},
+            mark_of(value),
+            getattr(value, "marks", None),
+        )
+    if isinstance(value, list):
+        return [sealed(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    if value is None or isinstance(value, bool | Secret):
+        return value
+    return Secret(str(value), name)
