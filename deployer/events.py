@@ -63,6 +63,13 @@ class StepDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Note(Event):
+    """Words for the person watching, about everything planned so far."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RungRead(Event):
     """One rung of the verify ladder, read on one node.
 

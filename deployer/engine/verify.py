@@ -133,7 +133,7 @@ def _converse(transport: Transport, target: Target, reading: NodeReading) -> Nod
     port: int | None = target.ports[0]
     try:
         if target.epmd_port is not None:
-            found = _ask_epmd(transport, target)
+            found = ask_epmd(transport, target)
             reading = replace(reading, epmd=found)
             port = found.port if isinstance(found, Registration) else None
         if port and target.cookie is not None:
@@ -145,7 +145,8 @@ def _converse(transport: Transport, target: Target, reading: NodeReading) -> Nod
     return replace(reading, unclimbable=no)
 
 
-def _ask_epmd(transport: Transport, target: Target) -> Registration | str | None:
+def ask_epmd(transport: Transport, target: Target) -> Registration | str | None:
+    """Return a node's registration, None when its name is unknown, or the words that say why EPMD gave no answer."""
     assert target.epmd_port is not None  # noqa: S101 - the caller looked
     try:
         stream = transport.connect(target.address, target.epmd_port, timeout=_CHANNEL_TIMEOUT)

@@ -67,6 +67,11 @@ class Cluster:
         return f"/etc/beam/{self.name}"
 
     @property
+    def cookie_file(self) -> str:
+        """Where the cookie lies on a host; nodes are given a copy at start."""
+        return f"{self.etc}/private/cookie"
+
+    @property
     def epmd_unit(self) -> str:
         """The unit of EPMD on a host; clusters on one host share it as they share its port."""
         return f"beam-epmd@{self.epmd_port}.service"
@@ -194,7 +199,7 @@ class Declaration:
             "mesh": cluster.mesh,
             "etc": cluster.etc,
             "private": f"{cluster.etc}/private",
-            "cookie_file": f"{cluster.etc}/private/cookie",
+            "cookie_file": cluster.cookie_file,
             "epmd_unit": cluster.epmd_unit,
             "members": [
                 {"node": str(node.node), "host": member.host, "address": member.cluster.bind, "ports": list(node.ports)}

@@ -14,6 +14,7 @@ from rich.text import Text
 from deployer.events import (
     Event,
     HostEnded,
+    Note,
     PlayEnded,
     PlayStarted,
     RunEnded,
@@ -103,6 +104,12 @@ class Terminal:
         self._line(
             (f"  {sign} ", style), (f"{event.host:<12} ", "bold"), (safe(text), ""), (f"  {event.seconds:.1f} s", "dim")
         )
+
+    @_take.register
+    def _(self, event: Note) -> None:
+        self._print_plans()
+        self._plans.clear()
+        self._line((f"\n{safe(event.text)}", "cyan"))
 
     @_take.register
     def _(self, event: RungRead) -> None:
