@@ -1,0 +1,149 @@
+"""Apply: a plan becomes one program of steps; notes before, forgetting after, uploads numbered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
+
+from deployer.engine.apply import apply, jobs, program
+from deployer.engine.plan import Plan, handler_id, make
+from deployer.engine.probe import Reading
+from deployer.errors import StepError
+from deployer.events import StepDone
+from deployer.model import Absent, Observed, Present, Secret
+from deployer.modules.base import Step, sh
+from deployer.resolve import Action
+from deployer.sh import encode
+
+
+def planned(*asked: tuple[Action, Observed], handlers: tuple[Action, ...] = (), pending: tuple[str, ...] = ()) -> Plan:
+    reading = Reading(tuple(observed for _, observed in asked), frozenset(pending))
+    return make([a for a, _ in asked], reading, handlers, frozenset())
+
+
+def texts(plan: Plan, handlers: tuple[Action, ...] = ()) -> list[str]:
+    return [job.text.text for job in jobs(plan, handlers)]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "app"
+
+
+def test_nothing_to_change_is_no_job_and_no_exec(place: Path, tmp_path: Path) -> None:
+    host = DirectoryHost(tmp_path)
+    plan = planned((action(Folder(path=place)), Present({})))
+    assert texts(plan) == []
+    apply(host, plan, (), become=False, emit=Events())
+    assert host.programs == []
+
+
+def test_a_handler_is_noted_before_the_task_that_notifies_it_and_forgotten_after_it_ran(place: Path) -> None:
+    restart = action(Service(log=place, file=place), "restart")
+    one = action(Note(path=place, text="x"), notify=("restart",))
+    found = texts(planned((one, Absent()), handlers=(restart,)), (restart,))
+    note, write, start, forget = found
+    assert handler_id(restart) in note
+    assert "mkdir -p" in note
+    assert "cat" in write
+    assert "start" in start
+    assert forget == f'rm -f "$home/notified/"{handler_id(restart)}'
+
+
+def test_a_handler_that_is_skipped_or_not_named_is_not_noted(place: Path) -> None:
+    skipped = action(Service(log=place, file=place), "restart", skip="when: false")
+    other = action(Service(log=place, file=place), "other")
+    one = action(Note(path=place, text="x"), notify=("restart",))
+    handlers = (skipped, other)
+    assert len(texts(planned((one, Absent()), handlers=handlers), handlers)) == 1
+
+
+def test_each_step_finds_its_own_uploads(place: Path) -> None:
+    two = Step("two", sh("cat {} {}", "x", "y"))
+    plan = planned(
+        (action(Note(path=place / "a", text="first")), Absent()),
+        (action(Folder(path=place)), Absent()),
+        (action(Note(path=place / "b", text="second")), Absent()),
+    )
+    made = program(list(jobs(plan, ())), become=True)
+    assert [blob.text for blob in made.blobs] == [b"first", b"second"]
+    assert [fragment.text.splitlines()[0] for fragment in made.fragments] == [
+        'set -- "$blobs/0"',
+        f"mkdir {place}",
+        'set -- "$blobs/1"',
+    ]
+    assert made.writes
+    assert made.become
+    assert not two.blobs
+
+
+def test_a_secret_upload_is_not_in_the_program(place: Path) -> None:
+    from dataclasses import dataclass
+
+    from deployer.model import Blob
+
+    @dataclass(frozen=True, kw_only=True)
+    class Hidden(Note):
+        def fix(self, changes: object) -> tuple[Step, ...]:
+            return (Step("write", sh('cat "$1" >{}', self.path), (Blob.of(Secret("canary-8812")),)),)
+
+    made = program(list(jobs(planned((action(Hidden(path=place, text="x")), Absent())), ())), become=False)
+    assert "canary-8812" not in encode(made) + repr(made)
+    assert made.blobs
+
+
+def test_a_user_and_an_environment_go_with_the_step_not_with_the_bookkeeping(place: Path) -> None:
+    restart = action(Service(log=place, file=place), "restart")
+    one = action(Note(path=place, text="x"), notify=("restart",), user="shop", environment={"A": "it's"})
+    made = program(list(jobs(planned((one, Absent()), handlers=(restart,)), (restart,))), become=True)
+    assert made.users == {1: "shop"}
+    assert "export A='it'\"'\"'s'" in made.fragments[1].text
+    assert "export" not in made.fragments[0].text
+
+
+def test_steps_run_and_are_told_one_by_one(place: Path, tmp_path: Path) -> None:
+    restart = action(Service(log=place / "log", file=place / "a"), "restart")
+    one = action(Note(path=place / "a", text="text"), notify=("restart",))
+    plan = planned((action(Folder(path=place)), Absent()), (one, Absent()), handlers=(restart,))
+    events, host = Events(), DirectoryHost(tmp_path)
+    apply(host, plan, (restart,), become=False, emit=events, clock=iter(range(99)).__next__)
+    assert [(event.task, event.what, event.rc) for event in events.of(StepDone)] == [
+        ("folder", "make app", 0),
+        ("note", "write a", 0),
+        ("restart", "start", 0),
+    ]
+    assert (place / "a").read_text() == "text"
+    assert (place / "log").read_text() == "start\n"
+    assert list((host.home / "notified").iterdir()) == []
+    assert len(host.programs) == 1
+
+
+def test_the_first_failure_ends_it_with_the_last_words_and_the_place(place: Path, tmp_path: Path) -> None:
+    restart = action(Service(log=place / "log", file=place / "a"), "restart")
+    plan = planned(
+        (action(Folder(path=place), notify=("restart",)), Absent()),
+        (action(Broken(), "break", 5), Present({"state": "wrong"})),
+        (action(Note(path=place / "a", text="x")), Absent()),
+        handlers=(restart,),
+    )
+    events, host = Events(), DirectoryHost(tmp_path)
+    with pytest.raises(StepError) as caught:
+        apply(host, plan, (restart,), become=False, emit=events)
+    assert str(caught.value) == "site.yml:5: break: try: failed with status 7\n    because"
+    assert [(event.task, event.rc, event.output) for event in events.of(StepDone)] == [
+        ("folder", 0, ""),
+        ("break", 7, "because"),
+    ]
+    assert not (place / "a").exists()
+    assert [left.name for left in (host.home / "notified").iterdir()] == [handler_id(restart)]
+
+
+def test_only_the_last_twenty_lines_of_a_failure_are_in_the_message(tmp_path: Path) -> None:
+    chatty = Broken(does="i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i + 1)); done; exit 1")
+    plan = planned((action(chatty), Present({"state": "wrong"})))
+    with pytest.raises(StepError) as caught:
+        apply(DirectoryHost(tmp_path), plan, (), become=False, emit=Events())
+    said = caught.value.message.splitlines()
+    assert said[1:] == [f"    line {i}" for i in range(80, 100)]

@@ -1,0 +1,190 @@
+"""A host's walk on a real shell: the first deploy changes, the second does not, and what fails says where."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action, host_play
+
+from deployer.engine.plan import handler_id
+from deployer.engine.walk import Walk
+from deployer.errors import ConnectionLost, DeployerError, NotConverged, ProbeError, StepError
+from deployer.events import Stage, StepDone, TaskPlanned
+from deployer.model import Present
+from deployer.resolve import Action
+from deployer.sh import Frame, Sh
+from deployer.transport.recorded import RecordedTransport
+from deployer.transport.wrappers import ReadOnly
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "app"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> DirectoryHost:
+    return DirectoryHost(tmp_path)
+
+
+def walk(host: DirectoryHost, *actions: Action, handlers: tuple[Action, ...] = (), riders: tuple[Sh, ...] = ()) -> Walk:
+    return Walk(host, host_play(*actions, handlers=handlers), Events(), riders)
+
+
+def verdicts(events: object) -> list[str]:
+    assert isinstance(events, Events)
+    return [event.verdict for event in events.of(TaskPlanned)]
+
+
+def test_a_deploy_is_three_execs_and_the_second_one_is_one(host: DirectoryHost, place: Path) -> None:
+    actions = (action(Folder(path=place.parent / "other")), action(Note(path=place.parent / "a", text="x")))
+    first = walk(host, *actions)
+    first.plan()
+    first.deploy()
+    assert (first.changed, first.total, len(host.programs)) == (2, 2, 3)
+    assert [program.writes for program in host.programs] == [False, True, False]
+    second = walk(host, *actions)
+    second.plan()
+    second.deploy()
+    assert (second.changed, len(host.programs)) == (0, 4)
+    assert verdicts(second.emit) == ["ok", "ok"]
+
+
+def test_a_plan_is_one_exec_and_changes_nothing(host: DirectoryHost, place: Path) -> None:
+    planning = Walk(ReadOnly(host), host_play(action(Folder(path=place))), Events())
+    plan = planning.plan()
+    assert (planning.changed, len(plan.changing), len(host.programs)) == (1, 1, 1)
+    assert not place.exists()
+
+
+def test_a_plan_handed_a_read_only_transport_cannot_deploy(host: DirectoryHost, place: Path) -> None:
+    with pytest.raises(DeployerError, match="must not write"):
+        Walk(ReadOnly(host), host_play(action(Folder(path=place))), Events()).deploy()
+    assert not place.exists()
+
+
+def test_what_needs_an_earlier_task_runs_in_a_second_segment(host: DirectoryHost, place: Path) -> None:
+    actions = (
+        action(Folder(path=place)),
+        action(Note(path=place / "a", text="x")),
+        action(Note(path=place / "b", text="y")),
+    )
+    going = walk(host, *actions)
+    assert [task.verdict for task in going.plan().tasks] == ["change", "unknown", "unknown"]
+    going.deploy()
+    assert (place / "b").read_text() == "y"
+    assert going.changed == 3
+    assert [program.writes for program in host.programs] == [False, True, False, True, False]
+    assert verdicts(going.emit) == ["change", "unknown", "unknown", "change", "change"]
+
+
+def test_a_handler_woken_in_the_first_segment_runs_after_the_last(host: DirectoryHost, place: Path) -> None:
+    restart = action(Service(log=place.parent / "log", file=place), "restart")
+    going = walk(host, action(Folder(path=place), notify=("restart",)), action(Note(path=place / "a", text="x")),
+                 handlers=(restart,))  # fmt: skip
+    going.plan()
+    going.deploy()
+    events = going.emit
+    assert isinstance(events, Events)
+    assert [event.what for event in events.of(StepDone)] == ["make app", "write a", "start"]
+    assert (place.parent / "log").read_text() == "start\n"
+    assert list((host.home / "notified").iterdir()) == []
+
+
+def test_a_handler_is_not_lost_when_the_run_ends_before_it(host: DirectoryHost, place: Path) -> None:
+    restart = action(Service(log=place.parent / "log", file=place), "restart")
+    folder = action(Folder(path=place), notify=("restart",))
+    with pytest.raises(StepError):
+        walk(host, folder, action(Broken()), handlers=(restart,)).deploy()
+    again = walk(host, folder, handlers=(restart,))
+    (left,) = again.plan().handlers
+    assert left.reason == "an earlier run was stopped before it"
+    again.deploy()
+    assert (place.parent / "log").read_text() == "start\n"
+    third = walk(host, folder, handlers=(restart,))
+    assert third.plan().changing == ()
+
+
+def test_a_foreseen_restart_happens_once(host: DirectoryHost, place: Path) -> None:
+    note = action(Note(path=place.parent / "conf", text="x"))
+    service = action(Service(log=place.parent / "log", file=place.parent / "conf"))
+    walk(host, note, service).deploy()
+    os.utime(place.parent / "conf", (1, 1))
+    second = walk(host, note, service)
+    second.deploy()
+    assert second.changed == 0
+    assert (place.parent / "log").read_text() == "start\n"
+
+
+def test_a_task_that_stays_unknown_is_an_error_at_its_place(host: DirectoryHost, place: Path) -> None:
+    with pytest.raises(StepError) as caught:
+        walk(host, action(Note(path=place / "a", text="x"), "early", 8)).deploy()
+    assert str(caught.value) == "site.yml:8: early: its directory does not exist yet"
+
+
+def test_a_change_that_does_not_hold_is_not_converged(host: DirectoryHost, place: Path) -> None:
+    with pytest.raises(NotConverged, match="note: every step returned 0, but a second look still differs: absent"):
+        walk(host, action(Note(path=place.parent / "a", text="x", lies=True))).deploy()
+
+
+def test_two_tasks_that_want_different_ends_are_not_converged(host: DirectoryHost, place: Path) -> None:
+    one, other = (action(Note(path=place.parent / "a", text=text), text) for text in ("one", "other"))
+    with pytest.raises(NotConverged, match="one: every step returned 0"):
+        walk(host, one, other).deploy()
+
+
+def test_an_unreadable_host_is_left_alone(host: DirectoryHost, place: Path) -> None:
+    with pytest.raises(ProbeError) as caught:
+        walk(host, action(Folder(path=place)), action(Broken(asks="echo so >&2; exit 9"), "odd", 6)).deploy()
+    assert str(caught.value) == "site.yml:6: odd: its probe failed with status 9: so"
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    "asks", ["echo nonsense", "emit other x", "printf 'state=a\\036state=b\\036'", "emit state x; echo tail"]
+)
+def test_a_probe_that_answers_nonsense_is_an_error_at_its_place(host: DirectoryHost, asks: str) -> None:
+    with pytest.raises(ProbeError, match=r"^site.yml:6: odd: "):
+        walk(host, action(Broken(asks=asks), "odd", 6)).plan()
+
+
+def test_riders_come_along_and_cost_no_exec(host: DirectoryHost, place: Path) -> None:
+    going = walk(host, action(Folder(path=place)), riders=(Sh("echo look"), Sh("exit 4")))
+    going.plan()
+    assert [(frame.rc, frame.out) for frame in going.ridden] == [(0, "look"), (4, "")]
+    assert len(host.programs) == 1
+
+
+def test_a_skipped_task_is_neither_asked_nor_counted(host: DirectoryHost, place: Path) -> None:
+    going = walk(host, action(Folder(path=place), skip="when: false"))
+    going.plan()
+    going.deploy()
+    assert (going.total, going.changed, len(host.programs)) == (0, 0, 1)
+    assert not place.exists()
+
+
+def test_stages_are_told(host: DirectoryHost, place: Path) -> None:
+    going = walk(host, action(Folder(path=place)))
+    going.plan()
+    going.deploy()
+    assert isinstance(going.emit, Events)
+    assert [event.stage for event in going.emit.of(Stage)] == ["probe", "apply", "probe"]
+
+
+def test_a_connection_lost_in_a_step_is_the_hosts_error(place: Path) -> None:
+    answers = [[Frame(0, 0, ""), Frame(1, 0, "")], [ConnectionLost("gone")]]
+    lost = RecordedTransport("web1", answers)
+    with pytest.raises(ConnectionLost):
+        Walk(lost, host_play(action(Folder(path=place))), Events()).deploy()
+
+
+def test_the_id_of_a_handlers_note_is_what_the_probe_reports(host: DirectoryHost, place: Path) -> None:
+    noted = host.home / "notified"
+    noted.mkdir(parents=True)
+    restart = action(Service(log=place, file=place), "restart")
+    (noted / handler_id(restart)).touch()
+    going = walk(host, action(Folder(path=place.parent)), handlers=(restart,))
+    assert [task.action.label for task in going.plan().changing] == ["restart"]
+    assert Present({}) == going.host_play.actions[0].module.desired()
