@@ -10,11 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 from deployer.engine.play import EXIT_ORDER, Goal, PlayRun
 from deployer.errors import ConfigError, Interrupted
@@ -53,6 +53,10 @@ class Options:
     verbose: int = 0
 
 
+How: TypeAlias = tuple[Callable[[Host], Transport], Executor, Emit, threading.Event]
+"""What every walk needs: how to connect, where hosts run in parallel, where events go, and what asks to stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """Everything loaded: what the whole run is about."""
@@ -77,6 +81,34 @@ def load(options: Options) -> Project:
 
 def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
     """Walk every play to the goal and return the exit code; raises ConfigError before any host is touched."""
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        return PlayRun(resolver, hosts, goal, *how).run()
+
+    return _each_play(walk, options, out)
+
+
+def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
+    """Give every cluster of the playbook its new cookie, live, climb the ladder, and return the exit code.
+
+    Args:
+        options: without limits and tags: whole clusters take part.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: before any host is touched.
+    """
+    from deployer.engine.rotate import Rotation
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        code = Rotation(resolver, hosts, check, *how).run()
+        return code if code or check else PlayRun(resolver, hosts, Goal.VERIFY, *how).run()
+
+    return _each_play(walk, options, out)
+
+
+def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: Options, out: TextIO | None) -> int:
     begin = time.monotonic()
     project = load(options)
     become_password = _become_password(options)
@@ -89,9 +121,7 @@ def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
     with _report(options, out or sys.stdout) as emit, _pool(options.forks, work) as pool, _stoppable() as stop:
         for play, hosts in work:
             resolver = _resolver(project, play, options, become_password)
-            opener = _opener(resolver, options)
-            play_run = PlayRun(resolver, hosts, goal, opener, pool, emit, stop)
-            codes.add(play_run.run())
+            codes.add(walk(resolver, hosts, _opener(resolver, options), pool, emit, stop))
             if codes - {0, 2}:
                 break
         code = next(code for code in EXIT_ORDER if code in codes)

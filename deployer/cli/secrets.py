@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Command, out
+from deployer.cli.fleet import CHECK, CONNECTION, PLAYBOOK, REPORT, SOURCES, options
 
 
 def generate(c: Context) -> None:
@@ -17,5 +19,12 @@ def generate(c: Context) -> None:
     out(new())
 
 
+def rotate(c: Context, *, check: bool, **given: Any) -> int:
+    """Give a running cluster the cookie that cluster.cookie now holds. No node restarts; killed, it is run again."""
+    from deployer.app import rotate as rotated
+
+    return rotated(options(given), check=check or c.config.run.dry)
+
+
 VAULT = Collection("vault")
-COOKIE = Collection("cookie", Command(generate, ()))
+COOKIE = Collection("cookie", Command(generate, ()), Command(rotate, (PLAYBOOK, *SOURCES, *CONNECTION, *REPORT, CHECK)))

@@ -1,0 +1,210 @@
+"""A cookie's rotation on a live cluster: look at every node, plan, write, switch, prove, forget. No node restarts.
+
+Each phase begins when the one before has ended on all hosts. What is left to do is read from the hosts, never
+remembered: a rotation that was stopped or killed anywhere is finished by the same command.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from deployer.engine import facts, rotate_host, rotate_node, rotate_plan
+from deployer.engine.play import EXIT_ORDER
+from deployer.engine.rotate_plan import Found, Part, part_of
+from deployer.errors import DeployerError, HostError, Interrupted, StepError
+from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage, StepDone
+from deployer.model import Host
+from deployer.resolve import Resolver
+from deployer.sh import Program, Sh
+from deployer.transport.base import Transport
+
+TIMEOUT = 60.0
+"""Seconds a host may stay silent; every step is short."""
+
+MIXED = """\
+While it lasts, nodes with the old cookie and nodes with the new one live side by side:
+  - nodes that are connected stay connected;
+  - a connection opened anew between an old and a new node is refused ("Invalid challenge reply" in the log) until both
+    have the new cookie;
+  - a node that restarts takes the new cookie from its file;
+  - rpc and remote go on working: they use the copy in the node's HOME, which changes with the node.
+Stopped anywhere, the same command goes on from what the hosts say."""
+NOTHING_WRITTEN = "Nothing was written: a rotation begins only when every node of the cluster runs and answers."
+UNFINISHED = "The rotation is not finished: nodes may differ in their cookies. The same command goes on from here."
+
+
+@dataclass(slots=True)
+class _Ready:
+    """A host whose nodes have all answered; ``changed`` counts those that have, or would get, another cookie."""
+
+    name: str
+    transport: Transport
+    part: Part
+    found: Found
+    changed: int = 0
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One host's way through the rotation."""
+
+    host: Host
+    begin: float
+    part: Part | None = None
+    transport: Transport | None = None
+    ready: _Ready | None = None
+    problem: DeployerError | None = None
+
+
+@dataclass(slots=True)
+class Rotation:
+    """A rotation in every cluster that a play's hosts belong to; `run` returns its exit code.
+
+    Attributes:
+        check: stop after the plan.
+        open: makes a connection to a host that is resolved.
+        pool: hosts run in it in parallel.
+        stop: set by Ctrl-C: hosts finish the phase they have begun, and nothing new begins.
+    """
+
+    resolver: Resolver
+    hosts: Sequence[Host]
+    check: bool
+    open: Callable[[Host], Transport]
+    pool: Executor
+    emit: Emit
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self) -> int:
+        """Rotate and return the exit code of DESIGN section 7.
+
+        Raises:
+            ConfigError: what is written is wrong; no connection was opened.
+        """
+        begin, play = self.clock(), self.resolver.play
+        names = tuple(host.name for host in self.hosts)
+        lanes = [_Lane(host, begin) for host in self.hosts]
+        if not self.resolver.needs_facts:
+            for lane in lanes:
+                lane.part = part_of(self.resolver.resolve(lane.host, None), names)
+        self.emit(PlayStarted(play.name, "plan" if self.check else "rotate", names))
+        try:
+            self._rotate(lanes)
+        finally:
+            for lane in lanes:
+                if lane.transport:
+                    lane.transport.close()
+        codes = {self._end(lane) for lane in lanes} | ({Interrupted.exit_code} if self.stop.is_set() else set())
+        self.emit(PlayEnded(play.name, self.clock() - begin))
+        return next(code for code in EXIT_ORDER if code in codes)
+
+    def _rotate(self, lanes: Sequence[_Lane]) -> None:
+        if not self._each(lanes, self._look):
+            self.emit(Note(NOTHING_WRITTEN))
+            return
+        due = [lane for lane in lanes if lane.ready and rotate_plan.due(lane.ready.part, lane.ready.found)]
+        for lane in lanes:
+            if lane.ready:
+                self._tell(lane.ready)
+        if due:
+            self.emit(Note(MIXED))
+        if due and not self.check:
+            phases = (self._write, self._switch, self._prove, self._forget)
+            if not all(self._each(lanes, _when_ready(phase)) for phase in phases):
+                self.emit(Note(UNFINISHED))
+
+    def _each(self, lanes: Sequence[_Lane], act: Callable[[_Lane], None]) -> bool:
+        """Run a phase on all hosts in parallel; return whether it ended well on every one."""
+
+        def guarded(lane: _Lane) -> None:
+            try:
+                if self.stop.is_set():
+                    raise Interrupted("stopped before this host was finished")
+                act(lane)
+            except DeployerError as error:
+                lane.problem = error
+
+        list(self.pool.map(guarded, lanes))
+        return not any(lane.problem for lane in lanes)
+
+    def _look(self, lane: _Lane) -> None:
+        """Connect, read the cookies that lie on the host, and ask each node which one it accepts."""
+        name = lane.host.name
+        self.emit(Stage(name, "connect"))
+        transport = lane.transport = self.open(lane.host)
+        if self.resolver.needs_facts:
+            said = facts.gather(transport)
+            lane.part = part_of(self.resolver.resolve(lane.host, said), [host.name for host in self.hosts])
+        part = lane.part
+        if part is None:
+            return
+        self.emit(Stage(name, "probe"))
+        text = rotate_host.read(part.path, [node for _, node in part.nodes])
+        (frame,) = transport.run(Program((text,), become=part.become), timeout=TIMEOUT)
+        cookies = rotate_host.parse(frame.out, frame.rc)
+        nodes = tuple(
+            rotate_node.accepted(transport, target, cookies.candidates(node.unit, part.new))
+            for target, node in part.nodes
+        )
+        lane.ready = _Ready(name, transport, part, Found(cookies, nodes))
+        rotate_plan.check_found(part, lane.ready.found)
+
+    def _tell(self, ready: _Ready) -> None:
+        mark = str(self.resolver.play.mark)
+        for event in rotate_plan.planned(ready.part, ready.found, ready.name, mark):
+            self.emit(event)
+        if self.check:
+            ready.changed = sum(said.cookie != ready.part.new for said in ready.found.nodes)
+
+    def _write(self, ready: _Ready) -> None:
+        path = ready.part.path
+        self._step(ready, path, "keep the old cookie, write the new one", rotate_host.write(path))
+
+    def _switch(self, ready: _Ready) -> None:
+        """Change each node and then its copy, so that a killed run leaves at most one such pair apart."""
+        for (target, node), said in zip(ready.part.nodes, ready.found.nodes, strict=True):
+            before = self.clock()
+            rotate_node.switch(ready.transport, target, said.cookie, ready.part.new)
+            ready.changed += said.cookie != ready.part.new
+            what = "set the new cookie in the running node"
+            self.emit(StepDone(ready.name, str(target.node), what, 0, self.clock() - before))
+            self._step(ready, str(target.node), "renew its copy", rotate_host.renew(node, ready.part.path))
+
+    def _prove(self, ready: _Ready) -> None:
+        for index, (target, _) in enumerate(ready.part.nodes):
+            before, old = self.clock(), rotate_plan.old(ready.part, ready.found, index)
+            rotate_node.prove(ready.transport, target, ready.part.new, old, ready.found.nodes[index].sees)
+            what = "accepts the new cookie, refuses the old one, sees whom it saw" if old else "accepts the new cookie"
+            self.emit(StepDone(ready.name, str(target.node), what, 0, self.clock() - before))
+
+    def _forget(self, ready: _Ready) -> None:
+        self._step(ready, ready.part.path, "remove the old cookie", rotate_host.forget(ready.part.path))
+
+    def _step(self, ready: _Ready, label: str, what: str, text: Sh) -> None:
+        before = self.clock()
+        program = rotate_host.program(text, ready.part.new, become=ready.part.become)
+        (frame,) = ready.transport.run(program, timeout=TIMEOUT)
+        self.emit(StepDone(ready.name, label, what, frame.rc, self.clock() - before, frame.out if frame.rc else ""))
+        if frame.rc:
+            raise StepError(f"{label}: {what}: failed with status {frame.rc}: {frame.out.strip()[-500:]}")
+
+    def _end(self, lane: _Lane) -> int:
+        problem, total = lane.problem, len(lane.part.nodes) if lane.part else 0
+        changed = lane.ready.changed if lane.ready else 0
+        ending: Ending = "changed" if changed else "ok"
+        if problem:
+            ending = "unreachable" if isinstance(problem, HostError) else "failed"
+        code, seconds = problem.exit_code if problem else 0, self.clock() - lane.begin
+        said = str(problem) if problem else ""
+        self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code))
+        return code
+
+
+def _when_ready(phase: Callable[[_Ready], None]) -> Callable[[_Lane], None]:
+    """Hosts that declare no node have nothing to do."""
+    return lambda lane: phase(lane.ready) if lane.ready else None

@@ -1,0 +1,130 @@
+"""The sh half of a rotation: read a host's cookies, keep the old one beside the new, renew a node's copy.
+
+Every text may be run twice, so that a rotation which was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deployer.errors import ProbeError
+from deployer.model import Blob, Secret
+from deployer.modules.beam_node import BeamNode
+from deployer.sh import Program, Sh, lines, sh
+
+_RECORD = re.compile(r"(current|retained|copy:\S+) ([A-Za-z0-9+/]*={0,2})")
+_LONGEST = 4096
+
+_TELL = Sh(
+    """
+tell() {
+  hidden "$2"
+  [ -f "$2" ] && [ ! -L "$2" ] || return 0
+  readable "$2"
+  printf '%s %s\\n' "$1" "$(head -c 4096 -- "$2" | base64 -w 0)"
+}
+"""
+)
+
+_WRITE = """
+path={}
+if [ "$(digest "$1")" != "$(digest "$path")" ]; then
+  draft "$path" "$path.old" 0400 root root
+  settle "$path.old"
+  draft "$1" "$path" 0400 root root
+  settle "$path"
+fi
+"""
+
+# A file that is newer than the stamp has not been read by the node; a restart that is due for another file stays due.
+_RENEW = """
+unit={} copy={} stamp={}
+[ -f "$copy" ] && [ ! -L "$copy" ] || {{ echo "$copy is gone: did $unit stop?"; exit 1; }}
+draft "$1" "$copy" 0400 '' ''
+settle "$copy"
+# shellcheck disable=SC2046
+newer=$(find {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer "$stamp" -print)
+[ -n "$newer" ] || touch -ch -- "$stamp"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HostCookies:
+    """The cookies that lie on a host.
+
+    Attributes:
+        current: the cluster's file, which nodes are given at start; None when there is none.
+        retained: what an unfinished rotation kept beside it.
+        copies: unit → what the running node's HOME holds.
+    """
+
+    current: Secret | None
+    retained: Secret | None
+    copies: Mapping[str, Secret]
+
+    def candidates(self, unit: str, new: Secret) -> tuple[Secret, ...]:
+        """Return what a node may accept, the likeliest first: a wrong one costs a line in the node's log."""
+        found = (self.copies.get(unit), new, self.current, self.retained)
+        return tuple(dict.fromkeys(secret for secret in found if secret is not None))
+
+
+def read(path: str, nodes: Sequence[BeamNode]) -> Sh:
+    """Return the fragment that prints a host's cookies. Its answer is a secret: only `parse` may see it."""
+    asked = [("current", path), ("retained", f"{path}.old"), *((f"copy:{node.unit}", _copy(node)) for node in nodes)]
+    return lines(_TELL, *(sh("tell {} {}", word, place) for word, place in asked))
+
+
+def parse(out: str, rc: int = 0) -> HostCookies:
+    """Turn the answer of `read` into secrets.
+
+    Raises:
+        ProbeError: it is not what `read` prints; nothing of it is said.
+    """
+    found: dict[str, Secret] = {}
+    if rc:
+        raise ProbeError(f"the cookies cannot be read (status {rc})", hint="it takes root: ansible_become: true")
+    for line in out.splitlines():
+        match = _RECORD.fullmatch(line)
+        if not match:
+            raise ProbeError("the host's answer about its cookies cannot be understood")
+        found[match[1]] = _secret(match[1], match[2])
+    copies = {word.removeprefix("copy:"): secret for word, secret in found.items() if word.startswith("copy:")}
+    return HostCookies(found.get("current"), found.get("retained"), copies)
+
+
+def write(path: str) -> Sh:
+    """Return the step that keeps the cookie file as ``.old`` and puts the new cookie in its place."""
+    return sh(_WRITE, path)
+
+
+def renew(node: BeamNode, path: str) -> Sh:
+    """Return the step that gives a running node's HOME the new cookie, as if the node had been started with it."""
+    files = [f"/etc/systemd/system/{node.unit}", *(config for config in node.configs if config != path)]
+    return sh(_RENEW, node.unit, _copy(node), f"{node.runtime}/started", files)
+
+
+def forget(path: str) -> Sh:
+    """Return the step that removes the old cookie."""
+    return sh("rm -f -- {}", f"{path}.old")
+
+
+def program(step: Sh, new: Secret, *, become: bool) -> Program:
+    """Return the program of one step, which finds the new cookie's file as ``$1``."""
+    text = lines(Sh('set -- "$blobs/0"'), step)
+    return Program((text,), writes=True, blobs=(Blob.of(new),), become=become)
+
+
+def _copy(node: BeamNode) -> str:
+    return f"{node.runtime}/.erlang.cookie"
+
+
+def _secret(word: str, encoded: str) -> Secret:
+    """Return a cookie as auth.erl reads its file: without white space at the end."""
+    try:
+        text = binascii.a2b_base64(encoded, strict_mode=bool(encoded)).decode("ascii").rstrip()
+    except ValueError:
+        raise ProbeError(f"the host's {word.partition(':')[0]} cookie file holds no cookie") from None
+    return Secret(text, f"{word} cookie")

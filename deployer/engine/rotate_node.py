@@ -1,0 +1,107 @@
+"""A node's half of a rotation: which cookie it accepts, the change of it, the proof; all over its distribution port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from deployer.beam import distribution
+from deployer.beam.epmd import Registration
+from deployer.beam.term import Atom
+from deployer.engine import asking
+from deployer.engine.target import Target
+from deployer.engine.verify import ask_epmd
+from deployer.errors import NotConverged, StepError
+from deployer.model import Secret
+from deployer.transport.base import Transport
+
+TIMEOUT = 10.0
+"""Seconds one conversation with a node may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a node said: the cookie it accepts, and the visible nodes it is connected to."""
+
+    cookie: Secret
+    sees: frozenset[str]
+
+
+def accepted(transport: Transport, target: Target, candidates: Iterable[Secret]) -> Accepted:
+    """Return the first of some cookies that a node accepts.
+
+    Raises:
+        NotConverged: it accepts none of them, is not registered, or does not answer as a node does.
+        HostError: the host does not let us ask.
+    """
+    port = _port(transport, target)
+    for cookie in candidates:
+        said = asking.ask(transport, replace(target, cookie=cookie), port, timeout=TIMEOUT)
+        if said.outcome == "accepted":
+            return Accepted(cookie, frozenset(said.nodes or ()))
+        if said.outcome != "wrong cookie":
+            raise NotConverged(f"{target.node}: {said.detail}", hint=said.advice)
+    raise NotConverged(
+        f"{target.node} accepts neither the new cookie nor one that lies on its host",
+        hint=f"somebody has set a cookie of its own: restart {target.unit}, which takes the cluster's from its file",
+    )
+
+
+def switch(transport: Transport, target: Target, held: Secret, new: Secret) -> None:
+    """Make a node demand the new cookie from now on; its connections stay. One that has it already stays as it is.
+
+    ``erlang:set_cookie/2`` with the node's own name does this in every OTP; ``set_cookie/1`` came with 24.1.
+
+    Raises:
+        StepError: the node does not do it; the cookies are in no message.
+    """
+    for cookie in (held, new):  # a node that has been restarted since took the new one from its file
+        try:
+            return _set_cookie(transport, target, cookie, new)
+        except distribution.WrongCookie:
+            continue
+        except distribution.CallFailed:  # its words hold the arguments
+            raise StepError(f"{target.node} does not run erlang:set_cookie/2") from None
+        except (distribution.DistributionError, OSError) as error:
+            raise StepError(f"{target.node}: {error}") from None
+    raise StepError(f"{target.node} accepts neither the new cookie nor the one it had a moment ago")
+
+
+def _set_cookie(transport: Transport, target: Target, cookie: Secret, new: Secret) -> None:
+    stream = transport.connect(target.address, _port(transport, target), timeout=TIMEOUT)
+    try:
+        with distribution.connect(stream, target.node, cookie) as peer:
+            peer.call("erlang", "set_cookie", [Atom(str(target.node)), Atom(new.reveal())])
+    finally:
+        stream.close()
+
+
+def prove(transport: Transport, target: Target, new: Secret, old: Secret | None, saw: frozenset[str]) -> None:
+    """Prove that a node accepts the new cookie, refuses the old one, and has lost none of the nodes it saw.
+
+    Raises:
+        NotConverged: with what is not so.
+    """
+    now = accepted(transport, target, (new,))
+    lost = saw - now.sees
+    if lost:
+        hint = "nodes that lose each other while cookies differ meet again when all have the new one"
+        raise NotConverged(f"{target.node} no longer sees {', '.join(sorted(lost))}", hint=hint)
+    if old is None:
+        return
+    said = asking.ask(transport, replace(target, cookie=old), _port(transport, target), timeout=TIMEOUT)
+    if said.outcome == "accepted":
+        raise NotConverged(f"{target.node} still accepts the old cookie", hint="look for what else sets its cookie")
+    if said.outcome != "wrong cookie":
+        raise NotConverged(f"{target.node}: {said.detail}", hint=said.advice)
+
+
+def _port(transport: Transport, target: Target) -> int:
+    if target.epmd_port is None:
+        return target.ports[0]
+    found = ask_epmd(transport, target)
+    if isinstance(found, Registration):
+        return found.port
+    place = f"EPMD at {target.address}:{target.epmd_port}"
+    why = f"is not registered in {place}" if found is None else f"cannot be found: {place}: {found}"
+    raise NotConverged(f"{target.node} {why}", hint=f"systemctl status {target.unit}; start it, or leave it out")

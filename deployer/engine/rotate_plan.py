@@ -1,0 +1,122 @@
+"""What a rotation is about on one host, as declared and as found, and what follows from comparing the two. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from deployer.engine.rotate_host import HostCookies
+from deployer.engine.rotate_node import Accepted
+from deployer.engine.target import Target, targets_of
+from deployer.errors import ConfigError, NotConverged
+from deployer.events import TaskPlanned
+from deployer.model import Change, Secret
+from deployer.modules.beam_node import BeamNode
+from deployer.resolve import HostPlay
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one host has to do with the rotation.
+
+    Attributes:
+        cluster: its name.
+        path: the cluster's cookie file.
+        new: the declared cookie.
+        nodes: every node of the host: what the ladder knows of it, and the task that runs it.
+        members: names of all nodes of the cluster.
+        become: whether programs run as root through sudo.
+    """
+
+    cluster: str
+    path: str
+    new: Secret
+    nodes: tuple[tuple[Target, BeamNode], ...]
+    members: frozenset[str]
+    become: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one host and its nodes said before the first write; ``nodes`` are in the order of the part's."""
+
+    cookies: HostCookies
+    nodes: tuple[Accepted, ...]
+
+
+def part_of(play: HostPlay, hosts: Collection[str]) -> Part | None:
+    """Return a host's part, or None when it declares no node.
+
+    Args:
+        play: resolved.
+        hosts: names of all hosts that take part.
+
+    Raises:
+        ConfigError: the cluster has no cookie, or a node of it could not take part.
+    """
+    own, members = play.fleet
+    if own is None:
+        return None
+    cluster, where = own.cluster, own.where
+    if cluster.cookie is None:
+        raise ConfigError(f"cluster {cluster.name} has no cluster.cookie", where=where, hint="write the new one there")
+    if absent := sorted({member.host for member in members} - set(hosts)):
+        problem = f"{', '.join(absent)} is of cluster {cluster.name}, and the play leaves it out"
+        raise ConfigError(problem, where=where, hint="the whole cluster takes part: widen the play's hosts:")
+    units = {action.module.unit: action.module for action in play.actions if isinstance(action.module, BeamNode)}
+    for node in own.nodes:
+        if node.unit not in units:
+            problem = f"no task of the play runs {node.node}, so nobody knows where it reads its cookie"
+            hint = "use the playbook that deploys it; a foreign node's cookie is changed by its own means, and first"
+            raise ConfigError(problem, where=where, hint=hint)
+    return Part(
+        cluster=cluster.name,
+        path=cluster.cookie_file,
+        new=cluster.cookie,
+        nodes=tuple((target, units[target.unit]) for target in targets_of(own, members)),
+        members=frozenset(str(node.node) for member in members for node in member.nodes),
+        become=play.become,
+    )
+
+
+def check_found(part: Part, found: Found) -> None:
+    """Refuse what would leave a node behind.
+
+    Raises:
+        NotConverged: a file is missing, or a node is connected to one that takes no part.
+    """
+    if found.cookies.current is None:
+        raise NotConverged(f"{part.path} is not there", hint="deploy the host first; a first deploy needs no rotation")
+    for (target, node), said in zip(part.nodes, found.nodes, strict=True):
+        if node.unit not in found.cookies.copies:
+            hint = f"restart {node.unit}; what starts the node gives it a copy of the cookie"
+            raise NotConverged(f"{target.node} has no cookie in {node.runtime}", hint=hint)
+        if strangers := sorted(said.sees - part.members):
+            hint = "declare it, so that it takes part, or disconnect it: it would be left behind with the old cookie"
+            raise NotConverged(f"{target.node} is connected to {', '.join(strangers)}, which takes no part", hint=hint)
+
+
+def old(part: Part, found: Found, index: int) -> Secret | None:
+    """Return the cookie that a node has to refuse in the end; None when nobody knows it any more."""
+    candidates = (found.nodes[index].cookie, found.cookies.current, found.cookies.retained)
+    return next((cookie for cookie in candidates if cookie is not None and cookie != part.new), None)
+
+
+def due(part: Part, found: Found) -> bool:
+    """Return whether anything is left to do on a host: a file, a copy, a node, or an old cookie to forget."""
+    cookies = found.cookies
+    held = [cookies.current, *cookies.copies.values(), *(said.cookie for said in found.nodes)]
+    return cookies.retained is not None or any(cookie != part.new for cookie in held)
+
+
+def planned(part: Part, found: Found, host: str, where: str) -> Iterator[TaskPlanned]:
+    """Yield the plan: the file, then each node; cookies appear as this run's fingerprints."""
+    held = [
+        (f"cookie of {target.node}", said.cookie) for (target, _), said in zip(part.nodes, found.nodes, strict=True)
+    ]
+    for label, cookie in [(part.path, found.cookies.current), *held]:
+        if cookie is None or cookie == part.new:
+            yield TaskPlanned(host, label, where, "ok", reason="already new")
+        else:
+            change = Change("cookie", f"old {cookie.fingerprint()}", f"new {part.new.fingerprint()}")
+            yield TaskPlanned(host, label, where, "change", (change,))
