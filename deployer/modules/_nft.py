@@ -28,8 +28,9 @@ table inet deployer {
 }"""
 INCLUDE = f'include "{PLACE}/deployer.d/*.nft"'
 
-DIGESTS = f"""\
-cat {PLACE}/deployer.nft {PLACE}/deployer.d/*.nft | sha256sum; nft -s list table inet deployer | sha256sum"""
+DIGESTS = """\
+cat /etc/nftables.d/deployer.nft /etc/nftables.d/deployer.d/*.nft | sha256sum; \
+nft -s list table inet deployer | sha256sum"""
 """What was loaded: the files, and the table as nft lists it. Recorded when it is loaded, compared by the probe."""
 
 UNIT_TEXT = f"""\

@@ -27,7 +27,7 @@ if [ -e "$path" ] || [ -L "$path" ]; then
 fi"""
 
 _WRITE = """path={}
-mkdir -p -m 0700 -- "${{path%/*}}"
+[ -d "${{path%/*}}" ] || install -d -m 0700 -- "${{path%/*}}"
 rm -f -- "$path.new"
 cat -- "$1" >"$path.new"
 chmod 0400 -- "$path.new"

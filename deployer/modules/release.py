@@ -13,15 +13,17 @@ from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Prese
 from deployer.sh import Sh, lines, sh
 
 _TREE = Sh(
-    """tree() { find "$1" -mindepth 1 ! -path "$1/.complete" -printf '%P %y %m %U:%G %s %T@\\n' | sort | sha256sum; }
-running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }"""
+    """tree() { find "$1" -mindepth 1 ! -path "$1/.complete" -printf '%P %y %m %U:%G %s %T@\\n' | sort | sha256sum; }"""
 )
-"""``tree DIR`` prints a digest of everything's name, mode, owner, size and time; ``running DIR`` says whether a
-process runs from there."""
+"""``tree DIR`` prints a digest of everything's name, mode, owner, size and time."""
+
+_RUNNING = Sh("""running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }""")
+"""``running DIR`` says whether a process runs from there."""
 
 _PROBE = """
 root={} release={}
-emit real "$(realpath -m -- "$root")"
+real=$(realpath -m -- "$root")
+[ "$real" = "$root" ] || emit detour "$real"
 emit machine "$(uname -m)"
 emit glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null || :)"
 [ ! -L "$root/current" ] || emit current "$(readlink -- "$root/current")"
@@ -141,7 +143,7 @@ class Release(Module):
             StepError: there is no room for it.
         """
         found = records(out)
-        if not {"real", "machine", "glibc"} <= found.keys():
+        if not {"machine", "glibc"} <= found.keys():
             raise ProbeError(f"the probe of {self.root} is incomplete")
         self._check_host(found)
         mark, _, tree = found.get("complete", "").partition("\n")
@@ -156,9 +158,9 @@ class Release(Module):
 
     def _check_host(self, found: dict[str, str]) -> None:
         release = f"{self.name} {self.version}"
-        if found["real"] != self.root:
+        if "detour" in found:
             hint = "write the real directory: what is deleted below it must be certain"
-            raise ConfigError(f"release.root {self.root} is a link to {found['real']} on this host", hint=hint)
+            raise ConfigError(f"release.root {self.root} leads to {found['detour']} on this host", hint=hint)
         if self.machine and found["machine"] != self.machine:
             hint = "build the release on a machine like the host"
             raise ConfigError(f"{release} is built for {self.machine}, this host is {found['machine']}", hint=hint)
@@ -185,7 +187,7 @@ class Release(Module):
             steps.append(Step(f"unpack {self.name} {self.version}", lines(_TREE, text), (self.tarball,)))
         if changes:
             text = sh(_SWITCH, self.root, self.id, self.keep)
-            steps.append(Step(f"make {self.name} {self.version} current", lines(_TREE, text)))
+            steps.append(Step(f"make {self.name} {self.version} current", lines(_RUNNING, text)))
         return tuple(steps)
 
     def touches(self) -> tuple[str, ...]:
