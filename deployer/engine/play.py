@@ -76,11 +76,11 @@ class PlayRun:
             ConfigError: what is written is wrong; no connection was opened.
         """
         begin, play = self.clock(), self.resolver.play
-        self.emit(PlayStarted(play.name, self.goal.value, tuple(host.name for host in self.hosts)))
         lanes = [_Lane(host, begin) for host in self.hosts]
         if not self.resolver.needs_facts:
             for lane in lanes:
                 lane.play = self.resolver.resolve(lane.host, None)
+        self.emit(PlayStarted(play.name, self.goal.value, tuple(host.name for host in self.hosts)))
         try:
             self._walk(lanes)
             if self.goal in (Goal.DEPLOY, Goal.VERIFY):
