@@ -67,9 +67,7 @@ def owner(value: str) -> str | None:
 def unit(value: str) -> str | None:
     """Complain about what is not a unit's name with its suffix (systemd.unit(5))."""
     good = _UNIT.fullmatch(value) and len(value) <= 255
-    return (
-        None if good else "write a unit's name: letters, digits and :_.\\-@, then .service, .socket or the like"
-    )
+    return None if good else "write a unit's name: letters, digits and :_.\\-@, then .service, .socket or the like"
 
 
 def unit_or_service(value: str) -> str | None:

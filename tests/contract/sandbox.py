@@ -1,7 +1,7 @@
 """A place where a module's text can run for real without reaching the machine around it.
 
-Every absolute path in the text moves under a throw-away root. On PATH are the real tools that only read or work on files,
-and recorders: programs of the system (systemctl, useradd, apt-get, …) that write down their arguments and do nothing.
+Every absolute path in the text moves under a throw-away root. On PATH are the real tools that work on files, and
+recorders: programs of the system (systemctl, useradd, apt-get, …) that write down their arguments and do nothing.
 """
 
 from __future__ import annotations
@@ -18,18 +18,27 @@ from deployer.model import Blob
 from deployer.modules import Module, Step
 from deployer.modules.base import Sh, sh
 from deployer.sh import Frame, Program, decode, encode, payload
+from deployer.sh.frame import BOOTSTRAP
 
-FILES = """awk base64 basename cat chmod cmp cp cut date dd diff dirname env expr false find getent grep gzip head id install
-ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdir sed seq sha256sum sort stat sync tail tar tee test
-touch tr true uname uniq wc xargs""".split()
-SYSTEM = """apk apt-get chgrp chown dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl nft rpm runuser
-setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod""".split()
-ROOTS = re.compile(r"(?<![\w.$}\"'-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
-PLACES = "etc/systemd/system etc/sysctl.d etc/sudoers.d usr/local/lib var/lib run srv/shop opt proc/sys/net/ipv4".split()
+FILES = """
+awk base64 basename cat chmod cmp cp cut date dd diff dirname env expr false find getconf getent grep gzip head id
+install ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdir sed seq sha256sum sort stat sync tail tar
+tee test touch tr true uname uniq wc xargs
+""".split()  # noqa: SIM905 - a list of words reads better
+SYSTEM = """
+apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl nft rpm runuser setsid sleep ss sysctl
+systemctl systemd-analyze systemd-run useradd userdel usermod
+""".split()  # noqa: SIM905
+(FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
+ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
+PLACES = (
+    "etc/systemd/system etc/sysctl.d etc/sudoers.d usr/local/lib var/lib run srv/shop opt proc/sys/net/ipv4".split()
+)
 RECORDER = """#!/bin/sh
 {{ printf '%s\\0' "${{0##*/}}" "$@"; printf '\\001\\0'; }} >>{}
 """
-KILL = "kill() { PATH=/nowhere; :; }\n"
+KILL = "kill() { :; }"
+"""A builtin of the shell, so no program on PATH can stand in for it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Sandbox:
                 (tools / name).symlink_to(real)
         for place in PLACES:
             (home / "root" / place).mkdir(parents=True)
+        (home / "root/proc/sys/net/ipv4").mkdir(parents=True)
         (home / "root/proc/sys/net/ipv4/tcp_max_syn_backlog").write_text("128\n")
         return cls(home)
 
@@ -73,7 +83,7 @@ class Sandbox:
         return self.run(Program((module.probe(),)))[0]
 
     def steps(self, steps: tuple[Step, ...], *, stop: bool = True) -> list[Frame]:
-        """Run steps, each with its blobs as ``$1``, …, as deployer.engine.apply does; without ``stop`` all of them run."""
+        """Run steps, each with its blobs as ``$1``, …, as deployer.engine.apply does; without ``stop``, all."""
         fragments, blobs = [], [Blob.of("")]
         for step in steps:
             places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(step.blobs))]
@@ -84,17 +94,15 @@ class Sandbox:
     def run(self, program: Program) -> list[Frame]:
         """Run a program with everything in it moved into the sandbox."""
         text = encode(program)
-        own_path = next(line for line in text.splitlines() if line.startswith("PATH="))
-        text = ROOTS.sub(rf"{self.home}/root/\1", text).replace(
-            ROOTS.sub(rf"{self.home}/root/\1", own_path), f"PATH={self.home}/bin\n{KILL}", 1
-        )
-        blobs = b"".join(payload(program)).partition(b"\n")[2][len(encode(program).encode("utf-8", "surrogateescape")) :]
-        sent = b"%d\n%b%b" % (len(raw := text.encode("utf-8", "surrogateescape")), raw, blobs)
-        return list(decode(program, self._talk(sent)))
+        size = len(text.encode("utf-8", "surrogateescape"))
+        blobs = b"".join(payload(program)).partition(b"\n")[2][size:]
+        moved = re.sub("^PATH=.*", f"PATH={self.home}/bin\n{KILL}", ROOTS.sub(rf"{self.home}/root/\1", text), 1, re.M)
+        raw = moved.encode("utf-8", "surrogateescape")
+        sent = b"%d\n%b%b" % (len(raw), raw, blobs)
+        frames = decode(program, self._talk(sent))
+        return [Frame(frame.index, frame.rc, frame.out.replace(f"{self.home}/root/", "/")) for frame in frames]
 
     def _talk(self, sent: bytes) -> Iterator[bytes]:
-        from deployer.sh.frame import BOOTSTRAP
-
         env = {"PATH": os.environ["PATH"], "TMPDIR": str(self.home), "CANARY": str(self.canary), "HOME": str(self.home)}
         done = subprocess.run(
             ["/bin/sh", "-c", BOOTSTRAP, "deployer", "192.0.2.7 50000 192.0.2.1 22"],
