@@ -97,7 +97,9 @@ class Tree:
             if name != "all" and name not in inside:
                 self.groups["all"].children[name] = Mark("")
         done: list[str] = []
-        self._visit("all", (), done)
+        for name in self.groups:  # all comes first; what it does not reach can only be a circle
+            if name not in done:
+                self._visit(name, (), done)
         self._depths["all"] = 0
         for name in reversed(done):
             for child in self.groups[name].children:
@@ -126,7 +128,7 @@ class Tree:
         """Append ``name`` to ``done`` after everything inside of it."""
         for child, where in self.groups[name].children.items():
             if child in (*path, name) or len(path) > _DEEPEST:
-                circle = " → ".join((*path[1:], name, child)[-4:])
+                circle = " → ".join((*path, name, child)[-4:])
                 raise ConfigError(f"the group {child!r} is inside of itself or too deep: {circle}", where=where)
             if child not in done:
                 self._visit(child, (*path, name), done)

@@ -157,13 +157,13 @@ def _files(path: Path) -> list[Path]:
 def _host(name: str, tree: Tree, near: Sequence[Path], beside_play: Sequence[Path], files: VarFiles) -> Host:
     """Merge one host's variables in Ansible's order; later layers win, nothing is merged deeply.
 
-    all, files of all, other groups (deeper ones later, then by name), files of other groups, host, files of the host.
+    all, other groups (deeper ones later, then by name), files of all, files of other groups, host, files of the host.
     """
     groups = tree.groups_of(name)
     rest = [group for group in groups if group != "all"]
     layers: list[Mapping[str, Any]] = [tree.groups["all"].vars]
-    layers += _near("group_vars", ["all"], near, beside_play, files)
     layers += [tree.groups[group].vars for group in rest]
+    layers += _near("group_vars", ["all"], near, beside_play, files)
     layers += _near("group_vars", rest, near, beside_play, files)
     layers.append(tree.hosts[name])
     layers += _near("host_vars", [name], near, beside_play, files)
