@@ -36,7 +36,7 @@ def show(c: Context, *, name: str) -> None:
     del c
     from deployer import modules
     from deployer.fields import nearest
-    from deployer.modules.reference import reference
+    from deployer.report.reference import reference
 
     try:
         out(reference(name, modules.find(name)))

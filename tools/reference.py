@@ -1,0 +1,43 @@
+"""Write the pages that come from the classes: docs/modules.md, and JSON Schemas for editors under docs/schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from deployer import modules
+from deployer.fields import json_schema
+from deployer.fleet import Words
+from deployer.report.reference import reference
+
+DOCS = Path(__file__).parent.parent / "docs"
+_HEAD = """# Modules
+
+One page, made from the classes by `make docs`; `deployer modules show NAME` prints the same. General kinds have Ansible's names and
+argument names. Every argument that is left out is not managed, unless its default is named.
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return every generated file → its content."""
+    found = {DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.find(n)) + "\n" for n in modules.names())])}
+    schemas = {"fleet": json_schema(Words)} | {name: json_schema(modules.find(name)) for name in modules.names()}
+    for name, schema in schemas.items():
+        found[DOCS / "schema" / f"{name}.json"] = json.dumps(schema, indent=2, default=str) + "\n"
+    return found
+
+
+def main() -> int:
+    """Write what differs; with ``--check`` only say so and return 1."""
+    stale = [path for path, text in pages().items() if not path.is_file() or path.read_text() != text]
+    for path in stale:
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(pages()[path])
+        print(path.relative_to(DOCS.parent))
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
