@@ -6,12 +6,27 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.cookie import check_format
+from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules._checks import told_by
 from deployer.modules._private_file import PrivateFile
+from deployer.modules.base import Observed, Present, lines
+from deployer.sh import Sh
 
 _complaint = told_by(lambda text: check_format(text, "the cookie"))
+
+# A node's copy goes when the node stops, so a copy that equals the file belongs to a running node of this cluster.
+_USED = Sh(
+    """
+for copy in /run/beam/*/.erlang.cookie; do
+  if [ -f "$copy" ] && [ -f "$path" ] && [ "$(digest "$copy")" = "$(digest "$path")" ]; then
+    copy=${copy%/*}
+    emit used "${copy##*/}"
+    break
+  fi
+done"""
+)
 
 
 def _readable(secret: Secret) -> str | None:
@@ -20,7 +35,10 @@ def _readable(secret: Secret) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Cookie(PrivateFile):
-    """The file that holds a cluster's cookie. Nodes get a copy at start; it is in no argv and in no environment."""
+    """The file that holds a cluster's cookie. Nodes get a copy at start; it is in no argv and in no environment.
+
+    It is not changed under nodes that run with it: restarted one after the other they would split the cluster.
+    """
 
     EXAMPLE: ClassVar[str] = """\
 - name: the cluster's cookie
@@ -34,6 +52,26 @@ class Cookie(PrivateFile):
     def text(self) -> Secret:
         """Return the cookie without a newline: argv and file would disagree about one."""
         return self.content
+
+    def probe(self) -> Sh:
+        """Print the file as it is, and a node that runs with it."""
+        return lines(super().probe(), _USED)
+
+    def parse(self, out: str) -> Observed:
+        """Return what it is.
+
+        Raises:
+            ConfigError: another cookie is declared than the one that nodes here run with.
+        """
+        observed = super().parse(out)
+        if not isinstance(observed, Present) or "used" not in observed.keys:
+            return observed
+        keys = dict(observed.keys)
+        node = keys.pop("used")
+        if keys.get("content") != self.desired().keys["content"]:
+            problem = f"the declared cookie is not the one that {node} runs with: restarts would split the cluster"
+            raise ConfigError(problem, hint="change it with: deployer cookie rotate; or stop all nodes first")
+        return Present(keys)
 
 
 MODULE = Cookie
