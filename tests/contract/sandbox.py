@@ -31,9 +31,7 @@ systemctl systemd-analyze systemd-run useradd userdel usermod
 """.split()  # noqa: SIM905
 (FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
 ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
-PLACES = (
-    "etc/systemd/system etc/sysctl.d etc/sudoers.d usr/local/lib var/lib run srv/shop opt proc/sys/net/ipv4".split()
-)
+PLACES = ("etc/systemd/system", "etc/sysctl.d", "etc/sudoers.d", "usr/local/lib", "var/lib", "run", "srv/shop", "opt")
 RECORDER = """#!/bin/sh
 {{ printf '%s\\0' "${{0##*/}}" "$@"; printf '\\001\\0'; }} >>{}
 """
@@ -96,7 +94,8 @@ class Sandbox:
         text = encode(program)
         size = len(text.encode("utf-8", "surrogateescape"))
         blobs = b"".join(payload(program)).partition(b"\n")[2][size:]
-        moved = re.sub("^PATH=.*", f"PATH={self.home}/bin\n{KILL}", ROOTS.sub(rf"{self.home}/root/\1", text), 1, re.M)
+        moved = ROOTS.sub(rf"{self.home}/root/\1", text)
+        moved = re.sub("(?m)^PATH=.*", f"PATH={self.home}/bin\n{KILL}", moved, count=1)
         raw = moved.encode("utf-8", "surrogateescape")
         sent = b"%d\n%b%b" % (len(raw), raw, blobs)
         frames = decode(program, self._talk(sent))
