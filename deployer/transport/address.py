@@ -18,8 +18,11 @@ def check_address(text: str, *, where: object = "") -> str:
         ConfigError: anything else, an IPv6 zone (``fe80::1%eth0``) and a trailing dot among it.
     """
     if "%" in text and ":" in text:
-        raise ConfigError(f"the address {text[:64]!r} has an IPv6 zone, which means something on this machine only",
-                          where=where, hint="give a global address or a name")
+        raise ConfigError(
+            f"the address {text[:64]!r} has an IPv6 zone, which means something on this machine only",
+            where=where,
+            hint="give a global address or a name",
+        )
     if ":" in text or _numeric(text):
         try:
             ipaddress.ip_address(text)
@@ -27,16 +30,20 @@ def check_address(text: str, *, where: object = "") -> str:
             raise ConfigError(f"{text[:64]!r} is not an IP address", where=where, hint=_hint(text)) from None
         return text
     if not 1 <= len(text) <= 253 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
-        raise ConfigError(f"{text[:64]!r} is not a host name or an IP address", where=where,
-                          hint="letters, digits, - and _ between dots; at most 253 characters")
+        raise ConfigError(
+            f"{text[:64]!r} is not a host name or an IP address",
+            where=where,
+            hint="letters, digits, - and _ between dots; at most 253 characters",
+        )
     return text
 
 
 def check_user(text: str, *, where: object = "") -> str:
     """Return ``text`` when it can be a login name; raises ConfigError otherwise."""
     if not _USER.fullmatch(text):
-        raise ConfigError(f"{text[:64]!r} is not a user name", where=where,
-                          hint="letters, digits, _ . @ + and -, not starting with -")
+        raise ConfigError(
+            f"{text[:64]!r} is not a user name", where=where, hint="letters, digits, _ . @ + and -, not starting with -"
+        )
     return text
 
 

@@ -69,8 +69,11 @@ def log_in(client: Client, target: Target, options: SshOptions) -> None:
         wants = wants or "it hung up during the login (MaxAuthTries, or a ban)"
     tried = f"offered: {', '.join(offered)}" if offered else "there is no key: no agent, no default key file"
     reasons = "; ".join(reason for reason in (wants, tried) if reason)
-    raise AuthError(f"{target.user} may not log in to {target.address}:{target.port}; {reasons}", where=target.name,
-                    hint="name the right user (-u) and key (--private-key), or add the key to the host")
+    raise AuthError(
+        f"{target.user} may not log in to {target.address}:{target.port}; {reasons}",
+        where=target.name,
+        hint="name the right user (-u) and key (--private-key), or add the key to the host",
+    )
 
 
 def _keys(target: Target, options: SshOptions, agent: _Agent | None) -> Iterator[tuple[str, PKey]]:
@@ -116,8 +119,9 @@ def _load(file: Path, options: SshOptions) -> PKey:
 def _passphrases(file: Path, options: SshOptions) -> Iterator[bytes | None]:
     yield None
     if options.ask is None:
-        raise ConfigError("the private key has a passphrase, and nobody is here to give it", where=file,
-                          hint="load it into ssh-agent")
+        raise ConfigError(
+            "the private key has a passphrase, and nobody is here to give it", where=file, hint="load it into ssh-agent"
+        )
     for _ in range(_PASSPHRASE_TRIES):
         yield options.ask(f"Passphrase for {file}: ").encode()
 
@@ -133,8 +137,11 @@ def _read(file: Path, passphrase: bytes | None) -> PKey | None:
     except (ValueError, SSHException):
         if passphrase is not None:
             return None
-        raise ConfigError("this is not a private key that can be used", where=file,
-                          hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA") from None
+        raise ConfigError(
+            "this is not a private key that can be used",
+            where=file,
+            hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA",
+        ) from None
 
 
 class _Agent(AgentSSH):

@@ -10,7 +10,7 @@ from deployer.errors import HostError
 from deployer.sh import Frame, Program
 
 
-class ForwardingForbidden(HostError):  # noqa: N818  # named like its kin in errors.py
+class ForwardingForbidden(HostError):
     """The host's sshd does not open TCP streams for us (AllowTcpForwarding, PermitOpen, DisableForwarding)."""
 
 

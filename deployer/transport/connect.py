@@ -73,7 +73,7 @@ def _attempt(target: Target, options: SshOptions, seen: tuple[str, ...]) -> Link
     read_named_key(target, options)
     with ExitStack() as stack:
         over = _jump(target, options, seen, stack)
-        with options.shared.gate:
+        with options.shared.opening(target.address, target.port):
             client = Client(_road(target, over, stack), known.kinds)
             stack.callback(client.hang_up)
             _shake_hands(client, target)
@@ -111,8 +111,9 @@ def _through(target: Target, over: Client) -> Any:
     try:
         return open_stream(over, target.address, target.port, target.connect_timeout, target.jumps[-1])
     except (OSError, HostError) as error:
-        raise Unreachable(f"the jump host does not lead to {target.address}:{target.port}: {error}",
-                          where=target.name) from None
+        raise Unreachable(
+            f"the jump host does not lead to {target.address}:{target.port}: {error}", where=target.name
+        ) from None
 
 
 def _direct(target: Target) -> socket.socket:
@@ -121,14 +122,23 @@ def _direct(target: Target) -> socket.socket:
     try:
         road = socket.create_connection((target.address, target.port), timeout=target.connect_timeout)
     except TimeoutError:
-        raise Unreachable(f"{target.address}:{target.port} did not answer within {target.connect_timeout:g} s",
-                          where=target.name, hint="is it up, and does a firewall let this machine in?") from None
+        raise Unreachable(
+            f"{target.address}:{target.port} did not answer within {target.connect_timeout:g} s",
+            where=target.name,
+            hint="is it up, and does a firewall let this machine in?",
+        ) from None
     except socket.gaierror as error:
-        raise Unreachable(f"the name {target.address} cannot be resolved: {error.strerror}", where=target.name,
-                          hint="set ansible_host to an address") from None
+        raise Unreachable(
+            f"the name {target.address} cannot be resolved: {error.strerror}",
+            where=target.name,
+            hint="set ansible_host to an address",
+        ) from None
     except OSError as error:
-        raise Unreachable(f"{target.address}:{target.port}: {error.strerror or error}", where=target.name,
-                          hint="is sshd running, on this port?") from None
+        raise Unreachable(
+            f"{target.address}:{target.port}: {error.strerror or error}",
+            where=target.name,
+            hint="is sshd running, on this port?",
+        ) from None
     road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     road.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return road
@@ -138,9 +148,12 @@ def _proxied(target: Target, stack: ExitStack) -> socket.socket:
     """Return our end of a socket pair whose other end is the command's standard input and output."""
     ours, theirs = socket.socketpair()
     with theirs:
-        process = subprocess.Popen(["/bin/sh", "-c", f"exec {target.proxy}"],
-                                   stdin=theirs.fileno(), stdout=theirs.fileno(),
-                                   start_new_session=True)
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {target.proxy}"],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            start_new_session=True,
+        )
     stack.callback(_end, process)
     return ours
 
@@ -162,13 +175,22 @@ def _shake_hands(client: Client, target: Target) -> None:
         return
     where = f"{target.address}:{target.port}"
     if not in_time:
-        raise Unreachable(f"{where} did not finish the SSH handshake within {_HANDSHAKE:.0f} s", where=target.name,
-                          hint="something listens there, but it is frozen or no SSH server")
+        raise Unreachable(
+            f"{where} did not finish the SSH handshake within {_HANDSHAKE:.0f} s",
+            where=target.name,
+            hint="something listens there, but it is frozen or no SSH server",
+        )
     if not client.remote_version:
-        raise _Dropped(f"{where} hung up before the SSH banner", where=target.name,
-                       hint="no SSH server, a ban (fail2ban), or too many connections at once (MaxStartups)")
-    raise Unreachable(f"no SSH handshake with {where}: {client.get_exception() or 'the host hung up'}",
-                      where=target.name, hint="only modern algorithms are offered; is sshd older than 6.5?")
+        raise _Dropped(
+            f"{where} hung up before the SSH banner",
+            where=target.name,
+            hint="no SSH server, a ban (fail2ban), or too many connections at once (MaxStartups)",
+        )
+    raise Unreachable(
+        f"no SSH handshake with {where}: {client.get_exception() or 'the host hung up'}",
+        where=target.name,
+        hint="only modern algorithms are offered; is sshd older than 6.5?",
+    )
 
 
 def _prove(client: Client, target: Target, known: Knowledge) -> tuple[str, bytes]:
@@ -177,9 +199,11 @@ def _prove(client: Client, target: Target, known: Knowledge) -> tuple[str, bytes
     kind, key = shown.get_name(), shown.asbytes()
     if known.check(kind, key) or target.accept_new:
         return kind, key
-    raise HostKeyError(f"the key of {target.address}:{target.port} is not known: {kind} {fingerprint(key)}",
-                       where=target.name,
-                       hint="compare it on the host's console, then run with --accept-new-host-keys")
+    raise HostKeyError(
+        f"the key of {target.address}:{target.port} is not known: {kind} {fingerprint(key)}",
+        where=target.name,
+        hint="compare it on the host's console, then run with --accept-new-host-keys",
+    )
 
 
 def open_stream(client: Client, address: str, port: int, timeout: float, who: str) -> Any:
@@ -195,8 +219,11 @@ def open_stream(client: Client, address: str, port: int, timeout: float, who: st
     except ChannelException as error:
         if error.code == 2:
             raise ConnectionRefusedError(f"{who}: nobody answers at {address}:{port}") from None
-        raise ForwardingForbidden(f"sshd does not let us reach {address}:{port} ({error.text})", where=who,
-                                  hint="allow it for this user: AllowTcpForwarding yes, or PermitOpen") from None
+        raise ForwardingForbidden(
+            f"sshd does not let us reach {address}:{port} ({error.text})",
+            where=who,
+            hint="allow it for this user: AllowTcpForwarding yes, or PermitOpen",
+        ) from None
     except (SSHException, EOFError, OSError):
         if client.is_active():
             raise TimeoutError(f"{who}: no answer from {address}:{port} within {timeout:g} s") from None

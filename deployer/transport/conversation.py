@@ -145,31 +145,52 @@ class Conversation:
     def _refused(self) -> AuthError:
         assert self._sudo  # noqa: S101
         self._sudo.refuse()
-        return AuthError("sudo did not take the become password; it was tried once and will not be tried again",
-                         where=self._name, hint=f"check -K or ansible_become_password{self._said()}")
+        return AuthError(
+            "sudo did not take the become password; it was tried once and will not be tried again",
+            where=self._name,
+            hint=f"check -K or ansible_become_password{self._said()}",
+        )
 
     def _ended(self) -> HostError:
         status = self._pipe.status()
         if status is None:
-            return ConnectionLost("the connection broke in the middle of a program", where=self._name,
-                                  hint="a step that had begun runs to its end on the host; run again to see its state")
+            return ConnectionLost(
+                "the connection broke in the middle of a program",
+                where=self._name,
+                hint="a step that had begun runs to its end on the host; run again to see its state",
+            )
         if self._ready:
-            return ProbeError(f"the program ended on the host before its last answer (status {status})",
-                              where=self._name, hint=self._said().strip())
+            return ProbeError(
+                f"the program ended on the host before its last answer (status {status})",
+                where=self._name,
+                hint=self._said().strip(),
+            )
         if self._answered:
             return self._refused()
         if self._sudo:
-            return AuthError(f"sudo refused to run /bin/sh (status {status})", where=self._name,
-                             hint=f"let it in without a password (NOPASSWD), or give one with -K{self._said()}")
-        return AuthError(f"the login shell refused to run /bin/sh (status {status})", where=self._name,
-                         hint=f"the user needs a working login shell{self._said()}")
+            return AuthError(
+                f"sudo refused to run /bin/sh (status {status})",
+                where=self._name,
+                hint=f"let it in without a password (NOPASSWD), or give one with -K{self._said()}",
+            )
+        return AuthError(
+            f"the login shell refused to run /bin/sh (status {status})",
+            where=self._name,
+            hint=f"the user needs a working login shell{self._said()}",
+        )
 
     def _silent(self, patience: float) -> HostError:
         if self._sudo and not self._ready:
-            return AuthError(f"sudo neither asked nor answered within {patience:.0f} s", where=self._name,
-                             hint=f"try `sudo -v` on the host{self._said()}")
-        return ConnectionLost(f"no byte came or went for {patience:.0f} s", where=self._name,
-                              hint=f"the host is frozen, or a step takes longer than its deadline{self._said()}")
+            return AuthError(
+                f"sudo neither asked nor answered within {patience:.0f} s",
+                where=self._name,
+                hint=f"try `sudo -v` on the host{self._said()}",
+            )
+        return ConnectionLost(
+            f"no byte came or went for {patience:.0f} s",
+            where=self._name,
+            hint=f"the host is frozen, or a step takes longer than its deadline{self._said()}",
+        )
 
     def _said(self) -> str:
         text = self._complaint or (b"" if self._ready else self._noise)

@@ -140,15 +140,21 @@ class Knowledge:
         both = self.exact + self.loose
         for entry in _marked("@revoked", both):
             if entry.key == key:
-                raise HostKeyError(f"the key of {self.who} is revoked: {kind} {fingerprint(key)}", where=entry.mark,
-                                   hint="whoever holds it is not to be trusted; give the host a new key")
+                raise HostKeyError(
+                    f"the key of {self.who} is revoked: {kind} {fingerprint(key)}",
+                    where=entry.mark,
+                    hint="whoever holds it is not to be trusted; give the host a new key",
+                )
         if any(entry.key == key for entry in self._plain):
             return True
         if known := _marked("", self.exact):
             raise _changed(self.who, kind, key, known)
         for entry in _marked("@cert-authority", both):
-            raise HostKeyError(f"{self.who} is known by its certificate authority only; host certificates are not read",
-                               where=entry.mark, hint="add the host's own key, as ssh-keyscan prints it")
+            raise HostKeyError(
+                f"{self.who} is known by its certificate authority only; host certificates are not read",
+                where=entry.mark,
+                hint="add the host's own key, as ssh-keyscan prints it",
+            )
         return False
 
 

@@ -65,9 +65,15 @@ class _ProcessPipe:
     """A child's three streams as a `Pipe`. It has its own session, so that Ctrl-C does not reach a step."""
 
     def __init__(self, line: str) -> None:
-        self._child = subprocess.Popen(["/bin/sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, bufsize=0, start_new_session=True,
-                                       env={**os.environ, "SSH_CONNECTION": ""})
+        self._child = subprocess.Popen(
+            ["/bin/sh", "-c", line],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            env={**os.environ, "SSH_CONNECTION": ""},
+        )
         pipes = (self._child.stdin, self._child.stdout, self._child.stderr)
         self._in, self._out, self._err = (pipe.fileno() for pipe in pipes if pipe)
         self._selector = selectors.DefaultSelector()

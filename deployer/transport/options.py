@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,20 +12,30 @@ from typing import Any, TypeVar
 from deployer.errors import DeployerError
 
 T = TypeVar("T")
-OPENINGS = 10
-"""Connections being opened at once: below sshd's default MaxStartups (10:30:100), where a bastion starts to drop."""
+OPENINGS = 20
+"""Connections being opened at once by this process; more gain nothing, since the handshakes share one interpreter."""
+KNOCKS = 8
+"""Connections being opened at once to one address: sshd drops from its tenth on (MaxStartups 10:30:100), and learns of
+a finished login a little late."""
 
 
 class Shared:
-    """What the connections of one run share: a gate for handshakes, keys already read, refusals already heard."""
+    """What the connections of one run share: gates for handshakes, keys already read, refusals already heard."""
 
     def __init__(self) -> None:
-        self.gate = threading.BoundedSemaphore(OPENINGS)
+        self._openings = threading.BoundedSemaphore(OPENINGS)
         self.lock = threading.RLock()
         self.cache: dict[Any, Any] = {}
         """Files of the controller read once per run: known_hosts, ssh configuration, private keys."""
         self.refused: set[tuple[str, int, str, str]] = set()
         """Sudo passwords that a host did not take: (address, port, user, fingerprint). None is tried twice."""
+
+    @contextmanager
+    def opening(self, address: str, port: int) -> Iterator[None]:
+        """Wait for a turn to open a connection, and hold it until the login is through."""
+        knocks = self.once(("gate", address, port), lambda: threading.BoundedSemaphore(KNOCKS))
+        with knocks, self._openings:
+            yield
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what ``make`` gave, or raise what it raised, the first time; other hosts wait meanwhile."""

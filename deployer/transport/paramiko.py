@@ -77,8 +77,11 @@ class SshTransport:
         if this in refused:
             from deployer.errors import AuthError
 
-            raise AuthError("sudo did not take this become password before; it is not tried again", where=self.name,
-                            hint="check -K or ansible_become_password")
+            raise AuthError(
+                "sudo did not take this become password before; it is not tried again",
+                where=self.name,
+                hint="check -K or ansible_become_password",
+            )
         return Sudo(self._password, lambda: refused.add(this))
 
     def _session(self, timeout: float) -> Channel:
@@ -96,8 +99,9 @@ class SshTransport:
                     return client.open_session(timeout=timeout)
             except ChannelException as error:
                 if time.monotonic() > until:
-                    raise HostError(f"sshd opens no session ({error.text})", where=self.name,
-                                    hint="MaxSessions must be at least 1") from None
+                    raise HostError(
+                        f"sshd opens no session ({error.text})", where=self.name, hint="MaxSessions must be at least 1"
+                    ) from None
                 time.sleep(0.05)
             except (SSHException, EOFError, OSError):
                 raise ConnectionLost("the connection to the host is gone", where=self.name, hint="run again") from None
@@ -187,5 +191,3 @@ class _ChannelPipe:
         if isinstance(error, OSError) and error.filename:
             self._failure = error
             self._wake.set()
-
-

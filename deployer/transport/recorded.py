@@ -18,8 +18,13 @@ class RecordedTransport:
         streams: for each ``address:port`` the stream to hand out; another one is refused.
     """
 
-    def __init__(self, name: str, answers: Iterable[Iterable[Frame | Exception]],
-                 streams: dict[str, Callable[[], Stream]] | None = None, host_key: str = "SHA256:recorded") -> None:
+    def __init__(
+        self,
+        name: str,
+        answers: Iterable[Iterable[Frame | Exception]],
+        streams: dict[str, Callable[[], Stream]] | None = None,
+        host_key: str = "SHA256:recorded",
+    ) -> None:
         self.name = name
         self.host_key = host_key
         self.programs: list[Program] = []

@@ -74,18 +74,25 @@ def resolve(name: str, connection: Connection, options: SshOptions) -> Target:
     config = _lookup(connection.address, options)
     said = {**config, **connection.ssh_options}
     address = check_address(str(config.get("hostname", connection.address)), where=name)
-    port = check_port(connection.port or _number(said.get("port", "22"), "Port", name), where=name)
+    port = _number(said.get("port", "22"), "Port", name) if connection.port is None else connection.port
     user = check_user(connection.user or said.get("user") or getpass.getuser(), where=name)
     named = (str(connection.private_key),) if connection.private_key else tuple(config.get("identityfile", ()))
     jumps, proxy = _way(connection, config, name)
     return Target(
-        name=name, address=address, port=port, user=user, known_as=said.get("hostkeyalias") or address,
+        name=name,
+        address=address,
+        port=check_port(port, where=name),
+        user=user,
+        known_as=said.get("hostkeyalias") or address,
         keys=tuple(_path(key, options.home) for key in named),
         agent=not named or (not connection.private_key and said.get("identitiesonly", "no") != "yes"),
-        known_hosts=_known_hosts(said, options), accept_new=_accept_new(said, options, name),
-        connect_timeout=_number(said["connecttimeout"], "ConnectTimeout", name) if "connecttimeout" in said
+        known_hosts=_known_hosts(said, options),
+        accept_new=_accept_new(said, options, name),
+        connect_timeout=_number(said["connecttimeout"], "ConnectTimeout", name)
+        if "connecttimeout" in said
         else options.connect_timeout,
-        jumps=jumps, proxy=expand(proxy, address, port, user),
+        jumps=jumps,
+        proxy=expand(proxy, address, port, user),
     )
 
 
@@ -123,8 +130,11 @@ def _known_hosts(said: dict[str, str], options: SshOptions) -> tuple[Path, ...]:
 def _accept_new(said: dict[str, str], options: SshOptions, name: str) -> bool:
     word = said.get("stricthostkeychecking", "ask").lower()
     if word in ("no", "off"):
-        raise ConfigError(f"StrictHostKeyChecking={word} would trust any host", where=name,
-                          hint="write accept-new, which writes down new keys and refuses changed ones")
+        raise ConfigError(
+            f"StrictHostKeyChecking={word} would trust any host",
+            where=name,
+            hint="write accept-new, which writes down new keys and refuses changed ones",
+        )
     if word not in ("yes", "ask", "accept-new"):
         raise ConfigError(f"StrictHostKeyChecking={word!r} is not known", where=name, hint="yes or accept-new")
     return options.accept_new or word == "accept-new"
@@ -195,8 +205,11 @@ def _lines(file: Path, home: Path, depth: int) -> Iterator[str]:
 
 def _included(value: str, mark: Mark, block: str, home: Path, depth: int) -> Iterator[str]:
     if block or depth >= _INCLUDES:
-        raise ConfigError("Include inside of Host or Match is not supported" if block else "Include goes too deep",
-                          where=mark, hint="move the Include to the top of the file")
+        raise ConfigError(
+            "Include inside of Host or Match is not supported" if block else "Include goes too deep",
+            where=mark,
+            hint="move the Include to the top of the file",
+        )
     for word in shlex.split(value):
         path = _path(word, home)
         for found in sorted(glob.glob(str(path if path.is_absolute() else home / ".ssh" / path))):  # noqa: PTH207

@@ -17,8 +17,12 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
-KEX = ("curve25519-sha256@libssh.org", "mlkem768x25519-sha256", "diffie-hellman-group16-sha512",
-       "diffie-hellman-group-exchange-sha256")
+KEX = (
+    "curve25519-sha256@libssh.org",
+    "mlkem768x25519-sha256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group-exchange-sha256",
+)
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
 MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com")
 HOST_KEYS = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
@@ -35,7 +39,7 @@ _PERIOD = 0.7
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
-class PeerSilent(EOFError):  # noqa: N818  # an end of file, which is how paramiko's thread ends quietly
+class PeerSilent(EOFError):
     """The peer answered none of our keepalive requests."""
 
 

@@ -88,8 +88,17 @@ def start(home: Path, *lines: str) -> Sshd:
     keygen(home / "host")
     (home / "authorized_keys").write_text(public(keygen(home / "user")) + "\n")
     port = free_port()
-    settings = ("ListenAddress 127.0.0.1", f"HostKey {home / 'host'}", "PidFile none", "StrictModes no", "UsePAM no",
-                f"AuthorizedKeysFile {home / 'authorized_keys'}", "PermitRootLogin yes", "LogLevel VERBOSE")
+    settings = (
+        "ListenAddress 127.0.0.1",
+        f"HostKey {home / 'host'}",
+        "PidFile none",
+        "StrictModes no",
+        "UsePAM no",
+        f"AuthorizedKeysFile {home / 'authorized_keys'}",
+        "PermitRootLogin yes",
+        "LogLevel VERBOSE",
+        f"SetEnv HOME={home}",
+    )  # not the start-up files of whoever runs the tests
     (home / "conf").write_text("\n".join((*lines, *settings)) + "\n")
     process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", home / "conf", "-p", str(port), "-E", home / "log"])
     sshd = Sshd(home, port, process)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -173,9 +172,7 @@ def test_a_passphrase_is_asked_once_for_all_hosts(start_sshd: Start, reach: Reac
     assert asked == [f"Passphrase for {key}: "]
 
 
-def test_a_wrong_passphrase_is_not_asked_for_again_by_the_next_host(
-    sshd: Sshd, reach: Reach, tmp_path: Path
-) -> None:
+def test_a_wrong_passphrase_is_not_asked_for_again_by_the_next_host(sshd: Sshd, reach: Reach, tmp_path: Path) -> None:
     asked: list[str] = []
 
     def ask(prompt: str) -> str:
@@ -426,10 +423,12 @@ def test_more_hosts_than_openings_all_come_through(start_sshd: Start, reach: Rea
 
 
 def config_for(bastion: Sshd, target: Sshd) -> str:
-    return (f"Host bastion\n  HostName 127.0.0.1\n  Port {bastion.port}\n  User root\n  IdentityFile {bastion.key}\n"
-            f"  UserKnownHostsFile {bastion.known_hosts}\n"
-            f"Host web\n  HostName 127.0.0.1\n  Port {target.port}\n  User root\n  IdentityFile {target.key}\n"
-            f"  UserKnownHostsFile {target.known_hosts}\n  ProxyJump bastion\n")
+    return (
+        f"Host bastion\n  HostName 127.0.0.1\n  Port {bastion.port}\n  User root\n  IdentityFile {bastion.key}\n"
+        f"  UserKnownHostsFile {bastion.known_hosts}\n"
+        f"Host web\n  HostName 127.0.0.1\n  Port {target.port}\n  User root\n  IdentityFile {target.key}\n"
+        f"  UserKnownHostsFile {target.known_hosts}\n  ProxyJump bastion\n"
+    )
 
 
 def with_config(server: Sshd, text: str) -> SshOptions:
@@ -463,7 +462,8 @@ def test_a_jump_in_a_circle_is_refused(sshd: Sshd, reach: Reach) -> None:
 def test_a_chain_of_jumps_is_walked(start_sshd: Start, reach: Reach) -> None:
     one, two, target = start_sshd(), start_sshd(), start_sshd()
     text = config_for(one, target).replace("ProxyJump bastion", "ProxyJump bastion,middle") + config_for(
-        two, target).split("Host web")[0].replace("Host bastion", "Host middle")
+        two, target
+    ).split("Host web")[0].replace("Host bastion", "Host middle")
     assert answer(reach(target, with_config(target, text), **BARE)) == "hello"
     assert "Accepted publickey" in one.log
     assert "Accepted publickey" in two.log
@@ -471,8 +471,10 @@ def test_a_chain_of_jumps_is_walked(start_sshd: Start, reach: Reach) -> None:
 
 def test_a_proxy_command_is_the_connection_and_ends_with_it(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:
     bastion, target = start_sshd(), start_sshd()
-    command = (f"ssh -F none -i {bastion.key} -o UserKnownHostsFile={bastion.known_hosts} -p {bastion.port} "
-               "-W %h:%p root@127.0.0.1")
+    command = (
+        f"ssh -F none -i {bastion.key} -o UserKnownHostsFile={bastion.known_hosts} -p {bastion.port} "
+        "-W %h:%p root@127.0.0.1"
+    )
     options = {**target.connection().ssh_options, "proxycommand": command}
     transport = reach(target, ssh_options=options)
     assert answer(transport) == "hello"
@@ -483,12 +485,12 @@ def test_a_proxy_command_is_the_connection_and_ends_with_it(start_sshd: Start, r
 
 def test_nothing_of_a_closed_transport_is_left(start_sshd: Start, reach: Reach) -> None:
     server = start_sshd()
-    before = set(os.listdir("/proc/self/fd"))
+    before = set(Path("/proc/self/fd").iterdir())
     transport = reach(server)
     answer(transport)
     transport.close()
     wait_for(lambda: not server.sessions())
-    assert set(os.listdir("/proc/self/fd")) <= before
+    assert set(Path("/proc/self/fd").iterdir()) <= before
     assert not [thread for thread in threading.enumerate() if isinstance(thread, _client_class())]
 
 

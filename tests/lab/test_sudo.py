@@ -1,0 +1,107 @@
+"""Becoming root on real hosts, and hosts that give the transport little room: one session, no forwarding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deployer import lab as labs
+from deployer.errors import AuthError
+from deployer.model import Blob, Connection, Secret
+from deployer.sh import Program, sh
+from deployer.transport import ForwardingForbidden, SshOptions, Transport, open_transport
+
+WHO = Program((sh("id -un"), sh('echo "${{client%.*}}"')), become=True)
+
+
+@pytest.fixture(scope="module")
+def by_profile(lab_of) -> dict[str, labs.LabHost]:
+    lab = lab_of("sudo", "sudo-password", "closed", "stock")
+    return {host.profile: host for host in lab.hosts}
+
+
+@pytest.fixture
+def reach(tmp_path: Path):
+    opened: list[Transport] = []
+    options = SshOptions(ssh_config=None, home=tmp_path)
+
+    def connect(host: labs.LabHost, password: str | None = None) -> Transport:
+        lab = host.home.parent.parent
+        connection = Connection(
+            host.address,
+            user=host.user,
+            private_key=lab / "id_ed25519",
+            become=True,
+            ssh_options={"userknownhostsfile": str(lab / "known_hosts")},
+        )
+        if password is not None:
+            connection = replace(connection, become_password=Secret(password, "become password"))
+        opened.append(open_transport(host.name, connection, options))
+        return opened[-1]
+
+    yield connect
+    for transport in opened:
+        transport.close()
+
+
+def answers(transport: Transport, program: Program = WHO) -> list[str]:
+    return [frame.out for frame in transport.run(program, timeout=60)]
+
+
+def attempts(host: labs.LabHost, ssh) -> str:
+    return ssh(host, "journalctl -q -t sudo -o cat")[1]
+
+
+@pytest.mark.parametrize(("profile", "password"), [("sudo", None), ("sudo-password", labs.PASSWORD)])
+def test_a_user_becomes_root_and_the_program_knows_where_it_came_from(by_profile, reach, profile, password):
+    host = by_profile[profile]
+    transport = reach(host, password)
+    assert answers(transport) == ["root", host.address.rpartition(".")[0]]
+    assert answers(transport, replace(WHO, become=False))[0] == "deploy"
+
+
+@pytest.mark.parametrize(("profile", "password"), [("sudo", None), ("sudo-password", labs.PASSWORD)])
+def test_uploads_and_large_answers_pass_through_sudo(by_profile, reach, profile, password):
+    blob = Blob.of(bytes(range(256)) * 16_000)
+    program = Program(
+        (sh('sha256sum <"$blobs/0" | cut -c 1-64'), sh("head -c 60000 /dev/zero | tr '\\0' x")),
+        writes=True,
+        blobs=(blob,),
+        become=True,
+    )
+    digest, large = answers(reach(by_profile[profile], password), program)
+    assert digest == blob.sha256
+    assert len(large) == 60_000
+
+
+def test_a_password_that_is_needed_and_not_given_is_one_clear_refusal(by_profile, reach):
+    with pytest.raises(AuthError, match="a password is required"):
+        answers(reach(by_profile["sudo-password"]))
+
+
+def test_a_wrong_password_is_tried_exactly_once_by_a_whole_run(by_profile, reach, ssh):
+    host = by_profile["sudo-password"]
+    before = attempts(host, ssh).count("incorrect password attempt")
+    for transport in (reach(host, "canary-wrong"), reach(host, "canary-wrong")):
+        with pytest.raises(AuthError):
+            answers(transport)
+    log = attempts(host, ssh)
+    assert log.count("incorrect password attempt") == before + 1
+    assert "2 incorrect" not in log
+    assert "3 incorrect" not in log
+    assert "canary" not in log
+
+
+def test_a_host_with_one_session_and_no_forwarding_is_enough_for_programs(by_profile, reach):
+    transport = reach(by_profile["closed"])
+    for _ in range(5):
+        assert answers(transport)[0] == "root"
+    with pytest.raises(ForwardingForbidden):
+        transport.connect("127.0.0.1", 22, timeout=20)
+
+
+def test_a_host_has_one_key_whatever_it_is_called(by_profile, reach):
+    first, again, other = (reach(by_profile[profile]) for profile in ("closed", "closed", "stock"))
+    assert first.host_key == again.host_key != other.host_key
