@@ -62,16 +62,22 @@ def port(number: int) -> str | None:
 
 
 def ports(text: str) -> str | None:
-    """A port or a range of ports, ``9100-9109``."""
-    match = _PORTS.fullmatch(text)
-    if not match:
+    """A range of ports that need no privilege, ``9100-9109``; one alone is a range too."""
+    complaint = _any_ports(text)
+    return complaint or port(port_range(text)[0])
+
+
+def _any_ports(text: str) -> str | None:
+    if not _PORTS.fullmatch(text):
         return "write FIRST-LAST, such as 9100-9109"
     first, last = port_range(text)
-    return port(first) or port(last) or ("the last port is below the first" if last < first else None)
+    if not (1 <= first <= 65535 and 1 <= last <= 65535):
+        return "a port lies between 1 and 65535"
+    return "the last port is below the first" if last < first else None
 
 
 def port_range(text: str) -> tuple[int, int]:
-    """Return first and last port of a range that `ports` accepts."""
+    """Return first and last port of a range."""
     first, _, last = text.partition("-")
     return int(first), int(last or first)
 
@@ -103,7 +109,7 @@ def public(given: tuple[str, ...]) -> str | None:
     """Ports with their protocol: ``4000/tcp``."""
     for text in given:
         match = _PUBLIC.fullmatch(text)
-        complaint = ports(match[1]) if match else "write PORT/tcp or PORT/udp, such as 4000/tcp"
+        complaint = _any_ports(match[1]) if match else "write PORT/tcp or PORT/udp, such as 4000/tcp"
         if complaint:
             return f"{text!r}: {complaint}"
     return None
@@ -161,7 +167,7 @@ def socket(text: str) -> str | None:
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
         colon = ""
-    return None if colon and number.isdecimal() and port(int(number)) is None else "write ADDRESS:PORT"
+    return None if colon and number.isdecimal() and 0 < int(number) <= 65535 else "write ADDRESS:PORT"
 
 
 def one_line(text: str) -> str | None:
