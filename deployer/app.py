@@ -48,6 +48,7 @@ class Options:
     vault_id: tuple[str, ...] = ()
     ask_vault_pass: bool = False
     allow_empty: bool = False
+    detailed_exitcode: bool = False
     diff: bool = False
     json: bool = False
     verbose: int = 0
@@ -83,7 +84,9 @@ def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
     """Walk every play to the goal and return the exit code; raises ConfigError before any host is touched."""
 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
-        return PlayRun(resolver, hosts, goal, *how).run()
+        # A deploy with drift has mended it, or failed.
+        counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
+        return PlayRun(resolver, hosts, goal, *how, drift_code=2 if counts else 0).run()
 
     return _each_play(walk, options, out)
 

@@ -60,18 +60,17 @@ def _walk(goal: str, given: dict[str, Any]) -> int:
     return run(Goal(goal), options(given))
 
 
-def deploy(c: Context, *, check: bool, detailed_exitcode: bool, **given: Any) -> int:
+def deploy(c: Context, *, check: bool, **given: Any) -> int:
     """Bring every host to what the playbook declares, look again, and climb the verify ladder."""
     if check or c.config.run.dry:
-        return plan(c, detailed_exitcode=detailed_exitcode, **given)
+        return plan(c, **given)
     return _walk("deploy", given)
 
 
-def plan(c: Context, *, detailed_exitcode: bool, **given: Any) -> int:
+def plan(c: Context, **given: Any) -> int:
     """Say what a deploy would change: will, will not, or unknown until run. Changes nothing."""
     del c
-    code = _walk("plan", given)
-    return code if code != 2 or detailed_exitcode else 0
+    return _walk("plan", given)
 
 
 def audit(c: Context, **given: Any) -> int:

@@ -56,6 +56,7 @@ class PlayRun:
         open: makes a connection to a host that is resolved.
         pool: hosts run in it in parallel.
         stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
+        drift_code: the exit code that a host asks for when something would change and the goal is not to change it.
     """
 
     resolver: Resolver
@@ -66,6 +67,7 @@ class PlayRun:
     emit: Emit
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
+    drift_code: int = 0
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -173,11 +175,11 @@ class PlayRun:
 
     def _end(self, lane: _Lane) -> int:
         problem, walk = lane.problem, lane.walk
-        code = problem.exit_code if problem else 2 if self.goal is Goal.AUDIT and lane.drift else 0
+        code = problem.exit_code if problem else self.drift_code if lane.drift else 0
         changed = walk.changed if walk else 0
         said = str(problem) if problem else ""
-        seconds = self.clock() - lane.begin
-        self.emit(HostEnded(lane.host.name, _ending(lane), changed, walk.total if walk else 0, seconds, said, code))
+        ending, seconds = _ending(lane, self.goal), self.clock() - lane.begin
+        self.emit(HostEnded(lane.host.name, ending, changed, walk.total if walk else 0, seconds, said, code))
         return code
 
 
@@ -198,13 +200,13 @@ def _patience(target: Target, touched: bool) -> float:
     return (health.timeout + health.stable) if health else 60.0
 
 
-def _ending(lane: _Lane) -> Ending:
+def _ending(lane: _Lane, goal: Goal) -> Ending:
     if isinstance(lane.problem, HostError):
         return "unreachable"
     if lane.problem:
         return "failed"
     if lane.walk and lane.walk.first and lane.walk.first.unknown:
         return "unknown"
-    if lane.drift and lane.walk and isinstance(lane.transport, ReadOnly):
+    if lane.drift and goal is Goal.AUDIT:
         return "drift"
     return "changed" if lane.walk and lane.walk.changed else "ok"
