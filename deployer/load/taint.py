@@ -10,7 +10,7 @@ what it might miss prints as ``***``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any
 
 import jinja2
@@ -23,6 +23,7 @@ from deployer.load.marked import Map, mark_of
 from deployer.model import Secret
 
 REVEAL, REVEAL_ALL, TEXT = "__reveal", "__reveal_all", "__text"
+_OPEN = frozenset({str, int, float, bool, type(None)})
 ONLY_LOOK = ("defined", "undefined", "none")
 
 
@@ -52,17 +53,28 @@ def reveal(context: Rendering, value: Any) -> Any:
 
 def reveal_all(context: Rendering, value: Any) -> Any:
     """Return ``value`` with every secret inside of it revealed and noted; containers without one as they are."""
+    if type(value) in _OPEN:
+        return value
     if isinstance(value, Secret):
         return reveal(context, value)
     if isinstance(value, dict):
+        if _all_open(value.values()):
+            return value
         new = {key: reveal_all(context, item) for key, item in value.items()}
         return new if any(new[key] is not item for key, item in value.items()) else value
     if isinstance(value, list | tuple):
+        if _all_open(value):
+            return value
         items = [reveal_all(context, item) for item in value]
         return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
     if isinstance(value, Iterator | ValuesView | ItemsView):
         return (reveal_all(context, item) for item in value)
     return value
+
+
+def _all_open(values: Iterable[Any]) -> bool:
+    """Return whether nothing in here can be or hold a secret; large inventories live on this being quick."""
+    return _OPEN.issuperset(map(type, values))
 
 
 def as_text(context: Rendering, value: Any) -> str:
