@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deployer.errors import ConfigError, HostKeyError
-from deployer.transport.known_hosts import KnownHosts, fingerprint, parse
+from deployer.transport.host_line import parse
+from deployer.transport.known_hosts import KnownHosts, fingerprint
 
 ED = "ssh-ed25519"
 
