@@ -14,8 +14,8 @@ from deployer.report.reference import reference
 DOCS = Path(__file__).parent.parent / "docs"
 _HEAD = """# Modules
 
-One page, made from the classes by `make docs`; `deployer modules show NAME` prints the same. General kinds have Ansible's
-names and argument names. Every argument that is left out is not managed, unless its default is named.
+One page, made from the classes by `make docs`; `deployer modules show NAME` prints the same. General kinds have the
+names and argument names of Ansible. Every argument that is left out is not managed, unless its default is named.
 """
 
 

@@ -55,6 +55,7 @@ class Terminal:
         self._plans: dict[str, list[TaskPlanned]] = defaultdict(list)
         self._ends: list[HostEnded] = []
         self._rungs: dict[tuple[str, str], list[RungRead]] = defaultdict(list)
+        self._steps: dict[tuple[str, str], list[StepDone]] = defaultdict(list)
         self._status: Status | None = None
 
     def __call__(self, event: Event) -> None:
@@ -98,12 +99,28 @@ class Terminal:
 
     @_take.register
     def _(self, event: StepDone) -> None:
+        """Steps that went well are told once for all hosts, when the last of them is there; a failure at once."""
+        if event.rc or self._verbosity:
+            self._print_step(event, event.host)
+            return
+        done = self._steps[event.task, event.what]
+        done.append(event)
+        planned = {host for host, plan in self._plans.items() if any(t.task == event.task and t.changes for t in plan)}
+        if planned <= {step.host for step in done}:
+            self._flush_steps(event.task, event.what)
+
+    def _flush_steps(self, *key: str) -> None:
+        for task, what in [(key[0], key[1])] if key else list(self._steps):
+            steps = self._steps.pop((task, what))
+            everybody = len(steps) == len(self._stages) > 1
+            hosts = "all hosts" if everybody else f"{len(steps)} hosts" if len(steps) > 1 else steps[0].host
+            self._print_step(max(steps, key=lambda step: step.seconds), hosts)
+
+    def _print_step(self, event: StepDone, hosts: str) -> None:
         sign, style = ("✗", "bold red") if event.rc else ("✓", "green")
         what = "" if event.what == event.task else f" · {event.what}"
-        text = f"{event.task}{what}"
-        self._line(
-            (f"  {sign} ", style), (f"{event.host:<12} ", "bold"), (safe(text), ""), (f"  {event.seconds:.1f} s", "dim")
-        )
+        told = (f"{hosts:<12} ", "bold"), (safe(f"{event.task}{what}"), ""), (f"  {event.seconds:.1f} s", "dim")
+        self._line((f"  {sign} ", style), *told)
 
     @_take.register
     def _(self, event: Note) -> None:
@@ -123,6 +140,7 @@ class Terminal:
     @_take.register
     def _(self, event: PlayEnded) -> None:
         self.close()
+        self._flush_steps()
         self._print_plans()
         self._print_ladder()
         self._print_recap(event.seconds)
