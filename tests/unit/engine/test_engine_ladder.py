@@ -1,0 +1,247 @@
+"""Every wrong state of a node is told by its own rung, with the cause and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from ladder_kit import DIR, EXE, dist, reading, registration, target, unit
+
+from deployer.engine.asking import ADVICE, explained
+from deployer.engine.ladder import TITLES, NodeReading, Rung, climb, failed
+from deployer.engine.target import Target
+from deployer.fleet.words import Health
+
+
+def rungs(wanted: Target, seen: NodeReading) -> dict[int, Rung]:
+    return {rung.number: rung for rung in climb(wanted, seen)}
+
+
+def test_a_healthy_node_climbs_all_ten_rungs() -> None:
+    found = rungs(target(), reading())
+    assert list(found) == list(TITLES) == list(range(1, 11))
+    assert all(rung.ok for rung in found.values())
+    assert {number: found[number].detail for number in (2, 3, 5, 6, 8, 9, 10)} == {
+        2: "shop.service active, 0 restarts",
+        3: f"process 4711 runs {DIR}",
+        5: "port 9100",
+        6: "from 2 other hosts",
+        8: "2 other nodes",
+        9: "shop 1.4.2, OTP 25",
+        10: "http://127.0.0.1:4000/health, up for 3600 s",
+    }
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong state: what is read, and the rung and words that must tell it."""
+
+    rung: int
+    says: str
+    advice: str = ""
+    seen: Any = None
+    wanted: Any = None
+
+
+OLD = EXE.replace("1.4.2-0123abcd", "1.4.1-deadbeef")
+
+
+def asked(outcome: str, says: str, advice: str = "") -> NodeReading:
+    return reading(dist=dist(outcome=outcome, detail=says, advice=advice, nodes=None))
+
+
+def of_unit(**changed: Any) -> NodeReading:
+    return reading(unit=unit(**changed))
+
+
+def sees(*nodes: str) -> NodeReading:
+    return reading(dist=dist(nodes=nodes))
+
+
+SHUT = "port 9100 no answer in 3 s"
+BOOT, NO_EPMD = target(mesh="boot"), target(epmd_port=None)
+WRONG = {
+    "host lost": Wrong(1, "the connection broke", "", NodeReading(lost="the connection broke")),
+    "host not read": Wrong(2, "the host was not read", "", NodeReading()),
+    "unit missing": Wrong(2, "shop.service does not exist", "node role", of_unit(loaded=False)),
+    "unit stopped": Wrong(2, "inactive (dead)", "journalctl -u shop", of_unit(active="inactive", sub="dead")),
+    "unit failed": Wrong(
+        2,
+        "failed (failed), 5 restarts, last result exit-code",
+        "journalctl",
+        of_unit(active="failed", sub="failed", restarts=5, result="exit-code"),
+    ),
+    "unit restarting": Wrong(2, "activating (auto-restart)", "", of_unit(active="activating", sub="auto-restart")),
+    "killed by the watchdog": Wrong(2, "result watchdog", "", of_unit(active="failed", result="watchdog")),
+    "unit stopping": Wrong(2, "deactivating (stop-sigterm)", "", of_unit(active="deactivating", sub="stop-sigterm")),
+    "no process": Wrong(3, "no process", "", of_unit(pid=0, exe="")),
+    "old release runs": Wrong(3, "runs /opt/shop/versions/1.4.1-deadbeef, not", "systemctl restart", of_unit(exe=OLD)),
+    "another build runs": Wrong(3, "1.4.2-ffffffff, not", "", of_unit(exe=EXE.replace("0123abcd", "ffffffff"))),
+    "foreign erlang": Wrong(3, "runs /usr/lib/erlang, not", "", of_unit(exe="/usr/lib/erlang/erts-13/bin/beam.smp")),
+    "epmd refuses": Wrong(4, "10.0.0.1:4369: nobody listens", "declared address", reading(epmd="nobody listens there")),
+    "epmd hangs": Wrong(4, "10.0.0.1:4369: no answer", "epmd unit", reading(epmd="no answer")),
+    "epmd garbles": Wrong(4, "bytes that no EPMD sends", "", reading(epmd="bytes that no EPMD sends")),
+    "not registered": Wrong(5, "process 4711 is alive but shop is not registered", "another name", reading(epmd=None)),
+    "port below the range": Wrong(
+        5, "at port 9099, outside of 9100-9109", "inet_dist_listen_min", reading(epmd=registration(9099))
+    ),
+    "port above the range": Wrong(5, "at port 9110, outside of 9100-9109", "", reading(epmd=registration(9110))),
+    "name squatted": Wrong(
+        5,
+        "at port 9105, which shop.service does not listen on",
+        "another process took the name",
+        reading(epmd=registration(9105)),
+    ),
+    "a member is shut out": Wrong(6, f"from web3: {SHUT}", "firewall", reading(reach={"web2": "", "web3": SHUT})),
+    "all members are shut out": Wrong(
+        6, f"from web2: {SHUT}; from web3: {SHUT}", "", reading(reach={"web3": SHUT, "web2": SHUT})
+    ),
+    "wrong cookie": Wrong(
+        7, "the cookie is not ours", "compare", asked("wrong cookie", "the cookie is not ours", "compare")
+    ),
+    "impostor": Wrong(
+        7, "does not know the cookie", "rotate", asked("impostor", "does not know the cookie", "rotate it")
+    ),
+    "name not allowed": Wrong(7, "not allowed", "net_kernel", asked("not allowed", "not allowed", "net_kernel:allow")),
+    "another node": Wrong(7, "another node answers", "", asked("wrong node", "another node answers")),
+    "hangs in the handshake": Wrong(7, "does not answer", "", asked("not alive", "does not answer")),
+    "nobody behind the port": Wrong(7, "nobody answers", "", asked("nobody answers", "nobody answers")),
+    "no erlang behind the port": Wrong(7, "no handshake", "", asked("protocol", "no handshake")),
+    "still booting": Wrong(7, "has not finished its start", "", asked("starting", "it has not finished its start")),
+    "gone between two looks": Wrong(7, "nobody listens at", "", asked("refused", "nobody listens at 10.0.0.1:9100")),
+    "no epmd, wrong cookie": Wrong(7, "not ours", "", asked("wrong cookie", "the cookie is not ours"), NO_EPMD),
+    "one missing from the mesh": Wrong(
+        8, "shop@10.0.0.1 does not see shop@10.0.0.3", "cluster.mesh: boot", sees("shop@10.0.0.2")
+    ),
+    "sees nobody": Wrong(8, "does not see shop@10.0.0.2, shop@10.0.0.3", "connect its nodes itself", sees()),
+    "sees only strangers": Wrong(8, "does not see shop@10.0.0.2", "", sees("evil@10.0.0.9")),
+    "sees nobody though it connects at boot": Wrong(8, "does not see", "", sees(), BOOT),
+    "old version by the node": Wrong(
+        9, "runs version 1.4.1, declared is 1.4.2", "deploy again", reading(dist=dist(version="1.4.1"))
+    ),
+    "another otp": Wrong(9, "runs OTP 27, the release was built for OTP 25", "", reading(dist=dist(otp="27"))),
+    "unhealthy": Wrong(10, "answers 503", "journalctl -u shop.service", reading(health="GET /health answers 503")),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_state_is_told_by_its_rung(name: str) -> None:
+    wrong = WRONG[name]
+    found = list(climb(wrong.wanted or target(), wrong.seen))
+    bad = failed(found)
+    assert bad is not None
+    assert bad is found[-1]
+    assert bad.number == wrong.rung
+    assert wrong.says in bad.detail
+    assert wrong.advice in bad.advice
+    assert all(rung.ok is not False for rung in found[:-1])
+
+
+def test_there_are_wrong_states_enough_and_every_rung_has_some() -> None:
+    assert len(WRONG) >= 25
+    assert {wrong.rung for wrong in WRONG.values()} >= set(range(1, 11))
+
+
+UNCLIMBABLE: dict[str, tuple[int, str, NodeReading, Target]] = {
+    "no forwarding": (5, "sshd forbids it", reading(unclimbable={5: "sshd forbids it"}), target()),
+    "no root for the process": (
+        3,
+        "cannot be looked at without root",
+        reading(unit=unit(exe="", ports=None)),
+        target(),
+    ),
+    "no cookie declared": (7, "no cookie is declared", reading(), target(cookie=None)),
+    "node not asked": (7, "the node was not asked", reading(dist=None), target()),
+    "no mesh expected": (8, "cluster.mesh is none", reading(dist=dist(nodes=())), target(mesh="none")),
+}
+
+
+@pytest.mark.parametrize("name", UNCLIMBABLE)
+def test_what_cannot_be_climbed_is_neither_passed_nor_failed(name: str) -> None:
+    number, why, seen, wanted = UNCLIMBABLE[name]
+    found = rungs(wanted, seen)
+    assert found[number].ok is None
+    assert why in found[number].detail
+    assert failed(list(found.values())) is None
+    assert 9 in found
+
+
+def test_the_owner_of_a_port_is_not_guessed_without_root() -> None:
+    rung = rungs(target(), reading(unit=unit(ports=None)))[5]
+    assert rung.ok
+    assert "cannot be seen without root" in rung.detail
+
+
+def test_a_cluster_without_epmd_has_no_epmd_rungs() -> None:
+    assert {4, 5}.isdisjoint(rungs(target(epmd_port=None), reading(epmd=None)))
+
+
+def test_a_node_alone_needs_nobody() -> None:
+    found = rungs(target(others=()), reading(reach={}, dist=dist(nodes=())))
+    assert (found[6].detail, found[8].detail) == ("no other host", "0 other nodes")
+
+
+def test_what_is_declared_on_hosts_outside_of_the_run_is_told_but_not_held_against_a_node() -> None:
+    rung = rungs(target(), reading(dist=dist(nodes=("shop@10.0.0.2",)), hosts=frozenset({"web1", "web2"})))[8]
+    assert rung.ok
+    assert rung.detail == "1 other nodes; not seen, and not in this run: shop@10.0.0.3"
+
+
+def test_a_node_may_see_more_than_its_cluster() -> None:
+    assert rungs(target(), reading(dist=dist(nodes=("shop@10.0.0.2", "shop@10.0.0.3", "remsh@x"))))[8].ok
+
+
+def test_a_release_of_another_project_has_no_version_to_compare() -> None:
+    wanted = target(release_name="", release_dir=None, version=None, otp=None, health=None)
+    found = rungs(
+        wanted,
+        reading(dist=dist(version=None, otp=None), unit=unit(exe=EXE.replace(DIR, "/usr/lib/rabbit")), health=None),
+    )
+    assert found[3].ok
+    assert found[9].detail == "not declared"
+    assert 10 not in found
+
+
+def test_the_version_is_read_from_the_directory_when_the_node_cannot_be_asked() -> None:
+    assert rungs(target(), reading(dist=None))[9].detail == "shop 1.4.2"
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (Health(http="http://h/x"), "http://h/x"),
+        (Health(tcp="127.0.0.1:80"), "127.0.0.1:80"),
+        (Health(expr="Shop.ok?()"), "Shop.ok?()"),
+        (None, "no health check declared"),
+    ],
+)
+def test_a_health_check_is_called_by_what_it_asks(health: Health | None, words: str) -> None:
+    assert target(health=health).health_words == words
+
+
+def test_every_way_a_handshake_fails_has_its_own_name_and_advice() -> None:
+    names = [name for name, _ in ADVICE.values()]
+    assert len(names) == len(set(names))
+    assert all(advice for _, advice in ADVICE.values())
+
+
+def test_a_known_cause_in_the_last_lines_replaces_the_advice() -> None:
+    rung = explained(
+        Rung(2, ok=False, detail="is failed", advice="journalctl"),
+        ["boot", "Protocol 'inet_tcp': the name shop@h seems to be in use by another Erlang node"],
+    )
+    assert rung.detail.startswith("is failed\n")
+    assert "seems to be in use" in rung.detail
+    assert rung.advice != "journalctl"
+
+
+def test_unknown_last_lines_are_shown_as_they_are() -> None:
+    rung = explained(Rung(2, ok=False, detail="is failed", advice="journalctl"), [f"line {i}" for i in range(20)])
+    assert rung.detail.splitlines() == ["is failed", *(f"line {i}" for i in range(12, 20))]
+    assert rung.advice == "journalctl"
+
+
+def test_last_lines_do_not_drown_a_rung_they_say_nothing_about() -> None:
+    bad = Rung(8, ok=False, detail="does not see x")
+    assert explained(bad, ["some line"]) == bad
