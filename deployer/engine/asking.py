@@ -25,6 +25,8 @@ ADVICE: Mapping[type[distribution.DistributionError], tuple[str, str]] = {
     distribution.ProtocolError: ("protocol", "something else than an Erlang node listens there"),
 }
 """Each wrong answer → its short name and what to do next."""
+FINAL = frozenset({"wrong cookie", "impostor", "not allowed"})
+"""Answers that no waiting changes; the others may come from a node that is still starting."""
 
 _CALLS = (
     Call("init", "get_status"),

@@ -64,6 +64,7 @@ class NodeReading:
     """Everything read of one node in one round.
 
     Attributes:
+        lost: why the host could not be read, empty when it was.
         unit: what systemd and /proc say; None before the host was read.
         epmd: the registration, None when the name is unknown, or the sentence that says why EPMD gave no answer.
         reach: host of another member → "" when it can open the node's ports, else why not.
@@ -73,6 +74,7 @@ class NodeReading:
         hosts: the hosts of this run; what is declared on others (``--limit``) is not held against a node.
     """
 
+    lost: str = ""
     unit: UnitReading | None = None
     epmd: Registration | str | None = None
     reach: Mapping[str, str] = field(default_factory=dict)
@@ -84,7 +86,9 @@ class NodeReading:
 
 def climb(target: Target, reading: NodeReading) -> Iterator[Rung]:
     """Yield rungs from the bottom up to and including the first that fails."""
-    yield Rung(1, ok=True, detail=target.host)
+    yield Rung(1, ok=not reading.lost, detail=reading.lost or target.host)
+    if reading.lost:
+        return
     for number, judge in _JUDGES.items():
         reason = reading.unclimbable.get(number)
         rung = Rung(number, None, reason) if reason else judge(target, reading)
@@ -180,8 +184,8 @@ def _mesh(target: Target, reading: NodeReading) -> Rung | None:
     if target.mesh == "none":
         return Rung(8, None, "cluster.mesh is none")
     seen = set(reading.dist.nodes)
-    missing = sorted(str(other) for other in target.others if str(other) not in seen and other.host in reading.hosts)
-    outside = sorted(str(other) for other in target.others if str(other) not in seen and other.host not in reading.hosts)
+    unseen = sorted((str(other), other.host in reading.hosts) for other in target.others if str(other) not in seen)
+    missing, outside = ([name for name, here in unseen if here is asked] for asked in (True, False))
     if missing:
         wrong = f"{target.node} does not see {', '.join(missing)}"
         advice = "the release has to connect its nodes itself (cluster.mesh: app); or declare cluster.mesh: boot"

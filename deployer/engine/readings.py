@@ -1,4 +1,4 @@
-"""The sh half of the ladder: what a host says of its nodes' units, processes, sockets, and of the way to other members."""
+"""The sh half of the ladder: what a host says of its nodes' units, processes, sockets, and the way to other members."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _LOOK = Sh(
     r"""
 newline='
 '
-show=$(systemctl show -p LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ActiveEnterTimestampMonotonic,ControlGroup -- "$unit")
+asked=LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ActiveEnterTimestampMonotonic,ControlGroup
+show=$(systemctl show -p "$asked" -- "$unit")
 emit show "$show"
 read -r up _ </proc/uptime
 emit uptime "$up"
@@ -22,10 +23,12 @@ main=${show#*MainPID=}; main=${main%%"$newline"*}
 group=${show#*ControlGroup=}; group=${group%%"$newline"*}
 pids=$main
 for tree in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
-  [ -n "$group" ] && [ -r "$tree$group/cgroup.procs" ] || continue
-  pids=$(cat "$tree$group/cgroup.procs"); break
+  if [ -n "$group" ] && [ -r "$tree$group/cgroup.procs" ]; then
+    pids=$(cat "$tree$group/cgroup.procs")
+    break
+  fi
 done
-beam=0 inodes=' '
+beam=0
 for pid in $pids; do
   [ "$pid" != 0 ] || continue
   exe=$(readlink "/proc/$pid/exe" || :)
@@ -34,8 +37,8 @@ for pid in $pids; do
     '') [ "$pid" != "$main" ] || beam=$pid; continue ;; # without root nobody can look
     *) continue ;;
   esac
-  emit sockets "$(ls -l "/proc/$pid/fd" 2>/dev/null | while read -r line; do
-    case $line in *'socket:['*) line=${line##*\[}; printf '%s ' "${line%\]}" ;; esac
+  emit sockets "$(readlink "/proc/$pid/fd/"* 2>/dev/null | while read -r line; do
+    case $line in 'socket:['*) line=${line#*\[}; printf '%s ' "${line%\]}" ;; esac
   done)"
   break
 done
@@ -118,7 +121,7 @@ def parse_look(out: str) -> UnitReading:
             ports=_ports(raw.get("sockets", ""), raw["listening"]),
             age=float(raw["uptime"]) - since if active == "active" and since else None,
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         raise ProbeError(f"the unit's state cannot be understood: {error}") from None
 
 
@@ -152,5 +155,5 @@ def last_words(unit: str, dump: str) -> Sh:
     """Return the fragment that shows a unit's last log lines and the first lines of its crash dump."""
     return lines(
         sh("journalctl -u {} -n 40 -q --no-pager -o cat 2>/dev/null || :", unit),
-        sh("if [ -n {0} ] && [ -r {0} ]; then head -n 5 -- {0}; fi", dump) if dump else Sh(":"),
+        sh("if [ -r {0} ]; then head -n 5 -- {0}; fi", dump) if dump else Sh(":"),
     )

@@ -104,9 +104,7 @@ def _round(sessions: Mapping[str, Session], nodes: Sequence[_Node], fresh: set[s
     sources = [host for host in sessions if any(owner != host for owner in places.values())]
     answers = dict(zip(sources, pool.map(lambda host: _reach_from(sessions[host], host, places), sources), strict=True))
     for node in nodes:
-        node.reading = replace(
-            node.reading, reach=_reach_of(node.target, places, answers), hosts=frozenset(sessions)
-        )
+        node.reading = replace(node.reading, reach=_reach_of(node.target, places, answers), hosts=frozenset(sessions))
 
 
 def _read_host(session: Session, nodes: Sequence[_Node], fresh: set[str]) -> None:
@@ -121,7 +119,7 @@ def _read_host(session: Session, nodes: Sequence[_Node], fresh: set[str]) -> Non
             node.reading = _converse(session.transport, node.target, node.reading)
     except HostError as error:
         for node in nodes:
-            node.reading = NodeReading(epmd=error.message)
+            node.reading = NodeReading(lost=error.message)
 
 
 def _converse(transport: Transport, target: Target, reading: NodeReading) -> NodeReading:
@@ -212,7 +210,7 @@ def _judge(node: _Node, now: float, begin: float) -> None:
     young = bool(unit and unit.age is not None and unit.age < window)
     if bad is None and not young:
         node.settled = True
-    elif now >= node.deadline or _hopeless(node, bad):
+    elif now >= node.deadline + (0.0 if bad else window) or _hopeless(node, bad):
         node.settled = True
         if bad is None and unit and young:
             times = unit.restarts - (node.restarts_at_first or 0)
@@ -222,11 +220,12 @@ def _judge(node: _Node, now: float, begin: float) -> None:
 
 def _hopeless(node: _Node, bad: Rung | None) -> bool:
     """Whether waiting cannot help: the unit has given up, loops, or the cookie is simply wrong."""
-    unit = node.reading.unit
+    unit, dist = node.reading.unit, node.reading.dist
     if bad is None or unit is None:
         return False
     looping = unit.restarts - (node.restarts_at_first or 0) >= 3
-    return unit.active == "failed" or not unit.loaded or looping or (bad.number == 7 and bad.ok is False)
+    refused = bad.number == 7 and dist is not None and dist.outcome in asking.FINAL
+    return unit.active == "failed" or not unit.loaded or looping or refused
 
 
 def _explain(sessions: Mapping[str, Session], node: _Node) -> None:
@@ -237,7 +236,7 @@ def _explain(sessions: Mapping[str, Session], node: _Node) -> None:
     session = sessions[node.target.host]
     try:
         words = Program((readings.last_words(node.target.unit, node.target.crash_dump),), become=session.become)
-        said = [line for frame in session.transport.run(words, timeout=_EXEC_TIMEOUT) for line in frame.out.splitlines()]
+        (frame,) = session.transport.run(words, timeout=_EXEC_TIMEOUT)
     except HostError:
         return
-    node.rungs[node.rungs.index(bad)] = asking.explained(bad, said)
+    node.rungs[node.rungs.index(bad)] = asking.explained(bad, frame.out.splitlines())
