@@ -122,7 +122,7 @@ def test_a_relative_tarball_starts_where_it_is_said(words: dict[str, Any], dist:
 
 
 WRONG: list[tuple[str, object, str]] = [
-    # B14, B15: node names
+    # node names (B14, B15)
     ("nodes", [{"name": "app@h -detached"}], "nodes[0].name"),
     ("nodes", [{"name": "App"}], "nodes[0].name"),
     ("nodes", [{"name": ""}], "nodes[0].name"),
@@ -135,14 +135,14 @@ WRONG: list[tuple[str, object, str]] = [
     ("nodes", [{"name": "a", "host": "nodots"}], "long"),
     ("nodes", [{"name": "a"}, {"name": "a"}], "both called a"),
     ("nodes", [{"name": "a", "port": 9100}, {"name": "b", "port": 9100}], "both listen on port 9100"),
-    # B16: cookies
+    # Row B16 is about cookies.
     ("cluster.cookie", Secret(""), "cluster.cookie"),
     ("cluster.cookie", Secret("short"), "cluster.cookie"),
     ("cluster.cookie", Secret("-" + COOKIE.reveal()), "cluster.cookie"),
     ("cluster.cookie", Secret(COOKIE.reveal() + "\n"), "cluster.cookie"),
     ("cluster.cookie", Secret(COOKIE.reveal() + '"'), "cluster.cookie"),
     ("cluster.cookie", Secret(COOKIE.reveal() * 7), "cluster.cookie"),
-    # B17: ports
+    # Row B17 is about ports.
     ("cluster.ports", "0-10", "cluster.ports"),
     ("cluster.ports", "70000", "cluster.ports"),
     ("cluster.ports", "9109-9100", "cluster.ports"),
@@ -157,7 +157,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("cluster.bind", "::", "cluster.bind"),
     ("cluster.bind", "fe80::1%eth0", "cluster.bind"),
     ("cluster.bind", "web1.example.com", "cluster.bind"),
-    # B18: firewall
+    # Row B18 is about firewall.
     ("firewall", {"admin": []}, "firewall.admin"),
     ("firewall", {}, "firewall.admin is missing"),
     ("firewall", {"admin": ["10.0.0.1/8"]}, "host bits"),
@@ -166,7 +166,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("firewall", {"admin": ["10.0.0.0/8"], "public": ["4369/tcp"]}, "open a port of the cluster to everyone"),
     ("firewall", {"admin": ["10.0.0.0/8"], "public": ["9000-9100/tcp"]}, "open a port of the cluster to everyone"),
     ("firewall", {"admin": ["10.0.0.0/8"], "cluster": []}, "firewall.cluster"),
-    # B19: roots
+    # Row B19 is about roots.
     *[
         ("release.root", root, "release.root")
         for root in (
@@ -184,12 +184,12 @@ WRONG: list[tuple[str, object, str]] = [
         )
     ],
     ("release.root", "/var/lib/deployer/x", "another program"),
-    # B20: names and versions
+    # Row B20 is about names and versions.
     *[("release.name", name, "release.name") for name in ("../x", ".", "-x", "a b", "")],
     *[("release.version", version, "release.version") for version in ("../x", ".", "-1", "1 2")],
     ("release.version", "9.9.9", "9.9.9"),
     ("release.keep", 0, "release.keep"),
-    # B23: environment
+    # Row B23 is about environment.
     ("env", {"LD_PRELOAD": "x"}, "LD_PRELOAD"),
     ("env", {"BASH_ENV": "x"}, "BASH_ENV"),
     ("env", {"A-B": "x"}, "A-B"),
@@ -203,7 +203,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("nodes", [{"name": "a", "vm_args": ["-setcookie x"]}], "-setcookie"),
     ("nodes", [{"name": "a", "vm_args": ["+S 2\n-name x"]}], "control characters"),
     ("nodes", [{"name": "a", "vm_args": ["-kernel inet_dist_listen_min 1"]}], "cluster.ports"),
-    # B24: units
+    # Row B24 is about units.
     ("release.user", "root", "release.user"),
     ("release.user", "x\nExecStart=/bin/sh", "release.user"),
     ("release.user", "%n", "release.user"),
