@@ -83,6 +83,8 @@ class Sshd:
 
 
 def start(home: Path, *lines: str) -> Sshd:
+    assert os.geteuid() == 0, "these tests start an sshd that logs root in: run them as root"
+    assert Path("/usr/sbin/sshd").exists(), "install openssh-server; its service need not run"
     home.mkdir(parents=True, exist_ok=True)
     Path("/run/sshd").mkdir(exist_ok=True)
     keygen(home / "host")
