@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployer.engine import apply, plan, probe
 from deployer.model import Absent
 from deployer.resolve import HostPlay
-from deployer.sh import encode
+from deployer.sh import Program, encode
 
 
 def programs(host_play: HostPlay) -> str:
@@ -14,10 +14,17 @@ def programs(host_play: HostPlay) -> str:
     nothing = probe.Reading(tuple(Absent() for _ in asked))
     first = plan.make(asked, nothing, host_play.handlers, frozenset())
     steps = list(apply.jobs(first, host_play.handlers))
-    parts = [
-        f"# {host_play.host.name}: the probe, which only reads",
-        encode(probe.program(asked, become=host_play.become)),
-        f"\n# {host_play.host.name}: every step, as on a host where nothing is there yet",
-        encode(apply.program(steps, become=host_play.become)),
-    ]
-    return "\n".join(parts)
+    name = host_play.host.name
+    return "\n\n".join(
+        [
+            _titled(f"{name}: the probe, which only reads", probe.program(asked, become=host_play.become)),
+            _titled(
+                f"{name}: every step, as where nothing is there yet", apply.program(steps, become=host_play.become)
+            ),
+        ]
+    )
+
+
+def _titled(title: str, program: Program) -> str:
+    shebang, text = encode(program).split("\n", 1)
+    return f"{shebang}\n# {title}\n{text}"

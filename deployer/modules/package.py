@@ -21,6 +21,7 @@ else
   exit 1
 fi
 found=
+# shellcheck disable=SC2043
 for name in {}; do
   if there "$name"; then found="$found$name "; fi
 done

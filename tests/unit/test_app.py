@@ -1,0 +1,91 @@
+"""The flow from files to programs, without a host: what would run is clean sh and holds no secret."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deployer.app import Options, render, run
+from deployer.engine.play import Goal
+from deployer.errors import ConfigError
+
+sys.path.insert(0, str(Path(__file__).parent / "beam"))
+from beam_tarballs import release as recipe
+
+COOKIE = "q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN"
+CANARY = "canary-7f3a-in-the-environment"
+INVENTORY = """
+all:
+  children:
+    shop:
+      hosts:
+        web1: {ansible_host: 10.0.0.2}
+        web2: {ansible_host: 10.0.0.3}
+      vars:
+        ansible_become: true
+        release: {name: demo, tarball: DIST/demo-0.1.0.tar.gz}
+        cluster: {name: shop, cookie: {file: cookie}, mesh: boot}
+        env: {PORT: "4000", KEY: {env: SHOP_KEY}}
+        firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}
+        health: {http: "http://127.0.0.1:4000/health"}
+"""
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
+    recipe().write(tmp_path)
+    (tmp_path / "cookie").write_text(COOKIE)
+    (tmp_path / "cookie").chmod(0o600)
+    (tmp_path / "inventory.yml").write_text(INVENTORY.replace("DIST", str(tmp_path)))
+    monkeypatch.setenv("SHOP_KEY", CANARY)
+    return Options(playbook="site.yml", inventory=(str(tmp_path / "inventory.yml"),))
+
+
+@pytest.fixture
+def programs(options: Options) -> list[str]:
+    rendered = render(options, "web1")
+    return [f"#!/bin/sh\n{text}" for text in rendered.split("#!/bin/sh\n")[1:]]
+
+
+def test_the_whole_fleet_is_one_program_that_reads_and_one_that_writes(programs: list[str]) -> None:
+    probe, steps = programs
+    assert "the probe, which only reads" in probe
+    assert "steps_open || refuse" not in probe
+    assert "steps_open || refuse" in steps
+    assert "systemctl restart" in steps
+
+
+def test_every_generated_program_passes_shellcheck(programs: list[str], tmp_path: Path) -> None:
+    assert shutil.which("shellcheck"), "apt-get install shellcheck"
+    for number, text in enumerate(programs):
+        path = tmp_path / f"{number}.sh"
+        path.write_text(text)
+        done = subprocess.run(["shellcheck", "--shell=sh", path], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_no_program_holds_a_secret(programs: list[str]) -> None:
+    for text in programs:
+        assert COOKIE not in text
+        assert CANARY not in text
+
+
+def test_a_host_that_no_play_works_on_is_refused(options: Options) -> None:
+    with pytest.raises(ConfigError, match="no play works on a host 'web9'"):
+        render(options, "web9")
+
+
+def test_a_wrong_word_stops_the_run_before_anything_is_printed_or_opened(
+    options: Options, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(inventory.read_text().replace("mesh: boot", "mehs: boot"))
+    with pytest.raises(ConfigError, match=r"unknown word 'cluster\.mehs'") as caught:
+        run(Goal.DEPLOY, options)
+    assert "did you mean 'mesh'?" in str(caught.value)
+    assert str(caught.value).startswith(f"{inventory}:")
+    assert capsys.readouterr().out == ""
