@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import ConfigError
+from deployer.load.playbook import load_playbook
+from deployer.model import Play
+
+
+def project(directory: Path, playbook: str, **files: str) -> Path:
+    for name, text in {"site_yml": playbook, **files}.items():
+        path = directory / name.replace("__", "/").replace("_yml", ".yml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return directory / "site.yml"
+
+
+def load(directory: Path, playbook: str, **files: str) -> Play:
+    (play,) = load_playbook(project(directory, playbook, **files))
+    return play
+
+
+def test_a_play_keeps_its_words(tmp_path: Path) -> None:
+    play = load(
+        tmp_path,
+        """\
+- name: all of it
+  hosts: [web, "!web3"]
+  become: true
+  gather_facts: false
+  any_errors_fatal: true
+  environment: {LANG: C}
+  vars: {a: 1, b: 1}
+  vars_files: [more.yml]
+  tasks:
+    - name: greet
+      ansible.builtin.copy: {dest: /etc/motd, content: hi}
+      when: [a == 1, b is defined]
+      loop: [1, 2]
+      notify: restart
+      tags: one, two
+      environment: {TERM: dumb}
+  handlers:
+    - name: restart
+      systemd: {name: x, state: restarted}
+""",
+        more_yml="b: 2\n",
+    )
+    assert (play.name, play.hosts, play.become, play.gather_facts) == ("all of it", "web,!web3", True, False)
+    assert play.any_errors_fatal
+    assert play.vars == {"a": 1, "b": 2}
+    assert play.directory == tmp_path
+    (task,) = play.tasks
+    assert (task.module, task.name, task.when, task.loop) == ("copy", "greet", ("a == 1", "b is defined"), [1, 2])
+    assert (task.tags, task.notify, task.become) == ({"one", "two"}, ("restart",), True)
+    assert task.environment == {"LANG": "C", "TERM": "dumb"}
+    assert str(task.mark) == f"{tmp_path}/site.yml:10:7"
+    assert [handler.name for handler in play.handlers] == ["restart"]
+
+
+@pytest.mark.parametrize(
+    ("task", "args"),
+    [
+        ("command: echo hi", {"cmd": "echo hi"}),
+        ("command: {cmd: echo hi, creates: /x}", {"cmd": "echo hi", "creates": "/x"}),
+        ("shell: |\n        a=1 b=2 sh -c true\n", {"cmd": "a=1 b=2 sh -c true\n"}),
+        ("community.general.sysctl:", {}),
+        ("ansible.posix.sysctl: {name: x}", {"name": "x"}),
+    ],
+)
+def test_arguments_come_as_a_mapping_or_as_the_command_itself(tmp_path: Path, task: str, args: dict[str, str]) -> None:
+    play = load(tmp_path, f"- hosts: all\n  tasks:\n    - {task}\n")
+    assert play.tasks[0].args == args
+
+
+ROLES = {
+    "roles__base__tasks__main_yml": "- file: {path: /base, state: directory}\n",
+    "roles__base__defaults__main_yml": "who: base\nwhere: base\n",
+    "roles__app__meta__main_yml": "dependencies: [base]\n",
+    "roles__app__defaults__main_yml": "who: app default\n",
+    "roles__app__vars__main_yml": "kind: app\n",
+    "roles__app__handlers__main_yml": "- {name: reload, listen: changed, systemd: {name: app, state: reloaded}}\n",
+    "roles__app__tasks__main_yml": """\
+- {copy: {dest: /a, content: x}, notify: changed, tags: t}
+- import_tasks: more.yml
+  when: extra
+  tags: more
+""",
+    "roles__app__tasks__more_yml": "- {command: 'true', vars: {own: 1}}\n",
+}
+
+
+def test_a_role_brings_its_folders_its_dependencies_first_and_once(tmp_path: Path) -> None:
+    play = load(
+        tmp_path,
+        "- hosts: all\n  pre_tasks: [{command: first}]\n  post_tasks: [{command: last}]\n  tasks: [{command: mid}]\n"
+        "  roles: [base, {role: app, when: go, tags: [r], vars: {who: param}}]\n",
+        **ROLES,
+    )
+    said = [task.args.get("cmd") or task.args.get("path") or task.args.get("dest") for task in play.tasks]
+    assert said == ["first", "/base", "/a", "true", "mid", "last"]
+    first, more = play.tasks[2], play.tasks[3]
+    assert (first.role, first.role_path) == ("app", tmp_path / "roles/app")
+    assert (first.when, first.tags) == (("go",), {"r", "t"})
+    assert (more.when, more.tags) == (("go", "extra"), {"r", "more"})
+    assert more.vars == {"kind": "app", "own": 1, "who": "param"}
+    assert more.defaults["who"] == "app default"
+    assert more.defaults["where"] == "base", "a role sees the defaults of all roles of the play"
+    assert first.notify == ("reload",)
+
+
+def test_a_role_listed_twice_runs_once_unless_its_variables_differ(tmp_path: Path) -> None:
+    once = load(tmp_path, "- {hosts: all, roles: [base, base]}\n", **ROLES)
+    twice = load(tmp_path, "- {hosts: all, roles: [base, {role: base, vars: {who: x}}]}\n", **ROLES)
+    assert (len(once.tasks), len(twice.tasks)) == (1, 2)
+
+
+def test_roles_are_searched_beside_the_playbook_then_above_it_then_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    for directory in (tmp_path / "play" / "roles" / "a", tmp_path / "roles" / "b", here / "roles" / "c"):
+        for name in ("a", "b", "c"):
+            main = directory.parent / name / "tasks" / "main.yml"
+            if name >= directory.name:
+                main.parent.mkdir(parents=True, exist_ok=True)
+                main.write_text(f"- command: {main.parents[3].name}\n")
+    monkeypatch.chdir(here)
+    play = load(tmp_path / "play", "- {hosts: all, roles: [a, b, c, epmd]}\n")
+    assert [task.args.get("cmd") for task in play.tasks[:3]] == ["play", "play", "play"]
+    for name in ("b", "c"):
+        (tmp_path / "play" / "roles" / name / "tasks" / "main.yml").rename(tmp_path / f"{name}.yml")
+        (tmp_path / "play" / "roles" / name / "tasks").rmdir()
+        (tmp_path / "play" / "roles" / name).rmdir()
+    play = load(tmp_path / "play", "- {hosts: all, roles: [b, c, epmd]}\n")
+    assert [task.args.get("cmd") for task in play.tasks[:2]] == [tmp_path.name, tmp_path.name]
+    assert play.tasks[2].role == "epmd", "roles that come with the program are found last"
+
+
+def test_a_playbook_can_import_another_one(tmp_path: Path) -> None:
+    path = project(tmp_path, "- import_playbook: sub/other.yml\n- {hosts: b}\n", sub__other_yml="- {hosts: a}\n")
+    plays = load_playbook(path)
+    assert [play.hosts for play in plays] == ["a", "b"]
+    assert plays[0].directory == tmp_path / "sub"
+
+
+def test_a_handler_of_the_play_replaces_one_of_a_role(tmp_path: Path) -> None:
+    play = load(tmp_path, "- {hosts: all, roles: [app], handlers: [{name: reload, command: mine}]}\n", **ROLES)
+    assert [handler.module for handler in play.handlers] == ["command"]
+
+
+def task(text: str) -> str:
+    return f"- hosts: all\n  tasks:\n    - {text}\n"
+
+
+BAD = {
+    "empty": ("# nothing\n", "", "the playbook is empty", "- hosts:"),
+    "a mapping": ("hosts: all\n", ":1:1", "a playbook must be a list", "-"),
+    "tasks only": ("- name: x\n  copy: {}\n", ":1:3", "has no hosts", "list of plays"),
+    "no hosts": ("- hosts: []\n", ":1:3", "the play has no hosts", "hosts: all"),
+    "misspelt play word": ("- hosts: all\n  handelrs: []\n", ":2:3", "unknown word 'handelrs'", "'handlers'"),
+    "misspelt task word": (task("copy: {}\n      notfy: x"), ":4:7", "unknown word 'notfy'", "'notify'"),
+    "two modules": (task("copy: {}\n      file: {}"), ":4:7", "copy and file", ""),
+    "no module": (task("name: x"), ":3:7", "names no module", "MODULE:"),
+    "serial": ("- hosts: all\n  serial: 1\n", ":2:3", "'serial' is not supported", "--limit"),
+    "register": (task("command: x\n      register: y"), ":4:7", "'register'", "creates"),
+    "with_items": (task("command: x\n      with_items: [1]"), ":4:7", "'with_items'", "loop:"),
+    "with_anything": (task("command: x\n      with_inventory: [1]"), ":4:7", "'with_inventory'", "loop:"),
+    "no_log": (task("command: x\n      no_log: true"), ":4:7", "'no_log'", "not needed"),
+    "ignore_errors": (task("command: x\n      ignore_errors: true"), ":4:7", "'ignore_errors'", "|| :"),
+    "block": (task("block: []"), ":3:7", "'block'", "role"),
+    "delegate_to": (task("command: x\n      delegate_to: y"), ":4:7", "'delegate_to'", "play for that host"),
+    "include_tasks": (task("include_tasks: x.yml"), ":3:7", "'include_tasks'", "import_tasks"),
+    "become: yes": ("- hosts: all\n  become: yes\n", ":2:3", "become must be true or false", "true or false"),
+    "gather_facts: no": ("- hosts: all\n  gather_facts: no\n", ":2:3", "gather_facts", "true or false"),
+    "k=v": (task("copy: dest=/x mode=0644"), ":3:13", "KEY=VALUE", "copy: {dest: /x, mode: 0644}"),
+    "command with k=v": (task("command: touch /x creates=/x"), ":3:16", "KEY=VALUE", "creates: …"),
+    "text for a module": (task("copy: hello"), ":3:13", "must be a mapping", "copy: {"),
+    "braces in when": (task("command: x\n      when: '{{ a }}'"), ":4:13", "expression already", "without {{ }}"),
+    "when is a list of lists": (task("command: x\n      when: [[a]]"), ":4:14", "must be an expression", ""),
+    "loop is a number": (task("command: x\n      loop: 3"), ":4:7", "loop must be a list", ""),
+    "unknown handler": (task("command: x\n      notify: nobody"), ":4:15", "no handler 'nobody'", "handlers:"),
+    "unknown role": ("- hosts: all\n  roles:\n    - nodee\n", ":3:7", "no role 'nodee'", "did you mean 'node'?"),
+    "word in a role entry": ("- hosts: all\n  roles:\n    - {role: epmd, wen: x}\n", ":3:20", "'wen'", "'when'"),
+    "role above roles/": ("- hosts: all\n  roles:\n    - ../x\n", ":3:7", "no role", ""),
+    "templated role": ("- hosts: all\n  roles:\n    - '{{ x }}'\n", ":3:7", "without templates", ""),
+    "missing vars file": ("- hosts: all\n  vars_files: [no.yml]\n", ":2:16", "there is no file", ""),
+    "variable name": ("- hosts: all\n  vars: {a-b: 1}\n", ":2:10", "'a-b' cannot be", "underscores"),
+    "missing import": (task("import_tasks: no.yml"), ":3:7", "there is no file", ""),
+    "missing playbook": ("- import_playbook: no.yml\n", ":1:3", "there is no playbook", ""),
+    "tags as a mapping": (task("command: x\n      tags: {a: b}"), ":4:", "tags must be text", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "place", "problem", "hint"), BAD.values(), ids=BAD.keys())
+def test_a_wrong_playbook_is_refused_with_its_place_and_what_to_write_instead(
+    tmp_path: Path, text: str, place: str, problem: str, hint: str
+) -> None:
+    path = project(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_playbook(path)
+    assert caught.value.where.startswith(f"{path}{place}")
+    assert problem in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_imports_and_dependencies_in_a_circle_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nested deeper"):
+        load(tmp_path, "- import_playbook: site.yml\n")
+    with pytest.raises(ConfigError, match="nested deeper"):
+        load(tmp_path, task("import_tasks: t.yml"), t_yml="- import_tasks: t.yml\n")
+    files = {f"roles__{a}__meta__main_yml": f"dependencies: [{b}]\n" for a, b in (("x", "y"), ("y", "x"))}
+    with pytest.raises(ConfigError, match="x → y → x"):
+        load(tmp_path, "- {hosts: all, roles: [x]}\n", **files)
+    with pytest.raises(ConfigError, match=r"circle|nested"):
+        load(tmp_path, "- {hosts: all, roles: [z]}\n", roles__z__tasks__main_yml="- import_role: {name: z}\n")
+
+
+def test_a_playbook_that_is_nowhere_names_those_that_ship(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_playbook(tmp_path / "none.yml")
+    assert "site.yml" in caught.value.hint
