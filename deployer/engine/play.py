@@ -177,9 +177,10 @@ class PlayRun:
         problem, walk = lane.problem, lane.walk
         code = problem.exit_code if problem else self.drift_code if lane.drift else 0
         changed = walk.changed if walk else 0
+        total = walk.total if walk and self.goal is not Goal.VERIFY else 0
         said = str(problem) if problem else ""
         ending, seconds = _ending(lane, self.goal), self.clock() - lane.begin
-        self.emit(HostEnded(lane.host.name, ending, changed, walk.total if walk else 0, seconds, said, code))
+        self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code))
         return code
 
 
