@@ -84,7 +84,7 @@ class Part:
         epmd = [] if self.epmd_port is None else [str(self.epmd_port)]
         inner = _ports([self.ports, *epmd])
         rules = [
-            *(f"{saddr} tcp dport {self.ssh_port} accept" for saddr in _sources(self.admin)),
+            *(f"{saddr} tcp dport {_ports([str(self.ssh_port)])} accept" for saddr in _sources(self.admin)),
             *(f"{saddr} tcp dport {inner} accept" for saddr in _sources(self.members)),
             *(f"{protocol} dport {_ports(ports)} accept" for protocol, ports in _by_protocol(self.public)),
         ]

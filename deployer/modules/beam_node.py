@@ -13,7 +13,7 @@ from deployer.modules._unit import FAILED, properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, sh
 
-_EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/]+( \(deleted\))?")
+_EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")
 _UNIT = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}\.service", re.ASCII)
 
 _PROBE = """

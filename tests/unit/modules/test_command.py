@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+from tables import differing, fixed, make
+
+from deployer.errors import ConfigError
+
+
+def test_a_command_is_needed_or_not() -> None:
+    module = make("command", cmd="true", creates="/srv/a")
+    assert differing(module, "needed=no") == {}
+    assert differing(module, "needed=yes") == {"run": ("needed", "not needed")}
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"cmd": "install -m 0600 '/a b'"}, "exec install -m 0600 '/a b'"),
+        ({"argv": ["echo", "$HOME", ";"]}, "exec echo '$HOME' ';'"),
+        ({"cmd": "echo $HOME | cat"}, "exec echo '$HOME' '|' cat"),
+    ],
+)
+def test_no_shell_is_between_a_command_and_its_words(args: dict[str, object], words: str) -> None:
+    assert fixed(make("command", **args, removes="/srv/a"), "needed=yes") == f"cd -- /\n{words}"
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        ({}, "either cmd or argv"),
+        ({"cmd": "true", "argv": ["true"]}, "either cmd or argv"),
+        ({"cmd": "echo 'a"}, "quotes"),
+        ({"cmd": ""}, "program"),
+        ({"argv": ["-x"]}, "program"),
+        ({"cmd": "true", "creates": "a"}, "absolute"),
+        ({"cmd": "true", "onlyif": " "}, "empty"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(args: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        make("command", **args)
+
+
+def test_without_a_guard_it_is_an_act_for_handlers() -> None:
+    module = make("command", cmd="true")
+    assert module.handler_only
+    assert [step.text.text for step in module.act()] == ["cd -- /\nexec true"]
+    assert not make("command", cmd="true", unless="test -e /a").handler_only
+
+
+def test_a_handler_with_a_guard_asks_it_first() -> None:
+    (step,) = make("command", cmd="true", creates="/srv/a").act()
+    assert '[ "$needed" = yes ] || exit 0' in step.text.text

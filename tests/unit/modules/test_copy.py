@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+from tables import answer, differing, fixed, make, sha
+
+from deployer.errors import ConfigError, ProbeError
+from deployer.model import Blob, Present, Secret
+
+AT = "root:0:root:0:644"
+COOKIE = "correcthorsebatterystaple0123456789"
+
+
+def there(text: str, at: str = AT, *, shown: bool = True) -> str:
+    old = {"old": base64.b64encode(text.encode()).decode()} if shown else {}
+    return answer(type="file", at=at, sha=sha(text), **old)
+
+
+@pytest.mark.parametrize(
+    ("args", "out", "expected"),
+    [
+        (
+            {"content": "new\n"},
+            "",
+            {"state": ("absent", "present"), "type": (None, "file"), "content": (None, "new\n")},
+        ),
+        ({"content": "new\n"}, there("new\n", shown=False), {}),
+        ({"content": "new\n"}, there("old\n"), {"content": ("old\n", "new\n")}),
+        ({"content": "new\n", "mode": "600"}, there("new\n"), {"mode": ("0644", "0600")}),
+        ({"content": "new\n", "owner": "shop"}, there("new\n"), {"owner": ("root", "shop")}),
+        ({"content": "new\n", "owner": "0", "group": "0"}, there("new\n", "x:0:y:0:644"), {}),
+        ({"content": "a"}, answer(type="link", at=AT, target="b"), {"type": ("link", "file"), "content": (None, "a")}),
+        ({"content": "a"}, answer(type="file", at=AT, sha="0" * 64), {"content": ("sha256:" + "0" * 64, "a")}),
+        ({"src": Blob.of(b"\xff")}, there("x", shown=False), {"content": (f"sha256:{sha('x')}", f"sha256:{_}")})
+        if (_ := hashlib.sha256(b"\xff").hexdigest())
+        else (),
+    ],
+)
+def test_a_plan_says_what_differs(args: dict[str, object], out: str, expected: object) -> None:
+    assert differing(make("copy", dest="/etc/motd", **args), out) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        ({"dest": "etc/motd", "content": ""}, "absolute"),
+        ({"dest": "/etc/../motd", "content": ""}, r"\.\."),
+        ({"dest": "/etc/motd/", "content": ""}, "slash"),
+        ({"dest": "/etc/motd\n", "content": ""}, "control"),
+        ({"dest": "/etc/motd"}, "either src or content"),
+        ({"dest": "/etc/motd", "content": "", "src": Blob.of("")}, "either src or content"),
+        ({"dest": "/etc/motd", "content": "", "mode": 420}, "quotes"),
+        ({"dest": "/etc/motd", "content": "", "mode": "u=rw"}, "octal"),
+        ({"dest": "/etc/motd", "content": "", "mode": "99"}, "octal"),
+        ({"dest": "/etc/motd", "content": "", "owner": "-x"}, "letters"),
+        ({"dest": "/etc/motd", "content": "", "validate": "visudo -cf"}, "%s"),
+        ({"dest": "/etc/motd", "content": "", "vallidate": "x"}, "validate"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(args: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        make("copy", **args)
+
+
+def test_a_directory_in_the_place_of_a_file_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is a directory"):
+        make("copy", dest="/etc", content="x").parse(answer(type="directory", at=AT))
+
+
+@pytest.mark.parametrize("out", [answer(type="file", at=AT), answer(type="file", at="root"), answer(type="file")])
+def test_an_answer_without_its_parts_is_no_answer(out: str) -> None:
+    with pytest.raises(ProbeError):
+        make("copy", dest="/etc/motd", content="x").parse(out)
+
+
+def test_only_attributes_that_differ_need_no_new_file() -> None:
+    text = fixed(make("copy", dest="/a", content="x", mode="0600", owner="shop"), there("x"))
+    assert text == "chown -h -- shop /a\nchmod -- 0600 /a"
+
+
+def test_a_validation_sees_the_draft_before_it_is_put_in_place() -> None:
+    text = fixed(make("copy", dest="/a", content="x", validate="visudo -cf %s"), "")
+    assert re.search(r'^draft .*\nenv -- visudo -cf "\$draft" \nsettle /a$', text)
+
+
+def test_a_secret_is_in_no_text_no_key_and_no_plain_digest() -> None:
+    module = make("copy", dest="/etc/cookie", content=Secret(COOKIE))
+    desired = module.desired()
+    assert isinstance(desired, Present)
+    seen = module.parse(answer(type="file", at="root:0:root:0:600", sha="0" * 64))
+    steps = module.fix(module.differences(seen))
+    everything = repr((module, desired, seen, steps, module.probe().text, [step.text.text for step in steps]))
+    assert COOKIE not in everything
+    assert sha(COOKIE) not in everything.replace(steps[0].blobs[0].sha256, "")
+    assert desired.keys["mode"] == "0600"
+
+
+def test_a_secret_is_recognised_by_its_salted_digest() -> None:
+    module = make("copy", dest="/etc/cookie", content=Secret(COOKIE))
+    salt = re.search(r"printf %s (\w+)", module.probe().text)
+    assert salt
+    assert differing(module, answer(type="file", at="root:0:root:0:600", sha=sha(salt[1] + COOKIE))) == {}
+    other = differing(module, answer(type="file", at="root:0:root:0:600", sha=sha(salt[1] + "other")))
+    assert other["content"][0] == "secret:different"

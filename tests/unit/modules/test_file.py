@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from tables import answer, differing, fixed, make
+
+from deployer.errors import ConfigError
+
+DIRECTORY = answer(type="directory", at="root:0:root:0:755")
+FILE = answer(type="file", at="root:0:root:0:644")
+LINK = answer(target="old", type="link", at="root:0:root:0:777")
+
+
+@pytest.mark.parametrize(
+    ("args", "out", "expected"),
+    [
+        ({"state": "directory"}, "", {"state": ("absent", "present"), "type": (None, "directory")}),
+        ({"state": "directory", "mode": "0755"}, DIRECTORY, {}),
+        ({"state": "directory", "mode": "0750"}, DIRECTORY, {"mode": ("0755", "0750")}),
+        ({"state": "link", "src": "new"}, LINK, {"target": ("old", "new")}),
+        ({"state": "link", "src": "new", "force": True}, FILE, {"type": ("file", "link"), "target": (None, "new")}),
+        ({"state": "absent"}, DIRECTORY, {"state": ("present", "absent")}),
+        ({"state": "absent"}, "", {}),
+        ({"group": "adm"}, FILE, {"group": ("root", "adm")}),
+        ({"state": "file", "owner": "0"}, FILE, {}),
+    ],
+)
+def test_a_plan_says_what_differs(args: dict[str, object], out: str, expected: object) -> None:
+    assert differing(make("file", path="/srv/shop", **args), out) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        ({"path": "/srv/a", "state": "touch"}, "write the file with copy"),
+        ({"path": "/srv/a", "state": "link"}, "go together"),
+        ({"path": "/srv/a", "src": "b"}, "go together"),
+        ({"path": "/srv/a", "state": "link", "src": "b", "mode": "0644"}, "no mode"),
+        ({"path": "/", "state": "absent"}, "never deleted"),
+        ({"path": "/usr", "state": "absent"}, "never deleted"),
+        ({"path": "/var/lib", "state": "absent"}, "never deleted"),
+        ({"path": "/srv/../etc/ssh", "state": "absent"}, r"\.\."),
+        ({"path": "", "state": "absent"}, "absolute"),
+        ({"path": "/srv/a\n", "state": "absent"}, "control"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(args: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        make("file", **args)
+
+
+@pytest.mark.parametrize(
+    ("args", "out"),
+    [
+        ({"state": "directory"}, FILE),
+        ({"state": "directory"}, LINK),
+        ({"state": "file"}, DIRECTORY),
+        ({"mode": "0644"}, LINK),
+        ({"state": "link", "src": "x"}, FILE),
+        ({"state": "link", "src": "x", "force": True}, DIRECTORY),
+    ],
+)
+def test_one_kind_never_takes_the_place_of_another_by_accident(args: dict[str, object], out: str) -> None:
+    with pytest.raises(ConfigError, match="on this host, not a"):
+        make("file", path="/srv/shop", **args).parse(out)
+
+
+def test_a_path_that_somebody_else_makes_is_unknown_until_then() -> None:
+    assert "unknown /srv/shop" in make("file", path="/srv/shop", mode="0644").probe().text
+    assert "unknown" not in make("file", path="/srv/shop", state="directory").probe().text
+
+
+def test_a_private_directory_is_never_open_for_a_moment() -> None:
+    text = fixed(make("file", path="/srv/shop", state="directory", mode="0750", owner="shop"), "")
+    assert "mkdir -m 0700" in text
+    assert text.index("chown") < text.index("chmod -- 0750")
+
+
+def test_dest_is_another_name_of_path() -> None:
+    assert make("file", dest="/srv/shop", state="directory").touches() == ("/srv/shop",)

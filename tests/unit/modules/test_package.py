@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+from tables import answer, differing, fixed, make
+
+from deployer.errors import ConfigError, ProbeError
+
+
+@pytest.mark.parametrize(
+    ("args", "found", "expected"),
+    [
+        ({"name": "sudo"}, "sudo ", {}),
+        ({"name": ["sudo", "curl"]}, "sudo ", {"curl": ("absent", "present")}),
+        ({"name": ["sudo"], "state": "absent"}, "sudo ", {"sudo": ("present", "absent")}),
+        ({"name": ["sudo"], "state": "absent"}, "", {}),
+    ],
+)
+def test_a_plan_says_what_differs(args: dict[str, object], found: str, expected: object) -> None:
+    assert differing(make("package", **args), answer(found=found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        ({"name": "sudo", "state": "latest"}, "another version every day"),
+        ({"name": "sudo=1.9"}, "bare name"),
+        ({"name": "-y"}, "bare name"),
+        ({"name": ["sudo", "a b"]}, "'a b'"),
+        ({"name": []}, "at least one"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(args: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        make("package", **args)
+
+
+def test_only_what_is_missing_is_installed() -> None:
+    text = fixed(make("package", name=["sudo", "curl"]), answer(found="sudo "))
+    assert "apt install -- curl\n" in text
+    assert "sudo" not in text
+
+
+def test_a_host_that_names_what_nobody_asked_for_is_not_believed() -> None:
+    with pytest.raises(ProbeError):
+        make("package", name="sudo").parse(answer(found="bash "))

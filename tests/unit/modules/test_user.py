@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from tables import answer, differing, fixed, make
+
+from deployer.errors import ConfigError, ProbeError
+
+
+def there(**other: str) -> str:
+    given = {"entry": "shop:x:990:990:The shop:/var/lib/shop:/bin/sh", "group": "shop", "groups": "shop adm"}
+    return answer(**given | {"home_made": "yes"} | other)
+
+
+@pytest.mark.parametrize(
+    ("args", "out", "expected"),
+    [
+        ({}, there(), {}),
+        ({"create_home": False}, "", {"state": ("absent", "present")}),
+        ({"uid": 991, "shell": "/bin/bash"}, there(), {"uid": ("990", "991"), "shell": ("/bin/sh", "/bin/bash")}),
+        ({"comment": "The shop", "home": "/var/lib/shop", "group": "shop"}, there(), {}),
+        ({"groups": ["adm"]}, there(), {}),
+        ({"groups": []}, there(), {"groups": ("adm", "")}),
+        ({"groups": ["sudo"]}, there(), {"groups": ("adm", "sudo")}),
+        ({"groups": ["adm"], "append": True}, there(groups="shop adm sudo"), {}),
+        ({"groups": ["sudo", "adm"], "append": True}, there(), {"groups": ("adm", "adm,sudo")}),
+        ({"groups": ["shop", "adm"]}, there(), {}),
+        ({"password_lock": True}, there(locked="no"), {"locked": ("no", "yes")}),
+        ({}, there(home_made="no"), {"home_made": ("no", "yes")}),
+        ({"state": "absent"}, there(), {"state": ("present", "absent")}),
+        ({"state": "absent"}, "", {}),
+    ],
+)
+def test_a_plan_says_what_differs(args: dict[str, object], out: str, expected: object) -> None:
+    assert differing(make("user", name="shop", **args), out) == expected
+
+
+@pytest.mark.parametrize("name", ["", "Shop", "-shop", "0shop", "shop\n", "a b", "x" * 33, "$(id)"])
+def test_a_name_that_useradd_would_refuse_is_refused_here(name: str) -> None:
+    with pytest.raises(ConfigError):
+        make("user", name=name)
+
+
+@pytest.mark.parametrize("field", ["comment", "home", "shell"])
+def test_nothing_slips_another_field_into_the_passwd_file(field: str) -> None:
+    with pytest.raises(ConfigError):
+        make("user", name="shop", **{field: "/x:0:0"})
+
+
+def test_root_stays() -> None:
+    with pytest.raises(ConfigError, match="never"):
+        make("user", name="root", state="absent")
+
+
+@pytest.mark.parametrize("entry", ["shop", "shop:x:a:b:::", "shop:x:1:1::/"])
+def test_an_entry_that_is_none_is_refused(entry: str) -> None:
+    with pytest.raises(ProbeError):
+        make("user", name="shop").parse(there(entry=entry))
+
+
+def test_the_same_text_makes_or_mends_an_account() -> None:
+    text = fixed(make("user", name="shop", uid=990, groups=["adm"], append=True, create_home=False, system=True), "")
+    assert "usermod -a -u 990 -G adm -- shop" in text
+    assert "-u 990 -G adm -M -r -- shop" in text
+
+
+def test_the_hash_of_a_password_never_leaves_the_host() -> None:
+    probe = make("user", name="shop", password_lock=True).probe().text
+    assert "getent shadow" in probe
+    assert "emit shadow" not in probe
