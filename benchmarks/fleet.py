@@ -1,0 +1,213 @@
+"""Speed on real hosts, as ratios to a floor that is measured beside it: ``make bench``. Needs root.
+
+Everything runs as whole processes, in turns, several times. The machine's load moves all numbers together, so that only
+ratios of one run are worth quoting; each is of medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deployer import lab as labs
+from deployer.beam.cookie import generate
+from deployer.lab import Lab
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+NAME = "bench"
+MIB = 1024 * 1024
+FIRST = """set -e
+mkdir -p /opt/raw
+tar -xz -C /opt/raw
+address=${SSH_CONNECTION#* * }
+address=${address%% *}
+cat >/etc/systemd/system/raw.service <<END
+[Service]
+Environment=RELEASE_NODE=demo@$address RELEASE_DISTRIBUTION=name RELEASE_COOKIE=raw PORT=4000
+ExecStart=/opt/raw/bin/demo start
+END
+systemctl daemon-reload
+systemctl restart raw
+i=0
+until /opt/raw/erts-*/bin/epmd -names | grep -q '^name demo '; do
+  i=$((i + 1)); [ "$i" -lt 600 ]; sleep 0.1
+done"""
+"""Unpack, restart, wait for EPMD: the least that a first deploy has to do."""
+RPC = "demo1-ctl rpc 'IO.puts(Node.self())'"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run cost."""
+
+    wall: float
+    cpu: float
+    peak: int
+
+
+@dataclass
+class Bench:
+    """A lab, an inventory for it, and everything measured so far."""
+
+    lab: Lab
+    directory: Path
+    repeat: int
+    costs: dict[str, list[Cost]] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the hosts are."""
+        return [host.address for host in self.lab.hosts]
+
+    def inventory(self, nodes: Sequence[str], tarball: Path) -> Path:
+        """Write an inventory where every host runs these nodes."""
+        told = yaml.safe_load(self.lab.inventory.read_text())
+        cookie = self.directory / "cookie"
+        if not cookie.exists():
+            cookie.touch(0o600)
+            cookie.write_text(generate())
+        told["all"]["children"]["lab"]["vars"] = {
+            "release": {"name": "demo", "tarball": str(tarball)},
+            "cluster": {"name": "demo", "cookie": {"file": str(cookie)}, "mesh": "boot", "ports": "9100-9109"},
+            "nodes": [{"name": name, "env": {"PORT": str(4000 + i)}} for i, name in enumerate(nodes)],
+            "firewall": {"admin": [self.lab.subnet], "public": ["4000/tcp"]},
+            "health": {"http": "http://127.0.0.1:4000/health", "timeout": 60, "stable": 0},
+        }
+        path = self.directory / f"inventory-{len(nodes)}.yml"
+        path.write_text(yaml.safe_dump(told, sort_keys=False))
+        return path
+
+    def measure(self, title: str, argv: Sequence[str | Path]) -> Cost:
+        """Run a program to its end, remember what it cost; a failure ends the benchmark with its output."""
+        output = self.directory / "output"
+        command = [sys.executable, "-I", "-S", HERE / "measure.py", output, *argv]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=self.directory)
+        told: dict[str, Any] = json.loads(done.stdout)
+        if told["code"]:
+            sys.exit(f"{title}: exit {told['code']}\n{output.read_text()[-4000:]}")
+        cost = Cost(told["wall"], told["cpu"], told["peak"])
+        self.costs.setdefault(title, []).append(cost)
+        print(f"  {title:<28} {cost.wall:7.2f} s", flush=True)
+        return cost
+
+    def deployer(self, title: str, command: str, inventory: Path) -> Cost:
+        """Measure one run of the command line."""
+        program = Path(sys.executable).with_name("deployer")
+        return self.measure(title, [program, command, ROOT / "playbooks" / "site.yml", "-i", inventory])
+
+    def floor(self, title: str = "floor: connect, true") -> Cost:
+        """Measure paramiko alone."""
+        return self.measure(
+            title, [sys.executable, HERE / "floor.py", self.lab.key, self.lab.known_hosts, *self.addresses]
+        )
+
+    def raw(self, title: str, command: str, given: Path | str = "-") -> Cost:
+        """Measure one line of shell on every host at once."""
+        access = [str(self.lab.key), str(self.lab.known_hosts), str(given)]
+        return self.measure(title, [sys.executable, HERE / "raw.py", *access, command, *self.addresses])
+
+    def reset(self) -> None:
+        """Put every host back to untouched."""
+        labs.reset(None, NAME)
+
+
+def first_deploy(bench: Bench, tarball: Path) -> None:
+    """Compare a first deploy on untouched hosts with the least that it has to do."""
+    inventory = bench.inventory(["demo"], tarball)
+    for _ in range(bench.repeat):
+        bench.reset()
+        bench.raw("floor: tar, restart, epmd", FIRST, tarball)
+        bench.reset()
+        bench.deployer("first deploy", "deploy", inventory)
+
+
+def converged(bench: Bench, tarball: Path) -> None:
+    """Compare runs with nothing to do with connecting alone."""
+    inventory = bench.inventory(["demo"], tarball)
+    _settle(bench, inventory)
+    for _ in range(bench.repeat):
+        bench.floor()
+        bench.deployer("deploy, nothing to do", "deploy", inventory)
+        bench.deployer("plan, nothing to do", "plan", inventory)
+
+
+def ladder(bench: Bench, tarball: Path) -> None:
+    """Compare every rung of two nodes a host with one ``bin/demo rpc`` a host."""
+    inventory = bench.inventory(["demo1", "demo2"], tarball)
+    bench.reset()
+    _settle(bench, inventory)
+    for _ in range(bench.repeat):
+        bench.raw("floor: demo rpc, one a host", RPC)
+        bench.deployer("verify, two nodes a host", "verify", inventory)
+
+
+def _settle(bench: Bench, inventory: Path) -> None:
+    """Deploy until there is nothing left to do; not measured."""
+    bench.deployer("(prepare)", "deploy", inventory)
+    del bench.costs["(prepare)"]
+
+
+PARTS: dict[str, Callable[[Bench, Path], None]] = {"first": first_deploy, "converged": converged, "ladder": ladder}
+AIMS = (
+    ("deploy, nothing to do", "floor: connect, true", 2.0),
+    ("plan, nothing to do", "floor: connect, true", 2.0),
+    ("first deploy", "floor: tar, restart, epmd", 1.3),
+    ("verify, two nodes a host", "floor: demo rpc, one a host", 1.0),
+)
+MEMORY = 80 * MIB
+
+
+def table(bench: Bench) -> Iterator[str]:
+    """Yield what was measured, and how it compares with the aims."""
+    yield f"\n{len(bench.addresses)} hosts, {bench.repeat} times; medians, (best)\n"
+    yield f"{'':<28} {'wall s':>8} {'(best)':>8} {'cpu s':>8} {'peak MiB':>9}"
+    median: dict[str, float] = {}
+    for title, costs in bench.costs.items():
+        wall, cpu, peak = ([getattr(cost, name) for cost in costs] for name in ("wall", "cpu", "peak"))
+        median[title] = statistics.median(wall)
+        best = f"({min(wall):.2f})"
+        yield f"{title:<28} {median[title]:8.2f} {best:>8} {statistics.median(cpu):8.2f} {max(peak) / MIB:9.0f}"
+    yield f"\n{'ratio':<60} {'':>6}   aim"
+    for title, floor, aim in AIMS:
+        if title in median and floor in median:
+            ratio = median[title] / median[floor]
+            yield f"{title + ' / ' + floor:<60} {ratio:6.2f}   ≤ {aim:g}  {'✓' if ratio <= aim else '✗'}"
+    ours = [cost.peak for title, costs in bench.costs.items() if not title.startswith("floor") for cost in costs]
+    yield f"{'peak memory of deployer, MiB':<60} {max(ours) / MIB:6.0f}   < 80  {'✓' if max(ours) < MEMORY else '✗'}"
+
+
+def main() -> None:
+    """Boot, measure, print, take down."""
+    parser = argparse.ArgumentParser(description="deployer's speed as ratios to a floor, on lab hosts")
+    parser.add_argument("--hosts", type=int, default=20, help="how many hosts (20)")
+    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (3)")
+    parser.add_argument("--only", action="append", choices=PARTS, help="one part; may be repeated")
+    parser.add_argument("--keep", action="store_true", help="leave the hosts up")
+    chosen = parser.parse_args()
+    tarball = labs.build(ROOT / "tests" / "apps" / "demo")
+    lab = labs.up(chosen.hosts, name=NAME)
+    try:
+        with tempfile.TemporaryDirectory(prefix="deployer-bench.") as directory:
+            bench = Bench(lab, Path(directory), chosen.repeat)
+            for name in chosen.only or PARTS:
+                print(f"\n{name}")
+                PARTS[name](bench, tarball)
+            print("\n".join(table(bench)))
+    finally:
+        if not chosen.keep:
+            labs.down(NAME)
+
+
+if __name__ == "__main__":
+    main()
