@@ -76,7 +76,8 @@ def load(options: Options) -> Project:
     directory = plays[0].directory if plays else None
     if not options.inventory:
         raise ConfigError("no inventory is given", hint="add -i INVENTORY; inventory.example.yml shows one")
-    inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=vaults)
+    opener = vaults if playbook or vaults else None  # looking at an inventory needs no vault password
+    inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
     return Project(inventory, plays, vaults, extra_variables(options.extra_vars, vaults))
 
 

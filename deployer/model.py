@@ -136,9 +136,12 @@ class Task:
         args: the module's arguments as written.
         when: conditions, all of which must hold.
         loop: the loop expression or list as written; None without a loop.
-        notify: names of handlers.
+        notify: names of handlers; topics that handlers listen to are resolved.
         role: name of the role it came from; empty outside of roles.
-        vars: role defaults (lowest), role vars and task vars have been separated: see `RoleVars` in load.playbook.
+        become: what the task, its role or its play says, the innermost winning; None when none of them says anything.
+        environment: of the play, the role and the task, merged.
+        defaults: defaults of all roles of the play, its own role's on top: weaker than the inventory.
+        vars: variables of all roles of the play, its own role's, its own, its role's parameters: second to ``-e``.
     """
 
     name: str

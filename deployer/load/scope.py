@@ -34,13 +34,14 @@ class Scopes:
     def learn(self, host: Host, facts: Mapping[str, Any] | None) -> None:
         """Add what a host says of itself; it is data and never templated."""
         self._facts[host.name] = Layer(dict(facts or {}), final=True)
+        self._hosts.pop(host.name, None)
 
     def shadow(self, host: Host, words: Mapping[str, Any]) -> None:
         """Put the fleet's words, normalised, above what was written."""
         self._fleet[host.name] = Layer(dict(words), final=True)
 
     def host(self, host: Host) -> Variables:
-        """Return what the inventory alone (and ``-e``) says; this is what ``hostvars`` shows."""
+        """Return what the inventory, ``-e`` and facts say; this is what ``hostvars`` shows."""
         if host.name not in self._hosts:
             self._hosts[host.name] = self._variables(
                 Layer(self._named(host), final=True), self._extra, Layer(host.vars)

@@ -42,6 +42,10 @@ class Vaults:
         """Return vaults with passwords at hand."""
         return cls([lambda one=one: one for one in passwords])  # type: ignore[misc]
 
+    def __bool__(self) -> bool:
+        """Return whether any password was given."""
+        return bool(self._makers)
+
     @property
     def passwords(self) -> tuple[VaultPassword, ...]:
         """All passwords; reads files, runs programs and asks the person, once."""

@@ -60,12 +60,14 @@ class Members:
 
     def _cluster_name(self, host: Host) -> str | None:
         """Return the cluster an outside host's inventory variables name; nothing else of them is looked at."""
-        cluster, release = host.vars.get("cluster"), host.vars.get("release")
-        name = cluster.get("name") if isinstance(cluster, Mapping) else None
-        if name is None and isinstance(release, Mapping):
-            name = release.get("name")
-        rendered = self._scopes.host(host).render(name, host.mark) if name is not None else None
-        return rendered.lower() if isinstance(rendered, str) else None
+        variables = self._scopes.host(host)
+        for word in ("cluster", "release"):
+            raw = host.vars.get(word)
+            whole = variables[word] if isinstance(raw, str) else raw
+            name = whole.get("name") if isinstance(whole, Mapping) else None
+            if name is not None:
+                return str(variables.render(name, host.mark)).lower()
+        return None
 
     def _declare(self, host: Host, variables: Variables) -> Declaration | None:
         words = {name: variables[name] for name in WORDS if name in variables}

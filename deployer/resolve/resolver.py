@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -58,7 +57,7 @@ class Resolver:
         cli: CliConnection | None = None,
     ) -> None:
         self.play = play
-        self._inventory, self._vaults, self._cli = inventory, vaults or Vaults(), cli or CliConnection()
+        self._inventory, self._vaults, self._cli = inventory, Vaults() if vaults is None else vaults, cli or CliConnection()
         self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
         self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults)
         self._members = Members(inventory, play, self._scopes, self._vaults)
@@ -105,18 +104,20 @@ class Resolver:
                 archive = own.release.archive
                 tarballs[str(archive.path)] = Blob(None, archive.path, archive.size, archive.sha256)
             maker = Maker(self._sources, self._vaults, tarballs)
-            actions = tuple(action for task in self.play.tasks for action in self._actions(task, host, found, maker))
-            handlers = tuple(
+            actions = tuple(
                 action
-                for task in self.play.handlers
-                for action in self._actions(replace(task, tags=frozenset({"always"})), host, found, maker)
+                for task in self.play.tasks
+                for action in self._actions(task, host, found, maker, chosen=self._chosen(task.tags))
+            )
+            handlers = tuple(
+                action for task in self.play.handlers for action in self._actions(task, host, found, maker, chosen=True)
             )
             _check_handlers((*actions, *handlers), handlers)
             _check_twice(actions)
             return HostPlay(host, found, actions, handlers, found.become, (own, members))
 
-    def _actions(self, task: Task, host: Host, found: Connection, maker: Maker) -> Iterator[Action]:
-        if not self._chosen(task.tags):
+    def _actions(self, task: Task, host: Host, found: Connection, maker: Maker, *, chosen: bool) -> Iterator[Action]:
+        if not chosen:
             yield Action(task, task.name, skip="its tags are not chosen")
             return
         variables = self._scopes.task(host, task)
@@ -170,7 +171,10 @@ class Resolver:
         for key, folder in folders.items():
             name = task.args.get(key)
             if folder == "templates" and isinstance(name, str) and "{{" not in name:
-                path = self._sources.find(name, folder, task, mark_of(name, task.mark))
+                try:
+                    path = self._sources.find(name, folder, task, mark_of(name, task.mark))
+                except ConfigError:
+                    continue  # an error only if the task is not skipped
                 yield path.read_text(encoding="utf-8", errors="replace")
 
 
