@@ -57,7 +57,8 @@ class Resolver:
         cli: CliConnection | None = None,
     ) -> None:
         self.play = play
-        self._inventory, self._vaults, self._cli = inventory, Vaults() if vaults is None else vaults, cli or CliConnection()
+        self._inventory, self._cli = inventory, cli or CliConnection()
+        self._vaults = Vaults() if vaults is None else vaults
         self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
         self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults)
         self._members = Members(inventory, play, self._scopes, self._vaults)
