@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import jinja2
 
 Decrypt = Callable[[Encrypted, str], Secret]
+_FLEET = ("release", "cluster", "nodes", "firewall", "health")
+_UNDECLARED = "this host declares no fleet: give it release: or nodes:, as inventory.example.yml shows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,8 @@ class Variables(Mapping[str, Any]):
             raise
         except sandbox.UndefinedVariable as error:
             names = list(self) if error.is_variable else error.known
-            raise ConfigError(str(error), where=_line(error, where, lines), hint=nearest(error.name, names)) from None
+            hint = _UNDECLARED if error.is_variable and error.name in _FLEET else nearest(error.name, names)
+            raise ConfigError(str(error), where=_line(error, where, lines), hint=hint) from None
         except jinja2.TemplateSyntaxError as error:
             at = Mark(where.file, error.lineno, 0) if lines else where
             raise ConfigError(f"the template is wrong: {error.message}", where=at) from None
