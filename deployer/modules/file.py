@@ -125,7 +125,9 @@ class File(Module):
     def _in_the_way(self, kind: str) -> bool:
         if self.state == "link":
             return kind != "link" and not (kind == "file" and self.force)
-        return kind != self.state if self.state else kind == "link"
+        if self.state in ("file", "directory"):
+            return kind != self.state
+        return self.state is None and kind == "link"
 
 
 MODULE = File

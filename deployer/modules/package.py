@@ -21,8 +21,8 @@ else
   exit 1
 fi
 found=
-# shellcheck disable=SC2043
-for name in {}; do
+set -- {}
+for name in "$@"; do
   if there "$name"; then found="$found$name "; fi
 done
 emit found "$found"

@@ -133,9 +133,9 @@ class Systemd(Module):
         """Expect a daemon-reload after a task that writes the unit's file; one that names the unit does its own."""
         if not isinstance(observed, Present) or self.unit in touched:
             return observed
-        own = tuple(place for folder in _FOLDERS for place in (f"{folder}{self.unit}", f"{folder}{self.unit}.d/"))
-        files = own if self.name else _FOLDERS
-        stale = any(path.startswith(files) for path in touched)
+        drop_ins = tuple(f"{folder}{self.unit}.d/" for folder in _FOLDERS) if self.name else _FOLDERS
+        whole = {f"{folder}{self.unit}" for folder in _FOLDERS}
+        stale = any(path in whole or path.startswith(drop_ins) for path in touched)
         return Present({**observed.keys, "reload": "yes"}) if stale else observed
 
     def touches(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ fi"""
 
 _LOCKED = """
 if [ -n "$entry" ]; then
-  shadow=$(getent shadow {}) || {{ echo "may not read the shadow file"; exit 1; }}
+  shadow=$(getent shadow {0}) || {{ echo "may not read the shadow file"; exit 1; }}
   case ${{shadow#*:}} in '!'*) emit locked yes ;; *) emit locked no ;; esac
 fi"""
 

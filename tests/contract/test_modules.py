@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import yaml
@@ -26,7 +26,7 @@ from deployer.modules import Module, _checks
 from deployer.sh import Program, Sh, encode
 
 COOKIE = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-LINT = ["shellcheck", "-s", "sh", "-e", "SC2317", "-"]
+LINT = ("shellcheck", "-s", "sh", "-e", "SC2317")
 """SC2317: a fragment may carry a function of a common text without calling it."""
 HOSTILE = (
     "'; touch $CANARY; $(touch $CANARY) `touch $CANARY`",
@@ -57,6 +57,20 @@ def _given(cls: type[Module], key: str, value: Any) -> Any:
 
 def instances(module: str) -> list[Module]:
     return [build(modules.find(module), args) for args in example(module)]
+
+
+def variants(module: str) -> Iterator[Module]:
+    """Yield the module with each argument as documented, and with each word or truth value that it can be."""
+    for field in describe(modules.find(module)):
+        for value in (field.doc.example, *_choices(field.type)):
+            if value is not None:
+                yield from islice(built(module, field, value), 1)
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    if hint is bool:
+        return (True, False)
+    return get_args(hint) if get_origin(hint) is Literal else tuple(v for arg in get_args(hint) for v in _choices(arg))
 
 
 def texts(instance: Module) -> Iterator[Program]:
@@ -90,19 +104,22 @@ def test_the_example_of_a_module_is_accepted(module: str) -> None:
 
 
 @every
-@pytest.mark.parametrize("check", [["dash", "-n"], ["bash", "--posix", "-n"], LINT])
-def test_all_text_of_a_module_is_clean_sh(module: str, check: list[str]) -> None:
-    if not shutil.which(check[0]):
-        pytest.skip(f"{check[0]} is not installed")
-    for instance in instances(module):
-        for program in texts(instance):
-            done = subprocess.run(check, input=encode(program), text=True, capture_output=True)
-            assert done.stdout + done.stderr == "", encode(program)
+def test_all_text_of_a_module_is_clean_sh(module: str, tmp_path: Path) -> None:
+    programs = {encode(program) for one in [*instances(module), *variants(module)] for program in texts(one)}
+    files = [tmp_path / f"{count}.sh" for count in range(len(programs))]
+    for file, text in zip(files, programs, strict=True):
+        file.write_text(text)
+        for shell in ("dash", "bash"):
+            done = subprocess.run([shell, "-n", file], text=True, capture_output=True)
+            assert done.stderr == "", text
+    assert shutil.which("shellcheck"), "shellcheck is missing: apt-get install shellcheck"
+    done = subprocess.run([*LINT, *files], text=True, capture_output=True)
+    assert done.stdout == ""
 
 
 @every
 def test_where_nothing_differs_there_is_nothing_to_do(module: str) -> None:
-    for instance in instances(module):
+    for instance in [*instances(module), *variants(module)]:
         assert instance.fix({}) == ()
         if isinstance(wanted := instance.desired(), Present):
             assert instance.differences(wanted) == {}
