@@ -32,9 +32,9 @@ tell() {
 _WRITE = """
 path={}
 if [ "$(digest "$1")" != "$(digest "$path")" ]; then
-  draft "$path" "$path.old" 0400 root root
+  draft "$path" "$path.old" 0400 '' ''
   settle "$path.old"
-  draft "$1" "$path" 0400 root root
+  draft "$1" "$path" 0400 '' ''
   settle "$path"
 fi
 """
@@ -42,7 +42,7 @@ fi
 # A file that is newer than the stamp has not been read by the node; a restart that is due for another file stays due.
 _RENEW = """
 unit={} copy={} stamp={}
-[ -f "$copy" ] && [ ! -L "$copy" ] || {{ echo "$copy is gone: did $unit stop?"; exit 1; }}
+if [ ! -f "$copy" ] || [ -L "$copy" ]; then echo "$copy is gone: did $unit stop?"; exit 1; fi
 draft "$1" "$copy" 0400 '' ''
 settle "$copy"
 # shellcheck disable=SC2046

@@ -25,6 +25,10 @@ PROGRAM = Path(sys.executable).with_name("deployer")
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 COOKIE = "Xq3vT9mW2kLr8ZpYb5Nd7HcJ4sGf6Ra1UeQoVt0C"
 PATIENCE = 240
+LEFTOVERS = """\
+find / -xdev -name '.deployer.*' -o -name '.unpack.*' -o -name '.old.*' -o -name '*.nft.new' -o -name .new
+find /run/deployer /var/lib/deployer -mindepth 1 2>/dev/null"""
+"""What lists everything that a run may leave lying about on a host, for plain sh; nothing of it should be there."""
 Event = dict[str, Any]
 
 
@@ -101,7 +105,7 @@ class Fleet:
 
     def argv(self, command: str, *flags: str, playbook: str | Path = PLAYBOOKS / "site.yml") -> list[str]:
         """The command as a person types it."""
-        return [str(PROGRAM), command, str(playbook), "-i", str(self.write()), *flags]
+        return [str(PROGRAM), *command.split(), str(playbook), "-i", str(self.write()), *flags]
 
     def environment(self) -> dict[str, str]:
         """Nothing of this machine's person: no agent, no ~/.ssh."""
@@ -156,6 +160,11 @@ def untouched(lab: Lab, count: int) -> tuple[LabHost, ...]:
     fresh = labs.status(lab.name)
     assert fresh is not None
     return fresh.hosts[:count]
+
+
+def disk(host: LabHost) -> dict[str, str]:
+    """What the host has written; of /var/tmp systemd clears away what a stopped unit had, at some moment later."""
+    return {path: told for path, told in labs.upper_state(host).items() if not path.startswith("var/tmp")}
 
 
 def health(host: LabHost, port: int = 4000) -> tuple[int, dict[str, Any]]:
