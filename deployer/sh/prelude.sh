@@ -121,12 +121,14 @@ blobs_open() {
 
 # blob INDEX SIZE SHA256: take one blob from standard input and prove it whole.
 blob() {
+  at=$run_dir
   if [ "$2" -gt 1048576 ]; then
-    large=$(mktemp "$big_dir/blob.$$.XXXXXXXX") || { why="cannot make a file in $big_dir"; return 1; }
+    at=$big_dir
+    large=$(mktemp "$at/blob.$$.XXXXXXXX") || { why="cannot make a file in $at"; return 1; }
     ln -s "$large" "$blobs/$1"
   fi
-  why=$( { head -c "$2" >"$blobs/$1"; } 2>&1 ) || { why="an upload of $2 bytes failed: $why"; return 1; }
-  [ "$(digest "$blobs/$1")" = "$3" ] || { why="an upload of $2 bytes to $run_dir arrived damaged or cut"; return 1; }
+  why=$( { head -c "$2" >"$blobs/$1"; } 2>&1 ) || { why="an upload of $2 bytes to $at failed: $why"; return 1; }
+  [ "$(digest "$blobs/$1")" = "$3" ] || { why="an upload of $2 bytes to $at arrived damaged or cut"; return 1; }
 }
 
 # From here on the program changes the host; a vanished reader must not end it in mid-step.
