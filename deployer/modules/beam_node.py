@@ -26,6 +26,10 @@ if [ "$pid" != 0 ]; then
     emit stale "$(find {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer "$started" -print 2>&1)"
 fi"""
 
+_SWITCH = """
+unit={}
+systemctl {} --quiet --no-reload -- "$unit"
+"""
 _START = """
 unit={}
 systemctl daemon-reload
@@ -111,21 +115,22 @@ class BeamNode(Module):
         return f"older than {', '.join(newer)}" if newer else "current"
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Enable and restart; the step ends when systemd calls the unit started, or with its last lines."""
-        steps = []
-        if "enabled" in changes:
-            verb = "enable" if self.enabled else "disable"
-            text = sh("systemctl daemon-reload\nsystemctl {} --quiet -- {}", verb, self.unit)
-            steps.append(Step(f"{verb} {self.unit}", text))
+        """Enable and restart; the step ends when systemd calls the unit started, or with its last lines.
+
+        One reload of systemd serves both: it costs more than anything else here.
+        """
+        if not changes:
+            return ()
+        verb = "enable" if self.enabled else "disable"
+        parts = [sh(_SWITCH, self.unit, verb)] if "enabled" in changes else []
+        what = [verb] if "enabled" in changes else []
         if changes.keys() & {"release", "config", "active"}:
-            steps.append(self._start() if self.state == "started" else self._stop())
-        return tuple(steps)
-
-    def _start(self) -> Step:
-        return Step(f"restart {self.unit}", lines(FAILED, sh(_START, self.unit)))
-
-    def _stop(self) -> Step:
-        return Step(f"stop {self.unit}", sh("systemctl stop -- {}", self.unit))
+            started = self.state == "started"
+            parts += [FAILED, sh(_START, self.unit)] if started else [sh("systemctl stop -- {}", self.unit)]
+            what.append("restart" if started else "stop")
+        else:
+            parts.append(sh("systemctl daemon-reload"))
+        return (Step(f"{' and '.join(what)} {self.unit}", lines(*parts)),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the unit."""

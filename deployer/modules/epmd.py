@@ -65,8 +65,8 @@ done
 """
 
 _START = """
+systemctl enable --quiet --no-reload -- "$unit"
 systemctl daemon-reload
-systemctl enable --quiet -- "$unit"
 systemctl reset-failed --quiet -- "$unit" 2>/dev/null || :
 systemctl restart -- "$unit" || failed
 tries=0

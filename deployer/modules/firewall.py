@@ -51,8 +51,8 @@ cp -- "$work/deployer.d/$cluster.nft" "$place/deployer.d/$cluster.nft.new"
 mv -T -- "$place/deployer.d/$cluster.nft.new" "$place/deployer.d/$cluster.nft"
 put "$place/deployer.nft" {}
 put "/etc/systemd/system/$unit" {}
+systemctl enable --quiet --no-reload -- "$unit"
 systemctl daemon-reload
-systemctl enable --quiet -- "$unit"
 systemctl restart -- "$unit" || failed
 """
 

@@ -102,13 +102,9 @@ def test_each_change_has_its_step() -> None:
     assert whats(NODE) == []
     assert whats(NODE, "enabled") == ["enable shop.service"]
     assert whats(NODE, "config") == ["restart shop.service"]
-    assert whats(NODE, "state", "release", "config", "enabled", "active") == [
-        "enable shop.service",
-        "restart shop.service",
-    ]
+    assert whats(NODE, "state", "release", "config", "enabled", "active") == ["enable and restart shop.service"]
     assert whats(replace(NODE, state="stopped", enabled=False), "enabled", "active") == [
-        "disable shop.service",
-        "stop shop.service",
+        "disable and stop shop.service"
     ]
 
 
