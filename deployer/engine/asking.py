@@ -1,28 +1,45 @@
-"""Ask a node as another node would: one handshake, a few calls, five ways to be wrong kept apart."""
+"""Ask EPMD for a node, and the node as another node would: one handshake, a few calls, each wrong answer kept apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from deployer.beam import distribution
 from deployer.beam.diagnose import diagnose
 from deployer.beam.distribution import Call, CallFailed
+from deployer.beam.epmd import EpmdError, EpmdNames, Registration, names, port_please
 from deployer.beam.names import NodeName
+from deployer.beam.stream import Stream
 from deployer.beam.term import Atom, Term, text
-from deployer.engine.ladder import DistReading, Rung
+from deployer.engine.rung import DistReading, Rung
 from deployer.engine.target import Target
 from deployer.errors import ProbeError
 from deployer.transport.base import Transport
 
+Answer = TypeVar("Answer")
+
 ADVICE: Mapping[type[distribution.DistributionError], tuple[str, str]] = {
-    distribution.WrongCookie: ("wrong cookie", "compare the cookie with the other members; deploy writes the declared one"),
-    distribution.Impostor: ("impostor", "whatever listens there does not know the cookie: stop it and rotate the cookie"),
-    distribution.NotAllowed: ("not allowed", "the node's net_kernel:allow list does not hold our name"),
-    distribution.WrongNode: ("wrong node", "another node took the port: see its unit's ports and restart both"),
-    distribution.NotAlive: ("not alive", "the node hangs or goes away while it answers: see its log"),
-    distribution.NobodyAnswers: ("nobody answers", "no node behind the port, or one that wants TLS distribution"),
-    distribution.ProtocolError: ("protocol", "something else than an Erlang node listens there"),
+    distribution.WrongCookie: (
+        "wrong cookie",
+        "another cookie was set in the running node, or the declared one is newer: deploy it, then restart the node",
+    ),
+    distribution.Impostor: (
+        "impostor",
+        "whatever listens there does not know the cookie: end it (ss -ltnp; nft list ruleset) and rotate the cookie",
+    ),
+    distribution.NotAllowed: ("not allowed", "the release calls net_kernel:allow, and its list does not hold our name"),
+    distribution.WrongNode: (
+        "wrong node",
+        "another node took the port, or a rule leads there: ss -ltnp; nft list ruleset; then restart both",
+    ),
+    distribution.NotAlive: ("not alive", "the node hangs or goes away while it answers: see its log, then restart it"),
+    distribution.NobodyAnswers: (
+        "nobody answers",
+        "no node behind the port, or one that wants TLS distribution (-proto_dist inet_tls)",
+    ),
+    distribution.ProtocolError: ("protocol", "something else than an Erlang node listens there: ss -ltnp"),
 }
 """Each wrong answer → its short name and what to do next."""
 FINAL = frozenset({"wrong cookie", "impostor", "not allowed"})
@@ -31,6 +48,7 @@ FINAL = frozenset({"wrong cookie", "impostor", "not allowed"})
 _CALLS = (
     Call("init", "get_status"),
     Call("erlang", "nodes"),
+    Call("erlang", "nodes", [Atom("hidden")]),
     Call("erlang", "system_info", [Atom("otp_release")]),
     Call("os", "getenv", [[*b"RELEASE_VSN"]]),
     Call("application", "which_applications"),
@@ -64,13 +82,13 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
 
 
 def _accepted(node: NodeName, answers: Sequence[Term | CallFailed]) -> DistReading:
-    status, nodes, otp, release, applications = answers
+    status, nodes, hidden, otp, release, applications = answers
     match status:
         case (Atom("started"), _):
             pass
         case _:
-            return DistReading("starting", f"{node} has not finished its start")
-    seen = tuple(str(name) for name in nodes) if isinstance(nodes, list) else None
+            return DistReading("starting", f"{node} has not finished its start", "wait; its log says what it waits for")
+    seen = _names(nodes) if isinstance(nodes, list) else None
     running: dict[str, str] = {}
     for entry in applications if isinstance(applications, list) else ():
         match entry:
@@ -78,12 +96,56 @@ def _accepted(node: NodeName, answers: Sequence[Term | CallFailed]) -> DistReadi
                 running[name] = text(vsn) or ""
     number = None if isinstance(otp, CallFailed) else text(otp)
     version = text(release) if isinstance(release, list) else None
-    return DistReading("accepted", nodes=seen, otp=number, version=version, applications=running)
+    applied = running if isinstance(applications, list) else None
+    return DistReading("accepted", "", "", seen, _names(hidden), number, version, applied)
+
+
+def _names(nodes: Term | CallFailed) -> tuple[str, ...]:
+    return tuple(str(name) for name in nodes) if isinstance(nodes, list) else ()
+
+
+def ask_epmd(transport: Transport, target: Target, *, timeout: float) -> Registration | str | None:
+    """Return a node's registration, None when its name is unknown, or the words that say why EPMD gave no answer."""
+    return _epmd(transport, target, timeout, lambda stream: port_please(stream, target.node.name))
+
+
+def list_epmd(transport: Transport, target: Target, *, timeout: float) -> str:
+    """Return what EPMD lists, in words; empty when that is nothing. For people: the text can be forged."""
+    found = _epmd(transport, target, timeout, names)
+    nodes = found.nodes[:5] if isinstance(found, EpmdNames) else ()
+    return ", ".join(f"{name} (port {port})" for name, port in nodes)
+
+
+def _epmd(transport: Transport, target: Target, timeout: float, ask: Callable[[Stream], Answer]) -> Answer | str:
+    assert target.epmd_port is not None  # noqa: S101 - the caller looked
+    try:
+        stream = transport.connect(target.address, target.epmd_port, timeout=timeout)
+    except ConnectionRefusedError:
+        return "nobody listens there"
+    except TimeoutError:
+        return "no answer"
+    try:
+        return ask(stream)
+    except (EpmdError, OSError) as error:
+        return getattr(error, "message", "") or str(error)
+    finally:
+        stream.close()
+
+
+_TOLD_BY_LOG = (2, 3, 5, 10)
+"""Rungs of which a node's own words may know the cause; the others are about what lies around it."""
 
 
 def explained(rung: Rung, said: Sequence[str]) -> Rung:
     """Return a failed rung with the cause that the unit's last lines show, if one is known, else with those lines."""
+    if not asks_log(rung):
+        return rung
     advice = diagnose(said)
     if advice:
         return replace(rung, detail=f"{rung.detail}\n{advice.cause}: {advice.line}", advice=advice.advice)
-    return replace(rung, detail="\n".join([rung.detail, *said[-8:]])) if rung.number in (2, 3, 5) else rung
+    return replace(rung, detail="\n".join([rung.detail, *said[-8:]])) if rung.number != 10 else rung
+
+
+def asks_log(rung: Rung) -> bool:
+    """Whether the unit's last lines may explain a failed rung."""
+    return rung.ok is False and rung.number in _TOLD_BY_LOG

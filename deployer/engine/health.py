@@ -55,7 +55,10 @@ def _http(transport: Transport, url: str, timeout: float) -> str:
         answer.begin()
     finally:
         stream.close()
-    return "" if 200 <= answer.status < 400 else f"GET {url} answers {answer.status} {answer.reason}"
+    if 200 <= answer.status < 300:
+        return ""
+    elsewhere = f" and leads to {answer.getheader('Location')}" if 300 <= answer.status < 400 else ""
+    return f"GET {url} answers {answer.status} {answer.reason}{elsewhere}, not 2xx"
 
 
 class _Answer:
@@ -64,7 +67,7 @@ class _Answer:
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def makefile(self, mode: str) -> BytesIO:
+    def makefile(self, _mode: str) -> BytesIO:
         return BytesIO(self._data)
 
 

@@ -6,87 +6,19 @@ rests on it. A rung that cannot be climbed (sshd forbids forwarding, no cookie d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
 from deployer.beam.epmd import Registration
-from deployer.engine.readings import UnitReading
+from deployer.engine.mesh import sees_every_member
+from deployer.engine.rung import TITLES, DistReading, NodeReading, Rung, Sight, failed
 from deployer.engine.target import Target
 
-TITLES = {
-    1: "host reachable",
-    2: "unit active",
-    3: "runs the declared release",
-    4: "EPMD answers",
-    5: "name registered",
-    6: "reachable from every member",
-    7: "cookie accepted",
-    8: "sees every member",
-    9: "versions as declared",
-    10: "healthy",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One rung's judgement; ``ok`` is None when it could not be climbed."""
-
-    number: int
-    ok: bool | None
-    detail: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DistReading:
-    """What a node said when it was asked as another node would ask it.
-
-    Attributes:
-        outcome: ``accepted`` or the name of what went wrong, as `deployer.engine.asking` gives it.
-        detail: the sentence for a person.
-        nodes: the nodes it sees; None when it was not asked.
-        otp: its OTP release, such as ``25``; None when it was not asked.
-        version: its release version, as ``RELEASE_VSN`` says; None when it is no mix release or was not asked.
-        applications: name → version of what runs; None when it was not asked.
-    """
-
-    outcome: str
-    detail: str = ""
-    advice: str = ""
-    nodes: tuple[str, ...] | None = None
-    otp: str | None = None
-    version: str | None = None
-    applications: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NodeReading:
-    """Everything read of one node in one round.
-
-    Attributes:
-        lost: why the host could not be read, empty when it was.
-        unit: what systemd and /proc say; None before the host was read.
-        epmd: the registration, None when the name is unknown, or the sentence that says why EPMD gave no answer.
-        reach: host of another member → "" when it can open the node's ports, else why not.
-        dist: None when the node was not asked.
-        health: None before it was checked, "" when healthy, else what is wrong.
-        unclimbable: rung → why it cannot be climbed here.
-        hosts: the hosts of this run; what is declared on others (``--limit``) is not held against a node.
-    """
-
-    lost: str = ""
-    unit: UnitReading | None = None
-    epmd: Registration | str | None = None
-    reach: Mapping[str, str] = field(default_factory=dict)
-    dist: DistReading | None = None
-    health: str | None = None
-    unclimbable: Mapping[int, str] = field(default_factory=dict)
-    hosts: frozenset[str] = frozenset()
+__all__ = ["TITLES", "DistReading", "NodeReading", "Rung", "Sight", "climb", "failed"]
 
 
 def climb(target: Target, reading: NodeReading) -> Iterator[Rung]:
     """Yield rungs from the bottom up to and including the first that fails."""
-    yield Rung(1, ok=not reading.lost, detail=reading.lost or target.host)
+    yield Rung(1, ok=not reading.lost, detail=reading.lost or target.host, advice=reading.remedy)
     if reading.lost:
         return
     for number, judge in _JUDGES.items():
@@ -99,73 +31,118 @@ def climb(target: Target, reading: NodeReading) -> Iterator[Rung]:
             return
 
 
-def failed(rungs: list[Rung]) -> Rung | None:
-    """Return the rung that failed, if one did."""
-    return next((rung for rung in rungs if rung.ok is False), None)
+def _wrong(number: int, detail: str, advice: str = "") -> Rung:
+    return Rung(number, ok=False, detail=detail, advice=advice)
 
 
 def _unit_active(target: Target, reading: NodeReading) -> Rung:
-    unit = reading.unit
+    unit, name = reading.unit, target.unit
+    log = f"journalctl -u {name} on the host"
     if unit is None:
-        return Rung(2, ok=False, detail="the host was not read")
+        return _wrong(2, "the host was not read")
+    if unit.load == "masked":
+        return _wrong(2, f"{name} is masked: nothing can start it", f"systemctl unmask {name}, then deploy again")
     if not unit.loaded:
-        return Rung(2, ok=False, detail=f"{target.unit} does not exist", advice="deploy the node role to this host")
-    if unit.active != "active":
-        state = f"{unit.active} ({unit.sub}), {unit.restarts} restarts, last result {unit.result or 'none'}"
-        return Rung(2, ok=False, detail=f"{target.unit} is {state}", advice=f"journalctl -u {target.unit} on the host")
-    return Rung(2, ok=True, detail=f"{target.unit} active, {unit.restarts} restarts")
+        return _wrong(2, f"{name} does not exist", "deploy the node role to this host")
+    if unit.active == "active":
+        return Rung(2, ok=True, detail=f"{name} active, {unit.restarts} restarts")
+    state = f"{name} is {unit.active} ({unit.sub}), {unit.restarts} restarts, last result {unit.result or 'none'}"
+    if unit.sub == "auto-restart":
+        return _wrong(2, f"{state}: a crash loop", log)
+    if unit.active == "failed":
+        again = f"mend the cause, then: systemctl reset-failed {name} && systemctl start {name}"
+        return _wrong(2, f"{state}: systemd has given up", f"{again}; {log}" if target.release_dir else log)
+    if unit.active == "activating":
+        since = f" for {unit.since:.0f} s" if unit.since else ""
+        slow = f"wait, or see what it waits for: {log}; node_timeout_start is how long it may take"
+        return _wrong(2, f"{state}: it is still starting{since}, not all of its applications run", slow)
+    if unit.active == "inactive":
+        return _wrong(2, f"{state}: it was stopped, or never started", f"systemctl start {name}; who stopped it: {log}")
+    return _wrong(2, state, log)
 
 
 def _release(target: Target, reading: NodeReading) -> Rung:
     unit = reading.unit
     if unit is None or not unit.pid:
-        return Rung(3, ok=False, detail="no process")
+        look = f"systemctl cat {target.unit}: which program does it start, and is there a drop-in?"
+        what = f"{target.unit} runs {unit.main}, no Erlang node" if unit and unit.main else "no process"
+        return _wrong(3, what, look)
+    process = f"process {unit.pid}"
+    if unit.state == "T":
+        thaw = f"kill -CONT {unit.pid}, and find out who sent it a SIGSTOP (a debugger, a checkpoint, a person)"
+        return _wrong(3, f"{process} is stopped by a signal: it is alive and does nothing", thaw)
     if not unit.exe:
-        return Rung(3, None, f"process {unit.pid} cannot be looked at without root")
+        return Rung(3, None, f"{process} cannot be looked at without root")
+    restart = f"systemctl restart {target.unit}, or deploy again"
     if target.release_dir and unit.release_dir != target.release_dir:
-        wrong = f"process {unit.pid} runs {unit.release_dir}, not {target.release_dir}"
-        return Rung(3, ok=False, detail=wrong, advice=f"systemctl restart {target.unit}, or deploy again")
-    return Rung(3, ok=True, detail=f"process {unit.pid} runs {unit.release_dir}")
+        return _wrong(3, f"{process} runs {unit.release_dir}, not {target.release_dir}", restart)
+    if unit.deleted:
+        gone = f"{process} runs a program that was deleted or replaced on the disk: {unit.exe}"
+        return _wrong(3, gone, f"{restart}; until then what it loads late is not what it was built with")
+    return Rung(3, ok=True, detail=f"{process} runs {unit.release_dir}")
 
 
 def _epmd_answers(target: Target, reading: NodeReading) -> Rung | None:
     if target.epmd_port is None:
         return None
-    where = f"{target.address}:{target.epmd_port}"
-    if isinstance(reading.epmd, str):
-        advice = "systemctl status of the epmd unit; is its declared address on this host?"
-        return Rung(4, ok=False, detail=f"{where}: {reading.epmd}", advice=advice)
-    return Rung(4, ok=True, detail=where)
+    port, where = target.epmd_port, f"{target.address}:{target.epmd_port}"
+    if not isinstance(reading.epmd, str):
+        return Rung(4, ok=True, detail=where)
+    unit = target.epmd_unit or "the epmd unit"
+    if others := _elsewhere(target, reading, port):
+        advice = f"EPMD has to listen on the declared address {target.address} (cluster.bind): deploy sets it"
+        return _wrong(4, f"{where}: {reading.epmd}; it is open on {others} only", advice)
+    if reading.unit and reading.unit.listeners(port) == ():
+        advice = f"systemctl start {unit}; systemctl status {unit} says why it ended"
+        return _wrong(4, f"{where}: {reading.epmd}; nothing listens on port {port}", advice)
+    advice = f"is the declared address on this host, and who has the port? ss -ltnp 'sport = :{port}'"
+    return _wrong(4, f"{where}: {reading.epmd}", f"{advice}; if it is EPMD: systemctl restart {unit}")
+
+
+def _elsewhere(target: Target, reading: NodeReading, port: int) -> str:
+    """Return where a port is open when that is not the declared address; empty when it is, or nothing is known."""
+    there = (reading.unit.listeners(port) if reading.unit else None) or ()
+    fine = {target.address, "0.0.0.0", "::"} & set(there)  # noqa: S104 - compared, not bound
+    return "" if fine else ", ".join(there)
 
 
 def _registered(target: Target, reading: NodeReading) -> Rung | None:
     if target.epmd_port is None:
         return None
-    found, unit = reading.epmd, reading.unit
+    found, unit, name = reading.epmd, reading.unit, target.node.name
+    restart = f"systemctl restart {target.unit}"
     if not isinstance(found, Registration):
         alive = f"process {unit.pid} is alive but " if unit and unit.pid else ""
-        advice = "EPMD was restarted less than 2 s ago, or the node started under another name"
-        return Rung(5, ok=False, detail=f"{alive}{target.node.name} is not registered", advice=advice)
+        advice = f"the node started under another name, or did not come back after EPMD was restarted: {restart}"
+        return _wrong(5, f"{alive}{name} is not registered; EPMD has {reading.listed or 'nothing'}", advice)
     low, high = target.ports
     if not low <= found.port <= high:
-        wrong = f"{target.node.name} is registered at port {found.port}, outside of {low}-{high}"
-        return Rung(5, ok=False, detail=wrong, advice="check inet_dist_listen_min and _max of the running node")
+        wrong = f"{name} is registered at port {found.port}, outside of {low}-{high}"
+        return _wrong(5, wrong, f"inet_dist_listen_min and _max of the running node are others: deploy, or {restart}")
     if unit and unit.ports is None:
         return Rung(5, ok=True, detail=f"port {found.port} (its owner cannot be seen without root)")
     if unit and unit.ports is not None and found.port not in unit.ports:
-        wrong = f"{target.node.name} is registered at port {found.port}, which {target.unit} does not listen on"
-        return Rung(5, ok=False, detail=wrong, advice="another process took the name in EPMD: find it with ss -ltnp")
+        wrong = f"{name} is registered at port {found.port}, which {target.unit} does not listen on"
+        find = f"ss -ltnp 'sport = :{found.port}' and ss -tnp 'dport = :{target.epmd_port}'"
+        return _wrong(5, wrong, f"another process took the name in EPMD: find it with {find}; end it, then {restart}")
     return Rung(5, ok=True, detail=f"port {found.port}")
 
 
 def _reachable(target: Target, reading: NodeReading) -> Rung:
     bad = {host: why for host, why in reading.reach.items() if why}
-    if bad:
-        wrong = "; ".join(f"from {host}: {why}" for host, why in sorted(bad.items()))
-        advice = "the firewall of this host, or the network between them, drops cluster members"
-        return Rung(6, ok=False, detail=wrong, advice=advice)
     count = len(reading.reach)
-    return Rung(6, ok=True, detail=f"from {count} other host{'s' if count != 1 else ''}" if count else "no other host")
+    if not bad:
+        detail = f"from {count} other host{'s' if count != 1 else ''}" if count else "no other host"
+        return Rung(6, ok=True, detail=detail)
+    wrong = "; ".join(f"from {host}: {why}" for host, why in sorted(bad.items()))
+    port = reading.epmd.port if isinstance(reading.epmd, Registration) else target.ports[0]
+    if others := _elsewhere(target, reading, port):
+        advice = f"inet_dist_use_interface of the running node is not {target.address}: systemctl restart {target.unit}"
+        return _wrong(6, f"{wrong}; the node listens on {others} only", advice)
+    advice = "the firewall of this host, or the network between them, drops cluster members: nft list ruleset"
+    if len(bad) < count:
+        advice += f"; it lets others in, so see also what {', '.join(sorted(bad))} may open to the outside"
+    return _wrong(6, wrong, advice)
 
 
 def _cookie(target: Target, reading: NodeReading) -> Rung:
@@ -174,34 +151,32 @@ def _cookie(target: Target, reading: NodeReading) -> Rung:
     if reading.dist is None:
         return Rung(7, None, "the node was not asked")
     if reading.dist.outcome != "accepted":
-        return Rung(7, ok=False, detail=reading.dist.detail, advice=reading.dist.advice)
+        return _wrong(7, reading.dist.detail, reading.dist.advice)
     return Rung(7, ok=True, detail="both sides proved it")
-
-
-def _mesh(target: Target, reading: NodeReading) -> Rung | None:
-    if reading.dist is None or reading.dist.nodes is None:
-        return None
-    if target.mesh == "none":
-        return Rung(8, None, "cluster.mesh is none")
-    seen = set(reading.dist.nodes)
-    unseen = sorted((str(other), other.host in reading.hosts) for other in target.others if str(other) not in seen)
-    missing, outside = ([name for name, here in unseen if here is asked] for asked in (True, False))
-    if missing:
-        wrong = f"{target.node} does not see {', '.join(missing)}"
-        advice = "the release has to connect its nodes itself (cluster.mesh: app); or declare cluster.mesh: boot"
-        return Rung(8, ok=False, detail=wrong, advice=advice if target.mesh == "app" else "")
-    left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
-    return Rung(8, ok=True, detail=f"{len(target.others) - len(outside)} other nodes{left_out}")
 
 
 def _versions(target: Target, reading: NodeReading) -> Rung | None:
     unit, dist = reading.unit, reading.dist
     version = (dist.version if dist else None) or (unit.version if unit else None)
     if target.version and version and version != target.version:
-        return Rung(9, ok=False, detail=f"runs version {version}, declared is {target.version}", advice="deploy again")
+        return _wrong(9, f"runs version {version}, declared is {target.version}", "deploy again")
     otp = dist.otp if dist else None
     if target.otp and otp and otp != target.otp:
-        return Rung(9, ok=False, detail=f"runs OTP {otp}, the release was built for OTP {target.otp}")
+        built = f"runs OTP {otp}, the release was built for OTP {target.otp}"
+        return _wrong(9, built, "the files of two releases are mixed in one directory: deploy again")
+    restart = f"the running node was changed by hand or by a hot upgrade: systemctl restart {target.unit}"
+    running = dist.applications if dist else None
+    if running is not None and target.applications:
+        other = [
+            f"{name} {running[name]} runs, the release has {wanted}"
+            for name, wanted in sorted(target.applications.items())
+            if running.get(name, wanted) != wanted
+        ]
+        if other:
+            return _wrong(9, "; ".join(other[:5]), restart)
+        main = target.release_name
+        if main in target.applications and main not in running:
+            return _wrong(9, f"the application {main} does not run, although the node does", restart)
     known = [f"{target.release_name} {version}" if version else "", f"OTP {otp}" if otp else ""]
     return Rung(9, ok=True, detail=", ".join(word for word in known if word) or "not declared")
 
@@ -210,7 +185,7 @@ def _healthy(target: Target, reading: NodeReading) -> Rung | None:
     if reading.health is None:
         return None
     if reading.health:
-        return Rung(10, ok=False, detail=reading.health, advice=f"journalctl -u {target.unit} on the host")
+        return _wrong(10, reading.health, f"journalctl -u {target.unit} on the host")
     age = reading.unit.age if reading.unit else None
     return Rung(10, ok=True, detail=f"{target.health_words}, up for {age:.0f} s" if age else target.health_words)
 
@@ -222,7 +197,7 @@ _JUDGES: dict[int, Callable[[Target, NodeReading], Rung | None]] = {
     5: _registered,
     6: _reachable,
     7: _cookie,
-    8: _mesh,
+    8: sees_every_member,
     9: _versions,
     10: _healthy,
 }

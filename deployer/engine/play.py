@@ -118,6 +118,7 @@ class PlayRun:
     def _prepare(self, lane: _Lane) -> None:
         name = lane.host.name
         self.emit(Stage(name, "connect"))
+        lane.targets = targets_of(*lane.play.fleet) if lane.play else ()
         transport = self.open(lane.host)
         lane.transport = transport if self.goal is Goal.DEPLOY else ReadOnly(transport)
         self._refuse_twin(name, getattr(transport, "host_key", ""))
@@ -147,7 +148,8 @@ class PlayRun:
 
     def _climb(self, lanes: Sequence[_Lane]) -> None:
         able = [lane for lane in lanes if not lane.problem and lane.targets and lane.transport and lane.play]
-        if not able or self.stop.is_set():
+        absent = {lane.host.name: lane.problem for lane in lanes if lane.problem and lane.targets}
+        if not (able or absent) or self.stop.is_set():
             return
         for lane in able:
             self.emit(Stage(lane.host.name, "ladder"))
@@ -156,7 +158,7 @@ class PlayRun:
             for lane in able
             if lane.transport and lane.play
         }
-        targets = [target for lane in able for target in lane.targets]
+        targets = [target for lane in lanes for target in lane.targets]
         busy = {lane.host.name for lane in able if lane.walk and lane.walk.changed}
         climbed = verify.verify(
             sessions,
@@ -165,6 +167,7 @@ class PlayRun:
             patience=lambda target: _patience(target, target.host in busy),
             pool=self.pool,
             emit=self.emit,
+            absent=absent,
         )
         for lane in able:
             for target in lane.targets:
@@ -195,10 +198,10 @@ def _known(lanes: Iterable[_Lane]) -> dict[str, UnitReading]:
 
 
 def _patience(target: Target, touched: bool) -> float:
-    if not touched:
-        return verify.PATIENCE
     health = target.health
-    return (health.timeout + health.stable) if health else 60.0
+    if touched:
+        return (health.timeout + health.stable) if health else 60.0
+    return min(verify.PATIENCE, health.timeout) if health else verify.PATIENCE
 
 
 def _ending(lane: _Lane, goal: Goal) -> Ending:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from deployer.errors import ProbeError
+from deployer.modules._listen import address, hex_port
 from deployer.modules.base import records
 from deployer.sh import Sh, lines, sh
 
@@ -15,7 +16,7 @@ _LOOK = Sh(
 newline='
 '
 asked=LoadState,ActiveState,SubState,Result,NRestarts,MainPID,ActiveEnterTimestampMonotonic,ControlGroup
-show=$(systemctl show -p "$asked" -- "$unit")
+show=$(systemctl show -p "$asked,InactiveExitTimestampMonotonic" -- "$unit")
 emit show "$show"
 read -r up _ </proc/uptime
 emit uptime "$up"
@@ -35,7 +36,7 @@ for pid in $pids; do
   case $exe in
     */beam.smp*) beam=$pid; emit exe "$exe" ;;
     '') [ "$pid" != "$main" ] || beam=$pid; continue ;; # without root nobody can look
-    *) continue ;;
+    *) [ "$pid" != "$main" ] || emit main "$exe"; continue ;;
   esac
   emit sockets "$(readlink "/proc/$pid/fd/"* 2>/dev/null | while read -r line; do
     case $line in 'socket:['*) line=${line#*\[}; printf '%s ' "${line%\]}" ;; esac
@@ -43,6 +44,10 @@ for pid in $pids; do
   break
 done
 emit pid "$beam"
+if [ "$beam" != 0 ] && read -r stat <"/proc/$beam/stat"; then
+  stat=${stat##*) }
+  emit state "${stat%% *}"
+fi
 emit listening "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ address _ state _ _ _ _ _ inode _; do
   [ "$state" != 0A ] || printf '%s/%s ' "$inode" "$address"
 done)"
@@ -73,6 +78,12 @@ class UnitReading:
         exe: its executable, empty when it cannot be read.
         ports: TCP ports it listens on; None when its sockets cannot be seen.
         age: seconds since the unit became active; None when it is not.
+        load: whether and how systemd knows the unit: ``loaded``, ``not-found``, ``masked``.
+        since: seconds since it left the state of being stopped; None when it is stopped or not known.
+        state: the process's state as proc(5) has it: ``S`` for a healthy one, ``T`` for a stopped one; may be empty.
+        main: what the unit runs where it runs no BEAM.
+        deleted: the executable is no longer on the disk.
+        listening: all listening sockets of the host, ``inode/ADDRESS:PORT`` as in /proc/net/tcp; empty when not known.
     """
 
     loaded: bool
@@ -84,6 +95,18 @@ class UnitReading:
     exe: str
     ports: frozenset[int] | None
     age: float | None
+    load: str = "loaded"
+    since: float | None = None
+    state: str = ""
+    main: str = ""
+    deleted: bool = False
+    listening: str = ""
+
+    def listeners(self, port: int) -> tuple[str, ...] | None:
+        """Return the addresses of the host on which anybody listens at a port; None when that is not known."""
+        places = (word.partition("/")[2].rpartition(":")[::2] for word in self.listening.split())
+        wanted = hex_port(port)
+        return tuple(sorted({address(place) for place, at in places if at == wanted})) if self.listening else None
 
     @property
     def release_dir(self) -> str:
@@ -108,8 +131,9 @@ def parse_look(out: str) -> UnitReading:
     raw = records(out)
     try:
         show = dict(line.partition("=")[::2] for line in raw["show"].splitlines())
-        since = int(show["ActiveEnterTimestampMonotonic"] or 0) / 1e6
-        active = show["ActiveState"]
+        up, active = float(raw["uptime"]), show["ActiveState"]
+        entered = int(show["ActiveEnterTimestampMonotonic"] or 0) / 1e6
+        left = int(show.get("InactiveExitTimestampMonotonic") or 0) / 1e6
         return UnitReading(
             loaded=show["LoadState"] not in ("not-found", "masked"),
             active=active,
@@ -119,7 +143,13 @@ def parse_look(out: str) -> UnitReading:
             pid=int(raw["pid"]),
             exe=raw.get("exe", "").removesuffix(" (deleted)"),
             ports=_ports(raw.get("sockets", ""), raw["listening"]),
-            age=float(raw["uptime"]) - since if active == "active" and since else None,
+            age=up - entered if active == "active" and entered else None,
+            load=show["LoadState"],
+            since=up - left if left and active != "inactive" else None,
+            state=raw.get("state", ""),
+            main=raw.get("main", ""),
+            deleted=raw.get("exe", "").endswith(" (deleted)"),
+            listening=raw["listening"],
         )
     except (KeyError, ValueError, OverflowError) as error:
         raise ProbeError(f"the unit's state cannot be understood: {error}") from None
@@ -151,9 +181,23 @@ def _why(word: str) -> str:
     return "" if word == "open" else word.strip().lower() or "cannot connect"
 
 
+_WORDS = r"""
+since=
+if systemctl --quiet is-active -- "$unit" 2>/dev/null; then
+  since=$(systemctl show --timestamp=unix -p InactiveExitTimestamp --value -- "$unit")
+fi
+journalctl -u "$unit" ${since:+--since "$since"} -n 40 -q --no-pager -o cat 2>/dev/null || :
+"""
+_DUMP = """
+start=$(systemctl show --timestamp=unix -p ExecMainStartTimestamp --value -- "$unit" 2>/dev/null || :)
+if [ -r {0} ] && [ -n "$(find {0} -newermt "${{start:-@0}}")" ]; then head -n 5 -- {0}; fi
+"""
+
+
 def last_words(unit: str, dump: str) -> Sh:
-    """Return the fragment that shows a unit's last log lines and the first lines of its crash dump."""
-    return lines(
-        sh("journalctl -u {} -n 40 -q --no-pager -o cat 2>/dev/null || :", unit),
-        sh("if [ -r {0} ]; then head -n 5 -- {0}; fi", dump) if dump else Sh(":"),
-    )
+    """Return the fragment that shows a unit's last log lines and the first lines of its crash dump.
+
+    Old lines explain nothing: of a unit that is active only those since its start count, of dumps only one that is
+    younger than the last attempt to start.
+    """
+    return lines(sh("unit={}", unit), Sh(_WORDS), sh(_DUMP, dump) if dump else Sh(":"))

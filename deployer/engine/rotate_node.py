@@ -10,7 +10,6 @@ from deployer.beam.epmd import Registration
 from deployer.beam.term import Atom
 from deployer.engine import asking
 from deployer.engine.target import Target
-from deployer.engine.verify import ask_epmd
 from deployer.errors import NotConverged, StepError
 from deployer.model import Secret
 from deployer.transport.base import Transport
@@ -99,7 +98,7 @@ def prove(transport: Transport, target: Target, new: Secret, old: Secret | None,
 def _port(transport: Transport, target: Target) -> int:
     if target.epmd_port is None:
         return target.ports[0]
-    found = ask_epmd(transport, target)
+    found = asking.ask_epmd(transport, target, timeout=TIMEOUT)
     if isinstance(found, Registration):
         return found.port
     place = f"EPMD at {target.address}:{target.epmd_port}"

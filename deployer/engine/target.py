@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from deployer.beam.names import NodeName
 from deployer.fleet import Cluster, Declaration, Health, Node
@@ -23,7 +23,7 @@ class Peer:
         return str(self.node)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one node is itself: a key in the rounds of readings
 class Target:
     """One declared node.
 
@@ -34,6 +34,8 @@ class Target:
         ports: first and last port of the declared distribution range.
         release_dir: the directory it has to run from; None when no release is declared.
         otp: OTP release the tarball was built with; None when unknown.
+        applications: version by application, as the tarball holds them; empty when no release is declared.
+        epmd_unit: the unit of EPMD; empty when another project runs it.
         others: every other member of its cluster.
         crash_dump: path of its crash dump on the host; empty when unknown.
     """
@@ -53,6 +55,8 @@ class Target:
     others: tuple[Peer, ...] = ()
     health: Health | None = None
     crash_dump: str = ""
+    applications: Mapping[str, str] = field(default_factory=dict)
+    epmd_unit: str = ""
 
     @property
     def health_words(self) -> str:
@@ -63,7 +67,7 @@ class Target:
 
 
 def targets_of(own: Declaration | None, members: Sequence[Declaration]) -> tuple[Target, ...]:
-    """Return one target for each node a host declares; ``members`` are all declarations of its cluster, its own included."""
+    """Return a target for each node a host declares; ``members`` are all hosts' declarations, its own included."""
     if own is None:
         return ()
     peers = [_peer(member, node) for member in members for node in member.nodes]
@@ -93,4 +97,6 @@ def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Peer
         others=tuple(peer for peer in peers if peer.node != node.node),
         health=own.health,
         crash_dump=node.crash_dump,
+        applications=release.archive.applications if release else {},
+        epmd_unit=cluster.epmd_unit if release else "",
     )

@@ -1,0 +1,49 @@
+"""Rung 8: the node's own view of the others, held against what those others see and whether they can be seen at all."""
+
+from __future__ import annotations
+
+from deployer.engine.rung import NodeReading, Rung, Sight
+from deployer.engine.target import Target
+
+
+def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
+    """Return the judgement; None when the node was not asked. Every missing pair is named, in both directions."""
+    dist = reading.dist
+    if dist is None or dist.nodes is None:
+        return None
+    if target.mesh == "none":
+        return Rung(8, None, "cluster.mesh is none")
+    seen = set(dist.nodes)
+    unseen = sorted((str(other), other.host in reading.hosts) for other in target.others if str(other) not in seen)
+    missing, outside = ([name for name, here in unseen if here is asked] for asked in (True, False))
+    if missing:
+        said = [f"{name}{_why(target, reading, name)}" for name in missing]
+        detail = f"{target.node} does not see {', '.join(said)}"
+        return Rung(8, ok=False, detail=detail, advice=_advice(target, reading, missing))
+    left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
+    return Rung(8, ok=True, detail=f"{len(target.others) - len(outside)} other nodes{left_out}")
+
+
+def _why(target: Target, reading: NodeReading, missing: str) -> str:
+    sight, me = reading.members.get(missing, Sight()), str(target.node)
+    if sight.trouble:
+        return f" ({sight.trouble})"
+    if reading.dist and missing in reading.dist.hidden:
+        return " (connected, but hidden)"
+    if sight.nodes is None:
+        return ""
+    return f" ({missing} sees {me})" if me in sight.nodes else f" (nor does {missing} see {me})"
+
+
+def _advice(target: Target, reading: NodeReading, missing: list[str]) -> str:
+    ill = [name for name in missing if reading.members.get(name, Sight()).trouble]
+    if ill:
+        return f"mend {', '.join(ill)} first: this rung follows"
+    if reading.dist and any(name in reading.dist.hidden for name in missing):
+        return "one of the two was started with -hidden: see nodes.vm_args and the release's vm.args"
+    join = f"join them now: {target.node.name}-ctl rpc 'Node.connect(:\"{missing[0]}\")'"
+    if target.mesh == "app":
+        own = "the release has to connect its nodes itself (cluster.mesh: app); or declare cluster.mesh: boot"
+        return f"{own}; {join}" if target.release_dir else own
+    lost = "they met at start and have lost each other since: their logs say when (nodedown, global, net_kernel)"
+    return f"{lost}; {join}"

@@ -1,0 +1,136 @@
+"""One round of readings: every host of its own nodes, then, knowing all ports, from every host to every other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+from deployer.beam.epmd import Registration
+from deployer.engine import asking, health, readings
+from deployer.engine.rung import NodeReading
+from deployer.engine.target import Target
+from deployer.errors import HostError
+from deployer.sh import Program, Sh
+from deployer.transport.base import ForwardingForbidden, Transport
+
+CHANNEL_TIMEOUT = 5.0
+EXEC_TIMEOUT = 30.0
+
+Place = tuple[str, int]
+"""Address and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open connection to a host of the play."""
+
+    transport: Transport
+    become: bool
+
+
+def fragments(targets: Sequence[Target]) -> tuple[Sh, ...]:
+    """Return the fragments that a probe may carry along, so that a converged play needs no exec for the lower rungs."""
+    return tuple(readings.look(target.unit) for target in targets)
+
+
+def read(
+    sessions: Mapping[str, Session],
+    before: Mapping[Target, NodeReading],
+    fresh: Callable[[Target], bool],
+    pool: Executor,
+) -> dict[Target, NodeReading]:
+    """Read every target anew.
+
+    Args:
+        sessions: host → open connection; all of them try to reach every member.
+        before: the readings of the round before, or empty ones.
+        fresh: whether a target's unit was read a moment ago, so that it need not be read again.
+        pool: runs hosts in parallel.
+    """
+    hosts: dict[str, list[Target]] = {}
+    for target in before:
+        hosts.setdefault(target.host, []).append(target)
+
+    def ask(host: str) -> dict[Target, NodeReading]:
+        return _read_host(sessions[host], {target: before[target] for target in hosts[host]}, fresh)
+
+    found = {target: reading for answers in pool.map(ask, hosts) for target, reading in answers.items()}
+    places = _places(found)
+    sources = [host for host in sessions if any(owner != host for owner in places.values())]
+    answers = dict(zip(sources, pool.map(lambda host: _reach_from(sessions[host], host, places), sources), strict=True))
+    return {
+        target: replace(reading, reach=_reach_of(target, places, answers), hosts=frozenset(sessions))
+        for target, reading in found.items()
+    }
+
+
+def _read_host(
+    session: Session, before: Mapping[Target, NodeReading], fresh: Callable[[Target], bool]
+) -> dict[Target, NodeReading]:
+    now = dict(before)
+    stale = [target for target in now if not fresh(target)]
+    try:
+        if stale:
+            program = Program(fragments(stale), become=session.become)
+            frames = list(session.transport.run(program, timeout=EXEC_TIMEOUT))
+            for target, frame in zip(stale, frames, strict=True):
+                now[target] = replace(now[target], unit=readings.parse_look(frame.out))
+        return {target: _converse(session.transport, target, reading) for target, reading in now.items()}
+    except HostError as error:
+        return {target: NodeReading(lost=error.message, remedy=error.hint) for target in now}
+
+
+def _converse(transport: Transport, target: Target, reading: NodeReading) -> NodeReading:
+    """Ask EPMD, then the node itself, then its health, each over a stream through the connection that is open."""
+    reading = replace(reading, epmd=None, listed="", dist=None, health=None, unclimbable={})
+    if reading.unit is None or not reading.unit.pid:
+        return reading
+    port: int | None = target.ports[0]
+    try:
+        if target.epmd_port is not None:
+            found = asking.ask_epmd(transport, target, timeout=CHANNEL_TIMEOUT)
+            listed = asking.list_epmd(transport, target, timeout=CHANNEL_TIMEOUT) if found is None else ""
+            reading = replace(reading, epmd=found, listed=listed)
+            port = found.port if isinstance(found, Registration) else None
+        if port and target.cookie is not None:
+            reading = replace(reading, dist=asking.ask(transport, target, port, timeout=CHANNEL_TIMEOUT))
+        if target.health and (reading.dist is None or reading.dist.outcome == "accepted"):
+            reading = replace(reading, health=health.check(transport, target, port, timeout=CHANNEL_TIMEOUT))
+    except ForwardingForbidden as error:
+        return replace(reading, unclimbable=dict.fromkeys((4, 5, 7, 8, 10), error.message))
+    return reading
+
+
+def _places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
+    """Return every place a member has to reach → the host that owns it."""
+    places: dict[Place, str] = {}
+    for target, reading in found.items():
+        if target.epmd_port is None:
+            places[target.address, target.ports[0]] = target.host
+        elif isinstance(reading.epmd, Registration):
+            places[target.address, reading.epmd.port] = target.host
+            places[target.address, target.epmd_port] = target.host
+    return places
+
+
+def _reach_from(session: Session, host: str, places: Mapping[Place, str]) -> dict[Place, str] | None:
+    wanted = [place for place, owner in places.items() if owner != host]
+    try:
+        (frame,) = session.transport.run(Program((readings.reach(wanted),)), timeout=EXEC_TIMEOUT)
+        return readings.parse_reach(frame.out, wanted)
+    except HostError as error:
+        return dict.fromkeys(wanted, error.message)
+
+
+def _reach_of(
+    target: Target, places: Iterable[Place], answers: Mapping[str, Mapping[Place, str] | None]
+) -> dict[str, str]:
+    mine = [place for place in places if place[0] == target.address]
+    members = {peer.host for peer in target.others} - {target.host}
+    found: dict[str, str] = {}
+    for host, seen in answers.items():
+        if host in members and seen is not None:
+            why = [f"port {port} {seen[address, port]}" for address, port in mine if seen.get((address, port))]
+            found[host] = ", ".join(why)
+    return found

@@ -1,0 +1,105 @@
+"""The nouns of the ladder: a rung's judgement, and everything that is read of one node in one round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployer.beam.epmd import Registration
+from deployer.engine.readings import UnitReading
+
+TITLES = {
+    1: "host reachable",
+    2: "unit active",
+    3: "runs the declared release",
+    4: "EPMD answers",
+    5: "name registered",
+    6: "reachable from every member",
+    7: "cookie accepted",
+    8: "sees every member",
+    9: "versions as declared",
+    10: "healthy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rung's judgement; ``ok`` is None when it could not be climbed."""
+
+    number: int
+    ok: bool | None
+    detail: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DistReading:
+    """What a node said when it was asked as another node would ask it.
+
+    Attributes:
+        outcome: ``accepted`` or the name of what went wrong, as `deployer.engine.asking` gives it.
+        detail: the sentence for a person.
+        nodes: the nodes it sees; None when it was not asked.
+        hidden: the nodes it is connected to without seeing them, other than ourselves.
+        otp: its OTP release, such as ``25``; None when it was not asked.
+        version: its release version, as ``RELEASE_VSN`` says; None when it is no mix release or was not asked.
+        applications: name → version of what runs; None when it was not asked.
+    """
+
+    outcome: str
+    detail: str = ""
+    advice: str = ""
+    nodes: tuple[str, ...] | None = None
+    hidden: tuple[str, ...] = ()
+    otp: str | None = None
+    version: str | None = None
+    applications: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of another member while a node is judged.
+
+    Attributes:
+        nodes: whom it sees; None when it could not be asked.
+        trouble: why nobody could see it: the rung below the mesh at which it fails, or its host; empty when it is well.
+    """
+
+    nodes: tuple[str, ...] | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReading:
+    """Everything read of one node in one round.
+
+    Attributes:
+        lost: why the host could not be read, empty when it was.
+        remedy: what to do about that.
+        unit: what systemd and /proc say; None before the host was read.
+        epmd: the registration, None when the name is unknown, or the sentence that says why EPMD gave no answer.
+        listed: what EPMD's list holds instead of an unknown name, in words.
+        reach: host of another member → "" when it can open the node's ports, else why not.
+        dist: None when the node was not asked.
+        health: None before it was checked, "" when healthy, else what is wrong.
+        unclimbable: rung → why it cannot be climbed here.
+        hosts: the hosts of this run; what is declared on others (``--limit``) is not held against a node.
+        members: node → what is known of the other members.
+    """
+
+    lost: str = ""
+    remedy: str = ""
+    unit: UnitReading | None = None
+    epmd: Registration | str | None = None
+    listed: str = ""
+    reach: Mapping[str, str] = field(default_factory=dict)
+    dist: DistReading | None = None
+    health: str | None = None
+    unclimbable: Mapping[int, str] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
+    members: Mapping[str, Sight] = field(default_factory=dict)
+
+
+def failed(rungs: list[Rung]) -> Rung | None:
+    """Return the rung that failed, if one did."""
+    return next((rung for rung in rungs if rung.ok is False), None)
