@@ -20,7 +20,8 @@ _DIFFERENT = "secret:different"
 _OPEN = """look {0}
 if [ "$type" = file ]; then
   readable {0}
-  sum=$(digest {0})
+  sum=$(sha256sum <{0})
+  sum=${{sum%% *}}
   emit sha "$sum"
   if [ "$sum" != {1} ] && [ "$(stat -c %s -- {0})" -lt {2} ]; then emit old "$(base64 -w 0 -- {0})"; fi
 fi"""
@@ -28,7 +29,8 @@ fi"""
 _SALTED = """look {0}
 if [ "$type" = file ]; then
   readable {0}
-  emit sha "$( {{ printf %s {1}; cat -- {0}; }} | sha256sum | cut -d ' ' -f 1)"
+  sum=$({{ printf %s {1}; cat -- {0}; }} | sha256sum)
+  emit sha "${{sum%% *}}"
 fi"""
 
 

@@ -20,10 +20,11 @@ _SALT = secrets.token_hex(16)
 
 _PROBE = """path={}
 if [ -e "$path" ] || [ -L "$path" ]; then
-  emit type "$(stat -c %F -- "$path")"
-  emit mode "$(stat -c %a -- "$path")"
-  emit owner "$(stat -c %U:%G -- "$path")"
-  [ ! -f "$path" ] || [ -L "$path" ] || emit content "$({{ printf %s {}; cat -- "$path"; }} | sha256sum | cut -c 1-16)"
+  stat --printf 'type=%F\\036mode=%a\\036owner=%U:%G\\036' -- "$path"
+  if [ -f "$path" ] && [ ! -L "$path" ]; then
+    sum=$({{ printf %s {}; cat -- "$path"; }} | sha256sum)
+    emit content "${{sum%"${{sum#????????????????}}"}}"
+  fi
 fi"""
 
 _WRITE = """path={}

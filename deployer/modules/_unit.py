@@ -8,15 +8,17 @@ from deployer.sh import Sh, sh
 _PROPERTIES = (
     "LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,NRestarts,Result"
 )
+# One systemctl, not two: each costs the host as much as twenty tests of a file.
+_SHOW = """unit={}
+shown=$(systemctl show -p {} -- "$unit")
+pid=${{shown#*MainPID=}}
+pid=${{pid%%[!0-9]*}}
+pid=${{pid:-0}}"""
 
 
 def show(unit: str) -> Sh:
     """Return text that sets ``$unit``, ``$shown`` (one ``NAME=VALUE`` a line) and ``$pid`` (0 when nothing runs)."""
-    return sh(
-        'unit={}\nshown=$(systemctl show -p {} -- "$unit")\npid=$(systemctl show -p MainPID --value -- "$unit")',
-        unit,
-        _PROPERTIES,
-    )
+    return sh(_SHOW, unit, _PROPERTIES)
 
 
 def properties(text: str) -> dict[str, str]:

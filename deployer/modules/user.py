@@ -14,8 +14,9 @@ from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh
 _PROBE = """entry=$(getent passwd {0}) || [ "$?" -eq 2 ] || exit 1
 if [ -n "$entry" ]; then
   emit entry "$entry"
-  emit group "$(id -gn {0})"
-  emit groups "$(id -Gn {0})"
+  groups=$(id -Gn {0})
+  emit group "${{groups%% *}}"
+  emit groups "$groups"
   home=${{entry%:*}}
   home=${{home##*:}}
   if [ -d "$home" ]; then emit home_made yes; else emit home_made no; fi

@@ -19,7 +19,10 @@ emit() { printf '%s=%s\036' "$1" "$2"; }
 unknown() { printf '%s' "$1"; exit 3; }
 
 # digest FILE: sha256 of its content in hex.
-digest() { sha256sum <"$1" | cut -d ' ' -f 1; }
+digest() {
+  sum=$(sha256sum <"$1")
+  printf '%s' "${sum%% *}"
+}
 
 # look PATH: emit what is there without following a link, and leave its kind in $type; nothing when there is nothing.
 look() {
