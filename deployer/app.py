@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 from deployer.engine.play import EXIT_ORDER, Goal, PlayRun
-from deployer.errors import ConfigError, Interrupted
-from deployer.events import Emit, Event, RunEnded
+from deployer.errors import ConfigError
+from deployer.events import Emit, RunEnded
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
 from deployer.resolve import CliConnection, Resolver
+from deployer.runtime import pool, report, stoppable
 from deployer.transport import SshOptions, Transport, open_transport
 
 
@@ -70,15 +68,15 @@ class Project:
 
 def load(options: Options) -> Project:
     """Read inventory, playbook and variables; raises ConfigError. Nothing is connected to."""
-    vaults = _vaults(options)
+    opened = vaults(options)
     playbook = Path(options.playbook) if options.playbook else None
-    plays = load_playbook(playbook, vaults=vaults) if playbook else ()
+    plays = load_playbook(playbook, vaults=opened) if playbook else ()
     directory = plays[0].directory if plays else None
     if not options.inventory:
         raise ConfigError("no inventory is given", hint="add -i INVENTORY; inventory.example.yml shows one")
-    opener = vaults if playbook or vaults else None  # looking at an inventory needs no vault password
+    opener = opened if playbook or opened else None  # looking at an inventory needs no vault password
     inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
-    return Project(inventory, plays, vaults, extra_variables(options.extra_vars, vaults))
+    return Project(inventory, plays, opened, extra_variables(options.extra_vars, opened))
 
 
 def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
@@ -121,11 +119,12 @@ def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: O
         raise ConfigError(
             "no host is left to work on", hint="see hosts: of the plays, and --limit; --allow-empty permits it"
         )
-    codes = {0}
-    with _report(options, out or sys.stdout) as emit, _pool(options.forks, work) as pool, _stoppable() as stop:
+    codes, most = {0}, max(len(hosts) for _, hosts in work)
+    told = report(out or sys.stdout, json=options.json, diff=options.diff, verbose=options.verbose)
+    with told as emit, pool(options.forks, most) as executor, stoppable() as stop:
         for play, hosts in work:
             resolver = _resolver(project, play, options, become_password)
-            codes.add(walk(resolver, hosts, _opener(resolver, options), pool, emit, stop))
+            codes.add(walk(resolver, hosts, _opener(resolver, options), executor, emit, stop))
             if codes - {0, 2}:
                 break
         code = next(code for code in EXIT_ORDER if code in codes)
@@ -198,70 +197,9 @@ def _become_password(options: Options) -> Secret | None:
     return Secret(_ask("sudo password"), "sudo password") if options.ask_become_pass else None
 
 
-def _vaults(options: Options) -> Vaults:
+def vaults(options: Options) -> Vaults:
+    """Return the vault passwords of the command line, none of them read yet."""
     makers = [vault_id(word, _ask) for word in options.vault_id]
     makers += [password_file(Path(word)) for word in options.vault_password_file]
     makers += [ask_vault_pass(_ask)] if options.ask_vault_pass else []
     return Vaults(makers)
-
-
-@contextmanager
-def _report(options: Options, out: TextIO) -> Iterator[Emit]:
-    """Yield where events go: one at a time, whichever host they come from."""
-    lock = threading.Lock()
-    if options.json:
-        from deployer.report.jsonl import JsonLines
-
-        report: Any = JsonLines(out)
-    else:
-        from rich.console import Console
-
-        from deployer.report.terminal import Terminal
-
-        report = Terminal(Console(file=out), show_diff=options.diff, verbosity=options.verbose)
-
-    def emit(event: Event) -> None:
-        with lock:
-            report(event)
-
-    try:
-        yield emit
-    finally:
-        report.close()
-
-
-@contextmanager
-def _pool(forks: int, work: Sequence[tuple[Play, Sequence[Host]]]) -> Iterator[ThreadPoolExecutor]:
-    if forks < 1:
-        raise ConfigError(f"--forks is {forks}", hint="give a number from 1 on")
-    size = max(1, min(forks, max(len(hosts) for _, hosts in work)))
-    with ThreadPoolExecutor(size, "host") as pool:
-        try:
-            yield pool
-        except KeyboardInterrupt:
-            # The pool would wait for its threads; the person has just said not to. Steps under way end on the hosts.
-            sys.stdout.flush()
-            os._exit(Interrupted.exit_code)
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C or SIGTERM end what is under way, and the second end at once."""
-    stop = threading.Event()
-
-    def ask_to_stop(number: int, frame: object) -> None:
-        del number, frame
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        sys.stderr.write("\nstopping: steps under way end, nothing new begins; again to leave them to themselves\n")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -37,7 +37,9 @@ Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, n
             4 host unreachable  5 locked  6 reverted  130 interrupted
 """
 _GROUPS = ("modules", "lab", "vault", "cookie")
-_OPTIONAL_WORD = {("lab", "reset"): "--host"}
+_OPTIONAL_WORD = {("lab", "reset"): "--host", ("vault", "encrypt-string"): "--text"}
+_NO_ECHO = "vault.encrypt-string"
+"""What a person wrote there by mistake may be a secret, so no error repeats it."""
 
 
 class _Config(Config):
@@ -58,10 +60,10 @@ class DeployerProgram(Program):
     @classmethod
     def standard(cls) -> DeployerProgram:
         """Return the program with all its commands."""
-        from deployer.cli import fleet, lab, look, secrets
+        from deployer.cli import fleet, lab, look, secrets, vault
 
         root = Collection(*fleet.COMMANDS, *look.COMMANDS)
-        for collection in (look.MODULES, lab.LAB, secrets.VAULT, secrets.COOKIE):
+        for collection in (look.MODULES, lab.LAB, vault.VAULT, secrets.COOKIE):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
 
@@ -70,6 +72,7 @@ class DeployerProgram(Program):
         super().normalize_argv(argv)
         words = list(self.argv[1:])
         if len(words) >= 2 and words[0] in _GROUPS and not words[1].startswith("-"):
+            words[1] = words[1].replace("_", "-")
             flag = _OPTIONAL_WORD.get((words[0], words[1]))
             rest = [flag, *words[2:]] if flag and len(words) > 2 and not words[2].startswith("-") else words[2:]
             words = [f"{words[0]}.{words[1]}", *rest]
@@ -107,7 +110,8 @@ class DeployerProgram(Program):
             self.update_config()
             self.execute()
         except ParseError as error:
-            sys.stderr.write(f"error: {error}\n  deployer --help lists the commands\n")
+            wrong = "a flag is wrong, or a text stands on the command line" if _NO_ECHO in self.argv else error
+            sys.stderr.write(f"error: {wrong}\n  deployer --help lists the commands\n")
             sys.exit(3)
         except Exit as leave:
             if leave.message:

@@ -1,4 +1,4 @@
-"""``vault`` and ``cookie``: secrets at rest, and the one secret that is the cluster."""
+"""``cookie``: the one secret that is the cluster."""
 
 from __future__ import annotations
 
@@ -26,5 +26,4 @@ def rotate(c: Context, *, check: bool, **given: Any) -> int:
     return rotated(options(given), check=check or c.config.run.dry)
 
 
-VAULT = Collection("vault")
 COOKIE = Collection("cookie", Command(generate, ()), Command(rotate, (PLAYBOOK, *SOURCES, *CONNECTION, *REPORT, CHECK)))

@@ -1,0 +1,88 @@
+"""What surrounds a run: where events go, where hosts run in parallel, and what asks to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TextIO
+
+from deployer.errors import ConfigError, Interrupted
+from deployer.events import Emit, Event
+
+
+@contextmanager
+def report(out: TextIO, *, json: bool, diff: bool, verbose: int) -> Iterator[Emit]:
+    """Yield where events go: one at a time, whichever host they come from."""
+    close, take = _json(out) if json else _terminal(out, diff, verbose)
+    lock = threading.Lock()
+
+    def emit(event: Event) -> None:
+        with lock:
+            take(event)
+
+    try:
+        yield emit
+    finally:
+        close()
+
+
+def _json(out: TextIO) -> tuple[Callable[[], None], Emit]:
+    from deployer.report.jsonl import JsonLines
+
+    lines = JsonLines(out)
+    return lines.close, lines
+
+
+def _terminal(out: TextIO, diff: bool, verbose: int) -> tuple[Callable[[], None], Emit]:
+    from rich.console import Console
+
+    from deployer.report.terminal import Terminal
+
+    terminal = Terminal(Console(file=out), show_diff=diff, verbosity=verbose)
+    return terminal.close, terminal
+
+
+@contextmanager
+def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield threads for as many hosts at once as ``--forks`` allows.
+
+    Raises:
+        ConfigError: it allows none.
+    """
+    if forks < 1:
+        raise ConfigError(f"--forks is {forks}", hint="give a number from 1 on")
+    with ThreadPoolExecutor(max(1, min(forks, hosts)), "host") as executor:
+        try:
+            yield executor
+        except KeyboardInterrupt:
+            # The pool would wait for its threads; the person has just said not to. Steps under way end on the hosts.
+            sys.stdout.flush()
+            os._exit(Interrupted.exit_code)
+
+
+@contextmanager
+def stoppable() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C or SIGTERM end what is under way, and the second end at once."""
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: object) -> None:
+        del number, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        sys.stderr.write("\nstopping: steps under way end, nothing new begins; again to leave them to themselves\n")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
