@@ -53,7 +53,7 @@ class PrivateFile(Module):
     def desired(self) -> Present:
         """Return type, owner, mode and the salted digest of the content."""
         digest = hashlib.sha256((_SALT + self.text().reveal()).encode()).hexdigest()[:16]
-        return Present({"type": "regular file", "owner": "root:root", "mode": "400", "content": digest})
+        return Present({"type": "file", "owner": "root:root", "mode": "0400", "content": digest})
 
     def probe(self) -> Sh:
         """Print them as they are, without following a link."""
