@@ -66,7 +66,8 @@ class PrivateFile(Module):
             return Absent()
         if not {"type", "owner", "mode"} <= found.keys():
             raise ProbeError(f"the probe of {self.path} is incomplete")
-        return Present(found)
+        kind = "file" if found["type"].startswith("regular") else found["type"]
+        return Present({**found, "type": kind, "mode": found["mode"].rjust(4, "0")})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Write it anew; there is no moment with a wider mode."""
