@@ -48,22 +48,20 @@ if [ "$beam" != 0 ] && read -r stat <"/proc/$beam/stat"; then
   stat=${stat##*) }
   emit state "${stat%% *}"
 fi
-emit listening "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ address _ state _ _ _ _ _ inode _; do
-  [ "$state" != 0A ] || printf '%s/%s ' "$inode" "$address"
-done)"
+emit listening "$(grep -hs '^ *[0-9]*: [^ ]* [^ ]* 0A ' /proc/net/tcp /proc/net/tcp6 |
+  while read -r _ address _ _ _ _ _ _ _ inode _; do printf '%s/%s ' "$inode" "$address"; done)"
 """
 )
 
 _REACH = Sh(
     r"""
-try() {
-  why=$(timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>&1); rc=$?
-  case $rc in 0) emit "r$1" open ;; 124) emit "r$1" "no answer in 3 s" ;; *) emit "r$1" "${why##*: }" ;; esac
-}
 command -v bash >/dev/null || { emit bash missing; exit 0; }
-set +e
+emit tried "$(timeout 3 bash -c '
+  for place; do (exec 3<>"/dev/tcp/$place" && echo "$place open") & done
+  wait' bash "$@" 2>&1)"
 """
 )
+_NO_ANSWER = "no answer in 3 s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +163,25 @@ def _ports(sockets: str, listening: str) -> frozenset[int] | None:
 
 def reach(places: Sequence[tuple[str, int]]) -> Sh:
     """Return the fragment that tries to open each (address, port) from the host, all at once, 3 seconds at most."""
-    tries = [sh("try {} {} {} &", i, address, port) for i, (address, port) in enumerate(places)]
-    return lines(_REACH, *tries, Sh("wait"))
+    return lines(sh("set -- {}", [f"{address}/{port}" for address, port in places]), _REACH)
 
 
 def parse_reach(out: str, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str] | None:
-    """Turn the answer of `reach` into place → "" or why not; None when the host has no bash to try with."""
+    """Turn the answer of `reach` into place → "" or why not; None when the host has no bash to try with.
+
+    Raises:
+        ProbeError: it is no such answer.
+    """
     raw = records(out)
     if "bash" in raw:
         return None
-    return {place: _why(raw.get(f"r{i}", "no answer")) for i, place in enumerate(places)}
-
-
-def _why(word: str) -> str:
-    return "" if word == "open" else word.strip().lower() or "cannot connect"
+    if "tried" not in raw:
+        raise ProbeError("the host does not say whom it reaches")
+    said: dict[str, str] = {}
+    for line in raw["tried"].splitlines():
+        place, colon, why = line.partition("/dev/tcp/")[2].partition(": ")
+        said |= {place: why.strip().lower() or "cannot connect"} if colon else {line.removesuffix(" open"): ""}
+    return {(address, port): said.get(f"{address}/{port}", _NO_ANSWER) for address, port in places}
 
 
 _WORDS = r"""

@@ -9,7 +9,7 @@ from deployer.sh import Sh
 
 LISTENERS = Sh(
     r"""listeners() {
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -E "^ *[0-9]+: [0-9A-F]+:$1 [0-9A-F]+:0000 0A " |
+  grep -hsE "^ *[0-9]+: [0-9A-F]+:$1 [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 |
     while read -r _ at _ _ _ _ _ _ _ inode _; do printf '%s %s\n' "${at%:*}" "$inode"; done
 }
 holder() {

@@ -21,9 +21,12 @@ started={}
 emit shown "$shown"
 if [ "$pid" != 0 ]; then
   emit exe "$(readlink -- "/proc/$pid/exe" || :)"
-  # shellcheck disable=SC2046
-  [ ! -e "$started" ] ||
-    emit stale "$(find {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer "$started" -print 2>&1)"
+  newline='
+'
+  drops=${{shown#*DropInPaths=}}
+  drops=${{drops%%"$newline"*}}
+  # shellcheck disable=SC2086
+  [ ! -e "$started" ] || emit stale "$(find {} $drops -cnewer "$started" -print 2>&1)"
 fi"""
 
 _SWITCH = """

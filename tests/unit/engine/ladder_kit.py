@@ -179,8 +179,9 @@ class LadderHost:
         if kind == "look":
             return self.looks(self.rounds)
         if kind == "reach":
-            count = sum(line.startswith("try ") for line in text.splitlines())
-            return "".join(f"r{i}={self.blocked or 'open'}\x1e" for i in range(count))
+            places = text.splitlines()[0].removeprefix("set -- ").split()
+            said = [f"bash: /dev/tcp/{place}: {self.blocked}" if self.blocked else f"{place} open" for place in places]
+            return "tried={}\x1e".format("\n".join(said))
         return self.last
 
     def connect(self, address: str, port: int, *, timeout: float) -> Any:

@@ -126,11 +126,18 @@ def test_any_value_in_a_record_is_read_or_a_probe_error(key: str, value: str) ->
 
 
 def test_reaching_is_told_place_by_place() -> None:
-    places = [("10.0.0.1", 4369), ("10.0.0.2", 9100), ("10.0.0.3", 9100), ("10.0.0.4", 1)]
-    said = "r0=open\x1er1=Connection refused\x1er2=no answer in 3 s\x1e"
-    assert parse_reach(said, places) == dict(
-        zip(places, ["", "connection refused", "no answer in 3 s", "no answer"], strict=True)
-    )
+    places = [("10.0.0.1", 4369), ("10.0.0.2", 9100), ("fe80::1", 9100), ("10.0.0.4", 1)]
+    said = """tried=10.0.0.1/4369 open
+bash: connect: Connection refused
+bash: line 2: /dev/tcp/10.0.0.2/9100: Connection refused
+bash: line 2: /dev/tcp/fe80::1/9100: No route to host\x1e"""
+    found = parse_reach(said, places)
+    assert found == dict(zip(places, ["", "connection refused", "no route to host", "no answer in 3 s"], strict=True))
+
+
+def test_an_answer_without_the_tries_claims_nothing() -> None:
+    with pytest.raises(ProbeError):
+        parse_reach("other=x\x1e", [("10.0.0.1", 1)])
 
 
 def test_without_bash_nothing_is_claimed() -> None:
