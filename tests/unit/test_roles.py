@@ -215,7 +215,7 @@ def test_the_example_inventory_is_one(tmp_path: Path) -> None:
         assert parse_node(f"{node['name']}@10.0.0.4")
 
 
-@pytest.mark.parametrize("role", sorted(path.name for path in (HOME / "roles").iterdir()))
+@pytest.mark.parametrize("role", sorted(path.name for path in (HOME / "roles").iterdir() if path.is_dir()))
 def test_a_role_is_a_folder_as_ansibles(role: str) -> None:
     for part in ("tasks", "defaults", "meta"):
         assert (HOME / "roles" / role / part / "main.yml").is_file()
