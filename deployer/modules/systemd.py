@@ -10,7 +10,7 @@ from deployer.fields import Doc
 from deployer.modules import _checks as check
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
 
-_SHOW = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
+_SHOW = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths"
 _NO_INSTALL = frozenset({"static", "alias", "indirect", "generated"})
 _FOLDERS = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
 
@@ -18,6 +18,16 @@ _ANY = """case $(systemctl show --property=NeedDaemonReload '*') in
   *=yes*) emit reload yes ;;
   *) emit reload no ;;
 esac"""
+
+# NeedDaemonReload does not see the first drop-in of a unit: systemd looks for it in what it remembers of directories.
+_ONE = """emit shown "$(systemctl show --property={0} -- {1})"
+drop_ins=
+for conf in {2}.d/*.conf; do
+  case $conf in *' '*) continue ;; esac
+  if [ -s "$conf" ]; then drop_ins="$drop_ins$conf "; fi
+done
+emit drop_ins "$drop_ins"
+"""
 
 _OR_LOG = """systemctl {0} {1} -- {2} || {{
   rc=$?
@@ -86,20 +96,22 @@ class Systemd(Module):
         """Print what systemctl shows of the unit; one that is not there yet is a unit that does not run."""
         if self.name is None:
             return sh(_ANY)
-        return sh('emit shown "$(systemctl show --property={} -- {})"', _SHOW, self.unit)
+        return sh(_ONE, _SHOW, self.unit, f"{_FOLDERS[0]}{self.unit}")
 
     def parse(self, out: str) -> Observed:
         """Return it under the keys of `desired`."""
         if self.name is None:
             return Present({"reload": records(out, "reload")["reload"]})
-        shown = dict(line.split("=", 1) for line in records(out, "shown")["shown"].splitlines() if "=" in line)
+        found = records(out, "shown", "drop_ins")
+        shown = dict(line.split("=", 1) for line in found["shown"].splitlines() if "=" in line)
         if missing := set(_SHOW.split(",")) - set(shown):
             raise ProbeError(f"systemctl does not tell {', '.join(sorted(missing))} of {self.unit}")
+        unread = set(found["drop_ins"].split()) - set(shown["DropInPaths"].split())
         load, active, boot = shown["LoadState"], shown["ActiveState"], shown["UnitFileState"]
         keys = {
             "load": load,
             "masked": "yes" if "masked" in (load, boot) else "no",
-            "reload": shown["NeedDaemonReload"],
+            "reload": "yes" if unread and load == "loaded" else shown["NeedDaemonReload"],
             "enabled": self._enabled(boot),
             "active": self._active(active),
         }

@@ -17,8 +17,9 @@ if [ -n "$entry" ]; then
   groups=$(id -Gn {0})
   emit group "${{groups%% *}}"
   emit groups "$groups"
-  home=${{entry%:*}}
-  home=${{home##*:}}
+  home={1}
+  entry=${{entry%:*}}
+  home=${{home:-${{entry##*:}}}}
   if [ -d "$home" ]; then emit home_made yes; else emit home_made no; fi
 fi"""
 
@@ -103,7 +104,7 @@ class User(Module):
 
     def probe(self) -> Sh:
         """Print the account's entry, its groups, whether its home is there and, if asked, whether it is locked."""
-        return sh(_PROBE, self.name) if self.password_lock is None else sh(_PROBE + _LOCKED, self.name)
+        return sh(_PROBE if self.password_lock is None else _PROBE + _LOCKED, self.name, self.home or "")
 
     def parse(self, out: str) -> Observed:
         """Return them; with append, only those groups that are declared."""

@@ -7,9 +7,11 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.model import Present
 
 
-def there(load: str = "loaded", active: str = "active", boot: str = "enabled", stale: str = "no") -> str:
+def there(
+    load: str = "loaded", active: str = "active", boot: str = "enabled", stale: str = "no", read: str = "/a.conf"
+) -> str:
     lines = [f"LoadState={load}", f"ActiveState={active}", f"UnitFileState={boot}", f"NeedDaemonReload={stale}"]
-    return answer(shown="\n".join(lines))
+    return answer(shown="\n".join([*lines, f"DropInPaths={read}"]), drop_ins="/a.conf ")
 
 
 MISSING = there("not-found", "inactive", "")
@@ -32,6 +34,7 @@ MISSING = there("not-found", "inactive", "")
         ({"masked": True}, there(), {"masked": ("no", "yes")}),
         ({"masked": False}, there("masked", "inactive", "masked"), {"masked": ("yes", "no")}),
         ({"state": "started"}, there(stale="yes"), {"reload": ("yes", "no")}),
+        ({"state": "started"}, there(read=""), {"reload": ("yes", "no")}),
         ({"state": "restarted"}, there(active="inactive"), {}),
     ],
 )
@@ -94,4 +97,4 @@ def test_an_earlier_task_that_writes_the_unit_file_is_foreseen(touched: set[str]
 
 def test_an_answer_that_lacks_a_property_is_refused() -> None:
     with pytest.raises(ProbeError, match="ActiveState"):
-        make("systemd", name="shop").parse(answer(shown="LoadState=loaded"))
+        make("systemd", name="shop").parse(answer(shown="LoadState=loaded", drop_ins=""))

@@ -1,0 +1,223 @@
+"""The general modules on a real host: look, mend, look again, and let testinfra say what it sees."""
+
+# ruff: noqa: S604 - "shell" is the name of a module here
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deployer import modules
+from deployer.errors import ConfigError
+from deployer.fields import build
+from deployer.lab import LabHost
+from deployer.model import Blob, Connection, Secret, Unknown
+from deployer.modules import Module, Step
+from deployer.modules.base import Sh, sh
+from deployer.sh import Frame, Program
+from deployer.transport import SshOptions, Transport, open_transport
+
+UNIT = "[Service]\nExecStart=/usr/bin/sleep {}\n[Install]\nWantedBy=multi-user.target\n"
+SERVICE = "/etc/systemd/system/shop.service"
+
+
+class Bench:
+    """One host, and modules applied to it as the engine does, without the engine."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def ask(self, module: Module) -> Frame:
+        """Run a probe."""
+        (frame,) = self.transport.run(Program((module.probe(),)), timeout=60)
+        return frame
+
+    def plan(self, module: Module) -> dict[str, tuple[str | None, str | None]]:
+        """Return what differs: key → before, after."""
+        frame = self.ask(module)
+        assert frame.rc == 0, frame.out
+        return {key: (c.before, c.after) for key, c in module.differences(module.parse(frame.out)).items()}
+
+    def run(self, steps: tuple[Step, ...], user: str | None = None) -> list[Frame]:
+        """Run steps."""
+        fragments, blobs = list[Sh](), list[Blob]()
+        for step in steps:
+            places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(step.blobs))]
+            blobs += step.blobs
+            fragments.append(sh("set -- {}\n{}", Sh(" ".join(place.text for place in places)), step.text))
+        users = dict.fromkeys(range(len(steps)), user) if user else {}
+        return list(
+            self.transport.run(Program(tuple(fragments), writes=True, blobs=tuple(blobs), users=users), timeout=120)
+        )
+
+    def apply(self, module: str, /, **args: Any) -> list[str]:
+        """Bring a module about, prove that the second reading agrees, and return the keys that differed."""
+        made = make(module, args)
+        changes = made.differences(made.parse(self.ask(made).out))
+        assert [frame.out for frame in self.run(made.fix(changes)) if frame.rc] == []
+        assert self.plan(made) == {}
+        assert [frame.out for frame in self.run(made.fix(changes)) if frame.rc] == [], "a step is safe to run twice"
+        assert self.plan(made) == {}
+        return list(changes)
+
+
+def make(module: str, args: dict[str, Any]) -> Module:
+    cls = modules.find(module)
+    return build(cls, {key: Blob.of("a file\n") if key in cls.SOURCES else value for key, value in args.items()})
+
+
+@pytest.fixture
+def host(hosts: tuple[LabHost, ...]) -> LabHost:
+    return hosts[0]
+
+
+@pytest.fixture
+def bench(host: LabHost, tmp_path: Path) -> Iterator[Bench]:
+    home = host.home.parent.parent
+    known = {"userknownhostsfile": str(home / "known_hosts")}
+    connection = Connection(host.address, user="root", private_key=home / "id_ed25519", ssh_options=known)
+    transport = open_transport(host.name, connection, SshOptions(ssh_config=None, home=tmp_path))
+    yield Bench(transport)
+    transport.close()
+
+
+@pytest.fixture
+def witness(host: LabHost, testinfra_host: Callable[[LabHost], Any]) -> Any:
+    return testinfra_host(host)
+
+
+def test_every_example_converges_on_a_fresh_host(bench: Bench, witness: Any) -> None:
+    bench.run((Step("let a container's kernel be told", sh("mount -o remount,rw,bind /proc/sys")),))
+    for name in ("group", "user", "copy", "template", "file", "command", "shell", "systemd_unit", "systemd", "sysctl"):
+        for task in yaml.safe_load(modules.find(name).EXAMPLE):
+            bench.apply(name, **task[name])
+    assert witness.user("shop").shell == "/usr/sbin/nologin"
+    assert witness.user("shop").group == "users"
+    assert witness.file("/etc/motd").content_string == "This host runs the shop.\n"
+    assert witness.file("/etc/sudoers.d/shop").mode == 0o440
+    assert witness.file("/srv/shop/uploads").mode == 0o750
+    assert witness.file("/srv/uploads").linked_to == "/srv/shop/uploads"
+    assert witness.file("/srv/shop.db").mode == 0o600
+    assert witness.service("shop.service").is_running
+    assert witness.service("shop.service").is_enabled
+    assert witness.sysctl("net.ipv4.tcp_max_syn_backlog") == 4096
+
+
+def test_an_account_is_made_changed_and_deleted(bench: Bench, witness: Any) -> None:
+    bench.apply("group", name="ops", gid=1500)
+    bench.apply("user", name="ann", uid=1500, group="ops", groups=["adm", "users"], shell="/bin/sh", comment="Ann")
+    assert (witness.user("ann").uid, witness.user("ann").gid, witness.file("/home/ann").user) == (1500, 1500, "ann")
+    assert bench.apply("user", name="ann", groups=["sudo"], append=True, password_lock=True) == ["groups"]
+    assert set(witness.user("ann").groups) == {"ops", "adm", "users", "sudo"}
+    assert bench.apply("user", name="ann", groups=["sudo"], home="/srv/ann") == ["groups", "home", "home_made"]
+    assert witness.file("/srv/ann").user == "ann"
+    bench.apply("user", name="ann", state="absent", remove=True)
+    bench.apply("group", name="ops", state="absent")
+    assert not witness.user("ann").exists
+    assert not witness.group("ops").exists
+
+
+def test_a_secret_file_is_for_its_owner_only_and_names_no_secret(bench: Bench, witness: Any) -> None:
+    bench.apply("copy", dest="/etc/token", content=Secret("canary-token-1"), owner="nobody")
+    assert (witness.file("/etc/token").mode, witness.file("/etc/token").user) == (0o600, "nobody")
+    plan = bench.plan(make("copy", {"dest": "/etc/token", "content": Secret("canary-token-2")}))
+    assert plan["content"][0] == "secret:different"
+    assert "canary" not in repr(plan)
+
+
+def test_a_refused_draft_leaves_the_old_file_and_nothing_else(bench: Bench, witness: Any) -> None:
+    bench.apply("copy", dest="/srv/shop.conf", content="good\n", mode="0640", group="adm")
+    refused = make("copy", {"dest": "/srv/shop.conf", "content": "bad\n", "validate": "grep good %s"})
+    (frame,) = bench.run(refused.fix(refused.differences(refused.parse(bench.ask(refused).out))))
+    assert frame.rc != 0
+    assert witness.file("/srv/shop.conf").content_string == "good\n"
+    assert witness.file("/srv").listdir() == ["shop.conf"]
+    bench.apply("copy", dest="/srv/shop.conf", content="better\n")
+    assert (witness.file("/srv/shop.conf").mode, witness.file("/srv/shop.conf").group) == (0o640, "adm")
+
+
+def test_a_unit_is_written_read_started_restarted_and_deleted(bench: Bench, witness: Any) -> None:
+    bench.apply("systemd_unit", name="shop.service", content=UNIT.format("1001"))
+    bench.apply("systemd", name="shop", state="started", enabled=True)
+    old = witness.service("shop").systemd_properties["MainPID"]
+    bench.apply("systemd_unit", name="shop.service", content=UNIT.format("1002"))
+    assert witness.service("shop").systemd_properties["MainPID"] == old, "only a handler restarts"
+    restart = make("systemd", {"name": "shop", "state": "restarted"})
+    assert [frame.rc for frame in bench.run(restart.act())] == [0] * len(restart.act())
+    assert witness.service("shop").systemd_properties["MainPID"] != old
+    bench.apply("systemd", name="shop", state="stopped", enabled=False)
+    bench.apply("systemd", name="shop", masked=False)
+    bench.apply("systemd_unit", name="shop.service", state="absent")
+    assert not witness.service("shop").exists
+
+
+def test_a_unit_file_that_was_only_copied_is_read_anew(bench: Bench, witness: Any) -> None:
+    bench.apply("systemd_unit", name="shop.service", content=UNIT.format("1001"))
+    bench.apply("systemd", name="shop", state="started")
+    bench.apply("file", path=f"{SERVICE}.d", state="directory")
+    bench.apply("copy", dest=f"{SERVICE}.d/limits.conf", content="[Service]\nLimitNOFILE=4321\n")
+    assert bench.apply("systemd", name="shop", state="started") == ["reload"]
+    assert witness.service("shop").systemd_properties["LimitNOFILE"] == "4321"
+
+
+def test_a_unit_that_systemd_cannot_load_does_not_converge(bench: Bench) -> None:
+    broken = make("systemd_unit", {"name": "shop.service", "content": "[Service]\nType=nonsense\n"})
+    bench.run(broken.fix(broken.differences(broken.parse(""))))
+    assert bench.plan(broken) == {"load": ("bad-setting", "loaded")}
+
+
+def test_a_service_that_cannot_start_says_why(bench: Bench) -> None:
+    text = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no room for $0; exit 7' canary\n"
+    bench.apply("systemd_unit", name="shop.service", content=text)
+    started = make("systemd", {"name": "shop", "state": "started"})
+    *_, last = bench.run(started.fix(started.differences(started.parse(bench.ask(started).out))))
+    assert last.rc != 0
+    assert "no room for canary" in last.out
+
+
+def test_packages_are_seen_and_removed(bench: Bench, witness: Any) -> None:
+    assert bench.plan(make("package", {"name": ["sudo", "nftables", "not-there"]})) == {
+        "not-there": ("absent", "present")
+    }
+    bench.apply("package", name=["nftables", "not-there"], state="absent")
+    assert not witness.package("nftables").is_installed
+
+
+def test_a_guarded_command_runs_once_and_as_another_user(bench: Bench, witness: Any) -> None:
+    bench.apply("file", path="/srv/data", state="directory", owner="nobody")
+    module = make("shell", {"cmd": "id -un > who", "chdir": "/srv/data", "creates": "/srv/data/who"})
+    assert bench.plan(module) == {"run": ("needed", "not needed")}
+    bench.run(module.fix(module.differences(module.parse(bench.ask(module).out))), user="nobody")
+    assert witness.file("/srv/data/who").content_string == "nobody\n"
+    assert bench.plan(module) == {}
+
+
+def test_what_only_an_earlier_task_can_make_is_unknown(bench: Bench) -> None:
+    for module in (
+        make("file", {"path": "/srv/later", "mode": "0644"}),
+        make("command", {"cmd": "true", "creates": "/srv/x", "chdir": "/srv/later"}),
+        make("command", {"cmd": "true", "onlyif": "program-that-comes-later"}),
+    ):
+        frame = bench.ask(module)
+        assert frame.rc == 3, frame
+        assert isinstance(Unknown(frame.out), Unknown)
+        assert "not there yet" in frame.out
+
+
+def test_one_kind_does_not_take_the_place_of_another(bench: Bench) -> None:
+    module = make("copy", {"dest": "/srv", "content": "x"})
+    with pytest.raises(ConfigError, match="is a directory"):
+        module.parse(bench.ask(module).out)
+
+
+def test_probes_leave_no_trace(bench: Bench, host: LabHost, ssh: Callable[..., tuple[int, str]]) -> None:
+    look = "find / -xdev -newer /tmp/mark -not -path '/tmp*' -not -path '/var/log/*' -not -path '/run*'"
+    assert ssh(host, "touch /tmp/mark")[0] == 0
+    before = ssh(host, look)[1]
+    for name in ("group", "user", "copy", "file", "command", "shell", "systemd_unit", "systemd", "sysctl", "package"):
+        for task in yaml.safe_load(modules.find(name).EXAMPLE):
+            bench.ask(make(name, task[name]))
+    assert ssh(host, look)[1] == before
