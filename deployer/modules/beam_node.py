@@ -25,6 +25,8 @@ if [ "$pid" != 0 ]; then
 '
   drops=${{shown#*DropInPaths=}}
   drops=${{drops%%"$newline"*}}
+  # Before a reload systemd does not see a unit's first drop-in.
+  [ ! -d "/etc/systemd/system/$unit.d" ] || drops="$drops /etc/systemd/system/$unit.d"
   # shellcheck disable=SC2086
   [ ! -e "$started" ] || emit stale "$(find {} $drops -cnewer "$started" -print 2>&1)"
 fi"""
@@ -114,7 +116,7 @@ class BeamNode(Module):
     def _config(self, reload: bool, stale: str | None) -> str:
         if stale is None:
             return "unknown: another unit has started it"
-        newer = stale.splitlines() or ([self._file] if reload else [])
+        newer = list(dict.fromkeys(stale.splitlines())) or ([self._file] if reload else [])
         return f"older than {', '.join(newer)}" if newer else "current"
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
