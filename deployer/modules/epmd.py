@@ -25,15 +25,24 @@ emit shown "$shown"
 [ ! -f {} ] || emit version "$(cat {})"
 [ ! -f "$addresses/"{} ] || emit own "$(cat "$addresses/"{})"
 emit declared "$(cat "$addresses"/* 2>/dev/null || :)"
-emit listening "$(listeners {})"
+heard=$(listeners {})
+sockets=
+emit listening "$heard"
 if [ "$pid" != 0 ]; then
-  emit sockets "$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n')"
+  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n')
+  emit sockets "$sockets"
   emit stale "$(find {} "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
-else
-  inode=$(listeners {} | head -n 1 | cut -d ' ' -f 2)
-  [ -z "$inode" ] || emit holder "$(holder "$inode" | head -n 1)"
-  emit socket "$(systemctl list-sockets --plain --no-legend | grep -F ':{} ' | head -n 1)"
-fi"""
+fi
+inode=${{heard##* }}
+case $sockets in
+  *"socket:[$inode]"*) ;;
+  *)
+    if [ -n "$inode" ]; then
+      emit holder "$(holder "$inode" | head -n 1)"
+      emit socket "$(systemctl list-sockets --plain --no-legend | grep -F ':{} ' | head -n 1)"
+    fi
+    ;;
+esac"""
 
 _INSTALL = """
 unit={} addresses={} source={}
@@ -144,7 +153,7 @@ class Epmd(Module):
         port, binary, version = hex_port(self.port), f"{HOME}/epmd", f"{HOME}/epmd.version"
         started = f"/run/beam-epmd-{self.port}/started"
         place = f"/etc/beam/epmd.d/{self.port}"
-        body = sh(_PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, port, self.port)
+        body = sh(_PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, self.port)
         return lines(LISTENERS, show(self.unit), body)
 
     def parse(self, out: str) -> Observed:
