@@ -148,7 +148,7 @@ def fleet_of(directory: Path, hosts: Sequence[LabHost], tarball: Path, **words: 
         "cluster": {"name": "demo", "cookie": {"file": str(directory / "cookie")}, "mesh": "boot"},
         "env": {"PORT": "4000"},
         "firewall": {"admin": [lab.subnet], "public": ["4000/tcp"]},
-        "health": {"http": "http://127.0.0.1:4000/health", "timeout": 30, "stable": 1},
+        "health": {"http": "http://127.0.0.1:4000/health", "timeout": 60, "stable": 1},
     }
     return Fleet(directory, lab, hosts, defaults | words)
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from fleet import COOKIE, PLAYBOOKS, Fleet, Ran, fleet_of, health, untouched
+from fleet import COOKIE, LEFTOVERS, PLAYBOOKS, Fleet, Ran, fleet_of, health, untouched
 
 from deployer import lab as labs
-
-LEFTOVERS = """\
-find / -xdev -name '.deployer.*' -o -name '.unpack.*' -o -name '.old.*' -o -name '*.nft.new' -o -name .new
-find /run/deployer /var/lib/deployer -mindepth 1 2>/dev/null"""
 
 
 @pytest.fixture(scope="module")
