@@ -87,9 +87,13 @@ INSTEAD: Mapping[str, str] = {
 _COLLECTIONS = ("ansible.builtin.", "ansible.legacy.", "ansible.posix.", "community.general.")
 
 
+_ALIASES = {"service": "systemd", "systemd_service": "systemd"}
+
+
 def short_name(name: str) -> str:
-    """Return a module's short name: ``copy`` for ``ansible.builtin.copy``."""
-    return next((name.removeprefix(prefix) for prefix in _COLLECTIONS if name.startswith(prefix)), name)
+    """Return a module's short name: ``copy`` for ``ansible.builtin.copy``, ``systemd`` for ``service``."""
+    short = next((name.removeprefix(prefix) for prefix in _COLLECTIONS if name.startswith(prefix)), name)
+    return _ALIASES.get(short, short)
 
 
 def check_words(given: Map, known: Iterable[str], what: str) -> None:

@@ -31,6 +31,7 @@ class Guarded(Module):
     """A command with a guard. Without one it has no end state, so that only a handler may be it."""
 
     RUNS_AS_USER: ClassVar[bool] = True
+    INSTEAD: ClassVar[str] = "say when it is needed: creates, removes, onlyif or unless; or make it a handler"
 
     chdir: Annotated[str | None, Doc("run it in this directory", check=check.absolute, example="/srv")] = None
     creates: Annotated[

@@ -47,6 +47,8 @@ class Module(ABC):
     """
     RUNS_AS_USER: ClassVar[bool] = False
     """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
+    INSTEAD: ClassVar[str] = "make it a handler"
+    """What to write where `handler_only` arguments stand in a task."""
     EXAMPLE: ClassVar[str] = ""
     """A task in YAML that shows the module; the reference page prints it and a test resolves it."""
 

@@ -48,6 +48,7 @@ class Systemd(Module):
     not remain after exit is never ``started`` for long: enable its timer or make it remain.
     """
 
+    INSTEAD: ClassVar[str] = "make it a handler, and let the task that changes the unit or its files notify it"
     EXAMPLE: ClassVar[str] = """\
 - name: the shop runs, now and after a reboot
   systemd:

@@ -115,6 +115,7 @@ class Resolver:
             )
             _check_handlers((*actions, *handlers), handlers)
             _check_twice(actions)
+            _check_acts(actions, handlers)
             return HostPlay(host, found, actions, handlers, found.become, (own, members))
 
     def _actions(self, task: Task, host: Host, found: Connection, maker: Maker, *, chosen: bool) -> Iterator[Action]:
@@ -209,6 +210,20 @@ def _check_handlers(actions: Sequence[Action], handlers: Sequence[Action]) -> No
             if name not in known:
                 hint = nearest(name, known)
                 raise ConfigError(f"there is no handler {name!r}", where=action.task.mark, hint=hint)
+
+
+def _check_acts(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
+    """Refuse an act without an end state among the tasks, and an end state without an act among the handlers."""
+    for action in actions:
+        if not action.skip and action.module.handler_only:
+            problem = f"{action.task.module} says what to do, not when it is needed, so it would run every time"
+            raise ConfigError(problem, where=action.task.mark, hint=action.module.INSTEAD)
+    for handler in handlers:
+        if not handler.skip and not handler.module.act():
+            problem = f"{handler.task.module} does nothing when it is notified"
+            raise ConfigError(
+                problem, where=handler.task.mark, hint="make it a task; handlers act: systemd, command, shell"
+            )
 
 
 def _check_twice(actions: Sequence[Action]) -> None:

@@ -52,7 +52,9 @@ def test_variables_win_in_ansible_s_order(project: Project) -> None:
     project.write("roles/r/defaults/main.yml", flow("default"))
     project.write("roles/r/vars/main.yml", flow("role"))
     said = " ".join(f"{{{{ v{i} }}}}" for i in range(len(names)))
-    project.write("roles/r/tasks/main.yml", f"- {{command: 'echo {said}', vars: {flow('task')}}}\n")
+    project.write(
+        "roles/r/tasks/main.yml", f"- {{command: {{cmd: 'echo {said}', creates: /x}}, vars: {flow('task')}}}\n"
+    )
     role = f"{{role: r, vars: {flow('param')}}}"
     project.write("site.yml", f"- {{hosts: all, vars: {flow('play')}, vars_files: [file.yml], roles: [{role}]}}\n")
     (action,) = project.resolve(facts=levels["fact"], extra_vars=levels["extra"]).actions
@@ -165,9 +167,10 @@ def test_facts_are_needed_where_something_names_one(
 def test_tags_choose_as_in_ansible(
     project: Project, tags: tuple[str, ...], skip_tags: tuple[str, ...], run: str
 ) -> None:
+    it = "command: {cmd: x, creates: /x}"
     project.tasks(
-        "- {name: plain, command: x}\n- {name: a, command: x, tags: a}\n- {name: b, command: x, tags: [b]}\n"
-        "- {name: always, command: x, tags: always}\n- {name: never, command: x, tags: [never, n]}\n"
+        f"- {{name: plain, {it}}}\n- {{name: a, {it}, tags: a}}\n- {{name: b, {it}, tags: [b]}}\n"
+        f"- {{name: always, {it}, tags: always}}\n- {{name: never, {it}, tags: [never, n]}}\n"
     )
     actions = project.actions(tags=tags, skip_tags=skip_tags)
     assert " ".join(action.label for action in actions if not action.skip) == run
@@ -260,13 +263,13 @@ def test_a_wrong_connection_variable_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("play", "task", "user"),
     [
-        ({}, "command: x", None),
-        ({"become": "true"}, "command: x", None),
-        ({"become": "true"}, "command: x\n  become_user: app", "app"),
-        ({"become": "true", "become_user": "app"}, "shell: x", "app"),
-        ({"become": "true"}, "command: x\n  become: false", "deploy"),
-        ({}, "command: x\n  become: true\n  become_user: app", "app"),
-        ({}, "command: x\n  become_user: app", None),
+        ({}, "command: {cmd: x, creates: /x}", None),
+        ({"become": "true"}, "command: {cmd: x, creates: /x}", None),
+        ({"become": "true"}, "command: {cmd: x, creates: /x}\n  become_user: app", "app"),
+        ({"become": "true", "become_user": "app"}, "shell: {cmd: x, creates: /x}", "app"),
+        ({"become": "true"}, "command: {cmd: x, creates: /x}\n  become: false", "deploy"),
+        ({}, "command: {cmd: x, creates: /x}\n  become: true\n  become_user: app", "app"),
+        ({}, "command: {cmd: x, creates: /x}\n  become_user: app", None),
     ],
 )
 def test_a_command_runs_as_the_user_that_play_and_task_ask_for(
@@ -420,13 +423,13 @@ def test_templates_see_the_fleet_s_words_with_defaults_and_members_filled_in(
 
 
 def test_a_host_that_declares_nothing_has_no_fleet(project: Project) -> None:
-    project.tasks("- command: x")
+    project.tasks("- command: {cmd: x, creates: /x}")
     assert project.resolve().fleet == (None, ())
 
 
 def test_a_wrong_word_of_the_fleet_is_refused_with_its_place(project: Project) -> None:
     project.write("hosts.yml", FLEET.replace("{name: shop, cookie: {env: COOKIE}}", "{nmae: shop}", 1))
-    project.tasks("- command: x")
+    project.tasks("- command: {cmd: x, creates: /x}")
     with pytest.raises(ConfigError) as caught:
         project.resolve()
     assert caught.value.where == f"{project.directory}/hosts.yml:8:19"
@@ -439,3 +442,27 @@ def test_extra_variables_come_in_three_forms(tmp_path: Path) -> None:
     assert found == {"a": "1", "b": "x y", "c": 3, "d": [1]}
     with pytest.raises(ConfigError, match="NAME=VALUE"):
         extra_variables(["novalue"])
+
+
+@pytest.mark.parametrize(
+    ("task", "hint"),
+    [
+        ("command: systemctl restart shop", "say when it is needed: creates"),
+        ("shell: 'true'", "say when it is needed: creates"),
+        ("systemd: {name: shop, state: restarted}", "make it a handler"),
+        ("ansible.builtin.service: {name: shop, state: reloaded}", "make it a handler"),
+    ],
+)
+def test_an_act_without_an_end_state_belongs_into_handlers(project: Project, task: str, hint: str) -> None:
+    project.tasks(f"- {task}")
+    with pytest.raises(ConfigError, match="it would run every time") as caught:
+        project.actions()
+    assert hint in caught.value.hint
+    project.write("site.yml", f"- hosts: all\n  tasks: []\n  handlers:\n  - {task}\n")
+    assert project.resolve().handlers[0].module.act()
+
+
+def test_a_handler_that_would_do_nothing_is_refused(project: Project) -> None:
+    project.write("site.yml", "- hosts: all\n  tasks: []\n  handlers:\n  - copy: {dest: /a, content: x}\n")
+    with pytest.raises(ConfigError, match="copy does nothing when it is notified"):
+        project.resolve()
