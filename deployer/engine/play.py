@@ -100,6 +100,7 @@ class PlayRun:
         if self.resolver.play.any_errors_fatal and any(lane.problem for lane in lanes):
             return
         if self.goal is Goal.DEPLOY:
+            _hold(lanes)
             self._each([lane for lane in lanes if not lane.problem], self._deploy)
 
     def _each(self, lanes: Iterable[_Lane], act: Callable[[_Lane], None]) -> None:
@@ -185,6 +186,17 @@ class PlayRun:
         ending, seconds = _ending(lane, self.goal), self.clock() - lane.begin
         self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code))
         return code
+
+
+def _hold(lanes: Iterable[_Lane]) -> None:
+    """A play that one host refuses is wrong (exit 3: nothing was touched), so it begins on no host.
+
+    Half a cluster that goes on alone, with another cookie or release, is what a refusal is there to prevent.
+    """
+    lanes = tuple(lanes)
+    refusing = ", ".join(lane.host.name for lane in lanes if isinstance(lane.problem, ConfigError))
+    for lane in lanes if refusing else ():
+        lane.problem = lane.problem or ConfigError(f"not begun here, because the play is refused on {refusing}")
 
 
 def _known(lanes: Iterable[_Lane]) -> dict[str, UnitReading]:
