@@ -83,8 +83,9 @@ def test_a_cut_program_runs_nothing(shell: list[str], tmp_path: Path, keep: floa
         list(decode(program, stream(said)))
 
 
-def test_a_cut_upload_runs_nothing(shell: list[str], tmp_path: Path) -> None:
-    program = steps("touch canary", blobs=(Blob.of("x" * 1000),))
+@pytest.mark.parametrize("content", ["x" * 1000, Secret("x" * 1000)], ids=["open", "secret"])
+def test_a_cut_upload_runs_nothing(shell: list[str], tmp_path: Path, content: str | Secret) -> None:
+    program = steps("touch canary", blobs=(Blob.of(content),))
     said = answer(program, shell, tmp_path, given=b"".join(payload(program))[:-1])
     assert not (tmp_path / "canary").exists()
     with pytest.raises(StepError, match="arrived damaged or cut"):
