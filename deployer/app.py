@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-from deployer.engine.play import EXIT_ORDER, Goal, PlayRun
+from deployer.engine.lanes import worst
+from deployer.engine.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Emit, RunEnded
 from deployer.load.inventory import Inventory, load_inventory
@@ -127,7 +128,7 @@ def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: O
             codes.add(walk(resolver, hosts, _opener(resolver, options), executor, emit, stop))
             if codes - {0, 2}:
                 break
-        code = next(code for code in EXIT_ORDER if code in codes)
+        code = worst(codes, stop)
         emit(RunEnded(code, time.monotonic() - begin))
     return code
 

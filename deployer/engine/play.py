@@ -11,18 +11,16 @@ from enum import Enum
 
 from deployer.engine import facts, verify
 from deployer.engine.ladder import failed
+from deployer.engine.lanes import Lane, close, each, worst
 from deployer.engine.readings import UnitReading, parse_look
 from deployer.engine.target import Target, targets_of
 from deployer.engine.walk import Walk
-from deployer.errors import ConfigError, DeployerError, HostError, Interrupted, NotConverged
+from deployer.errors import ConfigError, HostError, NotConverged
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
 from deployer.resolve import HostPlay, Resolver
 from deployer.transport.base import Transport
 from deployer.transport.wrappers import ReadOnly
-
-EXIT_ORDER = (130, 3, 6, 1, 5, 4, 2, 0)
-"""Which host's exit code the run takes: the first of these that any host asks for."""
 
 
 class Goal(Enum):
@@ -35,15 +33,11 @@ class Goal(Enum):
 
 
 @dataclass(slots=True)
-class _Lane:
+class _Lane(Lane):
     """One host's way through the play."""
 
-    host: Host
-    begin: float
     play: HostPlay | None = None
-    transport: Transport | None = None
     walk: Walk | None = None
-    problem: DeployerError | None = None
     drift: bool = False
     targets: tuple[Target, ...] = ()
 
@@ -88,12 +82,10 @@ class PlayRun:
             if self.goal in (Goal.DEPLOY, Goal.VERIFY):
                 self._climb(lanes)
         finally:
-            for lane in lanes:
-                if lane.transport:
-                    lane.transport.close()
-        codes = {self._end(lane) for lane in lanes} | ({130} if self.stop.is_set() else set())
+            close(lanes)
+        code = worst([self._end(lane) for lane in lanes], self.stop)
         self.emit(PlayEnded(play.name, self.clock() - begin))
-        return next(code for code in EXIT_ORDER if code in codes)
+        return code
 
     def _walk(self, lanes: Sequence[_Lane]) -> None:
         self._each(lanes, self._prepare)
@@ -103,18 +95,8 @@ class PlayRun:
             _hold(lanes)
             self._each([lane for lane in lanes if not lane.problem], self._deploy)
 
-    def _each(self, lanes: Iterable[_Lane], act: Callable[[_Lane], None]) -> None:
-        """Run ``act`` on all lanes in parallel; what goes wrong on a host stays with that host."""
-
-        def guarded(lane: _Lane) -> None:
-            try:
-                if self.stop.is_set():
-                    raise Interrupted("stopped before this host was finished")
-                act(lane)
-            except DeployerError as error:
-                lane.problem = error
-
-        list(self.pool.map(guarded, lanes))
+    def _each(self, lanes: Sequence[_Lane], act: Callable[[_Lane], None]) -> None:
+        each(lanes, act, pool=self.pool, stop=self.stop)
 
     def _prepare(self, lane: _Lane) -> None:
         name = lane.host.name

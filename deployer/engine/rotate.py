@@ -13,9 +13,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from deployer.engine import facts, rotate_host, rotate_node, rotate_plan
-from deployer.engine.play import EXIT_ORDER
+from deployer.engine.lanes import Lane, close, each, worst
 from deployer.engine.rotate_plan import Found, Part, part_of
-from deployer.errors import DeployerError, HostError, Interrupted, StepError
+from deployer.errors import HostError, StepError
 from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage, StepDone
 from deployer.model import Host
 from deployer.resolve import Resolver
@@ -49,15 +49,11 @@ class _Ready:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _Lane(Lane):
     """One host's way through the rotation."""
 
-    host: Host
-    begin: float
     part: Part | None = None
-    transport: Transport | None = None
     ready: _Ready | None = None
-    problem: DeployerError | None = None
 
 
 @dataclass(slots=True)
@@ -96,12 +92,10 @@ class Rotation:
         try:
             self._rotate(lanes)
         finally:
-            for lane in lanes:
-                if lane.transport:
-                    lane.transport.close()
-        codes = {self._end(lane) for lane in lanes} | ({Interrupted.exit_code} if self.stop.is_set() else set())
+            close(lanes)
+        code = worst([self._end(lane) for lane in lanes], self.stop)
         self.emit(PlayEnded(play.name, self.clock() - begin))
-        return next(code for code in EXIT_ORDER if code in codes)
+        return code
 
     def _rotate(self, lanes: Sequence[_Lane]) -> None:
         if not self._each(lanes, self._look):
@@ -119,18 +113,7 @@ class Rotation:
                 self.emit(Note(UNFINISHED))
 
     def _each(self, lanes: Sequence[_Lane], act: Callable[[_Lane], None]) -> bool:
-        """Run a phase on all hosts in parallel; return whether it ended well on every one."""
-
-        def guarded(lane: _Lane) -> None:
-            try:
-                if self.stop.is_set():
-                    raise Interrupted("stopped before this host was finished")
-                act(lane)
-            except DeployerError as error:
-                lane.problem = error
-
-        list(self.pool.map(guarded, lanes))
-        return not any(lane.problem for lane in lanes)
+        return each(lanes, act, pool=self.pool, stop=self.stop)
 
     def _look(self, lane: _Lane) -> None:
         """Connect, read the cookies that lie on the host, and ask each node which one it accepts."""

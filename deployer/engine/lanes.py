@@ -1,0 +1,66 @@
+"""Hosts side by side: each has its lane, and what goes wrong on one stays in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from deployer.errors import DeployerError, Interrupted
+from deployer.model import Host
+from deployer.transport.base import Transport
+
+EXIT_ORDER = (130, 3, 6, 1, 5, 4, 2, 0)
+"""Which host's exit code a run takes: the first of these that any host asks for."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """One host's way through a run.
+
+    Attributes:
+        begin: when the run began, by its clock.
+        transport: the open connection, once there is one.
+        problem: what ended this host's way early.
+    """
+
+    host: Host
+    begin: float
+    transport: Transport | None = None
+    problem: DeployerError | None = None
+
+
+L = TypeVar("L", bound=Lane)
+
+
+def each(lanes: Sequence[L], act: Callable[[L], None], *, pool: Executor, stop: threading.Event) -> bool:
+    """Run ``act`` on all lanes in parallel and return whether it went well on every one.
+
+    After Ctrl-C (``stop``) what is under way ends, and lanes that have not begun are interrupted.
+    """
+
+    def guarded(lane: L) -> None:
+        try:
+            if stop.is_set():
+                raise Interrupted("stopped before this host was finished")
+            act(lane)
+        except DeployerError as error:
+            lane.problem = error
+
+    list(pool.map(guarded, lanes))
+    return not any(lane.problem for lane in lanes)
+
+
+def close(lanes: Iterable[Lane]) -> None:
+    """Close all connections."""
+    for lane in lanes:
+        if lane.transport:
+            lane.transport.close()
+
+
+def worst(codes: Iterable[int], stop: threading.Event) -> int:
+    """Return the exit code of a run from those of its hosts."""
+    asked = {*codes, *((Interrupted.exit_code,) if stop.is_set() else ())}
+    return next(code for code in EXIT_ORDER if code in asked)
