@@ -1,0 +1,228 @@
+"""The command line as a person meets it: what flags mean, what exit codes say, what never happens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deployer.cli import main
+
+HEAVY = {"paramiko", "cryptography", "jinja2", "rich", "deployer.lab", "deployer.transport", "deployer.app"}
+PLAY = """
+- hosts: here
+  tasks:
+    - name: make a place
+      file: {path: "{{ place }}", state: directory}
+"""
+INVENTORY = """
+all:
+  children:
+    here:
+      hosts:
+        this: {ansible_connection: local}
+        that: {ansible_connection: local}
+"""
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "place"
+
+
+@pytest.fixture
+def run(tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on this machine as a host, from an empty home; returns its exit code."""
+    (tmp_path / "play.yml").write_text(PLAY)
+    (tmp_path / "inventory.yml").write_text(INVENTORY)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: str) -> int:
+        with pytest.raises(SystemExit) as caught:
+            main(["deployer", *words])
+        return int(caught.value.code or 0)
+
+    return command
+
+
+def walk(command: str, place: Path, *flags: str) -> tuple[str, ...]:
+    return (command, "play.yml", "-i", "inventory.yml", "-l", "this", "-e", f"place={place}", *flags)
+
+
+def code_of(run: Run, *words: str) -> int:
+    try:
+        return run(*words)
+    except pytest.fail.Exception:  # a command that ends well does not exit
+        return 0
+
+
+def test_a_deploy_changes_and_a_second_one_has_nothing_to_do(
+    run: Run, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(run, *walk("deploy", place)) == 0
+    assert place.is_dir()
+    assert "changed" in capsys.readouterr().out
+    assert code_of(run, *walk("deploy", place)) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+DRY = {
+    "plan": ("plan",),
+    "check": ("deploy", "--check"),
+    "short check": ("deploy", "-C"),
+    "audit": ("audit",),
+    "verify": ("verify",),
+}
+
+
+@pytest.mark.parametrize("name", DRY)
+def test_a_run_that_only_looks_changes_nothing(run: Run, place: Path, name: str) -> None:
+    command, *flags = DRY[name]
+    assert code_of(run, *walk(command, place, *flags)) == (2 if name == "audit" else 0)
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("flag", ["--dry", "-R"])
+def test_invokes_own_dry_flag_never_ends_in_a_deploy(run: Run, place: Path, flag: str) -> None:
+    code_of(run, flag, *walk("deploy", place))
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("words", [("lab", "up"), ("lab", "down"), ("lab", "reset"), ("lab", "build", ".")])
+def test_a_command_that_cannot_be_dry_refuses_to_be(run: Run, words: tuple[str, ...]) -> None:
+    assert run("--dry", *words) == 3
+
+
+def test_foreign_configuration_is_not_obeyed(
+    run: Run, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".invoke.yaml").write_text("run: {dry: true}\ntasks: {auto_dash_names: false}\n")
+    (tmp_path / "invoke.yaml").write_text("run: {dry: true}\n")
+    monkeypatch.setenv("INVOKE_RUN_DRY", "1")
+    assert code_of(run, *walk("deploy", place)) == 0
+    assert place.is_dir()
+
+
+def test_a_plan_exits_2_only_when_it_is_asked_to(run: Run, place: Path) -> None:
+    assert code_of(run, *walk("plan", place)) == 0
+    assert code_of(run, *walk("plan", place, "--detailed-exitcode")) == 2
+    code_of(run, *walk("deploy", place))
+    assert code_of(run, *walk("plan", place, "--detailed-exitcode")) == 0
+
+
+def test_events_are_printed_as_json_lines(run: Run, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code_of(run, *walk("plan", place, "--json"))
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert events[0]["event"] == "PlayStarted"
+    assert events[-1]["event"] == "RunEnded"
+    (planned,) = [event for event in events if event["event"] == "TaskPlanned"]
+    assert (planned["host"], planned["task"], planned["verdict"]) == ("this", "make a place", "change")
+
+
+def test_two_names_of_one_host_are_refused_before_anything_is_written(run: Run, place: Path) -> None:
+    assert run("deploy", "play.yml", "-i", "inventory.yml", "-e", f"place={place}") == 3
+    assert not place.exists()
+
+
+def test_the_programs_are_shown_without_connecting(run: Run, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = ("render", "play.yml", "-i", "inventory.yml", "-e", f"place={place}", "--host", "this")
+    assert code_of(run, *shown) == 0
+    assert str(place) in capsys.readouterr().out
+    assert not place.exists()
+
+
+WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+    "no such command": (("depoly", "play.yml"), "depoly"),
+    "no such flag": (("deploy", "play.yml", "--frobnicate"), "--frobnicate"),
+    "no playbook": (("deploy",), "playbook"),
+    "two commands": (("plan", "play.yml", "-i", "inventory.yml", "modules.list"), "one command at a time"),
+    "no inventory": (("plan", "play.yml"), "no inventory is given"),
+    "inventory is missing": (("plan", "play.yml", "-i", "nowhere.yml"), "nowhere.yml"),
+    "playbook is missing": (("plan", "nowhere.yml", "-i", "inventory.yml"), "nowhere.yml"),
+    "no host matches": (("plan", "play.yml", "-i", "inventory.yml", "-l", "nobody"), "nobody"),
+    "undefined variable": (("plan", "play.yml", "-i", "inventory.yml", "-l", "this"), "place"),
+    "no forks": (
+        ("plan", "play.yml", "-i", "inventory.yml", "-l", "this", "-e", "place=/x", "-f", "0"),
+        "--forks is 0",
+    ),
+    "forks is no number": (("plan", "play.yml", "-i", "inventory.yml", "-f", "many"), "many"),
+    "render of nobody": (("render", "play.yml", "-i", "inventory.yml", "-e", "place=/x", "--host", "nobody"), "nobody"),
+    "no such module": (("modules", "show", "coppy"), "did you mean 'copy'?"),
+    "what to list": (("inventory", "-i", "inventory.yml"), "one of --list, --graph, --host"),
+    "no mix project": (("lab", "build", "."), "mix.exs"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_command_line_is_exit_3_and_a_sentence(run: Run, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    words, says = WRONG[name]
+    assert run(*words) == 3
+    told = capsys.readouterr()
+    assert says in told.err
+    assert "Traceback" not in told.err
+    assert told.out == ""
+
+
+def test_looking_around_needs_no_host(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(run, "inventory", "-i", "inventory.yml", "--graph") == 0
+    assert "this" in capsys.readouterr().out
+    assert code_of(run, "inventory", "-i", "inventory.yml", "--host", "this") == 0
+    assert json.loads(capsys.readouterr().out)["ansible_connection"] == "local"
+    assert code_of(run, "modules", "list") == 0
+    assert "copy" in capsys.readouterr().out
+    assert code_of(run, "modules", "show", "copy") == 0
+    assert "dest" in capsys.readouterr().out
+
+
+def test_a_generated_cookie_is_long_plain_and_new_each_time(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    made = set()
+    for _ in range(2):
+        assert code_of(run, "cookie", "generate") == 0
+        made.add(capsys.readouterr().out.strip())
+    assert len(made) == 2
+    assert all(len(cookie) >= 32 and cookie.isalnum() for cookie in made)
+
+
+COMMANDS = ("deploy", "plan", "audit", "verify", "render", "inventory", "modules list", "modules show", "lab up",
+            "lab down", "lab status", "lab ssh", "lab reset", "lab build", "cookie generate", "cookie rotate",
+            "vault encrypt", "vault view")  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run: Run, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert code_of(run, *command.split(), "--help") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: deployer {command}")
+    assert len(shown.split("\n\n")[1]) > 20
+
+
+def test_the_overview_names_every_command(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(run, "--help") == 0
+    shown = capsys.readouterr().out
+    assert all(command.split()[0] in shown for command in COMMANDS)
+    assert code_of(run, "--version") == 0
+    assert capsys.readouterr().out.startswith("deployer ")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["deploy", "--help"], ["lab", "--help"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    ask = f"""
+import sys
+from deployer.cli import main
+try:
+    main(["deployer", *{words!r}])
+except SystemExit:
+    pass
+print(sorted(sys.modules), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    loaded = {name.strip("[]' ") for name in done.stderr.splitlines()[-1].split(",")}
+    assert "deployer.cli.program" in loaded
+    assert loaded.isdisjoint(HEAVY)
