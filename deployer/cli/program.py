@@ -82,7 +82,11 @@ class DeployerProgram(Program):
 
     def parse_tasks(self) -> None:
         """Parse, and refuse what invoke would run one after the other."""
-        super().parse_tasks()
+        try:
+            super().parse_tasks()
+        except ValueError as error:  # a word where a number is wanted
+            word = str(error).rpartition(": ")[2]
+            raise ParseError(f"{word} is not a whole number") from None
         if len(self.tasks) > 1:
             raise ParseError(f"one command at a time: {' '.join(task.name or '' for task in self.tasks)}")
 
@@ -96,7 +100,8 @@ class DeployerProgram(Program):
         text = (self.collection[name].__doc__ or "").strip()
         words = " ".join(f"{argument.name.upper()}" for argument in context.positional_args)
         sys.stdout.write(f"Usage: deployer {name.replace('.', ' ')} {words} [flags]\n\n{text}\n\n")
-        self.print_columns(context.help_tuples())
+        if context.help_tuples():
+            self.print_columns(context.help_tuples())
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002 - invoke's name
         """Run one command and exit with its code; a wrong command line is exit 3, as every wrong configuration is."""
