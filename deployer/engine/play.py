@@ -151,6 +151,7 @@ class PlayRun:
             pool=self.pool,
             emit=self.emit,
             absent=absent,
+            sleep=self.stop.wait,
         )
         for lane in able:
             for target in lane.targets:

@@ -57,7 +57,7 @@ def verify(
     emit: Emit,
     absent: Mapping[str, DeployerError] | None = None,
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> dict[str, list[Rung]]:
     """Climb every rung of every target and return node → rungs, the last one failed or not.
 
@@ -71,7 +71,7 @@ def verify(
         absent: host → what has gone wrong with it before. A host that could not be reached fails the first rung of its
             nodes; where a deploy has failed, that is told and nothing is read.
         clock: seconds; only differences count.
-        sleep: waits between rounds.
+        sleep: waits between rounds; a true answer (Ctrl-C) ends the climb with what has been read.
     """
     begin, absent = clock(), absent or {}
     nodes = [
@@ -94,9 +94,8 @@ def verify(
             hosts = frozenset({*sessions, *absent})
             node.reading = replace(node.reading, members=members, hosts=hosts)
             _judge(node, now, begin)
-        if all(node.settled for node in nodes):
+        if all(node.settled for node in nodes) or sleep(_PAUSES[min(count, len(_PAUSES) - 1)]):
             break
-        sleep(_PAUSES[min(count, len(_PAUSES) - 1)])
         count += 1
     _explain(sessions, nodes, pool)
     for node in nodes:
