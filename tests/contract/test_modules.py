@@ -8,74 +8,21 @@ import inspect
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
 
 import pytest
-import yaml
+from cases import HOSTILE, dressed, fields_of_text, instances, texts, variants
 from sandbox import FILES, SYSTEM, Sandbox
 
 from deployer import modules
-from deployer.errors import ConfigError, ProbeError
-from deployer.fields import Field, build, describe
-from deployer.model import Absent, Blob, Present, Secret
-from deployer.modules import Module, _checks
+from deployer.errors import ProbeError
+from deployer.fields import describe
+from deployer.model import Absent, Present
+from deployer.modules import Module
 from deployer.sh import Program, Sh, encode
-
-COOKIE = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-HOSTILE = (
-    "'; touch $CANARY; $(touch $CANARY) `touch $CANARY`",
-    '"; touch $CANARY; "$(touch $CANARY)',
-    "x\ntouch $CANARY\n",
-    "x; touch $CANARY #",
-    "-x$(touch $CANARY)",
-    "{0}{}%s%n\\",
-)
-DRESSES = ("{}", "/srv/{}", "/srv/shop/{}", "{}.service", "x{}", "root{}", "test -s %s {}", "true {}")
-
-
-def example(module: str) -> list[dict[str, Any]]:
-    """Return the arguments of each task in a module's example, with a blob where a file of the controller is named."""
-    cls = modules.find(module)
-    found = []
-    for task in yaml.safe_load(cls.EXAMPLE):
-        (args,) = (value for key, value in task.items() if key not in ("name", "notify"))
-        found.append({key: _given(cls, key, value) for key, value in args.items()})
-    return found
-
-
-def _given(cls: type[Module], key: str, value: Any) -> Any:
-    if key in cls.SOURCES or "Blob" in str(next(f.type for f in describe(cls) if key in (f.name, f.doc.alias))):
-        return Blob.of("a file\n")
-    return COOKIE if isinstance(value, str) and value.startswith("{{") else value
-
-
-def instances(module: str) -> list[Module]:
-    return [build(modules.find(module), args) for args in example(module)]
-
-
-def variants(module: str) -> Iterator[Module]:
-    """Yield the module with each argument as documented, and with each word or truth value that it can be."""
-    for field in describe(modules.find(module)):
-        for value in (field.doc.example, *_choices(field.type)):
-            if value is not None:
-                yield from islice(built(module, field, value), 1)
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    if hint is bool:
-        return (True, False)
-    return get_args(hint) if get_origin(hint) is Literal else tuple(v for arg in get_args(hint) for v in _choices(arg))
-
-
-def texts(instance: Module) -> Iterator[Sh]:
-    """Yield all that a module can ask for: the probe, the way from nothing and from nothing right, and the act."""
-    yield instance.probe()
-    ways = (instance.fix(instance.differences(seen)) for seen in (Absent(), Present({})))
-    yield from (step.text for way in (*ways, instance.act()) for step in way)
 
 
 @pytest.fixture
@@ -167,46 +114,6 @@ def test_an_answer_that_is_cut_is_a_probe_error(module: str, sandbox: Sandbox) -
                 instance.parse(whole.out[:cut])
 
 
-def fields_of_text() -> Iterator[tuple[str, str]]:
-    for module in modules.names():
-        for field in describe(modules.find(module)):
-            if _holds_text(field.type) and field.doc.check is not _checks.script:
-                yield module, field.name
-
-
-def _holds_text(hint: Any) -> bool:
-    return hint in (str, Secret, Blob) or any(_holds_text(arg) for arg in get_args(hint))
-
-
-def shaped(hint: Any, text: str) -> Iterator[Any]:
-    """Yield values of a type that hold ``text``."""
-    if hint in (str, Secret):
-        yield text if hint is str else Secret(text)
-    elif hint is Blob:
-        yield Blob.of(text)
-    elif get_origin(hint) is tuple:
-        yield from ((value,) for value in shaped(get_args(hint)[0], text))
-    elif get_origin(hint) is collections.abc.Mapping:
-        yield from ({"K": value} for value in shaped(get_args(hint)[1], text))
-        yield {text: "x"}
-    else:
-        for arg in get_args(hint):
-            if arg in (str, Secret, Blob) or get_origin(arg):
-                yield from shaped(arg, text)
-
-
-def built(module: str, field: Field, value: Any) -> Iterator[Module]:
-    """Yield the examples of a module with one argument replaced, where the module accepts that."""
-    for args in example(module):
-        for without in (None, *args):
-            given = {key: args[key] for key in args if key not in (without, field.doc.alias)} | {field.name: value}
-            try:
-                yield build(modules.find(module), given)
-            except ConfigError:
-                continue
-            break
-
-
 @pytest.mark.parametrize(("module", "name"), list(fields_of_text()))
 def test_no_value_of_any_argument_is_ever_executed(module: str, name: str, sandbox: Sandbox) -> None:
     field = next(field for field in describe(modules.find(module)) if field.name == name)
@@ -218,13 +125,6 @@ def test_no_value_of_any_argument_is_ever_executed(module: str, name: str, sandb
     assert not sandbox.canary.exists(), accepted
     cut = [word for call in sandbox.recorded() for word in call if "CANARY" in word and not _whole(word)]
     assert cut == [], "a value arrived in pieces"
-
-
-def dressed(module: str, field: Field, hostile: str) -> Iterator[Module]:
-    """Yield instances that hold a hostile text in one argument, in whatever form the module accepts it."""
-    for dress in DRESSES:
-        for value in shaped(field.type, dress.replace("{}", hostile, 1)):
-            yield from built(module, field, value)
 
 
 def _whole(word: str) -> bool:
