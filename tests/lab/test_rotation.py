@@ -119,6 +119,19 @@ def test_a_deploy_does_not_change_the_cookie_of_running_nodes(cluster):
     cluster.path.write_text(old)
 
 
+def test_a_deploy_that_running_nodes_refuse_begins_on_no_host(cluster, eventually):
+    idle = cluster.hosts[2]
+    cluster.ssh(idle, "systemctl stop demo")
+    old, _ = cluster.declare_another()
+    before = cluster.written()
+    ran = cluster.fleet.run("deploy")
+    assert (ran.code, ran.of("StepDone"), cluster.written()) == (3, [], before)
+    assert "not begun here" in ran.end(idle)["problem"]
+    cluster.path.write_text(old)
+    cluster.ssh(idle, "systemctl start demo")
+    eventually(cluster.is_meshed)
+
+
 def test_a_live_cluster_gets_a_new_cookie_and_nothing_else_happens_to_it(cluster):
     lives, (old, new) = cluster.lives(), cluster.declare_another()
     ran = cluster.rotate()
@@ -153,9 +166,8 @@ def test_nodes_that_lose_each_other_after_a_rotation_meet_again(cluster, eventua
     cluster.ssh(cluster.hosts[0], "demo-ctl rpc 'Enum.each(Node.list(), &Node.disconnect/1)'")
     eventually(lambda: health(cluster.hosts[0])[1].get("nodes") == [])
     # global takes a partition apart at its own pace (prevent_overlapping_partitions), so asking once may be too early.
-    eventually(
-        lambda: cluster.everywhere(f"demo-ctl rpc 'Enum.each([{names}], &Node.connect/1)'") and cluster.is_meshed()
-    )
+    connect = f'demo-ctl rpc "Enum.each([{names}], &Node.connect/1)"'
+    eventually(lambda: cluster.everywhere(connect) and cluster.is_meshed())
 
 
 def read_until(running, what: str) -> Event:
