@@ -77,6 +77,8 @@ class Fleet:
     Attributes:
         words: variables of all hosts.
         of: variables of one host by its name; they win.
+        environ: added to the command's environment.
+        plays: a test's own, by name.
     """
 
     directory: Path
@@ -85,6 +87,7 @@ class Fleet:
     words: dict[str, Any]
     of: dict[str, dict[str, Any]] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
+    plays: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def inventory(self) -> Path:
@@ -132,10 +135,10 @@ class Fleet:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.directory,
         )  # fmt: skip
 
-    def play(self, text: str) -> Path:
+    def play(self, *plays: dict[str, Any]) -> Path:
         """Write a playbook beside the inventory."""
         place = self.directory / "play.yml"
-        place.write_text(text)
+        place.write_text(yaml.dump(list(plays), Dumper=_Plain, sort_keys=False))
         return place
 
 
