@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from deployer.model import Observed, Unknown
 from deployer.resolve import Action
 from deployer.sh import Frame, Program, Sh, lines, sh
 
+_UNIT = re.compile(r"[\w@.:-]+\.(?:service|socket|timer)", re.ASCII)
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
 
 
@@ -32,7 +34,8 @@ def program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = ()
     """Return the program that asks about ``actions``, all of which have a module."""
     asked = [environment(action.environment, action.module.probe()) for action in actions]
     users = {i: action.user for i, action in enumerate(actions) if action.user}
-    return Program((*asked, _PENDING, *extra), become=become, users=users)
+    names = dict.fromkeys(name for action in actions for name in action.module.touches() if _UNIT.fullmatch(name))
+    return Program((*asked, _PENDING, *extra), become=become, units=tuple(names), users=users)
 
 
 def read(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:

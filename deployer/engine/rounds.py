@@ -72,7 +72,8 @@ def _read_host(
     stale = [target for target in now if not fresh(target)]
     try:
         if stale:
-            program = Program(fragments(stale), become=session.become)
+            units = tuple(target.unit for target in stale)
+            program = Program(fragments(stale), become=session.become, units=units)
             frames = list(session.transport.run(program, timeout=EXEC_TIMEOUT))
             for target, frame in zip(stale, frames, strict=True):
                 now[target] = replace(now[target], unit=readings.parse_look(frame.out))

@@ -13,8 +13,8 @@ LISTENERS = Sh(
     while read -r _ at _ _ _ _ _ _ _ inode _; do printf '%s %s\n' "${at%:*}" "$inode"; done
 }
 holder() {
-  find /proc/[0-9]*/fd -lname "socket:\[$1\]" -printf '%h\n' 2>/dev/null | while IFS=/ read -r _ _ pid _; do
-    printf '%s %s %s\n' "$pid" "$(cat "/proc/$pid/comm")" "$(tail -n 1 "/proc/$pid/cgroup")"
+  find /proc/[0-9]*/fd -lname "socket:\[$1\]" -printf '%h\n' 2>/dev/null | while IFS=/ read -r _ _ who _; do
+    printf '%s %s %s\n' "$who" "$(cat "/proc/$who/comm")" "$(tail -n 1 "/proc/$who/cgroup")"
   done
 }"""
 )

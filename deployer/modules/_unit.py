@@ -5,20 +5,11 @@ from __future__ import annotations
 from deployer.errors import ProbeError
 from deployer.sh import Sh, sh
 
-_PROPERTIES = (
-    "LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,NRestarts,Result"
-)
-# One systemctl, not two: each costs the host as much as twenty tests of a file.
-_SHOW = """unit={}
-shown=$(systemctl show -p {} -- "$unit")
-pid=${{shown#*MainPID=}}
-pid=${{pid%%[!0-9]*}}
-pid=${{pid:-0}}"""
-
+_NEEDED = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 
 def show(unit: str) -> Sh:
     """Return text that sets ``$unit``, ``$shown`` (one ``NAME=VALUE`` a line) and ``$pid`` (0 when nothing runs)."""
-    return sh(_SHOW, unit, _PROPERTIES)
+    return sh('unit={}\nunit_show "$unit"', unit)
 
 
 def properties(text: str) -> dict[str, str]:
@@ -28,7 +19,7 @@ def properties(text: str) -> dict[str, str]:
         ProbeError: a property is missing.
     """
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    missing = [name for name in _PROPERTIES.split(",")[:7] if name not in found]
+    missing = [name for name in _NEEDED if name not in found]
     if missing:
         raise ProbeError(f"systemctl does not tell {missing[0]}")
     return found

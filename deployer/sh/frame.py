@@ -56,6 +56,7 @@ class Program:
             HUP and PIPE so that a lost connection cannot leave it half done. A probe's program runs all fragments.
         blobs: files put on the host before the first fragment; a fragment finds blob I at ``"$blobs/I"``.
         become: run as root through sudo when the login is not root.
+        units: what systemd is asked about in one go; ``unit_show`` in a fragment answers from it, or asks by itself.
         users: fragment index → the user it runs as, where that is not the program's own.
     """
 
@@ -63,6 +64,7 @@ class Program:
     writes: bool = False
     blobs: tuple[Blob, ...] = ()
     become: bool = False
+    units: tuple[str, ...] = ()
     users: Mapping[int, str] = field(default_factory=dict)
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
 
@@ -83,6 +85,8 @@ def encode(program: Program) -> str:
         parts += [f"blob {i} {blob.size} {_proof(blob)} || refuse" for i, blob in enumerate(program.blobs)]
     if program.writes:
         parts += ["steps_open || refuse"]
+    if program.units:
+        parts += [sh("units_read {}", program.units).text]
     call = '  step {}\n  [ "$failed" -eq 0 ] || return 0' if program.writes else "  ask {}"
     calls = [call.format(i) for i in range(count)]
     parts += ["main() {\n" + "\n".join(calls or ["  :"]) + "\n}", "main </dev/null", "finish"]

@@ -82,6 +82,28 @@ settle() {
   sync -- "${1%/*}/"
 }
 
+# units_read UNIT…: ask systemd about all of them before the first fragment; a systemctl costs a host as much as ten tests.
+units=
+blank='
+
+'
+properties=LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,NRestarts,Result
+properties=$properties,ActiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic,ControlGroup
+units_read() { units_shown=$(systemctl show -p "$properties" -- "$@" 2>/dev/null) && units=$*; }
+
+# unit_show UNIT: leave what systemd says of it in $shown, one NAME=VALUE a line, and its main process (0: none) in $pid.
+unit_show() {
+  shown='' rest=${units_shown:-}
+  for known in $units; do
+    [ "$known" != "$1" ] || { shown=${rest%%"$blank"*}; break; }
+    rest=${rest#*"$blank"}
+  done
+  [ -n "$shown" ] || shown=$(systemctl show -p "$properties" -- "$1")
+  pid=${shown#*MainPID=}
+  pid=${pid%%[!0-9]*}
+  pid=${pid:-0}
+}
+
 # frame INDEX RC TEXT
 frame() { printf '%s %s %s %s\n%s' "$marker" "$1" "$2" "${#3}" "$3"; }
 

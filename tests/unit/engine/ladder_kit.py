@@ -168,7 +168,7 @@ class LadderHost:
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         assert not program.writes
         text = program.fragments[0].text
-        kind = "look" if "LoadState" in text else "reach" if "/dev/tcp" in text else "last words"
+        kind = "look" if "unit_show" in text else "reach" if "/dev/tcp" in text else "last words"
         self.programs.append(kind)
         if kind == "look":
             self.rounds += 1
