@@ -12,9 +12,11 @@ from deployer.beam.stream import Stream
 from deployer.errors import ConnectionLost, HostError
 from deployer.model import Secret
 from deployer.sh import Frame, Program, decode
+from deployer.transport.base import ForwardingForbidden
 from deployer.transport.connect import Link, open_link, open_stream
 from deployer.transport.conversation import Conversation, Sudo, check_password, command
 from deployer.transport.options import SshOptions
+from deployer.transport.relay import Relay
 from deployer.transport.ssh_config import Target
 from deployer.transport.stream import SocketStream
 
@@ -47,6 +49,7 @@ class SshTransport:
         self.host_key = self._link.host_key
         self._opening = threading.Lock()
         self._last: Channel | None = None
+        self._forbidden: ForwardingForbidden | None = None
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         """Run a program over one session channel; see `deployer.transport.base.Transport.run`."""
@@ -59,10 +62,26 @@ class SshTransport:
             self._last, pipe.finished = channel, True
 
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
-        """Open a direct-tcpip channel; see `deployer.transport.base.Transport.connect`."""
-        with self._opening:
-            channel = open_stream(self._link.client, address, port, timeout, self.name)
-        return SocketStream(channel, timeout, self._link.client.is_active)
+        """Open a direct-tcpip channel, or a relay where sshd forbids those; see `base.Transport.connect`."""
+        if not self._forbidden:
+            try:
+                with self._opening:
+                    channel = open_stream(self._link.client, address, port, timeout, self.name)
+                return SocketStream(channel, timeout, self._link.client.is_active)
+            except ForwardingForbidden as error:
+                self._forbidden = error
+        return self._relay(address, port, timeout, self._forbidden)
+
+    def _relay(self, address: str, port: int, timeout: float, forbidden: ForwardingForbidden) -> Stream:
+        channel, client = self._session(timeout), self._link.client
+
+        def release() -> None:
+            self._last = channel
+
+        return Relay(
+            channel, address, port, timeout, start=lambda text: client.exec(channel, text), alive=client.is_active,
+            release=release, forbidden=forbidden,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Hang up; a program that is still running on the host is not waited for."""

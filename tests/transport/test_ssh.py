@@ -18,7 +18,7 @@ from sshd import Sshd, keygen, public, wait_for
 from deployer.errors import AuthError, ConfigError, ConnectionLost, HostKeyError, Unreachable
 from deployer.model import Blob
 from deployer.sh import Program, sh
-from deployer.transport import ForwardingForbidden, SshOptions, Transport
+from deployer.transport import SshOptions, Transport
 
 HELLO = Program((sh("echo hello"),))
 Start = Callable[..., Sshd]
@@ -240,13 +240,6 @@ def test_one_session_at_a_time_is_enough_and_streams_do_not_count(start_sshd: St
     for _ in range(5):
         assert answer(transport) == "hello"
     stream.close()
-
-
-@pytest.mark.parametrize("setting", ["AllowTcpForwarding no", "DisableForwarding yes", "PermitOpen 127.0.0.1:9"])
-def test_forbidden_forwarding_is_told_from_a_refused_port(start_sshd: Start, reach: Reach, setting: str) -> None:
-    server = start_sshd(setting)
-    with pytest.raises(ForwardingForbidden):
-        reach(server).connect("127.0.0.1", server.port, timeout=20)
 
 
 def test_sftp_is_not_needed_and_no_secret_is_in_argv(start_sshd: Start, reach: Reach) -> None:
