@@ -156,7 +156,7 @@ class PlayRun:
         for lane in able:
             for target in lane.targets:
                 bad = failed(climbed[str(target.node)])
-                if bad and not lane.problem:
+                if bad and not bad.follows and not lane.problem:
                     what = bad.detail.partition("\n")[0]
                     lane.problem = NotConverged(f"{target.node}: rung {bad.number}: {what}", hint=bad.advice)
 

@@ -24,12 +24,16 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One rung's judgement; ``ok`` is None when it could not be climbed."""
+    """One rung's judgement; ``ok`` is None when it could not be climbed.
+
+    ``follows``: it fails because of another host, for which that is told; this one has done what it could.
+    """
 
     number: int
     ok: bool | None
     detail: str
     advice: str = ""
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,12 @@ class Sight:
     Attributes:
         nodes: whom it sees; None when it could not be asked.
         trouble: why nobody could see it: the rung below the mesh at which it fails, or its host; empty when it is well.
+        absent: its host is out of this run: nothing will be read of it any more.
     """
 
     nodes: tuple[str, ...] | None = None
     trouble: str = ""
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dic
             trouble = f"its host {node.target.host}: {error.message.partition(chr(10))[0]}"
         elif bad and bad.number < _MESH:
             trouble = f"{node.name} fails rung {bad.number}: {bad.detail}"
-        found[node.name] = Sight(dist.nodes if dist else None, trouble)
+        found[node.name] = Sight(dist.nodes if dist else None, trouble, absent=bool(error))
     return found
 
 
@@ -142,7 +142,9 @@ def _judge(node: _Node, now: float, begin: float) -> None:
         node.settled = True
         _unstable(node, unit, window)
     else:
-        node.settled = not young if bad is None else now >= node.deadline or _hopeless(node, bad)
+        # A node of a host that is out of the run may be well, and needs time; but not as much as one that starts.
+        deadline = min(node.deadline, begin + PATIENCE) if bad and bad.follows else node.deadline
+        node.settled = not young if bad is None else now >= deadline or _hopeless(node, bad)
 
 
 def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:
