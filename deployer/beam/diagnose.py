@@ -204,6 +204,11 @@ _PATTERNS = (
         "see the lines before; cluster.names and the unit of EPMD are the usual causes",
     ),
     _pattern(
+        r"application_start_failure,(\w{1,100}),.{0,1000}?message => <<\\?\"(.{1,200}?)\\?\">>",
+        "the application {0} did not start, it raised: {1}",
+        "mend that in the release or in what it is given (env, nodes.env), and deploy again",
+    ),
+    _pattern(
         r"Application (\w{1,100}) exited: |application_start_failure,(\w{1,100})",
         "an application of the release did not start",
         "the reason is in the same line; start from the innermost one",

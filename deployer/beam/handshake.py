@@ -4,8 +4,8 @@ Source: ERTS, "Distribution Protocol", and captures of real nodes under ``tests/
 know the cookie; we must do it first, so whoever holds the port can try to guess a cookie from one answer.
 
     DistributionError       a ProbeError
-    ├── NobodyAnswers       closed or silent before any answer: no node, or one that wants TLS
-    ├── NotAlive            a node that does not go on: it said nok, hangs, or went away in the middle
+    ├── NobodyAnswers       closed before any answer: no node, or one that wants TLS
+    ├── NotAlive            a node that does not go on: it is silent, said nok, or went away in the middle
     ├── NotAllowed          the node refuses our name, or lacks what we speak
     ├── WrongNode           the port belongs to another node
     ├── WrongCookie         the node rejects our cookie
@@ -52,11 +52,11 @@ class DistributionError(ProbeError):
 
 
 class NobodyAnswers(DistributionError):
-    """The connection was closed or silent before any status."""
+    """The connection was closed before any status."""
 
 
 class NotAlive(DistributionError):
-    """A node is there, but it does not go on."""
+    """A node is there, but it says nothing, or does not go on."""
 
 
 class NotAllowed(DistributionError):
@@ -135,8 +135,7 @@ def shake_hands(
     """Do the whole handshake with ``node``; raises a DistributionError that says which step failed and why."""
     wire = _Wire(stream, width)
     hint = "check that the port is the node's, and whether the node demands TLS (cluster.tls)"
-    with _told(NobodyAnswers(f"nobody answers as {node}: the connection was closed", hint=hint),
-               NobodyAnswers(f"nobody answers as {node}: not a byte until the deadline", hint=hint)):  # fmt: skip
+    with _told(NobodyAnswers(f"nobody answers as {node}: the connection was closed", hint=hint), _mute(node)):
         wire.send(encode_send_name(me, creation))
         status = decode_status(wire.receive(_STATUS_LIMIT))
     _heed(wire, status, node, me)
@@ -174,6 +173,11 @@ def _heed(wire: _Wire, status: str, node: NodeName, me: NodeName) -> None:
 
 def _left(node: NodeName, when: str) -> NotAlive:
     return NotAlive(f"{node} closed the connection {when}", hint="see whether the node is going down")
+
+
+def _mute(node: NodeName) -> NotAlive:
+    what = f"{node} is not alive: its port is open, but not a byte came until the deadline"
+    return NotAlive(what, hint="see whether the node hangs")
 
 
 def _hangs(node: NodeName) -> NotAlive:

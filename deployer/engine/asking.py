@@ -143,7 +143,7 @@ def explained(rung: Rung, said: Sequence[str]) -> Rung:
     advice = diagnose(said)
     if advice:
         return replace(rung, detail=f"{rung.detail}\n{advice.cause}: {advice.line}", advice=advice.advice)
-    return replace(rung, detail="\n".join([rung.detail, *said[-8:]])) if rung.number != 10 else rung
+    return replace(rung, detail="\n".join([rung.detail, *said[-8:]])) if rung.number in (2, 5) else rung
 
 
 def asks_log(rung: Rung) -> bool:

@@ -47,7 +47,7 @@ def _unit_active(target: Target, reading: NodeReading) -> Rung:
     if unit.active == "active":
         return Rung(2, ok=True, detail=f"{name} active, {unit.restarts} restarts")
     state = f"{name} is {unit.active} ({unit.sub}), {unit.restarts} restarts, last result {unit.result or 'none'}"
-    if unit.sub == "auto-restart":
+    if unit.active == "activating" and (unit.restarts or unit.sub == "auto-restart"):
         return _wrong(2, f"{state}: a crash loop", log)
     if unit.active == "failed":
         again = f"mend the cause, then: systemctl reset-failed {name} && systemctl start {name}"

@@ -188,11 +188,14 @@ def parse_reach(out: str, places: Sequence[tuple[str, int]]) -> dict[tuple[str, 
 
 
 _WORDS = r"""
-since=
-if systemctl --quiet is-active -- "$unit" 2>/dev/null; then
-  since=$(systemctl show --timestamp=unix -p InactiveExitTimestamp --value -- "$unit")
-fi
-journalctl -u "$unit" ${since:+--since "$since"} -n 40 -q --no-pager -o cat 2>/dev/null || :
+shown=$(systemctl show -p InvocationID,NRestarts,SubState -- "$unit" 2>/dev/null || :)
+id=${shown##*InvocationID=} id=${id%%[!0-9a-f]*}
+log() { journalctl -n 40 -q --no-pager -o cat "$@" 2>/dev/null || :; }
+case $shown in
+  *NRestarts=0*|*SubState=auto-restart*|*SubState=failed*|*SubState=running*) ;;
+  *) id= ;; # between two attempts: the one that has just begun knows nothing yet
+esac
+if [ -n "$id" ]; then log "_SYSTEMD_INVOCATION_ID=$id" + "INVOCATION_ID=$id"; else log -u "$unit"; fi
 """
 _DUMP = """
 start=$(systemctl show --timestamp=unix -p ExecMainStartTimestamp --value -- "$unit" 2>/dev/null || :)
@@ -203,7 +206,6 @@ if [ -r {0} ] && [ -n "$(find {0} -newermt "${{start:-@0}}")" ]; then head -n 5 
 def last_words(unit: str, dump: str) -> Sh:
     """Return the fragment that shows a unit's last log lines and the first lines of its crash dump.
 
-    Old lines explain nothing: of a unit that is active only those since its start count, of dumps only one that is
-    younger than the last attempt to start.
+    Old lines explain nothing: only those of the last attempt to start count, and only a dump that is younger than it.
     """
     return lines(sh("unit={}", unit), Sh(_WORDS), sh(_DUMP, dump) if dump else Sh(":"))

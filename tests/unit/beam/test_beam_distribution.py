@@ -123,7 +123,7 @@ def test_under_tls_every_length_has_four_bytes() -> None:
     ("says", "end", "error"),
     [
         (b"", None, distribution.NobodyAnswers),
-        (b"", TimeoutError(), distribution.NobodyAnswers),
+        (b"", TimeoutError(), distribution.NotAlive),
         (b"", ConnectionResetError(), distribution.NobodyAnswers),
         (b"\0", None, distribution.NobodyAnswers),
         (b"\x15\x03\x01\0\x02\x02\x46", None, distribution.NobodyAnswers),
