@@ -1,0 +1,66 @@
+"""docs/ladder.md, made from the table of wrong states: ``python tests/lab/ladder_page.py`` writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wrong_states import WRONG
+
+from deployer.engine.rung import TITLES
+
+PAGE = Path(__file__).parents[2] / "docs" / "ladder.md"
+_HEAD = """\
+# The verify ladder
+
+`deployer verify site.yml -i inventory.yml` climbs ten rungs for every node, from the bottom, over the SSH
+connection that is already open. It boots no Erlang on a host and needs none on yours. The first rung that fails is
+told with its cause and the next step; what lies above it rests on it and is not judged.
+
+| rung | title | what is read |
+|---|---|---|
+| 1 | host reachable | address, host key, login, sudo |
+| 2 | unit active | systemd: state, restarts, last result; of a failed start its last log lines and crash dump |
+| 3 | runs the declared release | /proc: the program, its state, whether its file is still there |
+| 4 | EPMD answers | EPMD's binary protocol on the declared address |
+| 5 | name registered | PORT_PLEASE2, never the text list, which can be forged; the port's owner from /proc |
+| 6 | reachable from every member | TCP from every member's host to EPMD and node, through the real firewalls |
+| 7 | cookie accepted | the distribution handshake as a hidden node: the node proves the cookie, and so do we |
+| 8 | sees every member | the node's own `nodes()` against the declaration (`cluster.mesh`), with what the others see |
+| 9 | versions as declared | asked from the node itself: `RELEASE_VSN`, OTP, the applications that run |
+| 10 | healthy | `health.http` (2xx), `health.tcp` or `health.expr`, for `health.stable` seconds with the same process |
+
+A rung that cannot be climbed is marked `?` and says why: no root to look at another user's process, no cookie
+declared, no mesh expected. Where sshd forbids forwarding (`AllowTcpForwarding no`, `PermitOpen`), every stream goes
+through a small command on the host instead, one at a time, so that `MaxSessions 1` is enough; without bash on the
+host, rungs 4, 5, 7, 8 and 10 are `?`.
+
+Readings are taken again, fresh, until all rungs hold: for 5 seconds at most (or `health.timeout`, when that is
+less), after a change for `health.timeout` and `health.stable` together. What is reported is the last reading, with
+the seconds it took to get there. What waiting cannot mend, such as a wrong cookie or a unit that systemd has given
+up on, is told at once.
+
+## Wrong states
+
+Each of these is made for real on lab hosts by `tests/lab/test_ladder.py`, which holds `deployer verify` to the rung
+and to these words. The nodes are `demo@10.0.0.1` on web1, `demo@10.0.0.2` on web2 and `demo@10.0.0.3` on web3; it
+is web2 that suffers, unless another one is named.
+"""
+
+
+def page() -> str:
+    """The table as documentation."""
+    known = {"me": "10.0.0.2", "a": "10.0.0.1", "b": "10.0.0.2", "c": "10.0.0.3"}
+    known |= {"host_a": "web1", "host_b": "web2", "host_c": "web3"}
+    parts = [_HEAD]
+    for rung, title in TITLES.items():
+        rows = [
+            f"| {name} | {wrong.says.format(**known)} | {wrong.advice.format(**known)} |"
+            for name, wrong in WRONG.items()
+            if wrong.rung == rung
+        ]
+        parts += [f"### {rung} {title}\n", "| wrong state | it says | next step |", "|---|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,147 @@
+"""Every wrong state of `wrong_states`, made on real hosts, is named by its rung, its cause and the next step.
+
+States that do not reach beyond their host are made on three hosts at once; every reading is followed by one that has to
+be all well again, so that no state can hide behind the one before it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Ssh
+from fleet import Event, Fleet, Ran, fleet_of, untouched
+from wrong_states import PREAMBLE, RESTORE, START, WRONG, Wrong
+
+from deployer.lab import Lab, LabHost, network
+
+ROGUE = Path(__file__).with_name("rogue.pl")
+# Without it, global on one node answers a lost link by dropping others, and no pair can be missing alone.
+VM_ARGS = ["-kernel prevent_overlapping_partitions false"]
+HEALTH = {"http": "http://127.0.0.1:4000/health", "timeout": 2, "stable": 0}
+KEEP = """mkdir -p /root/kept; cat >/root/rogue.pl
+cp -p /etc/beam/demo/private/demo.env /etc/beam/demo/private/cookie /etc/beam/demo/demo.vm.args \
+  /etc/systemd/system/demo.service /root/kept/"""
+
+
+def rounds() -> list[list[str]]:
+    """The names of the states that are made together."""
+    local = [name for name, wrong in WRONG.items() if not wrong.alone]
+    triples = [local[at : at + 3] for at in range(0, len(local), 3)]
+    return [*triples, *([name] for name, wrong in WRONG.items() if wrong.alone)]
+
+
+@dataclass
+class Sick:
+    """A healthy fleet that is made ill and well again."""
+
+    fleet: Fleet
+    ssh: Ssh
+    told: dict[str, Event | None] = field(default_factory=dict)
+    afterwards: dict[str, dict[str, Event]] = field(default_factory=dict)
+
+    def judge(self, name: str) -> Event | None:
+        """The rung that failed of the node a state is about."""
+        if name not in self.told:
+            self._round(next(names for names in rounds() if name in names))
+        return self.told[name]
+
+    def _round(self, names: Sequence[str]) -> None:
+        places = {name: self.place(name, at) for at, name in enumerate(names)}
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda name: self._run(WRONG[name].inject, places[name], WRONG[name].at), names))
+            try:
+                ran = self.verify(**WRONG[names[0]].words)
+            finally:
+                list(pool.map(lambda name: self._heal(WRONG[name], places[name]), names))
+        well = self.verify()
+        for name in names:
+            about = WRONG[name].node or "abc"[self.fleet.hosts.index(places[name])]
+            node = f"demo@{self.fleet.hosts['abc'.index(about)].address}"
+            self.told[name] = ran.bad_rungs().get(node)
+            self.afterwards[name] = well.bad_rungs()
+
+    def place(self, name: str, at: int = 0) -> LabHost:
+        """The host a state is made on: b, when it is alone."""
+        return self.fleet.hosts[1] if WRONG[name].alone else self.fleet.hosts[at]
+
+    def verify(self, **words: Any) -> Ran:
+        before = self.fleet.words
+        self.fleet.words = before | words
+        try:
+            ran = self.fleet.run("verify")
+            assert len(ran.of("HostEnded")) == 3, ran.err
+            return ran
+        finally:
+            self.fleet.words = before
+
+    def _heal(self, wrong: Wrong, host: LabHost) -> None:
+        if wrong.at == "controller" or wrong.away:
+            self._run(wrong.undo, host, wrong.at, inside=wrong.away)
+        start = START if wrong.restart else ""
+        undo = "" if wrong.at == "controller" or wrong.away else wrong.undo
+        self._run(f"{undo}\n{RESTORE}\n{start}", host, "host")
+
+    def _run(self, text: str, host: LabHost, at: str, *, inside: bool = False) -> None:
+        a, b, c = (each.address for each in self.fleet.hosts)
+        named = f"a={a} b={b} c={c} me={host.address}\n"
+        if at == "controller":
+            port = network.port(self.fleet.lab.name, host.index)
+            subprocess.run(["sh", "-euc", f"port={port} init={init_of(host)}\n{text}"], check=True)
+        elif inside:
+            subprocess.run(["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-euc", text], check=True)
+        else:
+            script = f"set -eu\n{named}{PREAMBLE}\n{text}\n"
+            code, said = self.ssh(host, "bash -s", stdin=script.encode())
+            assert code == 0, f"{text}\n{said}"
+
+
+def init_of(host: LabHost) -> int:
+    """The host's own systemd, seen from this machine."""
+    children = Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
+    return next(int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == "systemd\n")
+
+
+@pytest.fixture(scope="module")
+def sick(lab: Lab, demo_release: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, ssh: Ssh) -> Sick:
+    hosts = untouched(lab, 3)
+    directory = tmp_path_factory.mktemp("ladder")
+    fleet = fleet_of(directory, hosts, demo_release("0.1.0"), nodes=[{"name": "demo", "vm_args": VM_ARGS}])
+    assert fleet.run("deploy").code == 0
+    fleet.words["health"] = HEALTH
+    for host in hosts:
+        known = f"-o UserKnownHostsFile={fleet.lab.known_hosts} -o ConnectTimeout=2"
+        fleet.of[host.name] = {"ansible_ssh_common_args": known}
+        assert ssh(host, KEEP, stdin=ROGUE.read_bytes())[0] == 0
+    return Sick(fleet, ssh)
+
+
+def expect(pattern: str, fleet: Fleet, place: LabHost) -> re.Pattern[str]:
+    """The words of a table's row as a pattern: ``…`` is anything, ``{a}`` a node's address, ``{host_a}`` its name."""
+    words = {letter: host.address for letter, host in zip("abc", fleet.hosts, strict=True)}
+    names = {f"host_{letter}": host.name for letter, host in zip("abc", fleet.hosts, strict=True)}
+    filled = pattern.format(me=place.address, **words, **names)
+    return re.compile(".*".join(re.escape(part) for part in filled.split(" … ")), re.DOTALL)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_state_is_named_by_its_rung_its_cause_and_the_next_step(sick: Sick, name: str) -> None:
+    wrong, bad = WRONG[name], sick.judge(name)
+    assert bad is not None, "nothing failed"
+    at = next(names for names in rounds() if name in names).index(name)
+    place = sick.place(name, at)
+    assert bad["rung"] == wrong.rung, bad
+    assert expect(wrong.says, sick.fleet, place).search(bad["detail"]), bad
+    assert expect(wrong.advice, sick.fleet, place).search(bad["advice"]), bad
+    assert sick.afterwards[name] == {}, "the fleet did not become well again"
+
+
+def test_every_rung_has_a_wrong_state() -> None:
+    assert len(WRONG) >= 25
+    assert {wrong.rung for wrong in WRONG.values()} == set(range(1, 11))

@@ -1,0 +1,311 @@
+"""Wrong states of a fleet, each made for real on lab hosts: what is done, which rung names it, and in which words.
+
+`test_ladder` makes them and asks the real command line; docs/ladder.md is this table. In the sh text, ``$me`` is the
+address of the host it runs on, ``$a``, ``$b`` and ``$c`` are those of all three hosts; see `PREAMBLE` for the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+PREAMBLE = r"""
+unit=demo.service env=/etc/beam/demo/private/demo.env flags=/etc/beam/demo/demo.vm.args
+drop=/etc/systemd/system/demo.service.d live=$(readlink -f /opt/demo/current)
+main() { systemctl show -p MainPID --value "$unit"; }
+rpc() { demo-ctl rpc "$1"; }
+set_env() { printf '%s="%s"\n' "$1" "$2" >>"$env"; }
+drop_in() {
+  mkdir -p "$drop"; printf '[%s]\n' "$1" >"$drop/wrong.conf"; shift
+  printf '%s\n' "$@" >>"$drop/wrong.conf"; systemctl daemon-reload
+}
+once() { drop_in Service Restart=no "$@"; }
+fails() { systemctl restart "$unit" && exit 1; :; }
+starts() { systemctl restart --no-block "$unit"; until [ "$(main)" != 0 ]; do sleep 0.1; done; }
+loops() { starts; until [ "$(systemctl show -p NRestarts --value "$unit")" -ge 1 ]; do sleep 0.2; done; }
+port_opens() { until perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(shift)' "$me:$1"; do sleep 0.1; done; }
+rogue() { systemd-run --quiet --collect --unit="rogue$RANDOM" perl /root/rogue.pl "$@"; sleep 0.3; }
+keep() { cp -p "$@" /root/kept/; }
+epmd_pid() { systemctl show -p MainPID --value beam-epmd@4369; }
+other_epmd() {
+  systemctl stop beam-epmd@4369.service
+  systemd-run --quiet --collect --unit=rogue-epmd /usr/local/lib/beam/epmd "$@"
+}
+forgotten() { rpc ':sys.suspend(:erl_epmd)'; systemctl restart beam-epmd@4369.service; }
+table() { nft add table ip rogue; nft add chain ip rogue "$1" "{ type $2 hook $1 priority $3; }"; }
+shut() { table input filter -5; nft add rule ip rogue input "$@"; }
+detour() { table output nat -100; nft add rule ip rogue output ip daddr "$me" tcp dport 9100 "$@"; }
+lose() { rpc ":application.set_env(:kernel, :dist_auto_connect, :never); :erlang.disconnect_node(:\"demo@$1\")"; }
+unhealthy() { rpc "Application.put_env(:demo, :unhealthy, $1)"; }
+no_page() { rpc 'Supervisor.terminate_child(Demo.Supervisor, Demo.Http)'; }
+"""
+
+RESTORE = r"""
+nft delete table ip rogue 2>/dev/null || :
+systemctl stop 'rogue*' 2>/dev/null || :
+rm -rf "$drop"
+rm -f "$env" "$flags"; cp -p /root/kept/demo.env "$env"; cp -p /root/kept/demo.vm.args "$flags"
+rm -f /etc/systemd/system/demo.service; cp -p /root/kept/demo.service /etc/systemd/system/
+cp -p /root/kept/cookie /etc/beam/demo/private/cookie
+systemctl unmask --runtime --quiet beam-epmd@4369.service
+systemctl daemon-reload
+systemctl reset-failed 2>/dev/null || :
+"""
+"""What is the same after every wrong state; each adds what is its own."""
+
+START = "systemctl restart beam-epmd@4369.service demo.service\n"
+Where = Literal["host", "controller"]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One wrong state.
+
+    Attributes:
+        rung: the one that fails.
+        inject: sh text, as root on one of the hosts; with ``at`` "controller", on this machine, where
+            $port is the host's cable and $init its systemd.
+        says: words of the rung's detail, in order; ``…`` stands for any.
+        advice: words of its advice.
+        undo: sh text beside `RESTORE`.
+        restart: the node is started again afterwards.
+        alone: it reaches beyond its host, so it is not made together with others.
+        words: words of the fleet that differ for this reading.
+        node: whose rung it is: the host's own, or the one of another host (``a``, where the host is ``b``).
+        away: the undo needs another way in than ssh.
+    """
+
+    rung: int
+    inject: str
+    says: str
+    advice: str
+    undo: str = ""
+    restart: bool = True
+    alone: bool = False
+    words: Mapping[str, Any] = field(default_factory=dict)
+    node: str = ""
+    at: Where = "host"
+    away: bool = False
+
+
+def _health(**how: Any) -> dict[str, Any]:
+    return {"health": {"timeout": 2, "stable": 0, **how}}
+
+
+_HOT = """rpc 'Application.stop(:demo)
+  {:ok, [{:application, _, kv}]} = :file.consult(:code.where_is_file(~c"demo.app"))
+  Application.unload(:demo)
+  :application.load({:application, :demo, Keyword.put(kv, :vsn, ~c"0.0.9")})
+  {:ok, _} = Application.ensure_all_started(:demo)'"""
+_HTTP_400 = "485454502f312e3120343030"
+_TLS_ALERT = "15030300020228"
+
+WRONG: dict[str, Wrong] = {
+    # 1 host reachable
+    "the host is off": Wrong(
+        1, 'ip link set "$port" down', "did not answer within 2 s", "is it up",
+        undo='ip link set "$port" up', restart=False, alone=True, at="controller"),
+    "sshd is stopped": Wrong(
+        1, "systemctl stop ssh.socket ssh.service", "Connection refused", "is sshd running",
+        undo="systemctl start ssh.service", restart=False, alone=True, away=True),
+    "the host shows another key": Wrong(
+        1, "cd /etc/ssh; mv ssh_host_ed25519_key /root/kept/; ssh-keygen -qt ed25519 -N '' -f ssh_host_ed25519_key;"
+        " systemctl restart ssh", "the key of {b} is not the known one; nothing was sent to it", "",
+        undo="mv /root/kept/ssh_host_ed25519_key /etc/ssh/; systemctl restart ssh", restart=False, alone=True,
+        away=True),
+    "our key was taken off the host": Wrong(
+        1, "mv /root/.ssh/authorized_keys /root/kept/", "root may not log in", "add the key to the host",
+        undo="mv /root/kept/authorized_keys /root/.ssh/", restart=False, alone=True, away=True),
+
+    # 2 unit active: what systemd says
+    "the unit is missing": Wrong(
+        2, "systemctl stop demo; rm /etc/systemd/system/demo.service; systemctl daemon-reload",
+        "demo.service does not exist", "deploy"),
+    "the unit is stopped": Wrong(2, "systemctl stop demo", "demo.service is inactive (dead)", "systemctl start demo"),
+    "the unit is masked": Wrong(
+        2, "systemctl stop demo; ln -sf /dev/null /etc/systemd/system/demo.service; systemctl daemon-reload",
+        "demo.service is masked", "systemctl unmask demo.service"),
+    "the application raises at its start": Wrong(
+        2, "once; set_env DEMO_CRASH 1; fails",
+        "the application demo did not start … DEMO_CRASH is set: refusing to start", "mend that in the release"),
+    "the node crashes again and again": Wrong(
+        2, "set_env DEMO_CRASH 1; loops", "a crash loop … DEMO_CRASH is set", "mend that in the release"),
+    "systemd has given up on it": Wrong(
+        2, "set_env DEMO_CRASH 1; drop_in Unit StartLimitBurst=1 '[Service]' RestartSec=0.2; fails;"
+        " until systemctl is-failed --quiet demo; do sleep 0.2; done",
+        "systemd has given up … DEMO_CRASH is set", "mend that in the release"),
+    "the start takes long": Wrong(
+        2, "set_env DEMO_SLOW_START 60000; starts", "is still starting for", "node_timeout_start"),
+
+    # 2 unit active: why it does not start
+    "no distribution port is free": Wrong(
+        2, "once; systemctl stop demo; sed -i s/_max.9109/_max\\ 9100/ $flags; rogue deaf 9100; fails",
+        "the distribution port is taken", "ss -ltnp"),
+    "the application's own port is taken": Wrong(
+        2, "once; systemctl stop demo; rogue deaf 4000; fails",
+        "a port that the application itself listens on is taken", "ss -ltnp"),
+    "another node has the name": Wrong(
+        2, "once; systemctl stop demo; rogue squat demo 9105; fails", "another node is registered as demo@{me}",
+        "stop the other node"),
+    "runtime.exs asks for a variable": Wrong(
+        2, """once; cd $live/releases/0.1.0; echo 'System.fetch_env!("DATABASE_URL")' >>runtime.exs; fails""",
+        "the environment variable DATABASE_URL, which is not set", "declare DATABASE_URL under env",
+        undo="sed -i /DATABASE_URL/d $live/releases/0.1.0/runtime.exs"),
+    "RELEASE_TMP cannot be written": Wrong(
+        2, "once; sed -i s/CONFIG=false/CONFIG=true/ $live/releases/0.1.0/sys.config; set_env RELEASE_TMP /no; fails",
+        "wants to write its runtime configuration and may not", "RELEASE_TMP must be a directory of the node's user",
+        undo="sed -i s/CONFIG=true/CONFIG=false/ $live/releases/0.1.0/sys.config"),
+    "the cookie file is open to others": Wrong(
+        2, "once ExecStartPre='chmod 0644 /run/beam/demo/.erlang.cookie'; fails",
+        "the cookie file can be read by others", "0400"),
+    "the cookie file is gone": Wrong(
+        2, "once; rm /etc/beam/demo/private/cookie; fails", "systemd cannot read", "deploy again"),
+    "a NIF cannot be loaded": Wrong(
+        2, "once; cd $live/lib/crypto-*/priv/lib; keep crypto.so; truncate -s 0 crypto.so; fails",
+        "native … cannot be loaded", "on the hosts' distribution",
+        undo="cp -p /root/kept/crypto.so $live/lib/crypto-*/priv/lib/"),
+    "the release needs a newer glibc": Wrong(
+        2, "once; systemctl stop demo; cd $live/erts-*/bin; keep beam.smp; sed -i s/GLIBC_2.34/GLIBC_2.99/ beam.smp;"
+        " fails",
+        "GLIBC_2.99 is not on this host", "oldest distribution",
+        undo="cd $live/erts-*/bin; rm beam.smp; cp -p /root/kept/beam.smp ."),
+    "the start script cannot be executed": Wrong(
+        2, "once; chmod a-x $live/bin/demo; fails", "cannot execute the release's start script", "noexec",
+        undo="chmod a+x $live/bin/demo"),
+    "there is no EPMD at its start": Wrong(
+        2, "once; systemctl mask --runtime --quiet --now beam-epmd@4369.service; fails", "no EPMD answers",
+        "cluster.epmd_port"),
+    "a flag in vm.args is no term": Wrong(
+        2, "once; echo '-kernel net_ticktime [' >>$flags; fails", "a flag in vm.args", "nodes.vm_args"),
+
+    # 3 runs the declared release
+    "the release before still runs": Wrong(
+        3, "cd /opt/demo; cp -a $live versions/0.0.9-00000000; ln -sfn versions/0.0.9-00000000 current;"
+        " systemctl restart demo; ln -sfn versions/${live##*/} current",
+        "runs /opt/demo/versions/0.0.9-00000000, not /opt/demo/versions/", "systemctl restart demo.service",
+        undo="systemctl stop demo; rm -rf /opt/demo/versions/0.0.9-00000000"),
+    "its files were replaced under it": Wrong(
+        3, "cp -a $live $live.new; rm -rf $live; mv -T $live.new $live",
+        "runs a program that was deleted or replaced on the disk", "systemctl restart demo"),
+    "the unit runs something else": Wrong(
+        3, "once ExecStart= 'ExecStart=/bin/sleep infinity' ExecStartPost=; systemctl restart demo",
+        "demo.service runs /usr/bin/sleep, no Erlang node", "systemctl cat demo.service"),
+    "the node was frozen by a signal": Wrong(
+        3, "kill -STOP $(main)", "is stopped by a signal: it is alive and does nothing", "kill -CONT",
+        undo="kill -CONT $(main)", restart=False),
+
+    # 4 EPMD answers
+    "EPMD is stopped": Wrong(
+        4, "systemctl stop beam-epmd@4369", "nothing listens on port 4369", "systemctl start beam-epmd@4369.service"),
+    "EPMD listens on loopback only": Wrong(
+        4, "other_epmd -address 127.0.0.1", "it is open on 127.0.0.1, ::1 only", "cluster.bind"),
+    "EPMD is frozen": Wrong(
+        4, "kill -STOP $(epmd_pid)", "did not finish its answer before the deadline",
+        "systemctl restart beam-epmd@4369.service", undo="kill -CONT $(epmd_pid)", restart=False),
+    "another program has EPMD's port": Wrong(
+        4, f"systemctl stop beam-epmd@4369; rogue say 4369 {_HTTP_400}", "answered with opcode", "ss -ltnp"),
+
+    # 5 name registered
+    "EPMD restarted and the node does not come back": Wrong(
+        5, "forgotten", "is alive but demo is not registered; EPMD has nothing", "systemctl restart demo.service"),
+    "another program took the node's name": Wrong(
+        5, "forgotten; rogue squat demo 9105", "demo is registered at port 9105, which demo.service does not listen on",
+        "another process took the name in EPMD: find it with ss"),
+    "another program took its name, and listens": Wrong(
+        5, "forgotten; rogue squat demo 9107; rogue deaf 9107", "port 9107, which demo.service does not listen on",
+        "another process took the name in EPMD: find it with ss"),
+    "it listens outside of the declared range": Wrong(
+        5, "sed -i 's/_min 9100/_min 9200/; s/_max 9109/_max 9209/' $flags; systemctl restart demo",
+        "is registered at port 9200, outside of 9100-9109", "systemctl restart demo.service"),
+    "it runs under another name": Wrong(
+        5, """sed -i 's/^RELEASE_NODE="demo@/RELEASE_NODE="shop@/' $env; once ExecStartPost=; systemctl restart demo;"""
+        " port_opens 9100", "demo is not registered; EPMD has shop (port 9100)", "another name"),
+
+    # 6 reachable from every member
+    "the firewall drops one member": Wrong(
+        6, "shut ip saddr $a tcp dport 9100-9109 ct state new drop", "from {host_a}: port 9100 no answer", "firewall",
+        restart=False, alone=True),
+    "the firewall rejects one member": Wrong(
+        6, "shut ip saddr $a tcp dport 9100-9109 ct state new reject with tcp reset",
+        "from {host_a}: port 9100 connection refused", "firewall", restart=False, alone=True),
+    "the firewall drops EPMD's port": Wrong(
+        6, 'shut ip saddr "{ $a, $c }" tcp dport 4369 drop',
+        "from {host_a}: port 4369 no answer … from {host_c}: port 4369 no answer", "the firewall of this host",
+        restart=False, alone=True),
+    "a member may not open connections": Wrong(
+        6, "table output filter -5; nft add rule ip rogue output tcp dport 9100-9109 ct state new drop",
+        "from {host_b}: port 9100 no answer", "what {host_b} may open", restart=False, alone=True, node="a"),
+    "the distribution listens on loopback only": Wrong(
+        6, "sed -i 's/interface {[0-9,]*}/interface {127,0,0,1}/' $flags; once ExecStartPost=; systemctl restart demo;"
+        " until /usr/local/lib/beam/epmd -names | grep -q demo.at; do sleep 0.2; done",
+        "the node listens on 127.0.0.1 only", "inet_dist_use_interface", alone=True),
+
+    # 7 cookie accepted
+    "the node has another cookie": Wrong(
+        7, "rpc 'Node.set_cookie(:another_cookie_than_that_which_was_declared)'", "rejects the declared cookie",
+        "deploy it, then restart the node", alone=True),
+    "an impostor has the port": Wrong(
+        7, "rogue impostor 9199 demo@$me; detour redirect to :9199", "cannot prove that it knows the cookie",
+        "rotate the cookie", restart=False),
+    "the node lets only some names in": Wrong(
+        7, """rpc ':net_kernel.allow([:"nobody@10.0.0.1"])'""", "does not let … in", "net_kernel:allow", alone=True),
+    "the node hangs": Wrong(
+        7, "rpc ':sys.suspend(:net_kernel)'", "is not alive … not a byte came", "the node hangs", alone=True),
+    "another node has the port": Wrong(
+        7, "detour dnat to $c:9100", "the port belongs to 'demo@{c}', not to demo@{b}", "another node took the port",
+        restart=False, alone=True),
+    "nobody answers on the port": Wrong(
+        7, "rogue say 9199; detour redirect to :9199", "nobody answers as demo@{me}", "no node behind the port",
+        restart=False),
+    "the port demands TLS": Wrong(
+        7, f"rogue say 9199 {_TLS_ALERT}; detour redirect to :9199", "the port demands TLS", "TLS distribution",
+        restart=False),
+    "no Erlang node has the port": Wrong(
+        7, f"rogue say 9199 {_HTTP_400}; detour redirect to :9199", "it is no Erlang node", "something else",
+        restart=False),
+
+    # 8 sees every member
+    "two nodes lost each other": Wrong(
+        8, "lose $c", "demo@{b} does not see demo@{c} (nor does demo@{c} see demo@{b})", "Node.connect", alone=True),
+    "the same, seen from the other side": Wrong(
+        8, "lose $c", "demo@{c} does not see demo@{b} (nor does demo@{b} see demo@{c})", "Node.connect", alone=True,
+        node="c"),
+    "a node hides": Wrong(
+        8, """echo -hidden >>$flags; systemctl restart demo; rpc "Node.connect(:\\"demo@$a\\")" """,
+        "demo@{b} does not see demo@{a} (connected, but hidden)", "-hidden", alone=True),
+    "a member's node is down": Wrong(
+        8, "systemctl stop demo", "demo@{a} does not see demo@{b} (demo@{b} fails rung 2: demo.service is inactive",
+        "mend demo@{b} first", alone=True, node="a"),
+    "a member's host is off": Wrong(
+        8, 'nsenter -t "$init" -a systemctl stop demo; ip link set "$port" down',
+        "demo@{a} does not see demo@{b} (its host {host_b}: … did not answer", "mend demo@{b} first",
+        undo='ip link set "$port" up', alone=True, node="a", at="controller"),
+
+    # 9 versions as declared
+    "the node says another version": Wrong(
+        9, """rpc 'System.put_env("RELEASE_VSN", "0.0.9")'""", "runs version 0.0.9, declared is 0.1.0", "deploy again"),
+    "an application was changed in the running node": Wrong(
+        9, _HOT, "demo 0.0.9 runs, the release has 0.1.0", "systemctl restart demo.service"),
+    "the release's application does not run": Wrong(
+        9, "rpc 'Application.stop(:demo)'", "the application demo does not run, although the node does",
+        "systemctl restart demo.service"),
+
+    # 10 healthy
+    "the health page says 503": Wrong(
+        10, "unhealthy true", "answers 503", "journalctl", undo="unhealthy false", restart=False),
+    "nobody serves the health page": Wrong(10, "no_page", "nobody listens", "journalctl"),
+    "the health page hangs": Wrong(10, "no_page; rogue deaf 4000", "no answer in 5 s", "journalctl"),
+    "the declared TCP port is closed": Wrong(
+        10, ":", "127.0.0.1:4001: nobody listens", "journalctl", restart=False, alone=True,
+        words=_health(tcp="127.0.0.1:4001")),
+    "the expression is false": Wrong(
+        10, "unhealthy true", "gives false, not true", "", undo="unhealthy false", restart=False, alone=True,
+        words=_health(expr="not Application.fetch_env!(:demo, :unhealthy)")),
+    "the expression raises": Wrong(
+        10, ":", "boom", "", restart=False, alone=True, words=_health(expr='raise "boom"')),
+    "the node ends soon after its start": Wrong(
+        10, "set_env DEMO_CRASH_AFTER 5000; systemctl restart demo", "did not stay up for 8 s: all was well, then",
+        "says why it ended", alone=True,
+        words={"health": {"http": "http://127.0.0.1:4000/health", "timeout": 2, "stable": 8}}),
+}  # fmt: skip
