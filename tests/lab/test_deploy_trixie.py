@@ -1,0 +1,26 @@
+"""The same walk on Debian 13: systemd 257, another nft, OTP 27."""
+
+from __future__ import annotations
+
+from fleet import fleet_of, health
+
+from deployer import lab as labs
+
+
+def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, demo_app, tmp_path, ssh):
+    pair = lab_of("default", "default", suite="trixie").hosts
+    fleet = fleet_of(tmp_path, pair, labs.build(demo_app, suite="trixie", out=tmp_path))
+    before = [labs.upper_state(host) for host in pair]
+    plan = fleet.run("plan")
+    assert (plan.code, plan.of("TaskPlanned", verdict="unknown")) == (0, [])
+    assert [labs.upper_state(host) for host in pair] == before
+    ran = fleet.run("deploy")
+    assert ran.code == 0, ran.out
+    assert [ran.rungs(host) for host in pair] == [dict.fromkeys(range(1, 11), True)] * 2
+    assert "OTP 27" in ran.of("RungRead", host=pair[0].name, rung=9)[0]["detail"]
+    assert {health(host)[0] for host in pair} == {200}
+    again = fleet.run("deploy")
+    assert (again.code, again.of("StepDone")) == (0, [])
+    assert ssh(pair[0], "nft flush ruleset") == (0, "")
+    audit = fleet.run("audit")
+    assert (audit.code, audit.planned(pair[0]), audit.planned(pair[1])) == (2, ["firewall"], [])
