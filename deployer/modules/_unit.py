@@ -7,6 +7,7 @@ from deployer.sh import Sh, sh
 
 _NEEDED = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 
+
 def show(unit: str) -> Sh:
     """Return text that sets ``$unit``, ``$shown`` (one ``NAME=VALUE`` a line) and ``$pid`` (0 when nothing runs)."""
     return sh('unit={}\nunit_show "$unit"', unit)
