@@ -68,7 +68,7 @@ def _members(place: Path) -> list[int]:
         return []
 
 
-def empty(group: str, *, deadline: float = 10.0) -> None:
+def empty(group: str, *, deadline: float = 60.0) -> None:
     """Kill everything in the group and remove it; nothing happens when there is no such group.
 
     Raises:
@@ -86,7 +86,7 @@ def empty(group: str, *, deadline: float = 10.0) -> None:
             return
         if time.monotonic() > end:
             raise DeployerError(f"the control group {group} cannot be emptied; left: {sorted(left)}")
-        time.sleep(0.005)
+        time.sleep(0.05)
 
 
 def _remove(group: str) -> bool:
