@@ -97,7 +97,9 @@ class _Maker:
         if words.tls:
             raise self.wrong("cluster.tls: true is not supported yet", "leave it out; the firewall keeps others away")
         if words.cookie is not None:
-            self.told("cluster.cookie", cookie.check, words.cookie.reveal())
+            # What others run has the cookie they gave it: twenty letters, where Erlang or a package made it up.
+            check = cookie.check if release else cookie.check_format
+            self.told("cluster.cookie", check, words.cookie.reveal())
         return Cluster(
             name=name,
             cookie=words.cookie,

@@ -84,6 +84,15 @@ def test_a_foreign_unit_needs_no_release() -> None:
     assert found.variables()["release"] is None
 
 
+def test_the_cookie_of_a_foreign_cluster_may_be_as_erlang_made_it(words: dict[str, Any]) -> None:
+    made_up = Secret("SWQOKODSQALRPCLNMEQG")
+    nodes = [{"name": "rabbit", "host": "lab1", "unit": "rabbitmq-server.service"}]
+    foreign = {"cluster": {"name": "mq", "ports": "25672", "names": "short", "cookie": made_up}, "nodes": nodes}
+    assert declared(foreign, host="lab1").cluster.cookie == made_up
+    assert "shorter than 32" in refusal(at(words, "cluster.cookie", made_up))
+    assert "begins with '-'" in refusal(at(foreign, "cluster.cookie", Secret("-SWQOKODSQALRPCLNMEQ")))
+
+
 def test_short_names_are_made_of_the_inventory_name(words: dict[str, Any]) -> None:
     assert str(declared(at(words, "cluster.names", "short")).nodes[0].node) == "demo@web1"
 
