@@ -96,11 +96,11 @@ def ssh() -> Ssh:
     """Run a command on a host by plain OpenSSH: (exit code, both outputs). ``user`` and ``stdin`` may be given."""
 
     def run(
-        host: LabHost, command: str, *, user: str = "root", stdin: bytes = b"", tty: bool = False
+        host: LabHost, command: str, *, user: str = "root", stdin: bytes = b"", tty: bool = False, patience: float = 60
     ) -> tuple[int, str]:
         program, *rest = labs.ssh_arguments(lab_around(host), host)
         argv = [program, *(["-tt"] if tty else []), *rest[:-1], f"{user}@{host.address}", command]
-        done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience)
         return done.returncode, done.stdout.decode(errors="replace")
 
     return run

@@ -39,6 +39,22 @@ less), after a change for `health.timeout` and `health.stable` together. What is
 the seconds it took to get there. What waiting cannot mend, such as a wrong cookie or a unit that systemd has given
 up on, is told at once.
 
+## What others run
+
+An application that deployer did not put there is verified as it is, given the name of its node, its unit and its
+cookie. Debian's `rabbitmq-server`, for instance, with a play that has no tasks:
+
+```yaml
+cluster:
+  name: rabbit
+  names: short
+  ports: "25672"
+  cookie: {file: rabbit.cookie}     # what lies in /var/lib/rabbitmq/.erlang.cookie
+nodes:
+  - {name: rabbit, host: web1, unit: rabbitmq-server.service}
+health: {tcp: "127.0.0.1:5672"}
+```
+
 ## Wrong states
 
 Each of these is made for real on lab hosts by `tests/lab/test_ladder.py`, which holds `deployer verify` to the rung
