@@ -131,9 +131,12 @@ def _registered(target: Target, reading: NodeReading) -> Rung | None:
 def _reachable(target: Target, reading: NodeReading) -> Rung:
     bad = {host: why for host, why in reading.reach.items() if why}
     count = len(reading.reach)
+    left_out = f"not tried from {', '.join(reading.untried)}: there is no bash" if reading.untried else ""
+    if not count and left_out:
+        return Rung(6, None, left_out)
     if not bad:
         detail = f"from {count} other host{'s' if count != 1 else ''}" if count else "no other host"
-        return Rung(6, ok=True, detail=detail)
+        return Rung(6, ok=True, detail=f"{detail}; {left_out}" if left_out else detail)
     wrong = "; ".join(f"from {host}: {why}" for host, why in sorted(bad.items()))
     port = reading.epmd.port if isinstance(reading.epmd, Registration) else target.ports[0]
     if others := _elsewhere(target, reading, port):

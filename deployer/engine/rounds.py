@@ -16,6 +16,7 @@ from deployer.transport.base import ForwardingForbidden, Transport
 
 CHANNEL_TIMEOUT = 5.0
 EXEC_TIMEOUT = 30.0
+EPMD_RUNG = 4
 
 Place = tuple[str, int]
 """Address and port."""
@@ -59,8 +60,14 @@ def read(
     places = _places(found)
     sources = [host for host in sessions if any(owner != host for owner in places.values())]
     answers = dict(zip(sources, pool.map(lambda host: _reach_from(sessions[host], host, places), sources), strict=True))
+    without = {host for host, seen in answers.items() if seen is None}
     return {
-        target: replace(reading, reach=_reach_of(target, places, answers), hosts=frozenset(sessions))
+        target: replace(
+            reading,
+            reach=_reach_of(target, places, answers),
+            untried=tuple(sorted(without & _members(target))),
+            hosts=frozenset(sessions),
+        )
         for target, reading in found.items()
     }
 
@@ -99,7 +106,7 @@ def _converse(transport: Transport, target: Target, reading: NodeReading) -> Nod
         if target.health and (reading.dist is None or reading.dist.outcome == "accepted"):
             reading = replace(reading, health=health.check(transport, target, port, timeout=CHANNEL_TIMEOUT))
     except ForwardingForbidden as error:
-        return replace(reading, unclimbable=dict.fromkeys((4, 5, 7, 8, 10), error.message))
+        return replace(reading, unclimbable=dict.fromkeys((EPMD_RUNG, 5, 7, 8, 10), error.message))
     return reading
 
 
@@ -112,7 +119,14 @@ def _places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
         elif isinstance(reading.epmd, Registration):
             places[target.address, reading.epmd.port] = target.host
             places[target.address, target.epmd_port] = target.host
+        elif EPMD_RUNG in reading.unclimbable and reading.unit:  # then what the process listens on has to do
+            ports = {port for port in reading.unit.ports or () if target.ports[0] <= port <= target.ports[1]}
+            places |= dict.fromkeys(((target.address, port) for port in {*ports, target.epmd_port}), target.host)
     return places
+
+
+def _members(target: Target) -> set[str]:
+    return {peer.host for peer in target.others} - {target.host}
 
 
 def _reach_from(session: Session, host: str, places: Mapping[Place, str]) -> dict[Place, str] | None:
@@ -128,7 +142,7 @@ def _reach_of(
     target: Target, places: Iterable[Place], answers: Mapping[str, Mapping[Place, str] | None]
 ) -> dict[str, str]:
     mine = [place for place in places if place[0] == target.address]
-    members = {peer.host for peer in target.others} - {target.host}
+    members = _members(target)
     found: dict[str, str] = {}
     for host, seen in answers.items():
         if host in members and seen is not None:
