@@ -137,6 +137,8 @@ def render(options: Options, name: str) -> str:
     """Return the programs that would run on one host: its probe, and every step as if nothing were there yet."""
     from deployer.engine.render import programs
 
+    if not name:
+        raise ConfigError("say whose programs to print", hint="--host HOST")
     project = load(options)
     parts = [
         programs(_resolver(project, play, options, None).resolve(host, None))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
@@ -88,12 +87,6 @@ def failure(error: DeployerError) -> Exit:
 
     problem(Console(stderr=True), str(error))
     return Exit(code=error.exit_code)
-
-
-def refuse_dry(context: Context) -> None:
-    """Refuse invoke's ``--dry`` where a command cannot honour it; it must never end in a real change."""
-    if context.config.run.dry:
-        raise ConfigError("this command cannot be run dry", hint="deployer plan shows what a deploy would change")
 
 
 def err(text: str) -> None:

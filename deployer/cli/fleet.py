@@ -25,7 +25,7 @@ CONNECTION = (
     Flag("user", "log in as this user, where the inventory names none", "u"),
     Flag("become", "work as root through sudo", "b", default=False),
     Flag("ask-become-pass", "ask for the sudo password", "K", default=False),
-    Flag("private-key", "the one key to log in with"),
+    Flag("private-key", "log in with this key alone, where the inventory names none"),
     Flag("accept-new-host-keys", "trust hosts that known_hosts does not know; changed keys are refused", default=False),
     Flag("forks", "how many hosts at once", "f", 50),
 )
@@ -62,9 +62,8 @@ def _walk(goal: str, given: dict[str, Any]) -> int:
 
 def deploy(c: Context, *, check: bool, **given: Any) -> int:
     """Bring every host to what the playbook declares, look again, and climb the verify ladder."""
-    if check or c.config.run.dry:
-        return plan(c, **given)
-    return _walk("deploy", given)
+    del c
+    return _walk("plan" if check else "deploy", given)
 
 
 def plan(c: Context, **given: Any) -> int:

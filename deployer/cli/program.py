@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 from deployer import __version__
@@ -38,6 +40,8 @@ Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, n
 """
 _GROUPS = ("modules", "lab", "vault", "cookie")
 _OPTIONAL_WORD = {("lab", "reset"): "--host", ("vault", "encrypt-string"): "--text"}
+_CORE = ("--help", "-h", "--version", "-V")
+"""What is left of invoke's own flags: the others would take a wrong flag of ours for one of theirs."""
 _NO_ECHO = "vault.encrypt-string"
 """What a person wrote there by mistake may be a secret, so no error repeats it."""
 
@@ -67,10 +71,21 @@ class DeployerProgram(Program):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
 
+    @property
+    def initial_context(self) -> ParserContext:
+        """Return the flags that are known before any command."""
+        context = super().initial_context
+        for names in (context.flags.aliases, context.flags):
+            for flag in set(names).difference(_CORE):
+                dict.pop(names, flag)
+        return context
+
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Read ``lab up`` as invoke's ``lab.up``, so that groups of commands are words, not dots."""
         super().normalize_argv(argv)
         words = list(self.argv[1:])
+        if words and words[0] in _GROUPS and set(words[1:]) <= {"-h", "--help"}:
+            words = words[1:] or ["--help"]
         if len(words) >= 2 and words[0] in _GROUPS and not words[1].startswith("-"):
             words[1] = words[1].replace("_", "-")
             flag = _OPTIONAL_WORD.get((words[0], words[1]))
@@ -115,8 +130,10 @@ class DeployerProgram(Program):
             self.update_config()
             self.execute()
         except ParseError as error:
-            wrong = "a flag is wrong, or a text stands on the command line" if _NO_ECHO in self.argv else error
-            sys.stderr.write(f"error: {wrong}\n  deployer --help lists the commands\n")
+            wrong = "a flag is wrong, or a text stands on the command line" if _NO_ECHO in self.argv else _plain(error)
+            about = (error.context.name or "").replace(".", " ") if error.context else ""
+            what = f"{about} --help lists its words and flags" if about else "--help lists the commands"
+            sys.stderr.write(f"error: {wrong}\n  deployer {what}\n")
             sys.exit(3)
         except Exit as leave:
             if leave.message:
@@ -124,3 +141,19 @@ class DeployerProgram(Program):
             sys.exit(leave.code)
         except KeyboardInterrupt:
             sys.exit(130)
+
+
+def _plain(error: ParseError) -> str:
+    """Return what invoke says of a wrong command line in our words."""
+    said = str(error)
+    name = ((error.context.name or "") if error.context else "").replace(".", " ")
+    if unknown := re.fullmatch(r"No idea what '(.*)' is!", said, re.DOTALL):
+        word = unknown[1]
+        if word.startswith("-"):
+            return f"there is no flag {word}" + (f" of {name}" if name else "")
+        return f"{name} does not take the word {word!r}" if name else f"there is no command {word.replace('.', ' ')!r}"
+    if missing := re.search(r"positional arguments: (.*)", said):
+        return f"{name} wants {missing[1].replace(chr(39), '').upper()}"
+    if lacking := re.match(r"Flag <Argument: ([\w-]+)", said):
+        return f"--{lacking[1]} wants a value"
+    return said

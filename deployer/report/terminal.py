@@ -201,8 +201,8 @@ class Terminal:
         self._line((f"        {rung.rung} {rung.title}: {first}", style))
         for line in more:
             self._line((f"          {line}", "dim"))
-        if rung.advice and rung.ok is False:
-            self._line((f"          → {safe(rung.advice)}", "cyan"))
+        for number, line in enumerate(safe(rung.advice).splitlines() if rung.ok is False else ()):
+            self._line((f"          {'→' if number == 0 else ' '} {line.strip()}", "cyan"))
 
     def _print_recap(self, seconds: float) -> None:
         self._line(("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim"))

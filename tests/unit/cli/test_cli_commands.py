@@ -89,15 +89,11 @@ def test_a_run_that_only_looks_changes_nothing(run: Run, place: Path, name: str)
     assert not place.exists()
 
 
-@pytest.mark.parametrize("flag", ["--dry", "-R"])
-def test_invokes_own_dry_flag_never_ends_in_a_deploy(run: Run, place: Path, flag: str) -> None:
-    code_of(run, flag, *walk("deploy", place))
+@pytest.mark.parametrize("flag", ["--dry", "-R", "--list", "-w", "-p", "--echo"])
+def test_invokes_own_flags_are_refused(run: Run, place: Path, capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    assert run(*walk("deploy", place), flag) == 3
+    assert f"there is no flag {flag} of deploy" in capsys.readouterr().err
     assert not place.exists()
-
-
-@pytest.mark.parametrize("words", [("lab", "up"), ("lab", "down"), ("lab", "reset"), ("lab", "build", ".")])
-def test_a_command_that_cannot_be_dry_refuses_to_be(run: Run, words: tuple[str, ...]) -> None:
-    assert run("--dry", *words) == 3
 
 
 def test_foreign_configuration_is_not_obeyed(
@@ -141,7 +137,14 @@ def test_the_programs_are_shown_without_connecting(run: Run, place: Path, capsys
 WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "no such command": (("depoly", "play.yml"), "depoly"),
     "no such flag": (("deploy", "play.yml", "--frobnicate"), "--frobnicate"),
-    "no playbook": (("deploy",), "playbook"),
+    "no such command of a group": (("lab", "boot"), "there is no command 'lab boot'"),
+    "a flag of another command": (
+        ("cookie", "rotate", "play.yml", "-l", "this"),
+        "there is no flag -l of cookie rotate",
+    ),
+    "a word too many": (("inventory", "this"), "inventory does not take the word 'this'"),
+    "no playbook": (("deploy",), "deploy wants PLAYBOOK"),
+    "a flag without its value": (("plan", "play.yml", "-l"), "--limit wants a value"),
     "two commands": (("plan", "play.yml", "-i", "inventory.yml", "modules.list"), "one command at a time"),
     "no inventory": (("plan", "play.yml"), "no inventory is given"),
     "inventory is missing": (("plan", "play.yml", "-i", "nowhere.yml"), "nowhere.yml"),
@@ -154,6 +157,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "forks is no number": (("plan", "play.yml", "-i", "inventory.yml", "-f", "many"), "many"),
     "render of nobody": (("render", "play.yml", "-i", "inventory.yml", "-e", "place=/x", "--host", "nobody"), "nobody"),
+    "render of no host": (("render", "play.yml", "-i", "inventory.yml", "-e", "place=/x"), "--host HOST"),
     "no such module": (("modules", "show", "coppy"), "did you mean 'copy'?"),
     "what to list": (("inventory", "-i", "inventory.yml"), "one of --list, --graph, --host"),
     "no mix project": (("lab", "build", "."), "mix.exs"),
@@ -201,6 +205,14 @@ def test_every_command_explains_itself(run: Run, capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr().out
     assert shown.startswith(f"Usage: deployer {command}")
     assert len(shown.split("\n\n")[1]) > 20
+
+
+@pytest.mark.parametrize("words", [("lab",), ("lab", "--help"), ("cookie", "-h")])
+def test_a_group_of_commands_is_explained_by_the_overview(
+    run: Run, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert run(*words) == 0
+    assert f"  {words[0]} " in capsys.readouterr().out
 
 
 def test_the_overview_names_every_command(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
