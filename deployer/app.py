@@ -17,6 +17,7 @@ from deployer.engine.lanes import worst
 from deployer.engine.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Emit, RunEnded
+from deployer.fields import nearest
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
@@ -116,6 +117,7 @@ def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: O
     project = load(options)
     become_password = _become_password(options)
     work = [(play, _chosen(project, play, options)) for play in project.plays]
+    _check_tags(project.plays, _words(options.tags))
     if not any(hosts for _, hosts in work) and not options.allow_empty:
         raise ConfigError(
             "no host is left to work on", hint="see hosts: of the plays, and --limit; --allow-empty permits it"
@@ -186,6 +188,13 @@ def _resolver(project: Project, play: Play, options: Options, become_password: S
 def _opener(resolver: Resolver, options: Options) -> Callable[[Host], Transport]:
     ssh = SshOptions(accept_new=options.accept_new_host_keys, ask=_ask if sys.stdin.isatty() else None)
     return lambda host: open_transport(host.name, resolver.connection(host), ssh)
+
+
+def _check_tags(plays: Sequence[Play], wanted: frozenset[str]) -> None:
+    """Refuse a tag that no task has: a run that does nothing must not look like one that had nothing to do."""
+    tags = {tag for play in plays for task in play.tasks for tag in task.tags}
+    for name in sorted(wanted - tags - {"all", "tagged", "untagged", "always", "never"}):
+        raise ConfigError(f"--tags: no task has the tag {name!r}", hint=nearest(name, tags))
 
 
 def _words(text: str) -> frozenset[str]:

@@ -72,8 +72,8 @@ def apply(
     become: bool,
     emit: Emit,
     clock: Callable[[], float] = time.monotonic,
-) -> None:
-    """Run a plan's changes on a host, telling each step as it ends.
+) -> Iterator[Planned]:
+    """Run a plan's changes on a host, telling each step as it ends; yield each change whose steps have all run.
 
     Raises:
         StepError: a step failed; its output's last lines are in the message, nothing after it ran.
@@ -82,7 +82,7 @@ def apply(
     work = list(jobs(plan, handlers))
     if not work:
         return
-    before = clock()
+    before, last = clock(), {id(job.planned): index for index, job in enumerate(work)}
     for frame in transport.run(program(work, become=become), timeout=STEP_TIMEOUT):
         job, now = work[frame.index], clock()
         label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
@@ -90,6 +90,8 @@ def apply(
             emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
         if frame.rc:
             raise StepError(f"{label}: {what}: {_last_words(frame.out, frame.rc)}", where=job.planned.action.task.mark)
+        if last[id(job.planned)] == frame.index:
+            yield job.planned
         before = now
 
 

@@ -114,6 +114,8 @@ class PlayRun:
         if self.goal is not Goal.VERIFY:
             plan = lane.walk.plan()
             lane.drift = bool(plan.changing or plan.unknown)
+            if self.goal is Goal.DEPLOY:
+                lane.walk.changed = 0  # the plan counts what would change; so far nothing has
 
     def _deploy(self, lane: _Lane) -> None:
         assert lane.walk  # noqa: S101 - prepared

@@ -70,9 +70,7 @@ class Walk:
                 self._tell(segment)
             if segment.changing:
                 self.emit(Stage(self.transport.name, "apply"))
-                apply(self.transport, segment, self.host_play.handlers, become=self.host_play.become, emit=self.emit)
-                self.changed += len(segment.changing)
-                self._notified |= {name for task in segment.changing for name in task.action.notify}
+                self._apply(segment)
             elif waiting:
                 stuck = plan.unknown[0]
                 raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
@@ -82,6 +80,12 @@ class Walk:
             self.first, plan = None, self._plan(remaining)
         if self.changed:
             self._look_again()
+
+    def _apply(self, plan: Plan) -> None:
+        become = self.host_play.become
+        for done in apply(self.transport, plan, self.host_play.handlers, become=become, emit=self.emit):
+            self.changed += 1
+            self._notified.update(done.action.notify)
 
     def _plan(self, actions: Sequence[Action]) -> Plan:
         return planning.make(actions, self._read(actions), self.host_play.handlers, frozenset(self._notified))

@@ -150,6 +150,10 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "inventory is missing": (("plan", "play.yml", "-i", "nowhere.yml"), "nowhere.yml"),
     "playbook is missing": (("plan", "nowhere.yml", "-i", "inventory.yml"), "nowhere.yml"),
     "no host matches": (("plan", "play.yml", "-i", "inventory.yml", "-l", "nobody"), "nobody"),
+    "no such tag": (
+        ("deploy", "play.yml", "-i", "inventory.yml", "-l", "this", "-t", "relaese"),
+        "no task has the tag",
+    ),
     "undefined variable": (("plan", "play.yml", "-i", "inventory.yml", "-l", "this"), "place"),
     "no forks": (
         ("plan", "play.yml", "-i", "inventory.yml", "-l", "this", "-e", "place=/x", "-f", "0"),

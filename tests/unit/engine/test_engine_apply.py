@@ -36,7 +36,7 @@ def test_nothing_to_change_is_no_job_and_no_exec(place: Path, tmp_path: Path) ->
     host = DirectoryHost(tmp_path)
     plan = planned((action(Folder(path=place)), Present({})))
     assert texts(plan) == []
-    apply(host, plan, (), become=False, emit=Events())
+    list(apply(host, plan, (), become=False, emit=Events()))
     assert host.programs == []
 
 
@@ -108,7 +108,7 @@ def test_steps_run_and_are_told_one_by_one(place: Path, tmp_path: Path) -> None:
     one = action(Note(path=place / "a", text="text"), notify=("restart",))
     plan = planned((action(Folder(path=place)), Absent()), (one, Absent()), handlers=(restart,))
     events, host = Events(), DirectoryHost(tmp_path)
-    apply(host, plan, (restart,), become=False, emit=events, clock=iter(range(99)).__next__)
+    list(apply(host, plan, (restart,), become=False, emit=events, clock=iter(range(99)).__next__))
     assert [(event.task, event.what, event.rc) for event in events.of(StepDone)] == [
         ("folder", "make app", 0),
         ("note", "write a", 0),
@@ -130,7 +130,7 @@ def test_the_first_failure_ends_it_with_the_last_words_and_the_place(place: Path
     )
     events, host = Events(), DirectoryHost(tmp_path)
     with pytest.raises(StepError) as caught:
-        apply(host, plan, (restart,), become=False, emit=events)
+        list(apply(host, plan, (restart,), become=False, emit=events))
     assert str(caught.value) == "site.yml:5: break: try: failed with status 7\n    because"
     assert [(event.task, event.rc, event.output) for event in events.of(StepDone)] == [
         ("folder", 0, ""),
@@ -144,6 +144,6 @@ def test_only_the_last_twenty_lines_of_a_failure_are_in_the_message(tmp_path: Pa
     chatty = Broken(does="i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i + 1)); done; exit 1")
     plan = planned((action(chatty), Present({"state": "wrong"})))
     with pytest.raises(StepError) as caught:
-        apply(DirectoryHost(tmp_path), plan, (), become=False, emit=Events())
+        list(apply(DirectoryHost(tmp_path), plan, (), become=False, emit=Events()))
     said = caught.value.message.splitlines()
     assert said[1:] == [f"    line {i}" for i in range(80, 100)]

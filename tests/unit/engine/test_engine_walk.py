@@ -118,6 +118,14 @@ def test_a_foreseen_restart_happens_once(host: DirectoryHost, place: Path) -> No
     assert (place.parent / "log").read_text() == "start\n"
 
 
+def test_a_failed_run_counts_what_it_has_changed(host: DirectoryHost, place: Path) -> None:
+    going = walk(host, action(Folder(path=place)), action(Broken()), action(Note(path=place.parent / "a", text="x")))
+    going.plan()
+    with pytest.raises(StepError):
+        going.deploy()
+    assert going.changed == 1
+
+
 def test_a_task_that_stays_unknown_is_an_error_at_its_place(host: DirectoryHost, place: Path) -> None:
     with pytest.raises(StepError) as caught:
         walk(host, action(Note(path=place / "a", text="x"), "early", 8)).deploy()
