@@ -11,7 +11,7 @@ from deployer import lab as labs
 from deployer.errors import AuthError
 from deployer.model import Blob, Connection, Secret
 from deployer.sh import Program, sh
-from deployer.transport import ForwardingForbidden, SshOptions, Transport, open_transport
+from deployer.transport import SshOptions, Transport, open_transport
 
 WHO = Program((sh("id -un"), sh('echo "${{client%.*}}"')), become=True)
 
@@ -94,12 +94,13 @@ def test_a_wrong_password_is_tried_exactly_once_by_a_whole_run(by_profile, reach
     assert "canary" not in log
 
 
-def test_a_host_with_one_session_and_no_forwarding_is_enough_for_programs(by_profile, reach):
+def test_a_host_with_one_session_and_no_forwarding_is_enough_for_programs_and_streams(by_profile, reach):
     transport = reach(by_profile["closed"])
     for _ in range(5):
         assert answers(transport)[0] == "root"
-    with pytest.raises(ForwardingForbidden):
-        transport.connect("127.0.0.1", 22, timeout=20)
+        stream = transport.connect("127.0.0.1", 22, timeout=20)
+        assert stream.recv(4) == b"SSH-"
+        stream.close()
 
 
 def test_a_host_has_one_key_whatever_it_is_called(by_profile, reach):
