@@ -28,6 +28,7 @@ class Walk:
         riders: read-only fragments that ride along with probes (the ladder's), so that they cost no exec of their own.
         ridden: their latest answers.
         changed: tasks and handlers that changed, or in a plan would change.
+        handled: handlers among them, and those that may be woken.
         first: the plan that the first probe gave.
     """
 
@@ -37,19 +38,21 @@ class Walk:
     riders: tuple[Sh, ...] = ()
     ridden: tuple[Frame, ...] = ()
     changed: int = 0
+    handled: int = 0
     first: Plan | None = None
     _notified: set[str] = field(default_factory=set)
 
     @property
     def total(self) -> int:
-        """Tasks that are not skipped."""
-        return sum(not action.skip for action in self.host_play.actions)
+        """Tasks that are not skipped, and handlers that were woken."""
+        return sum(not action.skip for action in self.host_play.actions) + self.handled
 
     def plan(self) -> Plan:
         """Probe and plan everything, tell it, and return it."""
         self.first = self._plan(self.host_play.actions)
         self._tell(self.first)
         self.changed = len(self.first.changing)
+        self.handled = len(self.first.handlers)
         return self.first
 
     def deploy(self) -> None:
@@ -62,7 +65,7 @@ class Walk:
         """
         remaining: Sequence[Action] = self.host_play.actions
         plan = self.first or self._plan(remaining)
-        self.changed = 0
+        self.changed = self.handled = 0
         while True:
             waiting = any(task.verdict == "unknown" for task in plan.tasks)
             segment = plan.known_part() if waiting else plan
@@ -85,6 +88,7 @@ class Walk:
         become = self.host_play.become
         for done in apply(self.transport, plan, self.host_play.handlers, become=become, emit=self.emit):
             self.changed += 1
+            self.handled += done.handler
             self._notified.update(done.action.notify)
 
     def _plan(self, actions: Sequence[Action]) -> Plan:

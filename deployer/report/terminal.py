@@ -217,7 +217,8 @@ class Terminal:
             for line in safe(end.problem).splitlines():
                 self._line((f"        {line}", "red"))
         if self._ends and all(end.ending == "ok" for end in self._ends):
-            self._line(("\n  nothing to do", "green"))
+            nothing = self._goal != "verify" or not self._rungs
+            self._line(("\n  nothing to do" if nothing else "\n  all rungs hold", "green"))
 
     def _line(self, *parts: tuple[str, str]) -> None:
         self._console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
