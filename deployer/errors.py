@@ -12,7 +12,6 @@
     ├── StepError                1   a change failed on a host
     ├── NotConverged             1   the second reading disagrees, or a rung of the ladder fails
     ├── Locked                   5   another run holds the host
-    ├── Reverted                 6   an undo fired
     └── Interrupted            130   Ctrl-C or SIGTERM
 
 What goes wrong on one host is a value to the engine: the others go on.
@@ -94,12 +93,6 @@ class Locked(DeployerError):
     """Another run holds the host."""
 
     exit_code = 5
-
-
-class Reverted(DeployerError):
-    """An undo put the former state back."""
-
-    exit_code = 6
 
 
 class Interrupted(DeployerError):

@@ -36,7 +36,7 @@ Real hosts on this machine
   lab up | down | status | ssh HOST | reset [HOST] | build APP
 
 Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, nothing touched
-            4 host unreachable  5 locked  6 reverted  130 interrupted
+            4 host unreachable  5 locked by another run  130 interrupted
 """
 _GROUPS = ("modules", "lab", "vault", "cookie")
 _OPTIONAL_WORD = {("lab", "reset"): "--host", ("vault", "encrypt-string"): "--text"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
-from deployer.errors import ConnectionLost, ProbeError, StepError
+from deployer.errors import ConnectionLost, Locked, ProbeError, StepError
 from deployer.model import Blob, Secret
 from deployer.sh.text import Sh, sh
 
@@ -52,8 +52,9 @@ class Program:
 
     Attributes:
         fragments: one answer is framed for each.
-        writes: True for a program of steps: it may change the host, stops at the first failure, and each step ignores
-            HUP and PIPE so that a lost connection cannot leave it half done. A probe's program runs all fragments.
+        writes: True for a program of steps: it may change the host, waits until no other such program does, stops at
+            the first failure, and each step ignores HUP and PIPE so that a lost connection cannot leave it half done.
+            A probe's program runs all fragments.
         blobs: files put on the host before the first fragment; a fragment finds blob I at ``"$blobs/I"``.
         become: run as root through sudo when the login is not root.
         units: what systemd is asked about in one go; ``unit_show`` in a fragment answers from it, or asks by itself.
@@ -111,6 +112,7 @@ def decode(program: Program, chunks: Iterator[bytes]) -> Iterator[Frame]:
     Raises:
         ProbeError: a frame is malformed, out of order or larger than `BODY_LIMIT`, or answers are missing.
         StepError: the host refused the program before its first fragment (no room for an upload).
+        Locked: another run changes the host, and did not end in time.
         ConnectionLost: the stream ended before the closing frame.
     """
     buffer = _Buffer(chunks)
@@ -123,6 +125,8 @@ def decode(program: Program, chunks: Iterator[bytes]) -> Iterator[Frame]:
         if left < 0:
             raise ProbeError("the host's answers are too large together")
         body = buffer.take(size).decode("utf-8", "surrogateescape")
+        if last and rc == Locked.exit_code:
+            raise Locked(body, hint="nothing was changed by this one: run it again when the other has ended")
         if last and rc:
             raise StepError(body or "the host refused the program")
         if last != (failed or expected == asked):

@@ -10,6 +10,8 @@ home=/var/lib/deployer
 blobs=
 why=
 failed=0
+lock_wait=60
+code=1
 marker=${marker:?}
 
 # emit KEY VALUE: one record of a probe; records end with RS, which no sane value holds.
@@ -158,16 +160,20 @@ blob() {
   [ "$proof" = "$wanted" ] || { why="an upload of $2 bytes to $at arrived damaged or cut"; return 1; }
 }
 
-# From here on the program changes the host; a vanished reader must not end it in mid-step.
+# From here on the program changes the host; a vanished reader must not end it in mid-step. One program at a time does so:
+# the kernel lets the lock go with the process that holds it, and no step inherits it.
 steps_open() {
   trap '' HUP PIPE
-  [ -n "$blobs" ] || blobs_open
+  [ -n "$blobs" ] || blobs_open || return 1
+  [ "$(id -u)" -eq 0 ] || return 0
+  exec 8<"$run_dir"
+  flock -w "$lock_wait" 8 || { why="another run is changing this host, and has not ended in $lock_wait s" code=5; return 1; }
 }
 
 # step INDEX: run one step to its end with its output in a file, then report. It tells by $failed, because to test its
 # status with || would switch off set -e inside of it.
 step() {
-  ( set -eu; "fragment_$1" ) >"$blobs/log" 2>&1; failed=$?
+  ( exec 8>&-; set -eu; "fragment_$1" ) >"$blobs/log" 2>&1; failed=$?
   frame "$1" "$failed" "$(tail -c 65536 "$blobs/log")" || failed=1
 }
 
@@ -182,4 +188,4 @@ trap clean EXIT
 
 start() { printf '\n%s start\n' "$marker"; }
 finish() { printf '%s end 0 0\n' "$marker"; }
-refuse() { printf '%s end 1 %s\n%s' "$marker" "${#why}" "$why"; exit 1; }
+refuse() { printf '%s end %s %s\n%s' "$marker" "$code" "${#why}" "$why"; exit 1; }

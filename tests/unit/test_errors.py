@@ -23,7 +23,6 @@ CODES = {
     "StepError": 1,
     "NotConverged": 1,
     "Locked": 5,
-    "Reverted": 6,
     "Interrupted": 130,
 }
 CLASSES = {name: thing for name, thing in vars(errors).items() if isinstance(thing, type)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 from sh_runner import SHELLS, answer, frames, stream
 
-from deployer.errors import ConnectionLost, StepError
+from deployer.errors import ConnectionLost, Locked, StepError
 from deployer.model import Blob, Secret
 from deployer.sh import Frame, Program, Sh, decode, encode, lines, payload, sh
 from deployer.sh.frame import BOOTSTRAP
@@ -121,6 +123,32 @@ def test_a_killed_run_is_swept_by_the_next(shell: list[str], tmp_path: Path) -> 
     left.mkdir(parents=True, mode=0o700)
     frames(steps(":", blobs=(Blob.of("x"),)), shell, tmp_path)
     assert not left.exists()
+
+
+def test_two_runs_never_change_a_host_at_once(shell: list[str], tmp_path: Path) -> None:
+    if not ROOT:
+        pytest.skip("only root holds a lock")
+    program = steps("touch canary", blobs=(Blob.of("x"),))
+    hasty = b"".join(payload(program)).replace(b"lock_wait=60", b"lock_wait=00")
+    Path("/run/deployer").mkdir(mode=0o700, exist_ok=True)
+    other = os.open("/run/deployer", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(Locked, match="another run is changing this host"):
+        list(decode(program, stream(answer(program, shell, tmp_path, given=hasty))))
+    os.close(other)
+    assert not (tmp_path / "canary").exists()
+    assert [frame.rc for frame in frames(program, shell, tmp_path)] == [0]
+    assert (tmp_path / "canary").exists()
+
+
+def test_a_step_that_leaves_a_process_behind_does_not_hold_the_host(shell: list[str], tmp_path: Path) -> None:
+    left = "sleep 60 </dev/null >/dev/null 2>&1 & echo $!"
+    (first,) = frames(steps(left), shell, tmp_path)
+    program = steps("echo free")
+    hasty = b"".join(payload(program)).replace(b"lock_wait=60", b"lock_wait=20")
+    (second,) = decode(program, stream(answer(program, shell, tmp_path, given=hasty)))
+    os.kill(int(first.out), signal.SIGTERM)
+    assert second.out == "free"
 
 
 def test_a_secret_is_in_the_upload_and_nowhere_in_the_program(shell: list[str], tmp_path: Path) -> None:
