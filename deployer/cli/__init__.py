@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 _PR_SET_DUMPABLE = 4
@@ -12,7 +13,14 @@ def main(argv: list[str] | None = None) -> None:
     from deployer.cli.program import DeployerProgram
 
     keep_memory_private()
-    DeployerProgram.standard().run(sys.argv if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ✓ must not end a deploy
+    try:
+        DeployerProgram.standard().run(sys.argv if argv is None else argv)
+    except OSError as error:  # of this machine, not of a host: a full disk below the report, a directory that is gone
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
 
 
 def keep_memory_private() -> None:

@@ -114,7 +114,7 @@ class Walk:
                 raise NotConverged(
                     f"{action.label}: every step returned 0, but a second look still differs: {said}",
                     where=action.task.mark,
-                    hint="another run or something else on the host changes it back, or two tasks declare different ends for it",
+                    hint="another run, or the host itself, changes it back; or two tasks declare different ends for it",
                 )
 
     def _tell(self, plan: Plan) -> None:

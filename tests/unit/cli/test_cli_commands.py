@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -242,3 +243,19 @@ print(sorted(sys.modules), file=sys.stderr)
     loaded = {name.strip("[]' ") for name in done.stderr.splitlines()[-1].split(",")}
     assert "deployer.cli.program" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+def test_a_terminal_that_has_not_our_letters_ends_nothing(run: Run, place: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "from deployer.cli import main; main()", *walk("deploy", place)]
+    done = subprocess.run(words, capture_output=True, cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert place.is_dir()
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(run: Run, place: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "from deployer.cli import main; main()", *walk("plan", place)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: [Errno 28]")
+    assert "Traceback" not in done.stderr
