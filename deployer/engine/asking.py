@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 ADVICE: Mapping[type[distribution.DistributionError], tuple[str, str]] = {
     distribution.WrongCookie: (
         "wrong cookie",
-        "another cookie was set in the running node, or the declared one is newer: deploy it, then restart the node",
+        "its cookie is not the declared one: deployer cookie rotate gives it to all nodes, or says which to restart",
     ),
     distribution.Impostor: (
         "impostor",

@@ -15,7 +15,7 @@ from deployer.engine.lanes import Lane, close, each, worst
 from deployer.engine.readings import UnitReading, parse_look
 from deployer.engine.target import Target, targets_of
 from deployer.engine.walk import Walk
-from deployer.errors import ConfigError, HostError, NotConverged
+from deployer.errors import ConfigError, HostError, Interrupted, NotConverged
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
 from deployer.resolve import HostPlay, Resolver
@@ -134,7 +134,13 @@ class PlayRun:
     def _climb(self, lanes: Sequence[_Lane]) -> None:
         able = [lane for lane in lanes if not lane.problem and lane.targets and lane.transport and lane.play]
         absent = {lane.host.name: lane.problem for lane in lanes if lane.problem and lane.targets}
-        if not (able or absent) or self.stop.is_set():
+        if self.stop.is_set():
+            for lane in able:
+                lane.problem = Interrupted(
+                    "stopped before its nodes were verified", hint="deployer verify does that alone"
+                )
+            return
+        if not (able or absent):
             return
         for lane in able:
             self.emit(Stage(lane.host.name, "ladder"))

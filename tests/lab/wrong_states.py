@@ -244,7 +244,7 @@ WRONG: dict[str, Wrong] = {
     # 7 cookie accepted
     "the node has another cookie": Wrong(
         7, "rpc 'Node.set_cookie(:another_cookie_than_that_which_was_declared)'", "rejects the declared cookie",
-        "deploy it, then restart the node", alone=True),
+        "deployer cookie rotate gives it to all nodes", alone=True),
     "an impostor has the port": Wrong(
         7, "rogue impostor 9199 demo@$me; detour redirect to :9199", "cannot prove that it knows the cookie",
         "rotate the cookie", restart=False),
