@@ -78,29 +78,28 @@ def verify(
         _Node(target, begin + patience(target), NodeReading(unit=known.get(str(target.node)))) for target in targets
     ]
     _give_up(nodes, absent)
-    count = 0
+    fresh, pauses = frozenset(known), iter(_PAUSES)
     while asked := [node for node in nodes if not node.settled]:
-        first = count == 0
-        found = rounds.read(
-            sessions,
-            {node.target: node.reading for node in asked},
-            lambda target, first=first: first and str(target.node) in known,  # type: ignore[misc]
-            pool,
-        )
+        _read(sessions, asked, fresh, pool)
+        now, members, hosts = clock(), _members(nodes, absent), frozenset({*sessions, *absent})
         for node in asked:
-            node.reading = found[node.target]
-        now, members = clock(), _members(nodes, absent)
-        for node in asked:
-            hosts = frozenset({*sessions, *absent})
             node.reading = replace(node.reading, members=members, hosts=hosts)
             _judge(node, now, begin)
-        if all(node.settled for node in nodes) or sleep(_PAUSES[min(count, len(_PAUSES) - 1)]):
+        if all(node.settled for node in nodes) or sleep(next(pauses, _PAUSES[-1])):
             break
-        count += 1
+        fresh = frozenset()
     _explain(sessions, nodes, pool)
     for node in nodes:
         _tell(node, emit)
     return {node.name: node.rungs for node in nodes}
+
+
+def _read(sessions: Mapping[str, Session], nodes: Sequence[_Node], fresh: frozenset[str], pool: Executor) -> None:
+    """Read all nodes anew, but for the units of those that are ``fresh``."""
+    before = {node.target: node.reading for node in nodes}
+    found = rounds.read(sessions, before, lambda target: str(target.node) in fresh, pool)
+    for node in nodes:
+        node.reading = found[node.target]
 
 
 def _give_up(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> None:
