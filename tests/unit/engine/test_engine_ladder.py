@@ -9,7 +9,7 @@ import pytest
 from ladder_kit import DIR, EXE, dist, reading, registration, target, unit
 
 from deployer.engine.asking import ADVICE, explained
-from deployer.engine.ladder import TITLES, NodeReading, Rung, climb, failed
+from deployer.engine.ladder import TITLES, NodeReading, Rung, Sight, climb, failed
 from deployer.engine.target import Target
 from deployer.fleet.words import Health
 
@@ -59,6 +59,12 @@ def sees(*nodes: str) -> NodeReading:
     return reading(dist=dist(nodes=nodes))
 
 
+def lacks_web3(sight: Sight, **changed: Any) -> NodeReading:
+    hosts = frozenset({"web1", "web2", "web3"})
+    seen = dist(nodes=("shop@10.0.0.2",), **changed)
+    return reading(dist=seen, members={"shop@10.0.0.3": sight}, hosts=hosts)
+
+
 SHUT = "port 9100 no answer in 3 s"
 BOOT, NO_EPMD = target(mesh="boot"), target(epmd_port=None)
 WRONG = {
@@ -75,6 +81,21 @@ WRONG = {
     "unit restarting": Wrong(2, "activating (auto-restart)", "", of_unit(active="activating", sub="auto-restart")),
     "killed by the watchdog": Wrong(2, "result watchdog", "", of_unit(active="failed", result="watchdog")),
     "unit stopping": Wrong(2, "deactivating (stop-sigterm)", "", of_unit(active="deactivating", sub="stop-sigterm")),
+    "unit masked": Wrong(2, "shop.service is masked", "systemctl unmask", of_unit(load="masked", loaded=False)),
+    "unit starts for the third time": Wrong(
+        2,
+        "2 restarts, last result exit-code: a crash loop",
+        "journalctl",
+        of_unit(active="activating", sub="start-post", restarts=2, result="exit-code"),
+    ),
+    "unit starts slowly": Wrong(
+        2, "still starting for 42 s", "node_timeout_start", of_unit(active="activating", sub="start-post", since=42.0)
+    ),
+    "no node in the unit": Wrong(
+        3, "shop.service runs /bin/sleep, no Erlang node", "systemctl cat", of_unit(pid=0, exe="", main="/bin/sleep")
+    ),
+    "frozen": Wrong(3, "process 4711 is stopped by a signal", "kill -CONT 4711", of_unit(state="T")),
+    "program deleted": Wrong(3, "deleted or replaced on the disk", "systemctl restart", of_unit(deleted=True)),
     "no process": Wrong(3, "no process", "", of_unit(pid=0, exe="")),
     "old release runs": Wrong(3, "runs /opt/shop/versions/1.4.1-deadbeef, not", "systemctl restart", of_unit(exe=OLD)),
     "another build runs": Wrong(3, "1.4.2-ffffffff, not", "", of_unit(exe=EXE.replace("0123abcd", "ffffffff"))),
@@ -82,6 +103,24 @@ WRONG = {
     "epmd refuses": Wrong(4, "10.0.0.1:4369: nobody listens", "declared address", reading(epmd="nobody listens there")),
     "epmd hangs": Wrong(4, "10.0.0.1:4369: no answer", "epmd unit", reading(epmd="no answer")),
     "epmd garbles": Wrong(4, "bytes that no EPMD sends", "", reading(epmd="bytes that no EPMD sends")),
+    "epmd on loopback only": Wrong(
+        4,
+        "it is open on 127.0.0.1 only",
+        "10.0.0.1 (cluster.bind)",
+        reading(epmd="nobody listens there", unit=unit(listening="9/0100007F:1111 8/0100000A:238C")),
+    ),
+    "no epmd": Wrong(
+        4,
+        "nothing listens on port 4369",
+        "systemctl start the epmd unit",
+        reading(epmd="nobody listens there", unit=unit(listening="8/0100000A:238C")),
+    ),
+    "epmd knows another": Wrong(
+        5,
+        "shop is not registered; EPMD has blog (port 9100)",
+        "another name",
+        reading(epmd=None, listed="blog (port 9100)"),
+    ),
     "not registered": Wrong(5, "process 4711 is alive but shop is not registered", "another name", reading(epmd=None)),
     "port below the range": Wrong(
         5, "at port 9099, outside of 9100-9109", "inet_dist_listen_min", reading(epmd=registration(9099))
@@ -96,6 +135,12 @@ WRONG = {
     "a member is shut out": Wrong(6, f"from web3: {SHUT}", "firewall", reading(reach={"web2": "", "web3": SHUT})),
     "all members are shut out": Wrong(
         6, f"from web2: {SHUT}; from web3: {SHUT}", "", reading(reach={"web3": SHUT, "web2": SHUT})
+    ),
+    "node on loopback only": Wrong(
+        6,
+        "the node listens on 127.0.0.1 only",
+        "inet_dist_use_interface",
+        reading(reach={"web2": "port 9100 connection refused"}, unit=unit(listening="8/0100007F:238C")),
     ),
     "wrong cookie": Wrong(
         7, "the cookie is not ours", "compare", asked("wrong cookie", "the cookie is not ours", "compare")
@@ -117,6 +162,39 @@ WRONG = {
     "sees nobody": Wrong(8, "does not see shop@10.0.0.2, shop@10.0.0.3", "connect its nodes itself", sees()),
     "sees only strangers": Wrong(8, "does not see shop@10.0.0.2", "", sees("evil@10.0.0.9")),
     "sees nobody though it connects at boot": Wrong(8, "does not see", "", sees(), BOOT),
+    "neither sees the other": Wrong(
+        8,
+        "does not see shop@10.0.0.3 (nor does shop@10.0.0.3 see shop@10.0.0.1)",
+        "Node.connect",
+        lacks_web3(Sight(nodes=("shop@10.0.0.2",))),
+        BOOT,
+    ),
+    "the other sees it": Wrong(
+        8,
+        "does not see shop@10.0.0.3 (shop@10.0.0.3 sees shop@10.0.0.1)",
+        "",
+        lacks_web3(Sight(nodes=("shop@10.0.0.1", "shop@10.0.0.2"))),
+    ),
+    "hidden from it": Wrong(
+        8, "shop@10.0.0.3 (connected, but hidden)", "-hidden", lacks_web3(Sight(nodes=()), hidden=("shop@10.0.0.3",))
+    ),
+    "the other is down": Wrong(
+        8, "shop@10.0.0.3 (it fails rung 2)", "mend shop@10.0.0.3 first", lacks_web3(Sight(trouble="it fails rung 2"))
+    ),
+    "another version of an application": Wrong(
+        9,
+        "plug 1.0 runs, the release has 1.1",
+        "hot upgrade",
+        reading(dist=dist(applications={"shop": "1.4.2", "plug": "1.0"})),
+        target(applications={"shop": "1.4.2", "plug": "1.1", "iex": "1"}),
+    ),
+    "its application has ended": Wrong(
+        9,
+        "the application shop does not run",
+        "systemctl restart shop.service",
+        reading(dist=dist(applications={"kernel": "8"})),
+        target(applications={"shop": "1.4.2", "kernel": "8"}),
+    ),
     "old version by the node": Wrong(
         9, "runs version 1.4.1, declared is 1.4.2", "deploy again", reading(dist=dist(version="1.4.1"))
     ),
