@@ -166,6 +166,7 @@ steps_open() {
   trap '' HUP PIPE
   [ -n "$blobs" ] || blobs_open || return 1
   [ "$(id -u)" -eq 0 ] || return 0
+  command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
   exec 8<"$run_dir"
   flock -w "$lock_wait" 8 || { why="another run is changing this host, and has not ended in $lock_wait s" code=5; return 1; }
 }
