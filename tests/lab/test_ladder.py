@@ -6,8 +6,10 @@ be all well again, so that no state can hide behind the one before it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
+import tarfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -89,17 +91,20 @@ class Sick:
         self._run(f"{undo}\n{RESTORE}\n{start}", host, "host")
 
     def _run(self, text: str, host: LabHost, at: str, *, inside: bool = False) -> None:
-        a, b, c = (each.address for each in self.fleet.hosts)
-        named = f"a={a} b={b} c={c} me={host.address}\n"
         if at == "controller":
             port = network.port(self.fleet.lab.name, host.index)
             subprocess.run(["sh", "-euc", f"port={port} init={init_of(host)}\n{text}"], check=True)
         elif inside:
             subprocess.run(["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-euc", text], check=True)
         else:
-            script = f"set -eu\n{named}{PREAMBLE}\n{text}\n"
-            code, said = self.ssh(host, "bash -s", stdin=script.encode())
-            assert code == 0, f"{text}\n{said}"
+            self.run_on(host, text)
+
+    def run_on(self, host: LabHost, text: str) -> None:
+        """Run sh text with the table's words on a host, as root."""
+        a, b, c = (each.address for each in self.fleet.hosts)
+        script = f"set -eu\na={a} b={b} c={c} me={host.address}\n{PREAMBLE}\n{text}\n"
+        code, said = self.ssh(host, "bash -s", stdin=script.encode())
+        assert code == 0, f"{text}\n{said}"
 
 
 def init_of(host: LabHost) -> int:
@@ -145,3 +150,68 @@ def test_a_wrong_state_is_named_by_its_rung_its_cause_and_the_next_step(sick: Si
 def test_every_rung_has_a_wrong_state() -> None:
     assert len(WRONG) >= 25
     assert {wrong.rung for wrong in WRONG.values()} == set(range(1, 11))
+
+
+def test_a_release_of_another_otp_in_the_declared_directory_is_told(
+    sick: Sick, demo_release: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Old files under a new name: only the node itself can tell."""
+    crafted = of_another_otp(demo_release("0.1.0"), tmp_path)
+    directory = f"/opt/demo/versions/0.1.0-{hashlib.sha256(crafted.read_bytes()).hexdigest()[:8]}"
+    host = sick.fleet.hosts[1]
+    sick.run_on(host, f"cp -a $live {directory}; ln -sfn {directory} /opt/demo/current; systemctl restart demo")
+    try:
+        bad = sick.verify(release={"name": "demo", "tarball": str(crafted)}).bad_rungs()[f"demo@{host.address}"]
+    finally:
+        live = "$(ls -d /opt/demo/versions/* | grep -vF $live)"
+        sick.run_on(host, f"ln -sfn {live} /opt/demo/current; systemctl restart demo; rm -rf {directory}")
+    assert bad["rung"] == 9, bad
+    assert "runs OTP 25, the release was built for OTP 27" in bad["detail"]
+    assert "deploy again" in bad["advice"]
+
+
+def of_another_otp(tarball: Path, directory: Path) -> Path:
+    """The same release as far as a controller can see, but with a runtime of OTP 27."""
+    unpacked = directory / "unpacked"
+    with tarfile.open(tarball) as archive:
+        archive.extractall(unpacked, filter="data")
+    start = unpacked / "releases/start_erl.data"
+    erts = start.read_text().split()[0]
+    (unpacked / f"erts-{erts}").rename(unpacked / "erts-15.2.7")
+    start.write_text(start.read_text().replace(erts, "15.2.7"))
+    crafted = directory / tarball.name
+    with tarfile.open(crafted, "w:gz") as archive:
+        for path in sorted(path for path in unpacked.rglob("*") if path.is_file()):
+            archive.add(path, str(path.relative_to(unpacked)))
+    return crafted
+
+
+def test_what_mesh_is_declared_and_who_is_in_the_run_decide_what_is_expected(sick: Sick) -> None:
+    a, b, c = sick.fleet.hosts
+    sick.run_on(b, "lose $c")
+    try:
+        meshed = sick.verify().bad_rungs()
+        none = sick.verify(cluster=sick.fleet.words["cluster"] | {"mesh": "none"})
+        limited = sick.fleet.run("verify", "--limit", f"{a.name},{b.name}")
+    finally:
+        sick.run_on(b, "systemctl restart demo")
+    assert {node: bad["rung"] for node, bad in meshed.items()} == {f"demo@{b.address}": 8, f"demo@{c.address}": 8}
+    assert none.code == 0, none.out
+    assert [each["detail"] for each in none.of("RungRead", rung=8, ok=None)] == ["cluster.mesh is none"] * 3
+    assert limited.code == 0, limited.out
+    (told,) = limited.of("RungRead", rung=8, host=b.name)
+    assert told["detail"] == f"1 other nodes; not seen, and not in this run: demo@{c.address}"
+    assert sick.verify().code == 0
+
+
+def test_the_last_of_several_readings_is_told_with_the_time_it_took(sick: Sick) -> None:
+    host = sick.fleet.hosts[1]
+    sick.run_on(host, "systemctl stop demo")
+    try:
+        told = sick.fleet.show("verify").out
+        bad = sick.verify().bad_rungs()[f"demo@{host.address}"]
+    finally:
+        sick.run_on(host, "systemctl start demo")
+    assert bad["seconds"] >= HEALTH["timeout"]
+    assert re.search(rf"✗ {host.name} .* 1 2✗  \d+\.\d s", told), told
+    assert "→ systemctl start demo.service" in told
