@@ -54,7 +54,7 @@ systemctl reset-failed 2>/dev/null || :
 """
 """What is the same after every wrong state; each adds what is its own."""
 
-START = "systemctl restart beam-epmd@4369.service demo.service\n"
+START = "systemctl kill -s KILL demo.service || :; systemctl restart beam-epmd@4369.service demo.service\n"
 Where = Literal["host", "controller"]
 
 
@@ -71,7 +71,7 @@ class Wrong:
         undo: sh text beside `RESTORE`.
         restart: the node is started again afterwards.
         alone: it reaches beyond its host, so it is not made together with others.
-        words: words of the fleet that differ for this reading.
+        words: words of the fleet that differ on its host for this reading.
         node: whose rung it is: the host's own, or the one of another host (``a``, where the host is ``b``).
         away: the undo needs another way in than ssh.
     """
@@ -90,7 +90,7 @@ class Wrong:
 
 
 def _health(**how: Any) -> dict[str, Any]:
-    return {"health": {"timeout": 2, "stable": 0, **how}}
+    return {"health": {"timeout": 1, "stable": 0, **how}}
 
 
 _HOT = """rpc 'Application.stop(:demo)
@@ -98,25 +98,26 @@ _HOT = """rpc 'Application.stop(:demo)
   Application.unload(:demo)
   :application.load({:application, :demo, Keyword.put(kv, :vsn, ~c"0.0.9")})
   {:ok, _} = Application.ensure_all_started(:demo)'"""
+_OFF = 'nsenter -t "$init" -a systemctl stop demo; ip link set "$port" down'
+_ON = 'ip link set "$port" up'
 _HTTP_400 = "485454502f312e3120343030"
 _TLS_ALERT = "15030300020228"
 
 WRONG: dict[str, Wrong] = {
     # 1 host reachable
     "the host is off": Wrong(
-        1, 'ip link set "$port" down', "did not answer within 2 s", "is it up",
-        undo='ip link set "$port" up', restart=False, alone=True, at="controller"),
+        1, _OFF, "did not answer within 2 s", "is it up", undo=_ON, alone=True, at="controller"),
     "sshd is stopped": Wrong(
         1, "systemctl stop ssh.socket ssh.service", "Connection refused", "is sshd running",
-        undo="systemctl start ssh.service", restart=False, alone=True, away=True),
+        undo="systemctl start ssh.service", restart=False, away=True),
     "the host shows another key": Wrong(
         1, "cd /etc/ssh; mv ssh_host_ed25519_key /root/kept/; ssh-keygen -qt ed25519 -N '' -f ssh_host_ed25519_key;"
-        " systemctl restart ssh", "the key of {b} is not the known one; nothing was sent to it", "",
-        undo="mv /root/kept/ssh_host_ed25519_key /etc/ssh/; systemctl restart ssh", restart=False, alone=True,
+        " systemctl restart ssh", "the key of {me} is not the known one; nothing was sent to it", "",
+        undo="mv /root/kept/ssh_host_ed25519_key /etc/ssh/; systemctl restart ssh", restart=False,
         away=True),
     "our key was taken off the host": Wrong(
         1, "mv /root/.ssh/authorized_keys /root/kept/", "root may not log in", "add the key to the host",
-        undo="mv /root/kept/authorized_keys /root/.ssh/", restart=False, alone=True, away=True),
+        undo="mv /root/kept/authorized_keys /root/.ssh/", restart=False, away=True),
 
     # 2 unit active: what systemd says
     "the unit is missing": Wrong(
@@ -239,19 +240,19 @@ WRONG: dict[str, Wrong] = {
     "the distribution listens on loopback only": Wrong(
         6, "sed -i 's/interface {[0-9,]*}/interface {127,0,0,1}/' $flags; once ExecStartPost=; systemctl restart demo;"
         " until /usr/local/lib/beam/epmd -names | grep -q demo.at; do sleep 0.2; done",
-        "the node listens on 127.0.0.1 only", "inet_dist_use_interface", alone=True),
+        "the node listens on 127.0.0.1 only", "inet_dist_use_interface"),
 
     # 7 cookie accepted
     "the node has another cookie": Wrong(
         7, "rpc 'Node.set_cookie(:another_cookie_than_that_which_was_declared)'", "rejects the declared cookie",
-        "deployer cookie rotate gives it to all nodes", alone=True),
+        "deployer cookie rotate gives it to all nodes"),
     "an impostor has the port": Wrong(
         7, "rogue impostor 9199 demo@$me; detour redirect to :9199", "cannot prove that it knows the cookie",
         "rotate the cookie", restart=False),
     "the node lets only some names in": Wrong(
-        7, """rpc ':net_kernel.allow([:"nobody@10.0.0.1"])'""", "does not let … in", "net_kernel:allow", alone=True),
+        7, """rpc ':net_kernel.allow([:"nobody@10.0.0.1"])'""", "does not let … in", "net_kernel:allow"),
     "the node hangs": Wrong(
-        7, "rpc ':sys.suspend(:net_kernel)'", "is not alive … not a byte came", "the node hangs", alone=True),
+        7, "rpc ':sys.suspend(:net_kernel)'", "is not alive … not a byte came", "the node hangs"),
     "another node has the port": Wrong(
         7, "detour dnat to $c:9100", "the port belongs to 'demo@{c}', not to demo@{b}", "another node took the port",
         restart=False, alone=True),
@@ -278,9 +279,8 @@ WRONG: dict[str, Wrong] = {
         8, "systemctl stop demo", "demo@{a} does not see demo@{b} (demo@{b} fails rung 2: demo.service is inactive",
         "mend demo@{b} first", alone=True, node="a"),
     "a member's host is off": Wrong(
-        8, 'nsenter -t "$init" -a systemctl stop demo; ip link set "$port" down',
-        "demo@{a} does not see demo@{b} (its host {host_b}: … did not answer", "mend demo@{b} first",
-        undo='ip link set "$port" up', alone=True, node="a", at="controller"),
+        8, _OFF, "demo@{a} does not see demo@{b} (its host {host_b}: … did not answer", "mend demo@{b} first",
+        undo=_ON, alone=True, node="a", at="controller"),
 
     # 9 versions as declared
     "the node says another version": Wrong(
@@ -297,15 +297,14 @@ WRONG: dict[str, Wrong] = {
     "nobody serves the health page": Wrong(10, "no_page", "nobody listens", "journalctl"),
     "the health page hangs": Wrong(10, "no_page; rogue deaf 4000", "no answer in 5 s", "journalctl"),
     "the declared TCP port is closed": Wrong(
-        10, ":", "127.0.0.1:4001: nobody listens", "journalctl", restart=False, alone=True,
+        10, ":", "127.0.0.1:4001: nobody listens", "journalctl", restart=False,
         words=_health(tcp="127.0.0.1:4001")),
     "the expression is false": Wrong(
-        10, "unhealthy true", "gives false, not true", "", undo="unhealthy false", restart=False, alone=True,
+        10, "unhealthy true", "gives false, not true", "", undo="unhealthy false", restart=False,
         words=_health(expr="not Application.fetch_env!(:demo, :unhealthy)")),
     "the expression raises": Wrong(
-        10, ":", "boom", "", restart=False, alone=True, words=_health(expr='raise "boom"')),
+        10, ":", "boom", "", restart=False, words=_health(expr='raise "boom"')),
     "the node ends soon after its start": Wrong(
         10, "set_env DEMO_CRASH_AFTER 5000; systemctl restart demo", "did not stay up for 8 s: all was well, then",
-        "says why it ended", alone=True,
-        words={"health": {"http": "http://127.0.0.1:4000/health", "timeout": 2, "stable": 8}}),
+        "says why it ended", words=_health(http="http://127.0.0.1:4000/health", stable=8)),
 }  # fmt: skip
