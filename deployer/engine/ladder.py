@@ -131,7 +131,7 @@ def _registered(target: Target, reading: NodeReading) -> Rung | None:
 def _reachable(target: Target, reading: NodeReading) -> Rung:
     bad = {host: why for host, why in reading.reach.items() if why}
     count = len(reading.reach)
-    left_out = f"not tried from {', '.join(reading.untried)}: there is no bash" if reading.untried else ""
+    left_out = "; ".join(f"not tried from {host}: {why}" for host, why in sorted(reading.untried.items()))
     if not count and left_out:
         return Rung(6, None, left_out)
     if not bad:

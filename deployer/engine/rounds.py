@@ -20,6 +20,8 @@ EPMD_RUNG = 4
 
 Place = tuple[str, int]
 """Address and port."""
+Reached = Mapping[Place, str] | str
+"""Place → "" or why it cannot be reached; or why a host could not try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,13 @@ def read(
     places = _places(found)
     sources = [host for host in sessions if any(owner != host for owner in places.values())]
     answers = dict(zip(sources, pool.map(lambda host: _reach_from(sessions[host], host, places), sources), strict=True))
-    without = {host for host, seen in answers.items() if seen is None}
     return {
         target: replace(
             reading,
             reach=_reach_of(target, places, answers),
-            untried=tuple(sorted(without & _members(target))),
+            untried={
+                host: seen for host, seen in answers.items() if isinstance(seen, str) and host in _members(target)
+            },
             hosts=frozenset(sessions),
         )
         for target, reading in found.items()
@@ -129,23 +132,22 @@ def _members(target: Target) -> set[str]:
     return {peer.host for peer in target.others} - {target.host}
 
 
-def _reach_from(session: Session, host: str, places: Mapping[Place, str]) -> dict[Place, str] | None:
+def _reach_from(session: Session, host: str, places: Mapping[Place, str]) -> Reached:
     wanted = [place for place, owner in places.items() if owner != host]
     try:
         (frame,) = session.transport.run(Program((readings.reach(wanted),)), timeout=EXEC_TIMEOUT)
-        return readings.parse_reach(frame.out, wanted)
+        found = readings.parse_reach(frame.out, wanted)
     except HostError as error:
-        return dict.fromkeys(wanted, error.message)
+        return error.message
+    return "there is no bash" if found is None else found
 
 
-def _reach_of(
-    target: Target, places: Iterable[Place], answers: Mapping[str, Mapping[Place, str] | None]
-) -> dict[str, str]:
+def _reach_of(target: Target, places: Iterable[Place], answers: Mapping[str, Reached]) -> dict[str, str]:
     mine = [place for place in places if place[0] == target.address]
     members = _members(target)
     found: dict[str, str] = {}
     for host, seen in answers.items():
-        if host in members and seen is not None:
+        if host in members and not isinstance(seen, str):
             why = [f"port {port} {seen[address, port]}" for address, port in mine if seen.get((address, port))]
             found[host] = ", ".join(why)
     return found

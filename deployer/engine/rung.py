@@ -86,7 +86,7 @@ class NodeReading:
         epmd: the registration, None when the name is unknown, or the sentence that says why EPMD gave no answer.
         listed: what EPMD's list holds instead of an unknown name, in words.
         reach: host of another member → "" when it can open the node's ports, else why not.
-        untried: hosts of other members that have nothing to try it with.
+        untried: host of another member that could not try it → why.
         dist: None when the node was not asked.
         health: None before it was checked, "" when healthy, else what is wrong.
         unclimbable: rung → why it cannot be climbed here.
@@ -100,7 +100,7 @@ class NodeReading:
     epmd: Registration | str | None = None
     listed: str = ""
     reach: Mapping[str, str] = field(default_factory=dict)
-    untried: tuple[str, ...] = ()
+    untried: Mapping[str, str] = field(default_factory=dict)
     dist: DistReading | None = None
     health: str | None = None
     unclimbable: Mapping[int, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from deployer.engine.ladder import Rung
 from deployer.engine.readings import UnitReading
 from deployer.engine.target import Peer, Target
 from deployer.engine.verify import PATIENCE, Session, fragments, verify
-from deployer.errors import ConnectionLost
+from deployer.errors import ConnectionLost, DeployerError, StepError, Unreachable
 from deployer.events import RungRead
 from deployer.fleet.words import Health
 from deployer.model import Secret
@@ -38,7 +38,8 @@ class Run:
     """One call of verify, with everything that came of it."""
 
     def __init__(self, hosts: list[LadderHost], targets: list[Target], *, patience: float = PATIENCE,
-                 known: dict[str, UnitReading] | None = None) -> None:  # fmt: skip
+                 known: dict[str, UnitReading] | None = None,
+                 absent: dict[str, DeployerError] | None = None) -> None:  # fmt: skip
         self.events, self.clock = Events(), Clock()
         sessions = {host.name: Session(host, become=False) for host in hosts}
         self.rungs: dict[str, list[Rung]] = verify(
@@ -48,6 +49,7 @@ class Run:
             patience=lambda _: patience,
             pool=Inline(),  # type: ignore[arg-type]
             emit=self.events,
+            absent=absent,
             clock=self.clock,
             sleep=self.clock.sleep,
         )
@@ -182,7 +184,24 @@ def test_a_node_that_keeps_restarting_did_not_stay_up() -> None:
 def test_a_lost_host_fails_at_the_first_rung_and_the_others_go_on() -> None:
     run = Run([Lost("web1"), alive("web2")], [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",))])
     assert (run.last().number, run.last().detail) == (1, "the connection broke")
-    assert run.last("shop@10.0.0.2").number == 6
+    other = {rung.number: rung for rung in run.rungs["shop@10.0.0.2"]}
+    assert other[6].ok is None
+    assert other[6].detail == "not tried from web1: the connection broke"
+    assert other[10].ok
+
+
+def test_a_host_that_was_never_reached_fails_at_the_first_rung_with_its_own_advice() -> None:
+    gone = Unreachable("10.0.0.1:22 did not answer within 10 s", hint="is it up?")
+    run = Run([alive("web2")], [node(), node("web2", "10.0.0.2", ("web1",))], absent={"web1": gone})
+    assert run.rungs["shop@10.0.0.1"] == [Rung(1, ok=False, detail=gone.message, advice="is it up?")]
+    assert run.last("shop@10.0.0.2").ok
+
+
+def test_of_a_host_whose_deploy_failed_nothing_is_read_and_nothing_is_told() -> None:
+    failed = StepError("node: restart shop.service: failed with status 1")
+    run = Run([alive("web2")], [node(), node("web2", "10.0.0.2", ("web1",))], absent={"web1": failed})
+    assert run.rungs["shop@10.0.0.1"] == []
+    assert {event.host for event in run.events.of(RungRead)} == {"web2"}
 
 
 def test_a_damaged_look_fails_the_node_not_the_run() -> None:
