@@ -107,8 +107,9 @@ class Fleet:
         return self.inventory
 
     def argv(self, command: str, *flags: str, playbook: str | Path = PLAYBOOKS / "site.yml") -> list[str]:
-        """The command as a person types it."""
-        return [str(PROGRAM), *command.split(), str(playbook), "-i", str(self.write()), *flags]
+        """The command as a person types it; looking at the inventory takes no playbook."""
+        words = command.split() if command == "inventory" else [*command.split(), str(playbook)]
+        return [str(PROGRAM), *words, "-i", str(self.write()), *flags]
 
     def environment(self) -> dict[str, str]:
         """Nothing of this machine's person: no agent, no ~/.ssh."""

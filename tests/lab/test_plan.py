@@ -107,7 +107,10 @@ def test_a_restart_is_predicted_when_the_environment_changes_and_its_secrets_are
         told.append(shown.out + shown.err)
     assert health(host)[1]["greeting"] == CANARY
     assert ssh(host, "systemctl show -p MainPID --value demo") != pid
-    told += [deployed.run("deploy", "--diff", "-vvv").out, deployed.show("inventory", "--list").out]
+    listed = deployed.show("inventory", "--list")
+    assert listed.code == 0, listed.err
+    assert host.name in listed.out
+    told += [deployed.run("deploy", "--diff", "-vvv").out, listed.out + listed.err]
     told.append(ssh(host, "journalctl --no-pager; systemctl show demo; systemctl cat demo")[1])
     for text in told:
         assert "canary-5f1e0c77" not in text
