@@ -25,11 +25,13 @@ class Step:
         what: a few words for the person watching, such as ``write /etc/motd``.
         text: runs under ``set -eu``; its own blobs are ``"$1"``, ``"$2"``, … (paths of files of mode 0600).
         blobs: content that travels beside the program.
+        ahead: it has no effect on what runs, so it may run on all hosts before the first one is switched.
     """
 
     what: str
     text: Sh
     blobs: tuple[Blob, ...] = ()
+    ahead: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,8 @@ class Module(ABC):
     """
     RUNS_AS_USER: ClassVar[bool] = False
     """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
+    SWITCHES: ClassVar[bool] = False
+    """True where the steps stop and start a node: such hosts take their turn in batches (docs/rollouts.md)."""
     INSTEAD: ClassVar[str] = "make it a handler"
     """What to write where `handler_only` arguments stand in a task."""
     EXAMPLE: ClassVar[str] = ""
