@@ -142,6 +142,8 @@ class Task:
         environment: of the play, the role and the task, merged.
         defaults: defaults of all roles of the play, its own role's on top: weaker than the inventory.
         vars: variables of all roles of the play, its own role's, its own, its role's parameters: second to ``-e``.
+        run_once: a hook that runs on the first host of the first batch alone.
+        local: a hook that runs on this machine (``delegate_to: localhost``).
     """
 
     name: str
@@ -159,6 +161,29 @@ class Task:
     role_path: Path | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     vars: Mapping[str, Any] = field(default_factory=dict)
+    run_once: bool = False
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How the hosts of a play take their turns, as written: templates are not rendered yet.
+
+    Attributes:
+        serial: sizes of the batches; None: all hosts at once.
+        max_fail_percentage: of a batch; more failed hosts than that stop the roll.
+        order: of the hosts: inventory, reverse_inventory, sorted, reverse_sorted, shuffle.
+        before_switch: hooks that run on a host when everything is there and its nodes are about to be switched.
+        after_start: hooks that run when its nodes are well again.
+        marks: where each word stands.
+    """
+
+    serial: Any = None
+    max_fail_percentage: Any = None
+    order: str = "inventory"
+    before_switch: tuple[Task, ...] = ()
+    after_start: tuple[Task, ...] = ()
+    marks: Mapping[str, Mark] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +202,7 @@ class Play:
     gather_facts: bool | None = None
     any_errors_fatal: bool = False
     directory: Path = Path()
+    turns: Turns = Turns()
 
 
 # What a host says of one task ----------------------------------------------------------------------------------------

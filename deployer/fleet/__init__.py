@@ -3,6 +3,17 @@
 from deployer.fleet.declaration import Cluster, Declaration, Node, Release
 from deployer.fleet.declare import declare
 from deployer.fleet.rules import check_members
-from deployer.fleet.words import Firewall, Health, Words
+from deployer.fleet.words import Firewall, Health, Rollout, Words
 
-__all__ = ["Cluster", "Declaration", "Firewall", "Health", "Node", "Release", "Words", "check_members", "declare"]
+__all__ = [
+    "Cluster",
+    "Declaration",
+    "Firewall",
+    "Health",
+    "Node",
+    "Release",
+    "Rollout",
+    "Words",
+    "check_members",
+    "declare",
+]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from deployer.beam.names import Naming, NodeName, erlang_address
 from deployer.beam.tarball import Tarball
-from deployer.fleet.words import Environment, Firewall, Health
+from deployer.fleet.words import Environment, Firewall, Health, Rollout
 from deployer.model import Mark, Secret
 
 
@@ -162,6 +162,7 @@ class Declaration:
     env: Environment
     firewall: Firewall | None
     health: Health | None
+    rollout: Rollout
     where: Mark | None
 
     def variables(self, members: Sequence[Declaration] = ()) -> dict[str, Any]:
@@ -179,6 +180,7 @@ class Declaration:
             if self.firewall
             else None,
             "health": _health(self.health) if self.health else None,
+            "rollout": {field.name: _plain(getattr(self.rollout, field.name)) for field in fields(Rollout)},
         }
 
     def _cluster(self, members: Sequence[Declaration]) -> dict[str, Any]:
@@ -233,3 +235,7 @@ def _release(release: Release) -> dict[str, Any]:
 
 def _health(health: Health) -> Mapping[str, Any]:
     return {name: getattr(health, name) for name in ("http", "tcp", "expr", "timeout", "stable")}
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

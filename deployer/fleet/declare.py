@@ -69,6 +69,7 @@ class _Maker:
             env=self.words.env,
             firewall=self.words.firewall,
             health=self.words.health,
+            rollout=self.words.rollout,
             where=self.where,
         )
 

@@ -25,6 +25,7 @@ _OWN_KEYS = frozenset({
     "RELEASE_REMOTE_VM_ARGS", "RELEASE_ROOT", "RELEASE_NAME", "RELEASE_VSN", "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS",
 })  # fmt: skip
 _LOADER_KEYS = frozenset({"BASH_ENV", "ENV", "IFS", "SHELLOPTS", "BASHOPTS", "PS4", "GCONV_PATH", "GLIBC_TUNABLES"})
+_SHARE = re.compile(r"\d{1,6}|(?:\d{1,2}|100)%", re.ASCII)
 ENV_LIMIT = 128 * 1024 - 1
 """Bytes of ``KEY=VALUE``: the kernel's MAX_ARG_STRLEN less the closing NUL."""
 
@@ -173,6 +174,33 @@ def socket(text: str) -> str | None:
 def one_line(text: str) -> str | None:
     """Text without control characters."""
     return "write one line without control characters" if not text.strip() or _CONTROL.search(text) else None
+
+
+def serial(given: tuple[int | str, ...]) -> str | None:
+    """Sizes of batches: at least one, each a number of hosts or a share of them."""
+    wrong = "write a number of hosts or per cent, such as 2 or 25%, or a list of them"
+    return None if given and all(_SHARE.fullmatch(str(size)) and amount(size, 100) for size in given) else wrong
+
+
+def share(given: int | str) -> str | None:
+    """A number, or per cent of something."""
+    return None if _SHARE.fullmatch(str(given)) else "write a number or per cent, such as 2 or 75%"
+
+
+def percentage(given: float) -> str | None:
+    """A share of a batch."""
+    return None if 0 <= given <= 100 else "write a number from 0 to 100"
+
+
+def amount(given: int | str, whole: int) -> float:
+    """Return how many of ``whole`` a number or a share means, not rounded."""
+    text = str(given)
+    return int(text[:-1]) * whole / 100 if text.endswith("%") else int(text)
+
+
+def pause(given: float | str) -> str | None:
+    """Seconds, or ``ask``."""
+    return None if given == "ask" or float(given) >= 0 else "write seconds, or ask"
 
 
 def at_least(least: int) -> Callable[[float], str | None]:

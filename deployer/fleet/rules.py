@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from deployer.errors import ConfigError
+from deployer.fields import nearest
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.grammar import port_range
 
@@ -71,6 +72,11 @@ def check_members(declarations: Sequence[Declaration]) -> None:
     Raises:
         ConfigError: with both hosts in the message; the place is the second one's.
     """
+    names = {one.host for one in declarations}
+    for one in declarations:
+        if one.rollout.canary is not None and one.rollout.canary not in names:
+            problem = f"rollout.canary {one.rollout.canary!r} is no host that declares nodes"
+            raise ConfigError(problem, where=one.where, hint=nearest(one.rollout.canary, names))
     for one, other in combinations(declarations, 2):
         rules = _SAME_CLUSTER if one.cluster.name == other.cluster.name else _SAME_HOST
         for rule in rules:
@@ -106,6 +112,12 @@ def _same_net(one: Declaration, other: Declaration) -> Problem | None:
     return f"their vm_args differ in {', '.join(sorted({k for k, _ in mine ^ theirs}))}", "set it for all nodes alike"
 
 
+def _same_rollout(one: Declaration, other: Declaration) -> Problem | None:
+    if one.rollout == other.rollout:
+        return None
+    return "their words of rollout differ", "a cluster is rolled out in one way; write it where all its hosts see it"
+
+
 def _same_fixed_port(one: Declaration, other: Declaration) -> Problem | None:
     ports = {node.port for declared in (one, other) for node in declared.nodes}
     if one.cluster.epmd or len(ports) == 1:
@@ -132,5 +144,12 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 Rule = Callable[[Declaration, Declaration], Problem | None]
-_SAME_CLUSTER: tuple[Rule, ...] = (_same_names, _same_settings, _same_cookie, _same_net, _same_fixed_port)
+_SAME_CLUSTER: tuple[Rule, ...] = (
+    _same_names,
+    _same_settings,
+    _same_cookie,
+    _same_net,
+    _same_fixed_port,
+    _same_rollout,
+)
 _SAME_HOST: tuple[Rule, ...] = (_apart,)

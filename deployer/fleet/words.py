@@ -89,6 +89,33 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """How a new version reaches the hosts, and what happens when it does not (docs/rollouts.md)."""
+
+    serial: Annotated[
+        tuple[int | str, ...],
+        Doc(
+            "hosts of each batch: a number or per cent, or a list of them whose last one repeats", check=grammar.serial
+        ),
+    ] = (1, "25%")
+    canary: Annotated[str | None, Doc("inventory name of the host that goes first, alone")] = None
+    min_healthy: Annotated[
+        int | str,
+        Doc("nodes of the cluster that stay healthy at any time: a number or per cent", check=grammar.share),
+    ] = 0
+    max_failed: Annotated[
+        int, Doc("hosts that may fail before the roll stops; 0: the first one stops it", check=grammar.at_least(0))
+    ] = 0
+    on_failure: Annotated[
+        Literal["stop", "rollback_batch", "rollback_fleet"],
+        Doc("when the roll stops: leave what was switched, or send the batch or the whole fleet back"),
+    ] = "stop"
+    pause: Annotated[
+        float | Literal["ask"], Doc("seconds between batches, or ask: a question on the terminal", check=grammar.pause)
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """Every word of the fleet; an inventory's other variables are none of them."""
 
@@ -100,3 +127,4 @@ class Words:
     )
     firewall: Annotated[Firewall | None, Doc("who may come in; left out: the firewall is not touched")] = None
     health: Annotated[Health | None, Doc("how a node proves that it does its work")] = None
+    rollout: Annotated[Rollout, Doc("how a new version reaches the hosts")] = field(default_factory=Rollout)

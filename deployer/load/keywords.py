@@ -24,9 +24,11 @@ PLAY = (
         "gather_facts",
         "any_errors_fatal",
     ),
+    *("serial", "max_fail_percentage", "order", "hooks"),
 )
 TASK = (*SHARED, "loop", "notify")
 HANDLER = (*TASK, "listen")
+HOOK = (*SHARED, "loop", "run_once", "delegate_to")
 ROLE = (*SHARED, "role")
 
 INSTEAD: Mapping[str, str] = {
@@ -43,10 +45,11 @@ INSTEAD: Mapping[str, str] = {
     "collections": "modules are called by their short names",
     "connection": "set ansible_connection in the inventory",
     "debugger": "deployer render --host HOST prints the exact programs",
-    "delegate_to": "write a play for that host",
+    "delegate_to": "write a play for that host; hooks of a play understand delegate_to: localhost",
     "diff": "use --diff; secrets are masked by their type",
     "failed_when": "write the condition into the command: a status other than 0 is a failure",
     "force_handlers": "a handler that could not run is remembered on the host and run next time",
+    "hooks": "they belong to the play",
     "gather_subset": "facts are one small program; use gather_facts: true or false",
     "ignore_errors": "write the command so that it succeeds where failure is fine: PROGRAM || :",
     "ignore_unreachable": "other hosts always go on",
@@ -56,18 +59,19 @@ INSTEAD: Mapping[str, str] = {
     "listen": "only handlers listen",
     "local_action": "write a play for a host with ansible_connection: local",
     "loop_control": "the loop variable is item",
-    "max_fail_percentage": "use any_errors_fatal: true",
+    "max_fail_percentage": "it belongs to the play",
     "module_defaults": "write the arguments at each task, or a loop",
     "no_log": "it is not needed: a value from !vault, env:, file: or command: is a secret and prints as ***",
-    "order": "hosts run in parallel",
+    "notify": "a hook acts by itself: restart there what has to be restarted",
+    "order": "it belongs to the play",
     "poll": "long work belongs in a systemd unit; deployer waits for what it starts",
     "port": "set ansible_port in the inventory",
     "register": "command takes creates, removes, onlyif, unless; conditions take facts and variables",
     "remote_user": "set ansible_user in the inventory, or use -u",
     "rescue": "a failed host is left as it is and reported; nothing runs after a failure",
     "retries": "verify waits by itself: health: {timeout: 60}",
-    "run_once": "write a play whose hosts: names one host",
-    "serial": "use --limit to take some hosts first",
+    "run_once": "write a play whose hosts: names one host; hooks of a play understand it",
+    "serial": "it belongs to the play",
     "strategy": "all hosts run in parallel, each at its own pace",
     "tasks_from": "make it a role of its own",
     "throttle": "use --forks",

@@ -16,6 +16,7 @@ from deployer.load.roles import RoleReader
 from deployer.load.secrets import Vaults
 from deployer.load.shipped import shipped_playbooks, shipped_roles
 from deployer.load.tasks import MAX_DEPTH, Inherited, TaskReader, joined
+from deployer.load.turns import turns
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Play, Task
 
@@ -124,7 +125,12 @@ class _PlayReader:
             gather_facts=boolean(given, "gather_facts"),
             any_errors_fatal=bool(boolean(given, "any_errors_fatal")),
             directory=self.directory,
+            turns=turns(given, self._hooks),
         )
+
+    def _hooks(self, value: Any, what: str, where: Mark) -> tuple[Task, ...]:
+        reader = TaskReader(self.roles.imported, hooks=True)
+        return tuple(self._exposed(reader.read(value, what, where, self.inherited, self.directory)))
 
     def _tasks(self, word: str) -> list[Task]:
         reader = TaskReader(self.roles.imported)

@@ -55,6 +55,11 @@ class Scopes:
             self._plays[host.name] = self._variables(*layers)
         return self._plays[host.name]
 
+    def words(self, host: Host) -> Variables:
+        """Return what names mean in the play's own words, once the fleet's are known."""
+        strong = self._fleet.get(host.name, Layer({})), self._names(host), self._extra
+        return self._variables(*strong, Layer(self._play.vars), self._facts.get(host.name, Layer({})), Layer(host.vars))
+
     def task(self, host: Host, task: Task) -> Variables:
         """Return what names mean in one task."""
         key = (host.name, id(task.defaults), id(task.vars))

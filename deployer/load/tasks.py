@@ -14,6 +14,7 @@ from deployer.fields import kind
 from deployer.load import yaml
 from deployer.load.keywords import (
     HANDLER,
+    HOOK,
     INSTEAD,
     TASK,
     boolean,
@@ -25,6 +26,7 @@ from deployer.load.keywords import (
     words,
 )
 from deployer.load.marked import Map, Seq, Text, mark_of
+from deployer.load.turns import local
 from deployer.load.varfiles import variables
 from deployer.model import Mark, Task
 
@@ -120,6 +122,7 @@ class TaskReader:
 
     import_role: ImportRole
     handlers: bool = False
+    hooks: bool = False
     listeners: dict[str, list[str]] = field(default_factory=dict)
 
     def read(self, value: Any, what: str, where: Mark, inherited: Inherited, directory: Path) -> list[Task]:
@@ -159,7 +162,7 @@ class TaskReader:
 
     def _module(self, given: Map) -> str:
         """Return the one key that is no keyword."""
-        keywords = HANDLER if self.handlers else TASK
+        keywords = HANDLER if self.handlers else HOOK if self.hooks else TASK
         left = [key for key in given if key not in keywords]
         for key in left:
             if key in INSTEAD or key.startswith("with_"):
@@ -199,6 +202,8 @@ class TaskReader:
             role_path=inherited.role_path,
             defaults=inherited.defaults,
             vars=joined(inherited.role_vars, own, inherited.params) if own or inherited.params else inherited.role_vars,
+            run_once=bool(boolean(given, "run_once")),
+            local=local(given),
         )
 
     def _import(self, given: Map, below: Inherited, directory: Path) -> list[Task]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployer.fleet import Declaration
+from deployer.fleet import Declaration, Rollout
 from deployer.model import Connection, Host, Observed, Present, State, Task
 from deployer.modules.base import Changes, Module, Step
 from deployer.sh import Sh
@@ -61,12 +61,30 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a play says of its batches; all its hosts have to agree.
+
+    Attributes:
+        serial: hosts of each batch, the last one repeats; empty: all at once.
+        max_fail_percentage: of a batch; None: no such limit.
+        rollout: the fleet's words; their defaults where a host declares no nodes.
+    """
+
+    serial: tuple[int | str, ...] = ()
+    max_fail_percentage: float | None = None
+    rollout: Rollout = field(default_factory=Rollout)
+
+
+@dataclass(frozen=True, slots=True)
 class HostPlay:
     """A play on one host, ready to be probed.
 
     Attributes:
         become: whether programs run as root through sudo.
         fleet: what this host declares, and what all members of its cluster declare, itself included.
+        before_switch: hooks before its nodes are switched.
+        after_start: hooks when they are well again.
+        limits: what the play says of batches, rendered for this host.
     """
 
     host: Host
@@ -75,3 +93,6 @@ class HostPlay:
     handlers: tuple[Action, ...] = ()
     become: bool = False
     fleet: tuple[Declaration | None, tuple[Declaration, ...]] = (None, ())
+    before_switch: tuple[Action, ...] = ()
+    after_start: tuple[Action, ...] = ()
+    limits: Limits = Limits()

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.fields import kind, nearest
+from deployer.fields import kind
 from deployer.load.connection import CliConnection, connection
 from deployer.load.inventory import Inventory, masked
 from deployer.load.marked import mark_of
@@ -18,9 +18,11 @@ from deployer.load.secrets import Vaults
 from deployer.load.sources import Sources
 from deployer.load.template import Layer, Variables
 from deployer.load.yaml import walk
-from deployer.model import Blob, Connection, Host, Play, Present, Task
+from deployer.model import Blob, Connection, Host, Play, Task
 from deployer.modules import find, names
 from deployer.resolve.action import Action, HostPlay
+from deployer.resolve.checks import check_acts, check_handlers, check_twice
+from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker, environment_of, user_of
 from deployer.resolve.members import Members
 
@@ -29,7 +31,6 @@ _FACTS = re.compile(
     r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr)\b"
 )
 _ITEM = re.compile(r"\bitem\b")
-_FILES = ("copy", "template", "file")
 
 
 class Resolver:
@@ -64,9 +65,12 @@ class Resolver:
         self._members = Members(inventory, play, self._scopes, self._vaults)
         self._sources = Sources(play.directory, self._vaults)
         self._lock = threading.RLock()
-        self._become = bool(
-            self._cli.become or play.become or any(task.become for task in (*play.tasks, *play.handlers))
-        )
+        self._become = bool(self._cli.become or play.become or any(task.become for task in self._tasks))
+
+    @property
+    def _tasks(self) -> tuple[Task, ...]:
+        play = self.play
+        return (*play.tasks, *play.handlers, *play.turns.before_switch, *play.turns.after_start)
 
     @cached_property
     def needs_facts(self) -> bool:
@@ -110,13 +114,16 @@ class Resolver:
                 for task in self.play.tasks
                 for action in self._actions(task, host, found, maker, chosen=self._chosen(task.tags))
             )
-            handlers = tuple(
-                action for task in self.play.handlers for action in self._actions(task, host, found, maker, chosen=True)
+            turns = self.play.turns
+            handlers, before, after = (
+                tuple(action for task in tasks for action in self._actions(task, host, found, maker, chosen=True))
+                for tasks in (self.play.handlers, turns.before_switch, turns.after_start)
             )
-            _check_handlers((*actions, *handlers), handlers)
-            _check_twice(actions)
-            _check_acts(actions, handlers)
-            return HostPlay(host, found, actions, handlers, found.become, (own, members))
+            check_handlers((*actions, *handlers), handlers)
+            check_twice(actions)
+            check_acts(actions, (*handlers, *before, *after))
+            wanted = limits(turns, self._scopes.words(host), own.rollout if own else None)
+            return HostPlay(host, found, actions, handlers, found.become, (own, members), before, after, wanted)
 
     def _actions(self, task: Task, host: Host, found: Connection, maker: Maker, *, chosen: bool) -> Iterator[Action]:
         if not chosen:
@@ -145,7 +152,7 @@ class Resolver:
     def _action(self, task: Task, variables: Variables, label: str, found: Connection, maker: Maker) -> Action:
         module = maker.make(task, variables)
         notify = tuple(str(variables.render(name, task.mark)) for name in task.notify)
-        user, environment = user_of(task, found), environment_of(task, variables)
+        user, environment = None if task.local else user_of(task, found), environment_of(task, variables)
         return Action(task, label, module, notify, user, environment)
 
     def _chosen(self, tags: frozenset[str]) -> bool:
@@ -159,7 +166,7 @@ class Resolver:
 
     def _texts(self) -> Iterator[str]:
         play = self.play
-        for task in (*play.tasks, *play.handlers):
+        for task in self._tasks:
             yield from (task.name, *task.when)
             for values in (task.args, task.loop, task.vars, task.defaults, task.environment):
                 yield from (value for value in walk(values) if isinstance(value, str) and "{" in value)
@@ -201,49 +208,3 @@ def _shown(item: Any) -> str:
     plain = masked(item if named is None else named)
     text = plain if isinstance(plain, str) else repr(plain)
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _check_handlers(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
-    known = {name for handler in handlers for name in (handler.task.name, handler.label)}
-    for action in actions:
-        for name in action.notify:
-            if name not in known:
-                hint = nearest(name, known)
-                raise ConfigError(f"there is no handler {name!r}", where=action.task.mark, hint=hint)
-
-
-def _check_acts(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
-    """Refuse an act without an end state among the tasks, and an end state without an act among the handlers."""
-    for action in actions:
-        if not action.skip and action.module.handler_only:
-            problem = f"{action.task.module} says what to do, not when it is needed, so it would run every time"
-            raise ConfigError(problem, where=action.task.mark, hint=action.module.INSTEAD)
-    for handler in handlers:
-        if not handler.skip and not handler.module.act():
-            problem = f"{handler.task.module} does nothing when it is notified"
-            raise ConfigError(
-                problem, where=handler.task.mark, hint="make it a task; handlers act: systemd, command, shell"
-            )
-
-
-def _check_twice(actions: Sequence[Action]) -> None:
-    """Refuse two tasks that declare different ends for one file: each run would change it twice."""
-    seen: dict[str, Action] = {}
-    for action in actions:
-        path = getattr(action.module, "dest", None) or getattr(action.module, "path", None)
-        if action.skip or action.task.module not in _FILES or not isinstance(path, str) or path.endswith("/"):
-            continue
-        first = seen.setdefault(path, action)
-        differing = _conflict(first, action)
-        if differing:
-            problem = f"{path} is declared twice with a different {differing}: first at {first.task.mark}"
-            raise ConfigError(problem, where=action.task.mark, hint="one task for one file; use when: to choose")
-
-
-def _conflict(one: Action, other: Action) -> str:
-    if one is other:
-        return ""
-    first, second = one.module.desired(), other.module.desired()
-    if not isinstance(first, Present) or not isinstance(second, Present):
-        return "" if type(first) is type(second) else "state"
-    return next((key for key, value in first.keys.items() if second.keys.get(key, value) != value), "")

@@ -221,6 +221,14 @@ WRONG: list[tuple[str, object, str]] = [
     ("cluster.tls", True, "not supported yet"),
     ("cluster.epmd", False, "nodes[0].port is missing"),
     ("cluster.port", "9100", "did you mean 'ports'?"),
+    ("rollout.serial", [], "rollout.serial"),
+    ("rollout.serial", "0", "rollout.serial"),
+    ("rollout.serial", "120%", "rollout.serial"),
+    ("rollout.serial", ["1", "a few"], "rollout.serial"),
+    ("rollout.min_healthy", "-1", "rollout.min_healthy"),
+    ("rollout.max_failed", -1, "rollout.max_failed"),
+    ("rollout.pause", "soon", "rollout.pause"),
+    ("rollout.on_failure", "rollback", "did you mean"),
     ("health", {}, "exactly one"),
     ("health", {"http": "http://h/", "tcp": "127.0.0.1:1"}, "exactly one"),
     ("health", {"http": "ftp://h/"}, "health.http"),
@@ -264,6 +272,7 @@ MEMBERS: list[tuple[str, object, str]] = [
     ("cluster.cookie", None, "different cookies"),
     ("cluster.epmd_port", 4370, "cluster.epmd_port is 4369 on one and 4370 on the other"),
     ("cluster.names", "short", "cluster.names is long on one and short on the other"),
+    ("rollout", {"max_failed": 1}, "their words of rollout differ"),
     ("nodes", [{"name": "demo", "vm_args": ["-kernel net_ticktime 30"]}], "differ in net_ticktime"),
     ("nodes", [{"name": "x", "vm_args": ["-kernel prevent_overlapping_partitions false"]}], "prevent_overlapping"),
 ]
@@ -278,6 +287,13 @@ def test_hosts_that_cannot_form_their_cluster_are_refused_by_name(
         check_members([one, two])
     assert said in str(caught.value)
     assert COOKIE.reveal() not in str(caught.value)
+
+
+def test_a_canary_has_to_be_a_member(words: dict[str, Any]) -> None:
+    canary = at(words, "rollout", {"canary": "web9"})
+    with pytest.raises(ConfigError, match=r"rollout\.canary 'web9' is no host") as caught:
+        check_members([declared(canary), declared(canary, host="web2", address="10.77.0.3")])
+    assert "web" in caught.value.hint
 
 
 def test_members_that_fit_together_are_accepted(words: dict[str, Any]) -> None:

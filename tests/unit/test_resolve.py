@@ -466,3 +466,49 @@ def test_a_handler_that_would_do_nothing_is_refused(project: Project) -> None:
     project.write("site.yml", "- hosts: all\n  tasks: []\n  handlers:\n  - copy: {dest: /a, content: x}\n")
     with pytest.raises(ConfigError, match="copy does nothing when it is notified"):
         project.resolve()
+
+
+ROLL = """\
+- hosts: all
+  serial: {serial}
+  hooks:
+    before_switch:
+      - {{name: "drain {{{{ inventory_hostname }}}}", command: drain, delegate_to: localhost}}
+      - {{command: migrate, run_once: true, when: port == 4000}}
+    after_start:
+      - systemd: {{name: proxy, state: reloaded}}
+"""
+
+
+def test_batches_and_hooks_are_rendered_for_each_host(project: Project) -> None:
+    project.write("site.yml", ROLL.format(serial="['{{ port - 3998 }}', 25%]"))
+    one, other = project.resolve("a"), project.resolve("b")
+    assert (one.limits.serial, other.limits.serial) == ((2, "25%"), (3, "25%"))
+    assert [(hook.label, hook.task.local, hook.skip) for hook in other.before_switch] == [
+        ("drain b", True, ""),
+        ("command", False, "not: port == 4000"),
+    ]
+    assert [hook.task.run_once for hook in one.before_switch] == [False, True]
+    assert one.after_start[0].module.act()[-1].what == "reload proxy.service"
+
+
+@pytest.mark.parametrize("serial", ["0", "101%", "[]", "some", "-1", "'{{ greeting }}'"])
+def test_a_size_that_is_none_is_refused_with_its_place(project: Project, serial: str) -> None:
+    project.write("site.yml", ROLL.format(serial=serial))
+    with pytest.raises(ConfigError, match="serial") as caught:
+        project.resolve()
+    assert caught.value.where.startswith(f"{project.directory}/site.yml:2:")
+
+
+def test_a_hook_has_to_act(project: Project) -> None:
+    project.write("site.yml", "- hosts: all\n  hooks: {after_start: [{copy: {dest: /x, content: x}}]}\n")
+    with pytest.raises(ConfigError, match="copy does nothing") as caught:
+        project.resolve()
+    assert "hooks act" in caught.value.hint
+
+
+def test_the_fleet_s_serial_is_what_the_shipped_plays_ask_for(project: Project, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COOKIE", COOKIE)
+    project.write("hosts.yml", FLEET)
+    project.write("site.yml", "- hosts: shop\n  serial: '{{ rollout.serial }}'\n  tasks: []\n")
+    assert project.resolve("b").limits.serial == (1, "25%")

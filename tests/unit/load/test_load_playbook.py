@@ -155,6 +155,10 @@ def task(text: str) -> str:
     return f"- hosts: all\n  tasks:\n    - {text}\n"
 
 
+def hook(text: str) -> str:
+    return f"- hosts: all\n  hooks:\n    before_switch:\n      - command: x\n        {text}\n"
+
+
 BAD = {
     "empty": ("# nothing\n", "", "the playbook is empty", "- hosts:"),
     "a mapping": ("hosts: all\n", ":1:1", "a playbook must be a list", "-"),
@@ -164,7 +168,13 @@ BAD = {
     "misspelt task word": (task("copy: {}\n      notfy: x"), ":4:7", "unknown word 'notfy'", "'notify'"),
     "two modules": (task("copy: {}\n      file: {}"), ":4:7", "copy and file", ""),
     "no module": (task("name: x"), ":3:7", "names no module", "MODULE:"),
-    "serial": ("- hosts: all\n  serial: 1\n", ":2:3", "'serial' is not supported", "--limit"),
+    "serial of a task": (task("command: x\n      serial: 1"), ":4:7", "'serial' is not supported", "the play"),
+    "order": ("- hosts: all\n  order: random\n", ":2:3", "order cannot be 'random'", "shuffle"),
+    "hooks": ("- hosts: all\n  hooks: []\n", ":2:10", "hooks must be a mapping", ""),
+    "misspelt hook": ("- hosts: all\n  hooks: {after_strat: []}\n", ":2:11", "'after_strat'", "'after_start'"),
+    "notify in a hook": (hook("notify: x"), ":5:9", "'notify'", ""),
+    "delegate_to in a hook": (hook("delegate_to: lb1"), ":5:9", "cannot be 'lb1'", "localhost"),
+    "become on this machine": (hook("delegate_to: localhost\n        become: true"), ":6:9", "become", "runs as you"),
     "register": (task("command: x\n      register: y"), ":4:7", "'register'", "creates"),
     "with_items": (task("command: x\n      with_items: [1]"), ":4:7", "'with_items'", "loop:"),
     "with_anything": (task("command: x\n      with_inventory: [1]"), ":4:7", "'with_inventory'", "loop:"),

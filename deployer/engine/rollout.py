@@ -1,0 +1,126 @@
+"""Batch maths: which hosts are switched together, in which order. Pure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil
+
+from deployer.errors import ConfigError
+from deployer.fleet import grammar
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What must hold in one cluster while its hosts are switched.
+
+    Attributes:
+        name: for messages.
+        nodes: nodes of the cluster by host, of all hosts, whether they are in this run or not.
+        min_healthy: nodes that stay healthy at any time: a number or per cent.
+    """
+
+    name: str
+    nodes: Mapping[str, int]
+    min_healthy: int | str = 0
+
+    @property
+    def least(self) -> int:
+        """The number of nodes that ``min_healthy`` means; a share is rounded up, on the safe side."""
+        return ceil(grammar.amount(self.min_healthy, sum(self.nodes.values())))
+
+
+def arranged(hosts: Sequence[str], order: str) -> list[str]:
+    """Return the hosts of a play in the order in which they take their turns.
+
+    Args:
+        hosts: as the inventory has them.
+        order: inventory, reverse_inventory, sorted, reverse_sorted or shuffle.
+    """
+    if order == "shuffle":
+        return random.sample(hosts, len(hosts))
+    found = sorted(hosts) if "sorted" in order else list(hosts)
+    return found[::-1] if order.startswith("reverse") else found
+
+
+def sizes(serial: Sequence[int | str], total: int) -> Iterable[int]:
+    """Yield the sizes of batches for ``total`` hosts, without end: the last one repeats.
+
+    A share is of all hosts, rounded down, and at least one host. Without sizes all hosts are one batch.
+    """
+    wanted = [max(1, int(grammar.amount(size, total))) for size in serial] or [max(1, total)]
+    yield from wanted
+    while True:
+        yield wanted[-1]
+
+
+def batches(
+    idle: Sequence[str],
+    running: Sequence[str],
+    serial: Sequence[int | str],
+    *,
+    canary: str | None = None,
+    total: int | None = None,
+    clusters: Sequence[Cluster] = (),
+    down: Mapping[str, int] | None = None,
+) -> list[tuple[str, ...]]:
+    """Return the batches of a roll, none of them empty.
+
+    Args:
+        idle: hosts where no running node would be disturbed, in order: they are one batch, the first.
+        running: hosts whose running nodes are about to be switched, in order.
+        serial: sizes as written; empty: all at once.
+        canary: goes first of ``running``, alone.
+        total: hosts of the play, which a share refers to; default: those given here.
+        clusters: whose nodes have to stay healthy.
+        down: nodes by host that are not healthy before anything is switched; where a host had its turn, all are.
+
+    Raises:
+        ConfigError: not even one host could be switched without falling below ``min_healthy``; with the numbers.
+    """
+    found = [tuple(idle)] if idle else []
+    ill = {host: count for host, count in (down or {}).items() if host not in idle}
+    first = [host for host in running if host == canary]
+    left = first + [host for host in running if host != canary]
+    wanted = sizes(serial, len(idle) + len(running) if total is None else total)
+    for size in chain([1] * len(first), wanted):
+        if not left:
+            break
+        count = _fitting(left[:size], clusters, ill)
+        found.append(tuple(left[:count]))
+        ill = {host: nodes for host, nodes in ill.items() if host not in found[-1]}
+        left = left[count:]
+    return found
+
+
+def _fitting(hosts: Sequence[str], clusters: Sequence[Cluster], down: Mapping[str, int]) -> int:
+    """Return how many of ``hosts``, from the first on, may be switched at once."""
+    for count in range(len(hosts), 0, -1):
+        if all(spare(cluster, down, hosts[:count]) >= 0 for cluster in clusters):
+            return count
+    cluster = next(each for each in clusters if spare(each, down, hosts[:1]) < 0)
+    every, ill = sum(cluster.nodes.values()), sum(down.get(host, 0) for host in cluster.nodes)
+    ours = cluster.nodes.get(hosts[0], 0)
+    said = f"{every} nodes, {ill} of them not healthy" if ill else f"{every} nodes"
+    raise ConfigError(
+        f"cluster {cluster.name} has {said}, and rollout.min_healthy is {cluster.min_healthy}: "
+        f"switching {hosts[0]} alone would take {ours} and leave {every - ill - _lost(cluster, down, hosts[:1])}",
+        hint=f"lower rollout.min_healthy (now {cluster.least} nodes), or add a host first",
+    )
+
+
+def spare(cluster: Cluster, down: Mapping[str, int], hosts: Iterable[str]) -> int:
+    """Return how many healthy nodes more than ``min_healthy`` asks for are left while ``hosts`` are switched."""
+    healthy = sum(cluster.nodes.values()) - sum(down.get(host, 0) for host in cluster.nodes)
+    return healthy - _lost(cluster, down, hosts) - cluster.least
+
+
+def _lost(cluster: Cluster, down: Mapping[str, int], hosts: Iterable[str]) -> int:
+    return sum(cluster.nodes.get(host, 0) - min(down.get(host, 0), cluster.nodes.get(host, 0)) for host in hosts)
+
+
+def too_many(failed: int, size: int, percentage: float | None) -> bool:
+    """Return whether a batch of ``size`` hosts has more failed ones than ``max_fail_percentage`` lets pass."""
+    return percentage is not None and failed * 100 > percentage * size

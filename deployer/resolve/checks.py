@@ -1,0 +1,70 @@
+"""What must hold among the actions of one host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployer.errors import ConfigError
+from deployer.fields import nearest
+from deployer.model import Present
+from deployer.resolve.action import Action
+
+_FILES = ("copy", "template", "file")
+
+
+def check_handlers(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
+    """Refuse a ``notify`` that names no handler.
+
+    Raises:
+        ConfigError: with the nearest name.
+    """
+    known = {name for handler in handlers for name in (handler.task.name, handler.label)}
+    for action in actions:
+        for name in action.notify:
+            if name not in known:
+                hint = nearest(name, known)
+                raise ConfigError(f"there is no handler {name!r}", where=action.task.mark, hint=hint)
+
+
+def check_acts(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
+    """Refuse an act without an end state among the tasks, and an end state without an act among handlers and hooks.
+
+    Raises:
+        ConfigError: with what to write instead.
+    """
+    for action in actions:
+        if not action.skip and action.module.handler_only:
+            problem = f"{action.task.module} says what to do, not when it is needed, so it would run every time"
+            raise ConfigError(problem, where=action.task.mark, hint=action.module.INSTEAD)
+    for handler in handlers:
+        if not handler.skip and not handler.module.act():
+            problem = f"{handler.task.module} does nothing when it is notified"
+            hint = "make it a task; handlers and hooks act: systemd, command, shell"
+            raise ConfigError(problem, where=handler.task.mark, hint=hint)
+
+
+def check_twice(actions: Sequence[Action]) -> None:
+    """Refuse two tasks that declare different ends for one file: each run would change it twice.
+
+    Raises:
+        ConfigError: with both places.
+    """
+    seen: dict[str, Action] = {}
+    for action in actions:
+        path = getattr(action.module, "dest", None) or getattr(action.module, "path", None)
+        if action.skip or action.task.module not in _FILES or not isinstance(path, str) or path.endswith("/"):
+            continue
+        first = seen.setdefault(path, action)
+        differing = _conflict(first, action)
+        if differing:
+            problem = f"{path} is declared twice with a different {differing}: first at {first.task.mark}"
+            raise ConfigError(problem, where=action.task.mark, hint="one task for one file; use when: to choose")
+
+
+def _conflict(one: Action, other: Action) -> str:
+    if one is other:
+        return ""
+    first, second = one.module.desired(), other.module.desired()
+    if not isinstance(first, Present) or not isinstance(second, Present):
+        return "" if type(first) is type(second) else "state"
+    return next((key for key, value in first.keys.items() if second.keys.get(key, value) != value), "")

@@ -1,0 +1,43 @@
+"""What a play and its fleet say of batches, rendered and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import coerce
+from deployer.fleet import Rollout, grammar
+from deployer.load.marked import mark_of
+from deployer.load.template import Variables
+from deployer.model import Turns
+from deployer.resolve.action import Limits
+
+
+def limits(turns: Turns, variables: Variables, rollout: Rollout | None) -> Limits:
+    """Return a host's limits.
+
+    Args:
+        turns: the play's words as written.
+        variables: what names mean in them.
+        rollout: the fleet's words; None where the host declares no nodes.
+
+    Raises:
+        ConfigError: a size or a percentage is none; with its place.
+    """
+
+    def read(word: str, hint: Any, raw: Any) -> Any:
+        where = mark_of(raw, turns.marks.get(word))
+        found = coerce(hint, variables.render(raw, where, word), where, word)
+        complaint = grammar.serial(found) if word == "serial" else grammar.percentage(found)
+        if complaint:
+            raise ConfigError(f"{word} {_shown(found)}: {complaint}", where=where)
+        return found
+
+    serial = () if turns.serial is None else read("serial", tuple[int | str, ...], turns.serial)
+    most = turns.max_fail_percentage
+    most = None if most is None else read("max_fail_percentage", float, most)
+    return Limits(serial, most, rollout or Rollout())
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
