@@ -14,12 +14,12 @@ _NAME = Flag("name", "which lab, when there is more than one", default="lab")
 _SUITE = Flag("suite", "Debian release of the hosts: bookworm or trixie", default="bookworm")
 
 
-def up(c: Context, *, hosts: int, suite: str, name: str, profile: list[str]) -> None:
+def up(c: Context, *, hosts: int, suite: list[str], name: str, profile: list[str]) -> None:
     """Boot real hosts with systemd, sshd and nftables, and write an inventory for them. Needs root on Linux."""
     del c
     from deployer import lab
 
-    made = lab.up(hosts, suite=suite, name=name, profiles=tuple(profile), say=err)
+    made = lab.up(hosts, name=name, suites=tuple(suite), profiles=tuple(profile), say=err)
     out(str(made.inventory))
 
 
@@ -41,7 +41,7 @@ def status(c: Context, *, name: str) -> int:
         err(f"there is no lab called {name}; deployer lab up makes one")
         return 1
     for host in found.hosts:
-        out(f"{host.name:<12} {host.address:<15} {host.state:<8} {host.profile}")
+        out(f"{host.name:<12} {host.address:<15} {host.state:<8} {host.suite:<8} {host.profile}")
     out(f"inventory: {found.inventory}")
     return 0
 
@@ -79,7 +79,7 @@ LAB = Collection(
         up,
         (
             Flag("hosts", "how many", "n", 3),
-            _SUITE,
+            Flag("suite", "Debian release of the hosts, bookworm or trixie; several are given in turn", "", ()),
             _NAME,
             Flag(
                 "profile", "how each host's sshd behaves: default, stock, sudo, sudo-password, one-session, …", "", ()

@@ -14,7 +14,8 @@ def write(lab: Lab) -> None:
     identity.make_key(lab.key, f"deployer-lab-{lab.name}")
     for host in lab.hosts:
         identity.make_key(identity.host_key(host), host.name)
-    lab.known_hosts.write_text("".join(f"{host.address} {_public(host)}\n" for host in lab.hosts))
+    known = [(address, host) for host in lab.hosts for address in (host.address, host.address6) if address]
+    lab.known_hosts.write_text("".join(f"{address} {_public(host)}\n" for address, host in known))
     lab.inventory.write_text(_inventory(lab))
 
 

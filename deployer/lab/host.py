@@ -46,7 +46,7 @@ def boot(lab: Lab, host: LabHost, net: int, image: Path) -> None:
     """
     halt(lab.name, host)
     _lay(lab, host, image)
-    network.plug(lab.name, net, host.index)
+    network.plug(lab.name, net, host.index, ipv6=bool(host.address6))
     files = cgroup.make(group(lab.name, host.index))
     argv = ["sh", "-c", _LAUNCH, "sh", str(host.console), *map(str, files), "--", *_nspawn(host)]
     # The lock would only leave a file behind in /run; the lab's own lock does its work.

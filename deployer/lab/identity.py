@@ -70,15 +70,30 @@ def write(lab: Lab, host: LabHost) -> None:
     """
     root, key = host.root, host_key(host)
     _put(root / "etc/hostname", f"{host.name}\n")
-    _put(root / "etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{host.address} {host.name}\n")
+    _put(root / "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n" + _names(lab))
     # A host that is given its machine-id does not write one at some moment after its boot.
     _put(root / "etc/machine-id", hashlib.sha256(f"{lab.name}/{host.name}".encode()).hexdigest()[:32] + "\n", 0o444)
     _put(root / "etc/ssh/ssh_host_ed25519_key", key.read_text(), 0o600)
     _put(root / "etc/ssh/ssh_host_ed25519_key.pub", key.with_suffix(".pub").read_text())
-    _put(root / "etc/ssh/sshd_config.d/lab.conf", _sshd(lab.suite, host.profile))
+    _put(root / "etc/ssh/sshd_config.d/lab.conf", _sshd(host.suite, host.profile))
     _authorize(root / "root", lab.key, owner=0)
     if host.profile.startswith("sudo"):
         _add_user(root, lab.key, asks=host.profile == "sudo-password")
+
+
+def introduce(lab: Lab, host: LabHost) -> None:
+    """Tell a host that was there before of the hosts that came later; whatever else its file says stays."""
+    place = host.root / "etc/hosts"
+    have = place.read_text() if place.exists() else ""
+    new = [line for line in _names(lab).splitlines() if line not in have.splitlines()]
+    if new:
+        place.write_text(have + "".join(f"{line}\n" for line in new))
+
+
+def _names(lab: Lab) -> str:
+    """The lab's part of every /etc/hosts: long and short name, by both addresses."""
+    addresses = [(address, host) for host in lab.hosts for address in (host.address, host.address6) if address]
+    return "".join(f"{address} {host.fqdn} {host.name}\n" for address, host in addresses)
 
 
 def _sshd(suite: str, profile: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deployer.errors import ConfigError
@@ -47,6 +47,12 @@ _RECORDS = ("var/log/wtmp", "var/log/btmp", "var/log/faillog")
 _DISCARDED = ("var/log/lastlog", "var/log/wtmp.db")
 # systemd.unit(5), ConditionNeedsUpdate: units that refresh caches at a boot when these are older than /usr.
 _UPDATED = ("etc/.updated", "var/.updated")
+
+
+def check(suites: Iterable[str]) -> None:
+    """Refuse suites without a recipe; raises ConfigError."""
+    for suite in suites:
+        packages(suite, "base")
 
 
 def packages(suite: str, kind: str) -> tuple[str, ...]:

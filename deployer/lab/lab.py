@@ -19,8 +19,8 @@ _MOST = 200
 def up(
     n: int = 3,
     *,
-    suite: str = "bookworm",
     name: str = "lab",
+    suites: Sequence[str] = (),
     profiles: Sequence[str] = (),
     say: Callable[[str], None] = print,
 ) -> Lab:
@@ -28,9 +28,9 @@ def up(
 
     Args:
         n: how many hosts, 1 to 200.
-        suite: Debian's name of the release they run, ``bookworm`` or ``trixie``.
         name: of the lab; labs of different names run next to each other.
-        profiles: the kinds of host in turn, repeated until there are enough; see `state.PROFILES`.
+        suites: Debian's names of the releases they run, ``bookworm`` or ``trixie``, in turn; by default bookworm.
+        profiles: the kinds of host, in turn as well; see `state.PROFILES`.
         say: is told what happens, line by line.
 
     Raises:
@@ -42,31 +42,42 @@ def up(
     if not 1 <= n <= _MOST:
         raise ConfigError(f"a lab has 1 to {_MOST} hosts, not {n}")
     with _locked(name):
-        base = image.ensure(suite, "base", say)
-        declared = _declare(n, suite, name, tuple(profiles))
+        image.check(suites)
+        declared = _declare(n, name, suites, profiles)
+        images = _images(declared, say)
         limits.make_room(say)
         lab = _view(declared)
         network.open_bridge(name, declared.net)
         access.write(lab)
         wanting = [one for one in lab.hosts if one.pid is None or not network.is_plugged(name, one.index)]
         say(f"lab {name}: {len(lab.hosts) - len(wanting)} hosts run, {len(wanting)} to boot")
-        _each(wanting, lambda one: host.boot(lab, one, declared.net, base))
+        _each(wanting, lambda one: host.boot(lab, one, declared.net, images[one.suite]))
+        _each(lab.hosts, lambda one: identity.introduce(lab, one))
         return _view(declared)
 
 
-def _declare(n: int, suite: str, name: str, profiles: tuple[str, ...]) -> Declaration:
+def _images(declared: Declaration, say: Callable[[str], None]) -> dict[str, Path]:
+    return {suite: image.ensure(suite, "base", say) for suite in dict.fromkeys(declared.suites)}
+
+
+def _declare(n: int, name: str, suites: Sequence[str], profiles: Sequence[str]) -> Declaration:
     """Write down what is asked for, joined to what is there; the lock keeps two labs from choosing one network."""
     away = f"deployer lab down --name {name}"
     with state.locked(state.top() / "labs" / ".networks.lock"):
         had = state.read(name)
-        if had is not None and had.suite != suite:
-            raise ConfigError(f"the lab {name!r} runs {had.suite}, not {suite}", hint=away)
-        there = had.profiles if had is not None else ()
-        turns = tuple(islice(cycle(profiles or ("default",)), max(n, len(there))))
-        if profiles and turns[: len(there)] != there:
-            raise ConfigError(f"the lab {name!r} has hosts of other profiles: {', '.join(there)}", hint=away)
-        net = had.net if had is not None else network.free_net()
-        declared = Declaration(name=name, suite=suite, net=net, profiles=there + turns[len(there) :])
+
+        def in_turn(what: str, asked: Sequence[str], there: tuple[str, ...], default: str) -> tuple[str, ...]:
+            turns = tuple(islice(cycle(asked or (default,)), max(n, len(there))))
+            if asked and turns[: len(there)] != there:
+                raise ConfigError(f"the lab {name!r} has hosts of other {what}: {', '.join(there)}", hint=away)
+            return there + turns[len(there) :]
+
+        declared = Declaration(
+            name=name,
+            net=had.net if had else network.free_net(),
+            profiles=in_turn("profiles", profiles, had.profiles if had else (), "default"),
+            suites=in_turn("suites", suites, had.suites if had else (), had.suites[0] if had else "bookworm"),
+        )
         declared.write()
         return declared
 
@@ -123,12 +134,12 @@ def _again(host_name: str | None, name: str, before: Callable[[Lab, LabHost], No
     with _locked(name):
         declared = _need(name)
         lab = _view(declared)
-        base = image.ensure(lab.suite, "base", lambda _: None)
+        images = _images(declared, lambda _: None)
         network.open_bridge(name, declared.net)
 
         def again(one: LabHost) -> None:
             before(lab, one)
-            host.boot(lab, one, declared.net, base)
+            host.boot(lab, one, declared.net, images[one.suite])
 
         _each(lab.hosts if host_name is None else (lab.host(host_name),), again)
 
@@ -166,11 +177,12 @@ def _view(declared: Declaration) -> Lab:
     name, directory = declared.name, state.home(declared.name)
     return Lab(
         name=name,
-        suite=declared.suite,
         directory=directory,
         bridge=network.bridge(name),
         address=network.address(declared.net, 0),
         subnet=f"10.77.{declared.net}.0/24",
+        address6=network.address6(declared.net, 0),
+        subnet6=f"fd77:0:0:{declared.net}::/64",
         hosts=tuple(_look(declared, index, profile) for index, profile in enumerate(declared.profiles, 1)),
         inventory=directory / "inventory.yml",
         key=directory / "id_ed25519",
@@ -192,4 +204,7 @@ def _look(declared: Declaration, index: int, profile: str) -> LabHost:
         upper=home / "upper",
         netns=network.port(declared.name, index),
         index=index,
+        suite=declared.suites[index - 1],
+        address6="" if profile == "no-ipv6" else network.address6(declared.net, index),
+        fqdn=f"{name}.{declared.name}.test",
     )

@@ -1,8 +1,8 @@
 """A bridge per lab, and a network namespace per host that hangs on it.
 
-Everything is named ``dl-LAB`` or ``dl-LAB-INDEX``; nothing else is ever touched. Addresses are 10.77.NET.0/24: the
-controller is .1, the first host .2, and a host keeps its address and its hardware address over a reset, so that no
-neighbour's table goes stale.
+Everything is named ``dl-LAB`` or ``dl-LAB-INDEX``; nothing else is ever touched. Addresses are 10.77.NET.0/24 and
+fd77:0:0:NET::/64: the controller is 1, the first host 2, in both, and a host keeps its addresses and its hardware
+address over a reset, so that no neighbour's table goes stale.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ def address(net: int, index: int) -> str:
     return f"10.77.{net}.{index + 1}"
 
 
+def address6(net: int, index: int) -> str:
+    """The IPv6 address of a host, which reads as its other one: ``fd77:0:0:5::12`` beside ``10.77.5.12``."""
+    return f"fd77:0:0:{net}::{index + 1}"
+
+
 def free_net() -> int:
     """A NET whose 10.77.NET.0/24 no interface, route or other lab uses.
 
@@ -63,14 +68,19 @@ def open_bridge(lab: str, net: int) -> None:
     if name not in links():
         run("ip", "link", "add", name, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
     run("ip", "addr", "replace", f"{address(net, 0)}/24", "dev", name)
+    # Nobody else can have it, and nobody should wait until that has been asked.
+    run("ip", "addr", "replace", f"{address6(net, 0)}/64", "dev", name, "nodad")
     run("ip", "link", "set", name, "up")
 
 
-def plug(lab: str, net: int, index: int) -> None:
+def plug(lab: str, net: int, index: int, *, ipv6: bool) -> None:
     """Make a host's namespace and cable: an interface ``host0`` inside, up and addressed. Must not exist yet."""
     name = port(lab, index)
     mac = f"02:4d:00:00:{net:02x}:{index:02x}"
     run("ip", "netns", "add", name)
+    if not ipv6:
+        off = "for each in all default; do echo 1 >/proc/sys/net/ipv6/conf/$each/disable_ipv6; done"
+        run("ip", "netns", "exec", name, "sh", "-c", off)
     run(
         "ip",
         "-batch",
@@ -89,6 +99,7 @@ link set {name} master {bridge(lab)} up
         text=f"""\
 link set lo up
 addr add {address(net, index)}/24 dev host0
+{f"addr add {address6(net, index)}/64 dev host0 nodad" if ipv6 else ""}
 link set host0 up
 """,
     )

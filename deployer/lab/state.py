@@ -21,7 +21,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 
-PROFILES = ("default", "stock", "one-session", "no-forwarding", "closed", "sudo", "sudo-password")
+PROFILES = ("default", "stock", "one-session", "no-forwarding", "closed", "sudo", "sudo-password", "no-ipv6")
 
 # Interface names have 15 characters at most, and "dl-NAME-200" has to be one.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,7}")
@@ -45,6 +45,12 @@ class LabHost:
     netns: str
     index: int
     """From 1; the last part of its address is one more."""
+    suite: str
+    """Debian's name of the release it runs."""
+    address6: str
+    """Its IPv6 address; a host of the profile ``no-ipv6`` has none, and it is empty."""
+    fqdn: str
+    """Its long name, which every host of the lab knows."""
 
     @property
     def user(self) -> str:
@@ -64,14 +70,15 @@ class LabHost:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A network of hosts on this machine; ``address`` is the controller's own in it."""
+    """A network of hosts on this machine; ``address`` and ``address6`` are the controller's own in it."""
 
     name: str
-    suite: str
     directory: Path
     bridge: str
     address: str
     subnet: str
+    address6: str
+    subnet6: str
     hosts: tuple[LabHost, ...]
     inventory: Path
     key: Path
@@ -95,11 +102,12 @@ class Declaration:
     """What was asked for: the lab's ``lab.json``."""
 
     name: str
-    suite: str
     net: int
     """The third part of the lab's 10.77.NET.0/24."""
     profiles: tuple[str, ...]
     """One per host, in the order of the hosts."""
+    suites: tuple[str, ...]
+    """One per host, as well."""
 
     def write(self) -> None:
         """Write it down, whole or not at all."""
@@ -138,7 +146,9 @@ def read(name: str) -> Declaration | None:
     if not place.exists():
         return None
     told = json.loads(place.read_text())
-    return Declaration(name=told["name"], suite=told["suite"], net=told["net"], profiles=tuple(told["profiles"]))
+    profiles = tuple(told["profiles"])
+    suites = tuple(told["suites"]) if "suites" in told else (told["suite"],) * len(profiles)  # one for all, once
+    return Declaration(name=told["name"], net=told["net"], profiles=profiles, suites=suites)
 
 
 def names() -> list[str]:

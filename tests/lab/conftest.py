@@ -10,7 +10,7 @@ import functools
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,9 @@ def lab_of(lab: Lab) -> Iterator[Callable[..., Lab]]:
     """A factory of one more lab, a host per profile: ``lab_of("sudo", "closed")``; gone when the module's tests end."""
     name = f"{NAME[:7]}x"
 
-    def boot(*profiles: str, suite: str = "bookworm") -> Lab:
+    def boot(*profiles: str, suites: Sequence[str] = ("bookworm",)) -> Lab:
         labs.down(name)
-        return labs.up(len(profiles), name=name, profiles=profiles, suite=suite)
+        return labs.up(len(profiles), name=name, profiles=profiles, suites=suites)
 
     yield boot
     labs.down(name)

@@ -8,7 +8,7 @@ from deployer import lab as labs
 
 
 def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, demo_app, tmp_path, ssh):
-    pair = lab_of("default", "default", suite="trixie").hosts
+    pair = lab_of("default", "default", suites=["trixie"]).hosts
     fleet = fleet_of(tmp_path, pair, labs.build(demo_app, suite="trixie", out=tmp_path))
     before = [labs.upper_state(host) for host in pair]
     plan = fleet.run("plan")

@@ -55,6 +55,17 @@ def test_hosts_reach_each_other_and_have_their_own_firewall(hosts, ssh):
     assert ssh(first, "nft list ruleset") == (0, "")
 
 
+def test_hosts_know_each_other_by_both_names_and_reach_each_other_over_ipv6(hosts, lab, ssh):
+    first, second = hosts[:2]
+    for name in (second.name, second.fqdn):
+        assert ssh(first, f"getent ahostsv4 {name} | head -n 1")[1].split()[0] == second.address
+        assert ssh(first, f"getent ahostsv6 {name} | head -n 1")[1].split()[0] == second.address6
+    assert ssh(first, "hostname -f") == (0, f"{first.fqdn}\n")
+    knock = f"exec 3<>/dev/tcp/{second.address6}/22 && head -c4 <&3"
+    assert ssh(first, f"timeout 5 bash -c '{knock}'") == (0, "SSH-")
+    assert f"inet6 {lab.address6}/64" in subprocess.run(["ip", "-6", "addr"], capture_output=True, text=True).stdout
+
+
 def test_a_login_changes_nothing_on_the_disk_and_a_write_is_seen(hosts, ssh):
     host = hosts[0]
     before = labs.upper_state(host)
@@ -72,7 +83,7 @@ def test_a_reset_forgets_the_disk_and_the_firewall_and_keeps_the_identity(hosts,
     assert ssh(host, "echo x > /etc/stray; rm /etc/hosts; useradd shop; nft add table t; ip link set lo down")[0] == 0
     labs.reset(host.name, lab_name(host))
     # Host keys are checked strictly: this login proves the host is the same one to its visitors.
-    assert ssh(host, "ls /etc/stray; id shop; nft list ruleset; cat /etc/hosts")[1].splitlines()[-1].endswith(host.name)
+    assert lab_name(host) in ssh(host, "ls /etc/stray; id shop; nft list ruleset; cat /etc/hosts")[1].splitlines()[-1]
     assert not (host.upper / "etc/stray").exists()
     assert ssh(host, "nft list ruleset; grep -c shop /etc/passwd; ip -br addr show lo")[1].startswith("0\nlo ")
     now = labs.status(lab_name(host))
@@ -87,16 +98,18 @@ def test_a_restart_keeps_the_disk_and_loses_what_was_in_memory(hosts, ssh, hard)
     assert ssh(host, "cat /etc/kept; nft list ruleset; ls /run/lost")[1].startswith("kept\nls: cannot access")
 
 
-def test_up_keeps_hosts_that_run_and_adds_the_rest(lab_of):
+def test_up_keeps_hosts_that_run_and_adds_the_rest(lab_of, ssh):
     had = lab_of("default")
-    grown = labs.up(2, name=had.name)
+    grown = labs.up(2, name=had.name, suites=["bookworm", "trixie"])
     assert [host.state for host in grown.hosts] == ["running", "running"]
+    assert [ssh(host, "cut -d. -f1 /etc/debian_version") for host in grown.hosts] == [(0, "12\n"), (0, "13\n")]
+    assert ssh(grown.hosts[0], f"getent hosts {grown.hosts[1].name}")[0] == 0
     assert grown.hosts[0].pid == had.hosts[0].pid
     assert labs.up(1, name=had.name).hosts == grown.hosts
     with pytest.raises(ConfigError, match="other profiles"):
         labs.up(2, name=had.name, profiles=["closed"])
-    with pytest.raises(ConfigError, match="runs bookworm"):
-        labs.up(2, name=had.name, suite="trixie")
+    with pytest.raises(ConfigError, match="other suites"):
+        labs.up(2, name=had.name, suites=["trixie"])
 
 
 def test_up_heals_what_a_killed_run_left(lab_of, ssh):
@@ -191,7 +204,7 @@ def test_a_person_who_is_not_root_is_told_so(monkeypatch):
     [
         ({"name": "../etc"}, "cannot be a lab's name"),
         ({"name": "ninechars"}, "cannot be a lab's name"),
-        ({"suite": "sarge"}, "no recipe for the suite 'sarge'"),
+        ({"suites": ["sarge"]}, "no recipe for the suite 'sarge'"),
         ({"profiles": ["fast"]}, "no profile 'fast'"),
         ({"n": 0}, "1 to 200 hosts"),
     ],

@@ -43,3 +43,10 @@ def test_the_inventory_logs_in_as_the_user_and_becomes_root(by_profile):
     told = yaml.safe_load((host.home.parent.parent / "inventory.yml").read_text())
     variables = told["all"]["children"]["lab"]["hosts"][host.name]
     assert (variables["ansible_user"], variables["ansible_become"]) == ("deploy", True)
+
+
+def test_a_host_without_ipv6_has_no_address_of_that_kind_not_even_loopback(by_profile, ssh):
+    host, other = by_profile["no-ipv6"], by_profile["default"]
+    assert host.address6 == ""
+    assert ssh(host, "ip -6 addr; cat /proc/net/if_inet6")[1] == ""
+    assert "inet6 ::1/128" in ssh(other, "ip -6 addr show lo")[1]

@@ -8,7 +8,7 @@ from deployer import lab as labs
 def test_a_debian_13_host_runs_a_release_built_for_it_and_keeps_its_disk_untouched_by_logins(
     lab_of, ssh, demo_app, tmp_path, eventually
 ):
-    (host,) = lab_of("default", suite="trixie").hosts
+    (host,) = lab_of("default", suites=["trixie"]).hosts
     before = labs.upper_state(host)
     assert "VERSION_CODENAME=trixie" in ssh(host, "cat /etc/os-release; systemctl is-system-running")[1]
     assert ssh(host, "systemctl is-system-running", tty=True)[1].startswith("running\r\n")
