@@ -17,6 +17,7 @@ from deployer.beam.etf_reader import SIZE_LIMIT
 from deployer.beam.handshake import (
     CallFailed,
     Challenge,
+    DemandsTls,
     DistributionError,
     FrameWidth,
     Impostor,
@@ -34,8 +35,8 @@ from deployer.beam.term import Atom, Pid, Term, show
 from deployer.model import Secret
 
 __all__ = [
-    "Call", "CallFailed", "DistributionError", "Impostor", "NobodyAnswers", "NotAlive", "NotAllowed", "Peer",
-    "ProtocolError", "WrongCookie", "WrongNode", "connect", "own_name",
+    "Call", "CallFailed", "DemandsTls", "DistributionError", "Impostor", "NobodyAnswers", "NotAlive", "NotAllowed",
+    "Peer", "ProtocolError", "WrongCookie", "WrongNode", "connect", "own_name",
 ]  # fmt: skip
 
 _REG_SEND = 6

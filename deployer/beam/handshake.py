@@ -4,7 +4,8 @@ Source: ERTS, "Distribution Protocol", and captures of real nodes under ``tests/
 know the cookie; we must do it first, so whoever holds the port can try to guess a cookie from one answer.
 
     DistributionError       a ProbeError
-    ├── NobodyAnswers       closed before any answer: no node, or one that wants TLS
+    ├── NobodyAnswers       closed before any answer: no node, or none that understands us
+    ├── DemandsTls          a node with TLS distribution
     ├── NotAlive            a node that does not go on: it is silent, said nok, or went away in the middle
     ├── NotAllowed          the node refuses our name, or lacks what we speak
     ├── WrongNode           the port belongs to another node
@@ -53,6 +54,10 @@ class DistributionError(ProbeError):
 
 class NobodyAnswers(DistributionError):
     """The connection was closed before any status."""
+
+
+class DemandsTls(DistributionError):
+    """The port answers in TLS, and we spoke plain text."""
 
 
 class NotAlive(DistributionError):
@@ -209,7 +214,7 @@ class _Wire:
         head = read_exactly(self._stream, self._width)
         size = int.from_bytes(head, "big")
         if head.startswith(_TLS_ALERT):
-            raise NobodyAnswers("the port demands TLS", hint="set cluster.tls: true, as the nodes have it")
+            raise DemandsTls("the port demands TLS, and the cluster is declared without", hint="cluster.tls: true")
         if not 1 <= size <= limit:
             raise ProtocolError(f"the peer announces {size} bytes: it is no Erlang node, or speaks another protocol")
         return read_exactly(self._stream, size)

@@ -35,10 +35,11 @@ ADVICE: Mapping[type[distribution.DistributionError], tuple[str, str]] = {
         "another node took the port, or a rule leads there: ss -ltnp; nft list ruleset; then restart both",
     ),
     distribution.NotAlive: ("not alive", "the node hangs or goes away while it answers: see its log, then restart it"),
-    distribution.NobodyAnswers: (
-        "nobody answers",
-        "no node behind the port, or one that wants TLS distribution (-proto_dist inet_tls)",
+    distribution.DemandsTls: (
+        "demands TLS",
+        "it runs with TLS distribution (-proto_dist inet_tls): declare cluster.tls: true, or deploy without",
     ),
+    distribution.NobodyAnswers: ("nobody answers", "no node behind the port: ss -ltnp; see the node's log"),
     distribution.ProtocolError: ("protocol", "something else than an Erlang node listens there: ss -ltnp"),
 }
 """Each wrong answer → its short name and what to do next."""

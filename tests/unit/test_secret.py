@@ -169,7 +169,10 @@ def test_a_blob_of_a_secret_keeps_it_a_secret() -> None:
 
 
 REVIEWED = {
+    "beam/authority.py": "into the cipher that seals an authority's key, and the check of its length",
+    "beam/certificates.py": "into the check that a key is that of its certificate",
     "beam/handshake.py": "into the digest that answers a node's challenge",
+    "beam/tls.py": "into OpenSSL, through a pipe",
     "engine/rotate_node.py": "into the distribution stream that sets a new cookie",
     "fleet/declare.py": "into the check of a cookie's strength, whose complaint never quotes it",
     "fleet/grammar.py": "into the check of an environment value",

@@ -126,7 +126,7 @@ def test_under_tls_every_length_has_four_bytes() -> None:
         (b"", TimeoutError(), distribution.NotAlive),
         (b"", ConnectionResetError(), distribution.NobodyAnswers),
         (b"\0", None, distribution.NobodyAnswers),
-        (b"\x15\x03\x01\0\x02\x02\x46", None, distribution.NobodyAnswers),
+        (b"\x15\x03\x01\0\x02\x02\x46", None, distribution.DemandsTls),
         (b"SSH-2.0-OpenSSH_9.2p1\r\n", TimeoutError(), distribution.ProtocolError),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", None, distribution.ProtocolError),
         (frame(b""), None, distribution.ProtocolError),
