@@ -2,7 +2,8 @@
 
     DeployerError                1
     ├── ConfigError              3   what is written is wrong; nothing was touched
-    │   └── SecretError          3   a secret cannot be read (vault, file, command)
+    │   ├── SecretError          3   a secret cannot be read (vault, file, command)
+    │   └── Problems             3   several of these at once
     ├── HostError                4   a host cannot be reached or read
     │   ├── Unreachable          4   no connection: name, address, timeout, refused
     │   │   ├── HostKeyError     4   the host is not who known_hosts says
@@ -19,6 +20,7 @@ What goes wrong on one host is a value to the engine: the others go on.
 
 from __future__ import annotations
 
+import collections.abc
 from typing import ClassVar
 
 
@@ -53,6 +55,23 @@ class ConfigError(DeployerError):
 
 class SecretError(ConfigError):
     """A secret cannot be read; the message never holds any part of it."""
+
+
+class Problems(ConfigError):
+    """Several things are wrong at once; each is an error of its own, with its place and its hint."""
+
+    def __init__(self, problems: collections.abc.Iterable[ConfigError]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+    @classmethod
+    def check(cls, problems: collections.abc.Iterable[ConfigError]) -> None:
+        """Raise what is wrong: nothing, one error, or several as one."""
+        found = [
+            single for problem in problems for single in (problem.problems if isinstance(problem, cls) else [problem])
+        ]
+        if found:
+            raise found[0] if len(found) == 1 else cls(found)
 
 
 class HostError(DeployerError):

@@ -1,13 +1,15 @@
-"""What a release tarball holds, known before a host is touched: can it be unpacked, what is it, where does it run."""
+"""What a release tarball holds, known before a host is touched: can it be unpacked, what is it, what does it need."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.beam.archive import Archive, Entry
+from deployer.beam.archive import Archive
+from deployer.beam.clashes import Clash
+from deployer.beam.contents import START_ERL, Contents
+from deployer.beam.elf import MACHINES, Elf
 from deployer.beam.inflate import Inflate
 from deployer.beam.names import check_release_name, check_release_version
 from deployer.errors import ConfigError
@@ -15,16 +17,22 @@ from deployer.errors import ConfigError
 OTP_OF_ERTS: Mapping[int, int] = {11: 23, 12: 24, 13: 25, 14: 26, 15: 27, 16: 28, 17: 29}
 """OTP release by major version of ERTS (otp_versions.table)."""
 
-_MACHINES = {62: "x86_64", 183: "aarch64", 40: "arm", 243: "riscv64", 22: "s390x", 21: "ppc64le"}
-_GLIBC = re.compile(rb"GLIBC_(2)\.(\d{1,3})(?!\d)")
-_OVERLAP = 16  # a version name can lie across two pieces
-_NATIVE = re.compile(r"erts-[^/]+/bin/[^/]+|lib/[^/]+/priv/.+")
-_EMULATOR = re.compile(r"erts-([^/]+)/bin/beam\.smp")
-_APPLICATION = re.compile(r"lib/([a-z][a-z0-9_]*)-([^/]+)/.+")
-_BOOT = re.compile(r"releases/([^/]+)/([^/]+)\.rel")
-_START_ERL = "releases/start_erl.data"
-_START_ERL_LIMIT = 512
 _REBUILD = "pack the release directory's content itself: releases: [NAME: [steps: [:assemble, :tar]]] in mix.exs"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A shared library that the host has to have.
+
+    Attributes:
+        library: the name under which it is looked for, such as ``libcrypto.so.3``.
+        versions: of its interface, such as ``OPENSSL_3.0.0``; oldest first.
+        files: who asks for it, paths inside the tarball.
+    """
+
+    library: str
+    versions: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,9 @@ class Tarball:
         erts: version of the runtime it brings, such as ``13.1.5``.
         otp: the OTP release of that runtime, such as 25; None when it is not known.
         machine: ``uname -m`` of the hosts it runs on.
-        glibc: the newest glibc version that its programs and libraries ask for; None when they ask for none.
+        needs: the libraries that its programs and NIFs ask the host for; those that are inside are left out.
+        unreadable: programs and libraries, paths inside the tarball, of which it cannot be known what they ask for.
+        clashes: lines of its vm.args, remote.vm.args and env.sh that speak of what the fleet's words decide.
         applications: version by application.
         has_cookie: the tarball carries a cookie that everybody who has it knows.
         files: number of files.
@@ -55,11 +65,29 @@ class Tarball:
     erts: str
     otp: int | None
     machine: str
-    glibc: tuple[int, int] | None
+    needs: tuple[Need, ...]
+    unreadable: tuple[str, ...]
+    clashes: tuple[Clash, ...]
     applications: Mapping[str, str]
     has_cookie: bool
     files: int
     unpacked: int
+
+    @property
+    def elixir(self) -> str | None:
+        """The version of Elixir inside; None for a release of Erlang alone."""
+        return self.applications.get("elixir")
+
+    @property
+    def has_ssl(self) -> bool:
+        """Whether it can speak TLS, which TLS distribution needs."""
+        return "ssl" in self.applications
+
+    @property
+    def glibc(self) -> str | None:
+        """The newest glibc that is asked for, such as ``2.34``; None when none is."""
+        found = [version for need in self.needs for version in need.versions if version.startswith("GLIBC_2.")]
+        return max(found, key=_age).removeprefix("GLIBC_") if found else None
 
 
 def inspect(path: Path, *, name: str | None = None, version: str | None = None) -> Tarball:
@@ -76,72 +104,20 @@ def inspect(path: Path, *, name: str | None = None, version: str | None = None) 
     source = Inflate(path)
     try:
         archive = Archive(source)
-        seen = _Seen()
+        seen = Contents()
         for entry in archive:
             if entry.is_file:
-                seen.add(entry, archive.body())
+                seen.add(entry, archive)
         return _judge(source, seen, name, version)
     finally:
         source.close()
 
 
-@dataclass(slots=True)
-class _Seen:
-    files: int = 0
-    unpacked: int = 0
-    start_erl: str | None = None
-    has_cookie: bool = False
-    scripts: set[str] = field(default_factory=set)
-    boots: set[tuple[str, str]] = field(default_factory=set)  # (version, name)
-    applications: dict[str, str] = field(default_factory=dict)
-    emulators: dict[str, int] = field(default_factory=dict)  # ELF machine by ERTS version
-    glibc: dict[int, tuple[int, int]] = field(default_factory=dict)  # by ELF machine
-
-    def add(self, entry: Entry, body: Iterator[bytes]) -> None:
-        self.files += 1
-        self.unpacked += entry.size
-        if entry.name == _START_ERL:
-            self.start_erl = next(body, b"")[:_START_ERL_LIMIT].decode("utf-8", "replace")
-        elif match := _BOOT.fullmatch(entry.name):
-            self.boots.add((match[1], match[2]))
-        elif entry.name.startswith("bin/"):
-            self.scripts.add(entry.name.removeprefix("bin/"))
-        elif match := _APPLICATION.fullmatch(entry.name):
-            self.applications[match[1]] = match[2]
-        self.has_cookie |= entry.name == "releases/COOKIE"
-        if _NATIVE.fullmatch(entry.name):
-            self._add_native(entry.name, body)
-
-    def _add_native(self, name: str, body: Iterator[bytes]) -> None:
-        head = next(body, b"")
-        if head[:4] != b"\x7fELF" or len(head) < 20:
-            return
-        machine = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
-        if match := _EMULATOR.fullmatch(name):
-            self.emulators[match[1]] = machine
-        newest = max(_glibc_versions(head, body), default=None)
-        if newest is not None:
-            self.glibc[machine] = max(newest, self.glibc.get(machine, (0, 0)))
-
-
-def _glibc_versions(head: bytes, body: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    window = head
-    yield from ((int(major), int(minor)) for major, minor in set(_GLIBC.findall(window)))
-    for piece in body:
-        window = window[-_OVERLAP:] + piece
-        yield from ((int(major), int(minor)) for major, minor in set(_GLIBC.findall(window)))
-
-
-def _judge(source: Inflate, seen: _Seen, name: str | None, version: str | None) -> Tarball:
+def _judge(source: Inflate, seen: Contents, name: str | None, version: str | None) -> Tarball:
     erts, inside = _start_erl(source.path, seen, version)
-    machine = seen.emulators.get(erts)
-    if machine is None:
-        raise _refuse(
-            source.path, f"brings no erts-{erts}/bin/beam.smp", "set include_erts: true, the default, in mix.exs"
-        )
-    if machine not in _MACHINES:
-        raise _refuse(source.path, f"brings a beam.smp for an unknown machine (ELF {machine})")
+    machine = _machine(source.path, seen, erts)
     major = erts.partition(".")[0]
+    mine = {file: program for file, program in seen.programs.items() if program and program.machine == machine}
     return Tarball(
         path=source.path,
         size=source.size,
@@ -149,9 +125,11 @@ def _judge(source: Inflate, seen: _Seen, name: str | None, version: str | None) 
         name=_name(source.path, seen, inside, name),
         version=inside,
         erts=erts,
-        otp=OTP_OF_ERTS.get(int(major)) if major.isdecimal() else None,
-        machine=_MACHINES[machine],
-        glibc=seen.glibc.get(machine),
+        otp=OTP_OF_ERTS.get(int(major)) if major.isdecimal() and len(major) < 4 else None,
+        machine=machine,
+        needs=_needs(mine),
+        unreadable=tuple(sorted(file for file, program in seen.programs.items() if program is None)),
+        clashes=tuple(seen.clashes.get(inside, ())),
         applications=dict(sorted(seen.applications.items())),
         has_cookie=seen.has_cookie,
         files=seen.files,
@@ -159,13 +137,47 @@ def _judge(source: Inflate, seen: _Seen, name: str | None, version: str | None) 
     )
 
 
-def _start_erl(path: Path, seen: _Seen, declared: str | None) -> tuple[str, str]:
+def _machine(path: Path, seen: Contents, erts: str) -> str:
+    emulator = f"erts-{erts}/bin/beam.smp"
+    if erts not in seen.emulators:
+        raise _refuse(path, f"brings no {emulator}", "set include_erts: true, the default, in mix.exs")
+    machine = seen.emulators[erts]
+    if machine is None:
+        raise _refuse(path, f"brings a damaged {emulator}", "build the release again")
+    if machine not in MACHINES.values():
+        raise _refuse(path, f"brings a beam.smp for an unknown machine ({machine})")
+    return machine
+
+
+def _needs(programs: Mapping[str, Elf]) -> tuple[Need, ...]:
+    inside = {file.rpartition("/")[2] for file in programs} | {program.soname for program in programs.values()}
+    versions: dict[str, set[str]] = {}
+    files: dict[str, list[str]] = {}
+    for file, program in sorted(programs.items()):
+        for library, asked in program.libraries.items():
+            if library not in inside:
+                versions.setdefault(library, set()).update(asked)
+                files.setdefault(library, []).append(file)
+    return tuple(Need(name, _in_order(versions[name]), tuple(files[name])) for name in sorted(versions))
+
+
+def _in_order(versions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(versions, key=_age))
+
+
+def _age(version: str) -> tuple[str, list[int], str]:
+    """Return what sorts ``GLIBC_2.4`` before ``GLIBC_2.34``."""
+    name, _, numbers = version.rpartition("_")
+    return name, [int(part) for part in numbers.split(".") if part.isdecimal()], numbers
+
+
+def _start_erl(path: Path, seen: Contents, declared: str | None) -> tuple[str, str]:
     """Return the ERTS version and the release version that ``start_erl.data`` names."""
     if seen.start_erl is None:
-        raise _refuse(path, f"is not a release: {_START_ERL} is missing")
+        raise _refuse(path, f"is not a release: {START_ERL} is missing")
     words = seen.start_erl.split()
     if len(words) != 2 or not words[0].isprintable():
-        raise _refuse(path, f"{_START_ERL} does not name an ERTS and a release version")
+        raise _refuse(path, f"{START_ERL} does not name an ERTS and a release version")
     erts, inside = words[0], check_release_version(words[1])
     if declared is not None and declared != inside:
         problem = f"holds version {inside}, not {declared}"
@@ -173,7 +185,7 @@ def _start_erl(path: Path, seen: _Seen, declared: str | None) -> tuple[str, str]
     return erts, inside
 
 
-def _name(path: Path, seen: _Seen, version: str, declared: str | None) -> str:
+def _name(path: Path, seen: Contents, version: str, declared: str | None) -> str:
     """Return the release that has both a boot script of this version and a start script."""
     named = sorted(boot for of, boot in seen.boots if of == version and boot in seen.scripts)
     if declared is not None and declared not in named:

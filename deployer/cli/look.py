@@ -1,4 +1,4 @@
-"""``inventory`` and ``modules``: look around without touching a host."""
+"""``inventory``, ``modules`` and ``release``: look around without touching a host."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ def show(c: Context, *, name: str) -> None:
         raise ConfigError(f"there is no module {name!r}", hint=nearest(name, modules.names())) from None
 
 
+def inspect(c: Context, *, file: str, json: bool) -> None:
+    """Show what a release's tarball holds, what it needs of a host, and what in it clashes with the fleet's words."""
+    del c
+    from pathlib import Path
+
+    from deployer.beam import tarball
+    from deployer.report import contents
+
+    held = tarball.inspect(Path(file))
+    out(contents.as_json(held) if json else contents.as_text(held))
+
+
 COMMANDS = (
     Command(
         inventory,
@@ -53,6 +65,12 @@ COMMANDS = (
             Flag("graph", "the tree of groups", default=False),
             Flag("host", "one host's variables, as JSON"),
         ),
+    ),
+)
+RELEASE = Collection(
+    "release",
+    Command(
+        inspect, (Flag("file", "the release's .tar.gz", word=True), Flag("json", "the same as JSON", default=False))
     ),
 )
 MODULES = Collection("modules", Command(_list, ()), Command(show, (Flag("name", "the module", word=True),)))

@@ -27,6 +27,7 @@ Deploy a fleet
 Look around
   inventory -i INVENTORY --list | --graph | --host HOST
   modules list | show NAME          what a task can do, with every argument
+  release inspect FILE              what a release's tarball holds, and what it needs of a host
 
 Secrets
   cookie generate | rotate PLAYBOOK -i INVENTORY
@@ -38,7 +39,7 @@ Real hosts on this machine
 Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, nothing touched
             4 host unreachable  5 locked by another run  130 interrupted
 """
-_GROUPS = ("modules", "lab", "vault", "cookie")
+_GROUPS = ("modules", "release", "lab", "vault", "cookie")
 _OPTIONAL_WORD = {("lab", "reset"): "--host", ("vault", "encrypt-string"): "--text"}
 _CORE = ("--help", "-h", "--version", "-V")
 """What is left of invoke's own flags: the others would take a wrong flag of ours for one of theirs."""
@@ -67,7 +68,7 @@ class DeployerProgram(Program):
         from deployer.cli import fleet, lab, look, secrets, vault
 
         root = Collection(*fleet.COMMANDS, *look.COMMANDS)
-        for collection in (look.MODULES, lab.LAB, vault.VAULT, secrets.COOKIE):
+        for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
 

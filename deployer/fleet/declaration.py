@@ -227,7 +227,7 @@ def _release(release: Release) -> dict[str, Any]:
         "erts": archive.erts,
         "otp": str(archive.otp) if archive.otp else None,
         "machine": archive.machine,
-        "glibc": "{}.{}".format(*archive.glibc) if archive.glibc else "",
+        "glibc": archive.glibc or "",
         "unpacked": archive.unpacked,
         "files": archive.files,
     }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from deployer.beam import cookie, tarball
-from deployer.beam.names import check_alive, parse_node
-from deployer.errors import ConfigError
+from deployer.beam.names import Naming, check_alive, parse_node
+from deployer.errors import ConfigError, Problems
 from deployer.fields import build, describe
 from deployer.fleet import grammar
 from deployer.fleet.declaration import Cluster, Declaration, Node, Release
@@ -59,6 +59,8 @@ class _Maker:
     def declaration(self) -> Declaration:
         release = self.release()
         cluster = self.cluster(release)
+        if release:
+            Problems.check(_clashes(release.archive, cluster.names))
         nodes = self.words.nodes or ((NodeWords(name=release.name.lower()),) if release else ())
         return Declaration(
             host=self.host,
@@ -146,6 +148,15 @@ class _Maker:
         except ConfigError as error:
             named = error.message if path in error.message else f"{path}: {error.message}"
             raise self.wrong(named, error.hint) from None
+
+
+def _clashes(archive: tarball.Tarball, names: Naming) -> Iterator[ConfigError]:
+    """Yield the lines inside a release by which its nodes would not come up as declared."""
+    for clash in archive.clashes:
+        if clash.breaks(names):
+            where = f"{archive.path}:{clash.file}:{clash.line}"
+            problem = f"{clash.what} clashes with what the fleet declares: {clash.text}"
+            yield ConfigError(problem, where=where, hint=clash.advice)
 
 
 @lru_cache(maxsize=64)

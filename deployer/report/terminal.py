@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import singledispatchmethod
 
@@ -225,9 +224,7 @@ class Terminal:
 
 
 def problem(console: Console, message: str) -> None:
-    """Print an error that ended the run before any host was touched."""
-    lines: Iterable[str] = safe(message).splitlines()
-    for number, line in enumerate(lines):
-        console.print(
-            Text(f"{'error: ' if number == 0 else '  '}{line}", "bold red" if number == 0 else "cyan"), soft_wrap=True
-        )
+    """Print what ended the run before any host was touched: each error a line, and its hint below it."""
+    for line in safe(message).splitlines():
+        hint = line.startswith(" ")
+        console.print(Text(f"{'  ' if hint else 'error: '}{line}", "cyan" if hint else "bold red"), soft_wrap=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import random
 import resource
 import signal
@@ -28,20 +29,41 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "unit" / "beam"), str(HERE)]
 
 from beam_streams import CAPTURES, RELEASES, Peer, capture, received  # noqa: E402
+from beam_tarballs import elf as an_elf  # noqa: E402
 from beam_tarballs import release  # noqa: E402
 from vault_seeds import PASSWORD, vault_seeds  # noqa: E402
 
-from deployer.beam import distribution, epmd, etf, handshake  # noqa: E402
+from deployer.beam import clashes, distribution, elf, epmd, etf, handshake  # noqa: E402
 from deployer.beam.names import NodeName  # noqa: E402
 from deployer.beam.tarball import inspect  # noqa: E402
 from deployer.beam.term import show  # noqa: E402
-from deployer.errors import ConfigError, DeployerError, ProbeError, SecretError  # noqa: E402
+from deployer.errors import ConfigError, ProbeError, SecretError  # noqa: E402
 from deployer.load import vault  # noqa: E402
 from deployer.model import Secret  # noqa: E402
 
 HANG_SECONDS, MEMORY_LIMIT = 20, 1 << 30
 COOKIE, NODE = Secret("ONLYFORTHECAPTURESNOTASECRETATALL0001"), NodeName("shop", "127.0.0.1")
 ME, CREATION, CHALLENGE = NodeName("deployer-0badcafe", "127.0.0.1"), 0x01020304, 0x0A0B0C0D
+NEEDS = {"libc.so.6": ("GLIBC_2.4", "GLIBC_2.34"), "libz.so.1": (), "libcrypto.so.3": ("OPENSSL_3.0.0",)}
+TEXTS = (
+    b"""#!/bin/sh
+case $RELEASE_COMMAND in
+  start*) export ELIXIR_ERL_OPTIONS="-heart" ;; # '
+  *) ;;
+esac
+export RELEASE_NODE="${RELEASE_NODE:-demo@$(hostname -f)}" HOME=\\
+  /x; unset RELEASE_TMP
+cat <<EOF
+EOF
+f() { [ -n "$A" ] && B=`date`; }
+""",
+    b"""## text
++Q 65536 -env ERL_FULLSWEEP_AFTER 10
+-sname 'demo' -setcookie "a \\" b" # more
+-kernel inet_dist_listen_min 9100 logger_level info
+-extra -name
+""",
+)
 EXTREMES = (b"\0", b"\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\0\0", b"\xff\xff")
 
 
@@ -51,7 +73,7 @@ class Target:
 
     seeds: Sequence[bytes]
     run: Callable[[bytes], object]
-    error: type[DeployerError]
+    error: type[Exception]
 
 
 def captured(prefix: str) -> list[bytes]:
@@ -114,10 +136,37 @@ def tarball_target() -> Target:
         path.write_bytes(gzip.compress(data[1:], 1) if data[:1] > b"\x7f" else data[1:])
         inspect(path)
 
-    tars = [release(prefix, form).add("lib/ä" + "x" * 110, b"x").tar() for prefix, form in (("", 2), ("./", 1))]
+    env, args = TEXTS
+    made = [release(prefix, form).add("lib/ä" + "x" * 110, b"x") for prefix, form in (("", 2), ("./", 1))]
+    tars = [one.add("releases/0.1.0/env.sh", env, mode=0o755).add("releases/0.1.0/vm.args", args).tar() for one in made]
     return Target(
         [b"\xff" + tar for tar in tars] + [b"\0" + gzip.compress(tar, mtime=0) for tar in tars], run, ConfigError
     )
+
+
+def elf_target() -> Target:
+    """Programs of this machine are seeds too."""
+
+    def run(data: bytes) -> None:
+        elf.read(io.BytesIO(data))
+
+    forms = [
+        an_elf(NEEDS, wide=wide, little=little, soname="lib.so") for wide in (True, False) for little in (True, False)
+    ]
+    found = [path.read_bytes() for path in map(Path, ("/bin/sh", "/bin/true", "/bin/ls")) if path.is_file()]
+    return Target(forms * 4 + found, run, elf.ElfError)
+
+
+def clashes_target() -> Target:
+    """Text is never refused: what cannot be understood is a guess, or nothing."""
+
+    def run(data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        for clash in (*clashes.of_env("env.sh", text), *clashes.of_args("vm.args", text)):
+            assert clash.line <= text.count("\n") + 1
+            assert clash.text.isprintable()
+
+    return Target(TEXTS, run, ConfigError)
 
 
 def vault_target() -> Target:
@@ -130,6 +179,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "etf": etf_target,
     "handshake": handshake_target,
     "tarball": tarball_target,
+    "elf": elf_target,
+    "clashes": clashes_target,
     "vault": vault_target,
 }
 

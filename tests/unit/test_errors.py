@@ -14,6 +14,7 @@ CODES = {
     "DeployerError": 1,
     "ConfigError": 3,
     "SecretError": 3,
+    "Problems": 3,
     "HostError": 4,
     "Unreachable": 4,
     "HostKeyError": 4,

@@ -320,3 +320,15 @@ def test_without_epmd_all_nodes_listen_on_one_port(words: dict[str, Any]) -> Non
     check_members([alone("a", "10.0.0.1", 9100), alone("b", "10.0.0.2", 9100)])
     with pytest.raises(ConfigError, match="same port"):
         check_members([alone("a", "10.0.0.1", 9100), alone("b", "10.0.0.2", 9101)])
+
+
+def test_lines_of_a_release_that_undo_the_words_are_all_refused_at_once(words: dict[str, Any], tmp_path: Path) -> None:
+    made = recipe().add("releases/0.1.0/env.sh", b"#!/bin/sh\nexport HOME=/x\n", mode=0o755)
+    made.add("releases/0.1.0/vm.args", b"+K true\n-heart\n-sname demo")
+    path = made.write(tmp_path)
+    wrong = at(words, "release.tarball", str(path))
+    told = refusal(wrong)
+    assert f"{path}:releases/0.1.0/env.sh:2: HOME clashes" in told
+    assert f"{path}:releases/0.1.0/vm.args:3: -sname clashes" in told
+    assert "-heart" not in told
+    assert "vm.args" not in refusal(at(wrong, "cluster.names", "short") | {"nodes": [{"name": "demo", "host": "web1"}]})

@@ -6,13 +6,54 @@ import gzip
 import io
 import struct
 import tarfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+LIBC: Mapping[str, Sequence[str]] = {"libc.so.6": ("GLIBC_2.2.5", "GLIBC_2.36", "GLIBC_2.4")}
+BASE = 0x10000
 
-def elf(machine: int = 62, glibc: str = "2.36", filler: int = 0) -> bytes:
-    head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 3, machine)
-    return head + bytes(filler) + f"\0GLIBC_2.2.5\0GLIBC_{glibc}\0GLIBC_2.4\0".encode()
+
+def elf(
+    needs: Mapping[str, Sequence[str]] = LIBC, *, machine: int = 62, wide: bool = True, little: bool = True,
+    soname: str = "", weak: Sequence[str] = (), filler: int = 0,
+) -> bytes:  # fmt: skip
+    """A shared library with nothing but what a reader of needs looks at."""
+    order = "<" if little else ">"
+    strings = bytearray(b"\0")
+
+    def named(text: str) -> int:
+        strings.extend(text.encode() + b"\0")
+        return len(strings) - len(text) - 1
+
+    verneed = bytearray()
+    tags = [(1, named(library)) for library in needs] + ([(14, named(soname))] if soname else [])
+    versioned = {library: versions for library, versions in needs.items() if versions}
+    for library, versions in versioned.items():
+        verneed += struct.pack(order + "HHIII", 1, len(versions), named(library), 16, 16 + 16 * len(versions))
+        for version in versions:
+            verneed += struct.pack(order + "IHHII", 0, 2 if version in weak else 0, 0, named(version), 16)
+    head, segment = (64, 56) if wide else (52, 32)
+    begin = head + 2 * segment + filler
+    if versioned:
+        tags += [(0x6FFFFFFE, BASE + begin + len(strings)), (0x6FFFFFFF, len(versioned))]
+    tags += [(5, BASE + begin), (0, 0)]
+    dynamic = b"".join(struct.pack(order + ("QQ" if wide else "II"), *tag) for tag in tags)
+    end = begin + len(strings) + len(verneed)
+    places = [(1, 0, BASE, end), (2, end, BASE + end, len(dynamic))]
+    segments = []
+    for kind, at, to, size in places:
+        if wide:
+            segments.append(struct.pack(order + "IIQQQQQQ", kind, 4, at, to, to, size, size, 8))
+        else:
+            segments.append(struct.pack(order + "IIIIIIII", kind, at, to, to, size, size, 4, 4))
+    ident = b"\x7fELF" + bytes((1 + wide, 2 - little, 1)) + bytes(9)
+    form = order + ("HHIQQQIHHH" if wide else "HHIIIIIHHH")
+    header = struct.pack(form, 3, machine, 1, 0, head, 0, 0, head, segment, 2).ljust(head - 16, b"\0")
+    return ident + header + b"".join(segments) + bytes(filler) + bytes(strings) + bytes(verneed) + dynamic
+
+
+CRYPTO = {"libcrypto.so.3": ("OPENSSL_3.0.0",), "libc.so.6": ("GLIBC_2.38",)}
 
 
 @dataclass
@@ -57,7 +98,7 @@ def release(prefix: str = "", tar_format: int = tarfile.USTAR_FORMAT) -> Recipe:
     recipe = Recipe(format=tar_format)
     recipe.add(f"{prefix}bin/demo", b"#!/bin/sh\n", mode=0o755).add(f"{prefix}bin/demo.bat", b"@echo off\r\n")
     recipe.add(f"{prefix}erts-13.1.5/bin/beam.smp", elf(), mode=0o755)
-    recipe.add(f"{prefix}lib/crypto-5.1.2/priv/lib/crypto.so", elf(glibc="2.38"), mode=0o755)
+    recipe.add(f"{prefix}lib/crypto-5.1.2/priv/lib/crypto.so", elf(CRYPTO), mode=0o755)
     recipe.add(f"{prefix}lib/demo-0.1.0/ebin/Elixir.Demo.beam", b"FOR1")
     recipe.add(f"{prefix}releases/COOKIE", b"ABC").add(f"{prefix}releases/start_erl.data", b"13.1.5 0.1.0")
     return recipe.add(f"{prefix}releases/0.1.0/demo.rel", b"{release}.").add(f"{prefix}releases/0.1.0/start.boot", b"x")

@@ -5,11 +5,16 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from beam_tarballs import elf, release
+from beam_tarballs import LIBC, Recipe, elf, release
 
-from deployer.beam import inflate
-from deployer.beam.tarball import Tarball, inspect
+from deployer.beam.tarball import Need, Tarball, inspect
 from deployer.errors import ConfigError
+
+BEAM, CRYPTO = "erts-13.1.5/bin/beam.smp", "lib/crypto-5.1.2/priv/lib/crypto.so"
+
+
+def with_file(name: str, data: bytes) -> Recipe:
+    return release().without(name).add(name, data, mode=0o755)
 
 
 def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
@@ -23,7 +28,12 @@ def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
         erts="13.1.5",
         otp=25,
         machine="x86_64",
-        glibc=(2, 38),
+        needs=(
+            Need("libc.so.6", ("GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.36", "GLIBC_2.38"), (BEAM, CRYPTO)),
+            Need("libcrypto.so.3", ("OPENSSL_3.0.0",), (CRYPTO,)),
+        ),
+        unreadable=(),
+        clashes=(),
         applications={"crypto": "5.1.2", "demo": "0.1.0"},
         has_cookie=True,
         files=9,
@@ -46,22 +56,42 @@ def test_tarballs_made_by_hand_pass_in_every_format(tmp_path: Path, tar_format: 
 
 
 def test_the_own_machine_decides_not_that_of_a_bundled_library(tmp_path: Path) -> None:
-    recipe = release().without("erts-13.1.5/bin/beam.smp").add("erts-13.1.5/bin/beam.smp", elf(183, "2.17"), mode=0o755)
-    seen = inspect(recipe.write(tmp_path))
-    assert (seen.machine, seen.glibc) == ("aarch64", (2, 17))
+    seen = inspect(with_file(BEAM, elf({"libc.so.6": ["GLIBC_2.17"]}, machine=183)).write(tmp_path))
+    assert (seen.machine, seen.glibc, len(seen.needs)) == ("aarch64", "2.17", 1)
 
 
-@pytest.mark.parametrize("filler", [inflate.CHUNK - 40, inflate.CHUNK - 30, inflate.CHUNK - 25, inflate.CHUNK - 20])
-def test_a_glibc_version_across_two_pieces_is_seen(tmp_path: Path, filler: int) -> None:
-    recipe = release().without("lib/crypto-5.1.2/priv/lib/crypto.so")
-    recipe.add("lib/crypto-5.1.2/priv/lib/crypto.so", elf(glibc="2.41", filler=filler))
-    assert inspect(recipe.write(tmp_path)).glibc == (2, 41)
+@pytest.mark.parametrize("filler", [0, 5 << 20], ids=["in memory", "through a file"])
+def test_a_library_with_a_nif_inside_is_not_asked_of_the_host(tmp_path: Path, filler: int) -> None:
+    recipe = release().add("lib/nif-1.0/priv/libown.so.1.2", elf(soname="libown.so.1", filler=filler))
+    recipe.add("lib/nif-1.0/priv/nif.so", elf({"libown.so.1": (), "libblas.so.3": ()}, filler=filler))
+    found = {need.library: need.files for need in inspect(recipe.write(tmp_path)).needs}
+    assert found["libblas.so.3"] == ("lib/nif-1.0/priv/nif.so",)
+    assert "libown.so.1" not in found
 
 
 def test_a_release_without_glibc_asks_for_none(tmp_path: Path) -> None:
-    recipe = release().without("erts-13.1.5/bin/beam.smp").without("lib/crypto-5.1.2/priv/lib/crypto.so")
-    recipe.add("erts-13.1.5/bin/beam.smp", elf()[:20], mode=0o755)
-    assert inspect(recipe.write(tmp_path)).glibc is None
+    musl = with_file(BEAM, elf({"libc.musl-x86_64.so.1": ()})).without(CRYPTO)
+    assert inspect(musl.write(tmp_path)).glibc is None
+
+
+def test_a_damaged_library_is_not_taken_for_one_without_needs(tmp_path: Path) -> None:
+    assert inspect(with_file(CRYPTO, elf()[:100]).write(tmp_path)).unreadable == (CRYPTO,)
+    with pytest.raises(ConfigError, match=f"damaged {BEAM}"):
+        inspect(with_file(BEAM, elf(LIBC)[:100]).write(tmp_path))
+
+
+def test_clashes_of_the_version_that_starts_are_found(tmp_path: Path) -> None:
+    recipe = release().add("releases/0.1.0/env.sh", b"HOME=/x\n", mode=0o755).add("releases/0.1.0/vm.args", b"-heart")
+    recipe.add("releases/0.0.9/env.sh", b"RELEASE_NODE=old\n", mode=0o755)
+    assert {clash.what for clash in inspect(recipe.write(tmp_path)).clashes} == {"HOME", "-heart"}
+
+
+def test_more_names_than_a_release_has_are_refused(tmp_path: Path) -> None:
+    recipe = release()
+    for number in range(4200):
+        recipe.add(f"bin/{number}")
+    with pytest.raises(ConfigError, match="more releases, applications or programs"):
+        inspect(recipe.write(tmp_path))
 
 
 @pytest.mark.parametrize(
