@@ -107,12 +107,12 @@ class Node:
 
     @property
     def runtime(self) -> str:
-        """Directory that systemd makes at start and removes at stop; the node's HOME, with the cookie's copy."""
+        """Directory on tmpfs, from start to stop: HOME with the cookie's copy, and RELEASE_TMP."""
         return f"/run/beam/{self.name}"
 
     @property
     def state(self) -> str:
-        """Directory that stays: crash dump and RELEASE_TMP."""
+        """Directory that stays: the working directory, with the crash dump."""
         return f"/var/lib/beam/{self.name}"
 
     @property
@@ -138,6 +138,7 @@ class Node:
             "vm_args_file": f"{self.etc}/{self.name}.vm.args",
             "remote_vm_args_file": f"{self.etc}/{self.name}.remote.vm.args",
             "runtime": self.runtime,
+            "ready": f"{self.runtime}/ready",
             "state": self.state,
             "crash_dump": self.crash_dump,
         }

@@ -138,6 +138,7 @@ def test_the_flags_of_a_node_stand_before_the_releases_own(tmp_path: Path) -> No
         "-start_epmd false",
         "-kernel inet_dist_use_interface {10,0,0,2}",
         "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9109",
+        """-eval 'file:write_file("/run/beam/demo/ready",[os:getpid(),10]).'""",
         f"-args_file {node.release}/releases/0.1.0/vm.args",
     ]
 
