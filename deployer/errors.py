@@ -11,6 +11,7 @@
     │   ├── ConnectionLost       4   the connection broke or went silent in mid-work
     │   └── ProbeError           4   the host's answer cannot be understood
     ├── StepError                1   a change failed on a host
+    │   └── Reverted             6   a switch failed, and the nodes run again as before it
     ├── NotConverged             1   the second reading disagrees, or a rung of the ladder fails
     ├── Locked                   5   another run holds the host
     └── Interrupted            130   Ctrl-C or SIGTERM
@@ -102,6 +103,12 @@ class ProbeError(HostError):
 
 class StepError(DeployerError):
     """A step of the plan failed on a host."""
+
+
+class Reverted(StepError):
+    """A switch failed, and the host went back: its nodes run again as they did before."""
+
+    exit_code = 6
 
 
 class NotConverged(DeployerError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deployer.engine.plan import Plan, Planned, handler_id
 from deployer.engine.probe import environment
-from deployer.errors import StepError
+from deployer.errors import Reverted, StepError
 from deployer.events import Emit, StepDone
 from deployer.model import Blob
 from deployer.modules import Step
@@ -77,6 +77,7 @@ def apply(
 
     Raises:
         StepError: a step failed; its output's last lines are in the message, nothing after it ran.
+        Reverted: a switch failed, and the host has gone back by itself.
         HostError: the connection broke; the step under way ends by itself on the host.
     """
     work = list(jobs(plan, handlers))
@@ -89,10 +90,31 @@ def apply(
         if job.step or frame.rc:
             emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
         if frame.rc:
-            raise StepError(f"{label}: {what}: {_last_words(frame.out, frame.rc)}", where=job.planned.action.task.mark)
+            raise _failure(job, f"{label}: {what}: {_last_words(frame.out, frame.rc)}", frame.rc)
         if last[id(job.planned)] == frame.index:
             yield job.planned
         before = now
+
+
+def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
+    """Run one step of the engine's own on a host.
+
+    Raises:
+        StepError: it failed; its output's last lines are in the message.
+        HostError: the connection broke; the step ends by itself on the host.
+    """
+    for frame in transport.run(Program((step,), writes=True, become=become), timeout=STEP_TIMEOUT):
+        if frame.rc:
+            raise StepError(f"{what}: {_last_words(frame.out, frame.rc)}", where=transport.name)
+
+
+def _failure(job: Job, problem: str, rc: int) -> StepError:
+    action = job.planned.action
+    if action.module.SWITCHES and rc == Reverted.exit_code:
+        return Reverted(
+            problem, where=action.task.mark, hint="the nodes run as before; mend the cause and deploy again"
+        )
+    return StepError(problem, where=action.task.mark)
 
 
 def _last_words(output: str, rc: int) -> str:

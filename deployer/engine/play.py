@@ -9,7 +9,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import Enum
 
-from deployer.engine import facts, verify
+from deployer.engine import facts, ledger, verify
+from deployer.engine.apply import finish
 from deployer.engine.ladder import failed
 from deployer.engine.lanes import Lane, close, each, worst
 from deployer.engine.readings import UnitReading, parse_look
@@ -34,12 +35,13 @@ class Goal(Enum):
 
 @dataclass(slots=True)
 class _Lane(Lane):
-    """One host's way through the play."""
+    """One host's way through the play; ``sound`` when every rung of its nodes has held."""
 
     play: HostPlay | None = None
     walk: Walk | None = None
     drift: bool = False
     targets: tuple[Target, ...] = ()
+    sound: bool = False
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ class PlayRun:
             self._walk(lanes)
             if self.goal in (Goal.DEPLOY, Goal.VERIFY):
                 self._climb(lanes)
+            if self.goal is Goal.DEPLOY:
+                self._each([lane for lane in lanes if lane.sound], self._judge_good)
         finally:
             close(lanes)
         code = worst([self._end(lane) for lane in lanes], self.stop)
@@ -109,7 +113,9 @@ class PlayRun:
             self.emit(Stage(name, "facts"))
             lane.play = self.resolver.resolve(lane.host, facts.gather(lane.transport))
         lane.targets = targets_of(*lane.play.fleet)
-        riders = verify.fragments(lane.targets) if self.goal is Goal.DEPLOY else ()
+        switch = ledger.switch_of(lane.play)
+        record = (ledger.look(switch.root),) if switch else ()
+        riders = (*verify.fragments(lane.targets), *record) if self.goal is Goal.DEPLOY else ()
         lane.walk = Walk(lane.transport, lane.play, self.emit, riders)
         if self.goal is not Goal.VERIFY:
             plan = lane.walk.plan()
@@ -120,6 +126,17 @@ class PlayRun:
     def _deploy(self, lane: _Lane) -> None:
         assert lane.walk  # noqa: S101 - prepared
         lane.walk.deploy()
+
+    def _judge_good(self, lane: _Lane) -> None:
+        """Note on a host that its release is healthy, where that is news."""
+        assert lane.walk and lane.transport and lane.play  # noqa: S101 - climbed
+        switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
+        if not (switch and declared and declared.release):
+            return
+        record = ledger.parse(lane.walk.ridden[-1].out)
+        if lane.walk.switched or switch.id not in record.good:
+            step = ledger.judge_good(switch, declared.release.keep)
+            finish(lane.transport, "note that the release is good", step, become=lane.play.become)
 
     def _refuse_twin(self, name: str, host_key: str) -> None:
         """Two inventory names of one host would be two writers on it (reliability B13)."""
@@ -162,6 +179,7 @@ class PlayRun:
             sleep=self.stop.wait,
         )
         for lane in able:
+            lane.sound = not any(failed(climbed[str(target.node)]) for target in lane.targets)
             for target in lane.targets:
                 bad = failed(climbed[str(target.node)])
                 if bad and not bad.follows and not lane.problem:

@@ -156,7 +156,7 @@ class Rotation:
             ready.changed += said.cookie != ready.part.new
             what = "set the new cookie in the running node"
             self.emit(StepDone(ready.name, str(target.node), what, 0, self.clock() - before))
-            self._step(ready, str(target.node), "renew its copy", rotate_host.renew(node, ready.part.path))
+            self._step(ready, str(target.node), "renew its copy", rotate_host.renew(node))
 
     def _prove(self, ready: _Ready) -> None:
         for index, (target, _) in enumerate(ready.part.nodes):

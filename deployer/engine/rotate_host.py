@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deployer.errors import ProbeError
 from deployer.model import Blob, Secret
-from deployer.modules.beam_node import BeamNode
+from deployer.modules.beam_nodes import NodeUnit
 from deployer.sh import Program, Sh, lines, sh
 
 _RECORD = re.compile(r"(current|retained|copy:\S+) ([A-Za-z0-9+/]*={0,2})")
@@ -71,7 +71,7 @@ class HostCookies:
         return tuple(dict.fromkeys(secret for secret in found if secret is not None))
 
 
-def read(path: str, nodes: Sequence[BeamNode]) -> Sh:
+def read(path: str, nodes: Sequence[NodeUnit]) -> Sh:
     """Return the fragment that prints a host's cookies. Its answer is a secret: only `parse` may see it."""
     asked = [("current", path), ("retained", f"{path}.old"), *((f"copy:{node.unit}", _copy(node)) for node in nodes)]
     return lines(_TELL, *(sh("tell {} {}", word, place) for word, place in asked))
@@ -100,10 +100,9 @@ def write(path: str) -> Sh:
     return sh(_WRITE, path)
 
 
-def renew(node: BeamNode, path: str) -> Sh:
+def renew(node: NodeUnit) -> Sh:
     """Return the step that gives a running node's HOME the new cookie, as if the node had been started with it."""
-    files = [f"/etc/systemd/system/{node.unit}", *(config for config in node.configs if config != path)]
-    return sh(_RENEW, node.unit, _copy(node), f"{node.runtime}/started", files)
+    return sh(_RENEW, node.unit, _copy(node), node.started, [node.file, *node.configs])
 
 
 def forget(path: str) -> Sh:
@@ -117,7 +116,7 @@ def program(step: Sh, new: Secret, *, become: bool) -> Program:
     return Program((text,), writes=True, blobs=(Blob.of(new),), become=become)
 
 
-def _copy(node: BeamNode) -> str:
+def _copy(node: NodeUnit) -> str:
     return f"{node.runtime}/.erlang.cookie"
 
 

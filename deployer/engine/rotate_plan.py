@@ -11,7 +11,7 @@ from deployer.engine.target import Target, targets_of
 from deployer.errors import ConfigError, NotConverged
 from deployer.events import TaskPlanned
 from deployer.model import Change, Secret
-from deployer.modules.beam_node import BeamNode
+from deployer.modules.beam_nodes import BeamNodes, NodeUnit
 from deployer.resolve import HostPlay
 
 
@@ -31,7 +31,7 @@ class Part:
     cluster: str
     path: str
     new: Secret
-    nodes: tuple[tuple[Target, BeamNode], ...]
+    nodes: tuple[tuple[Target, NodeUnit], ...]
     members: frozenset[str]
     become: bool
 
@@ -63,7 +63,8 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> Part | None:
     if absent := sorted({member.host for member in members} - set(hosts)):
         problem = f"{', '.join(absent)} is of cluster {cluster.name}, and the play leaves it out"
         raise ConfigError(problem, where=where, hint="the whole cluster takes part: widen the play's hosts:")
-    units = {action.module.unit: action.module for action in play.actions if isinstance(action.module, BeamNode)}
+    runs = (action.module.nodes for action in play.actions if isinstance(action.module, BeamNodes))
+    units = {node.unit: node for nodes in runs for node in nodes}
     for node in own.nodes:
         if node.unit not in units:
             problem = f"no task of the play runs {node.node}, so nobody knows where it reads its cookie"

@@ -29,6 +29,7 @@ class Walk:
         ridden: their latest answers.
         changed: tasks and handlers that changed, or in a plan would change.
         handled: handlers among them, and those that may be woken.
+        switched: a step that switches nodes has run.
         first: the plan that the first probe gave.
     """
 
@@ -39,6 +40,7 @@ class Walk:
     ridden: tuple[Frame, ...] = ()
     changed: int = 0
     handled: int = 0
+    switched: bool = False
     first: Plan | None = None
     _notified: set[str] = field(default_factory=set)
 
@@ -88,6 +90,7 @@ class Walk:
         become = self.host_play.become
         for done in apply(self.transport, plan, self.host_play.handlers, become=become, emit=self.emit):
             self.changed += 1
+            self.switched |= done.action.module.SWITCHES
             self.handled += done.handler
             self._notified.update(done.action.notify)
 

@@ -18,7 +18,7 @@ class Release:
 
     Attributes:
         archive: the tarball as it was inspected on the controller; name, version, OTP and applications are in it.
-        root: directory on the host; holds ``versions/``, ``current`` and ``previous``.
+        root: directory on the host; holds ``versions/``, ``current`` and ``ledger/``.
         keep: complete releases kept.
     """
 
@@ -116,6 +116,16 @@ class Node:
         return f"/var/lib/beam/{self.name}"
 
     @property
+    def env_file(self) -> str:
+        """Where its environment lies, for root alone."""
+        return f"{self.etc}/private/{self.name}.env"
+
+    @property
+    def vm_args_file(self) -> str:
+        """Where its flags lie."""
+        return f"{self.etc}/{self.name}.vm.args"
+
+    @property
     def crash_dump(self) -> str:
         """Where the emulator writes a crash dump."""
         return "" if self.foreign else f"{self.state}/erl_crash.dump"
@@ -134,14 +144,19 @@ class Node:
             "user": self.user,
             "env": dict(self.env),
             "vm_args": list(self.vm_args),
-            "env_file": f"{self.etc}/private/{self.name}.env",
-            "vm_args_file": f"{self.etc}/{self.name}.vm.args",
+            "env_file": self.env_file,
+            "vm_args_file": self.vm_args_file,
             "remote_vm_args_file": f"{self.etc}/{self.name}.remote.vm.args",
             "runtime": self.runtime,
             "ready": f"{self.runtime}/ready",
             "state": self.state,
             "crash_dump": self.crash_dump,
         }
+
+    def as_unit(self) -> dict[str, Any]:
+        """Return the node as the module beam_nodes wants it."""
+        configs = [self.env_file, self.vm_args_file]
+        return {"name": self.name, "unit": self.unit, "runtime": self.runtime, "configs": configs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +188,7 @@ class Declaration:
             members: the declarations of all hosts of the play; those of other clusters are left out.
         """
         return {
-            "release": _release(self.release) if self.release else None,
+            "release": _release(self.release, self.nodes) if self.release else None,
             "cluster": self._cluster(members or (self,)),
             "nodes": [node.variables() for node in self.nodes],
             "env": dict(self.env),
@@ -213,7 +228,7 @@ class Declaration:
         }
 
 
-def _release(release: Release) -> dict[str, Any]:
+def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
     archive = release.archive
     return {
         "name": release.name,
@@ -223,8 +238,11 @@ def _release(release: Release) -> dict[str, Any]:
         "root": release.root,
         "user": release.user,
         "keep": release.keep,
+        "id": release.id,
         "path": release.path,
         "current": f"{release.root}/current",
+        # Not derived from nodes by a filter: what touches a node's environment is a secret as a whole.
+        "nodes": [node.as_unit() for node in nodes if not node.foreign],
         "erts": archive.erts,
         "otp": str(archive.otp) if archive.otp else None,
         "machine": archive.machine,

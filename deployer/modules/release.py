@@ -1,4 +1,4 @@
-"""A release on a host: unpacked beside all others, marked complete, made current by one rename."""
+"""A release on a host: unpacked beside all others and marked complete; beam_nodes makes it current."""
 
 from __future__ import annotations
 
@@ -17,16 +17,12 @@ _TREE = Sh(
 )
 """``tree DIR`` prints a digest of everything's name, mode, owner, size and time."""
 
-_RUNNING = Sh("""running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }""")
-"""``running DIR`` says whether a process runs from there."""
-
 _PROBE = """
 root={} release={}
 real=$(realpath -m -- "$root")
 [ "$real" = "$root" ] || emit detour "$real"
 emit machine "$(uname -m)"
 emit glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null || :)"
-[ ! -L "$root/current" ] || emit current "$(readlink -- "$root/current")"
 if [ -f "$release/.complete" ]; then
   emit complete "$(cat -- "$release/.complete")"
   emit tree "$(tree "$release")"
@@ -61,40 +57,13 @@ mv -T -- "$work" "$release"
 trap - EXIT
 """
 
-_SWITCH = """
-root={} id={} keep={}
-point() {{
-  ln -s -- "$2" "$root/.$1.$$"
-  mv -T -- "$root/.$1.$$" "$root/$1"
-}}
-for left in "$root"/.current.* "$root"/.previous.*; do rm -f -- "$left"; done
-before=$(readlink -- "$root/current" || :)
-if [ "$before" != "versions/$id" ]; then
-  [ -z "$before" ] || point previous "$before"
-  point current "versions/$id"
-  sync -- "$root"
-fi
-previous=$(readlink -- "$root/previous" || :)
-prune() {{
-  if running "$1"; then return; fi
-  rm -f -- "$1/.complete"
-  rm -rf -- "$1"
-}}
-for left in "$root"/versions/.old.*; do [ ! -d "$left" ] || prune "$left"; done
-find "$root/versions" -mindepth 2 -maxdepth 2 -name .complete -printf '%T@ %h\\n' | sort -rn | cut -d ' ' -f 2- |
-  tail -n "+$((keep + 1))" | while IFS= read -r old; do
-  case versions/${{old##*/}} in versions/"$id" | "$previous") ;; *) prune "$old" ;; esac
-done
-"""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Release(Module):
-    """A release's directory and the link ``current`` to it.
+    """A release's directory.
 
     ``ROOT/versions/VERSION-SHA8`` is unpacked in a fresh directory and renamed, never written into; ``.complete`` in it
-    holds the tarball's digest and one of the whole tree. ``ROOT/previous`` is what was current before. Older releases
-    than ``keep`` go, except for these two and those that a process still runs from.
+    holds the tarball's digest and one of the whole tree.
     """
 
     SOURCES: ClassVar[dict[str, str]] = {"tarball": "tarball"}
@@ -111,7 +80,6 @@ class Release(Module):
     tarball: Annotated[Blob, Doc("its .tar.gz on the controller; sent only when the host lacks it")]
     version: Annotated[str, Doc("the version inside", check=told_by(check_release_version), example="1.4.2")]
     root: Annotated[str, Doc("directory on the host", check=absolute, example="/opt/shop")]
-    keep: Annotated[int, Doc("complete releases kept")] = 5
     machine: Annotated[str, Doc("uname -m it is built for; empty: not checked")] = ""
     glibc: Annotated[str, Doc("the newest glibc it needs, such as 2.34; empty: not checked")] = ""
     unpacked: Annotated[int, Doc("bytes it has unpacked; 0: room is not checked")] = 0
@@ -128,8 +96,8 @@ class Release(Module):
         return f"{self.root}/versions/{self.id}"
 
     def desired(self) -> Present:
-        """Return what is installed and what is current."""
-        return Present({"installed": self.id, "current": f"versions/{self.id}"})
+        """Return that it is installed."""
+        return Present({"installed": self.id})
 
     def probe(self) -> Sh:
         """Print what is there, what the host can run, and the room it has."""
@@ -149,12 +117,9 @@ class Release(Module):
         mark, _, tree = found.get("complete", "").partition("\n")
         if not mark:
             self._check_room(found.get("free", ""))
-        keys = {}
-        if mark:
-            keys["installed"] = self.id if (mark, tree) == (self.tarball.sha256, found.get("tree")) else "altered"
-        if "current" in found:
-            keys["current"] = found["current"]
-        return Present(keys) if keys else Absent()
+            return Absent()
+        whole = (mark, tree) == (self.tarball.sha256, found.get("tree"))
+        return Present({"installed": self.id if whole else "altered"})
 
     def _check_host(self, found: dict[str, str]) -> None:
         release = f"{self.name} {self.version}"
@@ -180,19 +145,16 @@ class Release(Module):
                 raise StepError(f"no room at {self.root}: {have} {kind} are free, {wanted} are needed", hint=hint)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Unpack only what is not there; switch only what is not current."""
-        steps = []
-        if "installed" in changes:
-            text = sh(_UNPACK, self.root, self.path, self.name, self.version, self.tarball.sha256)
-            steps.append(Step(f"unpack {self.name} {self.version}", lines(_TREE, text), (self.tarball,)))
-        if changes:
-            text = sh(_SWITCH, self.root, self.id, self.keep)
-            steps.append(Step(f"make {self.name} {self.version} current", lines(_RUNNING, text)))
-        return tuple(steps)
+        """Unpack it. What takes the place of an altered tree disturbs who runs from it, and waits for its turn."""
+        if not changes:
+            return ()
+        text = sh(_UNPACK, self.root, self.path, self.name, self.version, self.tarball.sha256)
+        altered = changes["installed"].before is not None
+        return (Step(f"unpack {self.name} {self.version}", lines(_TREE, text), (self.tarball,), ahead=not altered),)
 
     def touches(self) -> tuple[str, ...]:
-        """Return the release's directory and the link to it."""
-        return (self.path, f"{self.root}/current")
+        """Return the release's directory."""
+        return (self.path,)
 
 
 def _pair(version: str) -> tuple[int, ...]:

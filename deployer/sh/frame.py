@@ -7,7 +7,11 @@ The text is complete in memory before its first line runs, so a cut transfer run
 
 from __future__ import annotations
 
+import getpass
+import re
 import secrets
+import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,6 +33,7 @@ BODY_LIMIT = 8 * 1024 * 1024
 TOTAL_LIMIT = 4 * BODY_LIMIT
 """Bytes of all answers of one program, so that no host can fill the controller's memory with many large ones."""
 _CHUNK = 64 * 1024
+_STRANGE = re.compile(r"[^A-Za-z0-9@._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,16 @@ class Frame:
     out: str
 
 
+@cache
+def this_run() -> str:
+    """Return what hosts note beside everything this run does: ``TIME-DIGITS PERSON@MACHINE``, printable, no tabs."""
+    try:
+        who = f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        who = "somebody"
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)} {_STRANGE.sub('?', who)[:100]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """Fragments to run in order on one host.
@@ -59,6 +74,7 @@ class Program:
         become: run as root through sudo when the login is not root.
         units: what systemd is asked about in one go; ``unit_show`` in a fragment answers from it, or asks by itself.
         users: fragment index → the user it runs as, where that is not the program's own.
+        run: which run this is, and whose; a step that notes what it does finds it as ``$run``.
     """
 
     fragments: tuple[Sh, ...]
@@ -68,6 +84,7 @@ class Program:
     units: tuple[str, ...] = ()
     users: Mapping[int, str] = field(default_factory=dict)
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
+    run: str = field(default_factory=this_run)
 
 
 @cache
@@ -79,7 +96,7 @@ def prelude() -> str:
 def encode(program: Program) -> str:
     """Return the whole text of a program, ready for sh or shellcheck. It holds no secret: those are blobs."""
     count = len(program.fragments)
-    parts = ["#!/bin/sh", sh("marker={}", program.marker).text, prelude(), "start"]
+    parts = ["#!/bin/sh", sh("marker={} run={}", program.marker, program.run).text, prelude(), "start"]
     parts += [_function(i, fragment, program.users.get(i)) for i, fragment in enumerate(program.fragments)]
     if program.blobs:
         parts += ["blobs_open || refuse"]

@@ -12,7 +12,7 @@ why=
 failed=0
 lock_wait=60
 code=1
-marker=${marker:?}
+: "${marker:?}" "${run:?}"
 
 # emit KEY VALUE: one record of a probe; records end with RS, which no sane value holds.
 emit() { printf '%s=%s\036' "$1" "$2"; }

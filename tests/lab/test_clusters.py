@@ -41,7 +41,7 @@ def test_two_nodes_on_one_host_are_two_units_two_names_and_one_mesh(lab, demo_re
     demo, jobs = pids(ssh, both, "demo", "jobs")
     fleet.of[both.name]["nodes"][1]["env"]["DEMO_GREETING"] = "only for one"
     ran = fleet.run("deploy")
-    assert (ran.code, ran.planned(both)) == (0, ["environment => jobs", "node => jobs"])
+    assert (ran.code, ran.planned(both)) == (0, ["environment => jobs", "nodes"])
     assert health(both, 4100)[1]["greeting"] == "only for one"
     assert pids(ssh, both, "demo") == [demo]
     assert pids(ssh, both, "jobs") != [jobs]

@@ -170,6 +170,7 @@ def test_a_new_version_is_switched_to_and_old_ones_are_kept_and_pruned(fleet, ho
         return sorted(word.partition("-")[0] for word in ssh(host, "ls /opt/demo/versions")[1].split())
 
     assert deploy("0.2.0", 5) == ["0.1.0", "0.2.0"]
-    assert ssh(host, "readlink /opt/demo/previous")[1].startswith("versions/0.1.0-")
-    assert deploy("0.3.0", 1) == ["0.2.0", "0.3.0"], "the current and the one before it always stay"
+    good = ssh(host, "ls -t /opt/demo/ledger/good; stat -c '%U %a' /opt/demo/ledger")[1].split()
+    assert [word.partition("-")[0] for word in good] == ["0.2.0", "0.1.0", "root", "700"]
+    assert deploy("0.3.0", 1) == ["0.2.0", "0.3.0"], "the current and the good one before it always stay"
     assert {health(each)[1]["version"] for each in fleet.hosts} == {"0.3.0"}

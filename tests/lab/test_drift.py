@@ -11,7 +11,7 @@ TREE = "/opt/demo/versions/$(basename $(readlink /opt/demo/current))"
 
 # What is done to the host by hand, and the tasks that have to find it; a restart of the node where one follows.
 INJECTED = {
-    "a file is edited": ("echo '+S 1:1' >>/etc/beam/demo/demo.vm.args", ["flags of the node => demo", "node => demo"]),
+    "a file is edited": ("echo '+S 1:1' >>/etc/beam/demo/demo.vm.args", ["flags of the node => demo", "nodes"]),
     "files, modes, owners and a shell": (
         """\
 rm /usr/local/bin/demo-ctl
@@ -25,27 +25,27 @@ usermod -s /bin/bash demo""",
             "environment => demo",
             "unit => demo",
             "command for people => demo",
-            "node => demo",
+            "nodes",
         ],
     ),
-    "the unit is stopped": ("systemctl stop demo", ["node => demo"]),
+    "the unit is stopped": ("systemctl stop demo", ["nodes"]),
     "the unit is disabled and has a drop-in": (
         """\
 systemctl disable -q demo
 mkdir -p /etc/systemd/system/demo.service.d
 printf '[Service]\\nNice=5\\n' >/etc/systemd/system/demo.service.d/nice.conf""",
-        ["node => demo"],
+        ["nodes"],
     ),
     "the firewall is flushed": ("nft flush ruleset", ["firewall"]),
     "a rule is inserted": ("nft insert rule inet deployer input tcp dport 4369 accept", ["firewall"]),
     "the link is switched": (
         f"cp -a {TREE} /opt/demo/versions/other && ln -sfn versions/other /opt/demo/current",
-        ["the release", "node => demo"],
+        ["the release", "nodes"],
     ),
-    "a file of the release is edited": (f"echo >>{TREE}/bin/demo", ["the release", "node => demo"]),
+    "a file of the release is edited": (f"echo >>{TREE}/bin/demo", ["the release", "nodes"]),
     "the cookie is replaced": (
         "printf stranger0123456789stranger0123456789 >/etc/beam/demo/private/cookie",
-        ["the cluster's cookie", "node => demo"],
+        ["the cluster's cookie", "nodes"],
     ),
     "EPMD is stopped": ("systemctl stop beam-epmd@4369", ["EPMD"]),
     "EPMD is another that listens everywhere": (

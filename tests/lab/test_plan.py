@@ -45,7 +45,7 @@ def test_a_plan_of_an_untouched_host_is_complete_touches_nothing_and_comes_true(
     told = plan.of("TaskPlanned")
     assert {bare(each["task"]) for each in told} == tasks_of_roles()
     will = plan.planned(host)
-    assert will == ["group of the nodes", *will[1:-1], "node => demo"], "the start of the node is predicted"
+    assert will == ["group of the nodes", *will[1:-1], "nodes"], "the start of the node is predicted"
     assert not plan.of("TaskPlanned", verdict="unknown")
     assert not plan.of("StepDone")
     assert not plan.of("RungRead")
@@ -66,7 +66,7 @@ def test_a_plan_for_people_says_what_would_change_and_touches_nothing(fleet):
     shown = fleet.show("plan", "--diff", "-v")
     assert shown.code == 0, shown.err
     assert "Traceback" not in shown.out + shown.err
-    assert "node => demo" in shown.out
+    assert "nodes" in shown.out
     assert "would change" in shown.out
     assert "+Description=Erlang node demo@" in shown.out, "the diff of a file that is not there yet"
     assert labs.upper_state(host) == before
@@ -99,7 +99,7 @@ def test_a_restart_is_predicted_when_the_environment_changes_and_its_secrets_are
     deployed.environ = {"CANARY": CANARY}
     deployed.words["env"] = {"PORT": "4000", "DEMO_GREETING": {"env": "CANARY"}}
     plan = deployed.run("plan")
-    assert plan.planned(host) == ["environment => demo", "node => demo"]
+    assert plan.planned(host) == ["environment => demo", "nodes"]
     told = [plan.out + plan.err]
     for flags in (["plan", "--diff", "-vvv"], ["audit", "-vvv"], ["render", "--host", host.name], ["deploy", "-vvv"]):
         shown = deployed.show(*flags)
@@ -123,7 +123,7 @@ def test_a_diff_shows_the_lines_that_change(deployed):
     shown = deployed.show("plan", "--diff")
     assert "        ++S 1:1\n" in shown.out
     assert "flags of the node => demo" in shown.out
-    assert "node => demo" in shown.out
+    assert "nodes" in shown.out
     (change,) = deployed.run("plan").of("TaskPlanned", task="flags of the node => demo")[0]["changes"]
     assert "\n+S 1:1\n" in change["after"]
     assert "\n+S 1:1\n" not in change["before"]

@@ -22,6 +22,7 @@ CODES = {
     "ConnectionLost": 4,
     "ProbeError": 4,
     "StepError": 1,
+    "Reverted": 6,
     "NotConverged": 1,
     "Locked": 5,
     "Interrupted": 130,

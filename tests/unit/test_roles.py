@@ -18,7 +18,7 @@ from deployer.fleet import Words
 from deployer.fleet.words import ClusterWords, Firewall, Health, NodeWords, ReleaseWords
 from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
-from deployer.modules.beam_node import BeamNode
+from deployer.modules.beam_nodes import BeamNodes
 from deployer.modules.epmd import Epmd
 from deployer.modules.template import Template
 from deployer.resolve import HostPlay, Resolver
@@ -90,7 +90,7 @@ def test_every_playbook_resolves_for_every_shape_of_fleet(
     tmp_path: Path, words: dict[str, Any], hosts: dict[str, Any], play: str
 ) -> None:
     actions = resolved(tmp_path, words, hosts, play).actions
-    assert [action for action in actions if isinstance(action.module, BeamNode) and not action.skip]
+    assert [action for action in actions if isinstance(action.module, BeamNodes) and not action.skip]
 
 
 def test_audit_compares_exactly_what_site_states(tmp_path: Path) -> None:
@@ -115,14 +115,14 @@ def test_units_are_understood_by_systemd_and_leave_little_exposed(tmp_path: Path
 
 def test_the_order_protects_what_comes_after(tmp_path: Path) -> None:
     labels = [type(action.module).__name__ for action in resolved(tmp_path).actions]
-    order = ["User", "Firewall", "Release", "Cookie", "Epmd", "EnvFile", "BeamNode"]
+    order = ["User", "Firewall", "Release", "Cookie", "Epmd", "EnvFile", "BeamNodes"]
     assert [name for name in dict.fromkeys(labels) if name in order] == order
 
 
 def test_epmd_comes_from_the_release_that_is_unpacked_just_before(tmp_path: Path) -> None:
     play = resolved(tmp_path)
     (epmd,) = (action.module for action in play.actions if isinstance(action.module, Epmd))
-    (node,) = (action.module for action in play.actions if isinstance(action.module, BeamNode))
+    (node,) = (action.module for action in play.actions if isinstance(action.module, BeamNodes))
     assert epmd.source == f"{node.release}/erts-13.1.5/bin/epmd"
     assert epmd.addresses == ("10.0.0.2",)
 
@@ -133,13 +133,12 @@ def flags(text: str) -> list[str]:
 
 def test_the_flags_of_a_node_stand_before_the_releases_own(tmp_path: Path) -> None:
     play = resolved(tmp_path)
-    (node,) = (action.module for action in play.actions if isinstance(action.module, BeamNode))
     assert flags(written(play)["/etc/beam/shop/demo.vm.args"]) == [
         "-start_epmd false",
         "-kernel inet_dist_use_interface {10,0,0,2}",
         "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9109",
         """-eval 'file:write_file("/run/beam/demo/ready",[os:getpid(),10]).'""",
-        f"-args_file {node.release}/releases/0.1.0/vm.args",
+        "-args_file /run/beam/demo/release/vm.args",
     ]
 
 

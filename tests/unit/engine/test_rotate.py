@@ -26,14 +26,15 @@ from deployer.engine.rotate_plan import Found, Part, part_of
 from deployer.errors import ConfigError, DeployerError, NotConverged, ProbeError, StepError
 from deployer.fleet import Declaration, declare
 from deployer.model import Secret
-from deployer.modules.beam_node import BeamNode
+from deployer.modules.beam_nodes import BeamNodes, NodeUnit
 from deployer.resolve import HostPlay
 from deployer.sh import Frame, Program, encode
 
 NEW = Secret("nEw4Kq7ZbW9mTfJ4sLr8Vy2Hd3NcPg6AaEu5Ri", "cookie")
 OLD = Secret("oLd5Xk2yHd3NcPg6AaEu5Kq7ZbW9mTfJ4sLr8V", "cookie")
 OTHER = Secret("iRk8Ko1tQzMwBv0UxGj2SPg6AaEu5Kq7ZbW9mT", "cookie")
-RUNS = BeamNode(unit="shop.service", release="/opt/shop/versions/1", runtime="/run/beam/shop")
+RUNS = NodeUnit(name="shop", unit="shop.service", runtime="/run/beam/shop")
+TASK = BeamNodes(root="/opt/shop", id="1", nodes=(RUNS,))
 
 
 # The host ------------------------------------------------------------------------------------------------------------
@@ -57,7 +58,7 @@ def step(host: DirectoryHost, text: Any) -> Frame:
     return frame
 
 
-def look(host: DirectoryHost, path: Path, *nodes: BeamNode) -> HostCookies:
+def look(host: DirectoryHost, path: Path, *nodes: NodeUnit) -> HostCookies:
     (frame,) = host.run(Program((rotate_host.read(str(path), nodes),)), timeout=10)
     return parse(frame.out, frame.rc)
 
@@ -66,9 +67,9 @@ def test_a_host_is_read_as_it_is(host: DirectoryHost, cookie: Path, tmp_path: Pa
     run = tmp_path / "run"
     run.mkdir()
     (run / ".erlang.cookie").write_text(OTHER.reveal() + "\n")
-    node = BeamNode(unit="shop.service", release="/opt/shop", runtime=str(run))
+    node = NodeUnit(name="shop", unit="shop.service", runtime=str(run))
     assert look(host, cookie, node) == HostCookies(OLD, None, {"shop.service": OTHER})
-    assert look(host, tmp_path / "none", BeamNode(unit="b.service", release="/b", runtime="/none")) == HostCookies(
+    assert look(host, tmp_path / "none", NodeUnit(name="b", unit="b.service", runtime="/none")) == HostCookies(
         None, None, {}
     )
 
@@ -103,7 +104,7 @@ def test_the_old_cookie_is_forgotten_however_often_that_is_asked(host: Directory
 
 def test_no_text_holds_a_cookie_and_all_of_it_is_clean_sh() -> None:
     path = "/etc/beam/shop/private/cookie"
-    steps = (rotate_host.write(path), rotate_host.renew(RUNS, path), rotate_host.forget(path))
+    steps = (rotate_host.write(path), rotate_host.renew(RUNS), rotate_host.forget(path))
     programs = [rotate_host.program(text, NEW, become=True) for text in steps]
     programs.append(Program((rotate_host.read(path, [RUNS]),)))
     for program in programs:
@@ -154,13 +155,13 @@ def declared(host: str, address: str, cookie: Secret | None = NEW) -> Declaratio
 ONE, TWO = declared("web1", "10.0.0.1"), declared("web2", "10.0.0.2")
 
 
-def play(own: Declaration | None, *tasks: BeamNode) -> HostPlay:
+def play(own: Declaration | None, *tasks: BeamNodes) -> HostPlay:
     base = host_play(*(action(task) for task in tasks))
     return HostPlay(base.host, base.connection, base.actions, fleet=(own, (ONE, TWO)))
 
 
 def part() -> Part:
-    found = part_of(play(ONE, RUNS), {"web1", "web2"})
+    found = part_of(play(ONE, TASK), {"web1", "web2"})
     assert found is not None
     return found
 
@@ -188,9 +189,9 @@ def test_a_host_takes_part_with_its_nodes_and_knows_all_members() -> None:
 @pytest.mark.parametrize(
     ("hosts", "own", "tasks", "says"),
     [
-        ({"web1"}, ONE, (RUNS,), "web2 is of cluster shop"),
+        ({"web1"}, ONE, (TASK,), "web2 is of cluster shop"),
         ({"web1", "web2"}, ONE, (), "no task of the play runs shop@10.0.0.1"),
-        ({"web1", "web2"}, declared("web1", "10.0.0.1", None), (RUNS,), "no cluster.cookie"),
+        ({"web1", "web2"}, declared("web1", "10.0.0.1", None), (TASK,), "no cluster.cookie"),
     ],
 )
 def test_a_cluster_takes_part_whole_or_not_at_all(hosts: set[str], own: Declaration, tasks: Any, says: str) -> None:

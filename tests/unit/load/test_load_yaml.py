@@ -113,7 +113,8 @@ BAD = {
     "colon in plain text": ("a: b: c\n", "f.yml:1:5", "is not YAML", "quotes"),
     "unclosed": ("a: [1, 2\n", "f.yml:2:1", "is not YAML", ""),
     "key that is a list": ("? [a]\n: b\n", "f.yml:1:3", "a key must be plain text", ""),
-    "20 000 brackets": ("[" * 20_000, "f.yml:1:33", "nested deeper than 32", ""),
+    "900 brackets": ("[" * 900, "f.yml:1:33", "nested deeper than 32", ""),
+    "20 000 brackets": ("[" * 20_000, "f.yml:1:", "nest", ""),  # libyaml has a limit of its own, in newer versions
     "too many values": ("- 1\n" * 100_001, "f.yml:100000:3", "more than 100000 values", ""),
     "long scalar": ("a: " + "x" * 70_000, "f.yml:1:4", "longer than 65536", "src:"),
     "large text": ("# " + "x" * 2_000_000, "f.yml", "larger than", "files/"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -46,36 +45,34 @@ def told(**keys: str) -> str:
     return "".join(f"{key}={value}\x1e" for key, value in keys.items())
 
 
-def test_a_first_release_is_unpacked_made_current_and_complete(release: Release, tmp_path: Path) -> None:
+def test_a_first_release_is_unpacked_and_complete(release: Release, tmp_path: Path) -> None:
     assert see(release, tmp_path) == Absent()
-    assert converge(release, tmp_path) == ["state", "installed", "current"]
-    root = Path(release.root)
-    assert str((root / "current").readlink()) == f"versions/{release.id}"
-    assert not (root / "current/releases/COOKIE").exists()
-    assert sorted(path.name for path in (root / "versions").iterdir()) == [release.id]
-    assert oct((root / "current/bin/demo").stat().st_mode)[-3:] == "755"
-    assert not (root / "previous").is_symlink()
+    assert converge(release, tmp_path) == ["state", "installed"]
+    there = Path(release.path)
+    assert not (there / "releases/COOKIE").exists()
+    assert sorted(path.name for path in there.parent.iterdir()) == [release.id]
+    assert oct((there / "bin/demo").stat().st_mode)[-3:] == "755"
 
 
 def test_nothing_is_sent_when_the_host_has_it(release: Release, tmp_path: Path) -> None:
     converge(release, tmp_path)
     assert release.fix(release.differences(see(release, tmp_path))) == ()
-    (tmp_path / "opt/current").unlink()
-    changes = release.differences(see(release, tmp_path))
-    assert [step.blobs for step in release.fix(changes)] == [()]
 
 
-def test_a_second_release_remembers_the_first(release: Release, tmp_path: Path) -> None:
+def test_only_what_is_beside_all_that_runs_may_run_ahead(release: Release, tmp_path: Path) -> None:
+    (step,) = release.fix(release.differences(see(release, tmp_path)))
+    assert step.ahead
     converge(release, tmp_path)
-    converge(made(tmp_path, "0.2.0"), tmp_path)
-    assert str((tmp_path / "opt/previous").readlink()) == f"versions/{release.id}"
+    (Path(release.path) / "lib/note").write_text("altered")
+    (step,) = release.fix(release.differences(see(release, tmp_path)))
+    assert not step.ahead
 
 
 def test_the_same_version_built_anew_is_another_release(release: Release, tmp_path: Path) -> None:
     converge(release, tmp_path)
     again = made(tmp_path, extra="anew")
     assert again.id != release.id
-    assert converge(again, tmp_path) == ["installed", "current"]
+    assert converge(again, tmp_path) == ["state", "installed"]
 
 
 @pytest.mark.parametrize(
@@ -87,40 +84,13 @@ def test_a_tree_that_was_altered_is_found_and_mended(release: Release, tmp_path:
     assert "installed" in converge(release, tmp_path)
 
 
-def test_old_releases_go_but_never_current_previous_or_what_runs(release: Release, tmp_path: Path) -> None:
-    several = [release, *(made(tmp_path, f"0.{i}.0") for i in range(2, 6))]
-    converge(several[0], tmp_path)
-    sleeper = Path(several[0].path) / "erts-13.1.5/bin/sleeper"
-    shutil.copy(shutil.which("sleep") or "/bin/sleep", sleeper)
-    running = subprocess.Popen([sleeper, "60"])
-    try:
-        for one in several[1:]:
-            converge(replace(one, keep=1), tmp_path)
-        left = {path.name for path in (tmp_path / "opt/versions").iterdir()}
-        assert left == {several[0].id, several[3].id, several[4].id}
-    finally:
-        running.kill()
-        running.wait()
-
-
-def test_a_rollback_keeps_what_it_came_from(release: Release, tmp_path: Path) -> None:
-    second = made(tmp_path, "0.2.0")
-    converge(release, tmp_path)
-    converge(second, tmp_path)
-    converge(replace(release, keep=1), tmp_path)
-    assert str((tmp_path / "opt/current").readlink()) == f"versions/{release.id}"
-    assert Path(second.path).is_dir()
-
-
 def test_what_a_killed_run_left_is_swept(release: Release, tmp_path: Path) -> None:
     versions = tmp_path / "opt/versions"
     (versions / ".unpack.abc/lib").mkdir(parents=True)
-    (versions / ".old.abc").mkdir()
-    (tmp_path / "opt/.current.123").symlink_to("versions/nothing")
     (versions / release.id).mkdir()
     converge(release, tmp_path)
-    assert [path.name for path in versions.iterdir()] == [release.id]
-    assert sorted(path.name for path in (tmp_path / "opt").iterdir()) == ["current", "versions"]
+    assert ".unpack.abc" not in [path.name for path in versions.iterdir()]
+    assert (versions / release.id / ".complete").exists()
 
 
 BROKEN = {
@@ -135,7 +105,6 @@ def test_a_tarball_that_lacks_something_leaves_no_trace(tmp_path: Path, missing:
     release = made(tmp_path, made_of=recipe().without(missing))
     assert said in do(release.fix(release.differences(Absent())), tmp_path)
     assert list((tmp_path / "opt/versions").iterdir()) == []
-    assert not (tmp_path / "opt/current").is_symlink()
 
 
 def test_a_tarball_of_another_version_is_refused_on_the_host_too(tmp_path: Path) -> None:
@@ -188,5 +157,5 @@ def test_an_answer_without_room_is_no_answer(release: Release) -> None:
         release.parse(told(machine="x86_64", glibc="", free=""))
 
 
-def test_both_paths_it_touches_are_named(release: Release) -> None:
-    assert release.touches() == (release.path, f"{release.root}/current")
+def test_the_path_it_touches_is_named(release: Release) -> None:
+    assert release.touches() == (release.path,)

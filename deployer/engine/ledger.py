@@ -1,0 +1,144 @@
+"""The host's record of its releases, as the engine reads it, and the programs that add a judgement to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployer.errors import ProbeError
+from deployer.modules._ledger import GOOD, NODES, RECORD
+from deployer.modules._unit import LAST_WORDS
+from deployer.modules.base import records
+from deployer.modules.beam_nodes import BeamNodes
+from deployer.resolve import HostPlay
+from deployer.sh import Sh, lines, sh
+
+_LOOK = """
+root={}
+if [ -L "$root/current" ]; then emit current "$(readlink -- "$root/current")"; fi
+if [ -d "$root/ledger/good" ]; then emit good "$(cd -- "$root/ledger/good" && grep -H '' -- * 2>/dev/null || :)"; fi
+if [ -d "$root/ledger/bad" ]; then emit bad "$(cd -- "$root/ledger/bad" && grep -H '' -- * 2>/dev/null || :)"; fi
+if [ -f "$root/ledger/history" ]; then emit history "$(tail -n {} -- "$root/ledger/history")"; fi
+"""
+
+_JUDGE_GOOD = """
+root={} id={}
+mark_good "$id" {}
+prune {}
+"""
+
+_GO_BACK = """
+root={0} epmd={1} names={2} from={3} to={4} why={5}
+is_good "$to" || {{ echo "$to was never good here, or is not whole any more"; exit 1; }}
+[ -z "$why" ] || mark_bad "$from" "$why"
+if go_back "$to" {6}; then
+  remember back "$to" "from $from"
+  exit 0
+fi
+tell_dead {6}
+exit 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a host's history.
+
+    Attributes:
+        number: counts up from 1 on each host; the order needs no clock.
+        time: seconds since 1970 by the host's clock.
+        event: ``switch``, ``good``, ``bad``, ``back`` or ``hook``.
+        release: the release's id, ``VERSION-DIGEST``.
+        run: which run did it, and whose: ``TIME-DIGITS PERSON@MACHINE``.
+    """
+
+    number: int
+    time: int
+    event: str
+    release: str
+    run: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a host remembers of one release's versions.
+
+    Attributes:
+        current: id of the current release; empty when there is none.
+        good: ids that were seen healthy, the newest judgement first.
+        bad: id → why it failed here.
+        entries: the end of the history, oldest first.
+    """
+
+    current: str = ""
+    good: tuple[str, ...] = ()
+    bad: Mapping[str, str] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def refuge(self) -> str:
+        """The last good release other than the current one; empty when there is none."""
+        return next((one for one in self.good if one != self.current), "")
+
+
+def switch_of(play: HostPlay) -> BeamNodes | None:
+    """Return the task of a play that runs the host's release; None when it has none, or tags leave it out."""
+    found = (action.module for action in play.actions if not action.skip)
+    return next((module for module in found if isinstance(module, BeamNodes)), None)
+
+
+def look(root: str, lines_of_history: int = 50) -> Sh:
+    """Return the fragment that reads the record of the release at ``root``."""
+    return sh(_LOOK, root, lines_of_history)
+
+
+def parse(out: str) -> Ledger:
+    """Turn the answer of `look` into a record.
+
+    Raises:
+        ProbeError: it is no such answer, or a file of the record is damaged.
+    """
+    found = records(out)
+    try:
+        numbers = {name: int(number) for name, number in _pairs(found.get("good", ""))}
+        entries = tuple(_entry(line) for line in found.get("history", "").splitlines() if line)
+    except ValueError:
+        raise ProbeError("the host's record of its releases (ledger) is damaged") from None
+    good = tuple(sorted(numbers, key=numbers.__getitem__, reverse=True))
+    return Ledger(found.get("current", "").removeprefix("versions/"), good, dict(_pairs(found.get("bad", ""))), entries)
+
+
+def judge_good(nodes: BeamNodes, keep: int) -> Sh:
+    """Return the step that notes that the release is healthy with the files it has now, and prunes the others.
+
+    Args:
+        nodes: the task that runs the release.
+        keep: good releases that stay for a rollback.
+    """
+    return lines(RECORD, GOOD, sh(_JUDGE_GOOD, nodes.root, nodes.id, nodes.files, keep))
+
+
+def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
+    """Return the step that brings back a good release with the files it was last good with, and starts its nodes.
+
+    It fails, before anything is stopped, when ``to`` was never good or is not whole.
+
+    Args:
+        nodes: the task that runs the release that is left.
+        to: id of a good release; the present one where only files changed.
+        why: marks the release that is left bad for this reason; empty leaves it unjudged.
+    """
+    names = "|".join(node.name for node in nodes.nodes)
+    marked = "" if to == nodes.id else why
+    text = sh(_GO_BACK, nodes.root, nodes.epmd_port or "", names, nodes.id, to, marked, nodes.units)
+    return lines(LAST_WORDS, RECORD, NODES, text)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, colon, value in (line.partition(":") for line in text.splitlines()) if colon]
+
+
+def _entry(line: str) -> Entry:
+    number, time, event, release, run, detail = line.split("\t")
+    return Entry(int(number), int(time), event, release, run, detail)

@@ -1,0 +1,259 @@
+"""The nodes of a release on a host, running: the declared release is current, and each node has read its files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.beam.names import check_alive, check_release_version
+from deployer.errors import ConfigError, ProbeError, Reverted
+from deployer.fields import Doc
+from deployer.modules._checks import absolute, told_by
+from deployer.modules._ledger import NODES, RECORD
+from deployer.modules._unit import LAST_WORDS, properties, show
+from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
+from deployer.sh import Sh, lines, sh
+
+_EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")
+_UNIT = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}\.service", re.ASCII)
+
+_PROBE_RELEASE = """
+root={} id={}
+[ ! -L "$root/current" ] || emit current "$(readlink -- "$root/current")"
+[ ! -e "$root/ledger/bad/$id" ] || emit bad "$(cat -- "$root/ledger/bad/$id")"
+"""
+
+_PROBE_NODE = """
+started={}
+emit shown_{} "$shown"
+if [ "$pid" != 0 ]; then
+  emit exe_{} "$(readlink -- "/proc/$pid/exe" || :)"
+  newline='
+'
+  drops=${{shown#*DropInPaths=}}
+  drops=${{drops%%"$newline"*}}
+  # Before a reload systemd does not see a unit's first drop-in.
+  [ ! -d "/etc/systemd/system/$unit.d" ] || drops="$drops /etc/systemd/system/$unit.d"
+  # shellcheck disable=SC2086
+  [ ! -e "$started" ] || emit stale_{} "$(find {} $drops -cnewer "$started" -print 2>&1)"
+fi"""
+
+_ENABLE = "systemctl enable --quiet --no-reload -- {}"
+
+_SWITCH = """
+root={0} id={1} epmd={2} names={3}
+before=$(readlink -- "$root/current" || :)
+before=${{before#versions/}}
+[ -f "$root/versions/$id/.complete" ] || {{ echo "$root/versions/$id is not whole (any more): deploy again"; exit 1; }}
+switch() {{
+  halt {4} || return 1
+  [ "$before" = "$id" ] || {{ remember switch "$id" "from ${{before:-nothing}}" && point "$id"; }} || return 1
+  run_nodes {4}
+}}
+if switch; then exit 0; fi
+tell_dead {4}
+[ "$before" = "$id" ] || mark_bad "$id" 'it did not start' || :
+if [ -z "$before" ] || ! is_good "$before"; then
+  echo "there is no good release to go back to"
+  exit 1
+fi
+if go_back "$before" {5}; then
+  remember back "$before" "from $id" || :
+  echo "went back to $before, with the files it was last good with"
+  exit {6}
+fi
+tell_dead {5}
+echo "and going back to $before failed too"
+exit 1
+"""
+
+
+def _unit(text: str) -> str | None:
+    return None if _UNIT.fullmatch(text) else "write the node's name followed by .service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeUnit:
+    """One node as a service."""
+
+    name: Annotated[str, Doc("the part of its name before the @", check=told_by(check_alive), example="shop")]
+    unit: Annotated[str, Doc("its unit, in /etc/systemd/system", check=_unit, example="shop.service")]
+    runtime: Annotated[str, Doc("the unit's RuntimeDirectory", check=absolute, example="/run/beam/shop")]
+    configs: Annotated[tuple[str, ...], Doc("files it reads at start; a release's good ones are kept with it")] = ()
+
+    @property
+    def file(self) -> str:
+        """The unit's file."""
+        return f"/etc/systemd/system/{self.unit}"
+
+    @property
+    def started(self) -> str:
+        """The file that the unit touches before each start: what is newer has not been read."""
+        return f"{self.runtime}/started"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeamNodes(Module):
+    """All nodes of one release on a host: which release is current, and that its nodes run it with their files.
+
+    The switch is one step: stop, link, start, and each start ends when all applications run. When one fails, release
+    and files that were last judged good come back and the nodes run again as before; the new release is marked bad
+    here. A unit touches ``RUNTIME/started`` before it starts; a file that is newer has not been read yet, so a restart
+    that a killed run has missed is still due in the next one.
+    """
+
+    SWITCHES: ClassVar[bool] = True
+    EXAMPLE: ClassVar[str] = """\
+- name: the nodes run the release
+  beam_nodes:
+    root: /opt/shop
+    id: 1.4.2-0f3a9c71
+    cookie: /etc/beam/shop/private/cookie
+    epmd_port: 4369
+    nodes:
+      - name: shop
+        unit: shop.service
+        runtime: /run/beam/shop
+        configs: [/etc/beam/shop/shop.vm.args, /etc/beam/shop/private/shop.env]
+"""
+
+    root: Annotated[str, Doc("the release's directory on the host", check=absolute, example="/opt/shop")]
+    id: Annotated[
+        str,
+        Doc("which of ROOT/versions has to run", check=told_by(check_release_version), example="1.4.2-0f3a9c71"),
+    ]
+    nodes: Annotated[tuple[NodeUnit, ...], Doc("the nodes, each a service of its own")]
+    cookie: Annotated[str | None, Doc("the cookie's file, read at start like configs", check=absolute)] = None
+    epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
+    again: Annotated[bool, Doc("switch to a release although it is marked bad here")] = False
+
+    @property
+    def release(self) -> str:
+        """The directory that the nodes have to run from."""
+        return f"{self.root}/versions/{self.id}"
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """All units."""
+        return tuple(node.unit for node in self.nodes)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that comes back with a release: units and what the nodes read, but for the cluster's cookie."""
+        return tuple(dict.fromkeys(path for node in self.nodes for path in (node.file, *node.configs)))
+
+    def desired(self) -> Present:
+        """Return what is current, and what each unit and its process should be."""
+        keys = {"current": f"versions/{self.id}"}
+        for node in self.nodes:
+            keys |= _named(node, release=self.release, config="current", enabled="enabled", active="active")
+        return Present(keys)
+
+    def probe(self) -> Sh:
+        """Print the link, and of each node the unit, its program, and the files that are newer than its start."""
+        parts = [sh(_PROBE_RELEASE, self.root, self.id)]
+        for i, node in enumerate(self.nodes):
+            read = [node.file, *([self.cookie] if self.cookie else []), *node.configs]
+            parts += [show(node.unit), sh(_PROBE_NODE, node.started, i, i, i, read)]
+        return lines(*parts)
+
+    def parse(self, out: str) -> Observed:
+        """Judge them.
+
+        Raises:
+            ConfigError: a unit of that name belongs to the system, or the release has failed here before.
+        """
+        found = records(out)
+        current = found.get("current")
+        if "bad" in found and current != f"versions/{self.id}" and not self.again:
+            hint = "build another one; or try it again with: -e deploy_again=true"
+            raise ConfigError(f"release {self.id} is marked bad on this host: {found['bad']}", hint=hint)
+        keys = {} if current is None else {"current": current}
+        for i, node in enumerate(self.nodes):
+            keys |= _judged(node, found, str(i))
+        return Present(keys) if keys else Absent()
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Enable and restart; the step ends when systemd calls every unit started, or when it has gone back.
+
+        Nodes that run as declared are left alone, unless the release under them changes.
+        """
+        due = [node for node in self.nodes if self._due(node, changes)]
+        if not changes:
+            return ()
+        disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes]
+        parts = [sh(_ENABLE, disabled)] if disabled else []
+        what = [f"enable {', '.join(disabled)}"] if disabled else []
+        if due:
+            units = [node.unit for node in due]
+            parts += [LAST_WORDS, RECORD, NODES, self._switch(due)]
+            what.append(f"{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {', '.join(units)}")
+        else:
+            parts.append(sh("systemctl daemon-reload"))
+        return (Step(" and ".join(what), lines(*parts)),)
+
+    def _due(self, node: NodeUnit, changes: Changes) -> bool:
+        wrong = (f"{node.name} {key}" for key in ("release", "config", "active"))
+        return bool(changes.keys() & {"current", *wrong})
+
+    def _switch(self, due: list[NodeUnit]) -> Sh:
+        names, port = "|".join(node.name for node in due), self.epmd_port or ""
+        return sh(_SWITCH, self.root, self.id, port, names, [node.unit for node in due], self.units, Reverted.exit_code)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the units and the link."""
+        return (*self.units, f"{self.root}/current")
+
+    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+        """What is about to be written will be newer than the process; what is replaced has to be run anew."""
+        if not isinstance(observed, Present):
+            return observed
+        keys = dict(observed.keys)
+        for node in self.nodes:
+            newer = sorted(touched & {node.file, node.unit, self.cookie or "", *node.configs})
+            if newer and f"{node.name} config" in keys:
+                keys |= _named(node, config=f"older than {', '.join(newer)}")
+            if self.release in touched and keys.get(f"{node.name} release") == self.release:
+                keys |= _named(node, release=f"{self.release} (before it is replaced)")
+        return Present(keys)
+
+
+def _named(node: NodeUnit, **keys: str) -> dict[str, str]:
+    return {f"{node.name} {key}": value for key, value in keys.items()}
+
+
+def _judged(node: NodeUnit, found: dict[str, str], i: str) -> dict[str, str]:
+    if f"shown_{i}" not in found:
+        raise ProbeError(f"the probe of {node.unit} is incomplete")
+    unit = properties(found[f"shown_{i}"])
+    if unit["FragmentPath"] not in ("", node.file):
+        hint = "give the node another name; its unit is named after it"
+        raise ConfigError(f"{node.unit} exists already as {unit['FragmentPath']}", hint=hint)
+    if unit["LoadState"] == "not-found":
+        return {}
+    exe = found.get(f"exe_{i}")
+    newer = "" if exe is None else found.get(f"stale_{i}")
+    return _named(
+        node,
+        release=_release(exe or ""),
+        config=_config(node, unit["NeedDaemonReload"] == "yes", newer),
+        enabled=unit["UnitFileState"] or "disabled",
+        active="restarting" if unit["SubState"] == "auto-restart" else unit["ActiveState"],
+    )
+
+
+def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:
+    if stale is None:
+        return "unknown: another unit has started it"
+    newer = list(dict.fromkeys(stale.splitlines())) or ([node.file] if reload else [])
+    return f"older than {', '.join(newer)}" if newer else "current"
+
+
+def _release(exe: str) -> str:
+    """Return the release directory of a beam.smp; what runs and is none stands for itself."""
+    match = _EXE.fullmatch(exe)
+    return match[1] + (match[2] or "") if match else exe or "none"
+
+
+MODULE = BeamNodes
