@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.errors import ProbeError
-from deployer.modules._ledger import GOOD, NODES, RECORD
-from deployer.modules._unit import LAST_WORDS
+from deployer.modules._ledger import GOOD, RECORD
+from deployer.modules._switch import back
 from deployer.modules.base import records
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
@@ -25,18 +25,6 @@ _JUDGE_GOOD = """
 root={} id={}
 mark_good "$id" {}
 prune {}
-"""
-
-_GO_BACK = """
-root={0} epmd={1} names={2} from={3} to={4} why={5}
-is_good "$to" || {{ echo "$to was never good here, or is not whole any more"; exit 1; }}
-[ -z "$why" ] || mark_bad "$from" "$why"
-if go_back "$to" {6}; then
-  remember back "$to" "from $from"
-  exit 0
-fi
-tell_dead {6}
-exit 1
 """
 
 
@@ -129,10 +117,9 @@ def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
         to: id of a good release; the present one where only files changed.
         why: marks the release that is left bad for this reason; empty leaves it unjudged.
     """
-    names = "|".join(node.name for node in nodes.nodes)
     marked = "" if to == nodes.id else why
-    text = sh(_GO_BACK, nodes.root, nodes.epmd_port or "", names, nodes.id, to, marked, nodes.units)
-    return lines(LAST_WORDS, RECORD, NODES, text)
+    names = [node.name for node in nodes.nodes]
+    return back(nodes.root, nodes.id, to, nodes.epmd_port, names, nodes.units, marked)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

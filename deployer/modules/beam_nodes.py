@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_alive, check_release_version
-from deployer.errors import ConfigError, ProbeError, Reverted
+from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
-from deployer.modules._ledger import NODES, RECORD
-from deployer.modules._unit import LAST_WORDS, properties, show
+from deployer.modules._switch import POINT, switch
+from deployer.modules._unit import properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, sh
 
@@ -40,33 +40,6 @@ if [ "$pid" != 0 ]; then
 fi"""
 
 _ENABLE = "systemctl enable --quiet --no-reload -- {}"
-
-_SWITCH = """
-root={0} id={1} epmd={2} names={3}
-before=$(readlink -- "$root/current" || :)
-before=${{before#versions/}}
-[ -f "$root/versions/$id/.complete" ] || {{ echo "$root/versions/$id is not whole (any more): deploy again"; exit 1; }}
-switch() {{
-  halt {4} || return 1
-  [ "$before" = "$id" ] || {{ remember switch "$id" "from ${{before:-nothing}}" && point "$id"; }} || return 1
-  run_nodes {4}
-}}
-if switch; then exit 0; fi
-tell_dead {4}
-[ "$before" = "$id" ] || mark_bad "$id" 'it did not start' || :
-if [ -z "$before" ] || ! is_good "$before"; then
-  echo "there is no good release to go back to"
-  exit 1
-fi
-if go_back "$before" {5}; then
-  remember back "$before" "from $id" || :
-  echo "went back to $before, with the files it was last good with"
-  exit {6}
-fi
-tell_dead {5}
-echo "and going back to $before failed too"
-exit 1
-"""
 
 
 def _unit(text: str) -> str | None:
@@ -177,7 +150,7 @@ class BeamNodes(Module):
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Enable and restart; the step ends when systemd calls every unit started, or when it has gone back.
 
-        Nodes that run as declared are left alone, unless the release under them changes.
+        Nodes that run as declared are left alone.
         """
         due = [node for node in self.nodes if self._due(node, changes)]
         if not changes:
@@ -187,19 +160,18 @@ class BeamNodes(Module):
         what = [f"enable {', '.join(disabled)}"] if disabled else []
         if due:
             units = [node.unit for node in due]
-            parts += [LAST_WORDS, RECORD, NODES, self._switch(due)]
+            names = [node.name for node in due]
+            parts.append(switch(self.root, self.id, self.epmd_port, names, units, self.units))
             what.append(f"{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {', '.join(units)}")
         else:
             parts.append(sh("systemctl daemon-reload"))
+            if "current" in changes:  # the nodes run it already: somebody has moved the link
+                parts += [POINT, sh("root={}\npoint {}", self.root, self.id)]
+                what.append(f"make {self.id} current")
         return (Step(" and ".join(what), lines(*parts)),)
 
     def _due(self, node: NodeUnit, changes: Changes) -> bool:
-        wrong = (f"{node.name} {key}" for key in ("release", "config", "active"))
-        return bool(changes.keys() & {"current", *wrong})
-
-    def _switch(self, due: list[NodeUnit]) -> Sh:
-        names, port = "|".join(node.name for node in due), self.epmd_port or ""
-        return sh(_SWITCH, self.root, self.id, port, names, [node.unit for node in due], self.units, Reverted.exit_code)
+        return bool(changes.keys() & {f"{node.name} {key}" for key in ("release", "config", "active")})
 
     def touches(self) -> tuple[str, ...]:
         """Return the units and the link."""

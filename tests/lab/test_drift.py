@@ -40,7 +40,7 @@ printf '[Service]\\nNice=5\\n' >/etc/systemd/system/demo.service.d/nice.conf""",
     "a rule is inserted": ("nft insert rule inet deployer input tcp dport 4369 accept", ["firewall"]),
     "the link is switched": (
         f"cp -a {TREE} /opt/demo/versions/other && ln -sfn versions/other /opt/demo/current",
-        ["the release", "nodes"],
+        ["nodes"],
     ),
     "a file of the release is edited": (f"echo >>{TREE}/bin/demo", ["the release", "nodes"]),
     "the cookie is replaced": (

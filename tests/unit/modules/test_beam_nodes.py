@@ -14,8 +14,8 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.fields import build
 from deployer.model import Absent, Change, Present
 from deployer.modules import Step
-from deployer.modules._ledger import NODES as NODES_TEXT
 from deployer.modules._ledger import RECORD
+from deployer.modules._switch import _NODES
 from deployer.modules.beam_nodes import BeamNodes, NodeUnit
 from deployer.sh import Program, Sh, lines, sh
 
@@ -121,7 +121,8 @@ def test_each_change_has_its_step_and_a_node_that_is_well_is_left_alone() -> Non
     assert whats(BOTH, "shop enabled") == ["enable shop.service"]
     assert whats(BOTH, "jobs config") == ["restart jobs.service"]
     assert whats(BOTH, "shop release", "jobs active") == ["restart shop.service, jobs.service"]
-    assert whats(BOTH, "current", "shop release") == [f"switch to {ID} and restart shop.service, jobs.service"]
+    assert whats(BOTH, "current", "shop release") == [f"switch to {ID} and restart shop.service"]
+    assert whats(BOTH, "current") == [f"make {ID} current"]
     everything = ("state", "current", *(f"{n} {k}" for n in ("shop", "jobs") for k in ("release", "enabled")))
     assert whats(BOTH, *everything) == [
         f"enable shop.service, jobs.service and switch to {ID} and restart shop.service, jobs.service"
@@ -211,7 +212,7 @@ class Place:
         return do((Step("", lines(sh(SYSTEMCTL, self.tmp), text)),), self.tmp)
 
     def switch(self, nodes: BeamNodes) -> str:
-        (step,) = nodes.fix({"current": Change("current", None, nodes.id)})
+        (step,) = nodes.fix({key: Change(key, None, nodes.id) for key in ("current", "shop release")})
         return self.run(step.text)
 
     @property
@@ -283,7 +284,7 @@ def test_prune_keeps_what_somebody_may_go_back_or_forward_to(place: Place) -> No
         place.switch(place.unpacked(name))
         nodes = BeamNodes(root=str(place.root), id=name, nodes=())
         if name == "3":
-            assert place.run(lines(RECORD, NODES_TEXT, sh("root={}\nmark_bad 3 slow", place.root))) == ""
+            assert place.run(lines(RECORD, _NODES, sh("root={}\nmark_bad 3 slow", place.root))) == ""
         else:
             assert place.run(ledger.judge_good(nodes, 2)) == ""
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5"]
