@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
@@ -110,6 +111,29 @@ def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
         return code if code or check else PlayRun(resolver, hosts, Goal.VERIFY, *how).run()
 
     return _each_play(walk, options, out)
+
+
+def init_tls(options: Options) -> tuple[str, ...]:
+    """Make the certificate authorities that the playbook's clusters need, and return a line about each.
+
+    Raises:
+        ConfigError: none is needed, or one cannot be made or opened.
+    """
+    from deployer.fleet.pki import establish
+
+    project, now = load(options), datetime.now(UTC)
+    found = {
+        kept.file: kept for play in project.plays for kept in _resolver(project, play, options, None).authorities()
+    }
+    if not found:
+        hint = "cluster: {tls: true, pki: {passphrase: …}}; certificates that are given need none"
+        raise ConfigError("no cluster of the playbook has an authority of its own", hint=hint)
+    made = {kept: establish(kept, now) for kept in found.values()}
+    return tuple(
+        f"{'made' if new else 'is there already'}: {kept.file}, the authority of the cluster {kept.cluster}, until "
+        f"{kept.authority(now).certificate.not_valid_after_utc:%Y-%m-%d}"
+        for kept, new in made.items()
+    )
 
 
 def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: Options, out: TextIO | None) -> int:

@@ -119,6 +119,12 @@ def judge(chain: str, authority: str, host: str, now: datetime, renew: int = 0) 
     return Fault(f"expires in {left} days", mere_age=True) if left < renew else None
 
 
+def lifetime(chain: str) -> int:
+    """Return for how many days a certificate was made; 0 for one that cannot be read."""
+    own = first(chain)
+    return (own.not_valid_after_utc - own.not_valid_before_utc) // timedelta(days=1) if own else 0
+
+
 def first(pem: str) -> x509.Certificate | None:
     """Return the first certificate of a PEM text: the one that is its holder's."""
     return next(iter(read_certificates(pem)), None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from deployer.beam import etf
+from deployer.beam import etf, handshake
 from deployer.beam.etf_reader import SIZE_LIMIT
 from deployer.beam.handshake import (
     CallFailed,
@@ -177,6 +177,11 @@ def connect(
     challenge = secrets.randbits(32) if challenge is None else challenge
     theirs = shake_hands(stream, node, cookie, me, creation=creation, challenge=challenge, width=width)
     return Peer(stream, node, me, creation, theirs)
+
+
+def greets(stream: Stream, node: NodeName) -> bool:
+    """Return whether a node answers in plain text; no cookie is used."""
+    return handshake.greets(stream, own_name(node), creation=4 + secrets.randbelow((1 << 32) - 4))
 
 
 def decode_answer(body: bytes, me: str) -> tuple[int, Term]:

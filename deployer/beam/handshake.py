@@ -162,6 +162,16 @@ def shake_hands(
     return theirs
 
 
+def greets(stream: Stream, me: NodeName, *, creation: int) -> bool:
+    """Return whether what listens there answers our name in plain text, as a node without TLS does; proves nothing."""
+    wire = _Wire(stream, 2)
+    try:
+        wire.send(encode_send_name(me, creation))
+        return bool(decode_status(wire.receive(_STATUS_LIMIT)))
+    except (ProbeError, EOFError, OSError):
+        return False
+
+
 def _heed(wire: _Wire, status: str, node: NodeName, me: NodeName) -> None:
     if status in ("ok", "ok_simultaneous"):
         return

@@ -31,6 +31,7 @@ Look around
 
 Secrets
   cookie generate | rotate PLAYBOOK -i INVENTORY
+  tls init PLAYBOOK -i INVENTORY    the certificate authority of a cluster with tls: true
   vault encrypt | decrypt | view | edit | rekey | encrypt_string
 
 Real hosts on this machine
@@ -39,7 +40,7 @@ Real hosts on this machine
 Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, nothing touched
             4 host unreachable  5 locked by another run  130 interrupted
 """
-_GROUPS = ("modules", "release", "lab", "vault", "cookie")
+_GROUPS = ("modules", "release", "lab", "vault", "cookie", "tls")
 _OPTIONAL_WORD = {("lab", "reset"): "--host", ("vault", "encrypt-string"): "--text"}
 _CORE = ("--help", "-h", "--version", "-V")
 """What is left of invoke's own flags: the others would take a wrong flag of ours for one of theirs."""
@@ -68,7 +69,7 @@ class DeployerProgram(Program):
         from deployer.cli import fleet, lab, look, secrets, vault
 
         root = Collection(*fleet.COMMANDS, *look.COMMANDS)
-        for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE):
+        for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
 

@@ -1,4 +1,4 @@
-"""``cookie``: the one secret that is the cluster."""
+"""``cookie`` and ``tls``: the secret that is the cluster, and the authority that vouches for its nodes."""
 
 from __future__ import annotations
 
@@ -28,3 +28,15 @@ def rotate(c: Context, *, check: bool, **given: Any) -> int:
 
 
 COOKIE = Collection("cookie", Command(generate, ()), Command(rotate, (PLAYBOOK, *SOURCES, *CONNECTION, *REPORT, CHECK)))
+
+
+def init(c: Context, **given: Any) -> None:
+    """Make the certificate authority of every cluster with cluster.tls: true; one that is there stays as it is."""
+    from deployer.app import init_tls
+
+    del c
+    for line in init_tls(options(given)):
+        out(line)
+
+
+TLS = Collection("tls", Command(init, (PLAYBOOK, *SOURCES)))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from deployer.beam import distribution
+from deployer.beam import distribution, tls
 from deployer.beam.diagnose import diagnose
-from deployer.beam.distribution import Call, CallFailed
+from deployer.beam.distribution import Call, CallFailed, Peer
 from deployer.beam.epmd import EpmdError, EpmdNames, Registration, names, port_please
 from deployer.beam.names import NodeName
 from deployer.beam.stream import Stream
@@ -16,6 +16,7 @@ from deployer.beam.term import Atom, Term, text
 from deployer.engine.rung import DistReading, Rung
 from deployer.engine.target import Target
 from deployer.errors import ProbeError
+from deployer.model import Secret
 from deployer.transport.base import Transport
 
 Answer = TypeVar("Answer")
@@ -40,11 +41,33 @@ ADVICE: Mapping[type[distribution.DistributionError], tuple[str, str]] = {
         "it runs with TLS distribution (-proto_dist inet_tls): declare cluster.tls: true, or deploy without",
     ),
     distribution.NobodyAnswers: ("nobody answers", "no node behind the port: ss -ltnp; see the node's log"),
+    tls.NotTls: (
+        "plain text",
+        "it runs without TLS distribution, or what listens there is no node: deploy; nodes with and without never mix",
+    ),
+    tls.ForeignCertificate: (
+        "foreign certificate",
+        "its certificate was replaced, or the cluster's authority: deploy gives it one of the declared authority",
+    ),
+    tls.ExpiredCertificate: (
+        "certificate not valid today",
+        "deploy renews it; when it is new, the clock is wrong: compare date on the host and on this machine",
+    ),
+    tls.OtherHost: ("other host's certificate", "it was installed on the wrong host, or the name changed: deploy"),
+    tls.OurCertificate: (
+        "our certificate is refused",
+        "the node believes another authority, or its clock is wrong: see its log; deploy gives it the declared one",
+    ),
     distribution.ProtocolError: ("protocol", "something else than an Erlang node listens there: ss -ltnp"),
 }
 """Each wrong answer → its short name and what to do next."""
-FINAL = frozenset({"wrong cookie", "impostor", "not allowed"})
+FINAL = frozenset(
+    {"wrong cookie", "impostor", "not allowed", "demands TLS", "plain text", "foreign certificate"}
+    | {"certificate not valid today", "other host's certificate", "our certificate is refused"}
+)
 """Answers that no waiting changes; the others may come from a node that is still starting."""
+
+_NO_TLS = (tls.NotTls, distribution.NobodyAnswers, distribution.NotAlive)
 
 _CALLS = (
     Call("init", "get_status"),
@@ -71,13 +94,38 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
     except TimeoutError:
         return DistReading("timeout", f"no answer from {target.address}:{port}")
     try:
-        with distribution.connect(stream, target.node, target.cookie) as peer:
+        with converse(stream, target, target.cookie) as peer:
             return _accepted(target.node, peer.calls(_CALLS))
     except distribution.DistributionError as error:
+        if isinstance(error, _NO_TLS) and target.tls and _speaks_plainly(transport, target, port, timeout):
+            error = tls.NotTls(f"{target.node} answers in plain text, and the cluster is declared with TLS")
         outcome, advice = ADVICE.get(type(error), ("failed", ""))
         return DistReading(outcome, error.message, advice)
     except (ProbeError, OSError) as error:
         return DistReading("protocol", str(error))
+    finally:
+        stream.close()
+
+
+def converse(stream: Stream, target: Target, cookie: Secret) -> Peer:
+    """Prove over a stream to a node's distribution port that it is there; over TLS where that is declared.
+
+    Raises:
+        DistributionError: one of its kinds.
+    """
+    if target.tls is None:
+        return distribution.connect(stream, target.node, cookie)
+    return distribution.connect(tls.secure(stream, target.tls, target.node.host), target.node, cookie, width=4)
+
+
+def _speaks_plainly(transport: Transport, target: Target, port: int, timeout: float) -> bool:
+    """Whether a node that did not answer in TLS does in plain text: to it, our greeting was a frame without an end."""
+    try:
+        stream = transport.connect(target.address, port, timeout=timeout)
+    except OSError:
+        return False
+    try:
+        return distribution.greets(stream, target.node)
     finally:
         stream.close()
 

@@ -6,9 +6,9 @@ from http.client import HTTPException, HTTPResponse
 from io import BytesIO
 from urllib.parse import urlsplit
 
-from deployer.beam import distribution
 from deployer.beam.stream import read_to_end
 from deployer.beam.term import Atom, show
+from deployer.engine import asking
 from deployer.engine.target import Target
 from deployer.errors import ProbeError
 from deployer.transport.base import Transport
@@ -76,7 +76,7 @@ def _expression(transport: Transport, target: Target, port: int | None, code: st
         return "an expression needs a registered node and a declared cookie"
     stream = transport.connect(target.address, port, timeout=timeout)
     try:
-        with distribution.connect(stream, target.node, target.cookie) as peer:
+        with asking.converse(stream, target, target.cookie) as peer:
             answer = peer.call("Elixir.Code", "eval_string", [code.encode()])
     finally:
         stream.close()

@@ -81,7 +81,9 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
             changes = action.module.differences(observed)
             steps = action.module.fix(changes) if changes else ()
             tasks.append(Planned(action, "change" if changes else "ok", tuple(changes.values()), steps))
-        if tasks[-1].verdict != "ok":
+        if tasks[-1].verdict == "change":
+            touched.update(action.module.alters(changes))
+        elif tasks[-1].verdict == "unknown":
             touched.update(action.module.touches())
     return Plan(tuple(tasks), _woken(tasks, handlers, notified, reading.pending))
 

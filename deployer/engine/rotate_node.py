@@ -69,7 +69,7 @@ def switch(transport: Transport, target: Target, held: Secret, new: Secret) -> N
 def _set_cookie(transport: Transport, target: Target, cookie: Secret, new: Secret) -> None:
     stream = transport.connect(target.address, _port(transport, target), timeout=TIMEOUT)
     try:
-        with distribution.connect(stream, target.node, cookie) as peer:
+        with asking.converse(stream, target, cookie) as peer:
             peer.call("erlang", "set_cookie", [Atom(str(target.node)), Atom(new.reveal())])
     finally:
         stream.close()

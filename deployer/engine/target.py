@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deployer.beam.certificates import Identity
 from deployer.beam.names import NodeName
 from deployer.fleet import Cluster, Declaration, Health, Node
 from deployer.model import Secret
@@ -36,6 +37,7 @@ class Target:
         otp: OTP release the tarball was built with; None when unknown.
         applications: version by application, as the tarball holds them; empty when no release is declared.
         epmd_unit: the unit of EPMD; empty when another project runs it.
+        tls: what we show and whom we believe where the distribution runs over TLS; None where it does not.
         others: every other member of its cluster.
         crash_dump: path of its crash dump on the host; empty when unknown.
     """
@@ -57,6 +59,7 @@ class Target:
     crash_dump: str = ""
     applications: Mapping[str, str] = field(default_factory=dict)
     epmd_unit: str = ""
+    tls: Identity | None = None
 
     @property
     def health_words(self) -> str:
@@ -99,4 +102,5 @@ def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Peer
         crash_dump=node.crash_dump,
         applications=release.archive.applications if release else {},
         epmd_unit=cluster.epmd_unit if release else "",
+        tls=cluster.pki.ours(node.node.host, own.now) if cluster.pki else None,
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
-from deployer.beam.names import Naming, NodeName, erlang_address
+from deployer.beam.names import NodeName, erlang_address
 from deployer.beam.tarball import Tarball
+from deployer.fleet.cluster import Cluster
+from deployer.fleet.pki import Given
 from deployer.fleet.words import Environment, Firewall, Health, Rollout
-from deployer.model import Mark, Secret
+from deployer.model import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +49,6 @@ class Release:
     def path(self) -> str:
         """The directory that the nodes run from once it is current."""
         return f"{self.root}/versions/{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """Nodes that share one cookie and mesh, as seen from one host."""
-
-    name: str
-    cookie: Secret | None
-    ports: tuple[int, int]
-    epmd_port: int
-    bind: str
-    names: Naming
-    epmd: bool
-    mesh: str
-
-    @property
-    def etc(self) -> str:
-        """Directory of the cluster's files on a host; what is secret lies in ``private`` below it, mode 0700."""
-        return f"/etc/beam/{self.name}"
-
-    @property
-    def cookie_file(self) -> str:
-        """Where the cookie lies on a host; nodes are given a copy at start."""
-        return f"{self.etc}/private/cookie"
-
-    @property
-    def epmd_unit(self) -> str:
-        """The unit of EPMD on a host; clusters on one host share it as they share its port."""
-        return f"beam-epmd@{self.epmd_port}.service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +100,11 @@ class Node:
         return f"{self.etc}/{self.name}.vm.args"
 
     @property
+    def tls_options(self) -> str:
+        """The options of its TLS distribution, which it reads at its start."""
+        return f"{self.etc}/{self.name}.tls.conf"
+
+    @property
     def crash_dump(self) -> str:
         """Where the emulator writes a crash dump."""
         return "" if self.foreign else f"{self.state}/erl_crash.dump"
@@ -149,6 +128,9 @@ class Node:
             "remote_vm_args_file": f"{self.etc}/{self.name}.remote.vm.args",
             "runtime": self.runtime,
             "ready": f"{self.runtime}/ready",
+            "pem_file": f"{self.etc}/private/{self.name}.pem",
+            "pem_copy": f"{self.runtime}/node.pem",
+            "tls_options_file": self.tls_options,
             "state": self.state,
             "crash_dump": self.crash_dump,
         }
@@ -168,6 +150,7 @@ class Declaration:
         address: the host's address as the inventory has it.
         env: environment of every node, already merged into each node's own.
         where: where it was written, for messages.
+        now: when it was declared: as of then certificates are judged, and issued.
     """
 
     host: str
@@ -180,6 +163,7 @@ class Declaration:
     health: Health | None
     rollout: Rollout
     where: Mark | None
+    now: datetime
 
     def variables(self, members: Sequence[Declaration] = ()) -> dict[str, Any]:
         """Return the words as templates see them: every default filled in, every derived value named.
@@ -190,13 +174,27 @@ class Declaration:
         return {
             "release": _release(self.release, self.nodes) if self.release else None,
             "cluster": self._cluster(members or (self,)),
-            "nodes": [node.variables() for node in self.nodes],
+            "nodes": [node.variables() | self._identity(node) for node in self.nodes],
             "env": dict(self.env),
             "firewall": {"admin": list(self.firewall.admin), "public": list(self.firewall.public)}
             if self.firewall
             else None,
             "health": _health(self.health) if self.health else None,
             "rollout": {field.name: _plain(getattr(self.rollout, field.name)) for field in fields(Rollout)},
+        }
+
+    def _identity(self, node: Node) -> dict[str, Any]:
+        """Return what a node shows to others, and what it is compared with."""
+        pki = self.cluster.pki
+        if pki is None or node.foreign:
+            return {"tls_files": []}
+        made = pki.identity(node.node.host, self.now)
+        return {
+            "tls_files": [self.cluster.ca_file, node.tls_options],
+            "certificate": made.chain,
+            "key": made.key,
+            "certificate_given": isinstance(pki, Given),
+            "renew": pki.renew,
         }
 
     def _cluster(self, members: Sequence[Declaration]) -> dict[str, Any]:
@@ -212,7 +210,10 @@ class Declaration:
             "interface": erlang_address(cluster.bind),
             "ipv6": ":" in cluster.bind,
             "names": cluster.names,
-            "tls": False,
+            "tls": cluster.tls,
+            "protocol": cluster.protocol,
+            "ca_file": cluster.ca_file,
+            "authority": cluster.pki.believed(self.now) if cluster.pki else "",
             "epmd": cluster.epmd,
             "mesh": cluster.mesh,
             "etc": cluster.etc,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,23 @@ from deployer.beam.names import Naming, check_alive, parse_node
 from deployer.errors import ConfigError, Problems
 from deployer.fields import build, describe
 from deployer.fleet import grammar
-from deployer.fleet.declaration import Cluster, Declaration, Node, Release
+from deployer.fleet.cluster import Cluster
+from deployer.fleet.declaration import Declaration, Node, Release
+from deployer.fleet.pki import Given, Kept, Pki
 from deployer.fleet.rules import problems
-from deployer.fleet.words import NodeWords, Words
+from deployer.fleet.words import NodeWords, PkiWords, Words
 from deployer.model import Mark
 
 
 def declare(
-    words: Mapping[str, Any], *, host: str, address: str, where: Mark | None, directory: Path | None = None
+    words: Mapping[str, Any],
+    *,
+    host: str,
+    address: str,
+    where: Mark | None,
+    directory: Path | None = None,
+    beside: Path | None = None,
+    now: datetime | None = None,
 ) -> Declaration | None:
     """Return what a host declares, or None when it has neither a release nor nodes.
 
@@ -32,6 +42,8 @@ def declare(
         address: where the host is reached; the default of ``cluster.bind`` and of the node names.
         where: the place to name in errors.
         directory: where a relative ``release.tarball`` starts; default: the working directory.
+        beside: where relative paths of ``cluster.pki`` start; default: the working directory.
+        now: the moment of the run.
 
     Raises:
         ConfigError: a word is unknown, missing or wrong; its path (``cluster.ports``) is in the message.
@@ -40,7 +52,8 @@ def declare(
     given = build(Words, {name: words[name] for name in known if words.get(name) is not None}, where=where)
     if given.release is None and not given.nodes:
         return None
-    found = _Maker(given, host, address, where, directory or Path()).declaration()
+    maker = _Maker(given, host, address, where, directory or Path(), beside or Path(), now or datetime.now(UTC))
+    found = maker.declaration()
     for problem, hint in problems(found):
         raise ConfigError(problem, where=where, hint=hint)
     return found
@@ -55,6 +68,8 @@ class _Maker:
     address: str
     where: Mark | None
     directory: Path
+    beside: Path
+    now: datetime
 
     def declaration(self) -> Declaration:
         release = self.release()
@@ -73,6 +88,7 @@ class _Maker:
             health=self.words.health,
             rollout=self.words.rollout,
             where=self.where,
+            now=self.now,
         )
 
     def release(self) -> Release | None:
@@ -97,8 +113,6 @@ class _Maker:
         if not name:
             raise self.wrong("cluster.name is missing", "without a release the cluster needs a name of its own")
         self.told("cluster.name", check_alive, name)
-        if words.tls:
-            raise self.wrong("cluster.tls: true is not supported yet", "leave it out; the firewall keeps others away")
         if words.cookie is not None:
             # What others run has the cookie they gave it: twenty letters, where Erlang or a package made it up.
             check = cookie.check if release else cookie.check_format
@@ -112,7 +126,23 @@ class _Maker:
             names=words.names,
             epmd=words.epmd,
             mesh=words.mesh,
+            pki=self.pki(name, words.pki or PkiWords()) if words.tls else None,
         )
+
+    def pki(self, cluster: str, words: PkiWords) -> Pki:
+        if words.ca and words.certificate and words.key and not words.passphrase:
+            ca, certificate = (self.beside / Path(path).expanduser() for path in (words.ca, words.certificate))
+            return Given(ca, certificate, words.key, words.renew, self.where)
+        if words.ca or words.certificate or words.key:
+            hint = "given certificates take ca, certificate and key; an authority of ours takes passphrase alone"
+            raise self.wrong("cluster.pki says neither whole certificates nor an authority of ours", hint)
+        if not words.passphrase:
+            hint = "write cluster.pki: {passphrase: …}, or ca, certificate and key of certificates that are given"
+            raise self.wrong("cluster.tls: true needs to know who vouches for the nodes", hint)
+        if words.renew >= words.days:
+            raise self.wrong("cluster.pki.renew is not below days", "or each run would renew every certificate")
+        directory = self.beside / Path(words.directory or f"pki/{cluster}").expanduser()
+        return Kept(cluster, directory, words.passphrase, words.days, words.renew, self.where)
 
     def bind(self) -> str:
         try:

@@ -19,7 +19,17 @@ _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _PUBLIC = re.compile(r"(\d{1,5}(?:-\d{1,5})?)/(tcp|udp)", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_OURS = ("/var/lib/deployer", "/var/lib/beam", "/var/lib/systemd", "/var/lib/dpkg", "/var/lib/apt")
-_OWN_FLAGS = ("-name", "-sname", "-setcookie", "-start_epmd", "-erl_epmd_port", "-args_file", "-proto_dist")
+_OWN_FLAGS = (
+    "-name",
+    "-sname",
+    "-setcookie",
+    "-start_epmd",
+    "-erl_epmd_port",
+    "-args_file",
+    "-proto_dist",
+    "-ssl_dist_opt",
+    "-ssl_dist_optfile",
+)
 _OWN_KEYS = frozenset({
     "HOME", "RELEASE_COOKIE", "RELEASE_NODE", "RELEASE_DISTRIBUTION", "RELEASE_TMP", "RELEASE_VM_ARGS",
     "RELEASE_REMOTE_VM_ARGS", "RELEASE_ROOT", "RELEASE_NAME", "RELEASE_VSN", "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS",

@@ -10,6 +10,7 @@ from deployer.errors import ConfigError
 from deployer.fields import nearest
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.grammar import port_range
+from deployer.fleet.pki import NEEDED, Kept
 
 Problem = tuple[str, str]
 """What is wrong, and what to write instead."""
@@ -23,6 +24,7 @@ def problems(declared: Declaration) -> Iterator[Problem]:
     yield from _port_problems(declared)
     yield from _node_problems(declared)
     yield from _public_problems(declared)
+    yield from _tls_problems(declared)
     health = declared.health
     if health and sum(word is not None for word in (health.http, health.tcp, health.expr)) != 1:
         yield "health needs exactly one of http, tcp and expr", "keep the one that tells most"
@@ -66,6 +68,19 @@ def _public_problems(declared: Declaration) -> Iterator[Problem]:
             yield f"firewall.public {text} would open a port of the cluster to everyone", hint
 
 
+def _tls_problems(declared: Declaration) -> Iterator[Problem]:
+    pki, release = declared.cluster.pki, declared.release
+    if pki is None:
+        return
+    missing = [name for name in NEEDED if release and name not in release.archive.applications]
+    if missing:
+        hint = "add ssl to mix.exs and build again: extra_applications: [:logger, :ssl]"
+        yield f"cluster.tls: true needs applications that the release has not: {', '.join(missing)}", hint
+    if isinstance(pki, Kept) and any(node.foreign for node in declared.nodes):
+        hint = "give cluster.pki ca, certificate and key: those that the foreign node believes"
+        yield "a node with a unit of its own does not know our authority", hint
+
+
 def check_members(declarations: Sequence[Declaration]) -> None:
     """Refuse hosts of one play that cannot form the clusters they declare.
 
@@ -91,11 +106,18 @@ def _same_names(one: Declaration, other: Declaration) -> Problem | None:
 
 
 def _same_settings(one: Declaration, other: Declaration) -> Problem | None:
-    for word in ("names", "epmd", "epmd_port", "mesh"):
+    for word in ("names", "epmd", "epmd_port", "mesh", "tls"):
         mine, theirs = getattr(one.cluster, word), getattr(other.cluster, word)
         if mine != theirs:
             return f"cluster.{word} is {mine} on one and {theirs} on the other", "it must be the same in a cluster"
     return None
+
+
+def _same_authority(one: Declaration, other: Declaration) -> Problem | None:
+    mine, theirs = one.cluster.pki, other.cluster.pki
+    if type(mine) is type(theirs) and (not isinstance(mine, Kept) or mine.same_as(theirs)):
+        return None
+    return "they have different authorities in cluster.pki", "nodes believe one; write it where all hosts see it"
 
 
 def _same_cookie(one: Declaration, other: Declaration) -> Problem | None:
@@ -147,6 +169,7 @@ Rule = Callable[[Declaration, Declaration], Problem | None]
 _SAME_CLUSTER: tuple[Rule, ...] = (
     _same_names,
     _same_settings,
+    _same_authority,
     _same_cookie,
     _same_net,
     _same_fixed_port,

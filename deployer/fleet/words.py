@@ -29,6 +29,25 @@ class ReleaseWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PkiWords:
+    """Who vouches for the nodes: an authority of our own (``passphrase``), or certificates given (``ca`` and on)."""
+
+    passphrase: Annotated[
+        Secret | None, Doc("seals the key of the authority that deployer tls init makes; at least 16 characters")
+    ] = None
+    directory: Annotated[
+        str | None, Doc("where the authority is kept on the controller; default pki/CLUSTER beside the inventory")
+    ] = None
+    days: Annotated[int, Doc("how long a certificate lasts", check=grammar.at_least(1))] = 90
+    renew: Annotated[int, Doc("days before its end from which it is renewed", check=grammar.at_least(0))] = 30
+    ca: Annotated[str | None, Doc("given: certificates of the authorities to believe, PEM")] = None
+    certificate: Annotated[
+        str | None, Doc("given: the certificate of a host's nodes, PEM", example="certs/{{ inventory_hostname }}.pem")
+    ] = None
+    key: Annotated[Secret | None, Doc("given: its private key, PEM, not encrypted; {file: …} or !vault")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterWords:
     """Nodes that share one cookie and mesh."""
 
@@ -40,7 +59,8 @@ class ClusterWords:
         str | None, Doc("address EPMD and the distribution listen on; default: the host's", check=grammar.bind)
     ] = None
     names: Annotated[Literal["long", "short"], Doc("long: shop@10.0.0.1 or shop@a.example; short: shop@a")] = "long"
-    tls: Annotated[bool, Doc("distribution over TLS; not supported yet")] = False
+    tls: Annotated[bool, Doc("distribution over TLS, with certificates of both sides; see pki")] = False
+    pki: Annotated[PkiWords | None, Doc("who vouches for the nodes, with tls: true")] = None
     epmd: Annotated[bool, Doc("false: no EPMD, one fixed port for every node of the cluster")] = True
     mesh: Annotated[
         Literal["app", "boot", "none"],

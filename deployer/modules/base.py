@@ -93,6 +93,11 @@ class Module(ABC):
         """Return the paths and unit names that `fix` may alter."""
         return ()
 
+    def alters(self, changes: Changes) -> tuple[str, ...]:
+        """Return which of what it `touches` these changes alter; what comes later in a plan foresees by that."""
+        del changes
+        return self.touches()
+
     def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
         """Return what a probe would say once earlier tasks of the plan have altered ``touched``.
 

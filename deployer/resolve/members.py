@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Members:
     def __init__(self, inventory: Inventory, play: Play, scopes: Scopes, vaults: Vaults) -> None:
         self._inventory, self._play, self._scopes, self._vaults = inventory, play, scopes, vaults
         self._secrets: dict[str, Secret] = {}
+        self._now = datetime.now(UTC)
 
     @cached_property
     def of_play(self) -> Mapping[str, Declaration]:
@@ -90,17 +92,25 @@ class Members:
             address=address(host, variables),
             where=where,
             directory=self._directory(words.get("release"), where),
+            beside=_beside(mark_of(words.get("cluster"), where)),
+            now=self._now,
         )
 
     def _directory(self, release: Any, where: Mark) -> Path:
         """Return where a relative tarball starts: beside the inventory or playbook that names it, else where we are."""
         tarball = release.get("tarball") if isinstance(release, Mapping) else None
         marks: Mapping[str, Mark] = getattr(release, "marks", {})
-        directory = Path(marks.get("tarball", where).file).parent
-        if directory.name in ("group_vars", "host_vars"):
-            directory = directory.parent
-        if directory.parent.name in ("group_vars", "host_vars"):
-            directory = directory.parent.parent
+        directory = _beside(marks.get("tarball", where))
         if not isinstance(tarball, str):
             return Path()
         return directory if (directory / Path(tarball).expanduser()).is_file() else Path()
+
+
+def _beside(mark: Mark) -> Path:
+    """Return the directory of the inventory or playbook that a word belongs to."""
+    directory = Path(mark.file).parent
+    if directory.name in ("group_vars", "host_vars"):
+        directory = directory.parent
+    if directory.parent.name in ("group_vars", "host_vars"):
+        directory = directory.parent.parent
+    return directory

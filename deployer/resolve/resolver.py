@@ -10,6 +10,7 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import kind
+from deployer.fleet.pki import Kept
 from deployer.load.connection import CliConnection, connection
 from deployer.load.inventory import Inventory, masked
 from deployer.load.marked import mark_of
@@ -87,6 +88,11 @@ class Resolver:
         """
         with self._lock:
             return connection(host, self._scopes.play(host), self._cli, self._vaults, become=self._become)
+
+    def authorities(self) -> tuple[Kept, ...]:
+        """Return the certificate authorities of the play's clusters that the controller keeps; none is opened."""
+        declared = (one.cluster.pki for one in self._members.of_play.values())
+        return tuple(pki for pki in declared if isinstance(pki, Kept))
 
     def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
         """Return everything the play wants of a host, checked.

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import collections.abc
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
 
 from deployer import modules
+from deployer.beam.authority import Authority
 from deployer.errors import ConfigError
 from deployer.fields import Field, build, describe
 from deployer.model import Absent, Blob, Present, Secret
 from deployer.modules import Module, _checks
 from deployer.sh import Sh
 
+NODE = Authority.make("shop", datetime.now(UTC)).issue("10.0.0.2", 90, datetime.now(UTC))
+SAID = {"certificate": NODE.chain, "key": NODE.key, "authority": NODE.authority}
+"""What templates of the examples give, where any text will not do."""
 COOKIE = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 HOSTILE = (
     "'; touch $CANARY; $(touch $CANARY) `touch $CANARY`",
@@ -41,7 +46,7 @@ def example(module: str) -> list[dict[str, Any]]:
 def _given(cls: type[Module], key: str, value: Any) -> Any:
     if key in cls.SOURCES or "Blob" in str(next(f.type for f in describe(cls) if key in (f.name, f.doc.alias))):
         return Blob.of("a file\n")
-    return COOKIE if isinstance(value, str) and value.startswith("{{") else value
+    return SAID.get(key, COOKIE) if isinstance(value, str) and value.startswith("{{") else value
 
 
 def instances(module: str) -> list[Module]:

@@ -218,7 +218,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("release.user", "%n", "release.user"),
     ("nodes", [{"name": "a", "unit": "x.service\nUser=root"}], "nodes[0].unit"),
     # the rest
-    ("cluster.tls", True, "not supported yet"),
+    ("cluster.tls", True, "needs to know who vouches for the nodes"),
     ("cluster.epmd", False, "nodes[0].port is missing"),
     ("cluster.port", "9100", "did you mean 'ports'?"),
     ("rollout.serial", [], "rollout.serial"),

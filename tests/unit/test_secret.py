@@ -182,6 +182,7 @@ REVIEWED = {
     "model.py": "into a blob's size and digest",
     "modules/_content.py": "into a salted digest",
     "modules/_private_file.py": "into a salted digest",
+    "modules/certificate.py": "into the text of a file, which is a secret",
     "modules/cookie.py": "into the check of a cookie's format",
     "modules/env_file.py": "into the text of a file, which is a secret",
     "sh/frame.py": "into the channel",

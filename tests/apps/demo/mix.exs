@@ -13,8 +13,8 @@ defmodule Demo.MixProject do
     ]
   end
 
-  # :crypto although no line here uses it: the ERTS then links the host's OpenSSL, as every real release does.
+  # :ssl although no line here uses it: TLS distribution needs it, and its :crypto links the host's OpenSSL.
   def application do
-    [extra_applications: [:logger, :crypto], mod: {Demo.Application, []}]
+    [extra_applications: [:logger, :ssl], mod: {Demo.Application, []}]
   end
 end

@@ -1,0 +1,54 @@
+"""A cluster as one of its hosts sees it: what its nodes share, and where that lies on a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.beam.names import Naming
+from deployer.fleet.pki import Pki
+from deployer.model import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Nodes that share one cookie and mesh, as seen from one host."""
+
+    name: str
+    cookie: Secret | None
+    ports: tuple[int, int]
+    epmd_port: int
+    bind: str
+    names: Naming
+    epmd: bool
+    mesh: str
+    pki: Pki | None = None
+
+    @property
+    def tls(self) -> bool:
+        """Whether the distribution runs over TLS."""
+        return self.pki is not None
+
+    @property
+    def protocol(self) -> str:
+        """What ``-proto_dist`` says."""
+        return f"inet{'6' if ':' in self.bind else ''}_{'tls' if self.tls else 'tcp'}"
+
+    @property
+    def ca_file(self) -> str:
+        """Where the authority's certificate lies on a host."""
+        return f"{self.etc}/ca.pem"
+
+    @property
+    def etc(self) -> str:
+        """Directory of the cluster's files on a host; what is secret lies in ``private`` below it, mode 0700."""
+        return f"/etc/beam/{self.name}"
+
+    @property
+    def cookie_file(self) -> str:
+        """Where the cookie lies on a host; nodes are given a copy at start."""
+        return f"{self.etc}/private/cookie"
+
+    @property
+    def epmd_unit(self) -> str:
+        """The unit of EPMD on a host; clusters on one host share it as they share its port."""
+        return f"beam-epmd@{self.epmd_port}.service"

@@ -1,0 +1,175 @@
+"""Who vouches for a cluster's nodes: an authority that the controller keeps, or certificates that were given.
+
+The authority is one file: its certificate, and its key, sealed. Only `establish` writes it, for ``deployer tls init``;
+a plan, an audit and a deploy read it and issue certificates in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from deployer.beam.authority import Authority
+from deployer.beam.certificates import Identity, check_key, judge
+from deployer.errors import ConfigError
+from deployer.model import Mark, Secret
+
+NEEDED = ("ssl", "crypto", "public_key", "asn1")
+"""Applications that a release needs for TLS distribution; ssl brings the others."""
+_MAKE = "deployer tls init PLAYBOOK -i INVENTORY makes it, once"
+_OURS = "deployer"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The authority that the controller keeps for one cluster.
+
+    Attributes:
+        cluster: its name, for messages and the authority's certificate.
+        directory: where `file` lies.
+        days: a new certificate lasts so long.
+        renew: days before its end from which a certificate is renewed.
+        where: where it was declared.
+    """
+
+    cluster: str
+    directory: Path
+    passphrase: Secret
+    days: int
+    renew: int
+    where: Mark | None = None
+
+    def same_as(self, other: object) -> bool:
+        """Whether it is the same authority, wherever it was declared."""
+        return isinstance(other, Kept) and (self.file, self.passphrase) == (other.file, other.passphrase)
+
+    @property
+    def file(self) -> Path:
+        """The authority: certificate and sealed key."""
+        return self.directory / "authority.pem"
+
+    def identity(self, host: str, now: datetime) -> Identity:
+        """Return a new certificate for the nodes of a host; raises ConfigError where there is no authority."""
+        return self.authority(now).issue(host, self.days, now)
+
+    def believed(self, now: datetime) -> str:
+        """Return the certificate that nodes believe."""
+        return self.authority(now).pem
+
+    def ours(self, host: str, now: datetime) -> Identity:
+        """Return what the controller shows when it asks a node; for this run alone."""
+        del host
+        return _for_a_run(self.authority(now), now)
+
+    def authority(self, now: datetime) -> Authority:
+        """Open it.
+
+        Raises:
+            ConfigError: it is not there, cannot be opened, or has ended.
+        """
+        try:
+            stat = self.file.stat()
+            found = _opened(self.file, stat.st_mtime_ns, stat.st_size, self.passphrase)
+        except FileNotFoundError:
+            problem = f"the cluster {self.cluster} has no certificate authority: {self.file} is not there"
+            raise ConfigError(problem, where=self.where, hint=_MAKE) from None
+        except OSError as error:
+            raise ConfigError(f"{self.file}: {error.strerror}", where=self.where) from None
+        except ConfigError as error:
+            hint = "cluster.pki.passphrase has to be the one it was made with"
+            raise ConfigError(f"{self.file}: {error.message}", where=self.where, hint=hint) from None
+        end = found.certificate.not_valid_after_utc
+        if end < now + timedelta(days=self.days):
+            problem = f"{self.file}: the authority ends on {end:%Y-%m-%d}, before a certificate of {self.days} days"
+            raise ConfigError(problem, where=self.where, hint="docs/flavours/tls.md says how to make another")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Certificates that somebody else made: one for the nodes of a host, and the authority that signed it."""
+
+    ca: Path
+    certificate: Path
+    key: Secret
+    renew: int
+    where: Mark | None = None
+
+    def identity(self, host: str, now: datetime) -> Identity:
+        """Return the given certificate, checked.
+
+        Raises:
+            ConfigError: it cannot be read, is not good for these nodes, or the key is another one's.
+        """
+        chain, authority = self._read(self.certificate), self._read(self.ca)
+        fault = judge(chain, authority, host, now)
+        if fault:
+            hint = "see docs/flavours/tls.md for what a node's certificate has to be"
+            raise ConfigError(f"cluster.pki.certificate {self.certificate}: {fault.words}", where=self.where, hint=hint)
+        if complaint := check_key(chain, self.key):
+            raise ConfigError(f"cluster.pki.key: {complaint}", where=self.where)
+        return Identity(chain, self.key, authority)
+
+    ours = identity
+
+    def believed(self, now: datetime) -> str:
+        """Return the certificates that nodes believe."""
+        del now
+        return self._read(self.ca)
+
+    def _read(self, path: Path) -> str:
+        try:
+            return path.read_text(encoding="ascii")
+        except OSError as error:
+            raise ConfigError(f"cluster.pki: {path}: {error.strerror}", where=self.where) from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"cluster.pki: {path} is not PEM", where=self.where) from None
+
+
+Pki = Kept | Given
+
+
+def establish(kept: Kept, now: datetime) -> bool:
+    """Make a cluster's authority, and return whether there was none; one that is there is opened and never replaced.
+
+    Raises:
+        ConfigError: the one that is there cannot be opened, the passphrase is weak, or it cannot be written.
+    """
+    if kept.file.exists():
+        kept.authority(now)
+        return False
+    made = Authority.make(kept.cluster, now)
+    beside = kept.directory / f".authority.{secrets.token_hex(4)}"
+    try:
+        text = made.pem + made.sealed(kept.passphrase)
+        kept.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        kept.file.hardlink_to(beside)  # fails where another run was quicker; a rename would replace its authority
+    except ConfigError as error:
+        raise ConfigError(error.message, where=kept.where, hint=error.hint) from None
+    except OSError as error:
+        raise ConfigError(f"{kept.file}: {error.strerror}", where=kept.where) from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+@lru_cache(maxsize=64)
+def _opened(path: Path, _mtime_ns: int, _size: int, passphrase: Secret) -> Authority:
+    """A fleet of many nodes opens its authority once; a file that changed is another key."""
+    text = path.read_text(encoding="ascii", errors="replace")
+    at = text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    return Authority.unseal(text[:at], text[max(at, 0) :], passphrase)
+
+
+@lru_cache(maxsize=64)
+def _for_a_run(authority: Authority, now: datetime) -> Identity:
+    return authority.issue(_OURS, 1, now)
