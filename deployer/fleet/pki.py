@@ -143,23 +143,28 @@ def establish(kept: Kept, now: datetime) -> bool:
         kept.authority(now)
         return False
     made = Authority.make(kept.cluster, now)
-    beside = kept.directory / f".authority.{secrets.token_hex(4)}"
     try:
-        text = made.pem + made.sealed(kept.passphrase)
-        kept.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        kept.file.hardlink_to(beside)  # fails where another run was quicker; a rename would replace its authority
+        _write(kept, made.pem + made.sealed(kept.passphrase))
     except ConfigError as error:
         raise ConfigError(error.message, where=kept.where, hint=error.hint) from None
     except OSError as error:
         raise ConfigError(f"{kept.file}: {error.strerror}", where=kept.where) from None
-    finally:
-        beside.unlink(missing_ok=True)
     return True
+
+
+def _write(kept: Kept, text: str) -> None:
+    """Write it beside and link it into place: where another run was quicker, that fails; a rename would replace it."""
+    kept.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = kept.directory / f".authority.{secrets.token_hex(4)}"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        kept.file.hardlink_to(beside)
+    finally:
+        beside.unlink()
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,127 @@
+"""The authority on the controller's disk, certificates given, and what is refused before a host is touched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from deployer.beam.authority import Authority
+from deployer.beam.certificates import judge
+from deployer.errors import ConfigError
+from deployer.fleet.pki import Given, Kept, establish
+from deployer.model import Secret
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PASSPHRASE = Secret("CANARY-of-the-authority", "cluster.pki.passphrase")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept("shop", tmp_path / "pki/shop", PASSPHRASE, 90, 30)
+
+
+def test_it_is_made_once_for_its_owner_alone_and_sealed(kept: Kept) -> None:
+    assert establish(kept, NOW)
+    text = kept.file.read_text()
+    assert "BEGIN ENCRYPTED PRIVATE KEY" in text
+    assert "BEGIN PRIVATE KEY" not in text
+    assert oct(kept.file.stat().st_mode) == "0o100600"
+    assert oct(kept.directory.stat().st_mode) == "0o40700"
+    assert [path.name for path in kept.directory.iterdir()] == ["authority.pem"]
+    assert not establish(kept, NOW)
+    assert kept.file.read_text() == text
+
+
+def test_what_it_gives_to_nodes_and_to_us_is_believed(kept: Kept) -> None:
+    establish(kept, NOW)
+    made = kept.identity("10.0.0.2", NOW)
+    assert judge(made.chain, kept.believed(NOW), "10.0.0.2", NOW, kept.renew) is None
+    assert kept.identity("10.0.0.2", NOW) != made
+    assert kept.ours("10.0.0.2", NOW) is kept.ours("10.0.0.3", NOW), "one for a run"
+
+
+def test_without_it_the_command_is_named_and_nothing_is_made(kept: Kept) -> None:
+    with pytest.raises(ConfigError, match="has no certificate authority") as caught:
+        kept.identity("10.0.0.2", NOW)
+    assert "deployer tls init" in caught.value.hint
+    assert not kept.directory.exists()
+
+
+def test_another_passphrase_opens_nothing_and_overwrites_nothing(kept: Kept) -> None:
+    establish(kept, NOW)
+    other = Kept("shop", kept.directory, Secret("another-passphrase-of-it"), 90, 30)
+    for act in (lambda: other.authority(NOW), lambda: establish(other, NOW)):
+        with pytest.raises(ConfigError, match="another passphrase"):
+            act()
+    assert kept.authority(NOW)
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA\n"])
+def test_a_damaged_file_is_one_clear_error(kept: Kept, text: str) -> None:
+    kept.directory.mkdir(parents=True)
+    kept.file.write_text(text)
+    with pytest.raises(ConfigError, match=r"authority\.pem"):
+        kept.authority(NOW)
+
+
+def test_a_weak_passphrase_makes_nothing(kept: Kept) -> None:
+    with pytest.raises(ConfigError, match="at least 16 characters"):
+        establish(Kept("shop", kept.directory, Secret("weak"), 90, 30), NOW)
+    assert not kept.directory.exists()
+
+
+def test_a_directory_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="authority"):
+        establish(Kept("shop", tmp_path / "file/pki", PASSPHRASE, 90, 30), NOW)
+
+
+def test_an_authority_near_its_own_end_signs_nothing_that_outlives_it(kept: Kept) -> None:
+    establish(kept, NOW)
+    with pytest.raises(ConfigError, match="the authority ends on"):
+        kept.identity("10.0.0.2", NOW + timedelta(days=3650 - 89))
+
+
+def given(tmp_path: Path, host: str = "10.0.0.2", *, days: int = 90, by: str = "ca", key: str = "own") -> Given:
+    one, other = Authority.make("ca", NOW), Authority.make("ca", NOW)
+    made = one.issue(host, days, NOW)
+    (tmp_path / "ca.pem").write_text((one if by == "ca" else other).pem)
+    (tmp_path / "node.pem").write_text(made.chain)
+    return Given(
+        tmp_path / "ca.pem", tmp_path / "node.pem", made.key if key == "own" else other.issue(host, 9, NOW).key, 30
+    )
+
+
+def test_given_certificates_are_used_as_they_are(tmp_path: Path) -> None:
+    pki = given(tmp_path)
+    made = pki.identity("10.0.0.2", NOW)
+    assert made == pki.ours("10.0.0.2", NOW)
+    assert (made.chain, made.authority) == ((tmp_path / "node.pem").read_text(), pki.believed(NOW))
+
+
+@pytest.mark.parametrize(
+    ("how", "host", "after", "words"),
+    [
+        ({"by": "other"}, "10.0.0.2", 0, "signed by another authority"),
+        ({"key": "other"}, "10.0.0.2", 0, "the key is not that of the certificate"),
+        ({}, "10.0.0.3", 0, "does not name DNS:10.0.0.3 and IP:10.0.0.3"),
+        ({"days": 5}, "10.0.0.2", 6, "expired on 2026-11-30"),
+    ],
+)
+def test_given_certificates_that_no_node_would_believe_are_refused(
+    tmp_path: Path, how: dict[str, str], host: str, after: int, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        given(tmp_path, **how).identity(host, NOW + timedelta(days=after))  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    pki = given(tmp_path)
+    pki.certificate.unlink()
+    with pytest.raises(ConfigError, match=r"node\.pem: No such file"):
+        pki.identity("10.0.0.2", NOW)
+    pki.certificate.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="is not PEM"):
+        pki.identity("10.0.0.2", NOW)
