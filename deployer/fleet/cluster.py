@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from deployer.beam.names import Naming
 from deployer.fleet.pki import Pki
@@ -52,3 +54,7 @@ class Cluster:
     def epmd_unit(self) -> str:
         """The unit of EPMD on a host; clusters on one host share it as they share its port."""
         return f"beam-epmd@{self.epmd_port}.service"
+
+    def given_to(self, host: str, now: datetime) -> dict[str, Any]:
+        """Return what templates see of a node's certificate; nothing without TLS."""
+        return self.pki.variables(host, now) if self.pki else {}

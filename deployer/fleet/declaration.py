@@ -10,7 +10,6 @@ from typing import Any
 from deployer.beam.names import NodeName, erlang_address
 from deployer.beam.tarball import Tarball
 from deployer.fleet.cluster import Cluster
-from deployer.fleet.pki import Given
 from deployer.fleet.words import Environment, Firewall, Health, Rollout
 from deployer.model import Mark
 
@@ -62,6 +61,7 @@ class Node:
         foreign: its unit was not written by this project and is never altered.
         env: the environment declared for it; what follows from the cluster is added by the role.
         etc: directory of its cluster's files.
+        tls: it reads them for TLS distribution too.
     """
 
     node: NodeName
@@ -73,6 +73,7 @@ class Node:
     env: Environment
     vm_args: tuple[str, ...]
     etc: str
+    tls: bool = False
 
     @property
     def name(self) -> str:
@@ -100,11 +101,6 @@ class Node:
         return f"{self.etc}/{self.name}.vm.args"
 
     @property
-    def tls_options(self) -> str:
-        """The options of its TLS distribution, which it reads at its start."""
-        return f"{self.etc}/{self.name}.tls.conf"
-
-    @property
     def crash_dump(self) -> str:
         """Where the emulator writes a crash dump."""
         return "" if self.foreign else f"{self.state}/erl_crash.dump"
@@ -130,14 +126,21 @@ class Node:
             "ready": f"{self.runtime}/ready",
             "pem_file": f"{self.etc}/private/{self.name}.pem",
             "pem_copy": f"{self.runtime}/node.pem",
-            "tls_options_file": self.tls_options,
+            "tls_options_file": self.tls_options_file,
             "state": self.state,
             "crash_dump": self.crash_dump,
         }
 
+    @property
+    def tls_options_file(self) -> str:
+        """The options of its TLS distribution."""
+        return f"{self.etc}/{self.name}.tls.conf"
+
     def as_unit(self) -> dict[str, Any]:
         """Return the node as the module beam_nodes wants it."""
         configs = [self.env_file, self.vm_args_file]
+        if self.tls:
+            configs += [f"{self.etc}/ca.pem", self.tls_options_file]
         return {"name": self.name, "unit": self.unit, "runtime": self.runtime, "configs": configs}
 
 
@@ -174,27 +177,13 @@ class Declaration:
         return {
             "release": _release(self.release, self.nodes) if self.release else None,
             "cluster": self._cluster(members or (self,)),
-            "nodes": [node.variables() | self._identity(node) for node in self.nodes],
+            "nodes": [node.variables() | self.cluster.given_to(node.node.host, self.now) for node in self.nodes],
             "env": dict(self.env),
             "firewall": {"admin": list(self.firewall.admin), "public": list(self.firewall.public)}
             if self.firewall
             else None,
             "health": _health(self.health) if self.health else None,
             "rollout": {field.name: _plain(getattr(self.rollout, field.name)) for field in fields(Rollout)},
-        }
-
-    def _identity(self, node: Node) -> dict[str, Any]:
-        """Return what a node shows to others, and what it is compared with."""
-        pki = self.cluster.pki
-        if pki is None or node.foreign:
-            return {"tls_files": []}
-        made = pki.identity(node.node.host, self.now)
-        return {
-            "tls_files": [self.cluster.ca_file, node.tls_options],
-            "certificate": made.chain,
-            "key": made.key,
-            "certificate_given": isinstance(pki, Given),
-            "renew": pki.renew,
         }
 
     def _cluster(self, members: Sequence[Declaration]) -> dict[str, Any]:

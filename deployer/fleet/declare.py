@@ -166,6 +166,7 @@ class _Maker:
             env={**self.words.env, **words.env},
             vm_args=words.vm_args,
             etc=cluster.etc,
+            tls=cluster.tls,
         )
 
     def wrong(self, problem: str, hint: str) -> ConfigError:

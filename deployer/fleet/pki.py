@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from deployer.beam.authority import Authority
 from deployer.beam.certificates import Identity, check_key, judge
@@ -55,6 +56,11 @@ class Kept:
     def identity(self, host: str, now: datetime) -> Identity:
         """Return a new certificate for the nodes of a host; raises ConfigError where there is no authority."""
         return self.authority(now).issue(host, self.days, now)
+
+    def variables(self, host: str, now: datetime) -> dict[str, Any]:
+        """Return what templates see of a node's new certificate."""
+        made = self.identity(host, now)
+        return {"certificate": made.chain, "key": made.key, "certificate_given": False, "renew": self.renew}
 
     def believed(self, now: datetime) -> str:
         """Return the certificate that nodes believe."""
@@ -115,6 +121,11 @@ class Given:
         return Identity(chain, self.key, authority)
 
     ours = identity
+
+    def variables(self, host: str, now: datetime) -> dict[str, Any]:
+        """Return what templates see of a node's certificate."""
+        made = self.identity(host, now)
+        return {"certificate": made.chain, "key": made.key, "certificate_given": True, "renew": self.renew}
 
     def believed(self, now: datetime) -> str:
         """Return the certificates that nodes believe."""
