@@ -9,13 +9,9 @@ from deployer.beam.names import check_release_name, check_release_version
 from deployer.errors import ConfigError, ProbeError, StepError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
+from deployer.modules._unpack import TREE, unpack
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, sh
-
-_TREE = Sh(
-    """tree() { find "$1" -mindepth 1 ! -path "$1/.complete" -printf '%P %y %m %U:%G %s %T@\\n' | sort | sha256sum; }"""
-)
-"""``tree DIR`` prints a digest of everything's name, mode, owner, size and time."""
 
 _PROBE = """
 root={} release={}
@@ -31,31 +27,6 @@ else
   while [ ! -d "$place" ]; do place=${{place%/*}}; place=${{place:-/}}; done
   emit free "$(df --output=avail,iavail -B1 -- "$place" | tail -n 1)"
 fi"""
-
-_UNPACK = """
-umask 022
-root={} release={} name={} version={}
-[ "$(realpath -m -- "$root")" = "$root" ] || {{ echo "$root leads to another place"; exit 1; }}
-mkdir -p -- "$root/versions"
-chmod 0755 -- "$root" "$root/versions"
-chown 0:0 -- "$root" "$root/versions"
-for left in "$root"/versions/.unpack.*; do rm -rf -- "$left"; done
-work=$(mktemp -d "$root/versions/.unpack.XXXXXXXX")
-trap 'rm -rf -- "$work"' EXIT
-tar -x -z -f "$1" -C "$work" --no-same-owner --no-same-permissions
-[ -x "$work/bin/$name" ] || {{ echo "the tarball has no bin/$name"; exit 1; }}
-read -r erts inside <"$work/releases/start_erl.data" || [ -n "$inside" ]
-[ "$inside" = "$version" ] || {{ echo "the tarball holds version $inside, not $version"; exit 1; }}
-[ -x "$work/erts-$erts/bin/beam.smp" ] || {{ echo "the tarball has no erts-$erts/bin/beam.smp"; exit 1; }}
-rm -f -- "$work/releases/COOKIE"
-chown -R 0:0 -- "$work"
-chmod -R u+rwX,go-w,a+rX -- "$work"
-{{ echo {}; tree "$work"; }} >"$work/.complete"
-sync -f -- "$work/.complete"
-if [ -e "$release" ]; then mv -T -- "$release" "$(mktemp -u "$root/versions/.old.XXXXXXXX")"; fi
-mv -T -- "$work" "$release"
-trap - EXIT
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +72,7 @@ class Release(Module):
 
     def probe(self) -> Sh:
         """Print what is there, what the host can run, and the room it has."""
-        return lines(_TREE, sh(_PROBE, self.root, self.path))
+        return lines(TREE, sh(_PROBE, self.root, self.path))
 
     def parse(self, out: str) -> Observed:
         """Judge it.
@@ -148,9 +119,9 @@ class Release(Module):
         """Unpack it. What takes the place of an altered tree disturbs who runs from it, and waits for its turn."""
         if not changes:
             return ()
-        text = sh(_UNPACK, self.root, self.path, self.name, self.version, self.tarball.sha256)
+        text = unpack(self.root, self.path, self.name, self.version, self.tarball.sha256)
         altered = changes["installed"].before is not None
-        return (Step(f"unpack {self.name} {self.version}", lines(_TREE, text), (self.tarball,), ahead=not altered),)
+        return (Step(f"unpack {self.name} {self.version}", text, (self.tarball,), ahead=not altered),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the release's directory."""

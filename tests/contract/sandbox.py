@@ -26,8 +26,8 @@ install ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdir s
 tee test touch tr true uname uniq wc xargs
 """.split()  # noqa: SIM905 - a list of words reads better
 SYSTEM = """
-apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl nft rpm runuser setsid sleep ss sysctl
-systemctl systemd-analyze systemd-run useradd userdel usermod
+apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl nft rpm runuser setpriv setsid sleep
+ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod
 """.split()  # noqa: SIM905
 (FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
 ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)

@@ -10,15 +10,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LIBC: Mapping[str, Sequence[str]] = {"libc.so.6": ("GLIBC_2.2.5", "GLIBC_2.36", "GLIBC_2.4")}
+LIBC: Mapping[str, Sequence[str]] = {"libc.so.6": ("GLIBC_2.2.5", "GLIBC_2.34", "GLIBC_2.4")}
 BASE = 0x10000
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+
+
+def elf_hash(name: str) -> int:
+    """What the loader compares first (System V gABI, chapter 5)."""
+    value = 0
+    for char in name.encode():
+        value = (value << 4) + char
+        value = (value ^ (value & 0xF0000000) >> 24) & 0x0FFFFFFF
+    return value
 
 
 def elf(
     needs: Mapping[str, Sequence[str]] = LIBC, *, machine: int = 62, wide: bool = True, little: bool = True,
-    soname: str = "", weak: Sequence[str] = (), filler: int = 0,
+    soname: str = "", weak: Sequence[str] = (), filler: int = 0, loader: str = "",
 ) -> bytes:  # fmt: skip
-    """A shared library with nothing but what a reader of needs looks at."""
+    """A shared library, or with a loader a program, with nothing but what a reader of needs looks at."""
     order = "<" if little else ">"
     strings = bytearray(b"\0")
 
@@ -30,17 +40,24 @@ def elf(
     tags = [(1, named(library)) for library in needs] + ([(14, named(soname))] if soname else [])
     versioned = {library: versions for library, versions in needs.items() if versions}
     for library, versions in versioned.items():
-        verneed += struct.pack(order + "HHIII", 1, len(versions), named(library), 16, 16 + 16 * len(versions))
+        more = 0 if library == list(versioned)[-1] else 16 + 16 * len(versions)
+        verneed += struct.pack(order + "HHIII", 1, len(versions), named(library), 16, more)
         for version in versions:
-            verneed += struct.pack(order + "IHHII", 0, 2 if version in weak else 0, 0, named(version), 16)
+            step = 0 if version == versions[-1] else 16
+            flags = 2 if version in weak else 0
+            verneed += struct.pack(order + "IHHII", elf_hash(version), flags, 2, named(version), step)
+    interpreter = named(loader)
     head, segment = (64, 56) if wide else (52, 32)
-    begin = head + 2 * segment + filler
+    begin = head + (4 if loader else 2) * segment + filler
     if versioned:
         tags += [(0x6FFFFFFE, BASE + begin + len(strings)), (0x6FFFFFFF, len(versioned))]
     tags += [(5, BASE + begin), (0, 0)]
     dynamic = b"".join(struct.pack(order + ("QQ" if wide else "II"), *tag) for tag in tags)
     end = begin + len(strings) + len(verneed)
     places = [(1, 0, BASE, end), (2, end, BASE + end, len(dynamic))]
+    if loader:
+        places.insert(0, (6, head, BASE + head, 4 * segment))
+        places.insert(1, (3, begin + interpreter, BASE + begin + interpreter, len(loader) + 1))
     segments = []
     for kind, at, to, size in places:
         if wide:
@@ -49,7 +66,7 @@ def elf(
             segments.append(struct.pack(order + "IIIIIIII", kind, at, to, to, size, size, 4, 4))
     ident = b"\x7fELF" + bytes((1 + wide, 2 - little, 1)) + bytes(9)
     form = order + ("HHIQQQIHHH" if wide else "HHIIIIIHHH")
-    header = struct.pack(form, 3, machine, 1, 0, head, 0, 0, head, segment, 2).ljust(head - 16, b"\0")
+    header = struct.pack(form, 3, machine, 1, 0, head, 0, 0, head, segment, len(places)).ljust(head - 16, b"\0")
     return ident + header + b"".join(segments) + bytes(filler) + bytes(strings) + bytes(verneed) + dynamic
 
 
@@ -97,7 +114,7 @@ def packed(directory: Path, data: bytes) -> Path:
 def release(prefix: str = "", tar_format: int = tarfile.USTAR_FORMAT) -> Recipe:
     recipe = Recipe(format=tar_format)
     recipe.add(f"{prefix}bin/demo", b"#!/bin/sh\n", mode=0o755).add(f"{prefix}bin/demo.bat", b"@echo off\r\n")
-    recipe.add(f"{prefix}erts-13.1.5/bin/beam.smp", elf(), mode=0o755)
+    recipe.add(f"{prefix}erts-13.1.5/bin/beam.smp", elf(loader=LOADER), mode=0o755)
     recipe.add(f"{prefix}lib/crypto-5.1.2/priv/lib/crypto.so", elf(CRYPTO), mode=0o755)
     recipe.add(f"{prefix}lib/demo-0.1.0/ebin/Elixir.Demo.beam", b"FOR1")
     recipe.add(f"{prefix}releases/COOKIE", b"ABC").add(f"{prefix}releases/start_erl.data", b"13.1.5 0.1.0")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from host_text import converge, do, see
 
+from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError, ProbeError, StepError
 from deployer.model import Absent, Blob
 from deployer.modules.release import Release
@@ -18,6 +19,7 @@ from deployer.modules.release import Release
 sys.path.append(str(Path(__file__).parents[1] / "beam"))
 from beam_tarballs import Recipe
 from beam_tarballs import release as recipe
+from hostile_tarballs import HOSTILE, RUNS_ELSEWHERE, Made
 
 HOST = {"machine": "x86_64", "glibc": "glibc 2.36", "free": "100000000 100000"}
 
@@ -93,30 +95,25 @@ def test_what_a_killed_run_left_is_swept(release: Release, tmp_path: Path) -> No
     assert (versions / release.id / ".complete").exists()
 
 
-BROKEN = {
-    "bin/demo": "the tarball has no bin/demo",
-    "releases/start_erl.data": "start_erl.data",
-    "erts-13.1.5/bin/beam.smp": "has no erts-13.1.5/bin/beam.smp",
-}
-
-
-@pytest.mark.parametrize(("missing", "said"), BROKEN.items(), ids=BROKEN)
-def test_a_tarball_that_lacks_something_leaves_no_trace(tmp_path: Path, missing: str, said: str) -> None:
-    release = made(tmp_path, made_of=recipe().without(missing))
+@pytest.mark.parametrize(("hostile", "said"), HOSTILE.values(), ids=HOSTILE)
+def test_a_host_refuses_by_itself_what_the_controller_should_have_refused(
+    hostile: Made, said: str, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "sent.tar.gz").write_bytes(hostile(str(outside)))
+    release = replace(made(tmp_path), tarball=blob(tmp_path / "sent.tar.gz"))
     assert said in do(release.fix(release.differences(Absent())), tmp_path)
     assert list((tmp_path / "opt/versions").iterdir()) == []
+    assert list(tmp_path.rglob("canary*")) == []
 
 
-def test_a_tarball_of_another_version_is_refused_on_the_host_too(tmp_path: Path) -> None:
-    release = made(tmp_path, "0.2.0", made_of=recipe())
-    assert "holds version 0.1.0, not 0.2.0" in do(release.fix(release.differences(Absent())), tmp_path)
-
-
-def test_a_damaged_tarball_leaves_no_trace(tmp_path: Path) -> None:
-    (tmp_path / "cut.tar.gz").write_bytes(made(tmp_path).tarball.path.read_bytes()[:200])  # type: ignore[union-attr]
-    release = replace(made(tmp_path), tarball=blob(tmp_path / "cut.tar.gz"))
-    assert do(release.fix(release.differences(Absent())), tmp_path)
-    assert list((tmp_path / "opt/versions").iterdir()) == []
+@pytest.mark.parametrize("name", sorted(HOSTILE.keys() - RUNS_ELSEWHERE))
+def test_the_controller_refuses_the_same(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "sent.tar.gz"
+    path.write_bytes(HOSTILE[name][0](str(tmp_path / "outside")))
+    with pytest.raises(ConfigError):
+        inspect(path, name="demo", version="0.1.0")
 
 
 def test_a_root_that_leads_elsewhere_is_refused_before_anything_is_written(release: Release, tmp_path: Path) -> None:
