@@ -33,6 +33,7 @@ def build(
     suite: str = "bookworm",
     out: Path | None = None,
     version: str | None = None,
+    release: str | None = None,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Build ``mix release`` of a project whose release has the ``:tar`` step; returns the tarball.
@@ -42,6 +43,7 @@ def build(
         suite: the hosts' Debian.
         out: the directory to put the tarball in; by default ``dist/SUITE`` among the labs' files.
         version: given to the build as ``APP_VERSION`` in the environment, for a ``mix.exs`` that reads it there.
+        release: the release's name, given to the build as ``APP_RELEASE`` in the same way.
         say: is told what happens, line by line.
 
     Raises:
@@ -54,7 +56,8 @@ def build(
     if named is None:
         raise ConfigError("not a mix project: no mix.exs that names its app", where=app)
     builder = image.ensure(suite, "builder", say)
-    variables = {f"{named[1].upper()}_VERSION": version} if version else {}
+    given = {"VERSION": version, "RELEASE": release}
+    variables = {f"{named[1].upper()}_{word}": value for word, value in given.items() if value}
     say(f"build {app} for {suite}" + (f", version {version}" if version else ""))
     with tempfile.TemporaryDirectory(prefix="deployer-build-") as made:
         _mix_release(builder, app.absolute(), Path(made), variables)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,39 @@ def health(host: LabHost, port: int = 4000) -> tuple[int, dict[str, Any]]:
             return error.code, json.load(error)
     except OSError:
         return 0, {}
+
+
+def walk(fleet: Fleet, ssh: Callable[..., tuple[int, str]], drift: str, tasks: list[str]) -> Ran:
+    """A flavour's whole way, on untouched hosts: deployed, green, deployed again, drifted, found, mended.
+
+    Args:
+        drift: run on the first host by plain ssh.
+        tasks: what an audit then has to find there.
+
+    Returns the first deploy.
+    """
+    first = fleet.run("deploy")
+    assert first.code == 0, first.out + first.err
+    assert {each["ok"] for each in first.of("RungRead")} <= {True, None}
+    assert {each["node"] for each in first.of("RungRead", rung=10, ok=True, host=fleet.hosts[0].name)}
+    again = fleet.run("deploy")
+    assert (again.code, again.of("StepDone")) == (0, []), again.out
+    assert ssh(fleet.hosts[0], drift)[0] == 0
+    audit = fleet.run("audit")
+    assert (audit.code, audit.planned(fleet.hosts[0])) == (2, tasks)
+    assert [audit.planned(host) for host in fleet.hosts[1:]] == [[]] * (len(fleet.hosts) - 1)
+    mended = fleet.run("deploy")
+    assert mended.code == 0, mended.out
+    clean = fleet.run("audit")
+    assert (clean.code, clean.of("TaskPlanned", verdict="change")) == (0, [])
+    return first
+
+
+def open_ports(address: str) -> set[int]:
+    """EPMD's and the distribution's ports that this machine, a stranger to the cluster, finds open at an address."""
+    found = set()
+    for port in (4369, *range(9100, 9110)):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as knock:
+            knock.settimeout(0.3)
+            found |= {port} if knock.connect_ex((address, port)) == 0 else set()
+    return found

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fleet import Fleet, fleet_of, health, untouched
 
+from deployer import lab as labs
+
 KNOCK = "timeout 3 bash -c 'exec 3<>/dev/tcp/{}/{}'"
 ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]
 
@@ -49,24 +51,26 @@ def test_two_nodes_on_one_host_are_two_units_two_names_and_one_mesh(lab, demo_re
 
 
 @pytest.fixture
-def fleet(lab, demo_release, tmp_path) -> Fleet:
-    """An inventory without a word: these are the plays' own."""
+def fleet(lab, demo_app, demo_release, tmp_path) -> Fleet:
+    """An inventory without a word: these are the plays' own. Each play deploys a release of its own name."""
     made = fleet_of(tmp_path, untouched(lab, 3), demo_release("0.1.0"))
+    first = made.words["release"]
+    second = {"name": "second", "tarball": str(labs.build(demo_app, release="second", out=tmp_path))}
     made.plays = {
-        "first": play(made, "demo", list(made.hosts), "9100-9109", 4000),
-        "second": play(made, "second", list(made.hosts[:2]), "9200-9209", 4100),
+        "first": play(made, first, list(made.hosts), "9100-9109", 4000),
+        "second": play(made, second, list(made.hosts[:2]), "9200-9209", 4100),
     }
     made.words = {}
     return made
 
 
-def play(fleet: Fleet, name: str, hosts: list[Any], ports: str, page: int) -> dict[str, Any]:
+def play(fleet: Fleet, release: dict[str, str], hosts: list[Any], ports: str, page: int) -> dict[str, Any]:
+    name = release["name"]
     cookie = fleet.directory / f"{name}.cookie"
     cookie.write_text(f"{name[:3]}9{'Zr4Lk8Qw2Xv6Bn0Mj5Hg7Td3'}PqWeRtYu")
     words = fleet.words | {
-        "release": fleet.words["release"] | {"root": f"/opt/{name}", "user": name},
+        "release": release,
         "cluster": {"name": name, "cookie": {"file": str(cookie)}, "ports": ports, "mesh": "boot"},
-        "nodes": [{"name": name}],
         "env": {"PORT": str(page)},
         "firewall": {"admin": [fleet.lab.subnet], "public": [f"{page}/tcp"]},
         "health": {"http": f"http://127.0.0.1:{page}/health", "timeout": 60, "stable": 1},

@@ -9,7 +9,11 @@ defmodule Demo.MixProject do
       elixir: "~> 1.14",
       start_permanent: Mix.env() == :prod,
       deps: [],
-      releases: [demo: [steps: [:assemble, :tar], include_executables_for: [:unix]]]
+      # As well: one source gives two releases that share a host.
+      releases: [
+        {String.to_atom(System.get_env("DEMO_RELEASE", "demo")),
+         [steps: [:assemble, :tar], include_executables_for: [:unix]]}
+      ]
     ]
   end
 

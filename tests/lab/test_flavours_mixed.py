@@ -1,0 +1,61 @@
+"""Debian 12 with OTP 25 and Debian 13 with OTP 27 in one cluster, on hosts without IPv6: with EPMD, and without."""
+
+from __future__ import annotations
+
+import pytest
+from fleet import Fleet, fleet_of, open_ports, walk
+
+from deployer import lab as labs
+
+SUITES = ("bookworm", "trixie")
+RUNS = ("demo 0.1.0, OTP 25", "demo 0.1.0, OTP 27")
+PEERS = "demo-ctl rpc 'IO.inspect(Node.list())'"
+
+
+@pytest.fixture(scope="module")
+def tarballs(demo_app, tmp_path_factory) -> dict[str, str]:
+    out = tmp_path_factory.mktemp("dist")
+    return {suite: str(labs.build(demo_app, suite=suite, out=out / suite)) for suite in SUITES}
+
+
+@pytest.fixture
+def fleet(lab_of, tarballs, tmp_path) -> Fleet:
+    """One host of each suite, each with the release that was built for it."""
+    hosts = lab_of("no-ipv6", "no-ipv6", suites=SUITES).hosts
+    made = fleet_of(tmp_path, hosts, tmp_path)
+    made.of = {host.name: {"release": {"name": "demo", "tarball": tarballs[host.suite]}} for host in hosts}
+    return made
+
+
+def runs(ran, fleet: Fleet) -> tuple[str, ...]:
+    return tuple(ran.of("RungRead", host=host.name, rung=9)[0]["detail"] for host in fleet.hosts)
+
+
+def test_two_generations_of_otp_meet_and_listen_where_they_are_told_to(fleet, ssh):
+    epmd = "sed -i 's/$/,127.0.0.9/' /etc/beam/epmd.d/4369/demo && systemctl restart beam-epmd@4369"
+    assert runs(walk(fleet, ssh, epmd, ["EPMD"]), fleet) == RUNS
+    old, new = fleet.hosts
+    for host, other in ((old, new), (new, old)):
+        assert ssh(host, PEERS) == (0, f'[:"demo@{other.address}"]\n')
+        # A second address, and no firewall: whatever is still closed is closed because nobody listens.
+        second = f"{host.address.rpartition('.')[0]}.{200 + host.index}"
+        assert ssh(host, f"nft flush ruleset; ip addr add {second}/24 dev host0") == (0, "")
+        assert (open_ports(host.address), open_ports(second)) == ({4369, 9100}, set())
+
+
+def test_two_generations_of_otp_without_epmd(fleet, ssh):
+    fleet.words["cluster"] |= {"epmd": False}
+    fleet.words["nodes"] = [{"name": "demo", "port": 9100}]
+    flags = "sed -i s/9100/9109/ /etc/beam/demo/demo.vm.args"
+    first = walk(fleet, ssh, flags, ["flags of the node => demo", "node => demo"])
+    assert runs(first, fleet) == RUNS
+    old, new = fleet.hosts
+    for host, other in ((old, new), (new, old)):
+        assert first.rungs(host).keys() == {1, 2, 3, 6, 7, 8, 9, 10}
+        assert ssh(host, PEERS) == (0, f'[:"demo@{other.address}"]\n')
+        assert f"iex(demo@{host.address})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
+        assert ssh(host, "demo-ctl eval 'IO.puts(1)'; demo-ctl pid >/dev/null")[0] == 0
+        assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd; ls /etc/beam") == (0, "demo\n")
+        assert open_ports(host.address) == set(), "for members only"
+        assert ssh(host, "nft flush ruleset") == (0, "")
+        assert open_ports(host.address) == {9100}
