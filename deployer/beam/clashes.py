@@ -110,6 +110,16 @@ def of_args(file: str, text: str) -> Iterator[Clash]:
             yield Clash(file, line, what, _shown(" ".join((flag, *values))), harm, advice)
 
 
+def kernel(text: str) -> dict[str, str]:
+    """Return what an args file sets of the kernel application; of a key that is given twice the first value counts."""
+    found: dict[str, str] = {}
+    for _, flag, values in _flags(text):
+        if flag == "-kernel":
+            for key, value in zip(values[::2], values[1::2], strict=False):
+                found.setdefault(key, value)
+    return found
+
+
 def of_env(file: str, text: str) -> Iterator[Clash]:
     """Yield what clashes in an env.sh; what stands under a condition clashes perhaps."""
     for line, certain, command in _commands(text):

@@ -36,6 +36,7 @@ class Contents:
         emulators: machine by ERTS version; None where beam.smp cannot be read.
         programs: what each program and library asks for, by its path; None for a damaged one.
         clashes: by release version.
+        kernel: what vm.args sets of the kernel application, by release version.
     """
 
     files: int = 0
@@ -48,6 +49,7 @@ class Contents:
     emulators: dict[str, str | None] = field(default_factory=dict)
     programs: dict[str, Elf | None] = field(default_factory=dict)
     clashes: dict[str, list[Clash]] = field(default_factory=dict)
+    kernel: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, entry: Entry, archive: Archive) -> None:
         """Note what counts of one file.
@@ -79,7 +81,10 @@ class Contents:
     def _add_text(self, version: str, name: str, head: bytes) -> None:
         """The first 64 KiB count, which is a hundred times what such a file has."""
         read = clashes.of_env if name.endswith(".sh") else clashes.of_args
-        found = read(name, head.decode("utf-8", "replace"))
+        text = head.decode("utf-8", "replace")
+        if name.endswith("/vm.args"):
+            self.kernel[version] = clashes.kernel(text)
+        found = read(name, text)
         self.clashes.setdefault(version, []).extend(islice(found, clashes.CLASHES_LIMIT))
 
     def _add_program(self, entry: Entry, head: bytes, body: Iterator[bytes], archive: Archive) -> None:

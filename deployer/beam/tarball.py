@@ -51,6 +51,7 @@ class Tarball:
         needs: the libraries that its programs and NIFs ask the host for; those that are inside are left out.
         unreadable: programs and libraries, paths inside the tarball, of which it cannot be known what they ask for.
         clashes: lines of its vm.args, remote.vm.args and env.sh that speak of what the fleet's words decide.
+        kernel: what its own vm.args sets of the kernel application, by key.
         applications: version by application.
         has_cookie: the tarball carries a cookie that everybody who has it knows.
         files: number of files.
@@ -68,6 +69,7 @@ class Tarball:
     needs: tuple[Need, ...]
     unreadable: tuple[str, ...]
     clashes: tuple[Clash, ...]
+    kernel: Mapping[str, str]
     applications: Mapping[str, str]
     has_cookie: bool
     files: int
@@ -130,6 +132,7 @@ def _judge(source: Inflate, seen: Contents, name: str | None, version: str | Non
         needs=_needs(mine),
         unreadable=tuple(sorted(file for file, program in seen.programs.items() if program is None)),
         clashes=tuple(seen.clashes.get(inside, ())),
+        kernel=seen.kernel.get(inside, {}),
         applications=dict(sorted(seen.applications.items())),
         has_cookie=seen.has_cookie,
         files=seen.files,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from deployer.beam.epmd import Registration
+from deployer.beam.faults import epmd_fault
 from deployer.engine.mesh import sees_every_member
 from deployer.engine.rung import TITLES, DistReading, NodeReading, Rung, Sight, failed
 from deployer.engine.target import Target
@@ -93,7 +94,8 @@ def _epmd_answers(target: Target, reading: NodeReading) -> Rung | None:
         advice = f"EPMD has to listen on the declared address {target.address} (cluster.bind): deploy sets it"
         return _wrong(4, f"{where}: {reading.epmd}; it is open on {others} only", advice)
     if reading.unit and reading.unit.listeners(port) == ():
-        advice = f"systemctl start {unit}; systemctl status {unit} says why it ended"
+        fault = epmd_fault(target.erts)
+        advice = f"systemctl start {unit}; systemctl status {unit} says why it ended{fault and f'; {fault}'}"
         return _wrong(4, f"{where}: {reading.epmd}; nothing listens on port {port}", advice)
     advice = f"is the declared address on this host, and who has the port? ss -ltnp 'sport = :{port}'"
     return _wrong(4, f"{where}: {reading.epmd}", f"{advice}; if it is EPMD: systemctl restart {unit}")

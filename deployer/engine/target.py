@@ -35,6 +35,7 @@ class Target:
         ports: first and last port of the declared distribution range.
         release_dir: the directory it has to run from; None when no release is declared.
         otp: OTP release the tarball was built with; None when unknown.
+        erts: version of its runtime; empty when no release is declared.
         applications: version by application, as the tarball holds them; empty when no release is declared.
         epmd_unit: the unit of EPMD; empty when another project runs it.
         tls: what we show and whom we believe where the distribution runs over TLS; None where it does not.
@@ -60,6 +61,7 @@ class Target:
     applications: Mapping[str, str] = field(default_factory=dict)
     epmd_unit: str = ""
     tls: Identity | None = None
+    erts: str = ""
 
     @property
     def health_words(self) -> str:
@@ -103,4 +105,5 @@ def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Peer
         applications=release.archive.applications if release else {},
         epmd_unit=cluster.epmd_unit if release else "",
         tls=cluster.pki.ours(node.node.host, own.now) if cluster.pki else None,
+        erts=release.archive.erts if release else "",
     )

@@ -152,7 +152,7 @@ class _Maker:
             raise self.wrong(problem, "write the address that EPMD and the distribution listen on") from None
 
     def node(self, index: int, words: NodeWords, cluster: Cluster, release: Release | None) -> Node:
-        host = words.host or (self.address if cluster.names == "long" else self.host)
+        host = words.host or (self.long_host(cluster) if cluster.names == "long" else self.host)
         where = f"nodes[{index}]"
         if words.unit is None and release is None:
             raise self.wrong(f"{where}.unit is missing", "a node of a foreign release needs the name of its unit")
@@ -168,6 +168,14 @@ class _Maker:
             etc=cluster.etc,
             tls=cluster.tls,
         )
+
+    def long_host(self, cluster: Cluster) -> str:
+        """A host name stays what it is; an address gives way to the one that the node really listens on."""
+        try:
+            ipaddress.ip_address(self.address)
+        except ValueError:
+            return self.address
+        return cluster.bind
 
     def wrong(self, problem: str, hint: str) -> ConfigError:
         return ConfigError(problem, where=self.where, hint=hint)

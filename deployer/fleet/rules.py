@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import re
+import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
+from deployer.fleet.compatible import Problem, epmdless_problems, near_otp, net_problems, same_epmdless, same_net
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.grammar import port_range
 from deployer.fleet.pki import NEEDED, Kept
 
-Problem = tuple[str, str]
-"""What is wrong, and what to write instead."""
-
 SSH_PORT = 22
-_NET_SETTING = re.compile(r"\b(net_ticktime|net_tickintensity|prevent_overlapping_partitions)\s+(\S+)")
 
 
 def problems(declared: Declaration) -> Iterator[Problem]:
     """Yield what contradicts itself within one host's declaration."""
     yield from _port_problems(declared)
     yield from _node_problems(declared)
+    yield from _address_problems(declared)
     yield from _public_problems(declared)
     yield from _tls_problems(declared)
+    yield from net_problems(declared)
+    yield from epmdless_problems(declared)
     health = declared.health
     if health and sum(word is not None for word in (health.http, health.tcp, health.expr)) != 1:
         yield "health needs exactly one of http, tcp and expr", "keep the one that tells most"
@@ -57,6 +57,23 @@ def _node_problems(declared: Declaration) -> Iterator[Problem]:
             yield f"nodes[{i}] and nodes[{j}] both listen on port {one.port}", "give each its own port"
         if not declared.cluster.epmd:
             yield "two nodes on one address need EPMD", "leave out cluster.epmd: false, or keep one node a host"
+
+
+def _address_problems(declared: Declaration) -> Iterator[Problem]:
+    """Nodes talk to each other in the family of ``cluster.bind``, and to the address in their names."""
+    family = _family(declared.cluster.bind)
+    for index, node in enumerate(declared.nodes):
+        if _family(node.node.host) not in (None, family):
+            problem = f"nodes[{index}] is called {node.node}, and cluster.bind {declared.cluster.bind} is {family}"
+            yield problem, f"write an {family} address or a host name as nodes[].host, or another cluster.bind"
+
+
+def _family(host: str) -> str | None:
+    """Return ``IPv4`` or ``IPv6``; None for a host name."""
+    try:
+        return f"IPv{ipaddress.ip_address(host).version}"
+    except ValueError:
+        return None
 
 
 def _public_problems(declared: Declaration) -> Iterator[Problem]:
@@ -120,18 +137,18 @@ def _same_authority(one: Declaration, other: Declaration) -> Problem | None:
     return "they have different authorities in cluster.pki", "nodes believe one; write it where all hosts see it"
 
 
+def _same_family(one: Declaration, other: Declaration) -> Problem | None:
+    """A node speaks one family alone (``-proto_dist inet_tcp`` or ``inet6_tcp``)."""
+    mine, theirs = _family(one.cluster.bind), _family(other.cluster.bind)
+    if mine == theirs:
+        return None
+    return f"cluster.bind is {mine} on one and {theirs} on the other", "a cluster speaks one of them"
+
+
 def _same_cookie(one: Declaration, other: Declaration) -> Problem | None:
     if one.cluster.cookie == other.cluster.cookie:
         return None
     return "they have different cookies", "a cluster shares one; write it where all its hosts see it"
-
-
-def _same_net(one: Declaration, other: Declaration) -> Problem | None:
-    """OTP: net_ticktime and prevent_overlapping_partitions must be equal on all nodes (beam.md 5.2)."""
-    mine, theirs = _net_settings(one), _net_settings(other)
-    if mine == theirs:
-        return None
-    return f"their vm_args differ in {', '.join(sorted({k for k, _ in mine ^ theirs}))}", "set it for all nodes alike"
 
 
 def _same_rollout(one: Declaration, other: Declaration) -> Problem | None:
@@ -157,10 +174,6 @@ def _apart(one: Declaration, other: Declaration) -> Problem | None:
     return (f"two clusters on one host both have {min(twice)}", "rename one of the nodes") if twice else None
 
 
-def _net_settings(declared: Declaration) -> set[tuple[str, str]]:
-    return {(key, value) for node in declared.nodes for key, value in _NET_SETTING.findall(" ".join(node.vm_args))}
-
-
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] <= other[1] and other[0] <= one[1]
 
@@ -170,9 +183,12 @@ _SAME_CLUSTER: tuple[Rule, ...] = (
     _same_names,
     _same_settings,
     _same_authority,
+    _same_family,
     _same_cookie,
-    _same_net,
+    same_net,
     _same_fixed_port,
+    near_otp,
+    same_epmdless,
     _same_rollout,
 )
 _SAME_HOST: tuple[Rule, ...] = (_apart,)

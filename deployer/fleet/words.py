@@ -74,7 +74,10 @@ class NodeWords:
 
     name: Annotated[str, Doc("the part before the @; also the unit's name", check=grammar.alive_name, example="shop")]
     host: Annotated[
-        str | None, Doc("the part after the @; default: the host's address, with short names its inventory name")
+        str | None,
+        Doc(
+            "the part after the @; default: the host's own name or cluster.bind; with short names that of the inventory"
+        ),
     ] = None
     port: Annotated[int | None, Doc("its distribution port, inside cluster.ports", check=grammar.port)] = None
     env: Annotated[Environment, Doc("added to env of the fleet; values may be secrets", check=grammar.environment)] = (

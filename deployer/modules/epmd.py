@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from deployer.beam.faults import epmd_fault
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute
+from deployer.modules._epmd import ADDRESS, BACK, BINARY, INSTALL, PROBE, PROVEN, START, TAKE_OVER
 from deployer.modules._listen import LISTENERS, address, hex_port
 from deployer.modules._unit import FAILED, properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
@@ -18,73 +20,6 @@ from deployer.sh import Sh, lines, sh
 HOME = "/usr/local/lib/beam"
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _AS_DECLARED = "loopback and the declared addresses"
-
-_PROBE = """
-addresses={}
-emit shown "$shown"
-[ ! -f {} ] || emit version "$(cat {})"
-[ ! -f "$addresses/"{} ] || emit own "$(cat "$addresses/"{})"
-emit declared "$(cat "$addresses"/* 2>/dev/null || :)"
-heard=$(listeners {})
-sockets=
-emit listening "$heard"
-if [ "$pid" != 0 ]; then
-  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n')
-  emit sockets "$sockets"
-  emit stale "$(find {} "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
-fi
-inode=${{heard##* }}
-case $sockets in
-  *"socket:[$inode]"*) ;;
-  *)
-    if [ -n "$inode" ]; then
-      emit holder "$(holder "$inode" | head -n 1)"
-      emit socket "$(systemctl list-sockets --plain --no-legend | grep -F ':{} ' | head -n 1)"
-    fi
-    ;;
-esac"""
-
-_INSTALL = """
-unit={} addresses={} source={}
-mkdir -p -- {} "$addresses"
-chmod 0755 -- {} /etc/beam /etc/beam/epmd.d "$addresses"
-"""
-
-_BINARY = """
-cp -- "$source" {0}.new
-chmod 0755 -- {0}.new
-mv -T -- {0}.new {0}
-printf '%s\\n' {1} >{0}.version
-chmod 0644 -- {0}.version
-"""
-
-_ADDRESS = """
-printf '%s\\n' {} >"$addresses/.new"
-chmod 0644 -- "$addresses/.new"
-mv -T -- "$addresses/.new" "$addresses/"{}
-"""
-
-_TAKE_OVER = """
-systemctl list-units --plain --no-legend --all 'epmd*' | while read -r other _; do
-  systemctl disable --quiet --now -- "$other" || systemctl stop -- "$other"
-done
-listeners {} | while read -r _ inode; do holder "$inode"; done | sort -u | while read -r other name group; do
-  case $name:$group in epmd:*/"$unit") ;; epmd:*) kill -- "$other" ;; esac
-done
-"""
-
-_START = """
-systemctl enable --quiet --no-reload -- "$unit"
-systemctl daemon-reload
-systemctl reset-failed --quiet -- "$unit" 2>/dev/null || :
-systemctl restart -- "$unit" || failed
-tries=0
-until [ -n "$(listeners {})" ] && systemctl --quiet is-active -- "$unit"; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 50 ] || failed
-  sleep 0.1
-done
-"""
 
 
 def _addresses(given: tuple[str, ...]) -> str | None:
@@ -153,7 +88,7 @@ class Epmd(Module):
         port, binary, version = hex_port(self.port), f"{HOME}/epmd", f"{HOME}/epmd.version"
         started = f"/run/beam-epmd-{self.port}/started"
         place = f"/etc/beam/epmd.d/{self.port}"
-        body = sh(_PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, self.port)
+        body = sh(PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, self.port)
         return lines(LISTENERS, show(self.unit), body)
 
     def parse(self, out: str) -> Observed:
@@ -213,16 +148,19 @@ class Epmd(Module):
         if not changes:
             return ()
         place, port = f"/etc/beam/epmd.d/{self.port}", hex_port(self.port)
-        parts = [LISTENERS, FAILED, sh(_INSTALL, self.unit, place, self.source, HOME, HOME)]
+        binary, fault = f"{HOME}/epmd", epmd_fault(self.version)
+        parts = [LISTENERS, FAILED, sh(BACK, binary, fault), sh(INSTALL, self.unit, place, self.source, HOME, HOME)]
         if "version" in changes:
-            parts.append(sh(_BINARY, f"{HOME}/epmd", self.version))
+            parts.append(sh(BINARY, binary))
         if "addresses" in changes:
-            parts.append(sh(_ADDRESS, sorted(self.addresses), self.cluster))
+            parts.append(sh(ADDRESS, sorted(self.addresses), self.cluster))
         if changes.keys() == {"enabled"}:
             return (Step(f"enable {self.unit}", sh("systemctl enable --quiet -- {}", self.unit)),)
         if "holder" in changes:
-            parts.append(sh(_TAKE_OVER, port))
-        parts.append(sh(_START, port))
+            parts.append(sh(TAKE_OVER, port))
+        parts.append(sh(START, port))
+        if "version" in changes:
+            parts.append(sh(PROVEN, binary, self.version))
         return (Step(f"start {self.unit}", lines(*parts)),)
 
     def touches(self) -> tuple[str, ...]:

@@ -31,7 +31,11 @@ def runs(ran, fleet: Fleet) -> tuple[str, ...]:
     return tuple(ran.of("RungRead", host=host.name, rung=9)[0]["detail"] for host in fleet.hosts)
 
 
-def test_two_generations_of_otp_meet_and_listen_where_they_are_told_to(fleet, ssh):
+# What epmd of ERTS 15.2.7.11 does on a host without IPv6.
+BROKEN = b"#!/bin/sh\necho 'epmd: failed to bind on ipaddr ::1: Cannot assign requested address'; exit 1\n"
+
+
+def test_two_generations_of_otp_meet_and_listen_where_they_are_told_to(fleet, ssh, eventually):
     epmd = "sed -i 's/$/,127.0.0.9/' /etc/beam/epmd.d/4369/demo && systemctl restart beam-epmd@4369"
     assert runs(walk(fleet, ssh, epmd, ["EPMD"]), fleet) == RUNS
     old, new = fleet.hosts
@@ -41,6 +45,15 @@ def test_two_generations_of_otp_meet_and_listen_where_they_are_told_to(fleet, ss
         second = f"{host.address.rpartition('.')[0]}.{200 + host.index}"
         assert ssh(host, f"nft flush ruleset; ip addr add {second}/24 dev host0") == (0, "")
         assert (open_ports(host.address), open_ports(second)) == ({4369, 9100}, set())
+
+    assert ssh(old, "cat >/root/epmd && chmod 0755 /root/epmd", stdin=BROKEN) == (0, "")
+    epmd = {"cluster": "demo", "addresses": [old.address], "source": "/root/epmd", "version": "15.2.7.11"}
+    ran = fleet.run("deploy", playbook=fleet.play({"hosts": old.name, "tasks": [{"name": "EPMD", "epmd": epmd}]}))
+    assert ran.code == 1
+    for said in ("failed to bind on ipaddr ::1", "runs again", "build the release with OTP 27.3.4.16"):
+        assert said in ran.end(old)["problem"], ran.out
+    eventually(lambda: "name demo at port 9100" in ssh(old, "/usr/local/lib/beam/epmd -names")[1])
+    assert fleet.run("audit", "-t", "epmd").code == 0
 
 
 def test_two_generations_of_otp_without_epmd(fleet, ssh):

@@ -129,6 +129,17 @@ def test_the_program_is_copied_only_when_it_is_older() -> None:
     assert "cp -- " in EPMD.fix(wanted)[0].text.text
 
 
+def test_a_program_is_only_remembered_once_it_has_started_and_else_the_one_before_comes_back() -> None:
+    (step,) = EPMD.fix(EPMD.differences(EPMD.parse(told(version="12.0"))))
+    text = step.text.text
+    assert text.index("systemctl restart -- ") < text.index(">/usr/local/lib/beam/epmd.version")
+    assert "mv -T -- /usr/local/lib/beam/epmd.old /usr/local/lib/beam/epmd" in text
+    assert "OTP 27.3.4.16" not in text
+    known = replace(EPMD, version="15.2.7.11")
+    (step,) = known.fix(known.differences(known.parse(told(version="12.0"))))
+    assert "OTP 27.3.4.16" in step.text.text
+
+
 def test_to_be_enabled_needs_no_restart() -> None:
     (step,) = EPMD.fix(EPMD.differences(EPMD.parse(told({"UnitFileState": "disabled"}))))
     assert "restart" not in step.text.text

@@ -1,0 +1,83 @@
+"""What the runtimes of a cluster's members must agree on, told from their tarballs and from vm_args."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from deployer.fleet.declaration import Declaration, Node
+
+Problem = tuple[str, str]
+"""What is wrong, and what to write instead."""
+
+OTP_DISTANCE = 2
+"""OTP keeps the distribution compatible over two releases, no further (system principles, "Compatibility")."""
+_NET: Mapping[str, str] = {"net_ticktime": "60", "net_tickintensity": "4", "prevent_overlapping_partitions": "true"}
+"""Settings of the kernel application that OTP wants equal on all nodes, with their defaults (since OTP 25)."""
+_NET_SETTING = re.compile(rf"\b({'|'.join(_NET)})\s+(\S+)")
+_EPMDLESS_ERTS, _EPMDLESS_ELIXIR = (11, 1), (1, 12)
+
+
+def net_problems(declared: Declaration) -> Iterator[Problem]:
+    """Yield the settings in which the nodes of one host differ."""
+    differing = _differing(declared)
+    if differing:
+        yield f"the nodes differ in {differing}", "set it for all nodes alike"
+
+
+def same_net(one: Declaration, other: Declaration) -> Problem | None:
+    """Both in their own ``vm_args`` and in the vm.args of their releases; sys.config is not looked into."""
+    differing = _differing(one, other)
+    return (f"they differ in {differing}", "set it for all nodes alike, in nodes[].vm_args") if differing else None
+
+
+def _differing(*declared: Declaration) -> str:
+    found = [_net_settings(each, node) for each in declared for node in each.nodes]
+    said = [
+        f"{key} ({' and '.join(sorted(values))})"
+        for key in _NET
+        if len(values := {settings[key] for settings in found}) > 1
+    ]
+    return ", ".join(said)
+
+
+def _net_settings(declared: Declaration, node: Node) -> dict[str, str]:
+    """Of a setting that is given twice the first counts, and ours come before the release's own."""
+    own = dict(reversed(_NET_SETTING.findall(" ".join(node.vm_args))))
+    return {**_NET, **(declared.release.archive.kernel if declared.release else {}), **own}
+
+
+def near_otp(one: Declaration, other: Declaration) -> Problem | None:
+    """Nodes whose OTP releases are too far apart may not understand each other."""
+    mine, theirs = (each.release.archive.otp if each.release else None for each in (one, other))
+    if mine is None or theirs is None or abs(mine - theirs) <= OTP_DISTANCE:
+        return None
+    problem = f"their releases bring OTP {mine} and OTP {theirs}, and nodes understand each other over two releases"
+    return problem, "build them for OTP releases that are at most two apart; a longer way takes a deploy in between"
+
+
+def epmdless_problems(declared: Declaration) -> Iterator[Problem]:
+    """Yield why a release cannot do without EPMD."""
+    if declared.cluster.epmd or not declared.release:
+        return
+    archive = declared.release.archive
+    if _version(archive.erts) < _EPMDLESS_ERTS:
+        hint = "leave out cluster.epmd: false, or build it for a newer OTP"
+        yield f"cluster.epmd: false needs OTP 23.1 (ERTS 11.1); the release brings ERTS {archive.erts}", hint
+    if archive.elixir and _version(archive.elixir) < _EPMDLESS_ELIXIR:
+        hint = "its rpc and remote would start an EPMD: leave out cluster.epmd: false, or build it with a newer Elixir"
+        yield f"cluster.epmd: false needs Elixir 1.12; the release brings {archive.elixir}", hint
+
+
+def same_epmdless(one: Declaration, other: Declaration) -> Problem | None:
+    """OTP 25.0 to 25.2 turns away nodes of OTP 23 and 24 that come without EPMD; 25.3 lets them in."""
+    pair = [each.release.archive for each in (one, other) if each.release and not each.cluster.epmd]
+    erts = sorted(_version(archive.erts) for archive in pair)
+    if len(erts) < 2 or not (erts[0] < (13,) and (13,) <= erts[1] < (13, 2)):
+        return None
+    problem = "without EPMD, OTP 25.0 to 25.2 (ERTS 13.0 and 13.1) turns away nodes of OTP 23 and 24"
+    return problem, "build for OTP 25.3 or newer, or leave out cluster.epmd: false"
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
