@@ -137,6 +137,32 @@ def init_tls(options: Options) -> tuple[str, ...]:
 
 
 def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: Options, out: TextIO | None) -> int:
+
+
+def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None = None) -> int:
+    """Ask every host what it runs and remembers, and return the exit code; raises ConfigError.
+
+    Args:
+        goal: ``status`` or ``history``.
+        options: which hosts.
+        lines: how much of its history each host tells.
+        out: where the report goes.
+    """
+    from deployer.engine.survey import Survey
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        return Survey(resolver, hosts, goal, lines, *how).run()
+
+    return _each_play(walk, options, out, need_tarball=False)
+
+
+def _each_play(
+    walk: Callable[[Resolver, Sequence[Host], *How], int],
+    options: Options,
+    out: TextIO | None,
+    *,
+    need_tarball: bool = True,
+) -> int:
     begin = time.monotonic()
     project = load(options)
     become_password = _become_password(options)
@@ -150,7 +176,7 @@ def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: O
     told = report(out or sys.stdout, json=options.json, diff=options.diff, verbose=options.verbose)
     with told as emit, pool(options.forks, most) as executor, stoppable() as stop:
         for play, hosts in work:
-            resolver = _resolver(project, play, options, become_password)
+            resolver = _resolver(project, play, options, become_password, need_tarball=need_tarball)
             codes.add(walk(resolver, hosts, _opener(resolver, options), executor, emit, stop))
             if codes - {0, 2}:
                 break
@@ -191,7 +217,9 @@ def _chosen(project: Project, play: Play, options: Options) -> tuple[Host, ...]:
     )
 
 
-def _resolver(project: Project, play: Play, options: Options, become_password: Secret | None) -> Resolver:
+def _resolver(
+    project: Project, play: Play, options: Options, become_password: Secret | None, *, need_tarball: bool = True
+) -> Resolver:
     cli = CliConnection(
         user=options.user or None,
         private_key=Path(options.private_key) if options.private_key else None,
@@ -206,6 +234,7 @@ def _resolver(project: Project, play: Play, options: Options, become_password: S
         skip_tags=_words(options.skip_tags),
         vaults=project.vaults,
         cli=cli,
+        need_tarball=need_tarball,
     )
 
 

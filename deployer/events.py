@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from deployer.model import Change
+from deployer.model import Change, Entry
 
 Verdict = Literal["change", "ok", "unknown", "skipped"]
 Ending = Literal["ok", "changed", "drift", "unknown", "failed", "unreachable"]
@@ -88,6 +88,37 @@ class RungRead(Event):
     detail: str
     advice: str = ""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSeen:
+    """What runs of one node: its unit's state, the id of the release it runs from, seconds since it is up."""
+
+    node: str
+    state: str
+    release: str
+    age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen(Event):
+    """What a host says of a release: what runs, and what it remembers.
+
+    Attributes:
+        release: its name.
+        current: id of the version that a start would take; empty when there is none.
+        good: ids that were seen healthy, the newest judgement first.
+        bad: ids that failed here, each with the reason.
+        history: the end of what it remembers, oldest first.
+    """
+
+    host: str
+    release: str
+    current: str
+    nodes: tuple[NodeSeen, ...]
+    good: tuple[str, ...]
+    bad: tuple[tuple[str, str], ...]
+    history: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,27 @@ class Tarball:
         return max(found, key=_age).removeprefix("GLIBC_") if found else None
 
 
+def unseen(path: Path, name: str, version: str) -> Tarball:
+    """Return what is known of a tarball that is not here: what was declared, and nothing else."""
+    return Tarball(
+        path=path,
+        size=0,
+        sha256="",
+        name=name,
+        version=version,
+        erts="",
+        otp=None,
+        machine="",
+        needs=(),
+        unreadable=(),
+        clashes=(),
+        applications={},
+        has_cookie=False,
+        files=0,
+        unpacked=0,
+    )
+
+
 def inspect(path: Path, *, name: str | None = None, version: str | None = None) -> Tarball:
     """Read a release tarball once, from beginning to end, and unpack nothing.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from deployer.cli.command import Command, Flag, out
+from deployer.errors import ConfigError
 
 if TYPE_CHECKING:
     from deployer.app import Options
@@ -84,6 +85,24 @@ def verify(c: Context, **given: Any) -> int:
     return _walk("verify", given)
 
 
+def status(c: Context, **given: Any) -> int:
+    """Say what runs where, from the hosts themselves: versions, since when, who switched them, what failed there."""
+    del c
+    from deployer.app import survey
+
+    return survey("status", options(given))
+
+
+def history(c: Context, *, lines: int, **given: Any) -> int:
+    """Say what was deployed, judged and gone back from, run by run, from the hosts themselves."""
+    del c
+    from deployer.app import survey
+
+    if lines < 1:
+        raise ConfigError(f"--lines is {lines}", hint="give a number from 1 on")
+    return survey("history", options(given), lines=lines)
+
+
 def render(c: Context, *, host: str, **given: Any) -> None:
     """Print the exact programs that would run on a host, without connecting: the probe, then every step."""
     del c
@@ -92,10 +111,13 @@ def render(c: Context, *, host: str, **given: Any) -> None:
     out(programs(options(given), host))
 
 
+ASK = (PLAYBOOK, *SOURCES, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
     Command(deploy, (*COMMON, CHECK, DETAILED)),
     Command(plan, (*COMMON, DETAILED)),
     Command(audit, COMMON),
     Command(verify, COMMON),
+    Command(status, ASK),
+    Command(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50))),
     Command(render, (*COMMON, Flag("host", "the host whose programs are printed"))),
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.errors import ProbeError
+from deployer.model import Entry
 from deployer.modules._ledger import GOOD, RECORD
 from deployer.modules._switch import back
 from deployer.modules.base import records
@@ -26,26 +27,6 @@ root={} id={}
 mark_good "$id" {}
 prune {}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a host's history.
-
-    Attributes:
-        number: counts up from 1 on each host; the order needs no clock.
-        time: seconds since 1970 by the host's clock.
-        event: ``switch``, ``good``, ``bad``, ``back`` or ``hook``.
-        release: the release's id, ``VERSION-DIGEST``.
-        run: which run did it, and whose: ``TIME-DIGITS PERSON@MACHINE``.
-    """
-
-    number: int
-    time: int
-    event: str
-    release: str
-    run: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

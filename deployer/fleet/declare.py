@@ -32,6 +32,7 @@ def declare(
     directory: Path | None = None,
     beside: Path | None = None,
     now: datetime | None = None,
+    need_tarball: bool = True,
 ) -> Declaration | None:
     """Return what a host declares, or None when it has neither a release nor nodes.
 
@@ -44,6 +45,7 @@ def declare(
         directory: where a relative ``release.tarball`` starts; default: the working directory.
         beside: where relative paths of ``cluster.pki`` start; default: the working directory.
         now: the moment of the run.
+        need_tarball: False lets a missing tarball be, for those who only ask the hosts what they have.
 
     Raises:
         ConfigError: a word is unknown, missing or wrong; its path (``cluster.ports``) is in the message.
@@ -52,8 +54,8 @@ def declare(
     given = build(Words, {name: words[name] for name in known if words.get(name) is not None}, where=where)
     if given.release is None and not given.nodes:
         return None
-    maker = _Maker(given, host, address, where, directory or Path(), beside or Path(), now or datetime.now(UTC))
-    found = maker.declaration()
+    places = directory or Path(), beside or Path()
+    found = _Maker(given, host, address, where, *places, now or datetime.now(UTC), need_tarball).declaration()
     for problem, hint in problems(found):
         raise ConfigError(problem, where=where, hint=hint)
     return found
@@ -70,6 +72,7 @@ class _Maker:
     directory: Path
     beside: Path
     now: datetime
+    need_tarball: bool
 
     def declaration(self) -> Declaration:
         release = self.release()
@@ -99,9 +102,12 @@ class _Maker:
         try:
             stat = path.stat()
         except OSError as error:
-            problem = f"release.tarball {words.tarball}: {error.strerror}"
-            raise self.wrong(problem, "build it, or correct the path") from None
-        archive = _inspect(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
+            if self.need_tarball:
+                problem = f"release.tarball {words.tarball}: {error.strerror}"
+                raise self.wrong(problem, "build it, or correct the path") from None
+            archive = tarball.unseen(path, words.name, words.version or "")
+        else:
+            archive = _inspect(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
         user = words.user or words.name.lower()
         if complaint := grammar.user(user):
             raise self.wrong(f"release.user {user!r}: {complaint}", "write release.user")

@@ -13,6 +13,7 @@ from rich.text import Text
 from deployer.events import (
     Event,
     HostEnded,
+    HostSeen,
     Note,
     PlayEnded,
     PlayStarted,
@@ -22,6 +23,7 @@ from deployer.events import (
     StepDone,
     TaskPlanned,
 )
+from deployer.report import releases
 from deployer.report.plain import diff, is_text, safe, summary
 
 _SIGNS = {"change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim")}
@@ -53,6 +55,7 @@ class Terminal:
         self._stages: dict[str, str] = {}
         self._plans: dict[str, list[TaskPlanned]] = defaultdict(list)
         self._ends: list[HostEnded] = []
+        self._seen: list[HostSeen] = []
         self._rungs: dict[tuple[str, str], list[RungRead]] = defaultdict(list)
         self._steps: dict[tuple[str, str], list[StepDone]] = defaultdict(list)
         self._status: Status | None = None
@@ -132,6 +135,10 @@ class Terminal:
         self._rungs[event.host, event.node].append(event)
 
     @_take.register
+    def _(self, event: HostSeen) -> None:
+        self._seen.append(event)
+
+    @_take.register
     def _(self, event: HostEnded) -> None:
         self._ends.append(event)
         self._stages[event.host] = "done"
@@ -142,6 +149,7 @@ class Terminal:
         self._flush_steps()
         self._print_plans()
         self._print_ladder()
+        self._print_releases()
         self._print_recap(event.seconds)
 
     @_take.register
@@ -194,6 +202,14 @@ class Terminal:
                 if rung.ok is not True or self._verbosity:
                     self._print_rung(rung)
 
+    def _print_releases(self) -> None:
+        told = releases.history(self._seen) if self._goal == "history" else releases.status(self._seen, self._ends)
+        if self._seen:
+            self._line(("", ""))
+        for text, style in told:
+            self._line((f"  {text}", style))
+        self._seen = []
+
     def _print_rung(self, rung: RungRead) -> None:
         style = {True: "dim", False: "red", None: "magenta"}[rung.ok]
         first, *more = safe(rung.detail).splitlines() or [""]
@@ -215,6 +231,8 @@ class Terminal:
             )
             for line in safe(end.problem).splitlines():
                 self._line((f"        {line}", "red"))
+        if self._goal in ("status", "history"):
+            return
         if self._ends and all(end.ending == "ok" for end in self._ends):
             nothing = self._goal != "verify" or not self._rungs
             self._line(("\n  nothing to do" if nothing else "\n  all rungs hold", "green"))

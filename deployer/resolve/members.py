@@ -24,7 +24,10 @@ WORDS: tuple[str, ...] = tuple(field.name for field in describe(Words))
 class Members:
     """The declarations of a play's hosts, and of other hosts of the inventory that share their clusters."""
 
-    def __init__(self, inventory: Inventory, play: Play, scopes: Scopes, vaults: Vaults) -> None:
+    def __init__(
+        self, inventory: Inventory, play: Play, scopes: Scopes, vaults: Vaults, *, need_tarball: bool = True
+    ) -> None:
+        self._need_tarball = need_tarball
         self._inventory, self._play, self._scopes, self._vaults = inventory, play, scopes, vaults
         self._secrets: dict[str, Secret] = {}
         self._now = datetime.now(UTC)
@@ -94,6 +97,7 @@ class Members:
             directory=self._directory(words.get("release"), where),
             beside=_beside(mark_of(words.get("cluster"), where)),
             now=self._now,
+            need_tarball=self._need_tarball,
         )
 
     def _directory(self, release: Any, where: Mark) -> Path:

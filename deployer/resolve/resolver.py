@@ -10,6 +10,7 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import kind
+from deployer.fleet import Declaration
 from deployer.fleet.pki import Kept
 from deployer.load.connection import CliConnection, connection
 from deployer.load.inventory import Inventory, masked
@@ -45,6 +46,7 @@ class Resolver:
         skip_tags: run no task with one of these.
         vaults: decrypts what is encrypted, when it is needed.
         cli: the command line's word on connections.
+        need_tarball: False lets a tarball be missing where only the fleet is asked for, not its tasks.
     """
 
     def __init__(
@@ -57,13 +59,14 @@ class Resolver:
         skip_tags: Collection[str] = (),
         vaults: Vaults | None = None,
         cli: CliConnection | None = None,
+        need_tarball: bool = True,
     ) -> None:
         self.play = play
         self._inventory, self._cli = inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
         self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
         self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults)
-        self._members = Members(inventory, play, self._scopes, self._vaults)
+        self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball=need_tarball)
         self._sources = Sources(play.directory, self._vaults)
         self._lock = threading.RLock()
         self._become = bool(self._cli.become or play.become or any(task.become for task in self._tasks))
@@ -93,6 +96,15 @@ class Resolver:
         """Return the certificate authorities of the play's clusters that the controller keeps; none is opened."""
         declared = (one.cluster.pki for one in self._members.of_play.values())
         return tuple(pki for pki in declared if isinstance(pki, Kept))
+
+    def fleet(self, host: Host) -> tuple[Declaration | None, tuple[Declaration, ...]]:
+        """Return what a host declares, and what the members of its cluster declare, itself included.
+
+        Raises:
+            ConfigError: a word is wrong, or hosts cannot form the cluster they declare.
+        """
+        with self._lock:
+            return self._members.fleet(host)
 
     def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
         """Return everything the play wants of a host, checked.

@@ -1,0 +1,95 @@
+"""What runs where, from the hosts themselves: one exec a host, no task resolved, no tarball needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from deployer.engine import ledger, readings
+from deployer.engine.lanes import Lane, close, each, worst
+from deployer.errors import HostError
+from deployer.events import Emit, Ending, HostEnded, HostSeen, NodeSeen, PlayEnded, PlayStarted, Stage
+from deployer.fleet import Declaration
+from deployer.model import Host
+from deployer.resolve import Resolver
+from deployer.sh import Program
+from deployer.transport.base import Transport
+from deployer.transport.wrappers import ReadOnly
+
+TIMEOUT = 60.0
+"""Seconds a host may stay silent."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """Asks every host of a play what it runs and remembers; `run` returns the exit code.
+
+    Attributes:
+        goal: ``status`` or ``history``: what the report makes of the answers.
+        lines: how much of its history a host tells.
+        open: makes a connection to a host.
+        pool: hosts run in it in parallel.
+        stop: set by Ctrl-C.
+    """
+
+    resolver: Resolver
+    hosts: Sequence[Host]
+    goal: str
+    lines: int
+    open: Callable[[Host], Transport]
+    pool: Executor
+    emit: Emit
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+
+    def run(self) -> int:
+        """Ask all hosts and return 0, or 4 when one could not be asked.
+
+        Raises:
+            ConfigError: what is written is wrong; no connection was opened.
+        """
+        begin, play = self.clock(), self.resolver.play
+        lanes = [Lane(host, begin) for host in self.hosts]
+        declared = {host.name: self.resolver.fleet(host)[0] for host in self.hosts}
+        self.emit(PlayStarted(play.name, self.goal, tuple(declared)))
+        try:
+            each(lanes, lambda lane: self._ask(lane, declared[lane.host.name]), pool=self.pool, stop=self.stop)
+        finally:
+            close(lanes)
+        code = worst([self._end(lane) for lane in lanes], self.stop)
+        self.emit(PlayEnded(play.name, self.clock() - begin))
+        return code
+
+    def _ask(self, lane: Lane, declared: Declaration | None) -> None:
+        name = lane.host.name
+        self.emit(Stage(name, "connect"))
+        lane.transport = ReadOnly(self.open(lane.host))
+        if declared is None or declared.release is None:
+            return
+        self.emit(Stage(name, "probe"))
+        nodes, release = [node for node in declared.nodes if not node.foreign], declared.release
+        units = tuple(node.unit for node in nodes)
+        text = (ledger.look(release.root, self.lines), *(readings.look(unit) for unit in units))
+        become = self.resolver.connection(lane.host).become
+        record, *seen = lane.transport.run(Program(text, become=become, units=units), timeout=TIMEOUT)
+        known = ledger.parse(record.out)
+        running = tuple(
+            _seen(str(node.node), readings.parse_look(frame.out)) for node, frame in zip(nodes, seen, strict=True)
+        )
+        bad = tuple(known.bad.items())
+        self.emit(HostSeen(name, release.name, known.current, running, known.good, bad, known.entries))
+
+    def _end(self, lane: Lane) -> int:
+        problem = lane.problem
+        ending: Ending = "ok" if not problem else "unreachable" if isinstance(problem, HostError) else "failed"
+        said, code = (str(problem), problem.exit_code) if problem else ("", 0)
+        self.emit(HostEnded(lane.host.name, ending, 0, 0, self.clock() - lane.begin, said, code))
+        return code
+
+
+def _seen(node: str, unit: readings.UnitReading) -> NodeSeen:
+    running = unit.release_dir.rpartition("/")[2] if unit.pid else ""
+    return NodeSeen(node, unit.active if unit.loaded else unit.load, running, unit.age)

@@ -1,0 +1,84 @@
+"""What runs where and what happened when, as lines for a person: `deployer status` and `deployer history`."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from deployer.events import HostEnded, HostSeen, NodeSeen
+from deployer.model import Entry
+from deployer.report.plain import safe
+
+Line = tuple[str, str]
+"""Text and style."""
+
+
+def status(seen: Sequence[HostSeen], ended: Sequence[HostEnded]) -> Iterator[Line]:
+    """Yield a sentence for each release, then a line for each host and what is odd about it."""
+    lost = sum(end.ending == "unreachable" for end in ended)
+    for name in dict.fromkeys(host.release for host in seen):
+        versions = Counter(_version(node) for host in seen if host.release == name for node in host.nodes)
+        told = [f"{count} on {version}" for version, count in versions.most_common()]
+        told += [f"{lost} host{'s' if lost > 1 else ''} unreachable"] if lost else []
+        yield f"{name}: {', '.join(told)}", "bold"
+    for host in sorted(seen, key=lambda host: host.host):
+        yield from _host(host)
+
+
+def _host(host: HostSeen) -> Iterator[Line]:
+    judged = "good" if host.current in host.good else "not judged yet"
+    if host.current in dict(host.bad):
+        judged = "bad"
+    yield f"  {host.host:<12} {host.current or 'nothing'} · {judged}{_last(host.history)}", ""
+    for node in host.nodes:
+        up = f", up {_span(node.age)}" if node.age is not None else ""
+        elsewhere = f", runs {node.release}" if node.release and node.release != host.current else ""
+        style = "dim" if node.state == "active" and not elsewhere else "yellow"
+        yield f"    {safe(node.node)} {node.state}{up}{elsewhere}", style
+    for release, why in host.bad:
+        yield f"    bad here: {release}: {safe(why)}", "red"
+
+
+def _version(node: NodeSeen) -> str:
+    return node.release.rpartition("-")[0] or node.release or "nothing"
+
+
+def _last(history: Sequence[Entry]) -> str:
+    last = next((entry for entry in reversed(history) if entry.event in ("switch", "back")), None)
+    if last is None:
+        return ""
+    run, _, who = last.run.partition(" ")
+    what = "went back" if last.event == "back" else "switched"
+    return f" · {what} {_date(last.time)} by {safe(who or 'somebody')} (run {safe(run)})"
+
+
+def history(seen: Sequence[HostSeen]) -> Iterator[Line]:
+    """Yield every run that the hosts remember, oldest first, with what it did where."""
+    runs: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
+    for host in seen:
+        for entry in host.history:
+            runs[entry.run].append((host.host, entry))
+    for run, entries in sorted(runs.items(), key=lambda item: min(entry.time for _, entry in item[1])):
+        name, _, who = run.partition(" ")
+        yield f"{_date(min(entry.time for _, entry in entries))}  {safe(who)}  run {safe(name)}", "bold"
+        done: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+        for place, entry in sorted(entries, key=lambda item: item[1].number):
+            done[entry.event, entry.release, entry.detail].append(place)
+        for (event, release, detail), hosts in done.items():
+            style = {"bad": "red", "back": "yellow"}.get(event, "")
+            yield (
+                f"  {event:<7} {release}  {' '.join(sorted(set(hosts)))}{f'  ({safe(detail)})' if detail else ''}",
+                style,
+            )
+
+
+def _date(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,81 @@
+"""A switch that fails goes back by itself, on the host, in one step; and hosts say at any time what runs where."""
+
+from __future__ import annotations
+
+import pytest
+from fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
+
+
+@pytest.fixture(scope="module")
+def fleet(lab, demo_release, tmp_path_factory) -> Fleet:
+    made = fleet_of(tmp_path_factory.mktemp("fleet"), untouched(lab, 2), demo_release("0.1.0"))
+    ran = made.run("deploy")
+    assert ran.code == 0, ran.out
+    return made
+
+
+def links(ssh, host) -> str:
+    return ssh(host, "readlink /opt/demo/current")[1].strip().removeprefix("versions/")
+
+
+def test_a_release_that_does_not_start_leaves_the_old_one_running_with_its_own_files(fleet, ssh, demo_release):
+    """Version and environment are new together, and the new environment would kill the old version too."""
+    one, _ = fleet.hosts
+    old = links(ssh, one)
+    fleet.words["release"]["tarball"] = str(demo_release("0.2.0"))
+    fleet.words["env"] = {"PORT": "4000", "DEMO_CRASH": "1"}
+    ran = fleet.run("deploy", "--limit", one.name)
+    assert ran.code == 6, ran.out
+    problem = ran.end(one)["problem"]
+    assert "DEMO_CRASH is set: refusing to start" in problem
+    assert f"went back to {old}" in problem
+    assert links(ssh, one) == old
+    assert health(one)[1]["version"] == "0.1.0"
+    assert "DEMO_CRASH" not in ssh(one, "cat /etc/beam/demo/private/demo.env")[1]
+    assert ssh(one, LEFTOVERS) == (0, "")
+    assert ssh(one, "systemctl is-active demo") == (0, "active\n")
+
+
+def test_status_and_history_tell_it_from_the_hosts_and_need_no_tarball(fleet, ssh, tmp_path):
+    one, two = fleet.hosts
+    fleet.words["release"]["tarball"] = str(tmp_path / "on-another-machine.tar.gz")
+    shown = fleet.show("status")
+    assert shown.code == 0, shown.err
+    assert "demo: 2 on 0.1.0" in shown.out
+    assert "bad here: 0.2.0-" in shown.out
+    assert "did not start" in shown.out
+    seen = {each["host"]: each for each in fleet.run("status").of("HostSeen")}
+    assert [node["state"] for node in seen[two.name]["nodes"]] == ["active"]
+    assert [entry["event"] for entry in seen[one.name]["history"]] == ["switch", "good", "switch", "bad", "back"]
+    told = fleet.show("history").out
+    assert told.count("  run ") == 2, "two runs did something"
+    assert "  back " in told
+    assert fleet.show("deploy").code == 3, "a deploy needs the tarball"
+
+
+def test_a_release_that_failed_is_not_tried_again_by_mistake(fleet, ssh, demo_release):
+    one, _ = fleet.hosts
+    fleet.words["release"]["tarball"] = str(demo_release("0.2.0"))
+    fleet.words["env"] = {"PORT": "4000"}
+    before = [links(ssh, host) for host in fleet.hosts]
+    ran = fleet.run("deploy")
+    assert ran.code == 3, ran.out
+    assert "is marked bad on this host: it did not start" in ran.end(one)["problem"]
+    assert [links(ssh, host) for host in fleet.hosts] == before, "nothing was begun on the other host either"
+    again = fleet.run("deploy", "-e", "deploy_again=true")
+    assert again.code == 0, again.out
+    assert {health(host)[1]["version"] for host in fleet.hosts} == {"0.2.0"}
+    (seen,) = fleet.run("status", "--limit", one.name).of("HostSeen")
+    assert (seen["bad"], [name.partition("-")[0] for name in seen["good"]]) == ([], ["0.2.0", "0.1.0"])
+
+
+def test_files_alone_that_kill_a_node_come_back_too_and_the_release_stays_good(fleet, ssh):
+    one, _ = fleet.hosts
+    before = links(ssh, one)
+    fleet.words["nodes"] = [{"name": "demo", "vm_args": ["+S 0:0"]}]
+    ran = fleet.run("deploy", "--limit", one.name)
+    assert ran.code == 6, ran.out
+    assert "+S 0:0" not in ssh(one, "cat /etc/beam/demo/demo.vm.args")[1]
+    assert (links(ssh, one), health(one)[0]) == (before, 200)
+    (seen,) = fleet.run("status", "--limit", one.name).of("HostSeen")
+    assert seen["bad"] == []
