@@ -80,12 +80,14 @@ class Blob:
         path: a file on the controller.
         size: bytes.
         sha256: hex digest of the content, compared on the host before any step runs.
+        offset: bytes of a ``path`` that the host has already, from an upload that was cut.
     """
 
     text: bytes | Secret | None
     path: Path | None
     size: int
     sha256: str
+    offset: int = 0
 
     @classmethod
     def of(cls, content: str | bytes | Secret) -> Blob:

@@ -100,7 +100,9 @@ def encode(program: Program) -> str:
     parts += [_function(i, fragment, program.users.get(i)) for i, fragment in enumerate(program.fragments)]
     if program.blobs:
         parts += ["blobs_open || refuse"]
-        parts += [f"blob {i} {blob.size} {_proof(blob)} || refuse" for i, blob in enumerate(program.blobs)]
+        parts += [
+            f"blob {i} {blob.size} {_proof(blob)} {blob.offset} || refuse" for i, blob in enumerate(program.blobs)
+        ]
     if program.writes:
         parts += ["steps_open || refuse"]
     if program.units:
@@ -118,6 +120,7 @@ def payload(program: Program) -> Iterator[bytes]:
     for blob in program.blobs:
         if blob.path:
             with blob.path.open("rb") as file:
+                file.seek(blob.offset)
                 yield from iter(lambda file=file: file.read(_CHUNK), b"")  # type: ignore[misc]
         elif blob.text is not None:
             yield blob.text.reveal().encode() if isinstance(blob.text, Secret) else blob.text

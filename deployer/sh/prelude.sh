@@ -131,6 +131,7 @@ sweep() {
     pid=${left##*/}; pid=${pid#*.}; pid=${pid%%.*}
     kill -0 "$pid" 2>/dev/null || rm -rf -- "$left"
   done
+  find "$home" -maxdepth 1 -name 'part.*' -mtime +1 -exec rm -f -- {} +
 }
 
 # Blobs land in a directory that only this user reads, on tmpfs when they are small, and leave with the program.
@@ -146,18 +147,37 @@ blobs_open() {
   blobs=$(mktemp -d "$run_dir/run.$$.XXXXXXXX") || { why="cannot make a directory in $run_dir"; return 1; }
 }
 
-# blob INDEX SIZE SHA256: take one blob from standard input and prove it whole. Of a secret there is no digest (it could be
-# guessed from one): "-" proves the length only, and the channel's own checks do the rest.
+# blob INDEX SIZE SHA256 OFFSET: take one blob from standard input, but for the bytes that are here already, and prove it
+# whole. Of a secret there is no digest (it could be guessed from one): "-" proves the length only, and the channel's own
+# checks do the rest.
 blob() {
-  at=$run_dir
+  at=$run_dir place=$blobs/$1 size=$2
   if [ "$2" -gt 1048576 ]; then
     at=$big_dir
-    large=$(mktemp "$at/blob.$$.XXXXXXXX") || { why="cannot make a file in $at"; return 1; }
-    ln -s "$large" "$blobs/$1"
+    if [ "$at" = "$home" ] && [ "$3" != - ]; then
+      part "$3" "$4" || return 1
+    else
+      place=$(mktemp "$at/blob.$$.XXXXXXXX") || { why="cannot make a file in $at"; return 1; }
+    fi
+    size=$(($2 - $4))
   fi
-  why=$( { head -c "$2" >"$blobs/$1"; } 2>&1 ) || { why="an upload of $2 bytes to $at failed: $why"; return 1; }
-  if [ "$3" = - ]; then proof=$(wc -c <"$blobs/$1") wanted=$2; else proof=$(digest "$blobs/$1") wanted=$3; fi
-  [ "$proof" = "$wanted" ] || { why="an upload of $2 bytes to $at arrived damaged or cut"; return 1; }
+  why=$( { head -c "$size" >>"$place"; } 2>&1 ) || { rm -f -- "$place"; why="an upload of $2 bytes to $at failed: $why"; return 1; }
+  if [ "$3" = - ]; then proof=$(wc -c <"$place") wanted=$2; else proof=$(digest "$place") wanted=$3; fi
+  if [ "$proof" != "$wanted" ]; then
+    [ "$(wc -c <"$place")" -lt "$2" ] || rm -f -- "$place"
+    why="an upload of $2 bytes to $at arrived damaged or cut"
+    return 1
+  fi
+  [ "$place" = "$blobs/$1" ] || ln -s "$place" "$blobs/$1"
+  exec 7>&-
+}
+
+# part SHA256 OFFSET: a large upload is named after its content, so that the next run sends only what a cut one has not.
+part() {
+  place=$home/part.$1
+  { exec 7>>"$place" && flock -n 7; } || { why="another run is sending the same file to this host" code=5; return 1; }
+  [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: run again"; return 1; }
+  truncate -s "$2" -- "$place" || { why="cannot write $place"; return 1; }
 }
 
 # From here on the program changes the host; a vanished reader must not end it in mid-step. One program at a time does so:
