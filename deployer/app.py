@@ -136,9 +136,6 @@ def init_tls(options: Options) -> tuple[str, ...]:
     )
 
 
-def _each_play(walk: Callable[[Resolver, Sequence[Host], *How], int], options: Options, out: TextIO | None) -> int:
-
-
 def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None = None) -> int:
     """Ask every host what it runs and remembers, and return the exit code; raises ConfigError.
 

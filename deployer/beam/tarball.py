@@ -76,6 +76,11 @@ class Tarball:
     unpacked: int
 
     @property
+    def seen(self) -> bool:
+        """Whether the file was here to be read."""
+        return bool(self.sha256)
+
+    @property
     def elixir(self) -> str | None:
         """The version of Elixir inside; None for a release of Erlang alone."""
         return self.applications.get("elixir")

@@ -89,7 +89,7 @@ def _tls_problems(declared: Declaration) -> Iterator[Problem]:
     pki, release = declared.cluster.pki, declared.release
     if pki is None:
         return
-    missing = [name for name in NEEDED if release and name not in release.archive.applications]
+    missing = [name for name in NEEDED if release and release.archive.seen and name not in release.archive.applications]
     if missing:
         hint = "add ssl to mix.exs and build again: extra_applications: [:logger, :ssl]"
         yield f"cluster.tls: true needs applications that the release has not: {', '.join(missing)}", hint
