@@ -111,6 +111,7 @@ def unseen(path: Path, name: str, version: str) -> Tarball:
         needs=(),
         unreadable=(),
         clashes=(),
+        kernel={},
         applications={},
         has_cookie=False,
         files=0,
