@@ -83,9 +83,9 @@ def _release(target: Target, reading: NodeReading) -> Rung:
     return Rung(3, ok=True, detail=f"{process} runs {unit.release_dir}")
 
 
-def _epmd_answers(target: Target, reading: NodeReading) -> Rung | None:
+def _epmd_answers(target: Target, reading: NodeReading) -> Rung:
     if target.epmd_port is None:
-        return None
+        return Rung(4, None, "cluster.epmd is false: none is asked")
     port, where = target.epmd_port, f"{target.address}:{target.epmd_port}"
     if not isinstance(reading.epmd, str):
         return Rung(4, ok=True, detail=where)
@@ -108,9 +108,9 @@ def _elsewhere(target: Target, reading: NodeReading, port: int) -> str:
     return "" if fine else ", ".join(there)
 
 
-def _registered(target: Target, reading: NodeReading) -> Rung | None:
+def _registered(target: Target, reading: NodeReading) -> Rung:
     if target.epmd_port is None:
-        return None
+        return _fixed_port(target, reading)
     found, unit, name = reading.epmd, reading.unit, target.node.name
     restart = f"systemctl restart {target.unit}"
     if not isinstance(found, Registration):
@@ -128,6 +128,15 @@ def _registered(target: Target, reading: NodeReading) -> Rung | None:
         find = f"ss -ltnp 'sport = :{found.port}' and ss -tnp 'dport = :{target.epmd_port}'"
         return _wrong(5, wrong, f"another process took the name in EPMD: find it with {find}; end it, then {restart}")
     return Rung(5, ok=True, detail=f"port {found.port}")
+
+
+def _fixed_port(target: Target, reading: NodeReading) -> Rung:
+    """Without EPMD there is no name to register: the port itself is what all members have to know."""
+    port, unit = target.ports[0], reading.unit
+    if unit and unit.ports is not None and port not in unit.ports:
+        wrong = f"{target.unit} does not listen on port {port}, where without EPMD every member looks for it"
+        return _wrong(5, wrong, f"-erl_epmd_port of the running node is another: deploy; ss -ltnp 'sport = :{port}'")
+    return Rung(5, ok=True, detail=f"port {port}, fixed: without EPMD no name is registered")
 
 
 def _reachable(target: Target, reading: NodeReading) -> Rung:

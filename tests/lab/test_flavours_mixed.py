@@ -64,7 +64,7 @@ def test_two_generations_of_otp_without_epmd(fleet, ssh):
     assert runs(first, fleet) == RUNS
     old, new = fleet.hosts
     for host, other in ((old, new), (new, old)):
-        assert first.rungs(host).keys() == {1, 2, 3, 6, 7, 8, 9, 10}
+        assert first.rungs(host) == dict.fromkeys(range(1, 11), True) | {4: None}
         assert ssh(host, PEERS) == (0, f'[:"demo@{other.address}"]\n')
         assert f"iex(demo@{host.address})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
         assert ssh(host, "demo-ctl eval 'IO.puts(1)'; demo-ctl pid >/dev/null")[0] == 0

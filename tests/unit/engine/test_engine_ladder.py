@@ -251,8 +251,20 @@ def test_the_owner_of_a_port_is_not_guessed_without_root() -> None:
     assert "cannot be seen without root" in rung.detail
 
 
-def test_a_cluster_without_epmd_has_no_epmd_rungs() -> None:
-    assert {4, 5}.isdisjoint(rungs(target(epmd_port=None), reading(epmd=None)))
+def test_a_cluster_without_epmd_says_what_is_not_asked_and_where_the_node_listens() -> None:
+    alone = target(epmd_port=None, ports=(9100, 9100))
+    found = rungs(alone, reading(epmd=None))
+    assert (found[4].ok, found[4].detail) == (None, "cluster.epmd is false: none is asked")
+    assert (found[5].ok, found[5].detail) == (True, "port 9100, fixed: without EPMD no name is registered")
+    other = rungs(alone, reading(epmd=None, unit=unit(ports=frozenset({9109}))))
+    assert (other[5].ok, max(other)) == (False, 5)
+    assert "shop.service does not listen on port 9100" in other[5].detail
+
+
+def test_an_epmd_that_cannot_start_on_this_host_is_explained_by_its_version() -> None:
+    gone = reading(epmd="nobody listens there", unit=unit(listening="11/0100007F:1389"))
+    assert "OTP 27.3.4.16" in rungs(target(erts="15.2.7.11"), gone)[4].advice
+    assert "OTP" not in rungs(target(erts="15.2.7.12"), gone)[4].advice
 
 
 def test_a_node_alone_needs_nobody() -> None:
