@@ -90,9 +90,9 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
     try:
         stream = transport.connect(target.address, port, timeout=timeout)
     except ConnectionRefusedError:
-        return DistReading("refused", f"nobody listens at {target.address}:{port}")
+        return DistReading("refused", f"nobody listens at {target.at(port)}")
     except TimeoutError:
-        return DistReading("timeout", f"no answer from {target.address}:{port}")
+        return DistReading("timeout", f"no answer from {target.at(port)}")
     try:
         with converse(stream, target, target.cookie) as peer:
             return _accepted(target.node, peer.calls(_CALLS))

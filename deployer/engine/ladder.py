@@ -86,7 +86,7 @@ def _release(target: Target, reading: NodeReading) -> Rung:
 def _epmd_answers(target: Target, reading: NodeReading) -> Rung:
     if target.epmd_port is None:
         return Rung(4, None, "cluster.epmd is false: none is asked")
-    port, where = target.epmd_port, f"{target.address}:{target.epmd_port}"
+    port, where = target.epmd_port, target.at(target.epmd_port)
     if not isinstance(reading.epmd, str):
         return Rung(4, ok=True, detail=where)
     unit = target.epmd_unit or "the epmd unit"

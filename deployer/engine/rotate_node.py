@@ -101,6 +101,6 @@ def _port(transport: Transport, target: Target) -> int:
     found = asking.ask_epmd(transport, target, timeout=TIMEOUT)
     if isinstance(found, Registration):
         return found.port
-    place = f"EPMD at {target.address}:{target.epmd_port}"
+    place = f"EPMD at {target.at(target.epmd_port)}"
     why = f"is not registered in {place}" if found is None else f"cannot be found: {place}: {found}"
     raise NotConverged(f"{target.node} {why}", hint=f"systemctl status {target.unit}; start it, or leave it out")

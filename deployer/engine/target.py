@@ -63,6 +63,10 @@ class Target:
     tls: Identity | None = None
     erts: str = ""
 
+    def at(self, port: int) -> str:
+        """Return the node's address with a port, as it is written: an IPv6 address stands in brackets."""
+        return f"[{self.address}]:{port}" if ":" in self.address else f"{self.address}:{port}"
+
     @property
     def health_words(self) -> str:
         """How the health check is called in a report."""

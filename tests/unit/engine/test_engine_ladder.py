@@ -261,6 +261,10 @@ def test_a_cluster_without_epmd_says_what_is_not_asked_and_where_the_node_listen
     assert "shop.service does not listen on port 9100" in other[5].detail
 
 
+def test_an_ipv6_address_stands_in_brackets_before_its_port() -> None:
+    assert rungs(target(address="fd00::2"), reading())[4].detail == "[fd00::2]:4369"
+
+
 def test_an_epmd_that_cannot_start_on_this_host_is_explained_by_its_version() -> None:
     gone = reading(epmd="nobody listens there", unit=unit(listening="11/0100007F:1389"))
     assert "OTP 27.3.4.16" in rungs(target(erts="15.2.7.11"), gone)[4].advice
