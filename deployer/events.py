@@ -12,7 +12,7 @@ from typing import Literal
 from deployer.model import Change, Entry
 
 Verdict = Literal["change", "ok", "unknown", "skipped"]
-Ending = Literal["ok", "changed", "drift", "unknown", "failed", "unreachable"]
+Ending = Literal["ok", "changed", "drift", "unknown", "failed", "unreachable", "reverted", "not reached"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class PlayStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Event):
-    """A host enters a stage: connect, facts, probe, apply, check, ladder."""
+    """A host enters a stage: connect, facts, probe, prepare, apply, hooks, ladder."""
 
     host: str
     stage: str
@@ -57,6 +57,67 @@ class StepDone(Event):
     host: str
     task: str
     what: str
+    rc: int
+    seconds: float
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollPlanned(Event):
+    """The turns that the hosts of a play will take.
+
+    Attributes:
+        batches: the hosts of each batch, in order; a host where nothing changes is in none.
+        hooks: ``before_switch: LABEL`` and ``after_start: LABEL``, with where and for whom each runs.
+    """
+
+    batches: tuple[tuple[str, ...], ...]
+    hooks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted(Event):
+    """These hosts' turn has come; batches are counted from 1."""
+
+    number: int
+    of: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded(Event):
+    """A batch has been switched and its ladder climbed, or not.
+
+    Attributes:
+        ok: every one of its hosts is well, and every node that was well before it still is.
+        healthy: nodes of the run whose ladder holds, out of ``nodes``.
+        stops: why the roll stops here; empty when it goes on.
+    """
+
+    number: int
+    of: int
+    hosts: tuple[str, ...]
+    ok: bool
+    healthy: int
+    nodes: int
+    seconds: float
+    stops: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookDone(Event):
+    """A hook ran to its end, on its host or on this machine; ``output`` is what it printed.
+
+    Attributes:
+        when: ``before_switch`` or ``after_start``.
+        local: it ran on this machine.
+    """
+
+    host: str
+    when: str
+    hook: str
+    what: str
+    local: bool
     rc: int
     seconds: float
     output: str = ""

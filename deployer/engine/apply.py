@@ -90,7 +90,7 @@ def apply(
         if job.step or frame.rc:
             emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
         if frame.rc:
-            raise _failure(job, f"{label}: {what}: {_last_words(frame.out, frame.rc)}", frame.rc)
+            raise _failure(job, f"{label}: {what}: {last_words(frame.out, frame.rc)}", frame.rc)
         if last[id(job.planned)] == frame.index:
             yield job.planned
         before = now
@@ -105,7 +105,7 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
     """
     for frame in transport.run(Program((step,), writes=True, become=become), timeout=STEP_TIMEOUT):
         if frame.rc:
-            raise StepError(f"{what}: {_last_words(frame.out, frame.rc)}", where=transport.name)
+            raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=transport.name)
 
 
 def _failure(job: Job, problem: str, rc: int) -> StepError:
@@ -117,6 +117,7 @@ def _failure(job: Job, problem: str, rc: int) -> StepError:
     return StepError(problem, where=action.task.mark)
 
 
-def _last_words(output: str, rc: int) -> str:
+def last_words(output: str, rc: int) -> str:
+    """Return how a step failed, with the last lines of what it printed."""
     said = output.strip().splitlines()[-20:]
     return "\n    ".join([f"failed with status {rc}", *said])

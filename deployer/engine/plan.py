@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from deployer.engine.probe import Reading
 from deployer.events import TaskPlanned, Verdict
@@ -23,6 +24,13 @@ class Planned:
     steps: tuple[Step, ...] = ()
     reason: str = ""
     handler: bool = False
+
+    def disturbs(self, units: frozenset[str]) -> frozenset[str]:
+        """Return which of these units it may stop or start; ``units`` are those of the host's nodes."""
+        if self.verdict not in ("change", "unknown"):
+            return frozenset()
+        touched = units.intersection(self.action.module.touches())
+        return touched or (units if self.action.module.SWITCHES else frozenset())
 
     def event(self, host: str) -> TaskPlanned:
         """Return the answer as an event."""
@@ -51,6 +59,30 @@ class Plan:
     def unknown(self) -> tuple[Planned, ...]:
         """Those whose answer needs an earlier task to have run."""
         return tuple(planned for planned in self.all if planned.verdict == "unknown")
+
+    def ahead(self) -> tuple[Plan, Plan]:
+        """Split off the steps that may run ahead of a host's turn: those before which nothing else has to change."""
+        now: list[Planned] = []
+        left = list(self.tasks)
+        for i, planned in enumerate(self.tasks):
+            if planned.verdict in ("ok", "skipped"):
+                continue
+            head = tuple(takewhile(lambda step: step.ahead, planned.steps))
+            rest = planned.steps[len(head) :]
+            if head:
+                now.append(replace(planned, steps=head))
+                left[i] = replace(planned, steps=rest) if rest else replace(planned, verdict="ok", changes=(), steps=())
+            if rest or not head:
+                break
+        return Plan(tuple(now)), replace(self, tasks=tuple(left))
+
+    def at_switch(self, units: frozenset[str]) -> tuple[Plan, Plan]:
+        """Split before the first change that may stop or start one of these units; the second part may be empty."""
+        count = next((i for i, planned in enumerate(self.tasks) if planned.disturbs(units)), len(self.tasks))
+        late = count < len(self.tasks) or any(planned.disturbs(units) for planned in self.handlers)
+        if not late:
+            return self, Plan(())
+        return Plan(self.tasks[:count]), Plan(self.tasks[count:], self.handlers)
 
     def known_part(self) -> Plan:
         """Return the tasks before the first unknown one: the segment that can run now. Handlers wait for the end."""

@@ -16,10 +16,12 @@ from deployer.errors import DeployerError, HostError
 from deployer.events import Emit, RungRead
 from deployer.sh import Program
 
-__all__ = ["PATIENCE", "Session", "fragments", "verify"]
+__all__ = ["PATIENCE", "STABLE", "Session", "fragments", "verify"]
 
 PATIENCE = 5.0
 """Seconds a node that nobody touched may take to show itself; EPMD gets its names back within 2 s (beam.md 3.5)."""
+STABLE = 10.0
+"""Seconds a node must stay up with the same process where no health check says how long."""
 _PAUSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 _MESH = 8
 
@@ -133,7 +135,7 @@ def _judge(node: _Node, now: float, begin: float) -> None:
     unit, bad = node.reading.unit, failed(node.rungs)
     if unit and node.restarts is None:
         node.restarts = unit.restarts
-    window = node.target.health.stable if node.target.health else 0.0
+    window = node.target.health.stable if node.target.health else STABLE
     young = bool(unit and unit.age is not None and unit.age < window)
     if unit and bad is None and node.well is None:
         node.well = unit.pid, unit.restarts

@@ -30,7 +30,8 @@ class Walk:
         changed: tasks and handlers that changed, or in a plan would change.
         handled: handlers among them, and those that may be woken.
         switched: a step that switches nodes has run.
-        first: the plan that the first probe gave.
+        first: the plan that the first probe gave; in a deploy what is left of it.
+        units: of the host's nodes.
     """
 
     transport: Transport
@@ -42,7 +43,15 @@ class Walk:
     handled: int = 0
     switched: bool = False
     first: Plan | None = None
+    units: frozenset[str] = frozenset()
+    _remaining: Sequence[Action] = ()
     _notified: set[str] = field(default_factory=set)
+    _counted: set[int] = field(default_factory=set)
+    _begun: bool = False
+    _ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._remaining = self.host_play.actions
 
     @property
     def total(self) -> int:
@@ -57,6 +66,26 @@ class Walk:
         self.handled = len(self.first.handlers)
         return self.first
 
+    def ahead(self) -> None:
+        """Run what has no effect on what runs, before the host's turn comes.
+
+        Raises:
+            StepError: a step failed.
+            HostError: the host was lost.
+        """
+        self._begin()
+        now, self.first = (self.first or self._plan(self._remaining)).ahead()
+        if now.changing:
+            self._apply(now, "prepare")
+
+    def approach(self) -> bool:
+        """Run what comes before the first step that may stop or start a node, and return whether there is such a step.
+
+        Raises:
+            DeployerError: as `deploy`.
+        """
+        return self._run(halt=True)
+
     def deploy(self) -> None:
         """Bring the host to what is declared, and prove it by a second reading.
 
@@ -65,31 +94,45 @@ class Walk:
             NotConverged: the second reading disagrees.
             HostError: the host was lost or cannot be read.
         """
-        remaining: Sequence[Action] = self.host_play.actions
-        plan = self.first or self._plan(remaining)
-        self.changed = self.handled = 0
-        while True:
-            waiting = any(task.verdict == "unknown" for task in plan.tasks)
-            segment = plan.known_part() if waiting else plan
-            if not self.first:
-                self._tell(segment)
-            if segment.changing:
-                self.emit(Stage(self.transport.name, "apply"))
-                self._apply(segment)
-            elif waiting:
-                stuck = plan.unknown[0]
-                raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
-            if not waiting:
-                break
-            remaining = remaining[len(segment.tasks) :]
-            self.first, plan = None, self._plan(remaining)
+        self._run(halt=False)
         if self.changed:
             self._look_again()
 
-    def _apply(self, plan: Plan) -> None:
+    def _run(self, *, halt: bool) -> bool:
+        """Walk segment by segment; with ``halt`` stop before the first switch, and return whether one is due."""
+        self._begin()
+        told = self.first is not None
+        while not self._ended:
+            plan = self.first or self._plan(self._remaining)
+            waiting = any(task.verdict == "unknown" for task in plan.tasks)
+            segment = plan.known_part() if waiting else plan
+            if not told:
+                self._tell(segment)
+            now, later = segment.at_switch(self.units) if halt else (segment, Plan(()))
+            if now.changing:
+                self._apply(now, "apply")
+            elif waiting and not later.all:
+                stuck = plan.unknown[0]
+                raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
+            self._remaining = self._remaining[len(now.tasks) :]
+            self.first = Plan(plan.tasks[len(now.tasks) :], plan.handlers) if later.all else None
+            if later.all:
+                return True
+            self._ended, told = not waiting, False
+        return False
+
+    def _begin(self) -> None:
+        """A plan counts what would change; from here on what has changed is counted."""
+        if not self._begun:
+            self.changed = self.handled = 0
+        self._begun = True
+
+    def _apply(self, plan: Plan, stage: str) -> None:
+        self.emit(Stage(self.transport.name, stage))
         become = self.host_play.become
         for done in apply(self.transport, plan, self.host_play.handlers, become=become, emit=self.emit):
-            self.changed += 1
+            self.changed += id(done.action) not in self._counted
+            self._counted.add(id(done.action))
             self.switched |= done.action.module.SWITCHES
             self.handled += done.handler
             self._notified.update(done.action.notify)

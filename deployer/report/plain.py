@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from deployer.model import Change
 
+Part = tuple[str, str]
+"""Text of a line, and its style."""
 _VALUE_LIMIT = 100
 _DIFF_LIMIT = 400
 

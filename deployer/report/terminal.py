@@ -11,20 +11,24 @@ from rich.status import Status
 from rich.text import Text
 
 from deployer.events import (
+    BatchEnded,
+    BatchStarted,
     Event,
+    HookDone,
     HostEnded,
     HostSeen,
     Note,
     PlayEnded,
     PlayStarted,
+    RollPlanned,
     RunEnded,
     RungRead,
     Stage,
     StepDone,
     TaskPlanned,
 )
-from deployer.report import releases
-from deployer.report.plain import diff, is_text, safe, summary
+from deployer.report import ladder, releases, rolling
+from deployer.report.plain import Part, diff, is_text, safe, summary
 
 _SIGNS = {"change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim")}
 _ENDINGS = {
@@ -34,6 +38,8 @@ _ENDINGS = {
     "unknown": "magenta",
     "failed": "bold red",
     "unreachable": "bold red",
+    "reverted": "bold red",
+    "not reached": "magenta",
 }
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -59,6 +65,7 @@ class Terminal:
         self._rungs: dict[tuple[str, str], list[RungRead]] = defaultdict(list)
         self._steps: dict[tuple[str, str], list[StepDone]] = defaultdict(list)
         self._status: Status | None = None
+        self._roll: RollPlanned | None = None
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
@@ -69,6 +76,11 @@ class Terminal:
         if self._status:
             self._status.stop()
             self._status = None
+
+    def _wait(self) -> None:
+        if self._console.is_terminal and not self._status:
+            self._status = self._console.status("")
+            self._status.start()
 
     @singledispatchmethod
     def _take(self, event: Event) -> None:
@@ -82,9 +94,8 @@ class Terminal:
         self._rungs.clear()
         count = f"{len(event.hosts)} host{'s' if len(event.hosts) != 1 else ''}"
         self._line(("\nPLAY ", "bold"), (safe(event.play), "bold"), (f" · {event.goal} · {count}", ""))
-        if self._console.is_terminal:
-            self._status = self._console.status("")
-            self._status.start()
+        self._roll = None
+        self._wait()
 
     @_take.register
     def _(self, event: Stage) -> None:
@@ -125,6 +136,20 @@ class Terminal:
         self._line((f"  {sign} ", style), *told)
 
     @_take.register
+    def _(self, event: RollPlanned) -> None:
+        self._roll = event
+
+    @_take.register
+    def _(self, event: BatchStarted | BatchEnded | HookDone) -> None:
+        self._flush_steps()
+        for line in rolling.lines(event, self._verbosity):
+            self._line(*line)
+        if isinstance(event, BatchEnded):
+            self.close()  # a question may follow
+        else:
+            self._wait()
+
+    @_take.register
     def _(self, event: Note) -> None:
         self._print_plans()
         self._plans.clear()
@@ -148,6 +173,8 @@ class Terminal:
         self.close()
         self._flush_steps()
         self._print_plans()
+        for line in rolling.lines(self._roll) if self._roll and self._goal == "plan" else ():
+            self._line(*line)
         self._print_ladder()
         self._print_releases()
         self._print_recap(event.seconds)
@@ -187,20 +214,8 @@ class Terminal:
                     self._line((f"        {line}", _DIFF_COLOURS.get(line[:1], "")))
 
     def _print_ladder(self) -> None:
-        if not self._rungs:
-            return
-        self._line(("\n  LADDER", "bold"))
-        for (host, node), rungs in self._rungs.items():
-            bad = next((rung for rung in rungs if rung.ok is False), None)
-            marks = " ".join(f"{rung.rung}{'' if rung.ok else '✗' if rung.ok is False else '?'}" for rung in rungs)
-            sign, style = ("✗", "bold red") if bad else ("✓", "green")
-            seconds = f"  {rungs[-1].seconds:.1f} s"
-            self._line(
-                (f"    {sign} ", style), (f"{host:<12} ", "bold"), (f"{safe(node):<28} {marks}", ""), (seconds, "dim")
-            )
-            for rung in rungs:
-                if rung.ok is not True or self._verbosity:
-                    self._print_rung(rung)
+        for line in ladder.lines(self._rungs, self._verbosity):
+            self._line(*line)
 
     def _print_releases(self) -> None:
         told = releases.history(self._seen) if self._goal == "history" else releases.status(self._seen, self._ends)
@@ -209,15 +224,6 @@ class Terminal:
         for text, style in told:
             self._line((f"  {text}", style))
         self._seen = []
-
-    def _print_rung(self, rung: RungRead) -> None:
-        style = {True: "dim", False: "red", None: "magenta"}[rung.ok]
-        first, *more = safe(rung.detail).splitlines() or [""]
-        self._line((f"        {rung.rung} {rung.title}: {first}", style))
-        for line in more:
-            self._line((f"          {line}", "dim"))
-        for number, line in enumerate(safe(rung.advice).splitlines() if rung.ok is False else ()):
-            self._line((f"          {'→' if number == 0 else ' '} {line.strip()}", "cyan"))
 
     def _print_recap(self, seconds: float) -> None:
         self._line(("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim"))
@@ -237,7 +243,7 @@ class Terminal:
             nothing = self._goal != "verify" or not self._rungs
             self._line(("\n  nothing to do" if nothing else "\n  all rungs hold", "green"))
 
-    def _line(self, *parts: tuple[str, str]) -> None:
+    def _line(self, *parts: Part) -> None:
         self._console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
 
 

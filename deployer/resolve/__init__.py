@@ -1,7 +1,7 @@
 """Play + variables (+ facts) → validated module instances for one host. Pure, but for the files that tasks name."""
 
 from deployer.load.connection import CliConnection
-from deployer.resolve.action import Action, HostPlay
+from deployer.resolve.action import Action, HostPlay, Limits
 from deployer.resolve.resolver import Resolver
 
-__all__ = ["Action", "CliConnection", "HostPlay", "Resolver"]
+__all__ = ["Action", "CliConnection", "HostPlay", "Limits", "Resolver"]

@@ -1,0 +1,117 @@
+"""The ladder over the hosts of a play: which nodes are climbed as what, and what a fall means for their host."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from deployer.engine import verify
+from deployer.engine.host_lane import HostLane
+from deployer.engine.rung import Rung, failed
+from deployer.engine.target import Target
+from deployer.errors import DeployerError, Interrupted, NotConverged
+from deployer.events import Emit, Event, RungRead, Stage
+
+Fallen = dict[str, Rung]
+"""Node → the rung it failed, of those that failed one for a reason of their own."""
+
+
+@dataclass(slots=True)
+class Climb:
+    """Climbs as often as a roll needs it; the last climb's rungs are told at the end.
+
+    Attributes:
+        healthy: nodes whose ladder held in the last climb.
+        nodes: nodes that were looked at in it.
+    """
+
+    pool: Executor
+    emit: Emit
+    stop: threading.Event
+    healthy: frozenset[str] = frozenset()
+    nodes: frozenset[str] = frozenset()
+    _told: dict[str, list[RungRead]] = field(default_factory=dict)
+
+    def run(self, lanes: Sequence[HostLane], busy: Collection[str], unsound: frozenset[str] = frozenset()) -> Fallen:
+        """Climb all nodes of the play.
+
+        Args:
+            lanes: all hosts of the play.
+            busy: hosts whose nodes were started a moment ago or have to find such nodes again; others have less time.
+            unsound: nodes that were not well before anything began; nobody has to see them.
+        """
+        able = [lane for lane in lanes if lane.readable]
+        absent = {lane.name: lane.problem for lane in lanes if lane.problem and lane.targets and not lane.readable}
+        if self.stop.is_set():
+            for lane in (lane for lane in able if lane.turned):
+                hint = "deployer verify does that alone"
+                lane.problem = lane.problem or Interrupted("stopped before its nodes were verified", hint=hint)
+            return {}
+        judged = {lane.name: lane.judged(unsound) for lane in lanes}
+        climbed = self._climb(able, [target for lane in lanes for target in judged[lane.name]], absent, busy)
+        for lane in able:
+            lane.fresh = False
+        fallen = {node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.follows}
+        self.nodes = frozenset(climbed)
+        self.healthy = frozenset(node for node, rungs in climbed.items() if rungs and not failed(rungs))
+        for lane in lanes:
+            lane.sound = bool(lane.targets) and self.healthy.issuperset(str(target.node) for target in lane.targets)
+        return fallen
+
+    def _climb(
+        self,
+        able: Sequence[HostLane],
+        targets: Sequence[Target],
+        absent: Mapping[str, DeployerError],
+        busy: Collection[str],
+    ) -> dict[str, list[Rung]]:
+        if not (able or absent):
+            return {}
+        for lane in able:
+            self.emit(Stage(lane.name, "ladder"))
+        self._told = {str(target.node): [] for target in targets}
+        sessions = {
+            lane.name: verify.Session(lane.transport, lane.play.become) for lane in able if lane.transport and lane.play
+        }
+        return verify.verify(
+            sessions,
+            targets,
+            {node: reading for lane in able if lane.fresh for node, reading in lane.readings.items()},
+            patience=lambda target: _patience(target, target.host in busy),
+            pool=self.pool,
+            emit=self._keep,
+            absent=absent,
+            sleep=self.stop.wait,
+        )
+
+    def _keep(self, event: Event) -> None:
+        if isinstance(event, RungRead):
+            self._told.setdefault(event.node, []).append(event)
+
+    def tell(self) -> None:
+        """Say what the last climb found."""
+        for rungs in self._told.values():
+            for rung in rungs:
+                self.emit(rung)
+
+
+def blame(lanes: Sequence[HostLane], fallen: Fallen) -> list[HostLane]:
+    """Note on each host that one of its nodes fell, and return the hosts for which that is news."""
+    found = []
+    for lane in lanes:
+        bad = next(((t.node, fallen[str(t.node)]) for t in lane.targets if str(t.node) in fallen), None)
+        if bad and not lane.problem:
+            node, rung = bad
+            what = rung.detail.partition("\n")[0]
+            lane.problem = NotConverged(f"{node}: rung {rung.number}: {what}", hint=rung.advice)
+            found.append(lane)
+    return found
+
+
+def _patience(target: Target, touched: bool) -> float:
+    health = target.health
+    if touched:
+        return (health.timeout + health.stable) if health else 60.0 + verify.STABLE
+    return min(verify.PATIENCE, health.timeout) if health else verify.PATIENCE

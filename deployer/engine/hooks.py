@@ -1,0 +1,79 @@
+"""Hooks: what a play does on a host around the switch of its nodes, there or on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from deployer.engine.apply import STEP_TIMEOUT, last_words
+from deployer.engine.host_lane import HostLane
+from deployer.engine.probe import environment
+from deployer.errors import StepError
+from deployer.events import Emit, HookDone, Stage
+from deployer.model import Mark
+from deployer.resolve import Action
+from deployer.sh import Program
+from deployer.transport.base import Transport
+
+BEFORE, AFTER = "before_switch", "after_start"
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Runs hooks and remembers which of those with ``run_once`` have run.
+
+    Attributes:
+        here: makes a connection to this machine, for ``delegate_to: localhost``.
+    """
+
+    emit: Emit
+    here: Callable[[], Transport]
+    clock: Callable[[], float] = time.monotonic
+    _ran: set[Mark] = field(default_factory=set)
+
+    def owe_once(self, lane: HostLane) -> bool:
+        """Whether hooks with ``run_once`` wait for the first host that is switched."""
+        return any(hook.task.run_once and hook.task.mark not in self._ran for hook in _hooks(lane, BEFORE))
+
+    def run(self, lane: HostLane, when: str) -> None:
+        """Run a host's hooks in order; the first that fails ends them.
+
+        Args:
+            lane: the host.
+            when: ``before_switch`` or ``after_start``.
+
+        Raises:
+            StepError: a hook failed; its output's last lines are in the message.
+            HostError: the host was lost.
+        """
+        hooks = [hook for hook in _hooks(lane, when) if not (hook.task.run_once and hook.task.mark in self._ran)]
+        if hooks:
+            self.emit(Stage(lane.name, "hooks"))
+        for hook in hooks:
+            self._run(lane, hook, when)
+            if hook.task.run_once:
+                self._ran.add(hook.task.mark)
+
+    def _run(self, lane: HostLane, hook: Action, when: str) -> None:
+        assert lane.transport and lane.play  # noqa: S101 - its turn has come
+        transport = self.here() if hook.task.local else lane.transport
+        steps = hook.module.act()
+        texts = tuple(environment(hook.environment, step.text) for step in steps)
+        users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
+        become = lane.play.become and not hook.task.local
+        before = self.clock()
+        for frame in transport.run(Program(texts, writes=True, become=become, users=users), timeout=STEP_TIMEOUT):
+            what, now = steps[frame.index].what, self.clock()
+            said = HookDone(lane.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
+            self.emit(said)
+            if frame.rc:
+                problem = f"{when}: {hook.label}: {last_words(frame.out, frame.rc)}"
+                raise StepError(problem, where=hook.task.mark)
+            before = now
+
+
+def _hooks(lane: HostLane, when: str) -> tuple[Action, ...]:
+    play = lane.play
+    found = () if play is None else play.before_switch if when == BEFORE else play.after_start
+    return tuple(hook for hook in found if not hook.skip)

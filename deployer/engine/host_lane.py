@@ -1,0 +1,119 @@
+"""One host's way through a play: what it declares, where its walk stands, and what its nodes are judged against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from deployer.engine.lanes import Lane
+from deployer.engine.ledger import Ledger
+from deployer.engine.readings import UnitReading, parse_look
+from deployer.engine.target import Target
+from deployer.engine.walk import Walk
+from deployer.errors import HostError, Interrupted
+from deployer.resolve import HostPlay
+
+
+@dataclass(slots=True)
+class HostLane(Lane):
+    """A lane of a play.
+
+    Attributes:
+        drift: something would change.
+        targets: its nodes as declared.
+        fresh: its units were read with the last probe, a moment ago.
+        turned: its turn has come, so that its nodes are judged as declared; before that, as they are.
+        untouched: its turn ended before its nodes were switched.
+        back: id of the release that its nodes went back to; empty when they did not.
+        hooked: its hooks before the switch have begun.
+        unreached: why the roll stopped before it; empty when it did not.
+        sound: every rung of its nodes held in the last climb.
+        record: what the host remembers of its releases, as it was before anything began.
+    """
+
+    play: HostPlay | None = None
+    walk: Walk | None = None
+    drift: bool = False
+    targets: tuple[Target, ...] = ()
+    fresh: bool = False
+    turned: bool = True
+    untouched: bool = False
+    back: str = ""
+    hooked: bool = False
+    unreached: str = ""
+    sound: bool = False
+    record: Ledger = Ledger()
+
+    @property
+    def name(self) -> str:
+        """The host's inventory name."""
+        return self.host.name
+
+    @property
+    def proven(self) -> bool:
+        """Whether its nodes run what is declared, and all rungs have held."""
+        waited = self.problem or self.unreached or self.untouched or self.back
+        return self.sound and self.turned and not waited
+
+    @property
+    def readable(self) -> bool:
+        """Whether its nodes can be read, and it makes sense to: a host that failed in mid-work is told as that."""
+        if not (self.transport and self.play and self.targets) or isinstance(self.problem, HostError | Interrupted):
+            return False
+        return not self.problem or bool(self.back) or self.untouched
+
+    @property
+    def disturbed(self) -> frozenset[str]:
+        """Units of its nodes that its plan may stop or start."""
+        plan = self.walk.first if self.walk else None
+        units = frozenset(target.unit for target in self.targets)
+        return frozenset(unit for planned in (plan.all if plan else ()) for unit in planned.disturbs(units))
+
+    @property
+    def readings(self) -> dict[str, UnitReading]:
+        """Node → the reading of its unit that rode along with the last probe."""
+        ridden = zip(self.targets, self.walk.ridden if self.walk else (), strict=False)
+        return {str(target.node): parse_look(frame.out) for target, frame in ridden if frame.rc == 0}
+
+    @property
+    def alive(self) -> frozenset[str]:
+        """Its nodes whose unit had a process at the last probe."""
+        return frozenset(node for node, reading in self.readings.items() if reading and reading.pid)
+
+    @property
+    def changes(self) -> bool:
+        """Whether its plan has anything to do, or may have."""
+        plan = self.walk.first if self.walk else None
+        return bool(plan and (plan.changing or plan.unknown))
+
+    @property
+    def runs(self) -> bool:
+        """Whether what its plan changes may disturb something that runs; where no node is declared, anything may."""
+        if not self.targets:
+            return self.changes
+        disturbed, alive = self.disturbed, self.alive
+        return any(target.unit in disturbed and str(target.node) in alive for target in self.targets)
+
+    def judged(self, unsound: frozenset[str]) -> tuple[Target, ...]:
+        """Return its nodes as they have to be at this moment.
+
+        Args:
+            unsound: nodes that were not well before anything began; nobody has to see them.
+        """
+        found = self.targets
+        if self.back:
+            found = tuple(_as_it_was(target, self.back) for target in found)
+        elif self.untouched or not self.turned:
+            found = tuple(_as_it_was(target) for target in found)
+        if not unsound:
+            return found
+        return tuple(
+            replace(target, others=tuple(peer for peer in target.others if str(peer) not in unsound))
+            for target in found
+        )
+
+
+def _as_it_was(target: Target, release: str = "") -> Target:
+    """Return a node as it is before its turn, or after it went back to an earlier release of the same root."""
+    place = f"{target.release_dir.rpartition('/')[0]}/{release}" if release and target.release_dir else None
+    version = release.rpartition("-")[0] or None
+    return replace(target, release_dir=place, version=version, otp=None, applications={})
