@@ -80,10 +80,8 @@ def settle(lanes: Sequence[HostLane]) -> None:
             continue
         said, where = lane.problem.message, lane.problem.where
         if not lane.sound:
-            hint = "see the ladder below; deployer verify looks again"
-            lane.problem = NotConverged(
-                f"{said}; it went back to {lane.back}, and its nodes are not well there", hint=hint
-            )
+            ill = f"{said}; it went back to {lane.back}, and its nodes are not well there"
+            lane.problem = NotConverged(ill, hint="see its ladder; deployer verify looks again")
         elif not isinstance(lane.problem, Reverted) or not lane.problem.hint:
             hint = f"it went back to {lane.back}, and its nodes are well; mend the cause and deploy again"
             lane.problem = Reverted(said, where=where, hint=hint)

@@ -98,10 +98,16 @@ class Climb:
 
 
 def blame(lanes: Sequence[HostLane], fallen: Fallen) -> list[HostLane]:
-    """Note on each host that one of its nodes fell, and return the hosts for which that is news."""
+    """Note on each host that one of its nodes fell, and return the hosts for which that is news.
+
+    As long as there are first causes, what only follows from them is not held against a host.
+    """
+    names = {str(target.node) for lane in lanes if not lane.problem for target in lane.targets}
+    first = {node: bad for node, bad in fallen.items() if node in names and not bad.second}
     found = []
     for lane in lanes:
-        bad = next(((t.node, fallen[str(t.node)]) for t in lane.targets if str(t.node) in fallen), None)
+        causes = first or fallen
+        bad = next(((t.node, causes[str(t.node)]) for t in lane.targets if str(t.node) in causes), None)
         if bad and not lane.problem:
             node, rung = bad
             what = rung.detail.partition("\n")[0]

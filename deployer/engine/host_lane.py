@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from deployer.engine.lanes import Lane
 from deployer.engine.ledger import Ledger
@@ -41,7 +41,7 @@ class HostLane(Lane):
     hooked: bool = False
     unreached: str = ""
     sound: bool = False
-    record: Ledger = Ledger()
+    record: Ledger = field(default_factory=Ledger)
 
     @property
     def name(self) -> str:

@@ -20,7 +20,9 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
         said = [f"{name}{_why(target, reading, name)}" for name in missing]
         detail = f"{target.node} does not see {', '.join(said)}"
         follows = all(reading.members.get(name, Sight()).absent for name in missing)
-        return Rung(8, ok=False, detail=detail, advice=_advice(target, reading, missing), follows=follows)
+        second = all(reading.members.get(name, Sight()).trouble for name in missing)
+        advice = _advice(target, reading, missing)
+        return Rung(8, ok=False, detail=detail, advice=advice, follows=follows, second=second)
     left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
     return Rung(8, ok=True, detail=f"{len(target.others) - len(outside)} other nodes{left_out}")
 

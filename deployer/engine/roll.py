@@ -105,11 +105,12 @@ class Roll:
         for lane in batch:
             lane.turned = True
         stops = self.switching.run([lane for lane in batch if not lane.problem])
-        fallen = self._climb(last=number == of)
-        blame(self.lanes, fallen)
+        fallen = self._judge(batch, last=number == of, alone=of == 1)
         self._done.append(batch)
-        stops = self._back(batch, stops)
         self.switching.undrain([lane for lane in batch if lane.readable and lane.sound])
+        stops = stops or self._spent(batch)
+        if stops:
+            self._return(stops)
         if of > 1:
             ok = not fallen and not any(lane.problem for lane in batch)
             healthy, nodes = len(self.climb.healthy), len(self.climb.nodes)
@@ -125,23 +126,30 @@ class Roll:
         sound = {lane.name for lane in self.lanes if not ill.issuperset(str(t.node) for t in lane.targets)}
         return {node: bad for node, bad in self.climb.run(self.lanes, sound, ill).items() if node not in ill}
 
-    def _back(self, batch: Batch, stops: str) -> str:
-        """Send back who has failed, and with the roll's end whom ``on_failure`` says; return why the roll stops."""
-        self.way_back.send([lane for lane in batch if lane.problem])
-        if any(lane.back for lane in batch):
-            self._climb(last=False)
+    def _judge(self, batch: Batch, *, last: bool, alone: bool) -> Fallen:
+        """Climb, send back who fell, and climb again, until nobody falls for a reason of its own."""
+        news = [lane for lane in batch if lane.problem]
+        while True:
+            self.way_back.send(news)
+            fallen = self._climb(last=last)
             settle(batch)
-        stops = stops or self._spent(batch)
+            news = blame(batch, fallen)
+            if not news:
+                break
+        if alone or all(lane.problem is None or lane.back for lane in batch):
+            blame(self.lanes, fallen)
+        return fallen
+
+    def _return(self, stops: str) -> None:
+        """Send back who has not failed, as ``on_failure`` wants it when the roll stops."""
         wish = self.limits.rollout.on_failure
-        again = [] if wish == "stop" or not stops else [batch] if wish == "rollback_batch" else self._done[::-1]
-        for one in again:
-            others = [lane for lane in one if not lane.problem]
+        for batch in {"stop": [], "rollback_batch": self._done[-1:], "rollback_fleet": self._done[::-1]}[wish]:
+            others = [lane for lane in batch if not (lane.problem or lane.unreached)]
             self.way_back.send(others, f"went back because the roll stopped ({stops})")
             if any(lane.back for lane in others):
                 self._climb(last=False)
                 settle(others)
-            self.switching.undrain([lane for lane in others if lane.back and lane.sound and one is not batch])
-        return stops
+                self.switching.undrain([lane for lane in others if lane.sound])
 
     def _spent(self, batch: Batch) -> str:
         """Return why no other batch may follow: more hosts have failed than may."""

@@ -27,6 +27,7 @@ class Rung:
     """One rung's judgement; ``ok`` is None when it could not be climbed.
 
     ``follows``: it fails because of another host, for which that is told; this one has done what it could.
+    ``second``: whatever it lacks may come when other nodes are well, which fail a rung below.
     """
 
     number: int
@@ -34,6 +35,7 @@ class Rung:
     detail: str
     advice: str = ""
     follows: bool = False
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class Walk:
         for done in apply(self.transport, plan, self.host_play.handlers, become=become, emit=self.emit):
             self.changed += id(done.action) not in self._counted
             self._counted.add(id(done.action))
-            self.switched |= done.action.module.SWITCHES
+            self.switched |= done.action.module.SWITCHES and not all(step.ahead for step in done.steps)
             self.handled += done.handler
             self._notified.update(done.action.notify)
 

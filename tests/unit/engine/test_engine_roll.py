@@ -14,6 +14,7 @@ from engine_kit import DirectoryHost, Events, Note, action
 from ladder_kit import look, target
 
 from deployer.beam.names import NodeName
+from deployer.engine.back import WayBack
 from deployer.engine.batch import Switching
 from deployer.engine.climb import Climb, Fallen
 from deployer.engine.hooks import Hooks
@@ -83,6 +84,8 @@ class Scripted(Climb):
         }
         failed = {str(t.node) for lane in lanes if lane.problem for t in lane.targets}
         self.healthy = self.nodes - bad.keys() - failed
+        for lane in lanes:
+            lane.sound = all(str(t.node) in self.healthy for t in lane.targets)
         return bad
 
 
@@ -133,7 +136,8 @@ class Fleet:
             limits = Limits(serial, percentage, Rollout(**words))
             due = [lane for lane in lanes if lane.changes]
             switching = Switching(hooks, pool, self.stop)
-            roll = Roll(lanes, due, limits, order, climb, switching, self.events, self.stop, ask)
+            back = WayBack(pool, self.events, self.stop)
+            roll = Roll(lanes, due, limits, order, climb, switching, back, self.events, self.stop, ask)
             roll.survey()
             roll.arrange()
             roll.run()

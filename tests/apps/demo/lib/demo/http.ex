@@ -54,7 +54,7 @@ defmodule Demo.Http do
   end
 
   defp page(:GET, "/health") do
-    if Application.fetch_env!(:demo, :unhealthy) do
+    if Application.fetch_env!(:demo, :unhealthy) or Demo.Fault.here() == "unhealthy" do
       {"503 Service Unavailable", health("unhealthy")}
     else
       {"200 OK", health("ok")}

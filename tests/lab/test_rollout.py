@@ -1,0 +1,130 @@
+"""Rolls over five hosts: what runs is never all away, hooks run where they should, and what fails comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fleet import LEFTOVERS, Fleet, Ran, fleet_of, health
+from watcher import watching
+
+OLD, NEW = "0.1.0", "0.2.0"
+ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]
+
+
+@pytest.fixture(scope="module")
+def fleet(lab_of, demo_release, tmp_path_factory) -> Fleet:
+    hosts = lab_of(*["default"] * 5).hosts
+    made = fleet_of(tmp_path_factory.mktemp("roll"), hosts, demo_release(OLD))
+    first = made.run("deploy")
+    assert first.code == 0, first.out
+    assert first.of("BatchStarted") == [], "nothing runs yet, so nobody has to wait for a turn"
+    return made
+
+
+def play(fleet: Fleet, hooks: dict[str, Any] | None = None, **words: Any) -> Any:
+    """The shipped play with rules of its own."""
+    one = {"name": "roll", "hosts": "all", "become": True, "serial": "{{ rollout.serial }}", "roles": ROLES}
+    fleet.words["rollout"] = words
+    return fleet.play(one | ({"hooks": hooks} if hooks else {}))
+
+
+def versions(fleet: Fleet) -> list[str | None]:
+    return [health(host)[1].get("version") for host in fleet.hosts]
+
+
+def batches(ran: Ran) -> list[list[str]]:
+    return [each["hosts"] for each in ran.of("BatchStarted")]
+
+
+def names(fleet: Fleet, *numbers: int) -> list[str]:
+    return [fleet.hosts[number - 1].name for number in numbers]
+
+
+def endings(fleet: Fleet, ran: Ran) -> list[str]:
+    return [ran.end(host)["ending"] for host in fleet.hosts]
+
+
+def test_a_roll_keeps_the_fleet_healthy_and_begins_with_the_canary(fleet, demo_release):
+    fleet.words["release"]["tarball"] = str(demo_release(NEW))
+    words = {"serial": [1, 3], "canary": fleet.hosts[2].name, "min_healthy": "75%"}
+    planned = fleet.run("plan", playbook=play(fleet, **words))
+    (roll,) = planned.of("RollPlanned")
+    assert roll["batches"] == [names(fleet, 3), *([name] for name in names(fleet, 1, 2, 4, 5))], "75% of 5 is 4"
+    with watching(fleet.hosts) as watched:
+        ran = fleet.run("deploy", playbook=play(fleet, **words))
+    assert ran.code == 0, ran.out
+    assert batches(ran) == roll["batches"]
+    assert {(each["ok"], each["healthy"], each["nodes"]) for each in ran.of("BatchEnded")} == {(True, 5, 5)}
+    assert versions(fleet) == [NEW] * 5
+    fewest, samples, outage = watched.lowest()
+    seconds = ran.of("RunEnded")[0]["seconds"]
+    told = f"a roll of 5 nodes in {seconds:.0f} s: never fewer than {fewest} healthy in {samples} samples"
+    print(f"\n{told}, no node away longer than {outage:.1f} s")  # noqa: T201 - figures are asked for
+    assert fewest >= 4
+    assert samples > 5 * 20
+    again = fleet.run("deploy", playbook=play(fleet, **words))
+    assert (again.code, again.of("StepDone"), again.of("BatchStarted")) == (0, [], [])
+
+
+def test_hooks_run_around_each_switch_and_the_migration_once(fleet, ssh):
+    note = "echo {} >>/var/tmp/hooks"
+    log = fleet.directory / "balancer"
+    hooks = {
+        "before_switch": [
+            {"name": "drain", "shell": {"cmd": f"echo out {{{{ inventory_hostname }}}} >>{log}; echo drained"},
+             "delegate_to": "localhost"},
+            {"name": "migrate", "command": {"cmd": f"/bin/sh -c '{note.format('migrated')}'"}, "run_once": True},
+            {"name": "never", "command": "false", "when": "false"},
+        ],
+        "after_start": [
+            {"name": "undrain", "shell": {"cmd": f"echo in {{{{ inventory_hostname }}}} >>{log}"},
+             "delegate_to": "localhost"},
+        ],
+    }  # fmt: skip
+    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "hooked"}
+    words = {"serial": [1, 4], "pause": 0.1}
+    planned = fleet.show("plan", playbook=play(fleet, hooks, **words))
+    assert "before_switch: migrate, once, before the first switch" in planned.out
+    assert "before_switch: drain, on this machine" in planned.out
+    assert not log.exists()
+    ran = fleet.run("deploy", playbook=play(fleet, hooks, **words))
+    assert ran.code == 0, ran.out
+    first, *rest = [host.name for host in fleet.hosts]
+    lines = log.read_text().splitlines()
+    assert lines[:2] == [f"out {first}", f"in {first}"]
+    assert sorted(lines[2:6]) == sorted(f"out {name}" for name in rest)
+    assert sorted(lines[6:]) == sorted(f"in {name}" for name in rest)
+    assert [ssh(host, "cat /var/tmp/hooks 2>/dev/null")[1] for host in fleet.hosts] == ["migrated\n", "", "", "", ""]
+    assert {each["output"] for each in ran.of("HookDone", hook="drain")} == {"drained"}
+    assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hooked"}
+    again = fleet.run("deploy", playbook=play(fleet, hooks, **words))
+    assert (again.code, again.of("HookDone")) == (0, []), "where nothing is switched, no hook runs"
+
+
+def test_a_hook_that_fails_leaves_the_old_node_alone_and_shows_its_words(fleet):
+    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "never"}
+    hooks = {"before_switch": [{"name": "drain", "shell": {"cmd": "echo the balancer is away; exit 4"}}]}
+    before = [health(host)[1]["greeting"] for host in fleet.hosts]
+    ran = fleet.run("deploy", playbook=play(fleet, hooks))
+    assert (ran.code, endings(fleet, ran)) == (1, ["failed", *["not reached"] * 4])
+    assert "the balancer is away" in ran.end(fleet.hosts[0])["problem"]
+    assert [health(host)[1]["greeting"] for host in fleet.hosts] == before
+    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "hooked"}
+    assert fleet.run("deploy", playbook=play(fleet)).code == 0
+
+
+def test_what_cannot_be_kept_is_refused_before_anything_is_touched(fleet):
+    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "refused"}
+    ran = fleet.run("deploy", playbook=play(fleet, min_healthy=5))
+    assert (ran.code, ran.of("StepDone")) == (3, [])
+    assert "5 nodes, and rollout.min_healthy is 5" in ran.end(fleet.hosts[0])["problem"]
+    asked = fleet.show("deploy", playbook=play(fleet, pause="ask"))
+    assert asked.code == 3
+    assert "there is no terminal to ask on" in asked.err
+    assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hooked"}
+
+
+def test_nothing_is_left_lying_about(fleet, ssh):
+    for host in fleet.hosts:
+        assert ssh(host, LEFTOVERS) == (0, "")
