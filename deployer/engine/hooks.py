@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from deployer.engine.apply import STEP_TIMEOUT, last_words
@@ -31,6 +33,7 @@ class Hooks:
     here: Callable[[], Transport]
     clock: Callable[[], float] = time.monotonic
     _ran: set[Mark] = field(default_factory=set)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def owe_once(self, lane: HostLane) -> bool:
         """Whether hooks with ``run_once`` wait for the first host that is switched."""
@@ -51,7 +54,8 @@ class Hooks:
         if hooks:
             self.emit(Stage(lane.name, "hooks"))
         for hook in hooks:
-            self._run(lane, hook, when)
+            with self._turn if hook.task.local else nullcontext():  # one program at a time changes this machine
+                self._run(lane, hook, when)
             if hook.task.run_once:
                 self._ran.add(hook.task.mark)
 

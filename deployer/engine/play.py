@@ -116,16 +116,18 @@ class PlayRun:
         return Roll(lanes, due, limits, play.turns.order, climb, switching, back, self.emit, self.stop, self.ask)
 
     def _limits(self, lanes: Sequence[HostLane]) -> Limits:
-        """Return what all hosts say of batches.
+        """Return what the play's hosts say of batches; those that declare no nodes have no say where others do.
 
         Raises:
             ConfigError: they disagree, or a question would have nobody to answer it.
         """
-        found = {lane.play.limits: lane.host.name for lane in lanes if lane.play}
+        plays = [lane.play for lane in lanes if lane.play]
+        found = {play.limits: play.host.name for play in ([play for play in plays if play.fleet[0]] or plays)}
         place = self.resolver.play.mark
         if len(found) > 1:
             problem = f"{' and '.join(list(found.values())[:2])} do not agree on serial, max_fail_percentage or rollout"
-            raise ConfigError(problem, where=place, hint="make them one play each, or say the same for both")
+            hint = "take one after the other with --limit, or say the same for both"
+            raise ConfigError(problem, where=place, hint=hint)
         limits = next(iter(found), Limits())
         if limits.rollout.pause == "ask" and limits.serial and self.goal is Goal.DEPLOY and self.ask is None:
             hint = "give a number of seconds: -e '{rollout: {…, pause: 0}}'; or run it in a terminal, without --json"

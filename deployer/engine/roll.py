@@ -157,7 +157,7 @@ class Roll:
         if self.stop.is_set():
             return "stopped by Ctrl-C or SIGTERM"
         most, percentage = self.limits.rollout.max_failed, self.limits.max_fail_percentage
-        if len(failed) > most:
+        if len(failed) > most and (most or percentage is None):
             return f"failed: {', '.join(failed)}; rollout.max_failed is {most}"
         here = sum(bool(lane.problem) for lane in batch)
         if rollout.too_many(here, len(batch), percentage):

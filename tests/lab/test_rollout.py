@@ -125,6 +125,68 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_touched(fleet):
     assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hooked"}
 
 
-def test_nothing_is_left_lying_about(fleet, ssh):
+def faulty(fleet: Fleet, demo_release, version: str, fault: str) -> str:
+    """Declare a build that has a fault on the third host alone; returns its version."""
+    whole = f"{version}+{fault}.on.{fleet.hosts[2].name}"
+    fleet.words["release"]["tarball"] = str(demo_release(whole))
+    fleet.words["health"] = {"http": "http://127.0.0.1:4000/health", "timeout": 12, "stable": 4}
+    return whole
+
+
+def test_a_version_that_crashes_on_the_third_host_comes_back_there_and_stops_the_roll(fleet, demo_release):
+    bad = faulty(fleet, demo_release, "0.3.0", "crash")
+    with watching(fleet.hosts) as watched:
+        ran = fleet.run("deploy", playbook=play(fleet, serial=[1], min_healthy=4))
+    assert ran.code == 6, ran.out
+    assert endings(fleet, ran) == ["changed", "changed", "reverted", "not reached", "not reached"]
+    assert versions(fleet) == [bad, bad, NEW, NEW, NEW]
+    assert watched.lowest()[0] >= 4
+    assert "this build crashes at boot" in ran.end(fleet.hosts[2])["problem"]
+    assert "the roll stopped before it" in ran.end(fleet.hosts[3])["problem"]
+    again = fleet.run("deploy", playbook=play(fleet, serial=[1]))
+    assert (again.code, again.of("StepDone")) == (3, []), "it is marked bad on the third host"
+    more = fleet.run("deploy", "-e", "deploy_again=true", playbook=play(fleet, serial=[1], max_failed=1))
+    assert (more.code, endings(fleet, more)) == (6, ["ok", "ok", "reverted", "changed", "changed"])
+    assert versions(fleet) == [bad, bad, NEW, bad, bad]
+
+
+def test_an_unhealthy_version_takes_its_batch_back(fleet, demo_release):
+    before = versions(fleet)
+    bad = faulty(fleet, demo_release, "0.3.1", "unhealthy")
+    ran = fleet.run("deploy", playbook=play(fleet, serial=[2, 3], on_failure="rollback_batch"))
+    assert ran.code == 6, ran.out
+    assert endings(fleet, ran) == ["changed", "changed", "reverted", "reverted", "reverted"]
+    assert versions(fleet) == [bad, bad, *before[2:]]
+    assert "rung 10: GET http://127.0.0.1:4000/health answers 503" in ran.end(fleet.hosts[2])["problem"]
+    assert "because the roll stopped" in ran.end(fleet.hosts[3])["problem"]
+    assert ran.bad_rungs() == {}, "the ladder that is told is the last one"
+
+
+def test_a_version_that_does_not_last_takes_the_whole_fleet_back(fleet, demo_release):
+    before = versions(fleet)
+    faulty(fleet, demo_release, "0.3.2", "dies-2000")
+    hooks = {"after_start": [{"name": "undrain", "command": "true"}]}
+    ran = fleet.run("deploy", playbook=play(fleet, hooks, serial=[1, 2], on_failure="rollback_fleet"))
+    assert ran.code == 6, ran.out
+    assert endings(fleet, ran) == [*["reverted"] * 3, *["not reached"] * 2]
+    assert versions(fleet) == before
+    assert {each["host"] for each in ran.of("HookDone")} == {host.name for host in fleet.hosts[:3]}
+
+
+def test_a_version_without_a_mesh_goes_no_further_than_the_canary(fleet, demo_release):
+    before = versions(fleet)
+    faulty(fleet, demo_release, "0.3.3", "alone")
+    ran = fleet.run("deploy", playbook=play(fleet, canary=fleet.hosts[2].name))
+    assert ran.code == 6, ran.out
+    assert endings(fleet, ran) == ["not reached", "not reached", "reverted", "not reached", "not reached"]
+    assert "does not see" in ran.end(fleet.hosts[2])["problem"]
+    assert versions(fleet) == before
+
+
+def test_a_good_version_follows_and_nothing_is_left_lying_about(fleet, ssh, demo_release):
+    fleet.words["release"]["tarball"] = str(demo_release(NEW))
+    ran = fleet.run("deploy", playbook=play(fleet, serial=["50%"]))
+    assert ran.code == 0, ran.out
+    assert versions(fleet) == [NEW] * 5
     for host in fleet.hosts:
         assert ssh(host, LEFTOVERS) == (0, "")

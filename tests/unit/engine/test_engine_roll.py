@@ -223,8 +223,8 @@ def test_a_budget_lets_some_fail(fleet: Fleet) -> None:
 
 def test_a_percentage_of_a_batch_may_fail(fleet: Fleet) -> None:
     fleet.fails = {"web1"}
-    assert fleet.ends(fleet.roll(2, max_failed=9, percentage=49))["web3"] == "not reached"
-    assert fleet.ends(fleet.roll(2, max_failed=9, percentage=50))["web3"] == "new"
+    assert fleet.ends(fleet.roll(2, percentage=49))["web3"] == "not reached"
+    assert fleet.ends(fleet.roll(2, percentage=50))["web3"] == "new"
 
 
 def test_an_earlier_task_that_changes_keeps_the_unpack_in_its_turn(fleet: Fleet) -> None:

@@ -8,10 +8,14 @@ import pytest
 from rich.console import Console
 
 from deployer.events import (
+    BatchEnded,
+    BatchStarted,
     Event,
+    HookDone,
     HostEnded,
     PlayEnded,
     PlayStarted,
+    RollPlanned,
     RunEnded,
     RungRead,
     Stage,
@@ -196,3 +200,27 @@ def test_an_event_nobody_knows_is_an_error_not_silence() -> None:
 
     with pytest.raises(TypeError, match="Strange"):
         report(Strange())
+
+
+ROLL = RollPlanned((("a",), ("b", "c")), ("before_switch: migrate, once, before the first switch",))
+
+
+def test_a_plan_shows_batches_and_hooks() -> None:
+    shown = report(*play(ROLL))
+    assert "2 batches: a | b c\n    before_switch: migrate, once, before the first switch\n" in shown
+    assert "batches" not in report(*play(ROLL, goal="deploy")), "a deploy tells each batch as it comes"
+
+
+def test_a_batch_is_told_with_its_health_and_what_stops_the_roll() -> None:
+    batch = BatchStarted(1, 2, ("a",)), BatchEnded(1, 2, ("a",), False, 2, 3, 4.0, f"failed: a {EVIL}")
+    shown = report(*play(*batch, ended("b", "not reached"), goal="deploy"))
+    assert "BATCH 1 of 2  a\n  ✗ 2 of 3 nodes healthy  4.0 s\n    the roll stops: failed: a ok\\x0d" in shown
+    assert "b            not reached" in shown
+
+
+@pytest.mark.parametrize(("rc", "verbosity", "shown"), [(0, 0, False), (0, 1, True), (3, 0, True)])
+def test_what_a_hook_printed_is_shown_when_it_fails_or_when_asked(rc: int, verbosity: int, shown: bool) -> None:
+    hook = HookDone("a", "after_start", "undrain", "run lbctl", True, rc, 0.5, "from the balancer")
+    told = report(*play(hook, goal="deploy"), verbosity=verbosity)
+    assert f"{'✗' if rc else '✓'} a            after_start · undrain (on this machine)  0.5 s" in told
+    assert ("from the balancer" in told) is shown
