@@ -25,7 +25,7 @@ from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_i
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
 from deployer.resolve import CliConnection, Resolver
-from deployer.runtime import pool, report, stoppable
+from deployer.runtime import asker, pool, report, stoppable
 from deployer.transport import SshOptions, Transport, open_transport
 
 
@@ -88,7 +88,7 @@ def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
         # A deploy with drift has mended it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
-        return PlayRun(resolver, hosts, goal, *how, drift_code=2 if counts else 0, ask=asker(options)).run()
+        return PlayRun(resolver, hosts, goal, *how, drift_code=2 if counts else 0, ask=asker(json=options.json)).run()
 
     return _each_play(walk, options, out)
 
@@ -253,19 +253,6 @@ def _words(text: str) -> frozenset[str]:
 
 def _ask(prompt: str) -> str:
     return getpass.getpass(f"{prompt.rstrip(': ')}: ")
-
-
-def asker(options: Options) -> Callable[[str], bool] | None:
-    """Return what puts a question to the person; None where nobody could answer, or programs read the output."""
-    if options.json or not sys.stdin.isatty():
-        return None
-
-    def ask(question: str) -> bool:
-        sys.stderr.write(f"\n{question} [y/N] ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-    return ask
 
 
 def _become_password(options: Options) -> Secret | None:

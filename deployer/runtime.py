@@ -47,6 +47,19 @@ def _terminal(out: TextIO, diff: bool, verbose: int) -> tuple[Callable[[], None]
     return terminal.close, terminal
 
 
+def asker(*, json: bool) -> Callable[[str], bool] | None:
+    """Return what puts a question to the person; None where nobody could answer, or programs read the output."""
+    if json or not sys.stdin.isatty():
+        return None
+
+    def ask(question: str) -> bool:
+        sys.stderr.write(f"\n{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    return ask
+
+
 @contextmanager
 def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
     """Yield threads for as many hosts at once as ``--forks`` allows.

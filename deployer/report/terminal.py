@@ -173,9 +173,9 @@ class Terminal:
         self.close()
         self._flush_steps()
         self._print_plans()
-        for line in rolling.lines(self._roll) if self._roll and self._goal == "plan" else ():
+        roll = rolling.lines(self._roll) if self._roll and self._goal == "plan" else ()
+        for line in (*roll, *ladder.lines(self._rungs, self._verbosity)):
             self._line(*line)
-        self._print_ladder()
         self._print_releases()
         self._print_recap(event.seconds)
 
@@ -212,10 +212,6 @@ class Terminal:
             if self._show_diff and is_text(change):
                 for line in diff(change):
                     self._line((f"        {line}", _DIFF_COLOURS.get(line[:1], "")))
-
-    def _print_ladder(self) -> None:
-        for line in ladder.lines(self._rungs, self._verbosity):
-            self._line(*line)
 
     def _print_releases(self) -> None:
         told = releases.history(self._seen) if self._goal == "history" else releases.status(self._seen, self._ends)
