@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_name, check_release_version
@@ -26,7 +27,10 @@ else
   place=$root
   while [ ! -d "$place" ]; do place=${{place%/*}}; place=${{place:-/}}; done
   emit free "$(df --output=avail,iavail -B1 -- "$place" | tail -n 1)"
+  [ ! -f "$home/part."{} ] || emit sent "$(wc -c <"$home/part."{})"
 fi"""
+
+_SENT = re.compile(r"(\d+) of \d+ bytes are there")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +76,8 @@ class Release(Module):
 
     def probe(self) -> Sh:
         """Print what is there, what the host can run, and the room it has."""
-        return lines(TREE, sh(_PROBE, self.root, self.path))
+        sha256 = self.tarball.sha256
+        return lines(TREE, sh(_PROBE, self.root, self.path, sha256, sha256))
 
     def parse(self, out: str) -> Observed:
         """Judge it.
@@ -88,7 +93,8 @@ class Release(Module):
         mark, _, tree = found.get("complete", "").partition("\n")
         if not mark:
             self._check_room(found.get("free", ""))
-            return Absent()
+            sent, size = found.get("sent", ""), self.tarball.size
+            return Present({"installed": f"{sent} of {size} bytes are there"}) if sent.isdecimal() else Absent()
         whole = (mark, tree) == (self.tarball.sha256, found.get("tree"))
         return Present({"installed": self.id if whole else "altered"})
 
@@ -120,8 +126,10 @@ class Release(Module):
         if not changes:
             return ()
         text = unpack(self.root, self.path, self.name, self.version, self.tarball.sha256)
-        altered = changes["installed"].before is not None
-        return (Step(f"unpack {self.name} {self.version}", text, (self.tarball,), ahead=not altered),)
+        before = changes["installed"].before or ""
+        sent = _SENT.fullmatch(before)
+        rest = replace(self.tarball, offset=min(int(sent[1]), self.tarball.size)) if sent else self.tarball
+        return (Step(f"unpack {self.name} {self.version}", text, (rest,), ahead=before != "altered"),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the release's directory."""

@@ -61,6 +61,15 @@ def test_nothing_is_sent_when_the_host_has_it(release: Release, tmp_path: Path) 
     assert release.fix(release.differences(see(release, tmp_path))) == ()
 
 
+@pytest.mark.parametrize(("sent", "offset"), [("100", 100), ("999999999", None), ("0", 0)])
+def test_of_an_upload_that_was_cut_only_the_rest_is_sent(release: Release, sent: str, offset: int | None) -> None:
+    observed = release.parse(told(**HOST, sent=sent))
+    (step,) = release.fix(release.differences(observed))
+    (blob,) = step.blobs
+    assert blob.offset == (release.tarball.size if offset is None else offset)
+    assert (blob.sha256, step.ahead) == (release.tarball.sha256, True)
+
+
 def test_only_what_is_beside_all_that_runs_may_run_ahead(release: Release, tmp_path: Path) -> None:
     (step,) = release.fix(release.differences(see(release, tmp_path)))
     assert step.ahead

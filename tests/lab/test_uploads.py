@@ -1,0 +1,56 @@
+"""A large upload that is cut goes on where it ended, is never taken for whole, and never stands at its final place."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
+
+PART = "/var/lib/deployer/part.*"
+
+
+@pytest.fixture
+def fleet(lab, demo_release, tmp_path) -> Fleet:
+    return fleet_of(tmp_path, untouched(lab, 1), demo_release("0.1.0"))
+
+
+def sent(ssh, host) -> int:
+    return int(ssh(host, f"cat {PART} 2>/dev/null | wc -c")[1])
+
+
+def test_a_run_that_is_killed_in_mid_upload_leaves_the_next_only_the_rest(fleet, ssh, eventually):
+    """The host's way in is made slow, so that a real upload takes seconds."""
+    (host,) = fleet.hosts
+    size = int(subprocess.check_output(["stat", "-c", "%s", fleet.words["release"]["tarball"]]))
+    slow = f"tc qdisc add dev {host.netns} root tbf rate 8mbit burst 64k latency 400ms"
+    subprocess.run(slow.split(), check=True)
+    process = fleet.start("deploy")
+    eventually(lambda: sent(ssh, host) > 500_000)
+    process.kill()
+    process.communicate(timeout=60)
+    subprocess.run(f"tc qdisc del dev {host.netns} root".split(), check=True)
+    eventually(lambda: ssh(host, "pgrep -f deployer-ready")[0] == 1)
+    have = sent(ssh, host)
+    assert 500_000 < have < size
+    assert ssh(host, "ls /opt/demo")[0] != 0, "nothing is where a release would be"
+    plan = fleet.run("plan").of("TaskPlanned", task="the release")[0]
+    assert plan["changes"][0]["before"] == f"{have} of {size} bytes are there"
+    assert sent(ssh, host) == have, "a plan sends nothing"
+    again = fleet.run("deploy")
+    assert again.code == 0, again.out
+    assert health(host)[0] == 200
+    assert ssh(host, LEFTOVERS) == (0, "")
+
+
+def test_a_part_that_was_altered_is_thrown_away_and_the_next_run_sends_all(fleet, ssh, demo_release):
+    (host,) = fleet.hosts
+    digest = subprocess.check_output(["sha256sum", fleet.words["release"]["tarball"]], text=True).split()[0]
+    make = f"mkdir -p -m 0700 /var/lib/deployer; head -c 2000000 /dev/urandom >/var/lib/deployer/part.{digest}"
+    assert ssh(host, make) == (0, "")
+    ran = fleet.run("deploy")
+    assert ran.code == 1, ran.out
+    assert "arrived damaged" in ran.end(host)["problem"]
+    assert ssh(host, "ls /opt/demo")[0] != 0
+    assert fleet.run("deploy").code == 0
+    assert health(host)[0] == 200
