@@ -32,7 +32,8 @@ def same_net(one: Declaration, other: Declaration) -> Problem | None:
 
 
 def _differing(*declared: Declaration) -> str:
-    found = [_net_settings(each, node) for each in declared for node in each.nodes]
+    known = [each for each in declared if not each.release or each.release.archive.erts]  # of a tarball that is here
+    found = [_net_settings(each, node) for each in known for node in each.nodes]
     said = [
         f"{key} ({' and '.join(sorted(values))})"
         for key in _NET
@@ -61,7 +62,7 @@ def epmdless_problems(declared: Declaration) -> Iterator[Problem]:
     if declared.cluster.epmd or not declared.release:
         return
     archive = declared.release.archive
-    if _version(archive.erts) < _EPMDLESS_ERTS:
+    if archive.erts and _version(archive.erts) < _EPMDLESS_ERTS:
         hint = "leave out cluster.epmd: false, or build it for a newer OTP"
         yield f"cluster.epmd: false needs OTP 23.1 (ERTS 11.1); the release brings ERTS {archive.erts}", hint
     if archive.elixir and _version(archive.elixir) < _EPMDLESS_ELIXIR:
@@ -72,7 +73,7 @@ def epmdless_problems(declared: Declaration) -> Iterator[Problem]:
 def same_epmdless(one: Declaration, other: Declaration) -> Problem | None:
     """OTP 25.0 to 25.2 turns away nodes of OTP 23 and 24 that come without EPMD; 25.3 lets them in."""
     pair = [each.release.archive for each in (one, other) if each.release and not each.cluster.epmd]
-    erts = sorted(_version(archive.erts) for archive in pair)
+    erts = sorted(_version(archive.erts) for archive in pair if archive.erts)
     if len(erts) < 2 or not (erts[0] < (13,) and (13,) <= erts[1] < (13, 2)):
         return None
     problem = "without EPMD, OTP 25.0 to 25.2 (ERTS 13.0 and 13.1) turns away nodes of OTP 23 and 24"

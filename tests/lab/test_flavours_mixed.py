@@ -60,7 +60,7 @@ def test_two_generations_of_otp_without_epmd(fleet, ssh):
     fleet.words["cluster"] |= {"epmd": False}
     fleet.words["nodes"] = [{"name": "demo", "port": 9100}]
     flags = "sed -i s/9100/9109/ /etc/beam/demo/demo.vm.args"
-    first = walk(fleet, ssh, flags, ["flags of the node => demo", "node => demo"])
+    first = walk(fleet, ssh, flags, ["flags of the node => demo", "nodes"])
     assert runs(first, fleet) == RUNS
     old, new = fleet.hosts
     for host, other in ((old, new), (new, old)):

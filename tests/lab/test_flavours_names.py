@@ -11,7 +11,7 @@ def test_nodes_named_after_host_names_that_the_hosts_know(lab, demo_release, tmp
     for host in pair:
         fleet.of[host.name] = {"nodes": [{"name": "demo", "host": host.fqdn}]}
     drift = f"sed -i 's/@{pair[0].fqdn}/@{pair[0].address}/' /etc/beam/demo/private/demo.env && systemctl restart demo"
-    walk(fleet, ssh, drift, ["environment => demo", "node => demo"])
+    walk(fleet, ssh, drift, ["environment => demo", "nodes"])
     assert health(pair[0])[1]["nodes"] == [f"demo@{pair[1].fqdn}"]
     assert ssh(pair[0], "demo-ctl rpc 'IO.puts(node())'") == (0, f"demo@{pair[0].fqdn}\n")
 
@@ -22,7 +22,7 @@ def test_short_names_on_a_fixed_port(lab, demo_release, tmp_path, ssh):
     cluster = {"name": "demo", "cookie": cookie, "mesh": "boot", "names": "short", "ports": "9150"}
     fleet = fleet_of(tmp_path, pair, demo_release("0.1.0"), cluster=cluster)
     drift = "sed -i s/9150/9160/g /etc/beam/demo/demo.vm.args && systemctl restart demo"
-    walk(fleet, ssh, drift, ["flags of the node => demo", "node => demo"])
+    walk(fleet, ssh, drift, ["flags of the node => demo", "nodes"])
     assert health(pair[0])[1]["nodes"] == [f"demo@{pair[1].name}"]
     assert ssh(pair[0], "demo-ctl rpc 'IO.puts(node())'") == (0, f"demo@{pair[0].name}\n")
     assert "name demo at port 9150" in ssh(pair[0], "/usr/local/lib/beam/epmd -names")[1]

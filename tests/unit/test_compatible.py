@@ -78,6 +78,18 @@ def test_members_have_one_net_ticktime(tmp_path: Path, args: str, flags: list[st
         check_members(pair)
 
 
+def test_of_a_tarball_that_is_not_here_nothing_is_said(tmp_path: Path) -> None:
+    words = {
+        "release": {"name": "demo", "tarball": "/nowhere.tar.gz"},
+        "cluster": {"name": "demo", "cookie": COOKIE, "epmd": False},
+        "nodes": [{"name": "demo", "port": 9100}],
+    }
+    missing = declare(words, host="web1", address="10.0.0.1", where=None, need_tarball=False)
+    assert missing is not None
+    nodes = [{"name": "demo", "port": 9100}]
+    check_members([missing, member(tmp_path, 2, args=TICK, cluster={"epmd": False}, nodes=nodes)])
+
+
 def test_two_nodes_of_one_host_are_members_too(tmp_path: Path) -> None:
     nodes = [{"name": "a"}, {"name": "b", "vm_args": ["-kernel prevent_overlapping_partitions false"]}]
     with pytest.raises(ConfigError, match=r"differ in prevent_overlapping_partitions \(false and true\)"):
