@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from deployer.errors import DeployerError, ProbeError
+from deployer.errors import ConfigError, DeployerError, ProbeError, Problems
 from deployer.model import Observed, Unknown
 from deployer.resolve import Action
 from deployer.sh import Frame, Program, Sh, lines, sh
 
+E = TypeVar("E", bound=DeployerError)
 _UNIT = re.compile(r"[\w@.:-]+\.(?:service|socket|timer)", re.ASCII)
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
 
@@ -43,12 +45,19 @@ def read(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
 
     Raises:
         ProbeError: an answer cannot be understood; ``where`` is the task's place.
-        ConfigError: a module refuses what it sees, such as a firewall that would cut off this run.
+        ConfigError: modules refuse what they see, such as a firewall that would cut off this run; all of them at once.
     """
     answers = list(frames)
-    observed = tuple(_observe(action, frame) for action, frame in zip(actions, answers, strict=False))
+    observed: list[Observed] = []
+    refusals: list[ConfigError] = []
+    for action, frame in zip(actions, answers, strict=False):
+        try:
+            observed.append(_observe(action, frame))
+        except ConfigError as error:
+            refusals.append(error)
+    Problems.check(refusals)
     pending, *extra = answers[len(actions) :]
-    return Reading(observed, frozenset(pending.out.split()), tuple(extra))
+    return Reading(tuple(observed), frozenset(pending.out.split()), tuple(extra))
 
 
 def environment(variables: Mapping[str, str], text: Sh) -> Sh:
@@ -65,8 +74,14 @@ def _observe(action: Action, frame: Frame) -> Observed:
         if frame.rc:
             raise ProbeError(f"its probe failed with status {frame.rc}: {frame.out.strip()[-500:]}")
         return action.module.parse(frame.out)
+    except Problems as error:
+        raise Problems(_placed(problem, action) for problem in error.problems) from None
     except DeployerError as error:
-        if not error.where:
-            error.where = str(action.task.mark)
-        error.message = f"{action.label}: {error.message}"
-        raise
+        raise _placed(error, action) from None
+
+
+def _placed(error: E, action: Action) -> E:
+    """Return an error that names the task it comes from."""
+    error.where = error.where or str(action.task.mark)
+    error.message = f"{action.label}: {error.message}"
+    return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -136,6 +136,11 @@ class Node:
         """The options of its TLS distribution."""
         return f"{self.etc}/{self.name}.tls.conf"
 
+    def as_claim(self) -> dict[str, Any]:
+        """Return what the node wants for itself on its host, as the module preflight wants it."""
+        first, last = self.ports
+        return {"name": self.name, "unit": self.unit, "runtime": self.runtime, "port_min": first, "port_max": last}
+
     def as_unit(self) -> dict[str, Any]:
         """Return the node as the module beam_nodes wants it."""
         configs = [self.env_file, self.vm_args_file]
@@ -233,6 +238,9 @@ def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
         "current": f"{release.root}/current",
         # Not derived from nodes by a filter: what touches a node's environment is a secret as a whole.
         "nodes": [node.as_unit() for node in nodes if not node.foreign],
+        "claims": [node.as_claim() for node in nodes if not node.foreign],
+        "needs": [asdict(need) for need in archive.needs],
+        "size": archive.size,
         "erts": archive.erts,
         "otp": str(archive.otp) if archive.otp else None,
         "machine": archive.machine,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_name, check_release_version
-from deployer.errors import ConfigError, ProbeError, StepError
+from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
 from deployer.modules._unpack import TREE, unpack
@@ -16,17 +16,11 @@ from deployer.sh import Sh, lines, sh
 
 _PROBE = """
 root={} release={}
-real=$(realpath -m -- "$root")
-[ "$real" = "$root" ] || emit detour "$real"
-emit machine "$(uname -m)"
-emit glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null || :)"
+emit root "$(realpath -m -- "$root")"
 if [ -f "$release/.complete" ]; then
   emit complete "$(cat -- "$release/.complete")"
   emit tree "$(tree "$release")"
 else
-  place=$root
-  while [ ! -d "$place" ]; do place=${{place%/*}}; place=${{place:-/}}; done
-  emit free "$(df --output=avail,iavail -B1 -- "$place" | tail -n 1)"
   [ ! -f "$home/part."{} ] || emit sent "$(wc -c <"$home/part."{})"
 fi"""
 
@@ -55,10 +49,6 @@ class Release(Module):
     tarball: Annotated[Blob, Doc("its .tar.gz on the controller; sent only when the host lacks it")]
     version: Annotated[str, Doc("the version inside", check=told_by(check_release_version), example="1.4.2")]
     root: Annotated[str, Doc("directory on the host", check=absolute, example="/opt/shop")]
-    machine: Annotated[str, Doc("uname -m it is built for; empty: not checked")] = ""
-    glibc: Annotated[str, Doc("the newest glibc it needs, such as 2.34; empty: not checked")] = ""
-    unpacked: Annotated[int, Doc("bytes it has unpacked; 0: room is not checked")] = 0
-    files: Annotated[int, Doc("files it has")] = 0
 
     @property
     def id(self) -> str:
@@ -75,7 +65,7 @@ class Release(Module):
         return Present({"installed": self.id})
 
     def probe(self) -> Sh:
-        """Print what is there, what the host can run, and the room it has."""
+        """Print what is there."""
         sha256 = self.tarball.sha256
         return lines(TREE, sh(_PROBE, self.root, self.path, sha256, sha256))
 
@@ -83,43 +73,18 @@ class Release(Module):
         """Judge it.
 
         Raises:
-            ConfigError: the release cannot run on this host, or ``root`` is a detour.
-            StepError: there is no room for it.
+            ConfigError: ``root`` is a detour.
         """
-        found = records(out)
-        if not {"machine", "glibc"} <= found.keys():
-            raise ProbeError(f"the probe of {self.root} is incomplete")
-        self._check_host(found)
+        found = records(out, "root")
+        if found["root"] != self.root:
+            hint = "write the real directory: what is deleted below it must be certain"
+            raise ConfigError(f"release.root {self.root} leads to {found['root']} on this host", hint=hint)
         mark, _, tree = found.get("complete", "").partition("\n")
         if not mark:
-            self._check_room(found.get("free", ""))
             sent, size = found.get("sent", ""), self.tarball.size
             return Present({"installed": f"{sent} of {size} bytes are there"}) if sent.isdecimal() else Absent()
         whole = (mark, tree) == (self.tarball.sha256, found.get("tree"))
         return Present({"installed": self.id if whole else "altered"})
-
-    def _check_host(self, found: dict[str, str]) -> None:
-        release = f"{self.name} {self.version}"
-        if "detour" in found:
-            hint = "write the real directory: what is deleted below it must be certain"
-            raise ConfigError(f"release.root {self.root} leads to {found['detour']} on this host", hint=hint)
-        if self.machine and found["machine"] != self.machine:
-            hint = "build the release on a machine like the host"
-            raise ConfigError(f"{release} is built for {self.machine}, this host is {found['machine']}", hint=hint)
-        has = found["glibc"].rpartition(" ")[2]
-        if self.glibc and _pair(has) < _pair(self.glibc):
-            hint = "build the release on the oldest system it has to run on"
-            raise ConfigError(f"{release} needs glibc {self.glibc}, this host has {has or 'none'}", hint=hint)
-
-    def _check_room(self, free: str) -> None:
-        words = free.split()
-        if len(words) != 2:
-            raise ProbeError(f"df does not tell the room at {self.root}")
-        need = {"bytes": self.unpacked * 22 // 10, "inodes": self.files * 2}  # twice, and a tenth on top
-        for (kind, wanted), have in zip(need.items(), words, strict=True):
-            if have.isdecimal() and int(have) < wanted and not (kind == "inodes" and have == "0"):
-                hint = "make room, or lower release.keep"
-                raise StepError(f"no room at {self.root}: {have} {kind} are free, {wanted} are needed", hint=hint)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Unpack it. What takes the place of an altered tree disturbs who runs from it, and waits for its turn."""
@@ -134,10 +99,6 @@ class Release(Module):
     def touches(self) -> tuple[str, ...]:
         """Return the release's directory."""
         return (self.path,)
-
-
-def _pair(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
 
 MODULE = Release

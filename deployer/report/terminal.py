@@ -27,20 +27,10 @@ from deployer.events import (
     StepDone,
     TaskPlanned,
 )
-from deployer.report import ladder, releases, rolling
+from deployer.report import ladder, recap, releases, rolling
 from deployer.report.plain import Part, diff, is_text, safe, summary
 
 _SIGNS = {"change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim")}
-_ENDINGS = {
-    "ok": "green",
-    "changed": "yellow",
-    "drift": "yellow",
-    "unknown": "magenta",
-    "failed": "bold red",
-    "unreachable": "bold red",
-    "reverted": "bold red",
-    "not reached": "magenta",
-}
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -223,16 +213,8 @@ class Terminal:
 
     def _print_recap(self, seconds: float) -> None:
         self._line(("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim"))
-        for end in sorted(self._ends, key=lambda end: end.host):
-            words = {"changed": "would change" if self._goal == "plan" else "changed"}.get(end.ending, end.ending)
-            count = f"{end.changed} of {end.total} tasks" if end.total else ""
-            self._line(
-                (f"    {end.host:<12} ", "bold"),
-                (f"{words:<12} ", _ENDINGS[end.ending]),
-                (f"{count}  {end.seconds:.1f} s", "dim"),
-            )
-            for line in safe(end.problem).splitlines():
-                self._line((f"        {line}", "red"))
+        for parts in recap.lines(self._ends, self._goal):
+            self._line(*parts)
         if self._goal in ("status", "history"):
             return
         if self._ends and all(end.ending == "ok" for end in self._ends):

@@ -21,13 +21,13 @@ from deployer.sh import Frame, Program, decode, encode, payload
 from deployer.sh.frame import BOOTSTRAP
 
 FILES = """
-awk base64 basename cat chmod cmp cp cut date dd diff dirname env expr false find flock getconf getent grep gzip head id
-install ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdir sed seq sha256sum sort stat sync tail tar
-tee test touch tr true uname uniq wc xargs
+awk base64 basename cat chmod cmp cp cut date dd df diff dirname env expr false find flock getconf getent grep gzip head
+id install ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdir sed seq sha256sum sort stat sync tail
+tar tee test touch tr true uname uniq wc xargs
 """.split()  # noqa: SIM905 - a list of words reads better
 SYSTEM = """
-apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl nft rpm runuser setpriv setsid sleep
-ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod
+apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl ldconfig nft rpm runuser setpriv
+setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod
 """.split()  # noqa: SIM905
 (FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
 ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)

@@ -12,7 +12,7 @@ import pytest
 from host_text import converge, do, see
 
 from deployer.beam.tarball import inspect
-from deployer.errors import ConfigError, ProbeError, StepError
+from deployer.errors import ConfigError
 from deployer.model import Absent, Blob
 from deployer.modules.release import Release
 
@@ -20,8 +20,6 @@ sys.path.append(str(Path(__file__).parents[1] / "beam"))
 from beam_tarballs import Recipe
 from beam_tarballs import release as recipe
 from hostile_tarballs import HOSTILE, RUNS_ELSEWHERE, Made
-
-HOST = {"machine": "x86_64", "glibc": "glibc 2.36", "free": "100000000 100000"}
 
 
 def blob(path: Path) -> Blob:
@@ -41,10 +39,6 @@ def made(tmp: Path, version: str = "0.1.0", extra: str = "", made_of: Recipe | N
 @pytest.fixture
 def release(tmp_path: Path) -> Release:
     return made(tmp_path)
-
-
-def told(**keys: str) -> str:
-    return "".join(f"{key}={value}\x1e" for key, value in keys.items())
 
 
 def test_a_first_release_is_unpacked_and_complete(release: Release, tmp_path: Path) -> None:
@@ -132,35 +126,6 @@ def test_a_root_that_leads_elsewhere_is_refused_before_anything_is_written(relea
         see(release, tmp_path)
     assert "leads to another place" in do(release.fix(release.differences(Absent())), tmp_path)
     assert list((tmp_path / "elsewhere").iterdir()) == []
-
-
-NEEDS = [
-    ({"machine": "aarch64"}, {}, ConfigError, "is built for aarch64, this host is x86_64"),
-    ({"glibc": "2.38"}, {}, ConfigError, "needs glibc 2.38, this host has 2.36"),
-    ({"glibc": "2.9"}, {"glibc": ""}, ConfigError, "needs glibc 2.9, this host has none"),
-    ({"unpacked": 50_000_000}, {}, StepError, "100000000 bytes are free, 110000000 are needed"),
-    ({"files": 60_000}, {}, StepError, "100000 inodes are free, 120000 are needed"),
-]
-
-
-@pytest.mark.parametrize(("needs", "host", "error", "said"), NEEDS, ids=[case[3] for case in NEEDS])
-def test_a_host_that_cannot_take_the_release_is_told_before_any_write(
-    release: Release, needs: dict[str, object], host: dict[str, str], error: type[Exception], said: str
-) -> None:
-    asked = replace(release, **needs)  # type: ignore[arg-type]
-    with pytest.raises(error, match=said):
-        asked.parse(told(**{**HOST, **host}))
-
-
-@pytest.mark.parametrize("free", ["100000000 -", "100000000 0"])
-def test_a_file_system_without_inodes_is_no_obstacle(release: Release, free: str) -> None:
-    needy = replace(release, machine="x86_64", glibc="2.9", unpacked=1000, files=1000)
-    assert needy.parse(told(**{**HOST, "free": free})) == Absent()
-
-
-def test_an_answer_without_room_is_no_answer(release: Release) -> None:
-    with pytest.raises(ProbeError, match="df"):
-        release.parse(told(machine="x86_64", glibc="", free=""))
 
 
 def test_the_path_it_touches_is_named(release: Release) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -137,6 +138,18 @@ def test_the_recap_comes_last_with_every_host_and_its_problem() -> None:
     assert "failed" in recap
     assert "        it broke\n          do this\n" in recap
     assert "nothing to do" not in recap
+
+
+def test_what_is_wrong_alike_on_several_hosts_is_said_once() -> None:
+    old, full = "t.yml:1:1: too old\n  build it anew", "t.yml:1:1: no room\n  make some"
+    refused = [replace(ended(f"web{i}", "failed", old), code=3) for i in range(1, 21)]
+    refused[6] = replace(refused[6], problem=f"{full}\n{old}")
+    shown = report(*play(*refused, goal="deploy"))
+    recap = shown[shown.index("RECAP") :]
+    assert recap.count("too old") == recap.count("build it anew") == recap.count("no room") == 1
+    assert "\n        t.yml:1:1: no room\n          make some\n    web8 " in recap, "one host's own stands below it"
+    assert recap.rstrip().endswith("        t.yml:1:1: too old\n          build it anew")
+    assert len(recap.splitlines()) == 26
 
 
 def test_a_plan_says_would() -> None:

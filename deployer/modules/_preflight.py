@@ -1,0 +1,202 @@
+"""The judge of the preflight: what a host said, turned into every reason why it cannot take a release. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from deployer.beam.names import check_alive
+from deployer.errors import ConfigError, ProbeError
+from deployer.fields import Doc
+from deployer.modules._checks import absolute, told_by, unit
+from deployer.modules._libraries import KINDS, Need
+from deployer.modules._listen import address
+
+_MIB = 1 << 20
+_ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+_SOCKET = re.compile(r"\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:0000 0A")
+_NAME = re.compile(r"name (\S+) at port (\d{1,5})")
+_PACKAGES = {
+    "libcrypto.so.3": "libssl3",
+    "libgcc_s.so.1": "libgcc-s1",
+    "libncurses.so.6": "libncurses6",
+    "libodbc.so.2": "libodbc2",
+    "libsctp.so.1": "libsctp1",
+    "libssl.so.3": "libssl3",
+    "libstdc++.so.6": "libstdc++6",
+    "libsystemd.so.0": "libsystemd0",
+    "libtinfo.so.6": "libtinfo6",
+    "libz.so.1": "zlib1g",
+}
+"""Where Debian has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a node wants for itself on its host."""
+
+    name: Annotated[str, Doc("its name in EPMD", check=told_by(check_alive), example="shop")]
+    unit: Annotated[str, Doc("its unit", check=unit, example="shop.service")]
+    runtime: Annotated[str, Doc("a directory that is there while it runs", check=absolute, example="/run/beam/shop")]
+    port_min: Annotated[int, Doc("first port it may listen on", example=9100)]
+    port_max: Annotated[int, Doc("last port it may listen on", example=9100)]
+
+
+def machine(release: str, wanted: str, have: str) -> Iterator[ConfigError]:
+    """Yield that the release is for another processor."""
+    same = wanted in (have, {"armv7l": "arm", "armv6l": "arm"}.get(have))
+    if not same:
+        hint = "build the release on a machine like the host"
+        yield ConfigError(f"{release} is built for {wanted}, this host is {have}", hint=hint)
+
+
+def libraries(needs: Sequence[Need], may_lack: Collection[str], machine: str, said: str) -> Iterator[ConfigError]:
+    """Yield which libraries are missing and which are too old, each kind in one sentence.
+
+    Raises:
+        ProbeError: the host's answer is damaged.
+    """
+    *rows, last = [line.split("|") for line in said.splitlines()] or [[]]
+    without_cache = last == ["nothing"]
+    rows = rows if without_cache or not last else [*rows, last]
+    if any(len(row) != 4 for row in rows):
+        raise ProbeError("the host's list of libraries is damaged")
+    missing: list[Need] = []
+    unknown: list[Need] = []
+    old: list[tuple[Need, set[str]]] = []
+    for need in needs:
+        kind = KINDS.get(machine, "")
+        fit = [row for row in rows if row[0] == need.library and (not row[1] or kind in row[1])]
+        lacks = [set(need.versions) - set(has.split()) for *_, has in fit if "?" not in has]
+        if need.library in may_lack or any(not lack for lack in lacks):
+            continue
+        if not fit:
+            (unknown if without_cache else missing).append(need)
+        elif lacks:
+            old.append((need, min(lacks, key=len)))
+        else:
+            unknown.append(need)
+    yield from _missing(missing)
+    yield from _old(old)
+    yield from _unknown(unknown, "ldconfig does not list any" if without_cache else "their files cannot be read")
+
+
+def _missing(needs: Sequence[Need]) -> Iterator[ConfigError]:
+    if needs:
+        named = ", ".join(f"{need.library} ({_some(need.files)})" for need in needs)
+        packages = sorted({_PACKAGES[need.library] for need in needs if need.library in _PACKAGES})
+        install = f"on Debian: apt-get install {' '.join(packages)}" if packages else "install what holds them"
+        yield ConfigError(f"libraries that the release needs are not there: {named}", hint=install)
+
+
+def _old(needs: Sequence[tuple[Need, set[str]]]) -> Iterator[ConfigError]:
+    if needs:
+        named = ", ".join(f"{need.library} lacks {_newest(need, lack)} ({_some(need.files)})" for need, lack in needs)
+        hint = "build the release on the oldest system that it has to run on, or upgrade this host"
+        yield ConfigError(f"the release is built for a newer system than this host: {named}", hint=hint)
+
+
+def _unknown(needs: Sequence[Need], why: str) -> Iterator[ConfigError]:
+    if needs:
+        named = ", ".join(need.library for need in needs)
+        hint = "name them in release_may_lack, or set release_preflight: false, when you know that they are there"
+        yield ConfigError(f"cannot know whether this host has {named} as the release needs them: {why}", hint=hint)
+
+
+def room(wanted: Sequence[tuple[str, int, int]]) -> Iterator[ConfigError]:
+    """Yield where bytes or inodes do not suffice.
+
+    Args:
+        wanted: what ``df`` said of a place, bytes, inodes; what lies on one file system is added up.
+
+    Raises:
+        ProbeError: df's answer is damaged.
+    """
+    places: dict[str, tuple[int, int, int, int]] = {}
+    for said, size, count in wanted:
+        words = said.split(None, 2)
+        if len(words) != 3 or not words[0].isdecimal():
+            raise ProbeError("df does not tell the room on this host")
+        inodes = int(words[1]) if words[1].isdecimal() and words[1] != "0" else -1  # some file systems have none
+        room, nodes, before, files = places.get(words[2], (int(words[0]), inodes, 0, 0))
+        places[words[2]] = min(room, int(words[0])), min(nodes, inodes), before + size, files + count
+    for place, (size, inodes, need_size, need_inodes) in places.items():
+        hint = "make room, or lower release.keep"
+        if size < need_size:
+            told = f"{_mib(size)} are free, {_mib(need_size + _MIB - 1)} are needed"
+            yield ConfigError(f"no room on {place}: {told}", hint=hint)
+        if 0 <= inodes < need_inodes:
+            yield ConfigError(f"no room on {place}: {inodes} inodes are free, {need_inodes} are needed", hint=hint)
+
+
+def memory(said: str, idle: int, least: int) -> Iterator[ConfigError]:
+    """Yield that the nodes which do not run yet would find too little memory."""
+    words = said.split()
+    if len(words) < 2 or not words[1].isdecimal():
+        return  # a kernel older than 3.14 does not say what is available
+    have, wanted = int(words[1]) * 1024, idle * least * _MIB
+    if have < wanted:
+        nodes = f"{idle} nodes need" if idle > 1 else "a node needs"
+        hint = "stop what else runs here, or lower release_memory when you know that less will do"
+        yield ConfigError(f"too little memory: {_mib(have)} are available, {nodes} {_mib(wanted)}", hint=hint)
+
+
+def claims(wanted: Sequence[Claim], idle: Sequence[int], found: Mapping[str, str], bind: str) -> Iterator[ConfigError]:
+    """Yield which ports, names and units of nodes that do not run yet are taken by something else."""
+    taken = {port for place, port in _listening(found.get("listening", "")) if place in {*_ANY, bind}}
+    names = dict(_NAME.findall(found.get("names", "")))
+    ranges: dict[tuple[int, int], int] = {}
+    for i in idle:
+        claim = wanted[i]
+        if claim.port_min == claim.port_max:
+            if claim.port_min in taken:
+                yield _held(claim, found.get(f"holder_{i}", ""))
+        else:
+            ranges[claim.port_min, claim.port_max] = ranges.get((claim.port_min, claim.port_max), 0) + 1
+        if claim.name in names:
+            hint = "a node that deployer does not know: stop it, or name this one otherwise in nodes[].name"
+            yield ConfigError(
+                f"the name {claim.name} is taken in EPMD, by a node at port {names[claim.name]}", hint=hint
+            )
+        if f"unit_{i}" in found:
+            hint = "give the node another name; its unit is named after it. Or remove the unit"
+            yield ConfigError(f"{claim.unit} exists already and is none of deployer's", hint=hint)
+    for (first, last), count in ranges.items():
+        free = last - first + 1 - len(taken & set(range(first, last + 1)))
+        if free < count:
+            problem = f"of the ports {first}-{last} only {free} are free, {count} are wanted"
+            yield ConfigError(problem, hint="stop what listens there, or widen cluster.ports")
+    if "names_unknown" in found:
+        hint = "install bash, or set release_preflight: false when you know it"
+        yield ConfigError("cannot know which names are taken in EPMD: asking it needs bash", hint=hint)
+
+
+def _held(claim: Claim, holder: str) -> ConfigError:
+    pid, program, group = [*holder.split(" ", 2), "", "", ""][:3]
+    by = f"{program} (pid {pid} of {group.rpartition('/')[2] or 'no unit'})" if pid else "another process"
+    hint = "stop it, or choose another nodes[].port"
+    return ConfigError(f"port {claim.port_min} of {claim.name} is held by {by}", hint=hint)
+
+
+def _listening(said: str) -> Iterator[tuple[str, int]]:
+    for line in said.splitlines():
+        if not (match := _SOCKET.fullmatch(line)):
+            raise ProbeError("the host's list of listening sockets is damaged")
+        yield address(match[1]), int(match[2], 16)
+
+
+def _newest(need: Need, lack: Collection[str]) -> str:
+    """Return the versions that are lacking; of many the newest one of each family says it."""
+    families = {version.rpartition("_")[0]: version for version in need.versions if version in lack}
+    return " and ".join(families.values())
+
+
+def _some(files: Sequence[str]) -> str:
+    first = next((file for file in files if file.endswith("/beam.smp")), files[0] if files else "the release")
+    return f"{first} and {len(files) - 1} more" if len(files) > 1 else first
+
+
+def _mib(size: int) -> str:
+    return f"{size // _MIB} MiB"

@@ -1,0 +1,160 @@
+"""What a release needs of a host, read before anything is touched: all that is wrong is told at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.beam.names import check_release_name, check_release_version
+from deployer.errors import ConfigError, ProbeError, Problems
+from deployer.fields import Doc
+from deployer.modules import _preflight as judge
+from deployer.modules._checks import absolute, told_by
+from deployer.modules._libraries import LIBRARIES, Need
+from deployer.modules._listen import LISTENERS, hex_port
+from deployer.modules._preflight import Claim
+from deployer.modules.base import Changes, Module, Observed, Present, Step, records
+from deployer.sh import Sh, lines, sh
+
+_ROOM = """
+release={} root={}
+nearest() {{
+  place=$1
+  while [ ! -d "$place" ]; do place=${{place%/*}}; place=${{place:-/}}; done
+  df --output=avail,iavail,target -B1 -- "$place" | tail -n 1
+}}
+if [ -f "$release/.complete" ]; then
+  emit installed yes
+else
+  emit installed no
+  emit machine "$(uname -m)"
+  emit room "$(nearest "$root")"
+  emit upload "$(nearest "$home")"
+  emit libraries "$(libraries {})"
+fi
+idle=0"""
+
+_CLAIM = """
+if [ ! -e {}/started ]; then
+  idle=$((idle + 1))
+  emit idle_{} yes
+  held=$(listeners {})
+  if [ -n "$held" ]; then
+    emit held_{} "$held"
+    emit holder_{} "$(holder "${{held##* }}" | head -n 1)"
+  fi
+  if [ -f {} ] && ! grep -qF -e 'Written by deployer' -e {} -- {}; then emit unit_{} taken; fi
+fi"""
+
+_IDLE = """
+if [ "$idle" -gt 0 ]; then
+  emit memory "$(grep -s '^MemAvailable:' /proc/meminfo || :)"
+  socket='^ *[0-9]+: [0-9A-F]+:[0-9A-F]{{4}} [0-9A-F]+:0000 0A'
+  emit listening "$(grep -hsoE "$socket" /proc/net/tcp /proc/net/tcp6 || :)"
+fi"""
+
+# EPMD lists its names to whoever asks (NAMES_REQ): four bytes of its port, then text. It always listens on loopback.
+_NAMES = """
+if [ "$idle" -gt 0 ] && [ -n "$(listeners {})" ]; then
+  if command -v bash >/dev/null; then
+    emit names "$(timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{} && printf "\\\\0\\\\1n" >&3 && cat <&3' 2>/dev/null |
+      tail -c +5 | head -c 65536)"
+  else
+    emit names_unknown yes
+  fi
+fi"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight(Module):
+    """Whether a host can take a release and run its nodes. It only reads; the first task of the role `release`.
+
+    What the release needs was found in its tarball (``deployer release inspect``). Where the release is installed
+    already, and where a node runs already, there is nothing to ask. All that is wrong on a host is said at once, and
+    the play begins on no host.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: the host can take the release
+  preflight:
+    name: shop
+    version: "1.4.2"
+    root: /opt/shop
+    release: /opt/shop/versions/1.4.2-0f3a9c71
+    machine: x86_64
+    needs:
+      - library: libc.so.6
+        versions: [GLIBC_2.34]
+        files: [erts-13.1.5/bin/beam.smp]
+    size: 5411343
+    unpacked: 12000000
+    files: 602
+    bind: 10.0.0.2
+    epmd_port: 4369
+    claims:
+      - {name: shop, unit: shop.service, runtime: /run/beam/shop, port_min: 9100, port_max: 9100}
+"""
+
+    name: Annotated[str, Doc("the OTP release's name", check=told_by(check_release_name), example="shop")]
+    version: Annotated[str, Doc("its version", check=told_by(check_release_version), example="1.4.2")]
+    root: Annotated[str, Doc("the release's directory on the host", check=absolute, example="/opt/shop")]
+    release: Annotated[str, Doc("where it is unpacked", check=absolute, example="/opt/shop/versions/1.4.2-0f3a9c71")]
+    machine: Annotated[str, Doc("uname -m of the hosts it is built for", example="x86_64")]
+    needs: Annotated[tuple[Need, ...], Doc("shared libraries that the host has to have")] = ()
+    may_lack: Annotated[tuple[str, ...], Doc("libraries of these that may be missing or old all the same")] = ()
+    size: Annotated[int, Doc("bytes of the tarball")] = 0
+    unpacked: Annotated[int, Doc("bytes it has unpacked")] = 0
+    files: Annotated[int, Doc("files it has")] = 0
+    memory: Annotated[int, Doc("MiB that must be available for each node that does not run yet")] = 64
+    bind: Annotated[str, Doc("the address that the nodes listen on", example="10.0.0.2")]
+    epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
+    claims: Annotated[tuple[Claim, ...], Doc("the nodes that are to run here")] = ()
+
+    def desired(self) -> Present:
+        """Return nothing: it states nothing."""
+        return Present({})
+
+    def probe(self) -> Sh:
+        """Print what decides; next to nothing where release and nodes are there."""
+        asked = [" ".join((need.library, *need.versions)) for need in self.needs if need.library not in self.may_lack]
+        parts = [LISTENERS, LIBRARIES, sh(_ROOM, self.release, self.root, asked)]
+        for i, claim in enumerate(self.claims):
+            place, port = f"/etc/systemd/system/{claim.unit}", hex_port(claim.port_min)
+            ours = f"{self.root}/current/"
+            number = str(i)
+            parts.append(sh(_CLAIM, claim.runtime, number, port, number, number, place, ours, place, number))
+        parts.append(sh(_IDLE))
+        if self.epmd_port:
+            parts.append(sh(_NAMES, hex_port(self.epmd_port), str(self.epmd_port)))
+        return lines(*parts)
+
+    def parse(self, out: str) -> Observed:
+        """Judge it.
+
+        Raises:
+            ConfigError: this host cannot take the release; `Problems` when there are several reasons.
+        """
+        found = records(out, "installed")
+        problems: list[ConfigError] = []
+        if found["installed"] != "yes":
+            if not {"machine", "room", "upload", "libraries"} <= found.keys():
+                raise ProbeError(f"the preflight of {self.name} {self.version} is incomplete")
+            problems += judge.machine(f"{self.name} {self.version}", self.machine, found["machine"])
+            if not problems:
+                problems += judge.libraries(self.needs, self.may_lack, self.machine, found["libraries"])
+            wanted = (found["room"], self.unpacked * 22 // 10, self.files * 22 // 10), (found["upload"], self.size, 2)
+            problems += judge.room(wanted)
+        idle = [i for i in range(len(self.claims)) if f"idle_{i}" in found]
+        if idle:
+            problems += judge.memory(found.get("memory", ""), len(idle), self.memory)
+            problems += judge.claims(self.claims, idle, found, self.bind)
+        Problems.check(problems)
+        return Present({})
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Do nothing."""
+        del changes
+        return ()
+
+
+MODULE = Preflight
