@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from host_text import converge, do, see
+from tables import answer
 
 from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError
@@ -57,7 +58,7 @@ def test_nothing_is_sent_when_the_host_has_it(release: Release, tmp_path: Path) 
 
 @pytest.mark.parametrize(("sent", "offset"), [("100", 100), ("999999999", None), ("0", 0)])
 def test_of_an_upload_that_was_cut_only_the_rest_is_sent(release: Release, sent: str, offset: int | None) -> None:
-    observed = release.parse(told(**HOST, sent=sent))
+    observed = release.parse(answer(root=release.root, sent=sent))
     (step,) = release.fix(release.differences(observed))
     (blob,) = step.blobs
     assert blob.offset == (release.tarball.size if offset is None else offset)
