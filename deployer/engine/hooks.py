@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from deployer.engine.apply import STEP_TIMEOUT, last_words
+from deployer.engine import ledger
+from deployer.engine.apply import STEP_TIMEOUT, finish, last_words
 from deployer.engine.host_lane import HostLane
 from deployer.engine.probe import environment
-from deployer.errors import StepError
+from deployer.errors import HostError, StepError
 from deployer.events import Emit, HookDone, Stage
 from deployer.model import Mark
-from deployer.resolve import Action
+from deployer.resolve import Action, HostPlay
 from deployer.sh import Program
 from deployer.transport.base import Transport
 
@@ -51,23 +52,24 @@ class Hooks:
             HostError: the host was lost.
         """
         hooks = [hook for hook in _hooks(lane, when) if not (hook.task.run_once and hook.task.mark in self._ran)]
+        ran: list[str] = []
         if hooks:
             self.emit(Stage(lane.name, "hooks"))
-        for hook in hooks:
-            with self._turn if hook.task.local else nullcontext():  # one program at a time changes this machine
-                self._run(lane, hook, when)
-            if hook.task.run_once:
-                self._ran.add(hook.task.mark)
+        try:
+            for hook in hooks:
+                ran.append(hook.label)
+                with self._turn if hook.task.local else nullcontext():  # one program at a time changes this machine
+                    self._run(lane, hook, when)
+                if hook.task.run_once:
+                    self._ran.add(hook.task.mark)
+        finally:
+            _note(lane, when, ran)
 
     def _run(self, lane: HostLane, hook: Action, when: str) -> None:
         assert lane.transport and lane.play  # noqa: S101 - its turn has come
         transport = self.here() if hook.task.local else lane.transport
-        steps = hook.module.act()
-        texts = tuple(environment(hook.environment, step.text) for step in steps)
-        users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
-        become = lane.play.become and not hook.task.local
-        before = self.clock()
-        for frame in transport.run(Program(texts, writes=True, become=become, users=users), timeout=STEP_TIMEOUT):
+        steps, before = hook.module.act(), self.clock()
+        for frame in transport.run(program(lane.play, hook), timeout=STEP_TIMEOUT):
             what, now = steps[frame.index].what, self.clock()
             said = HookDone(lane.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
             self.emit(said)
@@ -75,6 +77,21 @@ class Hooks:
                 problem = f"{when}: {hook.label}: {last_words(frame.out, frame.rc)}"
                 raise StepError(problem, where=hook.task.mark)
             before = now
+
+
+def program(play: HostPlay, hook: Action) -> Program:
+    """Return what runs of a hook, on the host or on this machine."""
+    texts = tuple(environment(hook.environment, step.text) for step in hook.module.act())
+    users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
+    return Program(texts, writes=True, become=play.become and not hook.task.local, users=users)
+
+
+def _note(lane: HostLane, when: str, ran: Sequence[str]) -> None:
+    """Note in the host's record which hooks have run, or begun: a migration is not taken back by another release."""
+    switch = ledger.switch_of(lane.play) if lane.play else None
+    if ran and switch and lane.transport and lane.play and not isinstance(lane.problem, HostError):
+        step = ledger.note_hooks(switch.root, lane.back or switch.id, f"{when}: {', '.join(ran)}")
+        finish(lane.transport, "note the hooks", step, become=lane.play.become)
 
 
 def _hooks(lane: HostLane, when: str) -> tuple[Action, ...]:

@@ -103,6 +103,11 @@ def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
     return back(nodes.root, nodes.id, to, nodes.epmd_port, names, nodes.units, marked)
 
 
+def note_hooks(root: str, release: str, words: str) -> Sh:
+    """Return the step that notes which hooks ran around a switch to a release."""
+    return lines(RECORD, sh("root={}\nremember hook {} {}", root, release, words))
+
+
 def _pairs(text: str) -> list[tuple[str, str]]:
     return [(name, value) for name, colon, value in (line.partition(":") for line in text.splitlines()) if colon]
 

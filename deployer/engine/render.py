@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from deployer.engine import apply, plan, probe
+from collections.abc import Iterator
+
+from deployer.engine import apply, hooks, plan, probe
 from deployer.model import Absent
 from deployer.resolve import HostPlay
 from deployer.sh import Program, encode
 
 
 def programs(host_play: HostPlay) -> str:
-    """Return the probe and the steps of a host, as if nothing were there yet. Secrets are blobs, so none is in it."""
+    """Return probe, steps and hooks of a host, as if nothing were there yet. Secrets are blobs, so none is in it."""
     asked = [action for action in host_play.actions if not action.skip]
     nothing = probe.Reading(tuple(Absent() for _ in asked))
     first = plan.make(asked, nothing, host_play.handlers, frozenset())
@@ -21,8 +23,16 @@ def programs(host_play: HostPlay) -> str:
             _titled(
                 f"{name}: every step, as where nothing is there yet", apply.program(steps, become=host_play.become)
             ),
+            *_hooks(host_play),
         ]
     )
+
+
+def _hooks(host_play: HostPlay) -> Iterator[str]:
+    for when, found in ((hooks.BEFORE, host_play.before_switch), (hooks.AFTER, host_play.after_start)):
+        for hook in (hook for hook in found if not hook.skip):
+            place = "this machine" if hook.task.local else host_play.host.name
+            yield _titled(f"{place}: {when}: {hook.label}", hooks.program(host_play, hook))
 
 
 def _titled(title: str, program: Program) -> str:

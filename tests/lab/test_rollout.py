@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fleet import LEFTOVERS, Fleet, Ran, fleet_of, health
-from watcher import watching
+from watcher import INTERVAL, watching
 
 OLD, NEW = "0.1.0", "0.2.0"
 ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]
@@ -45,6 +45,10 @@ def endings(fleet: Fleet, ran: Ran) -> list[str]:
     return [ran.end(host)["ending"] for host in fleet.hosts]
 
 
+def tell(fault: str, outcome: str) -> None:
+    print(f"\n{fault:<20} {outcome}")  # noqa: T201 - figures are asked for
+
+
 def test_a_roll_keeps_the_fleet_healthy_and_begins_with_the_canary(fleet, demo_release):
     fleet.words["release"]["tarball"] = str(demo_release(NEW))
     words = {"serial": [1, 3], "canary": fleet.hosts[2].name, "min_healthy": "75%"}
@@ -59,8 +63,8 @@ def test_a_roll_keeps_the_fleet_healthy_and_begins_with_the_canary(fleet, demo_r
     assert versions(fleet) == [NEW] * 5
     fewest, samples, outage = watched.lowest()
     seconds = ran.of("RunEnded")[0]["seconds"]
-    told = f"a roll of 5 nodes in {seconds:.0f} s: never fewer than {fewest} healthy in {samples} samples"
-    print(f"\n{told}, no node away longer than {outage:.1f} s")  # noqa: T201 - figures are asked for
+    told = f"{seconds:.0f} s, never fewer than {fewest} healthy in {samples} samples"
+    tell("a roll of 5 nodes", f"{told}, no node away longer than {outage:.1f} s")
     assert fewest >= 4
     assert samples > 5 * 20
     again = fleet.run("deploy", playbook=play(fleet, **words))
@@ -97,6 +101,8 @@ def test_hooks_run_around_each_switch_and_the_migration_once(fleet, ssh):
     assert sorted(lines[6:]) == sorted(f"in {name}" for name in rest)
     assert [ssh(host, "cat /var/tmp/hooks 2>/dev/null")[1] for host in fleet.hosts] == ["migrated\n", "", "", "", ""]
     assert {each["output"] for each in ran.of("HookDone", hook="drain")} == {"drained"}
+    history = ssh(fleet.hosts[0], "grep hook /opt/demo/ledger/history")[1]
+    assert "before_switch: drain, migrate" in history, "a rollback has to say that a migration ran"
     assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hooked"}
     again = fleet.run("deploy", playbook=play(fleet, hooks, **words))
     assert (again.code, again.of("HookDone")) == (0, []), "where nothing is switched, no hook runs"
@@ -140,7 +146,9 @@ def test_a_version_that_crashes_on_the_third_host_comes_back_there_and_stops_the
     assert ran.code == 6, ran.out
     assert endings(fleet, ran) == ["changed", "changed", "reverted", "not reached", "not reached"]
     assert versions(fleet) == [bad, bad, NEW, NEW, NEW]
-    assert watched.lowest()[0] >= 4
+    fewest, _, outage = watched.lowest()
+    assert fewest >= 4
+    tell("crash", f"reverted in {ran.end(fleet.hosts[2])['seconds']:.0f} s, away for {outage:.0f} s")
     assert "this build crashes at boot" in ran.end(fleet.hosts[2])["problem"]
     assert "the roll stopped before it" in ran.end(fleet.hosts[3])["problem"]
     again = fleet.run("deploy", playbook=play(fleet, serial=[1]))
@@ -173,14 +181,28 @@ def test_a_version_that_does_not_last_takes_the_whole_fleet_back(fleet, demo_rel
     assert {each["host"] for each in ran.of("HookDone")} == {host.name for host in fleet.hosts[:3]}
 
 
-def test_a_version_without_a_mesh_goes_no_further_than_the_canary(fleet, demo_release):
-    before = versions(fleet)
-    faulty(fleet, demo_release, "0.3.3", "alone")
-    ran = fleet.run("deploy", playbook=play(fleet, canary=fleet.hosts[2].name))
+WRONG = {
+    "alone": (4, "does not see"),
+    "dies-6000": (8, "did not stay up for 8 s"),
+    "unregistered": (4, "is not registered"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_what_is_wrong_with_a_version_goes_no_further_than_the_canary(fleet, demo_release, fault):
+    stable, said = WRONG[fault]
+    before, canary = versions(fleet), fleet.hosts[2]
+    faulty(fleet, demo_release, "0.3.3", fault)
+    fleet.words["health"]["stable"] = stable
+    with watching(fleet.hosts) as watched:
+        ran = fleet.run("deploy", playbook=play(fleet, canary=canary.name))
+    away = sum(not well for _, well in watched.samples[canary.name]) * INTERVAL
+    tell(fault, f"{ran.end(canary)['ending']} in {ran.end(canary)['seconds']:.0f} s, away for {away:.0f} s")
     assert ran.code == 6, ran.out
     assert endings(fleet, ran) == ["not reached", "not reached", "reverted", "not reached", "not reached"]
-    assert "does not see" in ran.end(fleet.hosts[2])["problem"]
+    assert said in ran.end(canary)["problem"]
     assert versions(fleet) == before
+    assert watched.lowest()[0] >= 4
 
 
 def test_a_good_version_follows_and_nothing_is_left_lying_about(fleet, ssh, demo_release):

@@ -14,15 +14,15 @@ from engine_kit import DirectoryHost, Events, Note, action
 from ladder_kit import look, target
 
 from deployer.beam.names import NodeName
-from deployer.engine.back import WayBack
+from deployer.engine.back import WayBack, settle
 from deployer.engine.batch import Switching
-from deployer.engine.climb import Climb, Fallen
+from deployer.engine.climb import Climb, Fallen, blame
 from deployer.engine.hooks import Hooks
 from deployer.engine.host_lane import HostLane
 from deployer.engine.roll import Roll
 from deployer.engine.rung import Rung
 from deployer.engine.walk import Walk
-from deployer.errors import ConfigError, Interrupted, NotConverged, StepError
+from deployer.errors import ConfigError, DeployerError, Interrupted, NotConverged, Reverted, StepError
 from deployer.events import BatchEnded, BatchStarted, HookDone, RollPlanned
 from deployer.fleet import Declaration, Rollout, declare
 from deployer.model import Connection, Host, Mark, Present
@@ -356,3 +356,61 @@ def test_the_roll_stops_when_not_even_one_more_may_go(tmp_path: Path) -> None:
     roll = fleet.roll(1, min_healthy=2, max_failed=1)
     assert fleet.ends(roll) == {"web1": "failed", "web2": "not reached", "web3": "not reached"}
     assert "3 nodes, 1 of them not healthy" in roll.lanes[1].unreached
+
+
+def fall(number: int, *, second: bool = False) -> Rung:
+    return Rung(number, ok=False, detail="it fell", second=second)
+
+
+def node_of(lane: HostLane) -> str:
+    return str(lane.targets[0].node)
+
+
+def test_who_only_misses_an_ill_node_is_not_blamed_for_it(fleet: Fleet) -> None:
+    one, two, three, _ = lanes = [fleet.lane(name) for name in fleet.names]
+    fallen = {node_of(one): fall(8, second=True), node_of(two): fall(3), node_of(three): fall(8, second=True)}
+    assert blame(lanes, fallen) == [two]
+    assert (one.problem, three.problem) == (None, None)
+    assert str(two.problem) == f"{node_of(two)}: rung 3: it fell"
+    assert blame(lanes, {node_of(one): fall(8, second=True)}) == [one], "when nobody else explains it"
+
+
+def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) -> None:
+    fleet.falls = {"web1": 10}
+    problem = fleet.roll(1).lanes[0].problem
+    assert isinstance(problem, NotConverged)
+    assert "there is no good release on the host to go back to" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("problem", "sound", "kind"),
+    [
+        (NotConverged("it fell"), True, Reverted),
+        (Reverted("it did not start"), True, Reverted),
+        (NotConverged("it fell"), False, NotConverged),
+        (Reverted("because the roll stopped"), False, NotConverged),
+    ],
+)
+def test_who_went_back_is_reverted_only_when_it_is_well_there(
+    fleet: Fleet, problem: DeployerError, sound: bool, kind: type[DeployerError]
+) -> None:
+    lane = fleet.lane("web1")
+    lane.back, lane.problem, lane.sound = "1.4.1-0f3a9c71", problem, sound
+    settle([lane])
+    assert type(lane.problem) is kind
+    assert problem.message in str(lane.problem)
+    assert "1.4.1-0f3a9c71" in str(lane.problem)
+
+
+def test_what_a_node_is_judged_against_follows_its_turn(fleet: Fleet) -> None:
+    lane = fleet.lane("web1")
+    (declared,) = lane.judged(frozenset())
+    lane.turned = False
+    (waiting,) = lane.judged(frozenset())
+    lane.turned, lane.back = True, "1.4.1-0f3a9c71"
+    (back,) = lane.judged(frozenset())
+    assert [(each.release_dir, each.version) for each in (declared, waiting, back)] == [
+        ("/opt/shop/versions/1.4.2-0123abcd", "1.4.2"),
+        (None, None),
+        ("/opt/shop/versions/1.4.1-0f3a9c71", "1.4.1"),
+    ]

@@ -7,6 +7,7 @@ defmodule Demo.Fault do
     * `crash` fails at boot,
     * `dies-MS` ends the VM that many milliseconds after a start that looked good,
     * `alone` leaves the mesh again and again,
+    * `unregistered` closes its connection to EPMD, which then forgets its name,
     * `unhealthy` answers 503.
   """
 
