@@ -113,6 +113,27 @@ def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
     return _each_play(walk, options, out)
 
 
+def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = None) -> int:
+    """Send every host back to a release that was good on it, in the play's batches, and return the exit code.
+
+    Args:
+        options: which hosts.
+        to: a version or an id; empty: the last good one before the current.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: what is written is wrong; no host was touched.
+    """
+    from deployer.engine.rollback import Back
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        back, goal = Back(resolver, to, how[2]), Goal.PLAN if check else Goal.DEPLOY
+        return PlayRun(back, hosts, goal, *how, ask=asker(json=options.json), gather=back.gather).run()
+
+    return _each_play(walk, options, out, need_tarball=False)
+
+
 def init_tls(options: Options) -> tuple[str, ...]:
     """Make the certificate authorities that the playbook's clusters need, and return a line about each.
 

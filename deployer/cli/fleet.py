@@ -85,6 +85,14 @@ def verify(c: Context, **given: Any) -> int:
     return _walk("verify", given)
 
 
+def rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
+    """Send every host back to the last release that was good on it, batch by batch, and climb the ladder."""
+    del c
+    from deployer.app import rollback as back
+
+    return back(options(given), to, check=check)
+
+
 def status(c: Context, **given: Any) -> int:
     """Say what runs where, from the hosts themselves: versions, since when, who switched them, what failed there."""
     del c
@@ -117,6 +125,9 @@ COMMANDS = (
     Command(plan, (*COMMON, DETAILED)),
     Command(audit, COMMON),
     Command(verify, COMMON),
+    Command(
+        rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)
+    ),
     Command(status, ASK),
     Command(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50))),
     Command(render, (*COMMON, Flag("host", "the host whose programs are printed"))),

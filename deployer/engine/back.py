@@ -12,6 +12,7 @@ from deployer.engine import ledger
 from deployer.engine.apply import finish
 from deployer.engine.host_lane import HostLane
 from deployer.engine.lanes import each
+from deployer.engine.rollback import Return
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
 from deployer.events import Emit, Stage, StepDone
 
@@ -27,6 +28,8 @@ def judge_good(lane: HostLane) -> None:
     switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
     if not (switch and declared and declared.release):
         return
+    if isinstance(switch, Return):
+        return  # it was judged long ago; to be judged again would make it the newest
     if lane.walk.switched or switch.id not in lane.record.good:
         step = ledger.judge_good(switch, declared.release.keep)
         finish(lane.transport, "note that the release is good", step, become=lane.play.become)

@@ -47,8 +47,12 @@ class Ledger:
 
     @property
     def refuge(self) -> str:
-        """The last good release other than the current one; empty when there is none."""
-        return next((one for one in self.good if one != self.current), "")
+        """The good release before the current one; empty when there is none.
+
+        It was judged before the current one, so that going back twice leads two releases back.
+        """
+        older = self.good[self.good.index(self.current) + 1 :] if self.current in self.good else self.good
+        return next(iter(older), "")
 
 
 def switch_of(play: HostPlay) -> BeamNodes | None:

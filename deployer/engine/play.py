@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any, Protocol
 
 from deployer.engine import facts, ledger, verify
 from deployer.engine.back import WayBack, judge_good
@@ -21,8 +22,8 @@ from deployer.engine.target import targets_of
 from deployer.engine.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
-from deployer.model import Host
-from deployer.resolve import Limits, Resolver
+from deployer.model import Host, Play
+from deployer.resolve import HostPlay, Limits
 from deployer.transport.base import Transport
 from deployer.transport.local import LocalTransport
 from deployer.transport.wrappers import ReadOnly
@@ -37,6 +38,24 @@ class Goal(Enum):
     VERIFY = "verify"
 
 
+class Resolving(Protocol):
+    """What makes a host's play: a `Resolver`, or what stands in its place."""
+
+    @property
+    def play(self) -> Play:
+        """The play as written."""
+        ...
+
+    @property
+    def needs_facts(self) -> bool:
+        """Whether a host has to be asked before its play can be made."""
+        ...
+
+    def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
+        """Return everything the play wants of a host; raises ConfigError."""
+        ...
+
+
 @dataclass(slots=True)
 class PlayRun:
     """Everything a play needs to run; `run` returns its exit code.
@@ -47,9 +66,10 @@ class PlayRun:
         stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
         drift_code: the exit code that a host asks for when something would change and the goal is not to change it.
         ask: puts a question to the person between batches; None where there is no terminal.
+        gather: asks a host what `resolver` has to know of it.
     """
 
-    resolver: Resolver
+    resolver: Resolving
     hosts: Sequence[Host]
     goal: Goal
     open: Callable[[Host], Transport]
@@ -59,6 +79,7 @@ class PlayRun:
     clock: Callable[[], float] = time.monotonic
     drift_code: int = 0
     ask: Callable[[str], bool] | None = None
+    gather: Callable[[Transport, Host], Mapping[str, Any]] = lambda transport, _: facts.gather(transport)
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -146,7 +167,7 @@ class PlayRun:
         self._refuse_twin(name, getattr(transport, "host_key", ""))
         if lane.play is None:
             self.emit(Stage(name, "facts"))
-            lane.play = self.resolver.resolve(lane.host, facts.gather(lane.transport))
+            lane.play = self.resolver.resolve(lane.host, self.gather(lane.transport, lane.host))
         lane.targets = targets_of(*lane.play.fleet)
         switch = ledger.switch_of(lane.play)
         record = (ledger.look(switch.root),) if switch else ()

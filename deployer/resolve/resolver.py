@@ -106,12 +106,13 @@ class Resolver:
         with self._lock:
             return self._members.fleet(host)
 
-    def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
+    def resolve(self, host: Host, facts: Mapping[str, Any] | None, *, tasks: bool = True) -> HostPlay:
         """Return everything the play wants of a host, checked.
 
         Args:
             host: one of the play's hosts.
             facts: what the host says of itself; never templated.
+            tasks: False leaves tasks and handlers out, for a run that makes its own.
 
         Raises:
             ConfigError: anything that is written is wrong; with its place.
@@ -129,13 +130,13 @@ class Resolver:
             maker = Maker(self._sources, self._vaults, tarballs)
             actions = tuple(
                 action
-                for task in self.play.tasks
+                for task in (self.play.tasks if tasks else ())
                 for action in self._actions(task, host, found, maker, chosen=self._chosen(task.tags))
             )
             turns = self.play.turns
             handlers, before, after = (
-                tuple(action for task in tasks for action in self._actions(task, host, found, maker, chosen=True))
-                for tasks in (self.play.handlers, turns.before_switch, turns.after_start)
+                tuple(action for task in some for action in self._actions(task, host, found, maker, chosen=True))
+                for some in (self.play.handlers if tasks else (), turns.before_switch, turns.after_start)
             )
             check_handlers((*actions, *handlers), handlers)
             check_twice(actions)

@@ -69,6 +69,49 @@ def test_a_release_that_failed_is_not_tried_again_by_mistake(fleet, ssh, demo_re
     assert (seen["bad"], [name.partition("-")[0] for name in seen["good"]]) == ([], ["0.2.0", "0.1.0"])
 
 
+def test_a_person_goes_back_and_forth_between_releases_that_were_good(fleet, ssh, demo_release, tmp_path):
+    """One migrates on the way to 0.3.0; the tarball of 0.1.0 and 0.2.0 is nowhere any more."""
+    one, two = fleet.hosts
+    hook = {"name": "migrate", "command": "touch /run/migrated", "run_once": True}
+    play = {"name": "a new release", "hosts": "all", "become": True, "roles": ["release", "node"], "serial": 1}
+    fleet.words["release"]["tarball"] = str(demo_release("0.3.0"))
+    ran = fleet.run("deploy", playbook=fleet.play(play | {"hooks": {"before_switch": [hook]}}))
+    assert ran.code == 0, ran.out
+    fleet.words["release"]["tarball"] = str(tmp_path / "gone.tar.gz")
+    assert ssh(one, "rm /run/migrated") == (0, "")
+    plan = fleet.show("rollback", "--check", playbook=fleet.directory / "play.yml")
+    assert plan.code == 0, plan.err
+    assert "hooks have run since 0.2.0-" in plan.out
+    assert "before_switch: migrate, for 0.3.0-" in plan.out
+    assert {health(host)[1]["version"] for host in fleet.hosts} == {"0.3.0"}
+    back = fleet.run("rollback", playbook=fleet.directory / "play.yml")
+    assert back.code == 0, back.out
+    assert [batch["hosts"] for batch in back.of("BatchStarted")] == [[one.name], [two.name]], "the play's batches"
+    assert {health(host)[1]["version"] for host in fleet.hosts} == {"0.2.0"}
+    assert ssh(one, "ls /run/migrated")[0] != 0, "a migration is not run backwards, nor again"
+    assert [node["release"][:5] for each in fleet.run("status").of("HostSeen") for node in each["nodes"]] == [
+        "0.2.0"
+    ] * 2
+    assert fleet.run("rollback", "--to", "0.3.0").code == 0
+    assert {health(host)[1]["version"] for host in fleet.hosts} == {"0.3.0"}
+    assert fleet.run("rollback", "--to", "0.3.0").of("StepDone") == [], "nothing to do"
+
+
+def test_what_cannot_be_gone_back_to_is_refused_before_anything_stops(fleet, ssh):
+    one, two = fleet.hosts
+    pids = [ssh(host, "systemctl show -p MainPID --value demo") for host in fleet.hosts]
+    assert ssh(two, "echo >>/opt/demo/versions/0.2.0-*/bin/demo") == (0, "")
+    for flags, said in (([], "was altered on this host"), (["--to", "9.9.9"], "9.9.9 was never good on this host")):
+        ran = fleet.run("rollback", *flags)
+        assert ran.code == 3, ran.out
+        assert said in ran.end(two)["problem"]
+        assert [ssh(host, "systemctl show -p MainPID --value demo") for host in fleet.hosts] == pids
+    assert fleet.run("rollback", "--to", "0.1.0", "--limit", one.name).code == 0
+    assert [health(host)[1]["version"] for host in fleet.hosts] == ["0.1.0", "0.3.0"]
+    assert "demo: 1 on 0." in fleet.show("status").out
+    assert fleet.run("rollback", "--limit", one.name).code == 3, "nothing good lies before it"
+
+
 def test_files_alone_that_kill_a_node_come_back_too_and_the_release_stays_good(fleet, ssh):
     one, _ = fleet.hosts
     before = links(ssh, one)
