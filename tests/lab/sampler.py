@@ -78,7 +78,9 @@ def look(pid: str, file: str, needles: Mapping[str, bytes]) -> set[tuple[str, in
         with open(f"/proc/{pid}/{file}", "rb") as handle:  # noqa: PTH123 - this loop has to be fast
             data = handle.read()
         found = [name for name, needle in needles.items() if needle in data]
-        return {(name, int(pid), place.stat().st_uid, (place / "comm").read_text().strip()) for name in found}
+        # The name first: a process that becomes another user does so before it becomes another program.
+        command = (place / "comm").read_text().strip()
+        return {(name, int(pid), place.stat().st_uid, command) for name in found}
     except OSError:
         return set()
 
