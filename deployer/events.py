@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from deployer.model import Change, Entry
+from deployer.model import Change
 
 Verdict = Literal["change", "ok", "unknown", "skipped"]
 Ending = Literal["ok", "changed", "drift", "unknown", "failed", "unreachable", "reverted", "not reached"]
@@ -149,6 +149,26 @@ class RungRead(Event):
     detail: str
     advice: str = ""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of what a host remembers of its releases.
+
+    Attributes:
+        number: counts up from 1 on each host; the order needs no clock.
+        time: seconds since 1970 by the host's clock.
+        event: ``switch``, ``good``, ``bad``, ``back`` or ``hook``.
+        release: the release's id, ``VERSION-DIGEST``.
+        run: which run did it, and whose: ``TIME-DIGITS PERSON@MACHINE``.
+    """
+
+    number: int
+    time: int
+    event: str
+    release: str
+    run: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

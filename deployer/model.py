@@ -207,26 +207,6 @@ class Play:
     turns: Turns = Turns()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of what a host remembers of its releases.
-
-    Attributes:
-        number: counts up from 1 on each host; the order needs no clock.
-        time: seconds since 1970 by the host's clock.
-        event: ``switch``, ``good``, ``bad``, ``back`` or ``hook``.
-        release: the release's id, ``VERSION-DIGEST``.
-        run: which run did it, and whose: ``TIME-DIGITS PERSON@MACHINE``.
-    """
-
-    number: int
-    time: int
-    event: str
-    release: str
-    run: str
-    detail: str
-
-
 # What a host says of one task ----------------------------------------------------------------------------------------
 
 Keys = Mapping[str, str]

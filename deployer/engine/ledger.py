@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.errors import ProbeError
-from deployer.model import Entry
+from deployer.events import Entry
 from deployer.modules._ledger import GOOD, RECORD
 from deployer.modules._switch import back
 from deployer.modules.base import records

@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from deployer.events import HostEnded, HostSeen, NodeSeen
-from deployer.model import Entry
+from deployer.events import Entry, HostEnded, HostSeen, NodeSeen
 from deployer.report.plain import safe
 
 Line = tuple[str, str]
