@@ -29,18 +29,18 @@ def _host(host: HostSeen) -> Iterator[Line]:
     judged = "good" if host.current in host.good else "not judged yet"
     if host.current in dict(host.bad):
         judged = "bad"
-    yield f"  {host.host:<12} {host.current or 'nothing'} · {judged}{_last(host.history)}", ""
+    yield f"  {host.host:<12} {_one_line(host.current) or 'nothing'} · {judged}{_last(host.history)}", ""
     for node in host.nodes:
         up = f", up {_span(node.age)}" if node.age is not None else ""
-        elsewhere = f", runs {node.release}" if node.release and node.release != host.current else ""
+        elsewhere = f", runs {_one_line(node.release)}" if node.release and node.release != host.current else ""
         style = "dim" if node.state == "active" and not elsewhere else "yellow"
-        yield f"    {safe(node.node)} {node.state}{up}{elsewhere}", style
+        yield f"    {_one_line(node.node)} {_one_line(node.state)}{up}{elsewhere}", style
     for release, why in host.bad:
-        yield f"    bad here: {release}: {safe(why)}", "red"
+        yield f"    bad here: {_one_line(release)}: {_one_line(why)}", "red"
 
 
 def _version(node: NodeSeen) -> str:
-    return node.release.rpartition("-")[0] or node.release or "nothing"
+    return _one_line(node.release.rpartition("-")[0] or node.release) or "nothing"
 
 
 def _last(history: Sequence[Entry]) -> str:
@@ -49,7 +49,7 @@ def _last(history: Sequence[Entry]) -> str:
         return ""
     run, _, who = last.run.partition(" ")
     what = "went back" if last.event == "back" else "switched"
-    return f" · {what} {_date(last.time)} by {safe(who or 'somebody')} (run {safe(run)})"
+    return f" · {what} {_date(last.time)} by {_one_line(who or 'somebody')} (run {_one_line(run)})"
 
 
 def history(seen: Sequence[HostSeen]) -> Iterator[Line]:
@@ -60,16 +60,21 @@ def history(seen: Sequence[HostSeen]) -> Iterator[Line]:
             runs[entry.run].append((host.host, entry))
     for run, entries in sorted(runs.items(), key=lambda item: min(entry.time for _, entry in item[1])):
         name, _, who = run.partition(" ")
-        yield f"{_date(min(entry.time for _, entry in entries))}  {safe(who)}  run {safe(name)}", "bold"
+        yield f"{_date(min(entry.time for _, entry in entries))}  {_one_line(who)}  run {_one_line(name)}", "bold"
         done: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         for place, entry in sorted(entries, key=lambda item: item[1].number):
             done[entry.event, entry.release, entry.detail].append(place)
         for (event, release, detail), hosts in done.items():
             style = {"bad": "red", "back": "yellow"}.get(event, "")
             yield (
-                f"  {event:<7} {release}  {' '.join(sorted(set(hosts)))}{f'  ({safe(detail)})' if detail else ''}",
+                f"  {event:<7} {release}  {' '.join(sorted(set(hosts)))}{f'  ({_one_line(detail)})' if detail else ''}",
                 style,
             )
+
+
+def _one_line(text: str) -> str:
+    """What a host says is data: it can neither steer the terminal nor look like a line of ours."""
+    return " ".join(safe(text).split())
 
 
 def _date(seconds: int) -> str:
