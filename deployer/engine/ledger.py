@@ -29,6 +29,10 @@ prune {}
 """
 
 
+_LAST = 253402300799
+"""The last second of the year 9999, behind which there is no date."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What a host remembers of one release's versions.
@@ -118,4 +122,6 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 def _entry(line: str) -> Entry:
     number, time, event, release, run, detail = line.split("\t")
+    if not 0 <= int(time) <= _LAST:
+        raise ValueError(time)
     return Entry(int(number), int(time), event, release, run, detail)

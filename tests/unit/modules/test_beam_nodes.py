@@ -295,7 +295,9 @@ def test_prune_keeps_what_somebody_may_go_back_or_forward_to(place: Place) -> No
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5", "6"]
 
 
-@pytest.mark.parametrize("damage", ["1\tx", "a\t1\tgood\t1\tr\td", "1\t1\tgood\t1\tr\td\te"])
+@pytest.mark.parametrize(
+    "damage", ["1\tx", "1\t999999999999\tgood\t1\tr\td", "a\t1\tgood\t1\tr\td", "1\t1\tgood\t1\tr\td\te"]
+)
 def test_a_damaged_history_is_a_probe_error(damage: str) -> None:
     with pytest.raises(ProbeError, match="ledger"):
         ledger.parse(f"history={damage}\x1e")
