@@ -112,8 +112,9 @@ def test_what_cannot_be_gone_back_to_is_refused_before_anything_stops(fleet, ssh
     assert fleet.run("rollback", "--limit", one.name).code == 3, "nothing good lies before it"
 
 
-def test_files_alone_that_kill_a_node_come_back_too_and_the_release_stays_good(fleet, ssh):
+def test_files_alone_that_kill_a_node_come_back_too_and_the_release_stays_good(fleet, ssh, demo_release):
     one, _ = fleet.hosts
+    fleet.words["release"]["tarball"] = str(demo_release("0.1.0"))
     before = links(ssh, one)
     fleet.words["nodes"] = [{"name": "demo", "vm_args": ["+S nonsense"]}]
     ran = fleet.run("deploy", "--limit", one.name)
