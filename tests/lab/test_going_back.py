@@ -81,7 +81,7 @@ def test_a_person_goes_back_and_forth_between_releases_that_were_good(fleet, ssh
     assert ssh(one, "rm /run/migrated") == (0, "")
     plan = fleet.show("rollback", "--check", playbook=fleet.directory / "play.yml")
     assert plan.code == 0, plan.err
-    assert "hooks have run since 0.2.0-" in plan.out
+    assert "hooks that have run since 0.2.0-" in plan.out
     assert "before_switch: migrate, for 0.3.0-" in plan.out
     assert {health(host)[1]["version"] for host in fleet.hosts} == {"0.3.0"}
     back = fleet.run("rollback", playbook=fleet.directory / "play.yml")
