@@ -34,6 +34,7 @@ class Doc:
         example: a value for documentation and for the contract test.
         alias: another name under which the field may be written (Ansible's older names).
         quoted: a number is refused, because YAML reads ``0644`` without quotes as another one.
+        hint: what to write instead of a value of another type.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Doc:
     example: Any = None
     alias: str = ""
     quoted: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,11 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
 def _value(field: Field, value: object, where: Mark | None, name: str) -> Any:
     if field.doc.quoted and isinstance(value, int | float):
         raise ConfigError(f"{name} must be in quotes", where=where, hint=f'write {name}: "…"')
-    typed = coerce(field.type, value, where, name)
+    try:
+        typed = coerce(field.type, value, where, name)
+    except ConfigError as error:
+        error.hint = field.doc.hint or error.hint
+        raise
     complaint = field.doc.check(typed) if field.doc.check and typed is not None else None
     if complaint:
         shown = "" if isinstance(typed, Secret | Blob) else f" {typed!r}"

@@ -55,7 +55,7 @@ def _unit_active(target: Target, reading: NodeReading) -> Rung:
         return _wrong(2, f"{state}: systemd has given up", f"{again}; {log}" if target.release_dir else log)
     if unit.active == "activating":
         since = f" for {unit.since:.0f} s" if unit.since else ""
-        slow = f"wait, or see what it waits for: {log}; node_timeout_start is how long it may take"
+        slow = f"wait, or see what it waits for: {log}; unit.TimeoutStartSec is how long it may take"
         return _wrong(2, f"{state}: it is still starting{since}, not all of its applications run", slow)
     if unit.active == "inactive":
         return _wrong(2, f"{state}: it was stopped, or never started", f"systemctl start {name}; who stopped it: {log}")

@@ -1,8 +1,9 @@
 """The fleet's words (DESIGN section 5): one declaration feeds names, flags, units, firewall, verify and audit."""
 
 from deployer.fleet.cluster import Cluster
-from deployer.fleet.declaration import Declaration, Node, Release
+from deployer.fleet.declaration import Declaration, Release
 from deployer.fleet.declare import declare
+from deployer.fleet.node import Node
 from deployer.fleet.rules import check_members
 from deployer.fleet.words import Firewall, Health, Rollout, Words
 

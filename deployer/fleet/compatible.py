@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from deployer.fleet.declaration import Declaration, Node
+from deployer.fleet.declaration import Declaration
+from deployer.fleet.node import Node
 
 Problem = tuple[str, str]
 """What is wrong, and what to write instead."""

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from deployer.beam.names import NodeName, erlang_address
+from deployer.beam.names import erlang_address
 from deployer.beam.tarball import Tarball
 from deployer.fleet.cluster import Cluster
+from deployer.fleet.node import Node
 from deployer.fleet.words import Environment, Firewall, Health, Rollout
 from deployer.model import Mark
 
@@ -48,105 +49,6 @@ class Release:
     def path(self) -> str:
         """The directory that the nodes run from once it is current."""
         return f"{self.root}/versions/{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One node of one host.
-
-    Attributes:
-        node: its full name.
-        port: its distribution port, None when any of ``ports`` will do.
-        ports: first and last port it may listen on.
-        foreign: its unit was not written by this project and is never altered.
-        env: the environment declared for it; what follows from the cluster is added by the role.
-        etc: directory of its cluster's files.
-        tls: it reads them for TLS distribution too.
-    """
-
-    node: NodeName
-    port: int | None
-    ports: tuple[int, int]
-    unit: str
-    foreign: bool
-    user: str
-    env: Environment
-    vm_args: tuple[str, ...]
-    etc: str
-    tls: bool = False
-
-    @property
-    def name(self) -> str:
-        """The part before the ``@``."""
-        return self.node.name
-
-    @property
-    def runtime(self) -> str:
-        """Directory on tmpfs, from start to stop: HOME with the cookie's copy, and RELEASE_TMP."""
-        return f"/run/beam/{self.name}"
-
-    @property
-    def state(self) -> str:
-        """Directory that stays: the working directory, with the crash dump."""
-        return f"/var/lib/beam/{self.name}"
-
-    @property
-    def env_file(self) -> str:
-        """Where its environment lies, for root alone."""
-        return f"{self.etc}/private/{self.name}.env"
-
-    @property
-    def vm_args_file(self) -> str:
-        """Where its flags lie."""
-        return f"{self.etc}/{self.name}.vm.args"
-
-    @property
-    def crash_dump(self) -> str:
-        """Where the emulator writes a crash dump."""
-        return "" if self.foreign else f"{self.state}/erl_crash.dump"
-
-    def variables(self) -> dict[str, Any]:
-        """Return the node as templates see it."""
-        return {
-            "name": self.name,
-            "node": str(self.node),
-            "host": self.node.host,
-            "port": self.port,
-            "port_min": self.ports[0],
-            "port_max": self.ports[1],
-            "unit": self.unit,
-            "foreign": self.foreign,
-            "user": self.user,
-            "env": dict(self.env),
-            "vm_args": list(self.vm_args),
-            "env_file": self.env_file,
-            "vm_args_file": self.vm_args_file,
-            "remote_vm_args_file": f"{self.etc}/{self.name}.remote.vm.args",
-            "runtime": self.runtime,
-            "ready": f"{self.runtime}/ready",
-            "pem_file": f"{self.etc}/private/{self.name}.pem",
-            "pem_copy": f"{self.runtime}/node.pem",
-            "tls_options_file": self.tls_options_file,
-            "state": self.state,
-            "crash_dump": self.crash_dump,
-        }
-
-    @property
-    def tls_options_file(self) -> str:
-        """The options of its TLS distribution."""
-        return f"{self.etc}/{self.name}.tls.conf"
-
-    def as_claim(self) -> dict[str, Any]:
-        """Return what the node wants for itself on its host, as the module preflight wants it."""
-        first, last = self.ports
-        return {"name": self.name, "unit": self.unit, "runtime": self.runtime, "port_min": first, "port_max": last}
-
-    def as_unit(self) -> dict[str, Any]:
-        """Return the node as the module beam_nodes wants it."""
-        configs = [self.env_file, self.vm_args_file]
-        if self.tls:
-            configs += [f"{self.etc}/ca.pem", self.tls_options_file]
-        return {"name": self.name, "unit": self.unit, "runtime": self.runtime, "configs": configs}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from deployer.beam import cookie, tarball
 from deployer.beam.names import Naming, check_alive, parse_node
 from deployer.errors import ConfigError, Problems
 from deployer.fields import build, describe
-from deployer.fleet import grammar
+from deployer.fleet import grammar, unit
 from deployer.fleet.cluster import Cluster
-from deployer.fleet.declaration import Declaration, Node, Release
+from deployer.fleet.declaration import Declaration, Release
+from deployer.fleet.node import Node
 from deployer.fleet.pki import Given, Kept, Pki
 from deployer.fleet.rules import problems
 from deployer.fleet.words import NodeWords, PkiWords, Words
@@ -160,14 +161,18 @@ class _Maker:
     def node(self, index: int, words: NodeWords, cluster: Cluster, release: Release | None) -> Node:
         host = words.host or (self.long_host(cluster) if cluster.names == "long" else self.host)
         where = f"nodes[{index}]"
-        if words.unit is None and release is None:
-            raise self.wrong(f"{where}.unit is missing", "a node of a foreign release needs the name of its unit")
+        if words.service is None and release is None:
+            raise self.wrong(f"{where}.service is missing", "a node of a foreign release needs the name of its service")
+        if words.service and words.unit:
+            problem = f"{where}.unit has no effect on {words.service}, which this project does not write"
+            raise self.wrong(problem, "leave one of unit and service out")
         return Node(
             node=self.told(where, parse_node, f"{words.name}@{host}", cluster.names),
             port=words.port,
             ports=(words.port, words.port) if words.port else cluster.ports,
-            unit=words.unit or f"{words.name}.service",
-            foreign=words.unit is not None,
+            unit=words.service or f"{words.name}.service",
+            foreign=words.service is not None,
+            settings=unit.lines({"LimitNOFILE": unit.LIMIT_NOFILE}, self.words.unit, words.unit),
             user=release.user if release else "",
             env={**self.words.env, **words.env},
             vm_args=words.vm_args,

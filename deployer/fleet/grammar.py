@@ -12,7 +12,7 @@ from deployer.model import Secret
 from deployer.modules._checks import told_by
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
-_UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,200}\.service", re.ASCII)
+_SERVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,200}\.service", re.ASCII)
 _ROOT = re.compile(r"(?:/opt|/srv|/var/lib|/var/opt|/home/[a-z0-9_-]+)/[A-Za-z0-9][A-Za-z0-9._+/-]*", re.ASCII)
 _ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
@@ -52,9 +52,9 @@ def user(text: str) -> str | None:
     return "a node must not run as root" if text == "root" else None
 
 
-def unit(text: str) -> str | None:
+def service(text: str) -> str | None:
     """A systemd service."""
-    return None if _UNIT.fullmatch(text) else "write the name of a systemd unit that ends in .service"
+    return None if _SERVICE.fullmatch(text) else "write the name of a systemd unit that ends in .service"
 
 
 def root(text: str) -> str | None:

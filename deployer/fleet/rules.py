@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
@@ -14,6 +15,7 @@ from deployer.fleet.grammar import port_range
 from deployer.fleet.pki import NEEDED, Kept
 
 SSH_PORT = 22
+_PORTS = re.compile(r"\+Q\s+([0-9]+)", re.ASCII)
 
 
 def problems(declared: Declaration) -> Iterator[Problem]:
@@ -21,6 +23,7 @@ def problems(declared: Declaration) -> Iterator[Problem]:
     yield from _port_problems(declared)
     yield from _node_problems(declared)
     yield from _address_problems(declared)
+    yield from _limit_problems(declared)
     yield from _public_problems(declared)
     yield from _tls_problems(declared)
     yield from net_problems(declared)
@@ -74,6 +77,15 @@ def _family(host: str) -> str | None:
         return f"IPv{ipaddress.ip_address(host).version}"
     except ValueError:
         return None
+
+
+def _limit_problems(declared: Declaration) -> Iterator[Problem]:
+    """The node role gives the emulator as many ports as files; with more of them, sockets would fail one by one."""
+    for index, node in enumerate(declared.nodes):
+        most, asked = node.open_files, _PORTS.findall(" ".join(node.vm_args))
+        if most is not None and asked and int(asked[-1]) > most:
+            hint = "raise LimitNOFILE under unit; +Q follows from it when it is left out"
+            yield f"nodes[{index}].vm_args: +Q {asked[-1]} is above LimitNOFILE {most} of its unit", hint
 
 
 def _public_problems(declared: Declaration) -> Iterator[Problem]:

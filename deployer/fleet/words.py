@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from deployer.fields import Doc
-from deployer.fleet import grammar
+from deployer.fleet import grammar, unit
 from deployer.model import Secret
 
 Environment = Mapping[str, str | Secret]
+Settings = Mapping[str, unit.Setting]
+_SERVICE = "write NAME: VALUE for each setting; the service of a node that others run is named by nodes[].service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,11 @@ class NodeWords:
     )
     vm_args: Annotated[tuple[str, ...], Doc("lines of vm.args for this node", check=grammar.vm_args)] = ()
     unit: Annotated[
+        Settings, Doc("added to unit of the fleet: settings of this node's unit", check=unit.settings, hint=_SERVICE)
+    ] = field(default_factory=dict)
+    service: Annotated[
         str | None,
-        Doc("a systemd unit this project did not write, such as rabbitmq-server.service", check=grammar.unit),
+        Doc("a systemd service this project did not write, such as rabbitmq-server.service", check=grammar.service),
     ] = None
 
 
@@ -148,6 +153,9 @@ class Words:
     env: Annotated[Environment, Doc("environment of every node", check=grammar.environment)] = field(
         default_factory=dict
     )
+    unit: Annotated[
+        Settings, Doc("settings of every node's unit, such as {MemoryMax: 2G}", check=unit.settings, hint=_SERVICE)
+    ] = field(default_factory=dict)
     firewall: Annotated[Firewall | None, Doc("who may come in; left out: the firewall is not touched")] = None
     health: Annotated[Health | None, Doc("how a node proves that it does its work")] = None
     rollout: Annotated[Rollout, Doc("how a new version reaches the hosts")] = field(default_factory=Rollout)

@@ -41,7 +41,7 @@ up on, is told at once.
 
 ## What others run
 
-An application that deployer did not put there is verified as it is, given the name of its node, its unit and its
+An application that deployer did not put there is verified as it is, given the name of its node, its service and its
 cookie. Debian's `rabbitmq-server`, for instance, with a play that has no tasks:
 
 ```yaml
@@ -51,7 +51,7 @@ cluster:
   ports: "25672"
   cookie: {file: rabbit.cookie}     # what lies in /var/lib/rabbitmq/.erlang.cookie
 nodes:
-  - {name: rabbit, host: web1, unit: rabbitmq-server.service}
+  - {name: rabbit, host: web1, service: rabbitmq-server.service}
 health: {tcp: "127.0.0.1:5672"}
 ```
 

@@ -52,7 +52,8 @@ WRONG: dict[str, tuple[str, str, list[str], str, str]] = {
     ),
     "a pattern without a host": ("- hosts: webs\n  tasks: []\n", "", [], "play.yml:1:3", "webs"),
     "an unknown word of the cluster": (
-        "- hosts: all\n  roles: [epmd]\n", "cluster: {name: x, prots: 9100-9109}\nnodes: [{name: x, unit: x.service}]",
+        "- hosts: all\n  roles: [epmd]\n",
+        "cluster: {name: x, prots: 9100-9109}\nnodes: [{name: x, service: x.service}]",
         [], "inventory.yml", "ports",
     ),
     "a bad port": (GOOD, "ansible_port: 22:22", [], "inventory.yml", "ansible_port"),

@@ -68,7 +68,7 @@ def fleet(host: LabHost, lab: Lab, ssh: Ssh, tmp_path: Path) -> Fleet:
     (tmp_path / "rabbit.cookie").write_text(cookie)
     words: dict[str, Any] = {
         "cluster": {"name": "rabbit", "names": "short", "ports": "25672", "cookie": {"file": "rabbit.cookie"}},
-        "nodes": [{"name": "rabbit", "host": host.name, "unit": "rabbitmq-server.service"}],
+        "nodes": [{"name": "rabbit", "host": host.name, "service": "rabbitmq-server.service"}],
         "health": {"tcp": "127.0.0.1:5672", "timeout": 5, "stable": 1},
     }
     made = Fleet(tmp_path, lab, (host,), words)

@@ -137,7 +137,7 @@ WRONG: dict[str, Wrong] = {
         " until systemctl is-failed --quiet demo; do sleep 0.2; done",
         "systemd has given up … DEMO_CRASH is set", "mend that in the release"),
     "the start takes long": Wrong(
-        2, "set_env DEMO_SLOW_START 60000; starts", "is still starting for", "node_timeout_start"),
+        2, "set_env DEMO_SLOW_START 60000; starts", "is still starting for", "unit.TimeoutStartSec"),
 
     # 2 unit active: why it does not start
     "no distribution port is free": Wrong(

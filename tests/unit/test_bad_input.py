@@ -11,7 +11,7 @@ from deployer.errors import ConfigError
 from deployer.load import yaml
 
 SITE = "- hosts: all\n  tasks: [{command: x}]\n"
-VARS = "all:\n  hosts:\n    a:\n      ansible_host: 10.0.0.1\n      nodes: [{name: shop, unit: shop.service}]\n"
+VARS = "all:\n  hosts:\n    a:\n      ansible_host: 10.0.0.1\n      nodes: [{name: shop, service: shop.service}]\n"
 
 
 def task(text: str) -> dict[str, str]:

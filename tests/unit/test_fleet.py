@@ -77,7 +77,7 @@ def test_a_release_alone_fills_in_everything_else(words: dict[str, Any]) -> None
 
 
 def test_a_foreign_unit_needs_no_release() -> None:
-    nodes = [{"name": "rabbit", "host": "lab1", "unit": "rabbitmq-server.service"}]
+    nodes = [{"name": "rabbit", "host": "lab1", "service": "rabbitmq-server.service"}]
     found = declared({"cluster": {"name": "mq", "ports": "25672", "names": "short"}, "nodes": nodes}, host="lab1")
     assert found.release is None
     assert (str(found.nodes[0].node), found.nodes[0].foreign) == ("rabbit@lab1", True)
@@ -86,7 +86,7 @@ def test_a_foreign_unit_needs_no_release() -> None:
 
 def test_the_cookie_of_a_foreign_cluster_may_be_as_erlang_made_it(words: dict[str, Any]) -> None:
     made_up = Secret("SWQOKODSQALRPCLNMEQG")
-    nodes = [{"name": "rabbit", "host": "lab1", "unit": "rabbitmq-server.service"}]
+    nodes = [{"name": "rabbit", "host": "lab1", "service": "rabbitmq-server.service"}]
     foreign = {"cluster": {"name": "mq", "ports": "25672", "names": "short", "cookie": made_up}, "nodes": nodes}
     assert declared(foreign, host="lab1").cluster.cookie == made_up
     assert "shorter than 32" in refusal(at(words, "cluster.cookie", made_up))
@@ -100,6 +100,25 @@ def test_short_names_are_made_of_the_inventory_name(words: dict[str, Any]) -> No
 def test_the_environment_of_a_node_wins_over_that_of_all(words: dict[str, Any]) -> None:
     found = declared({**words, "env": {"A": "1", "B": "1"}, "nodes": [{"name": "demo", "env": {"B": "2"}}]})
     assert dict(found.nodes[0].env) == {"A": "1", "B": "2"}
+
+
+def test_the_settings_of_a_nodes_unit_win_over_those_of_all_and_are_taken_literally(words: dict[str, Any]) -> None:
+    every = {"LimitNOFILE": 4096, "PrivateDevices": True, "MemoryMax": "50%", "LogExtraFields": ["A=%n", "B=${X}"]}
+    one = {"PrivateDevices": False, "CPUQuota": "150%"}
+    (node,) = declared({**words, "unit": every, "nodes": [{"name": "demo", "unit": one}]}).nodes
+    assert node.settings == {
+        "LimitNOFILE": ["4096"],
+        "PrivateDevices": ["no"],
+        "MemoryMax": ["50%"],
+        "LogExtraFields": ["A=%%n", "B=${X}"],
+        "CPUQuota": ["150%"],
+    }
+
+
+@pytest.mark.parametrize("limit", ["131072", "131072:200000", "infinity", 131072])
+def test_as_many_ports_as_files_may_be_open(words: dict[str, Any], limit: object) -> None:
+    nodes = [{"name": "demo", "vm_args": ["+Q 131072"], "unit": {"LimitNOFILE": limit}}]
+    assert declared({**words, "nodes": nodes}).nodes[0].settings["LimitNOFILE"] == [str(limit)]
 
 
 def test_variables_carry_the_cookie_as_a_secret_and_never_its_text(words: dict[str, Any]) -> None:
@@ -221,7 +240,25 @@ WRONG: list[tuple[str, object, str]] = [
     ("release.user", "root", "release.user"),
     ("release.user", "x\nExecStart=/bin/sh", "release.user"),
     ("release.user", "%n", "release.user"),
-    ("nodes", [{"name": "a", "unit": "x.service\nUser=root"}], "nodes[0].unit"),
+    ("nodes", [{"name": "a", "service": "x.service\nUser=root"}], "nodes[0].service"),
+    ("unit", "shop.service", "named by nodes[].service"),
+    ("nodes", [{"name": "a", "unit": "rabbitmq-server.service"}], "named by nodes[].service"),
+    ("nodes", [{"name": "a", "unit": {"MemoryMax": "1G"}, "service": "x.service"}], "nodes[0].unit has no effect"),
+    ("unit", {"MemoryMx": "1G"}, "did you mean 'MemoryMax'?"),
+    ("unit", {"Zzz": "1G"}, "see systemd.directives(7)"),
+    ("unit", {"MemoryMax=1G\nUser": "root"}, "is no setting"),
+    ("unit", {"User": "root"}, "write release.user"),
+    ("unit", {"ExecStartPre": "/bin/sh"}, "systemd_unit"),
+    ("unit", {"Environment": "A=1"}, "nodes[].env"),
+    ("unit", {"KillMode": "process"}, "TimeoutStopSec"),
+    ("unit", {"RuntimeDirectory": "x"}, "ReadWritePaths"),
+    ("unit", {"LogExtraFields": "x\nUser=root"}, "one line"),
+    ("unit", {"ReadWritePaths": ["/a", "/b\\"]}, "backslash"),
+    ("unit", {"ReadWritePaths": []}, "at least one value"),
+    ("unit", {"ReadWritePaths": {"a": "b"}}, "unit.ReadWritePaths"),
+    ("unit", {"LimitNOFILE": "many"}, "SOFT:HARD"),
+    ("unit", {"LimitNOFILE": "1023:4096"}, "between 1024 and 134217727"),
+    ("nodes", [{"name": "a", "vm_args": ["+Q 1024", "+Q 65537"]}], "+Q 65537 is above LimitNOFILE 65536"),
     # the rest
     ("cluster.tls", True, "needs to know who vouches for the nodes"),
     ("cluster.epmd", False, "nodes[0].port is missing"),

@@ -383,20 +383,20 @@ all:
     shop:
       hosts:
         a: {ansible_host: 10.0.0.1}
-        b: {ansible_host: 10.0.0.2, nodes: [{name: jobs, unit: jobs.service}]}
+        b: {ansible_host: 10.0.0.2, nodes: [{name: jobs, service: jobs.service}]}
       vars:
         cluster: {name: shop, cookie: {env: COOKIE}}
-        nodes: [{name: shop, unit: shop.service}]
+        nodes: [{name: shop, service: shop.service}]
     late:
       hosts:
         c:
           ansible_host: 10.0.0.3
           cluster: {name: shop, cookie: {env: COOKIE}}
-          nodes: [{name: shop, unit: shop.service}]
+          nodes: [{name: shop, service: shop.service}]
         d:
           ansible_host: 10.0.0.4
           cluster: {name: other, cookie: {env: NOBODY_SETS_THIS}}
-          nodes: [{name: shop, unit: shop.service}]
+          nodes: [{name: shop, service: shop.service}]
         e: {ansible_host: 10.0.0.5}
 """
 COOKIE = "hT3vQ9xLm7Zr2KpW8sYb4NcJd6FgAe1UoXiRz5Bk"

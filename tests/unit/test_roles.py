@@ -79,6 +79,24 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no firewall": (changed(WORDS, "firewall", None), HOSTS),
     "IPv6": (WORDS, {"web1": {"ansible_host": "fd00::2"}, "web2": {"ansible_host": "fd00::3"}}),
     "no EPMD": ({**changed(WORDS, "cluster.epmd", False), "nodes": [{"name": "shop", "port": 9100}]}, HOSTS),
+    "settings of the unit": (
+        {
+            **WORDS,
+            "unit": {"LimitNOFILE": 131072, "LogExtraFields": "A=%n", "MemoryMax": "50%"},
+            "nodes": [
+                {
+                    "name": "demo",
+                    "unit": {
+                        "AmbientCapabilities": "CAP_NET_BIND_SERVICE",
+                        "CapabilityBoundingSet": "CAP_NET_BIND_SERVICE",
+                        "PrivateDevices": False,
+                        "ReadWritePaths": ["/srv/a", "/srv/b"],
+                    },
+                }
+            ],
+        },
+        HOSTS,
+    ),
     "another EPMD port": (changed(WORDS, "cluster.epmd_port", 4400), HOSTS),
 }
 shapes = pytest.mark.parametrize(("words", "hosts"), SHAPES.values(), ids=SHAPES)
@@ -98,7 +116,7 @@ def test_audit_compares_exactly_what_site_states(tmp_path: Path) -> None:
     assert [action.label for action in site] == [action.label for action in audit]
 
 
-@pytest.mark.parametrize("shape", ["as it comes", "no EPMD"])
+@pytest.mark.parametrize("shape", ["as it comes", "no EPMD", "settings of the unit"])
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 def test_units_are_understood_by_systemd_and_leave_little_exposed(tmp_path: Path, shape: str) -> None:
     files = written(resolved(tmp_path, *SHAPES[shape]))
@@ -111,6 +129,24 @@ def test_units_are_understood_by_systemd_and_leave_little_exposed(tmp_path: Path
             done = subprocess.run(["systemd-analyze", *command, unit], capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
         assert COOKIE not in text
+
+
+def test_a_setting_takes_the_place_of_ours_and_a_list_gives_several_lines(tmp_path: Path) -> None:
+    ours = written(resolved(tmp_path))["/etc/systemd/system/demo.service"].splitlines()
+    with_them = written(resolved(tmp_path, *SHAPES["settings of the unit"]))["/etc/systemd/system/demo.service"]
+    assert set(ours) - set(with_them.splitlines()) == {
+        "LimitNOFILE=65536", "AmbientCapabilities=", "CapabilityBoundingSet=", "PrivateDevices=yes",
+    }  # fmt: skip
+    assert [line for line in with_them.splitlines() if line not in ours] == [
+        "LimitNOFILE=131072",
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "PrivateDevices=no",
+        "LogExtraFields=A=%%n",
+        "MemoryMax=50%",
+        "ReadWritePaths=/srv/a",
+        "ReadWritePaths=/srv/b",
+    ]
 
 
 def test_the_order_protects_what_comes_after(tmp_path: Path) -> None:
@@ -138,6 +174,7 @@ def test_the_flags_of_a_node_stand_before_the_releases_own(tmp_path: Path) -> No
         "-kernel inet_dist_use_interface {10,0,0,2}",
         "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9109",
         """-eval 'file:write_file("/run/beam/demo/ready",[os:getpid(),10]).'""",
+        "+Q 65536",
         "-args_file /run/beam/demo/release/vm.args",
     ]
 
@@ -202,7 +239,7 @@ def test_no_task_shows_the_cookie(tmp_path: Path) -> None:
 
 def test_the_example_inventory_holds_every_word_of_the_fleet() -> None:
     text = (HOME / "inventory.example.yml").read_text()
-    nodes = ("unit",)  # of a release that this project did not deploy
+    nodes = ("service",)  # of a release that this project did not deploy
     for words in (Words, ReleaseWords, ClusterWords, PkiWords, NodeWords, Firewall, Health):
         missing = [f.name for f in describe(words) if f"{f.name}:" not in text and f.name not in nodes]
         assert missing == [], words.__name__

@@ -89,7 +89,7 @@ WRONG = {
         of_unit(active="activating", sub="start-post", restarts=2, result="exit-code"),
     ),
     "unit starts slowly": Wrong(
-        2, "still starting for 42 s", "node_timeout_start", of_unit(active="activating", sub="start-post", since=42.0)
+        2, "still starting for 42 s", "unit.TimeoutStartSec", of_unit(active="activating", sub="start-post", since=42.0)
     ),
     "no node in the unit": Wrong(
         3, "shop.service runs /bin/sleep, no Erlang node", "systemctl cat", of_unit(pid=0, exe="", main="/bin/sleep")

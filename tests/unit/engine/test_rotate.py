@@ -146,7 +146,7 @@ def test_no_answer_crashes_the_reader(said: str) -> None:
 
 
 def declared(host: str, address: str, cookie: Secret | None = NEW) -> Declaration:
-    words = {"cluster": {"name": "shop", "cookie": cookie}, "nodes": [{"name": "shop", "unit": "shop.service"}]}
+    words = {"cluster": {"name": "shop", "cookie": cookie}, "nodes": [{"name": "shop", "service": "shop.service"}]}
     found = declare(words, host=host, address=address, where=None)
     assert found is not None
     return found
