@@ -161,12 +161,12 @@ _PATTERNS = (
     _pattern(
         r"Cannot allocate \d+ bytes of memory|Out of memory|oom-kill",
         "the node ran out of memory",
-        "see the crash dump, the unit's MemoryMax and: free -m",
+        "see the crash dump, MemoryMax under unit and: free -m",
     ),
     _pattern(
         r"Too many open files|\bemfile\b",
         "the node ran out of file descriptors",
-        "raise the unit's LimitNOFILE, and +Q with it",
+        "raise LimitNOFILE under unit in the inventory; the emulator's ports follow from it",
     ),
     _pattern(
         r"status=217/USER|Failed to determine user credentials",
