@@ -156,6 +156,8 @@ def vm_args(given: tuple[str, ...]) -> str | None:
         own = next((flag for flag in _OWN_FLAGS if flag in line.split()), None)
         if own:
             return f"{line!r}: {own} follows from the words of the cluster"
+        if "-extra" in line.split():
+            return f"{line!r}: nothing that comes after -extra is a flag any more, the release's own neither"
         if "inet_dist_" in line or "sync_nodes_" in line:
             return f"{line!r}: ports, interface and mesh follow from cluster.ports, bind and mesh"
     return None

@@ -234,6 +234,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("env", {"A": True}, "env.A"),
     ("nodes", [{"name": "a", "env": {"HOME": "/"}}], "HOME"),
     ("nodes", [{"name": "a", "vm_args": ["-setcookie x"]}], "-setcookie"),
+    ("nodes", [{"name": "a", "vm_args": ["-extra x"]}], "after -extra"),
     ("nodes", [{"name": "a", "vm_args": ["+S 2\n-name x"]}], "control characters"),
     ("nodes", [{"name": "a", "vm_args": ["-kernel inet_dist_listen_min 1"]}], "cluster.ports"),
     # Row B24 is about units.
