@@ -43,7 +43,8 @@ class Written(Module):
         if words.count("%s") != 1:
             raise ConfigError("validate must hold %s once, as a word of its own", hint="such as: visudo -cf %s")
         at = words.index("%s")
-        return sh('env -- {} "$draft" {}', words[:at], words[at + 1 :])
+        # The command may be a shell with a text of its own, as in: sh -c '… "$1"' sh %s
+        return sh('# shellcheck disable=SC2016\nenv -- {} "$draft" {}', words[:at], words[at + 1 :])
 
     def desired(self) -> State:
         """Return type, content and what else is declared."""

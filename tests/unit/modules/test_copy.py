@@ -84,7 +84,7 @@ def test_only_attributes_that_differ_need_no_new_file() -> None:
 
 def test_a_validation_sees_the_draft_before_it_is_put_in_place() -> None:
     text = fixed(make("copy", dest="/a", content="x", validate="visudo -cf %s"), "")
-    assert re.search(r'^draft .*\nenv -- visudo -cf "\$draft" \nsettle /a$', text)
+    assert re.search(r'^draft .*\n# shellcheck disable=SC2016\nenv -- visudo -cf "\$draft" \nsettle /a$', text)
 
 
 def test_a_secret_is_in_no_text_no_key_and_no_plain_digest() -> None:
