@@ -107,7 +107,7 @@ class Fleet:
 
     @property
     def members(self) -> tuple[Declaration, ...]:
-        words = {"cluster": {"name": "shop"}, "nodes": [{"name": "shop", "unit": "shop.service"}]}
+        words = {"cluster": {"name": "shop"}, "nodes": [{"name": "shop", "service": "shop.service"}]}
         found = (declare(words, host=name, address=f"10.0.0.{i}", where=None) for i, name in enumerate(self.names))
         return tuple(one for one in found if one)
 
