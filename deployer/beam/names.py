@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from deployer.errors import ConfigError
@@ -80,6 +81,20 @@ def check_release_name(name: str) -> str:
 def check_release_version(version: str) -> str:
     """Return ``version`` when it is safe as a release version and as a directory; raises ConfigError."""
     return _release_word(version, "a release version")
+
+
+def kind(protocol: str, naming: Naming, *, epmd: bool) -> str:
+    """Return in words what two nodes must have in common before they can meet: ``inet_tcp, EPMD, long names``."""
+    return f"{protocol}, {'EPMD' if epmd else 'no EPMD'}, {naming} names"
+
+
+def kind_of_flags(flags: str) -> str:
+    """Return the same of a running node, from the words of its command line; empty when they name no node."""
+    words = flags.split()
+    if not {"-name", "-sname"} & set(words):
+        return ""
+    protocol = next((word for flag, word in pairwise(words) if flag == "-proto_dist"), "inet_tcp")
+    return kind(protocol, "long" if "-name" in words else "short", epmd="-erl_epmd_port" not in words)
 
 
 def erlang_address(address: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deployer.beam.names import Naming
+from deployer.beam.names import Naming, kind
 from deployer.fleet.pki import Pki
 from deployer.model import Secret
 
@@ -36,6 +36,11 @@ class Cluster:
         return f"inet{'6' if ':' in self.bind else ''}_{'tls' if self.tls else 'tcp'}"
 
     @property
+    def kind(self) -> str:
+        """What its nodes must have in common before they can meet."""
+        return kind(self.protocol, self.names, epmd=self.epmd)
+
+    @property
     def ca_file(self) -> str:
         """Where the authority's certificate lies on a host."""
         return f"{self.etc}/ca.pem"
@@ -54,6 +59,16 @@ class Cluster:
     def epmd_unit(self) -> str:
         """The unit of EPMD on a host; clusters on one host share it as they share its port."""
         return f"beam-epmd@{self.epmd_port}.service"
+
+    def talk(self, now: datetime) -> dict[str, Any]:
+        """Return what templates see of how its nodes talk to each other, and whom they believe."""
+        return {
+            "tls": self.tls,
+            "protocol": self.protocol,
+            "kind": self.kind,
+            "ca_file": self.ca_file,
+            "authority": self.pki.believed(now) if self.pki else "",
+        }
 
     def given_to(self, host: str, now: datetime) -> dict[str, Any]:
         """Return what templates see of a node's certificate; nothing without TLS."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wrong_states import WRONG
+from wrong_states import TLS, WRONG
 
 from deployer.engine.rung import TITLES
 
@@ -57,9 +57,9 @@ health: {tcp: "127.0.0.1:5672"}
 
 ## Wrong states
 
-Each of these is made for real on lab hosts by `tests/lab/test_ladder.py`, which holds `deployer verify` to the rung
-and to these words. The nodes are `demo@10.0.0.1` on web1, `demo@10.0.0.2` on web2 and `demo@10.0.0.3` on web3; it
-is web2 that suffers, unless another one is named.
+Each of these is made for real on lab hosts by `tests/lab/test_ladder.py` (over TLS: `test_tls.py`), which holds
+`deployer verify` to the rung and to these words. The nodes are `demo@10.0.0.1` on web1, `demo@10.0.0.2` on web2 and
+`demo@10.0.0.3` on web3; it is web2 that suffers, unless another one is named.
 """
 
 
@@ -71,7 +71,7 @@ def page() -> str:
     for rung, title in TITLES.items():
         rows = [
             f"| {name} | {wrong.says.format(**known)} | {wrong.advice.format(**known)} |"
-            for name, wrong in WRONG.items()
+            for name, wrong in (WRONG | TLS).items()
             if wrong.rung == rung
         ]
         parts += [f"### {rung} {title}\n", "| wrong state | it says | next step |", "|---|---|---|", *rows, ""]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 PREAMBLE = r"""
 unit=demo.service env=/etc/beam/demo/private/demo.env flags=/etc/beam/demo/demo.vm.args
+pem=/etc/beam/demo/private/demo.pem ca=/etc/beam/demo/ca.pem
 drop=/etc/systemd/system/demo.service.d live=$(readlink -f /opt/demo/current)
 main() { systemctl show -p MainPID --value "$unit"; }
 rpc() { demo-ctl rpc "$1"; }
@@ -37,6 +38,7 @@ table() { nft add table ip rogue; nft add chain ip rogue "$1" "{ type $2 hook $1
 shut() { table input filter -5; nft add rule ip rogue input "$@"; }
 detour() { table output nat -100; nft add rule ip rogue output ip daddr "$me" tcp dport 9100 "$@"; }
 lose() { rpc ":application.set_env(:kernel, :dist_auto_connect, :never); :erlang.disconnect_node(:\"demo@$1\")"; }
+shows() { rm -f "$pem"; cp /root/kept/$1.pem "$pem"; systemctl restart demo; }
 unhealthy() { rpc "Application.put_env(:demo, :unhealthy, $1)"; }
 no_page() { rpc 'Supervisor.terminate_child(Demo.Supervisor, Demo.Http)'; }
 """
@@ -308,3 +310,20 @@ WRONG: dict[str, Wrong] = {
         10, "set_env DEMO_CRASH_AFTER 5000; systemctl restart demo", "did not stay up for 8 s: all was well, then",
         "says why it ended", words=_health(http="http://127.0.0.1:4000/health", stable=8)),
 }  # fmt: skip
+
+_OURS = "rm -f $pem $ca; cp -p /root/kept/demo.pem $pem; cp -p /root/kept/ca.pem $ca"
+TLS: dict[str, Wrong] = {
+    "over TLS: the node speaks plain text": Wrong(
+        7, "sed -i '/^-proto_dist/d; /^-ssl_dist/d' $flags; systemctl restart demo",
+        "demo@{me} answers in plain text, and the cluster is declared with TLS", "nodes with and without never mix"),
+    "over TLS: its certificate is of another authority": Wrong(
+        7, "shows foreign", "signed by another authority", "deploy gives it one", undo=_OURS),
+    "over TLS: its certificate has expired": Wrong(
+        7, "shows expired", "not valid today: certificate has expired", "deploy renews it", undo=_OURS),
+    "over TLS: its certificate is another host's": Wrong(
+        7, "shows other", "names another host", "it was installed on the wrong host", undo=_OURS),
+    "over TLS: the node believes another authority": Wrong(
+        7, "rm -f $ca; cp /root/kept/foreign-ca.pem $ca; chmod 0644 $ca; systemctl restart demo",
+        "does not take our certificate: unknown ca", "the node believes another authority", undo=_OURS),
+}  # fmt: skip
+"""What `test_tls` makes on a fleet with ``cluster.tls: true``; `test_tls` says what is in /root/kept."""

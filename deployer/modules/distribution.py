@@ -1,0 +1,82 @@
+"""How the nodes of a host talk to others. Two kinds never meet, so a change of it cannot be rolled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.beam.names import kind_of_flags
+from deployer.errors import ConfigError, ProbeError
+from deployer.fields import Doc
+from deployer.modules._checks import every, filled, unit
+from deployer.modules._unit import show
+from deployer.modules.base import Changes, Module, Observed, Present, Step, records
+from deployer.sh import Sh, lines, sh
+
+# Names and flags alone: what else a command line holds is nobody's business.
+_FLAGS = r"""
+if [ "$pid" != 0 ]; then
+  emit flags_{} "$(tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null |
+    sed -n '/^-s*name$/p; /^-erl_epmd_port$/p; /^-proto_dist$/{{p; n; p; }}' | head -n 20)"
+fi"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution(Module):
+    """How running nodes talk: protocol (TCP or TLS, IPv4 or IPv6), with EPMD or without, long names or short ones.
+
+    Nodes that differ in it never see each other. So a deploy that would change it is refused, until a person says that
+    the whole cluster is to be restarted: then its nodes are stopped on all hosts, and started as they are declared.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: how the nodes talk
+  distribution:
+    kind: inet_tls, EPMD, long names
+    units: [shop.service]
+"""
+
+    kind: Annotated[str, Doc("how they are to talk", check=filled, example="inet_tls, EPMD, long names")]
+    units: Annotated[tuple[str, ...], Doc("the nodes' units", check=every(unit), example=("shop.service",))]
+    restart_cluster: Annotated[bool, Doc("stop nodes that talk in another way; -e restart_cluster=true")] = False
+
+    def desired(self) -> Present:
+        """Return one kind for all."""
+        return Present(dict.fromkeys(self.units, self.kind))
+
+    def probe(self) -> Sh:
+        """Print the flags of the nodes that run."""
+        return lines(*(part for i, name in enumerate(self.units) for part in (show(name), sh(_FLAGS, i))))
+
+    def parse(self, out: str) -> Observed:
+        """Return how each node talks; one that does not run is as declared.
+
+        Raises:
+            ConfigError: a node talks in another way, and nobody has said that the cluster may be restarted.
+        """
+        found = records(out)
+        if found.keys() - {f"flags_{i}" for i in range(len(self.units))}:
+            raise ProbeError("the probe of the nodes' flags says something else")
+        kinds = {name: kind_of_flags(found.get(f"flags_{i}", "")) or self.kind for i, name in enumerate(self.units)}
+        other = next((name for name, kind in kinds.items() if kind != self.kind), None)
+        if other and not self.restart_cluster:
+            problem = f"{other} runs with {kinds[other]}; declared is {self.kind}. Nodes of the two kinds never meet"
+            hint = (
+                "this cannot be rolled: with -e restart_cluster=true all nodes of the cluster are stopped, then started"
+            )
+            raise ConfigError(problem, hint=hint)
+        return Present(kinds)
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Stop those that talk in another way; the node's own task starts them as they are declared."""
+        if not changes:
+            return ()
+        due = [name for name in self.units if name in changes]
+        return (Step(f"stop {', '.join(due)}, so that the whole cluster starts anew", sh("systemctl stop -- {}", due)),)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the units."""
+        return self.units
+
+
+MODULE = Distribution
