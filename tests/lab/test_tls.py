@@ -140,9 +140,8 @@ def test_no_key_and_no_passphrase_is_said_or_left_anywhere(made: Made, ssh: Ssh)
         said += ran.out + ran.err
     assert PASSPHRASE not in said + made.file.read_text()
     assert not any(line in said for line in lines)
-    found = ssh(
-        host, f"grep -rlF -e '{lines[0]}' /etc /run /var /opt /tmp /usr/local /proc/[0-9]*/cmdline 2>/dev/null"
-    )[1]
+    look = "grep -rlFf - /etc /run /var /opt /tmp /usr/local /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"
+    found = ssh(host, look, stdin=lines[0].encode())[1]
     places = {path for path in found.split() if not path.startswith("/run/credentials")}
     assert places == {PEM, COPY}
 
@@ -182,28 +181,29 @@ IO.inspect({:gen_tcp.recv(s, 0, 9000), :gen_tcp.recv(s, 0, 9000)})
 
 
 @pytest.mark.parametrize(
-    ("who", "answer"),
-    [
-        ("none", "certificate_required"),
-        ("foreign", "unknown_ca"),
-        ("expired", "certificate_expired"),
-        ("plain", "<<21, 3, 3"),
-    ],
+    ("who", "alert"),
+    [("nobody", "certificate required"), ("foreign", "unknown ca"), ("expired", "certificate expired")],
 )
-def test_a_peer_that_is_not_of_the_cluster_is_refused_by_the_node(made: Made, ssh: Ssh, who: str, answer: str) -> None:
+def test_a_peer_that_is_not_of_the_cluster_is_refused_by_the_node(made: Made, ssh: Ssh, who: str, alert: str) -> None:
     host, asker, _ = made.fleet.hosts
+    place, files = f"/var/lib/beam/demo/{who}.pem", ""
     shown = {
         "foreign": FOREIGN.issue(asker.address, 90, NOW),
         "expired": made.authority().issue(asker.address, 9, NOW - timedelta(days=10)),
     }
     if who in shown:
-        place = "/var/lib/beam/demo/peer.pem"
-        ssh(asker, f"cat >{place}; chown demo {place}", stdin=bundle(shown[who]))
-        said = rpc(ssh, asker, ASK % (f', certfile: ~c"{place}", keyfile: ~c"{place}"', host.address))
-    else:
-        said = rpc(ssh, asker, (PLAIN if who == "plain" else ASK % ("", "%s")) % host.address)
-    assert answer in said
+        assert ssh(asker, f"cat >{place}; chown demo {place}", stdin=bundle(shown[who])) == (0, "")
+        files = f', certfile: ~c"{place}", keyfile: ~c"{place}"'
+    since = ssh(host, "journalctl -n 0 --show-cursor")[1].split("cursor: ")[1].strip()
+    said = rpc(ssh, asker, ASK % (files, host.address))
     assert ":closed" in said or "tls_alert" in said
+    log = ssh(host, f"journalctl -u demo -o cat --after-cursor='{since}'")[1]
+    assert alert in f"{said} {log}".lower().replace("_", " ")
+
+
+def test_a_peer_that_speaks_plain_text_is_answered_by_an_alert_and_no_more(made: Made, ssh: Ssh) -> None:
+    host, asker, _ = made.fleet.hosts
+    assert rpc(ssh, asker, PLAIN % host.address) == "{{:ok, <<21, 3, 3, 0, 2, 2, 10>>}, {:error, :closed}}"
 
 
 @pytest.mark.parametrize("name", TLS)
@@ -247,11 +247,11 @@ def pids(ssh: Ssh, fleet: Fleet) -> list[str]:
     return [pid(ssh, host) for host in fleet.hosts]
 
 
-def give(fleet: Fleet, by: Authority, days: int = 90) -> None:
+def give(fleet: Fleet, by: Authority, days: int = 90, now: datetime = NOW) -> None:
     """Lay certificates beside the inventory, as another authority's people would."""
     (fleet.directory / "ca.pem").write_text(by.pem)
     for host in fleet.hosts:
-        made = by.issue(host.address, days, NOW)
+        made = by.issue(host.address, days, now)
         (fleet.directory / f"{host.name}.pem").write_text(made.chain)
         (fleet.directory / f"{host.name}.key").write_text(made.key.reveal())
 
@@ -266,7 +266,7 @@ def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
     name = "{{ inventory_hostname }}"
     given = {"ca": "ca.pem", "certificate": f"{name}.pem", "key": {"file": f"{name}.key"}}
     fleet.words["cluster"] |= {"tls": True, "pki": given}
-    give(fleet, FOREIGN, days=-1)
+    give(fleet, FOREIGN, days=9, now=NOW - timedelta(days=10))
     expired = fleet.run("deploy")
     assert (expired.code, "expired on" in expired.err) == (3, True), expired.err
     give(fleet, FOREIGN)
