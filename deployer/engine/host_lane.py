@@ -86,6 +86,12 @@ class HostLane(Lane):
         return bool(plan and (plan.changing or plan.unknown))
 
     @property
+    def together(self) -> bool:
+        """Whether its plan changes what all hosts have to change at the same time."""
+        plan = self.walk.first if self.walk else None
+        return any(planned.action.module.TOGETHER for planned in (plan.changing if plan else ()))
+
+    @property
     def runs(self) -> bool:
         """Whether what its plan changes may disturb something that runs; where no node is declared, anything may."""
         if not self.targets:

@@ -63,12 +63,14 @@ class Roll:
     def arrange(self) -> None:
         """Decide on the batches, and tell them where there is something to tell.
 
+        Hosts that have to change together are one batch, as those where nothing runs are.
+
         Raises:
             ConfigError: not even one host could be switched without falling below ``min_healthy``.
         """
         due = {lane.name: lane for lane in self.due}
         names = rollout.arranged(list(due), self.order)
-        running = [name for name in names if due[name].runs]
+        running = [name for name in names if due[name].runs and not any(lane.together for lane in self.due)]
         idle = [name for name in names if name not in running]
         canary, serial = self.limits.rollout.canary, self.limits.serial
         found = rollout.batches(idle, running, serial, canary=canary, total=len(self.lanes), **self._health())

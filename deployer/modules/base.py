@@ -51,6 +51,8 @@ class Module(ABC):
     """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
     SWITCHES: ClassVar[bool] = False
     """True where the steps stop and start a node: such hosts take their turn in batches (docs/rollouts.md)."""
+    TOGETHER: ClassVar[bool] = False
+    """True where all hosts have to change at the same time: then they are one batch, whatever ``serial`` says."""
     INSTEAD: ClassVar[str] = "make it a handler"
     """What to write where `handler_only` arguments stand in a task."""
     EXAMPLE: ClassVar[str] = ""

@@ -192,6 +192,20 @@ def test_where_nothing_runs_yet_hosts_are_switched_first_and_together(tmp_path: 
     assert [[lane.name for lane in batch] for batch in roll.batches] == [["web3", "web4", "web5"], ["web1"], ["web2"]]
 
 
+class Kind(Node):
+    """What no host may be without when others have it."""
+
+    TOGETHER = True
+
+
+def test_what_cannot_be_rolled_is_one_batch_whatever_else_is_said(fleet: Fleet) -> None:
+    kind = Kind(file=fleet.place / "web2" / "kind", log=fleet.place / "kinds", host="web2")
+    fleet.more = {"web2": (action(kind),)}
+    roll = fleet.roll(1, min_healthy="75%", canary="web1")
+    assert [[lane.name for lane in batch] for batch in roll.batches] == [fleet.names]
+    assert sorted(fleet.switched()) == fleet.names
+
+
 def test_a_first_deploy_is_one_batch(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, 5, new=5)
     assert len(fleet.roll(1).batches) == 1
