@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployer.beam.authority import Authority
 from deployer.beam.certificates import judge
 from deployer.errors import ConfigError
+from deployer.fleet import Declaration, check_members, declare
 from deployer.fleet.pki import Given, Kept, establish
-from deployer.model import Secret
+from deployer.model import Mark, Secret
+
+sys.path.insert(0, str(Path(__file__).parent / "beam"))
+from beam_tarballs import release as recipe
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PASSPHRASE = Secret("CANARY-of-the-authority", "cluster.pki.passphrase")
@@ -125,3 +131,69 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     pki.certificate.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="is not PEM"):
         pki.identity("10.0.0.2", NOW)
+
+
+KEY = Secret("-----BEGIN PRIVATE KEY-----", "cluster.pki.key")
+OURS = {"passphrase": PASSPHRASE}
+GIVEN = {"ca": "ca.pem", "certificate": "node.pem", "key": KEY}
+FOREIGN = {"cluster": {"name": "mq"}, "nodes": [{"name": "rabbit", "unit": "rabbitmq-server.service"}]}
+
+
+def declared(host: str = "web1", *, pki: Any = OURS, **more: Any) -> Declaration:
+    words = {**FOREIGN, "nodes": [{"name": host, "unit": f"{host}.service"}], **more}
+    words["cluster"] = {"name": "mq", "tls": True, "pki": pki, **more.get("cluster", {})}
+    found = declare(
+        words, host=host, address="10.0.0.2", where=Mark("inventory.yml", 3), beside=Path("/fleet"), now=NOW
+    )
+    assert found
+    return found
+
+
+def test_the_words_say_who_vouches() -> None:
+    assert declared(pki=GIVEN).cluster.pki == Given(
+        Path("/fleet/ca.pem"), Path("/fleet/node.pem"), KEY, 30, Mark("inventory.yml", 3)
+    )
+    plain = declared(cluster={"tls": False}).cluster
+    assert (plain.pki, plain.protocol, plain.kind) == (None, "inet_tcp", "inet_tcp, EPMD, long names")
+    assert declared(pki=GIVEN, cluster={"bind": "fd00::2"}).cluster.protocol == "inet6_tls"
+
+
+@pytest.mark.parametrize(
+    ("pki", "more", "words"),
+    [
+        (None, {}, "who vouches for the nodes"),
+        ({"days": 10}, {}, "who vouches for the nodes"),
+        ({"ca": "ca.pem"}, {}, "neither whole certificates nor an authority of ours"),
+        ({**GIVEN, **OURS}, {}, "neither whole certificates nor an authority of ours"),
+        ({**OURS, "days": 30}, {}, "renew is not below days"),
+        ({**OURS, "dayz": 30}, {}, "unknown word 'cluster.pki.dayz'"),
+        (OURS, {}, "a node with a unit of its own does not know our authority"),
+        (
+            GIVEN,
+            {"nodes": [{"name": "a", "unit": "a.service", "vm_args": ["-ssl_dist_optfile x"]}]},
+            "ssl_dist_optfile",
+        ),
+    ],
+)
+def test_words_that_do_not_go_together_are_refused_with_their_place(pki: Any, more: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        declared(pki=pki, **more)
+    assert "inventory.yml:3" in caught.value.where
+    assert "CANARY" not in str(caught.value)
+
+
+def test_a_release_without_ssl_is_refused_and_mix_exs_is_named(tmp_path: Path) -> None:
+    recipe().write(tmp_path)
+    words = {
+        "release": {"name": "demo", "tarball": str(tmp_path / "demo-0.1.0.tar.gz")},
+        "cluster": {"tls": True, "pki": OURS},
+    }
+    with pytest.raises(ConfigError, match="applications that the release has not: ssl") as caught:
+        declare(words, host="web1", address="10.0.0.2", where=None)
+    assert "extra_applications: [:logger, :ssl]" in caught.value.hint
+
+
+def test_hosts_of_one_cluster_agree_on_it() -> None:
+    check_members([declared("web1", pki=GIVEN), declared("web2", pki={**GIVEN, "certificate": "other.pem"})])
+    with pytest.raises(ConfigError, match=r"cluster\.tls is True on one and False on the other"):
+        check_members([declared("web1", pki=GIVEN), declared("web2", cluster={"tls": False})])
