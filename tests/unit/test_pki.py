@@ -136,11 +136,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 KEY = Secret("-----BEGIN PRIVATE KEY-----", "cluster.pki.key")
 OURS = {"passphrase": PASSPHRASE}
 GIVEN = {"ca": "ca.pem", "certificate": "node.pem", "key": KEY}
-FOREIGN = {"cluster": {"name": "mq"}, "nodes": [{"name": "rabbit", "unit": "rabbitmq-server.service"}]}
+FOREIGN = {"cluster": {"name": "mq"}, "nodes": [{"name": "rabbit", "service": "rabbitmq-server.service"}]}
 
 
 def declared(host: str = "web1", *, pki: Any = OURS, **more: Any) -> Declaration:
-    words = {**FOREIGN, "nodes": [{"name": host, "unit": f"{host}.service"}], **more}
+    words = {**FOREIGN, "nodes": [{"name": host, "service": f"{host}.service"}], **more}
     words["cluster"] = {"name": "mq", "tls": True, "pki": pki, **more.get("cluster", {})}
     found = declare(
         words, host=host, address="10.0.0.2", where=Mark("inventory.yml", 3), beside=Path("/fleet"), now=NOW
@@ -170,7 +170,7 @@ def test_the_words_say_who_vouches() -> None:
         (OURS, {}, "a node with a unit of its own does not know our authority"),
         (
             GIVEN,
-            {"nodes": [{"name": "a", "unit": "a.service", "vm_args": ["-ssl_dist_optfile x"]}]},
+            {"nodes": [{"name": "a", "service": "a.service", "vm_args": ["-ssl_dist_optfile x"]}]},
             "ssl_dist_optfile",
         ),
     ],
