@@ -212,6 +212,7 @@ class HostEnded(Event):
         total: tasks of the play, skipped ones not counted.
         problem: the error for a person, with where and what next; empty when there was none.
         code: the exit code this host asks for.
+        release: id of the release that it has to run; after it went back, of the one that it runs; empty without one.
     """
 
     host: str
@@ -221,6 +222,7 @@ class HostEnded(Event):
     seconds: float
     problem: str = ""
     code: int = 0
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,22 +13,27 @@ from typing import TextIO
 
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Event
+from deployer.report.journal import Writer
 
 
 @contextmanager
-def report(out: TextIO, *, json: bool, diff: bool, verbose: int) -> Iterator[Emit]:
-    """Yield where events go: one at a time, whichever host they come from."""
+def report(out: TextIO, journal: Writer | None = None, *, json: bool, diff: bool, verbose: int) -> Iterator[Emit]:
+    """Yield where events go: one at a time, whichever host they come from; the journal comes first."""
     close, take = _json(out) if json else _terminal(out, diff, verbose)
     lock = threading.Lock()
 
     def emit(event: Event) -> None:
         with lock:
+            if journal:
+                journal(event)
             take(event)
 
     try:
         yield emit
     finally:
         close()
+        if journal:
+            journal.close()
 
 
 def _json(out: TextIO) -> tuple[Callable[[], None], Emit]:

@@ -10,7 +10,7 @@ from deployer.cli.command import Command, Flag, out
 from deployer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deployer.app import Options
+    from deployer.project import Options
 
 PLAYBOOK = Flag(
     "playbook", "a playbook file, or one that ships with deployer: site.yml, release.yml, audit.yml", word=True
@@ -42,13 +42,14 @@ REPORT = (
     Flag("verbose", "more: tasks without changes, their places, every rung; may be repeated", "v", 0, count=True),
 )
 COMMON = (PLAYBOOK, *SOURCES, *CONNECTION, *CHOICE, *REPORT)
+REST = (PLAYBOOK, *SOURCES, *CONNECTION, *CHOICE[1:3], *REPORT)
 CHECK = Flag("check", "change nothing, say what would change (= deployer plan)", "C", default=False)
 DETAILED = Flag("detailed-exitcode", "exit 2 when something would change", default=False)
 
 
 def options(given: dict[str, Any]) -> Options:
     """Return the flags as the application takes them."""
-    from deployer.app import Options
+    from deployer.project import Options
 
     flags: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     return Options(**flags)
@@ -93,6 +94,14 @@ def rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
     return back(options(given), to, check=check)
 
 
+def resume(c: Context, **given: Any) -> int:
+    """Deploy again where the last deploy has not ended well, and only there: hosts that failed or were not reached."""
+    del c
+    from deployer.app import resume as again
+
+    return again(options(given))
+
+
 def status(c: Context, **given: Any) -> int:
     """Say what runs where, from the hosts themselves: versions, since when, who switched them, what failed there."""
     del c
@@ -128,6 +137,7 @@ COMMANDS = (
     Command(
         rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)
     ),
+    Command(resume, REST),
     Command(status, ASK),
     Command(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50))),
     Command(render, (*COMMON, Flag("host", "the host whose programs are printed"))),

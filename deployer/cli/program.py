@@ -23,6 +23,7 @@ Deploy a fleet
   audit PLAYBOOK -i INVENTORY       like plan; exit 2 when a host has drifted from the playbook
   verify PLAYBOOK -i INVENTORY      climb the verify ladder only: unit, EPMD, ports, cookie, mesh, versions, health
   rollback PLAYBOOK -i INVENTORY    go back to the last good release, or --to VERSION, batch by batch
+  resume PLAYBOOK -i INVENTORY      deploy again where the last deploy failed, was stopped or was killed
   status PLAYBOOK -i INVENTORY      say what runs where, since when, who switched it, and what failed
   history PLAYBOOK -i INVENTORY     the same over time, run by run
   render PLAYBOOK -i … --host HOST  print the exact programs that would run on a host

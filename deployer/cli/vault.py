@@ -98,9 +98,7 @@ def encrypt_string(c: Context, *, text: str, name: str, encrypt_vault_id: str, *
 
 
 def _given(given: dict[str, Any]) -> Vaults:
-    from deployer.app import vaults
-
-    return vaults(options({"playbook": "", **given}))
+    return options({"playbook": "", **given}).vaults()
 
 
 def _old(given: dict[str, Any]) -> Vaults:

@@ -49,6 +49,12 @@ class HostLane(Lane):
         return self.host.name
 
     @property
+    def release(self) -> str:
+        """Id of the release that it has to run, or that it went back to; empty when none is declared."""
+        own = self.play.fleet[0] if self.play else None
+        return self.back or (own.release.id if own and own.release else "")
+
+    @property
     def proven(self) -> bool:
         """Whether its nodes run what is declared, and all rungs have held."""
         waited = self.problem or self.unreached or self.untouched or self.back

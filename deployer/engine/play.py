@@ -200,7 +200,7 @@ class PlayRun:
         total = walk.total if walk and self.goal is not Goal.VERIFY else 0
         said = str(problem) if problem else f"the roll stopped before it: {lane.unreached}" if lane.unreached else ""
         ending, seconds = _ending(lane, self.goal), self.clock() - lane.begin
-        self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code))
+        self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code, lane.release))
         return code
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from deployer.engine import ledger, readings
 from deployer.engine.lanes import Lane, close, each, worst
 from deployer.errors import HostError
-from deployer.events import Emit, Ending, HostEnded, HostSeen, NodeSeen, PlayEnded, PlayStarted, Stage
+from deployer.events import Emit, Ending, Event, HostEnded, HostSeen, NodeSeen, PlayEnded, PlayStarted, Stage
 from deployer.fleet import Declaration
 from deployer.model import Host
 from deployer.resolve import Resolver
@@ -93,3 +93,33 @@ class Survey:
 def _seen(node: str, unit: readings.UnitReading) -> NodeSeen:
     running = unit.release_dir.rpartition("/")[2] if unit.pid else ""
     return NodeSeen(node, unit.active if unit.loaded else unit.load, running, unit.age)
+
+
+def finished(
+    resolver: Resolver,
+    hosts: Sequence[Host],
+    run: str,
+    connect: Callable[[Host], Transport],
+    pool: Executor,
+    stop: threading.Event,
+) -> set[str]:
+    """Return the hosts whose own record ends with the note that this run has made the declared release good there.
+
+    That note is the last thing that a deploy does. A host that cannot be asked is not among them.
+    """
+    seen: list[HostSeen] = []
+
+    def keep(event: Event) -> None:
+        if isinstance(event, HostSeen):
+            seen.append(event)
+
+    Survey(resolver, hosts, "status", 1, connect, pool, keep, stop).run()
+    declared = {host.name: own.release.id for host in hosts if (own := resolver.fleet(host)[0]) and own.release}
+    return {one.host for one in seen if _is_last(one, declared[one.host], run)}
+
+
+def _is_last(seen: HostSeen, release: str, run: str) -> bool:
+    last = seen.history[-1] if seen.history else None
+    noted = last and (last.event, last.release, last.run) == ("good", release, run)
+    runs = all((node.state, node.release) == ("active", release) for node in seen.nodes)
+    return bool(noted and runs and seen.current == release and release in seen.good)

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from deployer.events import Entry, HostEnded, HostSeen, NodeSeen
+from deployer.report.journal import Journals
 from deployer.report.plain import safe
 
 Line = tuple[str, str]
 """Text and style."""
 
 
-def status(seen: Sequence[HostSeen], ended: Sequence[HostEnded]) -> Iterator[Line]:
-    """Yield a sentence for each release, then a line for each host and what is odd about it."""
+def status(seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals: Journals) -> Iterator[Line]:
+    """Yield a sentence for each release, a line for each host and what is odd about it, and the last deploy's plan."""
     lost = sum(end.ending == "unreachable" for end in ended)
     for name in dict.fromkeys(host.release for host in seen):
         versions = Counter(_version(node) for host in seen if host.release == name for node in host.nodes)
@@ -23,6 +24,9 @@ def status(seen: Sequence[HostSeen], ended: Sequence[HostEnded]) -> Iterator[Lin
         yield f"{name}: {', '.join(told)}", "bold"
     for host in sorted(seen, key=lambda host: host.host):
         yield from _host(host)
+    last = max((entry for host in seen for entry in host.history), key=lambda entry: entry.time, default=None)
+    if last and (plan := _plan(last.run, journals)):
+        yield f"  last run, noted here:{plan}", "dim"
 
 
 def _host(host: HostSeen) -> Iterator[Line]:
@@ -52,15 +56,16 @@ def _last(history: Sequence[Entry]) -> str:
     return f" · {what} {_date(last.time)} by {_one_line(who or 'somebody')} (run {_one_line(run)})"
 
 
-def history(seen: Sequence[HostSeen]) -> Iterator[Line]:
-    """Yield every run that the hosts remember, oldest first, with what it did where."""
+def history(seen: Sequence[HostSeen], journals: Journals) -> Iterator[Line]:
+    """Yield every run that the hosts remember, oldest first, its plan if it is known here, and what it did where."""
     runs: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
     for host in seen:
         for entry in host.history:
             runs[entry.run].append((host.host, entry))
     for run, entries in sorted(runs.items(), key=lambda item: min(entry.time for _, entry in item[1])):
         name, _, who = run.partition(" ")
-        yield f"{_date(min(entry.time for _, entry in entries))}  {_one_line(who)}  run {_one_line(name)}", "bold"
+        begun, plan = _date(min(entry.time for _, entry in entries)), _plan(run, journals)
+        yield f"{begun}  {_one_line(who)}  run {_one_line(name)}{plan}", "bold"
         done: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         for place, entry in sorted(entries, key=lambda item: item[1].number):
             done[entry.event, entry.release, entry.detail].append(place)
@@ -75,6 +80,11 @@ def history(seen: Sequence[HostSeen]) -> Iterator[Line]:
 def _one_line(text: str) -> str:
     """What a host says is data: it can neither steer the terminal nor look like a line of ours."""
     return " ".join(safe(text).split())
+
+
+def _plan(run: str, journals: Journals) -> str:
+    found = journals.of(run)
+    return f"  {_one_line(found.plan)}" if found else ""
 
 
 def _date(seconds: int) -> str:

@@ -28,6 +28,7 @@ from deployer.events import (
     TaskPlanned,
 )
 from deployer.report import ladder, recap, releases, rolling
+from deployer.report.journal import Journals
 from deployer.report.plain import Part, diff, is_text, safe, summary
 
 _SIGNS = {"change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim")}
@@ -204,7 +205,8 @@ class Terminal:
                     self._line((f"        {line}", _DIFF_COLOURS.get(line[:1], "")))
 
     def _print_releases(self) -> None:
-        told = releases.history(self._seen) if self._goal == "history" else releases.status(self._seen, self._ends)
+        history, journals = self._goal == "history", Journals()
+        told = releases.history(self._seen, journals) if history else releases.status(self._seen, self._ends, journals)
         if self._seen:
             self._line(("", ""))
         for text, style in told:

@@ -27,10 +27,11 @@ from fleet import LEFTOVERS, PLAYBOOKS, PROGRAM, Fleet, fleet_of
 from sampler import Seen, watching
 
 from deployer import lab as labs
-from deployer.app import Options, run
+from deployer.app import run
 from deployer.beam.cookie import generate
 from deployer.engine.play import Goal
 from deployer.lab import Lab, LabHost
+from deployer.project import Options
 from deployer.transport.wire import Client
 
 NOBODY = 65534

@@ -1,0 +1,161 @@
+"""What a run is about: what a person asked for, and all that is loaded for it. Nothing here connects to a host."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import nearest
+from deployer.load.inventory import Inventory, load_inventory
+from deployer.load.playbook import find_playbook, load_playbook
+from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
+from deployer.load.variables import extra_variables
+from deployer.model import Host, Play, Secret
+from deployer.resolve import CliConnection, Resolver
+from deployer.transport import SshOptions, Transport, open_transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a person asked for on the command line; the names are the flags'."""
+
+    playbook: str
+    inventory: tuple[str, ...] = ()
+    limit: str = ""
+    tags: str = ""
+    skip_tags: str = ""
+    extra_vars: tuple[str, ...] = ()
+    forks: int = 50
+    user: str = ""
+    private_key: str = ""
+    become: bool = False
+    ask_become_pass: bool = False
+    accept_new_host_keys: bool = False
+    vault_password_file: tuple[str, ...] = ()
+    vault_id: tuple[str, ...] = ()
+    ask_vault_pass: bool = False
+    allow_empty: bool = False
+    detailed_exitcode: bool = False
+    diff: bool = False
+    json: bool = False
+    verbose: int = 0
+
+    def vaults(self) -> Vaults:
+        """Return the vault passwords, none of them read yet."""
+        makers = [vault_id(word, _ask) for word in self.vault_id]
+        makers += [password_file(Path(word)) for word in self.vault_password_file]
+        makers += [ask_vault_pass(_ask)] if self.ask_vault_pass else []
+        return Vaults(makers)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything loaded: what the whole run is about.
+
+    Attributes:
+        extra: variables of the command line.
+        become_password: of sudo, where it was asked for.
+        only: names of the hosts that take part; None: all.
+    """
+
+    options: Options
+    inventory: Inventory
+    plays: tuple[Play, ...]
+    vaults: Vaults
+    extra: dict[str, Any]
+    become_password: Secret | None = None
+    only: frozenset[str] | None = None
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The playbook and the inventories, as absolute paths."""
+        playbook = find_playbook(Path(self.options.playbook))
+        return (playbook.resolve(), *(Path(path).resolve() for path in self.options.inventory))
+
+    def hosts(self, play: Play) -> tuple[Host, ...]:
+        """Return the hosts of a play that ``--limit`` leaves.
+
+        Raises:
+            ConfigError: there are none, and that was not permitted.
+        """
+        allow_empty = self.options.allow_empty or len(self.plays) > 1
+        found = self.inventory.select(play.hosts, self.options.limit, where=play.mark, allow_empty=allow_empty)
+        return tuple(host for host in found if self.only is None or host.name in self.only)
+
+    def work(self) -> list[tuple[Play, tuple[Host, ...]]]:
+        """Return each play with its hosts.
+
+        Raises:
+            ConfigError: no host is left, or a tag is wrong.
+        """
+        found = [(play, self.hosts(play)) for play in self.plays]
+        _check_tags(self.plays, _words(self.options.tags))
+        if not any(hosts for _, hosts in found) and not self.options.allow_empty:
+            hint = "see hosts: of the plays, and --limit; --allow-empty permits it"
+            raise ConfigError("no host is left to work on", hint=hint)
+        return found
+
+    def resolver(self, play: Play, *, need_tarball: bool = True) -> Resolver:
+        """Return what resolves a play for its hosts."""
+        options = self.options
+        cli = CliConnection(
+            user=options.user or None,
+            private_key=Path(options.private_key) if options.private_key else None,
+            become=options.become or None,
+            become_password=self.become_password,
+        )
+        return Resolver(
+            self.inventory,
+            play,
+            extra_vars=self.extra,
+            tags=_words(options.tags),
+            skip_tags=_words(options.skip_tags),
+            vaults=self.vaults,
+            cli=cli,
+            need_tarball=need_tarball,
+        )
+
+    def opener(self, resolver: Resolver) -> Callable[[Host], Transport]:
+        """Return what connects to a host."""
+        ssh = SshOptions(accept_new=self.options.accept_new_host_keys, ask=_ask if sys.stdin.isatty() else None)
+        return lambda host: open_transport(host.name, resolver.connection(host), ssh)
+
+
+def load(options: Options, *, ask: bool = True) -> Project:
+    """Read inventory, playbook and variables; raises ConfigError. Nothing is connected to.
+
+    Args:
+        options: what to load.
+        ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
+    """
+    opened = options.vaults()
+    playbook = Path(options.playbook) if options.playbook else None
+    plays = load_playbook(playbook, vaults=opened) if playbook else ()
+    directory = plays[0].directory if plays else None
+    if not options.inventory:
+        raise ConfigError("no inventory is given", hint="add -i INVENTORY; inventory.example.yml shows one")
+    opener = opened if playbook or opened else None  # looking at an inventory needs no vault password
+    inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
+    extra = extra_variables(options.extra_vars, opened)
+    become = Secret(_ask("sudo password"), "sudo password") if ask and options.ask_become_pass else None
+    return Project(options, inventory, plays, opened, extra, become)
+
+
+def _check_tags(plays: Sequence[Play], wanted: frozenset[str]) -> None:
+    """Refuse a tag that no task has: a run that does nothing must not look like one that had nothing to do."""
+    tags = {tag for play in plays for task in play.tasks for tag in task.tags}
+    for name in sorted(wanted - tags - {"all", "tagged", "untagged", "always", "never"}):
+        raise ConfigError(f"--tags: no task has the tag {name!r}", hint=nearest(name, tags))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.split(",") if word.strip())
+
+
+def _ask(prompt: str) -> str:
+    return getpass.getpass(f"{prompt.rstrip(': ')}: ")

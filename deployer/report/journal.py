@@ -1,0 +1,248 @@
+"""What this machine remembers of its deploys: a file for each, a line for each thing as it happens.
+
+The files lie in ``$XDG_STATE_HOME/deployer/runs`` (``~/.local/state``), for their owner only. What they hold: which run
+it was, of what, on which hosts; the labels of the tasks that change; how each host ended; the exit code. No values, no
+variables of the command line, and no digest that a secret could be guessed from: digests of files are keyed, by a key
+that lies beside them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from deployer.events import Event, HostEnded, PlayStarted, RunEnded, TaskPlanned
+
+KEPT = 100
+"""Journals that stay; the oldest go first."""
+_NEAR = ("group_vars", "host_vars")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The first line: which run it is, and of what.
+
+    Attributes:
+        run: as hosts note it: ``TIME-DIGITS PERSON@MACHINE``.
+        time: seconds since 1970.
+        playbook: its absolute path.
+        inventories: their absolute paths, in order.
+        limit: as on the command line; so are ``tags`` and ``skip_tags``.
+        extra_vars: whether there were any.
+        digests: path → keyed digest of what was read there.
+        plays: the hosts of each play, in order.
+    """
+
+    run: str
+    time: int = field(default_factory=lambda: int(time.time()))
+    playbook: str
+    inventories: tuple[str, ...]
+    limit: str = ""
+    tags: str = ""
+    skip_tags: str = ""
+    extra_vars: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
+    plays: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What one run left.
+
+    Attributes:
+        planned: host → labels of its tasks that were to change.
+        ended: for each play that has begun: host → how it ended.
+        code: the exit code; None: the run was killed.
+    """
+
+    head: Head
+    planned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ended: tuple[Mapping[str, str], ...] = ()
+    code: int | None = None
+
+    def endings(self, host: str) -> tuple[str, ...]:
+        """Return how the plays of a host ended; empty text for one that has no ending."""
+        ended = (*self.ended, *({} for _ in self.head.plays[len(self.ended) :]))
+        plays = zip(self.head.plays, ended, strict=True)
+        return tuple(ends.get(host, "") for hosts, ends in plays if host in hosts)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of all plays."""
+        return tuple(dict.fromkeys(host for hosts in self.head.plays for host in hosts))
+
+    @property
+    def plan(self) -> str:
+        """What was to be done, in a few words: ``release.yml: 12 tasks on 3 hosts``."""
+        tasks = len({label for labels in self.planned.values() for label in labels})
+        name, hosts = Path(self.head.playbook).name, len(self.planned)
+        return f"{name}: {tasks} task{'s'[: tasks != 1]} on {hosts} host{'s'[: hosts != 1]}"
+
+
+class Journals:
+    """All journals of a directory, by default this person's; what cannot be read is not among them."""
+
+    def __init__(self, place: Path | None = None) -> None:
+        self.place = place or _home()
+
+    def keyed(self, paths: Sequence[Path]) -> dict[str, str]:
+        """Return path → keyed digest of files and directories, with the variables that lie beside an inventory."""
+        key = _key(self.place)
+        return {str(path): _digest(key, path) for path in paths} if key else {}
+
+    def newest(self, playbook: Path, inventories: Sequence[Path]) -> Journal | None:
+        """Return the newest journal of the same playbook and inventories."""
+        wanted = (str(playbook), tuple(map(str, inventories)))
+        return next((one for one in self._all() if (one.head.playbook, one.head.inventories) == wanted), None)
+
+    def of(self, run: str) -> Journal | None:
+        """Return the journal of a run, named as hosts note it."""
+        name = run.partition(" ")[0]
+        found = read(self.place / f"{name}.jsonl") if name and "/" not in name else None
+        return found if found and found.head.run == run else None
+
+    def _all(self) -> Iterator[Journal]:
+        for file in reversed(_files(self.place)):
+            if found := read(file):
+                yield found
+
+
+class Writer:
+    """Keeps the journal of one run. When that cannot be done, it says so once, and the run goes on.
+
+    It begins with the first play: a run that is refused before has touched nothing, and hides no earlier one.
+
+    Args:
+        head: the first line.
+        place: the directory.
+    """
+
+    def __init__(self, head: Head, place: Path | None = None) -> None:
+        self._head: Head | None = head
+        self._place = place or _home()
+        self._file: TextIO | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Note one event, if it is one that matters later."""
+        match event:
+            case PlayStarted():
+                self._begin()
+                self._write({"play": event.play})
+            case TaskPlanned(verdict="change"):
+                self._write({"host": event.host, "plan": event.task})
+            case HostEnded():
+                ended = {"ending": event.ending, "code": event.code, "release": event.release}
+                self._write({"host": event.host, **ended})
+            case RunEnded():
+                self._write({"end": event.code})
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+
+    def _begin(self) -> None:
+        head, self._head = self._head, None
+        if head:
+            try:
+                self._file = _open(self._place, head.run.partition(" ")[0])
+            except OSError as error:
+                _warn(error)
+            self._write({"head": asdict(head)})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        if not self._file:
+            return
+        try:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self.close()
+            _warn(error)
+
+
+def read(file: Path) -> Journal | None:
+    """Read a journal, up to a line that is cut; None for what is none."""
+    head, planned, ended, code = None, dict[str, list[str]](), list[dict[str, str]](), None
+    with suppress(OSError, ValueError, TypeError, KeyError, IndexError):
+        for text in file.read_text(encoding="utf-8").splitlines():
+            line = json.loads(text)
+            if "head" in line:
+                given = line["head"]
+                plays = tuple(tuple(hosts) for hosts in given.pop("plays"))
+                head = Head(inventories=tuple(given.pop("inventories")), plays=plays, **given)
+            elif "play" in line:
+                ended.append({})
+            elif "plan" in line:
+                planned.setdefault(line["host"], []).append(line["plan"])
+            elif "ending" in line:
+                ended[-1][line["host"]] = line["ending"]
+            elif "end" in line:
+                code = line["end"]
+    return (
+        Journal(head, {host: tuple(labels) for host, labels in planned.items()}, tuple(ended), code) if head else None
+    )
+
+
+def _home() -> Path:
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    with suppress(RuntimeError):  # somebody without a home
+        state = state if state.is_absolute() else Path("~/.local/state").expanduser()
+    return state / "deployer" / "runs" if state.is_absolute() else Path(os.devnull) / "runs"
+
+
+def _files(place: Path) -> list[Path]:
+    try:
+        return sorted(file for file in place.iterdir() if file.suffix == ".jsonl")
+    except OSError:
+        return []
+
+
+def _open(place: Path, name: str) -> TextIO:
+    place.mkdir(0o700, parents=True, exist_ok=True)
+    place.chmod(0o700)
+    for old in _files(place)[: 1 - KEPT]:
+        old.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(place / f"{name}.jsonl", flags, 0o600), "w", encoding="utf-8")
+
+
+def _key(place: Path) -> bytes:
+    """Return this machine's key for digests, made when there is none; empty when that cannot be."""
+    file = place / "key"
+    with suppress(OSError):
+        place.mkdir(0o700, parents=True, exist_ok=True)
+        with (
+            suppress(FileExistsError),
+            os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new,
+        ):
+            new.write(secrets.token_bytes(32))
+        return file.read_bytes()
+    return b""
+
+
+def _digest(key: bytes, path: Path) -> str:
+    near = [path, *(path.parent / folder for folder in _NEAR)]
+    files = sorted(file for one in near for file in ([one] if one.is_file() else one.rglob("*")) if file.is_file())
+    whole = hmac.new(key, digestmod="sha256")
+    for file in files:
+        with suppress(OSError):
+            content = file.read_bytes()
+            whole.update(f"{file} {len(content)}\n".encode("utf-8", "surrogateescape") + content)
+    return whole.hexdigest()[:32]
+
+
+def _warn(error: OSError) -> None:
+    said = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    sys.stderr.write(f"warning: this run is not noted here ({said}); deployer resume will not know of it\n")
