@@ -116,4 +116,13 @@ class Node:
         configs = [self.env_file, self.vm_args_file]
         if self.tls:
             configs += [f"{self.etc}/ca.pem", self.tls_options_file]
-        return {"name": self.name, "unit": self.unit, "runtime": self.runtime, "configs": configs}
+        return {
+            "name": self.name,
+            "node": str(self.node),
+            "unit": self.unit,
+            "user": self.user,
+            "runtime": self.runtime,
+            "env_file": self.env_file,
+            "vm_args_file": self.vm_args_file,
+            "configs": configs,
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -10,6 +11,7 @@ from deployer.beam.names import check_alive, check_release_version
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
+from deployer.modules._rehearse import rehearse
 from deployer.modules._switch import POINT, switch
 from deployer.modules._unit import properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
@@ -54,6 +56,12 @@ class NodeUnit:
     unit: Annotated[str, Doc("its unit, in /etc/systemd/system", check=_unit, example="shop.service")]
     runtime: Annotated[str, Doc("the unit's RuntimeDirectory", check=absolute, example="/run/beam/shop")]
     configs: Annotated[tuple[str, ...], Doc("files it reads at start; a release's good ones are kept with it")] = ()
+    node: Annotated[
+        str, Doc("its full name; with it, and the release's name, its start is rehearsed", example="shop@10.0.0.2")
+    ] = ""
+    user: Annotated[str, Doc("who it runs as", example="shop")] = ""
+    env_file: Annotated[str, Doc("its environment, one of configs")] = ""
+    vm_args_file: Annotated[str, Doc("its flags, one of configs")] = ""
 
     @property
     def file(self) -> str:
@@ -97,6 +105,7 @@ class BeamNodes(Module):
         Doc("which of ROOT/versions has to run", check=told_by(check_release_version), example="1.4.2-0f3a9c71"),
     ]
     nodes: Annotated[tuple[NodeUnit, ...], Doc("the nodes, each a service of its own")]
+    name: Annotated[str, Doc("the OTP release's name, which is that of its script", example="shop")] = ""
     cookie: Annotated[str | None, Doc("the cookie's file, read at start like configs", check=absolute)] = None
     epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
     again: Annotated[bool, Doc("switch to a release although it is marked bad here")] = False
@@ -168,7 +177,14 @@ class BeamNodes(Module):
             if "current" in changes:  # the nodes run it already: somebody has moved the link
                 parts += [POINT, sh("root={}\npoint {}", self.root, self.id)]
                 what.append(f"make {self.id} current")
-        return (Step(" and ".join(what), lines(*parts)),)
+        return (*self._rehearsals(due), Step(" and ".join(what), lines(*parts)))
+
+    def _rehearsals(self, due: Sequence[NodeUnit]) -> Iterator[Step]:
+        """Yield a step for each node that asks the release's own script what it would start; nothing is stopped yet."""
+        script = f"{self.release}/bin/{self.name}"
+        for node in (node for node in due if self.name and node.node):
+            text = rehearse(script, node.node, node.user, node.env_file, node.vm_args_file)
+            yield Step(f"rehearse the start of {node.node}", text)
 
     def _due(self, node: NodeUnit, changes: Changes) -> bool:
         return bool(changes.keys() & {f"{node.name} {key}" for key in ("release", "config", "active")})

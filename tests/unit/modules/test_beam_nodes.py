@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,6 +241,44 @@ def test_what_does_not_start_and_has_nothing_to_go_back_to_says_so(place: Place)
     assert "last words" in said
     assert "there is no good release to go back to" in said
     assert (place.root / "ledger/bad/1").read_text() == "it did not start\n"
+
+
+SCRIPT = """#!/bin/sh
+[ "$ELIXIR_CLI_DRY_RUN $1" = "1 start" ] || exit 1
+%s
+echo "/opt/erts/bin/erl -noshell -setcookie $RELEASE_COOKIE -name $RELEASE_NODE -args_file $RELEASE_VM_ARGS -extra"
+"""
+ENVIRONMENT = """RELEASE_NODE="shop@10.0.0.2"
+RELEASE_COOKIE="-cookie_from_home_file"
+RELEASE_VM_ARGS="/etc/shop.vm.args"
+"""
+REHEARSED = {
+    "as declared": (":", ""),
+    "another name": ("RELEASE_NODE=shop@localhost", "-name shop@10.0.0.2"),
+    "a cookie of its own": ("RELEASE_COOKIE=canary-8812", "-setcookie -cookie_from_home_file"),
+    "its own flags": ("RELEASE_VM_ARGS=$0/vm.args", "-args_file /etc/shop.vm.args"),
+    "it cannot tell": ("exit 1", ""),
+    "it prints something else": ("echo usage; exit 0", ""),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the node's user")
+@pytest.mark.parametrize(("changed", "missing"), REHEARSED.values(), ids=REHEARSED)
+def test_a_start_is_rehearsed_before_anything_stops(place: Place, changed: str, missing: str) -> None:
+    nodes = place.unpacked("1")
+    script, env = Path(nodes.release) / "bin/shop", place.tmp / "shop.env"
+    script.parent.mkdir()
+    script.write_text(SCRIPT % changed)
+    script.chmod(0o755)
+    env.write_text(ENVIRONMENT)
+    node = replace(
+        nodes.nodes[0], node="shop@10.0.0.2", user="root", env_file=str(env), vm_args_file="/etc/shop.vm.args"
+    )
+    rehearsal, switch = replace(nodes, name="shop", nodes=(node,)).fix({"shop release": Change("shop release", "", "")})
+    assert (rehearsal.what, switch.what) == ("rehearse the start of shop@10.0.0.2", "restart shop.service")
+    said = place.run(rehearsal.text)
+    assert (missing in said) if missing else said == ""
+    assert "canary-8812" not in said
 
 
 def test_what_is_not_whole_stops_nothing(place: Place) -> None:
