@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TextIO, TypeAlias
 
 from deployer.engine.lanes import worst
-from deployer.engine.play import Goal, PlayRun
+from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Emit, Note, RunEnded
 from deployer.model import Host, Play
@@ -73,7 +73,7 @@ def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
     Raises:
         ConfigError: before any host is touched.
     """
-    from deployer.engine.rotate import Rotation
+    from deployer.engine.rotate.rotation import Rotation
 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
         code = Rotation(resolver, hosts, check, *how).run()
@@ -94,7 +94,7 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
     Raises:
         ConfigError: what is written is wrong; no host was touched.
     """
-    from deployer.engine.rollback import Back
+    from deployer.engine.roll.rollback import Back
 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
         back, goal = Back(resolver, to, how[2]), Goal.PLAN if check else Goal.DEPLOY

@@ -57,7 +57,7 @@ def options(given: dict[str, Any]) -> Options:
 
 def _walk(goal: str, given: dict[str, Any]) -> int:
     from deployer.app import run
-    from deployer.engine.play import Goal
+    from deployer.engine.roll.play import Goal
 
     return run(Goal(goal), options(given))
 

@@ -1,1 +1,1 @@
-"""Probe, plan, apply, verify: the walk of one play over its hosts."""
+"""What happens to hosts: walked one by one, rolled as a play, climbed by the ladder."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.engine import apply, hooks, plan, probe
+from deployer.engine.roll import hooks
+from deployer.engine.walk import apply, plan, probe
 from deployer.model import Absent
 from deployer.resolve import HostPlay
 from deployer.sh import Program, encode

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from deployer.engine import ledger, readings
+from deployer.engine import ledger
+from deployer.engine.ladder import readings
 from deployer.engine.lanes import Lane, close, each, worst
 from deployer.errors import HostError
 from deployer.events import Emit, Ending, Event, HostEnded, HostSeen, NodeSeen, PlayEnded, PlayStarted, Stage

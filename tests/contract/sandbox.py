@@ -81,7 +81,7 @@ class Sandbox:
         return self.run(Program((module.probe(),)))[0]
 
     def steps(self, steps: tuple[Step, ...], *, stop: bool = True) -> list[Frame]:
-        """Run steps, each with its blobs as ``$1``, …, as deployer.engine.apply does; without ``stop``, all."""
+        """Run steps, each with its blobs as ``$1``, …, as deployer.engine.walk.apply does; without ``stop``, all."""
         fragments, blobs = [], [Blob.of("")]
         for step in steps:
             places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(step.blobs))]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wrong_states import TLS, WRONG
 
-from deployer.engine.rung import TITLES
+from deployer.engine.ladder.rung import TITLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "ladder.md"
 _HEAD = """\

@@ -29,7 +29,7 @@ from sampler import Seen, watching
 from deployer import lab as labs
 from deployer.app import run
 from deployer.beam.cookie import generate
-from deployer.engine.play import Goal
+from deployer.engine.roll.play import Goal
 from deployer.lab import Lab, LabHost
 from deployer.project import Options
 from deployer.transport.wire import Client

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployer.app import render, resume, run
-from deployer.engine.play import Goal
+from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
 from deployer.events import Ending, HostEnded, PlayStarted
 from deployer.project import Options, load

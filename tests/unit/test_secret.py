@@ -173,7 +173,7 @@ REVIEWED = {
     "beam/certificates.py": "into the check that a key is that of its certificate",
     "beam/handshake.py": "into the digest that answers a node's challenge",
     "beam/tls.py": "into OpenSSL, through a pipe",
-    "engine/rotate_node.py": "into the distribution stream that sets a new cookie",
+    "engine/rotate/node.py": "into the distribution stream that sets a new cookie",
     "fleet/declare.py": "into the check of a cookie's strength, whose complaint never quotes it",
     "fleet/grammar.py": "into the check of an environment value",
     "load/taint.py": "into a rendering, whose result is a secret",

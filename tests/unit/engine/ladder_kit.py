@@ -8,9 +8,9 @@ from typing import Any
 
 from deployer.beam.epmd import Registration
 from deployer.beam.names import NodeName
-from deployer.engine.ladder import DistReading, NodeReading
-from deployer.engine.readings import UnitReading
-from deployer.engine.target import Peer, Target
+from deployer.engine.ladder.judge import DistReading, NodeReading
+from deployer.engine.ladder.readings import UnitReading
+from deployer.engine.ladder.target import Peer, Target
 from deployer.errors import HostError
 from deployer.fleet.words import Health
 from deployer.model import Secret

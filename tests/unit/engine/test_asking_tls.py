@@ -17,7 +17,7 @@ from beam_streams import Peer
 from deployer.beam import tls
 from deployer.beam.authority import Authority
 from deployer.beam.distribution import DistributionError
-from deployer.engine import asking
+from deployer.engine.ladder import asking
 
 NOW = datetime.now(UTC)
 OURS = Authority.make("shop", NOW)

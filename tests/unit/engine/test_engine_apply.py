@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
 
-from deployer.engine.apply import apply, jobs, program
-from deployer.engine.plan import Plan, handler_id, make
-from deployer.engine.probe import Reading
+from deployer.engine.walk.apply import apply, jobs, program
+from deployer.engine.walk.plan import Plan, handler_id, make
+from deployer.engine.walk.probe import Reading
 from deployer.errors import StepError
 from deployer.events import StepDone
 from deployer.model import Absent, Observed, Present, Secret

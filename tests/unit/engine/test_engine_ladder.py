@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ladder_kit import DIR, EXE, dist, reading, registration, target, unit
 
-from deployer.engine.asking import ADVICE, explained
-from deployer.engine.ladder import TITLES, NodeReading, Rung, Sight, climb, failed
-from deployer.engine.target import Target
+from deployer.engine.ladder.asking import ADVICE, explained
+from deployer.engine.ladder.judge import TITLES, NodeReading, Rung, Sight, climb, failed
+from deployer.engine.ladder.target import Target
 from deployer.fleet.words import Health
 
 

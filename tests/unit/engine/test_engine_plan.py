@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from engine_kit import Folder, Note, Service, action, unknown
 
-from deployer.engine.plan import Plan, handler_id, make
-from deployer.engine.probe import Reading
+from deployer.engine.walk.plan import Plan, handler_id, make
+from deployer.engine.walk.probe import Reading
 from deployer.events import TaskPlanned
 from deployer.model import Absent, Change, Observed, Present
 from deployer.resolve import Action

@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ladder_kit import DIR, EXE, look
 
-from deployer.engine import readings
-from deployer.engine.readings import parse_look, parse_reach
+from deployer.engine.ladder import readings
+from deployer.engine.ladder.readings import parse_look, parse_reach
 from deployer.errors import ProbeError
 from deployer.sh import Program, Sh, encode
 

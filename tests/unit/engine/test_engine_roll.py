@@ -14,14 +14,14 @@ from engine_kit import DirectoryHost, Events, Note, action
 from ladder_kit import look, target
 
 from deployer.beam.names import NodeName
-from deployer.engine.back import WayBack, settle
-from deployer.engine.batch import Switching
-from deployer.engine.climb import Climb, Fallen, blame
-from deployer.engine.hooks import Hooks
-from deployer.engine.host_lane import HostLane
-from deployer.engine.roll import Roll
-from deployer.engine.rung import Rung
-from deployer.engine.walk import Walk
+from deployer.engine.ladder.rung import Rung
+from deployer.engine.roll.back import WayBack, settle
+from deployer.engine.roll.batch import Switching
+from deployer.engine.roll.climb import Climb, Fallen, blame
+from deployer.engine.roll.hooks import Hooks
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.roll import Roll
+from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, DeployerError, Interrupted, NotConverged, Reverted, StepError
 from deployer.events import BatchEnded, BatchStarted, HookDone, RollPlanned
 from deployer.fleet import Declaration, Rollout, declare

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployer.engine.rollout import Cluster, arranged, batches, spare, too_many
+from deployer.engine.roll.rollout import Cluster, arranged, batches, spare, too_many
 from deployer.errors import ConfigError
 
 

@@ -10,10 +10,10 @@ from engine_kit import Events
 from ladder_kit import HTTP_OK, Clock, Inline, LadderHost, Lost, Says, epmd_says, look, target, unit
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder import Rung
-from deployer.engine.readings import UnitReading
-from deployer.engine.target import Peer, Target
-from deployer.engine.verify import PATIENCE, Session, fragments, verify
+from deployer.engine.ladder.judge import Rung
+from deployer.engine.ladder.readings import UnitReading
+from deployer.engine.ladder.target import Peer, Target
+from deployer.engine.ladder.verify import PATIENCE, Session, fragments, verify
 from deployer.errors import ConnectionLost, DeployerError, StepError, Unreachable
 from deployer.events import RungRead
 from deployer.fleet.words import Health

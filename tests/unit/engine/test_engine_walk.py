@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action, host_play
 
-from deployer.engine.plan import handler_id
-from deployer.engine.walk import Walk
+from deployer.engine.walk.plan import handler_id
+from deployer.engine.walk.walk import Walk
 from deployer.errors import ConnectionLost, DeployerError, NotConverged, ProbeError, StepError
 from deployer.events import Stage, StepDone, TaskPlanned
 from deployer.model import Present

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.engine.ledger import Ledger
-from deployer.engine.rollback import target
+from deployer.engine.roll.rollback import target
 from deployer.errors import ConfigError
 
 BAD = {"1.3-dd": "it did not start"}

@@ -19,10 +19,12 @@ from ladder_kit import epmd_says, target
 from deployer.beam import etf
 from deployer.beam.handshake import FLAGS
 from deployer.beam.term import Atom, Term
-from deployer.engine import rotate_host, rotate_node, rotate_plan
-from deployer.engine.rotate_host import HostCookies, parse
-from deployer.engine.rotate_node import Accepted
-from deployer.engine.rotate_plan import Found, Part, part_of
+from deployer.engine.rotate import host as rotate_host
+from deployer.engine.rotate import node as rotate_node
+from deployer.engine.rotate import plan as rotate_plan
+from deployer.engine.rotate.host import HostCookies, parse
+from deployer.engine.rotate.node import Accepted
+from deployer.engine.rotate.plan import Found, Part, part_of
 from deployer.errors import ConfigError, DeployerError, NotConverged, ProbeError, StepError
 from deployer.fleet import Declaration, declare
 from deployer.model import Secret

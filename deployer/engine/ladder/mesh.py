@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deployer.engine.rung import NodeReading, Rung, Sight
-from deployer.engine.target import Target
+from deployer.engine.ladder.rung import NodeReading, Rung, Sight
+from deployer.engine.ladder.target import Target
 
 
 def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:

@@ -7,9 +7,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from deployer.beam.epmd import Registration
-from deployer.engine import asking, health, readings
-from deployer.engine.rung import NodeReading
-from deployer.engine.target import Target
+from deployer.engine.ladder import asking, health, readings
+from deployer.engine.ladder.rung import NodeReading
+from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
 from deployer.sh import Program, Sh
 from deployer.transport.base import ForwardingForbidden, Transport

@@ -9,9 +9,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from deployer.engine import ledger
-from deployer.engine.apply import STEP_TIMEOUT, finish, last_words
-from deployer.engine.host_lane import HostLane
-from deployer.engine.probe import environment
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.walk.apply import STEP_TIMEOUT, finish, last_words
+from deployer.engine.walk.probe import environment
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, HookDone, Stage
 from deployer.model import Mark

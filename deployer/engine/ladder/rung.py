@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.beam.epmd import Registration
-from deployer.engine.readings import UnitReading
+from deployer.engine.ladder.readings import UnitReading
 
 TITLES = {
     1: "host reachable",
@@ -43,7 +43,7 @@ class DistReading:
     """What a node said when it was asked as another node would ask it.
 
     Attributes:
-        outcome: ``accepted`` or the name of what went wrong, as `deployer.engine.asking` gives it.
+        outcome: ``accepted`` or the name of what went wrong, as `deployer.engine.ladder.asking` gives it.
         detail: the sentence for a person.
         nodes: the nodes it sees; None when it was not asked.
         hidden: the nodes it is connected to without seeing them, other than ourselves.

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 from deployer.beam.epmd import Registration
 from deployer.beam.faults import epmd_fault
-from deployer.engine.mesh import sees_every_member
-from deployer.engine.rung import TITLES, DistReading, NodeReading, Rung, Sight, failed
-from deployer.engine.target import Target
+from deployer.engine.ladder.mesh import sees_every_member
+from deployer.engine.ladder.rung import TITLES, DistReading, NodeReading, Rung, Sight, failed
+from deployer.engine.ladder.target import Target
 
 __all__ = ["TITLES", "DistReading", "NodeReading", "Rung", "Sight", "climb", "failed"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from deployer.beam import distribution
 from deployer.beam.epmd import Registration
 from deployer.beam.term import Atom
-from deployer.engine import asking
-from deployer.engine.target import Target
+from deployer.engine.ladder import asking
+from deployer.engine.ladder.target import Target
 from deployer.errors import NotConverged, StepError
 from deployer.model import Secret
 from deployer.transport.base import Transport

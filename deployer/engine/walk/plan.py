@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from deployer.engine.probe import Reading
+from deployer.engine.walk.probe import Reading
 from deployer.events import TaskPlanned, Verdict
 from deployer.model import Change, Unknown
 from deployer.modules import Step

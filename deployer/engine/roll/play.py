@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from deployer.engine import facts, ledger, verify
-from deployer.engine.back import WayBack, judge_good
-from deployer.engine.batch import Switching
-from deployer.engine.climb import Climb, blame
-from deployer.engine.hooks import Hooks
-from deployer.engine.host_lane import HostLane
+from deployer.engine import facts, ledger
+from deployer.engine.ladder import verify
+from deployer.engine.ladder.target import targets_of
 from deployer.engine.lanes import close, each, worst
-from deployer.engine.roll import Roll
-from deployer.engine.target import targets_of
-from deployer.engine.walk import Walk
+from deployer.engine.roll.back import WayBack, judge_good
+from deployer.engine.roll.batch import Switching
+from deployer.engine.roll.climb import Climb, blame
+from deployer.engine.roll.hooks import Hooks
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.roll import Roll
+from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host, Play

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from deployer.beam.stream import read_to_end
 from deployer.beam.term import Atom, show
-from deployer.engine import asking
-from deployer.engine.target import Target
+from deployer.engine.ladder import asking
+from deployer.engine.ladder.target import Target
 from deployer.errors import ProbeError
 from deployer.transport.base import Transport
 

@@ -9,10 +9,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from deployer.engine import ledger
-from deployer.engine.apply import finish
-from deployer.engine.host_lane import HostLane
 from deployer.engine.lanes import each
-from deployer.engine.rollback import Return
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.rollback import Return
+from deployer.engine.walk.apply import finish
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
 from deployer.events import Emit, Stage, StepDone
 

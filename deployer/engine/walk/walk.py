@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deployer.engine import plan as planning
-from deployer.engine import probe
-from deployer.engine.apply import apply
-from deployer.engine.plan import Plan
+from deployer.engine.walk import plan as planning
+from deployer.engine.walk import probe
+from deployer.engine.walk.apply import apply
+from deployer.engine.walk.plan import Plan
 from deployer.errors import NotConverged, StepError
 from deployer.events import Emit, Stage
 from deployer.model import Absent, Unknown

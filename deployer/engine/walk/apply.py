@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from deployer.engine.plan import Plan, Planned, handler_id
-from deployer.engine.probe import environment
+from deployer.engine.walk.plan import Plan, Planned, handler_id
+from deployer.engine.walk.probe import environment
 from deployer.errors import Reverted, StepError
 from deployer.events import Emit, StepDone
 from deployer.model import Blob

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from deployer.engine import verify
-from deployer.engine.host_lane import HostLane
-from deployer.engine.rung import Rung, failed
-from deployer.engine.target import Target
+from deployer.engine.ladder import verify
+from deployer.engine.ladder.rung import Rung, failed
+from deployer.engine.ladder.target import Target
+from deployer.engine.roll.host_lane import HostLane
 from deployer.errors import DeployerError, Interrupted, NotConverged
 from deployer.events import Emit, Event, RungRead, Stage
 

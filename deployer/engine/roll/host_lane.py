@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from deployer.engine.ladder.readings import UnitReading, parse_look
+from deployer.engine.ladder.target import Target
 from deployer.engine.lanes import Lane
 from deployer.engine.ledger import Ledger
-from deployer.engine.readings import UnitReading, parse_look
-from deployer.engine.target import Target
-from deployer.engine.walk import Walk
+from deployer.engine.walk.walk import Walk
 from deployer.errors import HostError, Interrupted
 from deployer.resolve import HostPlay
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from deployer.engine.hooks import AFTER, BEFORE, Hooks
-from deployer.engine.host_lane import HostLane
 from deployer.engine.lanes import each
+from deployer.engine.roll.hooks import AFTER, BEFORE, Hooks
+from deployer.engine.roll.host_lane import HostLane
 from deployer.errors import DeployerError, Reverted
 
 Batch = tuple[HostLane, ...]

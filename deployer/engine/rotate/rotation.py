@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from deployer.engine import facts, rotate_host, rotate_node, rotate_plan
+from deployer.engine import facts
 from deployer.engine.lanes import Lane, close, each, worst
-from deployer.engine.rotate_plan import Found, Part, part_of
+from deployer.engine.rotate import host as rotate_host
+from deployer.engine.rotate import node as rotate_node
+from deployer.engine.rotate import plan as rotate_plan
+from deployer.engine.rotate.plan import Found, Part, part_of
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage, StepDone
 from deployer.model import Host

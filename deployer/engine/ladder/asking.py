@@ -13,8 +13,8 @@ from deployer.beam.epmd import EpmdError, EpmdNames, Registration, names, port_p
 from deployer.beam.names import NodeName
 from deployer.beam.stream import Stream
 from deployer.beam.term import Atom, Term, text
-from deployer.engine.rung import DistReading, Rung
-from deployer.engine.target import Target
+from deployer.engine.ladder.rung import DistReading, Rung
+from deployer.engine.ladder.target import Target
 from deployer.errors import ProbeError
 from deployer.model import Secret
 from deployer.transport.base import Transport

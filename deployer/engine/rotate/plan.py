@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from deployer.engine.rotate_host import HostCookies
-from deployer.engine.rotate_node import Accepted
-from deployer.engine.target import Target, targets_of
+from deployer.engine.ladder.target import Target, targets_of
+from deployer.engine.rotate.host import HostCookies
+from deployer.engine.rotate.node import Accepted
 from deployer.errors import ConfigError, NotConverged
 from deployer.events import TaskPlanned
 from deployer.model import Change, Secret

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
-from deployer.engine import asking, readings, rounds
-from deployer.engine.ladder import climb
-from deployer.engine.rounds import EXEC_TIMEOUT, Session, fragments
-from deployer.engine.rung import TITLES, NodeReading, Rung, Sight, failed
-from deployer.engine.target import Target
+from deployer.engine.ladder import asking, readings, rounds
+from deployer.engine.ladder.judge import climb
+from deployer.engine.ladder.rounds import EXEC_TIMEOUT, Session, fragments
+from deployer.engine.ladder.rung import TITLES, NodeReading, Rung, Sight, failed
+from deployer.engine.ladder.target import Target
 from deployer.errors import DeployerError, HostError
 from deployer.events import Emit, RungRead
 from deployer.sh import Program

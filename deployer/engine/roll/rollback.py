@@ -60,7 +60,7 @@ class Return(BeamNodes):
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """Resolves a play as a rollback; for `deployer.engine.play.PlayRun` in the place of a `Resolver`.
+    """Resolves a play as a rollback; for `deployer.engine.roll.play.PlayRun` in the place of a `Resolver`.
 
     Attributes:
         resolver: of the play; made without the need of a tarball.

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployer.engine import rollout
-from deployer.engine.back import WayBack, settle
-from deployer.engine.batch import Batch, Switching
-from deployer.engine.climb import Climb, Fallen, blame
-from deployer.engine.hooks import AFTER, BEFORE
-from deployer.engine.host_lane import HostLane
+from deployer.engine.roll import rollout
+from deployer.engine.roll.back import WayBack, settle
+from deployer.engine.roll.batch import Batch, Switching
+from deployer.engine.roll.climb import Climb, Fallen, blame
+from deployer.engine.roll.hooks import AFTER, BEFORE
+from deployer.engine.roll.host_lane import HostLane
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import BatchEnded, BatchStarted, Emit, RollPlanned
 from deployer.resolve import Action, Limits

@@ -1,0 +1,1 @@
+"""A live cluster's cookie, changed without restarting a node."""

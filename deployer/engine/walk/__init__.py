@@ -1,0 +1,1 @@
+"""One host at a time: read everything, compare, write step by step, read again."""
