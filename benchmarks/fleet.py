@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -92,7 +93,9 @@ class Bench:
         """Run a program to its end, remember what it cost; a failure ends the benchmark with its output."""
         output = self.directory / "output"
         command = [sys.executable, "-I", "-S", HERE / "measure.py", output, *argv]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=self.directory)
+        # As for a person: an installed program is compiled once, not at every start.
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=self.directory, env=env)
         told: dict[str, Any] = json.loads(done.stdout)
         if told["code"]:
             sys.exit(f"{title}: exit {told['code']}\n{output.read_text()[-4000:]}")
