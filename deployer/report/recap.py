@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from deployer.errors import ConfigError
 from deployer.events import HostEnded
-from deployer.report.plain import safe
+from deployer.report.plain import by_number, safe
 
 Line = tuple[tuple[str, str], ...]
 """Pieces of text, each with its style."""
@@ -25,8 +25,9 @@ _ENDINGS = {
 
 
 def lines(ended: Sequence[HostEnded], goal: str) -> Iterator[Line]:
-    """Yield the recap's lines, hosts in order of their names."""
-    ends = sorted(ended, key=lambda end: end.host)
+    """Yield the recap's lines, hosts in order of their names; where they were only looked at, those in trouble."""
+    looked = goal in ("status", "history")
+    ends = sorted((end for end in ended if end.problem or not looked), key=lambda end: by_number(end.host))
     told: dict[str, list[str]] = defaultdict(list)
     for end in ends:
         for problem in _problems(end):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from deployer.events import Entry, HostEnded, HostSeen, NodeSeen
 from deployer.report.journal import Journals
-from deployer.report.plain import safe
+from deployer.report.plain import by_number, safe
 
 Line = tuple[str, str]
 """Text and style."""
@@ -22,7 +22,7 @@ def status(seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals: Journ
         told = [f"{count} on {version}" for version, count in versions.most_common()]
         told += [f"{lost} host{'s' if lost > 1 else ''} unreachable"] if lost else []
         yield f"{name}: {', '.join(told)}", "bold"
-    for host in sorted(seen, key=lambda host: host.host):
+    for host in sorted(seen, key=lambda host: by_number(host.host)):
         yield from _host(host)
     last = max((entry for host in seen for entry in host.history), key=lambda entry: entry.time, default=None)
     if last and (plan := _plan(last.run, journals)):
@@ -71,10 +71,8 @@ def history(seen: Sequence[HostSeen], journals: Journals) -> Iterator[Line]:
             done[entry.event, entry.release, entry.detail].append(place)
         for (event, release, detail), hosts in done.items():
             style = {"bad": "red", "back": "yellow"}.get(event, "")
-            yield (
-                f"  {event:<7} {release}  {' '.join(sorted(set(hosts)))}{f'  ({_one_line(detail)})' if detail else ''}",
-                style,
-            )
+            where, why = " ".join(sorted(set(hosts), key=by_number)), f"  ({_one_line(detail)})" if detail else ""
+            yield f"  {event:<7} {release}  {where}{why}", style
 
 
 def _one_line(text: str) -> str:

@@ -214,8 +214,10 @@ class Terminal:
         self._seen = []
 
     def _print_recap(self, seconds: float) -> None:
-        self._line(("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim"))
-        for parts in recap.lines(self._ends, self._goal):
+        lines = list(recap.lines(self._ends, self._goal))
+        if not lines and self._goal in ("status", "history"):
+            return
+        for parts in ((("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim")), *lines):
             self._line(*parts)
         if self._goal in ("status", "history"):
             return

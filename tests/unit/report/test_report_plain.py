@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.model import Change
-from deployer.report.plain import diff, is_text, safe, short, summary
+from deployer.report.plain import by_number, diff, is_text, safe, short, summary
 
 FORGERIES = {
     "colour": ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
@@ -68,3 +68,17 @@ def test_a_long_diff_is_cut_and_says_so() -> None:
     shown = list(diff(Change("content", "", "".join(f"{i}\n" for i in range(1000)))))
     assert len(shown) == 401
     assert shown[-1] == "… 603 more lines"
+
+
+def test_hosts_are_sorted_as_a_person_counts() -> None:
+    names = ["web10", "web2", "10.0.0.9", "db1-b2", "10.0.0.10", "db1-b11", "web", "web02"]
+    assert sorted(names, key=by_number) == [
+        "10.0.0.9",
+        "10.0.0.10",
+        "db1-b2",
+        "db1-b11",
+        "web",
+        "web2",
+        "web02",
+        "web10",
+    ]

@@ -140,6 +140,13 @@ def test_the_recap_comes_last_with_every_host_and_its_problem() -> None:
     assert "nothing to do" not in recap
 
 
+def test_a_look_tells_only_of_hosts_that_could_not_be_looked_at() -> None:
+    assert "RECAP" not in report(*play(ended("a"), ended("b"), goal="status"))
+    shown = report(*play(ended("a"), ended("b", "unreachable", "no answer"), goal="history"))
+    assert "    b            unreachable " in shown[shown.index("RECAP") :]
+    assert "    a  " not in shown
+
+
 def test_what_is_wrong_alike_on_several_hosts_is_said_once() -> None:
     old, full = "t.yml:1:1: too old\n  build it anew", "t.yml:1:1: no room\n  make some"
     refused = [replace(ended(f"web{i}", "failed", old), code=3) for i in range(1, 21)]
