@@ -205,10 +205,14 @@ def kind(value: object) -> str:
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint with the known name nearest to a misspelt one, or the names there are."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
+    if close := alike(word, names):
+        return f"did you mean {close!r}?"
     return f"known: {', '.join(names)}" if names else ""
+
+
+def alike(word: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a word, or an empty one when none is."""
+    return next(iter(difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)), "")
 
 
 _JSON: Mapping[Any, str] = {

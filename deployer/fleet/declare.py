@@ -19,8 +19,10 @@ from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, Release
 from deployer.fleet.node import Node
 from deployer.fleet.pki import Given, Kept, Pki
+from deployer.fleet.places import Places
 from deployer.fleet.rules import problems
 from deployer.fleet.words import NodeWords, PkiWords, Words
+from deployer.load.marked import Map
 from deployer.model import Mark
 
 
@@ -51,14 +53,15 @@ def declare(
     Raises:
         ConfigError: a word is unknown, missing or wrong; its path (``cluster.ports``) is in the message.
     """
-    known = {field.name for field in describe(Words)}
-    given = build(Words, {name: words[name] for name in known if words.get(name) is not None}, where=where)
+    known = [field.name for field in describe(Words) if words.get(field.name) is not None]
+    places = Places(words, where)
+    given = build(Words, Map(((name, words[name]) for name in known), marks=getattr(words, "marks", {})), where=where)
     if given.release is None and not given.nodes:
         return None
-    places = directory or Path(), beside or Path()
-    found = _Maker(given, host, address, where, *places, now or datetime.now(UTC), need_tarball).declaration()
+    bases = directory or Path(), beside or Path()
+    found = _Maker(given, host, address, places, *bases, now or datetime.now(UTC), need_tarball).declaration()
     for problem, hint in problems(found):
-        raise ConfigError(problem, where=where, hint=hint)
+        raise ConfigError(problem, where=places.of(problem), hint=hint)
     return found
 
 
@@ -69,7 +72,7 @@ class _Maker:
     words: Words
     host: str
     address: str
-    where: Mark | None
+    places: Places
     directory: Path
     beside: Path
     now: datetime
@@ -91,7 +94,7 @@ class _Maker:
             firewall=self.words.firewall,
             health=self.words.health,
             rollout=self.words.rollout,
-            where=self.where,
+            where=self.places.where,
             now=self.now,
         )
 
@@ -139,7 +142,7 @@ class _Maker:
     def pki(self, cluster: str, words: PkiWords) -> Pki:
         if words.ca and words.certificate and words.key and not words.passphrase:
             ca, certificate = (self.beside / Path(path).expanduser() for path in (words.ca, words.certificate))
-            return Given(ca, certificate, words.key, words.renew, self.where)
+            return Given(ca, certificate, words.key, words.renew, self.places.of("cluster.pki"))
         if words.ca or words.certificate or words.key:
             hint = "given certificates take ca, certificate and key; an authority of ours takes passphrase alone"
             raise self.wrong("cluster.pki says neither whole certificates nor an authority of ours", hint)
@@ -149,7 +152,7 @@ class _Maker:
         if words.renew >= words.days:
             raise self.wrong("cluster.pki.renew is not below days", "or each run would renew every certificate")
         directory = self.beside / Path(words.directory or f"pki/{cluster}").expanduser()
-        return Kept(cluster, directory, words.passphrase, words.days, words.renew, self.where)
+        return Kept(cluster, directory, words.passphrase, words.days, words.renew, self.places.of("cluster.pki"))
 
     def bind(self) -> str:
         try:
@@ -189,7 +192,7 @@ class _Maker:
         return cluster.bind
 
     def wrong(self, problem: str, hint: str) -> ConfigError:
-        return ConfigError(problem, where=self.where, hint=hint)
+        return ConfigError(problem, where=self.places.of(problem), hint=hint)
 
     def told(self, path: str, check: Any, *args: Any) -> Any:
         """Run a check of `deployer.beam` and name the word it complains about."""

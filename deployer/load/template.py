@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deployer.errors import ConfigError, DeployerError
-from deployer.fields import kind, nearest
+from deployer.fields import alike, kind, nearest
 from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
 from deployer.model import Mark, Secret
 
@@ -85,6 +85,11 @@ class Variables(Mapping[str, Any]):
     def raw(self, name: str, default: Any = None) -> Any:
         """Return what is written, untemplated."""
         return next((layer.values[name] for layer in self._layers if name in layer.values), default)
+
+    def place(self, name: str, default: Mark | None = None) -> Mark:
+        """Return where the value of a name is written, or ``default`` when it does not know."""
+        layer = next((layer.values for layer in self._layers if name in layer.values), {})
+        return _place(layer, name, layer.get(name), default)
 
     def render(self, value: Any, where: Mark | None = None, name: str = "this") -> Any:
         """Return ``value`` with every template in it rendered; text comes out as plain ``str``.
@@ -199,7 +204,10 @@ class Variables(Mapping[str, Any]):
             raise
         except sandbox.UndefinedVariable as error:
             names = list(self) if error.is_variable else error.known
-            hint = _UNDECLARED if error.is_variable and error.name in _FLEET else nearest(error.name, names)
+            hint = nearest(error.name, names)
+            if error.is_variable and error.name in _FLEET:
+                typo = alike(error.name, names)
+                hint = _UNDECLARED + (f"; or is {typo!r} ({self.place(typo)}) misspelt?" if typo else "")
             raise ConfigError(str(error), where=_line(error, where, lines), hint=hint) from None
         except jinja2.TemplateSyntaxError as error:
             at = Mark(where.file, error.lineno, 0) if lines else where

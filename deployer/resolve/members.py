@@ -12,7 +12,7 @@ from deployer.fields import describe
 from deployer.fleet import Declaration, Words, check_members, declare
 from deployer.load.connection import address
 from deployer.load.inventory import Inventory
-from deployer.load.marked import mark_of
+from deployer.load.marked import Map, mark_of
 from deployer.load.scope import Scopes
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.template import Variables
@@ -75,7 +75,8 @@ class Members:
         return None
 
     def _declare(self, host: Host, variables: Variables) -> Declaration | None:
-        words = {name: variables[name] for name in WORDS if name in variables}
+        words = Map((name, variables[name]) for name in WORDS if name in variables)
+        words.marks = {name: variables.place(name, host.mark) for name in words}
         if not words.get("release") and not words.get("nodes"):
             return None
         where = next(

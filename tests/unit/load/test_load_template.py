@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deployer.errors import ConfigError, DeployerError
-from deployer.load.marked import Encrypted, Text
+from deployer.load.marked import Encrypted, Map, Text
 from deployer.load.taint import OMIT
 from deployer.load.template import Layer, Variables
 from deployer.model import Mark, Secret
@@ -97,6 +97,13 @@ def test_containers_are_rendered_deeply_and_keep_their_marks() -> None:
 def test_a_value_is_rendered_once_and_what_it_gives_is_data() -> None:
     scope = variables(sly="{{ '{{ host }}' }}", shown="<{{ sly }}>")
     assert scope.render("{{ shown }}", HERE) == "<{{ host }}>"
+
+
+def test_a_word_of_the_fleet_that_is_not_there_may_be_misspelt() -> None:
+    misspelt = Map({"relese": {"name": "shop"}}, HERE, {"relese": Mark("vars.yml", 3, 1)})
+    with pytest.raises(ConfigError, match="'release' is not defined") as caught:
+        Variables([Layer(misspelt)], lambda *_: Secret("")).render("{{ release.name }}", HERE)
+    assert "is 'relese' (vars.yml:3:1) misspelt?" in caught.value.hint
 
 
 def test_unsafe_text_and_final_layers_are_never_templated() -> None:
