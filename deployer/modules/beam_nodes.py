@@ -184,7 +184,7 @@ class BeamNodes(Module):
         script = f"{self.release}/bin/{self.name}"
         for node in (node for node in due if self.name and node.node):
             text = rehearse(script, node.node, node.user, node.env_file, node.vm_args_file)
-            yield Step(f"rehearse the start of {node.node}", text)
+            yield Step(f"rehearse the start of {node.name}", text)
 
     def _due(self, node: NodeUnit, changes: Changes) -> bool:
         return bool(changes.keys() & {f"{node.name} {key}" for key in ("release", "config", "active")})

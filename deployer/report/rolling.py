@@ -30,7 +30,7 @@ def lines(event: RollPlanned | BatchStarted | BatchEnded | HookDone, verbosity: 
 
 def _ended(event: BatchEnded) -> tuple[Part, ...]:
     sign, style = ("✓", "green") if event.ok else ("✗", "bold red")
-    said = f"{event.healthy} of {event.nodes} nodes healthy"
+    said = f"{'' if event.ok else 'the batch failed; '}{event.healthy} of {event.nodes} nodes healthy"
     return (f"  {sign} ", style), (said, style), (f"  {event.seconds:.1f} s", "dim")
 
 

@@ -104,6 +104,8 @@ class Terminal:
     @_take.register
     def _(self, event: StepDone) -> None:
         """Steps that went well are told once for all hosts, when the last of them is there; a failure at once."""
+        if event.rc:
+            self._flush_steps()  # what went well before it comes first
         if event.rc or self._verbosity:
             self._print_step(event, event.host)
             return

@@ -100,6 +100,13 @@ def test_steps_are_told_as_they_end() -> None:
     assert "  ✗ web1         x  1.0 s\n" in shown
 
 
+def test_what_went_well_before_a_failure_is_told_before_it() -> None:
+    steps = StepDone("a", "nodes", "rehearse", 0, 0.1), StepDone("a", "nodes", "switch", 1, 1.0)
+    both = planned("a", "nodes", "change", MODE), planned("b", "nodes", "change", MODE)
+    shown = report(*play(*both, *steps, goal="deploy"))
+    assert "  ✓ a            nodes · rehearse  0.1 s\n  ✗ a            nodes · switch  1.0 s\n" in shown
+
+
 def rung(number: int, ok: bool | None = True, detail: str = "fine", advice: str = "") -> RungRead:
     return RungRead("web1", "shop@web1", number, f"title {number}", ok, detail, advice, 1.25)
 
@@ -234,7 +241,10 @@ def test_a_plan_shows_batches_and_hooks() -> None:
 def test_a_batch_is_told_with_its_health_and_what_stops_the_roll() -> None:
     batch = BatchStarted(1, 2, ("a",)), BatchEnded(1, 2, ("a",), False, 2, 3, 4.0, f"failed: a {EVIL}")
     shown = report(*play(*batch, ended("b", "not reached"), goal="deploy"))
-    assert "BATCH 1 of 2  a\n  ✗ 2 of 3 nodes healthy  4.0 s\n    the roll stops: failed: a ok\\x0d" in shown
+    assert (
+        "BATCH 1 of 2  a\n  ✗ the batch failed; 2 of 3 nodes healthy  4.0 s\n    the roll stops: failed: a ok\\x0d"
+        in shown
+    )
     assert "b            not reached" in shown
 
 
