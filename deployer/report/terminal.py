@@ -29,7 +29,7 @@ from deployer.events import (
 )
 from deployer.report import ladder, recap, releases, rolling
 from deployer.report.journal import Journals
-from deployer.report.plain import Part, diff, is_text, safe, summary
+from deployer.report.plain import Part, by_number, diff, is_text, safe, summary
 
 _SIGNS = {"change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim")}
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -179,8 +179,8 @@ class Terminal:
     def _print_plans(self) -> None:
         """Hosts with the same plan are printed once."""
         groups: dict[tuple[TaskPlanned, ...], list[str]] = defaultdict(list)
-        for host, plan in self._plans.items():
-            shown = tuple(replace(task, host="") for task in plan if self._worth(task))
+        for host in sorted(self._plans, key=by_number):
+            shown = tuple(replace(task, host="") for task in self._plans[host] if self._worth(task))
             groups[shown].append(host)
         for tasks, hosts in groups.items():
             if not tasks:
