@@ -15,6 +15,18 @@ from deployer.engine.roll.rollback import Return
 from deployer.engine.walk.apply import finish
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
 from deployer.events import Emit, Stage, StepDone
+from deployer.sh import Sh
+
+
+def judgement(lane: HostLane) -> Sh | None:
+    """Return the step that notes on a host that its release is good, or None where that is no news."""
+    if not (lane.walk and lane.play):
+        return None
+    switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
+    if not (switch and declared and declared.release) or isinstance(switch, Return):
+        return None  # what a rollback leads to was judged long ago; to be judged again would make it the newest
+    news = lane.walk.switched or switch.id not in lane.record.good
+    return ledger.judge_good(switch, declared.release.keep) if news else None
 
 
 def judge_good(lane: HostLane) -> None:
@@ -24,14 +36,8 @@ def judge_good(lane: HostLane) -> None:
         StepError: it could not be noted.
         HostError: the host was lost.
     """
-    assert lane.walk and lane.transport and lane.play  # noqa: S101 - climbed
-    switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
-    if not (switch and declared and declared.release):
-        return
-    if isinstance(switch, Return):
-        return  # it was judged long ago; to be judged again would make it the newest
-    if lane.walk.switched or switch.id not in lane.record.good:
-        step = ledger.judge_good(switch, declared.release.keep)
+    step = judgement(lane)
+    if step and lane.transport and lane.play:
         finish(lane.transport, "note that the release is good", step, become=lane.play.become)
 
 

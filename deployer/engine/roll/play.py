@@ -14,7 +14,7 @@ from deployer.engine import facts, ledger
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
 from deployer.engine.lanes import close, each, worst
-from deployer.engine.roll.back import WayBack, judge_good
+from deployer.engine.roll.back import WayBack, judge_good, judgement
 from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, blame
 from deployer.engine.roll.hooks import Hooks
@@ -102,7 +102,7 @@ class PlayRun:
             self._each(lanes, self._prepare)
             self._walk(lanes, climb)
             if self.goal is Goal.DEPLOY:
-                self._each([lane for lane in lanes if lane.proven], judge_good)
+                self._each([lane for lane in lanes if lane.proven and judgement(lane)], judge_good)
         finally:
             close(lanes)
         climb.tell()
