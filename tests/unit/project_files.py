@@ -1,3 +1,5 @@
+"""A project in a directory, as the program loads and resolves it."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,8 +8,10 @@ from typing import Any
 from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.secrets import Vaults
+from deployer.model import Secret
 from deployer.resolve import Action, HostPlay, Resolver
 
+CANARY = "canary-91c4"
 INVENTORY = """\
 all:
   vars: {greeting: hello}
@@ -46,3 +50,13 @@ class Project:
 
     def actions(self, host: str = "a", **options: Any) -> tuple[Action, ...]:
         return self.resolve(host, **options).actions
+
+
+def content(action: Action) -> str:
+    """Return what a copy or template would write."""
+    module: Any = action.module
+    found = getattr(module, "content", None)
+    found = module.src.text if found is None else found
+    found = found.reveal() if isinstance(found, Secret) else getattr(found, "text", found)
+    found = found.reveal() if isinstance(found, Secret) else found
+    return found.decode() if isinstance(found, bytes) else found

@@ -1,0 +1,75 @@
+"""What templates and plays see of the fleet's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from project_files import Project, content
+
+from deployer.errors import ConfigError
+
+FLEET = """\
+all:
+  children:
+    shop:
+      hosts:
+        a: {ansible_host: 10.0.0.1}
+        b: {ansible_host: 10.0.0.2, nodes: [{name: jobs, service: jobs.service}]}
+      vars:
+        cluster: {name: shop, cookie: {env: COOKIE}}
+        nodes: [{name: shop, service: shop.service}]
+    late:
+      hosts:
+        c:
+          ansible_host: 10.0.0.3
+          cluster: {name: shop, cookie: {env: COOKIE}}
+          nodes: [{name: shop, service: shop.service}]
+        d:
+          ansible_host: 10.0.0.4
+          cluster: {name: other, cookie: {env: NOBODY_SETS_THIS}}
+          nodes: [{name: shop, service: shop.service}]
+        e: {ansible_host: 10.0.0.5}
+"""
+COOKIE = "hT3vQ9xLm7Zr2KpW8sYb4NcJd6FgAe1UoXiRz5Bk"
+
+
+def test_templates_see_the_fleet_s_words_with_defaults_and_members_filled_in(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COOKIE", COOKIE)
+    project.write("hosts.yml", FLEET)
+    text = (
+        "{{ cluster.members | map(attribute='node') | sort | join(' ') }} {{ cluster.epmd_port }} {{ nodes[0].name }}"
+    )
+    tasks = f'- copy: {{dest: /x, content: "{text}"}}\n- copy: {{dest: /c, content: "{{{{ cluster.cookie }}}}"}}\n'
+    project.tasks(tasks)
+    project.write("site.yml", (project.directory / "site.yml").read_text().replace("hosts: all", "hosts: shop"))
+    found = project.resolve("b")
+    own, members = found.fleet
+    assert own
+    assert [member.host for member in members] == ["a", "b", "c"], "other clusters' secrets are not even looked at"
+    assert content(found.actions[0]) == "jobs@10.0.0.2 shop@10.0.0.1 shop@10.0.0.3 4369 jobs"
+    assert content(found.actions[1]) == COOKIE
+    assert COOKIE not in repr(found)
+
+
+def test_a_host_that_declares_nothing_has_no_fleet(project: Project) -> None:
+    project.tasks("- command: {cmd: x, creates: /x}")
+    assert project.resolve().fleet == (None, ())
+
+
+def test_a_wrong_word_of_the_fleet_is_refused_with_its_place(project: Project) -> None:
+    project.write("hosts.yml", FLEET.replace("{name: shop, cookie: {env: COOKIE}}", "{nmae: shop}", 1))
+    project.tasks("- command: {cmd: x, creates: /x}")
+    with pytest.raises(ConfigError) as caught:
+        project.resolve()
+    assert caught.value.where == f"{project.directory}/hosts.yml:8:19"
+    assert "'name'" in caught.value.hint
+
+
+def test_the_fleet_s_serial_is_what_the_shipped_plays_ask_for(project: Project, monkeypatch: Any) -> None:
+    monkeypatch.setenv("COOKIE", COOKIE)
+    project.write("hosts.yml", FLEET)
+    project.write("site.yml", "- hosts: shop\n  serial: '{{ rollout.serial }}'\n  tasks: []\n")
+    assert project.resolve("b").limits.serial == (1, "25%")

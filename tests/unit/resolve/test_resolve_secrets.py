@@ -1,0 +1,52 @@
+"""A secret stays one in whatever is made of it, and is refused where it would be seen."""
+
+from __future__ import annotations
+
+import pytest
+from project_files import CANARY, Project, content
+
+from deployer.errors import ConfigError, SecretError
+from deployer.model import Secret
+
+
+def test_a_secret_stays_a_secret_in_arguments_loops_and_labels(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", CANARY)
+    project.write("templates/t.j2", "token={{ token }}\n")
+    project.tasks(
+        """\
+- {name: "put {{ token }}", copy: {dest: /a, content: {env: TOKEN}}}
+- {name: b, template: {src: t.j2, dest: /b}}
+- {name: c, copy: {dest: "/{{ item.n }}", content: "{{ item.t }}"}, loop: [{n: c, t: "{{ token }}"}]}
+- {name: d, copy: {dest: /d, content: x}, loop: ["{{ token }}"]}
+""",
+    )
+    found = project.resolve(extra_vars={"token": Secret(CANARY)})
+    a, b, c, _ = found.actions
+    assert [content(action) for action in (a, b, c)] == [CANARY, f"token={CANARY}\n", CANARY]
+    assert [action.label for action in found.actions] == ["***", "b", "c => {'n': 'c', 't': '***'}", "d => ***"]
+    assert CANARY not in repr(found)
+
+
+def test_a_secret_in_an_environment_or_where_text_is_needed_is_refused_without_showing_it(project: Project) -> None:
+    secret = {"token": Secret(CANARY)}
+    for text in ("- {command: x, environment: {TOKEN: '{{ token }}'}}", "- command: echo {{ token }}"):
+        project.tasks(text)
+        with pytest.raises(ConfigError) as caught:
+            project.resolve(extra_vars=secret)
+        assert "secret" in caught.value.message
+        assert CANARY not in str(caught.value)
+
+
+def test_a_file_source_is_relative_to_the_file_that_says_it(project: Project) -> None:
+    project.write("group_vars/all.yml", "words: {file: secret.txt}\n")
+    project.write("group_vars/secret.txt", f"{CANARY}\n")
+    project.tasks('- copy: {dest: /x, content: "{{ words }}"}')
+    assert content(project.actions()[0]) == CANARY
+
+
+def test_a_secret_that_cannot_be_read_is_an_error_before_any_host_is_touched(project: Project) -> None:
+    project.tasks("- copy: {dest: /x, content: {env: NOBODY_SETS_THIS}}")
+    with pytest.raises(SecretError, match="NOBODY_SETS_THIS is not set"):
+        project.resolve()

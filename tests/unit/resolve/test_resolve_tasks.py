@@ -1,0 +1,179 @@
+"""Which tasks, handlers and hooks a host gets: loops, conditions, tags, batches; what may stand where."""
+
+from __future__ import annotations
+
+import pytest
+from project_files import Project, content
+
+from deployer.errors import ConfigError
+
+
+def test_a_loop_gives_one_action_for_each_item_and_conditions_see_the_item(project: Project) -> None:
+    project.tasks(
+        """\
+- name: put {{ item.name }}
+  copy: {dest: "/{{ item.name }}", content: "{{ item.text | default('none') }}"}
+  loop: "{{ files }}"
+  when: [port == 4000, item.name != 'two']
+""",
+        vars="{files: [{name: one, text: 1}, {name: two}, {name: three}]}",
+    )
+    one, two, three = project.actions()
+    assert [action.label for action in (one, two, three)] == ["put one => one", "put two => two", "put three => three"]
+    assert two.skip == "not: item.name != 'two'"
+    assert (content(one), content(three)) == ("1", "none")
+    (skipped,) = project.actions("b")
+    assert skipped.skip == "not: port == 4000"
+
+
+def test_an_empty_loop_and_a_false_condition_are_skips_with_a_reason(project: Project) -> None:
+    project.tasks("- {command: x, loop: []}\n- {command: '{{ nothing }}', when: port == 1}\n")
+    empty, false = project.actions()
+    assert empty.skip == "its loop is empty"
+    assert false.skip == "not: port == 1"
+
+
+@pytest.mark.parametrize(
+    ("tags", "skip_tags", "run"),
+    [
+        ((), (), "plain a b always"),
+        (("a",), (), "a always"),
+        (("a", "never"), (), "a always never"),
+        (("n",), (), "always never"),
+        (("all",), (), "plain a b always"),
+        (("tagged",), (), "a b always"),
+        (("untagged",), (), "plain always"),
+        ((), ("a",), "plain b always"),
+        ((), ("always",), "plain a b"),
+        ((), ("tagged",), "plain always"),
+        (("a", "b"), ("b",), "a always"),
+    ],
+)
+def test_tags_choose_as_in_ansible(
+    project: Project, tags: tuple[str, ...], skip_tags: tuple[str, ...], run: str
+) -> None:
+    it = "command: {cmd: x, creates: /x}"
+    project.tasks(
+        f"- {{name: plain, {it}}}\n- {{name: a, {it}, tags: a}}\n- {{name: b, {it}, tags: [b]}}\n"
+        f"- {{name: always, {it}, tags: always}}\n- {{name: never, {it}, tags: [never, n]}}\n"
+    )
+    actions = project.actions(tags=tags, skip_tags=skip_tags)
+    assert " ".join(action.label for action in actions if not action.skip) == run
+
+
+def test_handlers_are_resolved_and_notified_by_their_templated_names(project: Project) -> None:
+    project.write(
+        "site.yml",
+        """\
+- hosts: all
+  tasks:
+    - {copy: {dest: /x, content: x}, notify: "restart {{ name }}"}
+  handlers:
+    - name: restart {{ name }}
+      systemd: {name: "{{ name }}.service", state: restarted}
+  vars: {name: shop}
+""",
+    )
+    found = project.resolve()
+    assert found.actions[0].notify == ("restart shop",)
+    assert [handler.label for handler in found.handlers] == ["restart shop"]
+    text = (project.directory / "site.yml").read_text()
+    project.write("site.yml", text.replace('notify: "restart {{ name', 'notify: "restart {{ inventory_hostname'))
+    with pytest.raises(ConfigError, match="no handler 'restart b'"):
+        project.resolve("b")
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "problem", "hint"),
+    [
+        ("- copy: {dest: /x, content: x, mode: 0644}", 36, "mode must be in quotes", 'mode: "0644"'),
+        ("- copy: {dest: /x, content: x, mode: 644}", 36, "mode must be in quotes", 'mode: "0644"'),
+        ("- file: {path: /x, state: directry}", 24, "cannot be 'directry'", "directory"),
+        ("- copy: {dset: /x}", 14, "unknown word 'dset'", "'dest'"),
+        ("- file: {path: relative}", 14, "path", ""),
+        ("- cpoy: {dest: /x}", 13, "no module 'cpoy'", "'copy'"),
+        ("- copy: {src: nothing.conf, dest: /x}", 14, "there is no file 'nothing.conf'", "files/nothing.conf"),
+        ('- copy: {dest: /x, content: "{{ prot }}"}', 33, "'prot' is not defined", "'port'"),
+        ("- {command: x, when: prot == 1}", 26, "'prot' is not defined", "'port'"),
+        ("- {command: x, loop: '{{ port }}'}", 26, "loop needs a list", ""),
+        ("- {command: x, environment: {A-B: x}}", 34, "'A-B' is not the name", ""),
+        ("- user: {name: app, system: yes}", 25, "system must be true or false", "write true or false"),
+    ],
+)
+def test_a_wrong_task_is_refused_with_its_place(
+    project: Project, text: str, column: int, problem: str, hint: str
+) -> None:
+    project.tasks(text)
+    with pytest.raises(ConfigError) as caught:
+        project.resolve()
+    assert caught.value.where == f"{project.directory}/site.yml:3:{column}"
+    assert problem in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_two_tasks_that_want_one_file_to_differ_are_refused_with_both_places(project: Project) -> None:
+    project.tasks("- copy: {dest: /x, content: one}\n- copy: {dest: /x, content: two}\n")
+    with pytest.raises(ConfigError) as caught:
+        project.resolve()
+    assert "site.yml:3:7" in caught.value.message
+    assert caught.value.where.endswith("site.yml:4:7")
+    project.tasks("- {copy: {dest: /x, content: one}, when: port == 1}\n- copy: {dest: /x, content: two}\n")
+    assert len(project.actions()) == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "hint"),
+    [
+        ("command: systemctl restart shop", "say when it is needed: creates"),
+        ("shell: 'true'", "say when it is needed: creates"),
+        ("systemd: {name: shop, state: restarted}", "make it a handler"),
+        ("ansible.builtin.service: {name: shop, state: reloaded}", "make it a handler"),
+    ],
+)
+def test_an_act_without_an_end_state_belongs_into_handlers(project: Project, task: str, hint: str) -> None:
+    project.tasks(f"- {task}")
+    with pytest.raises(ConfigError, match="it would run every time") as caught:
+        project.actions()
+    assert hint in caught.value.hint
+    project.write("site.yml", f"- hosts: all\n  tasks: []\n  handlers:\n  - {task}\n")
+    assert project.resolve().handlers[0].module.act()
+
+
+@pytest.mark.parametrize("word", ["handlers: [{}]", "hooks: {{after_start: [{}]}}"])
+def test_what_does_nothing_is_neither_handler_nor_hook(project: Project, word: str) -> None:
+    project.write("site.yml", f"- hosts: all\n  tasks: []\n  {word.format('copy: {dest: /x, content: x}')}\n")
+    with pytest.raises(ConfigError, match="copy does nothing when it is notified") as caught:
+        project.resolve()
+    assert "hooks act" in caught.value.hint
+
+
+ROLL = """\
+- hosts: all
+  serial: {serial}
+  hooks:
+    before_switch:
+      - {{name: "drain {{{{ inventory_hostname }}}}", command: drain, delegate_to: localhost}}
+      - {{command: migrate, run_once: true, when: port == 4000}}
+    after_start:
+      - systemd: {{name: proxy, state: reloaded}}
+"""
+
+
+def test_batches_and_hooks_are_rendered_for_each_host(project: Project) -> None:
+    project.write("site.yml", ROLL.format(serial="['{{ port - 3998 }}', 25%]"))
+    one, other = project.resolve("a"), project.resolve("b")
+    assert (one.limits.serial, other.limits.serial) == ((2, "25%"), (3, "25%"))
+    assert [(hook.label, hook.task.local, hook.skip) for hook in other.before_switch] == [
+        ("drain b", True, ""),
+        ("command", False, "not: port == 4000"),
+    ]
+    assert [hook.task.run_once for hook in one.before_switch] == [False, True]
+    assert one.after_start[0].module.act()[-1].what == "reload proxy.service"
+
+
+@pytest.mark.parametrize("serial", ["0", "101%", "[]", "some", "-1", "'{{ greeting }}'"])
+def test_a_size_that_is_none_is_refused_with_its_place(project: Project, serial: str) -> None:
+    project.write("site.yml", ROLL.format(serial=serial))
+    with pytest.raises(ConfigError, match="serial") as caught:
+        project.resolve()
+    assert caught.value.where.startswith(f"{project.directory}/site.yml:2:")

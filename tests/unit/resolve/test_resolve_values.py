@@ -1,0 +1,113 @@
+"""What arguments become: variables in Ansible's order, templates, files, facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from project_files import Project, content
+
+from deployer.errors import ConfigError
+from deployer.load.variables import extra_variables
+
+
+def test_arguments_are_templated_for_each_host_and_validated(project: Project) -> None:
+    project.tasks(
+        """- copy: {dest: "/etc/{{ inventory_hostname }}", content: "{{ greeting }} {{ port }}", mode: "0644"}"""
+    )
+    for host, said in (("a", "hello 4000"), ("b", "hello 4001")):
+        (action,) = project.actions(host)
+        assert action.module.dest == f"/etc/{host}"
+        assert content(action) == said
+        assert action.module.mode == "0644"
+
+
+def test_variables_win_in_ansible_s_order(project: Project) -> None:
+    names = ("default", "inventory", "fact", "play", "file", "role", "task", "param", "extra")
+    levels = {name: {f"v{i}": name for i in range(index, len(names))} for index, name in enumerate(names)}
+
+    def flow(name: str) -> str:
+        return "{" + ", ".join(f"{key}: {value}" for key, value in levels[name].items()) + "}"
+
+    project.write("hosts.yml", f"all: {{hosts: {{a: {flow('inventory')}}}}}\n")
+    project.write("file.yml", flow("file"))
+    project.write("roles/r/defaults/main.yml", flow("default"))
+    project.write("roles/r/vars/main.yml", flow("role"))
+    said = " ".join(f"{{{{ v{i} }}}}" for i in range(len(names)))
+    project.write(
+        "roles/r/tasks/main.yml", f"- {{command: {{cmd: 'echo {said}', creates: /x}}, vars: {flow('task')}}}\n"
+    )
+    role = f"{{role: r, vars: {flow('param')}}}"
+    project.write("site.yml", f"- {{hosts: all, vars: {flow('play')}, vars_files: [file.yml], roles: [{role}]}}\n")
+    (action,) = project.resolve(facts=levels["fact"], extra_vars=levels["extra"]).actions
+    assert action.module.cmd == "echo " + " ".join(names)
+
+
+def test_templates_are_rendered_and_files_are_found_where_ansible_looks(project: Project) -> None:
+    project.write("roles/r/templates/conf.j2", "{{ greeting }} from {{ role_name }}\n")
+    project.write("roles/r/files/data", b"\x00\xff")
+    project.write("files/other", "beside the playbook")
+    tasks = "- template: {src: conf.j2, dest: /c}\n- copy: {src: data, dest: /d}\n- copy: {src: other, dest: /o}\n"
+    project.write("roles/r/tasks/main.yml", tasks)
+    project.write("site.yml", "- {hosts: all, roles: [r]}\n")
+    conf, data, other = project.actions()
+    assert content(conf) == "hello from r\n"
+    assert data.module.src.text == b"\x00\xff"
+    assert content(other) == "beside the playbook"
+
+
+def test_a_large_file_is_hashed_once_for_all_hosts_and_never_held(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hashlib
+
+    path = project.write("files/big", b"x" * (2 * 1024 * 1024))
+    project.tasks("- copy: {src: big, dest: /big}")
+    digests: list[str] = []
+    real = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *args: digests.append("read") or real(*args))
+    resolver = project.resolver()
+    blobs = {resolver.resolve(host, None).actions[0].module.src for host in resolver._inventory.hosts.values()}
+    (blob,) = blobs
+    assert (blob.path, blob.text, blob.size) == (path, None, 2 * 1024 * 1024)
+    assert digests == ["read"]
+
+
+def test_omit_leaves_an_argument_out(project: Project) -> None:
+    project.tasks('- copy: {dest: /x, content: x, owner: "{{ nobody | default(omit) }}"}')
+    assert project.actions()[0].module.owner is None
+
+
+def test_facts_are_data_that_is_never_templated(project: Project) -> None:
+    project.tasks("""- copy: {dest: /x, content: "{{ ansible_hostname }} {{ ansible_facts.kernel }}"}""")
+    facts = {"ansible_hostname": "{{ 7 * 7 }}", "ansible_facts": {"kernel": "{% raw %}"}}
+    assert content(project.resolve(facts=facts).actions[0]) == "{{ 7 * 7 }} {% raw %}"
+
+
+@pytest.mark.parametrize(
+    ("text", "play", "needed"),
+    [
+        ("- command: 'true'", {}, False),
+        ("- command: echo {{ ansible_hostname }}", {}, True),
+        ("- {command: x, when: ansible_os_family == 'Debian'}", {}, True),
+        ("- command: echo {{ ansible_host }}", {}, False),
+        ("- template: {src: t.j2, dest: /t}", {}, True),
+        ("- command: 'true'", {"vars": "{x: '{{ ansible_facts.kernel }}'}"}, True),
+        ("- command: 'true'", {"gather_facts": "true"}, True),
+        ("- command: echo {{ ansible_hostname }}", {"gather_facts": "false"}, False),
+    ],
+)
+def test_facts_are_needed_where_something_names_one(
+    project: Project, text: str, play: dict[str, str], needed: bool
+) -> None:
+    project.write("templates/t.j2", "{{ ansible_fqdn }}")
+    project.tasks(text, **play)
+    assert project.resolver().needs_facts is needed
+
+
+def test_extra_variables_come_in_three_forms(tmp_path: Path) -> None:
+    (tmp_path / "more.yml").write_text("c: 3\n")
+    found = extra_variables(["a=1 b='x y'", "{d: [1]}", f"@{tmp_path}/more.yml"])
+    assert found == {"a": "1", "b": "x y", "c": 3, "d": [1]}
+    with pytest.raises(ConfigError, match="NAME=VALUE"):
+        extra_variables(["novalue"])
