@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from ssh_kit import Reach, Start
 from sshd import Sshd, wait_for
 
 from deployer.errors import ProbeError
 from deployer.sh import Program, sh
-from deployer.transport import ForwardingForbidden, Transport
+from deployer.transport import ForwardingForbidden
 from deployer.transport.relay import command
 
-Start = Callable[..., Sshd]
-Reach = Callable[..., Transport]
 FORBIDDING = ["AllowTcpForwarding no", "DisableForwarding yes", "PermitOpen 127.0.0.1:9"]
 CLOSED = ("AllowTcpForwarding no", "MaxSessions 1")
 

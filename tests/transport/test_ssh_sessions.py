@@ -1,0 +1,76 @@
+"""SSH against a real sshd: login shells, sessions and streams, and what is left of them."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from ssh_kit import Reach, Start, answer
+from sshd import wait_for
+
+from deployer.errors import AuthError
+from deployer.model import Blob
+from deployer.sh import Program, sh
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "zsh", "fish", "tcsh"])
+def test_every_login_shell_starts_the_same_program(start_sshd: Start, reach: Reach, shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    server = start_sshd(f'ForceCommand exec {shell} -c "$SSH_ORIGINAL_COMMAND"')
+    (frame,) = reach(server).run(Program((sh('echo "$client"'),)), timeout=20)
+    assert frame.out == "127.0.0.1"
+
+
+def test_a_talkative_login_shell_is_no_answer(start_sshd: Start, reach: Reach) -> None:
+    noise = "head -c 3000000 /dev/zero >&2; echo Welcome; printf 'no newline'"
+    server = start_sshd(f'ForceCommand {noise}; eval "$SSH_ORIGINAL_COMMAND"')
+    assert answer(reach(server)) == "hello"
+
+
+def test_a_user_without_a_shell_is_refused_in_the_hosts_own_words(start_sshd: Start, reach: Reach) -> None:
+    server = start_sshd("ForceCommand echo This account is currently not available.; exit 1")
+    with pytest.raises(AuthError, match="currently not available"):
+        answer(reach(server))
+
+
+def test_one_session_at_a_time_is_enough_and_streams_do_not_count(start_sshd: Start, reach: Reach) -> None:
+    server = start_sshd("MaxSessions 1")
+    transport = reach(server)
+    frames = transport.run(Program((sh("echo one"), sh("sleep 0.2; echo two"))), timeout=20)
+    assert next(frames).out == "one"
+    stream = transport.connect("127.0.0.1", server.port, timeout=20)
+    assert stream.recv(4) == b"SSH-"
+    assert [frame.out for frame in frames] == ["two"]
+    for _ in range(5):
+        assert answer(transport) == "hello"
+    stream.close()
+
+
+def test_sftp_is_not_needed_and_no_secret_is_in_argv(start_sshd: Start, reach: Reach) -> None:
+    transport = reach(start_sshd())
+    secret = "canary-5f1c"
+    show = sh("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
+    program = Program((show,), writes=True, blobs=(Blob.of(secret),))
+    (frame,) = transport.run(program, timeout=20)
+    assert secret not in frame.out
+    assert program.marker not in frame.out
+
+
+def test_nothing_of_a_closed_transport_is_left(start_sshd: Start, reach: Reach) -> None:
+    server = start_sshd()
+    before = set(Path("/proc/self/fd").iterdir())
+    transport = reach(server)
+    answer(transport)
+    transport.close()
+    wait_for(lambda: not server.sessions())
+    assert set(Path("/proc/self/fd").iterdir()) <= before
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, _client_class())]
+
+
+def _client_class() -> type:
+    from deployer.transport.wire import Client
+
+    return Client
