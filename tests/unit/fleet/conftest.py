@@ -1,0 +1,29 @@
+"""A tarball and the words of a host that declares it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet_kit import COOKIE
+
+sys.path.append(str(Path(__file__).parents[1] / "beam"))
+from beam_tarballs import release as recipe
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    recipe().write(folder)
+    return folder
+
+
+@pytest.fixture
+def words(dist: Path) -> dict[str, Any]:
+    return {
+        "release": {"name": "demo", "tarball": str(dist / "demo-0.1.0.tar.gz")},
+        "cluster": {"cookie": COOKIE},
+        "ansible_host": "10.77.0.2",
+    }
