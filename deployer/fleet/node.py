@@ -113,9 +113,6 @@ class Node:
 
     def as_unit(self) -> dict[str, Any]:
         """Return the node as the module beam_nodes wants it."""
-        configs = [self.env_file, self.vm_args_file]
-        if self.tls:
-            configs += [f"{self.etc}/ca.pem", self.tls_options_file]
         return {
             "name": self.name,
             "node": str(self.node),
@@ -124,5 +121,6 @@ class Node:
             "runtime": self.runtime,
             "env_file": self.env_file,
             "vm_args_file": self.vm_args_file,
-            "configs": configs,
+            "configs": [self.env_file, self.vm_args_file, *([self.tls_options_file] if self.tls else [])],
+            "shared": [f"{self.etc}/ca.pem"] if self.tls else [],
         }

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from deployer.beam.names import check_alive, check_release_version
-from deployer.errors import ConfigError, ProbeError
+from deployer.beam.names import check_release_version
+from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
+from deployer.modules._node_unit import NodeUnit, judged, named
 from deployer.modules._rehearse import rehearse
 from deployer.modules._switch import POINT, switch
-from deployer.modules._unit import properties, show
+from deployer.modules._unit import show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, sh
-
-_EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")
-_UNIT = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}\.service", re.ASCII)
 
 _PROBE_RELEASE = """
 root={} id={}
@@ -42,36 +39,6 @@ if [ "$pid" != 0 ]; then
 fi"""
 
 _ENABLE = "systemctl enable --quiet --no-reload -- {}"
-
-
-def _unit(text: str) -> str | None:
-    return None if _UNIT.fullmatch(text) else "write the node's name followed by .service"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeUnit:
-    """One node as a service."""
-
-    name: Annotated[str, Doc("the part of its name before the @", check=told_by(check_alive), example="shop")]
-    unit: Annotated[str, Doc("its unit, in /etc/systemd/system", check=_unit, example="shop.service")]
-    runtime: Annotated[str, Doc("the unit's RuntimeDirectory", check=absolute, example="/run/beam/shop")]
-    configs: Annotated[tuple[str, ...], Doc("files it reads at start; a release's good ones are kept with it")] = ()
-    node: Annotated[
-        str, Doc("its full name; with it, and the release's name, its start is rehearsed", example="shop@10.0.0.2")
-    ] = ""
-    user: Annotated[str, Doc("who it runs as", example="shop")] = ""
-    env_file: Annotated[str, Doc("its environment, one of configs")] = ""
-    vm_args_file: Annotated[str, Doc("its flags, one of configs")] = ""
-
-    @property
-    def file(self) -> str:
-        """The unit's file."""
-        return f"/etc/systemd/system/{self.unit}"
-
-    @property
-    def started(self) -> str:
-        """The file that the unit touches before each start: what is newer has not been read."""
-        return f"{self.runtime}/started"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,21 +89,21 @@ class BeamNodes(Module):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file that comes back with a release: units and what the nodes read, but for the cluster's cookie."""
+        """Every file that comes back with a release: units and what the nodes read, but for what is the cluster's."""
         return tuple(dict.fromkeys(path for node in self.nodes for path in (node.file, *node.configs)))
 
     def desired(self) -> Present:
         """Return what is current, and what each unit and its process should be."""
         keys = {"current": f"versions/{self.id}"}
         for node in self.nodes:
-            keys |= _named(node, release=self.release, config="current", enabled="enabled", active="active")
+            keys |= named(node, release=self.release, config="current", enabled="enabled", active="active")
         return Present(keys)
 
     def probe(self) -> Sh:
         """Print the link, and of each node the unit, its program, and the files that are newer than its start."""
         parts = [sh(_PROBE_RELEASE, self.root, self.id)]
         for i, node in enumerate(self.nodes):
-            read = [node.file, *([self.cookie] if self.cookie else []), *node.configs]
+            read = [*node.reads, *([self.cookie] if self.cookie else [])]
             parts += [show(node.unit), sh(_PROBE_NODE, node.started, i, i, i, read)]
         return lines(*parts)
 
@@ -153,7 +120,7 @@ class BeamNodes(Module):
             raise ConfigError(f"release {self.id} is marked bad on this host: {found['bad']}", hint=hint)
         keys = {} if current is None else {"current": current}
         for i, node in enumerate(self.nodes):
-            keys |= _judged(node, found, str(i))
+            keys |= judged(node, found, str(i))
         return Present(keys) if keys else Absent()
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
@@ -199,49 +166,12 @@ class BeamNodes(Module):
             return observed
         keys = dict(observed.keys)
         for node in self.nodes:
-            newer = sorted(touched & {node.file, node.unit, self.cookie or "", *node.configs})
+            newer = sorted(touched & {node.unit, self.cookie or "", *node.reads})
             if newer and f"{node.name} config" in keys:
-                keys |= _named(node, config=f"older than {', '.join(newer)}")
+                keys |= named(node, config=f"older than {', '.join(newer)}")
             if self.release in touched and keys.get(f"{node.name} release") == self.release:
-                keys |= _named(node, release=f"{self.release} (before it is replaced)")
+                keys |= named(node, release=f"{self.release} (before it is replaced)")
         return Present(keys)
-
-
-def _named(node: NodeUnit, **keys: str) -> dict[str, str]:
-    return {f"{node.name} {key}": value for key, value in keys.items()}
-
-
-def _judged(node: NodeUnit, found: dict[str, str], i: str) -> dict[str, str]:
-    if f"shown_{i}" not in found:
-        raise ProbeError(f"the probe of {node.unit} is incomplete")
-    unit = properties(found[f"shown_{i}"])
-    if unit["FragmentPath"] not in ("", node.file):
-        hint = "give the node another name; its unit is named after it"
-        raise ConfigError(f"{node.unit} exists already as {unit['FragmentPath']}", hint=hint)
-    if unit["LoadState"] == "not-found":
-        return {}
-    exe = found.get(f"exe_{i}")
-    newer = "" if exe is None else found.get(f"stale_{i}")
-    return _named(
-        node,
-        release=_release(exe or ""),
-        config=_config(node, unit["NeedDaemonReload"] == "yes", newer),
-        enabled=unit["UnitFileState"] or "disabled",
-        active="restarting" if unit["SubState"] == "auto-restart" else unit["ActiveState"],
-    )
-
-
-def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:
-    if stale is None:
-        return "unknown: another unit has started it"
-    newer = list(dict.fromkeys(stale.splitlines())) or ([node.file] if reload else [])
-    return f"older than {', '.join(newer)}" if newer else "current"
-
-
-def _release(exe: str) -> str:
-    """Return the release directory of a beam.smp; what runs and is none stands for itself."""
-    match = _EXE.fullmatch(exe)
-    return match[1] + (match[2] or "") if match else exe or "none"
 
 
 MODULE = BeamNodes

@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from conftest import Ssh
-from fleet import Fleet, Ran, disk, fleet_of, untouched
-from sick import HEALTH, KEEP, PATIENT, ROGUE, VM_ARGS, Sick, expect, rounds
+from sick import HEALTH, KEEP, PATIENT, ROGUE, Sick, expect, rounds
+from tls_kit import CA, COPY, FOREIGN, NOW, PASSPHRASE, PEM, Made, bundle, declared, pid, pids, put, rpc
 from wrong_states import TLS
 
-from deployer.beam.authority import Authority
-from deployer.beam.certificates import Identity, first, judge
-from deployer.fleet.pki import Kept
+from deployer.beam.certificates import first, judge
+from deployer.beam.cookie import generate
 from deployer.lab import Lab, LabHost
-from deployer.model import Secret
-
-PASSPHRASE = "CANARY-q8ZbR2vTn5LxK7mWc4Yd9Ps3"
-PEM, COPY, CA = "/etc/beam/demo/private/demo.pem", "/run/beam/demo/node.pem", "/etc/beam/demo/ca.pem"
-NOW = datetime.now(UTC)
-FOREIGN = Authority.make("demo", NOW)
-
-
-@dataclass
-class Made:
-    """A fleet over TLS that came from untouched hosts, and what was said on the way."""
-
-    fleet: Fleet
-    refused: Ran
-    disk_before_init: bool
-    init: Ran
-    deploy: Ran
-
-    @property
-    def file(self) -> Path:
-        return self.fleet.directory / "pki/demo/authority.pem"
-
-    def authority(self) -> Authority:
-        return Kept("demo", self.file.parent, Secret(PASSPHRASE), 90, 30).authority(NOW)
-
-
-def declared(lab: Lab, tarball: Path, directory: Path) -> Fleet:
-    nodes = [{"name": "demo", "vm_args": VM_ARGS}]
-    fleet = fleet_of(directory, untouched(lab, 3), tarball, nodes=nodes)
-    fleet.words["cluster"] |= {"tls": True, "pki": {"passphrase": {"env": "PKI"}}}
-    fleet.environ["PKI"] = PASSPHRASE
-    return fleet
 
 
 @pytest.fixture(scope="module")
@@ -75,27 +41,6 @@ def sick(made: Made, ssh: Ssh) -> Sick:
             assert ssh(host, f"cat >/root/kept/{name}.pem", stdin=text)[0] == 0
     made.fleet.words["health"] = HEALTH
     return Sick(made.fleet, ssh, TLS)
-
-
-def bundle(identity: Identity) -> bytes:
-    return (identity.key.reveal() + identity.chain).encode()
-
-
-def put(ssh: Ssh, host: LabHost, identity: Identity, *places: str) -> None:
-    """Replace a certificate as a person with a shell would."""
-    for place in places:
-        text = f"cat >{place}.x && chmod 0400 {place}.x && chown --reference={place} {place}.x && mv {place}.x {place}"
-        assert ssh(host, text, stdin=bundle(identity)) == (0, "")
-
-
-def pid(ssh: Ssh, host: LabHost) -> str:
-    return ssh(host, "systemctl show -p MainPID --value demo")[1].strip()
-
-
-def rpc(ssh: Ssh, host: LabHost, code: str) -> str:
-    code, said = ssh(host, 'demo-ctl rpc "$(cat)"', stdin=code.encode())
-    assert code == 0, said
-    return said.strip()
 
 
 def presented(ssh: Ssh, host: LabHost, asker: LabHost) -> str:
@@ -213,6 +158,24 @@ def test_a_peer_that_speaks_plain_text_is_answered_by_an_alert_and_no_more(made:
     assert rpc(ssh, asker, PLAIN % host.address) == "{{:ok, <<21, 3, 3, 0, 2, 2, 10>>}, {:error, :closed}}"
 
 
+def test_a_new_cookie_goes_round_a_live_cluster_over_tls(made: Made, ssh: Ssh) -> None:
+    fleet, place = made.fleet, made.fleet.directory / "cookie"
+    lives, old, new = pids(ssh, fleet), place.read_text(), generate()
+    place.write_text(new)
+    refused = fleet.run("deploy")
+    assert (refused.code, "deployer cookie rotate" in refused.end(fleet.hosts[0])["problem"]) == (3, True)
+    ran = fleet.run("cookie rotate")
+    assert (ran.code, ran.err) == (0, "")
+    assert pids(ssh, fleet) == lives
+    for host in fleet.hosts:
+        assert ran.rungs(host) == dict.fromkeys(range(1, 11), True)
+        assert rpc(ssh, host, "IO.puts(:erlang.get_cookie())") == new
+        assert rpc(ssh, host, "IO.inspect(length(Node.list()))") == "2"
+    assert not [text for text in (old, new) if text in ran.out]
+    again = fleet.run("cookie rotate")
+    assert (again.code, again.of("StepDone"), fleet.run("audit").code) == (0, [], 0)
+
+
 @pytest.mark.parametrize("name", TLS)
 def test_a_wrong_state_of_tls_is_named_by_its_cause_and_the_next_step(sick: Sick, name: str) -> None:
     wrong, bad = TLS[name], sick.judge(name)
@@ -250,52 +213,20 @@ def test_what_is_of_no_use_is_found_by_an_audit_and_mended_by_a_deploy(sick: Sic
     assert sick.fleet.run("audit").code == 0
 
 
-def pids(ssh: Ssh, fleet: Fleet) -> list[str]:
-    return [pid(ssh, host) for host in fleet.hosts]
-
-
-def give(fleet: Fleet, by: Authority, days: int = 90, now: datetime = NOW) -> None:
-    """Lay certificates beside the inventory, as another authority's people would."""
-    (fleet.directory / "ca.pem").write_text(by.pem)
-    for host in fleet.hosts:
-        made = by.issue(host.address, days, now)
-        (fleet.directory / f"{host.name}.pem").write_text(made.chain)
-        (fleet.directory / f"{host.name}.key").write_text(made.key.reveal())
-
-
-def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
-    lab: Lab, demo_release: Callable[[str], Path], tmp_path: Path, ssh: Ssh
+def test_an_authority_stays_when_the_release_goes_back(
+    made: Made, demo_release: Callable[[str], Path], ssh: Ssh
 ) -> None:
-    fleet = declared(lab, demo_release("0.1.0"), tmp_path)
-    del fleet.words["cluster"]["tls"], fleet.words["cluster"]["pki"]
+    fleet = made.fleet
+    good = ssh(fleet.hosts[0], "readlink /opt/demo/current")
+    made.file.unlink()
+    assert fleet.show("tls init").code == 0
+    fleet.words["release"] = {"name": "demo", "tarball": str(demo_release("0.2.0"))}
     assert fleet.run("deploy").code == 0
-    before, disks = pids(ssh, fleet), [disk(host) for host in fleet.hosts]
-    name = "{{ inventory_hostname }}"
-    given = {"ca": "ca.pem", "certificate": f"{name}.pem", "key": {"file": f"{name}.key"}}
-    fleet.words["cluster"] |= {"tls": True, "pki": given}
-    give(fleet, FOREIGN, days=9, now=NOW - timedelta(days=10))
-    expired = fleet.run("deploy")
-    assert (expired.code, "expired on" in expired.err) == (3, True), expired.err
-    give(fleet, FOREIGN)
-    for command in ("plan", "audit", "deploy"):
-        ran = fleet.run(command)
-        assert ran.code == 3, ran.out
-        problem = ran.end(fleet.hosts[0])["problem"]
-        assert "demo.service runs with inet_tcp, EPMD, long names; declared is inet_tls, EPMD, long names" in problem
-        assert "-e restart_cluster=true" in problem
-    assert (pids(ssh, fleet), [disk(host) for host in fleet.hosts]) == (before, disks)
-
-    ran = fleet.run("deploy", "-e", "restart_cluster=true")
-    assert ran.code == 0, ran.out
+    back = fleet.run("rollback")
+    assert back.code == 0, back.out
     for host in fleet.hosts:
-        assert ran.rungs(host) == dict.fromkeys(range(1, 11), True)
-        assert ssh(host, f"cat {PEM}")[1].endswith((fleet.directory / f"{host.name}.pem").read_text())
-    again = fleet.run("deploy", "-e", "restart_cluster=true")
-    assert (again.code, again.of("StepDone")) == (0, [])
-
-    before = pids(ssh, fleet)
-    give(fleet, FOREIGN)
-    renewed = fleet.run("deploy")
-    assert renewed.code == 0, renewed.out
-    assert {tuple(renewed.planned(host)) for host in fleet.hosts} == {("certificate => demo",)}
-    assert pids(ssh, fleet) == before
+        assert ssh(host, "readlink /opt/demo/current") == good
+        assert back.rungs(host) == dict.fromkeys(range(1, 11), True)
+        assert ssh(host, f"cat {CA}")[1] == made.authority().pem
+    fleet.words["release"] = {"name": "demo", "tarball": str(demo_release("0.1.0"))}
+    assert fleet.run("audit").code == 0

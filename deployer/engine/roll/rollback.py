@@ -16,9 +16,10 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.events import Emit, Note
 from deployer.fleet import Declaration
 from deployer.model import Host, Play, Task
+from deployer.modules._node_unit import NodeUnit
 from deployer.modules._unpack import TREE
 from deployer.modules.base import Changes, Step, records
-from deployer.modules.beam_nodes import BeamNodes, NodeUnit
+from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import Action, HostPlay, Resolver
 from deployer.sh import Program, Sh, lines, sh
 from deployer.transport.base import Transport

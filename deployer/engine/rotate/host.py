@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deployer.errors import ProbeError
 from deployer.model import Blob, Secret
-from deployer.modules.beam_nodes import NodeUnit
+from deployer.modules._node_unit import NodeUnit
 from deployer.sh import Program, Sh, lines, sh
 
 _RECORD = re.compile(r"(current|retained|copy:\S+) ([A-Za-z0-9+/]*={0,2})")
@@ -102,7 +102,7 @@ def write(path: str) -> Sh:
 
 def renew(node: NodeUnit) -> Sh:
     """Return the step that gives a running node's HOME the new cookie, as if the node had been started with it."""
-    return sh(_RENEW, node.unit, _copy(node), node.started, [node.file, *node.configs])
+    return sh(_RENEW, node.unit, _copy(node), node.started, node.reads)
 
 
 def forget(path: str) -> Sh:

@@ -11,7 +11,8 @@ from deployer.engine.rotate.node import Accepted
 from deployer.errors import ConfigError, NotConverged
 from deployer.events import TaskPlanned
 from deployer.model import Change, Secret
-from deployer.modules.beam_nodes import BeamNodes, NodeUnit
+from deployer.modules._node_unit import NodeUnit
+from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
 
 

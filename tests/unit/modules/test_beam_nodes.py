@@ -16,8 +16,9 @@ from deployer.fields import build
 from deployer.model import Absent, Change, Present
 from deployer.modules import Step
 from deployer.modules._ledger import RECORD
+from deployer.modules._node_unit import NodeUnit
 from deployer.modules._switch import _NODES
-from deployer.modules.beam_nodes import BeamNodes, NodeUnit
+from deployer.modules.beam_nodes import BeamNodes
 from deployer.sh import Program, Sh, lines, sh
 
 ID = "1.4.2-0f3a9c71"
@@ -27,6 +28,7 @@ SHOP = NodeUnit(
     unit="shop.service",
     runtime="/run/beam/shop",
     configs=("/etc/beam/shop/shop.vm.args", "/etc/beam/shop/private/shop.env"),
+    shared=("/etc/beam/shop/ca.pem",),
 )
 JOBS = NodeUnit(name="jobs", unit="jobs.service", runtime="/run/beam/jobs", configs=("/etc/beam/shop/jobs.vm.args",))
 NODES = BeamNodes(root="/opt/shop", id=ID, cookie="/etc/beam/shop/private/cookie", nodes=(SHOP,))
@@ -142,6 +144,7 @@ def test_a_release_that_failed_here_is_refused_until_the_person_says_so() -> Non
 FORESEEN = {
     "a file it reads": ("/etc/beam/shop/shop.vm.args", "older than /etc/beam/shop/shop.vm.args"),
     "the cluster's cookie": ("/etc/beam/shop/private/cookie", "older than /etc/beam/shop/private/cookie"),
+    "the cluster's authority": ("/etc/beam/shop/ca.pem", "older than /etc/beam/shop/ca.pem"),
     "its unit's file": ("/etc/systemd/system/shop.service", "older than /etc/systemd/system/shop.service"),
     "its unit": ("shop.service", "older than shop.service"),
 }
@@ -151,6 +154,11 @@ FORESEEN = {
 def test_a_plan_foresees_the_restart(touched: str, expected: str) -> None:
     seen = NODES.foresee(frozenset({touched, "/etc/motd"}), NODES.parse(told()))
     assert {key: change.before for key, change in NODES.differences(seen).items()} == {"shop config": expected}
+
+
+def test_what_the_whole_cluster_shares_does_not_come_back_with_a_release() -> None:
+    assert NODES.files == ("/etc/systemd/system/shop.service", *SHOP.configs)
+    assert " /etc/beam/shop/ca.pem " in str(NODES.probe()), "it has to be read all the same"
 
 
 def test_a_plan_foresees_that_a_release_is_replaced_in_place() -> None:

@@ -1,0 +1,99 @@
+"""A node as a service, and what a host says of it: which release it runs, and whether it has read its files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from deployer.beam.names import check_alive
+from deployer.errors import ConfigError, ProbeError
+from deployer.fields import Doc
+from deployer.modules._checks import absolute, told_by
+from deployer.modules._unit import properties
+
+_EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")
+_UNIT = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}\.service", re.ASCII)
+
+
+def _unit(text: str) -> str | None:
+    return None if _UNIT.fullmatch(text) else "write the node's name followed by .service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeUnit:
+    """One node as a service."""
+
+    name: Annotated[str, Doc("the part of its name before the @", check=told_by(check_alive), example="shop")]
+    unit: Annotated[str, Doc("its unit, in /etc/systemd/system", check=_unit, example="shop.service")]
+    runtime: Annotated[str, Doc("the unit's RuntimeDirectory", check=absolute, example="/run/beam/shop")]
+    configs: Annotated[tuple[str, ...], Doc("files it reads at start; a release's good ones are kept with it")] = ()
+    shared: Annotated[
+        tuple[str, ...], Doc("files of its cluster that it reads at start too; they stay when a release goes back")
+    ] = ()
+    node: Annotated[
+        str, Doc("its full name; with it, and the release's name, its start is rehearsed", example="shop@10.0.0.2")
+    ] = ""
+    user: Annotated[str, Doc("who it runs as", example="shop")] = ""
+    env_file: Annotated[str, Doc("its environment, one of configs")] = ""
+    vm_args_file: Annotated[str, Doc("its flags, one of configs")] = ""
+
+    @property
+    def file(self) -> str:
+        """The unit's file."""
+        return f"/etc/systemd/system/{self.unit}"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its unit's file, and every file that it reads at start but for the cookie."""
+        return (self.file, *self.configs, *self.shared)
+
+    @property
+    def started(self) -> str:
+        """The file that the unit touches before each start: what is newer has not been read."""
+        return f"{self.runtime}/started"
+
+
+def named(node: NodeUnit, **keys: str) -> dict[str, str]:
+    """Return keys of a state, each with the node's name before it."""
+    return {f"{node.name} {key}": value for key, value in keys.items()}
+
+
+def judged(node: NodeUnit, found: Mapping[str, str], i: str) -> dict[str, str]:
+    """Return what the records of its probe, which end with ``_`` and ``i``, say of a node; nothing without a unit.
+
+    Raises:
+        ProbeError: they are incomplete.
+        ConfigError: a unit of that name belongs to the system.
+    """
+    if f"shown_{i}" not in found:
+        raise ProbeError(f"the probe of {node.unit} is incomplete")
+    unit = properties(found[f"shown_{i}"])
+    if unit["FragmentPath"] not in ("", node.file):
+        hint = "give the node another name; its unit is named after it"
+        raise ConfigError(f"{node.unit} exists already as {unit['FragmentPath']}", hint=hint)
+    if unit["LoadState"] == "not-found":
+        return {}
+    exe = found.get(f"exe_{i}")
+    newer = "" if exe is None else found.get(f"stale_{i}")
+    return named(
+        node,
+        release=_release(exe or ""),
+        config=_config(node, unit["NeedDaemonReload"] == "yes", newer),
+        enabled=unit["UnitFileState"] or "disabled",
+        active="restarting" if unit["SubState"] == "auto-restart" else unit["ActiveState"],
+    )
+
+
+def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:
+    if stale is None:
+        return "unknown: another unit has started it"
+    newer = list(dict.fromkeys(stale.splitlines())) or ([node.file] if reload else [])
+    return f"older than {', '.join(newer)}" if newer else "current"
+
+
+def _release(exe: str) -> str:
+    """Return the release directory of a beam.smp; what runs and is none stands for itself."""
+    match = _EXE.fullmatch(exe)
+    return match[1] + (match[2] or "") if match else exe or "none"

@@ -1,0 +1,36 @@
+"""TLS where everything else is another flavour too: Debian 13 with OTP 27, IPv6 alone, and no EPMD."""
+
+from __future__ import annotations
+
+from fleet import fleet_of, open_ports, walk
+
+from deployer import lab as labs
+
+PEM = "/etc/beam/demo/private/demo.pem"
+PEERS = "demo-ctl rpc 'IO.puts(inspect({node(), Node.list()}))'"
+KIND = "-proto_dist inet6_tls"
+
+
+def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh):
+    lab = lab_of("default", "default", suites=["trixie"])
+    one, two = lab.hosts
+    fleet = fleet_of(
+        tmp_path, (one, two), labs.build(demo_app, suite="trixie", out=tmp_path),
+        env={"PORT": "4000", "DEMO_BIND": "::"}, nodes=[{"name": "demo", "port": 9100}],
+        firewall={"admin": [lab.subnet, lab.subnet6]},
+        health={"http": "http://[::1]:4000/health", "timeout": 60, "stable": 1},
+    )  # fmt: skip
+    fleet.words["cluster"] |= {"epmd": False, "tls": True, "pki": {"passphrase": {"env": "PKI"}}}
+    fleet.environ["PKI"] = "a passphrase that is long enough"
+    fleet.of = {host.name: {"ansible_host": host.address6} for host in (one, two)}
+    assert fleet.show("tls init").code == 0
+
+    first = walk(fleet, ssh, f"cp {PEM} /root/ && sed -i 's/^.*CERT.*$//' {PEM}", ["certificate => demo", "nodes"])
+    for host, other in ((one, two), (two, one)):
+        assert first.rungs(host) == dict.fromkeys(range(1, 11), True) | {4: None}
+        assert ssh(host, PEERS) == (0, f'{{:"demo@{host.address6}", [:"demo@{other.address6}"]}}\n')
+        assert KIND in ssh(host, "tr '\\0' ' ' </proc/$(systemctl show -p MainPID --value demo)/cmdline")[1]
+        assert f"iex(demo@{host.address6})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
+        assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd") == (1, "")
+        assert (open_ports(host.address6), open_ports(host.address)) == (set(), set()), "for members only"
+    assert "OTP 27" in first.of("RungRead", host=one.name, rung=9)[0]["detail"]

@@ -1,0 +1,61 @@
+"""Certificates that are given, and a cluster that becomes another kind: only at a word, and whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from conftest import Ssh
+from fleet import Fleet, disk
+from tls_kit import FOREIGN, NOW, PEM, declared, pids
+
+from deployer.beam.authority import Authority
+from deployer.lab import Lab
+
+
+def give(fleet: Fleet, by: Authority, days: int = 90, now: datetime = NOW) -> None:
+    """Lay certificates beside the inventory, as another authority's people would."""
+    (fleet.directory / "ca.pem").write_text(by.pem)
+    for host in fleet.hosts:
+        made = by.issue(host.address, days, now)
+        (fleet.directory / f"{host.name}.pem").write_text(made.chain)
+        (fleet.directory / f"{host.name}.key").write_text(made.key.reveal())
+
+
+def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
+    lab: Lab, demo_release: Callable[[str], Path], tmp_path: Path, ssh: Ssh
+) -> None:
+    fleet = declared(lab, demo_release("0.1.0"), tmp_path)
+    del fleet.words["cluster"]["tls"], fleet.words["cluster"]["pki"]
+    assert fleet.run("deploy").code == 0
+    before, disks = pids(ssh, fleet), [disk(host) for host in fleet.hosts]
+    name = "{{ inventory_hostname }}"
+    given = {"ca": "ca.pem", "certificate": f"{name}.pem", "key": {"file": f"{name}.key"}}
+    fleet.words["cluster"] |= {"tls": True, "pki": given}
+    give(fleet, FOREIGN, days=9, now=NOW - timedelta(days=10))
+    expired = fleet.run("deploy")
+    assert (expired.code, "expired on" in expired.err) == (3, True), expired.err
+    give(fleet, FOREIGN)
+    for command in ("plan", "audit", "deploy"):
+        ran = fleet.run(command)
+        assert ran.code == 3, ran.out
+        problem = ran.end(fleet.hosts[0])["problem"]
+        assert "demo.service runs with inet_tcp, EPMD, long names; declared is inet_tls, EPMD, long names" in problem
+        assert "-e restart_cluster=true" in problem
+    assert (pids(ssh, fleet), [disk(host) for host in fleet.hosts]) == (before, disks)
+
+    ran = fleet.run("deploy", "-e", "restart_cluster=true")
+    assert ran.code == 0, ran.out
+    for host in fleet.hosts:
+        assert ran.rungs(host) == dict.fromkeys(range(1, 11), True)
+        assert ssh(host, f"cat {PEM}")[1].endswith((fleet.directory / f"{host.name}.pem").read_text())
+    again = fleet.run("deploy", "-e", "restart_cluster=true")
+    assert (again.code, again.of("StepDone")) == (0, [])
+
+    before = pids(ssh, fleet)
+    give(fleet, FOREIGN)
+    renewed = fleet.run("deploy")
+    assert renewed.code == 0, renewed.out
+    assert {tuple(renewed.planned(host)) for host in fleet.hosts} == {("certificate => demo",)}
+    assert pids(ssh, fleet) == before

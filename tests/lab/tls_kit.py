@@ -1,0 +1,73 @@
+"""A fleet over TLS with its authority, and what its tests do to certificates on hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from conftest import Ssh
+from fleet import Fleet, Ran, fleet_of, untouched
+from sick import VM_ARGS
+
+from deployer.beam.authority import Authority
+from deployer.beam.certificates import Identity
+from deployer.fleet.pki import Kept
+from deployer.lab import Lab, LabHost
+from deployer.model import Secret
+
+PASSPHRASE = "CANARY-q8ZbR2vTn5LxK7mWc4Yd9Ps3"
+PEM, COPY, CA = "/etc/beam/demo/private/demo.pem", "/run/beam/demo/node.pem", "/etc/beam/demo/ca.pem"
+NOW = datetime.now(UTC)
+FOREIGN = Authority.make("demo", NOW)
+
+
+@dataclass
+class Made:
+    """A fleet over TLS that came from untouched hosts, and what was said on the way."""
+
+    fleet: Fleet
+    refused: Ran
+    disk_before_init: bool
+    init: Ran
+    deploy: Ran
+
+    @property
+    def file(self) -> Path:
+        return self.fleet.directory / "pki/demo/authority.pem"
+
+    def authority(self) -> Authority:
+        return Kept("demo", self.file.parent, Secret(PASSPHRASE), 90, 30).authority(NOW)
+
+
+def declared(lab: Lab, tarball: Path, directory: Path) -> Fleet:
+    nodes = [{"name": "demo", "vm_args": VM_ARGS}]
+    fleet = fleet_of(directory, untouched(lab, 3), tarball, nodes=nodes)
+    fleet.words["cluster"] |= {"tls": True, "pki": {"passphrase": {"env": "PKI"}}}
+    fleet.environ["PKI"] = PASSPHRASE
+    return fleet
+
+
+def bundle(identity: Identity) -> bytes:
+    return (identity.key.reveal() + identity.chain).encode()
+
+
+def put(ssh: Ssh, host: LabHost, identity: Identity, *places: str) -> None:
+    """Replace a certificate as a person with a shell would."""
+    for place in places:
+        text = f"cat >{place}.x && chmod 0400 {place}.x && chown --reference={place} {place}.x && mv {place}.x {place}"
+        assert ssh(host, text, stdin=bundle(identity)) == (0, "")
+
+
+def pid(ssh: Ssh, host: LabHost) -> str:
+    return ssh(host, "systemctl show -p MainPID --value demo")[1].strip()
+
+
+def rpc(ssh: Ssh, host: LabHost, code: str) -> str:
+    code, said = ssh(host, 'demo-ctl rpc "$(cat)"', stdin=code.encode())
+    assert code == 0, said
+    return said.strip()
+
+
+def pids(ssh: Ssh, fleet: Fleet) -> list[str]:
+    return [pid(ssh, host) for host in fleet.hosts]
