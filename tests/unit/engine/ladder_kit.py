@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.beam.epmd import Registration
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.judge import DistReading, NodeReading
+from deployer.engine.ladder.judge import DistReading, NodeReading, Rung, climb
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.target import Peer, Target
 from deployer.errors import HostError
@@ -84,6 +84,10 @@ def reading(**changed: Any) -> NodeReading:
         "hosts": frozenset({"web1", "web2", "web3"}),
     }
     return NodeReading(**{**wanted, **changed})
+
+
+def rungs(wanted: Target, seen: NodeReading) -> dict[int, Rung]:
+    return {rung.number: rung for rung in climb(wanted, seen)}
 
 
 def look(**changed: str) -> str:

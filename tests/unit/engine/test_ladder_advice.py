@@ -1,0 +1,41 @@
+"""What a failed rung advises, and which last words of a node change it."""
+
+from __future__ import annotations
+
+from ladder_kit import reading, rungs, target, unit
+
+from deployer.engine.ladder.asking import ADVICE, explained
+from deployer.engine.ladder.judge import Rung
+
+
+def test_an_epmd_that_cannot_start_on_this_host_is_explained_by_its_version() -> None:
+    gone = reading(epmd="nobody listens there", unit=unit(listening="11/0100007F:1389"))
+    assert "OTP 27.3.4.16" in rungs(target(erts="15.2.7.11"), gone)[4].advice
+    assert "OTP" not in rungs(target(erts="15.2.7.12"), gone)[4].advice
+
+
+def test_every_way_a_handshake_fails_has_its_own_name_and_advice() -> None:
+    names = [name for name, _ in ADVICE.values()]
+    assert len(names) == len(set(names))
+    assert all(advice for _, advice in ADVICE.values())
+
+
+def test_a_known_cause_in_the_last_lines_replaces_the_advice() -> None:
+    rung = explained(
+        Rung(2, ok=False, detail="is failed", advice="journalctl"),
+        ["boot", "Protocol 'inet_tcp': the name shop@h seems to be in use by another Erlang node"],
+    )
+    assert rung.detail.startswith("is failed\n")
+    assert "seems to be in use" in rung.detail
+    assert rung.advice != "journalctl"
+
+
+def test_unknown_last_lines_are_shown_as_they_are() -> None:
+    rung = explained(Rung(2, ok=False, detail="is failed", advice="journalctl"), [f"line {i}" for i in range(20)])
+    assert rung.detail.splitlines() == ["is failed", *(f"line {i}" for i in range(12, 20))]
+    assert rung.advice == "journalctl"
+
+
+def test_last_lines_do_not_drown_a_rung_they_say_nothing_about() -> None:
+    bad = Rung(8, ok=False, detail="does not see x")
+    assert explained(bad, ["some line"]) == bad
