@@ -7,10 +7,22 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from deployer.sh import Frame, Program, decode, payload
+import pytest
+
+from deployer.model import Blob
+from deployer.sh import Frame, Program, Sh, decode, payload
 from deployer.sh.frame import BOOTSTRAP
 
-SHELLS = (["dash"], ["bash", "--posix"])
+in_every_shell = pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"]], ids=["dash", "bash"])
+ROOT = os.geteuid() == 0
+
+
+def probe(*texts: str) -> Program:
+    return Program(tuple(Sh(text) for text in texts))
+
+
+def steps(*texts: str, blobs: tuple[Blob, ...] = ()) -> Program:
+    return Program(tuple(Sh(text) for text in texts), writes=True, blobs=blobs)
 
 
 def stream(data: bytes, size: int = 7) -> Iterator[bytes]:
