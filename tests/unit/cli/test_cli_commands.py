@@ -6,62 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from deployer.cli import main
-
-HEAVY = {"paramiko", "cryptography", "jinja2", "rich", "deployer.lab", "deployer.transport", "deployer.app"}
-PLAY = """
-- hosts: here
-  tasks:
-    - name: make a place
-      file: {path: "{{ place }}", state: directory}
-"""
-INVENTORY = """
-all:
-  children:
-    here:
-      hosts:
-        this: {ansible_connection: local}
-        that: {ansible_connection: local}
-"""
-
-Run = Callable[..., int]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "place"
-
-
-@pytest.fixture
-def run(tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command on this machine as a host, from an empty home; returns its exit code."""
-    (tmp_path / "play.yml").write_text(PLAY)
-    (tmp_path / "inventory.yml").write_text(INVENTORY)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-    def command(*words: str) -> int:
-        with pytest.raises(SystemExit) as caught:
-            main(["deployer", *words])
-        return int(caught.value.code or 0)
-
-    return command
-
-
-def walk(command: str, place: Path, *flags: str) -> tuple[str, ...]:
-    return (command, "play.yml", "-i", "inventory.yml", "-l", "this", "-e", f"place={place}", *flags)
-
-
-def code_of(run: Run, *words: str) -> int:
-    try:
-        return run(*words)
-    except pytest.fail.Exception:  # a command that ends well does not exit
-        return 0
+from cli_kit import Run, code_of, walk
 
 
 def test_a_deploy_changes_and_a_second_one_has_nothing_to_do(
@@ -197,52 +145,6 @@ def test_a_generated_cookie_is_long_plain_and_new_each_time(run: Run, capsys: py
         made.add(capsys.readouterr().out.strip())
     assert len(made) == 2
     assert all(len(cookie) >= 32 and cookie.isalnum() for cookie in made)
-
-
-COMMANDS = ("deploy", "plan", "audit", "verify", "render", "inventory", "modules list", "modules show", "lab up",
-            "lab down", "lab status", "lab ssh", "lab reset", "lab build", "cookie generate", "cookie rotate",
-            "vault encrypt", "vault view")  # fmt: skip
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(run: Run, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    assert code_of(run, *command.split(), "--help") == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith(f"Usage: deployer {command}")
-    assert len(shown.split("\n\n")[1]) > 20
-
-
-@pytest.mark.parametrize("words", [("lab",), ("lab", "--help"), ("cookie", "-h")])
-def test_a_group_of_commands_is_explained_by_the_overview(
-    run: Run, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
-) -> None:
-    assert run(*words) == 0
-    assert f"  {words[0]} " in capsys.readouterr().out
-
-
-def test_the_overview_names_every_command(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert code_of(run, "--help") == 0
-    shown = capsys.readouterr().out
-    assert all(command.split()[0] in shown for command in COMMANDS)
-    assert code_of(run, "--version") == 0
-    assert capsys.readouterr().out.startswith("deployer ")
-
-
-@pytest.mark.parametrize("words", [["--help"], ["deploy", "--help"], ["lab", "--help"]])
-def test_help_loads_nothing_heavy(words: list[str]) -> None:
-    ask = f"""
-import sys
-from deployer.cli import main
-try:
-    main(["deployer", *{words!r}])
-except SystemExit:
-    pass
-print(sorted(sys.modules), file=sys.stderr)
-"""
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    loaded = {name.strip("[]' ") for name in done.stderr.splitlines()[-1].split(",")}
-    assert "deployer.cli.program" in loaded
-    assert loaded.isdisjoint(HEAVY)
 
 
 def test_a_terminal_that_has_not_our_letters_ends_nothing(run: Run, place: Path, tmp_path: Path) -> None:
