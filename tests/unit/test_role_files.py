@@ -1,0 +1,111 @@
+"""What the shipped roles write is what hosts understand: units, flags of the node, the command for people."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from roles_kit import COOKIE, SHAPES, resolved, shapes, written
+
+
+@pytest.mark.parametrize("shape", ["as it comes", "no EPMD", "settings of the unit"])
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_units_are_understood_by_systemd_and_leave_little_exposed(tmp_path: Path, shape: str) -> None:
+    files = written(resolved(tmp_path, *SHAPES[shape]))
+    units = {Path(path).name: text for path, text in files.items() if path.endswith(".service")}
+    assert units
+    for name, text in units.items():
+        unit = tmp_path / name.replace("@.", "@4369.")
+        unit.write_text(text.replace("/opt/demo/current/bin/demo", "/bin/true"))
+        for command in (["verify"], ["security", "--offline=yes", "--threshold=20"]):
+            done = subprocess.run(["systemd-analyze", *command, unit], capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert COOKIE not in text
+
+
+def test_a_setting_takes_the_place_of_ours_and_a_list_gives_several_lines(tmp_path: Path) -> None:
+    ours = written(resolved(tmp_path))["/etc/systemd/system/demo.service"].splitlines()
+    with_them = written(resolved(tmp_path, *SHAPES["settings of the unit"]))["/etc/systemd/system/demo.service"]
+    assert set(ours) - set(with_them.splitlines()) == {
+        "LimitNOFILE=65536", "AmbientCapabilities=", "CapabilityBoundingSet=", "PrivateDevices=yes",
+    }  # fmt: skip
+    assert [line for line in with_them.splitlines() if line not in ours] == [
+        "LimitNOFILE=131072",
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "PrivateDevices=no",
+        "LogExtraFields=A=%%n",
+        "MemoryMax=50%",
+        "ReadWritePaths=/srv/a",
+        "ReadWritePaths=/srv/b",
+    ]
+
+
+def flags(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def test_the_flags_of_a_node_stand_before_the_releases_own(tmp_path: Path) -> None:
+    play = resolved(tmp_path)
+    assert flags(written(play)["/etc/beam/shop/demo.vm.args"]) == [
+        "-start_epmd false",
+        "-kernel inet_dist_use_interface {10,0,0,2}",
+        "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9109",
+        """-eval 'file:write_file("/run/beam/demo/ready",[os:getpid(),10]).'""",
+        "+Q 65536",
+        "-args_file /run/beam/demo/release/vm.args",
+    ]
+
+
+def test_remote_commands_start_no_epmd_and_want_no_port(tmp_path: Path) -> None:
+    found = flags(written(resolved(tmp_path))["/etc/beam/shop/demo.remote.vm.args"])
+    assert found[:2] == ["-start_epmd false", "-dist_listen false"]
+
+
+def test_a_node_with_a_port_listens_there_and_keeps_its_own_flags(tmp_path: Path) -> None:
+    found = flags(written(resolved(tmp_path, *SHAPES["two nodes on one host"]))["/etc/beam/shop/jobs.vm.args"])
+    assert "-kernel inet_dist_listen_min 9101 inet_dist_listen_max 9101" in found
+    assert found[-2] == "+S 2:2"
+
+
+def test_nodes_that_mesh_at_boot_name_all_others_and_not_themselves(tmp_path: Path) -> None:
+    play = resolved(tmp_path, *SHAPES["a mesh at boot"])
+    (line,) = (line for line in flags(written(play)["/etc/beam/shop/demo.vm.args"]) if "sync_nodes" in line)
+    assert line == "-kernel sync_nodes_optional \"['demo@10.0.0.3']\" sync_nodes_timeout 3000"
+    alone = written(resolved(tmp_path, *SHAPES["a mesh of one"]))["/etc/beam/shop/demo.vm.args"]
+    assert "sync_nodes" not in alone
+
+
+def test_without_epmd_both_args_files_name_the_port_and_no_unit_waits_for_it(tmp_path: Path) -> None:
+    files = written(resolved(tmp_path, *SHAPES["no EPMD"]))
+    for name in ("shop.vm.args", "shop.remote.vm.args"):
+        assert "-erl_epmd_port 9100" in flags(files[f"/etc/beam/shop/{name}"])
+    assert "beam-epmd" not in "".join(files.values())
+
+
+def test_ipv6_needs_its_own_distribution(tmp_path: Path) -> None:
+    files = written(resolved(tmp_path, *SHAPES["IPv6"]))
+    assert "-proto_dist inet6_tcp" in flags(files["/etc/beam/shop/demo.vm.args"])
+    assert "-kernel inet_dist_use_interface {64768,0,0,0,0,0,0,2}" in flags(files["/etc/beam/shop/demo.vm.args"])
+
+
+@shapes
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_the_command_for_people_is_clean_sh(tmp_path: Path, words: dict[str, Any], hosts: dict[str, Any]) -> None:
+    commands = [text for path, text in written(resolved(tmp_path, words, hosts)).items() if path.endswith("-ctl")]
+    assert commands
+    for text in commands:
+        done = subprocess.run(["shellcheck", "-"], input=text, text=True, capture_output=True)
+        assert done.stdout == ""
+
+
+def test_the_command_for_people_knows_only_commands_that_start_nothing(tmp_path: Path) -> None:
+    command = tmp_path / "ctl"
+    command.write_text(written(resolved(tmp_path))["/usr/local/bin/demo-ctl"])
+    for word in ("start", "daemon", "restart", "--help"):
+        done = subprocess.run(["sh", command, word], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (64, "")
+        assert "systemctl restart demo.service" in done.stderr
