@@ -6,14 +6,7 @@ import io
 
 from rich.console import Console
 
-from deployer.events import (
-    Event,
-    HostEnded,
-    PlayEnded,
-    PlayStarted,
-    RunEnded,
-    TaskPlanned,
-)
+from deployer.events import Event, HostEnded, PlayEnded, PlayStarted, RunEnded, TaskPlanned
 from deployer.model import Change
 from deployer.report.terminal import Terminal
 
