@@ -57,7 +57,8 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
         # A deploy with drift has mended it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
-        return PlayRun(resolver, hosts, goal, *how, drift_code=2 if counts else 0, ask=asker(json=options.json)).run()
+        ask, done = asker(json=options.json), project.done(resolver.play)
+        return PlayRun(resolver, hosts, goal, *how, drift_code=2 if counts else 0, ask=ask, done=done).run()
 
     return _each_play(walk, project, out, noted=goal is Goal.DEPLOY, notes=notes)
 

@@ -53,6 +53,11 @@ class ConfigError(DeployerError):
 
     exit_code = 3
 
+    @property
+    def each(self) -> tuple[ConfigError, ...]:
+        """The errors that it is made of: itself."""
+        return (self,)
+
 
 class SecretError(ConfigError):
     """A secret cannot be read; the message never holds any part of it."""
@@ -65,12 +70,15 @@ class Problems(ConfigError):
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    @property
+    def each(self) -> tuple[ConfigError, ...]:
+        """Every one of them."""
+        return self.problems
+
     @classmethod
     def check(cls, problems: collections.abc.Iterable[ConfigError]) -> None:
         """Raise what is wrong: nothing, one error, or several as one."""
-        found = [
-            single for problem in problems for single in (problem.problems if isinstance(problem, cls) else [problem])
-        ]
+        found = [single for problem in problems for single in problem.each]
         if found:
             raise found[0] if len(found) == 1 else cls(found)
 

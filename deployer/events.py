@@ -11,7 +11,7 @@ from typing import Literal
 
 from deployer.model import Change
 
-Verdict = Literal["change", "ok", "unknown", "skipped"]
+Verdict = Literal["change", "ok", "unknown", "skipped", "refused"]
 Ending = Literal["ok", "changed", "drift", "unknown", "failed", "unreachable", "reverted", "not reached"]
 
 
@@ -39,7 +39,10 @@ class Stage(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskPlanned(Event):
-    """The plan's answer for one task: will change, will not, unknown until run (with the reason), or skipped."""
+    """The plan's answer for one task: will change, will not, unknown until run (with the reason), or skipped.
+
+    In an audit also: refused, because a deploy would not touch a host that says this; ``reason`` has a line for each.
+    """
 
     host: str
     task: str

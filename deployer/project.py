@@ -87,6 +87,11 @@ class Project:
         found = self.inventory.select(play.hosts, self.options.limit, where=play.mark, allow_empty=allow_empty)
         return tuple(host for host in found if self.only is None or host.name in self.only)
 
+    def done(self, play: Play) -> frozenset[str]:
+        """Return the names of a play's hosts that take no part because an earlier run has brought them there."""
+        found = self.inventory.select(play.hosts, allow_empty=True) if self.only is not None else ()
+        return frozenset(host.name for host in found) - (self.only or frozenset())
+
     def work(self) -> list[tuple[Play, tuple[Host, ...]]]:
         """Return each play with its hosts.
 

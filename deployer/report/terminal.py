@@ -31,7 +31,10 @@ from deployer.report import ladder, recap, releases, rolling
 from deployer.report.journal import Journals
 from deployer.report.plain import Part, by_number, diff, is_text, safe, summary
 
-_SIGNS = {"change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim")}
+_SIGNS = {
+    "change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim"),
+    "refused": ("!", "bold red"),
+}  # fmt: skip
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -192,14 +195,17 @@ class Terminal:
     def _worth(self, task: TaskPlanned) -> bool:
         if self._goal == "deploy" and not self._show_diff and self._verbosity < 2:
             return task.verdict == "unknown"
-        return task.verdict in ("change", "unknown") or self._verbosity > 0
+        return task.verdict in ("change", "unknown", "refused") or self._verbosity > 0
 
     def _print_task(self, task: TaskPlanned) -> None:
         sign, style = _SIGNS[task.verdict]
         kind = "handler " if task.handler else ""
-        reason = f"  ({safe(task.reason)})" if task.reason else ""
+        refused = task.verdict == "refused"
+        reason = "  (a deploy refuses)" if refused else f"  ({safe(task.reason)})" if task.reason else ""
         where = f"  {task.where}" if self._verbosity else ""
         self._line((f"    {sign} ", style), (f"{kind}{safe(task.task)}", style), (reason, "italic"), (where, "dim"))
+        for line in safe(task.reason).splitlines() if refused else ():
+            self._line((f"        {line}", "red"))
         for change in task.changes:
             self._line((f"        {summary(change)}", "dim"))
             if self._show_diff and is_text(change):

@@ -65,6 +65,10 @@ def test_all_that_is_wrong_on_all_hosts_is_said_at_once_and_no_host_is_touched(
     assert ssh(taken, SQUAT, stdin=ROGUE.read_bytes())[0] == 0
     assert ssh(taken, "echo [Service] >/etc/systemd/system/demo.service") == (0, "")
     before = [disk(host) for host in fleet.hosts]
+    audit = fleet.run("audit")
+    assert (audit.code, audit.planned(fine, "refused")) == (2, []), "drift, and no audit is refused"
+    assert audit.planned(taken, "refused") == ["the host can take the release"]
+    assert [disk(host) for host in fleet.hosts] == before
     for command in ("plan", "deploy"):
         ran = fleet.run(command)
         assert ran.code == 3, ran.out

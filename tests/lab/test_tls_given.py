@@ -37,14 +37,26 @@ def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
     expired = fleet.run("deploy")
     assert (expired.code, "expired on" in expired.err) == (3, True), expired.err
     give(fleet, FOREIGN)
-    for command in ("plan", "audit", "deploy"):
+    audit, kinds = fleet.run("audit"), "runs with inet_tcp, EPMD, long names; declared is inet_tls, EPMD, long names"
+    assert audit.code == 2, "what is found on a host never refuses an audit"
+    for host in fleet.hosts:
+        (refused,) = audit.of("TaskPlanned", host=host.name, verdict="refused")
+        assert (kinds in refused["reason"], audit.end(host)["ending"]) == (True, "drift")
+        assert "certificate => demo" in audit.planned(host)
+    for command in ("plan", "deploy"):
         ran = fleet.run(command)
         assert ran.code == 3, ran.out
         problem = ran.end(fleet.hosts[0])["problem"]
-        assert "demo.service runs with inet_tcp, EPMD, long names; declared is inet_tls, EPMD, long names" in problem
+        assert f"demo.service {kinds}" in problem
         assert "-e restart_cluster=true" in problem
     assert (pids(ssh, fleet), [disk(host) for host in fleet.hosts]) == (before, disks)
 
+    for command in ("plan", "deploy"):
+        part = fleet.run(command, "-e", "restart_cluster=true", "--limit", fleet.hosts[0].name)
+        assert part.code == 3, part.out
+        others = ", ".join(host.name for host in fleet.hosts[1:])
+        assert f"{others} are of cluster demo and take no part here" in part.end(fleet.hosts[0])["problem"]
+    assert (pids(ssh, fleet), [disk(host) for host in fleet.hosts]) == (before, disks)
     ran = fleet.run("deploy", "-e", "restart_cluster=true")
     assert ran.code == 0, ran.out
     for host in fleet.hosts:

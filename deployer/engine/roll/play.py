@@ -68,6 +68,7 @@ class PlayRun:
         drift_code: the exit code that a host asks for when something would change and the goal is not to change it.
         ask: puts a question to the person between batches; None where there is no terminal.
         gather: asks a host what `resolver` has to know of it.
+        done: names of hosts that an earlier run has brought to what is declared, and that take no part.
     """
 
     resolver: Resolving
@@ -81,6 +82,7 @@ class PlayRun:
     drift_code: int = 0
     ask: Callable[[str], bool] | None = None
     gather: Callable[[Transport, Host], Mapping[str, Any]] = lambda transport, _: facts.gather(transport)
+    done: frozenset[str] = frozenset()
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -135,7 +137,8 @@ class PlayRun:
         play, limits = self.resolver.play, self._limits(lanes)
         fatal = play.any_errors_fatal and any(lane.problem for lane in lanes)
         due = [lane for lane in lanes if lane.changes and not (fatal or lane.problem)]
-        return Roll(lanes, due, limits, play.turns.order, climb, switching, back, self.emit, self.stop, self.ask)
+        order, how = play.turns.order, (climb, switching, back, self.emit, self.stop, self.ask)
+        return Roll(lanes, due, limits, order, *how, done=self.done)
 
     def _limits(self, lanes: Sequence[HostLane]) -> Limits:
         """Return what the play's hosts say of batches; those that declare no nodes have no say where others do.
@@ -177,8 +180,8 @@ class PlayRun:
         lane.walk = Walk(lane.transport, lane.play, self.emit, riders, units=units)
         lane.fresh = True
         if self.goal is not Goal.VERIFY:
-            plan = lane.walk.plan()
-            lane.drift = bool(plan.changing or plan.unknown)
+            plan = lane.walk.audit() if self.goal is Goal.AUDIT else lane.walk.plan()
+            lane.drift = bool(plan.changing or plan.unknown or plan.refused)
             if switch and riders:
                 lane.record = ledger.parse(lane.walk.ridden[-1].out)
             if self.goal is Goal.DEPLOY:

@@ -31,6 +31,7 @@ class Roll:
         limits: what play and fleet say of batches.
         order: of the hosts, as the play has it.
         ask: puts a question to the person.
+        done: names of hosts that an earlier run has brought to what is declared.
         batches: who is switched together.
     """
 
@@ -45,6 +46,7 @@ class Roll:
     stop: threading.Event
     ask: Callable[[str], bool] | None = None
     clock: Callable[[], float] = time.monotonic
+    done: frozenset[str] = frozenset()
     batches: list[Batch] = field(default_factory=list)
     _done: list[Batch] = field(default_factory=list)
     _unsound: frozenset[str] = frozenset()
@@ -66,8 +68,10 @@ class Roll:
         Hosts that have to change together are one batch, as those where nothing runs are.
 
         Raises:
-            ConfigError: not even one host could be switched without falling below ``min_healthy``.
+            ConfigError: not even one host could be switched without falling below ``min_healthy``; or hosts have to
+                change together, and a member of their cluster takes no part.
         """
+        self._check_whole()
         due = {lane.name: lane for lane in self.due}
         names = rollout.arranged(list(due), self.order)
         running = [name for name in names if due[name].runs and not any(lane.together for lane in self.due)]
@@ -78,6 +82,19 @@ class Roll:
         hooks = _hook_words(self.due)
         if len(found) > 1 or (found and hooks):
             self.emit(RollPlanned(tuple(found), hooks))
+
+    def _check_whole(self) -> None:
+        """Refuse to change on a part of a cluster what its members have to have in common."""
+        here = {lane.name for lane in self.lanes if not lane.problem} | self.done
+        for play in (lane.play for lane in self.due if lane.together and lane.play):
+            absent = [member for member in play.fleet[1] if member.host not in here]
+            if absent:
+                names, one = ", ".join(member.host for member in absent), len(absent) == 1
+                takes = f"{'is' if one else 'are'} of cluster {absent[0].cluster.name} and {'takes' if one else 'take'}"
+                hint = "leave out --limit, widen the play's hosts:, or mend what is wrong there"
+                raise ConfigError(
+                    f"{names} {takes} no part here; how nodes talk changes on all members or on none", hint=hint
+                )
 
     def run(self) -> None:
         """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the lanes."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from deployer.engine.walk.probe import Reading
+from deployer.errors import ConfigError
 from deployer.events import TaskPlanned, Verdict
 from deployer.model import Change, Unknown
 from deployer.modules import Step
@@ -60,6 +61,11 @@ class Plan:
         """Those whose answer needs an earlier task to have run."""
         return tuple(planned for planned in self.all if planned.verdict == "unknown")
 
+    @property
+    def refused(self) -> tuple[Planned, ...]:
+        """Those that a deploy would refuse because of what the host says; with the reasons."""
+        return tuple(planned for planned in self.all if planned.verdict == "refused")
+
     def ahead(self) -> tuple[Plan, Plan]:
         """Split off the steps that may run ahead of a host's turn: those before which nothing else has to change."""
         now: list[Planned] = []
@@ -106,7 +112,11 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         if action.skip:
             tasks.append(Planned(action, "skipped", reason=action.skip))
             continue
-        observed = action.module.foresee(frozenset(touched), next(answers))
+        answer = next(answers)
+        if isinstance(answer, ConfigError):
+            tasks.append(Planned(action, "refused", reason="\n".join(map(str, answer.each))))
+            continue
+        observed = action.module.foresee(frozenset(touched), answer)
         if isinstance(observed, Unknown):
             tasks.append(Planned(action, "unknown", reason=observed.reason))
         else:

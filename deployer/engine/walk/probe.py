@@ -22,12 +22,12 @@ class Reading:
     """What one host says, in one breath.
 
     Attributes:
-        observed: one answer for each action asked.
+        observed: one answer for each action asked; a ConfigError where the module refuses what it sees.
         pending: ids of handlers that an earlier run notified and did not live to run.
         extra: answers of the fragments that rode along (the ladder's), in order.
     """
 
-    observed: tuple[Observed, ...]
+    observed: tuple[Observed | ConfigError, ...]
     pending: frozenset[str] = frozenset()
     extra: tuple[Frame, ...] = ()
 
@@ -45,19 +45,23 @@ def read(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
 
     Raises:
         ProbeError: an answer cannot be understood; ``where`` is the task's place.
-        ConfigError: modules refuse what they see, such as a firewall that would cut off this run; all of them at once.
     """
     answers = list(frames)
-    observed: list[Observed] = []
-    refusals: list[ConfigError] = []
-    for action, frame in zip(actions, answers, strict=False):
-        try:
-            observed.append(_observe(action, frame))
-        except ConfigError as error:
-            refusals.append(error)
-    Problems.check(refusals)
+    observed = tuple(_observe(action, frame) for action, frame in zip(actions, answers, strict=False))
     pending, *extra = answers[len(actions) :]
-    return Reading(tuple(observed), frozenset(pending.out.split()), tuple(extra))
+    return Reading(observed, frozenset(pending.out.split()), tuple(extra))
+
+
+def accepted(actions: Sequence[Action], reading: Reading) -> tuple[Observed, ...]:
+    """Return the answers, none of which a module refuses.
+
+    Raises:
+        ConfigError: modules refuse what they see, such as a firewall that would cut off this run; all of them at once.
+    """
+    asked = zip(actions, reading.observed, strict=True)
+    refused = ((action, answer) for action, answer in asked if isinstance(answer, ConfigError))
+    Problems.check(_placed(problem, action) for action, answer in refused for problem in answer.each)
+    return tuple(answer for answer in reading.observed if not isinstance(answer, ConfigError))
 
 
 def environment(variables: Mapping[str, str], text: Sh) -> Sh:
@@ -67,15 +71,15 @@ def environment(variables: Mapping[str, str], text: Sh) -> Sh:
     return lines(*(sh("export {}={}", Sh(name), value) for name, value in variables.items()), text)
 
 
-def _observe(action: Action, frame: Frame) -> Observed:
+def _observe(action: Action, frame: Frame) -> Observed | ConfigError:
     if frame.rc == 3:
         return Unknown(frame.out.strip() or "an earlier task has to run first")
     try:
         if frame.rc:
             raise ProbeError(f"its probe failed with status {frame.rc}: {frame.out.strip()[-500:]}")
         return action.module.parse(frame.out)
-    except Problems as error:
-        raise Problems(_placed(problem, action) for problem in error.problems) from None
+    except ConfigError as error:
+        return error
     except DeployerError as error:
         raise _placed(error, action) from None
 

@@ -59,12 +59,22 @@ class Walk:
         return sum(not action.skip for action in self.host_play.actions) + self.handled
 
     def plan(self) -> Plan:
-        """Probe and plan everything, tell it, and return it."""
-        self.first = self._plan(self.host_play.actions)
-        self._tell(self.first)
-        self.changed = len(self.first.changing)
-        self.handled = len(self.first.handlers)
-        return self.first
+        """Probe and plan everything, tell it, and return it.
+
+        Raises:
+            ConfigError: a module refuses what the host says.
+            HostError: the host was lost or cannot be read.
+        """
+        return self._begin_with(self._plan(self.host_play.actions))
+
+    def audit(self) -> Plan:
+        """Do as `plan` does; what a module refuses is told beside all else that is not as declared.
+
+        Raises:
+            HostError: the host was lost or cannot be read.
+        """
+        actions = self.host_play.actions
+        return self._begin_with(self._made(actions, self._read(actions)))
 
     def ahead(self) -> None:
         """Run what has no effect on what runs, before the host's turn comes.
@@ -137,21 +147,33 @@ class Walk:
             self.handled += done.handler
             self._notified.update(done.action.notify)
 
+    def _begin_with(self, plan: Plan) -> Plan:
+        self.first = plan
+        self._tell(plan)
+        self.changed = len(plan.changing + plan.refused)
+        self.handled = len(plan.handlers)
+        return plan
+
     def _plan(self, actions: Sequence[Action]) -> Plan:
-        return planning.make(actions, self._read(actions), self.host_play.handlers, frozenset(self._notified))
+        reading = self._read(actions)
+        probe.accepted(_asked(actions), reading)
+        return self._made(actions, reading)
+
+    def _made(self, actions: Sequence[Action], reading: probe.Reading) -> Plan:
+        return planning.make(actions, reading, self.host_play.handlers, frozenset(self._notified))
 
     def _read(self, actions: Sequence[Action]) -> probe.Reading:
         self.emit(Stage(self.transport.name, "probe"))
-        asked = [action for action in actions if not action.skip]
+        asked = _asked(actions)
         program = probe.program(asked, become=self.host_play.become, extra=self.riders)
         reading = probe.read(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
         self.ridden = reading.extra
         return reading
 
     def _look_again(self) -> None:
-        asked = [action for action in self.host_play.actions if not action.skip]
-        reading = self._read(asked)
-        for action, observed in zip(asked, reading.observed, strict=True):
+        asked = _asked(self.host_play.actions)
+        answers = probe.accepted(asked, self._read(asked))
+        for action, observed in zip(asked, answers, strict=True):
             if isinstance(observed, Unknown):
                 raise NotConverged(f"{action.label}: {observed.reason}", where=action.task.mark)
             left = action.module.differences(observed)
@@ -166,3 +188,7 @@ class Walk:
     def _tell(self, plan: Plan) -> None:
         for planned in plan.all:
             self.emit(planned.event(self.transport.name))
+
+
+def _asked(actions: Sequence[Action]) -> list[Action]:
+    return [action for action in actions if not action.skip]

@@ -104,6 +104,8 @@ class Fleet:
         self.after: tuple[Action, ...] = ()
         self.more: dict[str, tuple[Action, ...]] = {}
         self.answers: list[str] = []
+        self.absent: set[str] = set()
+        self.done_before: frozenset[str] = frozenset()
 
     @property
     def members(self) -> tuple[Declaration, ...]:
@@ -129,7 +131,7 @@ class Fleet:
 
     def roll(self, *serial: int | str, order: str = "inventory", percentage: float | None = None,
              ask: Callable[[str], bool] | None = None, **words: Any) -> Roll:  # fmt: skip
-        lanes = [self.lane(name) for name in self.names]
+        lanes = [self.lane(name) for name in self.names if name not in self.absent]
         with ThreadPoolExecutor(4) as pool:
             climb = Scripted(pool, self.events, self.stop, falls=self.falls)
             hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"))
@@ -137,7 +139,8 @@ class Fleet:
             due = [lane for lane in lanes if lane.changes]
             switching = Switching(hooks, pool, self.stop)
             back = WayBack(pool, self.events, self.stop)
-            roll = Roll(lanes, due, limits, order, climb, switching, back, self.events, self.stop, ask)
+            how = (climb, switching, back, self.events, self.stop, ask)
+            roll = Roll(lanes, due, limits, order, *how, done=self.done_before)
             roll.survey()
             roll.arrange()
             roll.run()
@@ -204,6 +207,18 @@ def test_what_cannot_be_rolled_is_one_batch_whatever_else_is_said(fleet: Fleet) 
     roll = fleet.roll(1, min_healthy="75%", canary="web1")
     assert [[lane.name for lane in batch] for batch in roll.batches] == [fleet.names]
     assert sorted(fleet.switched()) == fleet.names
+
+
+def test_what_cannot_be_rolled_is_refused_where_a_member_takes_no_part(fleet: Fleet) -> None:
+    kind = Kind(file=fleet.place / "web2" / "kind", log=fleet.place / "kinds", host="web2")
+    fleet.more, fleet.absent = {"web2": (action(kind),)}, {"web3", "web4"}
+    with pytest.raises(ConfigError, match="web3, web4 are of cluster shop and take no part here") as caught:
+        fleet.roll()
+    assert "--limit" in caught.value.hint
+    assert fleet.done == []
+    fleet.done_before = frozenset(fleet.absent)  # an earlier run has changed them
+    fleet.roll()
+    assert sorted(fleet.switched()) == ["web1", "web2"]
 
 
 def test_a_first_deploy_is_one_batch(tmp_path: Path) -> None:

@@ -10,9 +10,17 @@ from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, act
 
 from deployer.engine.walk.plan import handler_id
 from deployer.engine.walk.walk import Walk
-from deployer.errors import ConnectionLost, DeployerError, NotConverged, ProbeError, StepError
+from deployer.errors import (
+    ConfigError,
+    ConnectionLost,
+    DeployerError,
+    NotConverged,
+    ProbeError,
+    Problems,
+    StepError,
+)
 from deployer.events import Stage, StepDone, TaskPlanned
-from deployer.model import Present
+from deployer.model import Observed, Present
 from deployer.resolve import Action
 from deployer.sh import Frame, Sh
 from deployer.transport.recorded import RecordedTransport
@@ -50,6 +58,30 @@ def test_a_deploy_is_three_execs_and_the_second_one_is_one(host: DirectoryHost, 
     second.deploy()
     assert (second.changed, len(host.programs)) == (0, 4)
     assert verdicts(second.emit) == ["ok", "ok"]
+
+
+class Refusing(Note):
+    """What a deploy would not touch, for two reasons."""
+
+    def parse(self, out: str) -> Observed:
+        hint = ConfigError("the port is taken", hint="stop what listens there")
+        raise Problems([hint, ConfigError(f"it says {out!r}")])
+
+
+def test_what_a_module_refuses_ends_a_plan_and_is_drift_to_an_audit(host: DirectoryHost, place: Path) -> None:
+    asked = (action(Refusing(path=place.parent / "a", text="x"), "a", 7), action(Folder(path=place), "app"))
+    planning = walk(host, *asked)
+    with pytest.raises(Problems) as caught:
+        planning.plan()
+    assert [(each.message, each.where) for each in caught.value.each] == [
+        ("a: the port is taken", "site.yml:7"), ("a: it says ''", "site.yml:7"),
+    ]  # fmt: skip
+    assert verdicts(planning.emit) == [], "it is refused as a whole"
+    auditing = walk(host, *asked)
+    plan = auditing.audit()
+    assert ([task.verdict for task in plan.all], auditing.changed) == (["refused", "change"], 2)
+    assert plan.refused[0].reason == "the port is taken\n  stop what listens there\nit says ''"
+    assert verdicts(auditing.emit) == ["refused", "change"]
 
 
 def test_a_plan_is_one_exec_and_changes_nothing(host: DirectoryHost, place: Path) -> None:

@@ -43,6 +43,15 @@ def test_an_unknown_task_says_why_even_in_a_deploy() -> None:
     assert "    ? later  (the user shop does not exist yet)\n" in report(*events)
 
 
+def test_an_audit_tells_what_a_deploy_would_refuse_and_why() -> None:
+    events = play(
+        planned("a", "how they talk", "refused", reason="it runs with TCP\n  restart\nand so on"), goal="audit"
+    )
+    shown = report(*events)
+    assert "    ! how they talk  (a deploy refuses)\n" in shown
+    assert "        it runs with TCP\n          restart\n        and so on\n" in shown
+
+
 def test_a_deploy_does_not_repeat_its_plan_unless_asked() -> None:
     events = play(planned("a", "motd", "change", MODE), goal="deploy")
     assert "motd" not in report(*events)
