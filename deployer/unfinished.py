@@ -1,8 +1,9 @@
-"""What the last deploy has left to do: this machine's journal says it, and the hosts' own record has the last word."""
+"""What deploys have left to do: this machine's journals say it, and the hosts' own record has the last word."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.engine.survey import finished
@@ -12,51 +13,83 @@ from deployer.report.journal import Head, Journal, Journals
 from deployer.runtime import pool, stoppable
 
 
-def unfinished(project: Project) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the hosts that the last deploy of the same playbook and inventories has not finished, and what to say.
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What a deploy has left of the hosts that no later one has taken.
 
-    A host that was sent back is not among them, unless ``deploy_again`` is set: what failed there would fail again. Nor
-    is a host that had no ending here, but has noted itself that the same run ended well.
+    Attributes:
+        left: the ones to deploy again.
+        reverted: the ones that went back.
+        done: the ones without an ending that have noted a good one.
+    """
+
+    journal: Journal
+    left: frozenset[str]
+    reverted: frozenset[str]
+    done: frozenset[str]
+
+
+def unfinished(project: Project) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the hosts that their last deploy has not finished, and what to say.
+
+    A host's last deploy is the newest one of the same playbook and inventories that had it among its hosts. A host that
+    was sent back is not among them, unless ``deploy_again`` is set: what failed there would fail again. Nor is a host
+    that had no ending here, but has noted itself that the same run ended well.
 
     Raises:
         ConfigError: this machine remembers no such deploy.
     """
-    playbook, *inventories = project.sources
     journals = Journals()
-    last = journals.newest(playbook, inventories)
-    if last is None:
+    last = [_rest(project, journal, hosts) for journal, hosts in _last(project, journals)]
+    if not last:
         hint = "deployer deploy takes all hosts; where everything is done already, it changes nothing"
-        raise ConfigError(f"no deploy of {playbook} with this inventory was noted on this machine", hint=hint)
-    ends = {host: set(last.endings(host)) for host in last.hosts if host in project.inventory.hosts}
+        problem = f"no deploy of {project.sources[0]} with this inventory was noted on this machine"
+        raise ConfigError(problem, hint=hint)
+    digests = journals.keyed(project.sources)
+    told = [rest for rest in last if rest.left or rest.reverted or rest.done] or last[:1]
+    notes = tuple(note for rest in told for note in _notes(project, digests, rest))
+    return frozenset().union(*(rest.left for rest in last)), notes
+
+
+def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, frozenset[str]]]:
+    """Yield deploys, the newest first, with those of their hosts that no later one had, until all hosts are found."""
+    playbook, *inventories = project.sources
+    open_ = {host.name for play in project.plays for host in project.hosts(play)}
+    for number, journal in enumerate(journals.alike(playbook, inventories)):
+        hosts = open_.intersection(journal.hosts)
+        open_ -= hosts
+        if hosts or not number:
+            yield journal, frozenset(hosts)
+        if not open_:
+            return
+
+
+def _rest(project: Project, journal: Journal, hosts: frozenset[str]) -> _Rest:
+    ends = {host: set(journal.endings(host)) for host in hosts}
     undone = {host for host, end in ends.items() if end - {"ok", "changed"}}
     again = str(project.extra.get("deploy_again", "")).lower() == "true"
-    reverted = set() if again else {host for host in undone if "reverted" in ends[host]}
-    open_ended = {host for host in undone - reverted if ends[host] <= {"", "ok", "changed"}}
-    done = _finished(project, open_ended, last.head.run)
-    left = frozenset(undone - reverted - done)
-    return left, tuple(_notes(project, journals, last, left, reverted, done))
+    reverted = frozenset() if again else frozenset(host for host in undone if "reverted" in ends[host])
+    endless = {host for host in undone - reverted if ends[host] <= {"", "ok", "changed"}}
+    done = _finished(project, endless, journal.head.run)
+    return _Rest(journal, frozenset(undone - reverted - done), reverted, done)
 
 
-def _notes(
-    project: Project, journals: Journals, last: Journal, left: frozenset[str], reverted: set[str], done: set[str]
-) -> list[str]:
-    run, _, who = last.head.run.partition(" ")
-    what = f"{len(left)} of {len(last.hosts)} hosts are left" if left else "nothing to resume"
-    found = [f"{what} of run {run} by {who}, {last.plan}"]
-    if done:
-        found.append(f"finished by their own record: {_names(done)}")
-    if reverted:
-        found.append(
-            f"left out, because the release failed there: {_names(reverted)}; -e deploy_again=true tries it again"
-        )
-    if gone := [host for host in last.hosts if host not in project.inventory.hosts]:
-        found.append(f"not in the inventory any more: {_names(gone)}")
-    digests = journals.keyed(project.sources)
-    if changed := [Path(path).name for path, digest in last.head.digests.items() if digests.get(path) != digest]:
-        found.append(f"changed since that run: {', '.join(changed)}")
-    if flags := _missing(project, last.head):
-        found.append(f"that run had {' and '.join(flags)}, this one has not")
-    return found
+def _notes(project: Project, digests: dict[str, str], rest: _Rest) -> Iterator[str]:
+    head = rest.journal.head
+    run, _, who = head.run.partition(" ")
+    what = f"{len(rest.left)} of {len(rest.journal.hosts)} hosts are left" if rest.left else "nothing to resume"
+    yield f"{what} of run {run} by {who}, {rest.journal.plan}"
+    if rest.done:
+        yield f"finished by their own record: {_names(rest.done)}"
+    if rest.reverted:
+        again = "-e deploy_again=true tries it again"
+        yield f"left out, because the release failed there: {_names(rest.reverted)}; {again}"
+    if gone := frozenset(rest.journal.hosts) - project.inventory.hosts.keys():
+        yield f"not in the inventory any more: {_names(gone)}"
+    if changed := [Path(path).name for path, digest in head.digests.items() if digests.get(path) != digest]:
+        yield f"changed since that run: {', '.join(changed)}"
+    if flags := _missing(project, head):
+        yield f"that run had {' and '.join(flags)}, this one has not"
 
 
 def _missing(project: Project, head: Head) -> list[str]:
@@ -66,7 +99,7 @@ def _missing(project: Project, head: Head) -> list[str]:
     return found + (["variables of the command line (-e)"] if head.extra_vars and not options.extra_vars else [])
 
 
-def _finished(project: Project, names: set[str], run: str) -> set[str]:
+def _finished(project: Project, names: set[str], run: str) -> frozenset[str]:
     """Return those of some hosts that have noted in every play that the run ended well there."""
     found = set(names)
     for play in project.plays if names else ():
@@ -75,8 +108,8 @@ def _finished(project: Project, names: set[str], run: str) -> set[str]:
         with pool(project.options.forks, len(hosts)) as executor, stoppable() as stop:
             well = finished(resolver, hosts, run, project.opener(resolver), executor, stop)
         found -= {host.name for host in hosts} - well
-    return found
+    return frozenset(found)
 
 
-def _names(hosts: Sequence[str] | set[str]) -> str:
+def _names(hosts: frozenset[str]) -> str:
     return ", ".join(sorted(hosts))

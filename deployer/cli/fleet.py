@@ -95,7 +95,7 @@ def rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
 
 
 def resume(c: Context, **given: Any) -> int:
-    """Deploy again where the last deploy has not ended well, and only there: hosts that failed or were not reached."""
+    """Deploy again to the hosts whose last deploy has not ended well: those that failed or were not reached."""
     del c
     from deployer.app import resume as again
 

@@ -99,21 +99,19 @@ class Journals:
         key = _key(self.place)
         return {str(path): _digest(key, path) for path in paths} if key else {}
 
-    def newest(self, playbook: Path, inventories: Sequence[Path]) -> Journal | None:
-        """Return the newest journal of the same playbook and inventories."""
+    def alike(self, playbook: Path, inventories: Sequence[Path]) -> Iterator[Journal]:
+        """Yield the journals of the same playbook and inventories, the newest first."""
         wanted = (str(playbook), tuple(map(str, inventories)))
-        return next((one for one in self._all() if (one.head.playbook, one.head.inventories) == wanted), None)
+        for file in reversed(_files(self.place)):
+            found = read(file)
+            if found and (found.head.playbook, found.head.inventories) == wanted:
+                yield found
 
     def of(self, run: str) -> Journal | None:
         """Return the journal of a run, named as hosts note it."""
         name = run.partition(" ")[0]
         found = read(self.place / f"{name}.jsonl") if name and "/" not in name else None
         return found if found and found.head.run == run else None
-
-    def _all(self) -> Iterator[Journal]:
-        for file in reversed(_files(self.place)):
-            if found := read(file):
-                yield found
 
 
 class Writer:

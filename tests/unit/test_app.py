@@ -5,18 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deployer.app import render, resume, run
+from deployer.app import render, run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
-from deployer.events import Ending, HostEnded, PlayStarted
-from deployer.project import Options, load
-from deployer.report.journal import Head, Journals, Writer
-from deployer.unfinished import unfinished
+from deployer.project import Options
 
 sys.path.insert(0, str(Path(__file__).parent / "beam"))
 from beam_tarballs import release as recipe
@@ -95,42 +91,3 @@ def test_a_wrong_word_stops_the_run_before_anything_is_printed_or_opened(
     assert "did you mean 'mesh'?" in str(caught.value)
     assert str(caught.value).startswith(f"{inventory}:")
     assert capsys.readouterr().out == ""
-
-
-def remembered(options: Options, **endings: Ending) -> None:
-    """Leave the journal of a deploy of these options that ended like that."""
-    playbook, *inventories = load(options).sources
-    places, digests = tuple(map(str, inventories)), Journals().keyed((playbook, *inventories))
-    words = {"playbook": str(playbook), "inventories": places, "digests": digests, "plays": (("web1", "web2"),)}
-    writer = Writer(Head(run="20260101T000000Z-abcdef me@here", **words))
-    writer(PlayStarted("site", "deploy", ("web1", "web2")))
-    for host, ending in endings.items():
-        writer(HostEnded(host, ending, 1, 4, 2.0))
-    writer.close()
-
-
-def test_without_a_journal_there_is_nothing_to_resume_from(options: Options) -> None:
-    with pytest.raises(ConfigError, match="was noted on this machine") as caught:
-        resume(options)
-    assert caught.value.exit_code == 3
-    assert "deployer deploy takes all hosts" in caught.value.hint
-
-
-def test_a_resume_takes_what_failed_or_was_not_reached(options: Options, tmp_path: Path) -> None:
-    remembered(options, web1="changed", web2="not reached")
-    assert unfinished(load(options))[0] == {"web2"}
-    inventory = tmp_path / "inventory.yml"
-    inventory.write_text(inventory.read_text() + "# another word\n")
-    (_, notes) = unfinished(load(options))
-    assert "changed since that run: inventory.yml" in notes
-    remembered(options, web1="failed", web2="unreachable")
-    assert unfinished(load(options))[0] == {"web1", "web2"}
-
-
-def test_a_host_that_went_back_waits_for_a_word(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
-    remembered(options, web1="ok", web2="reverted")
-    assert resume(options) == 0
-    said = capsys.readouterr().out
-    assert "nothing to resume of run 20260101T000000Z-abcdef by me@here" in said
-    assert "left out, because the release failed there: web2; -e deploy_again=true tries it again" in said
-    assert unfinished(load(replace(options, extra_vars=("deploy_again=true",))))[0] == {"web2"}

@@ -45,17 +45,15 @@ def test_a_killed_run_has_left_what_was_true(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_the_newest_of_the_same_files_is_found_and_of_a_run_its_own(tmp_path: Path) -> None:
+def test_those_of_the_same_files_are_found_and_of_a_run_its_own(tmp_path: Path) -> None:
     for second, playbook in enumerate(("/p/site.yml", "/p/site.yml", "/p/other.yml")):
         writer = Writer(head(f"20260101T00000{second}Z-abcdef", playbook=playbook), tmp_path)
         writer(BEGUN)
         writer(RunEnded(second, 1.0))
         writer.close()
     journals = Journals(tmp_path)
-    newest = journals.newest(Path("/p/site.yml"), [Path("/p/hosts.yml")])
-    assert newest
-    assert newest.code == 1
-    assert journals.newest(Path("/p/site.yml"), [Path("/p/others.yml")]) is None
+    assert [one.code for one in journals.alike(Path("/p/site.yml"), [Path("/p/hosts.yml")])] == [1, 0]
+    assert list(journals.alike(Path("/p/site.yml"), [Path("/p/others.yml")])) == []
     own = journals.of("20260101T000002Z-abcdef me@here")
     assert own
     assert own.code == 2
@@ -69,8 +67,7 @@ def test_a_play_that_never_began_left_its_hosts_without_an_ending(tmp_path: Path
     for host in "ab":
         writer(ended(host, "ok"))
     writer.close()
-    found = Journals(tmp_path).newest(Path("/p/site.yml"), [Path("/p/hosts.yml")])
-    assert found
+    (found,) = Journals(tmp_path).alike(Path("/p/site.yml"), [Path("/p/hosts.yml")])
     assert (found.endings("a"), found.endings("b")) == (("ok",), ("ok", ""))
 
 
@@ -102,7 +99,7 @@ def test_a_journal_that_cannot_be_written_is_a_warning(
     writer.close()
     said = capsys.readouterr().err
     assert said.count("warning: this run is not noted here") == 1
-    assert Journals(place / "runs").newest(Path("/p/site.yml"), []) is None
+    assert list(Journals(place / "runs").alike(Path("/p/site.yml"), [])) == []
 
 
 def test_digests_tell_a_change_and_cannot_be_guessed_without_the_key(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""What a resume takes up, from the journals of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from deployer.app import resume
+from deployer.errors import ConfigError
+from deployer.events import Ending, HostEnded, PlayStarted
+from deployer.project import Options, load
+from deployer.report.journal import Head, Journals, Writer
+from deployer.unfinished import unfinished
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {web1: , web2: , web3: }}\n")
+    (tmp_path / "site.yml").write_text("- hosts: all\n  tasks: []\n")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Options(playbook=str(tmp_path / "site.yml"), inventory=(str(tmp_path / "hosts.yml"),))
+
+
+def remembered(options: Options, **endings: Ending | Literal[""]) -> None:
+    """Leave the journal of one more deploy of these options, to the hosts that are given an ending; "": none."""
+    playbook, *inventories = load(options).sources
+    places, digests = tuple(map(str, inventories)), Journals().keyed((playbook, *inventories))
+    words = {"playbook": str(playbook), "inventories": places, "digests": digests, "plays": (tuple(endings),)}
+    number = len(list(Journals().alike(playbook, inventories)))
+    writer = Writer(Head(run=f"20260101T00000{number}Z-abcdef me@here", **words))
+    writer(PlayStarted("site", "deploy", tuple(endings)))
+    for host, ending in endings.items():
+        if ending:
+            writer(HostEnded(host, ending, 1, 4, 2.0))
+    writer.close()
+
+
+def left(options: Options) -> set[str]:
+    return set(unfinished(load(options))[0])
+
+
+def test_without_a_journal_there_is_nothing_to_resume_from(options: Options) -> None:
+    with pytest.raises(ConfigError, match="was noted on this machine") as caught:
+        resume(options)
+    assert caught.value.exit_code == 3
+    assert "deployer deploy takes all hosts" in caught.value.hint
+
+
+def test_a_resume_takes_what_failed_or_was_not_reached(options: Options, tmp_path: Path) -> None:
+    remembered(options, web1="changed", web2="not reached", web3="failed")
+    assert left(options) == {"web2", "web3"}
+    (tmp_path / "hosts.yml").write_text((tmp_path / "hosts.yml").read_text() + "# another word\n")
+    (_, notes) = unfinished(load(options))
+    assert notes[0].startswith("2 of 3 hosts are left of run 20260101T000000Z-abcdef by me@here")
+    assert "changed since that run: hosts.yml" in notes
+    remembered(options, web1="failed", web2="unreachable", web3="ok")
+    assert left(options) == {"web1", "web2"}
+
+
+def test_a_later_deploy_to_other_hosts_hides_nothing(options: Options) -> None:
+    remembered(options, web1="failed", web2="not reached", web3="changed")
+    remembered(options, web1="changed")
+    (found, notes) = unfinished(load(options))
+    assert found == {"web2"}
+    assert [note for note in notes if " of run " in note] == [
+        "1 of 3 hosts are left of run 20260101T000000Z-abcdef by me@here, site.yml: 0 tasks on 0 hosts"
+    ]
+    remembered(options, web3="failed")
+    (found, notes) = unfinished(load(options))
+    assert found == {"web2", "web3"}
+    assert [note.partition(" of run ")[2][:23] for note in notes] == [
+        "20260101T000002Z-abcdef",
+        "20260101T000000Z-abcdef",
+    ]
+
+
+def test_where_all_is_done_the_newest_deploy_is_named(options: Options) -> None:
+    remembered(options, web1="failed", web2="failed", web3="ok")
+    remembered(options, web1="changed", web2="ok")
+    (found, notes) = unfinished(load(options))
+    assert not found
+    assert notes[0].startswith("nothing to resume of run 20260101T000001Z-abcdef")
+    assert len(notes) == 1
+
+
+def test_only_hosts_of_the_play_are_looked_for(options: Options, tmp_path: Path) -> None:
+    remembered(options, web1="ok", web2="failed", web9="failed")
+    assert left(options) == {"web2"}
+    assert "not in the inventory any more: web9" in unfinished(load(options))[1]
+    assert left(replace(options, limit="web1")) == set()
+
+
+def test_a_host_that_went_back_waits_for_a_word(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
+    remembered(options, web1="ok", web2="reverted", web3="ok")
+    assert resume(options) == 0
+    said = capsys.readouterr().out
+    assert "nothing to resume of run 20260101T000000Z-abcdef by me@here" in said
+    assert "left out, because the release failed there: web2; -e deploy_again=true tries it again" in said
+    assert left(replace(options, extra_vars=("deploy_again=true",))) == {"web2"}
