@@ -35,7 +35,7 @@ def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
 
 
 def resume(options: Options, out: TextIO | None = None) -> int:
-    """Deploy again to the hosts that the last deploy has not finished, as this machine and they themselves remember it.
+    """Deploy again to the hosts whose last deploy has not ended well, as this machine and they themselves remember it.
 
     Raises:
         ConfigError: no deploy of this playbook and these inventories is remembered; or as `run`.
@@ -57,7 +57,7 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
         # A deploy with drift has mended it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
-        ask, done = asker(json=options.json), project.done(resolver.play)
+        ask, done = asker(how[3], json=options.json), project.done(resolver.play)
         return PlayRun(resolver, hosts, goal, *how, drift_code=2 if counts else 0, ask=ask, done=done).run()
 
     return _each_play(walk, project, out, noted=goal is Goal.DEPLOY, notes=notes)
@@ -99,7 +99,7 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
         back, goal = Back(resolver, to, how[2]), Goal.PLAN if check else Goal.DEPLOY
-        return PlayRun(back, hosts, goal, *how, ask=asker(json=options.json), gather=back.gather).run()
+        return PlayRun(back, hosts, goal, *how, ask=asker(how[3], json=options.json), gather=back.gather).run()
 
     return _each_play(walk, load(options), out, need_tarball=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -52,15 +53,21 @@ def _terminal(out: TextIO, diff: bool, verbose: int) -> tuple[Callable[[], None]
     return terminal.close, terminal
 
 
-def asker(*, json: bool) -> Callable[[str], bool] | None:
-    """Return what puts a question to the person; None where nobody could answer, or programs read the output."""
+def asker(stop: threading.Event, *, json: bool) -> Callable[[str], bool] | None:
+    """Return what puts a question to the person; None where nobody could answer, or programs read the output.
+
+    Ctrl-C at a question (``stop``) is a no.
+    """
     if json or not sys.stdin.isatty():
         return None
 
     def ask(question: str) -> bool:
         sys.stderr.write(f"\n{question} [y/N] ")
         sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        while not stop.is_set():  # a signal does not end a read
+            if select.select([sys.stdin], [], [], 0.2)[0]:
+                return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return False
 
     return ask
 

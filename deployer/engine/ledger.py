@@ -50,7 +50,7 @@ class Ledger:
     entries: tuple[Entry, ...] = ()
 
     @property
-    def refuge(self) -> str:
+    def previous(self) -> str:
         """The good release before the current one; empty when there is none.
 
         It was judged before the current one, so that going back twice leads two releases back.

@@ -132,8 +132,13 @@ class Rollout:
         Doc("nodes of the cluster that stay healthy at any time: a number or per cent", check=grammar.share),
     ] = 0
     max_failed: Annotated[
-        int, Doc("hosts that may fail before the roll stops; 0: the first one stops it", check=grammar.at_least(0))
-    ] = 0
+        int | None,
+        Doc(
+            "hosts that may fail before the roll stops; 0: the first one stops it; left out: 0, or what the play's "
+            "max_fail_percentage says alone",
+            check=grammar.at_least(0),
+        ),
+    ] = None
     on_failure: Annotated[
         Literal["stop", "rollback_batch", "rollback_fleet"],
         Doc("when the roll stops: leave what was switched, or send the batch or the whole fleet back"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from deployer.engine.ladder.rung import NodeReading, Rung, Sight
+from collections.abc import Collection, Mapping, Sequence
+
+from deployer.engine.ladder.rung import MESH, NodeReading, Rung, Sight
 from deployer.engine.ladder.target import Target
 
 
@@ -22,9 +24,29 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
         follows = all(reading.members.get(name, Sight()).absent for name in missing)
         second = all(reading.members.get(name, Sight()).trouble for name in missing)
         advice = _advice(target, reading, missing)
-        return Rung(8, ok=False, detail=detail, advice=advice, follows=follows, second=second)
+        return Rung(8, False, detail, advice, follows=follows, second=second, outside=tuple(outside))
     left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
-    return Rung(8, ok=True, detail=f"{len(target.others) - len(outside)} other nodes{left_out}")
+    known = f"{len(target.others) - len(outside)} other nodes{left_out}"
+    return Rung(8, ok=True, detail=known, outside=tuple(outside))
+
+
+def unseen(targets: Sequence[Target], climbed: Mapping[str, Sequence[Rung]], hosts: Collection[str]) -> frozenset[str]:
+    """Return which members on hosts outside of a run are seen by none of the nodes that were asked whom they see.
+
+    Args:
+        targets: the nodes of the run.
+        climbed: node → its rungs.
+        hosts: the hosts of the run.
+    """
+    seen: set[str] = set()
+    missed: set[str] = set()
+    for target in targets:
+        outside = {str(peer) for peer in target.others if peer.host not in hosts}
+        for rung in climbed.get(str(target.node), ()):
+            if rung.number == MESH and rung.ok is not None:
+                missed |= outside.intersection(rung.outside)
+                seen |= outside.difference(rung.outside)
+    return frozenset(missed - seen)
 
 
 def _why(target: Target, reading: NodeReading, missing: str) -> str:

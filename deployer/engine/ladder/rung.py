@@ -20,6 +20,8 @@ TITLES = {
     9: "versions as declared",
     10: "healthy",
 }
+MESH = 8
+"""The rung that asks a node whom it sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Rung:
 
     ``follows``: it fails because of another host, for which that is told; this one has done what it could.
     ``second``: whatever it lacks may come when other nodes are well, which fail a rung below.
+    ``outside``: members that it does not see, on hosts that are not in this run; they are not held against it.
     """
 
     number: int
@@ -36,6 +39,7 @@ class Rung:
     advice: str = ""
     follows: bool = False
     second: bool = False
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

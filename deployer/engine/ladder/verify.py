@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from deployer.engine.ladder import asking, readings, rounds
 from deployer.engine.ladder.judge import climb
 from deployer.engine.ladder.rounds import EXEC_TIMEOUT, Session, fragments
-from deployer.engine.ladder.rung import TITLES, NodeReading, Rung, Sight, failed
+from deployer.engine.ladder.rung import MESH, TITLES, NodeReading, Rung, Sight, failed
 from deployer.engine.ladder.target import Target
 from deployer.errors import DeployerError, HostError
 from deployer.events import Emit, RungRead
@@ -23,7 +23,6 @@ PATIENCE = 5.0
 STABLE = 10.0
 """Seconds a node must stay up with the same process where no health check says how long."""
 _PAUSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-_MESH = 8
 
 
 @dataclass(slots=True)
@@ -63,6 +62,8 @@ def verify(
 ) -> dict[str, list[Rung]]:
     """Climb every rung of every target and return node → rungs, the last one failed or not.
 
+    A node that was not settled when the climb was cut short has none: it may have needed time.
+
     Args:
         sessions: host → open connection.
         targets: nodes of hosts that have a session or are ``absent``.
@@ -93,7 +94,7 @@ def verify(
     _explain(sessions, nodes, pool)
     for node in nodes:
         _tell(node, emit)
-    return {node.name: node.rungs for node in nodes}
+    return {node.name: node.rungs if node.settled else [] for node in nodes}
 
 
 def _read(sessions: Mapping[str, Session], nodes: Sequence[_Node], fresh: frozenset[str], pool: Executor) -> None:
@@ -123,7 +124,7 @@ def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dic
         trouble = ""
         if error:
             trouble = f"its host {node.target.host}: {error.message.partition(chr(10))[0]}"
-        elif bad and bad.number < _MESH:
+        elif bad and bad.number < MESH:
             trouble = f"{node.name} fails rung {bad.number}: {bad.detail}"
         found[node.name] = Sight(dist.nodes if dist else None, trouble, absent=bool(error))
     return found

@@ -71,6 +71,7 @@ class WayBack:
             return
         self.emit(Stage(lane.name, "go back"))
         begin, what = self.clock(), f"go back to {to}"
+        lane.sound = None
         reason = failure.message.partition("\n")[0] if failure else ""
         try:
             step = ledger.go_back(switch, to, why=reason)
@@ -88,7 +89,12 @@ def settle(lanes: Sequence[HostLane]) -> None:
         if not lane.back or not lane.problem:
             continue
         said, where = lane.problem.message, lane.problem.where
-        if not lane.sound:
+        if lane.sound is None:
+            lane.problem = NotConverged(
+                f"{said}; it went back to {lane.back}, and nobody looked whether it is well there"
+            )
+            lane.problem.hint = "deployer verify looks"
+        elif not lane.sound:
             ill = f"{said}; it went back to {lane.back}, and its nodes are not well there"
             lane.problem = NotConverged(ill, hint="see its ladder; deployer verify looks again")
         elif not isinstance(lane.problem, Reverted) or not lane.problem.hint:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from deployer.engine.lanes import each
 from deployer.engine.roll.hooks import AFTER, BEFORE, Hooks
 from deployer.engine.roll.host_lane import HostLane
-from deployer.errors import DeployerError, Reverted
+from deployer.errors import DeployerError, HostError, Interrupted, Reverted, StepError
 
 Batch = tuple[HostLane, ...]
 
@@ -30,7 +31,7 @@ class Switching:
     def run(self, batch: Sequence[HostLane]) -> str:
         """Switch the hosts of a batch, and return why no other may follow; empty in the ordinary case."""
         if not any(lane.play and (lane.play.before_switch or lane.play.after_start) for lane in batch):
-            self._each(batch, _deploy)
+            self._finish(batch)
             return ""
         self._each(batch, _approach)
         due = [lane for lane in batch if lane.hooked and not lane.problem]
@@ -40,12 +41,38 @@ class Switching:
         for lane in due if wrong else ():
             lane.untouched, lane.unreached = True, "" if lane.problem else wrong
         self._each([lane for lane in due if lane not in first and not wrong], self._before)
-        self._each([lane for lane in batch if not (lane.problem or lane.unreached)], _deploy)
+        self._finish([lane for lane in batch if not (lane.problem or lane.unreached)])
         return wrong
 
     def undrain(self, lanes: Sequence[HostLane]) -> None:
-        """Run the hooks after the start on hosts whose nodes are well, be it with the new release or the old one."""
-        self._each([lane for lane in lanes if lane.hooked], lambda lane: self.hooks.run(lane, AFTER))
+        """Run the hooks after the start where they are due and the nodes are well, with the new release or the old one.
+
+        Also after Ctrl-C: a host that serves again must not stay without its traffic.
+        """
+        due = [lane for lane in lanes if lane.hooked and (lane.spared or lane.sound)]
+        due = [lane for lane in due if not isinstance(lane.problem, HostError)]
+        each(due, self._after, pool=self.pool, stop=threading.Event())
+
+    def drain(self, lanes: Sequence[HostLane]) -> None:
+        """Run the hooks before the switch, but for those that run once, on hosts that are well and are to go back.
+
+        One that fails is told and keeps no host from going back: a few cut connections are less than a fleet that
+        stays half on what has failed.
+        """
+        due = [lane for lane in lanes if not lane.hooked and lane.walk and lane.walk.switched]
+        each(due, self._leave, pool=self.pool, stop=threading.Event())
+
+    def _finish(self, lanes: Sequence[HostLane]) -> None:
+        each(lanes, self._switch, pool=self.pool, stop=threading.Event())
+
+    def _leave(self, lane: HostLane) -> None:
+        lane.hooked = True
+        with suppress(StepError):
+            self.hooks.run(lane, BEFORE, back=True)
+
+    def _after(self, lane: HostLane) -> None:
+        lane.hooked = False
+        self.hooks.run(lane, AFTER)
 
     def _before(self, lane: HostLane) -> None:
         try:
@@ -53,6 +80,12 @@ class Switching:
         except DeployerError:
             lane.untouched = True
             raise
+
+    def _switch(self, lane: HostLane) -> None:
+        if self.stop.is_set():
+            lane.untouched = True
+            raise Interrupted("stopped before this host was finished")
+        _deploy(lane)
 
     def _each(self, lanes: Sequence[HostLane], act: Callable[[HostLane], None]) -> None:
         each(lanes, act, pool=self.pool, stop=self.stop)

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from deployer.engine.ladder import verify
+from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung, failed
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_lane import HostLane
@@ -25,6 +26,7 @@ class Climb:
     Attributes:
         healthy: nodes whose ladder held in the last climb.
         nodes: nodes that were looked at in it.
+        unseen: nodes on hosts outside of this run that somebody in it should see, and nobody sees.
     """
 
     pool: Executor
@@ -32,6 +34,7 @@ class Climb:
     stop: threading.Event
     healthy: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
     _told: dict[str, list[RungRead]] = field(default_factory=dict)
 
     def run(self, lanes: Sequence[HostLane], busy: Collection[str], unsound: frozenset[str] = frozenset()) -> Fallen:
@@ -45,19 +48,22 @@ class Climb:
         able = [lane for lane in lanes if lane.readable]
         absent = {lane.name: lane.problem for lane in lanes if lane.problem and lane.targets and not lane.readable}
         if self.stop.is_set():
-            for lane in (lane for lane in able if lane.turned):
-                hint = "deployer verify does that alone"
-                lane.problem = lane.problem or Interrupted("stopped before its nodes were verified", hint=hint)
+            _interrupt([lane for lane in able if not lane.sound])
             return {}
         judged = {lane.name: lane.judged(unsound) for lane in lanes}
-        climbed = self._climb(able, [target for lane in lanes for target in judged[lane.name]], absent, busy)
+        targets = [target for lane in lanes for target in judged[lane.name]]
+        climbed = self._climb(able, targets, absent, busy)
         for lane in able:
             lane.fresh = False
         fallen = {node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.follows}
         self.nodes = frozenset(climbed)
         self.healthy = frozenset(node for node, rungs in climbed.items() if rungs and not failed(rungs))
+        self.unseen = unseen(targets, climbed, judged.keys())
         for lane in lanes:
-            lane.sound = bool(lane.targets) and self.healthy.issuperset(str(target.node) for target in lane.targets)
+            sound = _sound([climbed.get(str(target.node), []) for target in lane.targets])
+            lane.sound = (lane.sound or None) if sound is None else sound
+        if self.stop.is_set():
+            _interrupt([lane for lane in able if lane.sound is None])
         return fallen
 
     def _climb(
@@ -95,6 +101,20 @@ class Climb:
         for rungs in self._told.values():
             for rung in rungs:
                 self.emit(rung)
+
+
+def _sound(climbs: Sequence[list[Rung]]) -> bool | None:
+    """Return whether all nodes of a host are well; None when that is not known, because a climb was cut short."""
+    if not climbs or any(failed(rungs) for rungs in climbs):
+        return False
+    return True if all(climbs) else None
+
+
+def _interrupt(lanes: Sequence[HostLane]) -> None:
+    """Say of hosts which have been touched that nobody saw them well."""
+    for lane in (lane for lane in lanes if lane.turned):
+        hint = "deployer verify does that alone"
+        lane.problem = lane.problem or Interrupted("stopped before its nodes were verified", hint=hint)
 
 
 def blame(lanes: Sequence[HostLane], fallen: Fallen) -> list[HostLane]:

@@ -40,18 +40,21 @@ class Hooks:
         """Whether hooks with ``run_once`` wait for the first host that is switched."""
         return any(hook.task.run_once and hook.task.mark not in self._ran for hook in _hooks(lane, BEFORE))
 
-    def run(self, lane: HostLane, when: str) -> None:
+    def run(self, lane: HostLane, when: str, *, back: bool = False) -> None:
         """Run a host's hooks in order; the first that fails ends them.
 
         Args:
             lane: the host.
             when: ``before_switch`` or ``after_start``.
+            back: it goes back: what runs once, such as a migration, belongs to the way there.
 
         Raises:
             StepError: a hook failed; its output's last lines are in the message.
             HostError: the host was lost.
         """
-        hooks = [hook for hook in _hooks(lane, when) if not (hook.task.run_once and hook.task.mark in self._ran)]
+        hooks = [
+            hook for hook in _hooks(lane, when) if not (hook.task.run_once and (back or hook.task.mark in self._ran))
+        ]
         ran: list[str] = []
         if hooks:
             self.emit(Stage(lane.name, "hooks"))
@@ -84,6 +87,17 @@ def program(play: HostPlay, hook: Action) -> Program:
     texts = tuple(environment(hook.environment, step.text) for step in hook.module.act())
     users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
     return Program(texts, writes=True, become=play.become and not hook.task.local, users=users)
+
+
+def words(lanes: Sequence[HostLane]) -> tuple[str, ...]:
+    """Return each hook of some hosts once, with where and for whom it runs."""
+    found = (f"{when}: {_words(hook)}" for lane in lanes for when in (BEFORE, AFTER) for hook in _hooks(lane, when))
+    return tuple(dict.fromkeys(found))
+
+
+def _words(hook: Action) -> str:
+    place = ", on this machine" if hook.task.local else ""
+    return f"{hook.task.name}{place}{', once, before the first switch' if hook.task.run_once else ''}"
 
 
 def _note(lane: HostLane, when: str, ran: Sequence[str]) -> None:

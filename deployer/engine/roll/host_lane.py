@@ -24,9 +24,9 @@ class HostLane(Lane):
         turned: its turn has come, so that its nodes are judged as declared; before that, as they are.
         untouched: its turn ended before its nodes were switched.
         back: id of the release that its nodes went back to; empty when they did not.
-        hooked: its hooks before the switch have begun.
+        hooked: its hooks before a switch have begun, and those after the start have not.
         unreached: why the roll stopped before it; empty when it did not.
-        sound: every rung of its nodes held in the last climb.
+        sound: every rung of its nodes held in the last climb; None: they have been touched since, or it was cut short.
         record: what the host remembers of its releases, as it was before anything began.
     """
 
@@ -40,7 +40,7 @@ class HostLane(Lane):
     back: str = ""
     hooked: bool = False
     unreached: str = ""
-    sound: bool = False
+    sound: bool | None = None
     record: Ledger = field(default_factory=Ledger)
 
     @property
@@ -58,7 +58,7 @@ class HostLane(Lane):
     def proven(self) -> bool:
         """Whether its nodes run what is declared, and all rungs have held."""
         waited = self.problem or self.unreached or self.untouched or self.back
-        return self.sound and self.turned and not waited
+        return bool(self.sound and self.turned and not waited)
 
     @property
     def readable(self) -> bool:
@@ -66,6 +66,11 @@ class HostLane(Lane):
         if not (self.transport and self.play and self.targets) or isinstance(self.problem, HostError | Interrupted):
             return False
         return not self.problem or bool(self.back) or self.untouched
+
+    @property
+    def spared(self) -> bool:
+        """Whether Ctrl-C came between its hooks and its switch: its nodes run on as before."""
+        return self.untouched and isinstance(self.problem, Interrupted)
 
     @property
     def disturbed(self) -> frozenset[str]:

@@ -14,12 +14,13 @@ from deployer.engine import facts, ledger
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
 from deployer.engine.lanes import close, each, worst
-from deployer.engine.roll.back import WayBack, judge_good, judgement
+from deployer.engine.roll.back import WayBack, judge_good
 from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, blame
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_lane import HostLane
 from deployer.engine.roll.roll import Roll
+from deployer.engine.roll.rules import Rules
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
@@ -104,7 +105,8 @@ class PlayRun:
             self._each(lanes, self._prepare)
             self._walk(lanes, climb)
             if self.goal is Goal.DEPLOY:
-                self._each([lane for lane in lanes if lane.proven and judgement(lane)], judge_good)
+                # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
+                each([lane for lane in lanes if lane.proven], judge_good, pool=self.pool, stop=threading.Event())
         finally:
             close(lanes)
         climb.tell()
@@ -135,10 +137,9 @@ class PlayRun:
         switching = Switching(hooks, self.pool, self.stop)
         back = WayBack(self.pool, self.emit, self.stop)
         play, limits = self.resolver.play, self._limits(lanes)
-        fatal = play.any_errors_fatal and any(lane.problem for lane in lanes)
-        due = [lane for lane in lanes if lane.changes and not (fatal or lane.problem)]
-        order, how = play.turns.order, (climb, switching, back, self.emit, self.stop, self.ask)
-        return Roll(lanes, due, limits, order, *how, done=self.done)
+        due = [lane for lane in lanes if lane.changes and not lane.problem]
+        rules = Rules(lanes, due, limits, play.any_errors_fatal, climb, self.stop, self.done)
+        return Roll(rules, play.turns.order, climb, switching, back, self.emit, self.stop, self.ask)
 
     def _limits(self, lanes: Sequence[HostLane]) -> Limits:
         """Return what the play's hosts say of batches; those that declare no nodes have no say where others do.

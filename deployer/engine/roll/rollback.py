@@ -154,9 +154,9 @@ def target(record: Ledger, wanted: str) -> str:
     """
     known = f"good here: {', '.join(record.good) or 'none'}"
     if not wanted:
-        if not record.refuge:
+        if not record.previous:
             raise ConfigError("there is no good release before the current one to go back to", hint=known)
-        return record.refuge
+        return record.previous
     named = [one for one in record.good if wanted in (one, one.rpartition("-")[0])]
     if named:
         return record.current if record.current in named else named[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,8 +137,19 @@ def host_play(*actions: Action, handlers: Iterable[Action] = ()) -> HostPlay:
 class Events(list[Event]):
     """Collects events, and gives those of a class."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._acts: list[tuple[type[Event], Callable[[Any], object]]] = []
+
     def __call__(self, event: Event) -> None:
         self.append(event)
+        for kind, act in self._acts:
+            if isinstance(event, kind):
+                act(event)
+
+    def when(self, kind: type[Event], act: Callable[[Any], object]) -> None:
+        """Have something done at each event of a class to come."""
+        self._acts.append((kind, act))
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self if isinstance(event, kind)]

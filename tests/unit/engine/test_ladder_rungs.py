@@ -78,6 +78,7 @@ def test_what_is_declared_on_hosts_outside_of_the_run_is_told_but_not_held_again
     rung = rungs(target(), reading(dist=dist(nodes=("shop@10.0.0.2",)), hosts=frozenset({"web1", "web2"})))[8]
     assert rung.ok
     assert rung.detail == "1 other nodes; not seen, and not in this run: shop@10.0.0.3"
+    assert rung.outside == ("shop@10.0.0.3",)
 
 
 def test_a_node_may_see_more_than_its_cluster() -> None:

@@ -307,7 +307,7 @@ def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(
     assert "went back to 1, with the files it was last good with" in said
     assert (place.current, place.config.read_text()) == ("1", "first")
     seen = ledger.parse(see_ledger(place))
-    assert (seen.current, seen.good, seen.bad, seen.refuge) == ("1", ("1",), {"2": "it did not start"}, "")
+    assert (seen.current, seen.good, seen.bad, seen.previous) == ("1", ("1",), {"2": "it did not start"}, "")
     assert [(one.number, one.event, one.release) for one in seen.entries] == [
         (1, "switch", "1"), (2, "good", "1"), (3, "switch", "2"), (4, "bad", "2"), (5, "back", "1"),
     ]  # fmt: skip
@@ -336,7 +336,7 @@ def test_prune_keeps_what_somebody_may_go_back_or_forward_to(place: Place) -> No
             assert place.run(ledger.judge_good(nodes, 2)) == ""
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5"]
     seen = ledger.parse(see_ledger(place))
-    assert (seen.good, seen.refuge, seen.bad) == (("5", "4"), "4", {"3": "slow"})
+    assert (seen.good, seen.previous, seen.bad) == (("5", "4"), "4", {"3": "slow"})
     place.unpacked("6")
     place.run(ledger.judge_good(replace(nodes, id="5"), 1))
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5", "6"]

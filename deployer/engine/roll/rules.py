@@ -1,0 +1,147 @@
+"""What a roll may do at this moment: whether it may begin, who may be switched together, and whether it may go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer.engine.roll import rollout
+from deployer.engine.roll.batch import Batch
+from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.host_lane import HostLane
+from deployer.errors import ConfigError
+from deployer.fleet import Declaration
+from deployer.resolve import Limits
+
+STOPPED = "stopped by Ctrl-C or SIGTERM"
+
+
+@dataclass(slots=True)
+class Rules:
+    """The rules of play and fleet, held against how the hosts of the play are now.
+
+    Attributes:
+        lanes: all hosts of the play, prepared.
+        due: those of them where there is something to do.
+        limits: what play and fleet say of batches.
+        fatal: ``any_errors_fatal`` of the play.
+        climb: which nodes are healthy.
+        stop: set when a person wants no more.
+        done: names of hosts that an earlier run has brought to what is declared.
+    """
+
+    lanes: Sequence[HostLane]
+    due: Sequence[HostLane]
+    limits: Limits
+    fatal: bool
+    climb: Climb
+    stop: threading.Event
+    done: frozenset[str] = frozenset()
+
+    def hinders(self) -> str:
+        """Return why nothing may begin; empty when it may.
+
+        Hosts that cannot be reached hinder nobody, but for the canary: without it nothing would go first.
+        """
+        if self.stop.is_set():
+            return STOPPED
+        if wrong := self._fatal():
+            return wrong
+        canary = next((lane for lane in self.lanes if lane.name == self.limits.rollout.canary), None)
+        if canary and canary.problem and any(lane.runs for lane in self.due):
+            return f"the canary {canary.name} cannot go first: {canary.problem.message.partition(chr(10))[0]}"
+        return ""
+
+    def spent(self, batch: Batch = ()) -> str:
+        """Return why no other batch may follow: a person wants it, or more hosts have failed than may."""
+        if self.stop.is_set():
+            return STOPPED
+        if wrong := self._fatal():
+            return wrong
+        failed = [lane.name for lane in self.due if lane.problem]
+        most, percentage = self.limits.rollout.max_failed, self.limits.max_fail_percentage
+        if most is None and percentage is None:
+            most = 0
+        if most is not None and len(failed) > most:
+            return f"failed: {', '.join(failed)}; rollout.max_failed is {most}"
+        here = sum(bool(lane.problem) for lane in batch)
+        if rollout.too_many(here, len(batch), percentage):
+            return f"{here} of {len(batch)} hosts of a batch have failed; max_fail_percentage is {percentage:g}"
+        return ""
+
+    def _fatal(self) -> str:
+        failed = [lane.name for lane in self.lanes if lane.problem and self.fatal]
+        return f"failed: {', '.join(failed)}; any_errors_fatal is true" if failed else ""
+
+    def batches(self, order: str) -> list[Batch]:
+        """Return who is switched together, in turns.
+
+        Hosts that have to change together are one batch, as those where nothing runs are.
+
+        Raises:
+            ConfigError: not even one host could be switched without falling below ``min_healthy``; or hosts have to
+                change together, and a member of their cluster takes no part.
+        """
+        self._check_whole()
+        due = {lane.name: lane for lane in self.due}
+        names = rollout.arranged(list(due), order)
+        running = [name for name in names if due[name].runs and not any(lane.together for lane in self.due)]
+        idle = [name for name in names if name not in running]
+        canary, total = self.limits.rollout.canary, len(self.lanes)
+        found = rollout.batches(
+            idle, running, self.limits.serial, canary=canary, total=total, clusters=self._clusters(), down=self._down()
+        )
+        return [tuple(due[name] for name in batch) for batch in found]
+
+    def _check_whole(self) -> None:
+        """Refuse to change on a part of a cluster what its members have to have in common."""
+        here = {lane.name for lane in self.lanes if not lane.problem} | self.done
+        for play in (lane.play for lane in self.due if lane.together and lane.play):
+            absent = [member for member in play.fleet[1] if member.host not in here]
+            if absent:
+                names, one = ", ".join(member.host for member in absent), len(absent) == 1
+                takes = f"{'is' if one else 'are'} of cluster {absent[0].cluster.name} and {'takes' if one else 'take'}"
+                hint = "leave out --limit, widen the play's hosts:, or mend what is wrong there"
+                raise ConfigError(
+                    f"{names} {takes} no part here; how nodes talk changes on all members or on none", hint=hint
+                )
+
+    def refitted(self, left: Sequence[Batch]) -> list[Batch]:
+        """Return the batches to come, smaller where too few nodes are healthy now.
+
+        Raises:
+            ConfigError: not even one host could be switched any more.
+        """
+        lanes = {lane.name: lane for batch in left for lane in batch}
+        sizes = [len(batch) for batch in left]
+        found = rollout.batches([], list(lanes), sizes, clusters=self._clusters(), down=self._down())
+        return [tuple(lanes[name] for name in batch) for batch in found]
+
+    def outside(self) -> dict[str, list[str]]:
+        """Return host → nodes of the play's clusters that are declared on hosts which take no part in this run."""
+        ours = {lane.name for lane in self.lanes}
+        return {host: _nodes(one) for host, one in self._members().items() if host not in ours}
+
+    def _members(self) -> dict[str, Declaration]:
+        return {member.host: member for lane in self.lanes if lane.play for member in lane.play.fleet[1]}
+
+    def _clusters(self) -> list[rollout.Cluster]:
+        least, members = self.limits.rollout.min_healthy, self._members()
+        names = dict.fromkeys(member.cluster.name for member in members.values())
+        return [
+            rollout.Cluster(name, {h: len(m.nodes) for h, m in members.items() if m.cluster.name == name}, least)
+            for name in names
+        ]
+
+    def _down(self) -> dict[str, int]:
+        """Return how many nodes of each host are not healthy; of a host outside, those that nobody sees."""
+        climb, outside = self.climb, self.outside()
+        well = climb.healthy if climb.nodes else frozenset(node for lane in self.lanes for node in lane.alive)
+        ill = {host: [node for node in _nodes(one) if node not in well] for host, one in self._members().items()}
+        ill |= {host: [node for node in nodes if node in climb.unseen] for host, nodes in outside.items()}
+        return {host: len(nodes) for host, nodes in ill.items()}
+
+
+def _nodes(member: Declaration) -> list[str]:
+    return [str(node.node) for node in member.nodes]

@@ -1,0 +1,63 @@
+"""Somebody at a terminal: a program on a pseudo-terminal of its own, where Ctrl-C is a key."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+CTRL_C = "\x03"
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Person:
+    """Starts a program, reads what it shows, and types."""
+
+    def __init__(self, argv: Sequence[str], *, environ: Mapping[str, str], directory: Path) -> None:
+        self._shown, self._read = b"", 0
+        self._terminal, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", *argv], stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=directory
+        )
+        os.close(theirs)
+
+    @property
+    def seen(self) -> str:
+        """All that was shown so far, without colours and moves of the cursor."""
+        return _CONTROL.sub("", self._shown.decode(errors="replace").replace("\r\n", "\n"))
+
+    def waits_for(self, words: str, patience: float = 120) -> None:
+        """Look at the terminal until these words are there, behind those that were waited for before."""
+        end = time.monotonic() + patience
+        while (found := self.seen.find(words, self._read)) < 0:
+            assert self._look(end), f"{words!r} never came:\n{self.seen}"
+        self._read = found + len(words)
+
+    def types(self, keys: str) -> None:
+        """Press some keys."""
+        os.write(self._terminal, keys.encode())
+
+    def is_done(self, patience: float = 120) -> int:
+        """Look on until the program ends; returns its exit code."""
+        end = time.monotonic() + patience
+        while self._look(end):
+            pass
+        os.close(self._terminal)
+        return self._process.wait(timeout=patience)
+
+    def _look(self, end: float) -> bool:
+        """Read once; False when the program has closed the terminal, or time is up."""
+        if not select.select([self._terminal], [], [], max(0.0, end - time.monotonic()))[0]:
+            self._process.kill()
+            return False
+        try:
+            shown = os.read(self._terminal, 65536)
+        except OSError:  # how Linux says that nobody holds the other end
+            return False
+        self._shown += shown
+        return bool(shown)

@@ -1,0 +1,186 @@
+"""Hosts that are directories with a node each, and a roll over them with a ladder that says what a test wants."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from engine_kit import DirectoryHost, Events, action
+from ladder_kit import look, target
+
+from deployer.beam.names import NodeName
+from deployer.engine.ladder.rung import Rung
+from deployer.engine.roll.back import WayBack
+from deployer.engine.roll.batch import Switching
+from deployer.engine.roll.climb import Climb, Fallen
+from deployer.engine.roll.hooks import Hooks
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.roll import Roll
+from deployer.engine.roll.rules import Rules
+from deployer.engine.walk.walk import Walk
+from deployer.errors import Reverted, Unreachable
+from deployer.fleet import Declaration, Rollout, declare
+from deployer.model import Connection, Host, Mark, Present
+from deployer.modules.base import Changes, Module, Observed, State, Step, records, sh
+from deployer.modules.shell import Shell
+from deployer.resolve import Action, HostPlay, Limits
+from deployer.sh import Sh
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node(Module):
+    """A node whose release is a word in a file; unpacking and switching leave lines in a log that all hosts share."""
+
+    SWITCHES: ClassVar[bool] = True
+    file: Path
+    log: Path
+    host: str
+    fails: bool = False
+
+    def desired(self) -> State:
+        return Present({"runs": "new"})
+
+    def probe(self) -> Sh:
+        return sh('emit runs "$(cat {} 2>/dev/null || echo old)"', self.file)
+
+    def parse(self, out: str) -> Observed:
+        return Present(records(out, "runs"))
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        if not changes:
+            return ()
+        verb = Sh("exit 9" if self.fails else ":")
+        switch = sh("echo switch {} >>{}; {}; echo new >{}", self.host, self.log, verb, self.file)
+        return (
+            Step("unpack", sh("echo unpack {} >>{}", self.host, self.log), ahead=True),
+            Step("switch", switch),
+        )
+
+    def touches(self) -> tuple[str, ...]:
+        return ("shop.service",)
+
+
+@dataclass(slots=True)
+class Scripted(Climb):
+    """A ladder that says what a test wants: host → the rung its node falls off once its turn has come."""
+
+    falls: dict[str, int] = field(default_factory=dict)
+    seen: list[list[str]] = field(default_factory=list)
+
+    def run(self, lanes: Sequence[HostLane], busy: Collection[str], unsound: frozenset[str] = frozenset()) -> Fallen:
+        turned = [lane for lane in lanes if lane.turned and not lane.problem]
+        self.seen.append([lane.name for lane in turned])
+        self.nodes = frozenset(str(t.node) for lane in lanes for t in lane.targets)
+        bad = {
+            str(t.node): Rung(self.falls[lane.name], ok=False, detail="it fell")
+            for lane in turned
+            for t in lane.targets
+            if lane.name in self.falls
+        }
+        failed = {str(t.node) for lane in lanes if lane.problem and not lane.back for t in lane.targets}
+        self.healthy = self.nodes - bad.keys() - failed
+        for lane in lanes:
+            lane.sound = all(str(t.node) in self.healthy for t in lane.targets)
+        return bad
+
+
+@dataclass(frozen=True, slots=True)
+class Backwards(WayBack):
+    """A way back that leaves a line in the log, where a host's own record would lead back."""
+
+    log: Path = Path()
+    good: bool = True
+
+    def _send(self, lane: HostLane, why: str) -> None:
+        if self.good:
+            with self.log.open("a") as log:
+                log.write(f"back {lane.name}\n")
+            lane.back, lane.sound, lane.problem = "1.4.1-0f3a9c71", None, lane.problem or Reverted(why)
+        else:
+            WayBack._send(self, lane, why)
+
+
+class Fleet:
+    """Hosts that are directories, and one roll over them."""
+
+    def __init__(self, place: Path, count: int = 4, new: int = 0) -> None:
+        self.place, self.events, self.stop = place, Events(), threading.Event()
+        self.log = place / "log"
+        place.mkdir(exist_ok=True)
+        self.log.touch()
+        self.new, self.names = new, [f"web{i}" for i in range(1, count + 1)]
+        self.fails: set[str] = set()
+        self.away: set[str] = set()
+        self.outside: list[str] = []
+        self.unseen: frozenset[str] = frozenset()
+        self.good = self.fatal = False
+        self.falls: dict[str, int] = {}
+        self.before: tuple[Action, ...] = ()
+        self.after: tuple[Action, ...] = ()
+        self.more: dict[str, tuple[Action, ...]] = {}
+        self.answers: list[str] = []
+        self.absent: set[str] = set()
+        self.done_before: frozenset[str] = frozenset()
+
+    @property
+    def members(self) -> tuple[Declaration, ...]:
+        words = {"cluster": {"name": "shop"}, "nodes": [{"name": "shop", "service": "shop.service"}]}
+        names = enumerate([*self.names, *self.outside])
+        found = (declare(words, host=name, address=f"10.0.0.{i}", where=None) for i, name in names)
+        return tuple(one for one in found if one)
+
+    def lane(self, name: str) -> HostLane:
+        root = self.place / name
+        root.mkdir(exist_ok=True)
+        node = Node(file=root / "release", log=self.log, host=name, fails=name in self.fails)
+        index = self.names.index(name)
+        one = target(host=name, node=NodeName("shop", f"10.0.0.{index}"), others=())
+        actions = (*self.more.get(name, ()), action(node))
+        play = HostPlay(
+            Host(name, {}, (), Mark("i.yml", 1)), Connection("192.0.2.1"), actions, fleet=(None, self.members),
+            before_switch=self.before, after_start=self.after,
+        )  # fmt: skip
+        rider = sh("printf %s {}", look(pid="0") if index >= len(self.names) - self.new else look())
+        walk = Walk(DirectoryHost(root, name), play, self.events, (rider,), units=frozenset({one.unit}))
+        walk.plan()
+        if name in self.away:
+            return HostLane(play.host, 0.0, problem=Unreachable("no route", where=name))
+        return HostLane(play.host, 0.0, transport=walk.transport, play=play, walk=walk, targets=(one,))
+
+    def roll(self, *serial: int | str, order: str = "inventory", percentage: float | None = None,
+             ask: Callable[[str], bool] | None = None, **words: Any) -> Roll:  # fmt: skip
+        lanes = [self.lane(name) for name in self.names if name not in self.absent]
+        with ThreadPoolExecutor(4) as pool:
+            climb = Scripted(pool, self.events, self.stop, unseen=self.unseen, falls=self.falls)
+            hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"))
+            limits = Limits(serial, percentage, Rollout(**words))
+            due = [lane for lane in lanes if lane.changes and not lane.problem]
+            switching = Switching(hooks, pool, self.stop)
+            back = Backwards(pool, self.events, self.stop, log=self.log, good=self.good)
+            rules = Rules(lanes, due, limits, self.fatal, climb, self.stop, self.done_before)
+            roll = Roll(rules, order, climb, switching, back, self.events, self.stop, ask)
+            roll.survey()
+            roll.arrange()
+            roll.run()
+        return roll
+
+    @property
+    def done(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    def switched(self) -> list[str]:
+        return [line.split()[1] for line in self.done if line.startswith("switch")]
+
+    def ends(self, roll: Roll) -> dict[str, str]:
+        return {
+            lane.name: "failed" if lane.problem else "not reached" if lane.unreached else "new" for lane in roll.lanes
+        }
+
+
+def hook(text: str, line: int, **words: Any) -> Action:
+    made = action(Shell(cmd=text), text.split(maxsplit=1)[0], line)
+    return replace(made, task=replace(made.task, **words))

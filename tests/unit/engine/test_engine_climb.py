@@ -1,0 +1,78 @@
+"""The climb over a play's hosts: whom Ctrl-C leaves unjudged, and which members of other hosts nobody sees."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from engine_kit import Events, host_play
+from ladder_kit import HTTP_OK, PEERS, Inline, LadderHost, Says, epmd_says, look, target
+
+from deployer.beam.names import NodeName
+from deployer.engine.ladder.mesh import unseen
+from deployer.engine.ladder.rung import Rung
+from deployer.engine.ladder.target import Peer
+from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.host_lane import HostLane
+from deployer.errors import Interrupted
+from deployer.events import Stage
+from deployer.model import Host
+
+
+@pytest.fixture
+def climb() -> Climb:
+    return Climb(Inline(), Events(), threading.Event())  # type: ignore[arg-type]
+
+
+def lane(name: str, port: int | None = 9100, **changed: object) -> HostLane:
+    """A host whose node is well, or not registered yet."""
+    streams = {4369: lambda _: epmd_says(port), 4000: lambda _: Says(HTTP_OK)}
+    play, node = host_play(), NodeName("shop", f"10.0.0.{name[3:]}")
+    made = target(host=name, node=node, address=node.host, cookie=None, others=())
+    transport = LadderHost(name, streams=streams, **changed)  # type: ignore[arg-type]
+    host = Host(name, {}, (), play.host.mark)
+    return HostLane(host, 0.0, transport=transport, play=play, targets=(made,))
+
+
+def test_ctrl_c_before_the_climb_leaves_who_was_proven_proven(climb: Climb) -> None:
+    lanes = [lane("web1"), lane("web2"), lane("web3")]
+    assert climb.run(lanes[:2], busy=()) == {}
+    assert [one.proven for one in lanes] == [True, True, False]
+    lanes[1].sound = None  # its turn has come
+    climb.stop.set()
+    assert climb.run(lanes, busy=()) == {}
+    assert [type(one.problem) for one in lanes] == [type(None), Interrupted, Interrupted]
+    assert lanes[0].proven
+
+
+def test_ctrl_c_in_the_climb_blames_nobody_who_needs_time(climb: Climb) -> None:
+    """Who is cut off in mid-start is not sent back for that, and its release is not marked bad."""
+    starting, gone = lane("web1", port=None), lane("web2", looks=lambda _: look(ActiveState="failed", pid="0"))
+    climb.emit.when(Stage, lambda _: climb.stop.set())  # type: ignore[attr-defined]
+    fallen = climb.run([starting, gone], busy=["web1", "web2"])
+    assert list(fallen) == ["shop@10.0.0.2"], "systemd has given up: no time would help"
+    assert (starting.sound, gone.sound) == (None, False)
+    assert isinstance(starting.problem, Interrupted)
+    assert gone.problem is None, "it is blamed by who called"
+
+
+OUTSIDE = {
+    "seen by both": ([(), ()], set()),
+    "missed by one": ([("shop@10.0.0.3",), ()], set()),
+    "missed by both": ([("shop@10.0.0.3",), ("shop@10.0.0.3",)], {"shop@10.0.0.3"}),
+    "one was not asked": ([("shop@10.0.0.3",), None], {"shop@10.0.0.3"}),
+    "nobody was asked": ([None, None], set()),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_member_of_another_host_is_unseen_when_nobody_who_was_asked_sees_it(name: str) -> None:
+    said, expected = OUTSIDE[name]
+    two = PEERS[0]
+    other = Peer(NodeName("shop", "10.0.0.1"), "web1", "10.0.0.1", 4369)
+    targets = [target(), target(host="web2", node=two.node, others=(other, PEERS[1]))]
+    climbed = {
+        str(one.node): [Rung(8, None if outside is None else True, "", outside=outside or ())]
+        for one, outside in zip(targets, said, strict=True)
+    }
+    assert unseen(targets, climbed, {"web1", "web2"}) == expected

@@ -1,0 +1,186 @@
+"""What ends a roll early: a person, a host that fails, a rule; and what becomes of whom."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from roll_kit import Fleet
+
+from deployer.engine.ladder.rung import Rung
+from deployer.engine.roll.back import settle
+from deployer.engine.roll.climb import blame
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.rules import STOPPED
+from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
+from deployer.events import BatchEnded, BatchStarted, Note, Stage
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path)
+
+
+def test_a_no_ends_the_roll_and_is_no_failure_of_what_is_switched(fleet: Fleet) -> None:
+    def ask(question: str) -> bool:
+        fleet.answers.append(question)
+        return len(fleet.answers) < 2
+
+    roll = fleet.roll(1, pause="ask", ask=ask, on_failure="rollback_fleet")
+    assert fleet.switched() == ["web1", "web2"]
+    assert fleet.answers == ["still to come: web2, web3, web4. Go on?", "still to come: web3, web4. Go on?"]
+    assert fleet.ends(roll) == {"web1": "new", "web2": "new", "web3": "not reached", "web4": "not reached"}
+    assert roll.lanes[3].unreached == "stopped at your word"
+    (note,) = fleet.events.of(Note)
+    assert note.text.startswith("stopped at your word; switched: web1, web2; not reached: web3, web4")
+    assert fleet.stop.is_set(), "the run ends as after Ctrl-C"
+
+
+def test_ctrl_c_at_a_question_leaves_the_rest_alone(fleet: Fleet) -> None:
+    def stop(_: str) -> bool:
+        fleet.stop.set()
+        return False
+
+    roll = fleet.roll(1, pause="ask", ask=stop, on_failure="rollback_fleet")
+    assert fleet.switched() == ["web1"]
+    assert fleet.ends(roll) == {"web1": "new", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
+    assert {lane.unreached for lane in roll.lanes[1:]} == {STOPPED}
+    assert len(fleet.events.of(BatchStarted)) == 1
+
+
+def test_without_a_word_about_pauses_nobody_is_asked(fleet: Fleet) -> None:
+    fleet.roll(1, ask=pytest.fail)
+    assert fleet.switched() == fleet.names
+
+
+def test_ctrl_c_while_all_is_prepared_leaves_all_as_they_are(fleet: Fleet) -> None:
+    fleet.events.when(Stage, lambda event: fleet.stop.set() if event.stage == "prepare" else None)
+    roll = fleet.roll(1)
+    assert fleet.switched() == []
+    assert set(fleet.ends(roll).values()) == {"not reached"}
+
+
+def test_a_pause_waits_between_batches_only(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0)
+            return False
+
+    fleet.stop = Stop()
+    fleet.roll(2, pause=30.0)
+    assert waited == [30.0]
+
+
+def fall(number: int, *, second: bool = False) -> Rung:
+    return Rung(number, ok=False, detail="it fell", second=second)
+
+
+def node_of(lane: HostLane) -> str:
+    return str(lane.targets[0].node)
+
+
+def test_who_only_misses_an_ill_node_is_not_blamed_for_it(fleet: Fleet) -> None:
+    one, two, three, _ = lanes = [fleet.lane(name) for name in fleet.names]
+    fallen = {node_of(one): fall(8, second=True), node_of(two): fall(3), node_of(three): fall(8, second=True)}
+    assert blame(lanes, fallen) == [two]
+    assert (one.problem, three.problem) == (None, None)
+    assert str(two.problem) == f"{node_of(two)}: rung 3: it fell"
+    assert blame(lanes, {node_of(one): fall(8, second=True)}) == [one], "when nobody else explains it"
+
+
+def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) -> None:
+    fleet.falls = {"web1": 10}
+    problem = fleet.roll(1).lanes[0].problem
+    assert isinstance(problem, NotConverged)
+    assert "there is no good release on the host to go back to" in problem.hint
+
+
+LIMITS = {
+    "the first one stops it": ({}, None, 1),
+    "in so many words": ({"max_failed": 0}, None, 1),
+    "a number": ({"max_failed": 1}, None, 2),
+    "the play's per cent alone": ({}, 50.0, 4),
+    "both, and the number is less": ({"max_failed": 0}, 50.0, 1),
+    "both, and the per cent is less": ({"max_failed": 3}, 40.0, 1),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_each_limit_that_is_written_holds(fleet: Fleet, name: str) -> None:
+    words, percentage, batches = LIMITS[name]
+    fleet.names = [f"web{i}" for i in range(1, 9)]
+    fleet.fails = {"web1", "web3", "web5", "web7"}
+    fleet.roll(2, percentage=percentage, **words)
+    assert len(fleet.events.of(BatchStarted)) == batches
+
+
+def test_who_was_never_there_is_no_failure_of_what_is_rolled(fleet: Fleet) -> None:
+    fleet.away = {"web2"}
+    roll = fleet.roll(1)
+    assert fleet.switched() == ["web1", "web3", "web4"]
+    assert fleet.events.of(BatchEnded)[-1].stops == ""
+    assert isinstance(roll.lanes[1].problem, Unreachable)
+
+
+def test_any_errors_fatal_begins_with_everybody_or_not_at_all(fleet: Fleet) -> None:
+    fleet.away, fleet.fatal = {"web2"}, True
+    roll = fleet.roll(1, max_failed=3)
+    assert fleet.done == []
+    assert {lane.unreached for lane in roll.lanes if not lane.problem} == {"failed: web2; any_errors_fatal is true"}
+
+
+def test_any_errors_fatal_stops_at_the_first_that_fails(fleet: Fleet) -> None:
+    fleet.fails, fleet.fatal = {"web2"}, True
+    assert fleet.ends(fleet.roll(1, max_failed=3))["web3"] == "not reached"
+
+
+def test_without_its_canary_a_roll_does_not_begin(fleet: Fleet) -> None:
+    fleet.away = {"web2"}
+    roll = fleet.roll(1, canary="web2")
+    assert fleet.done == []
+    assert roll.lanes[0].unreached == "the canary web2 cannot go first: no route"
+
+
+def test_where_nothing_runs_yet_no_canary_is_missed(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, new=4)
+    fleet.away = {"web2"}
+    fleet.roll(1, canary="web2")
+    assert sorted(fleet.switched()) == ["web1", "web3", "web4"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "sound", "kind"),
+    [
+        (NotConverged("it fell"), True, Reverted),
+        (Reverted("it did not start"), True, Reverted),
+        (NotConverged("it fell"), False, NotConverged),
+        (Reverted("because the roll stopped"), False, NotConverged),
+        (Reverted("because the roll stopped"), None, NotConverged),
+    ],
+)
+def test_who_went_back_is_reverted_only_when_it_is_well_there(
+    fleet: Fleet, problem: DeployerError, sound: bool | None, kind: type[DeployerError]
+) -> None:
+    lane = fleet.lane("web1")
+    lane.back, lane.problem, lane.sound = "1.4.1-0f3a9c71", problem, sound
+    settle([lane])
+    assert type(lane.problem) is kind
+    assert problem.message in str(lane.problem)
+    assert "1.4.1-0f3a9c71" in str(lane.problem)
+
+
+def test_what_a_node_is_judged_against_follows_its_turn(fleet: Fleet) -> None:
+    lane = fleet.lane("web1")
+    (declared,) = lane.judged(frozenset())
+    lane.turned = False
+    (waiting,) = lane.judged(frozenset())
+    lane.turned, lane.back = True, "1.4.1-0f3a9c71"
+    (back,) = lane.judged(frozenset())
+    assert [(each.release_dir, each.version) for each in (declared, waiting, back)] == [
+        ("/opt/shop/versions/1.4.2-0123abcd", "1.4.2"),
+        (None, None),
+        ("/opt/shop/versions/1.4.1-0f3a9c71", "1.4.1"),
+    ]

@@ -1,0 +1,37 @@
+"""A question to a person, on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
+from person import CTRL_C, Person
+
+PROGRAM = """
+from deployer.runtime import asker, stoppable
+with stoppable() as stop:
+    ask = asker(stop, json=False)
+    print("answer", ask("still to come: web2. Go on?"), "stopped", stop.is_set())
+"""
+
+KEYS = {
+    "y\n": "answer True stopped False",
+    "Yes\n": "answer True stopped False",
+    "n\n": "answer False stopped False",
+    "\n": "answer False stopped False",
+    "\x04": "answer False stopped False",
+    CTRL_C: "answer False stopped True",
+}
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_a_question_is_answered_by_a_person_at_a_terminal(keys: str, tmp_path: Path) -> None:
+    person = Person([sys.executable, "-c", PROGRAM], environ=os.environ, directory=tmp_path)
+    person.waits_for("still to come: web2. Go on? [y/N] ")
+    person.types(keys)
+    assert person.is_done(30) == 0
+    assert KEYS[keys] in person.seen
