@@ -1,11 +1,14 @@
-"""Every unit test may have a project of files."""
+"""Every unit test finds the tarballs and streams of beam/, and may have a project of files."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from project_files import Project
+
+sys.path.append(str(Path(__file__).parent / "beam"))
 
 
 @pytest.fixture

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from beam_tarballs import release as recipe
 
 from deployer.app import render, run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
 from deployer.project import Options
-
-sys.path.insert(0, str(Path(__file__).parent / "beam"))
-from beam_tarballs import release as recipe
 
 COOKIE = "q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN"
 CANARY = "canary-7f3a-in-the-environment"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from beam_tarballs import release as recipe
 
 from deployer.beam.faults import epmd_fault
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration, check_members, declare
 from deployer.model import Secret
-
-sys.path.insert(0, str(Path(__file__).parent / "beam"))
-from beam_tarballs import release as recipe
 
 COOKIE = Secret("q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN")
 

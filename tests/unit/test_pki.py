@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from beam_tarballs import release as recipe
 
 from deployer.beam.authority import Authority
 from deployer.beam.certificates import judge
@@ -15,9 +15,6 @@ from deployer.errors import ConfigError
 from deployer.fleet import Declaration, check_members, declare
 from deployer.fleet.pki import Given, Kept, establish
 from deployer.model import Mark, Secret
-
-sys.path.insert(0, str(Path(__file__).parent / "beam"))
-from beam_tarballs import release as recipe
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PASSPHRASE = Secret("CANARY-of-the-authority", "cluster.pki.passphrase")

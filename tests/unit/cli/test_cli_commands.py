@@ -138,15 +138,6 @@ def test_looking_around_needs_no_host(run: Run, capsys: pytest.CaptureFixture[st
     assert "dest" in capsys.readouterr().out
 
 
-def test_a_generated_cookie_is_long_plain_and_new_each_time(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    made = set()
-    for _ in range(2):
-        assert code_of(run, "cookie", "generate") == 0
-        made.add(capsys.readouterr().out.strip())
-    assert len(made) == 2
-    assert all(len(cookie) >= 32 and cookie.isalnum() for cookie in made)
-
-
 def test_a_terminal_that_has_not_our_letters_ends_nothing(run: Run, place: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-c", "from deployer.cli import main; main()", *walk("deploy", place)]
     done = subprocess.run(words, capture_output=True, cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "latin-1"})

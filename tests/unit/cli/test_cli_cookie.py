@@ -15,10 +15,11 @@ def typed(*words: str) -> int:
     return int(left.value.code or 0)
 
 
-def test_a_generated_cookie_is_strong_and_new_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_generated_cookie_is_strong_plain_and_new_each_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert (typed("generate"), typed("generate")) == (0, 0)
     one, other = capsys.readouterr().out.splitlines()
     check(one)
+    assert one.isalnum()
     assert one != other
 
 

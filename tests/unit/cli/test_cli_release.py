@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from deployer.cli import main
-
-sys.path.append(str(Path(__file__).parents[1] / "beam"))
 from beam_tarballs import elf
 from beam_tarballs import release as recipe
+
+from deployer.cli import main
 
 
 def typed(*words: str) -> int:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ladder_kit import NODE, LadderHost, target
-
-sys.path.append(str(Path(__file__).parents[1] / "beam"))
 from beam_streams import Peer
+from ladder_kit import NODE, LadderHost, target
 
 from deployer.beam import tls
 from deployer.beam.authority import Authority

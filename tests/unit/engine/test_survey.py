@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from beam_tarballs import release as recipe
 from engine_kit import DirectoryHost
 from ladder_kit import look
 
@@ -23,9 +23,6 @@ from deployer.project import Options, Project, load
 from deployer.sh import Frame, Program, Sh
 from deployer.sh.frame import this_run
 from deployer.transport.base import Transport
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "beam"))
-from beam_tarballs import release as recipe
 
 INVENTORY = """
 all:

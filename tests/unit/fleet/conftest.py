@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_kit import COOKIE
-
-sys.path.append(str(Path(__file__).parents[1] / "beam"))
 from beam_tarballs import release as recipe
+from fleet_kit import COOKIE
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+
+from sh_runner import frames
 
 from deployer.model import Blob, Observed
 from deployer.modules import Module, Step
 from deployer.sh import Program, Sh, lines, sh
-
-sys.path.append(str(Path(__file__).parents[1]))
-from sh_runner import frames
 
 UNPRIVILEGED = Sh("""chown() { :; }
 setpriv() {

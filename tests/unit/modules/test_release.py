@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from beam_tarballs import Recipe
+from beam_tarballs import release as recipe
 from host_text import converge, do, see
+from hostile_tarballs import HOSTILE, RUNS_ELSEWHERE, Made
 from tables import answer
 
 from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError
 from deployer.model import Absent, Blob
 from deployer.modules.release import Release
-
-sys.path.append(str(Path(__file__).parents[1] / "beam"))
-from beam_tarballs import Recipe
-from beam_tarballs import release as recipe
-from hostile_tarballs import HOSTILE, RUNS_ELSEWHERE, Made
 
 
 def blob(path: Path) -> Blob:
