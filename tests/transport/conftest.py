@@ -1,3 +1,5 @@
+"""A real sshd, servers of one's own, and transports that are closed at the end."""
+
 from __future__ import annotations
 
 import sys

@@ -1,3 +1,5 @@
+"""A tarball is let in member by member: what could lead elsewhere, give away rights or never end is refused."""
+
 from __future__ import annotations
 
 import gzip

@@ -1,3 +1,5 @@
+"""Cookies: made strong, refused when weak or misread, compared without being shown."""
+
 from __future__ import annotations
 
 import traceback

@@ -1,3 +1,5 @@
+"""The last lines of a node, and the cause and advice that a known one gives."""
+
 from __future__ import annotations
 
 import pytest

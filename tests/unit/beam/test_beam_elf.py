@@ -1,3 +1,5 @@
+"""What a program or library needs of its host, read from its own headers."""
+
 from __future__ import annotations
 
 import io

@@ -1,3 +1,5 @@
+"""EPMD asked for one name and for all: real answers, odd ones, endless ones."""
+
 from __future__ import annotations
 
 import struct

@@ -1,3 +1,5 @@
+"""Terms of the external format: each tag is read, each term comes back, garbage is a typed error."""
+
 from __future__ import annotations
 
 import struct

@@ -1,3 +1,5 @@
+"""Names of nodes, releases and hosts: what passes is harmless in a path, a flag and a shell."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""A release is recognised in its tarball: versions, machine, needs, clashes."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,5 @@
+"""Inventories: hosts and groups, whose variables win, which hosts a pattern means."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Playbooks: plays, roles, imports and where they are looked for; a wrong one is refused with its place."""
+
 from __future__ import annotations
 
 from pathlib import Path

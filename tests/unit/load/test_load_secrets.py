@@ -1,3 +1,5 @@
+"""Where secrets and vault passwords come from, and that no failure tells one."""
+
 from __future__ import annotations
 
 import traceback

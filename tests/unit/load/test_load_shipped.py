@@ -1,3 +1,5 @@
+"""The roles and playbooks that ship with the program are found, installed or not."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""Ansible's vault: what it wrote is read, what is written comes back, damage is refused."""
+
 from __future__ import annotations
 
 import os

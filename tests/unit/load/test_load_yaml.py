@@ -1,3 +1,5 @@
+"""YAML as people mean it: every value keeps its place and its characters, surprises are refused."""
+
 from __future__ import annotations
 
 from pathlib import Path

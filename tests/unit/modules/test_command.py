@@ -1,3 +1,5 @@
+"""``command``: needed or not, no shell in between, an act for handlers when nothing guards it."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""``copy``: what differs is planned, a secret is in no text, a draft is validated before it takes the place."""
+
 from __future__ import annotations
 
 import base64

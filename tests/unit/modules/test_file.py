@@ -1,3 +1,5 @@
+"""``file``: no kind takes the place of another, and nothing private is open for a moment."""
+
 from __future__ import annotations
 
 import pytest

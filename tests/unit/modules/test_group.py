@@ -1,3 +1,5 @@
+"""``group``: it is there, with its number."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""``package``: only what is missing is installed, and the host is believed only about what was asked."""
+
 from __future__ import annotations
 
 import pytest

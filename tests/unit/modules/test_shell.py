@@ -1,3 +1,5 @@
+"""``shell``: the text is one word for a shell of its own."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""``sysctl``: names as sysctl reads them, the file first and the kernel after it."""
+
 from __future__ import annotations
 
 import pytest

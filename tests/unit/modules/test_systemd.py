@@ -1,3 +1,5 @@
+"""``systemd``: what a unit should do, in which order it is told, and acts for handlers."""
+
 from __future__ import annotations
 
 import pytest

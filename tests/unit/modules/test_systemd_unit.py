@@ -1,3 +1,5 @@
+"""``systemd_unit``: a file is written and read by systemd in one step."""
+
 from __future__ import annotations
 
 import pytest

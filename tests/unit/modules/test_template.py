@@ -1,3 +1,5 @@
+"""``template``: a rendered text is a file, and for root only when a secret is in it."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""``user``: one text makes or mends an account, and nothing adds a field to the passwd file."""
+
 from __future__ import annotations
 
 import pytest

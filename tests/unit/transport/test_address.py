@@ -1,3 +1,5 @@
+"""Addresses, users and ports of an inventory: whatever passes is one harmless word."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""known_hosts read and written as OpenSSH does: whom it vouches for, whom it refuses."""
+
 from __future__ import annotations
 
 import base64

@@ -1,3 +1,5 @@
+"""The ssh configuration fills what the inventory leaves open; what would weaken it or run programs is refused."""
+
 from __future__ import annotations
 
 from pathlib import Path
