@@ -75,6 +75,13 @@ class Declaration:
     where: Mark | None
     now: datetime
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not wrong yet, and that a person has to see to."""
+        pki = self.cluster.pki
+        found = (pki.ageing(node.node.host, self.now) for node in self.nodes) if pki else ()
+        return tuple(dict.fromkeys(text for text in found if text))
+
     def variables(self, members: Sequence[Declaration] = ()) -> dict[str, Any]:
         """Return the words as templates see them: every default filled in, every derived value named.
 

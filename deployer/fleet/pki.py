@@ -62,6 +62,11 @@ class Kept:
         made = self.identity(host, now)
         return {"certificate": made.chain, "key": made.key, "certificate_given": False, "renew": self.renew}
 
+    def ageing(self, host: str, now: datetime) -> str:
+        """Return nothing: whatever ends soon is renewed by a deploy."""
+        del host, now
+        return ""
+
     def believed(self, now: datetime) -> str:
         """Return the certificate that nodes believe."""
         return self.authority(now).pem
@@ -97,7 +102,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Certificates that somebody else made: one for the nodes of a host, and the authority that signed it."""
+    """Certificates that somebody else made: one for the nodes of a host, and the authority that signed it.
+
+    Attributes:
+        renew: days before its end from which a certificate is warned of.
+    """
 
     ca: Path
     certificate: Path
@@ -126,6 +135,13 @@ class Given:
         """Return what templates see of a node's certificate."""
         made = self.identity(host, now)
         return {"certificate": made.chain, "key": made.key, "certificate_given": True, "renew": self.renew}
+
+    def ageing(self, host: str, now: datetime) -> str:
+        """Return a warning when the certificate ends soon, which nobody but a person can mend; else nothing."""
+        fault = judge(self._read(self.certificate), self._read(self.ca), host, now, self.renew)
+        if not (fault and fault.mere_age):
+            return ""
+        return f"cluster.pki.certificate {self.certificate} {fault.words}: put a new one in its place, and deploy"
 
     def believed(self, now: datetime) -> str:
         """Return the certificates that nodes believe."""

@@ -41,7 +41,9 @@ class PkiWords:
         str | None, Doc("where the authority is kept on the controller; default pki/CLUSTER beside the inventory")
     ] = None
     days: Annotated[int, Doc("how long a certificate lasts", check=grammar.at_least(1))] = 90
-    renew: Annotated[int, Doc("days before its end from which it is renewed", check=grammar.at_least(0))] = 30
+    renew: Annotated[
+        int, Doc("days before its end from which it is renewed; given: is warned of", check=grammar.at_least(0))
+    ] = 30
     ca: Annotated[str | None, Doc("given: certificates of the authorities to believe, PEM")] = None
     certificate: Annotated[
         str | None, Doc("given: the certificate of a host's nodes, PEM", example="certs/{{ inventory_hostname }}.pem")

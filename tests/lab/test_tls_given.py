@@ -66,8 +66,12 @@ def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
     assert (again.code, again.of("StepDone")) == (0, [])
 
     before = pids(ssh, fleet)
-    give(fleet, FOREIGN)
+    give(fleet, FOREIGN, days=20)
     renewed = fleet.run("deploy")
     assert renewed.code == 0, renewed.out
     assert {tuple(renewed.planned(host)) for host in fleet.hosts} == {("certificate => demo",)}
     assert pids(ssh, fleet) == before
+    audit, warned = fleet.run("audit"), [f"{host.name}.pem expires in 19 days" for host in fleet.hosts]
+    assert (audit.code, audit.of("TaskPlanned", verdict="change")) == (2, []), "a person has to renew it"
+    for ran in (renewed, audit):
+        assert all(words in ran.of("Note")[0]["text"] for words in warned)

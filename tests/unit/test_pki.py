@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,14 @@ def test_given_certificates_that_no_node_would_believe_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         given(tmp_path, **how).identity(host, NOW + timedelta(days=after))  # type: ignore[arg-type]
+
+
+def test_a_given_certificate_is_warned_of_before_its_end(tmp_path: Path) -> None:
+    found = given(tmp_path, days=40)
+    assert [found.ageing("10.0.0.2", NOW + timedelta(days=days)) for days in (9, 41)] == ["", ""], "then it is refused"
+    said = found.ageing("10.0.0.2", NOW + timedelta(days=11))
+    assert said.startswith(f"cluster.pki.certificate {found.certificate} expires in 29 days: ")
+    assert replace(found, renew=0).ageing("10.0.0.2", NOW + timedelta(days=39)) == ""
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

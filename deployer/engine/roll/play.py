@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
-from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
+from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage
 from deployer.model import Host, Play
 from deployer.resolve import HostPlay, Limits
 from deployer.transport.base import Transport
@@ -103,6 +104,7 @@ class PlayRun:
         climb = Climb(self.pool, self.emit, self.stop)
         try:
             self._each(lanes, self._prepare)
+            self._warn(lanes)
             self._walk(lanes, climb)
             if self.goal is Goal.DEPLOY:
                 # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
@@ -187,6 +189,17 @@ class PlayRun:
                 lane.record = ledger.parse(lane.walk.ridden[-1].out)
             if self.goal is Goal.DEPLOY:
                 lane.walk.changed = 0  # the plan counts what would change; so far nothing has
+
+    def _warn(self, lanes: Sequence[HostLane]) -> None:
+        """Tell what is not wrong yet, once for all hosts alike; to an audit it is drift."""
+        told: dict[str, list[str]] = defaultdict(list)
+        for lane in lanes:
+            own = lane.play.fleet[0] if lane.play else None
+            for text in own.warnings if own else ():
+                told[text].append(lane.name)
+                lane.drift |= self.goal is Goal.AUDIT
+        if told:
+            self.emit(Note("\n".join(f"{', '.join(names)}: {text}" for text, names in told.items())))
 
     def _refuse_twin(self, name: str, host_key: str) -> None:
         """Two inventory names of one host would be two writers on it (reliability B13)."""
