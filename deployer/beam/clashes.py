@@ -1,8 +1,9 @@
-"""Lines of a release that speak of what the fleet's words decide: its vm.args, its remote.vm.args and its env.sh.
+"""Lines of a release that speak of what the fleet's words decide: its vm.args, remote.vm.args, sys.config and env.sh.
 
 What wins was tried with OTP 25: of two ``-name`` the first counts, and so it does for each key of ``-kernel``; ours
 come before the release's own args files and after ERL_AFLAGS and ELIXIR_ERL_OPTIONS. ``-sname`` beats ``-name``
-wherever it stands. env.sh is sourced after systemd has set the environment, so whatever it sets counts.
+wherever it stands. Of a flag of the emulator, such as ``+Q``, the last counts. Any ``-kernel`` beats sys.config. env.sh
+is sourced after systemd has set the environment, so whatever it sets counts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from deployer.beam import sysconfig
 from deployer.beam.names import Naming
 
 Harm = Literal["always", "long", "short", "perhaps", "never"]
@@ -118,6 +120,19 @@ def kernel(text: str) -> dict[str, str]:
             for key, value in zip(values[::2], values[1::2], strict=False):
                 found.setdefault(key, value)
     return found
+
+
+def ports(text: str) -> int | None:
+    """Return the emulator's port limit (``+Q``) that an args file sets; None when it sets none."""
+    said = [flag[2:] or "".join(values[:1]) for _, flag, values in _flags(text) if flag.startswith("+Q")]
+    return int(said[-1]) if said and said[-1].isdecimal() else None
+
+
+def of_config(file: str, text: str) -> Iterator[Clash]:
+    """Yield what clashes in a sys.config."""
+    for found in sysconfig.kernel(text):
+        if found.key in _KERNEL:
+            yield Clash(file, found.line, found.key, _shown(f"{found.key}: {found.value}"), *_KERNEL[found.key])
 
 
 def of_env(file: str, text: str) -> Iterator[Clash]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from deployer.beam import clashes, elf
+from deployer.beam import clashes, elf, sysconfig
 from deployer.beam.archive import Archive, Entry
 from deployer.beam.clashes import Clash
 from deployer.beam.elf import Elf, ElfError
@@ -19,7 +19,7 @@ _APPLICATION = re.compile(r"lib/([a-z][a-z0-9_]{0,63})-([^/]{1,64})/.+")
 _BOOT = re.compile(r"releases/([^/]{1,64})/([^/]{1,64})\.rel")
 _SCRIPT = re.compile(r"bin/([^/]{1,64})")
 _EMULATOR = re.compile(r"erts-([^/]{1,64})/bin/beam\.smp")
-_TEXT = re.compile(r"releases/([^/]{1,64})/(?:env\.sh|(?:remote\.)?vm\.args)")
+_TEXT = re.compile(r"releases/([^/]{1,64})/(env\.sh|(?:remote\.)?vm\.args|sys\.config)")
 _START_ERL_LIMIT = 512
 _IN_MEMORY = 4 << 20  # a larger program passes through a file without a name
 _KEPT_LIMIT = 4096
@@ -37,6 +37,8 @@ class Contents:
         programs: what each program and library asks for, by its path; None for a damaged one.
         clashes: by release version.
         kernel: what vm.args sets of the kernel application, by release version.
+        configured: what sys.config sets of it; weaker.
+        ports: the port limit that vm.args sets, by release version.
     """
 
     files: int = 0
@@ -50,6 +52,8 @@ class Contents:
     programs: dict[str, Elf | None] = field(default_factory=dict)
     clashes: dict[str, list[Clash]] = field(default_factory=dict)
     kernel: dict[str, dict[str, str]] = field(default_factory=dict)
+    configured: dict[str, dict[str, str]] = field(default_factory=dict)
+    ports: dict[str, int | None] = field(default_factory=dict)
 
     def add(self, entry: Entry, archive: Archive) -> None:
         """Note what counts of one file.
@@ -70,7 +74,7 @@ class Contents:
         elif match := _APPLICATION.fullmatch(entry.name):
             self.applications[match[1]] = match[2]
         elif match := _TEXT.fullmatch(entry.name):
-            self._add_text(match[1], entry.name, head)
+            self._add_text(match[1], match[2], entry.name, head)
         self.has_cookie |= entry.name == "releases/COOKIE"
         if head.startswith(elf.MAGIC):
             self._add_program(entry, head, body, archive)
@@ -78,12 +82,14 @@ class Contents:
         if any(len(names) > _KEPT_LIMIT for names in kept):
             raise archive.refuse("holds more releases, applications or programs than one release can")
 
-    def _add_text(self, version: str, name: str, head: bytes) -> None:
+    def _add_text(self, version: str, kind: str, name: str, head: bytes) -> None:
         """The first 64 KiB count, which is a hundred times what such a file has."""
-        read = clashes.of_env if name.endswith(".sh") else clashes.of_args
         text = head.decode("utf-8", "replace")
-        if name.endswith("/vm.args"):
-            self.kernel[version] = clashes.kernel(text)
+        if kind == "vm.args":
+            self.kernel[version], self.ports[version] = clashes.kernel(text), clashes.ports(text)
+        elif kind == "sys.config":
+            self.configured[version] = {found.key: found.value for found in sysconfig.kernel(text)}
+        read = {"env.sh": clashes.of_env, "sys.config": clashes.of_config}.get(kind, clashes.of_args)
         found = read(name, text)
         self.clashes.setdefault(version, []).extend(islice(found, clashes.CLASHES_LIMIT))
 

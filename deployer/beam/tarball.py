@@ -50,8 +50,9 @@ class Tarball:
         machine: ``uname -m`` of the hosts it runs on.
         needs: the libraries that its programs and NIFs ask the host for; those that are inside are left out.
         unreadable: programs and libraries, paths inside the tarball, of which it cannot be known what they ask for.
-        clashes: lines of its vm.args, remote.vm.args and env.sh that speak of what the fleet's words decide.
-        kernel: what its own vm.args sets of the kernel application, by key.
+        clashes: lines of its args files, sys.config and env.sh that speak of what the fleet's words decide.
+        kernel: what its own vm.args and sys.config set of the kernel application, by key.
+        ports: the emulator's port limit (``+Q``) in its own vm.args, which is the last to speak; None when it has none.
         applications: version by application.
         has_cookie: the tarball carries a cookie that everybody who has it knows.
         files: number of files.
@@ -70,6 +71,7 @@ class Tarball:
     unreadable: tuple[str, ...]
     clashes: tuple[Clash, ...]
     kernel: Mapping[str, str]
+    ports: int | None
     applications: Mapping[str, str]
     has_cookie: bool
     files: int
@@ -112,6 +114,7 @@ def unseen(path: Path, name: str, version: str) -> Tarball:
         unreadable=(),
         clashes=(),
         kernel={},
+        ports=None,
         applications={},
         has_cookie=False,
         files=0,
@@ -159,7 +162,8 @@ def _judge(source: Inflate, seen: Contents, name: str | None, version: str | Non
         needs=_needs(mine),
         unreadable=tuple(sorted(file for file, program in seen.programs.items() if program is None)),
         clashes=tuple(seen.clashes.get(inside, ())),
-        kernel=seen.kernel.get(inside, {}),
+        kernel={**seen.configured.get(inside, {}), **seen.kernel.get(inside, {})},
+        ports=seen.ports.get(inside),
         applications=dict(sorted(seen.applications.items())),
         has_cookie=seen.has_cookie,
         files=seen.files,

@@ -27,7 +27,7 @@ def net_problems(declared: Declaration) -> Iterator[Problem]:
 
 
 def same_net(one: Declaration, other: Declaration) -> Problem | None:
-    """Both in their own ``vm_args`` and in the vm.args of their releases; sys.config is not looked into."""
+    """In their own ``vm_args``, and in the vm.args and the sys.config of their releases."""
     differing = _differing(one, other)
     return (f"they differ in {differing}", "set it for all nodes alike, in nodes[].vm_args") if differing else None
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
+from deployer.beam.clashes import ports
 from deployer.errors import ConfigError
 from deployer.fields import nearest
 from deployer.fleet.compatible import Problem, epmdless_problems, near_otp, net_problems, same_epmdless, same_net
@@ -15,7 +15,6 @@ from deployer.fleet.grammar import port_range
 from deployer.fleet.pki import NEEDED, Kept
 
 SSH_PORT = 22
-_PORTS = re.compile(r"\+Q\s+([0-9]+)", re.ASCII)
 
 
 def problems(declared: Declaration) -> Iterator[Problem]:
@@ -80,12 +79,20 @@ def _family(host: str) -> str | None:
 
 
 def _limit_problems(declared: Declaration) -> Iterator[Problem]:
-    """The node role gives the emulator as many ports as files; with more of them, sockets would fail one by one."""
+    """The node role gives the emulator as many ports as files; with more of them, sockets would fail one by one.
+
+    The release's own vm.args has the last word.
+    """
     for index, node in enumerate(declared.nodes):
-        most, asked = node.open_files, _PORTS.findall(" ".join(node.vm_args))
-        if most is not None and asked and int(asked[-1]) > most:
+        own = declared.release.archive.ports if declared.release and not node.foreign else None
+        asked, where, most = ports("\n".join(node.vm_args)), f"nodes[{index}].vm_args", node.open_files
+        if own is not None and asked is not None:
+            hint = "leave one of them out; without any it follows from LimitNOFILE under unit"
+            yield f"{where}: +Q {asked} has no effect, because the release's own vm.args says +Q {own}", hint
+        asked, where = (own, "the release's own vm.args") if own is not None else (asked, where)
+        if most is not None and asked is not None and asked > most:
             hint = "raise LimitNOFILE under unit; +Q follows from it when it is left out"
-            yield f"nodes[{index}].vm_args: +Q {asked[-1]} is above LimitNOFILE {most} of its unit", hint
+            yield f"{where}: +Q {asked} is above LimitNOFILE {most} of {node.unit}", hint
 
 
 def _public_problems(declared: Declaration) -> Iterator[Problem]:

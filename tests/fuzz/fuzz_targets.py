@@ -145,7 +145,8 @@ def clashes_target() -> Target:
 
     def run(data: bytes) -> None:
         text = data.decode("utf-8", "replace")
-        for clash in (*clashes.of_env("env.sh", text), *clashes.of_args("vm.args", text)):
+        found = *clashes.of_env("env.sh", text), *clashes.of_args("vm.args", text), *clashes.of_config("s", text)
+        for clash in found:
             assert clash.line <= text.count("\n") + 1
             assert clash.text.isprintable()
 

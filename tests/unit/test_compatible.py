@@ -17,11 +17,14 @@ COOKIE = Secret("q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN")
 
 
 def member(
-    folder: Path, number: int, *, erts: str = "13.1.5", args: str = "", elixir: str = "", **words: Any
-) -> Declaration:
+    folder: Path, number: int, *, erts: str = "13.1.5", args: str = "", elixir: str = "",
+    files: dict[str, bytes] | None = None, **words: Any,
+) -> Declaration:  # fmt: skip
     place = folder / str(number)
     place.mkdir()
     made = recipe(erts=erts).add("releases/0.1.0/vm.args", args.encode())
+    for name, content in (files or {}).items():
+        made.add(name, content)
     if elixir:
         made.add(f"lib/elixir-{elixir}/ebin/elixir.app", b"x")
     cluster = {"name": "demo", "cookie": COOKIE, **words.pop("cluster", {})}
@@ -59,6 +62,34 @@ SETTINGS: dict[str, tuple[str, list[str], bool]] = {
     "what is the default anyway": ("", [TICK, "-kernel net_tickintensity 4"], True),
     "something else": ("-kernel logger_level debug", [TICK, "+S 2:2"], True),
 }
+
+
+def test_what_sys_config_sets_is_compared_too(tmp_path: Path) -> None:
+    set_there = {"releases/0.1.0/sys.config": b"[{kernel,[{net_ticktime,30}]}]."}
+    one, other = member(tmp_path, 1, files=set_there), member(tmp_path, 2)
+    with pytest.raises(ConfigError, match=r"they differ in net_ticktime \(30 and 60\)"):
+        check_members([one, other])
+    check_members([one, member(tmp_path, 3, args=TICK)])
+
+
+@pytest.mark.parametrize(
+    ("args", "node", "says"),
+    [
+        ("+Q 65537", {}, "the release's own vm.args: +Q 65537 is above LimitNOFILE 65536 of demo.service"),
+        ("+Q 4096", {"vm_args": ["+Q 2048"]}, "+Q 2048 has no effect, because the release's own vm.args says +Q 4096"),
+        ("+Q 65537", {"unit": {"LimitNOFILE": 70000}}, ""),
+    ],
+)
+def test_the_port_limit_of_a_release_has_to_fit_its_unit(
+    tmp_path: Path, args: str, node: dict[str, Any], says: str
+) -> None:
+    nodes = [{"name": "demo", **node}]
+    if not says:
+        assert member(tmp_path, 1, args=args, nodes=nodes).release
+        return
+    with pytest.raises(ConfigError) as caught:
+        member(tmp_path, 1, args=args, nodes=nodes)
+    assert says in caught.value.message
 
 
 @pytest.mark.parametrize(("args", "flags", "fine"), SETTINGS.values(), ids=SETTINGS)

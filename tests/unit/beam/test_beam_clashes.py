@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.beam.clashes import Clash, Harm, of_args, of_env
+from deployer.beam.clashes import Clash, Harm, of_args, of_config, of_env, ports
+from deployer.beam.sysconfig import Setting, kernel
 
 ARGS: list[tuple[str, list[tuple[str, Harm]]]] = [
     ("## -name demo@127.0.0.1\n# -setcookie x\n+Q 65536\n-env ERL_FULLSWEEP_AFTER 10", []),
@@ -78,6 +79,32 @@ def test_what_env_sh_sets(text: str, expected: list[tuple[str, Harm]]) -> None:
     assert judged(list(of_env("releases/1.0/env.sh", text))) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("+Q 2048\n+Q 4096", 4096), ("+Q2048 +K true", 2048), ("## +Q 1", None), ("+Q", None), ("-extra +Q 9", None)],
+)
+def test_the_last_port_limit_counts(text: str, limit: int | None) -> None:
+    assert ports(text) == limit
+
+
+CONFIG = """%% coding: utf-8 {kernel,[{net_ticktime,1}]}
+[{elixir,[{a,#{b => {c,<<1,2>>}}}]},{other,[{net_ticktime,9}]},
+ {'kernel', [{%}
+   inet_dist_use_interface, {0,0, 0,0}}, {epmd_module,"}]"},{y,$}}, {net_ticktime,60}]}, "more.config"].
+"""
+
+
+def test_what_sys_config_sets_of_the_kernel_application() -> None:
+    told = {found.key: found.value for found in kernel(CONFIG)}
+    assert told == {
+        "inet_dist_use_interface": "{0,0, 0,0}", "epmd_module": '"}]"', "y": "$}", "net_ticktime": "60",
+    }  # fmt: skip
+    found = list(of_config("releases/1.0/sys.config", CONFIG))
+    assert judged(found) == [("inet_dist_use_interface", "never"), ("epmd_module", "always")]
+    assert (found[0].line, found[0].text) == (4, "inet_dist_use_interface: {0,0, 0,0}")
+    assert list(kernel("[{kernel,[{a,1},{b,")) == [Setting("a", "1", 1)], "of a damaged text what can be told"
+
+
 def test_the_line_is_named_and_no_secret_is_shown() -> None:
     (clash,) = of_env("releases/1.0/env.sh", "#!/bin/sh\n\nexport RELEASE_COOKIE=GEHEIM DB=GEHEIM")
     assert (clash.file, clash.line, clash.text) == ("releases/1.0/env.sh", 3, "RELEASE_COOKIE=…")
@@ -92,6 +119,8 @@ def test_harm_depends_on_the_cluster() -> None:
     assert not clash.breaks("long")
 
 
-@pytest.mark.parametrize("text", ["'" * 60_000, '"' + "\\" * 60_000, "$(" * 30_000, "{ " * 30_000, "a\\\n" * 20_000])
+@pytest.mark.parametrize(
+    "text", ["'" * 60_000, '"' + "\\" * 60_000, "$(" * 30_000, "{ " * 30_000, "a\\\n" * 20_000, '"' + '\\"' * 30_000]
+)
 def test_odd_text_is_read_in_no_time(text: str) -> None:
-    assert [*of_env("env.sh", text), *of_args("vm.args", text)] == []
+    assert [*of_env("env.sh", text), *of_args("vm.args", text), *of_config("sys.config", text)] == []

@@ -37,6 +37,7 @@ def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
         unreadable=(),
         clashes=(),
         kernel={},
+        ports=None,
         applications={"crypto": "5.1.2", "demo": "0.1.0"},
         has_cookie=True,
         files=9,
@@ -61,7 +62,10 @@ def test_tarballs_made_by_hand_pass_in_every_format(tmp_path: Path, tar_format: 
 def test_what_its_vm_args_set_of_the_kernel_is_noted(tmp_path: Path) -> None:
     recipe = release().add("releases/0.1.0/vm.args", b"+Q 9 -kernel net_ticktime 30 x y\n-kernel net_ticktime 90\n")
     recipe.add("releases/0.1.0/remote.vm.args", b"-kernel net_ticktime 5").add("releases/9/vm.args", b"-kernel x z")
-    assert inspect(recipe.write(tmp_path)).kernel == {"net_ticktime": "30", "x": "y"}
+    recipe.add("releases/0.1.0/sys.config", b"[{kernel,[{net_ticktime,7},{inet_dist_listen_max,9}]}].")
+    found = inspect(recipe.write(tmp_path))
+    assert found.kernel == {"net_ticktime": "30", "x": "y", "inet_dist_listen_max": "9"}, "a flag beats sys.config"
+    assert (found.ports, [clash.file for clash in found.clashes]) == (9, ["releases/0.1.0/sys.config"])
 
 
 def test_the_own_machine_decides_not_that_of_a_bundled_library(tmp_path: Path) -> None:
