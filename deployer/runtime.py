@@ -99,7 +99,8 @@ def stoppable() -> Iterator[threading.Event]:
         del number, frame
         if stop.is_set():
             raise KeyboardInterrupt
-        stop.set()
+        # Not here: the signal may have come while this thread holds the event's own lock, in a wait.
+        threading.Thread(target=stop.set, daemon=True).start()
         sys.stderr.write("\nstopping: steps under way end, nothing new begins; again to leave them to themselves\n")
 
     if threading.current_thread() is not threading.main_thread():

@@ -1,8 +1,9 @@
-"""A question to a person, on a real pseudo-terminal."""
+"""What a person says to a run: Ctrl-C, and answers to questions on a real pseudo-terminal."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,6 +27,21 @@ KEYS = {
     "\x04": "answer False stopped False",
     CTRL_C: "answer False stopped True",
 }
+
+
+BAD_MOMENT = """
+import signal
+from deployer.runtime import stoppable
+with stoppable() as stop:
+    with stop._cond:  # as in the middle of a wait
+        signal.raise_signal(signal.SIGINT)
+    print("stopped", stop.wait(30))
+"""
+
+
+def test_ctrl_c_is_heard_at_any_moment() -> None:
+    done = subprocess.run([sys.executable, "-c", BAD_MOMENT], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("stopped True\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("keys", KEYS)
