@@ -72,10 +72,12 @@ class RollPlanned(Event):
     Attributes:
         batches: the hosts of each batch, in order; a host where nothing changes is in none.
         hooks: ``before_switch: LABEL`` and ``after_start: LABEL``, with where and for whom each runs.
+        unsure: hosts of the batches of which it is unknown until run whether a node is switched.
     """
 
     batches: tuple[tuple[str, ...], ...]
     hooks: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ def lines(event: RollPlanned | BatchStarted | BatchEnded | HookDone, verbosity: 
         count = len(event.batches)
         shown = " | ".join(" ".join(batch) for batch in event.batches)
         yield (f"\n  {count} batch{'es' if count != 1 else ''}", "bold"), (f": {shown}", "")
+        if event.unsure:
+            yield (("    unknown until run whether nodes are switched on: ", "magenta"), (" ".join(event.unsure), ""))
         for hook in event.hooks:
             yield ((f"    {safe(hook)}", "dim"),)
     elif isinstance(event, BatchStarted):

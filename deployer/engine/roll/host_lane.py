@@ -76,8 +76,17 @@ class HostLane(Lane):
     def disturbed(self) -> frozenset[str]:
         """Units of its nodes that its plan may stop or start."""
         plan = self.walk.first if self.walk else None
-        units = frozenset(target.unit for target in self.targets)
-        return frozenset(unit for planned in (plan.all if plan else ()) for unit in planned.disturbs(units))
+        return plan.disturbs(self._units) if plan else frozenset()
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it is unknown until run if its plan stops or starts a node."""
+        plan = self.walk.first if self.walk else None
+        return bool(plan and plan.disturbs(self._units) and not plan.surely_disturbs(self._units))
+
+    @property
+    def _units(self) -> frozenset[str]:
+        return frozenset(target.unit for target in self.targets)
 
     @property
     def readings(self) -> dict[str, UnitReading]:

@@ -82,7 +82,8 @@ class Roll:
         self.batches = self.rules.batches(self.order)
         words = hooks.words(self.due)
         if len(self.batches) > 1 or (self.batches and words):
-            self.emit(RollPlanned(tuple(_names(batch) for batch in self.batches), words))
+            unsure = tuple(lane.name for batch in self.batches for lane in batch if lane.unsure)
+            self.emit(RollPlanned(tuple(_names(batch) for batch in self.batches), words, unsure))
 
     def run(self) -> None:
         """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the lanes."""

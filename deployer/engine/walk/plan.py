@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from deployer.engine.walk.probe import Reading
 from deployer.errors import ConfigError
@@ -28,8 +28,10 @@ class Planned:
 
     def disturbs(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units it may stop or start; ``units`` are those of the host's nodes."""
-        if self.verdict not in ("change", "unknown"):
-            return frozenset()
+        return self.reaches(units) if self.verdict in ("change", "unknown") else frozenset()
+
+    def reaches(self, units: frozenset[str]) -> frozenset[str]:
+        """Return which of these units it could stop or start, if it were due."""
         touched = units.intersection(self.action.module.touches())
         return touched or (units if self.action.module.SWITCHES else frozenset())
 
@@ -65,6 +67,19 @@ class Plan:
     def refused(self) -> tuple[Planned, ...]:
         """Those that a deploy would refuse because of what the host says; with the reasons."""
         return tuple(planned for planned in self.all if planned.verdict == "refused")
+
+    def disturbs(self, units: frozenset[str]) -> frozenset[str]:
+        """Return which of these units may be stopped or started.
+
+        What stands behind a task that is unknown until run may turn out to be due when that has run.
+        """
+        behind = dropwhile(lambda planned: planned.verdict != "unknown", self.tasks)
+        reached = [planned.reaches(units) for planned in behind if planned.verdict != "skipped"]
+        return frozenset().union(*(planned.disturbs(units) for planned in self.all), *reached)
+
+    def surely_disturbs(self, units: frozenset[str]) -> bool:
+        """Return whether it is known already that one of these units is stopped or started."""
+        return any(planned.disturbs(units) for planned in self.changing)
 
     def ahead(self) -> tuple[Plan, Plan]:
         """Split off the steps that may run ahead of a host's turn: those before which nothing else has to change."""

@@ -113,6 +113,7 @@ class Fleet:
         place.mkdir(exist_ok=True)
         self.log.touch()
         self.new, self.names = new, [f"web{i}" for i in range(1, count + 1)]
+        self.kind: type[Node] = Node
         self.fails: set[str] = set()
         self.away: set[str] = set()
         self.outside: list[str] = []
@@ -136,7 +137,7 @@ class Fleet:
     def lane(self, name: str) -> HostLane:
         root = self.place / name
         root.mkdir(exist_ok=True)
-        node = Node(file=root / "release", log=self.log, host=name, fails=name in self.fails)
+        node = self.kind(file=root / "release", log=self.log, host=name, fails=name in self.fails)
         index = self.names.index(name)
         one = target(host=name, node=NodeName("shop", f"10.0.0.{index}"), others=())
         actions = (*self.more.get(name, ()), action(node))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_kit import Note, action
+from engine_kit import Folder, Note, action
 from roll_kit import Fleet, Node, Scripted
 
 from deployer.errors import ConfigError, NotConverged
 from deployer.events import BatchEnded, BatchStarted, RollPlanned
 from deployer.events import Note as Said
+from deployer.modules.base import Sh, sh
 
 
 @pytest.fixture
@@ -73,6 +74,34 @@ def test_what_cannot_be_rolled_is_refused_where_a_member_takes_no_part(fleet: Fl
     fleet.done_before = frozenset(fleet.absent)  # an earlier run has changed them
     fleet.roll()
     assert sorted(fleet.switched()) == ["web1", "web2"]
+
+
+class Reader(Node):
+    """A node that runs as declared, and has to be switched when something has written the file that it reads."""
+
+    def probe(self) -> Sh:
+        read = self.file.parent / "made" / "read"
+        return sh("if [ -e {} ] && [ ! -e {} ]; then emit runs stale; else emit runs new; fi", read, self.file)
+
+
+def test_a_node_that_may_turn_out_to_be_due_takes_its_turn_and_the_plan_says_so(fleet: Fleet) -> None:
+    """What it reads is written by a task that is unknown until run, and which the node's task knows nothing of."""
+    fleet.kind = Reader
+    for name in fleet.names:
+        made = fleet.place / name / "made"
+        places = (made / "read", made / "more" / "note")
+        fleet.more[name] = tuple(
+            action(made) for path in places for made in (Folder(path=path.parent), Note(path=path, text="x"))
+        )
+    fleet.roll(1)
+    assert fleet.switched() == fleet.names
+    assert [event.hosts for event in fleet.events.of(BatchStarted)] == [(name,) for name in fleet.names]
+    assert fleet.events.of(RollPlanned)[0].unsure == tuple(fleet.names)
+    fleet.kind, fleet.more = Node, {}
+    (fleet.place / "web1" / "release").unlink()
+    (fleet.place / "web2" / "release").unlink()
+    fleet.roll(1)
+    assert fleet.events.of(RollPlanned)[1].unsure == (), "what is known to be due is no question"
 
 
 def test_a_first_deploy_is_one_batch(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from terminal_kit import EVIL, MODE, ended, planned, play, report
 
@@ -122,6 +124,8 @@ ROLL = RollPlanned((("a",), ("b", "c")), ("before_switch: migrate, once, before 
 def test_a_plan_shows_batches_and_hooks() -> None:
     shown = report(*play(ROLL))
     assert "2 batches: a | b c\n    before_switch: migrate, once, before the first switch\n" in shown
+    unsure = report(*play(replace(ROLL, unsure=("b", "c"))))
+    assert "2 batches: a | b c\n    unknown until run whether nodes are switched on: b c\n    before_switch" in unsure
     assert "batches" not in report(*play(ROLL, goal="deploy")), "a deploy tells each batch as it comes"
 
 
