@@ -16,15 +16,18 @@ from deployer.sh import Sh, lines, sh
 
 _LOOK = """
 root={}
+# A line that a full disk or a lost host has cut is none.
+whole() {{ head -n "$(wc -l <"$1")" -- "$1"; }}
 if [ -L "$root/current" ]; then emit current "$(readlink -- "$root/current")"; fi
 if [ -d "$root/ledger/good" ]; then emit good "$(cd -- "$root/ledger/good" && grep -H '' -- * 2>/dev/null || :)"; fi
 if [ -d "$root/ledger/bad" ]; then emit bad "$(cd -- "$root/ledger/bad" && grep -H '' -- * 2>/dev/null || :)"; fi
-if [ -f "$root/ledger/history" ]; then emit history "$(tail -n {} -- "$root/ledger/history")"; fi
+[ ! -e "$root/ledger/untried" ] || emit untried yes
+if [ -f "$root/ledger/history" ]; then emit history "$(whole "$root/ledger/history" | tail -n {})"; fi
 """
 
 _JUDGE_GOOD = """
 root={} id={}
-mark_good "$id" {}
+mark_good "$id" {} || {{ full "$root"; exit 1; }}
 prune {}
 """
 
@@ -42,12 +45,14 @@ class Ledger:
         good: ids that were seen healthy, the newest judgement first.
         bad: id → why it failed here.
         entries: the end of the history, oldest first.
+        untried: what runs was started and has not been judged since.
     """
 
     current: str = ""
     good: tuple[str, ...] = ()
     bad: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
+    untried: bool = False
 
     @property
     def previous(self) -> str:
@@ -83,7 +88,8 @@ def parse(out: str) -> Ledger:
     except ValueError:
         raise ProbeError("the host's record of its releases (ledger) is damaged") from None
     good = tuple(sorted(numbers, key=numbers.__getitem__, reverse=True))
-    return Ledger(found.get("current", "").removeprefix("versions/"), good, dict(_pairs(found.get("bad", ""))), entries)
+    current = found.get("current", "").removeprefix("versions/")
+    return Ledger(current, good, dict(_pairs(found.get("bad", ""))), entries, "untried" in found)
 
 
 def judge_good(nodes: BeamNodes, keep: int) -> Sh:

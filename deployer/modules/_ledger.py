@@ -6,6 +6,8 @@
     good/ID       the release was seen healthy; its number in the history, so that the order needs no clock
     bad/ID        the release failed here, and why; ID is never both
     config/ID/    the files its nodes were started with when it was last judged good, below their own paths
+    untried       there while what its nodes were last started with has not been judged
+    room/         nothing: as much of the disk as a way back needs, kept for it
 """
 
 from __future__ import annotations
@@ -17,8 +19,11 @@ RECORD = Sh(
 remember() { # EVENT ID DETAIL: add a line to the history and leave its number in $number
   mkdir -p -- "$root/ledger/good" "$root/ledger/bad" "$root/ledger/config" || return 1
   chmod 0700 -- "$root/ledger" || return 1
-  : >>"$root/ledger/history" || return 1
-  number=$(($(wc -l <"$root/ledger/history") + 1))
+  touch -- "$root/ledger/history" || return 1
+  number=$(wc -l <"$root/ledger/history")
+  # What a full disk or a lost host has cut is no line.
+  truncate -s "$(head -n "$number" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
+  number=$((number + 1))
   printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$number" "$(date +%s)" "$1" "$2" "$run" "$(printf '%s' "$3" | tr '\t\n' '  ')" \
     >>"$root/ledger/history" && sync -- "$root/ledger/history"
 }
@@ -44,7 +49,7 @@ mark_good() { # ID FILE...: it was seen healthy with these files
   done
   rm -rf -- "$root/ledger/config/$judged" || return 1
   mv -T -- "$root/ledger/config/.new" "$root/ledger/config/$judged" || return 1
-  inscribe "$root/ledger/good/$judged" "$number" && rm -f -- "$root/ledger/bad/$judged"
+  inscribe "$root/ledger/good/$judged" "$number" && rm -f -- "$root/ledger/bad/$judged" "$root/ledger/untried"
 }
 
 running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }

@@ -116,12 +116,12 @@ def room(wanted: Sequence[tuple[str, int, int]]) -> Iterator[ConfigError]:
     """
     places: dict[str, tuple[int, int, int, int]] = {}
     for said, size, count in wanted:
-        words = said.split(None, 2)
-        if len(words) != 3 or not words[0].isdecimal():
+        words = said.split(None, 3)
+        if len(words) != 4 or not words[0].isdecimal():
             raise ProbeError("df does not tell the room on this host")
-        inodes = int(words[1]) if words[1].isdecimal() and words[1] != "0" else -1  # some file systems have none
-        room, nodes, before, files = places.get(words[2], (int(words[0]), inodes, 0, 0))
-        places[words[2]] = min(room, int(words[0])), min(nodes, inodes), before + size, files + count
+        inodes = int(words[1]) if words[1].isdecimal() and words[2] != "0" else -1  # some file systems have none
+        room, nodes, before, files = places.get(words[3], (int(words[0]), inodes, 0, 0))
+        places[words[3]] = min(room, int(words[0])), min(nodes, inodes), before + size, files + count
     for place, (size, inodes, need_size, need_inodes) in places.items():
         hint = "make room, or lower release.keep"
         if size < need_size:

@@ -11,9 +11,17 @@ from deployer.sh import Sh, lines, sh
 
 POINT = Sh(
     r"""
-point() { # ID: it becomes the current release, in one rename
+aim() { # ID: a link to it lies ready, so that the switch itself needs no room on the disk
   for left in "$root"/.current.*; do rm -f -- "$left"; done
-  ln -s -- "versions/$1" "$root/.current.$$" && mv -T -- "$root/.current.$$" "$root/current" && sync -- "$root"
+  ln -s -- "versions/$1" "$root/.current.$$"
+}
+
+swing() { # what was aimed at becomes the current release, in one rename
+  mv -T -- "$root/.current.$$" "$root/current" && sync -- "$root"
+}
+
+point() { # ID: it becomes the current release
+  aim "$1" && swing
 }
 """
 )
@@ -21,8 +29,17 @@ point() { # ID: it becomes the current release, in one rename
 
 _NODES = Sh(
     r"""
-mark_bad() { # ID WHY
-  remember bad "$1" "$2" && rm -f -- "$root/ledger/good/$1" && inscribe "$root/ledger/bad/$1" "$2"
+# mark_bad ID WHY: on a full disk it may take a second try, when going back has freed the room that was kept.
+marked=
+mark_bad() {
+  [ "$marked" != "$1" ] || return 0
+  inscribe "$root/ledger/bad/$1" "$2" && remember bad "$1" "$2" && rm -f -- "$root/ledger/good/$1" && marked=$1
+}
+
+hold_room() { # keep as much as a way back needs, whatever fills the disk until then
+  room=$root/ledger/room
+  [ ! -e "$room/files" ] || return 0
+  mkdir -p -- "$room" && head -c 262144 /dev/zero >"$room/bytes" && touch -- "$room/link" "$room/file" "$room/files"
 }
 
 is_good() { # ID: it was judged good, and is there whole
@@ -34,7 +51,9 @@ restore() { # ID: put back the files that it was judged good with
   [ -d "$saved" ] || return 0
   (cd -- "$saved" && find . -type f) | while IFS= read -r file; do
     file=${file#.}
-    cp -a -- "$saved$file" "$file.new" && mv -T -- "$file.new" "$file" || exit 1
+    if cp -a -- "$saved$file" "$file.new" && mv -T -- "$file.new" "$file"; then continue; fi
+    rm -f -- "$file.new"
+    exit 1
   done
 }
 
@@ -65,7 +84,10 @@ go_back() { # ID UNIT...: link, files and nodes become what they were when the r
   to=$1
   shift
   halt "$@" || :
-  restore "$to" && point "$to" && run_nodes "$@"
+  rm -rf -- "$root/ledger/room"
+  if restore "$to" && point "$to" && run_nodes "$@"; then rm -f -- "$root/ledger/untried"; return 0; fi
+  full "$root"
+  return 1
 }
 """
 )
@@ -75,19 +97,30 @@ root={0} id={1} epmd={2} names={3}
 before=$(readlink -- "$root/current" || :)
 before=${{before#versions/}}
 [ -f "$root/versions/$id/.complete" ] || {{ echo "$root/versions/$id is not whole (any more): deploy again"; exit 1; }}
+# What needs room on the disk, while the old nodes run.
+prepare() {{
+  [ -z "$before" ] || hold_room || return 1
+  [ "$before" = "$id" ] || {{ aim "$id" && remember switch "$id" "from ${{before:-nothing}}"; }} || return 1
+  mkdir -p -- "$root/ledger" && inscribe "$root/ledger/untried" "$id"
+}}
+wrong=
 switch() {{
   halt {4} || return 1
-  [ "$before" = "$id" ] || {{ remember switch "$id" "from ${{before:-nothing}}" && point "$id"; }} || return 1
+  [ "$before" = "$id" ] || swing || return 1
+  wrong='it did not start'
   run_nodes {4}
 }}
+prepare || {{ full "$root"; rm -f -- "$root/.current.$$"; echo "nothing was stopped"; exit 1; }}
 if switch; then exit 0; fi
 tell_dead {4}
-[ "$before" = "$id" ] || mark_bad "$id" 'it did not start' || :
+judge() {{ [ "$before" = "$id" ] || [ -z "$wrong" ] || mark_bad "$id" "$wrong" || :; }}
+judge
 if [ -z "$before" ] || ! is_good "$before"; then
   echo "there is no good release to go back to"
   exit 1
 fi
 if go_back "$before" {5}; then
+  judge
   remember back "$before" "from $id" || :
   echo "went back to $before, with the files it was last good with"
   exit {6}
@@ -100,9 +133,10 @@ exit 1
 _GO_BACK = """
 root={0} epmd={1} names={2} from={3} to={4} why={5}
 is_good "$to" || {{ echo "$to was never good here, or is not whole any more"; exit 1; }}
-[ -z "$why" ] || mark_bad "$from" "$why"
+[ -z "$why" ] || mark_bad "$from" "$why" || :
 if go_back "$to" {6}; then
-  remember back "$to" "from $from"
+  [ -z "$why" ] || mark_bad "$from" "$why" || :
+  remember back "$to" "from $from" || :
   exit 0
 fi
 tell_dead {6}

@@ -15,7 +15,7 @@ TREE = Sh(
 _SANE = Sh(
     r"""sane='^[-d]([r-][w-][x-]){2}[r-]-[x-] +[0-9]+/[0-9]+ +[0-9]{1,11} [^ ]+ [^ ]+ '
 sane="$sane"'(\./)?(\.?([^./\\]|\\[23]..|\\\\)([^/\\]|\\[23]..|\\\\)*(/|$))*$'
-refuse() { echo "the tarball is refused: $1"; exit 1; }
+refuse() { [ -n "$(full .)" ] || echo "the tarball is refused: $1"; exit 1; }
 nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs -- "$@"; }"""
 )
 
@@ -23,13 +23,14 @@ _UNPACK = """
 umask 022
 root={} release={} name={} version={}
 [ "$(realpath -m -- "$root")" = "$root" ] || {{ echo "$root leads to another place"; exit 1; }}
+hold=
+trap 'full "$root/versions"; [ -z "$hold" ] || rm -rf -- "$hold"' EXIT
 mkdir -p -- "$root/versions"
 chmod 0755 -- "$root" "$root/versions"
 chown 0:0 -- "$root" "$root/versions"
 for left in "$root"/versions/.unpack.*; do rm -rf -- "$left"; done
 # Nobody else gets in here, not even another process of nobody's.
 hold=$(mktemp -d "$root/versions/.unpack.XXXXXXXX")
-trap 'rm -rf -- "$hold"' EXIT
 work=$hold/tree
 mkdir -m 0700 -- "$work"
 chown 65534:65534 -- "$work"

@@ -21,7 +21,7 @@ release={} root={}
 nearest() {{
   place=$1
   while [ ! -d "$place" ]; do place=${{place%/*}}; place=${{place:-/}}; done
-  df --output=avail,iavail,target -B1 -- "$place" | tail -n 1
+  df --output=avail,iavail,itotal,target -B1 -- "$place" | tail -n 1
 }}
 if [ -f "$release/.complete" ]; then
   emit installed yes

@@ -9,10 +9,24 @@ client=${client%% *}
 home=/var/lib/deployer
 blobs=
 why=
+lacking=
 failed=0
 lock_wait=60
 code=1
 : "${marker:?}" "${run:?}"
+
+# full PLACE...: say which of their file systems have run out, and of what: bytes or inodes look the same to a program.
+full() {
+  df --output=avail,iavail,itotal,target -B1 -- "$@" 2>/dev/null | sort -u | while read -r bytes inodes most where; do
+    [ -w "$where" ] || continue
+    flag=''
+    if [ "$most" -gt 0 ] && [ "$inodes" -lt 8 ]; then lacks=inodes flag=' --inodes'
+    elif [ "$bytes" -lt 1048576 ]; then lacks=bytes
+    else continue; fi
+    echo "$where has run out of $lacks: $((bytes / 1024)) KiB and $inodes inodes are left. Make room there" \
+      "(du -x$flag $where | sort -n tells where they are) and run again"
+  done 2>/dev/null
+}
 
 # emit KEY VALUE: one record of a probe; records end with RS, which no sane value holds.
 emit() { printf '%s=%s\036' "$1" "$2"; }
@@ -161,7 +175,11 @@ blob() {
     fi
     size=$(($2 - $4))
   fi
-  why=$( { head -c "$size" >>"$place"; } 2>&1 ) || { rm -f -- "$place"; why="an upload of $2 bytes to $at failed: $why"; return 1; }
+  why=$( { head -c "$size" >>"$place"; } 2>&1 ) || {
+    why="an upload of $2 bytes to $at failed: $why" lacking=$(full "$at")
+    rm -f -- "$place"
+    return 1
+  }
   if [ "$3" = - ]; then proof=$(wc -c <"$place") wanted=$2; else proof=$(digest "$place") wanted=$3; fi
   if [ "$proof" != "$wanted" ]; then
     [ "$(wc -c <"$place")" -lt "$2" ] || rm -f -- "$place"
@@ -175,6 +193,7 @@ blob() {
 # part SHA256 OFFSET: a large upload is named after its content, so that the next run sends only what a cut one has not.
 part() {
   place=$home/part.$1
+  touch -- "$place" || { why="cannot make $place"; return 1; }
   { exec 7>>"$place" && flock -n 7; } || { why="another run is sending the same file to this host" code=5; return 1; }
   [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: run again"; return 1; }
   truncate -s "$2" -- "$place" || { why="cannot write $place"; return 1; }
@@ -195,7 +214,8 @@ steps_open() {
 # status with || would switch off set -e inside of it.
 step() {
   ( exec 8>&-; set -eu; "fragment_$1" ) >"$blobs/log" 2>&1; failed=$?
-  frame "$1" "$failed" "$(tail -c 65536 "$blobs/log")" || failed=1
+  said=$(tail -c 65536 "$blobs/log"; [ "$failed" -eq 0 ] || grep -qs 'has run out of' "$blobs/log" || full "$run_dir" "$home" /etc /tmp)
+  frame "$1" "$failed" "$said" || failed=1
 }
 
 clean() {
@@ -209,4 +229,10 @@ trap clean EXIT
 
 start() { printf '\n%s start\n' "$marker"; }
 finish() { printf '%s end 0 0\n' "$marker"; }
-refuse() { printf '%s end %s %s\n%s' "$marker" "$code" "${#why}" "$why"; exit 1; }
+refuse() {
+  [ "$code" -eq 5 ] || lacking=${lacking:-$(full "$run_dir" "$big_dir")}
+  why="$why${lacking:+
+$lacking}"
+  printf '%s end %s %s\n%s' "$marker" "$code" "${#why}" "$why"
+  exit 1
+}

@@ -6,7 +6,6 @@ DEPLOYER_TEST_LAB names the lab (default ``test``), for runs next to each other;
 from __future__ import annotations
 
 import fcntl
-import functools
 import os
 import subprocess
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builds import Builds
+from watcher import Watched
 
 from deployer import lab as labs
 from deployer.errors import ConfigError
@@ -87,8 +88,21 @@ def demo_app() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The demo app's tarball of a version, built once per session."""
-    return functools.cache(lambda version: labs.build(DEMO, version=version, out=tmp_path_factory.mktemp("dist")))
+    """The demo app's tarball of a version, or of ``VERSION+FAULT``; each version is built once in a whole test run."""
+    base = tmp_path_factory.getbasetemp()
+    return Builds(DEMO, (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "dist").tarball
+
+
+@pytest.fixture(scope="session")
+def tell() -> Iterator[Callable[[str, str, Watched, LabHost], None]]:
+    """Take down a fault, what became of it and when its host was well again; all are one table when the tests end."""
+    rows = [f"{'fault':<44} {'outcome':<12} {'until the old release is back':>30} {'of it without an answer':>24}"]
+
+    def row(fault: str, outcome: str, watched: Watched, host: LabHost) -> None:
+        rows.append(f"{fault:<44} {outcome:<12} {watched.back(host):>28.1f} s {watched.away(host):>22.1f} s")
+
+    yield row
+    print("\n" + "\n".join(rows))  # noqa: T201 - figures are asked for
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import urllib.error
@@ -9,33 +10,46 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from deployer.lab import LabHost
 
 INTERVAL = 0.1
+Seen = list[tuple[float, str]]
+"""When, and which version answered that it is well; empty: none did."""
 
 
 @dataclass
 class Watched:
-    """What the clients saw: for each host a list of (seconds, healthy)."""
+    """What the clients saw, by host."""
 
-    samples: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
+    samples: dict[str, Seen] = field(default_factory=dict)
 
     def lowest(self) -> tuple[int, int, float]:
         """The fewest nodes that were healthy at once, how many samples tell it, and the seconds of the worst outage."""
-        events = sorted((at, name, well) for name, seen in self.samples.items() for at, well in seen)
+        events = sorted((at, name, version) for name, seen in self.samples.items() for at, version in seen)
         now = dict.fromkeys(self.samples, True)
         fewest = len(now)
-        for _, name, well in events:
-            now[name] = well
+        for _, name, version in events:
+            now[name] = bool(version)
             fewest = min(fewest, sum(now.values()))
         return fewest, len(events), max(self._outage(seen) for seen in self.samples.values())
 
+    def away(self, host: LabHost) -> float:
+        """The seconds in which no version of a host was well, all together."""
+        return sum(at - before for (before, _), (at, version) in pairwise(self.samples[host.name]) if not version)
+
+    def back(self, host: LabHost) -> float:
+        """The seconds from the first answer that was not the first version's until that version was there for good."""
+        seen = self.samples[host.name]
+        others = [i for i, (_, version) in enumerate(seen) if version != seen[0][1]]
+        return seen[min(others[-1] + 1, len(seen) - 1)][0] - seen[others[0]][0] if others else 0.0
+
     @staticmethod
-    def _outage(seen: Sequence[tuple[float, bool]]) -> float:
+    def _outage(seen: Seen) -> float:
         longest, since = 0.0, None
-        for at, well in seen:
-            since = None if well else at if since is None else since
+        for at, version in seen:
+            since = None if version else at if since is None else since
             longest = max(longest, at - since if since is not None else 0.0)
         return longest
 
@@ -47,19 +61,21 @@ def watching(hosts: Sequence[LabHost]) -> Iterator[Watched]:
     threads = [threading.Thread(target=_ask, args=(host, watched.samples[host.name], stop)) for host in hosts]
     for thread in threads:
         thread.start()
-    yield watched
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        yield watched
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
-def _ask(host: LabHost, seen: list[tuple[float, bool]], stop: threading.Event) -> None:
+def _ask(host: LabHost, seen: Seen, stop: threading.Event) -> None:
     while not stop.is_set():
         begin = time.monotonic()
         try:
             with urllib.request.urlopen(f"http://{host.address}:4000/health", timeout=2) as answer:
-                well = answer.status == 200
+                version = json.load(answer)["version"]
         except (urllib.error.URLError, OSError):
-            well = False
-        seen.append((time.monotonic(), well))
+            version = ""
+        seen.append((time.monotonic(), version))
         stop.wait(max(0.0, INTERVAL - (time.monotonic() - begin)))

@@ -25,7 +25,7 @@ def judgement(lane: HostLane) -> Sh | None:
     switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
     if not (switch and declared and declared.release) or isinstance(switch, Return):
         return None  # what a rollback leads to was judged long ago; to be judged again would make it the newest
-    news = lane.walk.switched or switch.id not in lane.record.good
+    news = lane.walk.switched or lane.record.untried or switch.id not in lane.record.good
     return ledger.judge_good(switch, declared.release.keep) if news else None
 
 

@@ -29,8 +29,8 @@ ALL = "\n".join((LIBC, CRYPTO, ZLIB))
 GOOD = {
     "installed": "no",
     "machine": "x86_64",
-    "room": "100000000 100000 /",
-    "upload": "100000000 100000 /",
+    "room": "100000000 100000 500000 /",
+    "upload": "100000000 100000 500000 /",
     "libraries": ALL,
 }
 IDLE = {"idle_0": "yes", "memory": "MemAvailable:  900000 kB", "listening": ""}
@@ -94,12 +94,14 @@ HOSTS: dict[str, tuple[dict[str, str], str, str]] = {
         changed(libraries=f"{LIBC}\nnothing"), "has libcrypto.so.3, libz.so.1 as the release needs them: ldconfig", "",
     ),
     "no room": (
-        changed(room="20000000 100000 /"), "no room on /: 19 MiB are free, 23 MiB are needed", "release.keep",
+        changed(room="20000000 100000 500000 /"), "no room on /: 19 MiB are free, 23 MiB are needed", "release.keep",
     ),
     "no room for the upload": (
-        changed(upload="1000 100000 /var"), "no room on /var: 0 MiB are free, 1 MiB are needed", "make room",
+        changed(upload="1000 100000 500000 /var"), "no room on /var: 0 MiB are free, 1 MiB are needed", "make room",
     ),
-    "no inodes": (changed(room="100000000 1300 /"), "no room on /: 1300 inodes are free, 1322 are needed", "make room"),
+    "no inodes": (
+        changed(room="100000000 1300 500000 /"), "no room on /: 1300 inodes are free, 1322 are needed", "make room",
+    ),
     "no memory": (
         changed(**IDLE | {"memory": "MemAvailable: 30000 kB"}),
         "too little memory: 29 MiB are available, a node needs 64 MiB", "release_memory",
@@ -126,7 +128,7 @@ def test_a_host_that_cannot_take_it_is_told_why_and_what_to_do(said: dict[str, s
 
 
 def test_everything_is_told_at_once() -> None:
-    said = changed(**IDLE, unit_0="taken") | {"libraries": LIBC, "room": "1 1 /", "memory": "MemAvailable: 1 kB"}
+    said = changed(**IDLE, unit_0="taken") | {"libraries": LIBC, "room": "1 1 500000 /", "memory": "MemAvailable: 1 kB"}
     assert len(refusals(preflight(), **said)) == 5
 
 
@@ -142,15 +144,20 @@ def test_a_second_file_of_a_library_may_do() -> None:
 
 
 def test_bytes_of_one_file_system_are_added_up() -> None:
-    tight = {"room": "23500000 100000 /", "upload": "23500000 100000 /"}
+    tight = {"room": "23500000 100000 500000 /", "upload": "23500000 100000 500000 /"}
     (told,) = refusals(preflight(), **changed(**tight))
     assert "22 MiB are free, 23 MiB are needed" in told
-    assert refusals(preflight(), **changed(**tight | {"upload": "2000000 100000 /var"})) == []
+    assert refusals(preflight(), **changed(**tight | {"upload": "2000000 100000 500000 /var"})) == []
 
 
-@pytest.mark.parametrize("inodes", ["-", "0"])
+@pytest.mark.parametrize("inodes", ["- -", "0 0"])
 def test_a_file_system_without_inodes_is_no_obstacle(inodes: str) -> None:
     assert refusals(preflight(), **changed(room=f"100000000 {inodes} /")) == []
+
+
+def test_a_file_system_that_has_used_all_of_its_inodes_is_one() -> None:
+    (said,) = refusals(preflight(), **changed(room="100000000 0 500000 /"))
+    assert "no room on /: 0 inodes are free" in str(said)
 
 
 RANGE = [

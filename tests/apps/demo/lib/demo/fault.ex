@@ -1,8 +1,9 @@
 defmodule Demo.Fault do
   @moduledoc """
-  What is wrong with this build, for tests of rollouts: two versions share one environment, so the version says it.
+  What is wrong with this build, for tests of rollouts: two releases share one environment, so a file inside says it.
 
-  `0.3.0+FAULT` has the fault everywhere, `0.3.0+FAULT.on.HOST` on the host of that name only:
+  The file `fault` beside the application's `ebin` holds `FAULT`, which is everywhere, or `FAULT.on.HOST`, which is on
+  the host of that name only. It is put into a tarball that was built without; so each fault is a release of its own:
 
     * `crash` fails at boot,
     * `dies-MS` ends the VM that many milliseconds after a start that looked good,
@@ -11,9 +12,17 @@ defmodule Demo.Fault do
     * `unhealthy` answers 503.
   """
 
+  @doc "What the file says; nil when there is none."
+  def build do
+    case File.read(Application.app_dir(:demo, "fault")) do
+      {:ok, build} -> String.trim(build)
+      {:error, _} -> nil
+    end
+  end
+
   @doc "The fault of this build on this host; nil when it has none."
   def here do
-    with [_, build] <- String.split(to_string(Application.spec(:demo, :vsn)), "+"),
+    with build when build != nil <- build(),
          [fault | host] <- String.split(build, ".on."),
          true <- host in [[], [hostname()]] do
       fault

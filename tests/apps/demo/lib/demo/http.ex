@@ -93,5 +93,8 @@ defmodule Demo.Http do
     ])
   end
 
-  defp version, do: to_string(Application.spec(:demo, :vsn))
+  defp version do
+    version = to_string(Application.spec(:demo, :vsn))
+    if Demo.Fault.build(), do: version <> "+" <> Demo.Fault.build(), else: version
+  end
 end
