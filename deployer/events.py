@@ -31,7 +31,7 @@ class PlayStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Event):
-    """A host enters a stage: connect, facts, probe, prepare, apply, hooks, ladder."""
+    """A host enters a stage: connect, facts, probe, prepare, upload, apply, hooks, ladder."""
 
     host: str
     stage: str

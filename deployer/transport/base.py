@@ -49,6 +49,15 @@ class Transport(Protocol):
         """
         ...
 
+    def reopen(self) -> None:
+        """Make the connection anew after `ConnectionLost`, to the same host.
+
+        Raises:
+            Unreachable, HostKeyError, AuthError: as when it was made first; ``run`` may still be called after that, and
+                says again that the connection is gone.
+        """
+        ...
+
     def close(self) -> None:
         """Close the connection; safe to call twice."""
         ...

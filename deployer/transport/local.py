@@ -54,6 +54,9 @@ class LocalTransport:
             raise HostError(f"{address}:{port}: {error.strerror or error}", where=self.name) from None
         return SocketStream(peer, timeout)
 
+    def reopen(self) -> None:
+        """Nothing is held open."""
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from deployer.beam.stream import Stream
-from deployer.errors import ConnectionLost, HostError
+from deployer.errors import ConnectionLost, HostError, HostKeyError
 from deployer.model import Secret
 from deployer.sh import Frame, Program, decode
 from deployer.transport.base import ForwardingForbidden
@@ -82,6 +82,15 @@ class SshTransport:
             channel, address, port, timeout, start=lambda text: client.exec(channel, text), alive=client.is_active,
             release=release, forbidden=forbidden,
         )  # fmt: skip
+
+    def reopen(self) -> None:
+        """Hang up and connect again; see `base.Transport.reopen`."""
+        self._link.close()
+        self._last, link = None, open_link(self._target, self._options)
+        if link.host_key != self.host_key:
+            link.close()
+            raise HostKeyError(f"another host answers now: {link.host_key}, before {self.host_key}", where=self.name)
+        self._link = link
 
     def close(self) -> None:
         """Hang up; a program that is still running on the host is not waited for."""

@@ -29,6 +29,7 @@ class RecordedTransport:
         self.host_key = host_key
         self.programs: list[Program] = []
         self.closed = False
+        self.reopened = 0
         self._answers = iter(answers)
         self._streams = streams or {}
 
@@ -49,6 +50,10 @@ class RecordedTransport:
         if make is None:
             raise ConnectionRefusedError(f"{self.name}: nobody listens at {address}:{port}")
         return make()
+
+    def reopen(self) -> None:
+        """Count the calls."""
+        self.reopened += 1
 
     def close(self) -> None:
         """Remember that it was called."""
@@ -77,6 +82,10 @@ class Recorder:
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
         """Open a stream on the inner transport; its bytes are not kept."""
         return self._inner.connect(address, port, timeout=timeout)
+
+    def reopen(self) -> None:
+        """Make the inner connection anew."""
+        self._inner.reopen()
 
     def close(self) -> None:
         """Close the inner transport."""

@@ -26,6 +26,10 @@ class ReadOnly:
         """Open a stream: what is spoken over it are questions."""
         return self._inner.connect(address, port, timeout=timeout)
 
+    def reopen(self) -> None:
+        """Make the inner connection anew."""
+        self._inner.reopen()
+
     def close(self) -> None:
         """Close the inner transport."""
         self._inner.close()
@@ -57,6 +61,10 @@ class Traced:
         """Open a stream and count it."""
         self.streams += 1
         return self._inner.connect(address, port, timeout=timeout)
+
+    def reopen(self) -> None:
+        """Make the inner connection anew."""
+        self._inner.reopen()
 
     def close(self) -> None:
         """Close the inner transport."""

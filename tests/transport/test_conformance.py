@@ -101,6 +101,13 @@ def test_a_program_that_dies_is_told_from_a_broken_connection(transport: Transpo
         list(transport.run(Program((sh("kill -9 $$"), sh("true"))), timeout=20))
 
 
+def test_a_connection_that_is_made_anew_goes_on_as_before(transport: Transport) -> None:
+    before = transport.host_key
+    transport.reopen()
+    (frame,) = transport.run(Program((sh("echo here"),)), timeout=20)
+    assert (frame.out, transport.host_key) == ("here", before)
+
+
 def test_bytes_that_are_no_text_survive(transport: Transport) -> None:
     (frame,) = transport.run(Program((sh("printf '\\377\\200a'"),)), timeout=20)
     assert frame.out.encode("utf-8", "surrogateescape") == b"\xff\x80a"

@@ -36,6 +36,17 @@ def test_a_host_that_freezes_in_mid_upload_is_found_too(start_sshd: Start, reach
         list(transport.run(program, timeout=600))
 
 
+def test_a_connection_that_was_killed_is_made_anew(start_sshd: Start, reach: Reach) -> None:
+    server = start_sshd()
+    transport = reach(server)
+    answer(transport)
+    server.signal_sessions(signal.SIGKILL)
+    with pytest.raises(ConnectionLost):
+        answer(transport)
+    transport.reopen()
+    assert answer(transport) == "hello"
+
+
 def test_a_quiet_host_that_answers_the_keepalive_is_not_lost(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:
     server = start_sshd("LogLevel DEBUG3")
     transport = reach(server, server.options(keepalive=0.3))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from deployer.engine.walk import upload
 from deployer.engine.walk.plan import Plan, Planned, handler_id
 from deployer.engine.walk.probe import environment
 from deployer.errors import Reverted, StepError
@@ -75,6 +76,8 @@ def apply(
 ) -> Iterator[Planned]:
     """Run a plan's changes on a host, telling each step as it ends; yield each change whose steps have all run.
 
+    What root needs of large files goes ahead of it (`upload`).
+
     Raises:
         StepError: a step failed; its output's last lines are in the message, nothing after it ran.
         Reverted: a switch failed, and the host has gone back by itself.
@@ -84,6 +87,8 @@ def apply(
     if not work:
         return
     before, last = clock(), {id(job.planned): index for index, job in enumerate(work)}
+    if become:
+        work = list(_ahead(transport, work, emit))
     for frame in transport.run(program(work, become=become), timeout=STEP_TIMEOUT):
         job, now = work[frame.index], clock()
         label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
@@ -94,6 +99,18 @@ def apply(
         if last[id(job.planned)] == frame.index:
             yield job.planned
         before = now
+
+
+def _ahead(transport: Transport, work: Sequence[Job], emit: Emit) -> Iterator[Job]:
+    """Send large files, and yield the jobs with nothing left to send of them."""
+    sent = upload.large([blob for job in work if job.step for blob in job.step.blobs])
+    for blob in sent:
+        upload.send(transport, blob, emit)
+    there = {blob.sha256 for blob in sent}
+    for job in work:
+        blobs = job.step.blobs if job.step else ()
+        left = tuple(replace(blob, offset=blob.size) if blob.sha256 in there else blob for blob in blobs)
+        yield replace(job, step=replace(job.step, blobs=left)) if job.step else job
 
 
 def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:

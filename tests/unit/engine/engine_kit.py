@@ -194,6 +194,9 @@ class DirectoryHost:
     def connect(self, address: str, port: int, *, timeout: float) -> Any:
         raise ConnectionRefusedError(f"{address}:{port}")
 
+    def reopen(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -1,0 +1,72 @@
+"""Large files go to a host ahead of the program that uses them, so that an upload which is cut can be tried again.
+
+The program that takes them has no step: however much of it has run when the connection breaks, nothing runs twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from deployer.errors import AuthError, ConnectionLost, HostError, HostKeyError, Locked, Unreachable
+from deployer.events import Emit, Stage
+from deployer.model import Blob
+from deployer.sh import Program, Sh, sh
+from deployer.transport.base import Transport
+
+LARGE = 1 << 20
+"""Bytes from which on the host keeps what it has of a file when the connection breaks (``sh/prelude.sh``)."""
+TIMEOUT = 600.0
+PAUSES = (1.0, 3.0, 9.0)
+"""Seconds before each new try."""
+
+_KEEP = Sh('rm -f -- "$blobs/0"')
+"""Without the link to it, the file outlives the program."""
+_ARRIVED = '[ ! -f "$home/part."{0} ] || wc -c <"$home/part."{0}'
+
+
+def large(blobs: Sequence[Blob]) -> list[Blob]:
+    """Return the files that are sent ahead, each once."""
+    return list({blob.sha256: blob for blob in blobs if blob.path and blob.size > LARGE}.values())
+
+
+def send(transport: Transport, blob: Blob, emit: Emit, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Put a file on a host that is worked on as root; it stays there, named after its content, for the next program.
+
+    When the connection breaks it is made anew and the upload goes on where it ended, at most three times.
+
+    Raises:
+        ConnectionLost: it broke once more. What has arrived stays on the host for the next run.
+        StepError: there is no room for it.
+        Locked: another run sends the same file.
+        HostError: the host cannot be reached any more, or does not let us in.
+    """
+    emit(Stage(transport.name, "upload"))
+    try:
+        return _put(transport, blob)
+    except ConnectionLost as error:
+        last: HostError | Locked = error
+    for pause in PAUSES:
+        emit(Stage(transport.name, "upload again"))
+        sleep(pause)
+        try:
+            transport.reopen()
+            return _put(transport, replace(blob, offset=_arrived(transport, blob)))
+        except (HostKeyError, AuthError):
+            raise
+        except (ConnectionLost, Unreachable, Locked) as error:
+            last = error  # of these, locked is a host that has not noticed yet that the connection before is gone
+    said = f"the upload was cut {len(PAUSES) + 1} times: {last.message}"
+    hint = "nothing was changed; what has arrived is kept: run again"
+    raise ConnectionLost(said, where=transport.name, hint=hint)
+
+
+def _put(transport: Transport, blob: Blob) -> None:
+    list(transport.run(Program((_KEEP,), writes=True, blobs=(blob,), become=True), timeout=TIMEOUT))
+
+
+def _arrived(transport: Transport, blob: Blob) -> int:
+    (frame,) = transport.run(Program((sh(_ARRIVED, blob.sha256),), become=True), timeout=TIMEOUT)
+    said = frame.out.strip()
+    return min(int(said), blob.size) if said.isdecimal() else 0
