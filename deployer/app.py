@@ -41,11 +41,11 @@ def resume(options: Options, out: TextIO | None = None) -> int:
         ConfigError: no deploy of this playbook and these inventories is remembered; or as `run`.
     """
     project = load(options)
-    left, notes = unfinished(project)
-    if left:
-        return _run(Goal.DEPLOY, replace(project, only=left), out, notes)
+    found = unfinished(project)
+    if found.left:
+        return _run(Goal.DEPLOY, replace(project, only=found.left, done=found.well), out, found.notes)
     with report(out or sys.stdout, json=options.json, diff=options.diff, verbose=options.verbose) as emit:
-        for note in notes:
+        for note in found.notes:
             emit(Note(note))
         emit(RunEnded(0, 0.0))
     return 0
@@ -57,8 +57,8 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
         # A deploy with drift has mended it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
-        ask, done = asker(how[3], json=options.json), project.done(resolver.play)
-        return PlayRun(resolver, hosts, goal, *how, drift_code=2 if counts else 0, ask=ask, done=done).run()
+        ask, code = asker(how[3], json=options.json), 2 if counts else 0
+        return PlayRun(resolver, hosts, goal, *how, drift_code=code, ask=ask, done=project.done).run()
 
     return _each_play(walk, project, out, noted=goal is Goal.DEPLOY, notes=notes)
 

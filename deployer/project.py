@@ -61,6 +61,7 @@ class Project:
         extra: variables of the command line.
         become_password: of sudo, where it was asked for.
         only: names of the hosts that take part; None: all.
+        done: names of hosts that take no part because an earlier run has brought them to what is declared.
     """
 
     options: Options
@@ -70,6 +71,7 @@ class Project:
     extra: dict[str, Any]
     become_password: Secret | None = None
     only: frozenset[str] | None = None
+    done: frozenset[str] = frozenset()
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -86,11 +88,6 @@ class Project:
         allow_empty = self.options.allow_empty or len(self.plays) > 1
         found = self.inventory.select(play.hosts, self.options.limit, where=play.mark, allow_empty=allow_empty)
         return tuple(host for host in found if self.only is None or host.name in self.only)
-
-    def done(self, play: Play) -> frozenset[str]:
-        """Return the names of a play's hosts that take no part because an earlier run has brought them there."""
-        found = self.inventory.select(play.hosts, allow_empty=True) if self.only is not None else ()
-        return frozenset(host.name for host in found) - (self.only or frozenset())
 
     def work(self) -> list[tuple[Play, tuple[Host, ...]]]:
         """Return each play with its hosts.

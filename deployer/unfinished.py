@@ -12,6 +12,23 @@ from deployer.project import Project
 from deployer.report.journal import Head, Journal, Journals
 from deployer.runtime import pool, stoppable
 
+_WELL = frozenset({"ok", "changed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What a resume is about.
+
+    Attributes:
+        left: the hosts to deploy again.
+        well: hosts that the newest deploy with any left has brought to what is declared now.
+        notes: what to say.
+    """
+
+    left: frozenset[str]
+    well: frozenset[str]
+    notes: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
@@ -21,15 +38,19 @@ class _Rest:
         left: the ones to deploy again.
         reverted: the ones that went back.
         done: the ones without an ending that have noted a good one.
+        well: the ones that ended well, those that are done among them.
+        changed: names of what the deploy read and what has been changed since.
     """
 
     journal: Journal
     left: frozenset[str]
     reverted: frozenset[str]
     done: frozenset[str]
+    well: frozenset[str]
+    changed: tuple[str, ...]
 
 
-def unfinished(project: Project) -> tuple[frozenset[str], tuple[str, ...]]:
+def unfinished(project: Project) -> Unfinished:
     """Return the hosts that their last deploy has not finished, and what to say.
 
     A host's last deploy is the newest one of the same playbook and inventories that had it among its hosts. A host that
@@ -40,23 +61,30 @@ def unfinished(project: Project) -> tuple[frozenset[str], tuple[str, ...]]:
         ConfigError: this machine remembers no such deploy.
     """
     journals = Journals()
-    last = [_rest(project, journal, hosts) for journal, hosts in _last(project, journals)]
+    digests = journals.keyed(project.sources)
+    last = [_rest(project, digests, journal, hosts) for journal, hosts in _last(project, journals)]
     if not last:
         hint = "deployer deploy takes all hosts; where everything is done already, it changes nothing"
         problem = f"no deploy of {project.sources[0]} with this inventory was noted on this machine"
         raise ConfigError(problem, hint=hint)
-    digests = journals.keyed(project.sources)
     told = [rest for rest in last if rest.left or rest.reverted or rest.done] or last[:1]
-    notes = tuple(note for rest in told for note in _notes(project, digests, rest))
-    return frozenset().union(*(rest.left for rest in last)), notes
+    notes = tuple(note for rest in told for note in _notes(project, rest))
+    newest = next((rest for rest in last if rest.left), None)
+    well = newest.well if newest and not newest.changed else frozenset[str]()
+    return Unfinished(frozenset().union(*(rest.left for rest in last)), well, notes)
 
 
 def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, frozenset[str]]]:
-    """Yield deploys, the newest first, with those of their hosts that no later one had, until all hosts are found."""
-    playbook, *inventories = project.sources
+    """Yield deploys, the newest first, with those of their hosts that no later one had, until all hosts are found.
+
+    That a deploy with other tags went well on a host says nothing of the rest of its tasks.
+    """
+    (playbook, *inventories), options = project.sources, project.options
     open_ = {host.name for play in project.plays for host in project.hosts(play)}
     for number, journal in enumerate(journals.alike(playbook, inventories)):
         hosts = open_.intersection(journal.hosts)
+        if (journal.head.tags, journal.head.skip_tags) != (options.tags, options.skip_tags):
+            hosts = {host for host in hosts if not _WELL.issuperset(journal.endings(host))}
         open_ -= hosts
         if hosts or not number:
             yield journal, frozenset(hosts)
@@ -64,17 +92,18 @@ def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, froze
             return
 
 
-def _rest(project: Project, journal: Journal, hosts: frozenset[str]) -> _Rest:
+def _rest(project: Project, digests: dict[str, str], journal: Journal, hosts: frozenset[str]) -> _Rest:
     ends = {host: set(journal.endings(host)) for host in hosts}
-    undone = {host for host, end in ends.items() if end - {"ok", "changed"}}
+    undone = {host for host, end in ends.items() if end - _WELL}
     again = str(project.extra.get("deploy_again", "")).lower() == "true"
     reverted = frozenset() if again else frozenset(host for host in undone if "reverted" in ends[host])
-    endless = {host for host in undone - reverted if ends[host] <= {"", "ok", "changed"}}
+    endless = {host for host in undone - reverted if ends[host] <= _WELL | {""}}
     done = _finished(project, endless, journal.head.run)
-    return _Rest(journal, frozenset(undone - reverted - done), reverted, done)
+    changed = tuple(Path(path).name for path, digest in journal.head.digests.items() if digests.get(path) != digest)
+    return _Rest(journal, frozenset(undone - reverted - done), reverted, done, hosts - undone | done, changed)
 
 
-def _notes(project: Project, digests: dict[str, str], rest: _Rest) -> Iterator[str]:
+def _notes(project: Project, rest: _Rest) -> Iterator[str]:
     head = rest.journal.head
     run, _, who = head.run.partition(" ")
     what = f"{len(rest.left)} of {len(rest.journal.hosts)} hosts are left" if rest.left else "nothing to resume"
@@ -86,8 +115,8 @@ def _notes(project: Project, digests: dict[str, str], rest: _Rest) -> Iterator[s
         yield f"left out, because the release failed there: {_names(rest.reverted)}; {again}"
     if gone := frozenset(rest.journal.hosts) - project.inventory.hosts.keys():
         yield f"not in the inventory any more: {_names(gone)}"
-    if changed := [Path(path).name for path, digest in head.digests.items() if digests.get(path) != digest]:
-        yield f"changed since that run: {', '.join(changed)}"
+    if rest.changed:
+        yield f"changed since that run: {', '.join(rest.changed)}"
     if flags := _missing(project, head):
         yield f"that run had {' and '.join(flags)}, this one has not"
 

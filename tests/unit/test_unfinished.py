@@ -24,11 +24,17 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     return Options(playbook=str(tmp_path / "site.yml"), inventory=(str(tmp_path / "hosts.yml"),))
 
 
-def remembered(options: Options, **endings: Ending | Literal[""]) -> None:
+def remembered(options: Options, tags: str = "", **endings: Ending | Literal[""]) -> None:
     """Leave the journal of one more deploy of these options, to the hosts that are given an ending; "": none."""
     playbook, *inventories = load(options).sources
     places, digests = tuple(map(str, inventories)), Journals().keyed((playbook, *inventories))
-    words = {"playbook": str(playbook), "inventories": places, "digests": digests, "plays": (tuple(endings),)}
+    words = {
+        "playbook": str(playbook),
+        "inventories": places,
+        "digests": digests,
+        "plays": (tuple(endings),),
+        "tags": tags,
+    }
     number = len(list(Journals().alike(playbook, inventories)))
     writer = Writer(Head(run=f"20260101T00000{number}Z-abcdef me@here", **words))
     writer(PlayStarted("site", "deploy", tuple(endings)))
@@ -39,7 +45,7 @@ def remembered(options: Options, **endings: Ending | Literal[""]) -> None:
 
 
 def left(options: Options) -> set[str]:
-    return set(unfinished(load(options))[0])
+    return set(unfinished(load(options)).left)
 
 
 def test_without_a_journal_there_is_nothing_to_resume_from(options: Options) -> None:
@@ -53,7 +59,7 @@ def test_a_resume_takes_what_failed_or_was_not_reached(options: Options, tmp_pat
     remembered(options, web1="changed", web2="not reached", web3="failed")
     assert left(options) == {"web2", "web3"}
     (tmp_path / "hosts.yml").write_text((tmp_path / "hosts.yml").read_text() + "# another word\n")
-    (_, notes) = unfinished(load(options))
+    notes = unfinished(load(options)).notes
     assert notes[0].startswith("2 of 3 hosts are left of run 20260101T000000Z-abcdef by me@here")
     assert "changed since that run: hosts.yml" in notes
     remembered(options, web1="failed", web2="unreachable", web3="ok")
@@ -63,33 +69,54 @@ def test_a_resume_takes_what_failed_or_was_not_reached(options: Options, tmp_pat
 def test_a_later_deploy_to_other_hosts_hides_nothing(options: Options) -> None:
     remembered(options, web1="failed", web2="not reached", web3="changed")
     remembered(options, web1="changed")
-    (found, notes) = unfinished(load(options))
-    assert found == {"web2"}
-    assert [note for note in notes if " of run " in note] == [
+    found = unfinished(load(options))
+    assert found.left == {"web2"}
+    assert [note for note in found.notes if " of run " in note] == [
         "1 of 3 hosts are left of run 20260101T000000Z-abcdef by me@here, site.yml: 0 tasks on 0 hosts"
     ]
     remembered(options, web3="failed")
-    (found, notes) = unfinished(load(options))
-    assert found == {"web2", "web3"}
-    assert [note.partition(" of run ")[2][:23] for note in notes] == [
+    found = unfinished(load(options))
+    assert found.left == {"web2", "web3"}
+    assert [note.partition(" of run ")[2][:23] for note in found.notes] == [
         "20260101T000002Z-abcdef",
         "20260101T000000Z-abcdef",
     ]
 
 
+def test_a_later_deploy_of_some_tasks_hides_nothing_either(options: Options) -> None:
+    remembered(options, web1="failed", web2="failed", web3="ok")
+    remembered(options, web1="changed", web2="ok", web3="failed", tags="motd")
+    found = unfinished(load(options))
+    assert found.left == {"web1", "web2", "web3"}
+    assert "that run had --tags motd, this one has not" in found.notes
+    assert left(replace(options, tags="motd")) == {"web3"}
+
+
 def test_where_all_is_done_the_newest_deploy_is_named(options: Options) -> None:
     remembered(options, web1="failed", web2="failed", web3="ok")
     remembered(options, web1="changed", web2="ok")
-    (found, notes) = unfinished(load(options))
-    assert not found
-    assert notes[0].startswith("nothing to resume of run 20260101T000001Z-abcdef")
-    assert len(notes) == 1
+    found = unfinished(load(options))
+    assert not found.left
+    assert found.notes[0].startswith("nothing to resume of run 20260101T000001Z-abcdef")
+    assert len(found.notes) == 1
+
+
+def test_who_has_got_what_is_declared_now_is_told_from_who_was_well_at_another_time(
+    options: Options, tmp_path: Path
+) -> None:
+    """What all members of a cluster must have in common may be changed on the rest only when the others have it."""
+    remembered(options, web1="ok", web2="failed", web3="failed")
+    assert unfinished(load(options)).well == {"web1"}
+    remembered(options, web2="failed", web3="changed")
+    assert unfinished(load(options)).well == {"web3"}, "web1 was well with what was declared before"
+    (tmp_path / "hosts.yml").write_text((tmp_path / "hosts.yml").read_text() + "# another word\n")
+    assert unfinished(load(options)).well == set()
 
 
 def test_only_hosts_of_the_play_are_looked_for(options: Options, tmp_path: Path) -> None:
     remembered(options, web1="ok", web2="failed", web9="failed")
     assert left(options) == {"web2"}
-    assert "not in the inventory any more: web9" in unfinished(load(options))[1]
+    assert "not in the inventory any more: web9" in unfinished(load(options)).notes
     assert left(replace(options, limit="web1")) == set()
 
 
