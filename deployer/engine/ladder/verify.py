@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
@@ -57,6 +57,7 @@ def verify(
     pool: Executor,
     emit: Emit,
     absent: Mapping[str, DeployerError] | None = None,
+    urgent: Collection[str] = (),
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> dict[str, list[Rung]]:
@@ -73,6 +74,8 @@ def verify(
         emit: is told each rung of each node, when all nodes are judged.
         absent: host → what has gone wrong with it before. A host that could not be reached fails the first rung of its
             nodes; where a deploy has failed, that is told and nothing is read.
+        urgent: hosts of which one that has fallen for a reason of its own cuts the climb short: it is to be sent back
+            now, and not when the slowest of the others is settled.
         clock: seconds; only differences count.
         sleep: waits between rounds; a true answer (Ctrl-C) ends the climb with what has been read.
     """
@@ -88,7 +91,11 @@ def verify(
         for node in asked:
             node.reading = replace(node.reading, members=members, hosts=hosts)
             _judge(node, now, begin)
-        if all(node.settled for node in nodes) or sleep(next(pauses, _PAUSES[-1])):
+        if all(node.settled for node in nodes) or any(
+            _has_fallen(node) for node in asked if node.target.host in urgent
+        ):
+            break
+        if sleep(next(pauses, _PAUSES[-1])):
             break
         fresh = frozenset()
     _explain(sessions, nodes, pool)
@@ -147,6 +154,11 @@ def _judge(node: _Node, now: float, begin: float) -> None:
         # A node of a host that is out of the run may be well, and needs time; but not as much as one that starts.
         deadline = min(node.deadline, begin + PATIENCE) if bad and bad.follows else node.deadline
         node.settled = not young if bad is None else now >= deadline or _hopeless(node, bad)
+
+
+def _has_fallen(node: _Node) -> bool:
+    bad = failed(node.rungs) if node.settled else None
+    return bool(bad and not (bad.follows or bad.second))
 
 
 def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:

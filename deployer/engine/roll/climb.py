@@ -37,13 +37,20 @@ class Climb:
     unseen: frozenset[str] = frozenset()
     _told: dict[str, list[RungRead]] = field(default_factory=dict)
 
-    def run(self, lanes: Sequence[HostLane], busy: Collection[str], unsound: frozenset[str] = frozenset()) -> Fallen:
+    def run(
+        self,
+        lanes: Sequence[HostLane],
+        busy: Collection[str],
+        unsound: frozenset[str] = frozenset(),
+        urgent: Collection[str] = (),
+    ) -> Fallen:
         """Climb all nodes of the play.
 
         Args:
             lanes: all hosts of the play.
             busy: hosts whose nodes were started a moment ago or have to find such nodes again; others have less time.
             unsound: nodes that were not well before anything began; nobody has to see them.
+            urgent: hosts of which the first that falls ends the climb; of the others it then tells only who is settled.
         """
         able = [lane for lane in lanes if lane.readable]
         absent = {lane.name: lane.problem for lane in lanes if lane.problem and lane.targets and not lane.readable}
@@ -52,7 +59,7 @@ class Climb:
             return {}
         judged = {lane.name: lane.judged(unsound) for lane in lanes}
         targets = [target for lane in lanes for target in judged[lane.name]]
-        climbed = self._climb(able, targets, absent, busy)
+        climbed = self._climb(able, targets, absent, busy, urgent)
         for lane in able:
             lane.fresh = False
         fallen = {node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.follows}
@@ -72,6 +79,7 @@ class Climb:
         targets: Sequence[Target],
         absent: Mapping[str, DeployerError],
         busy: Collection[str],
+        urgent: Collection[str],
     ) -> dict[str, list[Rung]]:
         if not (able or absent):
             return {}
@@ -89,6 +97,7 @@ class Climb:
             pool=self.pool,
             emit=self._keep,
             absent=absent,
+            urgent=urgent,
             sleep=self.stop.wait,
         )
 

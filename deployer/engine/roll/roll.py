@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from deployer.engine.roll import hooks
@@ -126,21 +126,23 @@ class Roll:
             self.emit(BatchEnded(number, of, names, ok, healthy, nodes, self.clock() - begin, stops))
         return stops
 
-    def _climb(self, *, last: bool) -> Fallen:
+    def _climb(self, *, last: bool, urgent: Collection[str] = ()) -> Fallen:
         """Climb all nodes; as long as others wait for their turn, those that were ill before are nobody's trouble."""
         if len(self.batches) < 2:
-            return self.climb.run(self.lanes, {lane.name for lane in self.due if lane.walk and lane.walk.changed})
+            changed = {lane.name for lane in self.due if lane.walk and lane.walk.changed}
+            return self.climb.run(self.lanes, changed, urgent=urgent)
         waiting = {str(t.node) for lane in self.due if not lane.turned for t in lane.targets}
         ill = frozenset() if last else self._unsound & waiting
         sound = {lane.name for lane in self.lanes if not ill.issuperset(str(t.node) for t in lane.targets)}
-        return {node: bad for node, bad in self.climb.run(self.lanes, sound, ill).items() if node not in ill}
+        fallen = self.climb.run(self.lanes, sound, ill, urgent)
+        return {node: bad for node, bad in fallen.items() if node not in ill}
 
     def _judge(self, batch: Batch, *, last: bool, alone: bool) -> Fallen:
-        """Climb, send back who fell, and climb again, until nobody falls for a reason of its own."""
+        """Climb, send back who fell as soon as it has, and climb again, until nobody falls for a reason of its own."""
         news = [lane for lane in batch if lane.problem]
         while True:
             self.way_back.send(news)
-            fallen = self._climb(last=last)
+            fallen = self._climb(last=last, urgent={lane.name for lane in batch if not lane.problem})
             settle(batch)
             news = blame(batch, fallen)
             if not news:

@@ -71,7 +71,13 @@ class Scripted(Climb):
     falls: dict[str, int] = field(default_factory=dict)
     seen: list[list[str]] = field(default_factory=list)
 
-    def run(self, lanes: Sequence[HostLane], busy: Collection[str], unsound: frozenset[str] = frozenset()) -> Fallen:
+    def run(
+        self,
+        lanes: Sequence[HostLane],
+        busy: Collection[str],
+        unsound: frozenset[str] = frozenset(),
+        urgent: Collection[str] = (),
+    ) -> Fallen:
         turned = [lane for lane in lanes if lane.turned and not lane.problem]
         self.seen.append([lane.name for lane in turned])
         self.nodes = frozenset(str(t.node) for lane in lanes for t in lane.targets)

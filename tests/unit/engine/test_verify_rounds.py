@@ -61,6 +61,16 @@ def test_time_is_up_with_the_last_reading() -> None:
     assert PATIENCE <= sum(run.clock.slept) < PATIENCE + 2
 
 
+@pytest.mark.parametrize(("urgent", "waited"), [((), True), (("web1",), False), (("web2",), True)])
+def test_who_has_fallen_is_not_kept_waiting_by_who_needs_time(urgent: tuple[str, ...], waited: bool) -> None:
+    dead = alive("web1", looks=lambda _: look(ActiveState="failed", SubState="failed", pid="0", exe="gone"))
+    slow = alive("web2", streams={4369: lambda _: epmd_says(None)})
+    run = Run([dead, slow], [node(), node("web2", "10.0.0.2")], urgent=urgent)
+    assert run.last().number == 2
+    assert bool(run.rungs["shop@10.0.0.2"]) is waited, "nobody knows yet"
+    assert bool(run.clock.slept) is waited
+
+
 def test_only_open_nodes_are_asked_again() -> None:
     well, ill = alive("web1"), alive("web2", streams={})
     Run([well, ill], [node(), node("web2", "10.0.0.2")])

@@ -35,7 +35,7 @@ class Run:
 
     def __init__(self, hosts: list[LadderHost], targets: list[Target], *, patience: float = PATIENCE,
                  known: dict[str, UnitReading] | None = None,
-                 absent: dict[str, DeployerError] | None = None) -> None:  # fmt: skip
+                 absent: dict[str, DeployerError] | None = None, urgent: tuple[str, ...] = ()) -> None:  # fmt: skip
         self.events, self.clock = Events(), Clock()
         sessions = {host.name: Session(host, become=False) for host in hosts}
         self.rungs: dict[str, list[Rung]] = verify(
@@ -46,6 +46,7 @@ class Run:
             pool=Inline(),  # type: ignore[arg-type]
             emit=self.events,
             absent=absent,
+            urgent=urgent,
             clock=self.clock,
             sleep=self.clock.sleep,
         )

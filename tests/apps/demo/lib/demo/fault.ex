@@ -3,7 +3,8 @@ defmodule Demo.Fault do
   What is wrong with this build, for tests of rollouts: two releases share one environment, so a file inside says it.
 
   The file `fault` beside the application's `ebin` holds `FAULT`, which is everywhere, or `FAULT.on.HOST`, which is on
-  the host of that name only. It is put into a tarball that was built without; so each fault is a release of its own:
+  the host of that name only; several stand with commas between. It is put into a tarball that was built without, so
+  that each is a release of its own:
 
     * `crash` fails at boot,
     * `dies-MS` ends the VM that many milliseconds after a start that looked good,
@@ -22,13 +23,10 @@ defmodule Demo.Fault do
 
   @doc "The fault of this build on this host; nil when it has none."
   def here do
-    with build when build != nil <- build(),
-         [fault | host] <- String.split(build, ".on."),
-         true <- host in [[], [hostname()]] do
-      fault
-    else
-      _ -> nil
-    end
+    (build() || "")
+    |> String.split(",", trim: true)
+    |> Enum.map(&String.split(&1, ".on."))
+    |> Enum.find_value(fn [fault | host] -> host in [[], [hostname()]] && fault end)
   end
 
   @doc "The milliseconds of `dies-MS`; 0 for any other fault and for none."
