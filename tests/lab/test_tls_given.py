@@ -57,6 +57,7 @@ def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
         others = ", ".join(host.name for host in fleet.hosts[1:])
         assert f"{others} are of cluster demo and take no part here" in part.end(fleet.hosts[0])["problem"]
     assert (pids(ssh, fleet), [disk(host) for host in fleet.hosts]) == (before, disks)
+    fleet.words["release"] = {"name": "demo", "tarball": str(demo_release("0.2.0"))}
     ran = fleet.run("deploy", "-e", "restart_cluster=true")
     assert ran.code == 0, ran.out
     for host in fleet.hosts:
@@ -65,7 +66,10 @@ def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
     again = fleet.run("deploy", "-e", "restart_cluster=true")
     assert (again.code, again.of("StepDone")) == (0, [])
 
-    before = pids(ssh, fleet)
+    before, back = pids(ssh, fleet), fleet.run("rollback")
+    assert (back.code, back.of("StepDone"), pids(ssh, fleet)) == (3, [], before)
+    said = back.end(fleet.hosts[0])["problem"]
+    assert "was good with speak inet_tcp, EPMD, long names; declared is inet_tls, EPMD, long names" in said
     give(fleet, FOREIGN, days=20)
     renewed = fleet.run("deploy")
     assert renewed.code == 0, renewed.out

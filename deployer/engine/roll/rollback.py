@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from deployer.beam.names import kind_of_flags
 from deployer.engine import facts, ledger
 from deployer.engine.ledger import Ledger
 from deployer.errors import ConfigError, ProbeError
 from deployer.events import Emit, Note
-from deployer.fleet import Declaration
+from deployer.fleet import Declaration, Node
 from deployer.model import Host, Play, Task
 from deployer.modules._node_unit import NodeUnit
 from deployer.modules._unpack import TREE
@@ -36,6 +37,14 @@ if [ -f "$place/.complete" ]; then
   if [ "$(tree "$place")" = "$wanted" ]; then emit found whole; else emit found altered; fi
 else
   emit found gone
+fi
+"""
+# What a node's kept flags and environment say of how it talked: names of flags alone.
+_TALKED = """
+kept={} flags={} env={}
+if [ -f "$kept$flags" ]; then
+  emit talked_{} "$(sed -n '/^-proto_dist /p; /^-erl_epmd_port /p' -- "$kept$flags"
+    sed -n 's/^RELEASE_DISTRIBUTION="*\\(s*name\\).*/-\\1/p' -- "$kept$env")"
 fi
 """
 _GONE = {"gone": "is not on this host any more", "altered": "was altered on this host"}
@@ -95,10 +104,13 @@ class Back:
         record = ledger.parse(_ask(transport, ledger.look(root, HISTORY), become))
         to = target(record, self.to)
         if to != record.current:
-            answer = records(_ask(transport, lines(TREE, sh(_WHOLE, f"{root}/versions/{to}")), become))
+            kept = (_talked(f"{root}/ledger/config/{to}", node, i) for i, node in enumerate(own.nodes))
+            text = lines(TREE, sh(_WHOLE, f"{root}/versions/{to}"), *kept)
+            answer = records(_ask(transport, text, become))
             if answer.get("found") != "whole":
                 hint = f"choose another one with --to; good here: {', '.join(record.good)}"
                 raise ConfigError(f"{to} {_GONE.get(answer.get('found', ''), 'cannot be looked at')}", hint=hint)
+            check_kind(to, own.cluster.kind, answer)
             self._tell(host.name, record, to)
         return {**said, _RECORD: (record, to)}
 
@@ -164,6 +176,28 @@ def target(record: Ledger, wanted: str) -> str:
     if failed:
         raise ConfigError(f"{wanted} has failed on this host: {failed}", hint=known)
     raise ConfigError(f"{wanted} was never good on this host", hint=known)
+
+
+def check_kind(to: str, declared: str, answer: Mapping[str, str]) -> None:
+    """Refuse a release whose kept files make nodes talk in another way than is declared: they would be alone.
+
+    Args:
+        to: id of the release.
+        declared: how the nodes have to talk.
+        answer: what the host said; ``talked_N`` has the flags that a node's kept files hold.
+
+    Raises:
+        ConfigError: one of them would.
+    """
+    kinds = (kind_of_flags(flags) for key, flags in answer.items() if key.startswith("talked_"))
+    if other := next((kind for kind in kinds if kind not in ("", declared)), ""):
+        problem = f"the files that {to} was good with speak {other}; declared is {declared}"
+        hint = "nodes of the two kinds never meet: deploy its tarball instead"
+        raise ConfigError(problem, hint=hint)
+
+
+def _talked(kept: str, node: Node, number: int) -> Sh:
+    return sh(_TALKED, kept, node.vm_args_file, node.env_file, number)
 
 
 def _running(own: Declaration, release: str) -> Declaration:

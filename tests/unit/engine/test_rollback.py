@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.engine.ledger import Ledger
-from deployer.engine.roll.rollback import target
+from deployer.engine.roll.rollback import check_kind, target
 from deployer.errors import ConfigError
 
 BAD = {"1.3-dd": "it did not start"}
@@ -47,3 +47,12 @@ def test_what_was_never_good_is_refused_and_the_good_ones_are_named(record: Ledg
     with pytest.raises(ConfigError, match=said) as caught:
         target(record, wanted)
     assert caught.value.hint == f"good here: {', '.join(record.good) or 'none'}"
+
+
+def test_files_that_would_split_the_cluster_do_not_come_back() -> None:
+    flags = "-proto_dist inet_tls\n-erl_epmd_port 9100\n-name"
+    check_kind("1.1-bb", "inet_tls, no EPMD, long names", {"found": "whole", "talked_0": flags, "talked_1": ""})
+    with pytest.raises(
+        ConfigError, match=r"1\.1-bb was good with speak inet_tls, no EPMD, long names; declared is inet_tcp"
+    ):
+        check_kind("1.1-bb", "inet_tcp, EPMD, short names", {"talked_1": flags})
