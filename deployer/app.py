@@ -60,7 +60,7 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         ask, code = asker(how[3], json=options.json), 2 if counts else 0
         return PlayRun(resolver, hosts, goal, *how, drift_code=code, ask=ask, done=project.done).run()
 
-    return _each_play(walk, project, out, noted=goal is Goal.DEPLOY, notes=notes)
+    return _each_play(walk, project, out, noted="deploy" if goal is Goal.DEPLOY else "", notes=notes)
 
 
 def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
@@ -101,7 +101,7 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
         back, goal = Back(resolver, to, how[2]), Goal.PLAN if check else Goal.DEPLOY
         return PlayRun(back, hosts, goal, *how, ask=asker(how[3], json=options.json), gather=back.gather).run()
 
-    return _each_play(walk, load(options), out, need_tarball=False)
+    return _each_play(walk, load(options), out, need_tarball=False, noted="" if check else "rollback")
 
 
 def init_tls(options: Options) -> tuple[str, ...]:
@@ -148,13 +148,13 @@ def _each_play(
     out: TextIO | None,
     *,
     need_tarball: bool = True,
-    noted: bool = False,
+    noted: str = "",
     notes: Iterable[str] = (),
 ) -> int:
     begin, options = time.monotonic(), project.options
     work = project.work()
     codes, most = {0}, max(len(hosts) for _, hosts in work)
-    journal = Writer(_head(project, work)) if noted else None
+    journal = Writer(_head(project, work, noted)) if noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
     with told as emit, pool(options.forks, most) as executor, stoppable() as stop:
         for note in notes:
@@ -169,10 +169,11 @@ def _each_play(
     return code
 
 
-def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]]) -> Head:
+def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: str) -> Head:
     options, (playbook, *inventories) = project.options, project.sources
     return Head(
         run=this_run(),
+        goal=goal,
         playbook=str(playbook),
         inventories=tuple(map(str, inventories)),
         limit=options.limit,

@@ -32,13 +32,14 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What a deploy has left of the hosts that no later one has taken.
+    """What a deploy or a rollback has left of the hosts that no later one has taken.
 
     Attributes:
         left: the ones to deploy again.
         reverted: the ones that went back.
         done: the ones without an ending that have noted a good one.
         well: the ones that ended well, those that are done among them.
+        astray: the ones that a rollback has not led to its end: to deploy there would undo what it was meant for.
         changed: names of what the deploy read and what has been changed since.
     """
 
@@ -48,6 +49,7 @@ class _Rest:
     done: frozenset[str]
     well: frozenset[str]
     changed: tuple[str, ...]
+    astray: frozenset[str] = frozenset()
 
 
 def unfinished(project: Project) -> Unfinished:
@@ -55,7 +57,7 @@ def unfinished(project: Project) -> Unfinished:
 
     A host's last deploy is the newest one of the same playbook and inventories that had it among its hosts. A host that
     was sent back is not among them, unless ``deploy_again`` is set: what failed there would fail again. Nor is a host
-    that had no ending here, but has noted itself that the same run ended well.
+    that had no ending here, but has noted itself that the same run ended well; nor one that a later rollback had.
 
     Raises:
         ConfigError: this machine remembers no such deploy.
@@ -67,7 +69,7 @@ def unfinished(project: Project) -> Unfinished:
         hint = "deployer deploy takes all hosts; where everything is done already, it changes nothing"
         problem = f"no deploy of {project.sources[0]} with this inventory was noted on this machine"
         raise ConfigError(problem, hint=hint)
-    told = [rest for rest in last if rest.left or rest.reverted or rest.done] or last[:1]
+    told = [rest for rest in last if rest.left or rest.reverted or rest.done or rest.astray] or last[:1]
     notes = tuple(note for rest in told for note in _notes(project, rest))
     newest = next((rest for rest in last if rest.left), None)
     well = newest.well if newest and not newest.changed else frozenset[str]()
@@ -95,11 +97,14 @@ def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, froze
 def _rest(project: Project, digests: dict[str, str], journal: Journal, hosts: frozenset[str]) -> _Rest:
     ends = {host: set(journal.endings(host)) for host in hosts}
     undone = {host for host, end in ends.items() if end - _WELL}
+    changed = tuple(Path(path).name for path, digest in journal.head.digests.items() if digests.get(path) != digest)
+    if journal.head.goal == "rollback":
+        nobody = frozenset[str]()
+        return _Rest(journal, nobody, nobody, nobody, nobody, changed, astray=frozenset(undone))
     again = str(project.extra.get("deploy_again", "")).lower() == "true"
     reverted = frozenset() if again else frozenset(host for host in undone if "reverted" in ends[host])
     endless = {host for host in undone - reverted if ends[host] <= _WELL | {""}}
     done = _finished(project, endless, journal.head.run)
-    changed = tuple(Path(path).name for path, digest in journal.head.digests.items() if digests.get(path) != digest)
     return _Rest(journal, frozenset(undone - reverted - done), reverted, done, hosts - undone | done, changed)
 
 
@@ -107,7 +112,9 @@ def _notes(project: Project, rest: _Rest) -> Iterator[str]:
     head = rest.journal.head
     run, _, who = head.run.partition(" ")
     what = f"{len(rest.left)} of {len(rest.journal.hosts)} hosts are left" if rest.left else "nothing to resume"
-    yield f"{what} of run {run} by {who}, {rest.journal.plan}"
+    yield f"{what} of {'rollback' if head.goal == 'rollback' else 'run'} {run} by {who}, {rest.journal.plan}"
+    if rest.astray:
+        yield f"not back yet: {_names(rest.astray)}; deployer rollback --to VERSION goes on, deploy turns round"
     if rest.done:
         yield f"finished by their own record: {_names(rest.done)}"
     if rest.reverted:

@@ -1,4 +1,4 @@
-"""What this machine remembers of its deploys: a file for each, a line for each thing as it happens.
+"""What this machine remembers of its deploys and rollbacks: a file for each, a line for each thing as it happens.
 
 The files lie in ``$XDG_STATE_HOME/deployer/runs`` (``~/.local/state``), for their owner only. What they hold: which run
 it was, of what, on which hosts; the labels of the tasks that change; how each host ended; the exit code. No values, no
@@ -33,6 +33,7 @@ class Head:
 
     Attributes:
         run: as hosts note it: ``TIME-DIGITS PERSON@MACHINE``.
+        goal: ``deploy`` or ``rollback``.
         time: seconds since 1970.
         playbook: its absolute path.
         inventories: their absolute paths, in order.
@@ -43,6 +44,7 @@ class Head:
     """
 
     run: str
+    goal: str = "deploy"
     time: int = field(default_factory=lambda: int(time.time()))
     playbook: str
     inventories: tuple[str, ...]

@@ -24,8 +24,8 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     return Options(playbook=str(tmp_path / "site.yml"), inventory=(str(tmp_path / "hosts.yml"),))
 
 
-def remembered(options: Options, tags: str = "", **endings: Ending | Literal[""]) -> None:
-    """Leave the journal of one more deploy of these options, to the hosts that are given an ending; "": none."""
+def remembered(options: Options, tags: str = "", goal: str = "deploy", **endings: Ending | Literal[""]) -> None:
+    """Leave the journal of one more run of these options, to the hosts that are given an ending; "": none."""
     playbook, *inventories = load(options).sources
     places, digests = tuple(map(str, inventories)), Journals().keyed((playbook, *inventories))
     words = {
@@ -34,6 +34,7 @@ def remembered(options: Options, tags: str = "", **endings: Ending | Literal[""]
         "digests": digests,
         "plays": (tuple(endings),),
         "tags": tags,
+        "goal": goal,
     }
     number = len(list(Journals().alike(playbook, inventories)))
     writer = Writer(Head(run=f"20260101T00000{number}Z-abcdef me@here", **words))
@@ -90,6 +91,17 @@ def test_a_later_deploy_of_some_tasks_hides_nothing_either(options: Options) -> 
     assert found.left == {"web1", "web2", "web3"}
     assert "that run had --tags motd, this one has not" in found.notes
     assert left(replace(options, tags="motd")) == {"web3"}
+
+
+def test_what_was_rolled_back_since_is_not_deployed_again_behind_anybody_s_back(options: Options) -> None:
+    remembered(options, web1="failed", web2="failed", web3="failed")
+    remembered(options, web1="changed", web2="unreachable", goal="rollback")
+    found = unfinished(load(options))
+    assert found.left == {"web3"}
+    assert found.notes[0].startswith("nothing to resume of rollback 20260101T000001Z-abcdef by me@here")
+    assert "not back yet: web2; deployer rollback --to VERSION goes on, deploy turns round" in found.notes
+    remembered(options, web2="changed", goal="rollback")
+    assert [note for note in unfinished(load(options)).notes if "rollback" in note] == []
 
 
 def test_where_all_is_done_the_newest_deploy_is_named(options: Options) -> None:
