@@ -40,6 +40,7 @@ class Switching:
         wrong = next((f"a hook that runs once has failed on {lane.name}" for lane in first if lane.problem), "")
         for lane in due if wrong else ():
             lane.untouched, lane.unreached = True, "" if lane.problem else wrong
+            lane.hooked = lane in first
         self._each([lane for lane in due if lane not in first and not wrong], self._before)
         self._finish([lane for lane in batch if not (lane.problem or lane.unreached)])
         return wrong

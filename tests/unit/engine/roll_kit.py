@@ -87,7 +87,9 @@ class Scripted(Climb):
             for t in lane.targets
             if lane.name in self.falls
         }
-        failed = {str(t.node) for lane in lanes if lane.problem and not lane.back for t in lane.targets}
+        failed = {
+            str(t.node) for lane in lanes if lane.problem and not (lane.back or lane.untouched) for t in lane.targets
+        }
         self.healthy = self.nodes - bad.keys() - failed
         for lane in lanes:
             lane.sound = all(str(t.node) in self.healthy for t in lane.targets)

@@ -65,6 +65,12 @@ def test_a_failed_migration_stops_its_whole_batch(fleet: Fleet) -> None:
     assert "runs once has failed on web1" in roll.lanes[1].unreached
 
 
+def test_after_a_failed_migration_only_who_was_drained_is_undrained(balanced: Fleet) -> None:
+    balanced.before = (*balanced.before[:1], hook("exit 1", 8, run_once=True))
+    balanced.roll(3)
+    assert [around(balanced, name) for name in balanced.names] == [["drain", "undrain"], [], []]
+
+
 def test_no_hook_runs_where_nothing_is_switched(fleet: Fleet) -> None:
     fleet.roll()
     fleet.before = fleet.after = (hook(f"echo hook >>{fleet.log}", 7),)
