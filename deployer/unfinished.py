@@ -79,13 +79,14 @@ def unfinished(project: Project) -> Unfinished:
 def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, frozenset[str]]]:
     """Yield deploys, the newest first, with those of their hosts that no later one had, until all hosts are found.
 
-    That a deploy with other tags went well on a host says nothing of the rest of its tasks.
+    That a deploy with other tags went well on a host says nothing of the rest of its tasks. A rollback has none.
     """
     (playbook, *inventories), options = project.sources, project.options
     open_ = {host.name for play in project.plays for host in project.hosts(play)}
     for number, journal in enumerate(journals.alike(playbook, inventories)):
         hosts = open_.intersection(journal.hosts)
-        if (journal.head.tags, journal.head.skip_tags) != (options.tags, options.skip_tags):
+        others = (journal.head.tags, journal.head.skip_tags) != (options.tags, options.skip_tags)
+        if others and journal.head.goal != "rollback":
             hosts = {host for host in hosts if not _WELL.issuperset(journal.endings(host))}
         open_ -= hosts
         if hosts or not number:

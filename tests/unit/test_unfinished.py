@@ -104,6 +104,12 @@ def test_what_was_rolled_back_since_is_not_deployed_again_behind_anybody_s_back(
     assert [note for note in unfinished(load(options)).notes if "rollback" in note] == []
 
 
+def test_a_rollback_has_no_tags_and_turns_all_round(options: Options) -> None:
+    remembered(options, web1="failed", web2="ok", tags="release")
+    remembered(options, web1="changed", web2="changed", goal="rollback")
+    assert left(replace(options, tags="release")) == set()
+
+
 def test_where_all_is_done_the_newest_deploy_is_named(options: Options) -> None:
     remembered(options, web1="failed", web2="failed", web3="ok")
     remembered(options, web1="changed", web2="ok")
