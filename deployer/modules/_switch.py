@@ -38,8 +38,8 @@ mark_bad() {
 
 hold_room() { # keep as much as a way back needs, whatever fills the disk until then
   room=$root/ledger/room
-  [ ! -e "$room/files" ] || return 0
-  mkdir -p -- "$room" && head -c 262144 /dev/zero >"$room/bytes" && touch -- "$room/link" "$room/file" "$room/files"
+  [ ! -e "$room/link" ] || return 0
+  mkdir -p -- "$room" && head -c 262144 /dev/zero >"$room/bytes" && touch -- "$room/file" "$room/files" "$room/link"
 }
 
 is_good() { # ID: it was judged good, and is there whole
@@ -83,9 +83,12 @@ tell_dead() { # UNIT...: the last words of those that do not run
 go_back() { # ID UNIT...: link, files and nodes become what they were when the release was judged good
   to=$1
   shift
+  # What runs is stopped only when there is a way back, and the room for its files is freed only when nobody fills it.
+  rm -f -- "$root/ledger/room/link"
+  aim "$to" || { full "$root"; return 1; }
   halt "$@" || :
   rm -rf -- "$root/ledger/room"
-  if restore "$to" && point "$to" && run_nodes "$@"; then rm -f -- "$root/ledger/untried"; return 0; fi
+  if restore "$to" && swing && run_nodes "$@"; then rm -f -- "$root/ledger/untried"; return 0; fi
   full "$root"
   return 1
 }
