@@ -19,10 +19,6 @@ aim() { # ID: a link to it lies ready, so that the switch itself needs no room o
 swing() { # what was aimed at becomes the current release, in one rename
   mv -T -- "$root/.current.$$" "$root/current" && sync -- "$root"
 }
-
-point() { # ID: it becomes the current release
-  aim "$1" && swing
-}
 """
 )
 """Making a release current."""

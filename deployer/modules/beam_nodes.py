@@ -142,7 +142,7 @@ class BeamNodes(Module):
         else:
             parts.append(sh("systemctl daemon-reload"))
             if "current" in changes:  # the nodes run it already: somebody has moved the link
-                parts += [POINT, sh("root={}\npoint {}", self.root, self.id)]
+                parts += [POINT, sh("root={}\naim {}\nswing", self.root, self.id)]
                 what.append(f"make {self.id} current")
         return (*self._rehearsals(due), Step(" and ".join(what), lines(*parts)))
 
