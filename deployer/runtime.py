@@ -95,13 +95,16 @@ def stoppable() -> Iterator[threading.Event]:
     """Let the first Ctrl-C or SIGTERM end what is under way, and the second end at once."""
     stop = threading.Event()
 
+    def say_so() -> None:
+        stop.set()
+        sys.stderr.write("\nstopping: steps under way end, nothing new begins; again to leave them to themselves\n")
+
     def ask_to_stop(number: int, frame: object) -> None:
         del number, frame
         if stop.is_set():
             raise KeyboardInterrupt
-        # Not here: the signal may have come while this thread holds the event's own lock, in a wait.
-        threading.Thread(target=stop.set, daemon=True).start()
-        sys.stderr.write("\nstopping: steps under way end, nothing new begins; again to leave them to themselves\n")
+        # Not here: the signal may have come while this thread waits for the event or writes, and holds its lock.
+        threading.Thread(target=say_so, daemon=True).start()
 
     if threading.current_thread() is not threading.main_thread():
         yield stop

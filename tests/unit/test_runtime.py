@@ -29,7 +29,7 @@ KEYS = {
 }
 
 
-BAD_MOMENT = """
+WAITING = """
 import signal
 from deployer.runtime import stoppable
 with stoppable() as stop:
@@ -37,10 +37,25 @@ with stoppable() as stop:
         signal.raise_signal(signal.SIGINT)
     print("stopped", stop.wait(30))
 """
+WRITING = """
+import io, signal, sys
+from deployer.runtime import stoppable
+class Slow(io.FileIO):
+    def write(self, data):
+        if bytes(data).startswith(b"a question"):
+            signal.raise_signal(signal.SIGINT)
+        return super().write(data)
+sys.stderr = io.TextIOWrapper(io.BufferedWriter(Slow(2, "w", closefd=False)), write_through=True)
+with stoppable() as stop:
+    sys.stderr.write("a question")
+    sys.stderr.flush()
+    print("stopped", stop.wait(30))
+"""
 
 
-def test_ctrl_c_is_heard_at_any_moment() -> None:
-    done = subprocess.run([sys.executable, "-c", BAD_MOMENT], capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize("moment", [WAITING, WRITING], ids=["waiting", "writing"])
+def test_ctrl_c_is_heard_at_any_moment(moment: str) -> None:
+    done = subprocess.run([sys.executable, "-c", moment], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("stopped True\n", 0), done.stderr
 
 
