@@ -35,15 +35,16 @@ class Lane:
 L = TypeVar("L", bound=Lane)
 
 
-def each(lanes: Sequence[L], act: Callable[[L], None], *, pool: Executor, stop: threading.Event) -> bool:
+def each(lanes: Sequence[L], act: Callable[[L], None], *, pool: Executor, stop: threading.Event | None = None) -> bool:
     """Run ``act`` on all lanes in parallel and return whether it went well on every one.
 
-    After Ctrl-C (``stop``) what is under way ends, and lanes that have not begun are interrupted.
+    After Ctrl-C (``stop``) what is under way ends, and lanes that have not begun are interrupted; without ``stop`` all
+    are run whatever happens.
     """
 
     def guarded(lane: L) -> None:
         try:
-            if stop.is_set():
+            if stop and stop.is_set():
                 raise Interrupted("stopped before this host was finished")
             act(lane)
         except DeployerError as error:

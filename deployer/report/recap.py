@@ -9,6 +9,8 @@ from deployer.errors import ConfigError
 from deployer.events import HostEnded
 from deployer.report.plain import by_number, safe
 
+LOOKS = ("status", "history")
+"""Goals that only look at hosts."""
 Line = tuple[tuple[str, str], ...]
 """Pieces of text, each with its style."""
 
@@ -26,8 +28,7 @@ _ENDINGS = {
 
 def lines(ended: Sequence[HostEnded], goal: str) -> Iterator[Line]:
     """Yield the recap's lines, hosts in order of their names; where they were only looked at, those in trouble."""
-    looked = goal in ("status", "history")
-    ends = sorted((end for end in ended if end.problem or not looked), key=lambda end: by_number(end.host))
+    ends = sorted((end for end in ended if end.problem or goal not in LOOKS), key=lambda end: by_number(end.host))
     told: dict[str, list[str]] = defaultdict(list)
     for end in ends:
         for problem in _problems(end):

@@ -223,11 +223,11 @@ class Terminal:
 
     def _print_recap(self, seconds: float) -> None:
         lines = list(recap.lines(self._ends, self._goal))
-        if not lines and self._goal in ("status", "history"):
+        if not lines and self._goal in recap.LOOKS:
             return
         for parts in ((("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim")), *lines):
             self._line(*parts)
-        if self._goal in ("status", "history"):
+        if self._goal in recap.LOOKS:
             return
         if self._ends and all(end.ending == "ok" for end in self._ends):
             nothing = self._goal != "verify" or not self._rungs

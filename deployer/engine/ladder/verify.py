@@ -91,11 +91,7 @@ def verify(
         for node in asked:
             node.reading = replace(node.reading, members=members, hosts=hosts)
             _judge(node, now, begin)
-        if all(node.settled for node in nodes) or any(
-            _has_fallen(node) for node in asked if node.target.host in urgent
-        ):
-            break
-        if sleep(next(pauses, _PAUSES[-1])):
+        if _is_over(asked, urgent) or sleep(next(pauses, _PAUSES[-1])):
             break
         fresh = frozenset()
     _explain(sessions, nodes, pool)
@@ -156,9 +152,10 @@ def _judge(node: _Node, now: float, begin: float) -> None:
         node.settled = not young if bad is None else now >= deadline or _hopeless(node, bad)
 
 
-def _has_fallen(node: _Node) -> bool:
-    bad = failed(node.rungs) if node.settled else None
-    return bool(bad and not (bad.follows or bad.second))
+def _is_over(asked: Sequence[_Node], urgent: Collection[str]) -> bool:
+    """Whether all are settled, or one of an urgent host has fallen for a reason of its own."""
+    fallen = (failed(node.rungs) for node in asked if node.settled and node.target.host in urgent)
+    return all(node.settled for node in asked) or any(bad and not (bad.follows or bad.second) for bad in fallen)
 
 
 def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:

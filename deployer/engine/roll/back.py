@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -15,18 +14,6 @@ from deployer.engine.roll.rollback import Return
 from deployer.engine.walk.apply import finish
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
 from deployer.events import Emit, Stage, StepDone
-from deployer.sh import Sh
-
-
-def judgement(lane: HostLane) -> Sh | None:
-    """Return the step that notes on a host that its release is good, or None where that is no news."""
-    if not (lane.walk and lane.play):
-        return None
-    switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
-    if not (switch and declared and declared.release) or isinstance(switch, Return):
-        return None  # what a rollback leads to was judged long ago; to be judged again would make it the newest
-    news = lane.walk.switched or lane.record.untried or switch.id not in lane.record.good
-    return ledger.judge_good(switch, declared.release.keep) if news else None
 
 
 def judge_good(lane: HostLane) -> None:
@@ -36,8 +23,14 @@ def judge_good(lane: HostLane) -> None:
         StepError: it could not be noted.
         HostError: the host was lost.
     """
-    step = judgement(lane)
-    if step and lane.transport and lane.play:
+    assert lane.walk and lane.transport and lane.play  # noqa: S101 - climbed
+    switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
+    if not (switch and declared and declared.release):
+        return
+    if isinstance(switch, Return):
+        return  # it was judged long ago; to be judged again would make it the newest
+    if lane.walk.switched or lane.record.untried or switch.id not in lane.record.good:
+        step = ledger.judge_good(switch, declared.release.keep)
         finish(lane.transport, "note that the release is good", step, become=lane.play.become)
 
 
@@ -47,7 +40,6 @@ class WayBack:
 
     pool: Executor
     emit: Emit
-    stop: threading.Event
     clock: Callable[[], float] = time.monotonic
 
     def send(self, lanes: Sequence[HostLane], why: str = "") -> None:
@@ -58,7 +50,7 @@ class WayBack:
             why: what is told of a host that has not failed itself.
         """
         due = [lane for lane in lanes if not lane.back and lane.walk and lane.walk.switched and _may(lane.problem)]
-        each(due, lambda lane: self._send(lane, why), pool=self.pool, stop=threading.Event())
+        each(due, lambda lane: self._send(lane, why), pool=self.pool)
 
     def _send(self, lane: HostLane, why: str) -> None:
         assert lane.transport and lane.play  # noqa: S101 - its turn has come

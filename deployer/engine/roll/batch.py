@@ -52,7 +52,7 @@ class Switching:
         """
         due = [lane for lane in lanes if lane.hooked and (lane.spared or lane.sound)]
         due = [lane for lane in due if not isinstance(lane.problem, HostError)]
-        each(due, self._after, pool=self.pool, stop=threading.Event())
+        each(due, self._after, pool=self.pool)
 
     def drain(self, lanes: Sequence[HostLane]) -> None:
         """Run the hooks before the switch, but for those that run once, on hosts that are well and are to go back.
@@ -61,10 +61,10 @@ class Switching:
         stays half on what has failed.
         """
         due = [lane for lane in lanes if not lane.hooked and lane.walk and lane.walk.switched]
-        each(due, self._leave, pool=self.pool, stop=threading.Event())
+        each(due, self._leave, pool=self.pool)
 
     def _finish(self, lanes: Sequence[HostLane]) -> None:
-        each(lanes, self._switch, pool=self.pool, stop=threading.Event())
+        each(lanes, self._switch, pool=self.pool)
 
     def _leave(self, lane: HostLane) -> None:
         lane.hooked = True

@@ -108,7 +108,7 @@ class PlayRun:
             self._walk(lanes, climb)
             if self.goal is Goal.DEPLOY:
                 # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
-                each([lane for lane in lanes if lane.proven], judge_good, pool=self.pool, stop=threading.Event())
+                each([lane for lane in lanes if lane.proven], judge_good, pool=self.pool)
         finally:
             close(lanes)
         climb.tell()
@@ -137,7 +137,7 @@ class PlayRun:
     def _roll(self, lanes: Sequence[HostLane], climb: Climb) -> Roll:
         hooks = Hooks(self.emit, lambda: LocalTransport("localhost"))
         switching = Switching(hooks, self.pool, self.stop)
-        back = WayBack(self.pool, self.emit, self.stop)
+        back = WayBack(self.pool, self.emit)
         play, limits = self.resolver.play, self._limits(lanes)
         due = [lane for lane in lanes if lane.changes and not lane.problem]
         rules = Rules(lanes, due, limits, play.any_errors_fatal, climb, self.stop, self.done)

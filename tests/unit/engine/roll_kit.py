@@ -169,7 +169,7 @@ class Fleet:
             limits = Limits(serial, percentage, Rollout(**words))
             due = [lane for lane in lanes if lane.changes and not lane.problem]
             switching = Switching(hooks, pool, self.stop)
-            back = Backwards(pool, self.events, self.stop, log=self.log, good=self.good)
+            back = Backwards(pool, self.events, log=self.log, good=self.good)
             rules = Rules(lanes, due, limits, self.fatal, climb, self.stop, self.done_before)
             roll = Roll(rules, order, climb, switching, back, self.events, self.stop, ask)
             roll.survey()
