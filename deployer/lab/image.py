@@ -1,4 +1,4 @@
-"""The images: a small Debian that boots, and the same with Elixir, each made once per suite.
+"""The images: a small Debian that boots, and the same with Elixir, PostgreSQL or Python, each made once per suite.
 
 An image is built beside its place and renamed when it is complete, so a killed build leaves nothing that looks like an
 image. A marker beside it holds the recipe's digest: a new recipe builds a new image.
@@ -21,10 +21,16 @@ _ERTS = {
     "bookworm": ("libtinfo6", "libstdc++6", "libssl3"),
     "trixie": ("libtinfo6", "libstdc++6", "libssl3t64"),
 }
-_ELIXIR = ("elixir", "erlang-dev", "erlang-crypto", "erlang-ssl", "erlang-tools")
+# What each kind of image has beside what boots. The builder has a PostgreSQL driver: mix asks no registry.
+_MORE = {
+    "base": (),
+    "builder": ("elixir", "erlang-dev", "erlang-crypto", "erlang-ssl", "erlang-tools", "erlang-p1-pgsql"),
+    "database": ("postgresql",),
+    "python": ("python3", "python3-apt"),
+}
 
 SUITES = tuple(_ERTS)
-KINDS = ("base", "builder")
+KINDS = tuple(_MORE)
 
 # Units that write to the disk on their own clock, or wait for hardware that a host of the lab has not.
 _MASKED = (
@@ -63,7 +69,7 @@ def packages(suite: str, kind: str) -> tuple[str, ...]:
     """
     if suite not in _ERTS:
         raise ConfigError(f"no recipe for the suite {suite!r}", hint=f"known: {', '.join(SUITES)}")
-    return (*_BOOT, *_ERTS[suite], *(_ELIXIR if kind == "builder" else ()))
+    return (*_BOOT, *_ERTS[suite], *_MORE[kind])
 
 
 def ensure(suite: str, kind: str, say: Callable[[str], None]) -> Path:

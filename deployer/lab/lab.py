@@ -44,20 +44,20 @@ def up(
     with _locked(name):
         image.check(suites)
         declared = _declare(n, name, suites, profiles)
-        images = _images(declared, say)
-        limits.make_room(say)
         lab = _view(declared)
+        images = _images(lab, say)
+        limits.make_room(say)
         network.open_bridge(name, declared.net)
         access.write(lab)
         wanting = [one for one in lab.hosts if one.pid is None or not network.is_plugged(name, one.index)]
         say(f"lab {name}: {len(lab.hosts) - len(wanting)} hosts run, {len(wanting)} to boot")
-        _each(wanting, lambda one: host.boot(lab, one, declared.net, images[one.suite]))
+        _each(wanting, lambda one: host.boot(lab, one, declared.net, images[one.suite, one.image]))
         _each(lab.hosts, lambda one: identity.introduce(lab, one))
         return _view(declared)
 
 
-def _images(declared: Declaration, say: Callable[[str], None]) -> dict[str, Path]:
-    return {suite: image.ensure(suite, "base", say) for suite in dict.fromkeys(declared.suites)}
+def _images(lab: Lab, say: Callable[[str], None]) -> dict[tuple[str, str], Path]:
+    return {kind: image.ensure(*kind, say) for kind in dict.fromkeys((host.suite, host.image) for host in lab.hosts)}
 
 
 def _declare(n: int, name: str, suites: Sequence[str], profiles: Sequence[str]) -> Declaration:
@@ -134,12 +134,12 @@ def _again(host_name: str | None, name: str, before: Callable[[Lab, LabHost], No
     with _locked(name):
         declared = _need(name)
         lab = _view(declared)
-        images = _images(declared, lambda _: None)
+        images = _images(lab, lambda _: None)
         network.open_bridge(name, declared.net)
 
         def again(one: LabHost) -> None:
             before(lab, one)
-            host.boot(lab, one, declared.net, images[one.suite])
+            host.boot(lab, one, declared.net, images[one.suite, one.image])
 
         _each(lab.hosts if host_name is None else (lab.host(host_name),), again)
 

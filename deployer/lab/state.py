@@ -1,6 +1,6 @@
 """What a lab is, and where it is written down: below /var/lib/deployer-lab, or $DEPLOYER_LAB_DIR.
 
-- ``images/SUITE/{base,builder}``: see `image`.
+- ``images/SUITE/{base,builder,database,python}``: see `image`.
 - ``dist/``: releases built here.
 - ``labs/NAME.lock``: one run at a time per lab.
 - ``labs/NAME/lab.json``: what was asked for; written before anything is made.
@@ -21,7 +21,10 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 
-PROFILES = ("default", "stock", "one-session", "no-forwarding", "closed", "sudo", "sudo-password", "no-ipv6")
+PROFILES = (
+    "default", "stock", "one-session", "no-forwarding", "closed", "sudo", "sudo-password", "no-ipv6",
+    "database", "python",
+)  # fmt: skip
 
 # Interface names have 15 characters at most, and "dl-NAME-200" has to be one.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,7}")
@@ -56,6 +59,11 @@ class LabHost:
     def user(self) -> str:
         """Who logs in, by the inventory; root's login works on every host besides."""
         return "deploy" if self.profile.startswith("sudo") else "root"
+
+    @property
+    def image(self) -> str:
+        """The kind of image that it boots from."""
+        return self.profile if self.profile in ("database", "python") else "base"
 
     @property
     def home(self) -> Path:
