@@ -156,7 +156,7 @@ def _each_play(
     codes, most = {0}, max(len(hosts) for _, hosts in work)
     journal = Writer(_head(project, work, noted)) if noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
-    with told as emit, pool(options.forks, most) as executor, stoppable() as stop:
+    with told as emit, pool(options.forks, most) as executor, stoppable(emit) as stop:
         for note in notes:
             emit(Note(note))
         for play, hosts in work:

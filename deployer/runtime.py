@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from deployer.errors import ConfigError, Interrupted
-from deployer.events import Emit, Event
+from deployer.events import Emit, Event, Note
 from deployer.report.journal import Writer
 
 
@@ -90,14 +90,28 @@ def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
             os._exit(Interrupted.exit_code)
 
 
+STOPPING = "stopping: steps under way end, nothing new begins; again to leave them to themselves"
+
+
+def _aloud(event: Event) -> None:
+    """Say it where no report has begun that could."""
+    if isinstance(event, Note):
+        sys.stderr.write(f"{event.text}\n")
+
+
 @contextmanager
-def stoppable() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C or SIGTERM end what is under way, and the second end at once."""
+def stoppable(emit: Emit = _aloud) -> Iterator[threading.Event]:
+    """Let the first Ctrl-C or SIGTERM end what is under way, and the second end at once.
+
+    Args:
+        emit: is told of the first, like all that a person reads: whoever else wrote to the terminal could land in the
+            middle of a line.
+    """
     stop = threading.Event()
 
     def say_so() -> None:
         stop.set()
-        sys.stderr.write("\nstopping: steps under way end, nothing new begins; again to leave them to themselves\n")
+        emit(Note(STOPPING))
 
     def ask_to_stop(number: int, frame: object) -> None:
         del number, frame

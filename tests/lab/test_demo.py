@@ -70,10 +70,10 @@ def test_it_can_be_unhealthy_on_another_port(hosts, started, health, eventually)
 
 
 @pytest.mark.parametrize(
-    ("env", "says"), [({"DEMO_CRASH": "1"}, "DEMO_CRASH is set"), ({"DEMO_CRASH_AFTER": "300"}, "status=70")]
+    ("env", "says"), [({"DEMO_CRASH": "1"}, "DEMO_CRASH is set"), ({"DEMO_CRASH_AT_CHECK": "2"}, "status=70")]
 )
-def test_it_can_crash_at_boot_or_later(hosts, started, ssh, eventually, env, says):
+def test_it_can_crash_at_boot_or_later(hosts, started, ssh, health, eventually, env, says):
     host = hosts[0]
     started(host, **env)
-    eventually(lambda: ssh(host, "systemctl is-failed demo")[1] == "failed\n")
+    eventually(lambda: health(host) is None and ssh(host, "systemctl is-failed demo")[1] == "failed\n")
     assert says in ssh(host, "journalctl -u demo --no-pager")[1]

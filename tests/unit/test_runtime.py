@@ -12,11 +12,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 from person import CTRL_C, Person
 
+from deployer.runtime import STOPPING
+
 PROGRAM = """
 from deployer.runtime import asker, stoppable
-with stoppable() as stop:
+told = []
+with stoppable(told.append) as stop:
     ask = asker(stop, json=False)
-    print("answer", ask("still to come: web2. Go on?"), "stopped", stop.is_set())
+    print(f"answer {ask('still to come: web2. Go on?')} stopped {stop.is_set()}")
 """
 
 KEYS = {
@@ -32,7 +35,7 @@ KEYS = {
 WAITING = """
 import signal
 from deployer.runtime import stoppable
-with stoppable() as stop:
+with stoppable(lambda event: None) as stop:
     with stop._cond:  # as in the middle of a wait
         signal.raise_signal(signal.SIGINT)
     print("stopped", stop.wait(30))
@@ -46,7 +49,7 @@ class Slow(io.FileIO):
             signal.raise_signal(signal.SIGINT)
         return super().write(data)
 sys.stderr = io.TextIOWrapper(io.BufferedWriter(Slow(2, "w", closefd=False)), write_through=True)
-with stoppable() as stop:
+with stoppable(lambda event: None) as stop:
     sys.stderr.write("a question")
     sys.stderr.flush()
     print("stopped", stop.wait(30))
@@ -57,6 +60,27 @@ with stoppable() as stop:
 def test_ctrl_c_is_heard_at_any_moment(moment: str) -> None:
     done = subprocess.run([sys.executable, "-c", moment], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("stopped True\n", 0), done.stderr
+
+
+TOLD = """
+import signal, sys, threading, time
+from deployer.events import Note
+from deployer.runtime import report, stoppable
+with report(sys.stdout, json=False, diff=False, verbose=0) as emit, stoppable(emit):
+    before = set(threading.enumerate())
+    signal.raise_signal(signal.SIGINT)
+    for line in range(200):
+        emit(Note(f"line {line} of the report"))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+"""
+
+
+def test_that_it_stops_is_told_between_the_lines_of_the_report() -> None:
+    done = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, timeout=60)
+    said = [line for line in done.stdout.splitlines() if line.strip()]
+    assert [line for line in said if line != STOPPING] == [f"line {number} of the report" for number in range(200)]
+    assert (said.count(STOPPING), done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("keys", KEYS)

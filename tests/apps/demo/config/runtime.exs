@@ -11,5 +11,5 @@ config :demo,
   peers: Enum.map(words.("DEMO_PEERS"), &String.to_atom(String.trim(&1))),
   unhealthy: System.get_env("DEMO_UNHEALTHY") == "1",
   crash: System.get_env("DEMO_CRASH") == "1",
-  crash_after: milliseconds.("DEMO_CRASH_AFTER"),
+  crash_at_check: String.to_integer(System.get_env("DEMO_CRASH_AT_CHECK", "0")),
   slow_start: milliseconds.("DEMO_SLOW_START")

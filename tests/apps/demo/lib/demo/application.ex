@@ -2,8 +2,8 @@ defmodule Demo.Application do
   @moduledoc """
   The root of the supervision tree, and the ways in which a start goes wrong on request.
 
-  `DEMO_CRASH=1` fails at boot, `DEMO_SLOW_START=MS` boots late, `DEMO_CRASH_AFTER=MS` ends the VM after a start
-  that looked good. `Demo.Fault` is about what a build does on its own.
+  `DEMO_CRASH=1` fails at boot, `DEMO_SLOW_START=MS` boots late, `DEMO_CRASH_AT_CHECK=N` ends the VM when its health is
+  asked for the Nth time, after a start that looked good. `Demo.Fault` is about what a build does on its own.
   """
 
   use Application
@@ -19,7 +19,7 @@ defmodule Demo.Application do
       {Demo.Clusterer, Application.fetch_env!(:demo, :peers)},
       {Demo.Http, port: Application.fetch_env!(:demo, :port), bind: Application.fetch_env!(:demo, :bind)},
       {Demo.Hermit, Demo.Fault.here()},
-      {Demo.Bomb, max(Application.fetch_env!(:demo, :crash_after), Demo.Fault.dies_after())}
+      {Demo.Bomb, Demo.Fault.dies_after()}
     ]
 
     Supervisor.start_link(children, strategy: :one_for_one, name: Demo.Supervisor)

@@ -2,8 +2,9 @@ defmodule Demo.Http do
   @moduledoc """
   An HTTP/1.1 server of one page: `GET /health`.
 
-  200 with a line of JSON; 503 with the same when `DEMO_UNHEALTHY=1`; 404 for anything else. One connection at a time,
-  one request on each: enough for a health check, and small enough to trust.
+  200 with a line of JSON; 503 with the same when `DEMO_UNHEALTHY=1`; 404 for anything else; with
+  `DEMO_CRASH_AT_CHECK=N` the Nth request ends the VM. One connection at a time, one request on each: enough for a
+  health check, and small enough to trust.
   """
 
   use GenServer
@@ -22,7 +23,7 @@ defmodule Demo.Http do
       {:ok, socket} ->
         Logger.info("demo #{version()} answers on port #{port}")
         # Linked: when the acceptor dies, this process dies with it and the supervisor starts both again.
-        spawn_link(fn -> accept(socket) end)
+        spawn_link(fn -> accept(socket, Application.fetch_env!(:demo, :crash_at_check)) end)
         {:ok, socket}
 
       {:error, reason} ->
@@ -30,12 +31,14 @@ defmodule Demo.Http do
     end
   end
 
-  defp accept(listening) do
+  defp accept(listening, checks_left) do
     {:ok, socket} = :gen_tcp.accept(listening)
+    # halt and not exit: a supervisor would catch an exit, and the node would live on.
+    if checks_left == 1, do: System.halt(70)
     # A client that breaks off is its own business and must not take the acceptor with it.
     with {:ok, {status, body}} <- answer(socket), do: reply(socket, status, body)
     :gen_tcp.close(socket)
-    accept(listening)
+    accept(listening, checks_left - 1)
   end
 
   defp answer(socket) do
