@@ -160,6 +160,9 @@ def _each_play(
         for note in notes:
             emit(Note(note))
         for play, hosts in work:
+            if not hosts:
+                emit(Note(project.why_none(play)))
+                continue
             resolver = project.resolver(play, need_tarball=need_tarball)
             codes.add(walk(resolver, hosts, project.opener(resolver), executor, emit, stop))
             if codes - {0, 2}:

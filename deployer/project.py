@@ -89,6 +89,18 @@ class Project:
         found = self.inventory.select(play.hosts, self.options.limit, where=play.mark, allow_empty=allow_empty)
         return tuple(host for host in found if self.only is None or host.name in self.only)
 
+    def why_none(self, play: Play) -> str:
+        """Return why a play among several has no host to work on, for a person."""
+        words = f"the play {play.name!r} ({play.mark}) is skipped"
+        try:
+            declared = self.inventory.select(play.hosts, where=play.mark)
+        except ConfigError as error:
+            return f"{words}: {error.message}" + (f"\n  {error.hint}" if "did you mean" in error.hint else "")
+        limit = (
+            f"--limit {self.options.limit} leaves none of its hosts" if self.options.limit else "none is left of them"
+        )
+        return f"{words}: {limit} ({', '.join(host.name for host in declared[:5])}{', …' if declared[5:] else ''})"
+
     def work(self) -> list[tuple[Play, tuple[Host, ...]]]:
         """Return each play with its hosts.
 

@@ -62,6 +62,6 @@ def close(lanes: Iterable[Lane]) -> None:
 
 
 def worst(codes: Iterable[int], stop: threading.Event) -> int:
-    """Return the exit code of a run from those of its hosts."""
-    asked = {*codes, *((Interrupted.exit_code,) if stop.is_set() else ())}
+    """Return the exit code of a run from those of its hosts; 0 where it has none."""
+    asked = {0, *codes, *((Interrupted.exit_code,) if stop.is_set() else ())}
     return next(code for code in EXIT_ORDER if code in asked)

@@ -1,0 +1,100 @@
+"""A site of several plays: one that has no host now is skipped and said to be, and the others run."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from deployer.app import run, survey
+from deployer.engine.roll.play import Goal
+from deployer.errors import ConfigError
+from deployer.project import Options
+
+INVENTORY = """
+all:
+  vars: {ansible_connection: local}
+  children:
+    web: {hosts: {w1: {}, w2: {}}}
+    db: {hosts: {d1: {}}}
+    nobody: {}
+"""
+PLAY = """
+- name: {name}
+  hosts: {hosts}
+  tasks:
+    - copy: {{dest: /nowhere/{name}, content: "{{{{ inventory_hostname }}}}"}}
+"""
+SITE = "".join(PLAY.format(name=name, hosts=hosts) for name, hosts in (("one", "web"), ("two", "db"), ("three", "web")))
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "hosts.yml").write_text(INVENTORY)
+    (tmp_path / "site.yml").write_text(SITE)
+    return Options(playbook=str(tmp_path / "site.yml"), inventory=(str(tmp_path / "hosts.yml"),), json=True)
+
+
+def walked(goal: Goal, options: Options) -> tuple[int, list[tuple[str, list[str]]], list[str]]:
+    """The exit code, the plays that began with their hosts, and what else was said."""
+    out = io.StringIO()
+    code = run(goal, options, out)
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    plays = [(event["play"], event["hosts"]) for event in events if event["event"] == "PlayStarted"]
+    return code, plays, [event["text"] for event in events if event["event"] == "Note"]
+
+
+def limited(options: Options, limit: str, site: str = SITE, *, allow_empty: bool = False) -> Options:
+    Path(options.playbook).write_text(site)
+    return Options(
+        playbook=options.playbook, inventory=options.inventory, json=True, limit=limit, allow_empty=allow_empty
+    )
+
+
+@pytest.mark.parametrize("goal", [Goal.PLAN, Goal.AUDIT, Goal.VERIFY])
+@pytest.mark.parametrize(
+    ("limit", "plays", "skipped"),
+    [
+        ("w1", [("one", ["w1"]), ("three", ["w1"])], ["two"]),
+        ("d1", [("two", ["d1"])], ["one", "three"]),
+        ("w1:d1", [("one", ["w1"]), ("two", ["d1"]), ("three", ["w1"])], []),
+    ],
+)
+def test_a_limit_skips_the_plays_that_it_leaves_no_host(
+    options: Options, goal: Goal, limit: str, plays: list[tuple[str, list[str]]], skipped: list[str]
+) -> None:
+    code, begun, notes = walked(goal, limited(options, limit))
+    assert (code, begun) == (2 if goal is Goal.AUDIT else 0, plays)
+    assert [name for name in ("one", "two", "three") if any(f"the play {name!r}" in note for note in notes)] == skipped
+    assert all(f"--limit {limit} leaves none of its hosts" in note for note in notes)
+
+
+def test_a_play_for_an_empty_group_is_skipped_and_the_next_one_runs(options: Options) -> None:
+    site = PLAY.format(name="none", hosts="nobody") + PLAY.format(name="some", hosts="db")
+    code, begun, notes = walked(Goal.PLAN, limited(options, "", site))
+    assert (code, begun) == (0, [("some", ["d1"])])
+    (note,) = notes
+    assert "no host matches 'nobody'" in note
+
+
+def test_a_pattern_that_is_misspelt_among_several_plays_is_told(options: Options) -> None:
+    site = PLAY.format(name="typo", hosts="wbe") + PLAY.format(name="some", hosts="db")
+    _, _, (note,) = walked(Goal.PLAN, limited(options, "", site))
+    assert "no host and no group matches 'wbe'" in note
+    assert "did you mean 'web'?" in note
+
+
+def test_an_only_play_without_a_host_is_an_error_unless_that_is_permitted(options: Options) -> None:
+    site = PLAY.format(name="none", hosts="nobody")
+    with pytest.raises(ConfigError, match="no host matches 'nobody'"):
+        walked(Goal.PLAN, limited(options, "", site))
+    assert walked(Goal.PLAN, limited(options, "", site, allow_empty=True))[:2] == (0, [])
+
+
+def test_a_look_at_what_runs_skips_them_too(options: Options) -> None:
+    out = io.StringIO()
+    assert survey("status", limited(options, "d1"), out=out) == 0
+    assert '"hosts": ["d1"]' in out.getvalue()
