@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
 
@@ -68,7 +69,7 @@ class Missing(jinja2.StrictUndefined):
 def environment() -> jinja2.Environment:
     """Return the one environment; it holds no values."""
     found = ImmutableSandboxedEnvironment(
-        undefined=Missing, keep_trailing_newline=True, trim_blocks=True, autoescape=False, cache_size=0
+        undefined=Missing, keep_trailing_newline=False, trim_blocks=True, autoescape=False, cache_size=0
     )
     found.context_class = Rendering
     found.filters = {
@@ -81,24 +82,53 @@ def environment() -> jinja2.Environment:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A template, ready to run.
+
+    Attributes:
+        single: it is one ``{{ expression }}`` and nothing else, whose value keeps its type.
+        newlines: how many of them end its source, and at least end what it gives, as in Ansible.
+    """
+
+    template: jinja2.Template
+    single: bool
+    newlines: int = 0
+
+    def ended(self, text: str) -> str:
+        """Return what it gave, with the newlines at the end that a block or Jinja itself has eaten."""
+        return text + "\n" * (self.newlines - (len(text) - len(text.rstrip("\n"))))
+
+
 @cache
-def compiled(source: str) -> tuple[jinja2.Template, bool]:
-    """Return the compiled template, and whether it is one ``{{ expression }}`` whose value keeps its type.
+def compiled(source: str, *, file: bool = False) -> Compiled:
+    r"""Return the compiled template.
+
+    In the texts of an expression that YAML holds a backslash is a backslash, as in Ansible: ``'\1'`` reaches the
+    filter as it is. In a template file, and in ``{% %}``, Jinja's escapes hold.
 
     Raises:
         jinja2.TemplateSyntaxError: it is not a template.
     """
-    env = environment()
-    tree = env.parse(source)
+    tree = environment().parse(source if file or "\\" not in source else _backslashes(source))
+    newlines = len(source) - len(source.rstrip("\n"))
     match tree.body:
-        case [nodes.Output(nodes=[expression])] if not isinstance(expression, nodes.TemplateData):
-            return _assemble(expression), True
-    tree = guard(tree)
-    return _template(tree), False
+        case [nodes.Output(nodes=[expression])] if not newlines and not isinstance(expression, nodes.TemplateData):
+            return Compiled(_assemble(expression), single=True)
+    return Compiled(_template(guard(tree)), single=False, newlines=newlines)
+
+
+def _backslashes(source: str) -> str:
+    """Return a template with the backslashes in texts inside of ``{{ }}`` doubled."""
+    inside, found = False, []
+    for _, kind, text in environment().lexer.tokeniter(source, None):
+        inside = kind == "variable_begin" or (inside and kind != "variable_end")
+        found.append(text.replace("\\", "\\\\") if inside and kind == "string" else text)
+    return "".join(found)
 
 
 @cache
-def condition(source: str) -> jinja2.Template:
+def condition(source: str) -> Compiled:
     """Return a compiled bare expression, as ``when`` has it.
 
     Raises:
@@ -109,7 +139,7 @@ def condition(source: str) -> jinja2.Template:
     if not parser.stream.eos:
         raise jinja2.TemplateSyntaxError("one expression is expected here", parser.stream.current.lineno)
     expression.set_environment(environment())
-    return _assemble(expression)
+    return Compiled(_assemble(expression), single=True)
 
 
 def _assemble(expression: nodes.Expr) -> jinja2.Template:

@@ -12,6 +12,9 @@ from deployer.load.template import Layer, Variables
 from deployer.model import Host, Play, Task
 
 MANAGED = "Written by deployer; changes made here are undone."
+"""``ansible_managed``, where no variable of that name says otherwise."""
+
+_MANAGED = Layer({"ansible_managed": MANAGED}, final=True)
 
 
 class Scopes:
@@ -74,7 +77,7 @@ class Scopes:
         return self._tasks[key]
 
     def _variables(self, *layers: Layer) -> Variables:
-        return Variables(layers, self._vaults.reveal)
+        return Variables((*layers, _MANAGED), self._vaults.reveal)
 
     def _names(self, host: Host) -> Layer:
         return Layer({**self._shared, **self._named(host)}, final=True)
@@ -93,7 +96,6 @@ class Scopes:
     def _magic(self) -> dict[str, Any]:
         chosen = [host.name for host in self._inventory.select(self._play.hosts, allow_empty=True)]
         return {
-            "ansible_managed": MANAGED,
             "ansible_play_hosts": chosen,
             "ansible_play_hosts_all": chosen,
             "ansible_play_name": self._play.name,

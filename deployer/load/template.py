@@ -16,7 +16,7 @@ from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
 from deployer.model import Mark, Secret
 
 if TYPE_CHECKING:
-    import jinja2
+    from deployer.load import sandbox
 
 Decrypt = Callable[[Encrypted, str], Secret]
 _FLEET = ("release", "cluster", "nodes", "firewall", "health")
@@ -127,11 +127,7 @@ class Variables(Mapping[str, Any]):
             return str(text)
         from deployer.load import sandbox
 
-        def run() -> Any:
-            template, single = sandbox.compiled(str(text))
-            return self._run(template, single=single, name=name)
-
-        return self._explain(run, where)
+        return self._explain(lambda: self._run(sandbox.compiled(str(text)), name), where)
 
     def render_file(self, text: str, file: str, name: str = "template") -> str | Secret:
         """Return a template file's text rendered; a `Secret` when a secret went into it.
@@ -143,11 +139,7 @@ class Variables(Mapping[str, Any]):
 
         if text.startswith("#jinja2:"):
             raise ConfigError("#jinja2: headers are not supported", where=Mark(file, 1, 1))
-        found = self._explain(
-            lambda: self._run(sandbox.compiled(text)[0], single=sandbox.compiled(text)[1], name=name),
-            Mark(file),
-            lines=True,
-        )
+        found = self._explain(lambda: self._run(sandbox.compiled(text, file=True), name), Mark(file), lines=True)
         if found is None or isinstance(found, str | Secret):
             return found or ""
         return str(found)
@@ -161,21 +153,22 @@ class Variables(Mapping[str, Any]):
         from deployer.load import sandbox
 
         where = mark_of(condition, where)
-        found = self._explain(lambda: self._run(sandbox.condition(str(condition)), single=True, name="when"), where)
+        found = self._explain(lambda: self._run(sandbox.condition(str(condition)), "when"), where)
         if not isinstance(found, bool):
             hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"
             raise ConfigError(f"the condition must be true or false, not {kind(found)}", where=where, hint=hint)
         return found
 
-    def _run(self, template: jinja2.Template, *, single: bool, name: str) -> Any:
+    def _run(self, compiled: sandbox.Compiled, name: str) -> Any:
         import jinja2
 
         from deployer.load import sandbox, taint
 
+        template = compiled.template
         context: Any = template.new_context(self, shared=True)  # type: ignore[arg-type]  # jinja only looks names up
         try:
             pieces = list(template.root_render_func(context))
-            value = taint.settled(context.vars[sandbox.RESULT]) if single else None
+            value = taint.settled(context.vars[sandbox.RESULT]) if compiled.single else None
         except DeployerError:
             raise
         except Exception as error:
@@ -185,8 +178,8 @@ class Variables(Mapping[str, Any]):
                 )
                 raise hidden.with_traceback(error.__traceback__) from None
             raise
-        if not single:
-            text = "".join(pieces)
+        if not compiled.single:
+            text = compiled.ended("".join(pieces))
             return Secret(text, name) if context.tainted else text
         return taint.sealed(value, name) if context.tainted else value
 

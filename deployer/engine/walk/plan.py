@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile, takewhile
 
@@ -13,6 +14,9 @@ from deployer.events import TaskPlanned, Verdict
 from deployer.model import Change, Unknown
 from deployer.modules import Step
 from deployer.resolve import Action
+
+_RUNS = 2
+"""How often one handler runs at most in one run: handlers may notify each other in a circle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +157,41 @@ def handler_id(action: Action) -> str:
 def _woken(
     tasks: Sequence[Planned], handlers: Sequence[Action], notified: frozenset[str], pending: frozenset[str]
 ) -> tuple[Planned, ...]:
+    """Return the handlers that will run, and those that may, in order.
+
+    As in Ansible they are gone through in the order of their definition, and again for those that a later one has
+    notified. A handler that others notify after it ran runs once more, and no more often than that.
+    """
     sure = {name for task in tasks if task.verdict == "change" for name in task.action.notify} | notified
     maybe = {name for task in tasks if task.verdict == "unknown" for name in task.action.notify}
-    woken = []
-    for handler in handlers:
-        if handler.skip:
-            continue
-        names = {handler.task.name, handler.label}
-        steps = handler.module.act()
-        if names & sure or handler_id(handler) in pending:
-            reason = "" if names & sure else "an earlier run was stopped before it"
-            change = Change("run", None, steps[0].what if steps else handler.label)
-            woken.append(Planned(handler, "change", (change,), steps, reason, handler=True))
-        elif names & maybe:
-            why = "notified by a task that is unknown until run"
-            woken.append(Planned(handler, "unknown", reason=why, handler=True))
+    awake = [handler for handler in handlers if not handler.skip]
+    left = {id(handler) for handler in awake if handler_id(handler) in pending} - _named(awake, sure)
+    due, woken = left | _named(awake, sure), list[Planned]()
+    counts: Counter[int] = Counter()
+    told = -1
+    while len(woken) > told:
+        told = len(woken)
+        for handler in awake:
+            key = id(handler)
+            if key in due:
+                due.discard(key)
+                reason = "an earlier run was stopped before it" if key in left and not counts[key] else ""
+                woken.append(_run(handler, reason))
+                counts[key] += 1
+                due |= {other for other in _named(awake, handler.notify) if counts[other] < _RUNS}
+            elif not counts[key] and key in _named(awake, maybe):
+                why = "notified by a task that is unknown until run"
+                woken.append(Planned(handler, "unknown", reason=why, handler=True))
+                counts[key] = _RUNS
+                maybe.update(handler.notify)
     return tuple(woken)
+
+
+def _named(handlers: Sequence[Action], names: Collection[str]) -> set[int]:
+    return {id(handler) for handler in handlers if not {handler.task.name, handler.label}.isdisjoint(names)}
+
+
+def _run(handler: Action, reason: str) -> Planned:
+    steps = handler.module.act()
+    change = Change("run", None, steps[0].what if steps else handler.label)
+    return Planned(handler, "change", (change,), steps, reason, handler=True)

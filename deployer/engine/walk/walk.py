@@ -141,17 +141,18 @@ class Walk:
         self.emit(Stage(self.transport.name, stage))
         become = self.host_play.become
         for done in apply(self.transport, plan, self.host_play.handlers, become=become, emit=self.emit):
-            self.changed += id(done.action) not in self._counted
+            fresh = id(done.action) not in self._counted
             self._counted.add(id(done.action))
+            self.changed += fresh
+            self.handled += fresh and done.handler
             self.switched |= done.action.module.SWITCHES and not all(step.ahead for step in done.steps)
-            self.handled += done.handler
             self._notified.update(done.action.notify)
 
     def _begin_with(self, plan: Plan) -> Plan:
         self.first = plan
         self._tell(plan)
-        self.changed = len(plan.changing + plan.refused)
-        self.handled = len(plan.handlers)
+        self.changed = len({id(planned.action) for planned in plan.changing + plan.refused})
+        self.handled = len({id(planned.action) for planned in plan.handlers})
         return plan
 
     def _plan(self, actions: Sequence[Action]) -> Plan:

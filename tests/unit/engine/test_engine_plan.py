@@ -113,6 +113,33 @@ def test_handlers_run_once_and_in_the_order_of_their_definition() -> None:
     assert [woken.action.label for woken in found.handlers] == ["first", "second"]
 
 
+@pytest.mark.parametrize(
+    ("chain", "ran"),
+    [
+        ("a>b b>c c", "a b c"),
+        ("c b>c a>b", "a b c"),
+        ("y a>y,z z>w w", "a z w y"),
+        ("a>z y z>y", "a z y"),
+        ("a>y,z y z>y", "a y z y"),
+        ("a>b b>a", "a b a b"),
+        ("a>a", "a a"),
+        ("a b>c c", "a"),
+    ],
+    ids=lambda text: text.replace(" ", "+"),
+)
+def test_a_handler_that_a_handler_notifies_runs_in_the_same_run(chain: str, ran: str) -> None:
+    pairs = [word.partition(">") for word in chain.split()]
+    handlers = tuple(
+        action(Service(log=LOG, file=FILE), name, notify=tuple(filter(None, names.split(","))))
+        for name, _, names in pairs
+    )
+    first = action(Note(path=FILE, text="new"), notify=("a",))
+    assert [woken.action.label for woken in plan((first, WRONG), handlers=handlers).handlers] == ran.split()
+    maybe = plan((first, unknown()), handlers=handlers).handlers
+    assert {woken.verdict for woken in maybe} == {"unknown"}
+    assert {woken.action.label for woken in maybe} == set(ran.split())
+
+
 def test_a_skipped_handler_sleeps() -> None:
     skipped = action(Service(log=LOG, file=FILE), "restart app", skip="when: false")
     assert plan((NOTE, WRONG), handlers=(skipped,)).handlers == ()

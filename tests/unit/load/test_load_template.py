@@ -45,7 +45,17 @@ from deployer.model import Mark, Secret
         ("{{ 'hi' | b64encode }}", "aGk="),
         ("{{ 'aGk=' | b64decode }}", "hi"),
         ("{{ 'hi' | hash('sha256') }}", "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4"),
-        ("{{ 'a-b' | regex_replace('(a)-(b)', '\\\\2\\\\1') }}", "ba"),
+        (r"{{ 'a-b' | regex_replace('(a)-(b)', '\2\1') }}", "ba"),
+        (r"{{ 'a-b' | regex_replace('(a)-(b)', '\\2') }}", r"\2"),
+        (r"{{ 'k=v' | regex_search('(.)=(.)', '\1', '\2') | join }}", "kv"),
+        (r"{{ 'a b' is search('\bb\b') }}", True),
+        (r"{% if true %}{{ '\n' }}{% endif %}", r"\n"),
+        (r"{% set x = 'a\tb' %}{{ x }}", "a\tb"),
+        ("{{ port }}\n", "4000\n"),
+        ("a{% if flag %}b{% endif %}\n", "ab\n"),
+        ("{% for n in names %}{{ n }} {% endfor %}\n\n", "a b a \n\n"),
+        ("{% raw %}{{ x }}{% endraw %}\n", "{{ x }}\n"),
+        ("{{ ['a'] | to_nice_yaml }}\n", "- a\n"),
         ("{{ 'v1.2' | regex_search('[0-9.]+') }}", "1.2"),
         ("{{ 'a1b2' | regex_findall('[0-9]') }}", ["1", "2"]),
         ("{{ 'a.b' | regex_escape }}", "a\\.b"),
@@ -144,6 +154,12 @@ def test_an_error_in_a_template_file_names_its_own_line() -> None:
 def test_a_template_file_keeps_its_last_newline_and_loses_those_after_blocks() -> None:
     assert variables().render_file("{% if flag %}\na={{ port }}\n{% endif %}\n", "conf.j2") == "a=4000\n"
     assert variables().render_file("{{ port }}", "conf.j2") == "4000"
+    assert variables().render_file("k = {% if flag %}1{% endif %}\n", "conf.j2") == "k = 1\n"
+    assert variables().render_file("{{ names | to_nice_yaml }}\n", "conf.j2") == "- a\n- b\n- a\n"
+
+
+def test_in_a_template_file_the_escapes_of_jinja_hold() -> None:
+    assert variables().render_file(r"{{ 'a-b' | regex_replace('(a)-(b)', '\\2\t') }}", "conf.j2") == "b\t"
 
 
 @pytest.mark.parametrize(

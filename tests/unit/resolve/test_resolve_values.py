@@ -111,3 +111,11 @@ def test_extra_variables_come_in_three_forms(tmp_path: Path) -> None:
     assert found == {"a": "1", "b": "x y", "c": 3, "d": [1]}
     with pytest.raises(ConfigError, match="NAME=VALUE"):
         extra_variables(["novalue"])
+
+
+def test_what_a_managed_file_says_of_itself_can_be_chosen(project: Project) -> None:
+    project.tasks('- copy: {dest: /c, content: "# {{ ansible_managed }}"}')
+    assert content(project.actions()[0]).startswith("# Written by deployer")
+    assert content(project.actions(extra_vars={"ansible_managed": "MINE"})[0]) == "# MINE"
+    project.write("group_vars/all.yml", "ansible_managed: Ansible managed\n")
+    assert content(project.actions()[0]) == "# Ansible managed"
