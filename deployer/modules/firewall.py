@@ -22,7 +22,7 @@ _HEAD = re.compile(r"# (ssh|ports) (\S+) (\S+)")
 _PROBE = """
 command -v nft >/dev/null || unknown 'nftables is not installed yet'
 part={}
-emit client "$client"
+emit client "${{connection%% *}}"
 emit shown "$shown"
 emit unit "$(cat -- {} 2>/dev/null || :)"
 emit base "$(cat -- {} 2>/dev/null || :)"

@@ -1,6 +1,6 @@
 """Text that runs on hosts: quoted by construction, framed, sent whole."""
 
 from deployer.sh.frame import Frame, Program, decode, encode, payload
-from deployer.sh.text import Sh, lines, sh
+from deployer.sh.text import Sh, lines, script, sh
 
-__all__ = ["Frame", "Program", "Sh", "decode", "encode", "lines", "payload", "sh"]
+__all__ = ["Frame", "Program", "Sh", "decode", "encode", "lines", "payload", "script", "sh"]

@@ -15,11 +15,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 
 from deployer.errors import ConnectionLost, Locked, ProbeError, StepError
 from deployer.model import Blob, Secret
-from deployer.sh.text import Sh, sh
+from deployer.sh.text import Sh, script, sh
 
 READY = b"deployer-ready\n"
 BOOTSTRAP = (
@@ -87,10 +86,9 @@ class Program:
     run: str = field(default_factory=this_run)
 
 
-@cache
 def prelude() -> str:
     """Return the functions that every program starts with (``prelude.sh``)."""
-    return resources.files("deployer.sh").joinpath("prelude.sh").read_text(encoding="utf-8").rstrip()
+    return script("prelude.sh", "deployer.sh").text
 
 
 def encode(program: Program) -> str:

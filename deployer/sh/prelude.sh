@@ -4,8 +4,7 @@ LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 umask 077
-client=${1:-}
-client=${client%% *}
+connection=${1:-}
 home=/var/lib/deployer
 blobs=
 why=
@@ -13,7 +12,7 @@ lacking=
 failed=0
 lock_wait=60
 code=1
-: "${marker:?}" "${run:?}"
+: "${marker:?}" "${run:?}" "${connection?}"
 
 # full PLACE...: say which of their file systems have run out, and of what: bytes or inodes look the same to a program.
 full() {

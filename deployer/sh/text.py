@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import PurePath
 
 Word = str | int | PurePath
@@ -36,6 +38,12 @@ def sh(template: str, *values: Word | Sh | Iterable[Word]) -> Sh:
 def lines(*parts: Sh) -> Sh:
     """Join pieces, one a line."""
     return Sh("\n".join(part.text for part in parts))
+
+
+@cache
+def script(name: str, package: str = "deployer.modules") -> Sh:
+    """Return text that is kept in a file of its own, where shellcheck sees it whole; such as ``sockets.sh``."""
+    return Sh(resources.files(package).joinpath(name).read_text(encoding="utf-8").rstrip())
 
 
 def _quoted(value: object) -> str:
