@@ -55,7 +55,7 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
     options = project.options
 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
-        # A deploy with drift has mended it, or failed.
+        # A deploy with drift has fixed it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
         ask, code = asker(how[3], json=options.json), 2 if counts else 0
         return PlayRun(resolver, hosts, goal, *how, drift_code=code, ask=ask, done=project.done).run()

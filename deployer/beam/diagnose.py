@@ -206,7 +206,7 @@ _PATTERNS = (
     _pattern(
         r"application_start_failure,(\w{1,100}),.{0,1000}?message => <<\\?\"(.{1,200}?)\\?\">>",
         "the application {0} did not start, it raised: {1}",
-        "mend that in the release or in what it is given (env, nodes.env), and deploy again",
+        "fix that in the release or in what it is given (env, nodes.env), and deploy again",
     ),
     _pattern(
         r"Application (\w{1,100}) exited: |application_start_failure,(\w{1,100})",

@@ -1,6 +1,6 @@
 """Faults of OTP itself that decide whether a declared deploy can work, by version of ERTS.
 
-A distribution may mend a fault and keep the number, so a number alone refuses nothing: it explains what has failed.
+A distribution may fix a fault and keep the number, so a number alone refuses nothing: it explains what has failed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def epmd_fault(erts: str) -> str:
     if fixed is None:
         return ""
     return (
-        f"epmd of ERTS {erts} ends on a host where IPv6 is off (OTP-20275; a distribution may have mended it under the"
+        f"epmd of ERTS {erts} ends on a host where IPv6 is off (OTP-20275; a distribution may have fixed it under the"
         f" same number): build the release with {fixed}, or turn IPv6 on for loopback:"
         " sysctl net.ipv6.conf.lo.disable_ipv6=0"
     )

@@ -137,7 +137,7 @@ class Given:
         return {"certificate": made.chain, "key": made.key, "certificate_given": True, "renew": self.renew}
 
     def ageing(self, host: str, now: datetime) -> str:
-        """Return a warning when the certificate ends soon, which nobody but a person can mend; else nothing."""
+        """Return a warning when the certificate ends soon, which nobody but a person can fix; else nothing."""
         fault = judge(self._read(self.certificate), self._read(self.ca), host, now, self.renew)
         if not (fault and fault.mere_age):
             return ""

@@ -123,7 +123,7 @@ class Content:
         return Present({"type": "file", "content": self._seen(found), **self.attributes.observed(found["at"])})
 
     def fix(self, changes: Changes, *, validate: Sh | None = None) -> tuple[Step, ...]:
-        """Return the one step that mends ``changes``; ``validate`` is a command that may look at ``"$draft"`` first."""
+        """Return the one step that fixes ``changes``; ``validate`` is a command that may look at ``"$draft"`` first."""
         if not changes:
             return ()
         managed = self.attributes

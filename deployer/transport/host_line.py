@@ -109,4 +109,4 @@ def _decode(text: str) -> bytes:
 
 
 def _damaged(mark: Mark, why: str) -> ConfigError:
-    return ConfigError(f"this line is damaged: {why}", where=mark, hint="mend or delete it; it is never skipped")
+    return ConfigError(f"this line is damaged: {why}", where=mark, hint="fix or delete it; it is never skipped")

@@ -185,7 +185,7 @@ def health(host: LabHost, port: int = 4000) -> tuple[int, dict[str, Any]]:
 
 
 def walk(fleet: Fleet, ssh: Callable[..., tuple[int, str]], drift: str, tasks: list[str]) -> Ran:
-    """A flavour's whole way, on untouched hosts: deployed, green, deployed again, drifted, found, mended.
+    """A flavour's whole way, on untouched hosts: deployed, green, deployed again, drifted, found, fixed.
 
     Args:
         drift: run on the first host by plain ssh.
@@ -203,8 +203,8 @@ def walk(fleet: Fleet, ssh: Callable[..., tuple[int, str]], drift: str, tasks: l
     audit = fleet.run("audit")
     assert (audit.code, audit.planned(fleet.hosts[0])) == (2, tasks)
     assert [audit.planned(host) for host in fleet.hosts[1:]] == [[]] * (len(fleet.hosts) - 1)
-    mended = fleet.run("deploy")
-    assert mended.code == 0, mended.out
+    fixed = fleet.run("deploy")
+    assert fixed.code == 0, fixed.out
     clean = fleet.run("audit")
     assert (clean.code, clean.of("TaskPlanned", verdict="change")) == (0, [])
     return first

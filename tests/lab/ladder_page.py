@@ -36,7 +36,7 @@ host, rungs 4, 5, 7, 8 and 10 are `?`.
 
 Readings are taken again, fresh, until all rungs hold: for 5 seconds at most (or `health.timeout`, when that is
 less), after a change for `health.timeout` and `health.stable` together. What is reported is the last reading, with
-the seconds it took to get there. What waiting cannot mend, such as a wrong cookie or a unit that systemd has given
+the seconds it took to get there. What waiting cannot fix, such as a wrong cookie or a unit that systemd has given
 up on, is told at once.
 
 ## What others run

@@ -1,4 +1,4 @@
-"""What somebody changes on a host by hand is found by audit, which touches nothing, and mended by deploy."""
+"""What somebody changes on a host by hand is found by audit, which touches nothing, and fixed by deploy."""
 
 from __future__ import annotations
 

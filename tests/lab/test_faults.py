@@ -1,4 +1,4 @@
-"""What goes wrong on one host stays there, is named, leaves nothing half done, and is mended by the next run."""
+"""What goes wrong on one host stays there, is named, leaves nothing half done, and is fixed by the next run."""
 
 from __future__ import annotations
 

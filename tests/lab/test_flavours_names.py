@@ -1,4 +1,4 @@
-"""Long names with a host name behind the @, and short names, each from an untouched host to a mended drift."""
+"""Long names with a host name behind the @, and short names, each from an untouched host to a fixed drift."""
 
 from __future__ import annotations
 

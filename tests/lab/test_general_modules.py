@@ -1,4 +1,4 @@
-"""The general modules on a real host: look, mend, look again, and let testinfra say what it sees."""
+"""The general modules on a real host: look, fix, look again, and let testinfra say what it sees."""
 
 # ruff: noqa: S604 - "shell" is the name of a module here
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""TLS distribution from an untouched host on: made, climbed, renewed, broken and mended; and who is not let in."""
+"""TLS distribution from an untouched host on: made, climbed, renewed, broken and fixed; and who is not let in."""
 
 from __future__ import annotations
 

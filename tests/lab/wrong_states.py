@@ -132,13 +132,13 @@ WRONG: dict[str, Wrong] = {
         "demo.service is masked", "systemctl unmask demo.service"),
     "the application raises at its start": Wrong(
         2, "once; set_env DEMO_CRASH 1; fails",
-        "the application demo did not start … DEMO_CRASH is set: refusing to start", "mend that in the release"),
+        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix that in the release"),
     "the node crashes again and again": Wrong(
-        2, "set_env DEMO_CRASH 1; loops", "a crash loop … DEMO_CRASH is set", "mend that in the release"),
+        2, "set_env DEMO_CRASH 1; loops", "a crash loop … DEMO_CRASH is set", "fix that in the release"),
     "systemd has given up on it": Wrong(
         2, "set_env DEMO_CRASH 1; drop_in Unit StartLimitBurst=1 '[Service]' RestartSec=0.2; fails;"
         " until systemctl is-failed --quiet demo; do sleep 0.2; done",
-        "systemd has given up … DEMO_CRASH is set", "mend that in the release"),
+        "systemd has given up … DEMO_CRASH is set", "fix that in the release"),
     "the start takes long": Wrong(
         2, "set_env DEMO_SLOW_START 60000; starts", "is still starting for", "unit.TimeoutStartSec"),
 
@@ -280,9 +280,9 @@ WRONG: dict[str, Wrong] = {
         "demo@{b} does not see demo@{a} (connected, but hidden)", "-hidden", alone=True),
     "a member's node is down": Wrong(
         8, "systemctl stop demo", "demo@{a} does not see demo@{b} (demo@{b} fails rung 2: demo.service is inactive",
-        "mend demo@{b} first", alone=True, node="a"),
+        "fix demo@{b} first", alone=True, node="a"),
     "a member's host is off": Wrong(
-        8, _OFF, "demo@{a} does not see demo@{b} (its host {host_b}: … did not answer", "mend demo@{b} first",
+        8, _OFF, "demo@{a} does not see demo@{b} (its host {host_b}: … did not answer", "fix demo@{b} first",
         undo=_ON, alone=True, node="a", at="controller"),
 
     # 9 versions as declared

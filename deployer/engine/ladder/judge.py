@@ -51,7 +51,7 @@ def _unit_active(target: Target, reading: NodeReading) -> Rung:
     if unit.active == "activating" and (unit.restarts or unit.sub == "auto-restart"):
         return _wrong(2, f"{state}: a crash loop", log)
     if unit.active == "failed":
-        again = f"mend the cause, then: systemctl reset-failed {name} && systemctl start {name}"
+        again = f"fix the cause, then: systemctl reset-failed {name} && systemctl start {name}"
         return _wrong(2, f"{state}: systemd has given up", f"{again}; {log}" if target.release_dir else log)
     if unit.active == "activating":
         since = f" for {unit.since:.0f} s" if unit.since else ""

@@ -59,7 +59,7 @@ class WayBack:
         failure = lane.problem
         if not (switch and to):
             lane.problem = lane.problem or StepError(f"{why}; there is no good release to go back to")
-            lane.problem.hint = "there is no good release on the host to go back to: mend the cause and deploy again"
+            lane.problem.hint = "there is no good release on the host to go back to: fix the cause and deploy again"
             return
         self.emit(Stage(lane.name, "go back"))
         begin, what = self.clock(), f"go back to {to}"
@@ -90,7 +90,7 @@ def settle(lanes: Sequence[HostLane]) -> None:
             ill = f"{said}; it went back to {lane.back}, and its nodes are not well there"
             lane.problem = NotConverged(ill, hint="see its ladder; deployer verify looks again")
         elif not isinstance(lane.problem, Reverted) or not lane.problem.hint:
-            hint = f"it went back to {lane.back}, and its nodes are well; mend the cause and deploy again"
+            hint = f"it went back to {lane.back}, and its nodes are well; fix the cause and deploy again"
             lane.problem = Reverted(said, where=where, hint=hint)
 
 

@@ -102,7 +102,7 @@ class Rules:
             if absent:
                 names, one = ", ".join(member.host for member in absent), len(absent) == 1
                 takes = f"{'is' if one else 'are'} of cluster {absent[0].cluster.name} and {'takes' if one else 'take'}"
-                hint = "leave out --limit, widen the play's hosts:, or mend what is wrong there"
+                hint = "leave out --limit, widen the play's hosts:, or fix what is wrong there"
                 raise ConfigError(
                     f"{names} {takes} no part here; how nodes talk changes on all members or on none", hint=hint
                 )

@@ -129,7 +129,7 @@ def _failure(job: Job, problem: str, rc: int) -> StepError:
     action = job.planned.action
     if action.module.SWITCHES and rc == Reverted.exit_code:
         return Reverted(
-            problem, where=action.task.mark, hint="the nodes run as before; mend the cause and deploy again"
+            problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again"
         )
     return StepError(problem, where=action.task.mark)
 

@@ -157,7 +157,7 @@ WRONG = {
         8, "shop@10.0.0.3 (connected, but hidden)", "-hidden", lacks_web3(Sight(nodes=()), hidden=("shop@10.0.0.3",))
     ),
     "the other is down": Wrong(
-        8, "shop@10.0.0.3 (it fails rung 2)", "mend shop@10.0.0.3 first", lacks_web3(Sight(trouble="it fails rung 2"))
+        8, "shop@10.0.0.3 (it fails rung 2)", "fix shop@10.0.0.3 first", lacks_web3(Sight(trouble="it fails rung 2"))
     ),
     "another version of an application": Wrong(
         9,

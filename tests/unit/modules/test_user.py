@@ -1,4 +1,4 @@
-"""``user``: one text makes or mends an account, and nothing adds a field to the passwd file."""
+"""``user``: one text makes or fixes an account, and nothing adds a field to the passwd file."""
 
 from __future__ import annotations
 
