@@ -1,7 +1,8 @@
 """The verify ladder: ten rungs for each node, judged from readings alone. Pure.
 
 Rungs (DESIGN section 6) are climbed from the bottom; the first that fails ends the climb, since everything above it
-rests on it. A rung that cannot be climbed (sshd forbids forwarding, no cookie declared) is neither passed nor failed.
+rests on it. What fails only because other members are unhealthy says nothing of this node, so its climb goes on. A rung
+that cannot be climbed (sshd forbids forwarding, no cookie declared) is neither passed nor failed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["TITLES", "DistReading", "NodeReading", "Rung", "Sight", "climb", "fa
 
 
 def climb(target: Target, reading: NodeReading) -> Iterator[Rung]:
-    """Yield rungs from the bottom up to and including the first that fails."""
+    """Yield rungs from the bottom up to and including the first that fails by the node's own fault."""
     yield Rung(1, ok=not reading.lost, detail=reading.lost or target.host, advice=reading.remedy)
     if reading.lost:
         return
@@ -28,7 +29,7 @@ def climb(target: Target, reading: NodeReading) -> Iterator[Rung]:
         if rung is None:
             continue
         yield rung
-        if rung.ok is False:
+        if rung.ok is False and not rung.secondary:
             return
 
 

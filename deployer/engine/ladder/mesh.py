@@ -21,10 +21,17 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
     if missing:
         said = [f"{name}{_why(target, reading, name)}" for name in missing]
         detail = f"{target.node} does not see {', '.join(said)}"
-        follows = all(reading.members.get(name, Sight()).absent for name in missing)
-        second = all(reading.members.get(name, Sight()).trouble for name in missing)
-        advice = _advice(target, reading, missing)
-        return Rung(8, False, detail, advice, follows=follows, second=second, outside=tuple(outside))
+        lacking = [reading.members.get(name, Sight()) for name in missing]
+        return Rung(
+            8,
+            ok=False,
+            detail=detail,
+            advice=_advice(target, reading, missing),
+            caused_by_absent_host=all(sight.absent for sight in lacking),
+            secondary=all(sight.trouble for sight in lacking),
+            settled=all(sight.settled for sight in lacking),
+            outside=tuple(outside),
+        )
     left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
     known = f"{len(target.others) - len(outside)} other nodes{left_out}"
     return Rung(8, ok=True, detail=known, outside=tuple(outside))

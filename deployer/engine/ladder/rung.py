@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployer.beam.epmd import Registration
@@ -28,8 +28,10 @@ MESH = 8
 class Rung:
     """One rung's judgement; ``ok`` is None when it could not be climbed.
 
-    ``follows``: it fails because of another host, for which that is told; this one has done what it could.
-    ``second``: whatever it lacks may come when other nodes are well, which fail a rung below.
+    ``caused_by_absent_host``: it fails because of hosts that are out of this run, for which that is told; this one has
+    done what it could.
+    ``secondary``: it lacks nothing but members which are unhealthy or absent themselves.
+    ``settled``: and of all of those nothing more will be read.
     ``outside``: members that it does not see, on hosts that are not in this run; they are not held against it.
     """
 
@@ -37,8 +39,9 @@ class Rung:
     ok: bool | None
     detail: str
     advice: str = ""
-    follows: bool = False
-    second: bool = False
+    caused_by_absent_host: bool = False
+    secondary: bool = False
+    settled: bool = False
     outside: tuple[str, ...] = ()
 
 
@@ -73,12 +76,14 @@ class Sight:
     Attributes:
         nodes: whom it sees; None when it could not be asked.
         trouble: why nobody could see it: the rung below the mesh at which it fails, or its host; empty when it is well.
-        absent: its host is out of this run: nothing will be read of it any more.
+        absent: its host is out of this run.
+        settled: nothing more will be read of it.
     """
 
     nodes: tuple[str, ...] | None = None
     trouble: str = ""
     absent: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,11 @@ class NodeReading:
     members: Mapping[str, Sight] = field(default_factory=dict)
 
 
-def failed(rungs: list[Rung]) -> Rung | None:
+def healthy(rungs: Sequence[Rung]) -> bool:
+    """Return whether a node that was climbed does its work: every rung holds, or it only misses unhealthy members."""
+    return bool(rungs) and all(rung.secondary for rung in rungs if rung.ok is False)
+
+
+def failed(rungs: Sequence[Rung]) -> Rung | None:
     """Return the rung that failed, if one did."""
     return next((rung for rung in rungs if rung.ok is False), None)

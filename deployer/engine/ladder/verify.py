@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from deployer.engine.ladder import asking, readings, rounds
 from deployer.engine.ladder.judge import climb
 from deployer.engine.ladder.rounds import EXEC_TIMEOUT, Session, fragments
-from deployer.engine.ladder.rung import MESH, TITLES, NodeReading, Rung, Sight, failed
+from deployer.engine.ladder.rung import MESH, TITLES, NodeReading, Rung, Sight, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.errors import DeployerError, HostError
 from deployer.events import Emit, RungRead
@@ -123,13 +123,13 @@ def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dic
     found = {}
     for node in nodes:
         error, dist = absent.get(node.target.host), node.reading.dist
-        bad = None if error else failed(list(climb(node.target, node.reading)))
+        bad = None if error else failed(tuple(climb(node.target, node.reading)))
         trouble = ""
         if error:
             trouble = f"its host {node.target.host}: {error.message.partition(chr(10))[0]}"
         elif bad and bad.number < MESH:
             trouble = f"{node.name} fails rung {bad.number}: {bad.detail}"
-        found[node.name] = Sight(dist.nodes if dist else None, trouble, absent=bool(error))
+        found[node.name] = Sight(dist.nodes if dist else None, trouble, absent=bool(error), settled=node.settled)
     return found
 
 
@@ -141,21 +141,22 @@ def _judge(node: _Node, now: float, begin: float) -> None:
         node.restarts = unit.restarts
     window = node.target.health.stable if node.target.health else STABLE
     young = bool(unit and unit.age is not None and unit.age < window)
-    if unit and bad is None and node.well is None:
+    if unit and healthy(node.rungs) and node.well is None:
         node.well = unit.pid, unit.restarts
     if node.well and unit and window and node.well != (unit.pid, unit.restarts):
         node.settled = True
         _unstable(node, unit, window)
     else:
         # A node of a host that is out of the run may be well, and needs time; but not as much as one that starts.
-        deadline = min(node.deadline, begin + PATIENCE) if bad and bad.follows else node.deadline
-        node.settled = not young if bad is None else now >= deadline or _hopeless(node, bad)
+        deadline = min(node.deadline, begin + PATIENCE) if bad and bad.caused_by_absent_host else node.deadline
+        done = bad is None or (healthy(node.rungs) and bad.settled and not bad.caused_by_absent_host)
+        node.settled = (done and not young) or bool(bad and (now >= deadline or _hopeless(node, bad)))
 
 
 def _is_over(asked: Sequence[_Node], urgent: Collection[str]) -> bool:
     """Whether all are settled, or one of an urgent host has fallen for a reason of its own."""
     fallen = (failed(node.rungs) for node in asked if node.settled and node.target.host in urgent)
-    return all(node.settled for node in asked) or any(bad and not (bad.follows or bad.second) for bad in fallen)
+    return all(node.settled for node in asked) or any(bad and not bad.secondary for bad in fallen)
 
 
 def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.mesh import unseen
-from deployer.engine.ladder.rung import Rung, failed
+from deployer.engine.ladder.rung import Rung, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_lane import HostLane
 from deployer.errors import DeployerError, Interrupted, NotConverged
@@ -24,7 +24,7 @@ class Climb:
     """Climbs as often as a roll needs it; the last climb's rungs are told at the end.
 
     Attributes:
-        healthy: nodes whose ladder held in the last climb.
+        healthy: nodes that do their work as the last climb shows: those that only miss unhealthy members, too.
         nodes: nodes that were looked at in it.
         unseen: nodes on hosts outside of this run that somebody in it should see, and nobody sees.
     """
@@ -62,9 +62,11 @@ class Climb:
         climbed = self._climb(able, targets, absent, busy, urgent)
         for lane in able:
             lane.fresh = False
-        fallen = {node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.follows}
+        fallen = {
+            node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.caused_by_absent_host
+        }
         self.nodes = frozenset(climbed)
-        self.healthy = frozenset(node for node, rungs in climbed.items() if rungs and not failed(rungs))
+        self.healthy = frozenset(node for node, rungs in climbed.items() if healthy(rungs))
         self.unseen = unseen(targets, climbed, judged.keys())
         for lane in lanes:
             sound = _sound([climbed.get(str(target.node), []) for target in lane.targets])
@@ -113,8 +115,8 @@ class Climb:
 
 
 def _sound(climbs: Sequence[list[Rung]]) -> bool | None:
-    """Return whether all nodes of a host are well; None when that is not known, because a climb was cut short."""
-    if not climbs or any(failed(rungs) for rungs in climbs):
+    """Return whether all nodes of a host are healthy; None when that is not known, because a climb was cut short."""
+    if not climbs or any(rungs and not healthy(rungs) for rungs in climbs):
         return False
     return True if all(climbs) else None
 
@@ -132,7 +134,7 @@ def blame(lanes: Sequence[HostLane], fallen: Fallen) -> list[HostLane]:
     As long as there are first causes, what only follows from them is not held against a host.
     """
     names = {str(target.node) for lane in lanes if not lane.problem for target in lane.targets}
-    first = {node: bad for node, bad in fallen.items() if node in names and not bad.second}
+    first = {node: bad for node, bad in fallen.items() if node in names and not bad.secondary}
     found = []
     for lane in lanes:
         causes = first or fallen

@@ -124,8 +124,7 @@ class PlayRun:
         if self.goal is Goal.DEPLOY:
             _hold(lanes)
         roll = self._roll(lanes, climb)
-        if self.goal is Goal.DEPLOY:
-            roll.survey()
+        roll.survey()
         try:
             roll.arrange()
         except ConfigError as error:
@@ -133,6 +132,8 @@ class PlayRun:
                 lane.problem = lane.problem or error
         if self.goal is Goal.DEPLOY:
             roll.run()
+        else:
+            roll.foretell()
 
     def _roll(self, lanes: Sequence[HostLane], climb: Climb) -> Roll:
         hooks = Hooks(self.emit, lambda: LocalTransport("localhost"))

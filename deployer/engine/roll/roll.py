@@ -72,6 +72,11 @@ class Roll:
                 names = ", ".join(sorted(self.climb.unseen))
                 self.emit(Note(f"seen by no node of this run, so they do not count as healthy: {names}"))
 
+    def foretell(self) -> None:
+        """Say in a plan what would keep a deploy from beginning now."""
+        if self.batches and (why := self.rules.hinders()):
+            self.emit(Note(f"a deploy would not begin: {why}"))
+
     def arrange(self) -> None:
         """Decide on the batches, and tell them where there is something to tell.
 

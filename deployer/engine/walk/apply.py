@@ -128,9 +128,7 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
 def _failure(job: Job, problem: str, rc: int) -> StepError:
     action = job.planned.action
     if action.module.SWITCHES and rc == Reverted.exit_code:
-        return Reverted(
-            problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again"
-        )
+        return Reverted(problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again")
     return StepError(problem, where=action.task.mark)
 
 

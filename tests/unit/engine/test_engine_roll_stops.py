@@ -74,21 +74,21 @@ def test_a_pause_waits_between_batches_only(fleet: Fleet, monkeypatch: pytest.Mo
     assert waited == [30.0]
 
 
-def fall(number: int, *, second: bool = False) -> Rung:
-    return Rung(number, ok=False, detail="it fell", second=second)
+def fall(number: int, *, secondary: bool = False) -> Rung:
+    return Rung(number, ok=False, detail="it fell", secondary=secondary)
 
 
 def node_of(lane: HostLane) -> str:
     return str(lane.targets[0].node)
 
 
-def test_who_only_misses_an_ill_node_is_not_blamed_for_it(fleet: Fleet) -> None:
+def test_who_only_misses_an_unhealthy_node_is_not_blamed_for_it(fleet: Fleet) -> None:
     one, two, three, _ = lanes = [fleet.lane(name) for name in fleet.names]
-    fallen = {node_of(one): fall(8, second=True), node_of(two): fall(3), node_of(three): fall(8, second=True)}
+    fallen = {node_of(one): fall(8, secondary=True), node_of(two): fall(3), node_of(three): fall(8, secondary=True)}
     assert blame(lanes, fallen) == [two]
     assert (one.problem, three.problem) == (None, None)
     assert str(two.problem) == f"{node_of(two)}: rung 3: it fell"
-    assert blame(lanes, {node_of(one): fall(8, second=True)}) == [one], "when nobody else explains it"
+    assert blame(lanes, {node_of(one): fall(8, secondary=True)}) == [one], "when nobody else explains it"
 
 
 def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) -> None:

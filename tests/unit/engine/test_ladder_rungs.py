@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from ladder_kit import DIR, EXE, dist, reading, rungs, target, unit
 
-from deployer.engine.ladder.judge import TITLES, NodeReading, failed
+from deployer.engine.ladder.judge import TITLES, NodeReading, Sight, climb, failed
+from deployer.engine.ladder.rung import healthy
 from deployer.engine.ladder.target import Target
 from deployer.fleet.words import Health
 
@@ -111,3 +112,27 @@ def test_the_version_is_read_from_the_directory_when_the_node_cannot_be_asked() 
 )
 def test_a_health_check_is_called_by_what_it_asks(health: Health | None, words: str) -> None:
     assert target(health=health).health_words == words
+
+
+DOWN = Sight(trouble="it fails rung 2")
+LACKS = dist(nodes=("shop@10.0.0.2",))
+HEALTHY: dict[str, tuple[NodeReading, bool]] = {
+    "every rung holds": (reading(), True),
+    "it only misses a member that is down": (reading(dist=LACKS, members={"shop@10.0.0.3": DOWN}), True),
+    "it misses a member that nothing is wrong with": (reading(dist=LACKS, members={"shop@10.0.0.3": Sight()}), False),
+    "it misses both": (
+        reading(dist=dist(nodes=()), members={"shop@10.0.0.3": DOWN, "shop@10.0.0.2": Sight()}),
+        False,
+    ),
+    "it misses a member that is down, and does no work": (
+        reading(dist=LACKS, members={"shop@10.0.0.3": DOWN}, health="answers 503"),
+        False,
+    ),
+    "its host was lost": (NodeReading(lost="no answer"), False),
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_who_only_misses_unhealthy_members_is_healthy(name: str) -> None:
+    seen, wanted = HEALTHY[name]
+    assert healthy(tuple(climb(target(), seen))) is wanted
