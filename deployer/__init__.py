@@ -1,3 +1,3 @@
-"""Deploy, audit and dry-run fleets of Elixir and Erlang releases over SSH."""
+"""Deploy, audit and dry-run fleets of mix releases over SSH."""
 
 __version__ = "0.1.0"

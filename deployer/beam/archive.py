@@ -1,11 +1,14 @@
 """A ``.tar.gz`` from somewhere, read once and in small pieces; what could surprise the host that unpacks it is refused.
 
 Only plain files and directories pass; what GNU tar and this reader could understand differently is refused, not
-interpreted (POSIX.1-2017 pax, GNU tar's "Basic Tar Format"). Nothing is ever written.
+interpreted (POSIX.1-2017 pax, GNU tar's "Basic Tar Format"). A member may be there again with the same content, as
+``mix release`` lists what comes from ``rel/overlays``: both readings are one. Nothing is ever written.
 """
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +26,12 @@ _REFUSED_TYPES = {
     b"6": "a fifo", b"S": "a sparse file", b"K": "a link with a long target",
 }  # fmt: skip
 _REPACK = "build the archive with mix release's :tar step, or tar --format=ustar --dereference"
+_REMEDIES = {b"1": "pack it with tar --hard-dereference, which puts a copy in the place of the link"}
+_MACOS = "macOS's tar put it there: pack with COPYFILE_DISABLE=1 in the environment"
+
+
+_KEY = secrets.token_bytes(32)
+"""Nobody can aim at two contents of one digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +55,10 @@ class Archive:
 
     def __init__(self, source: Inflate) -> None:
         self._source = source
-        self._headers = self._left = 0
-        self._files: set[int] = set()
-        self._directories: dict[int, int] = {}
-        self._listed: set[int] = set()
+        self._headers = self._members = self._left = 0
+        self._hash = hashlib.blake2b()
+        self._seen: dict[int, tuple[int, bytes]] = {}
+        self._directories: set[int] = set()
 
     def refuse(self, problem: str, member: str | None = None, hint: str = _REPACK) -> ConfigError:
         """Return the error to raise; the member's name is shown escaped."""
@@ -69,9 +78,13 @@ class Archive:
             entry = self._entry(info, info.name if override is None else override)
             override = None
             self._left = entry.size
-            yield entry
+            self._members += 1
+            self._hash = hashlib.blake2b(bytes([info.mode & 0o111 > 0]), digest_size=16, key=_KEY)
+            if not self._known(entry):
+                yield entry
             for _ in self.body():
                 pass
+            self._compare(entry)
             self._read(-entry.size % _BLOCK)
         if override is not None:
             raise self.refuse("is named, but not there", override)
@@ -82,6 +95,7 @@ class Archive:
         while self._left:
             piece = self._read(min(self._left, CHUNK))
             self._left -= len(piece)
+            self._hash.update(piece)
             yield piece
 
     def _header(self, block: bytes) -> tarfile.TarInfo:
@@ -107,7 +121,8 @@ class Archive:
         records = dict(self._pax_records(data))
         strange = set(records) - _HARMLESS_PAX | ({"path"} & set(records) if info.type == b"g" else set())
         if strange:
-            raise self.refuse(f"has a pax header that changes {min(strange)[:60]!a}", info.name)
+            hint = _MACOS if any(".xattr." in key for key in strange) else _REPACK
+            raise self.refuse(f"has a pax header that changes {min(strange)[:60]!a}", info.name, hint)
         return records.get("path")
 
     def _pax_records(self, data: bytes) -> Iterator[tuple[str, str]]:
@@ -122,14 +137,15 @@ class Archive:
 
     def _entry(self, info: tarfile.TarInfo, name: str) -> Entry:
         if not (info.isreg() or info.isdir()) or info.type not in (b"0", b"\0", b"5"):
-            raise self.refuse(f"is {_REFUSED_TYPES.get(info.type, 'of an unknown type')}", name)
+            kind = _REFUSED_TYPES.get(info.type, "of an unknown type")
+            raise self.refuse(f"is {kind}", name, _REMEDIES.get(info.type, _REPACK))
         if info.mode & 0o7002:
             what = "is writable by everybody" if info.mode & 0o002 else "has a setuid, setgid or sticky bit"
             raise self.refuse(what, name, hint="chmod it before packing: a release needs 0644 and 0755 only")
         if info.isdir() and info.size:
             raise self.refuse("is a directory with a content", name)
         clean = self._clean(name, is_file=info.isfile())
-        self._remember(clean, is_file=info.isfile())
+        self._place(clean, is_file=info.isfile())
         return Entry(clean, info.size, info.isfile())
 
     def _clean(self, name: str, *, is_file: bool) -> str:
@@ -141,27 +157,36 @@ class Archive:
             raise self.refuse("leads out of the release directory", name)
         if not clean.isprintable() or not all(0 < len(part.encode()) <= _COMPONENT_LIMIT for part in parts):
             raise self.refuse("has a name with control characters, empty or overlong parts, or not in UTF-8", name)
+        if any(part.startswith("._") for part in parts):
+            raise self.refuse("holds what macOS notes beside a file, and no release has it", name, _MACOS)
         if "." in parts or clean[0] in ".-" or len(clean.encode()) > _PATH_LIMIT:
             raise self.refuse("has a name that no release has", name)
         return clean
 
-    def _remember(self, name: str, *, is_file: bool) -> None:
-        """Refuse a second member of this name in any case, and a file where a directory must be.
+    def _place(self, name: str, *, is_file: bool) -> None:
+        """Refuse a file where a directory must be, and the other way round.
 
         Hashes stand for the names, so that 200,000 stay small; Python's are keyed, nobody can aim at a collision.
         """
         parts = name.split("/")
-        for depth in range(1, len(parts) + (not is_file)):
-            directory = "/".join(parts[:depth])
-            folded, exact = hash(directory.casefold()), hash(directory)
-            if folded in self._files or self._directories.setdefault(folded, exact) != exact:
-                raise self.refuse("collides with another member that differs in case or kind only", name)
-        folded = hash(name.casefold())
-        if folded in self._listed or (is_file and folded in self._directories):
-            raise self.refuse("is there twice, or differs from another one in case only", name)
-        self._listed.add(folded)
-        if is_file:
-            self._files.add(folded)
+        above = {hash("/".join(parts[:depth])) for depth in range(1, len(parts) + (not is_file))}
+        self._directories |= above
+        if (is_file and hash(name) in self._directories) or not above.isdisjoint(self._seen):
+            raise self.refuse("is a file where another member needs a directory, or the other way round", name)
+
+    def _known(self, entry: Entry) -> bool:
+        """Return whether a file of this name has passed already."""
+        return entry.is_file and hash(entry.name) in self._seen
+
+    def _compare(self, entry: Entry) -> None:
+        """Note what a file held, and hold a second one of its name against the first."""
+        if not entry.is_file:
+            return
+        first, digest = self._seen.setdefault(hash(entry.name), (self._members, self._hash.digest()))
+        if digest != self._hash.digest():
+            both = f"members {first} and {self._members} of the archive"
+            hint = "one overlay or step writes over what another one has packed: leave one of them out"
+            raise self.refuse(f"is there twice, and not the same: {both} differ", entry.name, hint)
 
     def _finish(self) -> None:
         """After the first block of zeros there must be a second one, then nothing but zeros, then nothing at all."""

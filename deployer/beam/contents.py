@@ -20,6 +20,8 @@ _BOOT = re.compile(r"releases/([^/]{1,64})/([^/]{1,64})\.rel")
 _SCRIPT = re.compile(r"bin/([^/]{1,64})")
 _EMULATOR = re.compile(r"erts-([^/]{1,64})/bin/beam\.smp")
 _TEXT = re.compile(r"releases/([^/]{1,64})/(env\.sh|(?:remote\.)?vm\.args|sys\.config)")
+_FOREIGN = {b"\xcf\xfa\xed\xfe": "macOS", b"\xca\xfe\xba\xbe": "macOS"}
+"""Whose programs begin so (Mach-O, and several of them in one file)."""
 _START_ERL_LIMIT = 512
 _IN_MEMORY = 4 << 20  # a larger program passes through a file without a name
 _KEPT_LIMIT = 4096
@@ -32,8 +34,9 @@ class Contents:
     Attributes:
         start_erl: the text of ``releases/start_erl.data``; None when there is none.
         scripts: names below ``bin/``.
+        environments: versions that have an ``env.sh``, as mix release makes it.
         boots: (version, name) of each release that can boot.
-        emulators: machine by ERTS version; None where beam.smp cannot be read.
+        emulators: machine by ERTS version, or the system that beam.smp is for; None where it cannot be read.
         programs: what each program and library asks for, by its path; None for a damaged one.
         clashes: by release version.
         kernel: what vm.args sets of the kernel application, by release version.
@@ -46,6 +49,7 @@ class Contents:
     start_erl: str | None = None
     has_cookie: bool = False
     scripts: set[str] = field(default_factory=set)
+    environments: set[str] = field(default_factory=set)
     boots: set[tuple[str, str]] = field(default_factory=set)
     applications: dict[str, str] = field(default_factory=dict)
     emulators: dict[str, str | None] = field(default_factory=dict)
@@ -78,14 +82,18 @@ class Contents:
         self.has_cookie |= entry.name == "releases/COOKIE"
         if head.startswith(elf.MAGIC):
             self._add_program(entry, head, body, archive)
-        kept = (self.boots, self.scripts, self.applications, self.clashes, self.programs)
+        elif match := _EMULATOR.fullmatch(entry.name):
+            self.emulators[match[1]] = _FOREIGN.get(head[:4])
+        kept = (self.boots, self.scripts, self.environments, self.applications, self.clashes, self.programs)
         if any(len(names) > _KEPT_LIMIT for names in kept):
             raise archive.refuse("holds more releases, applications or programs than one release can")
 
     def _add_text(self, version: str, kind: str, name: str, head: bytes) -> None:
         """The first 64 KiB count, which is a hundred times what such a file has."""
         text = head.decode("utf-8", "replace")
-        if kind == "vm.args":
+        if kind == "env.sh":
+            self.environments.add(version)
+        elif kind == "vm.args":
             self.kernel[version], self.ports[version] = clashes.kernel(text), clashes.ports(text)
         elif kind == "sys.config":
             self.configured[version] = {found.key: found.value for found in sysconfig.kernel(text)}

@@ -147,6 +147,7 @@ def inspect(path: Path, *, name: str | None = None, version: str | None = None) 
 
 def _judge(source: Inflate, seen: Contents, name: str | None, version: str | None) -> Tarball:
     erts, inside = _start_erl(source.path, seen, version)
+    _check_maker(source.path, seen, inside)
     machine = _machine(source.path, seen, erts)
     major = erts.partition(".")[0]
     mine = {file: program for file, program in seen.programs.items() if program and program.machine == machine}
@@ -171,6 +172,15 @@ def _judge(source: Inflate, seen: Contents, name: str | None, version: str | Non
     )
 
 
+def _check_maker(path: Path, seen: Contents, version: str) -> None:
+    """What a unit starts is the script of mix release, which reads env.sh; relx's has neither, and other commands."""
+    if version not in seen.environments:
+        hint = (
+            "build it with mix release; tarballs of rebar3 and relx have other start scripts, which are not supported"
+        )
+        raise _refuse(path, f"is not a tarball of mix release: releases/{version}/env.sh is missing", hint)
+
+
 def _machine(path: Path, seen: Contents, erts: str) -> str:
     emulator = f"erts-{erts}/bin/beam.smp"
     if erts not in seen.emulators:
@@ -178,6 +188,9 @@ def _machine(path: Path, seen: Contents, erts: str) -> str:
     machine = seen.emulators[erts]
     if machine is None:
         raise _refuse(path, f"brings a damaged {emulator}", "build the release again")
+    if machine == "macOS":
+        hint = "build on the hosts' own Debian, as deployer lab build APP does, or in a container of it"
+        raise _refuse(path, f"brings an emulator for macOS: {emulator} runs on no Linux host", hint)
     if machine not in MACHINES.values():
         raise _refuse(path, f"brings a beam.smp for an unknown machine ({machine})")
     return machine

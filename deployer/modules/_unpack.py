@@ -16,6 +16,7 @@ _SANE = Sh(
     r"""sane='^[-d]([r-][w-][x-]){2}[r-]-[x-] +[0-9]+/[0-9]+ +[0-9]{1,11} [^ ]+ [^ ]+ '
 sane="$sane"'(\./)?(\.?([^./\\]|\\[23]..|\\\\)([^/\\]|\\[23]..|\\\\)*(/|$))*$'
 refuse() { [ -n "$(full .)" ] || echo "the tarball is refused: $1"; exit 1; }
+names() { sed -n -E 's/^-([^ ]+ +){5}(\.\/)?//p' "$hold/list"; }
 nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs -- "$@"; }"""
 )
 
@@ -41,11 +42,17 @@ nobody tar -t -v -i -P --numeric-owner --quoting-style=escape <"$hold/tar" >"$ho
 odd=$(grep -v -m 1 -E "$sane" "$hold/list" || :)
 [ -z "$odd" ] || refuse "no release has such a member: $odd"
 [ "$(wc -l <"$hold/list")" -le 200000 ] || refuse "it has more than 200000 members"
-nobody tar -x --keep-old-files --no-same-owner --no-same-permissions <"$hold/tar" || refuse "it cannot be unpacked"
+nobody tar -x --skip-old-files --no-same-owner --no-same-permissions <"$hold/tar" || refuse "it cannot be unpacked"
 find . -mindepth 1 -printf '%y %n %m %P\n' >"$hold/found"
 odd=$(grep -v -m 1 -E '^(f 1|d [0-9]+) [0-7]{{2}}[0145] ' "$hold/found" || :)
 [ -z "$odd" ] || refuse "$odd came out of it"
-[ "$(grep -c '^f' "$hold/found")" -eq "$(grep -c '^-' "$hold/list")" ] || refuse "it goes on after its end"
+names | sort >"$hold/files"
+[ "$(grep -c '^f' "$hold/found")" -eq "$(uniq "$hold/files" | wc -l)" ] || refuse "it goes on after its end"
+# mix release lists what an overlay brings more than once: the first one is there, the others have to be equal to it.
+if [ -n "$(uniq -d "$hold/files")" ]; then
+  odd=$(nobody tar -d -i <"$hold/tar" 2>&1 | grep -m 1 -E ': (Contents differ|Size differs)$' || :)
+  [ -z "$odd" ] || refuse "it has two of the same name that differ: $odd"
+fi
 program() {{ if [ ! -f "$1" ] || [ ! -x "$1" ]; then echo "the tarball has no $1"; exit 1; fi; }}
 program "bin/$name"
 [ -f releases/start_erl.data ] || {{ echo "the tarball has no releases/start_erl.data"; exit 1; }}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tarfile
+from collections import Counter
 
 import pytest
+from fleet import fleet_of, untouched
 
 from deployer import lab as labs
+from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError, DeployerError
 
 MIX = """\
@@ -56,3 +59,43 @@ def test_a_release_without_the_tar_step_is_told_to_have_one(project, tmp_path):
 def test_a_directory_without_a_mix_project_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="not a mix project"):
         labs.build(tmp_path)
+
+
+@pytest.fixture
+def overlaid(project):
+    """A project with the files that mix phx.gen.release writes."""
+    app = project()
+    for name in ("server", "migrate"):
+        script = app / "rel/overlays/bin" / name
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(f'#!/bin/sh\nset -eu\ncd -P -- "$(dirname -- "$0")"\nexec ./small {name}\n')
+        script.chmod(0o755)
+    (app / "rel/overlays/etc").mkdir()
+    (app / "rel/overlays/etc/small.conf").write_text("x")
+    return app
+
+
+@pytest.mark.parametrize(("suite", "elixir"), [("bookworm", "1.14"), ("trixie", "1.18")])
+def test_what_an_overlay_brings_is_in_the_tarball_more_than_once_and_counts_once(overlaid, tmp_path, suite, elixir):
+    tarball = labs.build(overlaid, suite=suite, out=tmp_path / suite)
+    with tarfile.open(tarball) as contents:
+        listed = Counter(member.name for member in contents if member.isfile())
+    assert {"bin/server", "bin/migrate", "etc/small.conf"} <= {name for name, count in listed.items() if count > 1}
+    held = inspect(tarball)
+    assert (held.name, held.files) == ("small", len(listed))
+    assert held.elixir.startswith(elixir)
+
+
+def test_a_host_takes_it_as_it_is(lab, overlaid, tmp_path, ssh):
+    hosts = untouched(lab, 1)
+    fleet = fleet_of(tmp_path, hosts, labs.build(overlaid, out=tmp_path / "dist"))
+    del fleet.words["health"]
+    fleet.words |= {
+        "release": fleet.words["release"] | {"name": "small"},
+        "cluster": fleet.words["cluster"] | {"name": "small"},
+    }
+    ran = fleet.run("deploy")
+    assert ran.code == 0, ran.err + ran.out
+    assert ssh(hosts[0], "cat /opt/small/current/bin/server") == (0, (overlaid / "rel/overlays/bin/server").read_text())
+    assert ssh(hosts[0], "stat -c '%a %U' /opt/small/current/bin/migrate") == (0, "755 root\n")
+    assert fleet.run("audit").code == 0

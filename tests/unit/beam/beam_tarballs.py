@@ -118,4 +118,5 @@ def release(prefix: str = "", tar_format: int = tarfile.USTAR_FORMAT, erts: str 
     recipe.add(f"{prefix}lib/crypto-5.1.2/priv/lib/crypto.so", elf(CRYPTO), mode=0o755)
     recipe.add(f"{prefix}lib/demo-0.1.0/ebin/Elixir.Demo.beam", b"FOR1")
     recipe.add(f"{prefix}releases/COOKIE", b"ABC").add(f"{prefix}releases/start_erl.data", f"{erts} 0.1.0".encode())
+    recipe.add(f"{prefix}releases/0.1.0/env.sh", b"#!/bin/sh\n", mode=0o755)
     return recipe.add(f"{prefix}releases/0.1.0/demo.rel", b"{release}.").add(f"{prefix}releases/0.1.0/start.boot", b"x")

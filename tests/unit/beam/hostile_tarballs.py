@@ -11,7 +11,7 @@ from beam_tarballs import LOADER, Recipe, elf, release
 Made = Callable[[str], bytes]
 """Takes the absolute path of a directory that nothing may reach, and gives a .tar.gz."""
 
-_MEMBER = "no release has such a member"
+_MEMBER, _TWO = "no release has such a member", "two of the same name that differ"
 
 
 def _zipped(recipe: Recipe) -> bytes:
@@ -47,6 +47,11 @@ def _pax(recipe: Recipe, _: str) -> Recipe:
     return recipe.add("lib/plain", b"x", pax_headers={"path": "../../../../canary"})  # type: ignore[arg-type]
 
 
+def _third(recipe: Recipe, _: str) -> Recipe:
+    first = recipe.members[0][1]
+    return recipe.add("bin/demo", first, mode=0o755).add("bin/demo", first[::-1], mode=0o755)
+
+
 def _many(count: int) -> bytes:
     one = Recipe().add("lib/a").tar()
     return gzip.compress(one[:512] * count + bytes(1024), 1, mtime=0)
@@ -75,7 +80,9 @@ HOSTILE: Mapping[str, tuple[Made, str]] = {
     "a file that everybody writes": (_member(mode=0o666), _MEMBER),
     "a name of two lines": (_member("lib/a\n-rw-r--r-- 0/0 1 2026-01-01 10:00 b"), _MEMBER),
     "a name with an escape": (_member("lib/a\x1b[2J"), _MEMBER),
-    "a name that is there twice": (_member("bin/demo"), "cannot be unpacked"),
+    "two of a name that differ in size": (_member("bin/demo"), f"{_TWO}: bin/demo"),
+    "two of a name that differ": (_member("./bin/demo", b"#!/bin/ed\n"), f"{_TWO}: ./bin/demo"),
+    "a third of a name that differs": (_release(_third), f"{_TWO}: bin/demo"),
     "a file below a file": (_member("bin/demo/canary"), "cannot be unpacked"),
     "more members than a release has": (lambda _: _many(200_001), "more than 200000 members"),
     "a cut gzip stream": (lambda _: _WHOLE[:-30], "damaged"),
@@ -83,6 +90,9 @@ HOSTILE: Mapping[str, tuple[Made, str]] = {
     "garbage behind it": (lambda _: _WHOLE + b"canary", "damaged"),
     "a second archive behind it": (
         lambda _: _WHOLE + _zipped(Recipe().add("lib/canary", b"x")), "goes on after its end"
+    ),
+    "an archive of the same names behind it": (
+        lambda _: _WHOLE + _zipped(Recipe().add("bin/demo", b"x", mode=0o755)), _TWO
     ),
     "no gzip": (lambda _: release().tar(), "damaged"),
     "nothing": (lambda _: b"", "damaged"),

@@ -40,7 +40,7 @@ def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
         ports=None,
         applications={"crypto": "5.1.2", "demo": "0.1.0"},
         has_cookie=True,
-        files=9,
+        files=10,
         unpacked=sum(len(data) for _, data in release().members),
     )
     assert list(tmp_path.iterdir()) == [path]
@@ -94,7 +94,12 @@ def test_a_damaged_library_is_not_taken_for_one_without_needs(tmp_path: Path) ->
 
 
 def test_clashes_of_the_version_that_starts_are_found(tmp_path: Path) -> None:
-    recipe = release().add("releases/0.1.0/env.sh", b"HOME=/x\n", mode=0o755).add("releases/0.1.0/vm.args", b"-heart")
+    recipe = (
+        release()
+        .without("releases/0.1.0/env.sh")
+        .add("releases/0.1.0/env.sh", b"HOME=/x\n", mode=0o755)
+        .add("releases/0.1.0/vm.args", b"-heart")
+    )
     recipe.add("releases/0.0.9/env.sh", b"RELEASE_NODE=old\n", mode=0o755)
     assert {clash.what for clash in inspect(recipe.write(tmp_path)).clashes} == {"HOME", "-heart"}
 
@@ -114,6 +119,7 @@ def test_more_names_than_a_release_has_are_refused(tmp_path: Path) -> None:
         ("releases/start_erl.data", "start_erl.data is missing"),
         ("releases/0.1.0/demo.rel", "start script"),
         ("erts-13.1.5/bin/beam.smp", "brings no erts-13.1.5"),
+        ("releases/0.1.0/env.sh", "not a tarball of mix release: releases/0.1.0/env.sh is missing"),
     ],
 )
 def test_what_cannot_start_is_refused(tmp_path: Path, missing: str, why: str) -> None:
@@ -144,3 +150,9 @@ def test_two_releases_in_one_tarball_need_a_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="2 releases"):
         inspect(path)
     assert inspect(path, name="back").name == "back"
+
+
+@pytest.mark.parametrize(("head", "why"), [(b"\xcf\xfa\xed\xfe", "for macOS"), (b"#!/b", "damaged")])
+def test_an_emulator_that_is_no_program_of_linux_is_said_to_be_none(tmp_path: Path, head: bytes, why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        inspect(with_file(BEAM, head + bytes(60)).write(tmp_path))

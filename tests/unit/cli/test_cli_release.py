@@ -21,7 +21,11 @@ def typed(*words: str) -> int:
 
 @pytest.fixture
 def tarball(tmp_path: Path) -> str:
-    made = recipe().add("releases/0.1.0/env.sh", b"#!/bin/sh\nexport HOME=/x\n", mode=0o755)
+    made = (
+        recipe()
+        .without("releases/0.1.0/env.sh")
+        .add("releases/0.1.0/env.sh", b"#!/bin/sh\nexport HOME=/x\n", mode=0o755)
+    )
     made.add("releases/0.1.0/vm.args", b"-sname demo").add("lib/ssl-10.9/ebin/ssl.app", b"{application,ssl,[]}.")
     return str(made.add("lib/bad-1.0/priv/bad.so", elf()[:90]).write(tmp_path))
 

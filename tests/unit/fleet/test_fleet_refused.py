@@ -159,7 +159,11 @@ def test_two_nodes_on_one_address_need_epmd(words: dict[str, Any]) -> None:
 
 
 def test_lines_of_a_release_that_undo_the_words_are_all_refused_at_once(words: dict[str, Any], tmp_path: Path) -> None:
-    made = recipe().add("releases/0.1.0/env.sh", b"#!/bin/sh\nexport HOME=/x\n", mode=0o755)
+    made = (
+        recipe()
+        .without("releases/0.1.0/env.sh")
+        .add("releases/0.1.0/env.sh", b"#!/bin/sh\nexport HOME=/x\n", mode=0o755)
+    )
     made.add("releases/0.1.0/vm.args", b"+K true\n-heart\n-sname demo")
     path = made.write(tmp_path)
     wrong = at(words, "release.tarball", str(path))

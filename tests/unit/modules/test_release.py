@@ -48,6 +48,13 @@ def test_a_first_release_is_unpacked_and_complete(release: Release, tmp_path: Pa
     assert oct((there / "bin/demo").stat().st_mode)[-3:] == "755"
 
 
+def test_members_that_are_there_again_are_one(tmp_path: Path) -> None:
+    again = recipe().add("./bin/demo", b"#!/bin/sh\n", mode=0o755).add("bin/demo", b"#!/bin/sh\n", mode=0o755)
+    release = made(tmp_path, made_of=again)
+    assert converge(release, tmp_path) == ["state", "installed"]
+    assert (Path(release.path) / "bin/demo").read_bytes() == b"#!/bin/sh\n"
+
+
 def test_nothing_is_sent_when_the_host_has_it(release: Release, tmp_path: Path) -> None:
     converge(release, tmp_path)
     assert release.fix(release.differences(see(release, tmp_path))) == ()
