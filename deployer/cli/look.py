@@ -49,10 +49,10 @@ def inspect(c: Context, *, file: str, json: bool) -> None:
     del c
     from pathlib import Path
 
-    from deployer.beam import tarball
+    from deployer.beam import remembered
     from deployer.report import contents
 
-    held = tarball.inspect(Path(file))
+    held = remembered.learn(Path(file))
     out(contents.as_json(held) if json else contents.as_text(held))
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from deployer.beam import cookie, tarball
+from deployer.beam import cookie, remembered, tarball
 from deployer.beam.names import Naming, check_alive, parse_node
 from deployer.errors import ConfigError, Problems
 from deployer.fields import build, describe
@@ -215,4 +215,4 @@ def _clashes(archive: tarball.Tarball, names: Naming) -> Iterator[ConfigError]:
 @lru_cache(maxsize=64)
 def _inspect(path: Path, _mtime_ns: int, _size: int, name: str, version: str | None) -> tarball.Tarball:
     """A fleet of many hosts reads its tarball once; a file that changed is another key."""
-    return tarball.inspect(path, name=name, version=version)
+    return remembered.learn(path, name=name, version=version)
