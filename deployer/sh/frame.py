@@ -12,7 +12,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -124,8 +124,13 @@ def payload(program: Program) -> Iterator[bytes]:
             yield blob.text.reveal().encode() if isinstance(blob.text, Secret) else blob.text
 
 
-def decode(program: Program, chunks: Iterator[bytes]) -> Iterator[Frame]:
+def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] = lambda: None) -> Iterator[Frame]:
     """Yield the answers as they arrive; noise before the first marker (a talkative login shell) is skipped.
+
+    Args:
+        program: what was asked.
+        chunks: what the host says.
+        whole: is told when the program has started, and when an answer is whole.
 
     Raises:
         ProbeError: a frame is malformed, out of order or larger than `BODY_LIMIT`, or answers are missing.
@@ -136,6 +141,7 @@ def decode(program: Program, chunks: Iterator[bytes]) -> Iterator[Frame]:
     buffer = _Buffer(chunks)
     marker = program.marker.encode()
     buffer.skip_past(b"\n" + marker + b" start\n", limit=BODY_LIMIT)
+    whole()
     asked, left, failed = len(program.fragments), TOTAL_LIMIT, False
     for expected in range(asked + 1):
         last, rc, size = _head(buffer.line(), marker, expected)
@@ -152,6 +158,7 @@ def decode(program: Program, chunks: Iterator[bytes]) -> Iterator[Frame]:
         if last:
             return
         failed = program.writes and rc != 0
+        whole()
         yield Frame(expected, rc, body)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from paramiko import PKey
 from paramiko.agent import AgentSSH
 from paramiko.ssh_exception import BadAuthenticationType, SSHException
 
-from deployer.errors import AuthError, ConfigError
+from deployer.errors import AuthError, ConfigError, Unreachable
 from deployer.transport.options import SshOptions
 from deployer.transport.ssh_config import Target
 from deployer.transport.wire import Client
@@ -41,6 +42,7 @@ def log_in(client: Client, target: Target, options: SshOptions) -> None:
 
     Raises:
         AuthError: no key was accepted; it says which were offered.
+        Unreachable: the server did not answer an offer in time.
         ConfigError: a key file that was named cannot be read.
     """
     offered: list[str] = []
@@ -49,12 +51,15 @@ def log_in(client: Client, target: Target, options: SshOptions) -> None:
     try:
         for label, key in _keys(target, options, agent):
             offered.append(label)
+            began = time.monotonic()
             try:
                 more = client.auth_publickey(target.user, key)
             except BadAuthenticationType as error:
                 wants = f"it takes {', '.join(error.allowed_types)}"
                 break
             except (SSHException, EOFError, OSError):
+                if time.monotonic() - began >= client.auth_timeout:
+                    raise _no_answer(client, target) from None
                 if client.is_active() and len(offered) < _OFFERS:
                     continue
                 break
@@ -73,6 +78,14 @@ def log_in(client: Client, target: Target, options: SshOptions) -> None:
         f"{target.user} may not log in to {target.address}:{target.port}; {reasons}",
         where=target.name,
         hint="name the right user (-u) and key (--private-key), or add the key to the host",
+    )
+
+
+def _no_answer(client: Client, target: Target) -> Unreachable:
+    return Unreachable(
+        f"{target.address}:{target.port} did not answer the login of {target.user} within {client.auth_timeout:.0f} s",
+        where=target.name,
+        hint="sshd there is frozen, or what it asks about logins (PAM, a directory server) does not answer",
     )
 
 

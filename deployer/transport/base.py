@@ -28,10 +28,12 @@ class Transport(Protocol):
 
         Args:
             program: fragments and blobs.
-            timeout: seconds of silence after which the host counts as lost; an answer or upload progress resets it.
+            timeout: seconds for each answer, counted from the one before it or from the last byte of an upload; a
+                program that only reads has twice that for all of them. Whatever a host prints buys it no time but
+                whole answers.
 
         Raises:
-            ConnectionLost: the connection broke or stayed silent for ``timeout`` seconds.
+            ConnectionLost: the connection broke, or the host gave no whole answer in time.
             AuthError: sudo refused.
             ProbeError: the answer is malformed.
             StepError: the host refused the program before its first fragment.

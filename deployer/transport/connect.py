@@ -50,11 +50,12 @@ def open_link(target: Target, options: SshOptions, seen: tuple[str, ...] = ()) -
         AuthError: the login is refused.
         ConfigError: known_hosts, a key file or a jump is wrong.
     """
+    until = time.monotonic() + _HANDSHAKE
     for left in reversed(range(_TRIES)):
         try:
             return _attempt(target, options, seen)
         except _Dropped as error:
-            if not left:
+            if not left or time.monotonic() > until:
                 raise Unreachable(error.message, where=target.name, hint=error.hint) from None
             time.sleep(random.uniform(0.2, 0.8) * (_TRIES - left))  # noqa: S311  # spreads the herd, guards nothing
     raise AssertionError
@@ -181,16 +182,28 @@ def _shake_hands(client: Client, target: Target) -> None:
             hint="something listens there, but it is frozen or no SSH server",
         )
     if not client.remote_version:
-        raise _Dropped(
-            f"{where} hung up before the SSH banner",
-            where=target.name,
-            hint="no SSH server, a ban (fail2ban), or too many connections at once (MaxStartups)",
-        )
+        raise _no_banner(client.greeting, where, target)
     raise Unreachable(
         f"no SSH handshake with {where}: {client.get_exception() or 'the host hung up'}",
         where=target.name,
         hint="only modern algorithms are offered; is sshd older than 6.5?",
     )
+
+
+def _no_banner(greeting: str, where: str, target: Target) -> Unreachable:
+    from deployer.transport.wire import GREETING
+
+    if greeting == "hung up":
+        return _Dropped(
+            f"{where} hung up before the SSH banner",
+            where=target.name,
+            hint="no SSH server, a ban (fail2ban), or too many connections at once (MaxStartups)",
+        )
+    if greeting == "silent":
+        said, hint = "said nothing", "sshd is frozen or starved of CPU, or what listens there is no SSH server"
+    else:
+        said, hint = "talked, but sent no SSH banner", "what listens there is no SSH server"
+    return Unreachable(f"{where} took the connection and {said} within {GREETING:.0f} s", where=target.name, hint=hint)
 
 
 def _prove(client: Client, target: Target, known: Knowledge) -> tuple[str, bytes]:

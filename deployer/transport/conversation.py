@@ -13,13 +13,17 @@ from typing import Protocol
 
 from deployer.errors import AuthError, ConfigError, ConnectionLost, HostError, ProbeError
 from deployer.model import Secret
-from deployer.sh import Program, Sh, payload, sh
-from deployer.sh.frame import BOOTSTRAP, READY
+from deployer.sh import Frame, Program, Sh, decode, payload, sh
+from deployer.sh.frame import BODY_LIMIT, BOOTSTRAP, READY
 
 KEPT = 16 * 1024
 """Bytes of complaint kept from each stream for the message of a program that never started."""
-SUDO_PATIENCE = 60.0
+SUDO_PATIENCE = 45.0
 """Seconds sudo may take to ask or to start: PAM stacks that wait 25 s for a directory server are common (F17)."""
+PATIENCE = 40.0
+"""Seconds a login shell has to come to our program, and a host to take the program in or to end an answer it began."""
+SLOWEST = 1000
+"""Bytes a second that a line has to carry (9600 baud do): whoever drips is given up."""
 
 
 class Pipe(Protocol):
@@ -36,6 +40,9 @@ class Pipe(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send a few bytes and leave the input open."""
+
+    def broke(self) -> str:
+        """Say how the connection ended when there is no status."""
 
     def status(self) -> int | None:
         """Return the exit status after the end; None when the connection broke before one came."""
@@ -80,53 +87,82 @@ class Conversation:
 
     Args:
         name: the host, for messages.
-        timeout: seconds of silence in both directions that count as a loss.
+        timeout: seconds for each answer, counted from the one before it or from the last byte of an upload. A program
+            that only reads has twice that for all of them.
     """
 
     def __init__(self, name: str, pipe: Pipe, program: Program, sudo: Sudo | None, timeout: float) -> None:
         self._name, self._pipe, self._program, self._sudo, self._timeout = name, pipe, program, sudo, timeout
         self._noise = self._complaint = b""
-        self._ready = self._answered = False
+        self._complained = 0
+        self._ready = self._answered = self._started = False
+        self._begun = self._whole_at = time.monotonic()
+        self._part_at, self._part = 0.0, 0
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield each answer as soon as it is whole; raises as `deployer.transport.base.Transport.run` says."""
+        return decode(self._program, self.chunks(), self._whole)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield what the program prints; ends only by an error, since the reader stops at the closing frame.
 
         Raises:
-            ConnectionLost: silence, or the connection broke.
+            ConnectionLost: silence, a drip, or the connection broke.
             AuthError: sudo or the login shell refused.
-            ProbeError: the program ended before its last answer.
+            ProbeError: the program ended before its last answer, or complains without end.
         """
         if not self._asks:
             self._start()
-        heard = time.monotonic()
         while True:
-            patience = self._timeout if self._ready or not self._sudo else max(self._timeout, SUDO_PATIENCE)
-            came = self._pipe.read(max(0.0, max(heard, self._pipe.progress) + patience - time.monotonic()))
+            came = self._pipe.read(max(0.0, self._until() - time.monotonic()))
             if came is None:
                 raise self._ended()
-            out, err = came
-            if not out and not err:
-                if time.monotonic() < max(heard, self._pipe.progress) + patience:
-                    continue
-                raise self._silent(patience)
-            self._hear(out, err)
-            if out:
-                yield out
-            heard = time.monotonic()
+            self._hear(*came)
+            if came[0]:
+                yield came[0]
+            if time.monotonic() >= self._until() and (self._part_at or not came[0]):
+                raise self._overdue()
+
+    def _whole(self) -> None:
+        """The program has started, or an answer is whole: the next one's time begins."""
+        self._started = True
+        self._whole_at, self._part_at, self._part = time.monotonic(), 0.0, 0
+
+    def _until(self) -> float:
+        """Return when patience with what is awaited now ends."""
+        if not self._ready:
+            return self._begun + (SUDO_PATIENCE if self._sudo else min(self._timeout, PATIENCE))
+        if not self._started:
+            text = sum(len(fragment.text) for fragment in self._program.fragments)
+            return self._whole_at + PATIENCE + text / SLOWEST
+        if self._part_at:
+            return self._part_at + PATIENCE + self._part / SLOWEST
+        sent = min(self._pipe.progress, self._begun + PATIENCE + self._size / SLOWEST)
+        until = max(self._whole_at, sent) + self._timeout
+        return until if self._program.writes else min(until, sent + 2 * self._timeout)
 
     @property
     def _asks(self) -> bool:
         return self._sudo is not None and self._sudo.password is not None
 
+    @property
+    def _size(self) -> int:
+        return sum(blob.size for blob in self._program.blobs)
+
     def _start(self) -> None:
-        size = sum(blob.size for blob in self._program.blobs)
-        self._pipe.send(payload(self._program), size)
+        self._pipe.send(payload(self._program), self._size)
 
     def _hear(self, out: bytes, err: bytes) -> None:
         self._complaint = (self._complaint + err)[-KEPT:]
+        self._complained += len(err)
+        if self._complained > BODY_LIMIT:
+            raise ProbeError("the host complains without end, on standard error", where=self._name, hint=self._said())
+        if out:
+            self._part_at, self._part = self._part_at or time.monotonic(), self._part + len(out)
         if not self._ready:
             self._noise += out
-            self._ready = READY in self._noise
+            if READY in self._noise:
+                self._ready, self._whole_at = True, time.monotonic()
             self._noise = self._noise[-KEPT:]
             if self._ready and self._asks:
                 self._start()
@@ -155,7 +191,7 @@ class Conversation:
         status = self._pipe.status()
         if status is None:
             return ConnectionLost(
-                "the connection broke in the middle of a program",
+                self._pipe.broke(),
                 where=self._name,
                 hint="a step that had begun runs to its end on the host; run again to see its state",
             )
@@ -179,18 +215,28 @@ class Conversation:
             hint=f"the user needs a working login shell{self._said()}",
         )
 
-    def _silent(self, patience: float) -> HostError:
+    def _overdue(self) -> HostError:
+        now = time.monotonic()
+        waited, since = now - self._begun, now - max(self._whole_at, self._pipe.progress)
         if self._sudo and not self._ready:
             return AuthError(
-                f"sudo neither asked nor answered within {patience:.0f} s",
+                f"sudo neither asked nor answered within {waited:.0f} s",
                 where=self._name,
                 hint=f"try `sudo -v` on the host{self._said()}",
             )
-        return ConnectionLost(
-            f"no byte came or went for {patience:.0f} s",
-            where=self._name,
-            hint=f"the host is frozen, or a step takes longer than its deadline{self._said()}",
-        )
+        if not self._started:
+            said = f"the login shell did not come to our program within {waited:.0f} s"
+            hint = "its start-up files wait for something or print without end, or the line is too slow"
+        elif self._part_at:
+            said = f"an answer came in pieces and was not whole after {now - self._part_at:.0f} s ({self._part} bytes)"
+            hint = f"the host or the line is too slow: {SLOWEST} bytes a second are needed"
+        elif since < self._timeout:
+            said = f"the host did not answer all that was asked within {waited:.0f} s"
+            hint = "it is overloaded, or something that was asked does not answer (a dead file server?)"
+        else:
+            said = f"no byte came or went for {since:.0f} s"
+            hint = "what runs there takes longer than its deadline; the connection itself is alive"
+        return ConnectionLost(said, where=self._name, hint=hint + self._said())
 
     def _said(self) -> str:
         text = self._complaint or (b"" if self._ready else self._noise)

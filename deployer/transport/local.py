@@ -14,7 +14,7 @@ from contextlib import closing
 from deployer.beam.stream import Stream
 from deployer.errors import AuthError, HostError
 from deployer.model import Secret
-from deployer.sh import Frame, Program, decode
+from deployer.sh import Frame, Program
 from deployer.transport.conversation import Conversation, Sudo, check_password, command
 from deployer.transport.stream import SocketStream
 
@@ -42,7 +42,7 @@ class LocalTransport:
         if sudo and self._refused:
             raise AuthError("sudo did not take this become password before; it is not tried again", where=self.name)
         with closing(_ProcessPipe(command(sudo))) as pipe:
-            yield from decode(program, Conversation(self.name, pipe, program, sudo, timeout).chunks())
+            yield from Conversation(self.name, pipe, program, sudo, timeout).frames()
 
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
         """Open a TCP connection; see `deployer.transport.base.Transport.connect`."""
@@ -127,6 +127,9 @@ class _ProcessPipe:
             self._selector.unregister(self._in)
             if self._child.stdin:
                 self._child.stdin.close()
+
+    def broke(self) -> str:
+        return "the program was lost in the middle"
 
     def status(self) -> int | None:
         try:

@@ -68,6 +68,6 @@ class SshOptions:
     connect_timeout: float = 10
     ask: Callable[[str], str] | None = None
     ssh_config: Path | None = field(default_factory=lambda: Path.home() / ".ssh" / "config")
-    keepalive: float = 15
+    keepalive: float = 10
     home: Path = field(default_factory=Path.home)
     shared: Shared = field(default_factory=Shared, repr=False, compare=False)

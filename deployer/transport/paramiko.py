@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from deployer.beam.stream import Stream
 from deployer.errors import ConnectionLost, HostError, HostKeyError
 from deployer.model import Secret
-from deployer.sh import Frame, Program, decode
+from deployer.sh import Frame, Program
 from deployer.transport.base import ForwardingForbidden
 from deployer.transport.connect import Link, open_link, open_stream
 from deployer.transport.conversation import Conversation, Sudo, check_password, command
@@ -23,6 +23,9 @@ from deployer.transport.stream import SocketStream
 if TYPE_CHECKING:
     from paramiko import Channel
 
+    from deployer.transport.wire import Client
+
+_SESSION_OPENING = 40.0
 _SESSION_PATIENCE = 5.0
 """Seconds for sshd to free the session of the program before, which counts where MaxSessions is 1."""
 _GULP = 4 * 1024 * 1024
@@ -55,10 +58,9 @@ class SshTransport:
         """Run a program over one session channel; see `deployer.transport.base.Transport.run`."""
         sudo = self._sudo() if program.become and self._target.user != "root" else None
         channel = self._session(timeout)
-        with closing(_ChannelPipe(channel, timeout)) as pipe:
+        with closing(_ChannelPipe(channel, timeout, self._link.client)) as pipe:
             self._link.client.exec(channel, command(sudo))
-            talk = Conversation(self.name, pipe, program, sudo, timeout)
-            yield from decode(program, talk.chunks())
+            yield from Conversation(self.name, pipe, program, sudo, timeout).frames()
             self._last, pipe.finished = channel, True
 
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
@@ -112,6 +114,13 @@ class SshTransport:
             )
         return Sudo(self._password, lambda: refused.add(this))
 
+    def _unopened(self, client: Client) -> ConnectionLost:
+        if client.is_active():
+            said = f"sshd answers, but has opened no session within {_SESSION_OPENING:.0f} s"
+        else:
+            said = _gone(client, "the connection to the host is gone")
+        return ConnectionLost(said, where=self.name, hint="run again to see the host's state")
+
     def _session(self, timeout: float) -> Channel:
         """Open a session channel, once the one before is gone from the host's books."""
         from paramiko.ssh_exception import ChannelException, SSHException
@@ -124,7 +133,7 @@ class SshTransport:
         while True:
             try:
                 with self._opening:
-                    return client.open_session(timeout=timeout)
+                    return client.open_session(timeout=min(timeout, _SESSION_OPENING))
             except ChannelException as error:
                 if time.monotonic() > until:
                     raise HostError(
@@ -132,7 +141,13 @@ class SshTransport:
                     ) from None
                 time.sleep(0.05)
             except (SSHException, EOFError, OSError):
-                raise ConnectionLost("the connection to the host is gone", where=self.name, hint="run again") from None
+                raise self._unopened(client) from None
+
+
+def _gone(client: Client, otherwise: str) -> str:
+    """Say how a connection ended."""
+    silence = client.silence
+    return f"the host answered nothing for {silence:.0f} s: it is frozen, or cut off" if silence else otherwise
 
 
 class _Wake(threading.Event):
@@ -149,8 +164,9 @@ class _Wake(threading.Event):
 class _ChannelPipe:
     """A session channel as a `Pipe`: both streams always drained, input sent beside when it may not fit at once."""
 
-    def __init__(self, channel: Channel, timeout: float) -> None:
+    def __init__(self, channel: Channel, timeout: float, client: Client) -> None:
         channel.settimeout(timeout)
+        self._client = client
         self._channel = channel
         self._wake = _Wake()
         self._failure: Exception | None = None
@@ -184,6 +200,9 @@ class _ChannelPipe:
 
     def write(self, data: bytes) -> None:
         self._push(data)
+
+    def broke(self) -> str:
+        return _gone(self._client, "the connection broke in the middle of a program")
 
     def status(self) -> int | None:
         channel = self._channel

@@ -34,7 +34,12 @@ SEND_BUFFER = 256 * 1024
 """Bytes the kernel may hold for a host: small enough that a slow line drains them before the keepalive gives up."""
 _ASKS = 3
 _PERIOD = 0.7
-"""Three requests, and as long again for the last answer, fit into 2.8 keepalive intervals: 42 s by default."""
+"""Three requests, and as long again for the last answer, fit into 2.8 keepalive intervals: 28 s by default."""
+GREETING = 15.0
+"""Seconds for all that a server says before SSH begins, its version line included (RFC 4253, section 4.2)."""
+HANDSHAKE = 15.0
+LOGIN = 30.0
+"""Seconds for the answer to one key: a login that asks a slow directory server takes long (F17)."""
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
@@ -54,10 +59,27 @@ class _Watch(Packetizer):
         self._period = 0.0
         self._ask: Callable[[], None] = lambda: None
         self._handshake_until = float("inf")
+        self.silence = 0.0
+        self._greeting_until = time.monotonic() + GREETING
+        self.greeted = False
+        self.hung_up = False
 
     def watch(self, keepalive: float, ask: Callable[[], None]) -> None:
         """From now on call ``ask`` when the peer is silent, and give up after 2.8 × ``keepalive`` seconds."""
         self._ask, self._period, self._heard = ask, keepalive * _PERIOD, time.monotonic()
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        """Return what came of the greeting; paramiko's clock begins anew with each byte and line, ours does not."""
+        del timeout
+        if (left := self._greeting_until - time.monotonic()) <= 0:
+            raise TimeoutError
+        try:
+            came: bytes = super()._read_timeout(left)  # type: ignore[misc]
+        except EOFError:
+            self.hung_up = True
+            raise
+        self.greeted = True
+        return came
 
     def read_message(self) -> Any:
         message = super().read_message()
@@ -85,6 +107,7 @@ class _Watch(Packetizer):
         """Return how many periods of silence have passed; raises PeerSilent when they are too many."""
         periods = int((time.monotonic() - self._heard) / self._period) if self._period else 0
         if periods > _ASKS:
+            self.silence = time.monotonic() - self._heard
             raise PeerSilent
         return periods
 
@@ -119,7 +142,18 @@ class Client(paramiko.Transport):
         first = tuple(name for kind in known for name in _SAME_KEY.get(kind, (kind,)))
         offered = tuple(dict.fromkeys((*(name for name in first if name in options.key_types), *HOST_KEYS)))
         options.key_types = offered
-        self.banner_timeout, self.handshake_timeout, self.auth_timeout = 15, 15, 30
+        self.handshake_timeout, self.auth_timeout = HANDSHAKE, LOGIN
+
+    @property
+    def greeting(self) -> str:
+        """How far the server came before SSH began: ``hung up``, ``silent`` or ``strange``."""
+        watch = self.packetizer
+        return "hung up" if watch.hung_up else "strange" if watch.greeted else "silent"  # type: ignore[attr-defined]
+
+    @property
+    def silence(self) -> float:
+        """For how many seconds the peer had said nothing when it was given up; 0 when it was not."""
+        return self.packetizer.silence  # type: ignore[attr-defined, no-any-return]
 
     def watch(self, keepalive: float) -> None:
         """Start to ask a silent peer whether it lives; any answer counts, a refusal too."""

@@ -10,7 +10,7 @@ from deployer.beam.epmd import Registration
 from deployer.engine.ladder import asking, health, readings
 from deployer.engine.ladder.rung import NodeReading
 from deployer.engine.ladder.target import Target
-from deployer.errors import HostError
+from deployer.errors import ConnectionLost, HostError
 from deployer.sh import Program, Sh
 from deployer.transport.base import ForwardingForbidden, Transport
 
@@ -89,7 +89,8 @@ def _read_host(
                 now[target] = replace(now[target], unit=readings.parse_look(frame.out))
         return {target: _converse(session.transport, target, reading) for target, reading in now.items()}
     except HostError as error:
-        return {target: NodeReading(lost=error.message, remedy=error.hint) for target in now}
+        lost = NodeReading(lost=error.message, remedy=error.hint, gone=isinstance(error, ConnectionLost))
+        return dict.fromkeys(now, lost)
 
 
 def _converse(transport: Transport, target: Target, reading: NodeReading) -> NodeReading:

@@ -93,6 +93,7 @@ class NodeReading:
     Attributes:
         lost: why the host could not be read, empty when it was.
         remedy: what to do about that.
+        gone: the connection to the host is lost, so that asking again cannot help.
         unit: what systemd and /proc say; None before the host was read.
         epmd: the registration, None when the name is unknown, or the sentence that says why EPMD gave no answer.
         listed: what EPMD's list holds instead of an unknown name, in words.
@@ -107,6 +108,7 @@ class NodeReading:
 
     lost: str = ""
     remedy: str = ""
+    gone: bool = False
     unit: UnitReading | None = None
     epmd: Registration | str | None = None
     listed: str = ""

@@ -169,10 +169,10 @@ def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:
 
 
 def _hopeless(node: _Node, bad: Rung) -> bool:
-    """Whether waiting cannot help: the unit has given up or loops, or what runs since before is simply wrong."""
+    """Whether waiting cannot help: the connection is gone, the unit gave up or loops, or what runs is simply wrong."""
     unit, dist = node.reading.unit, node.reading.dist
     if unit is None:
-        return False
+        return node.reading.gone
     looping = unit.restarts - (node.restarts or 0) >= 3
     refused = bad.number == 7 and dist is not None and dist.outcome in asking.FINAL
     elsewhere = bad.number == 3 and bool(unit.exe) and unit.age is not None and unit.age > node.seconds + 1

@@ -5,6 +5,7 @@ The program that takes them has no step: however much of it has run when the con
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +18,13 @@ from deployer.transport.base import Transport
 
 LARGE = 1 << 20
 """Bytes from which on the host keeps what it has of a file when the connection breaks (``sh/prelude.sh``)."""
-TIMEOUT = 600.0
-PAUSES = (1.0, 3.0, 9.0)
+TIMEOUT = 180.0
+"""Seconds without a byte going out, while a host writes and digests what it has got."""
+PAUSES = (1.0, 3.0, 6.0)
 """Seconds before each new try."""
+GONE = 12.0
+"""Seconds from a break on in which the host may be tried again while it does not answer at all: a host that is cut off
+is told within 45 s, its keepalive and the last connecting included."""
 
 _KEEP = Sh('rm -f -- "$blobs/0"')
 """Without the link to it, the file outlives the program."""
@@ -31,10 +36,17 @@ def large(blobs: Sequence[Blob]) -> list[Blob]:
     return list({blob.sha256: blob for blob in blobs if blob.path and blob.size > LARGE}.values())
 
 
-def send(transport: Transport, blob: Blob, emit: Emit, sleep: Callable[[float], object] = time.sleep) -> None:
+def send(
+    transport: Transport,
+    blob: Blob,
+    emit: Emit,
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Put a file on a host that is worked on as root; it stays there, named after its content, for the next program.
 
-    When the connection breaks it is made anew and the upload goes on where it ended, at most three times.
+    When the connection breaks it is made anew and the upload goes on where it ended, at most three times, and not for
+    long while the host cannot be reached.
 
     Raises:
         ConnectionLost: it broke once more. What has arrived stays on the host for the next run.
@@ -47,17 +59,25 @@ def send(transport: Transport, blob: Blob, emit: Emit, sleep: Callable[[float], 
         return _put(transport, blob)
     except ConnectionLost as error:
         last: HostError | Locked = error
+    tries, broke = 1, clock()
     for pause in PAUSES:
+        if clock() + pause > broke + GONE:
+            break
+        tries += 1
         emit(Stage(transport.name, "upload again"))
         sleep(pause)
         try:
             transport.reopen()
+            broke = math.inf
             return _put(transport, replace(blob, offset=_arrived(transport, blob)))
         except (HostKeyError, AuthError):
             raise
         except (ConnectionLost, Unreachable, Locked) as error:
-            last = error  # of these, locked is a host that has not noticed yet that the connection before is gone
-    said = f"the upload was cut {len(PAUSES) + 1} times: {last.message}"
+            last, broke = (
+                error,
+                min(broke, clock()),
+            )  # of these, locked is a host that has not noticed yet that the connection before is gone
+    said = f"the upload was cut, and {tries} tries did not bring it through: {last.message}"
     hint = "nothing was changed; what has arrived is kept: run again"
     raise ConnectionLost(said, where=transport.name, hint=hint)
 

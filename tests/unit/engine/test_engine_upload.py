@@ -52,10 +52,26 @@ def test_what_the_host_says_it_has_is_never_more_than_there_is(blob: Blob, said:
 def test_it_is_tried_three_times_more_and_then_told(blob: Blob) -> None:
     host = RecordedTransport("web1", [[CUT], have(1), [CUT], [Unreachable("no road")], have(2), [CUT]])
     slept: list[float] = []
-    with pytest.raises(ConnectionLost, match="the upload was cut 4 times: the connection broke") as raised:
+    with pytest.raises(ConnectionLost, match="4 tries did not bring it through: the connection broke") as raised:
         send(host, blob, Events(), slept.append)
     assert tuple(slept) == PAUSES
     assert "what has arrived is kept" in raised.value.hint
+
+
+def test_a_host_that_does_not_answer_at_all_is_told_within_the_time_of_a_dead_peer(blob: Blob) -> None:
+    now = [28.0]  # the keepalive's own time
+
+    class Gone(RecordedTransport):
+        def reopen(self) -> None:
+            now[0] += 10
+            raise Unreachable("did not answer within 10 s")
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    with pytest.raises(ConnectionLost, match=r"2 tries .*did not answer within 10 s"):
+        send(Gone("web1", [[CUT]]), blob, Events(), sleep, lambda: now[0])
+    assert now[0] < 45
 
 
 @pytest.mark.parametrize("error", [StepError("no room"), Locked("another run"), AuthError("sudo refused")])

@@ -81,3 +81,4 @@ def test_without_forwarding_the_rungs_that_need_it_are_not_climbed() -> None:
 def test_a_connection_lost_while_talking_is_told() -> None:
     run = Run([alive(streams={4369: lambda _: ConnectionLost("the connection broke")})], [node()])
     assert (run.last().number, run.last().ok) == (1, False)
+    assert run.clock.slept == [], "a connection that is lost does not come back by waiting"
