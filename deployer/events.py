@@ -66,69 +66,6 @@ class StepDone(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RollPlanned(Event):
-    """The turns that the hosts of a play will take.
-
-    Attributes:
-        batches: the hosts of each batch, in order; a host where nothing changes is in none.
-        hooks: ``before_switch: LABEL`` and ``after_start: LABEL``, with where and for whom each runs.
-        unsure: hosts of the batches of which it is unknown until run whether a node is switched.
-    """
-
-    batches: tuple[tuple[str, ...], ...]
-    hooks: tuple[str, ...] = ()
-    unsure: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BatchStarted(Event):
-    """These hosts' turn has come; batches are counted from 1."""
-
-    number: int
-    of: int
-    hosts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchEnded(Event):
-    """A batch has been switched and its ladder climbed, or not.
-
-    Attributes:
-        ok: every one of its hosts is well, and every node that was well before it still is.
-        healthy: nodes of the run whose ladder holds, out of ``nodes``.
-        stops: why the roll stops here; empty when it goes on.
-    """
-
-    number: int
-    of: int
-    hosts: tuple[str, ...]
-    ok: bool
-    healthy: int
-    nodes: int
-    seconds: float
-    stops: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class HookDone(Event):
-    """A hook ran to its end, on its host or on this machine; ``output`` is what it printed.
-
-    Attributes:
-        when: ``before_switch`` or ``after_start``.
-        local: it ran on this machine.
-    """
-
-    host: str
-    when: str
-    hook: str
-    what: str
-    local: bool
-    rc: int
-    seconds: float
-    output: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Note(Event):
     """Words for the person watching, about everything planned so far."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.events import BatchEnded, BatchStarted, HookDone, RollPlanned
 from deployer.report.plain import Part, safe
+from deployer.roll_events import BatchEnded, BatchStarted, HookDone, RollPlanned
 
 
 def lines(event: RollPlanned | BatchStarted | BatchEnded | HookDone, verbosity: int = 0) -> Iterator[tuple[Part, ...]]:

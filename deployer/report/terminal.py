@@ -11,16 +11,12 @@ from rich.status import Status
 from rich.text import Text
 
 from deployer.events import (
-    BatchEnded,
-    BatchStarted,
     Event,
-    HookDone,
     HostEnded,
     HostSeen,
     Note,
     PlayEnded,
     PlayStarted,
-    RollPlanned,
     RunEnded,
     RungRead,
     Stage,
@@ -30,6 +26,7 @@ from deployer.events import (
 from deployer.report import ladder, recap, releases, rolling
 from deployer.report.journal import Journals
 from deployer.report.plain import Part, by_number, diff, is_text, safe, summary
+from deployer.roll_events import BatchEnded, BatchStarted, HookDone, RollPlanned
 
 _SIGNS = {
     "change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim"),

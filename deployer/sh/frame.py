@@ -74,6 +74,7 @@ class Program:
         units: what systemd is asked about in one go; ``unit_show`` in a fragment answers from it, or asks by itself.
         users: fragment index → the user it runs as, where that is not the program's own.
         run: which run this is, and whose; a step that notes what it does finds it as ``$run``.
+        hear: is told what a step says (``say TEXT``) while it runs; what it raises ends the listening, not the step.
     """
 
     fragments: tuple[Sh, ...]
@@ -84,6 +85,7 @@ class Program:
     users: Mapping[int, str] = field(default_factory=dict)
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
     run: str = field(default_factory=this_run)
+    hear: Callable[[str], None] | None = None
 
 
 def prelude() -> str:
@@ -94,7 +96,8 @@ def prelude() -> str:
 def encode(program: Program) -> str:
     """Return the whole text of a program, ready for sh or shellcheck. It holds no secret: those are blobs."""
     count = len(program.fragments)
-    parts = ["#!/bin/sh", sh("marker={} run={}", program.marker, program.run).text, prelude(), "start"]
+    head = sh("marker={} run={} hears={}", program.marker, program.run, "yes" if program.hear else "")
+    parts = ["#!/bin/sh", head.text, prelude(), "start"]
     parts += [_function(i, fragment, program.users.get(i)) for i, fragment in enumerate(program.fragments)]
     if program.blobs:
         parts += ["blobs_open || refuse"]
@@ -130,7 +133,7 @@ def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] 
     Args:
         program: what was asked.
         chunks: what the host says.
-        whole: is told when the program has started, and when an answer is whole.
+        whole: is told when the program has started, and when an answer, or what is said before one, is whole.
 
     Raises:
         ProbeError: a frame is malformed, out of order or larger than `BODY_LIMIT`, or answers are missing.
@@ -144,7 +147,7 @@ def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] 
     whole()
     asked, left, failed = len(program.fragments), TOTAL_LIMIT, False
     for expected in range(asked + 1):
-        last, rc, size = _head(buffer.line(), marker, expected)
+        last, rc, size = _head(_after_said(program, buffer, marker, whole), marker, expected)
         left -= size
         if left < 0:
             raise ProbeError("the host's answers are too large together")
@@ -160,6 +163,18 @@ def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] 
         failed = program.writes and rc != 0
         whole()
         yield Frame(expected, rc, body)
+
+
+def _after_said(program: Program, buffer: _Buffer, marker: bytes, whole: Callable[[], None]) -> bytes:
+    """Hand on what is said before the next answer, and return that answer's first line."""
+    line = buffer.line()
+    while program.hear and line.split()[:2] == [marker, b"said"]:
+        *_, size = _head(line.replace(b"said", b"0", 1), marker, 0)
+        text = buffer.take(size).decode("utf-8", "surrogateescape")
+        whole()
+        program.hear(text)
+        line = buffer.line()
+    return line
 
 
 def _head(line: bytes, marker: bytes, expected: int) -> tuple[bool, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,18 @@ TWO = head(1, 0, 1, "b")
 
 def test_whole_answers_are_frames() -> None:
     assert list(decode(ASKED, stream(said(ONE, TWO, END), 1))) == [Frame(0, 0, "a"), Frame(1, 0, "b")]
+
+
+def test_what_a_step_says_before_its_end_is_heard_and_is_no_answer() -> None:
+    heard: list[str] = []
+    listening = replace(STEPS, hear=heard.append)
+    parts = head("said", 0, 2, "a\n"), ONE, head("said", 0, 0), head("said", 0, 3, "b c"), TWO, END
+    assert list(decode(listening, stream(said(*parts), 1))) == [Frame(0, 0, "a"), Frame(1, 0, "b")]
+    assert heard == ["a\n", "", "b c"]
+    with pytest.raises(ProbeError, match="damaged frame"):
+        list(decode(STEPS, stream(said(*parts))))
+    with pytest.raises(ProbeError):
+        list(decode(listening, stream(said(head("said", 0, -1), ONE, TWO, END))))
 
 
 WRONG = {

@@ -6,12 +6,13 @@ import fcntl
 import os
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sh_runner import ROOT, answer, frames, in_every_shell, probe, steps, stream
 
-from deployer.errors import Locked
+from deployer.errors import Interrupted, Locked
 from deployer.model import Blob
 from deployer.sh import Program, Sh, decode, lines, payload, sh
 from deployer.sh.frame import BOOTSTRAP
@@ -45,8 +46,23 @@ def test_a_step_that_leaves_a_process_behind_does_not_hold_the_host(shell: list[
     assert second.out == "free"
 
 
+def test_a_step_that_is_listened_to_is_heard_while_it_runs_and_ends_when_nobody_listens_any_more(
+    shell: list[str], tmp_path: Path
+) -> None:
+    heard: list[str] = []
+    program = replace(steps("say 'one\n'; say ''; echo end; say two"), hear=heard.append)
+    (frame,) = frames(program, shell, tmp_path)
+    assert (heard, frame.out) == (["one\n", "", "two"], "end")
+
+    def leave(text: str) -> None:
+        raise Interrupted(text)
+
+    with pytest.raises(Interrupted, match="one"):
+        frames(replace(program, hear=leave), shell, tmp_path)
+
+
 def test_the_host_cannot_be_confused_by_its_own_environment(shell: list[str], tmp_path: Path) -> None:
-    (frame,) = frames(probe('echo "$LC_ALL $(umask) $PATH $client"'), shell, tmp_path)
+    (frame,) = frames(probe('echo "$LC_ALL $(umask) $PATH ${connection%% *}"'), shell, tmp_path)
     assert frame.out == "C 0077 /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin 192.0.2.7"
 
 

@@ -13,9 +13,10 @@ from deployer.engine.roll.host_lane import HostLane
 from deployer.engine.walk.apply import STEP_TIMEOUT, finish, last_words
 from deployer.engine.walk.probe import environment
 from deployer.errors import HostError, StepError
-from deployer.events import Emit, HookDone, Stage
+from deployer.events import Emit, Stage
 from deployer.model import Mark
 from deployer.resolve import Action, HostPlay
+from deployer.roll_events import HookDone
 from deployer.sh import Program
 from deployer.transport.base import Transport
 

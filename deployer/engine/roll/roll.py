@@ -14,7 +14,8 @@ from deployer.engine.roll.climb import Climb, Fallen, blame
 from deployer.engine.roll.host_lane import HostLane
 from deployer.engine.roll.rules import Rules
 from deployer.errors import ConfigError, Interrupted
-from deployer.events import BatchEnded, BatchStarted, Emit, Note, RollPlanned
+from deployer.events import Emit, Note
+from deployer.roll_events import BatchEnded, BatchStarted, RollPlanned
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ from engine_kit import Folder, Note, action
 from roll_kit import Fleet, Node, Scripted
 
 from deployer.errors import ConfigError, NotConverged
-from deployer.events import BatchEnded, BatchStarted, RollPlanned
 from deployer.events import Note as Said
 from deployer.modules.base import Sh, sh
+from deployer.roll_events import BatchEnded, BatchStarted, RollPlanned
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from roll_kit import Fleet, hook
 
 from deployer.engine.roll.rules import STOPPED
 from deployer.errors import Interrupted, Reverted, StepError
-from deployer.events import HookDone
+from deployer.roll_events import HookDone
 
 WHERE = "$(basename $(dirname $TMPDIR))"
 """In a hook: the name of the host on which it runs."""

@@ -14,7 +14,8 @@ from deployer.engine.roll.climb import blame
 from deployer.engine.roll.host_lane import HostLane
 from deployer.engine.roll.rules import STOPPED
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
-from deployer.events import BatchEnded, BatchStarted, Note, Stage
+from deployer.events import Note, Stage
+from deployer.roll_events import BatchEnded, BatchStarted
 
 
 @pytest.fixture

@@ -7,15 +7,9 @@ from dataclasses import replace
 import pytest
 from terminal_kit import EVIL, MODE, ended, planned, play, report
 
-from deployer.events import (
-    BatchEnded,
-    BatchStarted,
-    HookDone,
-    RollPlanned,
-    RungRead,
-    StepDone,
-)
+from deployer.events import RungRead, StepDone
 from deployer.model import Change
+from deployer.roll_events import BatchEnded, BatchStarted, HookDone, RollPlanned
 
 TEXT = Change("content", "a\nb\n", "a\nc\n")
 

@@ -1,0 +1,98 @@
+"""What happens when hosts take their turns: batches, and what runs around the switch of their nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RollPlanned(Event):
+    """The turns that the hosts of a play will take.
+
+    Attributes:
+        batches: the hosts of each batch, in order; a host where nothing changes is in none.
+        hooks: ``before_switch: LABEL`` and ``after_start: LABEL``, with where and for whom each runs.
+        unsure: hosts of the batches of which it is unknown until run whether a node is switched.
+        migrations: what runs once before the first switch, of which release, on which host and as which node; or why
+            it does not run.
+    """
+
+    batches: tuple[tuple[str, ...], ...]
+    hooks: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted(Event):
+    """These hosts' turn has come; batches are counted from 1."""
+
+    number: int
+    of: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded(Event):
+    """A batch has been switched and its ladder climbed, or not.
+
+    Attributes:
+        ok: every one of its hosts is well, and every node that was well before it still is.
+        healthy: nodes of the run whose ladder holds, out of ``nodes``.
+        stops: why the roll stops here; empty when it goes on.
+    """
+
+    number: int
+    of: int
+    hosts: tuple[str, ...]
+    ok: bool
+    healthy: int
+    nodes: int
+    seconds: float
+    stops: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookDone(Event):
+    """A hook ran to its end, on its host or on this machine; ``output`` is what it printed.
+
+    Attributes:
+        when: ``before_switch`` or ``after_start``.
+        local: it ran on this machine.
+    """
+
+    host: str
+    when: str
+    hook: str
+    what: str
+    local: bool
+    rc: int
+    seconds: float
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationSaid(Event):
+    """A migration that runs on a host has printed these whole lines; a part of what `MigrationEnded` has at its end."""
+
+    host: str
+    release: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationEnded(Event):
+    """A migration ran to its end on a host, or was ended.
+
+    Attributes:
+        what: the expression or the script.
+        problem: why it has not come to its end well; empty when it has.
+    """
+
+    host: str
+    release: str
+    what: str
+    seconds: float
+    problem: str = ""
