@@ -14,12 +14,12 @@ _NAME = Flag("name", "which lab, when there is more than one", default="lab")
 _SUITE = Flag("suite", "Debian release of the hosts: bookworm or trixie", default="bookworm")
 
 
-def up(c: Context, *, hosts: int, suite: list[str], name: str, profile: list[str]) -> None:
+def up(c: Context, *, hosts: int, suite: list[str], name: str, profile: list[str], database: bool) -> None:
     """Boot real hosts with systemd, sshd and nftables, and write an inventory for them. Needs root on Linux."""
     del c
     from deployer import lab
 
-    made = lab.up(hosts, name=name, suites=tuple(suite), profiles=tuple(profile), say=err)
+    made = lab.up(hosts, name=name, suites=tuple(suite), profiles=tuple(profile), database=database, say=err)
     out(str(made.inventory))
 
 
@@ -43,6 +43,8 @@ def status(c: Context, *, name: str) -> int:
     for host in found.hosts:
         out(f"{host.name:<12} {host.address:<15} {host.state:<8} {host.suite:<8} {host.profile}")
     out(f"inventory: {found.inventory}")
+    if found.database:
+        out(f"database: {lab.database_url(found.database)}")
     return 0
 
 
@@ -84,6 +86,7 @@ LAB = Collection(
             Flag(
                 "profile", "how each host's sshd behaves: default, stock, sudo, sudo-password, one-session, …", "", ()
             ),
+            Flag("database", "one more host, with PostgreSQL; database_url in the inventory", "", default=False),
         ),
     ),
     Command(down, (_NAME,)),

@@ -52,6 +52,15 @@ _NO_ECHO = "vault.encrypt-string"
 """What a person wrote there by mistake may be a secret, so no error repeats it."""
 
 
+def _flagged(flag: str, words: list[str]) -> list[str]:
+    """Put the flag before the first word that is neither a flag nor, as it follows one, may be a flag's value."""
+    for index, word in enumerate(words):
+        before = words[index - 1] if index else ""
+        if not word.startswith("-") and (not before.startswith("-") or "=" in before):
+            return [*words[:index], flag, *words[index:]]
+    return words
+
+
 class _Config(Config):
     """Reads no file and no environment: ``~/.invoke.yaml`` and ``INVOKE_*`` are not ours to obey."""
 
@@ -95,8 +104,7 @@ class DeployerProgram(Program):
         if len(words) >= 2 and words[0] in _GROUPS and not words[1].startswith("-"):
             words[1] = words[1].replace("_", "-")
             flag = _OPTIONAL_WORD.get((words[0], words[1]))
-            rest = [flag, *words[2:]] if flag and len(words) > 2 and not words[2].startswith("-") else words[2:]
-            words = [f"{words[0]}.{words[1]}", *rest]
+            words = [f"{words[0]}.{words[1]}", *(_flagged(flag, words[2:]) if flag else words[2:])]
         if words and not words[0].startswith("-") and {"-h", "--help"} & set(words):
             words = ["--help", words[0]]
         self.argv = [self.argv[0], *words]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from deployer.lab.access import arguments as ssh_arguments
 from deployer.lab.build import build
-from deployer.lab.identity import PASSWORD
+from deployer.lab.database import url as database_url
 from deployer.lab.image import SUITES
 from deployer.lab.lab import down, reset, restart, ssh, status, up
-from deployer.lab.state import PROFILES, Lab, LabHost
+from deployer.lab.state import PASSWORD, PROFILES, Lab, LabHost
 from deployer.lab.upper import upper_state
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Lab",
     "LabHost",
     "build",
+    "database_url",
     "down",
     "reset",
     "restart",

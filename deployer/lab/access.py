@@ -1,11 +1,17 @@
-"""How to get into a lab: its key, its known_hosts, its inventory in Ansible's format."""
+"""How to get into a lab: its key, its known_hosts, its inventory in Ansible's format.
+
+The inventory has the hosts to deploy to, in the group ``lab``. A host of the profile ``database`` is none of them, for
+the shipped plays are for all hosts; where it is says the variable ``database_url``::
+
+    env: {DATABASE_URL: "{{ database_url }}"}
+"""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
 
-from deployer.lab import identity
+from deployer.lab import database, identity
 from deployer.lab.state import Lab, LabHost
 
 
@@ -27,8 +33,11 @@ def _public(host: LabHost) -> str:
 def _inventory(lab: Lab) -> str:
     import yaml
 
-    hosts = {host.name: _variables(lab, host) for host in lab.hosts}
-    return yaml.safe_dump({"all": {"children": {"lab": {"hosts": hosts}}}}, sort_keys=False, width=1000)
+    hosts = {host.name: _variables(lab, host) for host in lab.hosts if host.is_deployed_to}
+    told: dict[str, object] = {"children": {"lab": {"hosts": hosts}}}
+    if lab.database:
+        told["vars"] = {"database_url": database.url(lab.database)}
+    return yaml.safe_dump({"all": told}, sort_keys=False, width=1000)
 
 
 def _variables(lab: Lab, host: LabHost) -> dict[str, str | bool]:

@@ -25,6 +25,7 @@ find _build/prod -maxdepth 1 -name '*.tar.gz' -exec cp -t /mnt/out {} +
 """
 
 _NAME = re.compile(r"\bapp:\s*:(\w+)")
+_UMBRELLA = re.compile(r"\bapps_path:")
 
 
 def build(
@@ -42,7 +43,8 @@ def build(
         app: the project's directory; its dependencies have to be in its ``deps/`` already, hex is not asked.
         suite: the hosts' Debian.
         out: the directory to put the tarball in; by default ``dist/SUITE`` among the labs' files.
-        version: given to the build as ``APP_VERSION`` in the environment, for a ``mix.exs`` that reads it there.
+        version: given to the build as ``APP_VERSION`` in the environment, for a ``mix.exs`` that reads it there. APP is
+            the app's name; of an umbrella its directory's, without ``_umbrella``.
         release: the release's name, given to the build as ``APP_RELEASE`` in the same way.
         say: is told what happens, line by line.
 
@@ -51,17 +53,25 @@ def build(
         DeployerError: mix failed, with its last lines, or made no tarball.
     """
     require()
-    mixfile = app / "mix.exs"
-    named = _NAME.search(mixfile.read_text()) if mixfile.is_file() else None
-    if named is None:
-        raise ConfigError("not a mix project: no mix.exs that names its app", where=app)
+    name = _named(app)
     builder = image.ensure(suite, "builder", say)
     given = {"VERSION": version, "RELEASE": release}
-    variables = {f"{named[1].upper()}_{word}": value for word, value in given.items() if value}
+    variables = {f"{name.upper()}_{word}": value for word, value in given.items() if value}
     say(f"build {app} for {suite}" + (f", version {version}" if version else ""))
     with tempfile.TemporaryDirectory(prefix="deployer-build-") as made:
         _mix_release(builder, app.absolute(), Path(made), variables)
         return _keep(Path(made), out or state.top() / "dist" / suite)
+
+
+def _named(app: Path) -> str:
+    """What ``mix.exs`` calls the app; an umbrella has none and goes by its directory, as mix phx.new names that."""
+    mixfile = app / "mix.exs"
+    told = mixfile.read_text() if mixfile.is_file() else ""
+    if named := _NAME.search(told):
+        return named[1]
+    if _UMBRELLA.search(told):
+        return app.absolute().name.removesuffix("_umbrella")
+    raise ConfigError("not a mix project: no mix.exs that names its app or its apps_path", where=app)
 
 
 def _mix_release(builder: Path, app: Path, made: Path, variables: dict[str, str]) -> None:

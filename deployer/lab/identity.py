@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deployer.errors import ConfigError
-from deployer.lab import state
+from deployer.lab import database, state
 from deployer.lab.programs import run
 from deployer.lab.state import Lab, LabHost
-
-PASSWORD = "lab-password"  # noqa: S105  # the lab's own, for hosts that live on this machine only
-"""What sudo asks for on a host of the profile ``sudo-password``."""
 
 # `openssl passwd -6 -salt deployerlab lab-password`; useradd and chpasswd would each cost a reset a start of PAM.
 _HASH = "$6$deployerlab$ldb7X1Ya7omY7QLXNuE1pCsRMaeV6hQKYJCbpNMFks/e0NB1yyhjC.E8Obm5Iyxj9tbViELeei3EffPmn9DJr0"
@@ -79,6 +76,8 @@ def write(lab: Lab, host: LabHost) -> None:
     _authorize(root / "root", lab.key, owner=0)
     if host.profile.startswith("sudo"):
         _add_user(root, lab.key, asks=host.profile == "sudo-password")
+    if host.profile == "database":
+        database.write(lab, root)
 
 
 def introduce(lab: Lab, host: LabHost) -> None:

@@ -22,6 +22,7 @@ def up(
     name: str = "lab",
     suites: Sequence[str] = (),
     profiles: Sequence[str] = (),
+    database: bool = False,
     say: Callable[[str], None] = print,
 ) -> Lab:
     """Have at least ``n`` hosts running; those that run are kept, those that stopped boot again from their disk.
@@ -31,6 +32,7 @@ def up(
         name: of the lab; labs of different names run next to each other.
         suites: Debian's names of the releases they run, ``bookworm`` or ``trixie``, in turn; by default bookworm.
         profiles: the kinds of host, in turn as well; see `state.PROFILES`.
+        database: have one host of the profile ``database`` beside them, if the lab has none yet.
         say: is told what happens, line by line.
 
     Raises:
@@ -43,7 +45,7 @@ def up(
         raise ConfigError(f"a lab has 1 to {_MOST} hosts, not {n}")
     with _locked(name):
         image.check(suites)
-        declared = _declare(n, name, suites, profiles)
+        declared = _declare(n, name, suites, profiles, database=database)
         lab = _view(declared)
         images = _images(lab, say)
         limits.make_room(say)
@@ -60,26 +62,34 @@ def _images(lab: Lab, say: Callable[[str], None]) -> dict[tuple[str, str], Path]
     return {kind: image.ensure(*kind, say) for kind in dict.fromkeys((host.suite, host.image) for host in lab.hosts)}
 
 
-def _declare(n: int, name: str, suites: Sequence[str], profiles: Sequence[str]) -> Declaration:
+def _declare(n: int, name: str, suites: Sequence[str], profiles: Sequence[str], *, database: bool) -> Declaration:
     """Write down what is asked for, joined to what is there; the lock keeps two labs from choosing one network."""
-    away = f"deployer lab down --name {name}"
     with state.locked(state.top() / "labs" / ".networks.lock"):
         had = state.read(name)
-
-        def in_turn(what: str, asked: Sequence[str], there: tuple[str, ...], default: str) -> tuple[str, ...]:
-            turns = tuple(islice(cycle(asked or (default,)), max(n, len(there))))
-            if asked and turns[: len(there)] != there:
-                raise ConfigError(f"the lab {name!r} has hosts of other {what}: {', '.join(there)}", hint=away)
-            return there + turns[len(there) :]
-
+        kinds, debians = (had.profiles, had.suites) if had else ((), ())
+        one = ("database",) if database and "database" not in kinds else ()
+        count = max(n + database, len(kinds) + len(one))
+        apart = () if "database" in profiles else ("database",)
         declared = Declaration(
             name=name,
             net=had.net if had else network.free_net(),
-            profiles=in_turn("profiles", profiles, had.profiles if had else (), "default"),
-            suites=in_turn("suites", suites, had.suites if had else (), had.suites[0] if had else "bookworm"),
+            profiles=_in_turn(name, "profiles", profiles, kinds, count - len(one), "default", apart) + one,
+            suites=_in_turn(name, "suites", suites, debians, count, debians[0] if debians else "bookworm"),
         )
         declared.write()
         return declared
+
+
+def _in_turn(
+    name: str, what: str, asked: Sequence[str], there: tuple[str, ...], count: int, default: str,
+    apart: Sequence[str] = (),
+) -> tuple[str, ...]:  # fmt: skip
+    """What the hosts that are there have, and for the others what was asked for, in turn; some take no turn."""
+    turns = cycle(asked or (default,))
+    if asked and there != tuple(each if each in apart else next(turns) for each in there):
+        away = f"deployer lab down --name {name}"
+        raise ConfigError(f"the lab {name!r} has hosts of other {what}: {', '.join(there)}", hint=away)
+    return there + tuple(islice(turns, count - len(there)))
 
 
 def status(name: str = "lab") -> Lab | None:

@@ -26,6 +26,9 @@ PROFILES = (
     "database", "python",
 )  # fmt: skip
 
+PASSWORD = "lab-password"  # noqa: S105  # the lab's own, for hosts that live on this machine only
+"""What sudo asks for on a host of the profile ``sudo-password``, and PostgreSQL on one of the profile ``database``."""
+
 # Interface names have 15 characters at most, and "dl-NAME-200" has to be one.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,7}")
 
@@ -66,6 +69,11 @@ class LabHost:
         return self.profile if self.profile in ("database", "python") else "base"
 
     @property
+    def is_deployed_to(self) -> bool:
+        """Whether the inventory has it: a host with the database is there for the others."""
+        return self.profile != "database"
+
+    @property
     def home(self) -> Path:
         """The host's own directory in the lab's."""
         return self.root.parent
@@ -91,6 +99,11 @@ class Lab:
     inventory: Path
     key: Path
     known_hosts: Path
+
+    @property
+    def database(self) -> LabHost | None:
+        """The host with PostgreSQL, or the first of several; see `database`."""
+        return next((host for host in self.hosts if host.profile == "database"), None)
 
     def host(self, name: str) -> LabHost:
         """The host of that name.

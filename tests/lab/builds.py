@@ -1,9 +1,12 @@
-"""The demo's tarballs: a version takes mix half a minute, so it is built once, and a fault is put in afterwards."""
+"""Tarballs of the test's apps: a version is built once, and what makes it another one is put in afterwards."""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +21,17 @@ class Builds:
     app: Path
     place: Path
 
-    def tarball(self, version: str) -> Path:
-        """Return the tarball of ``VERSION``, or of ``VERSION+FAULT`` (see `Demo.Fault`)."""
+    def tarball(self, version: str, files: Mapping[str, str] | None = None) -> Path:
+        """Return the tarball of ``VERSION``, or of ``VERSION+FAULT`` (see `Shop.Fault`), or with more files in it.
+
+        Args:
+            version: with the fault.
+            files: path below the app's own directory in the release → content.
+        """
         plain, plus, fault = version.partition("+")
+        more = dict(files or {}) | ({"fault": fault} if plus else {})
         built = self._built(plain)
-        return self._faulty(built, plain, fault) if plus else built
+        return self._with(built, plain, more) if more else built
 
     def _built(self, version: str) -> Path:
         out = self.place / version
@@ -33,18 +42,20 @@ class Builds:
         (built,) = out.iterdir()
         return built
 
-    def _faulty(self, built: Path, version: str, fault: str) -> Path:
-        """Add the file that says what is wrong; its content makes it a release of its own."""
-        made = self.place / f"{version}+{fault}" / built.name
+    def _with(self, built: Path, version: str, files: Mapping[str, str]) -> Path:
+        """Add files of the app; their content makes it a release of its own."""
+        digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
+        made = self.place / f"{version}+{digest}" / built.name
         with state.locked(self.place / f"{version}.lock"):
             if made.exists():
                 return made
-            made.parent.mkdir()
-            told = tarfile.TarInfo(f"lib/{self.app.name}-{version}/fault")
-            told.size = len(fault)
+            made.parent.mkdir(exist_ok=True)
             beside = made.with_suffix(".new")
             with tarfile.open(built) as whole, tarfile.open(beside, "w:gz", compresslevel=1) as new:
                 for member in whole:
                     new.addfile(member, whole.extractfile(member) if member.isfile() else None)
-                new.addfile(told, io.BytesIO(fault.encode()))
+                for name, content in files.items():
+                    told = tarfile.TarInfo(f"lib/{self.app.name}-{version}/{name}")
+                    told.size = len(content.encode())
+                    new.addfile(told, io.BytesIO(content.encode()))
             return beside.rename(made)

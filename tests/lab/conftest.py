@@ -22,7 +22,8 @@ from deployer.errors import ConfigError
 from deployer.lab import Lab, LabHost, programs, state
 
 HERE = Path(__file__).parent
-DEMO = HERE.parent / "apps" / "demo"
+APPS = HERE.parent / "apps"
+DEMO = APPS / "demo"
 # pytest-xdist's workers share no fixtures: each has its own lab.
 NAME = os.environ.get("DEPLOYER_TEST_LAB", "test") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "w")
 
@@ -89,8 +90,22 @@ def demo_app() -> Path:
 @pytest.fixture(scope="session")
 def demo_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The demo app's tarball of a version, or of ``VERSION+FAULT``; each version is built once in a whole test run."""
-    base = tmp_path_factory.getbasetemp()
-    return Builds(DEMO, (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "dist").tarball
+    return Builds(DEMO, _shared(tmp_path_factory) / "dist").tarball
+
+
+@pytest.fixture(scope="session")
+def shop_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The shop's tarball of a version, or of ``VERSION+FAULT``, or with more files in it: see `Builds.tarball`.
+
+    ``shop_release("0.2.0", {"priv/repo/migrations/20261201000000_fail.sql": "SELECT 1/0"})``
+    """
+    return Builds(APPS / "shop", _shared(tmp_path_factory) / "shop").tarball
+
+
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """A directory of all workers of this test run."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")

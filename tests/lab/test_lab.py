@@ -108,6 +108,9 @@ def test_up_keeps_hosts_that_run_and_adds_the_rest(lab_of, ssh):
     assert labs.up(1, name=had.name).hosts == grown.hosts
     with pytest.raises(ConfigError, match="other profiles"):
         labs.up(2, name=had.name, profiles=["closed"])
+    for count in (2, 3):
+        wider = labs.up(count, name=had.name, profiles=["default"], database=True)
+        assert [host.profile for host in wider.hosts] == ["default", "default", "database", "default"][: count + 1]
     with pytest.raises(ConfigError, match="other suites"):
         labs.up(2, name=had.name, suites=["trixie"])
 

@@ -152,3 +152,16 @@ def test_a_report_that_cannot_be_written_is_a_sentence(run: Run, place: Path, tm
     assert done.returncode == 1
     assert done.stderr.startswith("error: [Errno 28]")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("web1", "--name", "two"), ("--name", "two", "web1"), ("--name=two", "web1"), ("--host", "web1", "--name", "two")],
+)
+def test_the_host_of_a_lab_may_stand_before_or_behind_its_name(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    asked: list[tuple[str | None, str]] = []
+    monkeypatch.setattr("deployer.lab.reset", lambda host, name: asked.append((host, name)))
+    assert code_of(run, "lab", "reset", *words) == 0
+    assert asked == [("web1", "two")]

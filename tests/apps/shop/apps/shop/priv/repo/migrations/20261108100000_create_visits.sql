@@ -1,0 +1,4 @@
+CREATE TABLE visits (
+  node text PRIMARY KEY,
+  count bigint NOT NULL
+);
