@@ -16,6 +16,7 @@ from deployer.engine.lanes import worst
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Emit, Note, RunEnded
+from deployer.gathering import Gathering
 from deployer.model import Host, Play
 from deployer.project import Options, Project, load
 from deployer.report.journal import Head, Journals, Writer
@@ -60,7 +61,7 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         ask, code = asker(how[3], json=options.json), 2 if counts else 0
         return PlayRun(resolver, hosts, goal, *how, drift_code=code, ask=ask, done=project.done).run()
 
-    return _each_play(walk, project, out, noted="deploy" if goal is Goal.DEPLOY else "", notes=notes)
+    return _each_play(walk, project, out, ahead=True, noted="deploy" if goal is Goal.DEPLOY else "", notes=notes)
 
 
 def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
@@ -148,22 +149,28 @@ def _each_play(
     out: TextIO | None,
     *,
     need_tarball: bool = True,
+    ahead: bool = False,
     noted: str = "",
     notes: Iterable[str] = (),
 ) -> int:
+    """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written."""
     begin, options = time.monotonic(), project.options
     work = project.work()
+    resolvers, problems = [project.resolver(play, need_tarball=need_tarball) for play, _ in work], Gathering()
+    for (_, hosts), resolver in zip(work, resolvers, strict=True):
+        with problems.going_on():
+            resolver.prepare(hosts if ahead else ())
+    problems.check()
     codes, most = {0}, max(len(hosts) for _, hosts in work)
     journal = Writer(_head(project, work, noted)) if noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
     with told as emit, pool(options.forks, most) as executor, stoppable(emit) as stop:
         for note in notes:
             emit(Note(note))
-        for play, hosts in work:
+        for (play, hosts), resolver in zip(work, resolvers, strict=True):
             if not hosts:
                 emit(Note(project.why_none(play)))
                 continue
-            resolver = project.resolver(play, need_tarball=need_tarball)
             codes.add(walk(resolver, hosts, project.opener(resolver), executor, emit, stop))
             if codes - {0, 2}:
                 break

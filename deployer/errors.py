@@ -22,7 +22,10 @@ What goes wrong on one host is a value to the engine: the others go on.
 from __future__ import annotations
 
 import collections.abc
+import re
 from typing import ClassVar
+
+_GLANCE = 5
 
 
 class DeployerError(Exception):
@@ -77,10 +80,25 @@ class Problems(ConfigError):
 
     @classmethod
     def check(cls, problems: collections.abc.Iterable[ConfigError]) -> None:
-        """Raise what is wrong: nothing, one error, or several as one."""
-        found = [single for problem in problems for single in problem.each]
+        """Raise what is wrong: nothing, one error, or several as one; what is said twice is said once."""
+        found = list({str(single): single for problem in problems for single in problem.each}.values())
+        if len(found) == 1:
+            raise found[0]
         if found:
-            raise found[0] if len(found) == 1 else cls(found)
+            whole = cls(found)
+            whole.message = "\n".join(_told(found))
+            raise whole
+
+
+def _told(problems: collections.abc.Sequence[ConfigError]) -> collections.abc.Iterator[str]:
+    """Yield the lines of a report: each hint once, and how many there are when nobody counts them at a glance."""
+    said: set[str] = set()
+    for problem in problems:
+        yield str(problem) if problem.hint not in said else str(problem).removesuffix(f"\n  {problem.hint}")
+        said.add(problem.hint)
+    if len(problems) > _GLANCE:
+        files = {re.sub(r"(:\d+)+$", "", problem.where) for problem in problems}
+        yield f"  {len(problems)} places in {len(files)} file{'s' if len(files) > 1 else ''}"
 
 
 class HostError(DeployerError):

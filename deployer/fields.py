@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -108,6 +108,21 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
     except ConfigError as error:
         error.where = error.where or str(where or "")
         raise
+
+
+def complaints(cls: type, given: Mapping[str, Any], where: Mark | None = None) -> Iterator[ConfigError]:
+    """Yield what `build` would refuse: unknown words, and those values that are written out, without a template."""
+    known = {f.name: f for f in describe(cls)} | {f.doc.alias: f for f in describe(cls) if f.doc.alias}
+    marks: Mapping[str, Mark] = getattr(given, "marks", {})
+    for key, value in given.items():
+        at = marks.get(key, where)
+        if key not in known:
+            yield ConfigError(f"unknown word {key!r}", where=at, hint=nearest(str(key), known))
+        elif isinstance(value, int | float) or (isinstance(value, str) and "{" not in value):
+            try:
+                _value(known[key], value, at, str(key))
+            except ConfigError as error:
+                yield error
 
 
 def _value(field: Field, value: object, where: Mark | None, name: str) -> Any:

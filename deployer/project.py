@@ -11,12 +11,13 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
+from deployer.gathering import Gathering
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import find_playbook, load_playbook
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
-from deployer.resolve import CliConnection, Resolver
+from deployer.resolve import CliConnection, Resolver, judge
 from deployer.transport import SshOptions, Transport, open_transport
 
 
@@ -149,12 +150,16 @@ def load(options: Options, *, ask: bool = True) -> Project:
     """
     opened = options.vaults()
     playbook = Path(options.playbook) if options.playbook else None
-    plays = load_playbook(playbook, vaults=opened) if playbook else ()
-    directory = plays[0].directory if plays else None
+    problems, plays = Gathering(), tuple[Play, ...]()
+    with problems.going_on():
+        plays = load_playbook(playbook, vaults=opened, judge=judge) if playbook else ()
     if not options.inventory:
         raise ConfigError("no inventory is given", hint="add -i INVENTORY; inventory.example.yml shows one")
     opener = opened if playbook or opened else None  # looking at an inventory needs no vault password
-    inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
+    directory = plays[0].directory if plays else None
+    with problems.going_on():
+        inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
+    problems.check()
     extra = extra_variables(options.extra_vars, opened)
     become = Secret(_ask("sudo password"), "sudo password") if ask and options.ask_become_pass else None
     return Project(options, inventory, plays, opened, extra, become)

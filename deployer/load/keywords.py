@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from deployer.errors import ConfigError
-from deployer.fields import kind, nearest
+from deployer.errors import ConfigError, Problems
+from deployer.fields import alike, kind, nearest
+from deployer.load.instead import INSTEAD, MODULES
 from deployer.load.marked import Map, Seq, Text, mark_of
 from deployer.model import Mark
 
@@ -31,66 +32,8 @@ HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to")
 ROLE = (*SHARED, "role")
 
-INSTEAD: Mapping[str, str] = {
-    "action": "write the module's name as the key: copy: {…}",
-    "always": "a failed host is left as it is and reported; nothing runs after a failure",
-    "any_errors_fatal": "it belongs to the play",
-    "args": "write all arguments below the module: command: {cmd: …, creates: …}",
-    "async": "long work belongs in a systemd unit; deployer waits for what it starts",
-    "become_flags": "only become: true and become_user: NAME",
-    "become_method": "sudo is the one method",
-    "block": "write when, become or tags at each task, or put the tasks into a role and write them there",
-    "changed_when": "command takes creates, removes, onlyif, unless: the plan has to know before it runs",
-    "check_mode": "deployer plan never changes anything, deployer deploy always may",
-    "collections": "modules are called by their short names",
-    "connection": "set ansible_connection in the inventory",
-    "debugger": "deployer render --host HOST prints the exact programs",
-    "delegate_to": "write a play for that host; hooks of a play understand delegate_to: localhost",
-    "diff": "use --diff; secrets are masked by their type",
-    "failed_when": "write the condition into the command: a status other than 0 is a failure",
-    "force_handlers": "a handler that could not run is remembered on the host and run next time",
-    "hooks": "they belong to the play",
-    "gather_subset": "facts are one small program; use gather_facts: true or false",
-    "ignore_errors": "write the command so that it succeeds where failure is fine: PROGRAM || :",
-    "ignore_unreachable": "other hosts always go on",
-    "include_role": "use import_role, or list it under roles:",
-    "include_tasks": "use import_tasks, which is read before anything runs",
-    "include_vars": "use vars_files, or group_vars/",
-    "listen": "only handlers listen",
-    "local_action": "write a play for a host with ansible_connection: local",
-    "loop_control": "the loop variable is item",
-    "max_fail_percentage": "it belongs to the play",
-    "module_defaults": "write the arguments at each task, or a loop",
-    "no_log": "it is not needed: a value from !vault, env:, file: or command: is a secret and prints as ***",
-    "notify": "a hook acts by itself: restart there what has to be restarted",
-    "order": "it belongs to the play",
-    "poll": "long work belongs in a systemd unit; deployer waits for what it starts",
-    "port": "set ansible_port in the inventory",
-    "register": "command takes creates, removes, onlyif, unless; conditions take facts and variables",
-    "remote_user": "set ansible_user in the inventory, or use -u",
-    "rescue": "a failed host is left as it is and reported; nothing runs after a failure",
-    "retries": "verify waits by itself: health: {timeout: 60}",
-    "run_once": "write a play whose hosts: names one host; hooks of a play understand it",
-    "serial": "it belongs to the play",
-    "strategy": "all hosts run in parallel, each at its own pace",
-    "tasks_from": "make it a role of its own",
-    "throttle": "use --forks",
-    "until": "verify waits by itself: health: {timeout: 60}",
-    "vars_prompt": "use -e NAME=VALUE, or {env: NAME} for secrets",
-    "with_dict": 'loop: "{{ NAME | dict2items }}"',
-    "with_fileglob": "list the files under loop:",
-    "with_first_found": "name the one file",
-    "with_items": "loop:",
-    "with_list": "loop:",
-    "with_nested": "list the combinations under loop:",
-    "with_sequence": 'loop: "{{ range(1, 4) | list }}"',
-    "with_subelements": "list the combinations under loop:",
-}
-"""What to write instead of a word of Ansible's that is not supported."""
-
-_COLLECTIONS = ("ansible.builtin.", "ansible.legacy.", "ansible.posix.", "community.general.")
-
-
+_BUILTIN = ("ansible.builtin.", "ansible.legacy.")
+_COLLECTIONS = (*_BUILTIN, "ansible.posix.", "community.general.", "community.postgresql.", "community.docker.")
 _ALIASES = {"service": "systemd", "systemd_service": "systemd"}
 
 
@@ -100,18 +43,38 @@ def short_name(name: str) -> str:
     return _ALIASES.get(short, short)
 
 
-def check_words(given: Map, known: Iterable[str], what: str) -> None:
+def short_word(name: str) -> str:
+    """Return a keyword as it is called here: ``import_tasks`` for ``ansible.builtin.import_tasks``."""
+    return next((name.removeprefix(prefix) for prefix in _BUILTIN if name.startswith(prefix)), name)
+
+
+def instead(word: str) -> str:
+    """Return what to write instead of a word or module of Ansible's; empty for one that is none of them."""
+    word = short_word(word)
+    return INSTEAD.get(word) or MODULES.get(short_name(word)) or ("loop:" if word.startswith("with_") else "")
+
+
+def check_words(given: Map, known: Iterable[str], what: str, otherwise: str = "") -> None:
     """Refuse words that are not understood.
 
+    Args:
+        given: what was written.
+        known: the words there are.
+        what: what has these words.
+        otherwise: what an unknown word may be meant for; empty: the known words are listed.
+
     Raises:
-        ConfigError: with what to write instead, or the nearest known word.
+        ConfigError: with what to write instead, or the nearest known word; `Problems` for several.
     """
-    for word in given:
-        if word in known:
-            continue
-        if word in INSTEAD:
-            raise ConfigError(f"{word!r} is not supported in {what}", where=given.at(word), hint=INSTEAD[word])
-        raise ConfigError(f"unknown word {word!r} in {what}", where=given.at(word), hint=nearest(word, known))
+    Problems.check(_unknown(given, word, known, what, otherwise) for word in given if word not in known)
+
+
+def _unknown(given: Map, word: str, known: Iterable[str], what: str, otherwise: str) -> ConfigError:
+    if hint := INSTEAD.get(short_word(word), ""):
+        hint = "; ".join(filter(None, (hint, otherwise)))
+        return ConfigError(f"{word!r} is not supported in {what}", where=given.at(word), hint=hint)
+    hint = otherwise if otherwise and not alike(word, known) else nearest(word, known)
+    return ConfigError(f"unknown word {word!r} in {what}", where=given.at(word), hint=hint)
 
 
 def mapping(value: Any, what: str, where: Mark) -> Map:

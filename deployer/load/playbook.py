@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
+from deployer.gathering import Gathering
 from deployer.load import yaml
-from deployer.load.keywords import PLAY, boolean, check_words, mapping, sequence, text, words
+from deployer.load.inherited import Inherited, joined
+from deployer.load.keywords import PLAY, boolean, check_words, mapping, sequence, short_word, text, words
 from deployer.load.marked import Map, mark_of
 from deployer.load.roles import RoleReader
 from deployer.load.secrets import Vaults
 from deployer.load.shipped import shipped_playbooks, shipped_roles
-from deployer.load.tasks import MAX_DEPTH, Inherited, TaskReader, joined
+from deployer.load.tasks import MAX_DEPTH, Judge, TaskReader
 from deployer.load.turns import turns
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Play, Task
@@ -38,7 +40,9 @@ def find_playbook(path: Path) -> Path:
     raise ConfigError("there is no such playbook", where=path, hint=hint)
 
 
-def load_playbook(path: Path, *, role_paths: Sequence[Path] = (), vaults: Vaults | None = None) -> tuple[Play, ...]:
+def load_playbook(
+    path: Path, *, role_paths: Sequence[Path] = (), vaults: Vaults | None = None, judge: Judge = lambda _task: ()
+) -> tuple[Play, ...]:
     """Read a playbook with everything it uses.
 
     Roles are searched in ``roles/`` of the playbook's directory, of that one's parent, of the working directory, then
@@ -48,67 +52,84 @@ def load_playbook(path: Path, *, role_paths: Sequence[Path] = (), vaults: Vaults
         path: a file, or the name of a playbook that comes with the program.
         role_paths: more directories that hold roles.
         vaults: opens encrypted ``vars_files``; None leaves their variables out.
+        judge: tells what is wrong with a task's module and arguments before anything is rendered.
 
     Raises:
-        ConfigError: with file, line, column, what is wrong and what to write instead.
+        ConfigError: with file, line, column, what is wrong and what to write instead; `Problems`, when several things
+            are wrong, has all that can be seen without a host, by file.
+        SecretError: a file of variables cannot be decrypted.
     """
-    return tuple(_plays(find_playbook(path), role_paths, vaults, 0))
+    reader = _Reader(role_paths, vaults, judge)
+    with reader.problems.going_on():
+        reader.read(find_playbook(path))
+    reader.problems.check()
+    return tuple(reader.plays)
 
 
-def _plays(path: Path, role_paths: Sequence[Path], vaults: Vaults | None, depth: int) -> list[Play]:
-    where = Mark(str(path))
-    items = sequence(yaml.read(path), "a playbook", where)
-    if not items:
-        raise ConfigError("the playbook is empty", where=where, hint="write - hosts: …, then roles: or tasks:")
-    found: list[Play] = []
-    for i, item in enumerate(items):
-        given = mapping(item, "a play", items.at(i))
-        if "import_playbook" in given or "ansible.builtin.import_playbook" in given:
-            found += _imported(given, path, role_paths, vaults, depth)
-        else:
-            found.append(_PlayReader(given, path, role_paths, vaults).play())
-    return found
+@dataclass(slots=True)
+class _Reader:
+    """Reads a playbook and those that it imports."""
 
+    role_paths: Sequence[Path]
+    vaults: Vaults | None
+    judge: Judge
+    problems: Gathering = field(default_factory=Gathering)
+    plays: list[Play] = field(default_factory=list)
 
-def _imported(given: Map, path: Path, role_paths: Sequence[Path], vaults: Vaults | None, depth: int) -> list[Play]:
-    word = next(iter(key for key in given if key.endswith("import_playbook")))
-    check_words(given, (word, "name"), "an import of a playbook")
-    name = given[word]
-    if not isinstance(name, str) or "{{" in name:
-        raise ConfigError("import_playbook takes the name of a file, without templates", where=given.at(word))
-    if depth >= MAX_DEPTH:
-        raise ConfigError(f"imports are nested deeper than {MAX_DEPTH}", where=given.at(word))
-    beside = path.parent / name
-    try:
-        file = beside if beside.is_file() else find_playbook(Path(name))
-    except ConfigError:
-        raise ConfigError(f"there is no playbook {beside}", where=given.at(word)) from None
-    return _plays(file, role_paths, vaults, depth + 1)
+    def read(self, path: Path, depth: int = 0) -> None:
+        where = Mark(str(path))
+        items = sequence(yaml.read(path), "a playbook", where)
+        if not items:
+            raise ConfigError("the playbook is empty", where=where, hint="write - hosts: …, then roles: or tasks:")
+        for i, item in enumerate(items):
+            with self.problems.going_on():
+                given = mapping(item, "a play", items.at(i))
+                if any(short_word(word) == "import_playbook" for word in given):
+                    self._import(given, path, depth)
+                else:
+                    self.plays.append(_PlayReader(given, path, self).play())
+
+    def _import(self, given: Map, path: Path, depth: int) -> None:
+        word = next(key for key in given if short_word(key) == "import_playbook")
+        with self.problems.going_on():
+            check_words(given, (word, "name"), "an import of a playbook")
+        name = given[word]
+        if not isinstance(name, str) or "{{" in name:
+            raise ConfigError("import_playbook takes the name of a file, without templates", where=given.at(word))
+        if depth >= MAX_DEPTH:
+            raise ConfigError(f"imports are nested deeper than {MAX_DEPTH}", where=given.at(word))
+        beside = path.parent / name
+        try:
+            file = beside if beside.is_file() else find_playbook(Path(name))
+        except ConfigError:
+            raise ConfigError(f"there is no playbook {beside}", where=given.at(word)) from None
+        self.read(file, depth + 1)
 
 
 class _PlayReader:
-    def __init__(self, given: Map, path: Path, role_paths: Sequence[Path], vaults: Vaults | None) -> None:
+    def __init__(self, given: Map, path: Path, above: _Reader) -> None:
         if "roles" not in given and not any(word in given for word in ("hosts", "tasks")):
             hint = "a playbook is a list of plays: - hosts: …; lists of tasks belong in a role's tasks/main.yml"
             raise ConfigError("this is not a play: it has no hosts:", where=given.mark, hint=hint)
-        check_words(given, PLAY, "a play")
-        self.given, self.directory, self.vaults = given, path.parent, vaults
+        self.given, self.directory, self.above = given, path.parent, above
+        self.problems = above.problems
+        with self.problems.going_on():
+            check_words(given, PLAY, "a play")
         own = [self.directory / "roles", self.directory.parent / "roles", Path("roles")]
-        paths = dict.fromkeys(one.resolve() for one in (*own, *role_paths, shipped_roles()))
-        self.roles = RoleReader(list(paths), vaults)
-        self.inherited = Inherited().with_words(given)
+        paths = dict.fromkeys(one.resolve() for one in (*own, *above.role_paths, shipped_roles()))
+        self.roles = RoleReader(list(paths), above.vaults, self.problems, above.judge)
+        self.inherited = Inherited()
+        with self.problems.going_on():
+            self.inherited = self.inherited.with_words(given)
 
     def play(self) -> Play:
         given, mark = self.given, self.given.mark
-        tasks = [
-            *self._tasks("pre_tasks"),
-            *self.roles.read(given.get("roles"), mark, self.inherited),
-            *self._tasks("tasks"),
-            *self._tasks("post_tasks"),
-        ]
-        reader = TaskReader(self.roles.imported, handlers=True, listeners=self.roles.listeners)
-        own = reader.read(given.get("handlers"), "handlers", mark, self.inherited, self.directory)
-        handlers = {task.name: task for task in (*self.roles.handlers, *own)}  # the last of a name wins, as in Ansible
+        tasks = self._tasks("pre_tasks")
+        with self.problems.going_on():
+            tasks += self.roles.read(given.get("roles"), mark, self.inherited)
+        tasks += [*self._tasks("tasks"), *self._tasks("post_tasks")]
+        own = self._tasks("handlers", handlers=True, listeners=self.roles.listeners)
+        handlers = _by_name((*self.roles.handlers, *own))
         tasks, left = self._exposed(tasks), self._exposed(list(handlers.values()))
         notifying = [replace(task, notify=self._notified(task, handlers)) for task in tasks]
         hosts = self._hosts()
@@ -128,13 +149,18 @@ class _PlayReader:
             turns=turns(given, self._hooks),
         )
 
+    def _reader(self, **kind: Any) -> TaskReader:
+        return TaskReader(self.roles.imported, self.problems, self.above.judge, **kind)
+
     def _hooks(self, value: Any, what: str, where: Mark) -> tuple[Task, ...]:
-        reader = TaskReader(self.roles.imported, hooks=True)
+        reader = self._reader(hooks=True)
         return tuple(self._exposed(reader.read(value, what, where, self.inherited, self.directory)))
 
-    def _tasks(self, word: str) -> list[Task]:
-        reader = TaskReader(self.roles.imported)
-        return reader.read(self.given.get(word), word, self.given.at(word), self.inherited, self.directory)
+    def _tasks(self, word: str, **kind: Any) -> list[Task]:
+        found, where = list[Task](), self.given.at(word)
+        with self.problems.going_on():
+            found += self._reader(**kind).read(self.given.get(word), word, where, self.inherited, self.directory)
+        return found
 
     def _hosts(self) -> str:
         given = self.given
@@ -153,7 +179,7 @@ class _PlayReader:
                 raise ConfigError("vars_files are named without templates", where=name.mark, hint="use group_vars/")
             if not path.is_file():
                 raise ConfigError(f"there is no file {path}", where=name.mark)
-            layers.append(read_vars(path, self.vaults))
+            layers.append(read_vars(path, self.above.vaults))
         return joined(*layers)
 
     def _exposed(self, tasks: list[Task]) -> list[Task]:
@@ -175,8 +201,17 @@ class _PlayReader:
         for word in task.notify:
             if word in handlers or "{{" in word:
                 found[str(word)] = None
-            elif word not in listeners:
+            elif word not in listeners and not self.problems.found:  # it may be in what could not be read
                 hint = nearest(word, [*handlers, *listeners]) or "handlers: of the play, handlers/main.yml of the role"
                 raise ConfigError(f"there is no handler {str(word)!r}", where=mark_of(word, task.mark), hint=hint)
             found |= dict.fromkeys(listeners.get(word, ()))
         return tuple(found)
+
+
+def _by_name(handlers: Iterable[Task]) -> dict[str, Task]:
+    """Return handlers by name: of one list the first, and the play's rather than a role's, as in Ansible."""
+    found: dict[str, Task] = {}
+    for task in handlers:
+        if task.name not in found or found[task.name].role_path != task.role_path:
+            found[task.name] = task
+    return found

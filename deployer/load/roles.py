@@ -9,11 +9,13 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
+from deployer.gathering import Gathering
 from deployer.load import yaml
+from deployer.load.inherited import Inherited, joined
 from deployer.load.keywords import ROLE, check_words, mapping, sequence
 from deployer.load.marked import Map, Text, mark_of
 from deployer.load.secrets import Vaults
-from deployer.load.tasks import MAX_DEPTH, Inherited, TaskReader, joined
+from deployer.load.tasks import MAX_DEPTH, Judge, TaskReader
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Task
 
@@ -26,6 +28,8 @@ class RoleReader:
 
     Attributes:
         paths: directories that hold roles, searched in this order.
+        problems: where everything goes that is wrong in one role, while the others are read.
+        judge: tells what is wrong with a task's arguments.
         handlers: the handlers of all roles read so far.
         listeners: names of handlers by the topic they listen to.
         seen: folders of the roles whose tasks have been listed already.
@@ -33,6 +37,8 @@ class RoleReader:
 
     paths: Sequence[Path]
     vaults: Vaults | None
+    problems: Gathering
+    judge: Judge
     handlers: list[Task] = field(default_factory=list)
     listeners: dict[str, list[str]] = field(default_factory=dict)
     defaults: Map = field(default_factory=Map)
@@ -49,7 +55,8 @@ class RoleReader:
         found: list[Task] = []
         items = sequence(entries, "roles", where)
         for i, item in enumerate(items):
-            found += self.one(_entry(item, items.at(i)), inherited)
+            with self.problems.going_on():
+                found += self.one(_entry(item, items.at(i)), inherited)
         return found
 
     def imported(self, given: Map, inherited: Inherited, where: Mark) -> list[Task]:
@@ -60,7 +67,8 @@ class RoleReader:
 
     def one(self, entry: Map, inherited: Inherited, *, once: bool = True) -> list[Task]:
         """Return one role's tasks, those of its dependencies first."""
-        check_words(entry, ROLE, "a role's entry")
+        with self.problems.going_on():
+            check_words(entry, ROLE, "a role's entry", "a variable of the role goes below vars:")
         path = self._find(entry["role"], entry.at("role"))
         if path in self._open or len(self._open) > MAX_DEPTH:
             circle = " → ".join(one.name for one in (*self._open, path))
@@ -80,21 +88,30 @@ class RoleReader:
 
     def _tasks(self, path: Path, inherited: Inherited) -> list[Task]:
         where = Mark(str(path))
-        defaults = joined(*(read_vars(file, self.vaults) for file in _main(path, "defaults")))
-        own = joined(*(read_vars(file, self.vaults) for file in _main(path, "vars")))
+        defaults, own = (self._variables(path, folder) for folder in ("defaults", "vars"))
         self.defaults, self.vars = joined(self.defaults, defaults), joined(self.vars, own)
         below = replace(inherited, role=path.name, role_path=path, defaults=defaults, role_vars=own)
         files = {folder: _main(path, folder) for folder in ("tasks", "handlers")}
         if path not in self.seen:
             self.seen.add(path)
-            reader = TaskReader(self.imported, handlers=True, listeners=self.listeners)
+            reader = TaskReader(self.imported, self.problems, self.judge, handlers=True, listeners=self.listeners)
             for file in files["handlers"]:
-                self.handlers += reader.read(yaml.read(file), "handlers", Mark(str(file)), below, file.parent)
+                with self.problems.going_on():
+                    self.handlers += reader.read(yaml.read(file), "handlers", Mark(str(file)), below, file.parent)
         found: list[Task] = []
+        reader = TaskReader(self.imported, self.problems, self.judge)
         for file in files["tasks"]:
-            found += TaskReader(self.imported).read(yaml.read(file), "tasks", Mark(str(file)), below, file.parent)
+            with self.problems.going_on():
+                found += reader.read(yaml.read(file), "tasks", Mark(str(file)), below, file.parent)
         if not any(_main(path, folder) for folder in ("tasks", "handlers", "defaults", "vars", "meta")):
             raise ConfigError("the role has no tasks/main.yml", where=where)
+        return found
+
+    def _variables(self, path: Path, folder: str) -> Map:
+        found = Map()
+        for file in _main(path, folder):
+            with self.problems.going_on():
+                found = joined(found, read_vars(file, self.vaults))
         return found
 
     def _find(self, name: Any, where: Mark) -> Path:

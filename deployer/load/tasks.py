@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,21 +11,24 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import kind
+from deployer.gathering import Gathering
 from deployer.load import yaml
+from deployer.load.inherited import Inherited, joined
 from deployer.load.keywords import (
     HANDLER,
     HOOK,
-    INSTEAD,
     TASK,
     boolean,
     check_words,
+    instead,
     mapping,
     sequence,
     short_name,
+    short_word,
     text,
     words,
 )
-from deployer.load.marked import Map, Seq, Text, mark_of
+from deployer.load.marked import Map, Seq, mark_of
 from deployer.load.turns import local
 from deployer.load.varfiles import variables
 from deployer.model import Mark, Task
@@ -33,6 +36,7 @@ from deployer.model import Mark, Task
 _PAIR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _PAIRS_ONLY = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*=\S.*")
 _IMPORTS = ("import_tasks", "import_role")
+_READ_ON = ("block", "include_tasks")
 FREE_FORM = ("command", "shell")
 """Modules that may be given as one text: the command itself."""
 
@@ -40,87 +44,24 @@ MAX_DEPTH = 16
 """How deep imports may nest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
-    """What a play or a role hands down to its tasks; `with_words` adds what a role or import says itself.
-
-    Attributes:
-        params: variables of a role's entry in ``roles:``, stronger than those of its tasks.
-        files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
-    """
-
-    when: tuple[str, ...] = ()
-    tags: frozenset[str] = frozenset()
-    become: bool | None = None
-    become_user: str | None = None
-    environment: Mapping[str, Any] = field(default_factory=Map)
-    role: str = ""
-    role_path: Path | None = None
-    defaults: Map = field(default_factory=Map)
-    role_vars: Map = field(default_factory=Map)
-    params: Map = field(default_factory=Map)
-    depth: int = 0
-
-    def with_words(self, given: Map) -> Inherited:
-        """Return what is handed down below ``given``, which may say when, tags, become, become_user, environment."""
-        where = given.mark
-        become = boolean(given, "become")
-        return replace(
-            self,
-            when=self.when + conditions(given),
-            tags=self.tags | tags(given),
-            become=self.become if become is None else become,
-            become_user=text(given, "become_user", self.become_user),
-            environment=joined(
-                self.environment, mapping(given.get("environment") or Map(mark=where), "environment", where)
-            ),
-        )
-
-
-def joined(*maps: Mapping[str, Any]) -> Map:
-    """Return one mapping of several, the last one winning, with the marks of all."""
-    found = Map()
-    for one in maps:
-        found.update(one)
-        found.marks.update(getattr(one, "marks", {}))
-    return found
-
-
-def conditions(given: Map) -> tuple[str, ...]:
-    """Return the conditions under ``when``.
-
-    Raises:
-        ConfigError: one is not text or has braces.
-    """
-    value = given.get("when")
-    if value is None:
-        return ()
-    found = []
-    for i, item in enumerate(value if isinstance(value, Seq) else [value]):
-        at = mark_of(item, value.at(i) if isinstance(value, Seq) else given.at("when"))
-        if isinstance(item, bool):
-            item = Text(str(item).lower(), at)  # noqa: PLW2901
-        if not isinstance(item, str) or not item.strip():
-            raise ConfigError(f"when must be an expression, not {kind(item)}", where=at)
-        if "{{" in item or "{%" in item:
-            raise ConfigError("when is an expression already", where=at, hint="write it without {{ }}")
-        found.append(item)
-    return tuple(found)
-
-
-def tags(given: Map) -> frozenset[str]:
-    """Return the tags under ``tags``; commas separate, as in Ansible."""
-    return frozenset(tag.strip() for word in words(given, "tags") for tag in word.split(",") if tag.strip())
-
-
 ImportRole = Callable[[Map, Inherited, Mark], list[Task]]
+Judge = Callable[[Task], Iterable[ConfigError]]
+"""Tells what is wrong with a task's module and its arguments, as far as it shows before anything is rendered."""
+
+_BLOCK = ("block", "rescue", "always")
+_IMPORT_WORDS = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 
 
 @dataclass(frozen=True, slots=True)
 class TaskReader:
-    """Turns lists of tasks into `Task`s; ``import_role`` is how the caller reads a role."""
+    """Turns lists of tasks into `Task`s; ``import_role`` is how the caller reads a role.
+
+    What is wrong in one task goes to ``problems``, and the others are read.
+    """
 
     import_role: ImportRole
+    problems: Gathering
+    judge: Judge = lambda _task: ()
     handlers: bool = False
     hooks: bool = False
     listeners: dict[str, list[str]] = field(default_factory=dict)
@@ -136,41 +77,64 @@ class TaskReader:
             directory: where ``import_tasks`` starts.
 
         Raises:
-            ConfigError: with file, line, column and what to write instead.
+            ConfigError: it is no list.
+            SecretError: a file of variables cannot be decrypted.
         """
         found: list[Task] = []
         items = sequence(value, what, where)
         for i, item in enumerate(items):
-            found += self._one(mapping(item, "a task", items.at(i)), inherited, directory)
+            with self.problems.going_on():
+                found += self._one(mapping(item, "a task", items.at(i)), inherited, directory)
         return found
 
     def _one(self, given: Map, inherited: Inherited, directory: Path) -> list[Task]:
-        name = self._module(given)
-        if name in _IMPORTS:
-            check_words(
-                given, (name, *("name", "vars", "tags", "when", "become", "become_user", "environment")), "an import"
-            )
-            below = inherited.with_words(given)
-            below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
-            if name == "import_role":
-                return self.import_role(mapping(given[name], name, given.at(name)), below, given.mark)
-            return self._import(given, below, directory)
-        task = self._task(given, name, inherited)
+        key = self._module(given)
+        if short_word(key) in _IMPORTS:
+            return self._imported(given, key, inherited, directory)
+        if short_word(key) in _READ_ON:
+            self._read_on(given, key, inherited, directory)
+        if not key or instead(key):
+            return []
+        task = self._task(given, key, inherited)
+        if task is None:
+            return []
         for word in words(given, "listen"):
             self.listeners.setdefault(str(word), []).append(task.name)
         return [task]
 
+    def _imported(self, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
+        check_words(given, (key, *_IMPORT_WORDS), "an import")
+        below = inherited.with_words(given)
+        below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
+        if short_word(key) == "import_role":
+            return self.import_role(mapping(given[key], key, given.at(key)), below, given.mark)
+        return self._import(given, key, below, directory)
+
+    def _read_on(self, given: Map, key: str, inherited: Inherited, directory: Path) -> None:
+        """Look for what is wrong inside of what is refused already."""
+        bare = replace(inherited, depth=inherited.depth + 1)
+        for word in _BLOCK if bare.depth <= MAX_DEPTH else ():
+            if isinstance(given.get(word), Seq):
+                self.read(given[word], word, given.at(word), bare, directory)
+        name = given[key]
+        if short_word(key) == "include_tasks" and isinstance(name, str) and (directory / name).is_file():
+            self._import(given, key, inherited, directory)
+
     def _module(self, given: Map) -> str:
-        """Return the one key that is no keyword."""
+        """Return the one key that is no keyword; empty when only keywords that are refused are left."""
         keywords = HANDLER if self.handlers else HOOK if self.hooks else TASK
         left = [key for key in given if key not in keywords]
-        for key in left:
-            if key in INSTEAD or key.startswith("with_"):
-                hint = INSTEAD.get(key, "loop:")
-                raise ConfigError(f"{key!r} is not supported in a task", where=given.at(key), hint=hint)
+        refused = [key for key in left if instead(key)]
+        self.problems.found += (
+            ConfigError(f"{key!r} is not supported in a task", where=given.at(key), hint=instead(key))
+            for key in refused
+        )
+        left = [key for key in left if key not in refused]
         if len(left) == 1:
             return left[0]
         if not left:
+            if refused:
+                return next((key for key in refused if short_word(key) in _READ_ON), refused[0])
             raise ConfigError("the task names no module", where=given.mark, hint="write MODULE: {ARGUMENT: VALUE}")
         for key in left:
             for close in get_close_matches(key, keywords, n=1, cutoff=0.7):
@@ -179,17 +143,23 @@ class TaskReader:
                 )
         raise ConfigError(f"a task has one module, not {' and '.join(left)}", where=given.at(left[1]))
 
-    def _task(self, given: Map, key: str, inherited: Inherited) -> Task:
-        module, where = short_name(key), given.at(key)
-        all_of = inherited.with_words(given)
-        own = variables(given.get("vars"), given.mark)
+    def _task(self, given: Map, key: str, inherited: Inherited) -> Task | None:
+        """Return the task; None when a word of it is wrong, which is noted."""
+        before, module, where = len(self.problems.found), short_name(key), given.at(key)
+        all_of, own, arguments, wrong = inherited, Map(), Map(mark=where), Gathering()
+        with wrong.going_on():
+            arguments = _arguments(module, given[key], where)
+        with self.problems.going_on():
+            all_of = inherited.with_words(given)
+        with self.problems.going_on():
+            own = variables(given.get("vars"), given.mark)
         own_loop = given.get("loop")
         if "loop" in given and not isinstance(own_loop, Seq | str):
             raise ConfigError(f"loop must be a list or a template, not {kind(own_loop)}", where=given.at("loop"))
-        return Task(
+        task = Task(
             name=text(given, "name") or module,
             module=module,
-            args=_arguments(module, given[key], where),
+            args=arguments,
             mark=given.mark,
             when=all_of.when,
             loop=own_loop,
@@ -202,15 +172,16 @@ class TaskReader:
             role_path=inherited.role_path,
             defaults=inherited.defaults,
             vars=joined(inherited.role_vars, own, inherited.params) if own or inherited.params else inherited.role_vars,
-            run_once=bool(boolean(given, "run_once")),
-            local=local(given),
+            run_once=self.hooks and bool(boolean(given, "run_once")),
+            local=self.hooks and local(given),
         )
+        self.problems.found += list(self.judge(task)) or wrong.found
+        return task if len(self.problems.found) == before else None
 
-    def _import(self, given: Map, below: Inherited, directory: Path) -> list[Task]:
-        value = given["import_tasks"]
+    def _import(self, given: Map, key: str, below: Inherited, directory: Path) -> list[Task]:
+        value, at = given[key], given.at(key)
         if isinstance(value, Map):
             value = value.get("file")
-        at = given.at("import_tasks")
         if not isinstance(value, str) or "{{" in value:
             raise ConfigError("import_tasks takes the name of a file, without templates", where=at)
         if below.depth >= MAX_DEPTH:

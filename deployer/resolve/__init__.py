@@ -2,6 +2,7 @@
 
 from deployer.load.connection import CliConnection
 from deployer.resolve.action import Action, HostPlay, Limits
+from deployer.resolve.making import judge
 from deployer.resolve.resolver import Resolver
 
-__all__ = ["Action", "CliConnection", "HostPlay", "Limits", "Resolver"]
+__all__ = ["Action", "CliConnection", "HostPlay", "Limits", "Resolver", "judge"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deployer import modules
 from deployer.errors import ConfigError
-from deployer.fields import build, coerce, kind, nearest
+from deployer.fields import build, coerce, complaints, kind, nearest
 from deployer.load.keywords import TASK
 from deployer.load.marked import Map, Text, mark_of
 from deployer.load.secrets import Vaults, fill, read_secret
@@ -34,6 +34,23 @@ def module_class(task: Task) -> type[Module]:
         hint = nearest(task.module, [*modules.names(), *TASK])
         raise ConfigError(f"there is no module {task.module!r}", where=mark_of(task.args, task.mark), hint=hint)
     return modules.find(task.module)
+
+
+def judge(task: Task) -> Iterator[ConfigError]:
+    """Yield what is wrong with a task's module and arguments, as far as it shows before anything is rendered."""
+    try:
+        cls = module_class(task)
+    except ConfigError as error:
+        yield error
+        return
+    given = {}
+    for key, raw in task.args.items():
+        try:
+            _check_mode(key, raw, _at(task.args, key, task))
+            given[key] = raw
+        except ConfigError as error:
+            yield error
+    yield from complaints(cls, Map(given, task.mark, getattr(task.args, "marks", None)), task.mark)
 
 
 @dataclass(frozen=True, slots=True)

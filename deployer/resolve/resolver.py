@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from deployer.errors import ConfigError
 from deployer.fields import kind
 from deployer.fleet import Declaration
 from deployer.fleet.pki import Kept
+from deployer.gathering import Gathering
 from deployer.load.connection import CliConnection, connection
 from deployer.load.inventory import Inventory, masked
 from deployer.load.marked import mark_of
@@ -69,6 +70,7 @@ class Resolver:
         self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball=need_tarball)
         self._sources = Sources(play.directory, self._vaults)
         self._lock = threading.RLock()
+        self._ready: dict[str, HostPlay] = {}
         self._become = bool(self._cli.become or play.become or any(task.become for task in self._tasks))
 
     @property
@@ -106,6 +108,18 @@ class Resolver:
         with self._lock:
             return self._members.fleet(host)
 
+    def prepare(self, hosts: Iterable[Host]) -> None:
+        """Resolve hosts ahead, where no facts are needed, and keep the result for `resolve`.
+
+        Raises:
+            ConfigError: what is written is wrong; `Problems` has everything that is, of all of them.
+        """
+        problems = Gathering()
+        for host in () if self.needs_facts else hosts:
+            with problems.going_on():
+                self._ready[host.name] = self.resolve(host, None)
+        problems.check()
+
     def resolve(self, host: Host, facts: Mapping[str, Any] | None, *, tasks: bool = True) -> HostPlay:
         """Return everything the play wants of a host, checked.
 
@@ -118,6 +132,8 @@ class Resolver:
             ConfigError: anything that is written is wrong; with its place.
         """
         with self._lock:
+            if tasks and facts is None and host.name in self._ready:
+                return self._ready.pop(host.name)
             found = self.connection(host)
             own, members = self._members.fleet(host)
             self._scopes.learn(host, facts)
@@ -128,16 +144,19 @@ class Resolver:
                 archive = own.release.archive
                 tarballs[str(archive.path)] = Blob(None, archive.path, archive.size, archive.sha256)
             maker = Maker(self._sources, self._vaults, tarballs)
-            actions = tuple(
-                action
-                for task in (self.play.tasks if tasks else ())
-                for action in self._actions(task, host, found, maker, chosen=self._chosen(task.tags))
-            )
-            turns = self.play.turns
-            handlers, before, after = (
-                tuple(action for task in some for action in self._actions(task, host, found, maker, chosen=True))
-                for some in (self.play.handlers if tasks else (), turns.before_switch, turns.after_start)
-            )
+            problems, turns = Gathering(), self.play.turns
+
+            def made(some: Sequence[Task], *, all_of: bool = True) -> tuple[Action, ...]:
+                actions: list[Action] = []
+                for task in some:
+                    with problems.going_on():
+                        actions += self._actions(task, host, found, maker, chosen=all_of or self._chosen(task.tags))
+                return tuple(actions)
+
+            actions = made(self.play.tasks if tasks else (), all_of=False)
+            handlers = made(self.play.handlers if tasks else ())
+            before, after = made(turns.before_switch), made(turns.after_start)
+            problems.check()
             check_handlers((*actions, *handlers), handlers)
             check_twice(actions)
             check_acts(actions, (*handlers, *before, *after))

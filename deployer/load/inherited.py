@@ -1,0 +1,86 @@
+"""What plays, roles and imports hand down to their tasks, and the words that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import kind
+from deployer.load.keywords import boolean, mapping, text, words
+from deployer.load.marked import Map, Seq, Text, mark_of
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a play or a role hands down to its tasks; `with_words` adds what a role or import says itself.
+
+    Attributes:
+        params: variables of a role's entry in ``roles:``, stronger than those of its tasks.
+        files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
+    """
+
+    when: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+    become: bool | None = None
+    become_user: str | None = None
+    environment: Mapping[str, Any] = field(default_factory=Map)
+    role: str = ""
+    role_path: Path | None = None
+    defaults: Map = field(default_factory=Map)
+    role_vars: Map = field(default_factory=Map)
+    params: Map = field(default_factory=Map)
+    depth: int = 0
+
+    def with_words(self, given: Map) -> Inherited:
+        """Return what is handed down below ``given``, which may say when, tags, become, become_user, environment."""
+        where = given.mark
+        become = boolean(given, "become")
+        return replace(
+            self,
+            when=self.when + conditions(given),
+            tags=self.tags | tags(given),
+            become=self.become if become is None else become,
+            become_user=text(given, "become_user", self.become_user),
+            environment=joined(
+                self.environment, mapping(given.get("environment") or Map(mark=where), "environment", where)
+            ),
+        )
+
+
+def joined(*maps: Mapping[str, Any]) -> Map:
+    """Return one mapping of several, the last one winning, with the marks of all."""
+    found = Map()
+    for one in maps:
+        found.update(one)
+        found.marks.update(getattr(one, "marks", {}))
+    return found
+
+
+def conditions(given: Map) -> tuple[str, ...]:
+    """Return the conditions under ``when``.
+
+    Raises:
+        ConfigError: one is not text or has braces.
+    """
+    value = given.get("when")
+    if value is None:
+        return ()
+    found = []
+    for i, item in enumerate(value if isinstance(value, Seq) else [value]):
+        at = mark_of(item, value.at(i) if isinstance(value, Seq) else given.at("when"))
+        if isinstance(item, bool):
+            item = Text(str(item).lower(), at)  # noqa: PLW2901
+        if not isinstance(item, str) or not item.strip():
+            raise ConfigError(f"when must be an expression, not {kind(item)}", where=at)
+        if "{{" in item or "{%" in item:
+            raise ConfigError("when is an expression already", where=at, hint="write it without {{ }}")
+        found.append(item)
+    return tuple(found)
+
+
+def tags(given: Map) -> frozenset[str]:
+    """Return the tags under ``tags``; commas separate, as in Ansible."""
+    return frozenset(tag.strip() for word in words(given, "tags") for tag in word.split(",") if tag.strip())

@@ -1,0 +1,130 @@
+"""What to write instead of Ansible's words and modules that are not supported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+INSTEAD: Mapping[str, str] = {
+    "action": "write the module's name as the key: copy: {…}",
+    "always": "a failed host is left as it is and reported; nothing runs after a failure",
+    "any_errors_fatal": "it belongs to the play",
+    "args": "write all arguments below the module: command: {cmd: …, creates: …}",
+    "async": "long work belongs in a systemd unit; deployer waits for what it starts",
+    "become_flags": "only become: true and become_user: NAME",
+    "become_method": "sudo is the one method",
+    "block": "write when, become or tags at each task, or put the tasks into a role and write them there",
+    "changed_when": "command takes creates, removes, onlyif, unless: the plan has to know before it runs",
+    "check_mode": "deployer plan never changes anything, deployer deploy always may",
+    "collections": "modules are called by their short names",
+    "connection": "set ansible_connection in the inventory",
+    "debugger": "deployer render --host HOST prints the exact programs",
+    "delegate_to": "write a play for that host; hooks of a play understand delegate_to: localhost",
+    "diff": "use --diff; secrets are masked by their type",
+    "failed_when": "write the condition into the command: a status other than 0 is a failure",
+    "force_handlers": "a handler that could not run is remembered on the host and run next time",
+    "hooks": "they belong to the play",
+    "gather_subset": "facts are one small program; use gather_facts: true or false",
+    "ignore_errors": "write the command so that it succeeds where failure is fine: PROGRAM || :",
+    "ignore_unreachable": "other hosts always go on",
+    "include": "use import_tasks or import_playbook",
+    "include_role": "use import_role, or list it under roles:",
+    "include_tasks": "use import_tasks, which is read before anything runs",
+    "include_vars": "use vars_files, or group_vars/",
+    "listen": "only handlers listen",
+    "local_action": "write a play for a host with ansible_connection: local",
+    "loop_control": "the loop variable is item",
+    "max_fail_percentage": "it belongs to the play",
+    "module_defaults": "write the arguments at each task, or a loop",
+    "no_log": "it is not needed: a value from !vault, env:, file: or command: is a secret and prints as ***",
+    "notify": "a hook acts by itself: restart there what has to be restarted",
+    "order": "it belongs to the play",
+    "poll": "long work belongs in a systemd unit; deployer waits for what it starts",
+    "port": "set ansible_port in the inventory",
+    "register": "command takes creates, removes, onlyif, unless; conditions take facts and variables",
+    "remote_user": "set ansible_user in the inventory, or use -u",
+    "rescue": "a failed host is left as it is and reported; nothing runs after a failure",
+    "retries": "verify waits by itself: health: {timeout: 60}",
+    "run_once": "write a play whose hosts: names one host; hooks of a play understand it",
+    "serial": "it belongs to the play",
+    "strategy": "all hosts run in parallel, each at its own pace",
+    "tasks_from": "make it a role of its own",
+    "throttle": "use --forks",
+    "until": "verify waits by itself: health: {timeout: 60}",
+    "vars_prompt": "use -e NAME=VALUE, or {env: NAME} for secrets",
+    "with_dict": 'loop: "{{ NAME | dict2items }}"',
+    "with_fileglob": "list the files under loop:",
+    "with_first_found": "name the one file",
+    "with_items": "loop:",
+    "with_list": "loop:",
+    "with_nested": "list the combinations under loop:",
+    "with_sequence": 'loop: "{{ range(1, 4) | list }}"',
+    "with_subelements": "list the combinations under loop:",
+}
+"""What to write instead of a word of a play or a task."""
+
+_PACKAGE = "write package: {name: [NAME, …], state: present}; it refreshes the lists of packages when it has to"
+_WHOLE = (
+    "write the whole file with template or copy; where there is a directory of drop-ins (NAME.d/), a file of your own"
+)
+_FETCH = (
+    "put the file below files/ and copy it; or shell: {cmd: \"curl -fsS -o FILE URL && echo 'SHA256  FILE' | "
+    'sha256sum -c", creates: FILE}'
+)
+_FACTS = "facts are gathered when a play names one, or says gather_facts: true"
+_FIREWALL = "declare firewall: {admin: […], public: […]} in the inventory and use the role host"
+_LOOK = "it changes nothing: deployer inventory --host HOST shows variables, deployer plan --diff what would change"
+_GUARDED = "command with creates, removes, onlyif or unless"
+_DATABASE = f"{_GUARDED}: command: {{cmd: createdb shop, unless: psql -d shop -c 'select 1'}}, become_user: postgres"
+_CONTAINERS = "deployer runs releases as systemd units; a container: systemd_unit with ExecStart=podman run …"
+
+MODULES: Mapping[str, str] = {
+    **dict.fromkeys(("apt", "yum", "dnf", "apk", "pacman", "zypper", "aptitude"), _PACKAGE),
+    **dict.fromkeys(("lineinfile", "blockinfile", "replace", "ini_file", "xml"), _WHOLE),
+    **dict.fromkeys(("get_url", "uri", "maven_artifact"), _FETCH),
+    **dict.fromkeys(("setup", "gather_facts", "service_facts", "package_facts"), _FACTS),
+    **dict.fromkeys(("ufw", "firewalld", "iptables"), _FIREWALL),
+    **dict.fromkeys(("postgresql_db", "postgresql_user", "postgresql_ext", "mysql_db", "mysql_user"), _DATABASE),
+    **dict.fromkeys(("docker_container", "docker_image", "docker_compose", "podman_container"), _CONTAINERS),
+    **dict.fromkeys(
+        ("apt_key", "apt_repository", "deb822_repository", "yum_repository", "rpm_key"),
+        "copy the key to /etc/apt/keyrings/ and a .list or .sources file to /etc/apt/sources.list.d/",
+    ),
+    "add_host": "write the host into the inventory",
+    "alternatives": "file: {path: …, state: link, src: …}",
+    "archive": f"{_GUARDED}: command: {{cmd: tar -czf …, creates: …}}",
+    "assert": "write the condition at its task, as when:; what a release needs of its host is always checked",
+    "assemble": "write one template that includes all parts",
+    "authorized_key": 'copy: {dest: /home/USER/.ssh/authorized_keys, content: …, owner: USER, mode: "0600"}',
+    "cron": "a systemd timer (systemd_unit), or copy a file to /etc/cron.d/",
+    "debug": _LOOK,
+    "fail": "write the condition where it matters: when:; deployer audit reports what is not as declared",
+    "fetch": "scp; deployer brings nothing back from hosts but its report",
+    "find": "name the files: a task cannot use the result of another one",
+    "gem": f"{_GUARDED}: command: {{cmd: gem install …, unless: gem list -i …}}",
+    "git": f"deploy a release (docs/quickstart.md); or {_GUARDED}: command: {{cmd: git clone …, creates: …}}",
+    "group_by": "write the groups into the inventory, or when: at the tasks",
+    "hostname": "copy: {dest: /etc/hostname, content: …}, with a handler: command: hostnamectl set-hostname …",
+    "known_hosts": "copy: {dest: /etc/ssh/ssh_known_hosts, src: …}",
+    "locale_gen": "template: /etc/locale.gen, with a handler: command: locale-gen",
+    "meta": "handlers run at the end of the play; a play of its own ends earlier",
+    "modprobe": "copy: {dest: /etc/modules-load.d/NAME.conf, content: NAME}, with a handler: command: modprobe NAME",
+    "mount": "systemd_unit: NAME.mount, or copy /etc/fstab",
+    "npm": "build on the machine that makes the release; hosts need no npm",
+    "pause": "rollout: {pause: SECONDS} waits between batches",
+    "ping": "deployer status asks every host",
+    "pip": f"package: {{name: python3-…}}; or {_GUARDED}: command: {{cmd: pip install …, creates: …}}",
+    "raw": "command or shell; hosts need nothing but sh",
+    "reboot": "reboot the host by hand, then deployer verify",
+    "script": "shell: {cmd: …, creates: …}, or copy it and run it",
+    "set_fact": "write it below vars: of the play, the role or the task; it is evaluated where it is used",
+    "slurp": "a task cannot use the result of another one",
+    "snap": f"{_GUARDED}: command: {{cmd: snap install …, creates: …}}",
+    "stat": "command takes creates, removes, onlyif and unless; file, copy and template look by themselves",
+    "synchronize": "copy one file at a time, or ship the files in the release",
+    "tempfile": "deployer's modules write beside the file and rename",
+    "timezone": "file: {path: /etc/localtime, state: link, src: /usr/share/zoneinfo/…}",
+    "unarchive": f"a release unpacks itself; or {_GUARDED}: shell: {{cmd: tar -xzf … -C DIR, creates: DIR/…}}",
+    "wait_for": "deployer verify waits for nodes; health: {tcp: PORT, timeout: 60} for their answers",
+    "wait_for_connection": "deployer waits for a host that is reached; rollouts wait for nodes by themselves",
+}
+"""What to write instead of a module of Ansible's that is not here."""
