@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from deployer.errors import ConfigError
+from deployer.regular import open_regular
 
 UNPACKED_LIMIT = 8 << 30
 RATIO_LIMIT, RATIO_FROM = 200, 100 << 20
@@ -33,7 +34,7 @@ class Inflate:
         self._stream = zlib.decompressobj(wbits=31)
         self._pending = b""
         try:
-            self._file = path.open("rb")
+            self._file = open_regular(path)
         except OSError as error:
             hint = "give the path of the release's .tar.gz"
             raise ConfigError(f"cannot be read: {error.strerror}", where=path, hint=hint) from None

@@ -18,6 +18,7 @@ from deployer.beam.authority import Authority
 from deployer.beam.certificates import Identity, check_key, judge
 from deployer.errors import ConfigError
 from deployer.model import Mark, Secret
+from deployer.regular import read_regular
 
 NEEDED = ("ssl", "crypto", "public_key", "asn1")
 """Applications that a release needs for TLS distribution; ssl brings the others."""
@@ -150,7 +151,7 @@ class Given:
 
     def _read(self, path: Path) -> str:
         try:
-            return path.read_text(encoding="ascii")
+            return read_regular(path).decode("ascii")
         except OSError as error:
             raise ConfigError(f"cluster.pki: {path}: {error.strerror}", where=self.where) from None
         except UnicodeDecodeError:
@@ -197,7 +198,7 @@ def _write(kept: Kept, text: str) -> None:
 @lru_cache(maxsize=64)
 def _opened(path: Path, _mtime_ns: int, _size: int, passphrase: Secret) -> Authority:
     """A fleet of many nodes opens its authority once; a file that changed is another key."""
-    text = path.read_text(encoding="ascii", errors="replace")
+    text = read_regular(path).decode("ascii", errors="replace")
     at = text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     return Authority.unseal(text[:at], text[max(at, 0) :], passphrase)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import stat
+import select
 import subprocess
+import time
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
@@ -17,6 +18,7 @@ from deployer.load import vault
 from deployer.load.marked import Encrypted, Map, mark_of
 from deployer.load.vault import VaultPassword
 from deployer.model import Mark, Secret
+from deployer.regular import open_regular
 
 SOURCES = ("env", "file", "command")
 _LIMIT = 1024 * 1024
@@ -186,13 +188,30 @@ def _from(source: str, argument: Any, name: str, base: Path, where: Mark) -> str
 
 def _read(path: Path, name: str, where: Mark) -> str:
     try:
-        with path.open("rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) and not str(path).startswith("/dev/fd/"):
-                raise SecretError(f"{name}: {path} is not a file", where=where)
-            data = file.read(_LIMIT + 1)
+        if str(path).startswith("/dev/fd/"):
+            data = _piped(path, name, where)
+        else:
+            with open_regular(path) as file:
+                data = file.read(_LIMIT + 1)
     except OSError as error:
         raise SecretError(f"{name}: {path} cannot be read: {error.strerror}", where=where) from None
     return _text(data, name, where)
+
+
+def _piped(path: Path, name: str, where: Mark) -> bytes:
+    """Return what the shell's ``<(PROGRAM)`` gives, which has as long as a program of ours."""
+    until, data = time.monotonic() + _TIMEOUT, b""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while len(data) <= _LIMIT:
+            if not select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]:
+                raise SecretError(f"{name}: {path} did not end within {_TIMEOUT:.0f} s", where=where)
+            if not (more := os.read(descriptor, _LIMIT)):
+                break
+            data += more
+    finally:
+        os.close(descriptor)
+    return data
 
 
 def _run(argv: list[str], name: str, where: Mark) -> str:

@@ -11,6 +11,7 @@ from deployer.load import vault
 from deployer.load.secrets import Vaults
 from deployer.load.template import Variables
 from deployer.model import Blob, Mark, Secret, Task
+from deployer.regular import open_regular, read_regular
 
 SMALL = 1024 * 1024
 """Bytes up to which a file is held in memory; larger ones are streamed from disk."""
@@ -70,7 +71,7 @@ class Sources:
             ConfigError: it is not UTF-8, or the template is wrong; with the template's own line.
         """
         try:
-            data = path.read_bytes()
+            data = read_regular(path)
             text = self._opened(data.decode(), path)
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
@@ -81,7 +82,7 @@ class Sources:
         return Blob.of(variables.render_file(text, str(path), path.name))
 
     def _small(self, path: Path) -> Blob:
-        data = path.read_bytes()
+        data = read_regular(path)
         if not data.startswith(b"$ANSIBLE_VAULT;"):
             return Blob.of(data)
         return Blob.of(self._opened(data.decode("ascii", "replace"), path))
@@ -96,6 +97,6 @@ class Sources:
 
 
 def _large(path: Path) -> Blob:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256")
         return Blob(None, path, file.tell(), digest.hexdigest())

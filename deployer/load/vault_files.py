@@ -16,6 +16,7 @@ from deployer.load import vault
 from deployer.load.secrets import Vaults
 from deployer.load.vault import VaultPassword
 from deployer.model import Secret
+from deployer.regular import read_regular
 
 _LIMIT = 2 * 1024 * 1024
 
@@ -122,7 +123,7 @@ def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > vault.MAX_TEXT:
             raise SecretError("is too large for a vault", where=path)
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise SecretError(f"cannot be read: {error.strerror}", where=path) from None
 

@@ -19,6 +19,7 @@ import yaml as pyyaml
 from deployer.errors import ConfigError
 from deployer.load.marked import Encrypted, Map, Seq, Text
 from deployer.model import Mark
+from deployer.regular import open_regular
 
 __all__ = ["Encrypted", "Map", "Seq", "Text", "parse", "read", "source"]
 
@@ -51,7 +52,7 @@ def source(path: Path) -> str:
         ConfigError: it is missing, not readable, too large, or not UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             data = file.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
     except OSError as error:

@@ -23,6 +23,7 @@ from deployer.load.template import Layer, Variables
 from deployer.load.yaml import walk
 from deployer.model import Blob, Connection, Host, Play, Task
 from deployer.modules import find, names
+from deployer.regular import read_regular
 from deployer.resolve.action import Action, HostPlay
 from deployer.resolve.checks import check_acts, check_handlers, check_twice
 from deployer.resolve.limits import limits
@@ -222,7 +223,7 @@ class Resolver:
                     path = self._sources.find(name, folder, task, mark_of(name, task.mark))
                 except ConfigError:
                     continue  # an error only if the task is not skipped
-                yield path.read_text(encoding="utf-8", errors="replace")
+                yield read_regular(path).decode(errors="replace")
 
 
 def _false(conditions: Sequence[str], variables: Variables, task: Task) -> str:

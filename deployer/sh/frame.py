@@ -18,6 +18,7 @@ from functools import cache
 
 from deployer.errors import ConnectionLost, Locked, ProbeError, StepError
 from deployer.model import Blob, Secret
+from deployer.regular import open_regular
 from deployer.sh.text import Sh, script, sh
 
 READY = b"deployer-ready\n"
@@ -120,7 +121,7 @@ def payload(program: Program) -> Iterator[bytes]:
     yield b"%d\n%b" % (len(text), text)
     for blob in program.blobs:
         if blob.path:
-            with blob.path.open("rb") as file:
+            with open_regular(blob.path) as file:
                 file.seek(blob.offset)
                 yield from iter(lambda file=file: file.read(_CHUNK), b"")  # type: ignore[misc]
         elif blob.text is not None:

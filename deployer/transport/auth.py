@@ -17,6 +17,7 @@ from paramiko.agent import AgentSSH
 from paramiko.ssh_exception import BadAuthenticationType, SSHException
 
 from deployer.errors import AuthError, ConfigError, Unreachable
+from deployer.regular import open_regular, read_regular
 from deployer.transport.options import SshOptions
 from deployer.transport.ssh_config import Target
 from deployer.transport.wire import Client
@@ -115,7 +116,7 @@ def _key(file: Path, options: SshOptions) -> PKey:
 def _public(file: Path) -> bytes | None:
     """Return the public half from the file beside a private key, which lets an agent stand in for a passphrase."""
     try:
-        words = file.with_name(file.name.removesuffix(".pub") + ".pub").read_text().split()
+        words = read_regular(file.with_name(file.name.removesuffix(".pub") + ".pub")).split()
         return base64.b64decode(words[1], validate=True)
     except (OSError, ValueError, IndexError):
         return None
@@ -142,6 +143,7 @@ def _passphrases(file: Path, options: SshOptions) -> Iterator[bytes | None]:
 def _read(file: Path, passphrase: bytes | None) -> PKey | None:
     """Return the key; None when it needs another passphrase than this."""
     try:
+        open_regular(file).close()
         return PKey.from_path(file, passphrase)  # type: ignore[arg-type]
     except OSError as error:
         raise ConfigError(f"the private key cannot be read: {error.strerror}", where=file) from None

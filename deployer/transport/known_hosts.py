@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError, HostKeyError
 from deployer.model import Mark
+from deployer.regular import open_regular
 from deployer.transport.host_line import Entry, parse
 
 _LIMIT = 16 * 1024 * 1024
@@ -130,10 +131,10 @@ def _changed(who: str, kind: str, key: bytes, known: tuple[Entry, ...]) -> HostK
 
 def _read(file: Path) -> bytes:
     try:
-        with file.open("rb") as stream:
+        if file.samefile(os.devnull):
+            return b""  # the usual way to say that nothing is known
+        with open_regular(file) as stream:
             mode = os.fstat(stream.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                return b""  # /dev/null: the usual way to say that nothing is known
             if mode & stat.S_IWOTH:
                 raise ConfigError("everybody on this machine can write this file", where=file, hint=f"chmod o-w {file}")
             content = stream.read(_LIMIT + 1)

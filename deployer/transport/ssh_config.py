@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from deployer.errors import ConfigError
 from deployer.model import Connection, Mark
+from deployer.regular import read_regular
 from deployer.transport.address import check_address, check_port, check_user
 from deployer.transport.options import SshOptions
 
@@ -180,7 +181,7 @@ def _parse(file: Path, home: Path) -> SSHConfig | None:
 def _lines(file: Path, home: Path, depth: int) -> Iterator[str]:
     """Yield the lines of a file and of those it includes, without blocks that would run a program."""
     try:
-        text = file.read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_regular(file).decode(errors="surrogateescape")
     except FileNotFoundError:
         return
     except OSError as error:

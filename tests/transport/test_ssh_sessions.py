@@ -20,7 +20,7 @@ def test_every_login_shell_starts_the_same_program(start_sshd: Start, reach: Rea
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not installed")
     server = start_sshd(f'ForceCommand exec {shell} -c "$SSH_ORIGINAL_COMMAND"')
-    (frame,) = reach(server).run(Program((sh('echo "$client"'),)), timeout=20)
+    (frame,) = reach(server).run(Program((sh('echo "${{connection%% *}}"'),)), timeout=20)
     assert frame.out == "127.0.0.1"
 
 
