@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from deployer.beam.names import erlang_address
 from deployer.beam.tarball import Tarball
@@ -13,6 +14,7 @@ from deployer.fleet.cluster import Cluster
 from deployer.fleet.node import Node
 from deployer.fleet.words import Environment, Firewall, Health, Rollout
 from deployer.model import Mark
+from deployer.modules._openings import overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,7 @@ class Declaration:
             "cluster": self._cluster(members or (self,)),
             "nodes": [node.variables() | self.cluster.given_to(node.node.host, self.now) for node in self.nodes],
             "env": dict(self.env),
-            "firewall": {"admin": list(self.firewall.admin), "public": list(self.firewall.public)}
-            if self.firewall
-            else None,
+            "firewall": _firewall(self.firewall, self.health) if self.firewall else None,
             "health": _health(self.health) if self.health else None,
             "rollout": {field.name: _plain(getattr(self.rollout, field.name)) for field in fields(Rollout)},
         }
@@ -154,6 +154,26 @@ def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
         "unpacked": archive.unpacked,
         "files": archive.files,
     }
+
+
+def _firewall(firewall: Firewall, health: Health | None) -> dict[str, Any]:
+    """Where the fleet itself asks for health from within, nobody has to say that the outside need not."""
+    opened = [*firewall.public, *(allow.port for allow in firewall.allow)]
+    own = [port for port in _asked(health) if not any(overlap(port, one) for one in (*opened, *firewall.closed))]
+    return {
+        "admin": list(firewall.admin),
+        "public": list(firewall.public),
+        "allow": [{"port": allow.port, "from": list(allow.sources)} for allow in firewall.allow],
+        "closed": [*firewall.closed, *own],
+        "ssh_from_anywhere": firewall.ssh_from_anywhere,
+    }
+
+
+def _asked(health: Health | None) -> list[str]:
+    if health and health.http:
+        parts = urlsplit(health.http)
+        return [f"{parts.port or (443 if parts.scheme == 'https' else 80)}/tcp"]
+    return [f"{health.tcp.rpartition(':')[2]}/tcp"] if health and health.tcp else []
 
 
 def _health(health: Health) -> Mapping[str, Any]:

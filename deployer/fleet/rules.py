@@ -11,8 +11,8 @@ from deployer.errors import ConfigError
 from deployer.fields import nearest
 from deployer.fleet.compatible import Problem, epmdless_problems, near_otp, net_problems, same_epmdless, same_net
 from deployer.fleet.declaration import Declaration
-from deployer.fleet.grammar import port_range
 from deployer.fleet.pki import NEEDED, Kept
+from deployer.modules._openings import contradictions, overlap
 
 SSH_PORT = 22
 
@@ -23,7 +23,7 @@ def problems(declared: Declaration) -> Iterator[Problem]:
     yield from _node_problems(declared)
     yield from _address_problems(declared)
     yield from _limit_problems(declared)
-    yield from _public_problems(declared)
+    yield from _firewall_problems(declared)
     yield from _tls_problems(declared)
     yield from net_problems(declared)
     yield from epmdless_problems(declared)
@@ -95,13 +95,21 @@ def _limit_problems(declared: Declaration) -> Iterator[Problem]:
             yield f"{where}: +Q {asked} is above LimitNOFILE {most} of {node.unit}", hint
 
 
-def _public_problems(declared: Declaration) -> Iterator[Problem]:
-    for text in declared.firewall.public if declared.firewall else ():
-        ports, _, protocol = text.partition("/")
-        inner = [declared.cluster.ports, (declared.cluster.epmd_port, declared.cluster.epmd_port)]
-        if protocol == "tcp" and any(_overlap(port_range(ports), range_) for range_ in inner):
-            hint = "EPMD and the distribution are for the cluster's members only"
-            yield f"firewall.public {text} would open a port of the cluster to everyone", hint
+def _firewall_problems(declared: Declaration) -> Iterator[Problem]:
+    firewall, cluster = declared.firewall, declared.cluster
+    if firewall is None:
+        return
+    allowed = [allow.port for allow in firewall.allow]
+    words = {"admin": firewall.admin, "public": firewall.public, "allow": allowed, "closed": firewall.closed}
+    yield from contradictions(words, [SSH_PORT], anywhere=firewall.ssh_from_anywhere)
+    distribution, epmd = "{}-{}/tcp".format(*cluster.ports), f"{cluster.epmd_port}/tcp"
+    # EPMD may be shared with a cluster of others, whose hosts have to be named then; the distribution never is.
+    for word, inner in (("public", (distribution, epmd)), ("allow", (distribution,))):
+        for text in words[word]:
+            if any(overlap(text, taken) for taken in inner):
+                hint = "EPMD and the distribution are for the cluster's members only; choose other cluster.ports"
+                whom = "everyone" if word == "public" else "others"
+                yield f"firewall.{word} {text} would open a port of the cluster to {whom}", hint
 
 
 def _tls_problems(declared: Declaration) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from deployer.fields import Doc
 from deployer.fleet import grammar, unit
 from deployer.model import Secret
+from deployer.modules._openings import Allow
 
 Environment = Mapping[str, str | Secret]
 Settings = Mapping[str, unit.Setting]
@@ -99,12 +100,25 @@ class NodeWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firewall:
-    """Who may come in. EPMD and distribution ports are open to the cluster's members and to nobody else."""
+    """Who may come in. EPMD and distribution ports are open to the cluster's members and to nobody else.
+
+    Every port at which a host serves SSH is open to ``admin``, whichever it is.
+    """
 
     admin: Annotated[
         tuple[str, ...], Doc("networks that may reach SSH", check=grammar.networks, example=("10.0.0.0/8",))
     ]
     public: Annotated[tuple[str, ...], Doc("ports open to everyone, such as 4000/tcp", check=grammar.public)] = ()
+    allow: Annotated[
+        tuple[Allow, ...], Doc("ports open to some, such as {port: 9187/tcp, from: [10.0.9.0/24]} or from: admin")
+    ] = ()
+    closed: Annotated[
+        tuple[str, ...],
+        Doc("ports that answer today and are shut on purpose, such as 8443/tcp", check=grammar.public),
+    ] = ()
+    ssh_from_anywhere: Annotated[
+        bool, Doc("everybody may reach SSH: admin may hold 0.0.0.0/0 or ::/0, and public a port of SSH")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,16 @@
-"""Who listens on a TCP port, from /proc/net: no tool beyond grep and find is needed on the host."""
+"""Who listens on a port, from /proc/net: no tool beyond coreutils, grep, sed and find is needed on the host."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from deployer.errors import ProbeError
 from deployer.sh import Sh
+
+_LISTENING = re.compile(r"(tcp|udp) ([0-9A-F]+):([0-9A-F]{4}) (\d+)", re.ASCII)
 
 LISTENERS = Sh(
     r"""listeners() {
@@ -39,3 +44,59 @@ def address(word: str) -> str:
         return str(ipaddress.ip_address(packed))
     except ValueError:
         raise ProbeError(f"{word[:40]!r} is not an address of /proc/net/tcp") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port of a host that answers.
+
+    Attributes:
+        protocol: ``tcp`` or ``udp``.
+        place: the address it is bound to; ``0.0.0.0`` and ``::`` are all of them.
+        program: what holds it; empty when nobody is seen to, as with the kernel's own.
+        unit: the systemd unit that it belongs to; may be empty.
+    """
+
+    protocol: str
+    place: str
+    port: int
+    program: str = ""
+    unit: str = ""
+
+    def __str__(self) -> str:
+        who = ", ".join(word for word in (self.program or "the kernel, or nobody that is seen", self.unit) if word)
+        return f"{self.port}/{self.protocol} ({who})"
+
+
+def outside(sockets: str, holders: str = "", activated: str = "") -> Iterator[Listener]:
+    """Yield who listens on other addresses than loopback.
+
+    Args:
+        sockets: what ``sockets`` of sockets.sh printed.
+        holders: what ``holders`` of holders.sh printed.
+        activated: what ``systemctl list-sockets`` said, for sockets that systemd holds for others.
+
+    Raises:
+        ProbeError: the lists are damaged.
+    """
+    who: dict[str, tuple[str, str]] = {}
+    for line in holders.splitlines():
+        inode, pid, group, program = [*line.split(" ", 3), "", "", ""][:4]
+        if pid != "1" or inode not in who:
+            who[inode] = (program, group.rpartition("/")[2])
+    units = {
+        at.rpartition(":")[2]: unit for at, unit, *_ in (line.split() for line in activated.splitlines() if ":" in line)
+    }
+    for line in sockets.splitlines():
+        match = _LISTENING.fullmatch(line)
+        if not match:
+            raise ProbeError("the host's list of listening sockets is damaged")
+        place, port = address(match[2]), int(match[3], 16)
+        if port and not _is_loopback(place):
+            program, unit = who.get(match[4], ("", ""))
+            yield Listener(match[1], place, port, program, units.get(str(port), unit) if unit == "init.scope" else unit)
+
+
+def _is_loopback(place: str) -> bool:
+    found = ipaddress.ip_address(place)
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback

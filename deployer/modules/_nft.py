@@ -25,11 +25,12 @@ table inet deployer {
 		udp sport 67 udp dport 68 accept
 		ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
 	}
-}"""
-INCLUDE = f'include "{PLACE}/deployer.d/*.nft"'
+}
+include "/etc/nftables.d/deployer.ssh"
+include "/etc/nftables.d/deployer.d/*.nft\""""
 
 DIGESTS = """\
-cat /etc/nftables.d/deployer.nft /etc/nftables.d/deployer.d/*.nft | sha256sum; \
+cat /etc/nftables.d/deployer.nft /etc/nftables.d/deployer.ssh /etc/nftables.d/deployer.d/*.nft | sha256sum; \
 nft -s list table inet deployer | sha256sum"""
 """What was loaded: the files, and the table as nft lists it. Recorded when it is loaded, compared by the probe."""
 
@@ -66,29 +67,36 @@ class Part:
     """What one cluster adds to a host's firewall.
 
     Attributes:
-        ssh: port of SSH and the networks that may reach it.
+        admin: the networks that may reach SSH, wherever the host serves it.
+        allow: ports such as ``9100/tcp`` and the networks that may reach each.
         members: addresses of the cluster's hosts, which reach ``ports`` and, where there is one, EPMD.
         public: ports open to everyone, ``4000/tcp``.
     """
 
     cluster: str
-    ssh_port: int
     admin: tuple[str, ...]
     members: tuple[str, ...]
     ports: str
     epmd_port: int | None
     public: tuple[str, ...]
+    allow: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def text(self) -> str:
         """Return the file. Its first lines tell other clusters' runs what this one needs."""
         epmd = [] if self.epmd_port is None else [str(self.epmd_port)]
         inner = _ports([self.ports, *epmd])
         rules = [
-            *(f"{saddr} tcp dport {_ports([str(self.ssh_port)])} accept" for saddr in _sources(self.admin)),
+            *(f"{saddr} tcp dport @ssh accept" for saddr in _sources(self.admin)),
             *(f"{saddr} tcp dport {inner} accept" for saddr in _sources(self.members)),
+            *(
+                f"{saddr} {protocol} dport {_ports(ports)} accept"
+                for allowed, networks in self.allow
+                for protocol, ports in _by_protocol([allowed])
+                for saddr in _sources(networks)
+            ),
             *(f"{protocol} dport {_ports(ports)} accept" for protocol, ports in _by_protocol(self.public)),
         ]
-        head = [f"# ssh {self.ssh_port} {network}" for network in self.admin]
+        head = [f"# admin {network}" for network in self.admin]
         return "\n".join(
             [
                 f"# Written by deployer for the cluster {self.cluster}.",

@@ -53,6 +53,8 @@ class Module(ABC):
     """True where the steps stop and start a node: such hosts take their turn in batches (docs/rollouts.md)."""
     TOGETHER: ClassVar[bool] = False
     """True where all hosts have to change at the same time: then they are one batch, whatever ``serial`` says."""
+    FOLLOWS: ClassVar[bool] = False
+    """True where what should be follows from what the host says, which later tasks may change: it is done again."""
     INSTEAD: ClassVar[str] = "make it a handler"
     """What to write where `handler_only` arguments stand in a task."""
     EXAMPLE: ClassVar[str] = ""

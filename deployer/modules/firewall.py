@@ -4,90 +4,67 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from deployer.errors import ConfigError, ProbeError
+from deployer.errors import ConfigError, ProbeError, Problems
 from deployer.fields import Doc
-from deployer.modules._nft import BASE, DIGESTS, INCLUDE, PLACE, RECORD, UNIT, UNIT_TEXT, Part
+from deployer.model import Unknown
+from deployer.modules import _openings as check
+from deployer.modules._listen import outside
+from deployer.modules._nft import BASE, DIGESTS, PLACE, RECORD, UNIT, UNIT_TEXT, Part
+from deployer.modules._openings import Allow
+from deployer.modules._shut import opened, refused, shut
 from deployer.modules._unit import FAILED, properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
-from deployer.sh import Sh, lines, sh
+from deployer.sh import Sh, lines, script, sh
 
 _NAME = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}", re.ASCII)
-_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
-_HEAD = re.compile(r"# (ssh|ports) (\S+) (\S+)")
+_HEAD = re.compile(r"# (admin|ssh|ports)(?: (\S+))? (\S+)")
+_SET = re.compile(r"elements = \{ ([0-9, ]*) \}")
+_SHUT = "open to admin"
 
 _PROBE = """
-command -v nft >/dev/null || unknown 'nftables is not installed yet'
-part={}
-emit client "${{connection%% *}}"
+part={} wanted={}
+rules=$(cat -- "$part" 2>/dev/null || :)
+recorded=$(cat -- {} 2>/dev/null || :)
+listed=$(sockets)
+emit nft "$(command -v nft || :)"
+emit connection "$connection"
 emit shown "$shown"
 emit unit "$(cat -- {} 2>/dev/null || :)"
 emit base "$(cat -- {} 2>/dev/null || :)"
-emit rules "$(cat -- "$part" 2>/dev/null || :)"
-emit others "$(for other in {}/*.nft; do [ "$other" = "$part" ] || grep -hs '^# ' -- "$other" || :; done)"
-emit recorded "$(cat -- {} 2>/dev/null || :)"
+emit ssh "$(cat -- {} 2>/dev/null || :)"
+emit rules "$rules"
+emit others "$(for other in {}/*.nft; do [ "$other" = "$part" ] || cat -- "$other" 2>/dev/null || :; done)"
+emit recorded "$recorded"
 emit now "$({{ {}; }} 2>/dev/null)"
+emit sockets "$listed"
+emit serving "$(ssh_ports "$listed")"
+if [ "$rules" != "$wanted" ]; then
+  emit holders "$(holders "$listed")"
+  emit activated "$(activated)"
+fi
 """
-
-_LOAD = """
-umask 022
-place={} cluster={} unit={}
-put() {{
-  printf '%s\\n' "$2" >"$1.new"
-  sync -- "$1.new"
-  mv -T -- "$1.new" "$1"
-}}
-mkdir -p -- "$place/deployer.d"
-work=$(mktemp -d)
-trap 'rm -rf -- "$work"' EXIT
-cp -a -- "$place/deployer.d" "$work/"
-printf '%s\\n' {} >"$work/deployer.d/$cluster.nft"
-printf '%s\\ninclude "%s/deployer.d/*.nft"\\n' {} "$work" >"$work/deployer.nft"
-nft -c -f "$work/deployer.nft"
-cp -- "$work/deployer.d/$cluster.nft" "$place/deployer.d/$cluster.nft.new"
-mv -T -- "$place/deployer.d/$cluster.nft.new" "$place/deployer.d/$cluster.nft"
-put "$place/deployer.nft" {}
-put "/etc/systemd/system/$unit" {}
-systemctl enable --quiet --no-reload -- "$unit"
-systemctl daemon-reload
-systemctl restart -- "$unit" || failed
-"""
+_NEEDED = (
+    "nft",
+    "connection",
+    "shown",
+    "unit",
+    "base",
+    "ssh",
+    "rules",
+    "others",
+    "recorded",
+    "now",
+    "sockets",
+    "serving",
+)
 
 
 def _cluster(text: str) -> str | None:
     return None if _NAME.fullmatch(text) else "write letters, digits, _ and -"
-
-
-def _networks(given: tuple[str, ...]) -> str | None:
-    for text in given:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError as error:
-            return f"{text!r}: {error}"
-        if "%" in text:
-            return f"{text!r}: a network has no zone"
-    return None
-
-
-def _admin(given: tuple[str, ...]) -> str | None:
-    return _networks(given) if given else "name at least one network, or nobody could reach SSH"
-
-
-def _ports(text: str) -> str | None:
-    match = _PORTS.fullmatch(text)
-    fine = match and 0 < int(match[1]) <= int(match[2] or match[1]) < 65536
-    return None if fine else "write PORT or FIRST-LAST, between 1 and 65535"
-
-
-def _public(given: tuple[str, ...]) -> str | None:
-    for text in given:
-        ports, _, protocol = text.partition("/")
-        if protocol not in ("tcp", "udp") or _ports(ports):
-            return f"{text!r}: write PORT/tcp or FIRST-LAST/udp"
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +72,12 @@ class Firewall(Module):
     """Default drop; SSH from ``admin``, EPMD and distribution from ``members``, ``public`` ports from everywhere.
 
     The table is called ``inet deployer``; tables of others are never touched. Clusters that share a host add up: each
-    has its part in ``/etc/nftables.d/deployer.d``. A ruleset that would not let this very run in again is refused.
+    has its part in ``/etc/nftables.d/deployer.d``. Every port at which the host serves SSH stays open to ``admin``, the
+    one that this very run comes in by among them. Rules that would not let this run in again are refused, and so are
+    those that would shut a port which answers today, until a person has written it down.
     """
 
+    FOLLOWS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: firewall
   firewall:
@@ -107,67 +87,96 @@ class Firewall(Module):
     ports: 9100-9109
     epmd_port: 4369
     public: [4000/tcp]
+    allow: [{port: 9187/tcp, from: [10.0.9.0/24]}]
+    closed: [8443/tcp]
 """
 
     cluster: Annotated[str, Doc("whose part this is", check=_cluster, example="shop")]
-    admin: Annotated[tuple[str, ...], Doc("networks that may reach SSH", check=_admin, example=("10.0.0.0/8",))]
-    members: Annotated[tuple[str, ...], Doc("addresses of the cluster's hosts", check=_networks)] = ()
-    ports: Annotated[str, Doc("distribution ports, open to members", check=_ports)] = "9100-9109"
+    admin: Annotated[tuple[str, ...], Doc("networks that may reach SSH", check=check.admins, example=("10.0.0.0/8",))]
+    members: Annotated[tuple[str, ...], Doc("addresses of the cluster's hosts", check=check.networks)] = ()
+    ports: Annotated[str, Doc("distribution ports, open to members", check=check.port_or_range)] = "9100-9109"
     epmd_port: Annotated[int | None, Doc("EPMD's port, open to members; left out: none")] = None
-    public: Annotated[tuple[str, ...], Doc("ports open to everyone, such as 4000/tcp", check=_public)] = ()
-    ssh_port: Annotated[int, Doc("port of SSH")] = 22
+    public: Annotated[tuple[str, ...], Doc("ports open to everyone, such as 4000/tcp", check=check.with_protocols)] = ()
+    allow: Annotated[tuple[Allow, ...], Doc("ports open to some: {port: 9187/tcp, from: [10.0.9.0/24]}")] = ()
+    closed: Annotated[
+        tuple[str, ...], Doc("ports that answer today and may be shut, such as 8443/tcp", check=check.with_protocols)
+    ] = ()
+    ssh_port: Annotated[int | None, Doc("one more port of SSH, beside those that are found")] = None
+    ssh_from_anywhere: Annotated[bool, Doc("everybody may reach SSH: admin may hold 0.0.0.0/0 or ::/0")] = False
+
+    def __post_init__(self) -> None:
+        self._check_words([self.ssh_port or 22])
+
+    def _check_words(self, ssh: Sequence[int]) -> None:
+        allowed = [allow.port for allow in self.allow]
+        words = {"admin": self.admin, "public": self.public, "allow": allowed, "closed": self.closed}
+        found = check.contradictions(words, ssh, anywhere=self.ssh_from_anywhere)
+        Problems.check(ConfigError(problem, hint=hint) for problem, hint in found)
 
     @property
     def part(self) -> Part:
         """This cluster's share of the rules."""
+        named = {"admin": self.admin, "members": self.members}
         return Part(
             cluster=self.cluster,
-            ssh_port=self.ssh_port,
             admin=self.admin,
             members=tuple(sorted(set(self.members))),
             ports=self.ports,
             epmd_port=self.epmd_port,
             public=self.public,
+            allow=tuple(
+                (allow.port, tuple(network for word in allow.sources for network in named.get(word, (word,))))
+                for allow in self.allow
+            ),
         )
 
     def desired(self) -> Present:
-        """Return the three files, and that the kernel holds what they say."""
-        files = {"rules": self.part.text(), "base": f"{BASE}\n{INCLUDE}", "unit": UNIT_TEXT}
-        return Present({**files, "loaded": "as written", "boot": "enabled"})
+        """Return the files, that the kernel holds what they say, and that SSH stays open."""
+        files = {"rules": self.part.text(), "base": BASE, "unit": UNIT_TEXT}
+        return Present({**files, "ssh": _SHUT, "loaded": "as written", "boot": "enabled"})
 
     def probe(self) -> Sh:
-        """Print files, other clusters' needs, and whether the table is the one that was loaded."""
+        """Print files, other clusters' needs, who listens, and whether the table is the one that was loaded."""
         place = f"{PLACE}/deployer.d"
-        body = sh(
-            _PROBE,
-            f"{place}/{self.cluster}.nft",
-            f"/etc/systemd/system/{UNIT}",
-            f"{PLACE}/deployer.nft",
-            place,
-            RECORD,
-            Sh(DIGESTS),
-        )
-        return lines(show(UNIT), body)
+        part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
+        base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
+        body = sh(_PROBE, part, self.part.text(), RECORD, unit, base, ssh, place, Sh(DIGESTS))
+        return lines(show(UNIT), script("sockets.sh"), script("holders.sh"), body)
 
     def parse(self, out: str) -> Observed:
         """Judge them.
 
         Raises:
-            ConfigError: the rules would cut off this run, or another cluster on the host has the same ports.
+            ConfigError: the rules would cut off this run, or shut ports that answer and are not written down, or open
+                SSH to everybody; or another cluster on the host has the same ports.
         """
-        found = records(out)
-        if not {"client", "shown", "unit", "base", "rules", "others", "recorded", "now"} <= found.keys():
-            raise ProbeError("the probe of the firewall is incomplete")
+        found = records(out, *_NEEDED)
         unit, others = properties(found["shown"]), list(_heads(found["others"]))
         self._check_ports(others)
+        client, _, _, port = [*found["connection"].split(), *[""] * 4][:4]
+        told = [*found["serving"].split(), port, str(self.ssh_port)]
+        ssh = {int(word) for word in told if word.isdecimal()} or {22}
+        closed = ssh - {int(word) for many in _SET.findall(found["ssh"]) for word in many.split(",")}
         loaded = "as written" if found["recorded"] and found["recorded"] == found["now"] else "something else"
         keys = {name: found[name] for name in ("rules", "base", "unit")}
-        observed = Present({**keys, "loaded": loaded, "boot": unit["UnitFileState"] or "disabled"})
+        observed = Present(
+            {
+                **keys,
+                "ssh": f"shut: {', '.join(map(str, sorted(closed)))}" if closed else _SHUT,
+                "loaded": loaded,
+                "boot": unit["UnitFileState"] or "disabled",
+            }
+        )
         if observed != self.desired():
-            self._check_client(found["client"], others)
+            self._check_words(sorted(ssh))
+            self._check_client(client, port, others)
+        if "holders" in found:
+            self._check_shut(found, ssh)
+        if not found["nft"]:
+            return Unknown("nftables is not installed yet")
         return observed if any(keys.values()) else Absent()
 
-    def _check_client(self, client: str, others: list[tuple[str, str, str]]) -> None:
+    def _check_client(self, client: str, port: str, others: list[tuple[str, str, str]]) -> None:
         if not client:
             return
         try:
@@ -175,19 +184,25 @@ class Firewall(Module):
         except ValueError:
             raise ProbeError(f"{client[:60]!r} is not the address of an SSH client") from None
         address = getattr(address, "ipv4_mapped", None) or address
-        admin = [
-            *self.admin,
-            *(network for word, port, network in others if (word, port) == ("ssh", str(self.ssh_port))),
-        ]
-        if not address.is_loopback and not any(address in ipaddress.ip_network(network) for network in admin):
+        theirs = (network for word, at, network in others if word == "admin" or (word, at) == ("ssh", port))
+        if not address.is_loopback and not any(
+            address in ipaddress.ip_network(network) for network in (*self.admin, *theirs)
+        ):
             hint = f"add {address} or its network to firewall.admin"
             raise ConfigError(f"firewall.admin does not hold {address}, where this run comes from", hint=hint)
 
+    def _check_shut(self, found: dict[str, str], ssh: set[int]) -> None:
+        listeners = list(outside(found["sockets"], found["holders"], found["activated"]))
+        now = opened(f"{found['rules']}\n{found['others']}") if found["rules"] else None
+        then = opened(f"{self.part.text()}\n{found['others']}")
+        inner = [f"{self.ports}/tcp", *([f"{self.epmd_port}/tcp"] if self.epmd_port else [])]
+        meant = [*self.public, *self.closed, *(allow.port for allow in self.allow), *(f"{port}/tcp" for port in ssh)]
+        if left := shut(listeners, now, then, meant, inner):
+            Problems.check(refused(left, self.ports, {one.port for one in listeners if one.protocol == "tcp"}))
+
     def _check_ports(self, others: list[tuple[str, str, str]]) -> None:
-        mine = _range(self.ports)
         for word, ports, cluster in others:
-            theirs = _range(ports)
-            if word == "ports" and mine[0] <= theirs[1] and theirs[0] <= mine[1]:
+            if word == "ports" and check.overlap(self.ports, ports):
                 hint = "give each cluster on a host a range of its own"
                 raise ConfigError(f"cluster.ports {self.ports} overlaps {ports} of {cluster} on this host", hint=hint)
 
@@ -195,13 +210,15 @@ class Firewall(Module):
         """Check everything together, write it, and load it in one transaction."""
         if not changes:
             return ()
-        rules, base = self.part.text(), f"{BASE}\n{INCLUDE}"
-        text = sh(_LOAD, PLACE, self.cluster, UNIT, rules, BASE, base, UNIT_TEXT)
-        return (Step("load the firewall", lines(FAILED, text)),)
+        given = sh(
+            "place={} cluster={} unit={}\nrules={}\nbase={}\nunit_text={}\nmore={}",
+            PLACE, self.cluster, UNIT, self.part.text(), BASE, UNIT_TEXT, self.ssh_port or "",
+        )  # fmt: skip
+        return (Step("load the firewall", lines(FAILED, script("sockets.sh"), given, script("load.sh"))),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the files and the unit."""
-        return (f"{PLACE}/deployer.nft", f"{PLACE}/deployer.d/{self.cluster}.nft", UNIT)
+        return (f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh", f"{PLACE}/deployer.d/{self.cluster}.nft", UNIT)
 
 
 def _heads(text: str) -> Iterator[tuple[str, str, str]]:
@@ -210,13 +227,11 @@ def _heads(text: str) -> Iterator[tuple[str, str, str]]:
         match = _HEAD.fullmatch(line)
         if not match:
             continue
-        word, one, two = match.groups()
-        if (word == "ports" and not _ports(one)) or (word == "ssh" and not _networks((two,))):
+        word, one, two = match[1], match[2] or "", match[3]
+        if (word == "ports" and one and not check.port_or_range(one)) or (
+            word != "ports" and not check.networks((two,))
+        ):
             yield word, one, two
-
-
-def _range(text: str) -> tuple[int, int]:
-    return int(text.partition("-")[0]), int(text.rpartition("-")[2])
 
 
 MODULE = Firewall

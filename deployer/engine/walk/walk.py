@@ -171,9 +171,16 @@ class Walk:
         self.ridden = reading.extra
         return reading
 
-    def _look_again(self) -> None:
+    def _look_again(self, *, followed: bool = False) -> None:
         asked = _asked(self.host_play.actions)
-        answers = probe.accepted(asked, self._read(asked))
+        reading = self._read(asked)
+        answers = probe.accepted(asked, reading)
+        # What follows from the rest of the host (the ports of an sshd that this very play has moved) is done once more.
+        late = Plan(tuple(task for task in self._made(asked, reading).tasks if task.action.module.FOLLOWS))
+        if late.changing and not followed:
+            self._apply(late, "apply")
+            self._look_again(followed=True)
+            return
         for action, observed in zip(asked, answers, strict=True):
             if isinstance(observed, Unknown):
                 raise NotConverged(f"{action.label}: {observed.reason}", where=action.task.mark)

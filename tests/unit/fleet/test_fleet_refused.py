@@ -61,6 +61,21 @@ WRONG: list[tuple[str, object, str]] = [
     ("firewall", {"admin": ["10.0.0.0/8"], "public": ["4369/tcp"]}, "open a port of the cluster to everyone"),
     ("firewall", {"admin": ["10.0.0.0/8"], "public": ["9000-9100/tcp"]}, "open a port of the cluster to everyone"),
     ("firewall", {"admin": ["10.0.0.0/8"], "cluster": []}, "firewall.cluster"),
+    ("firewall", {"admin": ["0.0.0.0/0"]}, "firewall.admin holds 0.0.0.0/0, all of the internet"),
+    ("firewall", {"admin": ["10.0.0.0/8", "::/0"]}, "firewall.admin holds ::/0"),
+    ("firewall", {"admin": ["10.0.0.0/8"], "public": ["22/tcp"]}, "firewall.public 22/tcp opens SSH"),
+    ("firewall", {"admin": ["10.0.0.0/8"], "closed": ["80"]}, "firewall.closed"),
+    (
+        "firewall",
+        {"admin": ["10.0.0.0/8"], "public": ["80/tcp"], "closed": ["80/tcp"]},
+        "firewall.closed 80/tcp is open",
+    ),
+    ("firewall", {"admin": ["10.0.0.0/8"], "allow": [{"port": "80/tcp", "from": ["::/0"]}]}, "this is everybody"),
+    (
+        "firewall",
+        {"admin": ["10.0.0.0/8"], "allow": [{"port": "9101/tcp", "from": ["10.0.0.0/8"]}]},
+        "firewall.allow 9101/tcp would open a port of the cluster to others",
+    ),
     # Row B19 is about roots.
     *[
         ("release.root", root, "release.root")

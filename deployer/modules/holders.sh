@@ -1,0 +1,10 @@
+# holders SOCKETS: who holds them: inode, pid, control group, program.
+holders() {
+  wanted=$(printf '%s\n' "$1" | sed 's/.* /socket:[/; s/$/]/')
+  find /proc/[0-9]*/fd -lname 'socket:*' -printf '%h %l\n' 2>/dev/null | grep -F -e "$wanted" |
+    while read -r from socket; do
+      process=${from%/fd} inode=${socket#*\[}
+      read -r name <"$process/comm" || continue
+      printf '%s %s %s %s\n' "${inode%]}" "${process#/proc/}" "$(tail -n 1 "$process/cgroup")" "$name"
+    done 2>/dev/null || :
+}
