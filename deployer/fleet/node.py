@@ -66,7 +66,9 @@ class Node:
     @property
     def crash_dump(self) -> str:
         """Where the emulator writes a crash dump."""
-        return "" if self.foreign else f"{self.state}/erl_crash.dump"
+        told = self.env.get("ERL_CRASH_DUMP")
+        own = told if isinstance(told, str) and told.startswith("/") else f"{self.state}/erl_crash.dump"
+        return "" if self.foreign else own
 
     @property
     def open_files(self) -> int | None:

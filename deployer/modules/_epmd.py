@@ -12,7 +12,8 @@ heard=$(listeners {})
 sockets=
 emit listening "$heard"
 if [ "$pid" != 0 ]; then
-  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n')
+  # A busy EPMD closes sockets while they are listed.
+  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null || :)
   emit sockets "$sockets"
   emit stale "$(find {} "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
 fi

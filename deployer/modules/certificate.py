@@ -17,16 +17,18 @@ from deployer.sh import Sh, sh
 
 # A private key of ours ends with its public point (RFC 5915), which tells whose it is; even so it leaves as a digest.
 _TELL = """copy={}
+between() {{ sed -n "/^-----BEGIN $1-----$/,/^-----END $1-----$/p"; }}
 if [ -f "$path" ] && [ ! -L "$path" ]; then
-  emit chain "$(sed -n '/^-----BEGIN CERTIFICATE-----$/,/^-----END CERTIFICATE-----$/p' -- "$path" | head -c 65536)"
-  body=$(sed -n '/^-----BEGIN PRIVATE KEY-----$/,/^-----END PRIVATE KEY-----$/p' -- "$path" | sed /-----/d)
+  held=$(taste "$path" 131072)
+  emit chain "$(printf '%s\n' "$held" | between CERTIFICATE | head -c 65536)"
+  body=$(printf '%s\n' "$held" | between 'PRIVATE KEY' | sed /-----/d)
   sum=$({{ printf %s {}; printf '%s\n' "$body" | base64 -d 2>/dev/null | tail -c 65; }} | sha256sum)
   emit point "${{sum%% *}}"
-  if [ -f "$copy" ] && [ "$(digest "$copy")" != "$(digest "$path")" ]; then emit running old; fi
+  if {{ [ -e "$copy" ] || [ -L "$copy" ]; }} && [ "$(theirs "$copy" 131072)" != "$held" ]; then emit running old; fi
 fi"""
 
 _RENEW = """path={} copy={}
-if [ -f "$copy" ]; then
+if [ -e "$copy" ] || [ -L "$copy" ]; then
   draft "$path" "$copy" 0400 {} {}
   settle "$copy"
 fi"""

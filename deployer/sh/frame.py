@@ -19,7 +19,7 @@ from functools import cache
 from deployer.errors import ConnectionLost, Locked, ProbeError, StepError
 from deployer.model import Blob, Secret
 from deployer.regular import open_regular
-from deployer.sh.text import Sh, script, sh
+from deployer.sh.text import Sh, lines, script, sh
 
 READY = b"deployer-ready\n"
 BOOTSTRAP = (
@@ -90,8 +90,8 @@ class Program:
 
 
 def prelude() -> str:
-    """Return the functions that every program starts with (``prelude.sh``)."""
-    return script("prelude.sh", "deployer.sh").text
+    """Return the functions that every program starts with (``prelude.sh``, ``files.sh``)."""
+    return lines(script("prelude.sh", "deployer.sh"), script("files.sh", "deployer.sh")).text
 
 
 def encode(program: Program) -> str:

@@ -60,43 +60,6 @@ hidden() {
   [ -x "${above:-/}" ] || { echo "may not look into $above"; exit 1; }
 }
 
-# readable PATH: stop the probe when it may not read a file, rather than take it for an empty one.
-readable() { [ -r "$1" ] || { echo "may not read $1"; exit 1; }; }
-
-# draft BLOB PATH MODE OWNER GROUP: write content beside PATH and leave the draft's name in $draft. It is 0600 until it is
-# whole, and reached through its descriptor, so that whoever owns the directory can put nothing in its place. An empty OWNER
-# or GROUP keeps what is there; so does an empty MODE, and a new file gets 0644.
-draft() {
-  folder=${2%/*}
-  [ -d "$folder/" ] || { echo "the directory $folder does not exist"; exit 1; }
-  for left in "$folder/.deployer.${2##*/}."????????; do
-    if [ -f "$left" ]; then rm -f -- "$left"; fi
-  done
-  draft=$(mktemp -u "$folder/.deployer.${2##*/}.XXXXXXXX")
-  set -C
-  exec 9>"$draft"
-  set +C
-  trap 'rm -f -- "$draft"' EXIT
-  cat -- "$1" >&9
-  mode=${3:-0644}
-  if [ -f "$2" ] && [ ! -L "$2" ]; then
-    chown --reference="$2" -- /proc/self/fd/9
-    mode=${3:-$(stat -c %a -- "$2")}
-  fi
-  [ -z "$4" ] || chown -- "$4" /proc/self/fd/9
-  [ -z "$5" ] || chgrp -- "$5" /proc/self/fd/9
-  chmod -- "$mode" /proc/self/fd/9
-  sync -- /proc/self/fd/9
-  exec 9>&-
-}
-
-# settle PATH: the draft becomes PATH in one rename.
-settle() {
-  mv -fT -- "$draft" "$1"
-  trap - EXIT
-  sync -- "${1%/*}/"
-}
-
 # units_read UNIT…: ask systemd about all of them before the first fragment; a systemctl costs a host as much as ten tests.
 units=
 blank='

@@ -177,6 +177,7 @@ REVIEWED = {
     "fleet/declare.py": "into the check of a cookie's strength, whose complaint never quotes it",
     "fleet/grammar.py": "into the check of an environment value",
     "load/taint.py": "into a rendering, whose result is a secret",
+    "engine/ladder/verify.py": "to strike it out of a node's last words",
     "load/vault.py": "into the key of a vault",
     "load/vault_files.py": "into a vault's ciphertext",
     "model.py": "into a blob's size and digest",

@@ -199,7 +199,7 @@ if [ -n "$id" ]; then log "_SYSTEMD_INVOCATION_ID=$id" + "INVOCATION_ID=$id"; el
 """
 _DUMP = """
 start=$(systemctl show --timestamp=unix -p ExecMainStartTimestamp --value -- "$unit" 2>/dev/null || :)
-if [ -r {0} ] && [ -n "$(find {0} -newermt "${{start:-@0}}")" ]; then head -n 5 -- {0}; fi
+if [ -n "$(find {0} -maxdepth 0 -type f -newermt "${{start:-@0}}" 2>/dev/null)" ]; then theirs {0} 4096 | head -n 5; fi
 """
 
 

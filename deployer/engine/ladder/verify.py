@@ -14,6 +14,7 @@ from deployer.engine.ladder.rung import MESH, TITLES, NodeReading, Rung, Sight, 
 from deployer.engine.ladder.target import Target
 from deployer.errors import DeployerError, HostError
 from deployer.events import Emit, RungRead
+from deployer.model import MASK
 from deployer.sh import Program
 
 __all__ = ["PATIENCE", "STABLE", "Session", "fragments", "verify"]
@@ -196,7 +197,8 @@ def _explain_host(session: Session, nodes: Sequence[_Node]) -> None:
     except HostError:
         return
     for node, frame in zip(nodes, frames, strict=True):
-        said = frame.out.splitlines()
+        cookie = node.target.cookie
+        said = (frame.out.replace(cookie.reveal(), MASK) if cookie else frame.out).splitlines()
         node.rungs = [asking.explained(rung, said) if rung.ok is False else rung for rung in node.rungs]
 
 

@@ -24,7 +24,7 @@ tell() {
   hidden "$2"
   [ -f "$2" ] && [ ! -L "$2" ] || return 0
   readable "$2"
-  printf '%s %s\\n' "$1" "$(head -c 4096 -- "$2" | base64 -w 0)"
+  printf '%s %s\\n' "$1" "$(theirs "$2" 4096 | base64 -w 0)"
 }
 """
 )
@@ -105,9 +105,9 @@ def renew(node: NodeUnit) -> Sh:
     return sh(_RENEW, node.unit, _copy(node), node.started, node.reads)
 
 
-def forget(path: str) -> Sh:
-    """Return the step that removes the old cookie."""
-    return sh("rm -f -- {}", f"{path}.old")
+def forget(path: str, dumps: Sequence[str] = ()) -> Sh:
+    """Return the step that removes the old cookie, and the crash dumps of nodes that have it in their memory."""
+    return lines(*(sh("[ ! -f {0} ] || rm -f -- {0}", dump) for dump in dumps), sh("rm -f -- {}", f"{path}.old"))
 
 
 def program(step: Sh, new: Secret, *, become: bool) -> Program:

@@ -169,7 +169,9 @@ class Rotation:
             self.emit(StepDone(ready.name, str(target.node), what, 0, self.clock() - before))
 
     def _forget(self, ready: _Ready) -> None:
-        self._step(ready, ready.part.path, "remove the old cookie", rotate_host.forget(ready.part.path))
+        dumps = [target.crash_dump for target, _ in ready.part.nodes if target.crash_dump]
+        what = "remove the old cookie, and crash dumps that hold it"
+        self._step(ready, ready.part.path, what, rotate_host.forget(ready.part.path, dumps))
 
     def _step(self, ready: _Ready, label: str, what: str, text: Sh) -> None:
         before = self.clock()

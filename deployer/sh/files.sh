@@ -1,0 +1,72 @@
+# Files that another user may have a hand in: how root reads them, and how it writes beside them.
+
+# readable PATH: stop the probe when it may not read a file, rather than take it for an empty one.
+readable() { [ -r "$1" ] || { echo "may not read $1"; exit 1; }; }
+
+# taste PATH LIMIT: print a regular file, LIMIT bytes of it at most; nothing where a link, a FIFO or a device is, or nothing.
+taste() {
+  [ -f "$1" ] && [ ! -L "$1" ] || return 0
+  dd if="$1" iflag=nofollow,nonblock,fullblock,count_bytes bs=65536 count="$2" status=none 2>/dev/null || :
+}
+
+# theirs PATH LIMIT: the same of a file in a directory that another user owns, as that user, for 4 s at most. Root's real id
+# stays, so that the user can neither trace the reader nor hold it; who is not root reads as himself.
+theirs() {
+  if [ "$(id -u)" -ne 0 ]; then taste "$1" "$2"; return 0; fi
+  [ -f "$1" ] && [ ! -L "$1" ] && whose=$(stat -c '%u %g' -- "${1%/*}/" 2>/dev/null) || return 0
+  timeout -k 1 3 setpriv --euid="${whose% *}" --egid="${whose#* }" --clear-groups --no-new-privs --bounding-set=-all \
+    dd if="$1" iflag=nofollow,nonblock,fullblock,count_bytes bs=65536 count="$2" status=none 2>/dev/null |
+    timeout -k 1 4 head -c "$2" || :
+}
+
+# firm PATH: leave in $firm where a directory really is. A link on the way counts only where none but root can turn it.
+firm() {
+  firm='' ahead=${1#/}/
+  while [ -n "$ahead" ]; do
+    way=$firm/${ahead%%/*} ahead=${ahead#*/}
+    if [ -L "$way" ]; then
+      [ "$(id -u)" -ne 0 ] || [ -n "$(find "${firm:-/}" -maxdepth 0 -uid 0 ! -perm /022)" ] ||
+        { echo "$way is a link that others than root can turn: write the real directory"; exit 1; }
+      way=$(realpath -- "$way")
+    fi
+    [ "$way" = "$firm/" ] || firm=$way
+  done
+}
+
+# draft BLOB PATH MODE OWNER GROUP: write content beside PATH and leave the draft's name in $draft. It is 0600 until it is
+# whole. Directory and draft are reached through their descriptors, so that whoever owns the directory can put nothing in the
+# place of either. An empty OWNER or GROUP keeps what is there; so does an empty MODE, and a new file gets 0644.
+draft() {
+  folder=${2%/*}
+  [ -d "$folder/" ] || { echo "the directory $folder does not exist"; exit 1; }
+  firm "$folder"
+  exec 6<"$firm/"
+  [ "$(readlink /proc/self/fd/6)" = "${firm:-/}" ] || { echo "$folder is being moved about"; exit 1; }
+  for left in "/proc/self/fd/6/.deployer.${2##*/}."????????; do
+    if [ -f "$left" ]; then rm -f -- "$left"; fi
+  done
+  draft=$(mktemp -u "$folder/.deployer.${2##*/}.XXXXXXXX")
+  beside=/proc/self/fd/6/${draft##*/}
+  set -C
+  exec 9>"$beside"
+  set +C
+  trap 'rm -f -- "$beside"' EXIT
+  cat -- "$1" >&9
+  mode=${3:-0644} owner=$4 group=$5
+  if [ -f "$2" ] && [ ! -L "$2" ]; then
+    mode=${3:-$(stat -c %a -- "$2")} owner=${4:-$(stat -c %u -- "$2")} group=${5:-$(stat -c %g -- "$2")}
+  fi
+  [ -z "$owner" ] || chown -- "$owner" /proc/self/fd/9
+  [ -z "$group" ] || chgrp -- "$group" /proc/self/fd/9
+  chmod -- "$mode" /proc/self/fd/9
+  sync -- /proc/self/fd/9
+  exec 9>&-
+}
+
+# settle PATH: the draft becomes PATH in one rename.
+settle() {
+  mv -fT -- "$beside" "/proc/self/fd/6/${1##*/}"
+  trap - EXIT
+  sync -- /proc/self/fd/6/
+  exec 6<&-
+}

@@ -1,0 +1,99 @@
+"""What a user of a host tries against root, done as the attacker would: tests/lab/test_attacks_*.py have the others.
+
+docs/security.md names each of these beside the promise that it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Ssh
+from fleet import COOKIE, Fleet, fleet_of, untouched
+
+STATE, RUNTIME = "/var/lib/beam/demo", "/run/beam/demo"
+DUMP = f"{STATE}/erl_crash.dump"
+READERS = "ps -eo pid=,etimes=,args= | grep -E ' (head|dd|cat|sha256sum|base64) ' | grep -v grep"
+
+
+@pytest.fixture(scope="module")
+def fleet(lab, demo_release, tmp_path_factory) -> Iterator[Fleet]:
+    """One host with a node that runs; what a test breaks it puts right."""
+    made = fleet_of(tmp_path_factory.mktemp("attacks"), untouched(lab, 1), demo_release("0.1.0"))
+    ran = made.run("deploy")
+    assert ran.code == 0, ran.out
+    yield made
+
+
+def demo(ssh: Ssh, host, text: str) -> None:
+    """Do something as the application's user does, whose sh is none that root trusts."""
+    done = ssh(host, "runuser -u demo -- sh -eus", stdin=text.encode())
+    assert done[0] == 0, done[1]
+
+
+DUMPS = {
+    "a link to the shadow file": f"ln -s /etc/shadow {DUMP}",
+    "a link to the cluster's cookie": f"ln -s /etc/beam/demo/private/cookie {DUMP}",
+    "the cookie itself": f"printf 'Slogan: {COOKIE}\\n' >{DUMP}",
+    "a FIFO": f"mkfifo {DUMP}",
+    "a link to a device": f"ln -s /dev/zero {DUMP}",
+    "a file without end": f"echo 'Slogan: big' >{DUMP}; truncate -s 8T {DUMP} || truncate -s 8G {DUMP}",
+}
+
+
+@pytest.mark.parametrize("trick", DUMPS.values(), ids=DUMPS)
+def test_a_crash_dump_shows_nothing_that_its_user_could_not_read_and_holds_nobody(fleet, ssh, trick):
+    (host,) = fleet.hosts
+    shadow = ssh(host, "grep ^root: /etc/shadow")[1].strip()
+    assert shadow.startswith("root:")
+    ssh(host, f"systemctl restart demo; systemctl kill -s KILL demo; systemctl stop demo; rm -rf {DUMP}")
+    demo(ssh, host, trick)
+    try:
+        ran = fleet.run("verify")
+    finally:
+        ssh(host, f"rm -rf {DUMP}; systemctl reset-failed demo; systemctl start demo")
+    assert ran.code == 1
+    assert ran.bad_rungs()["demo@" + host.address]["rung"] == 2
+    assert COOKIE not in ran.out + ran.err
+    assert shadow not in ran.out + ran.err
+    assert ssh(host, READERS) == (1, ""), "no process of root's is left behind"
+
+
+def test_a_copy_of_the_cookie_that_has_no_end_keeps_no_deploy_away(fleet, ssh):
+    (host,) = fleet.hosts
+    copy = f"{RUNTIME}/.erlang.cookie"
+    for trick in (f"truncate -s 8T {copy} || truncate -s 8G {copy}", f"mkfifo {copy}", f"ln -s /dev/zero {copy}"):
+        demo(ssh, host, f"rm -f {copy}; {trick}")
+        ran = fleet.run("deploy")
+        assert ran.code == 0, ran.out
+        assert ssh(host, READERS) == (1, "")
+    assert ssh(host, "systemctl restart demo")[0] == 0
+
+
+def test_a_secret_written_into_a_users_directory_goes_to_nobody_else(fleet, ssh):
+    (host,) = fleet.hosts
+    ssh(host, "install -d -o demo /srv/app; echo precious >/srv/victim; cp -p /srv/victim /srv/before")
+    script = Path(__file__).with_name("swap.pl").read_bytes()
+    assert ssh(host, "cat >/srv/swap.pl; chmod 755 /srv/swap.pl", stdin=script)[0] == 0
+    attack = "systemd-run -q --unit=swap -p User=demo -p StandardOutput=file:/srv/seen perl /srv/swap.pl"
+    assert ssh(host, f"{attack} /srv/app shop.env /srv/victim") == (0, "")
+    task = {"env_file": {"path": "/srv/app/shop.env", "values": {"PASSWORD": "canary-of-the-file"}}}
+    book = fleet.play({"hosts": "all", "become": True, "gather_facts": False, "tasks": [task]})
+    codes = {fleet.run("deploy", playbook=book).code for _ in range(5)}
+    assert ssh(host, "systemctl stop swap") == (0, "")
+    assert codes <= {0, 1, 4}, "the user may spoil what lies in its own directory, and no more"
+    assert ssh(host, "cmp /srv/victim /srv/before; stat -c %a-%U /srv/victim") == (0, "644-root\n")
+    assert "canary-of-the-file" not in ssh(host, "cat /srv/seen; ls -l /srv/app")[1]
+    assert fleet.run("deploy", playbook=book).code == 0
+    assert ssh(host, "stat -c %a-%U-%F /srv/app/shop.env") == (0, "400-root-regular file\n")
+
+
+def test_a_busy_epmd_is_never_an_unreachable_host(fleet, ssh):
+    (host,) = fleet.hosts
+    knock = "while :; do exec 3<>/dev/tcp/127.0.0.1/4369; printf '\\0\\1n' >&3; exec 3<&-; done"
+    for number in range(6):
+        assert ssh(host, f'systemd-run -q --unit=knock{number} bash -c "{knock}"') == (0, "")
+    codes = [fleet.run("plan").code for _ in range(12)]
+    ssh(host, "systemctl stop 'knock*'")
+    assert codes == [0] * 12
