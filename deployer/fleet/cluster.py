@@ -24,6 +24,12 @@ class Cluster:
     epmd: bool
     mesh: str
     pki: Pki | None = None
+    members_env: str | None = None
+
+    @property
+    def members_file(self) -> str:
+        """Environment that names all members; nodes read it at their start, and nobody restarts when it changes."""
+        return f"{self.etc}/members.env"
 
     @property
     def tls(self) -> bool:

@@ -116,6 +116,8 @@ class Declaration:
             **cluster.talk(self.now),
             "epmd": cluster.epmd,
             "mesh": cluster.mesh,
+            "members_env": cluster.members_env,
+            "members_file": cluster.members_file,
             "etc": cluster.etc,
             "private": f"{cluster.etc}/private",
             "cookie_file": cluster.cookie_file,

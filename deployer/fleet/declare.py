@@ -137,7 +137,13 @@ class _Maker:
             epmd=words.epmd,
             mesh=words.mesh,
             pki=self.pki(name, words.pki or PkiWords()) if words.tls else None,
+            members_env=self.members_env(words.members_env),
         )
+
+    def members_env(self, variable: str | None) -> str | None:
+        if variable in {*self.words.env, *(key for node in self.words.nodes for key in node.env)}:
+            raise self.wrong(f"cluster.members_env is {variable}, which env sets too", "leave it out of env")
+        return variable
 
     def pki(self, cluster: str, words: PkiWords) -> Pki:
         if words.ca and words.certificate and words.key and not words.passphrase:

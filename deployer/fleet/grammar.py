@@ -131,6 +131,11 @@ def environment(given: Mapping[str, str | Secret]) -> str | None:
     return next((complaint for key, value in given.items() if (complaint := _variable(key, value))), None)
 
 
+def variable(key: str) -> str | None:
+    """The name of a variable that a node may be given."""
+    return _variable(key, "")
+
+
 def _variable(key: str, value: str | Secret) -> str | None:
     if not _ENV_KEY.fullmatch(key):
         return f"{key!r} is not the name of a variable: write letters, digits and _"

@@ -93,6 +93,7 @@ class Node:
             "vm_args": list(self.vm_args),
             "env_file": self.env_file,
             "vm_args_file": self.vm_args_file,
+            "members_args_file": f"{self.etc}/{self.name}.members.args",
             "remote_vm_args_file": f"{self.etc}/{self.name}.remote.vm.args",
             "runtime": self.runtime,
             "ready": f"{self.runtime}/ready",

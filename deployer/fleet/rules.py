@@ -150,7 +150,7 @@ def _same_names(one: Declaration, other: Declaration) -> Problem | None:
 
 
 def _same_settings(one: Declaration, other: Declaration) -> Problem | None:
-    for word in ("names", "epmd", "epmd_port", "mesh", "tls"):
+    for word in ("names", "epmd", "epmd_port", "mesh", "members_env", "tls"):
         mine, theirs = getattr(one.cluster, word), getattr(other.cluster, word)
         if mine != theirs:
             return f"cluster.{word} is {mine} on one and {theirs} on the other", "it must be the same in a cluster"

@@ -71,6 +71,15 @@ class ClusterWords:
         Literal["app", "boot", "none"],
         Doc("app: the release connects its nodes; boot: they connect at start; none: no mesh is expected"),
     ] = "app"
+    members_env: Annotated[
+        str | None,
+        Doc(
+            "variable that holds the node names of all members with commas between, for a release that connects them; "
+            "a new member restarts nobody",
+            check=grammar.variable,
+            example="CLUSTER_NODES",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,11 +81,16 @@ class Part:
     public: tuple[str, ...]
     allow: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    def text(self) -> str:
-        """Return the file. Its first lines tell other clusters' runs what this one needs."""
+    def text(self, also: str = "") -> str:
+        """Return the file. Its first lines tell other clusters' runs what this one needs.
+
+        Args:
+            also: an earlier text of the same part, whose rules and needs hold beside the new ones.
+        """
         epmd = [] if self.epmd_port is None else [str(self.epmd_port)]
         inner = _ports([self.ports, *epmd])
         rules = [
+            *rules_of(also),
             *(f"{saddr} tcp dport @ssh accept" for saddr in _sources(self.admin)),
             *(f"{saddr} tcp dport {inner} accept" for saddr in _sources(self.members)),
             *(
@@ -100,8 +105,7 @@ class Part:
         return "\n".join(
             [
                 f"# Written by deployer for the cluster {self.cluster}.",
-                *head,
-                f"# ports {self.ports} {self.cluster}",
+                *dict.fromkeys([*needs_of(also), *head, f"# ports {self.ports} {self.cluster}"]),
                 "table inet deployer {",
                 f"\tchain cluster_{self.cluster} {{",
                 *(f"\t\t{rule}" for rule in rules),
@@ -112,6 +116,42 @@ class Part:
                 "}",
             ]
         )
+
+
+def rules_of(text: str) -> list[str]:
+    """Return the rules of a part."""
+    chain = text.partition(" {\n\t\t")[2].partition("\n\t}")[0]
+    return [rule.strip() for rule in chain.splitlines()]
+
+
+def needs_of(text: str) -> list[str]:
+    """Return the lines of a part that tell others what it needs."""
+    return [line for line in text.splitlines() if line.startswith(("# admin ", "# ssh ", "# ports "))]
+
+
+def takes_away(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Return whether some of what old rules let in is let in by none of the new ones; in doubt it is."""
+    given: dict[str, list[Network]] = {}
+    for rule in new:
+        networks, rest = _parted(rule)
+        given.setdefault(rest, []).extend(networks)
+    return any(
+        rest not in given or not all(any(_within(one, other) for other in given[rest]) for one in networks)
+        for networks, rest in map(_parted, old)
+    )
+
+
+def _parted(rule: str) -> tuple[list[Network], str]:
+    """Return the networks that a rule is about, none when it is about all, and what it lets in of them."""
+    head, brace, rest = rule.partition(" saddr { ")
+    if not brace:
+        return [], rule
+    inside, _, rest = rest.partition(" } ")
+    return [ipaddress.ip_network(text) for text in inside.split(", ")], f"{head} {rest}"
+
+
+def _within(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
 
 
 def _sources(given: Iterable[str]) -> Iterable[str]:

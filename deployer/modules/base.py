@@ -25,13 +25,16 @@ class Step:
         what: a few words for the person watching, such as ``write /etc/motd``.
         text: runs under ``set -eu``; its own blobs are ``"$1"``, ``"$2"``, … (paths of files of mode 0600).
         blobs: content that travels beside the program.
-        ahead: it has no effect on what runs, so it may run on all hosts before the first one is switched.
+        ahead: it has no effect on what runs but to let more of it through, so it may run on all hosts before the first
+            one is switched.
+        late: it only takes away what nothing needs any more once all hosts have had their turn, so it waits for that.
     """
 
     what: str
     text: Sh
     blobs: tuple[Blob, ...] = ()
     ahead: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

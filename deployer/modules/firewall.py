@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from deployer.errors import ConfigError, ProbeError, Problems
@@ -13,7 +13,7 @@ from deployer.fields import Doc
 from deployer.model import Unknown
 from deployer.modules import _openings as check
 from deployer.modules._listen import outside
-from deployer.modules._nft import BASE, DIGESTS, PLACE, RECORD, UNIT, UNIT_TEXT, Part
+from deployer.modules._nft import BASE, DIGESTS, PLACE, RECORD, UNIT, UNIT_TEXT, Part, rules_of, takes_away
 from deployer.modules._openings import Allow
 from deployer.modules._shut import opened, refused, shut
 from deployer.modules._unit import FAILED, properties, show
@@ -207,14 +207,30 @@ class Firewall(Module):
                 raise ConfigError(f"cluster.ports {self.ports} overlaps {ports} of {cluster} on this host", hint=hint)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Check everything together, write it, and load it in one transaction."""
+        """Check everything together, write it, and load it in one transaction.
+
+        Where only the rules differ, what is new is let in before any node starts, and what is declared no more is shut
+        out when all hosts have had their turn: members that some of the others cannot reach would split a cluster.
+        """
         if not changes:
             return ()
+        old = (changes["rules"].before or "") if changes.keys() <= {"rules", "loaded"} and "rules" in changes else ""
+        if not rules_of(old):
+            return (self._load("load the firewall", self.part.text()),)
+        before, after = rules_of(old), rules_of(self.part.text())
+        if not takes_away(before, after):
+            return (replace(self._load("open the firewall", self.part.text()), ahead=True),)
+        close = replace(self._load("close the firewall to what is declared no more", self.part.text()), late=True)
+        if not takes_away(after, before):
+            return (close,)
+        return (replace(self._load("open the firewall", self.part.text(also=old)), ahead=True), close)
+
+    def _load(self, what: str, rules: str) -> Step:
         given = sh(
             "place={} cluster={} unit={}\nrules={}\nbase={}\nunit_text={}\nmore={}",
-            PLACE, self.cluster, UNIT, self.part.text(), BASE, UNIT_TEXT, self.ssh_port or "",
+            PLACE, self.cluster, UNIT, rules, BASE, UNIT_TEXT, self.ssh_port or "",
         )  # fmt: skip
-        return (Step("load the firewall", lines(FAILED, script("sockets.sh"), given, script("load.sh"))),)
+        return Step(what, lines(FAILED, script("sockets.sh"), given, script("load.sh")))
 
     def touches(self) -> tuple[str, ...]:
         """Return the files and the unit."""

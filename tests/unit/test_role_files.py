@@ -73,10 +73,12 @@ def test_a_node_with_a_port_listens_there_and_keeps_its_own_flags(tmp_path: Path
 
 def test_nodes_that_mesh_at_boot_name_all_others_and_not_themselves(tmp_path: Path) -> None:
     play = resolved(tmp_path, *SHAPES["a mesh at boot"])
-    (line,) = (line for line in flags(written(play)["/etc/beam/shop/demo.vm.args"]) if "sync_nodes" in line)
+    files = written(play)
+    assert "-args_file /etc/beam/shop/demo.members.args" in flags(files["/etc/beam/shop/demo.vm.args"])
+    (line,) = flags(files["/etc/beam/shop/demo.members.args"])
     assert line == "-kernel sync_nodes_optional \"['demo@10.0.0.3']\" sync_nodes_timeout 3000"
-    alone = written(resolved(tmp_path, *SHAPES["a mesh of one"]))["/etc/beam/shop/demo.vm.args"]
-    assert "sync_nodes" not in alone
+    alone = written(resolved(tmp_path, *SHAPES["a mesh of one"]))["/etc/beam/shop/demo.members.args"]
+    assert flags(alone) == []
 
 
 def test_without_epmd_both_args_files_name_the_port_and_no_unit_waits_for_it(tmp_path: Path) -> None:

@@ -16,11 +16,13 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
     if target.mesh == "none":
         return Rung(8, None, "cluster.mesh is none")
     seen = set(dist.nodes)
+    strangers = tuple(sorted(seen.difference(map(str, target.others), (str(target.node),))))
+    also = f"; connected, and no member of the cluster: {', '.join(strangers)}" if strangers else ""
     unseen = sorted((str(other), other.host in reading.hosts) for other in target.others if str(other) not in seen)
     missing, outside = ([name for name, here in unseen if here is asked] for asked in (True, False))
     if missing:
         said = [f"{name}{_why(target, reading, name)}" for name in missing]
-        detail = f"{target.node} does not see {', '.join(said)}"
+        detail = f"{target.node} does not see {', '.join(said)}{also}"
         lacking = [reading.members.get(name, Sight()) for name in missing]
         return Rung(
             8,
@@ -31,10 +33,11 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
             secondary=all(sight.trouble for sight in lacking),
             settled=all(sight.settled for sight in lacking),
             outside=tuple(outside),
+            strangers=strangers,
         )
     left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
-    known = f"{len(target.others) - len(outside)} other nodes{left_out}"
-    return Rung(8, ok=True, detail=known, outside=tuple(outside))
+    known = f"{len(target.others) - len(outside)} other nodes{left_out}{also}"
+    return Rung(8, ok=True, detail=known, outside=tuple(outside), strangers=strangers)
 
 
 def unseen(targets: Sequence[Target], climbed: Mapping[str, Sequence[Rung]], hosts: Collection[str]) -> frozenset[str]:

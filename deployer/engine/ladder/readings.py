@@ -164,6 +164,10 @@ def _ports(sockets: str, listening: str) -> frozenset[int] | None:
     return frozenset(int(address.rpartition(":")[2], 16) for inode, address in pairs if inode in owned)
 
 
+REFUSED = "connection refused"
+"""What a host says of a port at which nothing listens, of a host that it reaches."""
+
+
 def reach(places: Sequence[tuple[str, int]]) -> Sh:
     """Return the fragment that tries to open each (address, port) from the host, all at once, 3 seconds at most."""
     return lines(sh("set -- {}", [f"{address}/{port}" for address, port in places]), _REACH)

@@ -28,6 +28,14 @@ class Switching:
         """Run on all hosts at once what has no effect on what runs."""
         self._each(lanes, _ahead)
 
+    def approach(self, lanes: Sequence[HostLane]) -> None:
+        """Bring hosts on which nothing runs that would be disturbed up to the start of their nodes."""
+        self._each(lanes, _make_ready)
+
+    def close(self, lanes: Sequence[HostLane]) -> None:
+        """Take away on all hosts at once what nothing needs any more."""
+        self._each(lanes, _close)
+
     def run(self, batch: Sequence[HostLane]) -> str:
         """Switch the hosts of a batch, and return why no other may follow; empty in the ordinary case."""
         if not any(lane.play and (lane.play.before_switch or lane.play.after_start) for lane in batch):
@@ -97,9 +105,19 @@ def _ahead(lane: HostLane) -> None:
     lane.walk.ahead()
 
 
+def _make_ready(lane: HostLane) -> None:
+    assert lane.walk  # noqa: S101 - prepared
+    lane.walk.approach()
+
+
 def _approach(lane: HostLane) -> None:
     assert lane.walk  # noqa: S101 - prepared
     lane.hooked = lane.walk.approach()
+
+
+def _close(lane: HostLane) -> None:
+    assert lane.walk  # noqa: S101 - prepared
+    lane.walk.close()
 
 
 def _deploy(lane: HostLane) -> None:

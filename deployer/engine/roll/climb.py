@@ -27,6 +27,7 @@ class Climb:
         healthy: nodes that do their work as the last climb shows: those that only miss unhealthy members, too.
         nodes: nodes that were looked at in it.
         unseen: nodes on hosts outside of this run that somebody in it should see, and nobody sees.
+        strangers: nodes that somebody sees, and that are no members.
     """
 
     pool: Executor
@@ -35,6 +36,7 @@ class Climb:
     healthy: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
+    strangers: frozenset[str] = frozenset()
     _told: dict[str, list[RungRead]] = field(default_factory=dict)
 
     def run(
@@ -68,6 +70,7 @@ class Climb:
         self.nodes = frozenset(climbed)
         self.healthy = frozenset(node for node, rungs in climbed.items() if healthy(rungs))
         self.unseen = unseen(targets, climbed, judged.keys())
+        self.strangers = frozenset(name for rungs in climbed.values() for rung in rungs for name in rung.strangers)
         for lane in lanes:
             sound = _sound([climbed.get(str(target.node), []) for target in lane.targets])
             lane.sound = (lane.sound or None) if sound is None else sound

@@ -106,6 +106,12 @@ class HostLane(Lane):
         return bool(plan and (plan.changing or plan.unknown))
 
     @property
+    def closes(self) -> bool:
+        """Whether its plan takes something away when all hosts have had their turn."""
+        plan = self.walk.first if self.walk else None
+        return any(step.late for planned in (plan.changing if plan else ()) for step in planned.steps)
+
+    @property
     def together(self) -> bool:
         """Whether its plan changes what all hosts have to change at the same time."""
         plan = self.walk.first if self.walk else None

@@ -64,7 +64,8 @@ class Roll:
         Nobody has to see a node that is ill already, and it counts as that in ``min_healthy``.
         """
         others = self.rules.limits.rollout.min_healthy and self.rules.outside()
-        if (len(self.lanes) > 1 or others) and any(lane.runs for lane in self.due):
+        due = any(lane.runs or lane.closes for lane in self.due) or self.rules.joining()
+        if (len(self.lanes) > 1 or others) and due:
             for lane in self.due:
                 lane.turned = False
             self.climb.run(self.lanes, busy=())
@@ -96,9 +97,7 @@ class Roll:
         left, number, stops = list(self.batches), 0, self.rules.hinders()
         for lane in self.due:
             lane.turned = False
-        if len(left) > 1 and not stops:
-            self.switching.prepare(self.due)
-            stops = self.rules.spent()
+        stops = stops or self._open()
         while left and not stops:
             batch, number = left.pop(0), number + 1
             stops = self._turn(batch, number, number + len(left))
@@ -108,6 +107,28 @@ class Roll:
                 stops = self._pause(left)
         _leave(left, stops)
         if not number:
+            blame(self.lanes, self.climb.run(self.lanes, busy=()))
+        self._close()
+
+    def _open(self) -> str:
+        """Do on all hosts what only adds, prove that new members can join, and return why nothing may be switched."""
+        joining = self.rules.joining()
+        if len(self.batches) > 1 or joining:
+            self.switching.prepare(self.due)
+        if joining:
+            self.switching.approach([lane for lane in self.due if not (lane.runs or lane.problem)])
+            joining.prove(self.climb.unseen, self.switching.pool)
+        return self.rules.spent()
+
+    def _close(self) -> None:
+        """Take away on all hosts what nothing needs any more, when all of them have had their turn and are healthy."""
+        due = [lane for lane in self.due if lane.walk and lane.walk.waits.all]
+        wrong = [lane.name for lane in self.due if lane.problem or lane.unreached]
+        if due and wrong:
+            names, why = ", ".join(lane.name for lane in due), ", ".join(wrong)
+            self.emit(Note(f"not taken away on {names}, because {why} may need it: what is declared no more"))
+        elif due:
+            self.switching.close(due)
             blame(self.lanes, self.climb.run(self.lanes, busy=()))
 
     def _turn(self, batch: Batch, number: int, of: int) -> str:

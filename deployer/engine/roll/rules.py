@@ -10,6 +10,7 @@ from deployer.engine.roll import rollout
 from deployer.engine.roll.batch import Batch
 from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.joining import Joining
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration
 from deployer.resolve import Limits
@@ -38,6 +39,14 @@ class Rules:
     climb: Climb
     stop: threading.Event
     done: frozenset[str] = frozenset()
+
+    def joining(self) -> Joining | None:
+        """Return the hosts on which nodes are about to start beside others that run; None when there are none."""
+        able = [lane for lane in self.lanes if lane.targets and not lane.problem]
+        new = [lane for lane in able if lane in self.due and lane.disturbed and not lane.alive]
+        old = [lane for lane in able if lane.alive]
+        outside = {host for lane in new for target in lane.targets for host in (p.host for p in target.others)}
+        return Joining(new, old) if new and (old or outside - {lane.name for lane in self.lanes}) else None
 
     def hinders(self) -> str:
         """Return why nothing may begin; empty when it may.
@@ -84,6 +93,7 @@ class Rules:
                 change together, and a member of their cluster takes no part.
         """
         self._check_whole()
+        self._check_strangers()
         due = {lane.name: lane for lane in self.due}
         names = rollout.arranged(list(due), order)
         running = [name for name in names if due[name].runs and not any(lane.together for lane in self.due)]
@@ -106,6 +116,19 @@ class Rules:
                 raise ConfigError(
                     f"{names} {takes} no part here; how nodes talk changes on all members or on none", hint=hint
                 )
+
+    def _check_strangers(self) -> None:
+        """Refuse to close firewalls to a node that is connected: that would take apart a cluster that is whole."""
+        ours = {target.node.host for lane in self.lanes for target in lane.targets}
+        found = sorted(name for name in self.climb.strangers if name.rpartition("@")[2] not in ours)
+        if found and any(lane.closes for lane in self.due):
+            names, one = ", ".join(found), len(found) == 1
+            problem = f"{names} {'is' if one else 'are'} connected to the cluster, and no member of this inventory"
+            hint = (
+                "closing the firewalls while it runs would split the cluster. Was its host taken out of the inventory? "
+                "Put it back, then: deployer retire PLAYBOOK HOST -i INVENTORY. A node of somebody else's: stop it"
+            )
+            raise ConfigError(problem, hint=hint)
 
     def refitted(self, left: Sequence[Batch]) -> list[Batch]:
         """Return the batches to come, smaller where too few nodes are healthy now.

@@ -96,10 +96,20 @@ class Plan:
             rest = planned.steps[len(head) :]
             if head:
                 now.append(replace(planned, steps=head))
-                left[i] = replace(planned, steps=rest) if rest else replace(planned, verdict="ok", changes=(), steps=())
-            if rest or not head:
+                left[i] = replace(planned, steps=rest) if rest else _done(planned)
+            if not planned.steps or not all(step.late for step in rest):
                 break
         return Plan(tuple(now)), replace(self, tasks=tuple(left))
+
+    def closing(self) -> tuple[Plan, Plan]:
+        """Split off the steps that wait until all hosts of the play have had their turn."""
+        now, later = [], []
+        for planned in self.tasks:
+            late = tuple(step for step in planned.steps if step.late)
+            early = tuple(step for step in planned.steps if not step.late)
+            now.append(planned if not late else replace(planned, steps=early) if early else _done(planned))
+            later += [replace(planned, steps=late)] if late else []
+        return replace(self, tasks=tuple(now)), Plan(tuple(later))
 
     def at_switch(self, units: frozenset[str]) -> tuple[Plan, Plan]:
         """Split before the first change that may stop or start one of these units; the second part may be empty."""
@@ -113,6 +123,10 @@ class Plan:
         """Return the tasks before the first unknown one: the segment that can run now. Handlers wait for the end."""
         count = next((i for i, planned in enumerate(self.tasks) if planned.verdict == "unknown"), len(self.tasks))
         return Plan(self.tasks[:count])
+
+
+def _done(planned: Planned) -> Planned:
+    return replace(planned, verdict="ok", changes=(), steps=())
 
 
 def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action], notified: frozenset[str]) -> Plan:

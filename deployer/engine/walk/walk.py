@@ -31,6 +31,7 @@ class Walk:
         handled: handlers among them, and those that may be woken.
         switched: a step that switches nodes has run.
         first: the plan that the first probe gave; in a deploy what is left of it.
+        waits: what only takes away, and waits until all hosts of the play have had their turn.
         units: of the host's nodes.
     """
 
@@ -43,6 +44,7 @@ class Walk:
     handled: int = 0
     switched: bool = False
     first: Plan | None = None
+    waits: Plan = Plan(())  # noqa: RUF009 - frozen
     units: frozenset[str] = frozenset()
     _remaining: Sequence[Action] = ()
     _notified: set[str] = field(default_factory=set)
@@ -108,6 +110,17 @@ class Walk:
         if self.changed:
             self._look_again()
 
+    def close(self) -> None:
+        """Take away what nothing needs any more, and prove by a reading that all is as declared.
+
+        Raises:
+            DeployerError: as `deploy`.
+        """
+        waits, self.waits = self.waits, Plan(())
+        if waits.all:
+            self._apply(waits, "close")
+            self._look_again()
+
     def _run(self, *, halt: bool) -> bool:
         """Walk segment by segment; with ``halt`` stop before the first switch, and return whether one is due."""
         self._begin()
@@ -119,9 +132,11 @@ class Walk:
             if not told:
                 self._tell(segment)
             now, later = segment.at_switch(self.units) if halt else (segment, Plan(()))
-            if now.changing:
-                self._apply(now, "apply")
-            elif waiting and not later.all:
+            known, waits = now.closing()
+            self.waits = Plan(self.waits.tasks + waits.tasks)
+            if known.changing:
+                self._apply(known, "apply")
+            elif waiting and not (later.all or now.changing):
                 stuck = plan.unknown[0]
                 raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
             self._remaining = self._remaining[len(now.tasks) :]
@@ -175,13 +190,17 @@ class Walk:
         asked = _asked(self.host_play.actions)
         reading = self._read(asked)
         answers = probe.accepted(asked, reading)
+        waiting = {id(planned.action) for planned in self.waits.tasks}
         # What follows from the rest of the host (the ports of an sshd that this very play has moved) is done once more.
-        late = Plan(tuple(task for task in self._made(asked, reading).tasks if task.action.module.FOLLOWS))
+        again = [task for task in self._made(asked, reading).tasks if task.action.module.FOLLOWS]
+        late = Plan(tuple(task for task in again if id(task.action) not in waiting))
         if late.changing and not followed:
             self._apply(late, "apply")
             self._look_again(followed=True)
             return
         for action, observed in zip(asked, answers, strict=True):
+            if id(action) in waiting:
+                continue
             if isinstance(observed, Unknown):
                 raise NotConverged(f"{action.label}: {observed.reason}", where=action.task.mark)
             left = action.module.differences(observed)

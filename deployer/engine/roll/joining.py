@@ -1,0 +1,103 @@
+"""Before a new member starts: the proof that every member which runs reaches it, and it them.
+
+From OTP 25 on a node takes connections apart when some members reach a newcomer and others do not (kernel(6),
+``prevent_overlapping_partitions``): what nobody proved before a start would split a cluster that was whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from deployer.engine.ladder import readings
+from deployer.engine.ladder.rounds import EXEC_TIMEOUT
+from deployer.engine.ladder.target import Target
+from deployer.engine.roll.host_lane import HostLane
+from deployer.errors import HostError, NotConverged
+from deployer.sh import Program
+
+Place = tuple[str, int]
+"""Address and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """The new members of a play, and who is there already.
+
+    Attributes:
+        new: hosts on which no node runs yet, and nodes are about to start.
+        old: hosts whose nodes run.
+    """
+
+    new: Sequence[HostLane]
+    old: Sequence[HostLane]
+
+    def prove(self, unseen: Collection[str], pool: Executor) -> None:
+        """Try every way between members that run and new ones; a new one that is cut off fails, and it alone.
+
+        Args:
+            unseen: members on hosts outside of the run that no node of the run sees; nobody has to reach them.
+            pool: hosts run in it in parallel.
+        """
+        new, old = [lane for lane in self.new if not lane.problem], [lane for lane in self.old if not lane.problem]
+        wanted = {lane.name: dict(_ways(lane, new, old, unseen)) for lane in (*old, *new)}
+        sources = [lane for lane in (*old, *new) if wanted[lane.name]]
+        answers = dict(
+            zip(
+                [lane.name for lane in sources],
+                pool.map(lambda lane: _tried(lane, list(wanted[lane.name])), sources),
+                strict=True,
+            )
+        )
+        for lane in new:
+            said = [
+                f"{source} does not reach {address}:{port} ({why})"
+                for source, places in wanted.items()
+                for (address, port), blamed in places.items()
+                if blamed == lane.name and (why := answers[source].get((address, port)))
+            ]
+            if said:
+                lane.problem = NotConverged(
+                    f"it cannot join the cluster: {'; '.join(said)}",
+                    hint="no node was started here, and the cluster runs on as before. Is there a firewall on the way "
+                    "that is not this one, or a member outside of this run (--limit) that has not heard of it?",
+                )
+
+
+def _ways(
+    source: HostLane, new: Sequence[HostLane], old: Sequence[HostLane], unseen: Collection[str]
+) -> Iterator[tuple[Place, str]]:
+    """Yield every place that a host has to reach, with the new member that cannot join when it does not."""
+    for lane in new:
+        for target in lane.targets if lane.name != source.name else ():
+            if any(peer.host == source.name for peer in target.others):
+                yield from ((place, lane.name) for place in _places(target))
+    if source not in new:
+        return
+    running = {target.node: target for lane in old for target in lane.targets}
+    here = {lane.name for lane in (*new, *old)}
+    for peer in (peer for target in source.targets for peer in target.others):
+        if peer.node in running:
+            yield from ((place, source.name) for place in _places(running[peer.node]))
+        elif peer.host not in here and peer.epmd_port and str(peer) not in unseen:
+            yield (peer.address, peer.epmd_port), source.name
+
+
+def _places(target: Target) -> Iterator[Place]:
+    """Yield EPMD's place, and one of the distribution's: a firewall lets in the whole range or nothing of it."""
+    if target.epmd_port is not None:
+        yield target.address, target.epmd_port
+    yield target.address, target.ports[0]
+
+
+def _tried(source: HostLane, places: Sequence[Place]) -> Mapping[Place, str]:
+    """Return why places cannot be reached; where nothing listens yet, the way is open all the same."""
+    assert source.transport  # noqa: S101 - prepared
+    try:
+        (frame,) = source.transport.run(Program((readings.reach(places),)), timeout=EXEC_TIMEOUT)
+        found = readings.parse_reach(frame.out, places)
+    except HostError as error:
+        source.problem = error
+        return {}
+    return {place: why for place, why in (found or {}).items() if why and why != readings.REFUSED}

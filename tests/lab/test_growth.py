@@ -1,0 +1,103 @@
+"""A fleet that grows: who was well and is not meant to restart keeps its process, its answers and its links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from conftest import Ssh
+from fleet import PLAYBOOKS, Ran, fleet_of, health
+from watcher import watching
+
+from deployer.lab import LabHost
+
+MESHES = {"boot": {"mesh": "boot"}, "app": {"mesh": "app", "members_env": "DEMO_PEERS"}}
+# Counts the links that a node loses, from now on; the process is the node's own and outlives the call.
+COUNT = """demo-ctl rpc '
+pid = spawn(fn ->
+  :net_kernel.monitor_nodes(true)
+  loop = fn loop, lost ->
+    receive do
+      {:nodedown, node} -> loop.(loop, [node | lost])
+      {:lost, from} -> send(from, lost); loop.(loop, lost)
+      _ -> loop.(loop, lost)
+    end
+  end
+  loop.(loop, [])
+end)
+Process.register(pid, :counter)'"""
+LOST = "demo-ctl rpc 'send(:counter, {:lost, self()}); receive do lost -> IO.puts(Enum.join(lost, \" \")) end'"
+
+
+@dataclass
+class Kept:
+    """What must not change for the hosts that stay."""
+
+    ssh: Ssh
+    hosts: tuple[LabHost, ...]
+    before: dict[str, str] = field(default_factory=dict)
+
+    def processes(self) -> dict[str, str]:
+        return {host.name: self.ssh(host, "systemctl show -p MainPID --value demo")[1].strip() for host in self.hosts}
+
+    def lost(self, *expected: LabHost) -> dict[str, set[str]]:
+        """The nodes that each host's node has lost, but for those that went on purpose."""
+        gone = {f"demo@{host.address}" for host in expected}
+        return {host.name: set(self.ssh(host, LOST)[1].split()) - gone for host in self.hosts}
+
+
+@contextmanager
+def undisturbed(ssh: Ssh, hosts: Iterable[LabHost], *, leaving: tuple[LabHost, ...] = ()) -> Iterator[None]:
+    """Nodes that run before and after the block do not restart, fail no request and lose no link to each other."""
+    kept = Kept(ssh, tuple(hosts))
+    for host in kept.hosts:
+        code, said = ssh(host, COUNT)
+        assert code == 0, said
+    before = kept.processes()
+    with watching(kept.hosts) as watched:
+        yield
+    assert kept.processes() == before, "a node that was well has been restarted"
+    assert kept.lost(*leaving) == {host.name: set() for host in kept.hosts}
+    fewest, samples, _ = watched.lowest()
+    assert fewest == len(kept.hosts), "a request failed"
+    assert samples > len(kept.hosts)
+
+
+def seen(host: LabHost) -> set[str]:
+    return set(health(host)[1].get("nodes", ()))
+
+
+def whole(ran: Ran, hosts: Iterable[LabHost]) -> None:
+    hosts = tuple(hosts)
+    assert ran.code == 0, ran.out + ran.err
+    names = {f"demo@{host.address}" for host in hosts}
+    assert {host.name: seen(host) | {f"demo@{host.address}"} for host in hosts} == {h.name: names for h in hosts}
+
+
+@pytest.fixture(scope="module")
+def five(lab_of) -> tuple[LabHost, ...]:
+    return lab_of(*["default"] * 5).hosts
+
+
+@pytest.mark.parametrize("mesh", MESHES)
+def test_a_fleet_grows_without_a_restart_a_lost_link_or_a_failed_request(
+    five, mesh, demo_release, tmp_path: Path, ssh: Ssh
+) -> None:
+    from deployer import lab as labs
+
+    labs.reset(None, five[0].home.parent.parent.name)
+    fleet = fleet_of(tmp_path, five[:3], demo_release("0.1.0"))
+    fleet.words["cluster"] |= MESHES[mesh]
+    whole(fleet.run("deploy"), fleet.hosts)
+    with undisturbed(ssh, fleet.hosts):
+        fleet.hosts = five
+        planned = fleet.show("plan")
+        assert planned.code == 0, planned.out + planned.err
+        assert "open the firewall" in planned.out or "BATCH" not in planned.out
+        ran = fleet.run("deploy", playbook=PLAYBOOKS / "site.yml")
+        whole(ran, five)
+    again = fleet.run("deploy")
+    assert (again.code, again.of("StepDone")) == (0, [])
