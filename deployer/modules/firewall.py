@@ -47,7 +47,7 @@ if [ "$rules" != "$wanted" ]; then
   emit activated "$(activated)"
 fi
 """
-_NEEDED = (
+_NEEDED = [
     "nft",
     "connection",
     "shown",
@@ -60,7 +60,7 @@ _NEEDED = (
     "now",
     "sockets",
     "serving",
-)
+]
 
 
 def _cluster(text: str) -> str | None:

@@ -126,6 +126,7 @@ class Fleet:
         self.away: set[str] = set()
         self.outside: list[str] = []
         self.unseen: frozenset[str] = frozenset()
+        self.strangers: frozenset[str] = frozenset()
         self.good = self.fatal = False
         self.falls: dict[str, int] = {}
         self.before: tuple[Action, ...] = ()
@@ -164,7 +165,9 @@ class Fleet:
              ask: Callable[[str], bool] | None = None, **words: Any) -> Roll:  # fmt: skip
         lanes = [self.lane(name) for name in self.names if name not in self.absent]
         with ThreadPoolExecutor(4) as pool:
-            climb = Scripted(pool, self.events, self.stop, unseen=self.unseen, falls=self.falls)
+            climb = Scripted(
+                pool, self.events, self.stop, unseen=self.unseen, strangers=self.strangers, falls=self.falls
+            )
             hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"))
             limits = Limits(serial, percentage, Rollout(**words))
             due = [lane for lane in lanes if lane.changes and not lane.problem]

@@ -13,8 +13,8 @@ import pytest
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import build
-from deployer.model import Absent, Observed, Present, Unknown
-from deployer.modules._nft import BASE, UNIT_TEXT
+from deployer.model import Absent, Change, Observed, Present, Unknown
+from deployer.modules._nft import BASE, UNIT_TEXT, rules_of, takes_away
 from deployer.modules._openings import Allow
 from deployer.modules.firewall import Firewall
 
@@ -375,3 +375,30 @@ def test_nft_accepts_the_rules_of_two_clusters_in_one_transaction_twice(tmp_path
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("jump cluster_shop") == done.stdout.count("jump cluster_7-jobs") == 1
     assert "policy drop" in done.stdout
+
+
+def steps(before: Firewall, after: Firewall) -> list[tuple[str, bool, bool]]:
+    changes = {"rules": Change("rules", before.part.text(), after.part.text())}
+    return [(step.what, step.ahead, step.late) for step in after.fix(changes)]
+
+
+OPEN, CLOSE = ("open the firewall", True, False), ("close the firewall to what is declared no more", False, True)
+MORE = {
+    "a member more": ({"members": ("10.0.0.2", "10.0.0.3", "10.0.0.4")}, [OPEN]),
+    "a member less": ({"members": ("10.0.0.2",)}, [CLOSE]),
+    "another member": ({"members": ("10.0.0.2", "10.0.0.4")}, [OPEN, CLOSE]),
+    "a public port more": ({"public": ("4000/tcp", "4001/tcp")}, [OPEN, CLOSE]),
+    "a wider network for admins": ({"admin": ("10.0.0.0/7",)}, [OPEN]),
+    "other ports": ({"ports": "9200-9209"}, [OPEN, CLOSE]),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_what_is_new_is_let_in_first_and_what_is_gone_is_shut_out_last(name: str) -> None:
+    more, expected = MORE[name]
+    old = Firewall(cluster="shop", admin=("10.0.0.0/8",), members=("10.0.0.2", "10.0.0.3"), public=("4000/tcp",))
+    new = replace(old, **more)
+    assert steps(old, new) == expected
+    both = new.part.text(also=old.part.text())
+    assert not takes_away(rules_of(old.part.text()), rules_of(both))
+    assert not takes_away(rules_of(new.part.text()), rules_of(both))
