@@ -100,4 +100,4 @@ def test_a_fleet_grows_without_a_restart_a_lost_link_or_a_failed_request(
         ran = fleet.run("deploy", playbook=PLAYBOOKS / "site.yml")
         whole(ran, five)
     again = fleet.run("deploy")
-    assert (again.code, again.of("StepDone")) == (0, [])
+    assert (again.code, again.of("StepDone"), again.bad_rungs()) == (0, [], {})
