@@ -47,20 +47,9 @@ if [ "$rules" != "$wanted" ]; then
   emit activated "$(activated)"
 fi
 """
-_NEEDED = [
-    "nft",
-    "connection",
-    "shown",
-    "unit",
-    "base",
-    "ssh",
-    "rules",
-    "others",
-    "recorded",
-    "now",
-    "sockets",
-    "serving",
-]
+_NEEDED = (
+    "nft", "connection", "shown", "unit", "base", "ssh", "rules", "others", "recorded", "now", "sockets", "serving",
+)  # fmt: skip
 
 
 def _cluster(text: str) -> str | None:
