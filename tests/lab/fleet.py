@@ -158,6 +158,19 @@ def fleet_of(directory: Path, hosts: Sequence[LabHost], tarball: Path, **words: 
     return Fleet(directory, lab, hosts, defaults | words)
 
 
+def shop_of(directory: Path, hosts: Sequence[LabHost], tarball: Path, **words: Any) -> Fleet:
+    """The shop on these hosts of a lab that has a database, which the nodes migrate when they start."""
+    made = fleet_of(directory, hosts, tarball)
+    assert made.lab.database is not None
+    env = {"PORT": "4000", "PHX_SERVER": "true", "SECRET_KEY_BASE": "a" * 64, "SHOP_MIGRATE": "true"}
+    made.words |= {
+        "release": {"name": "shop", "tarball": str(tarball)},
+        "cluster": made.words["cluster"] | {"name": "shop"},
+        "env": env | {"DATABASE_URL": labs.database_url(made.lab.database)},
+    } | words  # fmt: skip
+    return made
+
+
 def untouched(lab: Lab, count: int) -> tuple[LabHost, ...]:
     """The first hosts of a lab, put back to the image."""
     for host in lab.hosts[:count]:
@@ -173,7 +186,7 @@ def disk(host: LabHost) -> dict[str, str]:
 
 
 def health(host: LabHost, port: int = 4000) -> tuple[int, dict[str, Any]]:
-    """What the demo's page says to this machine, through the host's firewall: (status, body); (0, {}) for no answer."""
+    """What the app's page says to this machine, through the host's firewall: (status, body); (0, {}) for no answer."""
     try:
         with urllib.request.urlopen(f"http://{host.address}:{port}/health", timeout=5) as answer:
             return answer.status, json.load(answer)

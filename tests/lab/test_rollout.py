@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fleet import LEFTOVERS, Fleet, Ran, fleet_of, health
+from fleet import LEFTOVERS, Fleet, Ran, health, shop_of
 from watcher import watching
 
 OLD, NEW = "0.1.0", "0.2.0"
@@ -13,9 +13,9 @@ ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]
 
 
 @pytest.fixture(scope="module")
-def fleet(lab_of, demo_release, tmp_path_factory) -> Fleet:
-    hosts = lab_of(*["default"] * 5).hosts
-    made = fleet_of(tmp_path_factory.mktemp("roll"), hosts, demo_release(OLD))
+def fleet(lab_of, shop_release, tmp_path_factory) -> Fleet:
+    lab = lab_of(*["default"] * 5, "database")
+    made = shop_of(tmp_path_factory.mktemp("roll"), lab.hosts[:5], shop_release(OLD))
     first = made.run("deploy")
     assert first.code == 0, first.out
     assert first.of("BatchStarted") == [], "nothing runs yet, so nobody has to wait for a turn"
@@ -45,8 +45,8 @@ def endings(fleet: Fleet, ran: Ran) -> list[str]:
     return [ran.end(host)["ending"] for host in fleet.hosts]
 
 
-def test_a_roll_keeps_the_fleet_healthy_and_begins_with_the_canary(fleet, demo_release):
-    fleet.words["release"]["tarball"] = str(demo_release(NEW))
+def test_a_roll_keeps_the_fleet_healthy_and_begins_with_the_canary(fleet, shop_release):
+    fleet.words["release"]["tarball"] = str(shop_release(NEW))
     words = {"serial": [1, 3], "canary": fleet.hosts[2].name, "min_healthy": "75%"}
     planned = fleet.run("plan", playbook=play(fleet, **words))
     (roll,) = planned.of("RollPlanned")
@@ -82,7 +82,7 @@ def test_hooks_run_around_each_switch_and_the_migration_once(fleet, ssh):
              "delegate_to": "localhost"},
         ],
     }  # fmt: skip
-    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "hooked"}
+    fleet.words["env"]["SHOP_GREETING"] = "hooked"
     words = {"serial": [1, 4], "pause": 0.1}
     planned = fleet.show("plan", playbook=play(fleet, hooks, **words))
     assert "before_switch: migrate, once, before the first switch" in planned.out
@@ -97,7 +97,7 @@ def test_hooks_run_around_each_switch_and_the_migration_once(fleet, ssh):
     assert sorted(lines[6:]) == sorted(f"in {name}" for name in rest)
     assert [ssh(host, "cat /var/tmp/hooks 2>/dev/null")[1] for host in fleet.hosts] == ["migrated\n", "", "", "", ""]
     assert {each["output"] for each in ran.of("HookDone", hook="drain")} == {"drained"}
-    history = ssh(fleet.hosts[0], "grep hook /opt/demo/ledger/history")[1]
+    history = ssh(fleet.hosts[0], "grep hook /opt/shop/ledger/history")[1]
     assert "before_switch: drain, migrate" in history, "a rollback has to say that a migration ran"
     assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hooked"}
     again = fleet.run("deploy", playbook=play(fleet, hooks, **words))
@@ -105,19 +105,19 @@ def test_hooks_run_around_each_switch_and_the_migration_once(fleet, ssh):
 
 
 def test_a_hook_that_fails_leaves_the_old_node_alone_and_shows_its_words(fleet):
-    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "never"}
+    fleet.words["env"]["SHOP_GREETING"] = "never"
     hooks = {"before_switch": [{"name": "drain", "shell": {"cmd": "echo the balancer is away; exit 4"}}]}
     before = [health(host)[1]["greeting"] for host in fleet.hosts]
     ran = fleet.run("deploy", playbook=play(fleet, hooks))
     assert (ran.code, endings(fleet, ran)) == (1, ["failed", *["not reached"] * 4])
     assert "the balancer is away" in ran.end(fleet.hosts[0])["problem"]
     assert [health(host)[1]["greeting"] for host in fleet.hosts] == before
-    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "hooked"}
+    fleet.words["env"]["SHOP_GREETING"] = "hooked"
     assert fleet.run("deploy", playbook=play(fleet)).code == 0
 
 
 def test_what_cannot_be_kept_is_refused_before_anything_is_touched(fleet):
-    fleet.words["env"] = {"PORT": "4000", "DEMO_GREETING": "refused"}
+    fleet.words["env"]["SHOP_GREETING"] = "refused"
     ran = fleet.run("deploy", playbook=play(fleet, min_healthy=5))
     assert (ran.code, ran.of("StepDone")) == (3, [])
     assert "5 nodes, and rollout.min_healthy is 5" in ran.end(fleet.hosts[0])["problem"]
@@ -127,16 +127,16 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_touched(fleet):
     assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hooked"}
 
 
-def faulty(fleet: Fleet, demo_release, fault: str, **health: float) -> str:
+def faulty(fleet: Fleet, shop_release, fault: str, **health: float) -> str:
     """Declare a build with a fault, on the third host alone unless it says where; returns what its page calls it."""
     whole = f"0.3.0+{fault}" + ("" if ".on." in fault else f".on.{fleet.hosts[2].name}")
-    fleet.words["release"]["tarball"] = str(demo_release(whole))
+    fleet.words["release"]["tarball"] = str(shop_release(whole))
     fleet.words["health"] = {"http": "http://127.0.0.1:4000/health", "timeout": 10, "stable": 1} | health
     return whole
 
 
-def test_a_version_that_crashes_on_the_third_host_comes_back_there_and_stops_the_roll(fleet, demo_release, tell):
-    bad = faulty(fleet, demo_release, "crash")
+def test_a_version_that_crashes_on_the_third_host_comes_back_there_and_stops_the_roll(fleet, shop_release, tell):
+    bad = faulty(fleet, shop_release, "crash")
     with watching(fleet.hosts) as watched:
         ran = fleet.run("deploy", playbook=play(fleet, serial=[1], min_healthy=4))
     assert ran.code == 6, ran.out
@@ -153,9 +153,9 @@ def test_a_version_that_crashes_on_the_third_host_comes_back_there_and_stops_the
     assert versions(fleet) == [bad, bad, NEW, bad, bad]
 
 
-def test_an_unhealthy_version_takes_its_batch_back(fleet, demo_release, tell):
+def test_an_unhealthy_version_takes_its_batch_back(fleet, shop_release, tell):
     before = versions(fleet)
-    bad = faulty(fleet, demo_release, "unhealthy")
+    bad = faulty(fleet, shop_release, "unhealthy")
     with watching(fleet.hosts) as watched:
         ran = fleet.run("deploy", playbook=play(fleet, serial=[2, 3], on_failure="rollback_batch"))
     assert ran.code == 6, ran.out
@@ -168,9 +168,9 @@ def test_an_unhealthy_version_takes_its_batch_back(fleet, demo_release, tell):
     assert ran.bad_rungs() == {}, "the ladder that is told is the last one"
 
 
-def test_a_version_that_does_not_last_takes_the_whole_fleet_back(fleet, demo_release, tell):
+def test_a_version_that_does_not_last_takes_the_whole_fleet_back(fleet, shop_release, tell):
     before = versions(fleet)
-    faulty(fleet, demo_release, "dies-2000", stable=4)
+    faulty(fleet, shop_release, "dies-2000", stable=4)
     hooks = {"after_start": [{"name": "undrain", "command": "true"}]}
     with watching(fleet.hosts) as watched:
         ran = fleet.run("deploy", playbook=play(fleet, hooks, serial=[1, 2], on_failure="rollback_fleet"))
@@ -182,9 +182,9 @@ def test_a_version_that_does_not_last_takes_the_whole_fleet_back(fleet, demo_rel
     assert {each["host"] for each in ran.of("HookDone")} == {host.name for host in fleet.hosts[:3]}
 
 
-def test_a_version_that_leaves_the_mesh_goes_no_further_than_the_canary(fleet, demo_release, tell):
+def test_a_version_that_leaves_the_mesh_goes_no_further_than_the_canary(fleet, shop_release, tell):
     before, canary = versions(fleet), fleet.hosts[2]
-    faulty(fleet, demo_release, "alone")
+    faulty(fleet, shop_release, "alone")
     with watching(fleet.hosts) as watched:
         ran = fleet.run("deploy", playbook=play(fleet, canary=canary.name))
     assert ran.code == 6, ran.out
@@ -204,10 +204,10 @@ SIDE_BY_SIDE = {
 }
 
 
-def test_every_host_of_a_batch_goes_back_for_a_reason_of_its_own(fleet, demo_release, tell):
+def test_every_host_of_a_batch_goes_back_for_a_reason_of_its_own(fleet, shop_release, tell):
     before, ill = versions(fleet), fleet.hosts[1:]
     faults = dict(zip(SIDE_BY_SIDE, ill, strict=True))
-    bad = faulty(fleet, demo_release, ",".join(f"{fault}.on.{host.name}" for fault, host in faults.items()))
+    bad = faulty(fleet, shop_release, ",".join(f"{fault}.on.{host.name}" for fault, host in faults.items()))
     health = fleet.words["health"]
     fleet.of = {host.name: {"health": health | {"stable": SIDE_BY_SIDE[fault][2]}} for fault, host in faults.items()}
     with watching(fleet.hosts) as watched:
@@ -222,8 +222,8 @@ def test_every_host_of_a_batch_goes_back_for_a_reason_of_its_own(fleet, demo_rel
     fleet.of = {}
 
 
-def test_a_good_version_follows_and_nothing_is_left_lying_about(fleet, ssh, demo_release):
-    fleet.words["release"]["tarball"] = str(demo_release(NEW))
+def test_a_good_version_follows_and_nothing_is_left_lying_about(fleet, ssh, shop_release):
+    fleet.words["release"]["tarball"] = str(shop_release(NEW))
     ran = fleet.run("deploy", playbook=play(fleet, serial=["100%"]))
     assert ran.code == 0, ran.out
     assert versions(fleet) == [NEW] * 5
