@@ -20,6 +20,7 @@ root={}
 whole() {{ head -n "$(wc -l <"$1")" -- "$1"; }}
 if [ -L "$root/current" ]; then emit current "$(readlink -- "$root/current")"; fi
 if [ -d "$root/ledger/good" ]; then emit good "$(cd -- "$root/ledger/good" && grep -H '' -- * 2>/dev/null || :)"; fi
+if [ -d "$root/ledger/migrated" ]; then emit migrated "$(ls -- "$root/ledger/migrated")"; fi
 if [ -d "$root/ledger/bad" ]; then emit bad "$(cd -- "$root/ledger/bad" && grep -H '' -- * 2>/dev/null || :)"; fi
 [ ! -e "$root/ledger/untried" ] || emit untried yes
 if [ -f "$root/ledger/history" ]; then emit history "$(whole "$root/ledger/history" | tail -n {})"; fi
@@ -29,6 +30,15 @@ _JUDGE_GOOD = """
 root={} id={}
 mark_good "$id" {} || {{ full "$root"; exit 1; }}
 prune {}
+"""
+
+
+_MIGRATED = """
+root={} id={}
+[ ! -e "$root/ledger/migrated/$id" ] || exit 0
+remember migrate "$id" {} || {{ full "$root"; exit 1; }}
+mkdir -p -- "$root/ledger/migrated"
+inscribe "$root/ledger/migrated/$id" "$number"
 """
 
 
@@ -46,6 +56,7 @@ class Ledger:
         bad: id → why it failed here.
         entries: the end of the history, oldest first.
         untried: what runs was started and has not been judged since.
+        migrated: ids whose migration has run, here or on another host of the cluster.
     """
 
     current: str = ""
@@ -53,6 +64,7 @@ class Ledger:
     bad: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()
     untried: bool = False
+    migrated: frozenset[str] = frozenset()
 
     @property
     def previous(self) -> str:
@@ -89,7 +101,8 @@ def parse(out: str) -> Ledger:
         raise ProbeError("the host's record of its releases (ledger) is damaged") from None
     good = tuple(sorted(numbers, key=numbers.__getitem__, reverse=True))
     current = found.get("current", "").removeprefix("versions/")
-    return Ledger(current, good, dict(_pairs(found.get("bad", ""))), entries, "untried" in found)
+    migrated = frozenset(found.get("migrated", "").split())
+    return Ledger(current, good, dict(_pairs(found.get("bad", ""))), entries, "untried" in found, migrated)
 
 
 def judge_good(nodes: BeamNodes, keep: int) -> Sh:
@@ -120,6 +133,11 @@ def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
 def note_hooks(root: str, release: str, words: str) -> Sh:
     """Return the step that notes which hooks ran around a switch to a release."""
     return lines(RECORD, sh("root={}\nremember hook {} {}", root, release, words))
+
+
+def note_migrated(root: str, release: str, words: str) -> Sh:
+    """Return the step that notes on one host that a release's migration has run on another."""
+    return lines(RECORD, sh(_MIGRATED, root, release, words))
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

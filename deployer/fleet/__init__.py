@@ -3,6 +3,7 @@
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, Release
 from deployer.fleet.declare import declare
+from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
 from deployer.fleet.rules import check_members
 from deployer.fleet.words import Firewall, Health, Rollout, Words
@@ -12,6 +13,7 @@ __all__ = [
     "Declaration",
     "Firewall",
     "Health",
+    "Migration",
     "Node",
     "Release",
     "Rollout",

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from deployer.beam.names import erlang_address
 from deployer.beam.tarball import Tarball
 from deployer.fleet.cluster import Cluster
+from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
 from deployer.fleet.words import Environment, Firewall, Health, Rollout
 from deployer.model import Mark
@@ -25,12 +26,14 @@ class Release:
         archive: the tarball as it was inspected on the controller; name, version, OTP and applications are in it.
         root: directory on the host; holds ``versions/``, ``current`` and ``ledger/``.
         keep: complete releases kept.
+        migrate: what runs once before the first host is switched to it; None when nothing does.
     """
 
     archive: Tarball
     root: str
     user: str
     keep: int
+    migrate: Migration | None = None
 
     @property
     def name(self) -> str:

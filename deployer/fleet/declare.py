@@ -17,11 +17,12 @@ from deployer.fields import build, describe
 from deployer.fleet import grammar, unit
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, Release
+from deployer.fleet.migration import Migration, migration_of
 from deployer.fleet.node import Node
 from deployer.fleet.pki import Given, Kept, Pki
 from deployer.fleet.places import Places
 from deployer.fleet.rules import problems
-from deployer.fleet.words import NodeWords, PkiWords, Words
+from deployer.fleet.words import MigrateWords, NodeWords, PkiWords, ReleaseWords, Words
 from deployer.load.marked import Map
 from deployer.model import Mark
 
@@ -115,7 +116,24 @@ class _Maker:
         user = words.user or words.name.lower()
         if complaint := grammar.user(user):
             raise self.wrong(f"release.user {user!r}: {complaint}", "write release.user")
-        return Release(archive, words.root or f"/opt/{words.name}", user, words.keep)
+        return Release(archive, words.root or f"/opt/{words.name}", user, words.keep, self.migration(words))
+
+    def migration(self, release: ReleaseWords) -> Migration | None:
+        words = release.migrate
+        if isinstance(words, str):
+            place = self.places.of("release.migrate")
+            words = build(MigrateWords, {"eval": words}, where=place, path="release.migrate")
+        if words is None:
+            return None
+        own = [node.name for node in self.words.nodes if not node.service] or [release.name.lower()]
+        if words.node and words.node not in own:
+            problem = f"release.migrate.node: there is no node {words.node} on {self.host}"
+            raise self.wrong(problem, f"its nodes: {', '.join(own)}")
+        found = migration_of(words, words.node or own[0])
+        if found is None:
+            problem = "release.migrate needs exactly one of eval and command"
+            raise self.wrong(problem, "eval: an expression; command: a script of the release, such as bin/migrate")
+        return found
 
     def cluster(self, release: Release | None) -> Cluster:
         words = self.words.cluster

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
@@ -191,6 +192,18 @@ def socket(text: str) -> str | None:
 def one_line(text: str) -> str | None:
     """Text without control characters."""
     return "write one line without control characters" if not text.strip() or _CONTROL.search(text) else None
+
+
+def release_script(text: str) -> str | None:
+    """A script within the release, with its arguments."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        return str(error)
+    path = words[0] if words else ""
+    if one_line(text) or "/" not in path or any(part in ("", ".", "..") for part in path.split("/")):
+        return "write a path within the release, such as bin/migrate, and arguments"
+    return None
 
 
 def serial(given: tuple[int | str, ...]) -> str | None:

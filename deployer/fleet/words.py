@@ -17,6 +17,22 @@ _SERVICE = "write NAME: VALUE for each setting; the service of a node that other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateWords:
+    """What runs once for each new release, before the first switch; exactly one of ``eval`` and ``command``."""
+
+    eval: Annotated[
+        str | None, Doc("expression for the release's eval", check=grammar.one_line, example="Shop.Release.migrate()")
+    ] = None
+    command: Annotated[
+        str | None, Doc("script of the release and its arguments", check=grammar.release_script, example="bin/migrate")
+    ] = None
+    timeout: Annotated[int, Doc("seconds it may take before it is ended", check=grammar.at_least(1))] = 600
+    node: Annotated[
+        str | None, Doc("which of the host's nodes it runs as; default: the first", check=grammar.alive_name)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseWords:
     """What runs."""
 
@@ -29,6 +45,13 @@ class ReleaseWords:
     root: Annotated[str | None, Doc("directory on the host; default /opt/NAME", check=grammar.root)] = None
     user: Annotated[str | None, Doc("system user the nodes run as; default NAME", check=grammar.user)] = None
     keep: Annotated[int, Doc("complete releases kept for a rollback", check=grammar.at_least(1))] = 5
+    migrate: Annotated[
+        MigrateWords | str | None,
+        Doc(
+            "an expression, or more words: runs once for each new release, on one host, before the first switch",
+            example="Shop.Release.migrate()",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

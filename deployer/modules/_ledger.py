@@ -6,6 +6,8 @@
     good/ID       the release was seen healthy; its number in the history, so that the order needs no clock
     bad/ID        the release failed here, and why; ID is never both
     config/ID/    the files its nodes were started with when it was last judged good, below their own paths
+    migrated/ID   the release's migration has run, here or on another host of the cluster; its number in the history
+    migrations/   what the migrations that ran here have printed, ID.log
     untried       there while what its nodes were last started with has not been judged
     room/         nothing: as much of the disk as a way back needs, kept for it
 """

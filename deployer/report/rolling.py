@@ -5,29 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployer.report.plain import Part, safe
-from deployer.roll_events import BatchEnded, BatchStarted, HookDone, RollPlanned
+from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
+
+Rolling = RollPlanned | BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded
 
 
-def lines(event: RollPlanned | BatchStarted | BatchEnded | HookDone, verbosity: int = 0) -> Iterator[tuple[Part, ...]]:
+def lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ...]]:
     """Yield the lines that tell an event; with ``verbosity`` also what hooks printed that went well."""
     if isinstance(event, RollPlanned):
-        count = len(event.batches)
-        shown = " | ".join(" ".join(batch) for batch in event.batches)
-        yield (f"\n  {count} batch{'es' if count != 1 else ''}", "bold"), (f": {shown}", "")
-        if event.unsure:
-            yield (("    unknown until run whether nodes are switched on: ", "magenta"), (" ".join(event.unsure), ""))
-        for hook in event.hooks:
-            yield ((f"    {safe(hook)}", "dim"),)
+        yield from _planned(event)
     elif isinstance(event, BatchStarted):
         yield (f"\n  BATCH {event.number} of {event.of}", "bold"), (f"  {' '.join(event.hosts)}", "")
     elif isinstance(event, BatchEnded):
         yield _ended(event)
         if event.stops:
             yield ((f"    the roll stops: {safe(event.stops)}", "red"),)
+    elif isinstance(event, MigrationSaid):
+        for line in safe(event.text).splitlines():
+            yield ((f"    {event.host:<12} ", "dim"), (line, "dim"))
+    elif isinstance(event, MigrationEnded):
+        yield _ran(event, f"migrate · {safe(event.what)}", bool(event.problem))
     else:
-        yield _hook(event)
+        place = " (on this machine)" if event.local else ""
+        yield _ran(event, f"{event.when} · {safe(event.hook)}{place}", bool(event.rc))
         for line in safe(event.output).splitlines() if event.rc or verbosity else ():
             yield ((f"        {line}", "dim"),)
+
+
+def _planned(event: RollPlanned) -> Iterator[tuple[Part, ...]]:
+    count = len(event.batches)
+    shown = " | ".join(" ".join(batch) for batch in event.batches)
+    yield (f"\n  {count} batch{'es' if count != 1 else ''}", "bold"), (f": {shown}", "")
+    if event.unsure:
+        yield (("    unknown until run whether nodes are switched on: ", "magenta"), (" ".join(event.unsure), ""))
+    for hook in (*event.migrations, *event.hooks):
+        yield ((f"    {safe(hook)}", "dim"),)
 
 
 def _ended(event: BatchEnded) -> tuple[Part, ...]:
@@ -36,7 +48,6 @@ def _ended(event: BatchEnded) -> tuple[Part, ...]:
     return (f"  {sign} ", style), (said, style), (f"  {event.seconds:.1f} s", "dim")
 
 
-def _hook(event: HookDone) -> tuple[Part, ...]:
-    sign, style = ("✗", "bold red") if event.rc else ("✓", "green")
-    what = f"{event.when} · {safe(event.hook)}{' (on this machine)' if event.local else ''}"
+def _ran(event: HookDone | MigrationEnded, what: str, failed: bool) -> tuple[Part, ...]:
+    sign, style = ("✗", "bold red") if failed else ("✓", "green")
     return (f"  {sign} ", style), (f"{event.host:<12} ", "bold"), (what, ""), (f"  {event.seconds:.1f} s", "dim")

@@ -26,7 +26,7 @@ from deployer.events import (
 from deployer.report import ladder, recap, releases, rolling
 from deployer.report.journal import Journals
 from deployer.report.plain import Part, by_number, diff, is_text, safe, summary
-from deployer.roll_events import BatchEnded, BatchStarted, HookDone, RollPlanned
+from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
 
 _SIGNS = {
     "change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim"),
@@ -133,7 +133,7 @@ class Terminal:
         self._roll = event
 
     @_take.register
-    def _(self, event: BatchStarted | BatchEnded | HookDone) -> None:
+    def _(self, event: BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded) -> None:
         self._flush_steps()
         for line in rolling.lines(event, self._verbosity):
             self._line(*line)

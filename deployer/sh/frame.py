@@ -96,7 +96,6 @@ def prelude() -> str:
 
 def encode(program: Program) -> str:
     """Return the whole text of a program, ready for sh or shellcheck. It holds no secret: those are blobs."""
-    count = len(program.fragments)
     head = sh("marker={} run={} hears={}", program.marker, program.run, "yes" if program.hear else "")
     parts = ["#!/bin/sh", head.text, prelude(), "start"]
     parts += [_function(i, fragment, program.users.get(i)) for i, fragment in enumerate(program.fragments)]
@@ -110,7 +109,7 @@ def encode(program: Program) -> str:
     if program.units:
         parts += [sh("units_read {}", program.units).text]
     call = '  step {}\n  [ "$failed" -eq 0 ] || return 0' if program.writes else "  ask {}"
-    calls = [call.format(i) for i in range(count)]
+    calls = [call.format(i) for i in range(len(program.fragments))]
     parts += ["main() {\n" + "\n".join(calls or ["  :"]) + "\n}", "main </dev/null", "finish"]
     return "\n".join(parts)
 

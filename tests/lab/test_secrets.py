@@ -195,7 +195,7 @@ def test_no_process_but_the_node_and_its_own_commands_has_a_secret_in_its_enviro
     user = int(ssh(canaries.fleet.hosts[0], "id -u demo")[1])
     assert {name.rsplit(" ", 1)[0] for name, *_ in watched.environments.hits} <= {"from a file", "from a program"}
     others = {hit for hit in watched.environments.hits if hit[2] != user}
-    # demo-ctl hands the node's environment on to the release's own command while it becomes the node's user.
+    # The rehearsal of a start hands the node's environment on while it becomes the node's user.
     assert {command for *_, command in others} <= {"setpriv"}
 
 

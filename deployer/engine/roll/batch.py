@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from deployer.engine.lanes import each
 from deployer.engine.roll.hooks import AFTER, BEFORE, Hooks
 from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.migrations import Migrations
 from deployer.errors import DeployerError, HostError, Interrupted, Reverted, StepError
 
 Batch = tuple[HostLane, ...]
@@ -21,6 +22,7 @@ class Switching:
     """Brings batches to what is declared; what goes wrong on a host is in its lane."""
 
     hooks: Hooks
+    migrations: Migrations
     pool: Executor
     stop: threading.Event
 
@@ -38,10 +40,17 @@ class Switching:
 
     def run(self, batch: Sequence[HostLane]) -> str:
         """Switch the hosts of a batch, and return why no other may follow; empty in the ordinary case."""
-        if not any(lane.play and (lane.play.before_switch or lane.play.after_start) for lane in batch):
+        moving = any(self.migrations.due(lane) for lane in batch)
+        if not moving and not any(lane.play and (lane.play.before_switch or lane.play.after_start) for lane in batch):
             self._finish(batch)
             return ""
         self._each(batch, _approach)
+        if wrong := self.migrations.run(batch):
+            for lane in batch:
+                lane.hooked = False
+                if not lane.problem:
+                    lane.untouched, lane.unreached = True, wrong
+            return wrong
         due = [lane for lane in batch if lane.hooked and not lane.problem]
         first = due[:1] if due and self.hooks.owe_once(due[0]) else []
         self._each(first, self._before)

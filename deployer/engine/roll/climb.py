@@ -12,7 +12,7 @@ from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_lane import HostLane
-from deployer.errors import DeployerError, Interrupted, NotConverged
+from deployer.errors import DeployerError, HostError, Interrupted, NotConverged
 from deployer.events import Emit, Event, RungRead, Stage
 
 Fallen = dict[str, Rung]
@@ -54,6 +54,9 @@ class Climb:
             unsound: nodes that were not well before anything began; nobody has to see them.
             urgent: hosts of which the first that falls ends the climb; of the others it then tells only who is settled.
         """
+        never = [lane for lane in lanes if lane.idle and not isinstance(lane.problem, HostError)]
+        unsound |= {str(target.node) for lane in never for target in lane.targets}
+        lanes = [lane for lane in lanes if lane not in never]
         able = [lane for lane in lanes if lane.readable]
         absent = {lane.name: lane.problem for lane in lanes if lane.problem and lane.targets and not lane.readable}
         if self.stop.is_set():
@@ -126,7 +129,7 @@ def _sound(climbs: Sequence[list[Rung]]) -> bool | None:
 
 def _interrupt(lanes: Sequence[HostLane]) -> None:
     """Say of hosts which have been touched that nobody saw them well."""
-    for lane in (lane for lane in lanes if lane.turned):
+    for lane in (lane for lane in lanes if lane.turned and not lane.unreached):
         hint = "deployer verify does that alone"
         lane.problem = lane.problem or Interrupted("stopped before its nodes were verified", hint=hint)
 

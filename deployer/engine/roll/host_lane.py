@@ -61,9 +61,18 @@ class HostLane(Lane):
         return bool(self.sound and self.turned and not waited)
 
     @property
+    def idle(self) -> bool:
+        """Whether none of its nodes ran, and its turn ended before any was started: there is nothing to wait for."""
+        return self.untouched and bool(self.targets) and not self.alive
+
+    @property
     def readable(self) -> bool:
         """Whether its nodes can be read, and it makes sense to: a host that failed in mid-work is told as that."""
-        if not (self.transport and self.play and self.targets) or isinstance(self.problem, HostError | Interrupted):
+        if (
+            self.idle
+            or not (self.transport and self.play and self.targets)
+            or isinstance(self.problem, HostError | Interrupted)
+        ):
             return False
         return not self.problem or bool(self.back) or self.untouched
 

@@ -20,6 +20,7 @@ from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, blame
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
 from deployer.engine.walk.walk import Walk
@@ -136,9 +137,8 @@ class PlayRun:
             roll.foretell()
 
     def _roll(self, lanes: Sequence[HostLane], climb: Climb) -> Roll:
-        hooks = Hooks(self.emit, lambda: LocalTransport("localhost"))
-        switching = Switching(hooks, self.pool, self.stop)
-        back = WayBack(self.pool, self.emit)
+        hooks, back = Hooks(self.emit, lambda: LocalTransport("localhost")), WayBack(self.pool, self.emit)
+        switching = Switching(hooks, Migrations(lanes, self.pool, self.emit, self.stop), self.pool, self.stop)
         play, limits = self.resolver.play, self._limits(lanes)
         due = [lane for lane in lanes if lane.changes and not lane.problem]
         rules = Rules(lanes, due, limits, play.any_errors_fatal, climb, self.stop, self.done)

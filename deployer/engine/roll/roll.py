@@ -87,10 +87,10 @@ class Roll:
                 change together, and a member of their cluster takes no part.
         """
         self.batches = self.rules.batches(self.order)
-        words = hooks.words(self.due)
-        if len(self.batches) > 1 or (self.batches and words):
+        words, migrations = hooks.words(self.due), self.switching.migrations.words(self.batches)
+        if len(self.batches) > 1 or (self.batches and (words or migrations)):
             unsure = tuple(lane.name for batch in self.batches for lane in batch if lane.unsure)
-            self.emit(RollPlanned(tuple(_names(batch) for batch in self.batches), words, unsure))
+            self.emit(RollPlanned(tuple(_names(batch) for batch in self.batches), words, unsure, migrations))
 
     def run(self) -> None:
         """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the lanes."""

@@ -7,7 +7,7 @@ makes them from the play.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployer.beam.names import kind_of_flags
@@ -81,6 +81,7 @@ class Back:
     resolver: Resolver
     to: str
     emit: Emit
+    _told: dict[str, str] = field(default_factory=dict)
 
     needs_facts = True
 
@@ -152,6 +153,12 @@ class Back:
             self.emit(
                 Note(f"{host}: hooks that have run since {to} was good, and that a rollback does not undo:\n{told}")
             )
+        # The last word on each; every host of the cluster remembers it, and one of them says it.
+        last = {entry.release: entry for entry in record.entries if entry.event == "migrate" and entry.number > since}
+        ours = [entry for release, entry in last.items() if self._told.setdefault(release, host) == host]
+        if ours:
+            told = "\n".join(f"  of {entry.release}: {entry.detail}, run {entry.run}" for entry in ours)
+            self.emit(Note(f"migrations since {to} was good, which a rollback does not undo:\n{told}"))
 
 
 def target(record: Ledger, wanted: str) -> str:
@@ -205,7 +212,7 @@ def _running(own: Declaration, release: str) -> Declaration:
     assert own.release  # noqa: S101 - the caller looked
     version, _, digest = release.rpartition("-")
     archive = replace(own.release.archive, version=version, sha256=digest, otp=None, applications={})
-    return replace(own, release=replace(own.release, archive=archive))
+    return replace(own, release=replace(own.release, archive=archive, migrate=None))
 
 
 def _ask(transport: Transport, text: Sh, become: bool) -> str:

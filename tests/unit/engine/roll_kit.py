@@ -19,6 +19,7 @@ from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, Fallen
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
 from deployer.engine.walk.walk import Walk
@@ -135,6 +136,7 @@ class Fleet:
         self.answers: list[str] = []
         self.absent: set[str] = set()
         self.done_before: frozenset[str] = frozenset()
+        self.migrating: type[Migrations] = Migrations
 
     @property
     def members(self) -> tuple[Declaration, ...]:
@@ -171,7 +173,8 @@ class Fleet:
             hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"))
             limits = Limits(serial, percentage, Rollout(**words))
             due = [lane for lane in lanes if lane.changes and not lane.problem]
-            switching = Switching(hooks, pool, self.stop)
+            migrations = self.migrating(lanes, pool, self.events, self.stop)
+            switching = Switching(hooks, migrations, pool, self.stop)
             back = Backwards(pool, self.events, log=self.log, good=self.good)
             rules = Rules(lanes, due, limits, self.fatal, climb, self.stop, self.done_before)
             roll = Roll(rules, order, climb, switching, back, self.events, self.stop, ask)

@@ -116,3 +116,23 @@ def test_an_address_that_is_a_name_needs_a_bind(words: dict[str, Any]) -> None:
     assert "cluster.bind is missing" in refusal(words, address="web1.example.com")
     found = declared(at(words, "cluster.bind", "10.0.0.9"), address="web1.example.com")
     assert str(found.nodes[0].node) == "demo@web1.example.com"
+
+
+def test_a_migration_is_an_expression_or_a_script_of_the_release_and_runs_as_one_of_the_nodes(
+    words: dict[str, Any],
+) -> None:
+    def migration(value: object, **more: Any) -> tuple[Any, ...]:
+        release = declared({**at(words, "release.migrate", value), **more}).release
+        assert release
+        assert release.migrate
+        return release.migrate.command, release.migrate.timeout, release.migrate.node
+
+    two = [{"name": "web", "port": 9100}, {"name": "jobs", "port": 9101}]
+    assert migration("Demo.migrate()") == (("eval", "Demo.migrate()"), 600, "demo")
+    assert migration({"eval": "Demo.migrate()", "timeout": 5}) == (("eval", "Demo.migrate()"), 5, "demo")
+    script = {"command": "bin/migrate 'a b'", "node": "jobs"}
+    assert migration(script, nodes=two) == (("run", "bin/migrate", "a b"), 600, "jobs")
+    assert migration("M.up()", nodes=two)[2] == "web"
+    release = declared(words).release
+    assert release
+    assert release.migrate is None

@@ -12,6 +12,19 @@ from fleet_kit import COOKIE, at, refusal
 from deployer.model import Secret
 
 WRONG: list[tuple[str, object, str]] = [
+    # migrations
+    ("release.migrate", {"eval": "M.up()", "command": "bin/migrate"}, "exactly one of eval and command"),
+    ("release.migrate", {"timeout": 5}, "exactly one of eval and command"),
+    ("release.migrate", {"command": "/opt/demo/bin/migrate"}, "a path within the release"),
+    ("release.migrate", {"command": "bin/../../x"}, "a path within the release"),
+    ("release.migrate", {"command": "migrate"}, "a path within the release"),
+    ("release.migrate", {"command": "bin/migrate 'a"}, "release.migrate.command"),
+    ("release.migrate", {"eval": "a\nb"}, "release.migrate.eval"),
+    ("release.migrate", "", "release.migrate"),
+    ("release.migrate", {"eval": "M.up()", "timeout": 0}, "release.migrate.timeout"),
+    ("release.migrate", {"evil": "M.up()"}, "did you mean 'eval'?"),
+    ("release.migrate", ["M.up()"], "release.migrate must be a mapping, not a list"),
+    ("release.migrate", {"eval": "M.up()", "node": "jobs"}, "there is no node jobs on web1"),
     # node names (B14, B15)
     ("nodes", [{"name": "app@h -detached"}], "nodes[0].name"),
     ("nodes", [{"name": "App"}], "nodes[0].name"),

@@ -1,0 +1,62 @@
+# Runs the migration of a release on its host, once, and notes what came of it; "$@" are the words of NODE-ctl.
+# Given: root id node unit what timeout; the functions of the record; of the prelude $blobs, $run, say and full.
+# shellcheck shell=sh disable=SC2154
+note=$root/ledger/migrated/$id
+place=$root/ledger/migrations
+log=$place/$id.log
+ctl=/usr/local/bin/$node-ctl
+
+# ended WHY: note why it has not come to its end well, and show its last words.
+ended() {
+  remember migrate "$id" "failed: $what: $1" || full "$root"
+  rm -f -- "$place/now" "$place/halt"
+  echo "$1"
+  tail -n 20 -- "$log"
+  exit 1
+}
+
+# hand_on: say what has been written since; an empty text is a sign of life.
+hand_on() {
+  size=$(wc -c <"$log")
+  text=$(tail -c "+$((at + 1))" -- "$log" | head -c "$((size - at))"; printf .)
+  at=$size
+  say "${text%.}"
+}
+
+seconds() { read -r now _ </proc/uptime; echo "${now%.*}"; }
+
+prepare() {
+  mkdir -p -- "${note%/*}" "$place" && : >"$log" && rm -f -- "$place/halt" || return 1
+  remember migrate "$id" "began: $what" && inscribe "$place/now" "$run"
+}
+
+if [ -e "$note" ]; then echo "it has run here already"; exit 3; fi
+case $(systemctl show -p ActiveState --value -- "$unit") in
+  inactive | failed) ;;
+  *)
+    echo "$unit is still running here, from a run that has been killed. It ends by itself, or by: systemctl stop $unit"
+    exit 5
+    ;;
+esac
+[ -x "$ctl" ] || { echo "there is no $ctl: the node role writes it"; exit 1; }
+prepare || { full "$root"; exit 1; }
+begin=$(seconds) at=0
+# Of its output a million bytes are kept; the rest is read all the same.
+{
+  code=0
+  "$ctl" --release "$id" --timeout "$timeout" --unit "$unit" "$@" </dev/null 2>&1 || code=$?
+  echo "$code" >"$blobs/code"
+} 6>&- | { head -c 1000000 >"$log" || :; cat >/dev/null; } 6>&- &
+while kill -0 "$!" 2>/dev/null; do
+  hand_on
+  sleep 0.3
+done
+hand_on
+took=$(($(seconds) - begin)) code=$(cat -- "$blobs/code" || echo 1)
+[ ! -e "$place/halt" ] || ended "it was stopped after $took s"
+[ "$code" -ne 124 ] || [ "$took" -lt "$timeout" ] || ended "it did not end in $timeout s, its deadline"
+[ "$code" -eq 0 ] || ended "failed with status $code"
+remember migrate "$id" "done in $took s: $what" || { full "$root"; ended "it has run, and that could not be noted"; }
+inscribe "$note" "$number"
+sync -- "$note"
+rm -f -- "$place/now"

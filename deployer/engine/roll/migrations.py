@@ -1,0 +1,226 @@
+"""Migrations: what runs once, from the new release, before the first host of a cluster is switched to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+
+from deployer.engine import ledger
+from deployer.engine.lanes import each
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.walk.apply import finish
+from deployer.errors import ConnectionLost, DeployerError, HostError, Interrupted, Locked, StepError
+from deployer.events import Emit, Note, Stage
+from deployer.fleet import Declaration, Migration, Release
+from deployer.modules._ledger import RECORD
+from deployer.roll_events import MigrationEnded, MigrationSaid
+from deployer.sh import Program, Sh, lines, script, sh
+
+PATIENCE = 120.0
+"""Seconds without a sign of life of a migration, which gives several a second once the host lets it begin."""
+_HERE = "deployer.engine.roll"
+_RAN, _RUNS = 3, 5
+
+
+@dataclass(slots=True)
+class Migrations:
+    """Knows which migrations are due, and runs them.
+
+    Attributes:
+        lanes: all hosts of the play; what any of them remembers counts for its whole cluster.
+        stop: set by Ctrl-C: a migration that runs is ended on its host.
+    """
+
+    lanes: Sequence[HostLane]
+    pool: Executor
+    emit: Emit
+    stop: threading.Event
+    clock: Callable[[], float] = time.monotonic
+
+    def words(self, batches: Sequence[Sequence[HostLane]]) -> tuple[str, ...]:
+        """Return for each release of these batches that has a migration where it runs, or why it does not."""
+        found: dict[tuple[str, str], str] = {}
+        for lane in (lane for batch in batches for lane in batch):
+            if declared := _declared(lane):
+                own, release, migration = declared
+                key = own.cluster.name, release.id
+                if self.due(lane):
+                    place = f"once, on {lane.name} as {migration.node}, before the first switch"
+                    found.setdefault(key, f"migrate: {migration.label}, {place}")
+                elif why := self._why_not(lane, own, release):
+                    found.setdefault(key, f"migrate: not due: {why}")
+        return tuple(found.values())
+
+    def due(self, lane: HostLane) -> Migration | None:
+        """Return what has to run before this host is switched; None when nothing has to."""
+        declared = _declared(lane)
+        return declared[2] if declared and not self._why_not(lane, *declared[:2]) else None
+
+    def _why_not(self, lane: HostLane, own: Declaration, release: Release) -> str:
+        if lane.record.current == release.id:
+            return f"{release.id} is current on {lane.name} already"
+        for other in self._cluster(own):
+            if release.id in other.record.migrated:
+                return f"that of {release.id} has run, as {other.name} remembers"
+            if release.id in other.record.good:
+                return f"{release.id} is known to be good on {other.name}"
+        return ""
+
+    def run(self, batch: Sequence[HostLane]) -> str:
+        """Run what is due before these hosts are switched, and return why none may be; empty when all may."""
+        for lane in batch:
+            found = self.due(lane) if lane.hooked and not lane.problem else None
+            if found:
+                each([lane], self._migrate, pool=self.pool, stop=self.stop)
+                if lane.problem:
+                    lane.untouched = True
+                    return f"the migration on {lane.name} {_how(lane.problem)}"
+                self._remember(lane, found)
+        return ""
+
+    def _migrate(self, lane: HostLane) -> None:
+        migration = self.due(lane)
+        assert migration and lane.transport and lane.play  # noqa: S101 - its turn has come
+        root, release = _place(lane)
+        self.emit(Stage(lane.name, "migrate"))
+        heard = _Heard(lane.name, release, migration, self.emit, self.stop, self.clock)
+        program = Program((_text(root, release, migration),), writes=True, become=lane.play.become, hear=heard)
+        try:
+            (frame,) = lane.transport.run(program, timeout=PATIENCE)
+        except Interrupted:
+            self._halt(lane, root, migration)
+            self.emit(MigrationEnded(lane.name, release, migration.label, self.clock() - heard.begin, "it was stopped"))
+            raise
+        except HostError as error:
+            error.hint = f"it goes on there for {migration.timeout} s at most; deployer history says how it has ended"
+            raise
+        heard.end()
+        if frame.rc == _RUNS:
+            raise Locked(frame.out, where=lane.name)
+        if frame.rc == _RAN:
+            self.emit(Note(f"{lane.name}: the migration of {release} has been run by another deploy meanwhile"))
+            return
+        problem = frame.out.strip() if frame.rc else ""
+        self.emit(MigrationEnded(lane.name, release, migration.label, self.clock() - heard.begin, problem))
+        if problem:
+            said = "\n    ".join(problem.splitlines())
+            hint = "nothing was switched; the next deploy runs it again"
+            raise StepError(f"migrate: {migration.label}: {said}", where=lane.name, hint=hint)
+
+    def _halt(self, lane: HostLane, root: str, migration: Migration) -> None:
+        """End it on the host, over a new connection: the one before may have no room for another program."""
+        assert lane.transport and lane.play  # noqa: S101 - it has begun
+        try:
+            lane.transport.reopen()
+            text = lines(sh("root={} unit={}", root, _unit(migration)), script("migrate_halt.sh", _HERE))
+            (frame,) = lane.transport.run(Program((text,), become=lane.play.become), timeout=PATIENCE)
+            problem = frame.out if frame.rc else ""
+        except HostError as error:
+            problem = error.message
+        if problem:
+            self.emit(Note(f"{lane.name}: the migration may still run there ({problem}): see {_unit(migration)}"))
+
+    def _remember(self, lane: HostLane, migration: Migration) -> None:
+        """Note on all hosts of the cluster that it has run, so that each alone knows it."""
+        declared = _declared(lane)
+        assert declared  # noqa: S101 - it has run
+        release, words = declared[1].id, f"done on {lane.name}: {migration.label}"
+
+        def note(other: HostLane) -> str:
+            assert other.transport and other.play  # noqa: S101 - chosen below
+            try:
+                step = ledger.note_migrated(_place(other)[0], release, words)
+                finish(other.transport, "note the migration", step, become=other.play.become)
+            except DeployerError as error:
+                return f"{other.name}: {error.message}"
+            return ""
+
+        cluster = list(self._cluster(declared[0]))
+        able = [one for one in cluster if one is not lane and one.transport and not isinstance(one.problem, HostError)]
+        if failed := [problem for problem in self.pool.map(note, able) if problem]:
+            self.emit(Note("the migration has run, and this could not be noted everywhere: " + "; ".join(failed)))
+        for one in cluster:
+            one.record = replace(one.record, migrated=one.record.migrated | {release})
+
+    def _cluster(self, own: Declaration) -> Iterator[HostLane]:
+        """Yield the hosts of the play that run the same release in the same cluster."""
+        for lane in self.lanes:
+            declared = _declared(lane)
+            if declared and (declared[0].cluster.name, declared[1].name) == (own.cluster.name, _name(own)):
+                yield lane
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What a migration prints, handed on by whole lines; raises when a person wants no more."""
+
+    host: str
+    release: str
+    migration: Migration
+    emit: Emit
+    stop: threading.Event
+    clock: Callable[[], float]
+    begin: float = field(init=False)
+    _rest: str = ""
+
+    def __post_init__(self) -> None:
+        self.begin = self.clock()
+
+    def __call__(self, text: str) -> None:
+        if self.stop.is_set():
+            raise Interrupted("stopped in the middle of the migration", hint="the next deploy runs it again")
+        if self.clock() - self.begin > self.migration.timeout + PATIENCE:
+            raise ConnectionLost("the migration has not ended long after its deadline", where=self.host)
+        whole, newline, self._rest = (self._rest + text).rpartition("\n")
+        if newline:
+            self._say(whole)
+
+    def end(self) -> None:
+        """Hand on a last line that has no end."""
+        if self._rest:
+            self._say(self._rest)
+
+    def _say(self, text: str) -> None:
+        # What came in two pieces may have been cut within a character.
+        said = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+        self.emit(MigrationSaid(self.host, self.release, said))
+
+
+def _text(root: str, release: str, migration: Migration) -> Sh:
+    given = sh(
+        "root={} id={} node={} unit={} what={} timeout={}\nset -- {}",
+        *(root, release, migration.node, _unit(migration), migration.label, migration.timeout, migration.command),
+    )
+    return lines(RECORD, given, script("migrate.sh", _HERE))
+
+
+def _unit(migration: Migration) -> str:
+    """Return the unit that it runs in: a second one, of whichever release, finds it."""
+    return f"deployer-migrate-{migration.node}.service"
+
+
+def _declared(lane: HostLane) -> tuple[Declaration, Release, Migration] | None:
+    """Return what a host declares, where its play switches nodes and its release has a migration."""
+    own = lane.play.fleet[0] if lane.play else None
+    if lane.play and own and own.release and own.release.migrate and ledger.switch_of(lane.play):
+        return own, own.release, own.release.migrate
+    return None
+
+
+def _place(lane: HostLane) -> tuple[str, str]:
+    switch = ledger.switch_of(lane.play) if lane.play else None
+    assert switch  # noqa: S101 - declared
+    return switch.root, switch.id
+
+
+def _name(own: Declaration) -> str:
+    return own.release.name if own.release else ""
+
+
+def _how(problem: DeployerError) -> str:
+    if isinstance(problem, StepError | Interrupted):
+        return "has failed" if isinstance(problem, StepError) else "was stopped"
+    return f"was not seen to its end: {problem.message.partition(chr(10))[0]}"
