@@ -146,6 +146,7 @@ class Task:
         vars: variables of all roles of the play, its own role's, its own, its role's parameters: second to ``-e``.
         run_once: a hook that runs on the first host of the first batch alone.
         local: a hook that runs on this machine (``delegate_to: localhost``).
+        as_node: a hook that runs as a node of its host does: True for the only one, or the name of one of several.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Task:
     vars: Mapping[str, Any] = field(default_factory=dict)
     run_once: bool = False
     local: bool = False
+    as_node: bool | str = False
 
 
 @dataclass(frozen=True, slots=True)

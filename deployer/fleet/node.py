@@ -54,6 +54,11 @@ class Node:
         return f"/var/lib/beam/{self.name}"
 
     @property
+    def ctl(self) -> str:
+        """The command for people, which runs what it is given as the node does."""
+        return f"/usr/local/bin/{self.name}-ctl"
+
+    @property
     def env_file(self) -> str:
         """Where its environment lies, for root alone."""
         return f"{self.etc}/private/{self.name}.env"

@@ -29,7 +29,7 @@ PLAY = (
 )
 TASK = (*SHARED, "loop", "notify")
 HANDLER = (*TASK, "listen")
-HOOK = (*SHARED, "loop", "run_once", "delegate_to")
+HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node")
 ROLE = (*SHARED, "role")
 
 _BUILTIN = ("ansible.builtin.", "ansible.legacy.")

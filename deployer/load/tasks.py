@@ -29,7 +29,7 @@ from deployer.load.keywords import (
     words,
 )
 from deployer.load.marked import Map, Seq, mark_of
-from deployer.load.turns import local
+from deployer.load.turns import as_node, local
 from deployer.load.varfiles import variables
 from deployer.model import Mark, Task
 
@@ -174,6 +174,7 @@ class TaskReader:
             vars=joined(inherited.role_vars, own, inherited.params) if own or inherited.params else inherited.role_vars,
             run_once=self.hooks and bool(boolean(given, "run_once")),
             local=self.hooks and local(given),
+            as_node=self.hooks and as_node(given),
         )
         self.problems.found += list(self.judge(task)) or wrong.found
         return task if len(self.problems.found) == before else None

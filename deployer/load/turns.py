@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.fields import nearest
+from deployer.fields import kind, nearest
 from deployer.load.keywords import boolean, check_words, mapping, text
 from deployer.load.marked import Map
 from deployer.model import Mark, Task, Turns
@@ -54,3 +54,23 @@ def local(given: Map) -> bool:
         hint = "it runs as you; leave it out, or write sudo into the command"
         raise ConfigError(f"{word} is not understood with delegate_to: localhost", where=given.at(word), hint=hint)
     return place is not None
+
+
+def as_node(given: Map) -> bool | str:
+    """Return whether a hook runs as a node of its host does, or the name of the node.
+
+    Raises:
+        ConfigError: it is neither; or the hook runs on this machine, or as another user.
+    """
+    value = given.get("as_node")
+    if value is None or value is False:
+        return False
+    where = given.at("as_node")
+    if value is not True and (not isinstance(value, str) or "{{" in value):
+        hint = "write true, or the name of one of the host's nodes"
+        raise ConfigError(f"as_node cannot be {kind(value)}", where=where, hint=hint)
+    for word in ("delegate_to", "become", "become_user"):
+        if given.get(word) is not None:
+            hint = "a node has its own place and its own user: leave one of them out"
+            raise ConfigError(f"{word} is not understood with as_node", where=given.at(word), hint=hint)
+    return value if value is True else str(value)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
+from deployer.fleet import Declaration, Node
 from deployer.model import Present
 from deployer.resolve.action import Action
 
@@ -41,6 +42,42 @@ def check_acts(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
             problem = f"{handler.task.module} does nothing when it is notified"
             hint = "make it a task; handlers and hooks act: systemd, command, shell"
             raise ConfigError(problem, where=handler.task.mark, hint=hint)
+
+
+def node_of(hook: Action, own: Declaration | None) -> Node | None:
+    """Return the node as which a hook runs; None when it does not run as one.
+
+    Raises:
+        ConfigError: its host has no such node, or ``as_node: true`` could mean several.
+    """
+    wanted, where = hook.task.as_node, hook.task.mark
+    if not wanted:
+        return None
+    nodes = {node.name: node for node in (own.nodes if own and own.release else ()) if not node.foreign}
+    if wanted is True and len(nodes) == 1:
+        return next(iter(nodes.values()))
+    if wanted is not True and wanted in nodes:
+        return nodes[wanted]
+    if not nodes:
+        raise ConfigError("as_node: this host has no node of a release", where=where, hint="leave it out")
+    hint = f"write one of: {', '.join(nodes)}"
+    raise ConfigError(f"as_node: {'true' if wanted is True else wanted} names no node here", where=where, hint=hint)
+
+
+def check_nodes(hooks: Sequence[Action], own: Declaration | None, *, become: bool) -> None:
+    """Refuse a hook that cannot run as the node that it names.
+
+    Raises:
+        ConfigError: with what to write instead.
+    """
+    for hook in (hook for hook in hooks if not hook.skip and hook.task.as_node):
+        node_of(hook, own)
+        if not hook.module.RUNS_AS_USER:
+            hint = "only command and shell run as a node does"
+            raise ConfigError(f"{hook.task.module} cannot run as a node", where=hook.task.mark, hint=hint)
+        if not become:
+            hint = "only root can become the node's user: write become: true in the play"
+            raise ConfigError("as_node without become", where=hook.task.mark, hint=hint)
 
 
 def check_twice(actions: Sequence[Action]) -> None:

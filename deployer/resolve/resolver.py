@@ -25,7 +25,7 @@ from deployer.model import Blob, Connection, Host, Play, Task
 from deployer.modules import find, names
 from deployer.regular import read_regular
 from deployer.resolve.action import Action, HostPlay
-from deployer.resolve.checks import check_acts, check_handlers, check_twice
+from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker, environment_of, user_of
 from deployer.resolve.members import Members
@@ -161,6 +161,7 @@ class Resolver:
             check_handlers((*actions, *handlers), handlers)
             check_twice(actions)
             check_acts(actions, (*handlers, *before, *after))
+            check_nodes((*before, *after), own, become=found.become)
             wanted = limits(turns, self._scopes.words(host), own.rollout if own else None)
             return HostPlay(host, found, actions, handlers, found.become, (own, members), before, after, wanted)
 

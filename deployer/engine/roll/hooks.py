@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_lane import HostLane
@@ -14,10 +14,14 @@ from deployer.engine.walk.apply import STEP_TIMEOUT, finish, last_words
 from deployer.engine.walk.probe import environment
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Stage
+from deployer.fleet import Node
 from deployer.model import Mark
+from deployer.modules._guarded import Guarded
+from deployer.modules.base import Module
 from deployer.resolve import Action, HostPlay
+from deployer.resolve.checks import node_of
 from deployer.roll_events import HookDone
-from deployer.sh import Program
+from deployer.sh import Program, Sh, sh
 from deployer.transport.base import Transport
 
 BEFORE, AFTER = "before_switch", "after_start"
@@ -73,7 +77,7 @@ class Hooks:
         assert lane.transport and lane.play  # noqa: S101 - its turn has come
         transport = self.here() if hook.task.local else lane.transport
         steps, before = hook.module.act(), self.clock()
-        for frame in transport.run(program(lane.play, hook), timeout=STEP_TIMEOUT):
+        for frame in transport.run(program(lane.play, hook, lane.release), timeout=STEP_TIMEOUT):
             what, now = steps[frame.index].what, self.clock()
             said = HookDone(lane.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
             self.emit(said)
@@ -83,11 +87,33 @@ class Hooks:
             before = now
 
 
-def program(play: HostPlay, hook: Action) -> Program:
-    """Return what runs of a hook, on the host or on this machine."""
+def program(play: HostPlay, hook: Action, release: str = "") -> Program:
+    """Return what runs of a hook, on the host or on this machine.
+
+    Args:
+        play: what the host has to become.
+        hook: one of its hooks.
+        release: which one the node runs that it runs as; default: the declared one.
+    """
+    own = play.fleet[0]
+    if own and own.release and (node := node_of(hook, own)):
+        given = (environment(hook.environment, step.text) for step in _at_home(hook.module, node).act())
+        texts = tuple(as_node(node, release or own.release.id, text) for text in given)
+        return Program(texts, writes=True, become=play.become)
     texts = tuple(environment(hook.environment, step.text) for step in hook.module.act())
     users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
     return Program(texts, writes=True, become=play.become and not hook.task.local, users=users)
+
+
+def as_node(node: Node, release: str, text: Sh) -> Sh:
+    """Return the step that runs sh text as a node does, with what NODE-ctl gives it, in the node's directory."""
+    body, deadline = f"main() {{\n{text}\n}}\nmain </dev/null", int(STEP_TIMEOUT) - 10
+    start = sh("{} --release {} --timeout {} run /bin/sh -eus", node.ctl, release, deadline)
+    return sh("printf '%s\\n' {} | {}", body, start)
+
+
+def _at_home(module: Module, node: Node) -> Module:
+    return replace(module, chdir=module.chdir or node.state) if isinstance(module, Guarded) else module
 
 
 def words(lanes: Sequence[HostLane]) -> tuple[str, ...]:
@@ -97,7 +123,7 @@ def words(lanes: Sequence[HostLane]) -> tuple[str, ...]:
 
 
 def _words(hook: Action) -> str:
-    place = ", on this machine" if hook.task.local else ""
+    place = ", on this machine" if hook.task.local else ", as the node" if hook.task.as_node else ""
     return f"{hook.task.name}{place}{', once, before the first switch' if hook.task.run_once else ''}"
 
 
