@@ -59,7 +59,8 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         # A deploy with drift has fixed it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
         ask, code = asker(how[3], json=options.json), 2 if counts else 0
-        return PlayRun(resolver, hosts, goal, *how, drift_code=code, ask=ask, done=project.done).run()
+        learn = resolver.learn
+        return PlayRun(resolver, hosts, goal, *how, drift_code=code, ask=ask, done=project.done, learn=learn).run()
 
     return _each_play(walk, project, out, ahead=True, noted="deploy" if goal is Goal.DEPLOY else "", notes=notes)
 

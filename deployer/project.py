@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from deployer.gathering import Gathering
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import find_playbook, load_playbook
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
+from deployer.load.template import Layer
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
 from deployer.resolve import CliConnection, Resolver, judge
@@ -63,6 +64,7 @@ class Project:
         become_password: of sudo, where it was asked for.
         only: names of the hosts that take part; None: all.
         done: names of hosts that take no part because an earlier run has brought them to what is declared.
+        facts: what hosts have said of themselves in this run.
     """
 
     options: Options
@@ -73,6 +75,7 @@ class Project:
     become_password: Secret | None = None
     only: frozenset[str] | None = None
     done: frozenset[str] = frozenset()
+    facts: dict[str, Layer] = field(default_factory=dict)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -133,6 +136,7 @@ class Project:
             vaults=self.vaults,
             cli=cli,
             need_tarball=need_tarball,
+            facts=self.facts,
         )
 
     def opener(self, resolver: Resolver) -> Callable[[Host], Transport]:

@@ -23,6 +23,8 @@ done </proc/meminfo
 (
   ID='' VERSION_ID='' VERSION_CODENAME='' ID_LIKE=''
   . /etc/os-release
+  read -r point </etc/debian_version 2>/dev/null || point=
+  case $ID:$point in debian:[0-9]*) VERSION_ID=$point ;; esac  # os-release has no point release
   emit distribution_id "$ID"
   emit distribution_version "$VERSION_ID"
   emit distribution_release "$VERSION_CODENAME"

@@ -35,7 +35,9 @@ class Lane:
 L = TypeVar("L", bound=Lane)
 
 
-def each(lanes: Sequence[L], act: Callable[[L], None], *, pool: Executor, stop: threading.Event | None = None) -> bool:
+def each(
+    lanes: Sequence[L], act: Callable[[L], object], *, pool: Executor, stop: threading.Event | None = None
+) -> bool:
     """Run ``act`` on all lanes in parallel and return whether it went well on every one.
 
     After Ctrl-C (``stop``) what is under way ends, and lanes that have not begun are interrupted; without ``stop`` all

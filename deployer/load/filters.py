@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml as pyyaml
 from jinja2 import Environment, TemplateRuntimeError, Undefined, pass_environment
 
 from deployer.load import yaml
+from deployer.load.versions import version
 
 
 def plain(value: Any) -> Any:
@@ -162,19 +163,6 @@ def _extract(environment: Environment, key: Any, container: Any, more: Any = Non
     return value
 
 
-def _version(value: Any, other: Any, operator: str = "==", **_ignored: Any) -> bool:
-    def parts(text: Any) -> list[tuple[int, int, str]]:
-        found = re.findall(r"\d+|[A-Za-z]+", str(text))
-        return [(1, int(word), "") if word.isdecimal() else (0, 0, word) for word in found] + [(0, 1, "")]
-
-    sign = (parts(value) > parts(other)) - (parts(value) < parts(other))
-    signs = {"==": (0,), "=": (0,), "eq": (0,), "!=": (1, -1), "<>": (1, -1), "ne": (1, -1), ">": (1,), "gt": (1,)}
-    signs |= {"<": (-1,), "lt": (-1,), ">=": (0, 1), "ge": (0, 1), "<=": (0, -1), "le": (0, -1)}
-    if operator not in signs:
-        raise TemplateRuntimeError(f"{operator!r} is no comparison of versions")
-    return sign in signs[operator]
-
-
 def _found(value: Any, pattern: str, *, ignorecase: bool = False, multiline: bool = False) -> bool:
     return bool(re.compile(pattern, _flags(ignorecase, multiline)).search(str(value)))
 
@@ -186,12 +174,12 @@ def _match(value: Any, pattern: str, *, ignorecase: bool = False, multiline: boo
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "b64decode": _b64decode,
     "b64encode": _b64encode,
-    "basename": lambda value: PurePosixPath(str(value)).name,
+    "basename": lambda value: posixpath.basename(str(value)),
     "bool": _bool,
     "combine": _combine,
     "dict2items": _dict2items,
     "difference": _difference,
-    "dirname": lambda value: str(PurePosixPath(str(value)).parent),
+    "dirname": lambda value: posixpath.dirname(str(value)),
     "extract": _extract,
     "flatten": _flatten,
     "from_json": lambda value: json.loads(str(value)),
@@ -245,6 +233,7 @@ TESTS: Mapping[str, Callable[..., Any]] = {
     "superset": lambda one, other: set(one) >= set(other),
     "truthy": bool,
     "falsy": lambda value: not value,
-    "version": _version,
+    "version": version,
+    "version_compare": version,
 }
 """Tests by name."""

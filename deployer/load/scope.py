@@ -24,20 +24,28 @@ class Scopes:
     and task variables, those of the play, facts, those of the inventory, role defaults.
     """
 
-    def __init__(self, inventory: Inventory, play: Play, extra: Mapping[str, Any], vaults: Vaults) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        play: Play,
+        extra: Mapping[str, Any],
+        vaults: Vaults,
+        facts: dict[str, Layer] | None = None,
+    ) -> None:
         self._inventory, self._play, self._vaults = inventory, play, vaults
         self._extra = Layer(extra)
         self._shared = self._magic()
         self._hosts: dict[str, Variables] = {}
         self._plays: dict[str, Variables] = {}
-        self._facts: dict[str, Layer] = {}
+        self._facts = {} if facts is None else facts
         self._fleet: dict[str, Layer] = {}
         self._tasks: dict[tuple[str, int, int], Variables] = {}
 
     def learn(self, host: Host, facts: Mapping[str, Any] | None) -> None:
-        """Add what a host says of itself; it is data and never templated."""
-        self._facts[host.name] = Layer(dict(facts or {}), final=True)
-        self._hosts.pop(host.name, None)
+        """Add what a host says of itself; it is data and never templated. None: what an earlier play learnt stays."""
+        if facts is not None:
+            self._facts[host.name] = Layer(dict(facts), final=True)
+            self._hosts.pop(host.name, None)
 
     def shadow(self, host: Host, words: Mapping[str, Any]) -> None:
         """Put the fleet's words, normalised, above what was written."""
@@ -46,8 +54,9 @@ class Scopes:
     def host(self, host: Host) -> Variables:
         """Return what the inventory, ``-e`` and facts say; this is what ``hostvars`` shows."""
         if host.name not in self._hosts:
+            facts = self._facts.get(host.name, Layer({}))
             self._hosts[host.name] = self._variables(
-                Layer(self._named(host), final=True), self._extra, Layer(host.vars)
+                Layer(self._named(host), final=True), self._extra, facts, Layer(host.vars)
             )
         return self._hosts[host.name]
 

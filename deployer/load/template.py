@@ -6,6 +6,7 @@ what a host says (facts) and what a template gives stay data. A rendering that t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 Decrypt = Callable[[Encrypted, str], Secret]
 _FLEET = ("release", "cluster", "nodes", "firewall", "health")
+FACT = re.compile(
+    r"ansible_(?:facts|hostname|nodename|fqdn|kernel|system|architecture|processor_vcpus|memtotal_mb|os_family"
+    r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr)"
+)
+"""Names of facts."""
+
+_UNASKED = (
+    "a fact: known of hosts that a play of this run has asked (gather_facts: true, within --limit); render asks none"
+)
 _UNDECLARED = "this host declares no fleet: give it release: or nodes:, as inventory.example.yml shows"
 
 
@@ -201,6 +211,8 @@ class Variables(Mapping[str, Any]):
             if error.is_variable and error.name in _FLEET:
                 typo = alike(error.name, names)
                 hint = _UNDECLARED + (f"; or is {typo!r} ({self.place(typo)}) misspelt?" if typo else "")
+            elif FACT.fullmatch(error.name):
+                hint = _UNASKED
             raise ConfigError(str(error), where=_line(error, where, lines), hint=hint) from None
         except jinja2.TemplateSyntaxError as error:
             at = Mark(where.file, error.lineno, 0) if lines else where

@@ -12,7 +12,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _OWNER = re.compile(r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}")
 _MODE = re.compile(r"0?[0-7]{3,4}")
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}(:[a-z0-9]+)?")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}(:[a-z0-9]+)?(=[A-Za-z0-9][A-Za-z0-9.+:~-]*)?")
 _SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_.:-]*[A-Za-z0-9_-])+")
 _KINDS = "service|socket|target|timer|path|mount|automount|swap|slice|scope|device"
 _UNIT = re.compile(rf"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\-]*(@[A-Za-z0-9:_.\\-]*)?\.({_KINDS})")
@@ -87,9 +87,9 @@ def sysctl(value: str) -> str | None:
 
 
 def package(value: str) -> str | None:
-    """Complain about what is not a package's bare name."""
+    """Complain about what is not a package's bare name, or one with ``=VERSION``."""
     good = _PACKAGE.fullmatch(value)
-    return None if good else "write a package's bare name; which version there is, the host's repositories decide"
+    return None if good else "write a package's bare name, or NAME=VERSION with the whole version"
 
 
 def gecos(value: str) -> str | None:

@@ -71,7 +71,7 @@ class Attributes:
         named = uid if (self.owner or "").isdigit() else owner
         return {"owner": named, "group": gid if (self.group or "").isdigit() else group, "mode": digits}
 
-    def fix(self, path: str) -> Sh:
+    def fix(self, path: str | Sh) -> Sh:
         """Return text that sets all managed ones; the mode last, because chown takes setuid away."""
         parts = [
             sh("chown -h -- {} {}", self.owner, path) if self.owner else None,

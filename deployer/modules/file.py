@@ -11,11 +11,20 @@ from deployer.modules import _checks as check
 from deployer.modules._content import Attributes
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 
-_DIRECTORY = """folder={}
-umask 022
-mkdir -p -- "${{folder%/*}}/"
-[ -d "$folder" ] || mkdir -m {} -- "$folder"
-"""
+_DIRECTORY = """umask 022
+folder={0}
+part=$folder
+set --
+while [ ! -d "$part" ]; do
+  set -- "$part" "$@"
+  part=${{part%/*}}
+  part=${{part:-/}}
+done
+[ "$#" -gt 0 ] || set -- "$folder"
+for part in "$@"; do
+  [ -d "$part" ] || mkdir -m {1} -- "$part"
+  {2}
+done"""
 
 _LINK = """folder={1}
 link="${{folder%/*}}/.deployer.link.$$"
@@ -28,7 +37,8 @@ mv -fT -- "$link" {1}"""
 class File(Module):
     """A directory, a symbolic link, the absence of anything, or owner and mode of what is already there.
 
-    Missing parents of a directory are made with mode 0755, and so is the directory itself unless mode says otherwise.
+    Missing parents of a directory are made with its owner, group and mode, as in Ansible; the mode is 0755 unless mode
+    says otherwise.
     With ``state: file``, or none, only attributes are managed: a path that is not there is not made (write it with copy
     or template). A link that stands where a directory or file is declared is an error, and so is a directory where a
     link is declared; nothing but ``state: absent`` deletes a directory.
@@ -113,7 +123,8 @@ class File(Module):
         attributes = self._attributes.fix(self.path)
         if self.state == "directory":
             mode = "0700" if self.mode else "0755"
-            return (Step(f"make {self.path}/", lines(sh(_DIRECTORY, self.path, mode), attributes)),)
+            each = self._attributes.fix(Sh('"$part"'))
+            return (Step(f"make {self.path}/", sh(_DIRECTORY, self.path, mode, each)),)
         if self.state == "link":
             return (Step(f"link {self.path}", lines(sh(_LINK, self.src or "", self.path), attributes)),)
         return (Step(f"set owner and mode of {self.path}", attributes),)

@@ -11,11 +11,16 @@ from deployer.modules import _checks as check
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
 
 _PROBE = """if command -v dpkg-query >/dev/null; then
-  there() {{ [ "$(dpkg-query -W -f '${{db:Status-Status}}' -- "$1" 2>/dev/null)" = installed ]; }}
+  there() {{
+    answer=$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' -- "${{1%%=*}}" 2>/dev/null) || return 1
+    [ "${{answer%% *}}" = installed ] || return 1
+    case $1 in *=*) set -- "${{1%%=*}}=${{answer#* }}" ;; esac
+    found="$found$1 "
+  }}
 elif command -v rpm >/dev/null; then
-  there() {{ rpm -q --whatprovides -- "$1" >/dev/null 2>&1; }}
+  there() {{ rpm -q --whatprovides -- "$1" >/dev/null 2>&1 && found="$found$1 "; }}
 elif command -v apk >/dev/null; then
-  there() {{ apk info -e -- "$1" >/dev/null 2>&1; }}
+  there() {{ apk info -e -- "$1" >/dev/null 2>&1 && found="$found$1 "; }}
 else
   echo "no package manager here that is understood: apt, dnf, apk"
   exit 1
@@ -23,7 +28,10 @@ fi
 found=
 set -- {}
 for name in "$@"; do
-  if there "$name"; then found="$found$name "; fi
+  case $name in
+    *=*) command -v dpkg-query >/dev/null || {{ echo "$name: a version can be chosen with apt only"; exit 1; }} ;;
+  esac
+  there "$name" || :
 done
 emit found "$found"
 """
@@ -58,9 +66,10 @@ class Package(Module):
     """Packages of the distribution, through apt-get, dnf or apk, whichever the host has.
 
     The lists of a Debian host are refreshed only when a package cannot be installed with those it has. Names are those
-    of real packages: a virtual one is never found installed. ``latest`` is refused, because it would make the same
-    playbook mean something else every day, and because no dry run could tell what it means: let the host's own
-    unattended upgrades keep packages current.
+    of real packages: a virtual one is never found installed. ``NAME=VERSION`` asks apt for exactly that version, and
+    fails where a newer one is installed. ``latest`` is refused, because it would make the same playbook mean something
+    else every day, and because no dry run could tell what it means: let the host's own unattended upgrades keep
+    packages current.
     """
 
     EXAMPLE: ClassVar[str] = """\
@@ -71,7 +80,13 @@ class Package(Module):
 """
 
     name: Annotated[
-        tuple[str, ...], Doc("one package or several", check=check.every(check.package), example=("sudo",), alias="pkg")
+        tuple[str, ...],
+        Doc(
+            "one package or several; NAME=VERSION with apt",
+            check=check.every(check.package),
+            example=("sudo",),
+            alias="pkg",
+        ),
     ]
     state: Annotated[
         Literal["present", "absent", "latest"],
@@ -82,29 +97,38 @@ class Package(Module):
     def __post_init__(self) -> None:
         if not self.name:
             raise ConfigError("package needs at least one name")
+        if self.state == "absent" and any("=" in name for name in self.name):
+            raise ConfigError("a package is taken away by its bare name, whichever version it has")
+
+    @property
+    def _wanted(self) -> dict[str, str]:
+        """Bare name → version, or an empty text where any version will do."""
+        return {bare: version for bare, _, version in (name.partition("=") for name in self.name)}
 
     def desired(self) -> State:
-        """Return one key for each package."""
-        return Present(dict.fromkeys(self.name, self.state))
+        """Return one key for each package: its version where one is asked for."""
+        return Present({bare: version or self.state for bare, version in self._wanted.items()})
 
     def probe(self) -> Sh:
         """Print those that are installed."""
         return sh(_PROBE, self.name)
 
     def parse(self, out: str) -> Observed:
-        """Return which are present and which absent."""
-        found = records(out, "found")["found"].split()
-        if not set(found) <= set(self.name):
+        """Return which are present, in which version where one is asked for, and which are absent."""
+        found = dict(word.partition("=")[::2] for word in records(out, "found")["found"].split())
+        if not set(found) <= set(self._wanted):
             raise ProbeError("the host names packages that it was not asked for")
-        return Present({name: "present" if name in found else "absent" for name in self.name})
+        seen = {bare: found[bare] or "present" for bare in self._wanted if bare in found}
+        return Present(dict.fromkeys(self._wanted, "absent") | seen)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Install or remove those that differ, in one go."""
-        if not changes:
+        names = [name for name in self.name if name.partition("=")[0] in changes]
+        if not names:
             return ()
         if self.state == "absent":
-            return (Step(f"remove {' '.join(changes)}", sh(_REMOVE, list(changes))),)
-        return (Step(f"install {' '.join(changes)}", sh(_INSTALL, list(changes))),)
+            return (Step(f"remove {' '.join(names)}", sh(_REMOVE, names)),)
+        return (Step(f"install {' '.join(names)}", sh(_INSTALL, names)),)
 
 
 MODULE = Package

@@ -20,20 +20,14 @@ from deployer.load.scope import Scopes
 from deployer.load.secrets import Vaults
 from deployer.load.sources import Sources
 from deployer.load.template import Layer, Variables
-from deployer.load.yaml import walk
 from deployer.model import Blob, Connection, Host, Play, Task
-from deployer.modules import find, names
-from deployer.regular import read_regular
 from deployer.resolve.action import Action, HostPlay
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
+from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker, environment_of, user_of
 from deployer.resolve.members import Members
 
-_FACTS = re.compile(
-    r"\bansible_(?:facts|hostname|nodename|fqdn|kernel|system|architecture|processor_vcpus|memtotal_mb|os_family"
-    r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr)\b"
-)
 _ITEM = re.compile(r"\bitem\b")
 
 
@@ -49,6 +43,7 @@ class Resolver:
         vaults: decrypts what is encrypted, when it is needed.
         cli: the command line's word on connections.
         need_tarball: False lets a tarball be missing where only the fleet is asked for, not its tasks.
+        facts: what hosts have said in earlier plays, by name; this play's are added.
     """
 
     def __init__(
@@ -62,12 +57,13 @@ class Resolver:
         vaults: Vaults | None = None,
         cli: CliConnection | None = None,
         need_tarball: bool = True,
+        facts: dict[str, Layer] | None = None,
     ) -> None:
         self.play = play
         self._inventory, self._cli = inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
         self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
-        self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults)
+        self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts)
         self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball=need_tarball)
         self._sources = Sources(play.directory, self._vaults)
         self._lock = threading.RLock()
@@ -82,9 +78,16 @@ class Resolver:
     @cached_property
     def needs_facts(self) -> bool:
         """Whether hosts have to be asked for facts: the play says so, or something in it names one."""
-        if self.play.gather_facts is not None:
-            return self.play.gather_facts
-        return any(_FACTS.search(text) for text in self._texts())
+        return self._named_facts if self.play.gather_facts is None else self.play.gather_facts
+
+    @cached_property
+    def _named_facts(self) -> bool:
+        return name_facts(self.play, self._tasks, self._inventory, self._sources)
+
+    def learn(self, host: Host, facts: Mapping[str, Any]) -> None:
+        """Let ``hostvars`` show what a host says of itself, to the other hosts and to later plays."""
+        with self._lock:
+            self._scopes.learn(host, facts)
 
     def connection(self, host: Host) -> Connection:
         """Return how a host is reached.
@@ -116,7 +119,7 @@ class Resolver:
             ConfigError: what is written is wrong; `Problems` has everything that is, of all of them.
         """
         problems = Gathering()
-        for host in () if self.needs_facts else hosts:
+        for host in () if self.needs_facts or self._named_facts else hosts:
             with problems.going_on():
                 self._ready[host.name] = self.resolve(host, None)
         problems.check()
@@ -203,28 +206,6 @@ class Resolver:
         if "never" in tags:
             return bool(tags & (self._tags - {"all"}))
         return not self._tags or bool(own & self._tags) or "always" in tags or "all" in self._tags
-
-    def _texts(self) -> Iterator[str]:
-        play = self.play
-        for task in self._tasks:
-            yield from (task.name, *task.when)
-            for values in (task.args, task.loop, task.vars, task.defaults, task.environment):
-                yield from (value for value in walk(values) if isinstance(value, str) and "{" in value)
-            yield from self._template(task)
-        for values in (play.vars, *(host.vars for host in self._inventory.select(play.hosts, allow_empty=True))):
-            yield from (value for value in walk(values) if isinstance(value, str) and "{" in value)
-
-    def _template(self, task: Task) -> Iterator[str]:
-        """Yield the text of the template that a task names, when its name is no template itself."""
-        folders = find(task.module).SOURCES if task.module in names() else {}
-        for key, folder in folders.items():
-            name = task.args.get(key)
-            if folder == "templates" and isinstance(name, str) and "{{" not in name:
-                try:
-                    path = self._sources.find(name, folder, task, mark_of(name, task.mark))
-                except ConfigError:
-                    continue  # an error only if the task is not skipped
-                yield read_regular(path).decode(errors="replace")
 
 
 def _false(conditions: Sequence[str], variables: Variables, task: Task) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from deployer.engine.ladder.readings import UnitReading, parse_look
 from deployer.engine.ladder.target import Target
 from deployer.engine.lanes import Lane
 from deployer.engine.ledger import Ledger
 from deployer.engine.walk.walk import Walk
-from deployer.errors import HostError, Interrupted
+from deployer.errors import ConfigError, HostError, Interrupted
 from deployer.resolve import HostPlay
 
 
@@ -27,6 +29,7 @@ class HostLane(Lane):
         hooked: its hooks before a switch have begun, and those after the start have not.
         unreached: why the roll stopped before it; empty when it did not.
         sound: every rung of its nodes held in the last climb; None: they have been touched since, or it was cut short.
+        facts: what the host says of itself, where the play needs that.
         record: what the host remembers of its releases, as it was before anything began.
     """
 
@@ -41,6 +44,7 @@ class HostLane(Lane):
     hooked: bool = False
     unreached: str = ""
     sound: bool | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     record: Ledger = field(default_factory=Ledger)
 
     @property
@@ -158,3 +162,14 @@ def _as_it_was(target: Target, release: str = "") -> Target:
     place = f"{target.release_dir.rpartition('/')[0]}/{release}" if release and target.release_dir else None
     version = release.rpartition("-")[0] or None
     return replace(target, release_dir=place, version=version, otp=None, applications={})
+
+
+def hold(lanes: Iterable[HostLane]) -> None:
+    """A play that one host refuses is wrong (exit 3: nothing was touched), so it begins on no host.
+
+    Half a cluster that goes on alone, with another cookie or release, is what a refusal is there to prevent.
+    """
+    lanes = tuple(lanes)
+    refusing = ", ".join(lane.host.name for lane in lanes if isinstance(lane.problem, ConfigError))
+    for lane in lanes if refusing else ():
+        lane.problem = lane.problem or ConfigError(f"not begun here, because the play is refused on {refusing}")

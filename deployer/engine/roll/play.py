@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,7 +19,7 @@ from deployer.engine.roll.back import WayBack, judge_good
 from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, blame
 from deployer.engine.roll.hooks import Hooks
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_lane import HostLane, hold
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
@@ -71,6 +71,7 @@ class PlayRun:
         drift_code: the exit code that a host asks for when something would change and the goal is not to change it.
         ask: puts a question to the person between batches; None where there is no terminal.
         gather: asks a host what `resolver` has to know of it.
+        learn: is told what a host said, before the first one is resolved.
         done: names of hosts that an earlier run has brought to what is declared, and that take no part.
     """
 
@@ -85,6 +86,7 @@ class PlayRun:
     drift_code: int = 0
     ask: Callable[[str], bool] | None = None
     gather: Callable[[Transport, Host], Mapping[str, Any]] = lambda transport, _: facts.gather(transport)
+    learn: Callable[[Host, Mapping[str, Any]], None] = lambda _host, _facts: None
     done: frozenset[str] = frozenset()
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,7 +106,8 @@ class PlayRun:
         self.emit(PlayStarted(play.name, self.goal.value, tuple(host.name for host in self.hosts)))
         climb = Climb(self.pool, self.emit, self.stop)
         try:
-            self._each(lanes, self._prepare)
+            self._each(lanes if self.resolver.needs_facts else (), self._meet)
+            self._each([lane for lane in lanes if not lane.problem], self._prepare)
             self._warn(lanes)
             self._walk(lanes, climb)
             if self.goal is Goal.DEPLOY:
@@ -123,7 +126,7 @@ class PlayRun:
         if self.goal not in (Goal.PLAN, Goal.DEPLOY):
             return
         if self.goal is Goal.DEPLOY:
-            _hold(lanes)
+            hold(lanes)
         roll = self._roll(lanes, climb)
         roll.survey()
         try:
@@ -163,10 +166,11 @@ class PlayRun:
             raise ConfigError("rollout.pause is ask, and there is no terminal to ask on", where=place, hint=hint)
         return limits
 
-    def _each(self, lanes: Sequence[HostLane], act: Callable[[HostLane], None]) -> None:
+    def _each(self, lanes: Sequence[HostLane], act: Callable[[HostLane], object]) -> None:
         each(lanes, act, pool=self.pool, stop=self.stop)
 
-    def _prepare(self, lane: HostLane) -> None:
+    def _meet(self, lane: HostLane) -> Transport:
+        """Connect, and hear what the host says of itself: what other hosts get may tell of it."""
         name = lane.host.name
         self.emit(Stage(name, "connect"))
         lane.targets = targets_of(*lane.play.fleet) if lane.play else ()
@@ -175,13 +179,20 @@ class PlayRun:
         self._refuse_twin(name, getattr(transport, "host_key", ""))
         if lane.play is None:
             self.emit(Stage(name, "facts"))
-            lane.play = self.resolver.resolve(lane.host, self.gather(lane.transport, lane.host))
+            lane.facts = self.gather(lane.transport, lane.host)
+            self.learn(lane.host, lane.facts)
+        return lane.transport
+
+    def _prepare(self, lane: HostLane) -> None:
+        transport = lane.transport or self._meet(lane)
+        if lane.play is None:
+            lane.play = self.resolver.resolve(lane.host, lane.facts)
         lane.targets = targets_of(*lane.play.fleet)
         switch = ledger.switch_of(lane.play)
         record = (ledger.look(switch.root),) if switch else ()
         riders = (*verify.fragments(lane.targets), *record) if self.goal in (Goal.PLAN, Goal.DEPLOY) else ()
         units = frozenset(target.unit for target in lane.targets)
-        lane.walk = Walk(lane.transport, lane.play, self.emit, riders, units=units)
+        lane.walk = Walk(transport, lane.play, self.emit, riders, units=units)
         lane.fresh = True
         if self.goal is not Goal.VERIFY:
             plan = lane.walk.audit() if self.goal is Goal.AUDIT else lane.walk.plan()
@@ -221,17 +232,6 @@ class PlayRun:
         ending, seconds = _ending(lane, self.goal), self.clock() - lane.begin
         self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code, lane.release))
         return code
-
-
-def _hold(lanes: Iterable[HostLane]) -> None:
-    """A play that one host refuses is wrong (exit 3: nothing was touched), so it begins on no host.
-
-    Half a cluster that goes on alone, with another cookie or release, is what a refusal is there to prevent.
-    """
-    lanes = tuple(lanes)
-    refusing = ", ".join(lane.host.name for lane in lanes if isinstance(lane.problem, ConfigError))
-    for lane in lanes if refusing else ():
-        lane.problem = lane.problem or ConfigError(f"not begun here, because the play is refused on {refusing}")
 
 
 def _ending(lane: HostLane, goal: Goal) -> Ending:

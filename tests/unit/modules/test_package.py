@@ -15,6 +15,9 @@ from deployer.errors import ConfigError, ProbeError
         ({"name": ["sudo", "curl"]}, "sudo ", {"curl": ("absent", "present")}),
         ({"name": ["sudo"], "state": "absent"}, "sudo ", {"sudo": ("present", "absent")}),
         ({"name": ["sudo"], "state": "absent"}, "", {}),
+        ({"name": "sudo=1:1.9-2+b1"}, "sudo=1:1.9-2+b1 ", {}),
+        ({"name": ["sudo=1.9", "curl"]}, "sudo=1.8 curl ", {"sudo": ("1.8", "1.9")}),
+        ({"name": ["sudo=1.9"]}, "", {"sudo": ("absent", "1.9")}),
     ],
 )
 def test_a_plan_says_what_differs(args: dict[str, object], found: str, expected: object) -> None:
@@ -25,7 +28,8 @@ def test_a_plan_says_what_differs(args: dict[str, object], found: str, expected:
     ("args", "complaint"),
     [
         ({"name": "sudo", "state": "latest"}, "another version every day"),
-        ({"name": "sudo=1.9"}, "bare name"),
+        ({"name": "sudo=1.9*"}, "whole version"),
+        ({"name": "sudo=1.9", "state": "absent"}, "bare name"),
         ({"name": "-y"}, "bare name"),
         ({"name": ["sudo", "a b"]}, "'a b'"),
         ({"name": []}, "at least one"),
@@ -40,6 +44,11 @@ def test_only_what_is_missing_is_installed() -> None:
     text = fixed(make("package", name=["sudo", "curl"]), answer(found="sudo "))
     assert "apt install -- curl\n" in text
     assert "sudo" not in text
+
+
+def test_a_version_that_is_another_one_is_installed_by_name_and_version() -> None:
+    text = fixed(make("package", name=["sudo=1.9", "curl"]), answer(found="sudo=1.8 curl "))
+    assert "apt install -- sudo=1.9\n" in text
 
 
 def test_a_host_that_names_what_nobody_asked_for_is_not_believed() -> None:

@@ -1,0 +1,65 @@
+"""One playbook, run by Ansible on one host and by deployer on another: both leave the same behind, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deployer.lab import LabHost
+
+SAME = Path(__file__).parent / "same"
+BIN = Path(sys.executable).parent
+LOOK = """
+cd /srv/same && find . -printf '%p %y %m %u %g\\n' | sort
+find . -type f | sort | while read -r file; do echo "== $file"; base64 -w 0 "$file"; echo; done
+dpkg-query -W -f '${Status} ${Version}\\n' sudo
+"""
+
+
+@pytest.fixture(scope="module")
+def pair(lab_of) -> tuple[LabHost, ...]:
+    return lab_of("python", "python").hosts
+
+
+def inventory(host: LabHost, directory: Path) -> Path:
+    """The lab's inventory, with only this host in it, called h."""
+    told = yaml.safe_load((host.home.parent.parent / "inventory.yml").read_text())
+    variables = told["all"]["children"]["lab"]["hosts"][host.name]
+    file = directory / f"{host.name}.yml"
+    file.write_text(yaml.safe_dump({"all": {"children": {"some": {"hosts": {"h": variables}}, "nobody": None}}}))
+    return file
+
+
+def run(program: list[str | Path], home: Path) -> str:
+    (home / "ansible.cfg").write_text("")  # nobody's own configuration
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    own |= {
+        "ANSIBLE_CONFIG": str(home / "ansible.cfg"),
+        "ANSIBLE_HOME": str(home / "ansible"),
+        "ANSIBLE_PIPELINING": "1",
+    }
+    own |= {"ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3", "XDG_STATE_HOME": str(home / "state")}
+    done = subprocess.run([*map(str, program)], cwd=home, env=own, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_a_playbook_leaves_the_same_behind_under_both(pair, ssh, tmp_path: Path) -> None:
+    theirs, ours = pair
+    version = ssh(theirs, "dpkg-query -W -f '${Version}' sudo")[1]
+    site = [SAME / "site.yml", "-e", f"sudo_version={version}"]
+    run([BIN / "ansible-playbook", "-i", inventory(theirs, tmp_path), *site], tmp_path)
+    deploy: list[str | Path] = [BIN / "deployer", "deploy", "-i", inventory(ours, tmp_path), *site]
+    run(deploy, tmp_path)
+    (_, left), (_, right) = ssh(theirs, LOOK), ssh(ours, LOOK)
+    assert right.splitlines() == left.splitlines()
+    assert "./deep/private/keys d 700 nobody daemon" in left
+    for host in pair:
+        plan = run([BIN / "deployer", "plan", "-i", inventory(host, tmp_path), *site], tmp_path)
+        assert "nothing to do" in plan
+        assert "would change" not in plan
