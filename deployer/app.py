@@ -21,6 +21,7 @@ from deployer.model import Host, Play
 from deployer.project import Options, Project, load
 from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
+from deployer.retiring import leaving
 from deployer.runtime import asker, pool, report, stoppable
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
@@ -104,6 +105,50 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
         return PlayRun(back, hosts, goal, *how, ask=asker(how[3], json=options.json), gather=back.gather).run()
 
     return _each_play(walk, load(options), out, need_tarball=False, noted="" if check else "rollback")
+
+
+def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool, out: TextIO | None = None) -> int:
+    """Take nodes out of their clusters, and return the exit code.
+
+    They are drained, stopped and disabled; those that stay forget them; at last what they kept is removed.
+
+    Args:
+        options: without limits and tags: whole clusters take part.
+        whom: hosts, groups and names of nodes, with commas between.
+        purge: remove all that was put on their hosts, not only secrets.
+        lost: their hosts are gone for good, and nobody connects to them.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: what is written is wrong; no host was touched.
+    """
+    from deployer.engine.retire import Retirement
+
+    project = load(options)
+    gone = leaving(project, whom)
+    nodes = frozenset[str]().union(*gone.values())
+    rest = replace(project, options=replace(options, tags="members"))
+    goal = Goal.PLAN if check else Goal.DEPLOY
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        stay = rest.resolver(resolver.play, without=nodes)
+        staying = [host for host in hosts if host.name not in gone or stay.fleet(host)[0]]
+        away = [host for host in hosts if host.name in gone and not lost]
+        leave = Retirement(resolver, away, gone, check, purge, *how)
+        if staying and away and not check:
+            code = PlayRun(stay, staying, Goal.VERIFY, *how).run()
+            if code:
+                how[2](Note("nobody was stopped: those that stay are not all healthy without who leaves"))
+                return code
+        code = leave.stop()
+        if not code and staying:
+            seen = nodes if check and not lost else frozenset[str]()  # a plan has stopped nobody
+            code = PlayRun(stay, staying, goal, *how, ask=asker(how[3], json=options.json), leaving=seen).run()
+        return leave.end() or code if code else leave.forget()
+
+    told = f"when this is done, take {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
+    return _each_play(walk, project, out, notes=[told])
 
 
 def init_tls(options: Options) -> tuple[str, ...]:

@@ -118,8 +118,8 @@ class Project:
             raise ConfigError("no host is left to work on", hint=hint)
         return found
 
-    def resolver(self, play: Play, *, need_tarball: bool = True) -> Resolver:
-        """Return what resolves a play for its hosts."""
+    def resolver(self, play: Play, *, need_tarball: bool = True, without: frozenset[str] = frozenset()) -> Resolver:
+        """Return what resolves a play for its hosts; ``without``: names of nodes that are about to leave."""
         options = self.options
         cli = CliConnection(
             user=options.user or None,
@@ -137,6 +137,7 @@ class Project:
             cli=cli,
             need_tarball=need_tarball,
             facts=self.facts,
+            without=without,
         )
 
     def opener(self, resolver: Resolver) -> Callable[[Host], Transport]:

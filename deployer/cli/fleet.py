@@ -120,6 +120,14 @@ def history(c: Context, *, lines: int, **given: Any) -> int:
     return survey("history", options(given), lines=lines)
 
 
+def retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **given: Any) -> int:
+    """Take hosts, or single nodes, out of their cluster: drained, stopped, forgotten by the others, secrets removed."""
+    del c
+    from deployer.app import retire as take_out
+
+    return take_out(options(given), hosts, purge=purge, lost=lost, check=check)
+
+
 def render(c: Context, *, host: str, **given: Any) -> None:
     """Print the exact programs that would run on a host, without connecting: the probe, then every step."""
     del c
@@ -140,5 +148,18 @@ COMMANDS = (
     Command(resume, REST),
     Command(status, ASK),
     Command(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50))),
+    Command(
+        retire,
+        (
+            PLAYBOOK,
+            Flag("hosts", "who leaves: hosts, groups, or names of nodes such as jobs@10.0.0.4", word=True),
+            *SOURCES,
+            *CONNECTION,
+            *REPORT,
+            CHECK,
+            Flag("purge", "remove all that was put there, not only cookie, keys and secrets", default=False),
+            Flag("lost", "the hosts are gone for good: connect only to those that stay", default=False),
+        ),
+    ),
     Command(render, (*COMMON, Flag("host", "the host whose programs are printed"))),
 )

@@ -26,6 +26,7 @@ Deploy a fleet
   resume PLAYBOOK -i INVENTORY      deploy again where the last deploy failed, was stopped or was killed
   status PLAYBOOK -i INVENTORY      say what runs where, since when, who switched it, and what failed
   history PLAYBOOK -i INVENTORY     the same over time, run by run
+  retire PLAYBOOK HOST… -i INVENTORY  take hosts or nodes out of their cluster, and their secrets off the disk
   render PLAYBOOK -i … --host HOST  print the exact programs that would run on a host
 
 Look around
@@ -59,6 +60,12 @@ def _flagged(flag: str, words: list[str]) -> list[str]:
         if not word.startswith("-") and (not before.startswith("-") or "=" in before):
             return [*words[:index], flag, *words[index:]]
     return words
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Make one word of the hosts, which a person writes one after the other, up to the first flag."""
+    count = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    return [*words[:2], ",".join(words[2:count]), *words[count:]] if count > 2 else words
 
 
 class _Config(Config):
@@ -105,6 +112,8 @@ class DeployerProgram(Program):
             words[1] = words[1].replace("_", "-")
             flag = _OPTIONAL_WORD.get((words[0], words[1]))
             words = [f"{words[0]}.{words[1]}", *(_flagged(flag, words[2:]) if flag else words[2:])]
+        if words and words[0] == "retire":
+            words = _joined(words)
         if words and not words[0].startswith("-") and {"-h", "--help"} & set(words):
             words = ["--help", words[0]]
         self.argv = [self.argv[0], *words]

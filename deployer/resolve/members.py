@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +26,16 @@ class Members:
     """The declarations of a play's hosts, and of other hosts of the inventory that share their clusters."""
 
     def __init__(
-        self, inventory: Inventory, play: Play, scopes: Scopes, vaults: Vaults, *, need_tarball: bool = True
+        self,
+        inventory: Inventory,
+        play: Play,
+        scopes: Scopes,
+        vaults: Vaults,
+        *,
+        need_tarball: bool = True,
+        without: frozenset[str] = frozenset(),
     ) -> None:
+        self._without = without
         self._need_tarball = need_tarball
         self._inventory, self._play, self._scopes, self._vaults = inventory, play, scopes, vaults
         self._secrets: dict[str, Secret] = {}
@@ -90,7 +99,7 @@ class Members:
                 self._secrets[key] = read_secret(value, name, base, self._vaults)
             return self._secrets[key]
 
-        return declare(
+        found = declare(
             fill(Words, words, "", read),
             host=host.name,
             address=address(host, variables),
@@ -100,6 +109,10 @@ class Members:
             now=self._now,
             need_tarball=self._need_tarball,
         )
+        if found is None or self._without.isdisjoint(str(node.node) for node in found.nodes):
+            return found
+        left = tuple(node for node in found.nodes if str(node.node) not in self._without)
+        return replace(found, nodes=left) if left else None
 
     def _directory(self, release: Any, where: Mark) -> Path:
         """Return where a relative tarball starts: beside the inventory or playbook that names it, else where we are."""

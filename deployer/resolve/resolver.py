@@ -44,6 +44,7 @@ class Resolver:
         cli: the command line's word on connections.
         need_tarball: False lets a tarball be missing where only the fleet is asked for, not its tasks.
         facts: what hosts have said in earlier plays, by name; this play's are added.
+        without: names of nodes that are about to leave: nobody is told of them.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class Resolver:
         cli: CliConnection | None = None,
         need_tarball: bool = True,
         facts: dict[str, Layer] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.play = play
         self._inventory, self._cli = inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
         self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
         self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts)
-        self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball=need_tarball)
+        self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball=need_tarball, without=without)
         self._sources = Sources(play.directory, self._vaults)
         self._lock = threading.RLock()
         self._ready: dict[str, HostPlay] = {}

@@ -108,8 +108,9 @@ class Fleet:
         return self.inventory
 
     def argv(self, command: str, *flags: str, playbook: str | Path = PLAYBOOKS / "site.yml") -> list[str]:
-        """The command as a person types it; looking at the inventory takes no playbook."""
-        words = command.split() if command == "inventory" else [*command.split(), str(playbook)]
+        """The command as a person types it; looking at the inventory takes no playbook, and hosts come behind it."""
+        said, *rest = command.split(" on ")
+        words = said.split() if command == "inventory" else [*said.split(), str(playbook), *rest]
         return [str(PROGRAM), *words, "-i", str(self.write()), *flags]
 
     def environment(self) -> dict[str, str]:

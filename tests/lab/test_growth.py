@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from conftest import Ssh
-from fleet import PLAYBOOKS, Ran, fleet_of, health
+from fleet import Ran, fleet_of, health
 from watcher import watching
 
+from deployer import lab as labs
 from deployer.lab import LabHost
+from deployer.lab import host as machines
 
+ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]
 MESHES = {"boot": {"mesh": "boot"}, "app": {"mesh": "app", "members_env": "DEMO_PEERS"}}
 # Counts the links that a node loses, from now on; the process is the node's own and outlives the call.
 COUNT = """demo-ctl rpc '
@@ -70,6 +73,10 @@ def seen(host: LabHost) -> set[str]:
     return set(health(host)[1].get("nodes", ()))
 
 
+def power_off(host: LabHost) -> None:
+    machines.halt(host.home.parent.parent.name, host)
+
+
 def whole(ran: Ran, hosts: Iterable[LabHost]) -> None:
     hosts = tuple(hosts)
     assert ran.code == 0, ran.out + ran.err
@@ -86,8 +93,6 @@ def five(lab_of) -> tuple[LabHost, ...]:
 def test_a_fleet_grows_without_a_restart_a_lost_link_or_a_failed_request(
     five, mesh, demo_release, tmp_path: Path, ssh: Ssh
 ) -> None:
-    from deployer import lab as labs
-
     labs.reset(None, five[0].home.parent.parent.name)
     fleet = fleet_of(tmp_path, five[:3], demo_release("0.1.0"))
     fleet.words["cluster"] |= MESHES[mesh]
@@ -97,7 +102,65 @@ def test_a_fleet_grows_without_a_restart_a_lost_link_or_a_failed_request(
         planned = fleet.show("plan")
         assert planned.code == 0, planned.out + planned.err
         assert "open the firewall" in planned.out or "BATCH" not in planned.out
-        ran = fleet.run("deploy", playbook=PLAYBOOKS / "site.yml")
+        ran = fleet.run("deploy")
         whole(ran, five)
     again = fleet.run("deploy")
     assert (again.code, again.of("StepDone"), again.bad_rungs()) == (0, [], {})
+
+
+def test_a_host_that_retires_is_drained_stopped_and_forgotten_and_nobody_else_notices(
+    five, demo_release, tmp_path: Path, ssh: Ssh
+) -> None:
+    labs.reset(None, five[0].home.parent.parent.name)
+    four = five[:4]
+    fleet = fleet_of(tmp_path, four, demo_release("0.1.0"))
+    whole(fleet.run("deploy"), four)
+    *stay, gone = four
+    log = tmp_path / "balancer"
+    drain = {
+        "name": "drain",
+        "shell": {"cmd": f"echo {{{{ inventory_hostname }}}} >>{log}"},
+        "delegate_to": "localhost",
+    }
+    play = {"name": "all", "hosts": "all", "become": True, "roles": ROLES, "hooks": {"before_switch": [drain]}}
+    with undisturbed(ssh, stay, leaving=(gone,)):
+        planned = fleet.run(f"retire on {gone.name}", "--check", playbook=fleet.play(play))
+        assert planned.code == 0, planned.out + planned.err
+        assert planned.planned(gone) == [f"retire demo@{gone.address}"]
+        assert seen(stay[0]) >= {f"demo@{gone.address}"}
+        ran = fleet.run(f"retire on {gone.name}", playbook=fleet.play(play))
+        whole(ran, stay)
+    assert log.read_text() == f"{gone.name}\n"
+    assert ssh(gone, "systemctl is-active demo; systemctl is-enabled demo")[1].split() == ["inactive", "disabled"]
+    assert ssh(gone, "grep -rls -e Xq3vT9mW2kLr8 -e PORT /etc/beam /run/beam /var/lib/beam") == (1, "")
+    for host in stay:
+        assert gone.address not in ssh(host, "cat /etc/nftables.d/deployer.d/* /etc/beam/demo/*.args")[1]
+    again = fleet.run(f"retire on {gone.name}", playbook=fleet.play(play))
+    assert again.code == 0, "it can be run again"
+    fleet.hosts = tuple(stay)
+    assert (fleet.run("audit").code, fleet.run("deploy").of("StepDone")) == (0, [])
+
+
+def test_a_line_that_was_merely_deleted_is_told_and_nobody_is_cut_off(
+    five, demo_release, tmp_path: Path, ssh: Ssh, eventually
+) -> None:
+    labs.reset(None, five[0].home.parent.parent.name)
+    quick = {"name": "demo", "vm_args": ["-kernel net_ticktime 8"]}  # seconds until a node that is gone is missed
+    fleet = fleet_of(tmp_path, five[:3], demo_release("0.1.0"), nodes=[quick])
+    whole(fleet.run("deploy"), five[:3])
+    gone = five[2]
+    fleet.hosts = five[:2]
+    with undisturbed(ssh, five[:3]):
+        for command in ("plan", "deploy"):
+            ran = fleet.show(command)
+            assert ran.code == 3, ran.out + ran.err
+            said = " ".join((ran.out + ran.err).split())
+            assert f"demo@{gone.address} is connected to the cluster, and no member of this inventory" in said
+            assert "deployer retire PLAYBOOK HOST" in said
+    fleet.hosts = five[:3]
+    lost = fleet.run(f"retire on {gone.name}", "--lost")
+    assert lost.code == 3, "it is not lost: it is connected"
+    power_off(gone)
+    eventually(lambda: all(len(seen(host)) == 1 for host in five[:2]))
+    lost = fleet.run(f"retire on {gone.name}", "--lost")
+    whole(lost, five[:2])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from deployer.engine import facts, ledger
 from deployer.engine.ladder import verify
@@ -21,13 +21,14 @@ from deployer.engine.roll.climb import Climb, blame
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_lane import HostLane, hold
 from deployer.engine.roll.migrations import Migrations
+from deployer.engine.roll.resolving import Resolving
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
 from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage
-from deployer.model import Host, Play
-from deployer.resolve import HostPlay, Limits
+from deployer.model import Host
+from deployer.resolve import Limits
 from deployer.transport.base import Transport
 from deployer.transport.local import LocalTransport
 from deployer.transport.wrappers import ReadOnly
@@ -40,24 +41,6 @@ class Goal(Enum):
     AUDIT = "audit"
     DEPLOY = "deploy"
     VERIFY = "verify"
-
-
-class Resolving(Protocol):
-    """What makes a host's play: a `Resolver`, or what stands in its place."""
-
-    @property
-    def play(self) -> Play:
-        """The play as written."""
-        ...
-
-    @property
-    def needs_facts(self) -> bool:
-        """Whether a host has to be asked before its play can be made."""
-        ...
-
-    def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
-        """Return everything the play wants of a host; raises ConfigError."""
-        ...
 
 
 @dataclass(slots=True)
@@ -73,6 +56,7 @@ class PlayRun:
         gather: asks a host what `resolver` has to know of it.
         learn: is told what a host said, before the first one is resolved.
         done: names of hosts that an earlier run has brought to what is declared, and that take no part.
+        leaving: names of nodes that are on their way out of the cluster, whoever still sees them.
     """
 
     resolver: Resolving
@@ -88,6 +72,7 @@ class PlayRun:
     gather: Callable[[Transport, Host], Mapping[str, Any]] = lambda transport, _: facts.gather(transport)
     learn: Callable[[Host, Mapping[str, Any]], None] = lambda _host, _facts: None
     done: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -144,7 +129,7 @@ class PlayRun:
         switching = Switching(hooks, Migrations(lanes, self.pool, self.emit, self.stop), self.pool, self.stop)
         play, limits = self.resolver.play, self._limits(lanes)
         due = [lane for lane in lanes if lane.changes and not lane.problem]
-        rules = Rules(lanes, due, limits, play.any_errors_fatal, climb, self.stop, self.done)
+        rules = Rules(lanes, due, limits, play.any_errors_fatal, climb, self.stop, self.done, self.leaving)
         return Roll(rules, play.turns.order, climb, switching, back, self.emit, self.stop, self.ask)
 
     def _limits(self, lanes: Sequence[HostLane]) -> Limits:

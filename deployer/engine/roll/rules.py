@@ -30,6 +30,7 @@ class Rules:
         climb: which nodes are healthy.
         stop: set when a person wants no more.
         done: names of hosts that an earlier run has brought to what is declared.
+        leaving: names of nodes that are on their way out of the cluster.
     """
 
     lanes: Sequence[HostLane]
@@ -39,6 +40,7 @@ class Rules:
     climb: Climb
     stop: threading.Event
     done: frozenset[str] = frozenset()
+    leaving: frozenset[str] = frozenset()
 
     def joining(self) -> Joining | None:
         """Return the hosts on which nodes are about to start beside others that run; None when there are none."""
@@ -120,7 +122,7 @@ class Rules:
     def _check_strangers(self) -> None:
         """Refuse to close firewalls to a node that is connected: that would take apart a cluster that is whole."""
         ours = {target.node.host for lane in self.lanes for target in lane.targets}
-        found = sorted(name for name in self.climb.strangers if name.rpartition("@")[2] not in ours)
+        found = sorted(name for name in self.climb.strangers - self.leaving if name.rpartition("@")[2] not in ours)
         if found and any(lane.closes for lane in self.due):
             names, one = ", ".join(found), len(found) == 1
             problem = f"{names} {'is' if one else 'are'} connected to the cluster, and no member of this inventory"

@@ -1,0 +1,168 @@
+"""Taking nodes out of a cluster: drained, stopped and disabled on their hosts; at last what they kept is removed there.
+
+What comes in between is a deploy to those that stay, whose firewalls and lists of members then name them no more. Each
+part can be run again: a retirement that was stopped or killed anywhere is finished by the same command.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from deployer.engine import facts
+from deployer.engine.lanes import close, each, worst
+from deployer.engine.roll.hooks import BEFORE, Hooks
+from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.walk.apply import last_words
+from deployer.errors import DeployerError, HostError, StepError
+from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage, StepDone, TaskPlanned
+from deployer.fleet import Declaration, Node
+from deployer.model import Change, Host
+from deployer.resolve import Resolver
+from deployer.sh import Program, Sh, lines, script, sh
+from deployer.transport.base import Transport
+from deployer.transport.local import LocalTransport
+
+TIMEOUT = 180.0
+"""Seconds a host may stay silent; a node may take unit.TimeoutStopSec to stop."""
+
+
+@dataclass(slots=True)
+class Retirement:
+    """The hosts of a play that nodes leave; `stop` and `forget` return the exit code so far.
+
+    Attributes:
+        resolver: of the play with all its members.
+        leaving: host → names of the nodes that leave it.
+        check: say what would be done, and do nothing.
+        purge: remove all that was put there, not only secrets.
+    """
+
+    resolver: Resolver
+    hosts: Sequence[Host]
+    leaving: Mapping[str, frozenset[str]]
+    check: bool
+    purge: bool
+    open: Callable[[Host], Transport]
+    pool: Executor
+    emit: Emit
+    ends: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+    _lanes: list[HostLane] = field(default_factory=list)
+
+    def stop(self) -> int:
+        """Drain the nodes, stop and disable them."""
+        if not self.hosts:
+            return 0
+        self._lanes = [HostLane(host, self.clock()) for host in self.hosts]
+        self.emit(
+            PlayStarted(
+                self.resolver.play.name, "plan" if self.check else "retire", tuple(host.name for host in self.hosts)
+            )
+        )
+        each(self._lanes, self._connect, pool=self.pool, stop=self.ends)
+        if not any(lane.problem for lane in self._lanes):
+            each(self._lanes, self._plan if self.check else self._leave, pool=self.pool, stop=self.ends)
+        return self._worst()
+
+    def forget(self) -> int:
+        """Remove what the nodes kept, tell how it ended for each host, and close the connections."""
+        if not self.check and not self._worst():
+            each(self._lanes, self._forget, pool=self.pool, stop=self.ends)
+        return self.end()
+
+    def end(self) -> int:
+        """Tell how it ended for each host, and close the connections."""
+        close(self._lanes)
+        for lane in self._lanes:
+            self._tell(lane)
+        if self._lanes:
+            self.emit(PlayEnded(self.resolver.play.name, self.clock() - self._lanes[0].begin))
+        return self._worst()
+
+    def _worst(self) -> int:
+        return worst((lane.problem.exit_code for lane in self._lanes if lane.problem), self.ends)
+
+    def _connect(self, lane: HostLane) -> None:
+        self.emit(Stage(lane.name, "connect"))
+        lane.transport = self.open(lane.host)
+        said = facts.gather(lane.transport) if self.resolver.needs_facts else None
+        lane.play = self.resolver.resolve(lane.host, said)
+
+    def _nodes(self, lane: HostLane) -> tuple[Declaration, list[Node]]:
+        own = lane.play.fleet[0] if lane.play else None
+        assert own  # noqa: S101 - only hosts with nodes leave
+        return own, [node for node in own.nodes if str(node.node) in self.leaving[lane.name]]
+
+    def _plan(self, lane: HostLane) -> None:
+        own, nodes = self._nodes(lane)
+        kept = "what was put there" if self.purge else "its secrets"
+        for node in nodes:
+            change = Change("state", "member", f"stopped, disabled, {kept} removed")
+            self.emit(TaskPlanned(lane.name, f"retire {node.node}", str(own.where), "change", (change,)))
+
+    def _leave(self, lane: HostLane) -> None:
+        _, nodes = self._nodes(lane)
+        Hooks(self.emit, lambda: LocalTransport("localhost")).run(lane, BEFORE, back=True)
+        units = [node.unit for node in nodes]
+        self._step(lane, f"stop and disable {', '.join(units)}", sh(_STOP, units))
+
+    def _forget(self, lane: HostLane) -> None:
+        own, nodes = self._nodes(lane)
+        what = "remove what was put there" if self.purge else "remove cookie, keys and secrets"
+        self._step(lane, what, removal(own, nodes, purge=self.purge))
+
+    def _step(self, lane: HostLane, what: str, text: Sh) -> None:
+        assert lane.transport and lane.play  # noqa: S101 - connected
+        before = self.clock()
+        program = Program((text,), writes=True, become=lane.play.become)
+        (frame,) = lane.transport.run(program, timeout=TIMEOUT)
+        self.emit(StepDone(lane.name, "retire", what, frame.rc, self.clock() - before, frame.out if frame.rc else ""))
+        if frame.rc:
+            raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=lane.name)
+
+    def _tell(self, lane: HostLane) -> None:
+        problem: DeployerError | None = lane.problem
+        ending: Ending = "changed"
+        if problem:
+            ending = "unreachable" if isinstance(problem, HostError) else "failed"
+        count, seconds = len(self.leaving[lane.name]), self.clock() - lane.begin
+        code, said = (problem.exit_code, str(problem)) if problem else (0, "")
+        self.emit(HostEnded(lane.name, ending, count, count, seconds, said, code))
+
+
+_STOP = """
+set -- {}
+for unit in "$@"; do
+  [ "$(systemctl show -p LoadState --value -- "$unit")" != not-found ] || continue
+  systemctl disable --quiet -- "$unit"
+  systemctl stop -- "$unit"
+done
+"""
+
+
+def removal(own: Declaration, nodes: Iterable[Node], *, purge: bool) -> Sh:
+    """Return the step that removes what nodes kept on a host.
+
+    Args:
+        own: what the host declares.
+        nodes: those of its nodes that leave; when they are all, what they share goes with them.
+        purge: remove also what is no secret.
+    """
+    nodes = [node for node in nodes if not node.foreign]
+    last, root = len(nodes) == len(own.nodes), own.release.root if own.release else ""
+    given = sh(
+        "names={} etc={} root={} cluster={} port={} last={} purge={} user={}",
+        " ".join(node.name for node in nodes),
+        own.cluster.etc,
+        root,
+        own.cluster.name,
+        str(own.cluster.epmd_port),
+        "yes" if last else "",
+        "yes" if purge else "",
+        own.release.user if own.release else "",
+    )
+    return lines(given, script("retire.sh", "deployer.engine"))
