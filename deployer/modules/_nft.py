@@ -81,14 +81,18 @@ class Part:
     public: tuple[str, ...]
     allow: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """The ports that members alone reach, with their protocol."""
+        return (f"{self.ports}/tcp", *(() if self.epmd_port is None else (f"{self.epmd_port}/tcp",)))
+
     def text(self, also: str = "") -> str:
         """Return the file. Its first lines tell other clusters' runs what this one needs.
 
         Args:
             also: an earlier text of the same part, whose rules and needs hold beside the new ones.
         """
-        epmd = [] if self.epmd_port is None else [str(self.epmd_port)]
-        inner = _ports([self.ports, *epmd])
+        inner = _ports(port.partition("/")[0] for port in self.inner)
         rules = [
             *rules_of(also),
             *(f"{saddr} tcp dport @ssh accept" for saddr in _sources(self.admin)),

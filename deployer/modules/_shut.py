@@ -11,6 +11,8 @@ from deployer.modules._openings import holds, span
 
 OURS = ("beam.smp", "epmd")
 """Programs that are meant to be reached by members alone."""
+_FORWARDED = ("docker-proxy",)
+"""Stands in for programs in containers: what is for them is forwarded, and never comes to the host's own ports."""
 _RULE = re.compile(r"\t\t(ip6? saddr \S.* )?(tcp|udp) dport \{ (.*) \} accept", re.ASCII)
 _CLIENTS = ((68, "udp"), (546, "udp"))
 """DHCP's own ports: what the base lets in is enough for them."""
@@ -44,8 +46,9 @@ def shut(
         known = holds(meant, one.protocol, one.port) or (one.port, one.protocol) in _CLIENTS
         own = one.program in OURS and holds(inner, one.protocol, one.port)
         client = one.protocol == "udp" and one.port >= _EPHEMERAL and one.program
+        forwarded = one.program in _FORWARDED
         narrower = _width(then, one) < (2 if now is None else _width(now, one))
-        if narrower and not (known or own or client):
+        if narrower and not (known or own or client or forwarded):
             found.setdefault((one.port, one.protocol), one)
     return [found[key] for key in sorted(found)]
 

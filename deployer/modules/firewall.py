@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-from deployer.errors import ConfigError, ProbeError, Problems
+from deployer.errors import ConfigError, Problems
 from deployer.fields import Doc
 from deployer.model import Unknown
 from deployer.modules import _openings as check
-from deployer.modules._listen import outside
 from deployer.modules._nft import BASE, DIGESTS, PLACE, RECORD, UNIT, UNIT_TEXT, Part, rules_of, takes_away
 from deployer.modules._openings import Allow
-from deployer.modules._shut import opened, refused, shut
+from deployer.modules._seen import NEEDED, Seen
 from deployer.modules._unit import FAILED, properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, script, sh
 
 _NAME = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}", re.ASCII)
-_HEAD = re.compile(r"# (admin|ssh|ports)(?: (\S+))? (\S+)")
-_SET = re.compile(r"elements = \{ ([0-9, ]*) \}")
-_SHUT = "open to admin"
+_OPEN = "open to admin"
 
 _PROBE = """
 part={} wanted={}
@@ -42,14 +38,12 @@ emit recorded "$recorded"
 emit now "$({{ {}; }} 2>/dev/null)"
 emit sockets "$listed"
 emit serving "$(ssh_ports "$listed")"
+emit foreign "$(foreign)"
 if [ "$rules" != "$wanted" ]; then
   emit holders "$(holders "$listed")"
   emit activated "$(activated)"
 fi
 """
-_NEEDED = (
-    "nft", "connection", "shown", "unit", "base", "ssh", "rules", "others", "recorded", "now", "sockets", "serving",
-)  # fmt: skip
 
 
 def _cluster(text: str) -> str | None:
@@ -94,13 +88,13 @@ class Firewall(Module):
     ssh_from_anywhere: Annotated[bool, Doc("everybody may reach SSH: admin may hold 0.0.0.0/0 or ::/0")] = False
 
     def __post_init__(self) -> None:
-        self._check_words([self.ssh_port or 22])
+        Problems.check(self._contradictions([self.ssh_port or 22]))
 
-    def _check_words(self, ssh: Sequence[int]) -> None:
+    def _contradictions(self, ssh: Sequence[int]) -> Iterator[ConfigError]:
         allowed = [allow.port for allow in self.allow]
         words = {"admin": self.admin, "public": self.public, "allow": allowed, "closed": self.closed}
         found = check.contradictions(words, ssh, anywhere=self.ssh_from_anywhere)
-        Problems.check(ConfigError(problem, hint=hint) for problem, hint in found)
+        return (ConfigError(problem, hint=hint) for problem, hint in found)
 
     @property
     def part(self) -> Part:
@@ -122,7 +116,7 @@ class Firewall(Module):
     def desired(self) -> Present:
         """Return the files, that the kernel holds what they say, and that SSH stays open."""
         files = {"rules": self.part.text(), "base": BASE, "unit": UNIT_TEXT}
-        return Present({**files, "ssh": _SHUT, "loaded": "as written", "boot": "enabled"})
+        return Present({**files, "ssh": _OPEN, "loaded": "as written", "boot": "enabled"})
 
     def probe(self) -> Sh:
         """Print files, other clusters' needs, who listens, and whether the table is the one that was loaded."""
@@ -130,70 +124,31 @@ class Firewall(Module):
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
         body = sh(_PROBE, part, self.part.text(), RECORD, unit, base, ssh, place, Sh(DIGESTS))
-        return lines(show(UNIT), script("sockets.sh"), script("holders.sh"), body)
+        return lines(show(UNIT), script("sockets.sh"), script("holders.sh"), script("foreign.sh"), body)
 
     def parse(self, out: str) -> Observed:
         """Judge them.
 
         Raises:
             ConfigError: the rules would cut off this run, or shut ports that answer and are not written down, or open
-                SSH to everybody; or another cluster on the host has the same ports.
+                SSH to everybody; another cluster on the host has the same ports; or a table of others drops what is
+                declared open.
         """
-        found = records(out, *_NEEDED)
-        unit, others = properties(found["shown"]), list(_heads(found["others"]))
-        self._check_ports(others)
-        client, _, _, port = [*found["connection"].split(), *[""] * 4][:4]
-        told = [*found["serving"].split(), port, str(self.ssh_port)]
-        ssh = {int(word) for word in told if word.isdecimal()} or {22}
-        closed = ssh - {int(word) for many in _SET.findall(found["ssh"]) for word in many.split(",")}
+        found = records(out, *NEEDED)
+        seen, unit = Seen(found, self.ssh_port), properties(found["shown"])
         loaded = "as written" if found["recorded"] and found["recorded"] == found["now"] else "something else"
         keys = {name: found[name] for name in ("rules", "base", "unit")}
-        observed = Present(
-            {
-                **keys,
-                "ssh": f"shut: {', '.join(map(str, sorted(closed)))}" if closed else _SHUT,
-                "loaded": loaded,
-                "boot": unit["UnitFileState"] or "disabled",
-            }
-        )
+        closed = ", ".join(map(str, seen.ssh_closed))
+        state = {"ssh": f"shut: {closed}" if closed else _OPEN, "loaded": loaded}
+        observed = Present({**keys, **state, "boot": unit["UnitFileState"] or "disabled"})
+        meant = [*self.public, *self.closed, *(allow.port for allow in self.allow)]
+        problems = [*seen.overlapping(self.ports), *seen.shut(self.part, meant), *seen.walled(self.part)]
         if observed != self.desired():
-            self._check_words(sorted(ssh))
-            self._check_client(client, port, others)
-        if "holders" in found:
-            self._check_shut(found, ssh)
+            problems += [*self._contradictions(sorted(seen.ssh)), *seen.cut_off(self.admin)]
+        Problems.check(problems)
         if not found["nft"]:
             return Unknown("nftables is not installed yet")
         return observed if any(keys.values()) else Absent()
-
-    def _check_client(self, client: str, port: str, others: list[tuple[str, str, str]]) -> None:
-        if not client:
-            return
-        try:
-            address = ipaddress.ip_address(client.partition("%")[0])
-        except ValueError:
-            raise ProbeError(f"{client[:60]!r} is not the address of an SSH client") from None
-        address = getattr(address, "ipv4_mapped", None) or address
-        theirs = (network for word, at, network in others if word == "admin" or (word, at) == ("ssh", port))
-        if not address.is_loopback and not any(
-            address in ipaddress.ip_network(network) for network in (*self.admin, *theirs)
-        ):
-            hint = f"add {address} or its network to firewall.admin"
-            raise ConfigError(f"firewall.admin does not hold {address}, where this run comes from", hint=hint)
-
-    def _check_shut(self, found: dict[str, str], ssh: set[int]) -> None:
-        listeners = list(outside(found["sockets"], found["holders"], found["activated"]))
-        now = opened(f"{found['rules']}\n{found['others']}") if found["rules"] else None
-        then = opened(f"{self.part.text()}\n{found['others']}")
-        inner = [f"{self.ports}/tcp", *([f"{self.epmd_port}/tcp"] if self.epmd_port else [])]
-        meant = [*self.public, *self.closed, *(allow.port for allow in self.allow), *(f"{port}/tcp" for port in ssh)]
-        if left := shut(listeners, now, then, meant, inner):
-            Problems.check(refused(left, self.ports, {one.port for one in listeners if one.protocol == "tcp"}))
-
-    def _check_ports(self, others: list[tuple[str, str, str]]) -> None:
-        for word, ports, cluster in others:
-            if word == "ports" and check.overlap(self.ports, ports):
-                hint = "give each cluster on a host a range of its own"
-                raise ConfigError(f"cluster.ports {self.ports} overlaps {ports} of {cluster} on this host", hint=hint)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Check everything together, write it, and load it in one transaction.
@@ -224,19 +179,6 @@ class Firewall(Module):
     def touches(self) -> tuple[str, ...]:
         """Return the files and the unit."""
         return (f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh", f"{PLACE}/deployer.d/{self.cluster}.nft", UNIT)
-
-
-def _heads(text: str) -> Iterator[tuple[str, str, str]]:
-    """Yield what the first lines of other clusters' parts say; a line that does not hold together is not theirs."""
-    for line in text.splitlines():
-        match = _HEAD.fullmatch(line)
-        if not match:
-            continue
-        word, one, two = match[1], match[2] or "", match[3]
-        if (word == "ports" and one and not check.port_or_range(one)) or (
-            word != "ports" and not check.networks((two,))
-        ):
-            yield word, one, two
 
 
 MODULE = Firewall

@@ -69,6 +69,7 @@ def told(wall: Firewall = WALL, *, shown: str = SHOWN, **keys: str) -> str:
         "ssh": SSHD,
         "sockets": LISTENING,
         "serving": "22\n22",
+        "foreign": "",
         "rules": wall.part.text(),
         "others": "",
         "recorded": "a -\nb -",
@@ -244,12 +245,14 @@ NOBODY_ASKS = {
     "our node": "tcp 00000000:238C 32",
     "DHCP": "udp 00000000:0044 33",
     "a client's port": "udp 00000000:9C40 21",
+    "a port of a container": "tcp 00000000:1F90 34",
 }
 
 
 @pytest.mark.parametrize("socket", NOBODY_ASKS.values(), ids=NOBODY_ASKS)
 def test_what_is_ours_or_not_reached_from_outside_needs_no_word(socket: str) -> None:
     own = "31 7 0::/system.slice/beam-epmd@4369.service epmd\n32 8 0::/system.slice/shop.service beam.smp"
+    own = f"{own}\n34 9 0::/system.slice/docker.service docker-proxy"
     assert isinstance(first(socket, holders=f"{HELD}\n{own}"), Present)
 
 
@@ -274,6 +277,12 @@ def test_only_what_is_open_today_can_be_shut() -> None:
     assert "8443/tcp" in refusal(NGINX, rules=before)
     assert isinstance(first(NGINX, rules=replace(WALL, public=()).part.text()), Present)
     assert isinstance(first(NGINX, rules=before, others="\t\ttcp dport { 80, 8440-8450 } accept"), Present)
+
+
+def test_where_another_cluster_has_its_firewall_already_nothing_else_can_be_shut() -> None:
+    theirs = replace(WALL, cluster="jobs", ports="9200-9209", public=()).part.text()
+    node = "21 8 0::/system.slice/jobs.service beam.smp"
+    assert isinstance(first("tcp 00000000:23F0 21", NGINX, holders=node, others=theirs), Present)
 
 
 def test_a_port_that_becomes_narrower_counts_as_shut() -> None:
@@ -311,6 +320,14 @@ def test_the_port_that_ssh_really_has_is_not_opened_to_everyone_by_accident() ->
     wall = replace(WALL, public=("2222/tcp",))
     with pytest.raises(ConfigError, match="opens SSH \\(port 2222\\) to everyone"):
         wall.parse(told(wall, rules="x", serving="2222"))
+
+
+def test_a_table_of_others_that_drops_what_is_declared_is_refused_and_named() -> None:
+    foreign = "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}"
+    with pytest.raises(ConfigError, match=r"table ip filter \(iptables\), chain INPUT, policy drop, drops ") as caught:
+        WALL.parse(told(foreign=foreign))
+    for lost in ("4000/tcp", "22/tcp from this machine", "9187/tcp from 10.0.9.0/24", "4369/tcp from 10.0.0.3"):
+        assert lost in str(caught.value)
 
 
 def test_another_cluster_on_the_host_has_ports_of_its_own() -> None:

@@ -1,0 +1,144 @@
+"""The tables of others: what they drop of what is declared open, read as nft lists them on real hosts."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from deployer.modules._foreign import Packet, tables
+from deployer.modules._let_in import complaints, demands, everyone, walls
+
+DATA = Path(__file__).parents[2] / "data/nft"
+HOST = ipaddress.ip_address("10.77.4.4")
+PUBLIC, MEMBERS = ("4000/tcp", "443/tcp", "53/udp"), ("10.77.4.2", "10.77.4.3", "10.77.4.4")
+
+
+def wanted(*public: str) -> list:
+    """What a usual host declares: public ports, SSH from here, the distribution from members."""
+    ssh = demands("this machine", ["192.0.2.99"], ["22/tcp"], HOST)
+    return [*everyone(public or PUBLIC, HOST), *ssh, *demands("", MEMBERS, ["9100-9109/tcp"], HOST)]
+
+
+LEFT = {
+    "ufw": (
+        (
+            "table ip filter (ufw), chain INPUT, policy drop, drops 4000/tcp, 443/tcp, 53/udp from everyone; "
+            "9100-9109/tcp from 10.77.4.2, 10.77.4.3"
+        ),
+        "ufw allow 4000/tcp",
+    ),
+    "firewalld": (
+        (
+            "table inet firewalld (firewalld), chain filter_INPUT, drops 4000/tcp, 443/tcp, 53/udp from everyone; "
+            "9100-9109/tcp from 10.77.4.2, 10.77.4.3"
+        ),
+        "firewall-cmd --permanent --add-port=4000/tcp; firewall-cmd --reload",
+    ),
+    "iptables": (
+        (
+            "table ip filter (iptables), chain INPUT, policy drop, drops 4000/tcp, 53/udp from everyone; "
+            "9100-9109/tcp from 10.77.4.3"
+        ),
+        "iptables -I INPUT -p tcp --dport 4000 -j ACCEPT, and in the file that they are kept in",
+    ),
+    "fail2ban": (
+        "table inet f2b-table (fail2ban), chain f2b-chain, drops 22/tcp from this machine",
+        "see nft list table inet f2b-table",
+    ),
+}
+
+
+@pytest.mark.parametrize("owner", LEFT)
+def test_a_table_of_others_is_named_with_what_it_drops_and_the_remedy(owner: str) -> None:
+    (wall,) = walls((DATA / f"{owner}.txt").read_text(), wanted())
+    assert (str(wall), wall.remedy) == LEFT[owner]
+
+
+def test_docker_drops_nothing_that_comes_to_the_host_itself() -> None:
+    assert walls((DATA / "docker.txt").read_text(), wanted()) == ()
+
+
+def test_what_is_let_in_for_one_address_is_remedied_for_one_address() -> None:
+    text = (DATA / "firewalld.txt").read_text()
+    (error,) = complaints(text, demands("", ["10.77.4.2"], ["9100-9109/tcp"], HOST))
+    rule = "rule family=ipv4 source address=10.77.4.2 port port=9100-9109 protocol=tcp accept"
+    assert f"firewall-cmd --permanent --add-rich-rule='{rule}'" in error.hint
+
+
+def chain(*rules: str, policy: str = "accept", more: str = "") -> str:
+    body = "\n".join(f"\t\t{rule}" for rule in rules)
+    base = f"\t\ttype filter hook input priority 0; policy {policy};"
+    return f"table inet x {{\n{more}\tchain in {{\n{base}\n{body}\n\t}}\n}}"
+
+
+def verdict(text: str, source: str = "9.9.9.9", port: int = 4000, protocol: str = "tcp") -> bool | None:
+    (table,) = tables(text)
+    return table.verdict("in", Packet(ipaddress.ip_address(source), protocol, port, HOST))
+
+
+SET = "\tset bad {\n\t\ttype ipv4_addr\n\t\telements = { 9.9.9.8,\n\t\t\t     9.9.9.9 timeout 1h expires 3m }\n\t}\n"
+SUB = "\tchain sub {\n\t\ttcp dport 4000 return\n\t\tdrop\n\t}\n"
+RULES = {
+    "nothing": (chain(), True),
+    "policy drop": (chain(policy="drop"), False),
+    "a port": (chain("tcp dport 4000 accept", policy="drop"), True),
+    "another port": (chain("tcp dport 4001 accept", policy="drop"), False),
+    "ports": (chain("tcp dport { 80, 3999-4001 } counter packets 3 bytes 4 accept", policy="drop"), True),
+    "not a port": (chain("tcp dport != 22 drop"), False),
+    "the other protocol": (chain("udp dport 4000 accept", policy="drop"), False),
+    "either protocol": (chain("meta l4proto { tcp, udp } th dport 4000 accept", policy="drop"), True),
+    "a state that a first packet has not": (chain("ct state established,related accept", policy="drop"), False),
+    "its state": (chain("ct state new accept", policy="drop"), True),
+    "states in a map": (
+        chain("ct state vmap { established : accept, invalid : drop, new : accept }", policy="drop"),
+        True,
+    ),
+    "ports in a map": (chain("tcp dport vmap { 22 : accept, 4000 : drop }"), False),
+    "loopback": (chain('iifname "lo" accept', policy="drop"), False),
+    "some interface": (chain('iifname "eth0" accept', policy="drop"), None),
+    "not loopback": (chain('iifname != "lo" drop'), False),
+    "its network": (chain("ip saddr 9.0.0.0/8 drop"), False),
+    "another network": (chain("ip saddr { 10.0.0.0/8, 192.168.0.0-192.168.0.9 } drop"), True),
+    "the other family": (chain("ip6 saddr ::/0 drop", "meta nfproto ipv6 drop"), True),
+    "a set": (chain("ip saddr @bad drop", more=SET), False),
+    "a set that is not there": (chain("ip saddr @good accept", policy="drop"), None),
+    "to the host": (chain("ip daddr 10.77.4.4 tcp dport 4000 accept", policy="drop"), True),
+    "to another": (chain("ip daddr 10.77.4.9 accept", policy="drop"), False),
+    "a log": (chain('log prefix "no entry: " level warn flags all drop comment "drop accept"'), False),
+    "a limit": (chain("limit rate over 10/second drop"), None),
+    "an extension": (chain('xt match "recent" accept', policy="drop"), None),
+    "a chain that returns": (chain("jump sub", "accept", policy="drop", more=SUB), True),
+    "a chain that goes on": (chain("goto sub", "accept", policy="drop", more=SUB), False),
+    "a chain that is not there": (chain("jump nowhere"), None),
+    "reject": (chain("reject with icmpx admin-prohibited"), False),
+    "icmp": (chain("icmp type { echo-request } accept", policy="drop"), False),
+    "addressed to it": (chain("fib daddr type local counter accept", policy="drop"), True),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_is_read_as_far_as_a_first_packet_can_tell(name: str) -> None:
+    text, expected = RULES[name]
+    assert verdict(text) is expected
+
+
+def test_a_table_of_ipv4_says_nothing_of_ipv6() -> None:
+    text = (DATA / "ufw.txt").read_text()
+    assert walls(text, everyone(PUBLIC, ipaddress.ip_address("fd00::4"))) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "garbage }",
+        "}\n}",
+        "table ip x {",
+        "chain y {\n drop\n}",
+        "table ip x {\n\tchain y {\n\t\ttype filter hook input",
+    ],
+)
+def test_what_makes_no_sense_drops_nothing(text: str) -> None:
+    assert walls(text, wanted()) == ()
