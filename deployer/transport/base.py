@@ -51,6 +51,13 @@ class Transport(Protocol):
         """
         ...
 
+    def knock(self, port: int, *, timeout: float) -> str | None:
+        """Return "" when a port of the host takes a plain TCP connection from this machine, else why not.
+
+        None: this machine does not reach the host plainly (a jump host, a proxy, or it is this machine).
+        """
+        ...
+
     def reopen(self) -> None:
         """Make the connection anew after `ConnectionLost`, to the same host.
 

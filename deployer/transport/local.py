@@ -54,6 +54,10 @@ class LocalTransport:
             raise HostError(f"{address}:{port}: {error.strerror or error}", where=self.name) from None
         return SocketStream(peer, timeout)
 
+    def knock(self, port: int, *, timeout: float) -> str | None:  # noqa: ARG002
+        """Nothing comes to this machine from outside of it."""
+        return None
+
     def reopen(self) -> None:
         """Nothing is held open."""
 

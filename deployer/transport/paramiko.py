@@ -18,7 +18,7 @@ from deployer.transport.conversation import Conversation, Sudo, check_password, 
 from deployer.transport.options import SshOptions
 from deployer.transport.relay import Relay
 from deployer.transport.ssh_config import Target
-from deployer.transport.stream import SocketStream
+from deployer.transport.stream import SocketStream, plainly
 
 if TYPE_CHECKING:
     from paramiko import Channel
@@ -84,6 +84,10 @@ class SshTransport:
             channel, address, port, timeout, start=lambda text: client.exec(channel, text), alive=client.is_active,
             release=release, forbidden=forbidden,
         )  # fmt: skip
+
+    def knock(self, port: int, *, timeout: float) -> str | None:
+        """Try a port of the host plainly; see `base.Transport.knock`."""
+        return None if self._target.jumps or self._target.proxy else plainly(self._target.address, port, timeout)
 
     def reopen(self) -> None:
         """Hang up and connect again; see `base.Transport.reopen`."""

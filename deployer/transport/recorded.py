@@ -51,6 +51,10 @@ class RecordedTransport:
             raise ConnectionRefusedError(f"{self.name}: nobody listens at {address}:{port}")
         return make()
 
+    def knock(self, port: int, *, timeout: float) -> str | None:  # noqa: ARG002
+        """Tell that a list of answers is reached by no plain way."""
+        return None
+
     def reopen(self) -> None:
         """Count the calls."""
         self.reopened += 1
@@ -82,6 +86,10 @@ class Recorder:
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
         """Open a stream on the inner transport; its bytes are not kept."""
         return self._inner.connect(address, port, timeout=timeout)
+
+    def knock(self, port: int, *, timeout: float) -> str | None:
+        """Try a port plainly, as the inner transport does."""
+        return self._inner.knock(port, timeout=timeout)
 
     def reopen(self) -> None:
         """Make the inner connection anew."""

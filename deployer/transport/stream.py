@@ -46,3 +46,14 @@ class SocketStream:
         if left <= 0:
             raise TimeoutError("the deadline of this stream has passed")
         self._peer.settimeout(left)
+
+
+def plainly(address: str, port: int, timeout: float) -> str:
+    """Return "" when a TCP connection can be made from this machine, else why not."""
+    try:
+        socket.create_connection((address, port), timeout=timeout).close()
+    except TimeoutError:
+        return f"no answer in {timeout:g} s"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""

@@ -26,6 +26,10 @@ class ReadOnly:
         """Open a stream: what is spoken over it are questions."""
         return self._inner.connect(address, port, timeout=timeout)
 
+    def knock(self, port: int, *, timeout: float) -> str | None:
+        """Try a port plainly, as the inner transport does."""
+        return self._inner.knock(port, timeout=timeout)
+
     def reopen(self) -> None:
         """Make the inner connection anew."""
         self._inner.reopen()
@@ -61,6 +65,10 @@ class Traced:
         """Open a stream and count it."""
         self.streams += 1
         return self._inner.connect(address, port, timeout=timeout)
+
+    def knock(self, port: int, *, timeout: float) -> str | None:
+        """Try a port plainly, as the inner transport does."""
+        return self._inner.knock(port, timeout=timeout)
 
     def reopen(self) -> None:
         """Make the inner connection anew."""

@@ -23,7 +23,7 @@ told with its cause and the next step; what lies above it rests on it and is not
 | 3 | runs the declared release | /proc: the program, its state, whether its file is still there |
 | 4 | EPMD answers | EPMD's binary protocol on the declared address |
 | 5 | name registered | PORT_PLEASE2, never the text list, which can be forged; the port's owner from /proc |
-| 6 | reachable from every member | TCP from every member's host to EPMD and node, through the real firewalls |
+| 6 | reachable from every member | TCP from members' hosts to EPMD and node; public ports, from outside |
 | 7 | cookie accepted | the distribution handshake as a hidden node: the node proves the cookie, and so do we |
 | 8 | sees every member | the node's own `nodes()` against the declaration (`cluster.mesh`), with what the others see |
 | 9 | versions as declared | asked from the node itself: `RELEASE_VSN`, OTP, the applications that run |
@@ -38,6 +38,14 @@ Readings are taken again, fresh, until all rungs hold: for 5 seconds at most (or
 less), after a change for `health.timeout` and `health.stable` together. What is reported is the last reading, with
 the seconds it took to get there. What waiting cannot fix, such as a wrong cookie or a unit that systemd has given
 up on, is told at once.
+
+## Public ports, from outside
+
+That a port of `firewall.public` answers on loopback says nothing of a firewall. So rung 6 tries each that something
+listens on from the other hosts of the run, or, where there is none, from this machine with plain TCP (not behind a
+jump host). When one does not answer, the host's own tables decide: a table that is not ours (of ufw, firewalld,
+iptables, fail2ban, …) and drops it is named and fails the rung, at once. When nothing on the host drops it, the rung
+holds and says so: a network may have filters of its own, such as a cloud's.
 
 ## What others run
 

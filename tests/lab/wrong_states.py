@@ -233,6 +233,16 @@ WRONG: dict[str, Wrong] = {
     "the firewall rejects one member": Wrong(
         6, "shut ip saddr $a tcp dport 9100-9109 ct state new reject with tcp reset",
         "from {host_a}: port 9100 connection refused", "firewall", restart=False, alone=True),
+    "another firewall lets in SSH alone": Wrong(
+        6, "table input filter 10; nft add rule ip rogue input ct state established,related accept; nft add rule ip"
+        " rogue input iifname lo accept; nft add rule ip rogue input tcp dport 22 accept; nft add chain ip rogue input"
+        " '{ policy drop; }'",
+        "from {host_a}: port … no answer … table ip rogue, chain input, policy drop, drops … from {host_a}",
+        "a table that is not ours and that is in the way: see nft list table ip rogue", restart=False, alone=True),
+    "another firewall shuts a public port": Wrong(
+        6, "shut tcp dport 4000 reject",
+        "public, from {host_a}: port 4000 … table ip rogue, chain input, drops 4000/tcp from everyone",
+        "a table that is not ours", restart=False, alone=True),
     "the firewall drops EPMD's port": Wrong(
         6, 'shut ip saddr "{ $a, $c }" tcp dport 4369 drop',
         "from {host_a}: port 4369 no answer … from {host_c}: port 4369 no answer", "the firewall of this host",

@@ -144,20 +144,34 @@ def _reachable(target: Target, reading: NodeReading) -> Rung:
     bad = {host: why for host, why in reading.reach.items() if why}
     count = len(reading.reach)
     left_out = "; ".join(f"not tried from {host}: {why}" for host, why in sorted(reading.untried.items()))
+    shut = "; ".join(f"public, from {host}: {why}" for host, why in sorted(reading.outside.items()) if why)
+    if not bad and shut and reading.walls:
+        return _walled(shut, reading)
     if not count and left_out:
         return Rung(6, None, left_out)
     if not bad:
         detail = f"from {count} other host{'s' if count != 1 else ''}" if count else "no other host"
-        return Rung(6, ok=True, detail=f"{detail}; {left_out}" if left_out else detail)
+        public = f"{shut}: nothing that is known on this host drops it, so look between the two" if shut else ""
+        if reading.outside and not shut:
+            public = f"public ports from {', '.join(sorted(reading.outside))}"
+        return Rung(6, ok=True, detail="; ".join(word for word in (detail, public, left_out) if word))
     wrong = "; ".join(f"from {host}: {why}" for host, why in sorted(bad.items()))
     port = reading.epmd.port if isinstance(reading.epmd, Registration) else target.ports[0]
     if others := _elsewhere(target, reading, port):
         advice = f"inet_dist_use_interface of the running node is not {target.address}: systemctl restart {target.unit}"
         return _wrong(6, f"{wrong}; the node listens on {others} only", advice)
+    if reading.walls:
+        return _walled(wrong, reading)
     advice = "the firewall of this host, or the network between them, drops cluster members: nft list ruleset"
     if len(bad) < count:
         advice += f"; it lets others in, so see also what {', '.join(sorted(bad))} may open to the outside"
     return _wrong(6, wrong, advice)
+
+
+def _walled(wrong: str, reading: NodeReading) -> Rung:
+    """A table of others on the host is the cause, and no waiting takes it away."""
+    advice = f"the firewall of this host has a table that is not ours and that is in the way: {reading.wall_advice}"
+    return _wrong(6, f"{wrong}; {'; '.join(reading.walls)}", advice)
 
 
 def _cookie(target: Target, reading: NodeReading) -> Rung:

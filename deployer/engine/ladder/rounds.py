@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from deployer.beam.epmd import Registration
-from deployer.engine.ladder import asking, health, readings
+from deployer.engine.ladder import asking, health, outside, readings
 from deployer.engine.ladder.rung import NodeReading
 from deployer.engine.ladder.target import Target
 from deployer.errors import ConnectionLost, HostError
@@ -59,20 +59,19 @@ def read(
         return _read_host(sessions[host], {target: before[target] for target in hosts[host]}, fresh)
 
     found = {target: reading for answers in pool.map(ask, hosts) for target, reading in answers.items()}
-    places = _places(found)
-    sources = [host for host in sessions if any(owner != host for owner in places.values())]
-    answers = dict(zip(sources, pool.map(lambda host: _reach_from(sessions[host], host, places), sources), strict=True))
-    return {
-        target: replace(
-            reading,
-            reach=_reach_of(target, places, answers),
-            untried={
-                host: seen for host, seen in answers.items() if isinstance(seen, str) and host in _members(target)
-            },
-            hosts=frozenset(sessions),
-        )
-        for target, reading in found.items()
-    }
+    places, public = _places(found), outside.public_places(found)
+    sources = [host for host in sessions if any(owner != host for owner in (places | public).values())]
+    tried = pool.map(lambda host: _reach_from(sessions[host], host, places | public), sources)
+    answers = dict(zip(sources, tried, strict=True))
+
+    def whole(target: Target) -> NodeReading:
+        untried = {host: why for host, why in answers.items() if isinstance(why, str) and host in _members(target)}
+        session, reach = sessions[target.host], _reach_of(target, places, answers)
+        seen = outside.seen_from(target, public, answers, session.transport)
+        reading = replace(found[target], reach=reach, untried=untried, outside=seen, hosts=frozenset(sessions))
+        return outside.with_walls(target, reading, session.transport, become=session.become)
+
+    return dict(zip(found, pool.map(whole, found), strict=True))
 
 
 def _read_host(

@@ -101,6 +101,8 @@ class NodeReading:
         listed: what EPMD's list holds instead of an unknown name, in words.
         reach: host of another member → "" when it can open the node's ports, else why not.
         untried: host of another member that could not try it → why.
+        outside: who has tried the host's public ports → "" when all answered, else what is wrong with them.
+        walls: tables of others on the host that drop what was tried in vain, in words; ``wall_advice``: what to do.
         dist: None when the node was not asked.
         health: None before it was checked, "" when healthy, else what is wrong.
         unclimbable: rung → why it cannot be climbed here.
@@ -116,6 +118,9 @@ class NodeReading:
     listed: str = ""
     reach: Mapping[str, str] = field(default_factory=dict)
     untried: Mapping[str, str] = field(default_factory=dict)
+    outside: Mapping[str, str] = field(default_factory=dict)
+    walls: tuple[str, ...] = ()
+    wall_advice: str = ""
     dist: DistReading | None = None
     health: str | None = None
     unclimbable: Mapping[int, str] = field(default_factory=dict)

@@ -40,6 +40,7 @@ class Target:
         epmd_unit: the unit of EPMD; empty when another project runs it.
         tls: what we show and whom we believe where the distribution runs over TLS; None where it does not.
         others: every other member of its cluster.
+        public: ports of the host that everyone may reach, as declared: ``4000/tcp``.
         crash_dump: path of its crash dump on the host; empty when unknown.
     """
 
@@ -62,6 +63,7 @@ class Target:
     epmd_unit: str = ""
     tls: Identity | None = None
     erts: str = ""
+    public: tuple[str, ...] = ()
 
     def at(self, port: int) -> str:
         """Return the node's address with a port, as it is written: an IPv6 address stands in brackets."""
@@ -110,4 +112,5 @@ def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Peer
         epmd_unit=cluster.epmd_unit if release else "",
         tls=cluster.pki.ours(node.node.host, own.now) if cluster.pki else None,
         erts=release.archive.erts if release else "",
+        public=own.firewall.public if own.firewall else (),
     )

@@ -177,7 +177,8 @@ def _hopeless(node: _Node, bad: Rung) -> bool:
     looping = unit.restarts - (node.restarts or 0) >= 3
     refused = bad.number == 7 and dist is not None and dist.outcome in asking.FINAL
     elsewhere = bad.number == 3 and bool(unit.exe) and unit.age is not None and unit.age > node.seconds + 1
-    return unit.active == "failed" or not unit.loaded or looping or refused or elsewhere
+    walled = bad.number == 6 and bool(node.reading.walls)
+    return walled or unit.active == "failed" or not unit.loaded or looping or refused or elsewhere
 
 
 def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Executor) -> None:

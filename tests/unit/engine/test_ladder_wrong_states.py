@@ -114,6 +114,26 @@ WRONG = {
     "all members are shut out": Wrong(
         6, f"from web2: {SHUT}; from web3: {SHUT}", "", reading(reach={"web3": SHUT, "web2": SHUT})
     ),
+    "a table of others is in the way": Wrong(
+        6,
+        f"from web3: {SHUT}; table ip filter (ufw), chain INPUT, drops 9100-9109/tcp from web3",
+        "a table that is not ours and that is in the way: ufw disable",
+        reading(
+            reach={"web2": "", "web3": SHUT},
+            walls=("table ip filter (ufw), chain INPUT, drops 9100-9109/tcp from web3",),
+            wall_advice="ufw disable",
+        ),
+    ),
+    "a public port is shut by a table of others": Wrong(
+        6,
+        "public, from web2: port 4000 no answer in 3 s; table ip x, chain y, drops 4000/tcp from everyone",
+        "see nft",
+        reading(
+            outside={"web2": "port 4000 no answer in 3 s"},
+            walls=("table ip x, chain y, drops 4000/tcp from everyone",),
+            wall_advice="see nft",
+        ),
+    ),
     "node on loopback only": Wrong(
         6,
         "the node listens on 127.0.0.1 only",

@@ -1,0 +1,101 @@
+"""Public ports, proven from outside: from other hosts of the play, or from this machine where there is no other.
+
+That they answer on loopback proves nothing of a firewall. Where they do not answer from outside, the host is asked for
+what may drop them: only what is wrong on the host is held against it, for a network may have filters of its own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from deployer.engine.ladder.readings import UnitReading
+from deployer.engine.ladder.rung import NodeReading
+from deployer.engine.ladder.target import Target
+from deployer.errors import HostError
+from deployer.modules._let_in import Demand, demands, everyone, walls
+from deployer.modules._openings import holds
+from deployer.sh import Program, Sh, lines, script
+from deployer.transport.base import Transport
+
+Place = tuple[str, int]
+"""Address and port."""
+HERE = "this machine"
+KNOCK = 3.0
+"""Seconds for a TCP connection from this machine."""
+
+
+def public_places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
+    """Return every public port that something listens on → the host."""
+    return {
+        (target.address, port): target.host
+        for target, reading in found.items()
+        for port in (_answering(target, reading.unit) if reading.unit else ())
+    }
+
+
+def _answering(target: Target, unit: UnitReading) -> Iterator[int]:
+    ports = {int(word.rpartition(":")[2], 16) for word in unit.listening.split()} if target.public else set()
+    for port in sorted(port for port in ports if holds(target.public, "tcp", port)):
+        if {target.address, "0.0.0.0", "::"} & set(unit.listeners(port) or ()):  # noqa: S104 - compared, not bound
+            yield port
+
+
+def seen_from(
+    target: Target,
+    places: Mapping[Place, str],
+    answers: Mapping[str, Mapping[Place, str] | str],
+    transport: Transport,
+) -> dict[str, str]:
+    """Return who has tried the public ports of a target's host → "" or what is wrong with them.
+
+    Args:
+        target: one of the host's nodes.
+        places: as `public_places` gives them.
+        answers: what the other hosts of the play have tried; or why one could not.
+        transport: to the target's host; its machine is the one to try from where no other host has.
+    """
+    mine = [place for place, host in places.items() if host == target.host]
+    tried = {
+        host: {place: seen[place] for place in mine if place in seen}
+        for host, seen in answers.items()
+        if host != target.host and not isinstance(seen, str)
+    }
+    if mine and not any(tried.values()):
+        knocked = {place: transport.knock(place[1], timeout=KNOCK) for place in mine}
+        tried = {HERE: {place: why for place, why in knocked.items() if why is not None}}
+    return {
+        host: ", ".join(f"port {port} {why}" for (_, port), why in seen.items() if why)
+        for host, seen in tried.items()
+        if seen
+    }
+
+
+def with_walls(target: Target, reading: NodeReading, transport: Transport, *, become: bool) -> NodeReading:
+    """Return a reading that names the tables of others on the host that drop what did not come through.
+
+    Nothing is asked where all came through.
+    """
+    wanted = list(_missed(target, reading))
+    if not wanted:
+        return replace(reading, walls=(), wall_advice="")
+    try:
+        (frame,) = transport.run(Program((_FOREIGN,), become=become), timeout=30)
+    except HostError:
+        return reading
+    found = walls(frame.out, wanted)
+    return replace(reading, walls=tuple(map(str, found)), wall_advice=found[0].remedy if found else "")
+
+
+_FOREIGN = lines(script("foreign.sh"), Sh("foreign"))
+
+
+def _missed(target: Target, reading: NodeReading) -> Iterator[Demand]:
+    own = ipaddress.ip_address(target.address)
+    inner = ["{}-{}/tcp".format(*target.ports), *([f"{target.epmd_port}/tcp"] if target.epmd_port else [])]
+    for peer in target.others:
+        if reading.reach.get(peer.host):
+            yield from demands(peer.host, [peer.address], inner, own)
+    lost = {word.partition(" ")[0] for why in reading.outside.values() for word in why.split("port ")[1:]}
+    yield from everyone([f"{port}/tcp" for port in sorted(lost)], own)
