@@ -14,7 +14,7 @@
     │   └── Reverted             6   a switch failed, and the nodes run again as before it
     ├── NotConverged             1   the second reading disagrees, or a rung of the ladder fails
     ├── Locked                   5   another run holds the host
-    └── Interrupted            130   Ctrl-C or SIGTERM
+    └── Interrupted            130   Ctrl-C, SIGTERM or SIGHUP
 
 What goes wrong on one host is a value to the engine: the others go on.
 """

@@ -135,18 +135,17 @@ class Task:
     Attributes:
         name: the label; defaults to the module's name.
         module: the module's short name (``copy``, not ``ansible.builtin.copy``).
-        args: the module's arguments as written.
+        args, loop: as written; None without a loop.
         when: conditions, all of which must hold.
-        loop: the loop expression or list as written; None without a loop.
         notify: names of handlers; topics that handlers listen to are resolved.
         role: name of the role it came from; empty outside of roles.
         become: what the task, its role or its play says, the innermost winning; None when none of them says anything.
         environment: of the play, the role and the task, merged.
         defaults: defaults of all roles of the play, its own role's on top: weaker than the inventory.
         vars: variables of all roles of the play, its own role's, its own, its role's parameters: second to ``-e``.
-        run_once: a hook that runs on the first host of the first batch alone.
-        local: a hook that runs on this machine (``delegate_to: localhost``).
+        run_once, local: a hook that runs on the first host of the first batch alone; on this machine.
         as_node: a hook that runs as a node of its host does: True for the only one, or the name of one of several.
+        timeout: seconds for its command, as written.
     """
 
     name: str
@@ -167,6 +166,7 @@ class Task:
     run_once: bool = False
     local: bool = False
     as_node: bool | str = False
+    timeout: Any = None
 
 
 @dataclass(frozen=True, slots=True)

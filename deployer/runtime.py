@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TextIO
+from contextlib import contextmanager, suppress
+from typing import NoReturn, TextIO
 
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Event, Note
@@ -81,15 +82,24 @@ def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
     """
     if forks < 1:
         raise ConfigError(f"--forks is {forks}", hint="give a number from 1 on")
-    with ThreadPoolExecutor(max(1, min(forks, hosts)), "host") as executor:
-        try:
-            yield executor
-        except KeyboardInterrupt:
-            # The pool would wait for its threads; the person has just said not to. Steps under way end on the hosts.
-            sys.stdout.flush()
-            os._exit(Interrupted.exit_code)
+    try:
+        with ThreadPoolExecutor(max(1, min(forks, hosts)), "host") as executor:
+            try:
+                yield executor
+            except KeyboardInterrupt:
+                _leave()
+    except KeyboardInterrupt:  # it came when the threads were waited for
+        _leave()
 
 
+def _leave() -> NoReturn:
+    """End now. The pool, and Python itself, would wait for threads; the person has just said not to."""
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(Interrupted.exit_code)
+
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPING = "stopping: steps under way end, nothing new begins; again to leave them to themselves"
 
 
@@ -101,31 +111,45 @@ def _aloud(event: Event) -> None:
 
 @contextmanager
 def stoppable(emit: Emit = _aloud) -> Iterator[threading.Event]:
-    """Let the first Ctrl-C or SIGTERM end what is under way, and the second end at once.
+    """Let the first Ctrl-C, SIGTERM or SIGHUP end what is under way, and the second end at once.
+
+    A SIGHUP that the run was started to ignore (nohup) stays ignored.
 
     Args:
         emit: is told of the first, like all that a person reads: whoever else wrote to the terminal could land in the
             middle of a line.
     """
-    stop = threading.Event()
+    stop, signals = threading.Event(), itertools.count()
+    terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
 
     def say_so() -> None:
         stop.set()
         emit(Note(STOPPING))
 
     def ask_to_stop(number: int, frame: object) -> None:
-        del number, frame
-        if stop.is_set():
+        del frame
+        if next(signals):
             raise KeyboardInterrupt
+        if number == signal.SIGHUP:
+            _let_go_of(terminals)
         # Not here: the signal may have come while this thread waits for the event or writes, and holds its lock.
         threading.Thread(target=say_so, daemon=True).start()
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in _STOPS if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP]
+    before = {number: signal.signal(number, ask_to_stop) for number in heard}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _let_go_of(terminals: Sequence[int]) -> None:
+    """A terminal that was closed takes no more words; what is said to it must not become an error of the run."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in terminals:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

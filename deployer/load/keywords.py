@@ -27,9 +27,9 @@ PLAY = (
     ),
     *("serial", "max_fail_percentage", "order", "hooks"),
 )
-TASK = (*SHARED, "loop", "notify")
+TASK = (*SHARED, "loop", "notify", "timeout")
 HANDLER = (*TASK, "listen")
-HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node")
+HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
 ROLE = (*SHARED, "role")
 
 _BUILTIN = ("ansible.builtin.", "ansible.legacy.")

@@ -175,6 +175,7 @@ class TaskReader:
             run_once=self.hooks and bool(boolean(given, "run_once")),
             local=self.hooks and local(given),
             as_node=self.hooks and as_node(given),
+            timeout=given.get("timeout"),
         )
         self.problems.found += list(self.judge(task)) or wrong.found
         return task if len(self.problems.found) == before else None

@@ -79,12 +79,12 @@ class Guarded(Module):
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Run it."""
-        return (Step(self.label, self._there(self.run())),) if changes else ()
+        return (Step(self.label, self._there(self.run()), person=True),) if changes else ()
 
     def act(self) -> tuple[Step, ...]:
         """Run it; with a guard, only if that says so."""
         asked = [] if self.handler_only else [self._guards(), sh('[ "$needed" = yes ] || exit 0')]
-        return (Step(self.label, self._there(*asked, self.run())),)
+        return (Step(self.label, self._there(*asked, self.run()), person=True),)
 
     def _there(self, *text: Sh) -> Sh:
         return lines(sh("cd -- {}", self.chdir or "/"), *text)

@@ -28,6 +28,8 @@ class Step:
         ahead: it has no effect on what runs but to let more of it through, so it may run on all hosts before the first
             one is switched.
         late: it only takes away what nothing needs any more once all hosts have had their turn, so it waits for that.
+        person: a person wrote what it runs: it runs as a login would, with a deadline, and is killed when the run
+            gives it up. Our own steps come to their end.
     """
 
     what: str
@@ -35,6 +37,7 @@ class Step:
     blobs: tuple[Blob, ...] = ()
     ahead: bool = False
     late: bool = False
+    person: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

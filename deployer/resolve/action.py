@@ -48,6 +48,7 @@ class Action:
         notify: names of handlers, templated.
         user: the user it runs as instead of root (or instead of the login user); None for no change.
         environment: variables it runs with; never secrets.
+        timeout: seconds until its command is killed; None: the engine's default.
         skip: why it does not run (a condition, tags); empty when it does.
     """
 
@@ -57,6 +58,7 @@ class Action:
     notify: tuple[str, ...] = ()
     user: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: int | None = None
     skip: str = ""
 
 

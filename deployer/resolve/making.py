@@ -21,6 +21,7 @@ from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
 
 _ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+LONGEST = 86_400
 _ROOT = (None, "root")
 
 
@@ -135,6 +136,24 @@ def environment_of(task: Task, variables: Variables) -> dict[str, str]:
         if value is not OMIT:
             found[name] = str(coerce(str, value, where, f"environment.{name}"))
     return found
+
+
+def timeout_of(task: Task, variables: Variables) -> int | None:
+    """Return how many seconds a task's command may take; None where it does not say.
+
+    Raises:
+        ConfigError: it is no number of seconds, or the module runs no command of a person.
+    """
+    if task.timeout is None:
+        return None
+    where = mark_of(task.timeout, task.mark)
+    found = coerce(int, variables.render(task.timeout, where, "timeout"), where, "timeout")
+    if not 1 <= found <= LONGEST:
+        raise ConfigError(f"timeout is {found}", where=where, hint=f"seconds, from 1 to {LONGEST}")
+    if not module_class(task).RUNS_AS_USER:
+        hint = "command and shell have it; whatever else runs on hosts has its own deadline"
+        raise ConfigError(f"{task.module} has no timeout", where=where, hint=hint)
+    return int(found)
 
 
 def _at(values: Mapping[str, Any], key: str, task: Task) -> Any:

@@ -25,7 +25,7 @@ from deployer.resolve.action import Action, HostPlay
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
-from deployer.resolve.making import Maker, environment_of, user_of
+from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 from deployer.resolve.members import Members
 
 _ITEM = re.compile(r"\bitem\b")
@@ -198,7 +198,7 @@ class Resolver:
         module = maker.make(task, variables)
         notify = tuple(str(variables.render(name, task.mark)) for name in task.notify)
         user, environment = None if task.local else user_of(task, found), environment_of(task, variables)
-        return Action(task, label, module, notify, user, environment)
+        return Action(task, label, module, notify, user, environment, timeout_of(task, variables))
 
     def _chosen(self, tags: frozenset[str]) -> bool:
         """Return whether tags let a task run; always, never, tagged, untagged and all mean what Ansible means."""

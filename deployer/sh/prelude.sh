@@ -3,6 +3,7 @@
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
+mask=$(umask)
 umask 077
 connection=${1:-}
 home=/var/lib/deployer
@@ -10,9 +11,9 @@ blobs=
 why=
 lacking=
 failed=0
-lock_wait=60
+watcher=
 code=1
-: "${marker:?}" "${run:?}" "${hears?}" "${connection?}"
+: "${marker:?}" "${run:?}" "${hears?}" "${connection?}" "${mask?}" "${home?}" "${failed?}"
 
 # full PLACE...: say which of their file systems have run out, and of what: bytes or inodes look the same to a program.
 full() {
@@ -100,90 +101,8 @@ ask() {
   frame "$1" "$rc" "$answer"
 }
 
-# What an earlier run left when it was killed: its name holds its pid.
-sweep() {
-  for left in "$run_dir"/run.* "$big_dir"/blob.*; do
-    [ -e "$left" ] || continue
-    pid=${left##*/}; pid=${pid#*.}; pid=${pid%%.*}
-    kill -0 "$pid" 2>/dev/null || rm -rf -- "$left"
-  done
-  find "$home" -maxdepth 1 -name 'part.*' -mtime +1 -exec rm -f -- {} +
-}
-
-# Blobs land in a directory that only this user reads, on tmpfs when they are small, and leave with the program.
-blobs_open() {
-  run_dir=${TMPDIR:-/tmp} big_dir=${TMPDIR:-/tmp}
-  if [ "$(id -u)" -eq 0 ]; then
-    run_dir=/run/deployer big_dir=$home
-    why="cannot make $run_dir or $big_dir"
-    mkdir -p "$run_dir" "$big_dir" || return 1
-    chmod 0700 "$run_dir" "$big_dir" || return 1
-    sweep
-  fi
-  blobs=$(mktemp -d "$run_dir/run.$$.XXXXXXXX") || { why="cannot make a directory in $run_dir"; return 1; }
-}
-
-# blob INDEX SIZE SHA256 OFFSET: take one blob from standard input, but for the bytes that are here already, and prove it
-# whole. Of a secret there is no digest (it could be guessed from one): "-" proves the length only, and the channel's own
-# checks do the rest.
-blob() {
-  at=$run_dir place=$blobs/$1 size=$2
-  if [ "$2" -gt 1048576 ]; then
-    at=$big_dir
-    if [ "$at" = "$home" ] && [ "$3" != - ]; then
-      part "$3" "$4" || return 1
-    else
-      place=$(mktemp "$at/blob.$$.XXXXXXXX") || { why="cannot make a file in $at"; return 1; }
-    fi
-    size=$(($2 - $4))
-  fi
-  why=$( { head -c "$size" >>"$place"; } 2>&1 ) || {
-    why="an upload of $2 bytes to $at failed: $why" lacking=$(full "$at")
-    rm -f -- "$place"
-    return 1
-  }
-  if [ "$3" = - ]; then proof=$(wc -c <"$place") wanted=$2; else proof=$(digest "$place") wanted=$3; fi
-  if [ "$proof" != "$wanted" ]; then
-    [ "$(wc -c <"$place")" -lt "$2" ] || rm -f -- "$place"
-    why="an upload of $2 bytes to $at arrived damaged or cut"
-    return 1
-  fi
-  [ "$place" = "$blobs/$1" ] || ln -s "$place" "$blobs/$1"
-  exec 7>&-
-}
-
-# part SHA256 OFFSET: a large upload is named after its content, so that the next run sends only what a cut one has not.
-part() {
-  place=$home/part.$1
-  touch -- "$place" || { why="cannot make $place"; return 1; }
-  { exec 7>>"$place" && flock -n 7; } || { why="another run is sending the same file to this host" code=5; return 1; }
-  [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: run again"; return 1; }
-  truncate -s "$2" -- "$place" || { why="cannot write $place"; return 1; }
-}
-
-# From here on the program changes the host; a vanished reader must not end it in mid-step. One program at a time does so:
-# the kernel lets the lock go with the process that holds it, and no step inherits it.
-steps_open() {
-  trap '' HUP PIPE
-  [ -n "$blobs" ] || blobs_open || return 1
-  [ "$(id -u)" -eq 0 ] || return 0
-  command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
-  exec 8<"$run_dir"
-  flock -w "$lock_wait" 8 || { why="another run is changing this host, and has not ended in $lock_wait s" code=5; return 1; }
-}
-
-# say TEXT: what a program that is listened to (hears) says before a step's end; that nobody listens any more stops nothing.
-say() { printf '%s said 0 %s\n%s' "$marker" "${#1}" "$1" >&6 2>/dev/null || :; }
-
-# step INDEX: run one step to its end with its output in a file, then report. It tells by $failed, because to test its
-# status with || would switch off set -e inside of it.
-step() {
-  ( exec 8>&-; [ -n "$hears" ] || exec 6>&-; set -eu; "fragment_$1" ) 6>&1 >"$blobs/log" 2>&1; failed=$?
-  said=$(tail -c 65536 "$blobs/log"; [ "$failed" -eq 0 ] || grep -qs 'has run out of' "$blobs/log" || full "$run_dir" "$home" /etc /tmp)
-  frame "$1" "$failed" "$said" || failed=1
-}
-
 clean() {
+  [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
   [ -n "$blobs" ] || return 0
   for link in "$blobs"/*; do
     if [ -L "$link" ]; then rm -f -- "$(readlink "$link")"; fi

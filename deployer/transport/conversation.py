@@ -14,7 +14,8 @@ from typing import Protocol
 from deployer.errors import AuthError, ConfigError, ConnectionLost, HostError, ProbeError
 from deployer.model import Secret
 from deployer.sh import Frame, Program, Sh, decode, payload, sh
-from deployer.sh.frame import BODY_LIMIT, BOOTSTRAP, READY
+from deployer.sh.answers import BODY_LIMIT
+from deployer.sh.frame import BOOTSTRAP, READY
 
 KEPT = 16 * 1024
 """Bytes of complaint kept from each stream for the message of a program that never started."""
@@ -36,7 +37,7 @@ class Pipe(Protocol):
         """Return what came on both streams, waiting up to ``wait`` seconds for a first byte; None at their end."""
 
     def send(self, chunks: Iterator[bytes], size: int) -> None:
-        """Send ``chunks`` (about ``size`` bytes in all) and then the end of input, without waiting for the reader."""
+        """Send ``chunks`` (about ``size`` bytes in all) without waiting for the reader, then a line every `BEAT` s."""
 
     def write(self, data: bytes) -> None:
         """Send a few bytes and leave the input open."""
@@ -150,7 +151,7 @@ class Conversation:
         return sum(blob.size for blob in self._program.blobs)
 
     def _start(self) -> None:
-        self._pipe.send(payload(self._program), self._size)
+        self._pipe.send(payload(self._program, watched=True), self._size)
 
     def _hear(self, out: bytes, err: bytes) -> None:
         self._complaint = (self._complaint + err)[-KEPT:]

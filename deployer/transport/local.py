@@ -9,12 +9,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 from deployer.beam.stream import Stream
 from deployer.errors import AuthError, HostError
 from deployer.model import Secret
 from deployer.sh import Frame, Program
+from deployer.sh.frame import BEAT
 from deployer.transport.conversation import Conversation, Sudo, check_password, command
 from deployer.transport.stream import SocketStream
 
@@ -89,6 +90,7 @@ class _ProcessPipe:
         os.set_blocking(self._in, False)
         self._chunks: Iterator[bytes] | None = None
         self._pending = memoryview(b"")
+        self._writing, self._over = threading.Lock(), threading.Event()
         self.progress = time.monotonic()
 
     def read(self, wait: float) -> tuple[bytes, bytes] | None:
@@ -116,21 +118,31 @@ class _ProcessPipe:
         os.write(self._in, data)
 
     def _pour(self) -> None:
-        """Write what the pipe takes now; at the end, or when nobody reads any more, close it."""
+        """Write what the pipe takes now, and at the end begin to beat."""
+        whole = False
         try:
             if not self._pending and self._chunks is not None:
                 self._pending = memoryview(next(self._chunks, b""))
+                whole = not self._pending
             sent = os.write(self._in, self._pending)
         except BlockingIOError:
             return
-        except BrokenPipeError:
+        except (BrokenPipeError, EOFError):
             sent, self._pending = 0, memoryview(b"")
         self._pending = self._pending[sent:]
         self.progress = time.monotonic()
         if not sent:
             self._selector.unregister(self._in)
-            if self._child.stdin:
+            if whole:
+                threading.Thread(target=self._beat, daemon=True).start()
+            elif self._child.stdin:
                 self._child.stdin.close()
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            with self._writing, suppress(OSError):
+                if not self._over.is_set():
+                    os.write(self._in, b"\n")
 
     def broke(self) -> str:
         return "the program was lost in the middle"
@@ -143,8 +155,13 @@ class _ProcessPipe:
 
     def close(self) -> None:
         """Let go of the streams; a step that still runs goes on, and its output goes nowhere."""
+        self._over.set()
         self._selector.close()
+        with self._writing:
+            self._close_all()
+        threading.Thread(target=self._child.wait, daemon=True).start()
+
+    def _close_all(self) -> None:
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
             if pipe:
                 pipe.close()
-        threading.Thread(target=self._child.wait, daemon=True).start()

@@ -13,6 +13,7 @@ from deployer.errors import ConnectionLost, HostError, HostKeyError
 from deployer.model import Secret
 from deployer.sh import Frame, Program
 from deployer.transport.base import ForwardingForbidden
+from deployer.transport.channel_pipe import ChannelPipe, gone
 from deployer.transport.connect import Link, open_link, open_stream
 from deployer.transport.conversation import Conversation, Sudo, check_password, command
 from deployer.transport.options import SshOptions
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _SESSION_OPENING = 40.0
 _SESSION_PATIENCE = 5.0
 """Seconds for sshd to free the session of the program before, which counts where MaxSessions is 1."""
-_GULP = 4 * 1024 * 1024
 
 
 class SshTransport:
@@ -58,7 +58,7 @@ class SshTransport:
         """Run a program over one session channel; see `deployer.transport.base.Transport.run`."""
         sudo = self._sudo() if program.become and self._target.user != "root" else None
         channel = self._session(timeout)
-        with closing(_ChannelPipe(channel, timeout, self._link.client)) as pipe:
+        with closing(ChannelPipe(channel, timeout, self._link.client)) as pipe:
             self._link.client.exec(channel, command(sudo))
             yield from Conversation(self.name, pipe, program, sudo, timeout).frames()
             self._last, pipe.finished = channel, True
@@ -122,7 +122,7 @@ class SshTransport:
         if client.is_active():
             said = f"sshd answers, but has opened no session within {_SESSION_OPENING:.0f} s"
         else:
-            said = _gone(client, "the connection to the host is gone")
+            said = gone(client, "the connection to the host is gone")
         return ConnectionLost(said, where=self.name, hint="run again to see the host's state")
 
     def _session(self, timeout: float) -> Channel:
@@ -146,99 +146,3 @@ class SshTransport:
                 time.sleep(0.05)
             except (SSHException, EOFError, OSError):
                 raise self._unopened(client) from None
-
-
-def _gone(client: Client, otherwise: str) -> str:
-    """Say how a connection ended."""
-    silence = client.silence
-    return f"the host answered nothing for {silence:.0f} s: it is frozen, or cut off" if silence else otherwise
-
-
-class _Wake(threading.Event):
-    """Set by either buffer of a channel; only the reader clears it, so that one buffer cannot hide the other."""
-
-    def clear(self) -> None:
-        """Called by a buffer that has been emptied, which says nothing of the other."""
-
-    def rearm(self) -> None:
-        """Clear for real, before looking at the buffers."""
-        super().clear()
-
-
-class _ChannelPipe:
-    """A session channel as a `Pipe`: both streams always drained, input sent beside when it may not fit at once."""
-
-    def __init__(self, channel: Channel, timeout: float, client: Client) -> None:
-        channel.settimeout(timeout)
-        self._client = client
-        self._channel = channel
-        self._wake = _Wake()
-        self._failure: Exception | None = None
-        self.progress = time.monotonic()
-        self.finished = False
-        channel.in_buffer.set_event(self._wake)
-        channel.in_stderr_buffer.set_event(self._wake)
-
-    def read(self, wait: float) -> tuple[bytes, bytes] | None:
-        self._wake.rearm()
-        came = self._drain()
-        if came is None or any(came) or not self._wake.wait(wait):
-            return came
-        return self._drain()
-
-    def _drain(self) -> tuple[bytes, bytes] | None:
-        channel = self._channel
-        ended = channel.eof_received or channel.closed
-        out = channel.recv(_GULP) if channel.recv_ready() else b""
-        err = channel.recv_stderr(_GULP) if channel.recv_stderr_ready() else b""
-        if self._failure:
-            raise self._failure
-        return None if ended and not out and not err else (out, err)
-
-    def send(self, chunks: Iterator[bytes], size: int) -> None:
-        first = next(chunks)
-        if size + len(first) < self._channel.out_window_size:
-            self._pour(first, chunks)
-        else:
-            threading.Thread(target=self._pour, args=(first, chunks), daemon=True).start()
-
-    def write(self, data: bytes) -> None:
-        self._push(data)
-
-    def broke(self) -> str:
-        return _gone(self._client, "the connection broke in the middle of a program")
-
-    def status(self) -> int | None:
-        channel = self._channel
-        if not channel.eof_received and channel.exit_status == -1:
-            return None
-        channel.status_event.wait(2)
-        return channel.exit_status
-
-    def close(self) -> None:
-        if not self.finished:
-            self._channel.close()
-
-    def _pour(self, first: bytes, rest: Iterator[bytes]) -> None:
-        try:
-            self._push(first)
-            for chunk in rest:
-                self._push(chunk)
-            self._channel.shutdown_write()
-        except (OSError, EOFError) as error:
-            self._stopped(error)
-
-    def _push(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            sent = self._channel.send(bytes(view[:32768]))
-            if not sent:
-                raise EOFError
-            self.progress = time.monotonic()
-            view = view[sent:]
-
-    def _stopped(self, error: Exception) -> None:
-        """The reader says why a channel closed; what it cannot see is a file of ours that could not be read."""
-        if isinstance(error, OSError) and error.filename:
-            self._failure = error
-            self._wake.set()

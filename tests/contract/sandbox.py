@@ -23,7 +23,7 @@ from deployer.sh.frame import BOOTSTRAP
 FILES = """
 awk base64 basename cat chmod cmp cp cut date dd df diff dirname env expr false find flock getconf getent grep gzip head
 id install ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdir sed seq sha256sum sort stat sync tail
-tar tee test touch tr true uname uniq wc xargs
+tar tee test timeout touch tr true uname uniq wc xargs
 """.split()  # noqa: SIM905 - a list of words reads better
 SYSTEM = """
 apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl ldconfig nft rpm runuser setpriv

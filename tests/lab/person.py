@@ -42,6 +42,11 @@ class Person:
         """Press some keys."""
         os.write(self._terminal, keys.encode())
 
+    def leaves(self, patience: float = 120) -> int:
+        """Close the terminal while the program runs; returns its exit code."""
+        os.close(self._terminal)
+        return self._process.wait(timeout=patience)
+
     def is_done(self, patience: float = 120) -> int:
         """Look on until the program ends; returns its exit code."""
         end = time.monotonic() + patience

@@ -90,3 +90,47 @@ def test_a_question_is_answered_by_a_person_at_a_terminal(keys: str, tmp_path: P
     person.types(keys)
     assert person.is_done(30) == 0
     assert KEYS[keys] in person.seen
+
+
+HUNG_UP = """
+import sys
+from deployer.events import Note
+from deployer.runtime import report, stoppable
+with report(sys.stdout, json=False, diff=False, verbose=0) as emit, stoppable(emit) as stop:
+    emit(Note("ready"))
+    stop.wait(30)
+    for _ in range(100):
+        emit(Note("to a terminal that is gone"))
+open(sys.argv[1], "w").write(f"ended in order {stop.is_set()}")
+"""
+
+
+def test_a_terminal_that_is_closed_is_a_stop_and_no_error(tmp_path: Path) -> None:
+    person = Person([sys.executable, "-c", HUNG_UP, str(tmp_path / "end")], environ=os.environ, directory=tmp_path)
+    person.waits_for("ready")
+    assert person.leaves() == 0
+    assert (tmp_path / "end").read_text() == "ended in order True"
+
+
+def test_what_is_started_with_nohup_outlives_its_terminal() -> None:
+    program = "import signal; signal.signal(1, signal.SIG_IGN)\n" + WAITING.replace("SIGINT", "SIGHUP").replace(
+        "30", "1"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("stopped False\n", 0), done.stderr
+
+
+SECOND = """
+import os, signal, sys, threading
+from deployer.runtime import pool, stoppable
+with pool(2, 2) as executor, stoppable(lambda event: None) as stop:
+    executor.submit(threading.Event().wait)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.raise_signal(number)
+    print("still here")
+"""
+
+
+def test_the_second_signal_of_any_kind_ends_at_once_although_hosts_are_busy() -> None:
+    done = subprocess.run([sys.executable, "-c", SECOND], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("", 130), done.stderr

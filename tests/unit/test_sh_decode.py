@@ -13,7 +13,7 @@ from sh_runner import stream
 
 from deployer.errors import ConnectionLost, ProbeError, StepError
 from deployer.sh import Frame, Program, Sh, decode
-from deployer.sh.frame import BODY_LIMIT
+from deployer.sh.answers import BODY_LIMIT
 
 MARKER = "@0123456789abcdef"
 ASKED = Program((Sh(":"), Sh(":")), marker=MARKER)

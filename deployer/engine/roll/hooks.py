@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_lane import HostLane
-from deployer.engine.walk.apply import STEP_TIMEOUT, finish, last_words
+from deployer.engine.walk.apply import GRACE, STEP_TIMEOUT, finish, last_words, patience
 from deployer.engine.walk.probe import environment
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Stage
@@ -77,7 +77,8 @@ class Hooks:
         assert lane.transport and lane.play  # noqa: S101 - its turn has come
         transport = self.here() if hook.task.local else lane.transport
         steps, before = hook.module.act(), self.clock()
-        for frame in transport.run(program(lane.play, hook, lane.release), timeout=STEP_TIMEOUT):
+        what_runs = program(lane.play, hook, lane.release)
+        for frame in transport.run(what_runs, timeout=max(patience(what_runs), (hook.timeout or 0) + GRACE)):
             what, now = steps[frame.index].what, self.clock()
             said = HookDone(lane.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
             self.emit(said)
@@ -98,17 +99,20 @@ def program(play: HostPlay, hook: Action, release: str = "") -> Program:
     own = play.fleet[0]
     if own and own.release and (node := node_of(hook, own)):
         given = (environment(hook.environment, step.text) for step in _at_home(hook.module, node).act())
-        texts = tuple(as_node(node, release or own.release.id, text) for text in given)
-        return Program(texts, writes=True, become=play.become)
+        seconds = hook.timeout or STEP_TIMEOUT
+        texts = tuple(as_node(node, release or own.release.id, text, seconds) for text in given)
+        return Program(texts, writes=True, become=play.become, labels=(hook.label,) * len(texts))
     texts = tuple(environment(hook.environment, step.text) for step in hook.module.act())
     users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
-    return Program(texts, writes=True, become=play.become and not hook.task.local, users=users)
+    people = {i: hook.timeout or STEP_TIMEOUT for i, step in enumerate(hook.module.act()) if step.person}
+    become = play.become and not hook.task.local
+    return Program(texts, writes=True, become=become, users=users, people=people, labels=(hook.label,) * len(texts))
 
 
-def as_node(node: Node, release: str, text: Sh) -> Sh:
+def as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:
     """Return the step that runs sh text as a node does, with what NODE-ctl gives it, in the node's directory."""
-    body, deadline = f"main() {{\n{text}\n}}\nmain </dev/null", int(STEP_TIMEOUT) - 10
-    start = sh("{} --release {} --timeout {} run /bin/sh -eus", node.ctl, release, deadline)
+    body = f"main() {{\n{text}\n}}\nmain </dev/null"
+    start = sh("{} --release {} --timeout {} run /bin/sh -eus", node.ctl, release, seconds)
     return sh("printf '%s\\n' {} | {}", body, start)
 
 

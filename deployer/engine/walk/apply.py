@@ -17,8 +17,10 @@ from deployer.resolve import Action
 from deployer.sh import Program, Sh, lines, sh
 from deployer.transport.base import Transport
 
-STEP_TIMEOUT = 600.0
-"""Seconds a host may stay silent while it works on one step (a package installation, an unpack)."""
+STEP_TIMEOUT = 600
+"""Seconds a host has for one step (a package installation, an unpack), and a person's command that says no timeout."""
+GRACE = 30
+"""Seconds a host has to kill a command after its deadline, and to say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def program(work: Sequence[Job], *, become: bool) -> Program:
     fragments: list[Sh] = []
     blobs: list[Blob] = []
     users: dict[int, str] = {}
+    people: dict[int, int] = {}
     for job in work:
         text = job.text
         if job.step and job.step.blobs:
@@ -61,8 +64,18 @@ def program(work: Sequence[Job], *, become: bool) -> Program:
             text = lines(sh("set -- {}", Sh(" ".join(place.text for place in places))), text)
         if job.step and job.planned.action.user:
             users[len(fragments)] = job.planned.action.user
+        if job.step and job.step.person:
+            people[len(fragments)] = job.planned.action.timeout or STEP_TIMEOUT
         fragments.append(text)
-    return Program(tuple(fragments), writes=True, blobs=tuple(blobs), become=become, users=users)
+    labels = tuple(f"{job.planned.action.label}: {job.step.what if job.step else 'note the handler'}" for job in work)
+    return Program(
+        tuple(fragments), writes=True, blobs=tuple(blobs), become=become, users=users, people=people, labels=labels
+    )
+
+
+def patience(program: Program) -> float:
+    """Return the seconds that each step of a program may take, the longest of a person's commands included."""
+    return max(STEP_TIMEOUT, *program.people.values(), 0) + GRACE
 
 
 def apply(
@@ -89,7 +102,8 @@ def apply(
     before, last = clock(), {id(job.planned): index for index, job in enumerate(work)}
     if become:
         work = list(_ahead(transport, work, emit))
-    for frame in transport.run(program(work, become=become), timeout=STEP_TIMEOUT):
+    steps = program(work, become=become)
+    for frame in transport.run(steps, timeout=patience(steps)):
         job, now = work[frame.index], clock()
         label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
         if job.step or frame.rc:
@@ -120,7 +134,7 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
         StepError: it failed; its output's last lines are in the message.
         HostError: the connection broke; the step ends by itself on the host.
     """
-    for frame in transport.run(Program((step,), writes=True, become=become), timeout=STEP_TIMEOUT):
+    for frame in transport.run(Program((step,), writes=True, become=become, labels=(what,)), timeout=STEP_TIMEOUT):
         if frame.rc:
             raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=transport.name)
 

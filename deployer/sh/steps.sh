@@ -1,0 +1,79 @@
+# What changes a host: one step after the other, by one program at a time. POSIX sh, coreutils and util-linux only.
+# Given: the prelude, upload.sh and watch.sh.
+# shellcheck shell=sh disable=SC2034,SC2154
+lock_wait=60
+
+# From here on the program changes the host; a vanished reader must not end it in mid-step. One program at a time does so:
+# the kernel lets the lock go with the process that holds it, and no step inherits it.
+steps_open() {
+  trap '' HUP PIPE
+  [ -n "$blobs" ] || blobs_open || return 1
+  [ "$(id -u)" -eq 0 ] || return 0
+  command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
+  exec 8<"$run_dir"
+  flock -w "$lock_wait" 8 || {
+    held "another run is changing this host, and has not ended in $lock_wait s" "$run_dir/holder"
+    return 1
+  }
+  printf '%s\t%s\t%s\n' "$run" "$$" "$blobs" >"$run_dir/holder"
+}
+
+# doing KIND LABEL: note what the program is at, for whoever waits for it and for what watches over it (watch.sh).
+doing() {
+  read -r now _ </proc/uptime
+  printf '%s %s %s\n' "$1" "${now%.*}" "$2" >"$blobs/doing" || :
+}
+
+# say TEXT: what a program that is listened to (hears) says before a step's end; that nobody listens any more stops nothing.
+say() { printf '%s said 0 %s\n%s' "$marker" "${#1}" "$1" >&6 2>/dev/null || :; }
+
+# step INDEX KIND LABEL: run one step to its end with its output in a file, then report. It tells by $failed, because to
+# test its status with || would switch off set -e inside of it. KIND is own or people.
+step() {
+  doing "$2" "$3"
+  ( exec 8>&-; [ -n "$hears" ] || exec 6>&-; set -eu; "fragment_$1" ) 6>&1 >"$blobs/log" 2>&1; failed=$?
+  doing told "$3"
+  [ ! -e "$blobs/gone" ] || exit 1
+  said=$(tail -c 65536 "$blobs/log"; [ "$failed" -eq 0 ] || grep -qs 'has run out of' "$blobs/log" || full "$run_dir" "$home" /etc /tmp)
+  frame "$1" "$failed" "$said" || failed=1
+}
+
+# people SECONDS USER TEXT: run what a person wrote as a login would: default signals, the login's umask, a process group
+# of its own; and with a deadline. USER may be empty. What of it is left at the deadline is killed, wherever it hides.
+people() {
+  [ -z "$2" ] || id -u "$2" >/dev/null 2>&1 || unknown "the user $2 does not exist yet"
+  step_id=${run%% *}.$$ seconds=$1 user=$2 text=$3
+  read -r began _ </proc/uptime
+  set +e
+  printf '%s\n' "$text" 2>/dev/null | (
+    trap - HUP PIPE
+    umask "$mask"
+    exec 6>&-
+    cd /
+    set -- /bin/sh -eus
+    [ -z "$user" ] || set -- runuser -u "$user" -- \
+      env HOME="$(getent passwd "$user" | cut -d : -f 6)" USER="$user" LOGNAME="$user" "$@"
+    DEPLOYER_STEP=$step_id
+    export DEPLOYER_STEP
+    exec timeout -k 5 "$seconds" "$@"
+  )
+  code=$?
+  read -r ended _ </proc/uptime
+  [ $((${ended%.*} - ${began%.*})) -lt "$seconds" ] || case $code in 124 | 137) overdue ;; esac
+  exit "$code"
+}
+
+# overdue: after its deadline kill what is left of a step, and name what cannot be killed.
+overdue() {
+  for round in 1 2 3 4 5; do
+    left=$(grep -lzxs -e "DEPLOYER_STEP=$step_id" /proc/[0-9]*/environ | cut -d / -f 3)
+    [ -n "$left" ] || break
+    # shellcheck disable=SC2086
+    kill -KILL $left 2>/dev/null
+    sleep "0.$round"
+  done
+  echo "it did not end in $seconds s, its deadline (timeout:), and was killed"
+  for pid in $left; do
+    echo "process $pid ($(cat "/proc/$pid/comm")) of it cannot be killed: it waits for a disk or a file server"
+  done 2>/dev/null
+}

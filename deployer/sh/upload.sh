@@ -1,0 +1,120 @@
+# How files come with a program: whole or not at all. POSIX sh, coreutils and util-linux only.
+# Given: the prelude. Loaded where a program has blobs or steps.
+# shellcheck shell=sh disable=SC2034,SC2154
+silence=30
+sending=
+
+# What an earlier run left when it was killed: its name holds its pid.
+sweep() {
+  for left in "$run_dir"/run.* "$big_dir"/blob.*; do
+    [ -e "$left" ] || continue
+    pid=${left##*/}; pid=${pid#*.}; pid=${pid%%.*}
+    kill -0 "$pid" 2>/dev/null || rm -rf -- "$left"
+  done
+  find "$home" -maxdepth 1 -name 'part.*' -mtime +1 -exec rm -f -- {} +
+}
+
+# Blobs land in a directory that only this user reads, on tmpfs when they are small, and leave with the program.
+blobs_open() {
+  run_dir=${TMPDIR:-/tmp} big_dir=${TMPDIR:-/tmp}
+  if [ "$(id -u)" -eq 0 ]; then
+    run_dir=/run/deployer big_dir=$home
+    why="cannot make $run_dir or $big_dir"
+    mkdir -p "$run_dir" "$big_dir" || return 1
+    chmod 0700 "$run_dir" "$big_dir" || return 1
+    sweep
+  fi
+  blobs=$(mktemp -d "$run_dir/run.$$.XXXXXXXX") || { why="cannot make a directory in $run_dir"; return 1; }
+}
+
+# blob INDEX SIZE SHA256 OFFSET: take one blob from standard input, but for the bytes that are here already, and prove it
+# whole. Of a secret there is no digest (it could be guessed from one): "-" proves the length only, and the channel's own
+# checks do the rest.
+blob() {
+  at=$run_dir place=$blobs/$1 size=$2
+  if [ "$2" -gt 1048576 ]; then
+    at=$big_dir
+    if [ "$at" = "$home" ] && [ "$3" != - ]; then
+      part "$3" "$4" || return 1
+    else
+      place=$(mktemp "$at/blob.$$.XXXXXXXX") || { why="cannot make a file in $at"; return 1; }
+    fi
+    size=$(($2 - $4))
+  fi
+  receive "$size" "$place" || {
+    why="an upload of $2 bytes to $at failed: $(cat -- "$blobs/why")" lacking=$(full "$at")
+    rm -f -- "$place"
+    return 1
+  }
+  if [ "$3" = - ]; then proof=$(wc -c <"$place") wanted=$2; else proof=$(digest "$place") wanted=$3; fi
+  if [ "$proof" != "$wanted" ]; then
+    [ "$(wc -c <"$place")" -lt "$2" ] || rm -f -- "$place"
+    why="an upload of $2 bytes to $at arrived damaged or cut"
+    return 1
+  fi
+  [ "$place" = "$blobs/$1" ] || ln -s "$place" "$blobs/$1"
+  exec 7>&-
+  rm -f -- "$sending"
+}
+
+# receive SIZE FILE: append what comes, until it is all there or nothing has come for some time: the connection is dead
+# then, whatever sshd thinks, and what is held for it has to be let go.
+receive() {
+  if [ "$1" -le 65536 ]; then
+    timeout $((silence + $1 / 1000)) head -c "$1" >>"$2" 2>"$blobs/why" || [ $? -eq 124 ]
+    return
+  fi
+  exec 5<&0
+  head -c "$1" <&5 >>"$2" 2>"$blobs/why" &
+  reader=$!
+  exec 5<&-
+  ( watch_growth "$2" "$reader" ) </dev/null >/dev/null 2>&1 7>&- &
+  growth=$!
+  wait "$reader"; taken=$?
+  fell "$growth"
+  wait "$growth" 2>/dev/null
+  [ "$taken" -eq 0 ] || [ "$taken" -gt 128 ]
+}
+
+# watch_growth FILE PID: kill the process when the file has not grown for some time.
+watch_growth() {
+  idle=0 before=-1
+  while sleep 5; do
+    now=$(wc -c <"$1")
+    if [ "$now" != "$before" ]; then idle=0 before=$now; else idle=$((idle + 5)); fi
+    [ "$idle" -lt "$silence" ] || kill -KILL "$2"
+  done
+}
+
+# part SHA256 OFFSET: a large upload is named after its content, so that the next run sends only what a cut one has not.
+part() {
+  place=$home/part.$1
+  touch -- "$place" || { why="cannot make $place"; return 1; }
+  exec 7>>"$place" || { why="cannot write $place"; return 1; }
+  sending=$run_dir/sending.${1%"${1#????????????????}"}
+  take_part || { held "another run is sending the same file to this host" "$sending"; return 1; }
+  printf '%s\t%s\t-\n' "$run" "$$" >"$sending"
+  [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: run again"; return 1; }
+  truncate -s "$2" -- "$place" || { why="cannot write $place"; return 1; }
+}
+
+# take_part: get the lock of a part. A program of this run that still holds it waits for a connection that is dead.
+take_part() {
+  flock -n 7 && return
+  { IFS='	' read -r who pid _ <"$sending"; } 2>/dev/null || return 1
+  [ "$who" = "$run" ] || return 1
+  fell "$pid"
+  flock -w 5 7
+}
+
+# held TROUBLE NOTE: leave in $why who holds what this program wants, since when, and what helps when that one hangs.
+held() {
+  code=5 why=$1
+  { IFS='	' read -r who pid place <"$2" && kill -0 "$pid"; } 2>/dev/null || return 0
+  why="$1: ${who#* } holds it (run ${who%% *}, process $pid)"
+  { read -r _ since label <"$place/doing" && read -r now _ </proc/uptime; } 2>/dev/null &&
+    why="$why, for $((${now%.*} - since)) s now at: $label"
+  read -r _ _ _ _ group _ <"/proc/$pid/stat"
+  why="$why
+  should that hang, this ends it there: kill -KILL -- -$group"
+}
