@@ -177,3 +177,23 @@ def test_a_size_that_is_none_is_refused_with_its_place(project: Project, serial:
     with pytest.raises(ConfigError, match="serial") as caught:
         project.resolve()
     assert caught.value.where.startswith(f"{project.directory}/site.yml:2:")
+
+
+def test_a_command_has_the_seconds_that_its_task_says(project: Project) -> None:
+    project.tasks("- {shell: {cmd: x, creates: /x}, timeout: '{{ port // 4 }}'}\n- command: {cmd: y, creates: /y}\n")
+    one, two = project.actions()
+    assert (one.timeout, two.timeout) == (1000, None)
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ("{shell: {cmd: x, creates: /x}, timeout: 0}", "timeout is 0"),
+        ("{shell: {cmd: x, creates: /x}, timeout: soon}", "timeout must be a whole number"),
+        ("{copy: {dest: /x, content: x}, timeout: 5}", "copy has no timeout"),
+    ],
+)
+def test_a_deadline_that_is_none_is_refused(project: Project, task: str, words: str) -> None:
+    project.tasks(f"- {task}\n")
+    with pytest.raises(ConfigError, match=words):
+        project.actions()
