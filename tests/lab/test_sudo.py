@@ -13,7 +13,7 @@ from deployer.model import Blob, Connection, Secret
 from deployer.sh import Program, sh
 from deployer.transport import SshOptions, Transport, open_transport
 
-WHO = Program((sh("id -un"), sh('echo "${{connection%.*}}"')), become=True)
+WHO = Program((sh("id -un"), sh('client=${{connection%% *}}; echo "${{client%.*}}"')), become=True)
 
 
 @pytest.fixture(scope="module")
