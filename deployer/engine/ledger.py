@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 from deployer.errors import ProbeError
 from deployer.events import Entry
-from deployer.modules._ledger import GOOD, RECORD
-from deployer.modules._switch import back
 from deployer.modules.base import records
 from deployer.modules.beam_nodes import BeamNodes
+from deployer.releases.generations import GENERATIONS, PLACES, declared
+from deployer.releases.switch import RECORD
 from deployer.resolve import HostPlay
 from deployer.sh import Sh, lines, sh
 
 _LOOK = """
-root={}
 # A line that a full disk or a lost host has cut is none.
 whole() {{ head -n "$(wc -l <"$1")" -- "$1"; }}
-if [ -L "$root/current" ]; then emit current "$(readlink -- "$root/current")"; fi
+current_id
+emit current "$now"
 if [ -d "$root/ledger/good" ]; then emit good "$(cd -- "$root/ledger/good" && grep -H '' -- * 2>/dev/null || :)"; fi
 if [ -d "$root/ledger/migrated" ]; then emit migrated "$(ls -- "$root/ledger/migrated")"; fi
 if [ -d "$root/ledger/bad" ]; then emit bad "$(cd -- "$root/ledger/bad" && grep -H '' -- * 2>/dev/null || :)"; fi
@@ -27,14 +27,13 @@ if [ -f "$root/ledger/history" ]; then emit history "$(whole "$root/ledger/histo
 """
 
 _JUDGE_GOOD = """
-root={} id={}
-mark_good "$id" {} || {{ full "$root"; exit 1; }}
+mark_good {} {} {} || {{ full "$root"; exit 1; }}
 prune {}
 """
 
 
 _MIGRATED = """
-root={} id={}
+id={}
 [ ! -e "$root/ledger/migrated/$id" ] || exit 0
 remember migrate "$id" {} || {{ full "$root"; exit 1; }}
 mkdir -p -- "$root/ledger/migrated"
@@ -84,7 +83,7 @@ def switch_of(play: HostPlay) -> BeamNodes | None:
 
 def look(root: str, lines_of_history: int = 50) -> Sh:
     """Return the fragment that reads the record of the release at ``root``."""
-    return sh(_LOOK, root, lines_of_history)
+    return lines(declared(root, ""), PLACES, sh(_LOOK, lines_of_history))
 
 
 def parse(out: str) -> Ledger:
@@ -100,19 +99,21 @@ def parse(out: str) -> Ledger:
     except ValueError:
         raise ProbeError("the host's record of its releases (ledger) is damaged") from None
     good = tuple(sorted(numbers, key=numbers.__getitem__, reverse=True))
-    current = found.get("current", "").removeprefix("versions/")
     migrated = frozenset(found.get("migrated", "").split())
-    return Ledger(current, good, dict(_pairs(found.get("bad", ""))), entries, "untried" in found, migrated)
+    bad = dict(_pairs(found.get("bad", "")))
+    return Ledger(found.get("current", ""), good, bad, entries, "untried" in found, migrated)
 
 
-def judge_good(nodes: BeamNodes, keep: int) -> Sh:
+def judge_good(nodes: BeamNodes, keep: int, expected: str = "") -> Sh:
     """Return the step that notes that the release is healthy with the files it has now, and prunes the others.
 
     Args:
         nodes: the task that runs the release.
         keep: good releases that stay for a rollback.
+        expected: what its nodes were judged by, one line.
     """
-    return lines(RECORD, GOOD, sh(_JUDGE_GOOD, nodes.root, nodes.id, nodes.files, keep))
+    text = sh(_JUDGE_GOOD, nodes.id, expected, nodes.files, keep)
+    return lines(declared(nodes.root, nodes.held), GENERATIONS, RECORD, text)
 
 
 def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
@@ -126,18 +127,17 @@ def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
         why: marks the release that is left bad for this reason; empty leaves it unjudged.
     """
     marked = "" if to == nodes.id else why
-    names = [node.name for node in nodes.nodes]
-    return back(nodes.root, nodes.id, to, nodes.epmd_port, names, nodes.units, marked)
+    return nodes.switch.back(nodes.id, to, marked)
 
 
 def note_hooks(root: str, release: str, words: str) -> Sh:
     """Return the step that notes which hooks ran around a switch to a release."""
-    return lines(RECORD, sh("root={}\nremember hook {} {}", root, release, words))
+    return lines(declared(root, ""), RECORD, sh("remember hook {} {}", release, words))
 
 
 def note_migrated(root: str, release: str, words: str) -> Sh:
     """Return the step that notes on one host that a release's migration has run on another."""
-    return lines(RECORD, sh(_MIGRATED, root, release, words))
+    return lines(declared(root, ""), RECORD, sh(_MIGRATED, release, words))
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from deployer.fleet.node import Node
 from deployer.fleet.words import Environment, Firewall, Health, Rollout
 from deployer.model import Mark
 from deployer.modules._openings import overlap
+from deployer.releases import generations
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Release:
     def path(self) -> str:
         """The directory that the nodes run from once it is current."""
         return f"{self.root}/versions/{self.id}"
+
+    @property
+    def generations(self) -> str:
+        """The directory of its generations: each one release with the files that its nodes read at their start."""
+        return generations.held(self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,7 @@ def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
         "keep": release.keep,
         "id": release.id,
         "path": release.path,
+        "generations": release.generations,
         "current": f"{release.root}/current",
         # Not derived from nodes by a filter: what touches a node's environment is a secret as a whole.
         "nodes": [node.as_unit() for node in nodes if not node.foreign],

@@ -9,6 +9,7 @@ from typing import Any
 from deployer.beam.names import NodeName
 from deployer.fleet.unit import open_files
 from deployer.fleet.words import Environment
+from deployer.releases.generations import drop_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Node:
         return f"{self.etc}/{self.name}.vm.args"
 
     @property
+    def remote_vm_args_file(self) -> str:
+        """Where the flags of its remote commands lie."""
+        return f"{self.etc}/{self.name}.remote.vm.args"
+
+    @property
     def crash_dump(self) -> str:
         """Where the emulator writes a crash dump."""
         told = self.env.get("ERL_CRASH_DUMP")
@@ -99,7 +105,8 @@ class Node:
             "env_file": self.env_file,
             "vm_args_file": self.vm_args_file,
             "members_args_file": f"{self.etc}/{self.name}.members.args",
-            "remote_vm_args_file": f"{self.etc}/{self.name}.remote.vm.args",
+            "remote_vm_args_file": self.remote_vm_args_file,
+            "unit_file": drop_in(self.unit),
             "runtime": self.runtime,
             "ready": f"{self.runtime}/ready",
             "pem_file": f"{self.etc}/private/{self.name}.pem",
@@ -129,6 +136,11 @@ class Node:
             "runtime": self.runtime,
             "env_file": self.env_file,
             "vm_args_file": self.vm_args_file,
-            "configs": [self.env_file, self.vm_args_file, *([self.tls_options_file] if self.tls else [])],
+            "configs": [
+                self.env_file,
+                self.vm_args_file,
+                self.remote_vm_args_file,
+                *([self.tls_options_file] if self.tls else []),
+            ],
             "shared": [f"{self.etc}/ca.pem"] if self.tls else [],
         }

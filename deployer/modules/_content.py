@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Secret
 from deployer.modules.base import Absent, Blob, Changes, Observed, Present, Sh, Step, lines, records, sh
+from deployer.releases.generations import draft_place, in_force
 
 SHOWN = 64 * 1024
 """Bytes up to which a plan shows the difference of a text; beyond, it shows digests."""
@@ -87,6 +88,10 @@ class Content:
 
     Secret content is never printed and never in a text that travels: the host is asked for a digest salted afresh in
     each run, and an unnamed mode is 0600.
+
+    Attributes:
+        generations: where the file belongs to a release, the directory of that one's generations: it is written as a
+            draft, and read where a start would read it.
     """
 
     path: str
@@ -94,6 +99,7 @@ class Content:
     owner: str | None = None
     group: str | None = None
     mode: str | None = None
+    generations: str = ""
 
     @property
     def attributes(self) -> Attributes:
@@ -107,10 +113,11 @@ class Content:
 
     def probe(self) -> Sh:
         """Return text that looks at the file."""
+        before, place = in_force(self.path, self.generations)
         if isinstance(self.blob.text, Secret):
-            return sh(_SALTED, self.path, _SALT, (self.blob.size // SHOWN + 1) * SHOWN)
+            return lines(*before, sh(_SALTED, place, _SALT, (self.blob.size // SHOWN + 1) * SHOWN))
         shown = SHOWN if self._text() is not None else 0
-        return sh(_OPEN, self.path, self.blob.sha256, shown, max(self.blob.size, SHOWN))
+        return lines(*before, sh(_OPEN, place, self.blob.sha256, shown, max(self.blob.size, SHOWN)))
 
     def parse(self, out: str) -> Observed:
         """Read the answer.
@@ -133,13 +140,15 @@ class Content:
         if not changes:
             return ()
         managed = self.attributes
-        if not {"type", "content"} & set(changes):
+        if not self.generations and not {"type", "content"} & set(changes):
             return (Step(f"set owner and mode of {self.path}", managed.fix(self.path)),)
         owner, group, mode = managed.owner or "", managed.group or "", octal(managed.mode) or ""
-        text = [sh('draft "$1" {} {} {} {}', self.path, mode, owner, group), sh("settle {}", self.path)]
+        before, place = draft_place(self.path, self.generations)
+        text = [*before, sh('draft "$1" {} {} {} {}', place, mode, owner, group), sh("settle {}", place)]
         if validate:
-            text.insert(1, validate)
-        return (Step(f"write {self.path}", lines(*text), (self.blob,)),)
+            text.insert(-1, validate)
+        what = f"{'stage' if self.generations else 'write'} {self.path}"
+        return (Step(what, lines(*text), (self.blob,), ahead=bool(self.generations)),)
 
     def _text(self) -> str | None:
         if not isinstance(self.blob.text, bytes) or self.blob.size > SHOWN:

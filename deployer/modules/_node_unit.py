@@ -12,6 +12,7 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
 from deployer.modules._unit import properties
+from deployer.releases import generations
 
 _EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")
 _UNIT = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}\.service", re.ASCII)
@@ -28,7 +29,9 @@ class NodeUnit:
     name: Annotated[str, Doc("the part of its name before the @", check=told_by(check_alive), example="shop")]
     unit: Annotated[str, Doc("its unit, in /etc/systemd/system", check=_unit, example="shop.service")]
     runtime: Annotated[str, Doc("the unit's RuntimeDirectory", check=absolute, example="/run/beam/shop")]
-    configs: Annotated[tuple[str, ...], Doc("files it reads at start; a release's good ones are kept with it")] = ()
+    configs: Annotated[
+        tuple[str, ...], Doc("files it reads at start that belong to its release: written with generations, below")
+    ] = ()
     shared: Annotated[
         tuple[str, ...], Doc("files of its cluster that it reads at start too; they stay when a release goes back")
     ] = ()
@@ -41,13 +44,18 @@ class NodeUnit:
 
     @property
     def file(self) -> str:
-        """The unit's file."""
-        return f"/etc/systemd/system/{self.unit}"
+        """The unit's file, which is the same for all releases."""
+        return f"{generations.UNITS}/{self.unit}"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What of it belongs to its release: the unit's drop-in, and every file that it reads at start."""
+        return (generations.drop_in(self.unit), *self.configs)
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Its unit's file, and every file that it reads at start but for the cookie."""
-        return (self.file, *self.configs, *self.shared)
+        """Its unit's files, and every file that it reads at start but for the cookie."""
+        return (*self.files, *self.shared)
 
     @property
     def started(self) -> str:

@@ -13,7 +13,8 @@ from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules._checks import absolute
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
-from deployer.sh import Sh, sh
+from deployer.releases.generations import draft_place, in_force
+from deployer.sh import Sh, lines, sh
 
 _SALT = secrets.token_hex(16)
 """Fresh in every run, so that a digest that leaks with a transcript of one run says nothing about another's."""
@@ -44,6 +45,11 @@ class PrivateFile(Module):
         str, Doc("the file on the host; root's, mode 0400", check=absolute, example="/etc/beam/shop/private/cookie")
     ]
 
+    @property
+    def _generations(self) -> str:
+        """Where the file belongs to a release, the directory of its generations."""
+        return ""
+
     @abstractmethod
     def text(self) -> Secret:
         """Return what the file should hold."""
@@ -55,8 +61,9 @@ class PrivateFile(Module):
 
     def probe(self) -> Sh:
         """Print them as they are, without following a link."""
+        before, place = in_force(self.path, self._generations)
         size = len(self.text().reveal().encode())
-        return sh(_PROBE, self.path, _SALT, (size // _STEP + 1) * _STEP)
+        return lines(*before, sh(_PROBE, place, _SALT, (size // _STEP + 1) * _STEP))
 
     def parse(self, out: str) -> Observed:
         """Return them."""
@@ -70,7 +77,12 @@ class PrivateFile(Module):
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Write it anew; there is no moment with a wider mode."""
-        return (Step(f"write {self.path}", sh(_WRITE, self.path), (Blob.of(self.text()),)),) if changes else ()
+        if not changes:
+            return ()
+        before, place = draft_place(self.path, self._generations)
+        staged = bool(self._generations)
+        what = f"{'stage' if staged else 'write'} {self.path}"
+        return (Step(what, lines(*before, sh(_WRITE, place)), (Blob.of(self.text()),), ahead=staged),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer.errors import ProbeError
+from deployer.releases.switch import LAST_WORDS
 from deployer.sh import Sh, lines, sh
 
 _NEEDED = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
@@ -25,15 +26,6 @@ def properties(text: str) -> dict[str, str]:
         raise ProbeError(f"systemctl does not tell {missing[0]}")
     return found
 
-
-LAST_WORDS = Sh(
-    """last_words() {
-  systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 3 || :
-  start=$(systemctl show -p InvocationID --value -- "$unit")
-  journalctl --no-pager --quiet --output=cat --lines=20 "_SYSTEMD_INVOCATION_ID=$start" + "INVOCATION_ID=$start" || :
-}"""
-)
-"""A function for steps: print the last lines of ``$unit``'s last start."""
 
 FAILED = lines(LAST_WORDS, Sh("failed() { last_words; exit 1; }"))
 """A function for steps: print the last lines of ``$unit``'s last start, and end the step."""

@@ -12,15 +12,20 @@ from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
 from deployer.modules._node_unit import NodeUnit, judged, named
 from deployer.modules._rehearse import rehearse
-from deployer.modules._switch import POINT, switch
 from deployer.modules._unit import show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
+from deployer.releases import generations
+from deployer.releases.generations import PLACES
+from deployer.releases.switch import Switch
 from deployer.sh import Sh, lines, sh
 
 _PROBE_RELEASE = """
-root={} id={}
-[ ! -L "$root/current" ] || emit current "$(readlink -- "$root/current")"
+id={}
+current_id
+[ -z "$now" ] || emit current "versions/$now"
+if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then emit directory yes; fi
 [ ! -e "$root/ledger/bad/$id" ] || emit bad "$(cat -- "$root/ledger/bad/$id")"
+emit loose "$(loose {})"
 """
 
 _PROBE_NODE = """
@@ -35,20 +40,29 @@ if [ "$pid" != 0 ]; then
   # Before a reload systemd does not see a unit's first drop-in.
   [ ! -d "/etc/systemd/system/$unit.d" ] || drops="$drops /etc/systemd/system/$unit.d"
   # shellcheck disable=SC2086
-  [ ! -e "$started" ] || emit stale_{} "$(find {} $drops -cnewer "$started" -print 2>&1)"
+  [ ! -e "$started" ] || emit stale_{} "$(find -L {} $drops -cnewer "$started" -print 2>&1)"
 fi"""
 
 _ENABLE = "systemctl enable --quiet --no-reload -- {}"
+
+
+_TOGETHER = "as the current generation has them"
+
+
+def _optional(value: str) -> str | None:
+    return absolute(value) if value else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class BeamNodes(Module):
     """All nodes of one release on a host: which release is current, and that its nodes run it with their files.
 
-    The switch is one step: stop, link, start, and each start ends when all applications run. When one fails, release
-    and files that were last judged good come back and the nodes run again as before; the new release is marked bad
-    here. A unit touches ``RUNTIME/started`` before it starts; a file that is newer has not been read yet, so a restart
-    that a killed run has missed is still due in the next one.
+    Release and files are one thing, a generation: what env_file and template have written with ``generations`` in this
+    run is staged beside what runs, and becomes current together with the release, in one rename. The switch is one
+    step: stop, rename, start, and each start ends when all applications run. When one fails, release and files that
+    were last judged good come back and the nodes run again as before; the new release is marked bad here. A unit
+    touches ``RUNTIME/started`` before it starts; a file that is newer has not been read yet, so a restart that a killed
+    run has missed is still due in the next one.
     """
 
     SWITCHES: ClassVar[bool] = True
@@ -76,6 +90,9 @@ class BeamNodes(Module):
     cookie: Annotated[str | None, Doc("the cookie's file, read at start like configs", check=absolute)] = None
     epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
     again: Annotated[bool, Doc("switch to a release although it is marked bad here")] = False
+    generations: Annotated[
+        str, Doc("directory of the release's generations; default: /etc/beam/generations.d and root", check=_optional)
+    ] = ""
 
     @property
     def release(self) -> str:
@@ -90,18 +107,29 @@ class BeamNodes(Module):
     @property
     def files(self) -> tuple[str, ...]:
         """Every file that comes back with a release: units and what the nodes read, but for what is the cluster's."""
-        return tuple(dict.fromkeys(path for node in self.nodes for path in (node.file, *node.configs)))
+        return tuple(dict.fromkeys(path for node in self.nodes for path in node.files))
+
+    @property
+    def held(self) -> str:
+        """The directory of the release's generations."""
+        return self.generations or generations.held(self.root)
+
+    @property
+    def switch(self) -> Switch:
+        """What switches the nodes, and sends them back."""
+        names, stamps = [node.name for node in self.nodes], [node.started for node in self.nodes]
+        return Switch(self.root, self.held, self.epmd_port, self.files, self.units, names, stamps)
 
     def desired(self) -> Present:
         """Return what is current, and what each unit and its process should be."""
-        keys = {"current": f"versions/{self.id}"}
+        keys = {"current": f"versions/{self.id}", "files": _TOGETHER}
         for node in self.nodes:
             keys |= named(node, release=self.release, config="current", enabled="enabled", active="active")
         return Present(keys)
 
     def probe(self) -> Sh:
         """Print the link, and of each node the unit, its program, and the files that are newer than its start."""
-        parts = [sh(_PROBE_RELEASE, self.root, self.id)]
+        parts = [generations.declared(self.root, self.held), PLACES, sh(_PROBE_RELEASE, self.id, self.files)]
         for i, node in enumerate(self.nodes):
             read = [*node.reads, *([self.cookie] if self.cookie else [])]
             parts += [show(node.unit), sh(_PROBE_NODE, node.started, i, i, i, read)]
@@ -111,14 +139,20 @@ class BeamNodes(Module):
         """Judge them.
 
         Raises:
-            ConfigError: a unit of that name belongs to the system, or the release has failed here before.
+            ConfigError: a unit of that name belongs to the system, a directory stands where the link to the release
+                belongs, or the release has failed here before.
         """
-        found = records(out)
+        found = records(out, "loose")
         current = found.get("current")
+        if "directory" in found:
+            hint = f"look what is in it, and move it away: mv {self.root}/current {self.root}/current.old"
+            raise ConfigError(f"{self.root}/current is a directory; the link to the release belongs there", hint=hint)
         if "bad" in found and current != f"versions/{self.id}" and not self.again:
             hint = "build another one; or try it again with: -e deploy_again=true"
             raise ConfigError(f"release {self.id} is marked bad on this host: {found['bad']}", hint=hint)
-        keys = {} if current is None else {"current": current}
+        apart = ", ".join(found["loose"].splitlines())
+        files = f"apart from it: {apart}" if apart else _TOGETHER
+        keys = {} if current is None else {"current": current, "files": files}
         for i, node in enumerate(self.nodes):
             keys |= judged(node, found, str(i))
         return Present(keys) if keys else Absent()
@@ -128,37 +162,40 @@ class BeamNodes(Module):
 
         Nodes that run as declared are left alone.
         """
-        due = [node for node in self.nodes if self._due(node, changes)]
         if not changes:
             return ()
+        due = [i for i, node in enumerate(self.nodes) if self._due(node, changes)]
         disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes]
-        parts = [sh(_ENABLE, disabled)] if disabled else []
+        enable = sh(_ENABLE, disabled) if disabled else Sh(":")
         what = [f"enable {', '.join(disabled)}"] if disabled else []
+        before: list[Step] = []
+        if due or changes.keys() & {"current", "files"}:
+            staged = generations.stage(self.root, self.held, self.id, self.files)
+            before = [Step(f"stage {self.id} with its files", staged, ahead=True), *self._rehearsals(due)]
         if due:
-            units = [node.unit for node in due]
-            names = [node.name for node in due]
-            parts.append(switch(self.root, self.id, self.epmd_port, names, units, self.units))
-            what.append(f"{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {', '.join(units)}")
+            text = self.switch.forward(self.id, due, enable)
+            restarts = ", ".join(self.units[i] for i in due)
+            what.append(f"{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {restarts}")
+        elif before:  # the nodes run it already: somebody has moved a link, or put a file in the place of one
+            text = lines(self.switch.arrange(), enable)
+            what.append(f"make {self.id} current")
         else:
-            parts.append(sh("systemctl daemon-reload"))
-            if "current" in changes:  # the nodes run it already: somebody has moved the link
-                parts += [POINT, sh("root={}\naim {}\nswing", self.root, self.id)]
-                what.append(f"make {self.id} current")
-        return (*self._rehearsals(due), Step(" and ".join(what), lines(*parts)))
+            text = lines(enable, sh("systemctl daemon-reload"))
+        return (*before, Step(" and ".join(what), text))
 
-    def _rehearsals(self, due: Sequence[NodeUnit]) -> Iterator[Step]:
+    def _rehearsals(self, due: Sequence[int]) -> Iterator[Step]:
         """Yield a step for each node that asks the release's own script what it would start; nothing is stopped yet."""
         script = f"{self.release}/bin/{self.name}"
-        for node in (node for node in due if self.name and node.node):
-            text = rehearse(script, node.node, node.user, node.env_file, node.vm_args_file)
-            yield Step(f"rehearse the start of {node.name}", text)
+        for node in (node for i, node in enumerate(self.nodes) if i in due and self.name and node.node):
+            text = rehearse(script, node.node, node.user, f"{self.held}/next{node.env_file}", node.vm_args_file)
+            yield Step(f"rehearse the start of {node.name}", text, ahead=True)
 
     def _due(self, node: NodeUnit, changes: Changes) -> bool:
         return bool(changes.keys() & {f"{node.name} {key}" for key in ("release", "config", "active")})
 
     def touches(self) -> tuple[str, ...]:
-        """Return the units and the link."""
-        return (*self.units, f"{self.root}/current")
+        """Return the units, the link, and what it leads to."""
+        return (*self.units, f"{self.root}/current", *self.files)
 
     def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
         """What is about to be written will be newer than the process; what is replaced has to be run anew."""

@@ -9,7 +9,9 @@ from typing import Annotated, ClassVar
 
 from deployer.fields import Doc
 from deployer.model import Secret
+from deployer.modules._checks import absolute
 from deployer.modules._private_file import PrivateFile
+from deployer.releases.generations import BELONGS
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SPECIAL = re.compile(r'[\\"$`]')
@@ -54,6 +56,12 @@ class EnvFile(PrivateFile):
     defaults: Annotated[
         Mapping[str, str | Secret], Doc("variables that those of values may replace", check=_variables)
     ] = field(default_factory=dict)
+
+    generations: Annotated[str | None, Doc(BELONGS, check=absolute, example="/etc/beam/generations.d/opt/shop")] = None
+
+    @property
+    def _generations(self) -> str:
+        return self.generations or ""
 
     def text(self) -> Secret:
         """Return the file, sorted, because the order of a mapping means nothing."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.fields import Doc
+from deployer.modules import _checks as check
 from deployer.modules._content import Content
 from deployer.modules._written import Written
 from deployer.modules.base import Blob
+from deployer.releases.generations import BELONGS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +34,14 @@ class Template(Written):
 """
 
     src: Annotated[Blob, Doc("a template here, looked up in the role's templates/")]
+    generations: Annotated[
+        str | None, Doc(BELONGS, check=check.absolute, example="/etc/beam/generations.d/opt/shop")
+    ] = None
 
     @property
     def _content(self) -> Content:
-        return Content(path=self.dest, blob=self.src, owner=self.owner, group=self.group, mode=self.mode)
+        return Content(path=self.dest, blob=self.src, owner=self.owner, group=self.group, mode=self.mode,
+                       generations=self.generations or "")  # fmt: skip
 
 
 MODULE = Template

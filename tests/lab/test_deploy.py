@@ -54,7 +54,9 @@ def test_user_directories_and_files_are_as_narrow_as_they_can_be(host, ssh, test
         "/etc/beam/demo/private": ("root", 0o700),
         "/etc/beam/demo/private/cookie": ("root", 0o400),
         "/etc/beam/demo/private/demo.env": ("root", 0o400),
+        "/etc/beam/generations.d/opt/demo/current/etc/beam/demo/private": ("root", 0o700),
         "/etc/systemd/system/demo.service": ("root", 0o644),
+        "/etc/systemd/system/demo.service.d/00-deployer.conf": ("root", 0o644),
         "/opt/demo": ("root", 0o755),
         "/run/beam/demo": ("demo", 0o700),
         "/run/beam/demo/.erlang.cookie": ("demo", 0o400),
@@ -62,14 +64,15 @@ def test_user_directories_and_files_are_as_narrow_as_they_can_be(host, ssh, test
         "/var/lib/beam/demo": ("demo", 0o700),
         "/var/lib/deployer": ("root", 0o700),
     }
-    lines = ssh(host, f"stat -c '%n %U %a' {' '.join(wanted)}")[1].splitlines()
+    lines = ssh(host, f"stat -L -c '%n %U %a' {' '.join(wanted)}")[1].splitlines()
     assert {path: (user, int(mode, 8)) for path, user, mode in map(str.split, lines)} == wanted
 
 
 def test_the_release_is_complete_belongs_to_root_and_has_lost_its_cookie(host, ssh):
-    code, current = ssh(host, "readlink /opt/demo/current")
-    assert (code, current[: len("versions/0.1.0-")]) == (0, "versions/0.1.0-")
-    root = f"/opt/demo/{current.strip()}"
+    code, current = ssh(host, "readlink -f /opt/demo/current")
+    assert code == 0
+    assert current.startswith("/opt/demo/versions/0.1.0-")
+    root = current.strip()
     assert ssh(host, f"cat {root}/releases/COOKIE")[0] != 0
     assert ssh(host, f"test -x {root}/bin/demo && test -s {root}/.complete") == (0, "")
     assert ssh(host, f"find {root} ! -user root -o -perm /022 ! -type l") == (0, "")
@@ -166,7 +169,7 @@ def test_a_new_version_is_switched_to_and_old_ones_are_kept_and_pruned(fleet, ho
         ran = fleet.run("deploy", playbook=PLAYBOOKS / "release.yml")
         assert ran.code == 0, ran.out
         assert health(host)[1]["version"] == version
-        assert ssh(host, "readlink /opt/demo/current")[1].startswith(f"versions/{version}-")
+        assert ssh(host, "readlink -f /opt/demo/current")[1].startswith(f"/opt/demo/versions/{version}-")
         return sorted(word.partition("-")[0] for word in ssh(host, "ls /opt/demo/versions")[1].split())
 
     assert deploy("0.2.0", 5) == ["0.1.0", "0.2.0"]

@@ -70,7 +70,7 @@ def told(ran: Ran, fleet: Fleet, place: str, lacks: str) -> str:
 
 def node(ssh, host) -> tuple[str, str]:
     """Which process runs, and what is current."""
-    return ssh(host, "systemctl show -p MainPID --value demo")[1], ssh(host, "readlink /opt/demo/current")[1]
+    return ssh(host, "systemctl show -p MainPID --value demo")[1], ssh(host, "readlink -f /opt/demo/current")[1]
 
 
 def test_until_it_is_unpacked_a_full_disk_leaves_no_trace_and_the_next_run_finishes(fleet, ssh, demo_release, tell):
@@ -142,16 +142,16 @@ def test_a_release_that_fills_the_disk_still_goes_back(fleet, ssh, demo_release,
     before = health(host)[1]
     declare(fleet, demo_release("0.3.0+unhealthy"), env="new")
     fleet.words["health"] = {"http": "http://127.0.0.1:4000/health", "timeout": 8, "stable": 1}
-    was = ssh(host, "readlink /opt/demo/current")[1].strip()
+    was = ssh(host, "readlink -f /opt/demo/current")[1].strip()
     full = SQUEEZE.format(place=OPT, kib=0, inodes=0)
     with watching(fleet.hosts) as watched:
         running = fleet.start("deploy")
-        moved = f'until [ "$(readlink /opt/demo/current)" != {was} ]; do sleep 0.02; done'
+        moved = f'until [ "$(readlink -f /opt/demo/current)" != {was} ]; do sleep 0.02; done'
         started = "until systemctl -q is-active demo; do sleep 0.1; done"
         assert ssh(host, f"timeout 60 sh -c '{moved}; {started}' && {full}")[0] == 0
         out, err = running.communicate(timeout=120)
     assert running.returncode == 6, out + err
-    assert ssh(host, "readlink /opt/demo/current")[1].strip() == was
+    assert ssh(host, "readlink -f /opt/demo/current")[1].strip() == was
     assert (health(host)[1]["version"], health(host)[1]["greeting"]) == (before["version"], before["greeting"])
     assert ssh(host, "tail -n 2 /opt/demo/ledger/history | cut -f 3") == (0, "bad\nback\n")
     tell("no more bytes nor inodes, on the way back", "reverted", watched, host)

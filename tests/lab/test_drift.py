@@ -7,7 +7,7 @@ from fleet import Fleet, disk, fleet_of, health, untouched
 
 from deployer import lab as labs
 
-TREE = "/opt/demo/versions/$(basename $(readlink /opt/demo/current))"
+TREE = "/opt/demo/versions/$(basename $(readlink -f /opt/demo/current))"
 
 # What is done to the host by hand, and the tasks that have to find it; a restart of the node where one follows.
 INJECTED = {
@@ -17,7 +17,7 @@ INJECTED = {
 rm /usr/local/bin/demo-ctl
 chmod 0644 /etc/beam/demo/private/demo.env
 chmod 0755 /etc/beam/demo/private
-chown demo /etc/systemd/system/demo.service
+chown demo /etc/systemd/system/demo.service.d/00-deployer.conf
 usermod -s /bin/bash demo""",
         [
             "user of the nodes, without a shell and without a home",
@@ -27,6 +27,16 @@ usermod -s /bin/bash demo""",
             "command for people => demo",
             "nodes",
         ],
+    ),
+    "a file takes the place of a link": (
+        "sed -i '$ a +S 1:1' /etc/beam/demo/demo.vm.args",
+        ["flags of the node => demo", "nodes"],
+    ),
+    "links are lost, and the unit is another": (
+        """\
+rm /etc/beam/demo/demo.remote.vm.args
+printf '[Unit]\\nDescription=shop\\n' >>/etc/systemd/system/demo.service""",
+        ["nodes"],
     ),
     "the unit is stopped": ("systemctl stop demo", ["nodes"]),
     "the unit is disabled and has a drop-in": (

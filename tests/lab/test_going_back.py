@@ -15,7 +15,7 @@ def fleet(lab, demo_release, tmp_path_factory) -> Fleet:
 
 
 def links(ssh, host) -> str:
-    return ssh(host, "readlink /opt/demo/current")[1].strip().removeprefix("versions/")
+    return ssh(host, "readlink -f /opt/demo/current")[1].strip().rpartition("/")[2]
 
 
 def test_a_release_that_does_not_start_leaves_the_old_one_running_with_its_own_files(fleet, ssh, demo_release):

@@ -35,22 +35,22 @@ UNDER_WAY = {
     "the upload": "[ -n \"$(find /var/lib/deployer -name 'part.*' -size +0)\" ]",
     "the unpacking": "[ -n \"$(find /opt/demo/versions -maxdepth 1 -name '.unpack.*')\" ]",
     "the stop": '! kill -0 "$pid"',
-    "the link": '[ "$(readlink /opt/demo/current)" != "$current" ]',
+    "the link": '[ "$(readlink -f /opt/demo/current)" != "$current" ]',
     "the start": '[ "$(systemctl show -p ActiveState --value demo)" = activating ]',
-    "the climb": '[ "$(readlink /opt/demo/current)" != "$current" ] && systemctl -q is-active demo',
+    "the climb": '[ "$(readlink -f /opt/demo/current)" != "$current" ] && systemctl -q is-active demo',
     "the judgement": '[ "$(tail -n 1 /opt/demo/ledger/history | cut -f 3)" != switch ] && [ "$(lines)" != "$told" ]',
     "the pruning": '[ ! -e "$oldest/.complete" ]',
 }
 """What a host is in the middle of when a test of plain sh holds."""
 WATCH = """
 lines() {{ wc -l </opt/demo/ledger/history; }}
-pid=$(systemctl show -p MainPID --value demo) current=$(readlink /opt/demo/current) told=$(lines)
+pid=$(systemctl show -p MainPID --value demo) current=$(readlink -f /opt/demo/current) told=$(lines)
 for oldest in /opt/demo/versions/{oldest}-*; do :; done
 echo watching
 until {{ {condition}; }} 2>/dev/null; do sleep 0.005; done
 echo now
 """
-WHOLE = "[ -f /opt/demo/current/.complete ] && readlink /opt/demo/current"
+WHOLE = "[ -f /opt/demo/current/.complete ] && readlink -f /opt/demo/current"
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,17 @@ from deployer.transport.wire import Client
 
 NOBODY = 65534
 LEDGER = "/opt/demo/ledger/config/ID"
+GENERATION = "/etc/beam/generations.d/opt/demo/ID"
 DECLARED = {
     f"{LEDGER}/etc/beam/demo/private/demo.env",
     "/etc/beam/demo/private/cookie",
-    "/etc/beam/demo/private/demo.env",
+    f"{GENERATION}/etc/beam/demo/private/demo.env",
     "/run/beam/demo/.erlang.cookie",
     "/run/credentials/demo.service/cookie",
 }
-"""Where a secret may lie on a host: what was declared, systemd's credential of it, the node's own copy, and the
-environment that a good release goes back to (of the release's ID there is one here)."""
+"""Where a secret may lie on a host: what was declared, systemd's credential of it, the node's own copy, the
+environment of the current generation, and the one that a good release goes back to (of the release's ID there is one
+here)."""
 
 
 @dataclass
@@ -235,14 +237,16 @@ def secret_files(host: LabHost, ssh: Ssh, canaries: Canaries) -> set[str]:
     """Every file of a host's whole file system, memory included, that holds a secret."""
     look = "grep -rlaF -f - --exclude-dir=proc --exclude-dir=sys / 2>/dev/null"
     found = ssh(host, look, stdin=canaries.lines(), patience=120)[1].split("\n")
-    return {re.sub(r"^/opt/demo/ledger/config/[^/]+", LEDGER, path) for path in found} - {""}
+    return {
+        re.sub(r"^(/opt/demo/ledger/config|/etc/beam/generations.d/opt/demo)/[^/]+", r"\1/ID", path) for path in found
+    } - {""}
 
 
 def test_a_host_has_a_secret_only_where_it_was_declared(watched: Watched, canaries: Canaries, ssh: Ssh) -> None:
     for host in canaries.fleet.hosts:
         assert secret_files(host, ssh, canaries) == DECLARED
         for path in sorted(DECLARED):
-            mode, owner = ssh(host, f"stat -c '%a %U' {path.replace(LEDGER, '/opt/demo/ledger/config/*')}")[1].split()
+            mode, owner = ssh(host, f"stat -c '%a %U' {path.replace('/ID/', '/*/')}")[1].split()
             assert (mode, owner) in {("400", "root"), ("440", "root"), ("400", "demo")}, path
         assert ssh(host, "find /opt/demo -name COOKIE")[1] == ""
 

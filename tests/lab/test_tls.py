@@ -217,7 +217,7 @@ def test_an_authority_stays_when_the_release_goes_back(
     made: Made, demo_release: Callable[[str], Path], ssh: Ssh
 ) -> None:
     fleet = made.fleet
-    good = ssh(fleet.hosts[0], "readlink /opt/demo/current")
+    good = ssh(fleet.hosts[0], "readlink -f /opt/demo/current")
     made.file.unlink()
     assert fleet.show("tls init").code == 0
     fleet.words["release"] = {"name": "demo", "tarball": str(demo_release("0.2.0"))}
@@ -225,7 +225,7 @@ def test_an_authority_stays_when_the_release_goes_back(
     back = fleet.run("rollback")
     assert back.code == 0, back.out
     for host in fleet.hosts:
-        assert ssh(host, "readlink /opt/demo/current") == good
+        assert ssh(host, "readlink -f /opt/demo/current") == good
         assert back.rungs(host) == dict.fromkeys(range(1, 11), True)
         assert ssh(host, f"cat {CA}")[1] == made.authority().pem
     fleet.words["release"] = {"name": "demo", "tarball": str(demo_release("0.1.0"))}

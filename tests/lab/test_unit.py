@@ -20,7 +20,7 @@ SECRET = "zq9x4canary"
 BYTES = ",".join(str(byte) for byte in SECRET[:4].encode())
 FIND = f"grep -rlF -e {SECRET} -e {BYTES} /run/beam /var/lib/beam /tmp /var/tmp"
 """In clear, and as Erlang writes the bytes of a binary."""
-UNIT = "/etc/systemd/system/demo.service"
+UNIT = "/etc/systemd/system/demo.service.d/00-deployer.conf"
 NODE = {
     "name": "demo",
     "unit": {

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from roles_kit import COOKIE, SHAPES, resolved, shapes, written
 
+UNIT = "/etc/systemd/system/demo.service.d/00-deployer.conf"
+
 
 @pytest.mark.parametrize("shape", ["as it comes", "no EPMD", "settings of the unit"])
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 def test_units_are_understood_by_systemd_and_leave_little_exposed(tmp_path: Path, shape: str) -> None:
     files = written(resolved(tmp_path, *SHAPES[shape]))
     units = {Path(path).name: text for path, text in files.items() if path.endswith(".service")}
+    units |= {Path(path).parent.name.removesuffix(".d"): text for path, text in files.items() if path.endswith(".conf")}
     assert units
     for name, text in units.items():
         unit = tmp_path / name.replace("@.", "@4369.")
@@ -27,8 +30,8 @@ def test_units_are_understood_by_systemd_and_leave_little_exposed(tmp_path: Path
 
 
 def test_a_setting_takes_the_place_of_ours_and_a_list_gives_several_lines(tmp_path: Path) -> None:
-    ours = written(resolved(tmp_path))["/etc/systemd/system/demo.service"].splitlines()
-    with_them = written(resolved(tmp_path, *SHAPES["settings of the unit"]))["/etc/systemd/system/demo.service"]
+    ours = written(resolved(tmp_path))[UNIT].splitlines()
+    with_them = written(resolved(tmp_path, *SHAPES["settings of the unit"]))[UNIT]
     assert set(ours) - set(with_them.splitlines()) == {
         "LimitNOFILE=65536", "AmbientCapabilities=", "CapabilityBoundingSet=", "PrivateDevices=yes",
     }  # fmt: skip

@@ -15,7 +15,7 @@ from deployer.engine.walk.apply import finish
 from deployer.errors import ConnectionLost, DeployerError, HostError, Interrupted, Locked, StepError
 from deployer.events import Emit, Note, Stage
 from deployer.fleet import Declaration, Migration, Release
-from deployer.modules._ledger import RECORD
+from deployer.releases.switch import RECORD
 from deployer.roll_events import MigrationEnded, MigrationSaid
 from deployer.sh import Program, Sh, lines, script, sh
 

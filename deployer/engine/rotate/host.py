@@ -46,7 +46,7 @@ if [ ! -f "$copy" ] || [ -L "$copy" ]; then echo "$copy is gone: did $unit stop?
 draft "$1" "$copy" 0400 '' ''
 settle "$copy"
 # shellcheck disable=SC2046
-newer=$(find {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer "$stamp" -print)
+newer=$(find -L {} $(systemctl show -p DropInPaths --value -- "$unit") -cnewer "$stamp" -print)
 [ -n "$newer" ] || touch -ch -- "$stamp"
 """
 

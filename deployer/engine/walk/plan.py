@@ -92,7 +92,7 @@ class Plan:
         for i, planned in enumerate(self.tasks):
             if planned.verdict in ("ok", "skipped"):
                 continue
-            head = tuple(takewhile(lambda step: step.ahead, planned.steps))
+            head = _head(planned)
             rest = planned.steps[len(head) :]
             if head:
                 now.append(replace(planned, steps=head))
@@ -112,12 +112,16 @@ class Plan:
         return replace(self, tasks=tuple(now)), Plan(tuple(later))
 
     def at_switch(self, units: frozenset[str]) -> tuple[Plan, Plan]:
-        """Split before the first change that may stop or start one of these units; the second part may be empty."""
+        """Split before the first step that may stop or start one of these units; the second part may be empty."""
         count = next((i for i, planned in enumerate(self.tasks) if planned.disturbs(units)), len(self.tasks))
         late = count < len(self.tasks) or any(planned.disturbs(units) for planned in self.handlers)
         if not late:
             return self, Plan(())
-        return Plan(self.tasks[:count]), Plan(self.tasks[count:], self.handlers)
+        now, later = self.tasks[:count], self.tasks[count:]
+        if later and (head := _head(later[0])) and len(head) < len(later[0].steps):
+            now = (*now, replace(later[0], steps=head))
+            later = (replace(later[0], steps=later[0].steps[len(head) :]), *later[1:])
+        return Plan(now), Plan(later, self.handlers)
 
     def known_part(self) -> Plan:
         """Return the tasks before the first unknown one: the segment that can run now. Handlers wait for the end."""
@@ -127,6 +131,11 @@ class Plan:
 
 def _done(planned: Planned) -> Planned:
     return replace(planned, verdict="ok", changes=(), steps=())
+
+
+def _head(planned: Planned) -> tuple[Step, ...]:
+    """Return the steps that a task begins with and that have no effect on what runs."""
+    return tuple(takewhile(lambda step: step.ahead, planned.steps))
 
 
 def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action], notified: frozenset[str]) -> Plan:

@@ -139,8 +139,9 @@ class Walk:
             elif waiting and not (later.all or now.changing):
                 stuck = plan.unknown[0]
                 raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
-            self._remaining = self._remaining[len(now.tasks) :]
-            self.first = Plan(plan.tasks[len(now.tasks) :], plan.handlers) if later.all else None
+            self._remaining = self._remaining[len(segment.tasks) - len(later.tasks) :]
+            rest = later.tasks + plan.tasks[len(segment.tasks) :]
+            self.first = Plan(rest, plan.handlers) if later.all else None
             if later.all:
                 return True
             self._ended, told = not waiting, False

@@ -33,12 +33,15 @@ SHOWN = {
     "NeedDaemonReload": "no",
     "MainPID": "77",
 }
+TOGETHER = "as the current generation has them"
+DROP_IN = "/etc/systemd/system/shop.service.d/00-deployer.conf"
+STAGE = f"stage {ID} with its files"
 EXE = f"{HERE}/erts-13.1.5/bin/beam.smp"
 
 
 def told(shown: dict[str, str] | None = None, without: tuple[str, ...] = (), **keys: str) -> str:
     unit = "\n".join(f"{key}={value}" for key, value in {**SHOWN, **(shown or {})}.items())
-    said = {"current": f"versions/{ID}", "shown_0": unit, "exe_0": EXE, "stale_0": "", **keys}
+    said = {"current": f"versions/{ID}", "loose": "", "shown_0": unit, "exe_0": EXE, "stale_0": "", **keys}
     return "".join(f"{key}={value}\x1e" for key, value in said.items() if key not in without)
 
 
@@ -88,7 +91,18 @@ def test_what_the_host_says_is_judged(out: str, expected: dict[str, str | None])
 def test_a_host_without_link_and_units_has_no_nodes() -> None:
     unit = {**DEAD, "LoadState": "not-found", "FragmentPath": "", "UnitFileState": ""}
     assert NODES.parse(told(unit, ("current", "exe_0", "stale_0"))) == Absent()
-    assert NODES.parse(told(unit, ("exe_0", "stale_0"))) == Present({"current": f"versions/{ID}"})
+    assert NODES.parse(told(unit, ("exe_0", "stale_0"))) == Present({"current": f"versions/{ID}", "files": TOGETHER})
+
+
+def test_what_does_not_lead_to_the_current_generation_is_named() -> None:
+    apart = differing(told(loose="/etc/beam/shop/shop.vm.args\n/opt/shop/current\n"))
+    assert apart == {"files": "apart from it: /etc/beam/shop/shop.vm.args, /opt/shop/current"}
+
+
+def test_a_directory_in_the_place_of_the_link_is_refused_before_anything_stops() -> None:
+    with pytest.raises(ConfigError, match="/opt/shop/current is a directory") as caught:
+        NODES.parse(told(directory="yes"))
+    assert "mv /opt/shop/current" in caught.value.hint
 
 
 @pytest.mark.parametrize("path", ["/lib/systemd/system/ssh.service", "/etc/systemd/system/sshd.service"])
@@ -100,7 +114,7 @@ def test_a_unit_of_the_system_is_never_taken_over(path: str) -> None:
 @pytest.mark.parametrize("shown", ["", "LoadState=loaded", "nonsense"])
 def test_a_unit_that_systemd_does_not_describe_is_a_probe_error(shown: str) -> None:
     with pytest.raises(ProbeError, match="systemctl"):
-        NODES.parse(f"shown_0={shown}\x1e")
+        NODES.parse(f"loose=\x1eshown_0={shown}\x1e")
 
 
 BOTH = replace(NODES, nodes=(SHOP, JOBS))
@@ -113,13 +127,15 @@ def whats(node: BeamNodes, *keys: str) -> list[str]:
 def test_each_change_has_its_step_and_a_node_that_is_well_is_left_alone() -> None:
     assert whats(BOTH) == []
     assert whats(BOTH, "shop enabled") == ["enable shop.service"]
-    assert whats(BOTH, "jobs config") == ["restart jobs.service"]
-    assert whats(BOTH, "shop release", "jobs active") == ["restart shop.service, jobs.service"]
-    assert whats(BOTH, "current", "shop release") == [f"switch to {ID} and restart shop.service"]
-    assert whats(BOTH, "current") == [f"make {ID} current"]
+    assert whats(BOTH, "jobs config") == [STAGE, "restart jobs.service"]
+    assert whats(BOTH, "shop release", "jobs active") == [STAGE, "restart shop.service, jobs.service"]
+    assert whats(BOTH, "current", "shop release") == [STAGE, f"switch to {ID} and restart shop.service"]
+    assert whats(BOTH, "current") == [STAGE, f"make {ID} current"]
+    assert whats(BOTH, "files") == [STAGE, f"make {ID} current"]
     everything = ("state", "current", *(f"{n} {k}" for n in ("shop", "jobs") for k in ("release", "enabled")))
     assert whats(BOTH, *everything) == [
-        f"enable shop.service, jobs.service and switch to {ID} and restart shop.service, jobs.service"
+        STAGE,
+        f"enable shop.service, jobs.service and switch to {ID} and restart shop.service, jobs.service",
     ]
 
 
@@ -136,7 +152,7 @@ FORESEEN = {
     "a file it reads": ("/etc/beam/shop/shop.vm.args", "older than /etc/beam/shop/shop.vm.args"),
     "the cluster's cookie": ("/etc/beam/shop/private/cookie", "older than /etc/beam/shop/private/cookie"),
     "the cluster's authority": ("/etc/beam/shop/ca.pem", "older than /etc/beam/shop/ca.pem"),
-    "its unit's file": ("/etc/systemd/system/shop.service", "older than /etc/systemd/system/shop.service"),
+    "its unit's text": (DROP_IN, f"older than {DROP_IN}"),
     "its unit": ("shop.service", "older than shop.service"),
 }
 
@@ -148,7 +164,7 @@ def test_a_plan_foresees_the_restart(touched: str, expected: str) -> None:
 
 
 def test_what_the_whole_cluster_shares_does_not_come_back_with_a_release() -> None:
-    assert NODES.files == ("/etc/systemd/system/shop.service", *SHOP.configs)
+    assert NODES.files == (DROP_IN, *SHOP.configs)
     assert " /etc/beam/shop/ca.pem " in str(NODES.probe()), "it has to be read all the same"
 
 

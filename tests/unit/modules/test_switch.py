@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from host_text import do
+from host_text import do, see
 from sh_runner import frames
 
 from deployer.engine import ledger
 from deployer.errors import ProbeError
-from deployer.model import Change
+from deployer.model import Blob, Change
 from deployer.modules import Step
-from deployer.modules._ledger import RECORD
 from deployer.modules._node_unit import NodeUnit
-from deployer.modules._switch import _NODES
 from deployer.modules.beam_nodes import BeamNodes
+from deployer.modules.template import Template
+from deployer.releases import generations
 from deployer.sh import Program, Sh, lines, sh
 
 SHOP = NodeUnit(name="shop", unit="shop.service", runtime="/run/beam/shop")
@@ -26,7 +26,7 @@ SYSTEMCTL = """
 systemctl() {{
   echo "$*" >>{0}/calls
   case $1 in
-    start) ! grep -qxF "$(readlink {0}/opt/current)" {0}/broken ;;
+    start) ! grep -qxF "$(readlink -f {0}/opt/current | sed 's|.*/opt/||')" {0}/broken ;;
     --quiet) return 1 ;;
     show) echo 0 ;;
   esac
@@ -39,40 +39,55 @@ class Place:
     """A host in a directory: its releases, and a systemctl that notes what it is asked for."""
 
     def __init__(self, tmp: Path) -> None:
-        self.tmp, self.root = tmp, tmp / "opt"
-        self.config = tmp / "shop.vm.args"
-        self.config.write_text("first")
+        self.tmp, self.root, self.held = tmp, tmp / "opt", tmp / "generations"
+        self.config, self.unit = tmp / "etc/shop.vm.args", tmp / "units/shop.service"
+        for folder in (self.config.parent, self.unit.parent):
+            folder.mkdir()
         (tmp / "broken").touch()
+        self.declare("first")
 
     def unpacked(self, name: str) -> BeamNodes:
         (self.root / "versions" / name).mkdir(parents=True)
         (self.root / "versions" / name / ".complete").touch()
+        (self.root / "versions" / name / "start").write_text(name)
         node = replace(SHOP, configs=(str(self.config),), runtime=str(self.tmp / "run"))
-        return BeamNodes(root=str(self.root), id=name, nodes=(node,))
+        return BeamNodes(root=str(self.root), id=name, nodes=(node,), generations=str(self.held))
+
+    def declare(self, config: str, unit: str = "[Service]") -> None:
+        """Write the node's files as a play does: beside what a start would read."""
+        for path, text in ((self.config, config), (Path(generations.drop_in("shop.service")), unit)):
+            file = Template(dest=str(path), src=Blob.of(text), generations=str(self.held))
+            assert do(file.fix(file.differences(see(file, self.tmp))), self.tmp) == ""
 
     def run(self, text: Sh) -> str:
         return do((Step("", lines(sh(SYSTEMCTL, self.tmp), text)),), self.tmp)
 
     def switch(self, nodes: BeamNodes) -> str:
-        (step,) = nodes.fix({key: Change(key, None, nodes.id) for key in ("current", "shop release")})
-        return self.run(step.text)
+        steps = nodes.fix({key: Change(key, None, nodes.id) for key in ("current", "shop release")})
+        return next((said for step in steps if (said := self.run(step.text))), "")
 
     @property
     def current(self) -> str:
-        return (self.root / "current").readlink().name
+        return (self.root / "current").resolve().name
+
+    @property
+    def starts(self) -> tuple[str, str, str]:
+        """What a start at this moment would take: the release, the flags, the unit's own text."""
+        return self.current, self.config.read_text(), Path(generations.drop_in("shop.service")).read_text()
 
     def calls(self) -> list[str]:
         return [line for line in (self.tmp / "calls").read_text().splitlines() if line.startswith(("st", "daemon"))]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr(generations, "UNITS", str(tmp_path / "units"))
     return Place(tmp_path)
 
 
 def test_a_switch_stops_links_and_starts(place: Place) -> None:
     assert place.switch(place.unpacked("1")) == ""
-    assert place.current == "1"
+    assert place.starts == ("1", "first", "[Service]")
     assert place.calls() == ["stop -- shop.service", "daemon-reload", "start -- shop.service"]
 
 
@@ -107,16 +122,20 @@ REHEARSED = {
 @pytest.mark.parametrize(("changed", "missing"), REHEARSED.values(), ids=REHEARSED)
 def test_a_start_is_rehearsed_before_anything_stops(place: Place, changed: str, missing: str) -> None:
     nodes = place.unpacked("1")
-    script, env = Path(nodes.release) / "bin/shop", place.tmp / "shop.env"
+    script, env = Path(nodes.release) / "bin/shop", place.held / "next" / "shop.env"
     script.parent.mkdir()
     script.write_text(SCRIPT % changed)
     script.chmod(0o755)
+    env.parent.mkdir(parents=True)
     env.write_text(ENVIRONMENT)
     node = replace(
-        nodes.nodes[0], node="shop@10.0.0.2", user="root", env_file=str(env), vm_args_file="/etc/shop.vm.args"
+        nodes.nodes[0], node="shop@10.0.0.2", user="root", env_file="/shop.env", vm_args_file="/etc/shop.vm.args"
     )
-    rehearsal, switch = replace(nodes, name="shop", nodes=(node,)).fix({"shop release": Change("shop release", "", "")})
+    stage, rehearsal, switch = replace(nodes, name="shop", nodes=(node,)).fix(
+        {"shop release": Change("shop release", "", "")}
+    )
     assert (rehearsal.what, switch.what) == ("rehearse the start of shop", "restart shop.service")
+    assert (stage.ahead, rehearsal.ahead, switch.ahead) == (True, True, False)
     said = place.run(rehearsal.text)
     assert (missing in said) if missing else said == ""
     assert "canary-8812" not in said
@@ -134,11 +153,11 @@ def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(
     assert place.switch(old) == ""
     assert place.run(ledger.judge_good(old, 5)) == ""
     new = place.unpacked("2")
-    place.config.write_text("second")
+    place.declare("second", "[Service]\nLimitCORE=1")
     (place.tmp / "broken").write_text("versions/2\n")
     said = place.switch(new)
     assert "went back to 1, with the files it was last good with" in said
-    assert (place.current, place.config.read_text()) == ("1", "first")
+    assert place.starts == ("1", "first", "[Service]")
     seen = ledger.parse(see_ledger(place))
     assert (seen.current, seen.good, seen.bad, seen.previous) == ("1", ("1",), {"2": "it did not start"}, "")
     assert [(one.number, one.event, one.release) for one in seen.entries] == [
@@ -151,10 +170,11 @@ def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Pl
     nodes = place.unpacked("1")
     place.switch(nodes)
     place.run(ledger.judge_good(nodes, 5))
-    place.config.write_text("second")
+    place.declare("second")
     (place.tmp / "broken").write_text("versions/1\n")
-    (step,) = nodes.fix({"shop config": Change("shop config", "older", "current")})
-    assert "going back to 1 failed too" in place.run(step.text), "the test's systemctl blames the release"
+    stage, switch = nodes.fix({"shop config": Change("shop config", "older", "current")})
+    assert place.run(stage.text) == ""
+    assert "going back to 1 failed too" in place.run(switch.text), "the test's systemctl blames the release"
     assert place.config.read_text() == "first"
     assert ledger.parse(see_ledger(place)).bad == {}
 
@@ -162,9 +182,9 @@ def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Pl
 def test_prune_keeps_what_somebody_may_go_back_or_forward_to(place: Place) -> None:
     for name in ("1", "2", "3", "4", "5"):
         place.switch(place.unpacked(name))
-        nodes = BeamNodes(root=str(place.root), id=name, nodes=())
+        nodes = BeamNodes(root=str(place.root), id=name, nodes=(), generations=str(place.held))
         if name == "3":
-            assert place.run(lines(RECORD, _NODES, sh("root={}\nmark_bad 3 slow", place.root))) == ""
+            assert place.run(ledger.go_back(nodes, "2", why="slow")) == ""
         else:
             assert place.run(ledger.judge_good(nodes, 2)) == ""
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5"]

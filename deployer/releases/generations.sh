@@ -1,0 +1,120 @@
+# Files belong to their release. A generation is one release with the files that its nodes read at their start; $held, which
+# is root's alone, has them:
+#   ID.N/     a generation: `release` leads to the unpacked release, each file lies below its own path
+#   current   the one link that decides. ROOT/current and every path that a node reads lead through it
+#   next      what is staged, for the run that next.run names
+#   drafts/   files of the run that drafts/run names, which will be in the next generation
+# A unit's own text is a generation's file, too: the drop-in 00-deployer.conf of a unit that has next to nothing itself.
+
+# insecure DIRECTORY...: say which of them somebody else than root could write into, or put something else in the place of.
+insecure() {
+  find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$(id -u)" \) \
+    \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null || :
+}
+
+# trusted DIRECTORY...: end the step where one is insecure.
+trusted() {
+  odd=$(insecure "$@")
+  [ -z "$odd" ] || { printf 'nothing is written below a directory that is not root'\''s alone:\n%s\n' "$odd"; exit 1; }
+}
+
+# drafted PATH: the same, but for what this run has written anew.
+drafted() {
+  at=$held/drafts$1
+  if [ -z "$mine" ] || [ ! -f "$at" ]; then in_force "$1"; fi
+}
+
+# bring FROM PATH: copy a file into the generation (or record) that is being made in $fresh.
+bring() {
+  goal=$fresh$2
+  (umask 022; mkdir -p -- "${goal%/*}") || return 1
+  case $1 in
+    *.service) # a whole unit becomes a drop-in that undoes what it would double
+      sed 's/^\[Service\]$/&\nEnvironmentFile=\nLoadCredential=\nExecStartPre=\nExecStart=\nExecStartPost=/
+        /^\[Install\]$/,$d' -- "$1" >"$goal" && chmod 0644 -- "$goal" || return 1 ;;
+    *) cp -p -- "$1" "$goal" || return 1 ;;
+  esac
+  [ -n "$(find "$goal" -perm /044)" ] || chmod 0700 -- "${goal%/*}"
+}
+
+# flushed DIRECTORY: all in it is on the disk.
+flushed() { find "$1" ! -type l -exec sync -- {} +; }
+
+# compose ID SOURCE FILE...: make a generation of a release, of the files that `SOURCE PATH` leaves in $at, and leave its name
+# in $made.
+compose() {
+  of=$1 source=$2 fresh=$held/.new made=''
+  shift 2
+  rm -rf -- "$fresh" && (umask 022; mkdir -p -- "$fresh") && ln -s -- "$root/versions/$of" "$fresh/release" || return 1
+  for file; do
+    "$source" "$file" || continue
+    [ ! -f "$at" ] || bring "$at" "$file" || return 1
+  done
+  count=1
+  while [ -e "$held/$of.$count" ]; do count=$((count + 1)); done
+  flushed "$fresh" && mv -T -- "$fresh" "$held/$of.$count" && sync -- "$held" && made=$of.$count
+}
+
+# point LINK NAME: a link in $held leads to a generation, in one rename.
+point() {
+  rm -f -- "$held/.link"
+  ln -s -- "$2" "$held/.link" && mv -T -- "$held/.link" "$held/$1" && sync -- "$held"
+}
+
+# aim NAME: the link to a generation lies ready, so that the switch itself needs no room on the disk.
+aim() {
+  for left in "$held"/.current.*; do rm -f -- "$left"; done
+  ln -s -- "$1" "$held/.current.$$"
+}
+
+# swing: what was aimed at becomes current, release and files in one rename.
+swing() { mv -T -- "$held/.current.$$" "$held/current" && sync -- "$held"; }
+
+# relink TARGET PATH: systemd compares times, and a link's own must not be the newest.
+relink() {
+  [ "$(readlink -- "$2")" != "$1" ] || return 0
+  link=${2%/*}/.deployer.link
+  (umask 022; mkdir -p -- "${2%/*}") && rm -f -- "$link" && ln -s -- "$1" "$link" && touch -h -d @0 -- "$link" &&
+    mv -T -- "$link" "$2"
+}
+
+# linked FILE...: the release and all files are reached through the current generation.
+linked() {
+  relink "$held/current/release" "$root/current" || return 1
+  for file; do
+    relink "$held/current$file" "$file" || return 1
+    case $file in */00-deployer.conf)
+      unit=${file%.d/00-deployer.conf}
+      if ! unit_is_ours "$unit"; then
+        unit_text >"$unit.new" && chmod 0644 -- "$unit.new" && sync -- "$unit.new" && mv -T -- "$unit.new" "$unit" || return 1
+      fi ;;
+    esac
+  done
+  sync -- "$root"
+}
+
+# adopt FILE...: where there is no generation yet, what is here is the first; nothing that a start would read changes by that.
+adopt() {
+  [ ! -e "$held/current/release" ] || return 0
+  current_id
+  [ -z "$now" ] || { compose "$now" in_force "$@" && point current "$made"; }
+}
+
+# stage FILE...: $held/next is the generation of release $id with the files as declared: a new one, or the current one.
+stage() {
+  if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then
+    echo "$root/current is a directory, where the link to the current release belongs; nothing was stopped."
+    echo "Look what is in it, and move it away: mv $root/current $root/current.old"
+    return 1
+  fi
+  adopt "$@" || return 1
+  mine='' apart='' made=''
+  [ "$(cat -- "$held/drafts/run" 2>/dev/null)" != "$run" ] || mine=yes
+  for file; do if [ -f "$file" ] && [ ! -L "$file" ]; then apart=yes; fi; done
+  if [ "$(readlink -- "$held/current/release")" = "$root/versions/$id" ] && [ -z "$mine$apart" ]; then
+    made=$(readlink -- "$held/current")
+  else
+    compose "$id" drafted "$@" || return 1
+  fi
+  printf '%s\n' "$run" >"$held/next.run" && point next "$made" && linked "$@" && rm -rf -- "$held/drafts"
+}

@@ -1,0 +1,64 @@
+# Where the files of a release are, for what reads or writes one of them; generations.sh says what they are.
+# They read $root, $held (the directory of the release's generations) and $run.
+
+# current_id: leave in $now the release that a start would take; nothing when there is none.
+current_id() {
+  now=$(readlink -f -- "$root/current" || :)
+  case $now in "$root/versions/"*) now=${now##*/} ;; *) now='' ;; esac
+}
+
+# in_force PATH: leave in $at the file that a start would read as PATH. What a person has put in a link's place counts, and on
+# a host of before there were generations all of them lie there, the whole unit too.
+in_force() {
+  at=$held/current$1
+  if [ -f "$1" ] && [ ! -L "$1" ]; then at=$1; return 0; fi
+  [ ! -e "$at" ] || return 0
+  case $1 in */00-deployer.conf)
+    whole=${1%.d/00-deployer.conf}
+    if grep -qs '^ExecStart=' -- "$whole"; then at=$whole; fi ;;
+  esac
+}
+
+# draft_place PATH: leave in $place where this run writes PATH anew; what another run has left there is no part of it.
+draft_place() {
+  if [ "$(cat -- "$held/drafts/run" 2>/dev/null)" != "$run" ]; then
+    (umask 022; mkdir -p -- "$held")
+    rm -rf -- "$held/drafts"
+    mkdir -m 0700 -- "$held/drafts"
+    printf '%s\n' "$run" >"$held/drafts/run"
+  fi
+  place=$held/drafts$1
+  mkdir -p -- "${place%/*}"
+}
+
+# unit_text: what a node's unit has itself, the same for all nodes and releases; without a release it starts nothing.
+unit_text() {
+  cat <<'UNIT'
+# Written by deployer. What starts here belongs to the release that is current, and lies in the drop-in 00-deployer.conf.
+[Service]
+ExecStart=/bin/false
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+}
+
+# unit_is_ours FILE: a node's unit has that text, and nobody else may change it.
+unit_is_ours() {
+  [ -n "$(find "$1" -maxdepth 0 -type f -perm 0644 \( -uid 0 -o -uid "$(id -u)" \) 2>/dev/null)" ] &&
+    [ "$(cat -- "$1")" = "$(unit_text)" ]
+}
+
+# loose FILE...: say which of them, and of ROOT/current and the units, is not as `linked` makes it.
+loose() {
+  row='
+'
+  links=$row$(find "$root/current" "$@" -maxdepth 0 -printf '%p %l\n' 2>/dev/null || :)$row
+  case $links in *"$row$root/current $held/current/release$row"*) ;; *) echo "$root/current" ;; esac
+  for file; do
+    case $links in *"$row$file $held/current$file$row"*) ;; *) echo "$file" ;; esac
+    case $file in */00-deployer.conf)
+      unit_is_ours "${file%.d/00-deployer.conf}" || echo "${file%.d/00-deployer.conf}" ;;
+    esac
+  done
+}

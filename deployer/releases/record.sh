@@ -1,0 +1,129 @@
+# What a host remembers of its releases. ROOT/ledger is root's alone (0700):
+#   history       one line an event, fields apart by tabs: number, seconds, event, release, run, detail
+#   good/ID       the release was seen healthy; its number in the history, so that the order needs no clock
+#   bad/ID        the release failed here, and why; ID is never both
+#   migrated/ID   the release's migration has run, here or on another host of the cluster; its number in the history
+#   migrations/   what the migrations that ran here have printed, ID.log
+#   config/ID/    the files its nodes were started with when it was last judged good, below their own paths
+#   expected/ID   what its nodes were judged by then, one line of JSON without a secret
+#   sums/ID       a digest of each of its files
+#   untried       there while what its nodes were last started with has not been judged
+#   room/         nothing: as much of the disk as a way back needs, kept for it
+
+# remember EVENT ID DETAIL: add a line to the history and leave its number in $number.
+remember() {
+  mkdir -p -- "$root/ledger/good" "$root/ledger/bad" "$root/ledger/config" || return 1
+  chmod 0700 -- "$root/ledger" || return 1
+  touch -- "$root/ledger/history" || return 1
+  number=$(wc -l <"$root/ledger/history")
+  # What a full disk or a lost host has cut is no line.
+  truncate -s "$(head -n "$number" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
+  number=$((number + 1))
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$number" "$(date +%s)" "$1" "$2" "$run" "$(printf '%s' "$3" | tr '\t\n' '  ')" \
+    >>"$root/ledger/history" && sync -- "$root/ledger/history"
+}
+
+# inscribe FILE TEXT: write a small file, on the disk before it has its name.
+inscribe() {
+  mkdir -p -- "${1%/*}" && printf '%s\n' "$2" >"$root/ledger/.new" && sync -- "$root/ledger/.new" &&
+    mv -T -- "$root/ledger/.new" "$1" && sync -- "${1%/*}"
+}
+
+# own_record: say what is wrong with the record where it may not be root's own; nothing of such a one is believed.
+own_record() {
+  if [ ! -e "$root/ledger" ] && [ ! -L "$root/ledger" ]; then return 0; fi
+  odd=$(find "$root/ledger" -maxdepth 0 ! \( -type d -perm 0700 \( -uid 0 -o -uid "$(id -u)" \) \) -print
+    find "$root/ledger/" \( -type l -o ! -uid 0 ! -uid "$(id -u)" \) -print 2>/dev/null)
+  [ -z "$odd" ] || printf 'the record of the releases is not root'\''s own (0700, no links): %s\n' "$odd"
+}
+
+# unaltered ID: its files hold what they held when it was judged good; where not, say which do not.
+unaltered() {
+  [ -f "$root/ledger/sums/$1" ] || return 0
+  odd=$(cd -- "$root/versions/$1" && sha256sum --quiet --strict -c -- "$root/ledger/sums/$1" 2>&1) && return 0
+  printf '%s was altered on this host:\n%s\n' "$1" "$(printf '%s' "$odd" | head -n 3)"
+  return 1
+}
+
+# is_good ID: it was judged good, and is there as it was then.
+is_good() {
+  [ -f "$root/ledger/good/$1" ] && [ -f "$root/versions/$1/.complete" ] && unaltered "$1"
+}
+
+# sum_up ID: note a digest of each file of a release, once.
+sum_up() {
+  [ ! -f "$root/ledger/sums/$1" ] || return 0
+  mkdir -p -- "$root/ledger/sums" && (cd -- "$root/versions/$1" && find . -type f ! -path ./.complete -exec sha256sum -- {} +) \
+    >"$root/ledger/.sums" && sync -- "$root/ledger/.sums" && mv -T -- "$root/ledger/.sums" "$root/ledger/sums/$1"
+}
+
+# mark_good ID EXPECTED FILE...: it was seen healthy with these files, and judged by that.
+mark_good() {
+  judged=$1 expected=$2
+  shift 2
+  remember good "$judged" '' && sum_up "$judged" || return 1
+  fresh=$root/ledger/config/.new
+  rm -rf -- "$fresh" && mkdir -- "$fresh" || return 1
+  for file; do
+    in_force "$file"
+    [ ! -f "$at" ] || bring "$at" "$file" || return 1
+  done
+  flushed "$fresh" && rm -rf -- "$root/ledger/config/$judged" && mv -T -- "$fresh" "$root/ledger/config/$judged" || return 1
+  inscribe "$root/ledger/expected/$judged" "$expected" && inscribe "$root/ledger/good/$judged" "$number" &&
+    rm -f -- "$root/ledger/bad/$judged" "$root/ledger/untried"
+}
+
+running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }
+
+# listing DIRECTORY: names, modes, owners and content of the files in it.
+listing() { (cd -- "$1" && find . -type f -printf '%P %m %U:%G\n' | sort && find . -type f -exec sha256sum -- {} + | sort); }
+
+# kept ID: leave in $made the generation that holds exactly the files that it was judged good with.
+kept() {
+  made=''
+  [ -d "$root/ledger/config/$1" ] || return 1
+  for one in "$held/$1".*; do
+    if [ -L "$one/release" ] && [ "$(listing "$one")" = "$(listing "$root/ledger/config/$1")" ]; then
+      made=${one##*/}
+      return 0
+    fi
+  done
+  return 1
+}
+
+# prune KEEP: what is current, what runs, KEEP good ones and in any case the last good one before stay; so does what was
+# unpacked after the current one and has not been judged yet, because its turn may be to come.
+prune() {
+  current_id
+  current=$now stays=' ' count=0 before=
+  for one in $(cd -- "$root/ledger/good" && grep -H '' -- * | sort -t : -k 2,2nr | cut -d : -f 1); do
+    count=$((count + 1))
+    if [ "$count" -le "$1" ] || [ -z "$before" ]; then stays="$stays$one "; fi
+    [ "$one" = "$current" ] || before=$one
+  done
+  for place in "$root"/versions/* "$root"/versions/.old.*; do
+    name=${place##*/}
+    case "$stays$current " in *" $name "*) continue ;; esac
+    if [ ! -d "$place" ] || running "$place"; then continue; fi
+    if [ ! -e "$root/ledger/bad/$name" ] && [ ! -e "$root/ledger/good/$name" ] &&
+      [ -n "$(find "$place/.complete" -newer "$root/versions/$current/.complete" 2>/dev/null)" ]; then continue; fi
+    # Without the mark it is no release any more, whenever this is interrupted.
+    rm -f -- "$place/.complete"
+    rm -rf -- "$place" "$root/ledger/config/$name" "$root/ledger/expected/$name" "$root/ledger/sums/$name" \
+      "$root/ledger/good/$name"
+  done
+  prune_generations
+}
+
+# prune_generations: the current one stays, and of each good release the one that it was judged good with. What was staged for
+# a run that is over goes.
+prune_generations() {
+  spared=" $(readlink -- "$held/current" || :) "
+  for name in "$root"/ledger/good/*; do
+    if kept "${name##*/}"; then spared="$spared$made "; fi
+  done
+  rm -rf -- "$held/next" "$held/next.run" "$held/drafts" "$held/.new"
+  for one in "$held"/*.*; do
+    case $spared in *" ${one##*/} "*) ;; *) [ ! -L "$one/release" ] || rm -rf -- "$one" ;; esac
+  done
+}

@@ -1,0 +1,105 @@
+"""The programs that switch a release's nodes on a host, and that send them back; neither may be interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer.errors import Reverted
+from deployer.releases import generations
+from deployer.releases.generations import GENERATIONS, above, declared
+from deployer.sh import Sh, lines, script, sh
+
+RECORD = script("record.sh", "deployer.releases")
+"""Functions over a host's record of its releases; GENERATIONS stands before them."""
+
+_NODES = script("switch.sh", "deployer.releases")
+
+LAST_WORDS = Sh(
+    """last_words() {
+  systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 3 || :
+  start=$(systemctl show -p InvocationID --value -- "$unit")
+  journalctl --no-pager --quiet --output=cat --lines=20 "_SYSTEMD_INVOCATION_ID=$start" + "INVOCATION_ID=$start" || :
+}"""
+)
+"""A function for steps: print the last lines of ``$unit``'s last start."""
+
+_FORWARD = """
+id={} due={} reverted={}
+at_boot() {{ {}; }}
+forward {}
+# Who was left alone has read what lies there now.
+for stamp in {}; do touch -ch -- "$stamp"; done
+"""
+
+_ARRANGE = """
+next=$(readlink -- "$held/next")
+[ "$next" = "$(readlink -- "$held/current")" ] || {{ aim "$next" && swing; }}
+systemctl daemon-reload
+for stamp in {}; do touch -ch -- "$stamp"; done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What a switch on a host has to know.
+
+    Attributes:
+        root: the release's directory on the host.
+        generations: the directory of its generations.
+        epmd_port: port of the EPMD that has to drop stopped names first; None without EPMD.
+        files: all files of the nodes that belong to the release, each node's drop-in before the others.
+        units: all units of the release, which go back together.
+        names: the nodes' names, as EPMD knows them.
+        stamps: what the nodes touch at their start.
+    """
+
+    root: str
+    generations: str
+    epmd_port: int | None
+    files: Sequence[str]
+    units: Sequence[str]
+    names: Sequence[str]
+    stamps: Sequence[str]
+
+    def forward(self, release: str, due: Sequence[int], enable: Sh) -> Sh:
+        """Return the step that stops nodes, makes what is staged current, and starts them; if not, all go back.
+
+        It exits with `Reverted`'s code when every node runs again as before, with 1 when nothing could be gone back to.
+
+        Args:
+            release: its id; its generation was staged in the same run.
+            due: the places of the nodes that are stopped and started.
+            enable: a command that has units started at boot; there is nothing to enable before their files are current.
+        """
+        units = [self.units[i] for i in due]
+        others = [stamp for i, stamp in enumerate(self.stamps) if i not in due]
+        text = sh(_FORWARD, release, " ".join(units), Reverted.exit_code, enable, self.files, others)
+        return self._with([self.names[i] for i in due], text)
+
+    def back(self, release: str, to: str, why: str) -> Sh:
+        """Return the step that leaves a release for one that was good, with the files it was good with.
+
+        It fails, before anything is stopped, when ``to`` was never good or is not whole.
+
+        Args:
+            release: id of what is left.
+            to: id of what comes back.
+            why: marks what is left bad; empty leaves it unjudged.
+        """
+        return self._with(self.names, sh("leave {} {} {} {}", release, to, why, self.files))
+
+    def arrange(self) -> Sh:
+        """Return the step that makes what is staged current where all nodes run and have read the same already."""
+        return self._with(self.names, sh(_ARRANGE, self.stamps))
+
+    def _with(self, names: Sequence[str], text: Sh) -> Sh:
+        known = sh(
+            "epmd={} names={} units={} unit_files={}",
+            self.epmd_port or "",
+            "|".join(names),
+            " ".join(self.units),
+            generations.UNITS,
+        )
+        safe = sh("trusted {}", above(self.root))
+        return lines(declared(self.root, self.generations), known, LAST_WORDS, GENERATIONS, RECORD, _NODES, safe, text)

@@ -1,0 +1,155 @@
+# How the nodes of a release are switched on a host, and how they go back.
+
+# mark_bad ID WHY: on a full disk it may take a second try, when going back has freed the room that was kept.
+marked=
+mark_bad() {
+  [ "$marked" != "$1" ] || return 0
+  inscribe "$root/ledger/bad/$1" "$2" && remember bad "$1" "$2" && rm -f -- "$root/ledger/good/$1" && marked=$1
+}
+
+# hold_room: keep as much as a way back needs, whatever fills the disk until then.
+hold_room() {
+  room=$root/ledger/room
+  [ ! -e "$room/link" ] || return 0
+  mkdir -p -- "$room" && head -c 262144 /dev/zero >"$room/bytes" && touch -- "$room/file" "$room/files" "$room/link"
+}
+
+# recorded PATH: leave in $at the file that release $to was judged good with; 1 where its node was none of the release's then.
+recorded() {
+  keep=$root/ledger/config/$to
+  if [ ! -d "$keep" ]; then in_force "$1"; return 0; fi
+  at=$keep$1
+  case $1 in */00-deployer.conf)
+    known=yes
+    [ -f "$at" ] || at=${at%.d/00-deployer.conf}
+    [ -f "$at" ] || known='' ;;
+  esac
+  [ -n "$known" ] || return 1
+  [ -f "$at" ] || in_force "$1"
+}
+
+# halt UNIT...: stop them, and wait until EPMD ($epmd: its port, or nothing) has dropped $names.
+halt() {
+  systemctl stop -- "$@" || return 1
+  [ -n "$epmd" ] && [ -x /usr/local/lib/beam/epmd ] || return 0
+  tries=0
+  while /usr/local/lib/beam/epmd -port "$epmd" -names 2>/dev/null | grep -qE "^name ($names) at port"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || { echo "EPMD still has one of $names: another process holds the name"; return 1; }
+    sleep 0.1
+  done
+}
+
+# run_nodes UNIT...: start them; each start ends when all applications run.
+run_nodes() {
+  systemctl daemon-reload || return 1
+  [ $# -gt 0 ] || return 0
+  systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
+  systemctl start -- "$@"
+}
+
+# tell_dead UNIT...: the last words of those that do not run.
+tell_dead() {
+  for unit; do
+    systemctl --quiet is-active -- "$unit" || last_words
+  done
+}
+
+# of_current: put those of $units into $known that the current generation has.
+of_current() {
+  known=''
+  for unit in $units; do
+    [ ! -f "$held/current$unit_files/$unit.d/00-deployer.conf" ] || known="$known $unit"
+  done
+}
+
+# go_back ID FILE...: link, files and nodes ($units) become what they were when the release was judged good.
+go_back() {
+  to=$1
+  shift
+  # What runs is stopped only when there is a way back, and the room for its files is freed only when nobody fills it.
+  rm -f -- "$root/ledger/room/link"
+  kept "$to" || compose "$to" recorded "$@" || made=''
+  [ -z "$made" ] || aim "$made" || { full "$held"; return 1; }
+  # shellcheck disable=SC2086
+  halt $units || :
+  rm -rf -- "$root/ledger/room"
+  if [ -z "$made" ]; then
+    { compose "$to" recorded "$@" && aim "$made"; } || { full "$held"; return 1; }
+  fi
+  swing || { full "$held"; return 1; }
+  of_current
+  # shellcheck disable=SC2086
+  if run_nodes $known; then rm -f -- "$root/ledger/untried"; return 0; fi
+  full "$root" "$held"
+  return 1
+}
+
+# forward FILE...: stop $due, make what is staged for release $id current, and start them; when one does not start, all go back,
+# and the status is $reverted.
+forward() {
+  current_id
+  before=$now next=$(readlink -- "$held/next" || :) same='' wrong=''
+  if [ "$(cat -- "$held/next.run" 2>/dev/null)" != "$run" ] ||
+    [ "$(readlink -- "$held/next/release")" != "$root/versions/$id" ]; then
+    echo "what this run has staged is not there any more: another run changes this host; nothing was stopped"
+    exit 1
+  fi
+  [ -f "$root/versions/$id/.complete" ] || { echo "$root/versions/$id is not whole (any more): deploy again"; exit 1; }
+  [ "$next" != "$(readlink -- "$held/current")" ] || same=yes
+  prepare || { full "$root" "$held"; rm -f -- "$held/.current.$$"; echo "nothing was stopped"; exit 1; }
+  if exchange; then return 0; fi
+  # shellcheck disable=SC2086
+  tell_dead $due
+  blame
+  distrust=$(own_record)
+  if [ -z "$before" ] || [ -n "$distrust" ] || ! is_good "$before"; then
+    echo "there is no good release to go back to${distrust:+: $distrust}"
+    exit 1
+  fi
+  if go_back "$before" "$@"; then
+    blame
+    remember back "$before" "from $id" || :
+    echo "went back to $before, with the files it was last good with"
+    exit "$reverted"
+  fi
+  # shellcheck disable=SC2086
+  tell_dead $units
+  echo "and going back to $before failed too"
+  exit 1
+}
+
+# prepare: what needs room on the disk, while the old nodes run.
+prepare() {
+  [ -z "$before" ] || hold_room || return 1
+  [ -n "$same" ] || aim "$next" || return 1
+  [ "$before" = "$id" ] || remember switch "$id" "from ${before:-nothing}" || return 1
+  mkdir -p -- "$root/ledger" && inscribe "$root/ledger/untried" "$id"
+}
+
+exchange() {
+  # shellcheck disable=SC2086
+  halt $due || return 1
+  [ -n "$same" ] || swing || return 1
+  at_boot || return 1
+  wrong='it did not start'
+  # shellcheck disable=SC2086
+  run_nodes $due
+}
+
+blame() { [ "$before" = "$id" ] || [ -z "$wrong" ] || mark_bad "$id" "$wrong" || :; }
+
+# leave FROM TO WHY FILE...: leave a release, which is marked bad when there is a reason, for one that was good.
+leave() {
+  from=$1 to=$2 why=$3
+  shift 3
+  distrust=$(own_record)
+  [ -z "$distrust" ] || { echo "$distrust"; exit 1; }
+  is_good "$to" || { echo "$to was never good here, or is not whole any more"; exit 1; }
+  if ! adopt "$@" || ! linked "$@"; then full "$held"; echo "nothing was stopped"; exit 1; fi
+  [ -z "$why" ] || mark_bad "$from" "$why" || :
+  # shellcheck disable=SC2086
+  go_back "$to" "$@" || { tell_dead $units; exit 1; }
+  [ -z "$why" ] || mark_bad "$from" "$why" || :
+  remember back "$to" "from $from" || :
+}
