@@ -17,12 +17,16 @@ class RollPlanned(Event):
         unsure: hosts of the batches of which it is unknown until run whether a node is switched.
         migrations: what runs once before the first switch, of which release, on which host and as which node; or why
             it does not run.
+        opens: what is done on all hosts before the first batch and lets more in, each with its hosts.
+        closes: what is taken away on all hosts when the last batch is healthy, each with its hosts.
     """
 
     batches: tuple[tuple[str, ...], ...]
     hooks: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     migrations: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
+    closes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

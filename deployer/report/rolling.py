@@ -36,6 +36,10 @@ def _planned(event: RollPlanned) -> Iterator[tuple[Part, ...]]:
     count = len(event.batches)
     shown = " | ".join(" ".join(batch) for batch in event.batches)
     yield (f"\n  {count} batch{'es' if count != 1 else ''}", "bold"), (f": {shown}", "")
+    for what in event.opens:
+        yield ((f"    first, on all hosts: {safe(what)}", ""),)
+    for what in event.closes:
+        yield ((f"    last, on all hosts:  {safe(what)}", ""),)
     if event.unsure:
         yield (("    unknown until run whether nodes are switched on: ", "magenta"), (" ".join(event.unsure), ""))
     for hook in (*event.migrations, *event.hooks):

@@ -101,7 +101,8 @@ def test_a_fleet_grows_without_a_restart_a_lost_link_or_a_failed_request(
         fleet.hosts = five
         planned = fleet.show("plan")
         assert planned.code == 0, planned.out + planned.err
-        assert "open the firewall" in planned.out or "BATCH" not in planned.out
+        names = " ".join(host.name for host in five[:3])
+        assert f"first, on all hosts: open the firewall: {names}" in planned.out
         ran = fleet.run("deploy")
         whole(ran, five)
     again = fleet.run("deploy")

@@ -15,6 +15,7 @@ from deployer.engine.roll.host_lane import HostLane
 from deployer.engine.roll.rules import Rules
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Note
+from deployer.modules import Step
 from deployer.roll_events import BatchEnded, BatchStarted, RollPlanned
 
 
@@ -88,9 +89,12 @@ class Roll:
         """
         self.batches = self.rules.batches(self.order)
         words, migrations = hooks.words(self.due), self.switching.migrations.words(self.batches)
-        if len(self.batches) > 1 or (self.batches and (words or migrations)):
+        opens = _steps(self.due, lambda step: step.ahead) if len(self.batches) > 1 or self.rules.joining() else ()
+        closes = _steps(self.due, lambda step: step.late)
+        if len(self.batches) > 1 or (self.batches and (words or migrations or opens or closes)):
             unsure = tuple(lane.name for batch in self.batches for lane in batch if lane.unsure)
-            self.emit(RollPlanned(tuple(_names(batch) for batch in self.batches), words, unsure, migrations))
+            batches = tuple(_names(batch) for batch in self.batches)
+            self.emit(RollPlanned(batches, words, unsure, migrations, opens, closes))
 
     def run(self) -> None:
         """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the lanes."""
@@ -212,6 +216,16 @@ class Roll:
             words = f"{stops}; switched: {', '.join(had) or 'none'}; not reached: {', '.join(to_come)}"
             self.emit(Note(f"{words}\n  go on with: --limit {','.join(to_come)}"))
         return stops
+
+
+def _steps(lanes: Sequence[HostLane], which: Callable[[Step], bool]) -> tuple[str, ...]:
+    """Return each of certain steps of the hosts' plans once, with its hosts."""
+    found: dict[str, list[str]] = {}
+    for lane in lanes:
+        plan = lane.walk.first if lane.walk else None
+        for step in (step for planned in (plan.changing if plan else ()) for step in planned.steps if which(step)):
+            found.setdefault(step.what, []).append(lane.name)
+    return tuple(f"{what}: {' '.join(names)}" for what, names in found.items())
 
 
 def _names(batch: Batch) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from deployer.errors import ConfigError, HostError, NotConverged
 from deployer.events import Note as Said
 from deployer.model import Host, Present
 from deployer.modules.base import Changes, Module, Observed, State, Step, records, sh
+from deployer.roll_events import RollPlanned
 from deployer.sh import Sh
 
 
@@ -64,6 +65,9 @@ def test_all_hosts_open_before_a_node_is_switched_and_close_when_all_have_had_th
     assert sorted(kinds(fleet)[:6]) == [*["open"] * 3, *["unpack"] * 3]
     assert kinds(fleet)[6:] == [*["switch"] * 3, *["close"] * 3]
     assert fleet.ends(roll) == {"web1": "new", "web2": "new", "web3": "new"}
+    (planned,) = fleet.events.of(RollPlanned)
+    assert planned.opens == ("open: web1 web2 web3", "unpack: web1 web2 web3")
+    assert planned.closes == ("close: web1 web2 web3",)
     assert all((fleet.place / name / "wall").read_text() == "closed\n" for name in fleet.names)
 
 
