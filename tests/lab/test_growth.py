@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Ssh
-from fleet import Ran, fleet_of, health
+from fleet import Fleet, Ran, fleet_of, health
 from watcher import watching
 
 from deployer import lab as labs
@@ -107,6 +107,22 @@ def test_a_fleet_grows_without_a_restart_a_lost_link_or_a_failed_request(
         whole(ran, five)
     again = fleet.run("deploy")
     assert (again.code, again.of("StepDone"), again.bad_rungs()) == (0, [], {})
+    if mesh == "boot":
+        joined_again(fleet, ssh)
+
+
+def joined_again(fleet: Fleet, ssh: Ssh) -> None:
+    """Nodes that have lost each other do not connect by themselves; a deploy joins them, and nobody restarts."""
+    kept = Kept(ssh, tuple(fleet.hosts))
+    before, (one, two, *_) = kept.processes(), fleet.hosts
+    never = ":application.set_env(:kernel, :dist_auto_connect, :never)"
+    assert ssh(one, f"demo-ctl rpc '{never}; :erlang.disconnect_node(:\"demo@{two.address}\")'")[0] == 0
+    lost = fleet.run("verify")
+    assert lost.bad_rungs()[f"demo@{one.address}"]["rung"] == 8
+    ran = fleet.run("deploy")
+    whole(ran, fleet.hosts)
+    assert f"demo@{one.address} to demo@{two.address}" in "".join(note["text"] for note in ran.of("Note"))
+    assert kept.processes() == before
 
 
 def test_a_host_that_retires_is_drained_stopped_and_forgotten_and_nobody_else_notices(

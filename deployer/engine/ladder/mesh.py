@@ -33,6 +33,7 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
             secondary=all(sight.trouble for sight in lacking),
             settled=all(sight.settled for sight in lacking),
             outside=tuple(outside),
+            missing=tuple(missing),
             strangers=strangers,
         )
     left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""

@@ -33,6 +33,7 @@ class Rung:
     ``secondary``: it lacks nothing but members which are unhealthy or absent themselves.
     ``settled``: and of all of those nothing more will be read.
     ``outside``: members that it does not see, on hosts that are not in this run; they are not held against it.
+    ``missing``: members that it should see and does not.
     ``strangers``: nodes that it sees, and that are no members.
     """
 
@@ -44,6 +45,7 @@ class Rung:
     secondary: bool = False
     settled: bool = False
     outside: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
 
 

@@ -8,12 +8,13 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from deployer.engine.ladder import verify
+from deployer.engine.ladder.meeting import join
 from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_lane import HostLane
 from deployer.errors import DeployerError, HostError, Interrupted, NotConverged
-from deployer.events import Emit, Event, RungRead, Stage
+from deployer.events import Emit, Event, Note, RungRead, Stage
 
 Fallen = dict[str, Rung]
 """Node → the rung it failed, of those that failed one for a reason of their own."""
@@ -24,6 +25,7 @@ class Climb:
     """Climbs as often as a roll needs it; the last climb's rungs are told at the end.
 
     Attributes:
+        joins: nodes that have lost each other are joined again; without it all is only looked at.
         healthy: nodes that do their work as the last climb shows: those that only miss unhealthy members, too.
         nodes: nodes that were looked at in it.
         unseen: nodes on hosts outside of this run that somebody in it should see, and nobody sees.
@@ -33,6 +35,7 @@ class Climb:
     pool: Executor
     emit: Emit
     stop: threading.Event
+    joins: bool = False
     healthy: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
@@ -65,6 +68,12 @@ class Climb:
         judged = {lane.name: lane.judged(unsound) for lane in lanes}
         targets = [target for lane in lanes for target in judged[lane.name]]
         climbed = self._climb(able, targets, absent, busy, urgent)
+        ways = {lane.name: lane.transport for lane in able}
+        if self.joins and not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
+            self.emit(Note(f"joined again, as cluster.mesh is boot: {', '.join(met)}"))
+            for lane in able:
+                lane.fresh = False
+            climbed = self._climb(able, targets, absent, busy, urgent)
         for lane in able:
             lane.fresh = False
         fallen = {

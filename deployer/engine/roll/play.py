@@ -89,7 +89,7 @@ class PlayRun:
                 lane.play = self.resolver.resolve(lane.host, None)
             self._limits(lanes)
         self.emit(PlayStarted(play.name, self.goal.value, tuple(host.name for host in self.hosts)))
-        climb = Climb(self.pool, self.emit, self.stop)
+        climb = Climb(self.pool, self.emit, self.stop, joins=self.goal is Goal.DEPLOY)
         try:
             self._each(lanes if self.resolver.needs_facts else (), self._meet)
             self._each([lane for lane in lanes if not lane.problem], self._prepare)

@@ -1,0 +1,50 @@
+"""Nodes that have lost each other are joined again, live: with ``cluster.mesh: boot`` they connect at start alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from deployer.beam.distribution import DistributionError
+from deployer.beam.epmd import Registration
+from deployer.beam.term import Atom
+from deployer.engine.ladder import asking
+from deployer.engine.ladder.rounds import CHANNEL_TIMEOUT
+from deployer.engine.ladder.rung import MESH, Rung, failed
+from deployer.engine.ladder.target import Target
+from deployer.errors import HostError, ProbeError
+from deployer.transport.base import Transport
+
+
+def join(
+    targets: Sequence[Target], climbed: Mapping[str, Sequence[Rung]], transport: Callable[[str], Transport | None]
+) -> tuple[str, ...]:
+    """Tell each node that misses healthy members to connect to them, and return what was joined, in words.
+
+    Args:
+        targets: nodes that were climbed.
+        climbed: node → its rungs.
+        transport: the open connection to a host.
+    """
+    found = []
+    for target in (target for target in targets if target.mesh == "boot"):
+        bad, way = failed(climbed.get(str(target.node), ())), transport(target.host)
+        if way and bad and bad.number == MESH and not bad.secondary:
+            found += [f"{target.node} to {name}" for name in bad.missing if _connected(way, target, name)]
+    return tuple(found)
+
+
+def _connected(transport: Transport, target: Target, other: str) -> bool:
+    """Have a node connect to another (net_kernel:connect_node/1), and return whether it has."""
+    if target.cookie is None:
+        return False
+    try:
+        found = asking.ask_epmd(transport, target, timeout=CHANNEL_TIMEOUT) if target.epmd_port is not None else None
+        port = found.port if isinstance(found, Registration) else target.ports[0]
+        stream = transport.connect(target.address, port, timeout=CHANNEL_TIMEOUT)
+        try:
+            with asking.converse(stream, target, target.cookie) as peer:
+                return peer.call("net_kernel", "connect_node", [Atom(other)]) == Atom("true")
+        finally:
+            stream.close()
+    except (DistributionError, HostError, ProbeError, OSError):
+        return False
