@@ -8,7 +8,6 @@ interpreted (POSIX.1-2017 pax, GNU tar's "Basic Tar Format"). A member may be th
 from __future__ import annotations
 
 import hashlib
-import secrets
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,10 +27,6 @@ _REFUSED_TYPES = {
 _REPACK = "build the archive with mix release's :tar step, or tar --format=ustar --dereference"
 _REMEDIES = {b"1": "pack it with tar --hard-dereference, which puts a copy in the place of the link"}
 _MACOS = "macOS's tar put it there: pack with COPYFILE_DISABLE=1 in the environment"
-
-
-_KEY = secrets.token_bytes(32)
-"""Nobody can aim at two contents of one digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +51,26 @@ class Archive:
     def __init__(self, source: Inflate) -> None:
         self._source = source
         self._headers = self._members = self._left = 0
-        self._hash = hashlib.blake2b()
-        self._seen: dict[int, tuple[int, bytes]] = {}
+        self._hash = hashlib.sha256()
+        self._lines: list[bytes] = []
+        self._runs = False
+        self._seen: dict[int, tuple[int, bool, bytes]] = {}
         self._directories: set[int] = set()
 
     def refuse(self, problem: str, member: str | None = None, hint: str = _REPACK) -> ConfigError:
         """Return the error to raise; the member's name is shown escaped."""
         about = "" if member is None else f"member {member[:200]!a} "
         return ConfigError(f"{about}{problem}", where=self._source.path, hint=hint)
+
+    @property
+    def manifest(self) -> str:
+        """Digest of what ``find . -type f -exec sha256sum -z {} + | sort -z`` prints where it is unpacked."""
+        return hashlib.sha256(b"".join(sorted(self._lines))).hexdigest()
+
+    def digest(self, name: str) -> str:
+        """Return the sha256 of a file's content in hex; empty when there is none of that name."""
+        end = b"  ./%b\0" % name.encode()
+        return next((line[:64].decode() for line in self._lines if line.endswith(end)), "")
 
     def __iter__(self) -> Iterator[Entry]:
         override: str | None = None
@@ -79,7 +86,7 @@ class Archive:
             override = None
             self._left = entry.size
             self._members += 1
-            self._hash = hashlib.blake2b(bytes([info.mode & 0o111 > 0]), digest_size=16, key=_KEY)
+            self._hash, self._runs = hashlib.sha256(), info.mode & 0o111 > 0
             if not self._known(entry):
                 yield entry
             for _ in self.body():
@@ -182,8 +189,11 @@ class Archive:
         """Note what a file held, and hold a second one of its name against the first."""
         if not entry.is_file:
             return
-        first, digest = self._seen.setdefault(hash(entry.name), (self._members, self._hash.digest()))
-        if digest != self._hash.digest():
+        now = (self._runs, self._hash.digest())
+        first, *held = self._seen.setdefault(hash(entry.name), (self._members, *now))
+        if first == self._members:
+            self._lines.append(b"%b  ./%b\0" % (self._hash.hexdigest().encode(), entry.name.encode()))
+        elif now != tuple(held):
             both = f"members {first} and {self._members} of the archive"
             hint = "one overlay or step writes over what another one has packed: leave one of them out"
             raise self.refuse(f"is there twice, and not the same: {both} differ", entry.name, hint)

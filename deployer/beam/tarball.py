@@ -57,6 +57,8 @@ class Tarball:
         has_cookie: the tarball carries a cookie that everybody who has it knows.
         files: number of files.
         unpacked: bytes of all files together.
+        manifest: digest of the sorted list of its files and their digests (`Archive.manifest`).
+        epmd: sha256 of the EPMD of its runtime; empty when it brings none.
     """
 
     path: Path
@@ -76,6 +78,8 @@ class Tarball:
     has_cookie: bool
     files: int
     unpacked: int
+    manifest: str
+    epmd: str
 
     @property
     def seen(self) -> bool:
@@ -102,24 +106,10 @@ class Tarball:
 def unseen(path: Path, name: str, version: str) -> Tarball:
     """Return what is known of a tarball that is not here: what was declared, and nothing else."""
     return Tarball(
-        path=path,
-        size=0,
-        sha256="",
-        name=name,
-        version=version,
-        erts="",
-        otp=None,
-        machine="",
-        needs=(),
-        unreadable=(),
-        clashes=(),
-        kernel={},
-        ports=None,
-        applications={},
-        has_cookie=False,
-        files=0,
-        unpacked=0,
-    )
+        path=path, size=0, sha256="", name=name, version=version, erts="", otp=None, machine="", needs=(),
+        unreadable=(), clashes=(), kernel={}, ports=None, applications={}, has_cookie=False, files=0, unpacked=0,
+        manifest="", epmd="",
+    )  # fmt: skip
 
 
 def inspect(path: Path, *, name: str | None = None, version: str | None = None) -> Tarball:
@@ -140,12 +130,12 @@ def inspect(path: Path, *, name: str | None = None, version: str | None = None) 
         for entry in archive:
             if entry.is_file:
                 seen.add(entry, archive)
-        return _judge(source, seen, name, version)
+        return _judge(source, seen, archive, name, version)
     finally:
         source.close()
 
 
-def _judge(source: Inflate, seen: Contents, name: str | None, version: str | None) -> Tarball:
+def _judge(source: Inflate, seen: Contents, archive: Archive, name: str | None, version: str | None) -> Tarball:
     erts, inside = _start_erl(source.path, seen, version)
     _check_maker(source.path, seen, inside)
     machine = _machine(source.path, seen, erts)
@@ -169,6 +159,8 @@ def _judge(source: Inflate, seen: Contents, name: str | None, version: str | Non
         has_cookie=seen.has_cookie,
         files=seen.files,
         unpacked=seen.unpacked,
+        manifest=archive.manifest,
+        epmd=archive.digest(f"erts-{erts}/bin/epmd"),
     )
 
 

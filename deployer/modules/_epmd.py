@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 PROBE = """
-addresses={}
+lib={} addresses={}
 emit shown "$shown"
-[ ! -f {} ] || emit version "$(cat {})"
+[ ! -f "$lib/epmd.version" ] || emit version "$(cat "$lib/epmd.version")"
+[ ! -f "$lib/epmd" ] || emit digest "$(digest "$lib/epmd")"
+[ ! -f "$lib/epmd.sha256" ] || emit recorded "$(cut -d ' ' -f 1 "$lib/epmd.sha256")"
 [ ! -f "$addresses/"{} ] || emit own "$(cat "$addresses/"{})"
 emit declared "$(cat "$addresses"/* 2>/dev/null || :)"
 heard=$(listeners {})
@@ -15,7 +17,7 @@ if [ "$pid" != 0 ]; then
   # A busy EPMD closes sockets while they are listed.
   sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null || :)
   emit sockets "$sockets"
-  emit stale "$(find {} "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
+  emit stale "$(find "$lib/epmd" "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
 fi
 inode=${{heard##* }}
 case $sockets in
@@ -29,40 +31,55 @@ case $sockets in
 esac"""
 
 INSTALL = """
-unit={} addresses={} source={}
-mkdir -p -- {} "$addresses"
-chmod 0755 -- {} /etc/beam /etc/beam/epmd.d "$addresses"
+unit={} addresses={} source={} lib={}
+mkdir -p -- "$lib" "$addresses"
+chmod 0755 -- "$lib" /etc/beam /etc/beam/epmd.d "$addresses"
+note() {{ # NAME TEXT: a small file for all to read
+  draft - "$1" 0644 0 0 <<EOF
+$2
+EOF
+  settle "$1"
+}}
+# The unit starts nothing else than what is recorded.
+record() {{ note "$lib/epmd.sha256" "$(digest "$lib/epmd")  epmd"; }}
+is_recorded() {{
+  [ -f "$lib/epmd" ] && [ -f "$lib/epmd.sha256" ] &&
+    [ "$(digest "$lib/epmd")  epmd" = "$(cat "$lib/epmd.sha256")" ]
+}}
 """
 
 BINARY = """
-cp -- "$source" {0}.new
-chmod 0755 -- {0}.new
-[ -e {0}.old ] || [ ! -e {0} ] || ln -- {0} {0}.old
-mv -T -- {0}.new {0}
+wanted={}
+draft "$source" "$lib/epmd" 0755 0 0
+[ -z "$wanted" ] || [ "$(digest "$draft")" = "$wanted" ] || {{
+  echo "$source is not the epmd that the release was read with: deploy again"
+  exit 1
+}}
+[ -e "$lib/epmd.old" ] || ! is_recorded || ln -- "$lib/epmd" "$lib/epmd.old"
+settle "$lib/epmd"
+record
 """
 PROVEN = """
-printf '%s\\n' {1} >{0}.version
-chmod 0644 -- {0}.version
-rm -f -- {0}.old
+note "$lib/epmd.version" {}
+rm -f -- "$lib/epmd.old"
 """
 # Without EPMD no node of the host can be found: what served until now serves again.
 BACK = """
 back() {{
   (failed) || :
-  if [ -e {0}.old ]; then
-    mv -T -- {0}.old {0}
+  if [ -e "$lib/epmd.old" ]; then
+    mv -T -- "$lib/epmd.old" "$lib/epmd"
+    record
     systemctl restart -- "$unit" || :
     echo "the epmd that was there before runs again"
   fi
-  [ -z {1} ] || echo {1}
+  [ -z {0} ] || echo {0}
   exit 1
 }}
 """
 
 ADDRESS = """
-printf '%s\\n' {} >"$addresses/.new"
-chmod 0644 -- "$addresses/.new"
-mv -T -- "$addresses/.new" "$addresses/"{}
+note "$addresses/"{} {}
 """
 
 TAKE_OVER = """

@@ -41,7 +41,8 @@ class Epmd(Module):
     """EPMD as a service of its own.
 
     The program is a copy outside of every release directory, so that neither a switch nor a prune takes it away; the
-    copy is only ever replaced by a newer one, so that two releases on one host do not quarrel about it. Each cluster
+    copy is only ever replaced by a newer one, so that two releases on one host do not quarrel about it. Its digest is
+    recorded: an altered one is not started, and is replaced. Each cluster
     keeps its addresses in a file of its own under ``/etc/beam/epmd.d/PORT``; the unit joins them.
     """
 
@@ -62,6 +63,9 @@ class Epmd(Module):
         str, Doc("an epmd program on the host", check=absolute, example="/opt/shop/current/erts-13.1.5/bin/epmd")
     ]
     version: Annotated[str, Doc("the ERTS version that program is of", check=_word, example="13.1.5")]
+    sha256: Annotated[
+        str, Doc("digest of that program, as release.epmd_sha256 has it; left out, what lies there is believed")
+    ] = ""
     port: Annotated[int, Doc("the port")] = 4369
 
     @property
@@ -85,10 +89,9 @@ class Epmd(Module):
 
     def probe(self) -> Sh:
         """Print the unit, the files and the sockets."""
-        port, binary, version = hex_port(self.port), f"{HOME}/epmd", f"{HOME}/epmd.version"
         started = f"/run/beam-epmd-{self.port}/started"
         place = f"/etc/beam/epmd.d/{self.port}"
-        body = sh(PROBE, place, version, version, self.cluster, self.cluster, port, binary, started, self.port)
+        body = sh(PROBE, HOME, place, self.cluster, self.cluster, hex_port(self.port), started, self.port)
         return lines(LISTENERS, show(self.unit), body)
 
     def parse(self, out: str) -> Observed:
@@ -110,7 +113,7 @@ class Epmd(Module):
         current = unit["NeedDaemonReload"] == "no" and not found.get("stale")
         return Present(
             {
-                "version": self._version(found.get("version", "none")),
+                "version": self._version(found),
                 "addresses": " ".join(sorted(found.get("own", "").split())),
                 "enabled": unit["UnitFileState"] or "unknown",
                 "active": unit["ActiveState"],
@@ -120,7 +123,12 @@ class Epmd(Module):
             }
         )
 
-    def _version(self, have: str) -> str:
+    def _version(self, found: dict[str, str]) -> str:
+        have, digest, recorded = (found.get(key, "") for key in ("version", "digest", "recorded"))
+        if not digest or not have:
+            return "none"
+        if digest != recorded:
+            return f"{have}, not recorded" if digest == self.sha256 else f"{have}, altered"
         return self.version if _numbers(have) >= _numbers(self.version) else have
 
     def _listening(self, have: set[str], declared: list[str]) -> str:
@@ -148,19 +156,23 @@ class Epmd(Module):
         if not changes:
             return ()
         place, port = f"/etc/beam/epmd.d/{self.port}", hex_port(self.port)
-        binary, fault = f"{HOME}/epmd", epmd_fault(self.version)
-        parts = [LISTENERS, FAILED, sh(BACK, binary, fault), sh(INSTALL, self.unit, place, self.source, HOME, HOME)]
+        parts = [
+            LISTENERS,
+            FAILED,
+            sh(INSTALL, self.unit, place, self.source, HOME),
+            sh(BACK, epmd_fault(self.version)),
+        ]
         if "version" in changes:
-            parts.append(sh(BINARY, binary))
+            parts.append(sh(BINARY, self.sha256))
         if "addresses" in changes:
-            parts.append(sh(ADDRESS, sorted(self.addresses), self.cluster))
+            parts.append(sh(ADDRESS, self.cluster, "\n".join(sorted(self.addresses))))
         if changes.keys() == {"enabled"}:
             return (Step(f"enable {self.unit}", sh("systemctl enable --quiet -- {}", self.unit)),)
         if "holder" in changes:
             parts.append(sh(TAKE_OVER, port))
         parts.append(sh(START, port))
         if "version" in changes:
-            parts.append(sh(PROVEN, binary, self.version))
+            parts.append(sh(PROVEN, self.version))
         return (Step(f"start {self.unit}", lines(*parts)),)
 
     def touches(self) -> tuple[str, ...]:

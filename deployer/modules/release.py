@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_name, check_release_version
+from deployer.beam.remembered import learn
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
@@ -49,6 +50,10 @@ class Release(Module):
     tarball: Annotated[Blob, Doc("its .tar.gz on the controller; sent only when the host lacks it")]
     version: Annotated[str, Doc("the version inside", check=told_by(check_release_version), example="1.4.2")]
     root: Annotated[str, Doc("directory on the host", check=absolute, example="/opt/shop")]
+    manifest: Annotated[
+        str,
+        Doc("digest of what has to come out of it, as release.manifest has it; left out, the tarball is read for it"),
+    ] = ""
 
     @property
     def id(self) -> str:
@@ -90,11 +95,15 @@ class Release(Module):
         """Unpack it. What takes the place of an altered tree disturbs who runs from it, and waits for its turn."""
         if not changes:
             return ()
-        text = unpack(self.root, self.path, self.name, self.version, self.tarball.sha256)
+        text = unpack(self.root, self.path, self.name, self.version, self.tarball.sha256, self._manifest())
         before = changes["installed"].before or ""
         sent = _SENT.fullmatch(before)
         rest = replace(self.tarball, offset=min(int(sent[1]), self.tarball.size)) if sent else self.tarball
         return (Step(f"unpack {self.name} {self.version}", text, (rest,), ahead=before != "altered"),)
+
+    def _manifest(self) -> str:
+        path = self.tarball.path
+        return self.manifest or (learn(path, name=self.name, version=self.version).manifest if path else "")
 
     def touches(self) -> tuple[str, ...]:
         """Return the release's directory."""

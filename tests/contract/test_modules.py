@@ -56,6 +56,13 @@ def test_all_text_of_a_module_is_clean_sh(module: str) -> None:
         assert done.stdout + done.stderr == ""
 
 
+@pytest.mark.parametrize("file", sorted(Path(modules.__file__).parent.glob("*.sh")), ids=lambda file: file.name)
+def test_text_in_a_file_of_its_own_is_clean_sh(file: Path) -> None:
+    # SC2154: what a module assigns above it. Functions that it shares with others are not used by all.
+    done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC2154,SC2317", file], text=True, capture_output=True)
+    assert done.stdout + done.stderr == ""
+
+
 @every
 def test_where_nothing_differs_there_is_nothing_to_do(module: str) -> None:
     for instance in [*instances(module), *variants(module)]:

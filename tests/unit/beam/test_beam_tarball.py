@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -42,8 +43,28 @@ def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
         has_cookie=True,
         files=10,
         unpacked=sum(len(data) for _, data in release().members),
+        manifest=found_by_a_host(path, tmp_path.with_name(f"{tmp_path.name}-there")),
+        epmd="",
     )
     assert list(tmp_path.iterdir()) == [path]
+
+
+def found_by_a_host(path: Path, place: Path) -> str:
+    """What a host computes from the tree that its own tar makes."""
+    place.mkdir()
+    subprocess.run(["tar", "-x", "-z", "-f", path, "-C", place], check=True)
+    look = "find . -type f -exec sha256sum -z -- {} + | LC_ALL=C sort -z | sha256sum"
+    return subprocess.run(["sh", "-c", look], cwd=place, check=True, capture_output=True, text=True).stdout.split()[0]
+
+
+def test_the_epmd_that_it_brings_is_known_by_its_digest_and_odd_names_are_told_as_the_host_tells_them(
+    tmp_path: Path,
+) -> None:
+    odd = release().add("erts-13.1.5/bin/epmd", b"an epmd", mode=0o755).add("lib/it's a \\ back ü", b"x").add("lib/a b")
+    path = odd.add("./lib/a b").write(tmp_path)
+    found = inspect(path)
+    assert found.epmd == hashlib.sha256(b"an epmd").hexdigest()
+    assert found.manifest == found_by_a_host(path, tmp_path / "there")
 
 
 @pytest.mark.parametrize("tar_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])

@@ -11,7 +11,7 @@ from deployer.fields import build
 from deployer.model import Absent, Present
 from deployer.modules.epmd import Epmd
 
-EPMD = Epmd(cluster="shop", addresses=("10.0.0.2",), source="/opt/shop/epmd", version="13.1.5")
+EPMD = Epmd(cluster="shop", addresses=("10.0.0.2",), source="/opt/shop/epmd", version="13.1.5", sha256="a" * 64)
 SHOWN = {
     "LoadState": "loaded",
     "ActiveState": "active",
@@ -25,6 +25,8 @@ SHOWN = {
 LOOPBACK = "0100007F 11\n00000000000000000000000001000000 12\n"
 GOOD = {
     "version": "13.1.5",
+    "digest": "a" * 64,
+    "recorded": "a" * 64,
     "own": "10.0.0.2",
     "declared": "10.0.0.2",
     "listening": f"{LOOPBACK}0200000A 13",
@@ -60,6 +62,18 @@ CASES: dict[str, tuple[str, dict[str, str | None]]] = {
     "a newer copy is kept": (told(version="15.2.7"), {}),
     "an older copy is replaced": (told(version="13.1.4"), {"version": "13.1.4"}),
     "a version is compared by number": (told(version="9.3"), {"version": "9.3"}),
+    "another release's build of the same version is kept": (told(digest="b" * 64, recorded="b" * 64), {}),
+    "an altered program is replaced": (told(digest="b" * 64), {"version": "13.1.5, altered"}),
+    "an altered program of a newer version too": (
+        told(version="15.2.7", digest="b" * 64),
+        {"version": "15.2.7, altered"},
+    ),
+    "a program that nothing is recorded of": (told(without=("recorded",)), {"version": "13.1.5, not recorded"}),
+    "another one that nothing is recorded of": (
+        told(without=("recorded",), digest="b" * 64),
+        {"version": "13.1.5, altered"},
+    ),
+    "a program that is gone": (told(without=("digest",)), {"version": "none"}),
     "it listens everywhere": (told(listening="00000000 11"), {"listening": "0.0.0.0"}),
     "it lacks an address": (told(listening=LOOPBACK), {"listening": "127.0.0.1, ::1"}),
     "another cluster's address belongs to it": (
@@ -124,16 +138,16 @@ def test_sockets_that_make_no_sense_are_a_probe_error(listening: str) -> None:
 
 def test_the_program_is_copied_only_when_it_is_older() -> None:
     wanted = EPMD.differences(EPMD.parse(told({"ActiveState": "failed"})))
-    assert "cp -- " not in EPMD.fix(wanted)[0].text.text
+    assert 'draft "$source"' not in EPMD.fix(wanted)[0].text.text
     wanted = EPMD.differences(EPMD.parse(told(version="12.0")))
-    assert "cp -- " in EPMD.fix(wanted)[0].text.text
+    assert 'draft "$source"' in EPMD.fix(wanted)[0].text.text
 
 
 def test_a_program_is_only_remembered_once_it_has_started_and_else_the_one_before_comes_back() -> None:
     (step,) = EPMD.fix(EPMD.differences(EPMD.parse(told(version="12.0"))))
     text = step.text.text
-    assert text.index("systemctl restart -- ") < text.index(">/usr/local/lib/beam/epmd.version")
-    assert "mv -T -- /usr/local/lib/beam/epmd.old /usr/local/lib/beam/epmd" in text
+    assert text.index('systemctl restart -- "$unit" || back') < text.index('note "$lib/epmd.version"')
+    assert 'mv -T -- "$lib/epmd.old" "$lib/epmd"' in text
     assert "OTP 27.3.4.16" not in text
     known = replace(EPMD, version="15.2.7.11")
     (step,) = known.fix(known.differences(known.parse(told(version="12.0"))))

@@ -55,6 +55,15 @@ def test_members_that_are_there_again_are_one(tmp_path: Path) -> None:
     assert (Path(release.path) / "bin/demo").read_bytes() == b"#!/bin/sh\n"
 
 
+def test_what_came_out_must_be_what_the_controller_has_read(release: Release, tmp_path: Path) -> None:
+    other = replace(release, manifest=hashlib.sha256(b"").hexdigest())
+    assert "not what was read on the controller" in do(other.fix(other.differences(Absent())), tmp_path)
+    assert list((tmp_path / "opt/versions").iterdir()) == []
+    assert not list((tmp_path / "units").iterdir())
+    right = replace(release, manifest=inspect(release.tarball.path).manifest)
+    assert converge(right, tmp_path) == ["state", "installed"]
+
+
 def test_nothing_is_sent_when_the_host_has_it(release: Release, tmp_path: Path) -> None:
     converge(release, tmp_path)
     assert release.fix(release.differences(see(release, tmp_path))) == ()
@@ -110,7 +119,7 @@ def test_a_host_refuses_by_itself_what_the_controller_should_have_refused(
     outside = tmp_path / "outside"
     outside.mkdir()
     (tmp_path / "sent.tar.gz").write_bytes(hostile(str(outside)))
-    release = replace(made(tmp_path), tarball=blob(tmp_path / "sent.tar.gz"))
+    release = replace(made(tmp_path), tarball=blob(tmp_path / "sent.tar.gz"), manifest="0" * 64)
     assert said in do(release.fix(release.differences(Absent())), tmp_path)
     assert list((tmp_path / "opt/versions").iterdir()) == []
     assert list(tmp_path.rglob("canary*")) == []
