@@ -6,7 +6,8 @@
     │   └── Problems             3   several of these at once
     ├── HostError                4   a host cannot be reached or read
     │   ├── Unreachable          4   no connection: name, address, timeout, refused
-    │   │   ├── HostKeyError     4   the host is not who known_hosts says
+    │   │   ├── HostKeyError     4   the host's key is not known, or cannot be read
+    │   │   │   └── HostKeyChanged 7 the host shows another key than the known one, or a revoked one
     │   │   └── AuthError        4   the host does not let us in (login or sudo)
     │   ├── ConnectionLost       4   the connection broke or went silent in mid-work
     │   └── ProbeError           4   the host's answer cannot be understood
@@ -112,7 +113,13 @@ class Unreachable(HostError):
 
 
 class HostKeyError(Unreachable):
-    """The host's key is unknown, changed or revoked; no credential was offered."""
+    """The host is not proven by its key; no credential was offered."""
+
+
+class HostKeyChanged(HostKeyError):
+    """The host shows another key than the known one, or one that is revoked: somebody else may be answering."""
+
+    exit_code = 7
 
 
 class AuthError(Unreachable):

@@ -43,7 +43,8 @@ Real hosts on this machine
   lab up | down | status | ssh HOST | reset [HOST] | build APP
 
 Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, nothing touched
-            4 host unreachable  5 locked by another run  6 went back to what was good  130 interrupted
+            4 host unreachable  5 locked by another run  6 went back to what was good
+            7 a host shows another key  130 interrupted
 """
 _GROUPS = ("modules", "release", "lab", "vault", "cookie", "tls")
 _OPTIONAL_WORD = {("lab", "reset"): "--host", ("vault", "encrypt-string"): "--text"}

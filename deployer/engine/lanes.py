@@ -12,7 +12,7 @@ from deployer.errors import DeployerError, Interrupted
 from deployer.model import Host
 from deployer.transport.base import Transport
 
-EXIT_ORDER = (130, 3, 1, 5, 4, 6, 2, 0)
+EXIT_ORDER = (130, 3, 1, 7, 5, 4, 6, 2, 0)
 """Which host's exit code a run takes: the first of these that any host asks for."""
 
 

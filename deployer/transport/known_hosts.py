@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.errors import ConfigError, HostKeyError
+from deployer.errors import ConfigError, HostKeyChanged, HostKeyError
 from deployer.model import Mark
 from deployer.regular import open_regular
 from deployer.transport.host_line import Entry, parse
@@ -89,12 +89,13 @@ class Knowledge:
         """Judge the key a host shows; True: it is the known one, False: nothing is known of this host.
 
         Raises:
-            HostKeyError: the key is revoked or not the known one, or only an authority is known.
+            HostKeyChanged: the key is revoked or not the known one.
+            HostKeyError: only an authority is known.
         """
         both = self.exact + self.loose
         for entry in _marked("@revoked", both):
             if entry.key == key:
-                raise HostKeyError(
+                raise HostKeyChanged(
                     f"the key of {self.who} is revoked: {kind} {fingerprint(key)}",
                     where=entry.mark,
                     hint="whoever holds it is not to be trusted; give the host a new key",
@@ -120,9 +121,9 @@ def _name(name: str, port: int) -> str:
     return name.lower() if port == 22 else f"[{name.lower()}]:{port}"
 
 
-def _changed(who: str, kind: str, key: bytes, known: tuple[Entry, ...]) -> HostKeyError:
+def _changed(who: str, kind: str, key: bytes, known: tuple[Entry, ...]) -> HostKeyChanged:
     lines = "".join(f"\n  known: {e.kind} {fingerprint(e.key)} ({e.mark})" for e in known)
-    return HostKeyError(
+    return HostKeyChanged(
         f"the key of {who} is not the known one; nothing was sent to it\n  shown: {kind} {fingerprint(key)}{lines}",
         where=known[0].mark,
         hint=f"if the host was installed anew: `ssh-keygen -R '{who}'`, then compare the new key on its console",

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from deployer.beam.stream import Stream
-from deployer.errors import ConnectionLost, HostError, HostKeyError
+from deployer.errors import ConnectionLost, HostError, HostKeyChanged
 from deployer.model import Secret
 from deployer.sh import Frame, Program
 from deployer.transport.base import ForwardingForbidden
@@ -95,7 +95,7 @@ class SshTransport:
         self._last, link = None, open_link(self._target, self._options)
         if link.host_key != self.host_key:
             link.close()
-            raise HostKeyError(f"another host answers now: {link.host_key}, before {self.host_key}", where=self.name)
+            raise HostKeyChanged(f"another host answers now: {link.host_key}, before {self.host_key}", where=self.name)
         self._link = link
 
     def close(self) -> None:

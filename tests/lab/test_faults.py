@@ -53,7 +53,7 @@ def test_a_host_with_another_key_is_offered_no_credential_and_the_others_finish(
     ran = three.run("deploy")
     assert logins(ssh, impostor) == tried + 1, "the count's own, and nobody else's"
     assert disk(impostor) == before
-    assert ran.code == 4, ran.out
+    assert ran.code == 7, ran.out
     assert ran.end(impostor)["ending"] == "unreachable"
     assert "key" in ran.end(impostor)["problem"]
     assert [ran.end(host)["code"] for host in (good, other)] == [0, 0]

@@ -18,6 +18,7 @@ CODES = {
     "HostError": 4,
     "Unreachable": 4,
     "HostKeyError": 4,
+    "HostKeyChanged": 7,
     "AuthError": 4,
     "ConnectionLost": 4,
     "ProbeError": 4,

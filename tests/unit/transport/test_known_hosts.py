@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deployer.errors import ConfigError, HostKeyError
+from deployer.errors import ConfigError, HostKeyChanged, HostKeyError
 from deployer.transport.host_line import parse
 from deployer.transport.known_hosts import KnownHosts, fingerprint
 
@@ -72,7 +72,7 @@ def test_a_line_names_hosts_as_openssh_reads_it(written, hosts: str, name: str, 
 
 
 def test_another_key_is_refused_with_both_fingerprints_and_the_line(written) -> None:
-    with pytest.raises(HostKeyError) as caught:
+    with pytest.raises(HostKeyChanged) as caught:
         written(line("other", 3) + line("web1", 1)).about("web1", 22).check(ED, blob(2))
     assert fingerprint(blob(1)) in str(caught.value)
     assert fingerprint(blob(2)) in str(caught.value)
@@ -80,7 +80,7 @@ def test_another_key_is_refused_with_both_fingerprints_and_the_line(written) -> 
 
 
 def test_a_key_of_another_type_is_a_changed_key(written) -> None:
-    with pytest.raises(HostKeyError):
+    with pytest.raises(HostKeyChanged):
         written(line("web1", 1, "ssh-rsa")).about("web1", 22).check(ED, blob(1))
 
 
@@ -96,7 +96,7 @@ def test_a_port_of_its_own_is_not_changed_by_the_plain_name(written) -> None:
 
 def test_a_revoked_key_is_refused_whatever_else_vouches_for_it(written) -> None:
     about = written(line("web1", 1), line("*", 1, marker="@revoked")).about("web1", 22)
-    with pytest.raises(HostKeyError, match="revoked"):
+    with pytest.raises(HostKeyChanged, match="revoked"):
         about.check(ED, blob(1))
 
 
