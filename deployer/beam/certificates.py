@@ -18,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
 )
@@ -67,6 +69,17 @@ def read_certificates(pem: str) -> tuple[x509.Certificate, ...]:
         return tuple(x509.load_pem_x509_certificates(pem.encode()))
     except ValueError:
         return ()
+
+
+def certificates_anew(pem: str) -> str:
+    """Return the certificates of a PEM text, written anew, and nothing else of it: no key, no comment."""
+    return "".join(one.public_bytes(Encoding.PEM).decode() for one in read_certificates(pem))
+
+
+def key_anew(key: Secret) -> Secret:
+    """Return a private key that `check_key` takes, written anew as PKCS#8, and nothing else of its text."""
+    private = load_pem_private_key(key.reveal().encode(), None)
+    return Secret(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), key.name)
 
 
 def public_point(pem: str) -> bytes:

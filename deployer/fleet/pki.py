@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.beam.authority import Authority
-from deployer.beam.certificates import Identity, check_key, judge
+from deployer.beam.certificates import Identity, certificates_anew, check_key, judge, key_anew
 from deployer.errors import ConfigError
 from deployer.model import Mark, Secret
 from deployer.regular import read_regular
@@ -128,7 +128,7 @@ class Given:
             raise ConfigError(f"cluster.pki.certificate {self.certificate}: {fault.words}", where=self.where, hint=hint)
         if complaint := check_key(chain, self.key):
             raise ConfigError(f"cluster.pki.key: {complaint}", where=self.where)
-        return Identity(chain, self.key, authority)
+        return Identity(chain, key_anew(self.key), authority)
 
     ours = identity
 
@@ -150,8 +150,9 @@ class Given:
         return self._read(self.ca)
 
     def _read(self, path: Path) -> str:
+        """Return the certificates of a file. What is judged is what is shipped: whatever else it holds stays here."""
         try:
-            return read_regular(path).decode("ascii")
+            return certificates_anew(read_regular(path).decode("ascii"))
         except OSError as error:
             raise ConfigError(f"cluster.pki: {path}: {error.strerror}", where=self.where) from None
         except UnicodeDecodeError:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from beam_tarballs import release as recipe
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from deployer.beam.authority import Authority
 from deployer.beam.certificates import judge
@@ -103,6 +104,21 @@ def test_given_certificates_are_used_as_they_are(tmp_path: Path) -> None:
     made = pki.identity("10.0.0.2", NOW)
     assert made == pki.ours("10.0.0.2", NOW)
     assert (made.chain, made.authority) == ((tmp_path / "node.pem").read_text(), pki.believed(NOW))
+
+
+def test_of_one_file_for_certificate_and_key_only_what_was_judged_is_shipped(tmp_path: Path) -> None:
+    pki = given(tmp_path)
+    chain, key = pki.certificate.read_text(), pki.key.reveal()
+    other = Authority.make("x", NOW).issue("10.0.0.9", 9, NOW).key.reveal()
+    legacy = load_pem_private_key(key.encode(), None).private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+    for kept in (key, legacy.decode()):
+        pem = f"a comment\n{kept}subject=/CN=x\n{chain}{other}"
+        pki.certificate.write_text(pem)
+        made = replace(pki, key=Secret(pem, "cluster.pki.key")).identity("10.0.0.2", NOW)
+        assert (made.chain, made.key.reveal()) == (chain, key)
+        assert "PRIVATE KEY" not in made.chain
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -181,14 +182,19 @@ def _epmd(transport: Transport, target: Target, timeout: float, ask: Callable[[S
         stream.close()
 
 
-_TOLD_BY_LOG = (2, 3, 5, 10)
+_TOLD_BY_LOG = (2, 3, 5, 7, 10)
 """Rungs of which a node's own words may know the cause; the others are about what lies around it."""
+_OF_TLS = re.compile(r"\b(TLS|SSL|ssl|certfile|keyfile|[Cc]ertificate)\b")
+"""Lines in which a node says why it broke a handshake off."""
 
 
 def explained(rung: Rung, said: Sequence[str]) -> Rung:
     """Return a failed rung with the cause that the unit's last lines show, if one is known, else with those lines."""
     if not asks_log(rung):
         return rung
+    if rung.number == 7:
+        own = [line for line in said if _OF_TLS.search(line)][-3:]
+        return replace(rung, detail="\n".join([rung.detail, *own]))
     advice = diagnose(said)
     if advice:
         return replace(rung, detail=f"{rung.detail}\n{advice.cause}: {advice.line}", advice=advice.advice)
