@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from deployer.beam import clashes, elf, sysconfig
+from deployer.beam import clashes, elf, overrides, sysconfig
 from deployer.beam.archive import Archive, Entry
 from deployer.beam.clashes import Clash
 from deployer.beam.elf import Elf, ElfError
@@ -94,7 +94,7 @@ class Contents:
         if kind == "env.sh":
             self.environments.add(version)
         elif kind == "vm.args":
-            self.kernel[version], self.ports[version] = clashes.kernel(text), clashes.ports(text)
+            self.kernel[version], self.ports[version] = overrides.kernel(text), overrides.ports(text)
         elif kind == "sys.config":
             self.configured[version] = {found.key: found.value for found in sysconfig.kernel(text)}
         read = {"env.sh": clashes.of_env, "sys.config": clashes.of_config}.get(kind, clashes.of_args)

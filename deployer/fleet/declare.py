@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +19,10 @@ from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, Release
 from deployer.fleet.migration import Migration, migration_of
 from deployer.fleet.node import Node
-from deployer.fleet.pki import Given, Kept, Pki
+from deployer.fleet.pki import Given, Kept, Pki, authorities
 from deployer.fleet.places import Places
 from deployer.fleet.rules import problems
-from deployer.fleet.words import MigrateWords, NodeWords, PkiWords, ReleaseWords, Words
+from deployer.fleet.words import Health, MigrateWords, NodeWords, PkiWords, ReleaseWords, Words
 from deployer.load.marked import Map
 from deployer.model import Mark
 
@@ -93,7 +93,7 @@ class _Maker:
             nodes=tuple(self.node(i, node, cluster, release) for i, node in enumerate(nodes)),
             env=self.words.env,
             firewall=self.words.firewall,
-            health=self.words.health,
+            health=self.health(),
             rollout=self.words.rollout,
             where=self.places.where,
             now=self.now,
@@ -177,6 +177,13 @@ class _Maker:
             raise self.wrong("cluster.pki.renew is not below days", "or each run would renew every certificate")
         directory = self.beside / Path(words.directory or f"pki/{cluster}").expanduser()
         return Kept(cluster, directory, words.passphrase, words.days, words.renew, self.places.of("cluster.pki"))
+
+    def health(self) -> Health | None:
+        words = self.words.health
+        if words is None or words.ca is None:
+            return words
+        path = self.beside / Path(words.ca).expanduser()
+        return replace(words, ca=authorities(path, "health.ca", self.places.of("health.ca")))
 
     def bind(self) -> str:
         try:

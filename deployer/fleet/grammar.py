@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from deployer.beam import names
+from deployer.beam import names, overrides
 from deployer.model import Secret
 from deployer.modules._checks import told_by
 
@@ -18,6 +18,7 @@ _ROOT = re.compile(r"(?:/opt|/srv|/var/lib|/var/opt|/home/[a-z0-9_-]+)/[A-Za-z0-
 _ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _PUBLIC = re.compile(r"(\d{1,5}(?:-\d{1,5})?)/(tcp|udp)", re.ASCII)
+_SERVER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_OURS = ("/var/lib/deployer", "/var/lib/beam", "/var/lib/systemd", "/var/lib/dpkg", "/var/lib/apt")
 _OWN_FLAGS = (
@@ -31,10 +32,6 @@ _OWN_FLAGS = (
     "-ssl_dist_opt",
     "-ssl_dist_optfile",
 )
-_OWN_KEYS = frozenset({
-    "HOME", "RELEASE_COOKIE", "RELEASE_NODE", "RELEASE_DISTRIBUTION", "RELEASE_TMP", "RELEASE_VM_ARGS",
-    "RELEASE_REMOTE_VM_ARGS", "RELEASE_ROOT", "RELEASE_NAME", "RELEASE_VSN", "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS",
-})  # fmt: skip
 _LOADER_KEYS = frozenset({"BASH_ENV", "ENV", "IFS", "SHELLOPTS", "BASHOPTS", "PS4", "GCONV_PATH", "GLIBC_TUNABLES"})
 _SHARE = re.compile(r"\d{1,6}|(?:\d{1,2}|100)%", re.ASCII)
 ENV_LIMIT = 128 * 1024 - 1
@@ -142,9 +139,9 @@ def _variable(key: str, value: str | Secret) -> str | None:
         return f"{key!r} is not the name of a variable: write letters, digits and _"
     if key.startswith("LD_") or key in _LOADER_KEYS:
         return f"{key} steers the loader or the shell, not the node; it is not passed on"
-    if key in _OWN_KEYS:
-        return f"{key} follows from the words of the cluster and the node; it cannot be set here"
     text = value.reveal() if isinstance(value, Secret) else value
+    if ruled := next((found for found in overrides.judge_variable(key, text) if found[1][0] != "never"), None):
+        return f"{ruled[0]} cannot be set here: {ruled[1][1]}"
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -164,19 +161,29 @@ def vm_args(given: tuple[str, ...]) -> str | None:
             return f"{line!r}: {own} follows from the words of the cluster"
         if "-extra" in line.split():
             return f"{line!r}: nothing that comes after -extra is a flag any more, the release's own neither"
+        told = (found for _, flag, values in overrides.flags_of(line) for found in overrides.judge_flag(flag, values))
+        if ruled := next(((what, advice) for what, (harm, advice) in told if harm != "never"), None):
+            return f"{line!r}: {ruled[0]}: {ruled[1]}"
         if "inet_dist_" in line or "sync_nodes_" in line:
             return f"{line!r}: ports, interface and mesh follow from cluster.ports, bind and mesh"
     return None
 
 
+def server_name(text: str) -> str | None:
+    """A host name or an address, as certificates name one."""
+    return None if _SERVER.fullmatch(text) else "write a host name such as shop.example.com"
+
+
 def url(text: str) -> str | None:
-    """An http address."""
+    """An http or https address."""
     try:
         parts = urlsplit(text)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fine = False
-    return None if fine and not _CONTROL.search(text) and " " not in text else "write http://HOST:PORT/PATH"
+    return (
+        None if fine and not _CONTROL.search(text) and " " not in text else "write http://HOST:PORT/PATH or https://…"
+    )
 
 
 def socket(text: str) -> str | None:

@@ -162,6 +162,21 @@ class Given:
 Pki = Kept | Given
 
 
+def authorities(path: Path, word: str, where: Mark | None) -> str:
+    """Return the certificates of a PEM file, written anew.
+
+    Raises:
+        ConfigError: it cannot be read, or holds none; the message begins with ``word``.
+    """
+    try:
+        held = certificates_anew(read_regular(path).decode("ascii", "replace"))
+    except OSError as error:
+        raise ConfigError(f"{word} {path}: {error.strerror}", where=where) from None
+    if not held:
+        raise ConfigError(f"{word} {path} holds no certificate", where=where, hint="write the path of a PEM file")
+    return held
+
+
 def establish(kept: Kept, now: datetime) -> bool:
     """Make a cluster's authority, and return whether there was none; one that is there is opened and never replaced.
 

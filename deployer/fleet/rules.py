@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-from deployer.beam.clashes import ports
+from deployer.beam.overrides import ports
 from deployer.errors import ConfigError
 from deployer.fields import nearest
 from deployer.fleet.compatible import Problem, epmdless_problems, near_otp, net_problems, same_epmdless, same_net
@@ -27,9 +27,21 @@ def problems(declared: Declaration) -> Iterator[Problem]:
     yield from _tls_problems(declared)
     yield from net_problems(declared)
     yield from epmdless_problems(declared)
+    yield from _health_problems(declared)
+
+
+def _health_problems(declared: Declaration) -> Iterator[Problem]:
     health = declared.health
-    if health and sum(word is not None for word in (health.http, health.tcp, health.expr)) != 1:
+    if health is None:
+        return
+    if sum(word is not None for word in (health.http, health.tcp, health.expr)) != 1:
         yield "health needs exactly one of http, tcp and expr", "keep the one that tells most"
+    said = {"verify": not health.verify, "ca": health.ca is not None, "server_name": health.server_name is not None}
+    for word in (word for word in said if said[word]):
+        if not (health.http or "").startswith("https:"):
+            yield f"health.{word} has no effect: health.http is no https address", "write https://…, or leave it out"
+        elif not health.verify and word == "ca":
+            yield "health.ca has no effect with health.verify: false", "leave one of them out"
 
 
 def _port_problems(declared: Declaration) -> Iterator[Problem]:

@@ -157,7 +157,22 @@ class Firewall:
 class Health:
     """How a node proves that it does its work; exactly one of ``http``, ``tcp`` and ``expr``."""
 
-    http: Annotated[str | None, Doc("asked from the host itself; any 2xx is healthy", check=grammar.url)] = None
+    http: Annotated[
+        str | None, Doc("http:// or https://, asked from the host itself; any 2xx is healthy", check=grammar.url)
+    ] = None
+    verify: Annotated[
+        bool, Doc("of https: its certificate is checked and names server_name; false: any certificate will do")
+    ] = True
+    ca: Annotated[
+        str | None, Doc("of https: authorities to believe, PEM, beside the inventory; default: this machine's own")
+    ] = None
+    server_name: Annotated[
+        str | None,
+        Doc(
+            "of https: whom to ask for and whom the certificate has to name; default: the host in http",
+            check=grammar.server_name,
+        ),
+    ] = None
     tcp: Annotated[str | None, Doc("ADDRESS:PORT that must accept", check=grammar.socket)] = None
     expr: Annotated[str | None, Doc("Elixir expression that must be true", check=grammar.one_line)] = None
     timeout: Annotated[float, Doc("seconds until it must be healthy", check=grammar.at_least(1))] = 60

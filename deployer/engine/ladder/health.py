@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 from http.client import HTTPException, HTTPResponse
 from io import BytesIO
 from urllib.parse import urlsplit
 
-from deployer.beam.stream import read_to_end
+from deployer.beam.stream import Stream, read_to_end
 from deployer.beam.term import Atom, show
+from deployer.beam.tls import TlsStream
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.target import Target
 from deployer.errors import ProbeError
+from deployer.fleet import Health
 from deployer.transport.base import Transport
 
 _LIMIT = 64 * 1024
@@ -28,30 +31,41 @@ def check(transport: Transport, target: Target, port: int | None, *, timeout: fl
         return None
     try:
         if health.http:
-            return _http(transport, health.http, timeout)
+            return _http(transport, health, health.http, timeout)
         if health.tcp:
             host, _, number = health.tcp.rpartition(":")
             transport.connect(host, int(number), timeout=timeout).close()
             return ""
         return _expression(transport, target, port, health.expr or "true", timeout)
-    except ConnectionRefusedError:
-        return f"{target.health_words}: nobody listens"
-    except TimeoutError:
-        return f"{target.health_words}: no answer in {timeout:g} s"
-    except (OSError, HTTPException) as error:
-        return f"{target.health_words}: {error or type(error).__name__}"
-    except ProbeError as error:
-        return f"{target.health_words}: {error.message}"
+    except (OSError, EOFError, HTTPException, ProbeError) as error:
+        return f"{target.health_words}: {_why(error, timeout)}"
 
 
-def _http(transport: Transport, url: str, timeout: float) -> str:
+def _why(error: Exception, timeout: float) -> str:
+    match error:
+        case ConnectionRefusedError():
+            return "nobody listens"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not believed: {error.verify_message.rstrip('.')}"
+        case ssl.SSLError():
+            return f"no TLS is spoken there: {(error.reason or 'no reason given').lower().replace('_', ' ')}"
+        case TimeoutError():
+            return f"no answer in {timeout:g} s"
+        case ProbeError():
+            return error.message
+    return str(error) or type(error).__name__
+
+
+def _http(transport: Transport, health: Health, url: str, timeout: float) -> str:
     parts = urlsplit(url)
+    secure = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    stream = transport.connect(parts.hostname or "127.0.0.1", parts.port or 80, timeout=timeout)
+    stream = transport.connect(parts.hostname or "127.0.0.1", parts.port or (443 if secure else 80), timeout=timeout)
     try:
+        asked = _secured(stream, health, health.server_name or parts.hostname or "") if secure else stream
         ask = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: deployer\r\nConnection: close\r\n\r\n"
-        stream.send(ask.encode())
-        answer = HTTPResponse(_Answer(read_to_end(stream, _LIMIT)))  # type: ignore[arg-type]
+        asked.send(ask.encode())
+        answer = HTTPResponse(_Answer(read_to_end(asked, _LIMIT)))  # type: ignore[arg-type]
         answer.begin()
     finally:
         stream.close()
@@ -59,6 +73,16 @@ def _http(transport: Transport, url: str, timeout: float) -> str:
         return ""
     elsewhere = f" and leads to {answer.getheader('Location')}" if 300 <= answer.status < 400 else ""
     return f"GET {url} answers {answer.status} {answer.reason}{elsewhere}, not 2xx"
+
+
+def _secured(stream: Stream, health: Health, name: str) -> Stream:
+    """Return the stream inside of TLS 1.2 or newer, with a peer that is believed as declared."""
+    context = ssl.create_default_context(cadata=health.ca)
+    if not health.verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    made = TlsStream(stream, context, name)
+    made.shake_hands()
+    return made
 
 
 class _Answer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.beam.clashes import Clash, Harm, of_args, of_config, of_env, ports
+from deployer.beam.clashes import Clash, of_args, of_config, of_env
+from deployer.beam.overrides import Harm, ports
 from deployer.beam.sysconfig import Setting, kernel
 
 ARGS: list[tuple[str, list[tuple[str, Harm]]]] = [

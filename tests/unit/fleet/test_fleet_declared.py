@@ -136,3 +136,13 @@ def test_a_migration_is_an_expression_or_a_script_of_the_release_and_runs_as_one
     release = declared(words).release
     assert release
     assert release.migrate is None
+
+
+def test_flags_in_the_environment_that_undo_nothing_are_given_to_the_node(words: dict[str, Any]) -> None:
+    env = {
+        "ERL_FLAGS": "+S 4:4",
+        "ELIXIR_ERL_OPTIONS": "+fnu",
+        "PATH": "/opt/tools/bin:/usr/bin:/bin",
+        "RELEASE_SHA": "x",
+    }
+    assert dict(declared({**words, "env": env}).nodes[0].env) == env
