@@ -1,4 +1,4 @@
-"""docs/secrets.md promises nothing that no test holds."""
+"""docs/secrets.md and docs/security.md promise nothing that no test holds."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "secrets.md").read_text()
 
 
-def test_every_promise_is_held_by_tests_that_exist() -> None:
-    rows = re.findall(r"^\| (S\d+) \|.*\|(.*)\|$", PAGE, re.MULTILINE)
-    assert [name for name, _ in rows] == [f"S{number}" for number in range(1, 21)]
+@pytest.mark.parametrize(("page", "letter", "count"), [("secrets.md", "S", 20), ("security.md", "P", 16)])
+def test_every_promise_is_held_by_tests_that_exist(page: str, letter: str, count: int) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    rows = re.findall(rf"^\| ({letter}\d+) \|.*\|(.*)\|$", text, re.MULTILINE)
+    assert [name for name, _ in rows] == [f"{letter}{number}" for number in range(1, count + 1)]
     for name, held_by in rows:
         tests = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", held_by)
         assert tests, name

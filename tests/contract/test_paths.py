@@ -1,0 +1,114 @@
+"""What an application's user owns is touched by a few named functions only (docs/security.md), in all sh text."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cases import instances, texts
+
+import deployer
+from deployer import modules
+from deployer.engine.ladder import readings
+from deployer.engine.rotate import host
+from deployer.modules.beam_nodes import NodeUnit
+
+ROOT = Path(deployer.__file__).parent
+STATE, RUNTIME = "/var/lib/beam/shop", "/run/beam/shop"
+NODE = NodeUnit(name="shop", unit="shop.service", runtime=RUNTIME)
+COOKIE = "/etc/beam/shop/private/cookie"
+THEIRS = re.compile(r"/run/beam/|/var/lib/beam/|/home/")
+ASSIGNED = re.compile(r"""(?:^|[;\s])(\w+)=("[^"]*"|'[^']*'|\S*)""")
+LOOPED = re.compile(r"for (\w+) in ([^;]*)")
+X = r"""("?[$/][^\s"]*"?)"""
+HARMLESS = [
+    rf"\[ !? ?-[efLrsd] {X} \]",  # what is there is asked, and nothing of it is read
+    rf"\btheirs {X} \d+",
+    rf"\btaste {X} \d+",
+    rf"\btell \S+ {X}",  # which reads by theirs
+    r"\bdraft [^\n;]*",
+    rf"\bsettle {X}",
+    rf"\bfind {X} -maxdepth 0 -type f -newermt [^)]*",
+    rf"-c?newer {X}",
+    rf"\btouch -ch -- {X}",
+    r"\brm -r?f -- [^;|&]*",  # unlinks names; into directories it goes by their descriptors, and follows no link
+    r"\becho \"[^\"]*\"",
+    r"\bemit \w+ \"[^\"$]*\$\{\w+##\*/\}\"",  # a name
+    LOOPED.pattern,
+    ASSIGNED.pattern,
+]
+KNOWN = {
+    "engine/ladder/readings.py", "engine/ladder/target.py", "engine/ladder/verify.py", "engine/rotate/host.py",
+    "engine/rotate/plan.py", "engine/rotate/rotation.py", "fleet/node.py", "fleet/grammar.py", "fleet/unit.py",
+    "modules/_node_unit.py", "modules/_preflight.py", "modules/beam_nodes.py", "modules/certificate.py",
+    "modules/cookie.py", "modules/env_file.py", "modules/preflight.py",
+}  # fmt: skip
+"""Files that speak of these directories; those with sh text are among `spoken`."""
+OTHERWISE = {
+    "engine/retire.sh",
+    "engine/roll/hooks.py",  # where as_node runs, as the node's user
+    "engine/survey.py", "report/releases.py",  # what state a node is in
+}  # fmt: skip
+
+
+def spoken() -> Iterator[tuple[str, str]]:
+    """All text that root runs and that names what a node's user owns."""
+    for module in modules.names():
+        yield from ((module, text.text) for one in instances(module) for text in texts(one))
+    dump = f"{STATE}/erl_crash.dump"
+    yield from ((file.name, file.read_text()) for file in ROOT.rglob("*.sh"))
+    yield "ladder", readings.look("shop.service").text
+    yield "ladder", readings.last_words("shop.service", dump).text
+    for text in (host.read(COOKIE, [NODE]), host.write(COOKIE), host.renew(NODE), host.forget(COOKIE, [dump])):
+        yield "rotate", text.text
+
+
+def touching(text: str) -> Iterator[str]:
+    """Yield the lines of a text in which something is done with a user's path, and not by what is harmless."""
+    names: set[str] = set()
+    for _ in range(3):
+        for name, value in (*ASSIGNED.findall(text), *LOOPED.findall(text)):
+            if THEIRS.search(value) or any(re.search(rf"\$\{{?{held}\b", value) for held in names):
+                names.add(name)
+    held = re.compile("|".join([THEIRS.pattern, *(rf"\$\{{?{name}\b" for name in names)]))
+    for line in text.splitlines():
+        left = line
+        for form in HARMLESS:
+            left = re.sub(form, "", left)
+        if held.search(left):
+            yield line.strip()
+
+
+def test_what_touches_a_directory_of_another_user_is_reviewed() -> None:
+    found = {(whose, line) for whose, text in spoken() for line in touching(text)}
+    assert found == set(), "read by theirs, write by draft and settle; else add the form, and why, to docs/security.md"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat /run/beam/shop/.erlang.cookie",
+        'copy=/run/beam/shop/node.pem\nsum=$(sha256sum <"$copy")',
+        'for copy in /run/beam/*/.erlang.cookie; do\n  cp -- "$copy" /x\ndone',
+        'state=/var/lib/beam/shop\ndump=$state/erl_crash.dump\nhead -n 5 -- "$dump"',
+        "echo x >/home/shop/.profile",
+        ". /var/lib/beam/shop/env",
+    ],
+)
+def test_the_review_would_have_noticed(text: str) -> None:
+    assert list(touching(text))
+
+
+def test_no_other_file_speaks_of_what_a_nodes_user_owns() -> None:
+    speaks = re.compile(r"/run/beam(?![-\w])|/var/lib/beam|\bnode\.(runtime|state)\b|crash_dump")
+    found = set()
+    for path in ROOT.rglob("*.py"):
+        strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        code = ast.unparse(ast.parse(path.read_text()))
+        if speaks.search(code) or any(isinstance(text, str) and speaks.search(text) for text in strings):
+            found.add(str(path.relative_to(ROOT)))
+    found |= {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.sh") if speaks.search(path.read_text())}
+    assert found <= KNOWN | OTHERWISE, f"new: {sorted(found - KNOWN - OTHERWISE)}; its text belongs into spoken()"
