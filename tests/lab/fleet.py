@@ -160,12 +160,12 @@ def fleet_of(directory: Path, hosts: Sequence[LabHost], tarball: Path, **words: 
 
 
 def shop_of(directory: Path, hosts: Sequence[LabHost], tarball: Path, **words: Any) -> Fleet:
-    """The shop on these hosts of a lab that has a database, which the nodes migrate when they start."""
+    """The shop on these hosts of a lab that has a database, which each new release migrates."""
     made = fleet_of(directory, hosts, tarball)
     assert made.lab.database is not None
-    env = {"PORT": "4000", "PHX_SERVER": "true", "SECRET_KEY_BASE": "a" * 64, "SHOP_MIGRATE": "true"}
+    env = {"PORT": "4000", "PHX_SERVER": "true", "SECRET_KEY_BASE": "a" * 64}
     made.words |= {
-        "release": {"name": "shop", "tarball": str(tarball)},
+        "release": {"name": "shop", "tarball": str(tarball), "migrate": {"command": "bin/migrate"}},
         "cluster": made.words["cluster"] | {"name": "shop"},
         "env": env | {"DATABASE_URL": labs.database_url(made.lab.database)},
     } | words  # fmt: skip

@@ -59,7 +59,7 @@ cluster:
   ports: "25672"
   cookie: {file: rabbit.cookie}     # what lies in /var/lib/rabbitmq/.erlang.cookie
 nodes:
-  - {name: rabbit, host: web1, service: rabbitmq-server.service}
+  - {name: rabbit, service: rabbitmq-server.service}
 health: {tcp: "127.0.0.1:5672"}
 ```
 

@@ -41,12 +41,12 @@ esac
 [ -x "$ctl" ] || { echo "there is no $ctl: the node role writes it"; exit 1; }
 prepare || { full "$root"; exit 1; }
 begin=$(seconds) at=0
-# Of its output a million bytes are kept; the rest is read all the same.
+# Of its output a million bytes are kept; the rest is read all the same. (head would hold back what it has.)
 {
   code=0
   "$ctl" --release "$id" --timeout "$timeout" --unit "$unit" "$@" </dev/null 2>&1 || code=$?
   echo "$code" >"$blobs/code"
-} 6>&- | { head -c 1000000 >"$log" || :; cat >/dev/null; } 6>&- &
+} 6>&- | { (ulimit -f 2000; cat >"$log") || :; cat >/dev/null; } 2>/dev/null 6>&- &
 while kill -0 "$!" 2>/dev/null; do
   hand_on
   sleep 0.3

@@ -111,12 +111,20 @@ def packed(directory: Path, data: bytes) -> Path:
     return path
 
 
-def release(prefix: str = "", tar_format: int = tarfile.USTAR_FORMAT, erts: str = "13.1.5") -> Recipe:
+def release(
+    prefix: str = "",
+    tar_format: int = tarfile.USTAR_FORMAT,
+    erts: str = "13.1.5",
+    name: str = "demo",
+    version: str = "0.1.0",
+) -> Recipe:
     recipe = Recipe(format=tar_format)
-    recipe.add(f"{prefix}bin/demo", b"#!/bin/sh\n", mode=0o755).add(f"{prefix}bin/demo.bat", b"@echo off\r\n")
+    recipe.add(f"{prefix}bin/{name}", b"#!/bin/sh\n", mode=0o755).add(f"{prefix}bin/{name}.bat", b"@echo off\r\n")
     recipe.add(f"{prefix}erts-{erts}/bin/beam.smp", elf(loader=LOADER), mode=0o755)
     recipe.add(f"{prefix}lib/crypto-5.1.2/priv/lib/crypto.so", elf(CRYPTO), mode=0o755)
-    recipe.add(f"{prefix}lib/demo-0.1.0/ebin/Elixir.Demo.beam", b"FOR1")
-    recipe.add(f"{prefix}releases/COOKIE", b"ABC").add(f"{prefix}releases/start_erl.data", f"{erts} 0.1.0".encode())
-    recipe.add(f"{prefix}releases/0.1.0/env.sh", b"#!/bin/sh\n", mode=0o755)
-    return recipe.add(f"{prefix}releases/0.1.0/demo.rel", b"{release}.").add(f"{prefix}releases/0.1.0/start.boot", b"x")
+    recipe.add(f"{prefix}lib/{name}-{version}/ebin/Elixir.Demo.beam", b"FOR1")
+    started = f"{erts} {version}".encode()
+    recipe.add(f"{prefix}releases/COOKIE", b"ABC").add(f"{prefix}releases/start_erl.data", started)
+    inside = f"{prefix}releases/{version}"
+    recipe.add(f"{inside}/env.sh", b"#!/bin/sh\n", mode=0o755)
+    return recipe.add(f"{inside}/{name}.rel", b"{release}.").add(f"{inside}/start.boot", b"x")
