@@ -5,17 +5,17 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.fields import nearest
+from deployer.fields import kind, nearest
 from deployer.gathering import Gathering
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import find_playbook, load_playbook
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
-from deployer.load.template import Layer
+from deployer.load.template import Layer, Variables
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
 from deployer.resolve import CliConnection, Resolver, judge
@@ -166,8 +166,25 @@ def load(options: Options, *, ask: bool = True) -> Project:
         inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
     problems.check()
     extra = extra_variables(options.extra_vars, opened)
+    plays = tuple(_chosen(play, Variables([Layer(extra), Layer(play.vars)], opened.reveal)) for play in plays)
     become = Secret(_ask("sudo password"), "sudo password") if ask and options.ask_become_pass else None
     return Project(options, inventory, plays, opened, extra, become)
+
+
+def _chosen(play: Play, variables: Variables) -> Play:
+    """Return a play whose hosts are known: they may be named by ``-e`` and by variables of the play."""
+    if "{{" not in play.hosts:
+        return play
+    try:
+        found = variables.render(play.hosts, play.mark, "hosts")
+    except ConfigError as error:
+        hint = "hosts: sees the variables of -e and of the play: -e target=GROUP"
+        raise ConfigError(f"hosts: {error.message}", where=error.where, hint=hint) from None
+    if isinstance(found, list) and all(isinstance(item, str) for item in found):
+        found = ",".join(found)
+    if not isinstance(found, str) or not found.strip():
+        raise ConfigError(f"hosts must be text or a list of texts, not {kind(found)}", where=play.mark)
+    return replace(play, hosts=found, name=found if play.name == play.hosts else play.name)
 
 
 def _check_tags(plays: Sequence[Play], wanted: frozenset[str]) -> None:

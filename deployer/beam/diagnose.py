@@ -194,6 +194,11 @@ _PATTERNS = (
         "end what listens there: ss -ltnp; or give the node another port under nodes.env",
     ),
     _pattern(
+        r"(?:port|listener|Endpoint|:?gen_tcp|ranch|Bandit|[Ll]isten).{0,400}\beacces\b",
+        "the application may not listen on its port: below 1024 only root may, and its user is an ordinary one",
+        "give it a port from 1024 on (PORT under env), or AmbientCapabilities CAP_NET_BIND_SERVICE under unit",
+    ),
+    _pattern(
         r"tcp connect \(([\w.:-]{1,120})\): \S.{0,60}",
         "the application cannot reach {0}",
         "see whether that service runs and lets this host in",

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import kind, nearest
-from deployer.load import vault, yaml
+from deployer.load import ini, vault, yaml
 from deployer.load.marked import Map, mark_of
 from deployer.load.patterns import expand
 from deployer.load.varfiles import variables
@@ -20,7 +20,6 @@ from deployer.model import Mark
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
-_INI = re.compile(r"^\s*\[[A-Za-z0-9_:-]+\]\s*$", re.MULTILINE)
 _DEEPEST = 100
 _WORDS = ("hosts", "children", "vars")
 _FORM = "write all: {children: {web: {hosts: {web1: {ansible_host: 10.0.0.1}}}}}"
@@ -67,22 +66,27 @@ class Tree:
         """Merge one inventory file.
 
         Raises:
-            ConfigError: it is not an inventory in YAML.
+            ConfigError: it is not an inventory in YAML, JSON or INI.
         """
         text, where = yaml.source(file), Mark(str(file))
         if vault.is_encrypted(text):
             hint = "encrypt files under group_vars/ and host_vars/, or single values with !vault"
             raise ConfigError("an inventory cannot be encrypted as a whole", where=where, hint=hint)
         if text.startswith("#!"):
-            hint = "save its output as YAML: ansible-inventory -i SCRIPT --list --yaml"
+            hint = "save its output as YAML: ansible-inventory -i SCRIPT --list --yaml --export"
             raise ConfigError("inventory programs are not supported", where=where, hint=hint)
-        if ini := _INI.search(text):
-            line = text.count("\n", 0, ini.start()) + 1
-            hint = f"{_FORM}; ansible-inventory -i FILE --list --yaml converts"
-            raise ConfigError("inventories are YAML here, not INI", where=Mark(str(file), line, 1), hint=hint)
-        content = yaml.parse(text, str(file))
+        if ini.is_ini(text, file.suffix):
+            for name, body in ini.sections(text, str(file), set(self.groups)):
+                self._group(name, body, body.mark)
+            return
+        content = yaml.parse(yaml.untabbed(text, file), str(file))
         if not isinstance(content, Map) or not content:
-            raise ConfigError(f"an inventory must be a mapping of groups, not {kind(content)}", where=where, hint=_FORM)
+            raise ConfigError(
+                f"an inventory must be a mapping of groups, not {_kind(content)}", where=where, hint=_FORM
+            )
+        if isinstance(content.get("plugin"), str):
+            hint = "save what it gives as YAML: ansible-inventory -i FILE --list --yaml --export"
+            raise ConfigError("inventory plugins are not supported", where=content.at("plugin"), hint=hint)
         for name, body in content.items():
             self._group(name, body, content.at(name))
 
@@ -174,6 +178,10 @@ def _mapping(value: Any, what: str, where: Mark) -> Map:
         hint = f"{_FORM}: every name ends in a colon"
         raise ConfigError(f"{what} must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint)
     return value
+
+
+def _kind(content: Any) -> str:
+    return "an empty one" if isinstance(content, Map) else kind(content)
 
 
 def _checked(found: Map) -> Map:

@@ -1,8 +1,9 @@
-"""Ansible's YAML inventory: groups, hosts, variables and their files, merged as Ansible merges them."""
+"""Ansible's inventory: groups, hosts, variables and their files, merged as Ansible merges them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ from deployer.load.patterns import matching
 from deployer.load.secrets import Vaults
 from deployer.load.varfiles import VarFiles
 from deployer.model import MASK, Host, Mark, Secret
+
+_DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def load_inventory(
     """Read and merge inventories, in the order given: what comes later wins.
 
     Args:
-        paths: files or directories; of a directory every YAML file is read, in alphabetical order.
+        paths: files in YAML, JSON or INI, or directories; of a directory every file is read, and those of directories
+            in it, in alphabetical order, but for what Ansible passes over (hidden files, ``.md``, ``.cfg``, …).
         playbook_dir: ``group_vars/`` and ``host_vars/`` beside the playbook are read too, and win over the inventory's.
         vaults: opens encrypted variable files; None leaves them out.
 
@@ -142,16 +146,30 @@ def load_inventory(
     )
 
 
+_PASSED_OVER = re.compile(r"\.|.*(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$")
+"""Files that are no inventories, by Ansible's rule; folders of variables are none either."""
+
+
 def _files(path: Path) -> list[Path]:
     if not path.exists():
-        hint = "-i takes a YAML file or a directory of them; deployer lab up writes one"
+        hint = "-i takes a file in YAML, INI or JSON, or a directory of them; deployer lab up writes one"
         raise ConfigError("there is no such inventory", where=path, hint=hint)
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix in (".yml", ".yaml"))
+    found = list(_inside(path))
     if not found:
-        raise ConfigError("has no inventory: no .yml or .yaml file", where=path)
+        raise ConfigError("has no inventory: no file in YAML, INI or JSON", where=path)
     return found
+
+
+def _inside(directory: Path, depth: int = 0) -> Iterator[Path]:
+    for path in sorted(directory.iterdir()):
+        if _PASSED_OVER.match(path.name) or path.name in ("group_vars", "host_vars", "vars_plugins"):
+            continue
+        if path.is_dir() and depth < _DEEPEST:
+            yield from _inside(path, depth + 1)
+        elif path.is_file():
+            yield path
 
 
 def _host(name: str, tree: Tree, near: Sequence[Path], beside_play: Sequence[Path], files: VarFiles) -> Host:

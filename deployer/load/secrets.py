@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import os
 import select
 import subprocess
@@ -89,6 +91,9 @@ def password_file(path: Path, vault_id: str = "default") -> Callable[[], VaultPa
             text = _run([str(path.absolute()), *more], "the vault password", Mark(str(path)))
         else:
             text = _read(path, "the vault password", Mark(str(path)))
+            if text.startswith("#!"):
+                problem = "this is a program that prints the vault password, and it may not be executed"
+                raise SecretError(problem, where=path, hint=f"chmod +x {path}")
         if not text.strip():
             raise SecretError("the vault password is empty", where=path)
         return VaultPassword(vault_id, Secret(text.strip(), "vault password"))
@@ -220,7 +225,9 @@ def _run(argv: list[str], name: str, where: Mark) -> str:
     except subprocess.TimeoutExpired:
         raise SecretError(f"{name}: {argv[0]} did not end within {_TIMEOUT:.0f} s", where=where) from None
     except OSError as error:
-        raise SecretError(f"{name}: {argv[0]} cannot be run: {error.strerror}", where=where) from None
+        plain = error.errno == errno.ENOEXEC
+        hint = f"a file that holds the secret itself is no program: chmod -x {argv[0]}" if plain else ""
+        raise SecretError(f"{name}: {argv[0]} cannot be run: {error.strerror}", where=where, hint=hint) from None
     if done.returncode:
         raise SecretError(f"{name}: {argv[0]} failed with status {done.returncode}", where=where)
     return _text(done.stdout, name, where)
@@ -229,6 +236,9 @@ def _run(argv: list[str], name: str, where: Mark) -> str:
 def _text(data: bytes, name: str, where: Mark) -> str:
     if len(data) > _LIMIT:
         raise SecretError(f"{name} is larger than {_LIMIT} bytes", where=where)
+    if data.startswith(codecs.BOM_UTF8):
+        hint = "save the file as UTF-8 without one: it would be a part of the secret"
+        raise SecretError(f"{name} begins with a byte order mark (BOM)", where=where, hint=hint)
     try:
         return data.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

@@ -13,6 +13,7 @@ from deployer.load.marked import Encrypted, Map, Seq, mark_of
 from deployer.load.secrets import Vaults
 from deployer.model import Mark, Secret
 
+_SUFFIXES = (".yml", ".yaml", ".json")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -32,7 +33,7 @@ def read_vars(path: Path, vaults: Vaults | None) -> Map:
     """
     text = yaml.source(path)
     if not vault.is_encrypted(text):
-        return variables(yaml.parse(text, str(path)), Mark(str(path)))
+        return variables(yaml.parse(yaml.untabbed(text, path), str(path)), Mark(str(path)))
     if vaults is None:
         return Map(mark=Mark(str(path)))
     try:
@@ -77,7 +78,7 @@ class VarFiles:
         self._read: dict[Path, Map] = {}
 
     def of(self, directory: Path, folder: str, name: str) -> list[Map]:
-        """Return the variables in ``FOLDER/NAME.yml``, ``.yaml``, without a suffix, and in all of ``FOLDER/NAME/``."""
+        """Return the variables in ``FOLDER/NAME.yml``, ``.yaml``, ``.json``, bare, and in all of ``FOLDER/NAME/``."""
         if (directory, folder) not in self._found:
             self._found[directory, folder] = _entries(directory / folder)
         found = []
@@ -95,13 +96,13 @@ def _entries(folder: Path) -> dict[str, list[Path]]:
         if path.is_dir():
             found.setdefault(path.name, []).extend(file for file in sorted(path.rglob("*")) if _is_vars(file))
         elif _is_vars(path):
-            name = path.stem if path.suffix in (".yml", ".yaml") else path.name
+            name = path.stem if path.suffix in _SUFFIXES else path.name
             found.setdefault(name, []).append(path)
     return found
 
 
 def _is_vars(path: Path) -> bool:
-    return path.is_file() and path.suffix in (".yml", ".yaml", "") and path.name[0] != "." and path.name[-1] != "~"
+    return path.is_file() and path.suffix in (*_SUFFIXES, "") and path.name[0] != "." and path.name[-1] != "~"
 
 
 def _sealed(value: Any, name: str) -> Any:

@@ -68,6 +68,11 @@ def source(path: Path) -> str:
         raise ConfigError("is not UTF-8", where=mark, hint="save it as UTF-8") from None
 
 
+def untabbed(text: str, path: Path) -> str:
+    """Return JSON without the tabs that may indent it; no text in it can hold one. What is no ``.json`` stays."""
+    return text.replace("\t", " ") if path.suffix == ".json" else text
+
+
 def parse(text: str, name: str) -> Any:
     """Return what YAML text says; `None` for an empty document.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from deployer.errors import ConfigError, ConnectionLost, HostError, HostKeyError
 from deployer.transport.base import ForwardingForbidden
 from deployer.transport.known_hosts import Knowledge, KnownHosts, fingerprint
 from deployer.transport.options import SshOptions
+from deployer.transport.proxy import ProxyCommand
 from deployer.transport.ssh_config import Target, hop
 
 if TYPE_CHECKING:
@@ -75,9 +75,13 @@ def _attempt(target: Target, options: SshOptions, seen: tuple[str, ...]) -> Link
     with ExitStack() as stack:
         over = _jump(target, options, seen, stack)
         with options.shared.opening(target.address, target.port):
-            client = Client(_road(target, over, stack), known.kinds)
+            proxy = ProxyCommand(target.proxy, target.name) if target.proxy and not over else None
+            client = Client(_road(target, over, proxy, stack), known.kinds)
             stack.callback(client.hang_up)
-            _shake_hands(client, target)
+            try:
+                _shake_hands(client, target)
+            except Unreachable as error:
+                raise (proxy and proxy.failure()) or error from None
             kind, key = _prove(client, target, known)
             if target.accept_new:
                 hosts.accept(known.who, kind, key)
@@ -99,11 +103,14 @@ def _jump(target: Target, options: SshOptions, seen: tuple[str, ...], stack: Exi
     return link.client
 
 
-def _road(target: Target, over: Client | None, stack: ExitStack) -> Any:
+def _road(target: Target, over: Client | None, proxy: ProxyCommand | None, stack: ExitStack) -> Any:
     """Return the socket, or what looks like one, that leads to the server."""
     if over:
         return _through(target, over)
-    road = _proxied(target, stack) if target.proxy else _direct(target)
+    if proxy:
+        stack.callback(proxy.end)
+        return proxy.road
+    road = _direct(target)
     stack.callback(road.close)
     return road
 
@@ -143,29 +150,6 @@ def _direct(target: Target) -> socket.socket:
     road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     road.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return road
-
-
-def _proxied(target: Target, stack: ExitStack) -> socket.socket:
-    """Return our end of a socket pair whose other end is the command's standard input and output."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {target.proxy}"],
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            start_new_session=True,
-        )
-    stack.callback(_end, process)
-    return ours
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(2)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _shake_hands(client: Client, target: Target) -> None:

@@ -5,17 +5,15 @@ The same words go over an SSH channel and over the pipes of a local process; bot
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Protocol
 
-from deployer.errors import AuthError, ConfigError, ConnectionLost, HostError, ProbeError
-from deployer.model import Secret
-from deployer.sh import Frame, Program, Sh, decode, payload, sh
+from deployer.errors import AuthError, ConnectionLost, HostError, ProbeError
+from deployer.sh import Frame, Program, decode, payload
 from deployer.sh.answers import BODY_LIMIT
-from deployer.sh.frame import BOOTSTRAP, READY
+from deployer.sh.frame import READY
+from deployer.transport.sudo import Sudo, refusal
 
 KEPT = 16 * 1024
 """Bytes of complaint kept from each stream for the message of a program that never started."""
@@ -47,40 +45,6 @@ class Pipe(Protocol):
 
     def status(self) -> int | None:
         """Return the exit status after the end; None when the connection broke before one came."""
-
-
-@dataclass(slots=True)
-class Sudo:
-    """How a command becomes root: without a question, or with one password for one prompt.
-
-    Attributes:
-        password: what to answer; None asks sudo not to ask.
-        prompt: a random word, so that nothing else on the host can be taken for the question.
-        refuse: remembers that the host did not take the password.
-    """
-
-    password: Secret | None
-    refuse: Callable[[], None]
-    prompt: str = field(default_factory=lambda: f"[{secrets.token_hex(16)}]")
-
-
-def command(sudo: Sudo | None) -> str:
-    """Return the one command line a login shell of any kind (bash, dash, zsh, fish, csh) is given; it is constant.
-
-    `BOOTSTRAP` holds no single quote, ``!`` or newline, so that all of these shells read the quotes alike.
-    """
-    words = (BOOTSTRAP, Sh('"$SSH_CONNECTION"'))
-    if sudo is None:
-        return sh("exec /bin/sh -c {} deployer {}", *words).text
-    if sudo.password is None:
-        return sh("exec sudo -n -- /bin/sh -c {} deployer {}", *words).text
-    return sh("exec sudo -S -p {} -- /bin/sh -c {} deployer {}", sudo.prompt, *words).text
-
-
-def check_password(password: Secret | None) -> None:
-    """Refuse a sudo password that one line cannot carry; raises ConfigError."""
-    if password is not None and any(c in password.reveal() for c in "\n\r\0"):
-        raise ConfigError("the become password holds a line break or a NUL byte", hint="check the file it comes from")
 
 
 class Conversation:
@@ -196,6 +160,12 @@ class Conversation:
                 where=self._name,
                 hint="a step that had begun runs to its end on the host; run again to see its state",
             )
+        if self._ready and not self._started and status == 1:
+            return ProbeError(
+                "what was sent did not come to our program whole: something on the host read it first",
+                where=self._name,
+                hint=f"do the start-up files of the login (~/.bashrc, ~/.ssh/rc) read standard input?{self._said()}",
+            )
         if self._ready:
             return ProbeError(
                 f"the program ended on the host before its last answer (status {status})",
@@ -205,11 +175,8 @@ class Conversation:
         if self._answered:
             return self._refused()
         if self._sudo:
-            return AuthError(
-                f"sudo refused to run /bin/sh (status {status})",
-                where=self._name,
-                hint=f"let it in without a password (NOPASSWD), or give one with -K{self._said()}",
-            )
+            problem, hint = refusal(status, self._complaint)
+            return AuthError(problem, where=self._name, hint=hint + self._said())
         return AuthError(
             f"the login shell refused to run /bin/sh (status {status})",
             where=self._name,

@@ -16,8 +16,9 @@ from deployer.errors import AuthError, HostError
 from deployer.model import Secret
 from deployer.sh import Frame, Program
 from deployer.sh.frame import BEAT
-from deployer.transport.conversation import Conversation, Sudo, check_password, command
+from deployer.transport.conversation import Conversation
 from deployer.transport.stream import SocketStream
+from deployer.transport.sudo import Sudo, check_password, command
 
 _GULP = 256 * 1024
 

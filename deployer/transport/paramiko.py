@@ -15,11 +15,12 @@ from deployer.sh import Frame, Program
 from deployer.transport.base import ForwardingForbidden
 from deployer.transport.channel_pipe import ChannelPipe, gone
 from deployer.transport.connect import Link, open_link, open_stream
-from deployer.transport.conversation import Conversation, Sudo, check_password, command
+from deployer.transport.conversation import Conversation
 from deployer.transport.options import SshOptions
 from deployer.transport.relay import Relay
 from deployer.transport.ssh_config import Target
 from deployer.transport.stream import SocketStream, plainly
+from deployer.transport.sudo import Sudo, check_password, command
 
 if TYPE_CHECKING:
     from paramiko import Channel

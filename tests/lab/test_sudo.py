@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer import lab as labs
-from deployer.errors import AuthError
+from deployer.errors import AuthError, ProbeError
 from deployer.model import Blob, Connection, Secret
 from deployer.sh import Program, sh
 from deployer.transport import SshOptions, Transport, open_transport
@@ -106,3 +106,25 @@ def test_a_host_with_one_session_and_no_forwarding_is_enough_for_programs_and_st
 def test_a_host_has_one_key_whatever_it_is_called(by_profile, reach):
     first, again, other = (reach(by_profile[profile]) for profile in ("closed", "closed", "stock"))
     assert first.host_key == again.host_key != other.host_key
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "error", "problem", "hint"),
+    [
+        ("/etc/sudoers.d/00-tty", "Defaults requiretty", AuthError, "wants a terminal", "!requiretty"),
+        ("/home/deploy/.bashrc", "read -r answer", ProbeError, "something on the host read it first", ".bashrc"),
+        ("/home/deploy/.bashrc", "cat >/dev/null", ProbeError, "something on the host read it first", ".bashrc"),
+    ],
+)
+def test_what_keeps_a_program_from_starting_is_called_by_its_name(
+    by_profile, reach, ssh, path, text, error, problem, hint
+):
+    host = by_profile["sudo"]
+    assert ssh(host, f"usermod -s /bin/bash deploy; cp -a {path} /root/kept; echo '{text}' >{path}; :")[0] == 0
+    try:
+        with pytest.raises(error, match=problem) as caught:
+            answers(reach(host))
+        assert hint in caught.value.hint
+    finally:
+        ssh(host, f"rm -f {path}; [ ! -e /root/kept ] || mv /root/kept {path}")
+    assert answers(reach(host))[0] == "root"

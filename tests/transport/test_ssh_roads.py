@@ -8,7 +8,7 @@ import pytest
 from ssh_kit import Reach, Start, answer, no_login_was_tried
 from sshd import Sshd, wait_for
 
-from deployer.errors import ConfigError, HostKeyError
+from deployer.errors import ConfigError, HostKeyError, Unreachable
 from deployer.transport import SshOptions
 
 
@@ -71,3 +71,12 @@ def test_a_proxy_command_is_the_connection_and_ends_with_it(start_sshd: Start, r
     assert len(bastion.sessions()) > 0
     transport.close()
     wait_for(lambda: not bastion.sessions())
+
+
+def test_a_proxy_command_that_fails_says_how_and_what_it_said(sshd: Sshd, reach: Reach) -> None:
+    text = "Host *\n  ProxyCommand sh -c 'echo no way to %h >&2; exit 7'\n"
+    with pytest.raises(Unreachable, match="the ProxyCommand ended with status 7") as caught:
+        reach(sshd, with_config(sshd, text), **BARE)
+    assert "it says: no way to web" in caught.value.hint
+    with pytest.raises(Unreachable, match="status 127"):
+        reach(sshd, with_config(sshd, "Host *\n  ProxyCommand no-such-program-here %h\n"), **BARE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,26 @@ def test_a_look_at_what_runs_skips_them_too(options: Options) -> None:
     out = io.StringIO()
     assert survey("status", limited(options, "d1"), out=out) == 0
     assert '"hosts": ["d1"]' in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "extra", "begun"),
+    [
+        ('"{{ target }}"', "target=db", [("db", ["d1"])]),
+        ("\"{{ target | default('db') }}\"", "", [("db", ["d1"])]),
+        ('"{{ target }}"', '{target: [d1, "!w1"]}', [("d1,!w1", ["d1"])]),
+    ],
+)
+def test_hosts_may_be_named_by_a_variable(
+    options: Options, hosts: str, extra: str, begun: list[tuple[str, list[str]]]
+) -> None:
+    Path(options.playbook).write_text(f"- hosts: {hosts}\n  tasks: []\n")
+    given = replace(options, extra_vars=(extra,) if extra else ())
+    assert walked(Goal.PLAN, given)[:2] == (0, begun)
+
+
+def test_hosts_of_a_variable_that_is_not_there_say_how_to_give_it(options: Options) -> None:
+    Path(options.playbook).write_text('- hosts: "{{ target }}"\n  tasks: []\n')
+    with pytest.raises(ConfigError, match="hosts: the variable 'target' is not defined") as caught:
+        walked(Goal.PLAN, options)
+    assert "-e target=GROUP" in caught.value.hint

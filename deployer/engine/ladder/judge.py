@@ -45,6 +45,10 @@ def _unit_active(target: Target, reading: NodeReading) -> Rung:
     if unit.load == "masked":
         return _wrong(2, f"{name} is masked: nothing can start it", f"systemctl unmask {name}, then deploy again")
     if not unit.loaded:
+        if target.foreign:
+            there = "systemctl list-units --type=service shows what there is"
+            advice = f"nodes.service names a unit that others install: install it, or correct the name; {there}"
+            return _wrong(2, f"{name} does not exist on this host", advice)
         return _wrong(2, f"{name} does not exist", "deploy the node role to this host")
     if unit.active == "active":
         return Rung(2, ok=True, detail=f"{name} active, {unit.restarts} restarts")

@@ -36,6 +36,7 @@ class Target:
         release_dir: the directory it has to run from; None when no release is declared.
         otp: OTP release the tarball was built with; None when unknown.
         erts: version of its runtime; empty when no release is declared.
+        foreign: others install it; only its unit is named.
         applications: version by application, as the tarball holds them; empty when no release is declared.
         epmd_unit: the unit of EPMD; empty when another project runs it.
         tls: what we show and whom we believe where the distribution runs over TLS; None where it does not.
@@ -64,6 +65,7 @@ class Target:
     tls: Identity | None = None
     erts: str = ""
     public: tuple[str, ...] = ()
+    foreign: bool = False
 
     def at(self, port: int) -> str:
         """Return the node's address with a port, as it is written: an IPv6 address stands in brackets."""
@@ -113,4 +115,5 @@ def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Peer
         tls=cluster.pki.ours(node.node.host, own.now) if cluster.pki else None,
         erts=release.archive.erts if release else "",
         public=own.firewall.public if own.firewall else (),
+        foreign=node.foreign,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
+from deployer.beam.epmd import Registration
 from deployer.engine.ladder import asking, readings, rounds
 from deployer.engine.ladder.judge import climb
 from deployer.engine.ladder.rounds import EXEC_TIMEOUT, Session, fragments
@@ -178,7 +179,10 @@ def _hopeless(node: _Node, bad: Rung) -> bool:
     refused = bad.number == 7 and dist is not None and dist.outcome in asking.FINAL
     elsewhere = bad.number == 3 and bool(unit.exe) and unit.age is not None and unit.age > node.seconds + 1
     walled = bad.number == 6 and bool(node.reading.walls)
-    return walled or unit.active == "failed" or not unit.loaded or looping or refused or elsewhere
+    found = node.reading.epmd  # a node keeps the port that it began with, whatever is declared
+    ported = bad.number == 5 and isinstance(found, Registration) and found.port in (unit.ports or ())
+    wrong = walled or ported or refused or elsewhere
+    return wrong or unit.active == "failed" or not unit.loaded or looping
 
 
 def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Executor) -> None:

@@ -22,6 +22,8 @@ SEEN = [
         "Protocol 'inet_tcp': the name a@127.0.0.1 seems to be in use by another Erlang node",
         "registered as a@127.0.0.1",
     ),
+    ("[error] Failed to start Ranch listener Demo.HTTP in :ranch_tcp:listen for reason :eacces", "only root may"),
+    ("** (EXIT) shutdown: failed to start child: :listener: {:error, :eacces}", "below 1024 only root may"),
     ("Protocol 'inet_tcp': register/listen error: eaddrinuse", "distribution port is taken"),
     ("Protocol 'inet_tcp': register/listen error: econnrefused", "no EPMD answers"),
     ("Protocol 'inet_tcp': register/listen error: eaddrnotavail", "does not have the address"),

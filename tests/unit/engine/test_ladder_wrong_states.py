@@ -49,6 +49,13 @@ WRONG = {
     "host lost": Wrong(1, "the connection broke", "", NodeReading(lost="the connection broke")),
     "host not read": Wrong(2, "the host was not read", "", NodeReading()),
     "unit missing": Wrong(2, "shop.service does not exist", "node role", of_unit(loaded=False)),
+    "foreign unit missing": Wrong(
+        2,
+        "shop.service does not exist on this host",
+        "nodes.service names a unit that others install",
+        of_unit(loaded=False),
+        target(foreign=True, release_dir=None),
+    ),
     "unit stopped": Wrong(2, "inactive (dead)", "journalctl -u shop", of_unit(active="inactive", sub="dead")),
     "unit failed": Wrong(
         2,

@@ -91,6 +91,19 @@ def test_no_time_is_spent_on_what_waiting_cannot_help(name: str) -> None:
     assert run.clock.slept == []
 
 
+def test_a_node_that_runs_at_a_port_outside_of_the_range_is_not_waited_for() -> None:
+    streams = {4369: lambda _: epmd_says(9300), 4000: lambda _: Says(HTTP_OK)}
+    run = Run(
+        [alive(streams=streams, looks=lambda _: look(listening="11/0100007F:2454 12/00000000:0FA0"))],
+        [node()],
+        patience=600,
+    )
+    assert (run.last().number, run.clock.slept) == (5, [])
+    assert "at port 9300, outside of 9100-9109" in run.last().detail
+    stale = Run([alive(streams=streams, looks=lambda _: look())], [node()], patience=20)
+    assert stale.clock.slept, "what EPMD says of a node that has gone may pass"
+
+
 def test_a_crash_loop_is_seen_by_its_restarts() -> None:
     states = ["activating", "active"]
     host = alive(

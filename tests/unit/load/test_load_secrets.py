@@ -87,6 +87,31 @@ def test_a_vault_password_file_is_read_and_a_program_is_run_with_its_id(tmp_path
         assert password_file(program, "prod")().secret.reveal() == said
 
 
+@pytest.mark.parametrize(
+    ("content", "mode", "problem", "hint"),
+    [
+        (
+            "#!/bin/sh\necho pw\n",
+            0o644,
+            "a program that prints the vault password, and it may not be executed",
+            "chmod +x",
+        ),
+        ("pw\n", 0o755, "cannot be run: Exec format error", "chmod -x"),
+        ("\ufeffpw\n", 0o600, "begins with a byte order mark", "UTF-8 without one"),
+    ],
+)
+def test_a_password_file_that_is_not_what_it_looks_like_says_so(
+    tmp_path: Path, content: str, mode: int, problem: str, hint: str
+) -> None:
+    file = tmp_path / "vault.pass"
+    file.write_text(content)
+    file.chmod(mode)
+    with pytest.raises(SecretError, match=problem) as caught:
+        password_file(file)()
+    assert hint in caught.value.hint
+    assert "pw" not in str(caught.value).replace(str(file), "")
+
+
 def test_an_empty_vault_password_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(SecretError, match="empty"):

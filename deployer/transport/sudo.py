@@ -1,0 +1,57 @@
+"""How a command on a host becomes root."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from deployer.errors import ConfigError
+from deployer.model import Secret
+from deployer.sh import Sh, sh
+from deployer.sh.frame import BOOTSTRAP
+
+
+@dataclass(slots=True)
+class Sudo:
+    """How a command becomes root: without a question, or with one password for one prompt.
+
+    Attributes:
+        password: what to answer; None asks sudo not to ask.
+        prompt: a random word, so that nothing else on the host can be taken for the question.
+        refuse: remembers that the host did not take the password.
+    """
+
+    password: Secret | None
+    refuse: Callable[[], None]
+    prompt: str = field(default_factory=lambda: f"[{secrets.token_hex(16)}]")
+
+
+def command(sudo: Sudo | None) -> str:
+    """Return the one command line a login shell of any kind (bash, dash, zsh, fish, csh) is given; it is constant.
+
+    `BOOTSTRAP` holds no single quote, ``!`` or newline, so that all of these shells read the quotes alike.
+    """
+    words = (BOOTSTRAP, Sh('"$SSH_CONNECTION"'))
+    if sudo is None:
+        return sh("exec /bin/sh -c {} deployer {}", *words).text
+    if sudo.password is None:
+        return sh("exec sudo -n -- /bin/sh -c {} deployer {}", *words).text
+    return sh("exec sudo -S -p {} -- /bin/sh -c {} deployer {}", sudo.prompt, *words).text
+
+
+def check_password(password: Secret | None) -> None:
+    """Refuse a sudo password that one line cannot carry; raises ConfigError."""
+    if password is not None and any(c in password.reveal() for c in "\n\r\0"):
+        raise ConfigError("the become password holds a line break or a NUL byte", hint="check the file it comes from")
+
+
+def refusal(status: int, said: bytes) -> tuple[str, str]:
+    """Return why sudo did not run our program, by its status and its words, and what to do."""
+    if b"must have a tty" in said:
+        hint = "allow it for this user: Defaults:USER !requiretty in a file below /etc/sudoers.d"
+        return "sudo wants a terminal (requiretty), and there is none", hint
+    return (
+        f"sudo refused to run /bin/sh (status {status})",
+        "let it in without a password (NOPASSWD), or give one with -K",
+    )
