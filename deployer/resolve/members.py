@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from deployer.errors import ConfigError
 from deployer.fields import describe
 from deployer.fleet import Declaration, Words, check_members, declare
 from deployer.load.connection import address
@@ -84,6 +85,7 @@ class Members:
         return None
 
     def _declare(self, host: Host, variables: Variables) -> Declaration | None:
+        _refuse_misspelt(variables, host.mark)
         words = Map((name, variables[name]) for name in WORDS if name in variables)
         words.marks = {name: variables.place(name, host.mark) for name in words}
         if not words.get("release") and not words.get("nodes"):
@@ -132,3 +134,34 @@ def _beside(mark: Mark) -> Path:
     if directory.parent.name in ("group_vars", "host_vars"):
         directory = directory.parent.parent
     return directory
+
+
+def _refuse_misspelt(variables: Variables, where: Mark) -> None:
+    """Refuse a variable whose name is one slip away from a word of the fleet: the word would be missed in silence.
+
+    Raises:
+        ConfigError: with its place and the word.
+    """
+    for name in variables:
+        if word := next((word for word in WORDS if misspelt(name, word)), ""):
+            hint = f"did you mean {word!r}? a variable of your own needs another name"
+            raise ConfigError(f"{name!r} is no word of the fleet", where=variables.place(name, where), hint=hint)
+
+
+@cache
+def misspelt(name: str, word: str) -> bool:
+    """Return whether ``name`` is ``word`` with one letter left out, doubled, put in, changed or two swapped.
+
+    Another ending is no slip (``node``, ``releases``, ``healthy``), nor is another letter in a short word (``modes``).
+    """
+    if name == word or abs(len(name) - len(word)) > 1 or len(word) < 3:
+        return False
+    swapped = {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)}
+    if len(word) < 5:
+        return name in swapped
+    if len(name) < len(word):
+        return name in {word[:i] + word[i + 1 :] for i in range(len(word) - (word[-1] == "s"))}
+    if len(name) > len(word):
+        return word in {name[:i] + name[i + 1 :] for i in range(len(name) - 1)}
+    changed = sum(one != other for one, other in zip(name, word, strict=True)) == 1
+    return name in swapped or (changed and len(word) > 5)

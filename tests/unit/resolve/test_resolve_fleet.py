@@ -73,3 +73,38 @@ def test_the_fleet_s_serial_is_what_the_shipped_plays_ask_for(project: Project, 
     project.write("hosts.yml", FLEET)
     project.write("site.yml", "- hosts: shop\n  serial: '{{ rollout.serial }}'\n  tasks: []\n")
     assert project.resolve("b").limits.serial == (1, "25%")
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("firewal", "firewall"),
+        ("fierwall", "firewall"),
+        ("firewall_", ""),
+        ("helth", "health"),
+        ("heelth", "health"),
+        ("healthy", ""),
+        ("rolout", "rollout"),
+        ("evn", "env"),
+        ("enc", ""),
+        ("relase", "release"),
+        ("releases", ""),
+        ("nodess", "nodes"),
+        ("noddes", "nodes"),
+        ("node", ""),
+        ("modes", ""),
+        ("clutser", "cluster"),
+        ("unti", "unit"),
+        ("init", ""),
+    ],
+)
+def test_a_word_of_the_fleet_that_is_misspelt_is_refused_with_its_place(project: Project, name: str, word: str) -> None:
+    project.write("hosts.yml", f"all:\n  hosts:\n    a: {{}}\n  vars:\n    {name}: {{}}\n")
+    project.tasks("- copy: {dest: /c, content: x}")
+    if not word:
+        assert len(project.actions()) == 1
+        return
+    with pytest.raises(ConfigError, match=f"'{name}' is no word of the fleet") as caught:
+        project.actions()
+    assert caught.value.where.startswith(f"{project.directory}/hosts.yml:5:")
+    assert f"did you mean '{word}'?" in caught.value.hint
