@@ -6,7 +6,6 @@ Servers count every offer (MaxAuthTries 2 to 6) and ban those who try on, so off
 from __future__ import annotations
 
 import base64
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ def read_named_key(target: Target, options: SshOptions) -> None:
     Raises:
         ConfigError: it cannot be read.
     """
-    if target.keys and not os.environ.get("SSH_AUTH_SOCK"):
+    if target.keys and not target.agent_socket:
         _key(target.keys[0], options)
 
 
@@ -48,7 +47,7 @@ def log_in(client: Client, target: Target, options: SshOptions) -> None:
     """
     offered: list[str] = []
     wants = ""
-    agent = _agent()
+    agent = _agent(target.agent_socket)
     try:
         for label, key in _keys(target, options, agent):
             offered.append(label)
@@ -178,9 +177,8 @@ class _Agent(AgentSSH):
         self._close()  # type: ignore[attr-defined]
 
 
-def _agent() -> _Agent | None:
-    """Return the agent that SSH_AUTH_SOCK names; None when none answers."""
-    path = os.environ.get("SSH_AUTH_SOCK")
+def _agent(path: str) -> _Agent | None:
+    """Return the agent that listens at a path; None when there is none, or it does not answer."""
     try:
         return _Agent(path) if path else None
     except (OSError, SSHException):

@@ -1,36 +1,34 @@
 """Where a connection really goes: inventory first, then the person's ssh configuration, then defaults.
 
-Understood: HostName User Port IdentityFile IdentitiesOnly ProxyJump ProxyCommand UserKnownHostsFile HostKeyAlias
-ConnectTimeout StrictHostKeyChecking, inside Host and Match blocks, and Include outside of them. ``Match exec`` runs a
-program as a side effect of a look-up, so such a block is left out with a warning.
+The configuration says what the OpenSSH client reads in it (`deployer.transport.ssh_oracle`). Where there is no client,
+or it refuses the file, `deployer.transport.ssh_words` reads it. Understood: HostName User Port IdentityFile
+IdentitiesOnly IdentityAgent ProxyJump ProxyCommand UserKnownHostsFile GlobalKnownHostsFile HostKeyAlias ConnectTimeout
+StrictHostKeyChecking CanonicalizeHostname CanonicalDomains Tag, with Host, Match and Include. ``Match exec`` would run
+a program as a side effect of a look-up, so such a block is left out with a warning.
 """
 
 from __future__ import annotations
 
 import getpass
-import glob
-import logging
+import hashlib
+import os
+import pwd
 import re
 import shlex
-from collections.abc import Iterator
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deployer.errors import ConfigError
 from deployer.model import Connection, Mark
-from deployer.regular import read_regular
+from deployer.transport import ssh_lines, ssh_oracle, ssh_words
 from deployer.transport.address import check_address, check_port, check_user
 from deployer.transport.options import SshOptions
 
-if TYPE_CHECKING:
-    from paramiko import SSHConfig
-
-_LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.+?)\s*")
-_EXEC = re.compile(r"(?:^|\s)!?exec\b", re.IGNORECASE)
-_INCLUDES = 16
-_GLOBAL = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
-_LOG = logging.getLogger(__name__)
+_GLOBAL = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+_SYSTEM = Path("/etc/ssh/ssh_config")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,7 @@ class Target:
         agent: whether the agent may be asked for keys beyond ``keys``.
         jumps: hops before it, nearest first, as ``[user@]host[:port]``.
         proxy: a command whose standard streams are the connection; empty: none.
+        agent_socket: where the agent listens; empty: nobody may be asked.
     """
 
     name: str
@@ -58,6 +57,7 @@ class Target:
     connect_timeout: float
     jumps: tuple[str, ...]
     proxy: str
+    agent_socket: str = ""
 
     @property
     def who(self) -> str:
@@ -72,28 +72,30 @@ def resolve(name: str, connection: Connection, options: SshOptions) -> Target:
         ConfigError: a value is malformed, or asks for less than strict host keys.
     """
     check_address(connection.address, where=name)
-    config = _lookup(connection.address, options)
+    found = _lookup(connection, options)
+    config = {word: " ".join(words) for word, words in found.items()}
     said = {**config, **connection.ssh_options}
-    address = check_address(str(config.get("hostname", connection.address)), where=name)
+    address = check_address(config.get("hostname", connection.address), where=name)
     port = _number(said.get("port", "22"), "Port", name) if connection.port is None else connection.port
     user = check_user(connection.user or said.get("user") or getpass.getuser(), where=name)
-    named = (str(connection.private_key),) if connection.private_key else tuple(config.get("identityfile", ()))
     jumps, proxy = _way(connection, config, name)
+    known_as = said.get("hostkeyalias") or address
+    tokens = _tokens(connection.address, address, known_as, port, user, ",".join(jumps), options.home)
+    named = (str(connection.private_key),) if connection.private_key else found.get("identityfile", ())
     return Target(
         name=name,
         address=address,
         port=check_port(port, where=name),
         user=user,
-        known_as=said.get("hostkeyalias") or address,
-        keys=tuple(_path(key, options.home) for key in named),
-        agent=not named or (not connection.private_key and said.get("identitiesonly", "no") != "yes"),
-        known_hosts=_known_hosts(said, options),
+        known_as=known_as,
+        keys=tuple(_path(key, tokens, options.home) for key in named if key.lower() != "none"),
+        agent=not named or (not connection.private_key and said.get("identitiesonly", "no") not in ("yes", "true")),
+        known_hosts=_known_hosts(found, connection, tokens, options),
         accept_new=_accept_new(said, options, name),
-        connect_timeout=_number(said["connecttimeout"], "ConnectTimeout", name)
-        if "connecttimeout" in said
-        else options.connect_timeout,
+        connect_timeout=_seconds(said.get("connecttimeout", "none"), name) or options.connect_timeout,
         jumps=jumps,
-        proxy=expand(proxy, address, port, user),
+        proxy=expand(proxy, tokens),
+        agent_socket=_agent_socket(said.get("identityagent", ""), tokens, options.home),
     )
 
 
@@ -107,36 +109,73 @@ def hop(spec: str, options: SshOptions) -> Target:
     return resolve(spec, Connection(match["v6"] or match["host"], int(port) if port else None, user or None), options)
 
 
-def expand(command: str, address: str, port: int, user: str) -> str:
-    """Return a ProxyCommand with ``%h %p %r %%`` filled in; the grammar of each keeps it one harmless word."""
-    tokens = {"%h": address, "%p": str(port), "%r": user, "%%": "%"}
-    return re.sub("%[hpr%]", lambda found: tokens[found[0]], command)
+def expand(text: str, tokens: Mapping[str, str]) -> str:
+    """Return a text with its ``%`` tokens filled in; the grammar of each keeps it one harmless word of a command."""
+    return re.sub("%([A-Za-z%])", lambda found: tokens.get(found[1], found[0]), text)
 
 
-def _way(connection: Connection, config: dict[str, str], name: str) -> tuple[tuple[str, ...], str]:
+def _tokens(given: str, address: str, known_as: str, port: int, user: str, jumps: str, home: Path) -> dict[str, str]:
+    """Return what the tokens of ssh_config(5) mean."""
+    here, local = socket.gethostname(), getpass.getuser()
+    connection = hashlib.sha1(f"{here}{address}{port}{user}{jumps}".encode(), usedforsecurity=False).hexdigest()
+    return {
+        "%": "%",
+        "h": address,
+        "n": given,
+        "k": known_as,
+        "p": str(port),
+        "r": user,
+        "j": jumps,
+        "C": connection,
+        "d": str(home),
+        "u": local,
+        "i": str(os.getuid()),
+        "l": here,
+        "L": here.partition(".")[0],
+    }
+
+
+def _way(connection: Connection, config: Mapping[str, str], name: str) -> tuple[tuple[str, ...], str]:
     """Return the hops or the command that lead there; what the inventory says hides both words of the file."""
-    said = connection.ssh_options if {"proxyjump", "proxycommand"} & connection.ssh_options.keys() else config
+    own = connection.ssh_options if {"proxyjump", "proxycommand"} & connection.ssh_options.keys() else None
+    said = config if own is None else own
     jump, proxy = said.get("proxyjump") or "none", said.get("proxycommand") or "none"
-    if "none" not in (jump.lower(), proxy.lower()):
+    if own is not None and "none" not in (jump.lower(), proxy.lower()):
         raise ConfigError("both ProxyJump and ProxyCommand are given", where=name, hint="keep one of them")
     jumps = () if jump.lower() == "none" else tuple(part.strip() for part in jump.split(","))
     return jumps, "" if proxy.lower() == "none" else proxy
 
 
-def _known_hosts(said: dict[str, str], options: SshOptions) -> tuple[Path, ...]:
-    text = said.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
-    return tuple(_path(word, options.home) for word in shlex.split(text)) + _GLOBAL
+def _known_hosts(
+    found: ssh_words.Said, connection: Connection, tokens: Mapping[str, str], options: SshOptions
+) -> tuple[Path, ...]:
+    own = connection.ssh_options.get("userknownhostsfile")
+    default = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+    names = tuple(shlex.split(own)) if own else found.get("userknownhostsfile", default)
+    names += found.get("globalknownhostsfile", _GLOBAL)
+    return tuple(_path(word, tokens, options.home) for word in names if word.lower() != "none")
 
 
-def _accept_new(said: dict[str, str], options: SshOptions, name: str) -> bool:
+def _agent_socket(said: str, tokens: Mapping[str, str], home: Path) -> str:
+    """Return where the agent listens, by IdentityAgent, else by SSH_AUTH_SOCK."""
+    if said.lower() == "none":
+        return ""
+    if said in ("", "SSH_AUTH_SOCK"):
+        return os.environ.get("SSH_AUTH_SOCK", "")
+    if said.startswith("$") and not said.startswith("${"):
+        return os.environ.get(said[1:], "")
+    return str(_path(said, tokens, home))
+
+
+def _accept_new(said: Mapping[str, str], options: SshOptions, name: str) -> bool:
     word = said.get("stricthostkeychecking", "ask").lower()
-    if word in ("no", "off"):
+    if word in ("no", "off", "false"):
         raise ConfigError(
-            f"StrictHostKeyChecking={word} would trust any host",
+            f"StrictHostKeyChecking={'no' if word == 'false' else word} would trust any host",
             where=name,
             hint="write accept-new, which writes down new keys and refuses changed ones",
         )
-    if word not in ("yes", "ask", "accept-new"):
+    if word not in ("yes", "true", "ask", "accept-new"):
         raise ConfigError(f"StrictHostKeyChecking={word!r} is not known", where=name, hint="yes or accept-new")
     return options.accept_new or word == "accept-new"
 
@@ -147,72 +186,50 @@ def _number(text: str, option: str, name: str) -> int:
     return int(text)
 
 
-def _path(text: str, home: Path) -> Path:
-    if text == "~" or text.startswith("~/"):
-        return home / text[2:]
-    return Path(text.replace("%d", str(home)))
+def _seconds(text: str, name: str) -> float:
+    """Return a time of ssh_config(5), such as ``10``, ``1m30s`` or ``none``."""
+    if text.lower() == "none":
+        return 0
+    parts = re.findall(r"([0-9]+)([smhdw]?)", text.lower())
+    if not parts or "".join(number + unit for number, unit in parts) != text.lower():
+        raise ConfigError(f"ConnectTimeout {text[:32]!r} is no time", where=name, hint="seconds, or such as 1m30s")
+    return sum(int(number[:9]) * _UNITS[unit or "s"] for number, unit in parts)
 
 
-def _lookup(address: str, options: SshOptions) -> dict[str, str]:
-    """Return what the file says of a host, keys in lower case; IdentityFile is a list."""
-    file = options.ssh_config
+def _path(text: str, tokens: Mapping[str, str], home: Path) -> Path:
+    text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text)
+    text = expand(text, tokens)
+    return home / text[2:] if text == "~" or text.startswith("~/") else Path(text)
+
+
+def _lookup(connection: Connection, options: SshOptions) -> ssh_words.Said:
+    """Return what the configuration says of a host; nothing where no file has a word that matters."""
+    file, home = options.ssh_config, options.home
     if file is None:
         return {}
-    config = options.shared.once(("ssh_config", file), lambda: _parse(file, options.home))
-    with options.shared.lock:
-        return dict(config.lookup(address)) if config else {}
+    own = file == home / ".ssh" / "config"
+    lines, state = options.shared.once(("ssh_config", file), lambda: _files(file, home, system=own))
+    if not state:
+        return {}
+    program = any(line.word == "match" and "exec" in line.args[0].lower() for line in ssh_lines.everywhere(lines))
+    user, port = connection.user or "", connection.port
+    found = None
+    if ssh_oracle.client() and not program and home == _account_home():  # the client knows the account's home only
+        found = ssh_oracle.ask(None if own else file, state, connection.address, user, port)
+    return ssh_words.evaluate(lines, connection.address, user) if found is None else found
 
 
-def _parse(file: Path, home: Path) -> SSHConfig | None:
-    from paramiko import SSHConfig
-    from paramiko.ssh_exception import ConfigParseError
+def _files(file: Path, home: Path, *, system: bool) -> tuple[tuple[ssh_lines.Line, ...], int]:
+    """Return the lines of all files, each one's blocks its own, and their state; 0 when no line matters."""
+    each = [ssh_lines.read(file, home, home / ".ssh")]
+    each += [ssh_lines.read(_SYSTEM, home, _SYSTEM.parent)] if system else []
+    lines = (ssh_lines.Line("include", (), Mark(str(file)), tuple(each)),)
+    matters = any(line.word in ssh_lines.WORDS for line in ssh_lines.everywhere(lines))
+    return lines, (hash(lines) or 1) if matters else 0
 
-    lines = list(_lines(file, home, 0))
-    if not lines:
-        return None
-    config = SSHConfig()
+
+def _account_home() -> Path:
     try:
-        config.parse(lines)
-    except ConfigParseError as error:
-        raise ConfigError(f"cannot be understood: {error}", where=file) from None
-    return config
-
-
-def _lines(file: Path, home: Path, depth: int) -> Iterator[str]:
-    """Yield the lines of a file and of those it includes, without blocks that would run a program."""
-    try:
-        text = read_regular(file).decode(errors="surrogateescape")
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
-    block, dropped = "", False
-    for number, line in enumerate(text.splitlines(), 1):
-        match = _LINE.fullmatch(line)
-        word, value = (match[1].lower(), match[2]) if match else ("", "")
-        if line.strip() and not line.lstrip().startswith("#") and not match:
-            raise ConfigError("this line is not a word and a value", where=Mark(str(file), number))
-        if word in ("host", "match"):
-            block, dropped = line, word == "match" and bool(_EXEC.search(value))
-            if dropped:
-                _LOG.warning("%s:%d: left out, because Match exec would run a program", file, number)
-        if dropped:
-            continue
-        if word == "include":
-            yield from _included(value, Mark(str(file), number), block, home, depth)
-        else:
-            yield line
-
-
-def _included(value: str, mark: Mark, block: str, home: Path, depth: int) -> Iterator[str]:
-    if block or depth >= _INCLUDES:
-        raise ConfigError(
-            "Include inside of Host or Match is not supported" if block else "Include goes too deep",
-            where=mark,
-            hint="move the Include to the top of the file",
-        )
-    for word in shlex.split(value):
-        path = _path(word, home)
-        for found in sorted(glob.glob(str(path if path.is_absolute() else home / ".ssh" / path))):  # noqa: PTH207
-            yield from _lines(Path(found), home, depth + 1)
-            yield "Host *"
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path()

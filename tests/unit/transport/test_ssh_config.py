@@ -8,7 +8,7 @@ import pytest
 
 from deployer.errors import ConfigError
 from deployer.model import Connection
-from deployer.transport import SshOptions
+from deployer.transport import SshOptions, ssh_config, ssh_oracle
 from deployer.transport.ssh_config import Target, expand, hop, resolve
 
 
@@ -90,35 +90,96 @@ def test_an_included_file_counts_as_if_written_there(tmp_path: Path) -> None:
     assert (target.port, target.user) == (77, "deploy")
 
 
-def test_an_include_inside_of_a_block_or_of_itself_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="config:2: Include"):
-        resolved(tmp_path, "Host web1\n  Include other\n")
-    with pytest.raises(ConfigError, match="too deep"):
-        resolved(tmp_path, "Include config\n")
+def test_an_include_of_itself_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert resolved(tmp_path, "Include config\nUser deploy\n").user == "deploy"
+    assert "nested too deep" in caplog.text
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "place"),
     [
-        "Host",
-        "just-one-word",
-        "Port 0",
-        "Port many",
-        "User -l",
-        "HostName -oProxyCommand=id",
-        "ConnectTimeout soon",
-        "Match nonsense",
+        ("Host", 2),
+        ("just-one-word", 2),
+        ("Port many", 2),
+        ("ConnectTimeout soon", 2),
+        ("Match nonsense\n  Port 1", 2),
+        ("Match tagged\n  Port 1", 2),
+        ("Match localnetwork 203.0.113.0/24\n  Port 1", 2),
+        ("Match exec true host web1\n  Port 1", 2),
+        ('Host "open\n  Port 1', 2),
+        ("Include /nowhere/at all/'open", 2),
     ],
 )
-def test_what_cannot_be_understood_is_a_configuration_error(tmp_path: Path, line: str) -> None:
+def test_what_cannot_be_understood_costs_its_block_and_a_warning_never_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str, place: int
+) -> None:
+    target = resolved(tmp_path, f"User deploy\n{line}\nHost *\n  HostKeyAlias x\n")
+    assert (target.user, target.port, target.known_as, target.connect_timeout) == ("deploy", 22, "x", 10)
+    assert f"config:{place}: left out" in caplog.text
+
+
+@pytest.mark.parametrize("line", ["Port 0", "Port 70000", "User -l", "HostName -oProxyCommand=id"])
+def test_a_value_that_no_client_could_use_is_a_configuration_error(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError):
         resolved(tmp_path, f"{line}\n")
+
+
+def test_files_are_named_by_tokens_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYS", "/from/the/environment")
+    text = (
+        "HostName 10.0.0.7\nPort 77\nHostKeyAlias al\nUserKnownHostsFile ~/.ssh/kh.d/%k /tmp/%n:%p\n"
+        "IdentityFile ${KEYS}/%h-%r\nIdentityAgent ~/x.sock\nUser deploy\nConnectTimeout 1m30s\n"
+        "GlobalKnownHostsFile none\nProxyCommand ssh -W %h:%p %r@b%%\n"
+    )
+    target = resolved(tmp_path, text)
+    assert target.known_hosts == (tmp_path / ".ssh/kh.d/al", Path("/tmp/web1.example.org:77"))
+    assert target.keys == (Path("/from/the/environment/10.0.0.7-deploy"),)
+    assert (target.agent_socket, target.connect_timeout) == (str(tmp_path / "x.sock"), 90)
+    assert target.proxy == "ssh -W 10.0.0.7:77 deploy@b%"
+
+
+@pytest.mark.parametrize(
+    ("word", "socket"), [("none", ""), ("SSH_AUTH_SOCK", "/own"), ("$OTHER", "/other"), ("/a/b", "/a/b")]
+)
+def test_the_agent_is_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, socket: str
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/own")
+    monkeypatch.setenv("OTHER", "/other")
+    assert resolved(tmp_path, f"IdentityAgent {word}\n").agent_socket == socket
+    assert resolved(tmp_path, "User x\n").agent_socket == "/own"
+
+
+def test_a_tag_and_an_include_in_a_block_are_understood(tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "more").write_text("Port 77\n")
+    text = "Host web1*\n  Tag fleet\n  Include more\nMatch tagged fleet\n  User deploy\nHost *\n  Port 9\n"
+    target = resolved(tmp_path, text)
+    assert (target.user, target.port) == ("deploy", 77)
+
+
+def test_the_client_is_asked_once_for_a_host_and_what_it_refuses_is_read_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = tmp_path / "asked"
+    client = tmp_path / "ssh"
+    refuses = "case $* in *web2*) echo bad >&2; exit 255 ;; esac"
+    client.write_text(f'#!/bin/sh\necho "$*" >>{asked}\n{refuses}\necho user client\n')
+    client.chmod(0o755)
+    monkeypatch.setattr(ssh_oracle, "client", lambda: str(client))
+    monkeypatch.setattr(ssh_config, "_account_home", lambda: tmp_path)
+    options = configured(tmp_path, "User file\n")
+    for name, user in (("web1", "client"), ("web2", "file"), ("web1", "client"), ("web2", "file")):
+        assert resolve(name, Connection(name, 2222), options).user == user
+    assert asked.read_text().splitlines() == ["-G -p 2222 -- web1", "-G -p 2222 -- web2"]
+    assert "ssh does not take it" in caplog.text
+    assert resolve("web1", Connection("web1"), configured(tmp_path, "# no word that matters\n")).user != "client"
 
 
 def test_a_proxy_command_is_filled_in_and_none_is_none(tmp_path: Path) -> None:
     assert resolved(tmp_path, "ProxyCommand nc %h %p\nUser me\n").proxy == "nc web1.example.org 22"
     assert resolved(tmp_path, "ProxyCommand none\n").proxy == ""
-    assert expand("x %h %p %r %% %q", "h", 1, "u") == "x h 1 u % %q"
+    assert expand("x %h %p %r %% %q", {"h": "h", "p": "1", "r": "u", "%": "%"}) == "x h 1 u % %q"
 
 
 def test_two_roads_at_once_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""The person's ssh configuration as lines, blocks and includes; read leniently, since it is somebody else's file."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.errors import ConfigError
+from deployer.model import Mark
+from deployer.regular import read_regular
+
+WORDS = (
+    *("hostname", "user", "port", "identityfile", "identitiesonly", "identityagent", "proxyjump", "proxycommand"),
+    *("userknownhostsfile", "globalknownhostsfile", "hostkeyalias", "connecttimeout", "stricthostkeychecking"),
+    *("canonicalizehostname", "canonicaldomains", "canonicalizemaxdots", "tag"),
+)
+"""Keywords that are understood; without one of these a file says nothing of interest."""
+_RAW = ("proxycommand",)
+_LINE = re.compile(r'\s*"?(\w+)"?(?:\s*=\s*|\s+|$)(.*?)\s*')
+_DEEPEST = 16
+_LOG = logging.getLogger(__name__)
+_told: set[str] = set()
+
+
+def warn(mark: Mark, problem: str) -> None:
+    """Tell once what a place of the file costs."""
+    text = f"{mark}: {problem}"
+    if text not in _told:
+        _told.add(text)
+        _LOG.warning("%s", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line.
+
+    Attributes:
+        word: the keyword in lower case.
+        args: what follows, quotes taken off and without a comment; of ``Match`` and commands one text.
+        files: the lines of each file that it includes.
+    """
+
+    word: str
+    args: tuple[str, ...]
+    mark: Mark
+    files: tuple[tuple[Line, ...], ...] = ()
+
+
+def read(file: Path, home: Path, base: Path) -> tuple[Line, ...]:
+    """Return the lines of a file and of those it includes; one that is missing has none.
+
+    Args:
+        file: the file.
+        home: what ``~`` means.
+        base: where a relative Include starts.
+
+    Raises:
+        ConfigError: the file itself is there and cannot be read.
+    """
+    return tuple(_read(file, home, base, 0))
+
+
+def everywhere(lines: tuple[Line, ...]) -> Iterator[Line]:
+    """Yield all lines, those of included files among them."""
+    for line in lines:
+        yield line
+        for inner in line.files:
+            yield from everywhere(inner)
+
+
+def _read(file: Path, home: Path, base: Path, depth: int) -> Iterator[Line]:
+    try:
+        text = read_regular(file).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if not depth:
+            raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
+        warn(Mark(str(file)), f"left out: {error.strerror}")
+        return
+    for number, raw in enumerate(text.splitlines(), 1):
+        mark = Mark(str(file), number)
+        if not raw.strip() or raw.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(raw)
+        word, rest = (match[1].lower(), match[2]) if match else ("", "")
+        try:
+            args = (rest,) if word == "match" or word in _RAW else _split(rest)
+        except ValueError:
+            word = ""
+        if not word or not args or not args[0]:
+            # A block whose head cannot be read matches nobody; what follows it belongs to it.
+            warn(mark, "left out: it is not a word and a value")
+            if raw.split()[0].lower() in ("host", "match"):
+                yield Line("host", (), mark)
+            continue
+        files = _included(args, mark, home, base, depth) if word == "include" else ()
+        yield Line(word, args, mark, files)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """Return words without their quotes; a ``#`` that begins a word begins a comment."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    words = []
+    for word in lexer:
+        if word.startswith("#"):
+            break
+        words.append(word)
+    return tuple(words)
+
+
+def _included(args: tuple[str, ...], mark: Mark, home: Path, base: Path, depth: int) -> tuple[tuple[Line, ...], ...]:
+    if depth >= _DEEPEST:
+        warn(mark, "left out: includes are nested too deep")
+        return ()
+    found = []
+    for word in args:
+        path = home / word[2:] if word.startswith("~/") else base / word
+        found += [tuple(_read(Path(name), home, base, depth + 1)) for name in sorted(glob.glob(str(path)))]  # noqa: PTH207
+    return tuple(found)
