@@ -53,12 +53,10 @@ if [ "$idle" -gt 0 ]; then
   emit listening "$(grep -hsoE "$socket" /proc/net/tcp /proc/net/tcp6 || :)"
 fi"""
 
-# EPMD lists its names to whoever asks (NAMES_REQ): four bytes of its port, then text. It always listens on loopback.
 _NAMES = """
 if [ "$idle" -gt 0 ] && [ -n "$(listeners {})" ]; then
   if command -v bash >/dev/null; then
-    emit names "$(timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{} && printf "\\\\0\\\\1n" >&3 && cat <&3' 2>/dev/null |
-      tail -c +5 | head -c 65536)"
+    emit names "$(epmd_names {})"
   else
     emit names_unknown yes
   fi

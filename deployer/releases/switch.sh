@@ -28,12 +28,12 @@ recorded() {
   [ -f "$at" ] || in_force "$1"
 }
 
-# halt UNIT...: stop them, and wait until EPMD ($epmd: its port, or nothing) has dropped $names.
+# halt UNIT...: stop them, and wait until EPMD ($epmd: its port, or nothing) has dropped $names; without bash nobody can ask it.
 halt() {
   systemctl stop -- "$@" || return 1
-  [ -n "$epmd" ] && [ -x /usr/local/lib/beam/epmd ] || return 0
+  [ -n "$epmd" ] && command -v bash >/dev/null || return 0
   tries=0
-  while /usr/local/lib/beam/epmd -port "$epmd" -names 2>/dev/null | grep -qE "^name ($names) at port"; do
+  while epmd_names "$epmd" | grep -qE "^name ($names) at port"; do
     tries=$((tries + 1))
     [ "$tries" -lt 100 ] || { echo "EPMD still has one of $names: another process holds the name"; return 1; }
     sleep 0.1

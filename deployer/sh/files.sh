@@ -40,13 +40,13 @@ draft() {
   folder=${2%/*}
   [ -d "$folder/" ] || { echo "the directory $folder does not exist"; exit 1; }
   firm "$folder"
-  exec 6<"$firm/"
-  [ "$(readlink /proc/self/fd/6)" = "${firm:-/}" ] || { echo "$folder is being moved about"; exit 1; }
-  for left in "/proc/self/fd/6/.deployer.${2##*/}."????????; do
+  exec 5<"$firm/"
+  [ "$(readlink /proc/self/fd/5)" = "${firm:-/}" ] || { echo "$folder is being moved about"; exit 1; }
+  for left in "/proc/self/fd/5/.deployer.${2##*/}."????????; do
     if [ -f "$left" ]; then rm -f -- "$left"; fi
   done
   draft=$(mktemp -u "$folder/.deployer.${2##*/}.XXXXXXXX")
-  beside=/proc/self/fd/6/${draft##*/}
+  beside=/proc/self/fd/5/${draft##*/}
   set -C
   exec 9>"$beside"
   set +C
@@ -65,8 +65,8 @@ draft() {
 
 # settle PATH: the draft becomes PATH in one rename.
 settle() {
-  mv -fT -- "$beside" "/proc/self/fd/6/${1##*/}"
+  mv -fT -- "$beside" "/proc/self/fd/5/${1##*/}"
   trap - EXIT
-  sync -- /proc/self/fd/6/
-  exec 6<&-
+  sync -- /proc/self/fd/5/
+  exec 5<&-
 }

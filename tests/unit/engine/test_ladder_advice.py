@@ -36,6 +36,13 @@ def test_unknown_last_lines_are_shown_as_they_are() -> None:
     assert rung.advice == "journalctl"
 
 
+def test_what_a_node_says_of_a_broken_handshake_is_shown_on_the_seventh_rung_and_nothing_else_of_it() -> None:
+    said = ["Starting", *(f"TLS server: In state hello, ALERT {i}" for i in range(5)), '{keyfile,"/x"}', "a request"]
+    rung = explained(Rung(7, ok=False, detail="the handshake broke", advice="see its log"), said)
+    assert rung.detail.splitlines() == ["the handshake broke", *said[4:7]]
+    assert rung.advice == "see its log"
+
+
 def test_last_lines_do_not_drown_a_rung_they_say_nothing_about() -> None:
     bad = Rung(8, ok=False, detail="does not see x")
     assert explained(bad, ["some line"]) == bad

@@ -82,6 +82,19 @@ def test_the_old_cookie_is_forgotten_however_often_that_is_asked(host: Directory
         assert look(host, cookie) == HostCookies(NEW, None, {})
 
 
+def test_crash_dumps_that_hold_the_old_cookie_go_with_it(host: DirectoryHost, cookie: Path, tmp_path: Path) -> None:
+    dump, device, kept = tmp_path / "erl_crash.dump", Path("/dev/null"), tmp_path / "kept"
+    kept.write_text("kept")
+    for made in (lambda: dump.write_text(OLD.reveal()), lambda: dump.symlink_to(kept), lambda: None):
+        made()
+        forget = rotate_host.forget(str(cookie), [str(dump), str(device), str(tmp_path / "none")])
+        assert step(host, forget).rc == 0
+        assert not dump.is_symlink()
+        assert not dump.exists()
+    assert kept.read_text() == "kept"
+    assert device.is_char_device()
+
+
 def test_no_text_holds_a_cookie_and_all_of_it_is_clean_sh() -> None:
     path = "/etc/beam/shop/private/cookie"
     steps = (rotate_host.write(path), rotate_host.renew(RUNS), rotate_host.forget(path))

@@ -115,6 +115,12 @@ def test_a_crash_loop_is_seen_by_its_restarts() -> None:
     assert len(run.clock.slept) == 3
 
 
+def test_a_node_cannot_have_its_cookie_shown_by_its_last_words() -> None:
+    host = alive(looks=lambda _: look(ActiveState="failed", pid="0", exe=""), last=f"Slogan: {'c' * 40} is the cookie")
+    detail = Run([host], [node(cookie=Secret("c" * 40, "cluster.cookie"))]).last().detail
+    assert "Slogan: *** is the cookie" in detail
+
+
 def test_a_young_node_has_to_live_through_its_stability_window() -> None:
     host = alive(looks=lambda round_: look(uptime=f"{101 + round_ * 2}.0"))
     run = Run([host], [node(health=HEALTH)], patience=60)

@@ -146,3 +146,17 @@ def test_flags_in_the_environment_that_undo_nothing_are_given_to_the_node(words:
         "RELEASE_SHA": "x",
     }
     assert dict(declared({**words, "env": env}).nodes[0].env) == env
+
+
+@pytest.mark.parametrize(
+    ("env", "dump"),
+    [
+        ({}, "/var/lib/beam/demo/erl_crash.dump"),
+        ({"ERL_CRASH_DUMP": "/srv/dumps/demo"}, "/srv/dumps/demo"),
+        ({"ERL_CRASH_DUMP": "here"}, "/var/lib/beam/demo/erl_crash.dump"),
+    ],
+)
+def test_a_crash_dump_is_looked_for_where_the_node_writes_it(
+    words: dict[str, Any], env: dict[str, str], dump: str
+) -> None:
+    assert declared({**words, "env": env}).nodes[0].crash_dump == dump

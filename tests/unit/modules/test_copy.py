@@ -36,6 +36,7 @@ def there(text: str, at: str = AT, *, shown: bool = True) -> str:
         ({"content": "new\n", "owner": "shop"}, there("new\n"), {"owner": ("root", "shop")}),
         ({"content": "new\n", "owner": "0", "group": "0"}, there("new\n", "x:0:y:0:644"), {}),
         ({"content": "a"}, answer(type="link", at=AT, target="b"), {"type": ("link", "file"), "content": (None, "a")}),
+        ({"content": "a"}, answer(type="file", at=AT, size="8796093022208"), {"content": ("8796093022208 bytes", "a")}),
         ({"content": "a"}, answer(type="file", at=AT, sha="0" * 64), {"content": ("sha256:" + "0" * 64, "a")}),
         ({"src": Blob.of(b"\xff")}, there("x", shown=False), {"content": (f"sha256:{sha('x')}", f"sha256:{_}")})
         if (_ := hashlib.sha256(b"\xff").hexdigest())
