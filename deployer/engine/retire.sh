@@ -6,7 +6,7 @@ units=/etc/systemd/system
 
 for name in $names; do
   # In whatever generation they are: the files of a node lie there below their own paths.
-  for place in "" "$held"/*; do
+  for place in "" "$held"/* "$root"/ledger/config/*; do
     rm -f -- "$place$etc/private/$name.env" "$place$etc/private/$name.pem"
   done
   [ -n "$purge" ] || continue

@@ -26,6 +26,8 @@ current_id
 if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then emit directory yes; fi
 [ ! -e "$root/ledger/bad/$id" ] || emit bad "$(cat -- "$root/ledger/bad/$id")"
 emit loose "$(loose {})"
+left=$(left_behind {})
+[ -z "$left" ] || emit left "$left"
 """
 
 _PROBE_NODE = """
@@ -47,6 +49,7 @@ _ENABLE = "systemctl enable --quiet --no-reload -- {}"
 
 
 _TOGETHER = "as the current generation has them"
+_NOTHING = "nothing"
 
 
 def _optional(value: str) -> str | None:
@@ -90,6 +93,9 @@ class BeamNodes(Module):
     cookie: Annotated[str | None, Doc("the cookie's file, read at start like configs", check=absolute)] = None
     epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
     again: Annotated[bool, Doc("switch to a release although it is marked bad here")] = False
+    remove_left_behind: Annotated[
+        bool, Doc("stop units of the release that are declared no more, and that no new node takes the place of")
+    ] = False
     generations: Annotated[
         str, Doc("directory of the release's generations; default: /etc/beam/generations.d and root", check=_optional)
     ] = ""
@@ -122,14 +128,18 @@ class BeamNodes(Module):
 
     def desired(self) -> Present:
         """Return what is current, and what each unit and its process should be."""
-        keys = {"current": f"versions/{self.id}", "files": _TOGETHER}
+        keys = {"current": f"versions/{self.id}", "files": _TOGETHER, "left behind": _NOTHING}
         for node in self.nodes:
             keys |= named(node, release=self.release, config="current", enabled="enabled", active="active")
         return Present(keys)
 
     def probe(self) -> Sh:
         """Print the link, and of each node the unit, its program, and the files that are newer than its start."""
-        parts = [generations.declared(self.root, self.held), PLACES, sh(_PROBE_RELEASE, self.id, self.files)]
+        parts = [
+            generations.declared(self.root, self.held),
+            PLACES,
+            sh(_PROBE_RELEASE, self.id, self.files, self.units),
+        ]
         for i, node in enumerate(self.nodes):
             read = [*node.reads, *([self.cookie] if self.cookie else [])]
             parts += [show(node.unit), sh(_PROBE_NODE, node.started, i, i, i, read)]
@@ -153,9 +163,26 @@ class BeamNodes(Module):
         apart = ", ".join(found["loose"].splitlines())
         files = f"apart from it: {apart}" if apart else _TOGETHER
         keys = {} if current is None else {"current": current, "files": files}
-        for i, node in enumerate(self.nodes):
-            keys |= judged(node, found, str(i))
+        units = [judged(node, found, str(i)) for i, node in enumerate(self.nodes)]
+        left = found.get("left", "").split()
+        run = all(
+            "active" in unit.values() for unit in units
+        )  # otherwise one may come in the place of what was renamed
+        if left and run and not self.remove_left_behind:
+            raise self._left(left)
+        keys |= {"left behind": ", ".join(left) or _NOTHING} if keys or left else {}
+        for unit in units:
+            keys |= unit
         return Present(keys) if keys else Absent()
+
+    def _left(self, units: Sequence[str]) -> ConfigError:
+        """Return what is wrong where nodes run that no declaration covers, and none has taken the place of."""
+        problem = f"left behind: {', '.join(units)} of {self.name or self.root}, declared no more"
+        hint = (
+            "declare it again and take it out with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY; "
+            "or have it stopped and removed by: -e remove_left_behind=true"
+        )
+        return ConfigError(problem, hint=hint)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Enable and restart; the step ends when systemd calls every unit started, or when it has gone back.
@@ -168,19 +195,25 @@ class BeamNodes(Module):
         disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes]
         enable = sh(_ENABLE, disabled) if disabled else Sh(":")
         what = [f"enable {', '.join(disabled)}"] if disabled else []
+        left = changes["left behind"].before if "left behind" in changes else None
+        gone = left.split(", ") if left else []
         before: list[Step] = []
         if due or changes.keys() & {"current", "files"}:
             staged = generations.stage(self.root, self.held, self.id, self.files)
             before = [Step(f"stage {self.id} with its files", staged, ahead=True), *self._rehearsals(due)]
         if due:
-            text = self.switch.forward(self.id, due, enable)
+            text = self.switch.forward(self.id, due, enable, gone)
             restarts = ", ".join(self.units[i] for i in due)
-            what.append(f"{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {restarts}")
+            stops = f"stop {', '.join(gone)}, " if gone else ""
+            what.append(f"{stops}{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {restarts}")
         elif before:  # the nodes run it already: somebody has moved a link, or put a file in the place of one
             text = lines(self.switch.arrange(), enable)
             what.append(f"make {self.id} current")
         else:
             text = lines(enable, sh("systemctl daemon-reload"))
+        if gone and not due:
+            text = lines(text, sh("systemctl disable --quiet --now -- {}", gone))
+            what.append(f"stop {', '.join(gone)}")
         return (*before, Step(" and ".join(what), text))
 
     def _rehearsals(self, due: Sequence[int]) -> Iterator[Step]:

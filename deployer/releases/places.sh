@@ -49,6 +49,18 @@ unit_is_ours() {
     [ "$(cat -- "$1")" = "$(unit_text)" ]
 }
 
+# left_behind UNIT...: say which units of these generations run, or start at boot, and are none of those.
+left_behind() {
+  ours=" $* "
+  find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -lname "$held/current/*" 2>/dev/null |
+    while read -r conf; do
+      unit=${conf%.d/*}
+      unit=${unit##*/}
+      case $ours in *" $unit "*) continue ;; esac
+      if systemctl --quiet is-active -- "$unit" || systemctl --quiet is-enabled -- "$unit" 2>/dev/null; then echo "$unit"; fi
+    done | sort
+}
+
 # loose FILE...: say which of them, and of ROOT/current and the units, is not as `linked` makes it.
 loose() {
   row='

@@ -115,6 +115,22 @@ prune() {
   prune_generations
 }
 
+# forget_units: of a node that has another name now, what the current generation has no file for goes.
+forget_units() {
+  find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -xtype l -lname "$held/current/*" 2>/dev/null |
+    while read -r conf; do
+      unit=${conf%.d/*} ctl=${conf%.service.d/*}
+      ctl=/usr/local/bin/${ctl##*/}-ctl
+      ! systemctl --quiet is-active -- "${unit##*/}" || continue
+      ! unit_is_ours "$unit" || rm -f -- "$unit"
+      ! grep -qs '^# Written by deployer' -- "$ctl" || rm -f -- "$ctl"
+      rm -f -- "$conf"
+      rmdir -- "${conf%/*}" 2>/dev/null || :
+    done
+  find /etc/beam -mindepth 2 -path /etc/beam/generations.d -prune -o -xtype l -lname "$held/current/*" \
+    -exec rm -f -- {} + 2>/dev/null || :
+}
+
 # prune_generations: the current one stays, and of each good release the one that it was judged good with. What was staged for
 # a run that is over goes.
 prune_generations() {
@@ -123,6 +139,7 @@ prune_generations() {
     if kept "${name##*/}"; then spared="$spared$made "; fi
   done
   rm -rf -- "$held/next" "$held/next.run" "$held/drafts" "$held/.new"
+  forget_units
   for one in "$held"/*.*; do
     case $spared in *" ${one##*/} "*) ;; *) [ ! -L "$one/release" ] || rm -rf -- "$one" ;; esac
   done

@@ -25,7 +25,7 @@ LAST_WORDS = Sh(
 """A function for steps: print the last lines of ``$unit``'s last start."""
 
 _FORWARD = """
-id={} due={} reverted={}
+id={} due={} gone={} reverted={}
 at_boot() {{ {}; }}
 forward {}
 # Who was left alone has read what lies there now.
@@ -62,7 +62,7 @@ class Switch:
     names: Sequence[str]
     stamps: Sequence[str]
 
-    def forward(self, release: str, due: Sequence[int], enable: Sh) -> Sh:
+    def forward(self, release: str, due: Sequence[int], enable: Sh, gone: Sequence[str] = ()) -> Sh:
         """Return the step that stops nodes, makes what is staged current, and starts them; if not, all go back.
 
         It exits with `Reverted`'s code when every node runs again as before, with 1 when nothing could be gone back to.
@@ -70,12 +70,13 @@ class Switch:
         Args:
             release: its id; its generation was staged in the same run.
             due: the places of the nodes that are stopped and started.
+            gone: units of earlier names, which stop with them and start no more.
             enable: a command that has units started at boot; there is nothing to enable before their files are current.
         """
         units = [self.units[i] for i in due]
         others = [stamp for i, stamp in enumerate(self.stamps) if i not in due]
-        text = sh(_FORWARD, release, " ".join(units), Reverted.exit_code, enable, self.files, others)
-        return self._with([self.names[i] for i in due], text)
+        text = sh(_FORWARD, release, " ".join(units), " ".join(gone), Reverted.exit_code, enable, self.files, others)
+        return self._with([*(self.names[i] for i in due), *(unit.removesuffix(".service") for unit in gone)], text)
 
     def back(self, release: str, to: str, why: str) -> Sh:
         """Return the step that leaves a release for one that was good, with the files it was good with.

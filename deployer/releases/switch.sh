@@ -55,12 +55,27 @@ tell_dead() {
   done
 }
 
-# of_current: put those of $units into $known that the current generation has.
+# of_current: put the units that the current generation has into $known; a node that was renamed since has its old one there.
 of_current() {
   known=''
-  for unit in $units; do
-    [ ! -f "$held/current$unit_files/$unit.d/00-deployer.conf" ] || known="$known $unit"
+  for conf in "$held/current$unit_files"/*.d/00-deployer.conf; do
+    [ ! -f "$conf" ] || { unit=${conf%.d/*} && known="$known ${unit##*/}"; }
   done
+}
+
+# renamed: what the current generation has under other names is reached and starts at boot, and what it has not does not.
+renamed() {
+  other='' absent=''
+  for unit in $known; do case " $units " in *" $unit "*) ;; *) other="$other $unit" ;; esac; done
+  for unit in $units; do case " $known " in *" $unit "*) ;; *) absent="$absent $unit" ;; esac; done
+  # shellcheck disable=SC2086
+  [ -z "$absent" ] || systemctl disable --quiet --no-reload -- $absent || :
+  [ -n "$other" ] || return 0
+  find "$held/current/" -type f -printf '/%P\n' >"$held/.files" || return 1
+  while read -r file; do linked "$file" || return 1; done <"$held/.files"
+  rm -f -- "$held/.files"
+  # shellcheck disable=SC2086
+  systemctl enable --quiet --no-reload -- $other
 }
 
 # go_back ID FILE...: link, files and nodes ($units) become what they were when the release was judged good.
@@ -79,13 +94,14 @@ go_back() {
   fi
   swing || { full "$held"; return 1; }
   of_current
+  renamed || { full "$held"; return 1; }
   # shellcheck disable=SC2086
   if run_nodes $known; then rm -f -- "$root/ledger/untried"; return 0; fi
   full "$root" "$held"
   return 1
 }
 
-# forward FILE...: stop $due, make what is staged for release $id current, and start them; when one does not start, all go back,
+# forward FILE...: stop $due and $gone (units that are declared no more), make what is staged for release $id current, and start them; when one does not start, all go back,
 # and the status is $reverted.
 forward() {
   current_id
@@ -98,7 +114,11 @@ forward() {
   [ -f "$root/versions/$id/.complete" ] || { echo "$root/versions/$id is not whole (any more): deploy again"; exit 1; }
   [ "$next" != "$(readlink -- "$held/current")" ] || same=yes
   prepare || { full "$root" "$held"; rm -f -- "$held/.current.$$"; echo "nothing was stopped"; exit 1; }
-  if exchange; then return 0; fi
+  # shellcheck disable=SC2086
+  if exchange; then
+    [ -z "$gone" ] || systemctl disable --quiet --no-reload -- $gone
+    return 0
+  fi
   # shellcheck disable=SC2086
   tell_dead $due
   blame
@@ -129,7 +149,7 @@ prepare() {
 
 exchange() {
   # shellcheck disable=SC2086
-  halt $due || return 1
+  halt $due $gone || return 1
   [ -n "$same" ] || swing || return 1
   at_boot || return 1
   wrong='it did not start'

@@ -149,7 +149,7 @@ def test_a_host_that_retires_is_drained_stopped_and_forgotten_and_nobody_else_no
         whole(ran, stay)
     assert log.read_text() == f"{gone.name}\n"
     assert ssh(gone, "systemctl is-active demo; systemctl is-enabled demo")[1].split() == ["inactive", "disabled"]
-    assert ssh(gone, "grep -rls -e Xq3vT9mW2kLr8 -e PORT /etc/beam /run/beam /var/lib/beam") == (1, "")
+    assert ssh(gone, "grep -rls -e Xq3vT9mW2kLr8 -e PORT /etc/beam /run/beam /var/lib/beam /opt/demo/ledger") == (1, "")
     for host in stay:
         assert gone.address not in ssh(host, "cat /etc/nftables.d/deployer.d/* /etc/beam/demo/*.args")[1]
     again = fleet.run(f"retire on {gone.name}", playbook=fleet.play(play))
@@ -181,3 +181,28 @@ def test_a_line_that_was_merely_deleted_is_told_and_nobody_is_cut_off(
     eventually(lambda: all(len(seen(host)) == 1 for host in five[:2]))
     lost = fleet.run(f"retire on {gone.name}", "--lost")
     whole(lost, five[:2])
+
+
+def test_a_renamed_node_takes_the_place_of_the_old_one_and_comes_back_under_the_old_name(
+    five, demo_release, tmp_path: Path, ssh: Ssh
+) -> None:
+    labs.reset(None, five[0].home.parent.parent.name)
+    fleet = fleet_of(tmp_path, five[:2], demo_release("0.1.0"))
+    whole(fleet.run("deploy"), five[:2])
+    fleet.words["nodes"] = [{"name": "web"}]
+    fleet.words["env"] = {"PORT": "4000", "DEMO_CRASH": "1"}
+    broken = fleet.run("deploy")
+    assert broken.code in (1, 6), broken.out
+    assert "demo.service" in "".join(broken.planned(five[0]) + [step["what"] for step in broken.of("StepDone")])
+    assert [ssh(host, "systemctl is-active demo; systemctl is-enabled demo")[1].split() for host in five[:2]] == [
+        ["active", "enabled"]
+    ] * 2, "what does not start goes back to the old name"
+    fleet.words["env"] = {"PORT": "4000"}
+    ran = fleet.run("deploy", "-e", "deploy_again=true")
+    assert ran.code == 0, ran.out + ran.err
+    for host in five[:2]:
+        assert health(host)[1]["node"] == f"web@{host.address}"
+        assert ssh(host, "systemctl is-active demo.service web.service")[1].split() == ["inactive", "active"]
+        assert ssh(host, "ls /etc/systemd/system/demo.service /usr/local/bin/demo-ctl 2>/dev/null")[1] == ""
+    again = fleet.run("deploy")
+    assert (again.code, again.of("StepDone")) == (0, [])

@@ -91,7 +91,26 @@ def test_what_the_host_says_is_judged(out: str, expected: dict[str, str | None])
 def test_a_host_without_link_and_units_has_no_nodes() -> None:
     unit = {**DEAD, "LoadState": "not-found", "FragmentPath": "", "UnitFileState": ""}
     assert NODES.parse(told(unit, ("current", "exe_0", "stale_0"))) == Absent()
-    assert NODES.parse(told(unit, ("exe_0", "stale_0"))) == Present({"current": f"versions/{ID}", "files": TOGETHER})
+    assert NODES.parse(told(unit, ("exe_0", "stale_0"))) == Present(
+        {"current": f"versions/{ID}", "files": TOGETHER, "left behind": "nothing"}
+    )
+
+
+def test_a_node_that_was_renamed_stops_in_the_switch_and_one_that_is_merely_gone_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"left behind: old\.service of /opt/shop, declared no more") as caught:
+        NODES.parse(told(left="old.service"))
+    assert "deployer retire" in caught.value.hint
+    removing = replace(NODES, remove_left_behind=True)
+    (step,) = removing.fix(removing.differences(removing.parse(told(left="old.service"))))
+    assert step.what == "stop old.service"
+    fresh = told(
+        {**DEAD, "LoadState": "not-found", "FragmentPath": "", "UnitFileState": ""},
+        ("exe_0", "stale_0"),
+        left="old.service",
+    )
+    *_, switch = NODES.fix(NODES.differences(NODES.parse(fresh)))
+    assert switch.what == "enable shop.service and stop old.service, restart shop.service"
+    assert "gone=old.service" in switch.text.text
 
 
 def test_what_does_not_lead_to_the_current_generation_is_named() -> None:
