@@ -39,9 +39,10 @@ COMMANDS = [example for page in PAGES for example in commands(page)]
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory as somebody has it who follows the docs."""
-    for name in ("SHOP_COOKIE", "MAIL_COOKIE", "SHOP_SECRET_KEY_BASE", "SHOP_PKI"):
+    for name in ("SHOP_COOKIE", "MAIL_COOKIE", "SHOP_SECRET_KEY_BASE", "SHOP_DATABASE_URL", "SHOP_PKI"):
         monkeypatch.setenv(name, generate())
-    for name in ("dist/shop-1.4.2", "dist/bookworm/shop-1.4.2", "dist/trixie/shop-1.4.2", "dist/mail-0.3.0"):
+    built = ("dist/shop-1.4.2", "dist/bookworm/shop-1.4.2", "dist/trixie/shop-1.4.2", "dist/mail-0.3.0")
+    for name in (*built, "_build/prod/shop-0.1.0"):
         app, _, version = name.rpartition("/")[2].partition("-")
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / f"{name}.tar.gz").write_bytes(gzip.compress(release(name=app, version=version).tar()))
