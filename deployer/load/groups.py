@@ -20,6 +20,7 @@ from deployer.model import Mark
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>(?:[^:\[\]]|\[[^\]]*\])+)):(?P<port>\d+)")
 _DEEPEST = 100
 _WORDS = ("hosts", "children", "vars")
 _FORM = "write all: {children: {web: {hosts: {web1: {ansible_host: 10.0.0.1}}}}}"
@@ -162,6 +163,9 @@ class Tree:
         for written, body in _mapping(value, "hosts", where).items():
             at = value.at(written)
             given = _checked(variables(body, at))
+            if match := _PORT.fullmatch(written):
+                written = match["v6"] or match["name"]  # noqa: PLW2901 - what is left is the name
+                given = Map({"ansible_port": int(match["port"]), **given}, at, {"ansible_port": at, **given.marks})
             for name in expand(written, at):
                 check_address(name, at)
                 group.hosts.setdefault(name, at)

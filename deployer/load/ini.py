@@ -14,8 +14,9 @@ from deployer.load.marked import Map, Seq, Text
 from deployer.model import Mark
 
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
+_HEADING = re.compile(r"\[[^\[\],:'\"{}]+(?::[\w ]*)?\]")
+"""What is meant as a section, although it is none."""
 _CHILD = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
-_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>(?:[^:\[\]]|\[[^\]]*\])+)):(?P<port>\d+)")
 _KINDS = ("hosts", "vars", "children")
 _LONGEST = 16 * 1024
 
@@ -24,7 +25,9 @@ def is_ini(text: str, suffix: str) -> bool:
     """Return whether an inventory file is INI rather than YAML or JSON, by its sections, else by its first line."""
     lines = [line.strip() for line in text.splitlines()]
     significant = [line for line in lines if line and line[0] not in "#;"]
-    if any(_SECTION.fullmatch(line) for line in significant):
+    if any(_SECTION.fullmatch(line) for line in significant) or _HEADING.fullmatch(
+        significant[0] if significant else ""
+    ):
         return True
     first = significant[0] if significant else ""
     yaml = suffix in (".yml", ".yaml", ".json") or not first or first[0] in "{[-%" or first.split(" #")[0].endswith(":")
@@ -59,6 +62,10 @@ def sections(text: str, file: str, known: set[str]) -> Iterator[tuple[str, Map]]
             (used.setdefault(group, where) if state == "vars" else declared.add(group))
             yield _named(group), Map(mark=where)
             continue
+        if _HEADING.fullmatch(line):
+            raise ConfigError(
+                f"{line} is no section", where=where, hint="no blanks: [web], [web:vars] or [web:children]"
+            )
         found = _LINES[state](line, where)
         if state == "children":
             used.setdefault(next(iter(found)), where)
@@ -79,9 +86,6 @@ def _host(line: str, where: Mark) -> Map:
         raise ConfigError(f"the line cannot be read: {error}", where=where, hint="close the quotes") from None
     given = Map(mark=where)
     name = words[0]
-    if match := _PORT.fullmatch(name):
-        name = match["v6"] or match["name"]
-        given["ansible_port"], given.marks["ansible_port"] = int(match["port"]), where
     for word in words[1:]:
         key, equals, value = word.partition("=")
         if not equals:

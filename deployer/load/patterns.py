@@ -12,6 +12,7 @@ from deployer.model import Mark
 
 _RANGE = re.compile(r"\[([0-9]+|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([0-9]+))?\]")
 _MOST = 10_000
+_HERE = "it is a host like others here: write localhost: {ansible_connection: local} into the inventory"
 _SEPARATOR = re.compile(r"[,:](?![^\[]*\])")
 
 
@@ -71,5 +72,6 @@ def _one(part: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]], w
     found = [name for group in groups if fnmatchcase(group, part) for name in groups[group]]
     found += [name for name in hosts if fnmatchcase(name, part)]
     if not found and part not in groups:
-        raise ConfigError(f"no host and no group matches {part!r}", where=where, hint=nearest(part, [*hosts, *groups]))
+        hint = _HERE if part in ("localhost", "127.0.0.1") else nearest(part, [*hosts, *groups])
+        raise ConfigError(f"no host and no group matches {part!r}", where=where, hint=hint)
     return found

@@ -112,6 +112,12 @@ def compiled(source: str, *, file: bool = False) -> Compiled:
     """
     tree = environment().parse(source if file or "\\" not in source else _backslashes(source))
     newlines = len(source) - len(source.rstrip("\n"))
+    for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+        word = type(node).__name__.removeprefix("From").lower()
+        problem = (
+            f"{{% {word} %}} is not supported; put what is shared into a variable, or into one template with a loop"
+        )
+        raise jinja2.TemplateSyntaxError(problem, node.lineno)
     match tree.body:
         case [nodes.Output(nodes=[expression])] if not newlines and not isinstance(expression, nodes.TemplateData):
             return Compiled(_assemble(expression), single=True)

@@ -190,7 +190,7 @@ class Conversation:
             return AuthError(
                 f"sudo neither asked nor answered within {waited:.0f} s",
                 where=self._name,
-                hint=f"try `sudo -v` on the host{self._said()}",
+                hint=f"try `sudo -v` on the host; or its ~/.bashrc waits for standard input{self._said()}",
             )
         if not self._started:
             said = f"the login shell did not come to our program within {waited:.0f} s"

@@ -106,6 +106,19 @@ def test_every_example_converges_on_a_fresh_host(bench: Bench, witness: Any) -> 
     assert witness.sysctl("net.ipv4.tcp_max_syn_backlog") == 4096
 
 
+def test_what_an_environment_says_is_what_a_unit_is_given(bench: Bench, host: LabHost, ssh: Any) -> None:
+    """Reported of others: basecamp/kamal#1467, #1911, #1114, systemd/systemd#19014, #10659, ddollar/foreman#668."""
+    values = {"PEM": "-----BEGIN\nabc\n-----END\n", "DOLLAR": "pa$1wor$D", "HASH": "foo#$123", "SPECIFIER": "(uid=%s)",
+              "QUOTES": "a\\b\"c'd", "BLANKS": " lead and end ", "TAIL": "ends in \\", "EMPTY": ""}  # fmt: skip
+    bench.apply("env_file", path="/etc/values.env", values=values)
+    unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nEnvironmentFile=/etc/values.env\n"
+    unit += "ExecStart=/bin/sh -c 'env -0 >/run/said'\n"
+    bench.apply("systemd_unit", name="values.service", content=unit)
+    bench.apply("systemd", name="values.service", state="started")
+    said = dict(word.partition("=")[::2] for word in ssh(host, "cat /run/said")[1].split("\0"))
+    assert {name: said.get(name) for name in values} == values
+
+
 def test_an_account_is_made_changed_and_deleted(bench: Bench, witness: Any) -> None:
     bench.apply("group", name="ops", gid=1500)
     bench.apply("user", name="ann", uid=1500, group="ops", groups=["adm", "users"], shell="/bin/sh", comment="Ann")

@@ -113,7 +113,6 @@ def test_a_host_has_one_key_whatever_it_is_called(by_profile, reach):
     [
         ("/etc/sudoers.d/00-tty", "Defaults requiretty", AuthError, "wants a terminal", "!requiretty"),
         ("/home/deploy/.bashrc", "read -r answer", ProbeError, "something on the host read it first", ".bashrc"),
-        ("/home/deploy/.bashrc", "cat >/dev/null", ProbeError, "something on the host read it first", ".bashrc"),
     ],
 )
 def test_what_keeps_a_program_from_starting_is_called_by_its_name(
@@ -128,3 +127,14 @@ def test_what_keeps_a_program_from_starting_is_called_by_its_name(
     finally:
         ssh(host, f"rm -f {path}; [ ! -e /root/kept ] || mv /root/kept {path}")
     assert answers(reach(host))[0] == "root"
+
+
+def test_a_password_that_a_shell_would_read_is_only_a_password(by_profile, reach, ssh):
+    """Reported of others: pyinfra-dev/pyinfra#1103 (a semicolon), #417 (a quote at its end)."""
+    host, strange = by_profile["sudo-password"], 'a;b "c" $(touch /canary) `x` \\\'%s"'
+    assert ssh(host, "chpasswd", stdin=f"deploy:{strange}\n".encode())[0] == 0
+    try:
+        assert answers(reach(host, strange))[0] == "root"
+        assert ssh(host, "ls /canary")[0] != 0
+    finally:
+        ssh(host, "chpasswd", stdin=f"deploy:{labs.PASSWORD}\n".encode())
