@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployer.errors import ProbeError
+from deployer.errors import ConfigError
 from deployer.events import Entry
 from deployer.modules.base import records
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.releases.generations import GENERATIONS, PLACES, declared
 from deployer.releases.switch import RECORD
 from deployer.resolve import HostPlay
-from deployer.sh import Sh, lines, sh
+from deployer.sh import Sh, lines, script, sh
 
-_LOOK = """
-# A line that a full disk or a lost host has cut is none.
-whole() {{ head -n "$(wc -l <"$1")" -- "$1"; }}
-current_id
-emit current "$now"
-if [ -d "$root/ledger/good" ]; then emit good "$(cd -- "$root/ledger/good" && grep -H '' -- * 2>/dev/null || :)"; fi
-if [ -d "$root/ledger/migrated" ]; then emit migrated "$(ls -- "$root/ledger/migrated")"; fi
-if [ -d "$root/ledger/bad" ]; then emit bad "$(cd -- "$root/ledger/bad" && grep -H '' -- * 2>/dev/null || :)"; fi
-[ ! -e "$root/ledger/untried" ] || emit untried yes
-if [ -f "$root/ledger/history" ]; then emit history "$(whole "$root/ledger/history" | tail -n {})"; fi
+_LOOK = script("look.sh", "deployer.releases")
+
+_CONTENTS = """
+for one in "$root"/ledger/sums/*; do
+  [ ! -f "$one" ] || unaltered "${{one##*/}}" || :
+done
 """
 
 _JUDGE_GOOD = """
@@ -56,6 +52,8 @@ class Ledger:
         entries: the end of the history, oldest first.
         untried: what runs was started and has not been judged since.
         migrated: ids whose migration has run, here or on another host of the cluster.
+        damaged: how many lines of the history could not be understood, and are left out.
+        expected: id → what its nodes were judged by when it was last good; `deployer.engine.ladder.expected` reads it.
     """
 
     current: str = ""
@@ -64,6 +62,8 @@ class Ledger:
     entries: tuple[Entry, ...] = ()
     untried: bool = False
     migrated: frozenset[str] = frozenset()
+    expected: Mapping[str, str] = field(default_factory=dict)
+    damaged: int = 0
 
     @property
     def previous(self) -> str:
@@ -83,25 +83,45 @@ def switch_of(play: HostPlay) -> BeamNodes | None:
 
 def look(root: str, lines_of_history: int = 50) -> Sh:
     """Return the fragment that reads the record of the release at ``root``."""
-    return lines(declared(root, ""), PLACES, sh(_LOOK, lines_of_history))
+    return lines(declared(root, ""), PLACES, RECORD, sh("count={}", lines_of_history), _LOOK)
 
 
 def parse(out: str) -> Ledger:
     """Turn the answer of `look` into a record.
 
     Raises:
-        ProbeError: it is no such answer, or a file of the record is damaged.
+        ProbeError: it is no such answer.
+        ConfigError: the record is not root's own, or a part of it is damaged so that a person has to look at it.
     """
     found = records(out)
-    try:
-        numbers = {name: int(number) for name, number in _pairs(found.get("good", ""))}
-        entries = tuple(_entry(line) for line in found.get("history", "").splitlines() if line)
-    except ValueError:
-        raise ProbeError("the host's record of its releases (ledger) is damaged") from None
-    good = tuple(sorted(numbers, key=numbers.__getitem__, reverse=True))
-    migrated = frozenset(found.get("migrated", "").split())
-    bad = dict(_pairs(found.get("bad", "")))
-    return Ledger(found.get("current", ""), good, bad, entries, "untried" in found, migrated)
+    if distrust := found.get("distrust"):
+        hint = "look who has changed it; when it is as it should be: chown -R 0:0 … and chmod 0700 …; or move it away"
+        raise ConfigError(distrust, hint=hint)
+    if odd := found.get("damaged"):
+        hint = f"look what it is, and move it away; what is known without it is used: mv {odd} {odd}.damaged"
+        raise ConfigError(f"the host's record of its releases is damaged: {odd} is of another kind", hint=hint)
+    told = [_entry(line) for line in found.get("history", "").splitlines() if line]
+    entries = tuple(entry for entry in told if entry)
+    order = {entry.release: entry.number for entry in entries if entry.event == "good"}
+    numbers = {name: _number(text, order.get(name, 0)) for name, text in _pairs(found.get("good", ""))}
+    return Ledger(
+        current=found.get("current", ""),
+        good=tuple(sorted(numbers, key=numbers.__getitem__, reverse=True)),
+        bad=dict(_pairs(found.get("bad", ""))),
+        entries=entries,
+        untried="untried" in found,
+        migrated=frozenset(line.partition(":")[0] for line in found.get("migrated", "").splitlines()),
+        expected=dict(_pairs(found.get("expected", ""))),
+        damaged=len(told) - len(entries),
+    )
+
+
+def contents(root: str) -> Sh:
+    """Return the fragment that compares each good release with what it was then, and names those altered since.
+
+    It prints nothing where all are as they were.
+    """
+    return lines(declared(root, ""), PLACES, RECORD, sh(_CONTENTS))
 
 
 def judge_good(nodes: BeamNodes, keep: int, expected: str = "") -> Sh:
@@ -144,8 +164,15 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     return [(name, value) for name, colon, value in (line.partition(":") for line in text.splitlines()) if colon]
 
 
-def _entry(line: str) -> Entry:
-    number, time, event, release, run, detail = line.split("\t")
-    if not 0 <= int(time) <= _LAST:
-        raise ValueError(time)
-    return Entry(int(number), int(time), event, release, run, detail)
+def _number(text: str, known: int) -> int:
+    """Return the number of a judgement; where its file is damaged, what the history knows, or else the oldest."""
+    return int(text) if text.isdecimal() else known
+
+
+def _entry(line: str) -> Entry | None:
+    """Return a line of the history; None when it is damaged."""
+    try:
+        number, time, event, release, run, detail = line.split("\t")
+        return Entry(int(number), int(time), event, release, run, detail) if 0 <= int(time) <= _LAST else None
+    except ValueError:
+        return None

@@ -12,7 +12,7 @@ from deployer.engine import ledger
 from deployer.engine.ladder import readings
 from deployer.engine.lanes import Lane, close, each, worst
 from deployer.errors import HostError
-from deployer.events import Emit, Ending, Event, HostEnded, HostSeen, NodeSeen, PlayEnded, PlayStarted, Stage
+from deployer.events import Emit, Ending, Event, HostEnded, HostSeen, NodeSeen, Note, PlayEnded, PlayStarted, Stage
 from deployer.fleet import Declaration
 from deployer.model import Host
 from deployer.resolve import Resolver
@@ -77,6 +77,9 @@ class Survey:
         become = self.resolver.connection(lane.host).become
         record, *seen = lane.transport.run(Program(text, become=become, units=units), timeout=TIMEOUT)
         known = ledger.parse(record.out)
+        if known.damaged:
+            what = f"{known.damaged} damaged lines of {release.root}/ledger/history are left out"
+            self.emit(Note(f"{name}: {what}; the next deploy puts them aside, into history.damaged"))
         running = tuple(
             _seen(str(node.node), readings.parse_look(frame.out)) for node, frame in zip(nodes, seen, strict=True)
         )

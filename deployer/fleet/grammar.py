@@ -59,7 +59,7 @@ def root(text: str) -> str | None:
     """A directory of its own, where a recursive delete can never reach a system's tree."""
     clean = not any(part in ("", ".", "..") for part in text.split("/")[1:])
     if not _ROOT.fullmatch(text) or not clean:
-        return "write an absolute directory below /opt, /srv, /var/lib, /var/opt or /home/USER, without . and .."
+        return "write an absolute directory below /opt, /srv, /var/lib or /var/opt, without . and .."
     if any(text == taken or text.startswith(f"{taken}/") for taken in _NOT_OURS):
         return "this directory belongs to another program"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deployer.releases.generations import PLACES, above, declared
 from deployer.sh import Sh, lines, script, sh
 
 TREE = Sh(
@@ -25,4 +26,6 @@ def unpack(root: str, release: str, name: str, version: str, sha256: str, manife
         manifest,
         box.text,
     )
-    return lines(TREE, told, script("unpack.sh"))
+    return lines(
+        TREE, told, declared(root, ""), PLACES, sh("secure_root() {{ trusted {}; }}", above(root)), script("unpack.sh")
+    )

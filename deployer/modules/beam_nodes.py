@@ -15,7 +15,7 @@ from deployer.modules._rehearse import rehearse
 from deployer.modules._unit import show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.releases import generations
-from deployer.releases.generations import PLACES
+from deployer.releases.generations import PLACES, above, check_secure
 from deployer.releases.switch import Switch
 from deployer.sh import Sh, lines, sh
 
@@ -28,6 +28,7 @@ if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then emit directory yes; 
 emit loose "$(loose {})"
 left=$(left_behind {})
 [ -z "$left" ] || emit left "$left"
+emit insecure "$(insecure {})"
 """
 
 _PROBE_NODE = """
@@ -138,7 +139,7 @@ class BeamNodes(Module):
         parts = [
             generations.declared(self.root, self.held),
             PLACES,
-            sh(_PROBE_RELEASE, self.id, self.files, self.units),
+            sh(_PROBE_RELEASE, self.id, self.files, self.units, above(self.root)),
         ]
         for i, node in enumerate(self.nodes):
             read = [*node.reads, *([self.cookie] if self.cookie else [])]
@@ -149,10 +150,11 @@ class BeamNodes(Module):
         """Judge them.
 
         Raises:
-            ConfigError: a unit of that name belongs to the system, a directory stands where the link to the release
-                belongs, or the release has failed here before.
+            ConfigError: a unit of that name belongs to the system, somebody else could exchange the root, a directory
+                stands where the link to the release belongs, or the release has failed here before.
         """
         found = records(out, "loose")
+        check_secure(self.root, found.get("insecure", ""))
         current = found.get("current")
         if "directory" in found:
             hint = f"look what is in it, and move it away: mv {self.root}/current {self.root}/current.old"

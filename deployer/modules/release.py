@@ -13,11 +13,17 @@ from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
 from deployer.modules._unpack import TREE, unpack
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
+from deployer.releases.generations import PLACES, above, check_secure, declared
 from deployer.sh import Sh, lines, sh
 
 _PROBE = """
-root={} release={}
+release={}
 emit root "$(realpath -m -- "$root")"
+emit insecure "$(insecure {})"
+emit closed "$(find "$root" -maxdepth 0 ! -perm -001 2>/dev/null || :)"
+if [ -d "$root" ] && [ ! -d "$root/versions" ]; then
+  emit others "$(find "$root" -mindepth 1 -maxdepth 1 ! -name lost+found | head -n 3)"
+fi
 if [ -f "$release/.complete" ]; then
   emit complete "$(cat -- "$release/.complete")"
   emit tree "$(tree "$release")"
@@ -72,18 +78,31 @@ class Release(Module):
     def probe(self) -> Sh:
         """Print what is there."""
         sha256 = self.tarball.sha256
-        return lines(TREE, sh(_PROBE, self.root, self.path, sha256, sha256))
+        return lines(
+            TREE,
+            declared(self.root, ""),
+            PLACES,
+            sh(_PROBE, self.path, above(self.root), sha256, sha256),
+        )
 
     def parse(self, out: str) -> Observed:
         """Judge it.
 
         Raises:
-            ConfigError: ``root`` is a detour.
+            ConfigError: ``root`` is a detour, is not root's alone, or holds something else.
         """
         found = records(out, "root")
         if found["root"] != self.root:
             hint = "write the real directory: what is deleted below it must be certain"
             raise ConfigError(f"release.root {self.root} leads to {found['root']} on this host", hint=hint)
+        check_secure(self.root, found.get("insecure", ""))
+        if closed := found.get("closed"):
+            raise ConfigError(f"the nodes' user may not go through {closed}", hint=f"chmod o+x {closed}")
+        if others := found.get("others"):
+            hint = "name a directory that is the release's own, such as /opt/NAME"
+            raise ConfigError(
+                f"{self.root} holds what is none of a release: {', '.join(others.splitlines())}", hint=hint
+            )
         mark, _, tree = found.get("complete", "").partition("\n")
         if not mark:
             sent, size = found.get("sent", ""), self.tarball.size

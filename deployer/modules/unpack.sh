@@ -1,11 +1,10 @@
-# Unpack "$1" into $release below $root. $box: the text of box.sh; $sha256: of "$1"; $manifest: of what has to come out.
+# Unpack "$1" into $release below $root. $box: the text of box.sh; $sha256: of "$1"; $manifest: of what has to come out. `secure_root` ends the step where root may not trust $root.
 umask 022
 [ "$(realpath -m -- "$root")" = "$root" ] || { echo "$root leads to another place"; exit 1; }
+secure_root
 hold='' unit='' transient=${transient:-/run/systemd/system}
 trap 'full "$root/versions"; [ -z "$unit" ] || rm -f -- "$transient/$unit"; [ -z "$hold" ] || rm -rf -- "$hold"' EXIT
 mkdir -p -- "$root/versions"
-chmod 0755 -- "$root" "$root/versions"
-chown 0:0 -- "$root" "$root/versions"
 # What a killed run has left: nothing of it may still write.
 for left in "$transient"/deployer-unpack-*.service; do
   [ ! -e "$left" ] || systemctl stop -- "${left##*/}" || :

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from deployer.errors import ConfigError
 from deployer.sh import Sh, lines, script, sh
 
 UNITS = "/etc/systemd/system"
@@ -52,6 +53,22 @@ def above(place: str) -> tuple[str, ...]:
     """Return a directory and all above it but ``/``: what has to be root's alone before root writes there."""
     path = PurePosixPath(place)
     return tuple(str(one) for one in (path, *path.parents) if str(one) != "/")
+
+
+def check_secure(root: str, insecure: str) -> None:
+    """Refuse a release's directory that root may not trust.
+
+    Args:
+        root: where it is.
+        insecure: what the sh function of that name has said of it and of what is above it.
+
+    Raises:
+        ConfigError: somebody else than root could put a directory of his own in its place.
+    """
+    if insecure:
+        who = ", ".join(insecure.splitlines())
+        hint = "root starts what lies there: choose a release.root below /opt, or give these directories to root (0755)"
+        raise ConfigError(f"release.root {root} is not root's alone: {who}", hint=hint)
 
 
 def declared(root: str, generations: str) -> Sh:

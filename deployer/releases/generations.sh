@@ -6,18 +6,6 @@
 #   drafts/   files of the run that drafts/run names, which will be in the next generation
 # A unit's own text is a generation's file, too: the drop-in 00-deployer.conf of a unit that has next to nothing itself.
 
-# insecure DIRECTORY...: say which of them somebody else than root could write into, or put something else in the place of.
-insecure() {
-  find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$(id -u)" \) \
-    \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null || :
-}
-
-# trusted DIRECTORY...: end the step where one is insecure.
-trusted() {
-  odd=$(insecure "$@")
-  [ -z "$odd" ] || { printf 'nothing is written below a directory that is not root'\''s alone:\n%s\n' "$odd"; exit 1; }
-}
-
 # drafted PATH: the same, but for what this run has written anew.
 drafted() {
   at=$held/drafts$1

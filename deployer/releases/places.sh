@@ -1,6 +1,18 @@
 # Where the files of a release are, for what reads or writes one of them; generations.sh says what they are.
 # They read $root, $held (the directory of the release's generations) and $run.
 
+# insecure DIRECTORY...: say which of them somebody else than root could write into, or put something else in the place of.
+insecure() {
+  find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$(id -u)" \) \
+    \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null || :
+}
+
+# trusted DIRECTORY...: end the step where one is insecure.
+trusted() {
+  odd=$(insecure "$@")
+  [ -z "$odd" ] || { printf 'nothing is written below a directory that is not root'\''s alone:\n%s\n' "$odd"; exit 1; }
+}
+
 # current_id: leave in $now the release that a start would take; nothing when there is none.
 current_id() {
   now=$(readlink -f -- "$root/current" || :)

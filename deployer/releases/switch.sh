@@ -106,6 +106,8 @@ go_back() {
 forward() {
   current_id
   before=$now next=$(readlink -- "$held/next" || :) same='' wrong=''
+  distrust=$(own_record)
+  [ -z "$distrust" ] || { echo "$distrust; nothing was stopped"; exit 1; }
   if [ "$(cat -- "$held/next.run" 2>/dev/null)" != "$run" ] ||
     [ "$(readlink -- "$held/next/release")" != "$root/versions/$id" ]; then
     echo "what this run has staged is not there any more: another run changes this host; nothing was stopped"
@@ -122,9 +124,8 @@ forward() {
   # shellcheck disable=SC2086
   tell_dead $due
   blame
-  distrust=$(own_record)
-  if [ -z "$before" ] || [ -n "$distrust" ] || ! is_good "$before"; then
-    echo "there is no good release to go back to${distrust:+: $distrust}"
+  if [ -z "$before" ] || ! is_good "$before"; then
+    echo "there is no good release to go back to"
     exit 1
   fi
   if go_back "$before" "$@"; then

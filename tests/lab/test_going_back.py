@@ -123,3 +123,34 @@ def test_files_alone_that_kill_a_node_come_back_too_and_the_release_stays_good(f
     assert (links(ssh, one), health(one)[0]) == (before, 200)
     (seen,) = fleet.run("status", "--limit", one.name).of("HostSeen")
     assert seen["bad"] == []
+
+
+def test_who_went_back_is_judged_by_what_it_was_good_with(fleet):
+    """The declared health check is one that the old release never had: the new one fails it, the old one is well."""
+    one, _ = fleet.hosts
+    fleet.words |= {"nodes": [{"name": "demo"}], "env": {"PORT": "4000", "DEMO_GREETING": "later"}}
+    was = fleet.words["health"]
+    fleet.words["health"] = {"http": "http://127.0.0.1:4000/no-such-page", "timeout": 3, "stable": 0}
+    ran = fleet.run("deploy", "--limit", one.name)
+    assert (ran.code, ran.end(one)["ending"]) == (6, "reverted"), ran.out
+    assert "no-such-page" in ran.end(one)["problem"]
+    assert all(ran.rungs(one).values()), "the last climb is that of the old files"
+    assert health(one)[1]["greeting"] != "later"
+    fleet.words["health"] = was
+
+
+def test_a_flipped_byte_in_what_may_be_gone_back_to_is_found(fleet, ssh):
+    _, two = fleet.hosts
+    flip = """\
+f=$(find /opt/demo/versions/0.2.0-*/lib -name 'Elixir.*.beam' | head -n 1); t=$(stat -c %y "$f")
+printf '\\377' | dd of="$f" bs=1 seek=100 conv=notrunc status=none; touch -d "$t" "$f" """
+    (seen,) = fleet.run("status", "--limit", two.name).of("HostSeen")
+    assert any(each.startswith("0.2.0-") for each in seen["good"])
+    assert ssh(two, flip) == (0, "")
+    ran = fleet.run("rollback", "--to", "0.2.0", "--limit", two.name)
+    assert (ran.code, ran.end(two)["ending"]) == (3, "failed"), ran.out
+    assert ".beam: FAILED" in ran.end(two)["problem"]
+    audit = fleet.run("audit")
+    assert (audit.code, audit.end(two)["ending"]) == (2, "drift"), audit.out
+    notes = [each["text"] for each in audit.of("Note")]
+    assert any(note.startswith(f"{two.name}: 0.2.0-") and ".beam: FAILED" in note for note in notes)

@@ -7,6 +7,7 @@ the switch. DEPLOYER_KILL_ALL=1 takes all moments with both faults instead of so
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -76,13 +77,10 @@ def declare(fleet: Fleet, tarball: str) -> Pair:
 
 def watcher(fleet: Fleet, moment: str) -> subprocess.Popen[str]:
     """Plain ssh to the host, which says "now" as soon as the moment has come."""
-    text = WATCH.format(held=HELD, condition=MOMENTS[moment])
-    argv = [*labs.ssh_arguments(fleet.lab, fleet.hosts[0]), f"timeout {PATIENCE} sh -s"]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin
+    text = shlex.quote(WATCH.format(held=HELD, condition=MOMENTS[moment]))
+    argv = [*labs.ssh_arguments(fleet.lab, fleet.hosts[0]), f"timeout {PATIENCE} sh -c {text}"]
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    process.stdin.write(text)
-    process.stdin.close()
     assert process.stdout.readline() == "watching\n"
     return process
 
@@ -98,8 +96,8 @@ def strike(fleet: Fleet, ssh: Ssh, fault: str) -> None:
 @pytest.mark.parametrize(("moment", "fault"), ALL if os.environ.get("DEPLOYER_KILL_ALL") == "1" else SOME)
 def test_what_starts_is_a_pair_that_belongs_together(fleet, ssh, versions, eventually, moment, fault):
     (host,) = fleet.hosts
+    eventually(lambda: health(host)[0] == 200)
     old, new = pair(host), declare(fleet, next(versions))
-    assert None not in old
     watch = watcher(fleet, moment)
     process = fleet.start("deploy")
     assert watch.stdout

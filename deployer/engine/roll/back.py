@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from deployer.engine import ledger
+from deployer.engine.ladder import expected
 from deployer.engine.lanes import each
 from deployer.engine.roll.host_lane import HostLane
 from deployer.engine.roll.rollback import Return
@@ -29,8 +30,10 @@ def judge_good(lane: HostLane) -> None:
         return
     if isinstance(switch, Return):
         return  # it was judged long ago; to be judged again would make it the newest
-    if lane.walk.switched or lane.record.untried or switch.id not in lane.record.good:
-        step = ledger.judge_good(switch, declared.release.keep)
+    by = expected.told(lane.targets)
+    known = switch.id in lane.record.good and lane.record.expected.get(switch.id) == by
+    if lane.walk.switched or lane.record.untried or not known:
+        step = ledger.judge_good(switch, declared.release.keep, by)
         finish(lane.transport, "note that the release is good", step, become=lane.play.become)
 
 

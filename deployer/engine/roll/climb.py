@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.meeting import join
@@ -66,7 +66,9 @@ class Climb:
             _interrupt([lane for lane in able if not lane.sound])
             return {}
         judged = {lane.name: lane.judged(unsound) for lane in lanes}
-        targets = [target for lane in lanes for target in judged[lane.name]]
+        here = {str(target.node) for nodes in judged.values() for target in nodes}
+        gone = {str(target.node) for lane in lanes for target in lane.targets} - here
+        targets = [_without(target, gone) for lane in lanes for target in judged[lane.name]]
         climbed = self._climb(able, targets, absent, busy, urgent)
         ways = {lane.name: lane.transport for lane in able}
         if self.joins and not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
@@ -84,7 +86,7 @@ class Climb:
         self.unseen = unseen(targets, climbed, judged.keys())
         self.strangers = frozenset(name for rungs in climbed.values() for rung in rungs for name in rung.strangers)
         for lane in lanes:
-            sound = _sound([climbed.get(str(target.node), []) for target in lane.targets])
+            sound = _sound([climbed.get(str(target.node), []) for target in judged[lane.name]])
             lane.sound = (lane.sound or None) if sound is None else sound
         if self.stop.is_set():
             _interrupt([lane for lane in able if lane.sound is None])
@@ -127,6 +129,13 @@ class Climb:
         for rungs in self._told.values():
             for rung in rungs:
                 self.emit(rung)
+
+
+def _without(target: Target, gone: Collection[str]) -> Target:
+    """Return a node that need not see those which are none of the release that their host went back to."""
+    if not gone:
+        return target
+    return replace(target, others=tuple(peer for peer in target.others if str(peer) not in gone))
 
 
 def _sound(climbs: Sequence[list[Rung]]) -> bool | None:

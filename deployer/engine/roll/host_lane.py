@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deployer.engine.ladder.expected import as_it_was
 from deployer.engine.ladder.readings import UnitReading, parse_look
 from deployer.engine.ladder.target import Target
 from deployer.engine.lanes import Lane
-from deployer.engine.ledger import Ledger
+from deployer.engine.ledger import Ledger, switch_of
+from deployer.engine.roll.rollback import Return
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Interrupted
 from deployer.resolve import HostPlay
@@ -138,17 +140,27 @@ class HostLane(Lane):
         disturbed, alive = self.disturbed, self.alive
         return any(target.unit in disturbed and str(target.node) in alive for target in self.targets)
 
+    @property
+    def _kept(self) -> str:
+        """Id of the release that its nodes are judged by as they once were; empty when it is the declared one."""
+        switch = switch_of(self.play) if self.play else None
+        if self.back or self.untouched or not self.turned:
+            return self.back or self.record.current
+        return switch.id if isinstance(switch, Return) else ""
+
     def judged(self, unsound: frozenset[str]) -> tuple[Target, ...]:
         """Return its nodes as they have to be at this moment.
 
         Args:
             unsound: nodes that were not well before anything began; nobody has to see them.
         """
-        found = self.targets
+        found, kept = self.targets, self._kept
         if self.back:
             found = tuple(_as_it_was(target, self.back) for target in found)
         elif self.untouched or not self.turned:
             found = tuple(_as_it_was(target) for target in found)
+        if kept in self.record.expected:
+            found = as_it_was(found, self.record.expected[kept])
         if not unsound:
             return found
         return tuple(

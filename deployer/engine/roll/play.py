@@ -176,6 +176,8 @@ class PlayRun:
         switch = ledger.switch_of(lane.play)
         record = (ledger.look(switch.root),) if switch else ()
         riders = (*verify.fragments(lane.targets), *record) if self.goal in (Goal.PLAN, Goal.DEPLOY) else ()
+        if self.goal is Goal.AUDIT and switch:
+            riders = (ledger.contents(switch.root),)
         units = frozenset(target.unit for target in lane.targets)
         lane.walk = Walk(transport, lane.play, self.emit, riders, units=units)
         lane.fresh = True
@@ -183,9 +185,17 @@ class PlayRun:
             plan = lane.walk.audit() if self.goal is Goal.AUDIT else lane.walk.plan()
             lane.drift = bool(plan.changing or plan.unknown or plan.refused)
             if switch and riders:
-                lane.record = ledger.parse(lane.walk.ridden[-1].out)
+                self._hear(lane, lane.walk.ridden[-1].out)
             if self.goal is Goal.DEPLOY:
                 lane.walk.changed = 0  # the plan counts what would change; so far nothing has
+
+    def _hear(self, lane: HostLane, said: str) -> None:
+        """Keep what a host said of its releases; to an audit that is which of them are not what they were any more."""
+        if self.goal is not Goal.AUDIT:
+            lane.record = ledger.parse(said)
+        elif said.strip():
+            lane.drift = True
+            self.emit(Note(f"{lane.name}: {said.strip()}"))
 
     def _warn(self, lanes: Sequence[HostLane]) -> None:
         """Tell what is not wrong yet, once for all hosts alike; to an audit it is drift."""

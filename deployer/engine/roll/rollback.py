@@ -21,6 +21,8 @@ from deployer.modules._node_unit import NodeUnit
 from deployer.modules._unpack import TREE
 from deployer.modules.base import Changes, Step, records
 from deployer.modules.beam_nodes import BeamNodes
+from deployer.releases.generations import PLACES, declared
+from deployer.releases.switch import RECORD
 from deployer.resolve import Action, HostPlay, Resolver
 from deployer.sh import Program, Sh, lines, sh
 from deployer.transport.base import Transport
@@ -34,7 +36,9 @@ _WHOLE = """
 place={}
 if [ -f "$place/.complete" ]; then
   {{ read -r _; read -r wanted; }} <"$place/.complete" || wanted=
-  if [ "$(tree "$place")" = "$wanted" ]; then emit found whole; else emit found altered; fi
+  said="${{place##*/}} was altered on this host: it is not as it was unpacked"
+  if [ "$(tree "$place")" = "$wanted" ] && said=$(unaltered "${{place##*/}}"); then emit found whole
+  else emit found altered; emit said "$said"; fi
 else
   emit found gone
 fi
@@ -47,7 +51,6 @@ if [ -f "$kept$flags" ]; then
     sed -n 's/^RELEASE_DISTRIBUTION="*\\(s*name\\).*/-\\1/p' -- "$kept$env")"
 fi
 """
-_GONE = {"gone": "is not on this host any more", "altered": "was altered on this host"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +109,13 @@ class Back:
         to = target(record, self.to)
         if to != record.current:
             kept = (_talked(f"{root}/ledger/config/{to}", node, i) for i, node in enumerate(own.nodes))
-            text = lines(TREE, sh(_WHOLE, f"{root}/versions/{to}"), *kept)
+            text = lines(declared(root, ""), PLACES, RECORD, TREE, sh(_WHOLE, f"{root}/versions/{to}"), *kept)
             answer = records(_ask(transport, text, become))
             if answer.get("found") != "whole":
-                hint = f"choose another one with --to; good here: {', '.join(record.good)}"
-                raise ConfigError(f"{to} {_GONE.get(answer.get('found', ''), 'cannot be looked at')}", hint=hint)
+                others = ", ".join(one for one in record.good if one != to)
+                hint = f"choose another one with --to; good here: {others or 'none'}"
+                why = answer.get("said", "").strip()
+                raise ConfigError(why or f"{to} is not on this host any more", hint=hint)
             check_kind(to, own.cluster.kind, answer)
             self._tell(host.name, record, to)
         return {**said, _RECORD: (record, to)}

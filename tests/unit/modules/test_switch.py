@@ -1,4 +1,4 @@
-"""The switch of a release, the way back and the record of both, on a real shell with a systemctl of the test's own."""
+"""The switch of a release and the way back, on a real shell with a systemctl of the test's own."""
 
 from __future__ import annotations
 
@@ -7,76 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from host_text import do, see
-from sh_runner import frames
+from place_kit import Place, see_ledger
 
 from deployer.engine import ledger
-from deployer.errors import ProbeError
-from deployer.model import Blob, Change
-from deployer.modules import Step
-from deployer.modules._node_unit import NodeUnit
-from deployer.modules.beam_nodes import BeamNodes
-from deployer.modules.template import Template
+from deployer.model import Change
 from deployer.releases import generations
-from deployer.sh import Program, Sh, lines, sh
-
-SHOP = NodeUnit(name="shop", unit="shop.service", runtime="/run/beam/shop")
-
-SYSTEMCTL = """
-systemctl() {{
-  echo "$*" >>{0}/calls
-  case $1 in
-    start) ! grep -qxF "$(readlink -f {0}/opt/current | sed 's|.*/opt/||')" {0}/broken ;;
-    --quiet) return 1 ;;
-    show) echo 0 ;;
-  esac
-}}
-journalctl() {{ echo "last words"; }}
-"""
-
-
-class Place:
-    """A host in a directory: its releases, and a systemctl that notes what it is asked for."""
-
-    def __init__(self, tmp: Path) -> None:
-        self.tmp, self.root, self.held = tmp, tmp / "opt", tmp / "generations"
-        self.config, self.unit = tmp / "etc/shop.vm.args", tmp / "units/shop.service"
-        for folder in (self.config.parent, self.unit.parent):
-            folder.mkdir()
-        (tmp / "broken").touch()
-        self.declare("first")
-
-    def unpacked(self, name: str) -> BeamNodes:
-        (self.root / "versions" / name).mkdir(parents=True)
-        (self.root / "versions" / name / ".complete").touch()
-        (self.root / "versions" / name / "start").write_text(name)
-        node = replace(SHOP, configs=(str(self.config),), runtime=str(self.tmp / "run"))
-        return BeamNodes(root=str(self.root), id=name, nodes=(node,), generations=str(self.held))
-
-    def declare(self, config: str, unit: str = "[Service]") -> None:
-        """Write the node's files as a play does: beside what a start would read."""
-        for path, text in ((self.config, config), (Path(generations.drop_in("shop.service")), unit)):
-            file = Template(dest=str(path), src=Blob.of(text), generations=str(self.held))
-            assert do(file.fix(file.differences(see(file, self.tmp))), self.tmp) == ""
-
-    def run(self, text: Sh) -> str:
-        return do((Step("", lines(sh(SYSTEMCTL, self.tmp), text)),), self.tmp)
-
-    def switch(self, nodes: BeamNodes) -> str:
-        steps = nodes.fix({key: Change(key, None, nodes.id) for key in ("current", "shop release")})
-        return next((said for step in steps if (said := self.run(step.text))), "")
-
-    @property
-    def current(self) -> str:
-        return (self.root / "current").resolve().name
-
-    @property
-    def starts(self) -> tuple[str, str, str]:
-        """What a start at this moment would take: the release, the flags, the unit's own text."""
-        return self.current, self.config.read_text(), Path(generations.drop_in("shop.service")).read_text()
-
-    def calls(self) -> list[str]:
-        return [line for line in (self.tmp / "calls").read_text().splitlines() if line.startswith(("st", "daemon"))]
 
 
 @pytest.fixture
@@ -177,74 +112,3 @@ def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Pl
     assert "going back to 1 failed too" in place.run(switch.text), "the test's systemctl blames the release"
     assert place.config.read_text() == "first"
     assert ledger.parse(see_ledger(place)).bad == {}
-
-
-def test_prune_keeps_what_somebody_may_go_back_or_forward_to(place: Place) -> None:
-    for name in ("1", "2", "3", "4", "5"):
-        place.switch(place.unpacked(name))
-        nodes = BeamNodes(root=str(place.root), id=name, nodes=(), generations=str(place.held))
-        if name == "3":
-            assert place.run(ledger.go_back(nodes, "2", why="slow")) == ""
-        else:
-            assert place.run(ledger.judge_good(nodes, 2)) == ""
-    assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5"]
-    seen = ledger.parse(see_ledger(place))
-    assert (seen.good, seen.previous, seen.bad) == (("5", "4"), "4", {"3": "slow"})
-    place.unpacked("6")
-    place.run(ledger.judge_good(replace(nodes, id="5"), 1))
-    assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5", "6"]
-
-
-@pytest.mark.parametrize(
-    "damage", ["1\tx", "1\t999999999999\tgood\t1\tr\td", "a\t1\tgood\t1\tr\td", "1\t1\tgood\t1\tr\td\te"]
-)
-def test_a_damaged_history_is_a_probe_error(damage: str) -> None:
-    with pytest.raises(ProbeError, match="ledger"):
-        ledger.parse(f"history={damage}\x1e")
-
-
-def test_a_line_that_was_cut_is_none_and_the_next_one_takes_its_place(place: Place) -> None:
-    nodes = place.unpacked("1")
-    place.switch(nodes)
-    history = place.root / "ledger/history"
-    with history.open("a") as file:
-        file.write("2\t1790000000\tgo")
-    assert [one.event for one in ledger.parse(see_ledger(place)).entries] == ["switch"]
-    assert place.run(ledger.judge_good(nodes, 5)) == ""
-    assert [(one.number, one.event) for one in ledger.parse(see_ledger(place)).entries] == [(1, "switch"), (2, "good")]
-
-
-def test_what_was_started_is_untried_until_it_is_judged_or_left(place: Place) -> None:
-    for name in ("1", "2"):
-        nodes = place.unpacked(name)
-        place.switch(nodes)
-        assert ledger.parse(see_ledger(place)).untried
-        place.run(ledger.judge_good(nodes, 5))
-        assert not ledger.parse(see_ledger(place)).untried
-    place.switch(replace(nodes, id="1"))
-    assert place.run(ledger.go_back(replace(nodes, id="1"), "2", why="")) == ""
-    seen = ledger.parse(see_ledger(place))
-    assert (seen.current, seen.untried) == ("2", False)
-
-
-def test_nothing_is_stopped_when_the_record_cannot_be_written(place: Place) -> None:
-    old = place.unpacked("1")
-    place.switch(old)
-    place.run(ledger.judge_good(old, 5))
-    (place.tmp / "calls").unlink()
-    (place.root / "ledger/history").unlink()
-    (place.root / "ledger/history").mkdir()
-    assert "nothing was stopped" in place.switch(place.unpacked("2"))
-    assert not (place.tmp / "calls").exists()
-    assert place.current == "1"
-    assert list(place.root.glob(".current.*")) == []
-
-
-def test_a_host_without_a_record_has_an_empty_one(place: Place) -> None:
-    assert ledger.parse(see_ledger(place)) == ledger.Ledger()
-
-
-def see_ledger(place: Place) -> str:
-    (frame,) = frames(Program((ledger.look(str(place.root)),)), ["dash"], place.tmp)
-    assert frame.rc == 0
-    return frame.out

@@ -1,0 +1,63 @@
+"""What nodes were judged by when their release was last good: kept on their host, for when it goes back to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from deployer.engine.ladder.target import Target
+from deployer.errors import ConfigError
+from deployer.fields import build
+from deployer.fleet import Health
+
+
+def told(targets: Sequence[Target]) -> str:
+    """Return what a host's nodes are judged by, as one line; the same for the same declaration. It holds no secret."""
+    return json.dumps({target.unit: _told(target) for target in targets}, sort_keys=True, separators=(",", ":"))
+
+
+def _told(target: Target) -> dict[str, Any]:
+    return {
+        "address": target.address,
+        "applications": dict(target.applications),
+        "epmd_port": target.epmd_port,
+        "erts": target.erts,
+        "health": asdict(target.health) if target.health else None,
+        "mesh": target.mesh,
+        "otp": target.otp,
+        "others": sorted(str(peer) for peer in target.others),
+        "ports": list(target.ports),
+        "tls": target.tls is not None,
+    }
+
+
+def as_it_was(targets: Sequence[Target], line: str) -> tuple[Target, ...]:
+    """Return nodes as they were judged when the line was told; who was not there then is left out.
+
+    Members that have left the inventory since are not missed. A line that cannot be understood changes nothing.
+    """
+    try:
+        nodes = dict(json.loads(line).items())
+        return tuple(_was(target, nodes[target.unit]) for target in targets if target.unit in nodes)
+    except (ValueError, KeyError, TypeError, AttributeError, ConfigError):
+        return tuple(targets)
+
+
+def _was(target: Target, kept: Mapping[str, Any]) -> Target:
+    first, last = kept["ports"]
+    port, health = kept["epmd_port"], kept["health"]
+    return replace(
+        target,
+        address=str(kept["address"]),
+        applications={str(name): str(version) for name, version in kept["applications"].items()},
+        epmd_port=None if port is None else int(port),
+        erts=str(kept["erts"]),
+        health=None if health is None else build(Health, {name: v for name, v in health.items() if v is not None}),
+        mesh=str(kept["mesh"]),
+        otp=None if kept["otp"] is None else str(kept["otp"]),
+        others=tuple(peer for peer in target.others if str(peer) in kept["others"]),
+        ports=(int(first), int(last)),
+        tls=target.tls if kept["tls"] else None,
+    )

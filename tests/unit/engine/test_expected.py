@@ -1,0 +1,74 @@
+"""What nodes were judged by comes back as it was told, whatever is declared by then; no record of it stops anybody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ladder_kit import NODE, PEERS, target
+
+from deployer.beam.names import NodeName
+from deployer.engine.ladder.expected import as_it_was, told
+from deployer.engine.ladder.target import Peer
+from deployer.engine.ledger import Ledger
+from deployer.engine.roll.host_lane import HostLane
+from deployer.fleet.words import Health
+from deployer.model import Connection, Host, Mark
+
+OLD = target(applications={"shop": "1.4.1"}, otp="25", mesh="boot")
+NEW = target(
+    health=Health(tcp="127.0.0.1:5000", timeout=9, stable=0),
+    ports=(9200, 9200),
+    epmd_port=None,
+    address="10.9.9.9",
+    mesh="none",
+    otp="27",
+    applications={"shop": "1.5.0"},
+    others=(*PEERS, Peer(NodeName("shop", "10.0.0.4"), "web4", "10.0.0.4", 4369)),
+)
+
+
+def same(one: object, other: object) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in type(one).__slots__)  # type: ignore[attr-defined]
+
+
+def test_everything_that_a_rung_compares_with_comes_back() -> None:
+    (was,) = as_it_was([NEW], told([OLD]))
+    assert same(was, OLD)
+
+
+def test_the_same_declaration_tells_the_same_line_without_a_secret() -> None:
+    line = told([OLD])
+    assert line == told([replace(OLD, others=PEERS[::-1])])
+    assert "\n" not in line
+    assert "c" * 40 not in line, "the cookie"
+
+
+def test_a_node_that_was_not_there_is_not_judged_and_a_member_that_left_is_not_missed() -> None:
+    jobs = target(node=NodeName("jobs", "10.0.0.1"), unit="jobs.service")
+    (was,) = as_it_was([replace(NEW, others=PEERS[1:]), jobs], told([OLD]))
+    assert (was.node, was.others) == (NODE, PEERS[1:])
+
+
+@pytest.mark.parametrize(
+    "line", ["", "{", "[]", "7", '{"shop.service": 1}', '{"shop.service": {"ports": "ab"}}', told([OLD])[:-20]]
+)
+def test_a_line_that_cannot_be_understood_changes_nothing(line: str) -> None:
+    assert as_it_was([NEW], line) == (NEW,)
+
+
+def test_a_host_that_went_back_or_waits_is_judged_as_it_was_good() -> None:
+    host = Host("web1", {}, Connection(address="10.0.0.1"), Mark("inventory.yml", 3))
+    good, bad = "1.4.1-0f3a9c71", "1.5.0-77ab01c2"
+    lane = HostLane(host, 0.0, targets=(NEW,), record=Ledger(current=good, expected={good: told([OLD])}))
+    (declared,) = lane.judged(frozenset())
+    assert declared is NEW
+    lane.turned = False
+    (waiting,) = lane.judged(frozenset())
+    assert (waiting.health, waiting.release_dir) == (OLD.health, None)
+    lane.turned, lane.back = True, good
+    (back,) = lane.judged(frozenset())
+    assert (back.health, back.ports, back.version) == (OLD.health, OLD.ports, "1.4.1")
+    lane.back = bad
+    (unknown,) = lane.judged(frozenset())
+    assert unknown.health == NEW.health
