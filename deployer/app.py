@@ -176,14 +176,17 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
     """Ask every host what it runs and remembers, and return the exit code; raises ConfigError.
 
     Args:
-        goal: ``status`` or ``history``.
+        goal: ``status`` or ``history``; or a person's word on what waits to be confirmed: ``show``, ``now``, ``undo``.
         options: which hosts.
         lines: how much of its history each host tells.
         out: where the report goes.
     """
+    from deployer.engine.pending import WORDS, Pending
     from deployer.engine.survey import Survey
 
     def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        if goal in WORDS:
+            return Pending(resolver, hosts, goal, *how).run()
         return Survey(resolver, hosts, goal, lines, *how).run()
 
     return _each_play(walk, load(options), out, need_tarball=False)

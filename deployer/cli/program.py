@@ -27,6 +27,7 @@ Deploy a fleet
   status PLAYBOOK -i INVENTORY      say what runs where, since when, who switched it, and what failed
   history PLAYBOOK -i INVENTORY     the same over time, run by run
   retire PLAYBOOK HOST… -i INVENTORY  take hosts or nodes out of their cluster, and their secrets off the disk
+  confirm PLAYBOOK -i INVENTORY     new firewall rules that wait for a new login: --show, --now (keep) or --undo
   render PLAYBOOK -i … --host HOST  print the exact programs that would run on a host
 
 Look around

@@ -179,6 +179,7 @@ def _firewall(firewall: Firewall, health: Health | None) -> dict[str, Any]:
         "public": list(firewall.public),
         "allow": [{"port": allow.port, "from": list(allow.sources)} for allow in firewall.allow],
         "closed": [*firewall.closed, *own],
+        "confirm": firewall.confirm,
         "ssh_from_anywhere": firewall.ssh_from_anywhere,
     }
 

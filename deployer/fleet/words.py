@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from deployer.fields import Doc
 from deployer.fleet import grammar, unit
 from deployer.model import Secret
-from deployer.modules._openings import Allow
+from deployer.modules._openings import Allow, seconds
 
 Environment = Mapping[str, str | Secret]
 Settings = Mapping[str, unit.Setting]
@@ -148,6 +148,9 @@ class Firewall:
         tuple[str, ...],
         Doc("ports that answer today and are shut on purpose, such as 8443/tcp", check=grammar.public),
     ] = ()
+    confirm: Annotated[
+        int, Doc("seconds in which a new login has to come through new rules, or the host goes back", check=seconds)
+    ] = 60
     ssh_from_anywhere: Annotated[
         bool, Doc("everybody may reach SSH: admin may hold 0.0.0.0/0 or ::/0, and public a port of SSH")
     ] = False

@@ -62,6 +62,11 @@ def sources(given: Sequence[str]) -> str | None:
     return "this is everybody: write the port under public" if everybody(plain) else None
 
 
+def seconds(given: int) -> str | None:
+    """Long enough for a login, short enough for a person who waits."""
+    return None if 5 <= given <= 3600 else "write seconds, from 5 to 3600"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
     """A port that some may reach."""

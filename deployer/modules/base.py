@@ -27,6 +27,8 @@ class Step:
         blobs: content that travels beside the program.
         ahead: it has no effect on what runs but to let more of it through, so it may run on all hosts before the first
             one is switched.
+        confirm: it could cut off the next login, so it is runtime only, and goes back by itself after so many seconds
+            unless it is confirmed over a new connection (``pending.sh``); None: it is permanent at once.
         late: it only takes away what nothing needs any more once all hosts have had their turn, so it waits for that.
         person: a person wrote what it runs: it runs as a login would, with a deadline, and is killed when the run
             gives it up. Our own steps come to their end.
@@ -38,6 +40,7 @@ class Step:
     ahead: bool = False
     late: bool = False
     person: bool = False
+    confirm: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,8 @@ class Firewall(Module):
     The table is called ``inet deployer``; tables of others are never touched. Clusters that share a host add up: each
     has its part in ``/etc/nftables.d/deployer.d``. Every port at which the host serves SSH stays open to ``admin``, the
     one that this very run comes in by among them. Rules that would not let this run in again are refused, and so are
-    those that would shut a port which answers today, until a person has written it down.
+    those that would shut a port which answers today, until a person has written it down. New rules are loaded for
+    ``confirm`` seconds only, unless a new login comes through them (docs/firewall.md).
     """
 
     FOLLOWS: ClassVar[bool] = True
@@ -85,6 +86,9 @@ class Firewall(Module):
         tuple[str, ...], Doc("ports that answer today and may be shut, such as 8443/tcp", check=check.with_protocols)
     ] = ()
     ssh_port: Annotated[int | None, Doc("one more port of SSH, beside those that are found")] = None
+    confirm: Annotated[
+        int, Doc("seconds in which a new login has to come through new rules, or they go back", check=check.seconds)
+    ] = 60
     ssh_from_anywhere: Annotated[bool, Doc("everybody may reach SSH: admin may hold 0.0.0.0/0 or ::/0")] = False
 
     def __post_init__(self) -> None:
@@ -170,11 +174,14 @@ class Firewall(Module):
         return (replace(self._load("open the firewall", self.part.text(also=old)), ahead=True), close)
 
     def _load(self, what: str, rules: str) -> Step:
+        names = sh("place={} cluster={} unit={}", PLACE, self.cluster, UNIT)
+        keep = lines(script("confirm.sh"), FAILED, names, script("keep.sh"))
         given = sh(
-            "place={} cluster={} unit={}\nrules={}\nbase={}\nunit_text={}\nmore={}",
-            PLACE, self.cluster, UNIT, rules, BASE, UNIT_TEXT, self.ssh_port or "",
+            "rules={}\nbase={}\nunit_text={}\nmore={} within={}\n# shellcheck disable=SC2016\nkeep={}",
+            rules, BASE, UNIT_TEXT, self.ssh_port or "", self.confirm, keep.text,
         )  # fmt: skip
-        return Step(what, lines(FAILED, script("sockets.sh"), given, script("load.sh")))
+        load = lines(script("pending.sh"), script("sockets.sh"), names, given, script("load.sh"))
+        return Step(what, load, confirm=self.confirm)
 
     def touches(self) -> tuple[str, ...]:
         """Return the files and the unit."""

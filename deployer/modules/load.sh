@@ -1,13 +1,7 @@
-# Puts a firewall into place: everything is checked together first, and loaded in one transaction.
-# Above are set: place, cluster, unit, rules, base, unit_text, more (ports of SSH beside those that are found).
+# Loads a firewall: everything is checked together first, and loaded in one transaction. Nothing of it is permanent yet.
+# Above are set: place, cluster, unit, rules, base, unit_text, more (a port of SSH beside those that are found), within
+# (seconds to confirm it), keep (the script that makes it permanent).
 umask 022
-
-# put FILE CONTENT
-put() {
-  printf '%s\n' "$2" >"$1.new"
-  sync -- "$1.new"
-  mv -T -- "$1.new" "$1"
-}
 
 # ssh_set: the ports that stay open to admin: where SSH is served, where it will be after its next start, and where this
 # run has come in.
@@ -21,19 +15,19 @@ ssh_set() {
   printf '\t\telements = { %s }\n\t}\n}\n' "$(printf '%s\n' "${all:-22}" | paste -sd , - | sed 's/,/, /g')"
 }
 
-mkdir -p -- "$place/deployer.d"
-work=$(mktemp -d)
-trap 'rm -rf -- "$work"' EXIT
-cp -a -- "$place/deployer.d" "$work/"
-ssh=$(ssh_set)
-printf '%s\n' "$ssh" >"$work/deployer.ssh"
-printf '%s\n' "$rules" >"$work/deployer.d/$cluster.nft"
-printf '%s\n' "$base" | sed "s|$place|$work|" >"$work/deployer.nft"
-nft -c -f "$work/deployer.nft"
-put "$place/deployer.d/$cluster.nft" "$rules"
-put "$place/deployer.ssh" "$ssh"
-put "$place/deployer.nft" "$base"
-put "/etc/systemd/system/$unit" "$unit_text"
-systemctl enable --quiet --no-reload -- "$unit"
-systemctl daemon-reload
-systemctl restart -- "$unit" || failed
+await 'new firewall rules' "nft -f $here/old || nft delete table inet deployer" "$keep"
+new=$pending/new
+mkdir -- "$new" "$new/deployer.d"
+if [ -d "$place/deployer.d" ]; then cp -a -- "$place/deployer.d" "$new/"; fi
+printf '%s\n' "$rules" >"$new/deployer.d/$cluster.nft"
+ssh_set >"$new/deployer.ssh"
+printf '%s\n' "$base" >"$new/deployer.nft"
+printf '%s\n' "$unit_text" >"$new/$unit"
+sed "s|$place|$new|" "$new/deployer.nft" >"$new/load"
+nft -c -f "$new/load"
+{
+  printf 'table inet deployer\ndelete table inet deployer\n'
+  nft list table inet deployer 2>/dev/null || :
+} >"$pending/old"
+armed "$within"
+nft -f "$new/load"

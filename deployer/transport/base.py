@@ -58,6 +58,14 @@ class Transport(Protocol):
         """
         ...
 
+    def another(self) -> Transport:
+        """Return a second connection to the same host: a new road, a new handshake, a new login, as the first was made.
+
+        Raises:
+            Unreachable, HostKeyError, AuthError: as when the first one was made.
+        """
+        ...
+
     def reopen(self) -> None:
         """Make the connection anew after `ConnectionLost`, to the same host.
 

@@ -60,6 +60,10 @@ class LocalTransport:
         """Nothing comes to this machine from outside of it."""
         return None
 
+    def another(self) -> LocalTransport:
+        """There is no way to this machine that could be cut off."""
+        return LocalTransport(self.name, self._password)
+
     def reopen(self) -> None:
         """Nothing is held open."""
 

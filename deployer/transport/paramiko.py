@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from deployer.beam.stream import Stream
-from deployer.errors import ConnectionLost, HostError, HostKeyChanged
+from deployer.errors import AuthError, ConnectionLost, HostError, HostKeyChanged
 from deployer.model import Secret
 from deployer.sh import Frame, Program
 from deployer.transport.base import ForwardingForbidden
@@ -90,14 +90,23 @@ class SshTransport:
         """Try a port of the host plainly; see `base.Transport.knock`."""
         return None if self._target.jumps or self._target.proxy else plainly(self._target.address, port, timeout)
 
+    def another(self) -> SshTransport:
+        """Connect and log in once more, beside this one; see `base.Transport.another`."""
+        found = SshTransport(self._target, self._options, self._password)
+        self._prove(found)
+        return found
+
     def reopen(self) -> None:
         """Hang up and connect again; see `base.Transport.reopen`."""
         self._link.close()
         self._last, link = None, open_link(self._target, self._options)
-        if link.host_key != self.host_key:
-            link.close()
-            raise HostKeyChanged(f"another host answers now: {link.host_key}, before {self.host_key}", where=self.name)
+        self._prove(link)
         self._link = link
+
+    def _prove(self, made: Link | SshTransport) -> None:
+        if made.host_key != self.host_key:
+            made.close()
+            raise HostKeyChanged(f"another host answers now: {made.host_key}, before {self.host_key}", where=self.name)
 
     def close(self) -> None:
         """Hang up; a program that is still running on the host is not waited for."""
@@ -110,8 +119,6 @@ class SshTransport:
             return Sudo(None, lambda: None)
         this = (*where, self._password.fingerprint())
         if this in refused:
-            from deployer.errors import AuthError
-
             raise AuthError(
                 "sudo did not take this become password before; it is not tried again",
                 where=self.name,

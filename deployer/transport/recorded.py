@@ -55,6 +55,10 @@ class RecordedTransport:
         """Tell that a list of answers is reached by no plain way."""
         return None
 
+    def another(self) -> Transport:
+        """Give the same list of answers."""
+        return self
+
     def reopen(self) -> None:
         """Count the calls."""
         self.reopened += 1
@@ -90,6 +94,10 @@ class Recorder:
     def knock(self, port: int, *, timeout: float) -> str | None:
         """Try a port plainly, as the inner transport does."""
         return self._inner.knock(port, timeout=timeout)
+
+    def another(self) -> Transport:
+        """Make a second connection; what it says is not kept."""
+        return self._inner.another()
 
     def reopen(self) -> None:
         """Make the inner connection anew."""

@@ -30,6 +30,10 @@ class ReadOnly:
         """Try a port plainly, as the inner transport does."""
         return self._inner.knock(port, timeout=timeout)
 
+    def another(self) -> Transport:
+        """Make a second connection that may not write either."""
+        return ReadOnly(self._inner.another())
+
     def reopen(self) -> None:
         """Make the inner connection anew."""
         self._inner.reopen()
@@ -69,6 +73,10 @@ class Traced:
     def knock(self, port: int, *, timeout: float) -> str | None:
         """Try a port plainly, as the inner transport does."""
         return self._inner.knock(port, timeout=timeout)
+
+    def another(self) -> Transport:
+        """Make a second connection, which is counted by itself."""
+        return Traced(self._inner.another())
 
     def reopen(self) -> None:
         """Make the inner connection anew."""

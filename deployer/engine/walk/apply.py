@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from deployer.engine.walk import upload
+from deployer.engine.walk.confirm import confirm
 from deployer.engine.walk.plan import Plan, Planned, handler_id
 from deployer.engine.walk.probe import environment
-from deployer.errors import Reverted, StepError
+from deployer.errors import DeployerError, Locked, Reverted, StepError
 from deployer.events import Emit, StepDone
 from deployer.model import Blob
 from deployer.modules import Step
@@ -30,6 +31,11 @@ class Job:
     planned: Planned
     text: Sh
     step: Step | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has to be confirmed before anything else runs."""
+        return bool(self.step and self.step.confirm)
 
 
 def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
@@ -93,26 +99,57 @@ def apply(
 
     Raises:
         StepError: a step failed; its output's last lines are in the message, nothing after it ran.
-        Reverted: a switch failed, and the host has gone back by itself.
+        Reverted: a switch failed, or nobody could log in anew, and the host has gone back by itself.
+        Locked: the change of another run waits to be confirmed.
         HostError: the connection broke; the step under way ends by itself on the host.
     """
-    work = list(jobs(plan, handlers))
-    if not work:
-        return
-    before, last = clock(), {id(job.planned): index for index, job in enumerate(work)}
-    if become:
+    work, before = list(jobs(plan, handlers)), clock()
+    if work and become:
         work = list(_ahead(transport, work, emit))
-    steps = program(work, become=become)
-    for frame in transport.run(steps, timeout=patience(steps)):
-        job, now = work[frame.index], clock()
-        label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
-        if job.step or frame.rc:
-            emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
-        if frame.rc:
-            raise _failure(job, f"{label}: {what}: {last_words(frame.out, frame.rc)}", frame.rc)
-        if last[id(job.planned)] == frame.index:
-            yield job.planned
-        before = now
+    last = {id(job.planned): job for job in work}
+    for part in _parts(work):
+        steps = program(part, become=become)
+        for frame in transport.run(steps, timeout=patience(steps)):
+            job, now = part[frame.index], clock()
+            label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
+            if job.step or frame.rc:
+                emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
+            if frame.rc:
+                raise _failure(job, f"{label}: {what}: {last_words(frame.out, frame.rc)}", frame.rc)
+            before = now
+            if last[id(job.planned)] is job and not job.waits:
+                yield job.planned
+        if part[-1].waits:
+            _confirm(transport, part[-1], become, emit)
+            if last[id(part[-1].planned)] is part[-1]:
+                yield part[-1].planned
+
+
+def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    """Yield what is one program each: what waits to be confirmed ends one."""
+    part: list[Job] = []
+    for job in work:
+        part.append(job)
+        if job.waits:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _confirm(transport: Transport, job: Job, become: bool, emit: Emit) -> None:
+    label, mark, begin = job.planned.action.label, job.planned.action.task.mark, time.monotonic()
+    assert job.step  # noqa: S101 - it waits
+    assert job.step.confirm  # noqa: S101
+    code = 0
+    try:
+        confirm(transport, job.step.confirm, become=become)
+    except StepError as error:
+        error.message, error.where, code = f"{label}: {error.message}", error.where or str(mark), error.exit_code
+        raise
+    finally:
+        took = time.monotonic() - begin
+        emit(StepDone(transport.name, label, "confirm it over a new connection", code, took))
 
 
 def _ahead(transport: Transport, work: Sequence[Job], emit: Emit) -> Iterator[Job]:
@@ -139,8 +176,12 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
             raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=transport.name)
 
 
-def _failure(job: Job, problem: str, rc: int) -> StepError:
+def _failure(job: Job, problem: str, rc: int) -> DeployerError:
     action = job.planned.action
+    if job.waits and rc == Locked.exit_code:
+        return Locked(
+            problem, where=action.task.mark, hint="deployer confirm --show tells what, and --undo takes it back"
+        )
     if action.module.SWITCHES and rc == Reverted.exit_code:
         return Reverted(problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again")
     return StepError(problem, where=action.task.mark)

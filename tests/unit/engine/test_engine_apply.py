@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, act
 from deployer.engine.walk.apply import apply, jobs, program
 from deployer.engine.walk.plan import Plan, handler_id, make
 from deployer.engine.walk.probe import Reading
-from deployer.errors import StepError
+from deployer.errors import Reverted, StepError
 from deployer.events import StepDone
 from deployer.model import Absent, Observed, Present, Secret
-from deployer.modules.base import Step, sh
+from deployer.modules.base import Changes, Step, sh
 from deployer.resolve import Action
-from deployer.sh import encode
+from deployer.sh import Frame, encode
+from deployer.transport.recorded import RecordedTransport
 
 
 def planned(*asked: tuple[Action, Observed], handlers: tuple[Action, ...] = (), pending: tuple[str, ...] = ()) -> Plan:
@@ -50,6 +52,37 @@ def test_a_handler_is_noted_before_the_task_that_notifies_it_and_forgotten_after
     assert "cat" in write
     assert "start" in start
     assert forget == f'rm -f "$home/notified/"{handler_id(restart)}'
+
+
+def test_what_has_to_be_confirmed_ends_a_program_and_nothing_runs_before_it_is(place: Path, tmp_path: Path) -> None:
+    class Held(Note):
+        """Waits for a login."""
+
+        def fix(self, changes: Changes) -> tuple[Step, ...]:
+            """Write, and wait."""
+            return tuple(replace(step, confirm=60) for step in super().fix(changes))
+
+    class Host(DirectoryHost):
+        """Notes when a second connection is made, and answers there that all is well."""
+
+        def another(self) -> RecordedTransport:
+            """Log in anew."""
+            made.append(len(self.programs))
+            return RecordedTransport("h", [[Frame(0, answers.pop(0), "it has gone back")]])
+
+    made, answers, events = list[int](), [0, 6], Events()
+    held = action(Held(path=place / "a", text="x"))
+    plan = planned(
+        (action(Folder(path=place)), Absent()), (held, Absent()), (action(Note(path=place / "b", text="y")), Absent())
+    )
+    host = Host(tmp_path)
+    assert len(list(apply(host, plan, (), become=False, emit=events))) == 3
+    assert (made, [len(one.fragments) for one in host.programs]) == ([1], [2, 1])
+    assert [event.what for event in events if isinstance(event, StepDone)][2] == "confirm it over a new connection"
+    with pytest.raises(Reverted, match="held: it has gone back") as caught:
+        list(apply(host, planned((held, Absent())), (), become=False, emit=events))
+    assert caught.value.where == str(held.task.mark)
+    assert len(host.programs) == 3
 
 
 def test_a_handler_that_is_skipped_or_not_named_is_not_noted(place: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import replace
@@ -419,3 +421,15 @@ def test_what_is_new_is_let_in_first_and_what_is_gone_is_shut_out_last(name: str
     both = new.part.text(also=old.part.text())
     assert not takes_away(rules_of(old.part.text()), rules_of(both))
     assert not takes_away(rules_of(new.part.text()), rules_of(both))
+
+
+def test_new_rules_wait_for_a_login_and_the_script_that_keeps_them_is_clean_sh() -> None:
+    (step,) = WALL.fix(WALL.differences(Absent()))
+    assert step.confirm == 60
+    quoted = re.search(r"\nkeep=('.*')\n# Loads a firewall", step.text.text, re.DOTALL)
+    assert quoted
+    (script,) = shlex.split(quoted[1])
+    assert "systemctl enable" in script
+    check = ["shellcheck", "-s", "sh", "-e", "SC2154", "-"]  # the run is given by whoever calls it
+    done = subprocess.run(check, input=f"#!/bin/sh\nset -eu\n{script}", text=True, capture_output=True)
+    assert done.stdout + done.stderr == ""

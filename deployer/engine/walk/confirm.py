@@ -1,0 +1,81 @@
+"""A step that could cut off the next login is proven by one: over it the step becomes permanent, or the host goes back.
+
+The connection that is open proves nothing, for a firewall lets go on what it knows already.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from deployer.errors import HostError, Reverted, StepError, Unreachable
+from deployer.sh import Program, Sh, lines, script
+from deployer.transport.base import Transport
+
+GRACE = 5.0
+"""Seconds after its time within which a host has gone back."""
+KEEP = Sh("""place=/run/deployer/pending
+[ -e "$place/keep" ] || { echo 'it was not confirmed in time, and has gone back'; exit 6; }
+run="$run" /bin/sh -eu "$place/keep\"""")
+UNDO = lines(script("pending.sh"), Sh("undo"))
+
+
+def confirm(
+    transport: Transport,
+    within: int,
+    *,
+    become: bool,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Log in anew, the way the inventory describes, and make a step permanent over that connection.
+
+    Args:
+        transport: the connection over which the step has run.
+        within: seconds after which the host takes it back by itself.
+        become: as root.
+        clock: seconds; only differences count.
+        sleep: waits between tries to reach a host that goes back by itself.
+
+    Raises:
+        Reverted: nobody could log in, or not in time; the host is as it was.
+        StepError: the login came through, and making it permanent failed.
+        Unreachable: nobody can log in, and the host does not come back.
+    """
+    until = clock() + within + GRACE
+    try:
+        fresh = transport.another()
+        try:
+            (frame,) = fresh.run(Program((KEEP,), writes=True, become=become), timeout=within + GRACE)
+        finally:
+            fresh.close()
+    except HostError as error:
+        _go_back(transport, become, until, clock, sleep)
+        problem = f"it would have cut off the next login, so the host has gone back: {error.message}"
+        raise Reverted(problem, hint=error.hint or "what filters between this machine and the host?") from None
+    if frame.rc == Reverted.exit_code:
+        raise Reverted(frame.out.strip(), hint="firewall.confirm gives it more time")
+    if frame.rc:
+        raise StepError(f"a new login came through, but making it permanent failed: {frame.out.strip()[-500:]}")
+
+
+def _go_back(
+    transport: Transport, become: bool, until: float, clock: Callable[[], float], sleep: Callable[[float], object]
+) -> None:
+    """Have the host take it back at once, or wait until it has done so by itself."""
+    while not _undone(transport, become):
+        if clock() > until:
+            hint = "it was to go back by itself; on its console, journalctl -t deployer tells whether it did"
+            raise Unreachable("nobody can log in to the host any more", where=transport.name, hint=hint)
+        sleep(1.0)
+        with suppress(HostError):
+            transport.reopen()
+
+
+def _undone(transport: Transport, become: bool) -> bool:
+    try:
+        frames = list(transport.run(Program((UNDO,), writes=True, become=become), timeout=30))
+    except HostError:
+        return False
+    return not any(frame.rc for frame in frames)

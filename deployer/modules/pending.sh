@@ -1,0 +1,55 @@
+# A change that could cut off the next login waits to be confirmed over a new connection. Until then it is runtime only, and
+# systemd holds the timer that takes it back: whatever becomes of the controller, of its connection, or of the host.
+# All of it lies in /run, so that a reboot forgets it together with the change. Who renames the directory has decided.
+pending=/run/deployer/pending
+kept=/run/deployer/confirming
+here=/run/deployer/undoing
+
+# waits: whether a change waits to be confirmed.
+waits() { [ -d "$pending" ] && systemctl is-active --quiet deployer-undo.timer deployer-undo.service; }
+
+# still: say what waits, whose it is, and when it goes back.
+still() {
+  read -r began seconds <"$pending/since"
+  left=$((began + seconds - $(date +%s)))
+  echo "$(cat -- "$pending/what") waits to be confirmed, by the run $(cat -- "$pending/run"); it goes back in $left s"
+}
+
+# await WHAT UNDO KEEP: begin, in the new directory $pending. UNDO is sh text, and KEEP a script that makes it permanent
+# (confirm.sh); when one of them is due, the directory is $here, or $kept.
+await() {
+  mkdir -p /run/deployer
+  chmod 0700 /run/deployer
+  if waits; then still; exit 5; fi
+  if [ -e "$pending/armed" ]; then /bin/sh "$pending/undo"; fi
+  rm -rf -- "$pending" "$kept" "$here"
+  mkdir -m 0700 -- "$pending"
+  trap 'rm -rf -- "$pending"' EXIT
+  printf '%s\n' "$1" >"$pending/what"
+  printf '%s\n' "$run" >"$pending/run"
+  printf '%s\n' "$3" >"$pending/keep"
+  cat >"$pending/undo" <<END
+mv -T -- $pending $here 2>/dev/null || exit 0
+$2
+logger -t deployer -- "taken back, because nobody confirmed it: $1"
+rm -rf -- $here
+END
+}
+
+# armed SECONDS: from here on it goes back by itself, at once if the rest of this step fails.
+armed() {
+  printf '%s %s\n' "$(date +%s)" "$1" >"$pending/since"
+  : >"$pending/armed"
+  systemd-run --quiet --collect --unit=deployer-undo --on-active="$1" --timer-property=AccuracySec=100ms \
+    /bin/sh "$pending/undo"
+  trap '[ "$?" -eq 0 ] || undo' EXIT
+}
+
+# undo: take back what waits, now.
+# shellcheck disable=SC2317 # it is called by a trap
+undo() {
+  if waits; then
+    /bin/sh "$pending/undo"
+    systemctl stop deployer-undo.timer 2>/dev/null || :
+  fi
+}

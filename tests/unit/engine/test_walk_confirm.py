@@ -1,0 +1,105 @@
+"""What could cut off the next login: a new connection confirms it, or the host goes back and that is told."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+from ladder_kit import Clock
+
+from deployer.engine.walk.confirm import GRACE, KEEP, UNDO, confirm
+from deployer.errors import ConnectionLost, HostError, Reverted, StepError, Unreachable
+from deployer.sh import Frame, Program, encode
+from deployer.transport.recorded import RecordedTransport
+
+CUT = Unreachable("10.0.0.1:22 did not answer within 10 s", hint="is it up?")
+GONE = ConnectionLost("the connection to the host is gone")
+
+
+class Host(RecordedTransport):
+    """A host whose second connection is another script, or cannot be made."""
+
+    def __init__(self, new: HostError | list[Any], old: Iterable[list[Any]] = ()) -> None:
+        super().__init__("web1", old)
+        self.new = new if isinstance(new, HostError) else RecordedTransport("web1", [new])
+
+    def another(self) -> RecordedTransport:
+        """Log in anew, or not."""
+        if isinstance(self.new, HostError):
+            raise self.new
+        return self.new
+
+
+def told(host: Host) -> tuple[Clock, Exception | None]:
+    clock = Clock()
+    try:
+        confirm(host, 60, become=True, clock=clock, sleep=clock.sleep)
+    except (StepError, HostError) as error:
+        return clock, error
+    return clock, None
+
+
+def test_it_is_made_permanent_over_the_new_connection_alone() -> None:
+    host = Host([Frame(0, 0, "")])
+    assert told(host)[1] is None
+    assert isinstance(host.new, RecordedTransport)
+    assert [program.fragments for program in host.new.programs] == [(KEEP,)]
+    assert host.new.closed
+    assert host.programs == []
+
+
+def test_where_nobody_can_log_in_the_host_goes_back_at_once_over_the_old_connection() -> None:
+    host = Host(CUT, [[Frame(0, 0, "")]])
+    clock, error = told(host)
+    assert isinstance(error, Reverted)
+    assert (error.exit_code, error.hint) == (6, "is it up?")
+    assert "cut off the next login, so the host has gone back: 10.0.0.1:22 did not answer" in error.message
+    assert [program.fragments for program in host.programs] == [(UNDO,)]
+    assert clock.slept == []
+
+
+def test_where_the_old_connection_is_gone_too_it_is_waited_for_and_reached_again() -> None:
+    host = Host(CUT, [[GONE], [GONE], [Frame(0, 0, "")]])
+    clock, error = told(host)
+    assert isinstance(error, Reverted)
+    assert (host.reopened, len(clock.slept)) == (2, 2)
+
+
+def test_a_host_that_does_not_come_back_is_unreachable() -> None:
+    host = Host(CUT, [[GONE]] * 100)
+    clock, error = told(host)
+    assert isinstance(error, Unreachable)
+    assert "journalctl -t deployer" in error.hint
+    assert 60 + GRACE - 1 <= len(clock.slept) <= 60 + GRACE + 1
+
+
+def test_an_undo_that_fails_is_not_taken_for_one() -> None:
+    host = Host(CUT, [[Frame(0, 1, "no nft")]] * 100)
+    assert isinstance(told(host)[1], Unreachable)
+
+
+def test_a_confirmation_that_comes_too_late_is_told_as_what_it_is() -> None:
+    error = told(Host([Frame(0, 6, "it was not confirmed in time, and has gone back\n")]))[1]
+    assert isinstance(error, Reverted)
+    assert error.message == "it was not confirmed in time, and has gone back"
+
+
+def test_a_login_that_breaks_while_it_confirms_is_no_proof() -> None:
+    assert isinstance(told(Host([GONE], [[Frame(0, 0, "")]]))[1], Reverted)
+
+
+def test_what_cannot_be_made_permanent_is_a_failed_step() -> None:
+    error = told(Host([Frame(0, 1, "no room")]))[1]
+    assert type(error) is StepError
+    assert "making it permanent failed: no room" in error.message
+
+
+def test_what_the_host_is_asked_is_clean_sh() -> None:
+    assert shutil.which("shellcheck")
+    for text in (KEEP, UNDO):
+        told = encode(Program((text,), writes=True))
+        check = ["shellcheck", "-s", "sh", "-e", "SC2317", "-"]
+        done = subprocess.run(check, input=told, text=True, capture_output=True)
+        assert done.stdout + done.stderr == ""
