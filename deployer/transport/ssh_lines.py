@@ -62,7 +62,7 @@ def read(file: Path, home: Path, base: Path) -> tuple[Line, ...]:
     Raises:
         ConfigError: the file itself is there and cannot be read.
     """
-    return tuple(_read(file, home, base, 0))
+    return tuple(_read(file, home, base, ()))
 
 
 def everywhere(lines: tuple[Line, ...]) -> Iterator[Line]:
@@ -73,13 +73,13 @@ def everywhere(lines: tuple[Line, ...]) -> Iterator[Line]:
             yield from everywhere(inner)
 
 
-def _read(file: Path, home: Path, base: Path, depth: int) -> Iterator[Line]:
+def _read(file: Path, home: Path, base: Path, above: tuple[Path, ...]) -> Iterator[Line]:
     try:
         text = read_regular(file).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return
     except OSError as error:
-        if not depth:
+        if not above:
             raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
         warn(Mark(str(file)), f"left out: {error.strerror}")
         return
@@ -99,7 +99,7 @@ def _read(file: Path, home: Path, base: Path, depth: int) -> Iterator[Line]:
             if raw.split()[0].lower() in ("host", "match"):
                 yield Line("host", (), mark)
             continue
-        files = _included(args, mark, home, base, depth) if word == "include" else ()
+        files = _included(args, mark, home, base, (*above, file)) if word == "include" else ()
         yield Line(word, args, mark, files)
 
 
@@ -115,12 +115,15 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _included(args: tuple[str, ...], mark: Mark, home: Path, base: Path, depth: int) -> tuple[tuple[Line, ...], ...]:
-    if depth >= _DEEPEST:
-        warn(mark, "left out: includes are nested too deep")
-        return ()
+def _included(
+    args: tuple[str, ...], mark: Mark, home: Path, base: Path, above: tuple[Path, ...]
+) -> tuple[tuple[Line, ...], ...]:
     found = []
     for word in args:
         path = home / word[2:] if word.startswith("~/") else base / word
-        found += [tuple(_read(Path(name), home, base, depth + 1)) for name in sorted(glob.glob(str(path)))]  # noqa: PTH207
+        for file in map(Path, sorted(glob.glob(str(path)))):  # noqa: PTH207
+            if file in above or len(above) > _DEEPEST:
+                warn(mark, "left out: it includes itself, or too deep")
+            else:
+                found.append(tuple(_read(file, home, base, above)))
     return tuple(found)

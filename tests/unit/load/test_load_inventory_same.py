@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deployer.errors import ConfigError
 from deployer.load.inventory import load_inventory
@@ -122,3 +125,46 @@ def test_what_cannot_be_read_in_a_directory_is_refused_by_its_name(
     with pytest.raises(ConfigError, match=problem) as caught:
         load_inventory([tmp_path])
     assert caught.value.where.startswith(str(tmp_path / name))
+
+
+ATOMS = [
+    "[web]",
+    "[web:vars]",
+    "[x:children]",
+    "[my web]",
+    "\n",
+    "web1",
+    " a=1",
+    "a = b",
+    ":22",
+    "[1:3]",
+    "'",
+    '"',
+    "#",
+    ";",
+    "\\",
+    "{",
+    "}",
+    "]",
+    "=",
+    "\r",
+    "\0",
+    "b'x'",
+    "1e999",
+    "{1:2}",
+    "9" * 5000,
+    "(" * 300,
+    "é",
+    "---",
+]
+
+
+@given(st.lists(st.sampled_from(ATOMS), max_size=12).map("".join))
+def test_whatever_an_inventory_holds_is_read_or_refused_and_nothing_else(text: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "hosts"
+        file.write_text(text, newline="")
+        try:
+            assert load_inventory([file]).hosts is not None
+        except ConfigError as error:
+            assert error.where.startswith(str(file))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deployer.errors import ConfigError
 from deployer.model import Connection
-from deployer.transport import SshOptions, ssh_config, ssh_oracle
+from deployer.transport import SshOptions, ssh_config, ssh_lines, ssh_oracle, ssh_words
 from deployer.transport.ssh_config import Target, expand, hop, resolve
 
 
@@ -91,8 +94,11 @@ def test_an_included_file_counts_as_if_written_there(tmp_path: Path) -> None:
 
 
 def test_an_include_of_itself_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert resolved(tmp_path, "Include config\nUser deploy\n").user == "deploy"
-    assert "nested too deep" in caplog.text
+    (tmp_path / ".ssh").mkdir()
+    for name in "abc":
+        (tmp_path / ".ssh" / name).write_text("Include *\n")
+    assert resolved(tmp_path, "Include *\nUser deploy\n").user == "deploy"
+    assert "includes itself" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -201,3 +207,41 @@ def test_a_hop_is_looked_up_for_itself(tmp_path: Path, spec: str, user: str, add
 def test_a_hop_that_is_none_is_refused(tmp_path: Path, spec: str) -> None:
     with pytest.raises(ConfigError):
         hop(spec, configured(tmp_path, ""))
+
+
+ATOMS = [
+    "Host ",
+    "Match ",
+    "final ",
+    "all",
+    "exec x",
+    "user a",
+    "host=b",
+    "tagged",
+    "!",
+    "*",
+    "\n",
+    "#",
+    '"',
+    "'",
+    "\\",
+    "Include config",
+    "Port 1",
+    "User x",
+    "\t",
+    "=",
+    "%h",
+    "\r",
+    "\0",
+    "ProxyJump a",
+    "IdentityFile ~/x",
+]
+
+
+@given(st.lists(st.sampled_from(ATOMS), max_size=14).map("".join))
+def test_whatever_is_written_there_ends_no_run(text: str) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "config"
+        file.write_text(text, newline="")
+        said = ssh_words.evaluate(ssh_lines.read(file, file.parent, file.parent), "web1")
+    assert said["hostname"]
