@@ -159,7 +159,9 @@ def load(options: Options, *, ask: bool = True) -> Project:
     with problems.going_on():
         plays = load_playbook(playbook, vaults=opened, judge=judge) if playbook else ()
     if not options.inventory:
-        raise ConfigError("no inventory is given", hint="add -i INVENTORY; inventory.example.yml shows one")
+        raise ConfigError(
+            "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"
+        )
     opener = opened if playbook or opened else None  # looking at an inventory needs no vault password
     directory = plays[0].directory if plays else None
     with problems.going_on():

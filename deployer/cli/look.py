@@ -1,4 +1,4 @@
-"""``inventory``, ``modules`` and ``release``: look around without touching a host."""
+"""``inventory``, ``modules``, ``release``, ``docs``, ``version``: look around without touching a host."""
 
 from __future__ import annotations
 
@@ -56,7 +56,39 @@ def inspect(c: Context, *, file: str, json: bool) -> None:
     out(contents.as_json(held) if json else contents.as_text(held))
 
 
+def docs(c: Context, *, page: str) -> None:
+    """Print a page of the documentation, or the example inventory; without a name, list them."""
+    del c
+    from deployer.fields import nearest
+    from deployer.load.shipped import shipped_pages
+
+    pages = shipped_pages()
+    if not page:
+        for name, path in pages.items():
+            out(f"{name:<24} {_title(path.read_text(encoding='utf-8'))}")
+        return
+    name = page.removeprefix("docs/").removesuffix(".md")
+    if name not in pages:
+        raise ConfigError(f"there is no page {page!r}", hint=nearest(name, pages))
+    out(pages[name].read_text(encoding="utf-8").rstrip("\n"))
+
+
+def _title(text: str) -> str:
+    """Return what a page is about: its heading, or its first comment."""
+    return next(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
+
+
+def version(c: Context) -> None:
+    """Print the program's version."""
+    del c
+    from deployer import __version__
+
+    out(f"deployer {__version__}")
+
+
 COMMANDS = (
+    Command(docs, (Flag("page", "the page's name; left out: all names"),)),
+    Command(version, ()),
     Command(
         inventory,
         (

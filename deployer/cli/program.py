@@ -34,6 +34,8 @@ Look around
   inventory -i INVENTORY --list | --graph | --host HOST
   modules list | show NAME          what a task can do, with every argument
   release inspect FILE              what a release's tarball holds, and what it needs of a host
+  docs [PAGE]                       the documentation, and an example of an inventory
+  version                           the program's version (= --version)
 
 Secrets
   cookie generate | rotate PLAYBOOK -i INVENTORY
@@ -48,7 +50,7 @@ Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, n
             7 a host shows another key  130 interrupted
 """
 _GROUPS = ("modules", "release", "lab", "vault", "cookie", "tls")
-_OPTIONAL_WORD = {("lab", "reset"): "--host", ("vault", "encrypt-string"): "--text"}
+_OPTIONAL_WORD = {"lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page"}
 _CORE = ("--help", "-h", "--version", "-V")
 """What is left of invoke's own flags: the others would take a wrong flag of ours for one of theirs."""
 _NO_ECHO = "vault.encrypt-string"
@@ -111,9 +113,9 @@ class DeployerProgram(Program):
         if words and words[0] in _GROUPS and set(words[1:]) <= {"-h", "--help"}:
             words = words[1:] or ["--help"]
         if len(words) >= 2 and words[0] in _GROUPS and not words[1].startswith("-"):
-            words[1] = words[1].replace("_", "-")
-            flag = _OPTIONAL_WORD.get((words[0], words[1]))
-            words = [f"{words[0]}.{words[1]}", *(_flagged(flag, words[2:]) if flag else words[2:])]
+            words[:2] = [f"{words[0]}.{words[1].replace('_', '-')}"]
+        if words and (flag := _OPTIONAL_WORD.get(words[0])):
+            words = [words[0], *_flagged(flag, words[1:])]
         if words and words[0] == "retire":
             words = _joined(words)
         if words and not words[0].startswith("-") and {"-h", "--help"} & set(words):

@@ -97,7 +97,7 @@ class Kept:
         end = found.certificate.not_valid_after_utc
         if end < now + timedelta(days=self.days):
             problem = f"{self.file}: the authority ends on {end:%Y-%m-%d}, before a certificate of {self.days} days"
-            raise ConfigError(problem, where=self.where, hint="docs/flavours/tls.md says how to make another")
+            raise ConfigError(problem, where=self.where, hint="deployer docs flavours/tls says how to make another")
         return found
 
 
@@ -124,7 +124,7 @@ class Given:
         chain, authority = self._read(self.certificate), self._read(self.ca)
         fault = judge(chain, authority, host, now)
         if fault:
-            hint = "see docs/flavours/tls.md for what a node's certificate has to be"
+            hint = "deployer docs flavours/tls says what a node's certificate has to be"
             raise ConfigError(f"cluster.pki.certificate {self.certificate}: {fault.words}", where=self.where, hint=hint)
         if complaint := check_key(chain, self.key):
             raise ConfigError(f"cluster.pki.key: {complaint}", where=self.where)

@@ -30,7 +30,7 @@ FACT = re.compile(
 _UNASKED = (
     "a fact: known of hosts that a play of this run has asked (gather_facts: true, within --limit); render asks none"
 )
-_UNDECLARED = "this host declares no fleet: give it release: or nodes:, as inventory.example.yml shows"
+_UNDECLARED = "this host declares no fleet: give it release: or nodes:, as deployer docs inventory.example.yml shows"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cli_kit import Run, code_of
 
+from deployer import __version__
+from deployer.load.shipped import shipped_pages
+
 HEAVY = {"paramiko", "cryptography", "jinja2", "rich", "deployer.lab", "deployer.transport", "deployer.app"}
+_ADVICE = re.compile(r"deployer docs ([\w./-]+\w)")
 COMMANDS = ("deploy", "plan", "audit", "verify", "render", "inventory", "modules list", "modules show", "lab up",
             "lab down", "lab status", "lab ssh", "lab reset", "lab build", "cookie generate", "cookie rotate",
-            "vault encrypt", "vault view")  # fmt: skip
+            "vault encrypt", "vault view", "docs", "version")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -34,8 +40,9 @@ def test_the_overview_names_every_command(run: Run, capsys: pytest.CaptureFixtur
     assert code_of(run, "--help") == 0
     shown = capsys.readouterr().out
     assert all(command.split()[0] in shown for command in COMMANDS)
-    assert code_of(run, "--version") == 0
-    assert capsys.readouterr().out.startswith("deployer ")
+    for ask in ("--version", "-V", "version"):
+        assert code_of(run, ask) == 0
+        assert capsys.readouterr().out == f"deployer {__version__}\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["deploy", "--help"], ["lab", "--help"]])
@@ -53,3 +60,37 @@ print(sorted(sys.modules), file=sys.stderr)
     loaded = {name.strip("[]' ") for name in done.stderr.splitlines()[-1].split(",")}
     assert "deployer.cli.program" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+def test_every_page_and_the_example_inventory_can_be_read_without_the_repository(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(run, "docs") == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert {"inventory.example.yml", "rollouts", "flavours/tls"} <= set(listed)
+    for name in listed:
+        assert code_of(run, "docs", name) == 0
+        assert capsys.readouterr().out == shipped_pages()[name].read_text().rstrip("\n") + "\n"
+    assert code_of(run, "docs", "docs/flavours/tls.md") == 0
+    capsys.readouterr()
+    assert run("docs", "flavours/tsl") == 3
+    assert "flavours/tls" in capsys.readouterr().err
+
+
+def test_what_a_message_tells_to_read_is_a_page_that_is_there() -> None:
+    source = Path(__file__).parents[3] / "deployer"
+    told = [name for file in source.rglob("*.py") for name in _ADVICE.findall(file.read_text(encoding="utf-8"))]
+    assert {"inventory.example.yml", "flavours/tls"} <= set(told) <= set(shipped_pages())
+
+
+def test_no_message_names_a_file_that_only_the_repository_has() -> None:
+    source = Path(__file__).parents[3]
+    named = [
+        f"{file.name}: {line.strip()}"
+        for folder in ("deployer", "roles", "playbooks")
+        for file in (source / folder).rglob("*")
+        if file.suffix in (".py", ".sh", ".yml") and file.name != "shipped.py"
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.search(r"hint.*(docs/|README|example\.yml)|advice.*docs/", line) and not _ADVICE.search(line)
+    ]
+    assert named == []

@@ -28,9 +28,11 @@ def _files(directory: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
-    for name in ("deployer", "roles", "playbooks"):
-        shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "pyproject.toml", source)
+    for name in ("deployer", "roles", "playbooks", "docs"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, source / name, symlinks=True, ignore=ignored)
+    for name in ("pyproject.toml", "inventory.example.yml"):
+        shutil.copy(REPOSITORY / name, source)
     (source / "README.md").write_text("deployer\n")
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", out]
@@ -39,24 +41,29 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_every_file_of_the_program_its_roles_and_its_playbooks(wheel: Path) -> None:
+def test_the_wheel_holds_every_file_of_the_program_its_roles_playbooks_and_pages(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     wanted = _files(REPOSITORY / "deployer")
-    wanted |= {f"deployer/{name}" for name in _files(REPOSITORY / "roles") | _files(REPOSITORY / "playbooks")}
+    wanted |= {f"deployer/{name}" for part in ("roles", "playbooks", "docs") for name in _files(REPOSITORY / part)}
     assert wanted - inside == set()
 
 
 def test_an_installed_program_finds_the_roles_and_playbooks_it_carries(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    program = "from deployer.load.shipped import *; print(shipped_roles()); print(shipped_playbooks())"
+    program = (
+        "from deployer.load.shipped import *; print(shipped_roles()); print(shipped_playbooks());"
+        "print(shipped_pages()['inventory.example.yml'])"
+    )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
     said = subprocess.run(
         [sys.executable, "-c", program], env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    roles, playbooks = map(Path, said.stdout.split())
+    roles, playbooks, example = map(Path, said.stdout.split())
     assert roles == tmp_path / "site" / "deployer" / "roles"
     assert (roles / "node" / "tasks" / "main.yml").is_file()
     assert (playbooks / "site.yml").is_file()
+    assert example == tmp_path / "site" / "deployer" / "docs" / "inventory.example.yml"
+    assert example.read_text() == (REPOSITORY / "inventory.example.yml").read_text()
 
 
 def test_a_source_checkout_uses_its_own_roles_and_playbooks() -> None:
