@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from functools import singledispatchmethod
 
 from rich.console import Console
@@ -23,16 +22,10 @@ from deployer.events import (
     StepDone,
     TaskPlanned,
 )
-from deployer.report import ladder, recap, releases, rolling
+from deployer.report import ladder, plans, recap, releases, rolling
 from deployer.report.journal import Journals
-from deployer.report.plain import Part, by_number, diff, is_text, safe, summary
+from deployer.report.plain import Part, safe
 from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
-
-_SIGNS = {
-    "change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim"),
-    "refused": ("!", "bold red"),
-}  # fmt: skip
-_DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 class Terminal:
@@ -177,37 +170,14 @@ class Terminal:
         self.close()
 
     def _print_plans(self) -> None:
-        """Hosts with the same plan are printed once."""
-        groups: dict[tuple[TaskPlanned, ...], list[str]] = defaultdict(list)
-        for host in sorted(self._plans, key=by_number):
-            shown = tuple(replace(task, host="") for task in self._plans[host] if self._worth(task))
-            groups[shown].append(host)
-        for tasks, hosts in groups.items():
-            if not tasks:
-                continue
-            self._line((f"\n  {' '.join(hosts)}", "bold"))
-            for task in tasks:
-                self._print_task(task)
+        worth = {host: [task for task in plan if self._worth(task)] for host, plan in self._plans.items()}
+        for line in plans.lines(worth, show_diff=self._show_diff, verbosity=self._verbosity):
+            self._line(*line)
 
     def _worth(self, task: TaskPlanned) -> bool:
         if self._goal == "deploy" and not self._show_diff and self._verbosity < 2:
             return task.verdict == "unknown"
         return task.verdict in ("change", "unknown", "refused") or self._verbosity > 0
-
-    def _print_task(self, task: TaskPlanned) -> None:
-        sign, style = _SIGNS[task.verdict]
-        kind = "handler " if task.handler else ""
-        refused = task.verdict == "refused"
-        reason = "  (a deploy refuses)" if refused else f"  ({safe(task.reason)})" if task.reason else ""
-        where = f"  {task.where}" if self._verbosity else ""
-        self._line((f"    {sign} ", style), (f"{kind}{safe(task.task)}", style), (reason, "italic"), (where, "dim"))
-        for line in safe(task.reason).splitlines() if refused else ():
-            self._line((f"        {line}", "red"))
-        for change in task.changes:
-            self._line((f"        {summary(change)}", "dim"))
-            if self._show_diff and is_text(change):
-                for line in diff(change):
-                    self._line((f"        {line}", _DIFF_COLOURS.get(line[:1], "")))
 
     def _print_releases(self) -> None:
         history, journals = self._goal == "history", Journals()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from terminal_kit import EVIL, MODE, ended, planned, play, report
 
-from deployer.events import RungRead, StepDone
+from deployer.events import Event, RungRead, StepDone
 from deployer.model import Change
 from deployer.roll_events import BatchEnded, BatchStarted, HookDone, RollPlanned
 
@@ -24,6 +24,35 @@ def test_hosts_with_the_same_plan_are_printed_once() -> None:
     assert shown.count("~ motd") == 1
     assert "\n  a b\n    ~ motd\n        mode: 0600 → 0644\n" in shown
     assert "\n  c\n    ~ other\n" in shown
+
+
+def test_what_is_equal_on_several_hosts_is_told_once_and_the_rest_below_its_hosts() -> None:
+    def plan(host: str, text: str) -> tuple[Event, ...]:
+        own = Change("content", None, f"{text}\n")
+        return (
+            planned(host, "user", "change", MODE),
+            planned(host, "environment", "change", own),
+            planned(host, "unit", "change", MODE),
+        )
+
+    events = play(*plan("web10", "x"), *plan("web2", "x"), *plan("web1", "y"), hosts=("web1", "web2", "web10"))
+    short, whole = report(*events), report(*events, show_diff=True)
+    assert short.count("~ environment") == short.count("~ unit") == 1
+    assert "\n  web1 web2 web10\n    ~ user\n" in short
+    assert "\n  web1 web2 web10\n    ~ user\n        mode: 0600 → 0644\n    ~ unit\n" in whole
+    assert "\n  web1\n    ~ environment\n" in whole
+    assert "\n  web2 web10\n    ~ environment\n" in whole
+
+
+def test_each_block_stands_where_its_first_task_comes() -> None:
+    events = (planned("a", "last"), planned("b", "first"), planned("b", "last"))
+    shown = report(*play(*events))
+    assert "\n  b\n    ~ first\n\n  a b\n    ~ last\n" in shown
+
+
+def test_a_task_that_is_there_twice_is_told_twice() -> None:
+    twice = [planned("a", "same", "change", MODE), planned("a", "same", "change", MODE)]
+    assert report(*play(*twice)).count("~ same") == 2
 
 
 def test_tasks_without_changes_are_shown_only_when_asked_for() -> None:
