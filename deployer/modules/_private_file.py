@@ -25,16 +25,25 @@ _PROBE = """path={}
 if [ -e "$path" ] || [ -L "$path" ]; then
   stat --printf 'type=%F\\036mode=%a\\036owner=%U:%G\\036' -- "$path"
   if [ -f "$path" ] && [ ! -L "$path" ]; then
-    sum=$({{ printf %s {}; taste "$path" {}; }} | sha256sum)
-    emit content "${{sum%"${{sum#????????????????}}"}}"
+    {}
   fi
 fi"""
+
+_CONTENT = """\
+sum=$({{ printf %s {}; taste "$path" {}; }} | sha256sum)
+emit content "${{sum%"${{sum#????????????????}}"}}"
+"""
 
 _WRITE = """path={}
 [ -d "${{path%/*}}" ] || install -d -m 0700 -- "${{path%/*}}"
 draft "$1" "$path" 0400 0 0
 settle "$path"
 """
+
+
+def salted(text: str) -> str:
+    """Return what a probe tells of a secret content."""
+    return hashlib.sha256((_SALT + text).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +65,20 @@ class PrivateFile(Module):
 
     def desired(self) -> Present:
         """Return type, owner, mode and the salted digest of the content."""
-        digest = hashlib.sha256((_SALT + self.text().reveal()).encode()).hexdigest()[:16]
-        return Present({"type": "file", "owner": "root:root", "mode": "0400", "content": digest})
+        return Present({"type": "file", "owner": "root:root", "mode": "0400", "content": salted(self.text().reveal())})
 
     def probe(self) -> Sh:
         """Print them as they are, without following a link."""
         before, place = in_force(self.path, self._generations)
-        size = len(self.text().reveal().encode())
-        return lines(*before, sh(_PROBE, place, _SALT, (size // _STEP + 1) * _STEP))
+        return lines(*before, sh(_PROBE, place, self.tell()))
+
+    def tell(self) -> Sh:
+        """Return text that tells the content of the file ``"$path"``."""
+        return sh(_CONTENT, _SALT, self.most())
+
+    def most(self) -> int:
+        """Return how many bytes of the file are looked at, so that an endless one takes no time."""
+        return (len(self.text().reveal().encode()) // _STEP + 1) * _STEP
 
     def parse(self, out: str) -> Observed:
         """Return them."""

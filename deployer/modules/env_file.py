@@ -8,11 +8,20 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from deployer.fields import Doc
-from deployer.model import Secret
+from deployer.model import MASK, Secret
 from deployer.modules._checks import absolute
-from deployer.modules._private_file import PrivateFile
+from deployer.modules._private_file import _SALT, PrivateFile, salted
+from deployer.modules.base import Change, Observed, Present, Sh, lines, sh
 from deployer.releases.generations import BELONGS
+from deployer.sh import script
 
+_PLAIN = "# plain: "
+"""How the first line of a file begins that names its variables with no secret in them, for the next run to show."""
+_CONTENT = """\
+taste "$path" {0} | variables
+emit content "$({{ printf %s "$salt"; taste "$path" {0} | whole; }} | sha256sum | short)"
+"""
+_TOLD = re.compile(r"[ph]\d+_\w*", re.ASCII)
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SPECIAL = re.compile(r'[\\"$`]')
 
@@ -41,7 +50,11 @@ def quoted(value: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class EnvFile(PrivateFile):
-    """A file for EnvironmentFile=. Values may be secrets; the file is root's alone and is compared by digest."""
+    """A file for EnvironmentFile=. Values may be secrets; the file is root's alone, and its secrets are never shown.
+
+    ``plan --diff`` names each variable that changes: plain values in clear, secrets as ``***``, with a word when the host
+    has another value. What was written as a secret stays hidden when it is no longer one.
+    """
 
     EXAMPLE: ClassVar[str] = """\
 - name: environment of the node
@@ -64,9 +77,67 @@ class EnvFile(PrivateFile):
         return self.generations or ""
 
     def text(self) -> Secret:
-        """Return the file, sorted, because the order of a mapping means nothing."""
-        merged = {**self.defaults, **self.values}
-        return Secret("".join(f"{key}={quoted(_plain(merged[key]))}\n" for key in sorted(merged)), self.path)
+        """Return the file, sorted, because the order of a mapping means nothing; its first line names what is plain."""
+        return Secret(f"{_PLAIN}{' '.join(self._plain())}\n{''.join(self._lines().values())}", self.path)
+
+    def desired(self) -> Present:
+        """Return also the variables by name: plain values in clear, secrets as ``***``."""
+        plain, written = self._plain(), self._lines()
+        shown = (_shown(text) if name in plain else f"{name}={MASK}" for name, text in written.items())
+        return Present(
+            {
+                **super().desired().keys,
+                "content": salted("".join(written.values())),
+                "variables": "".join(f"{line}\n" for line in shown),
+            }
+        )
+
+    def tell(self) -> Sh:
+        """Return text that tells each variable, and a digest of all of them."""
+        told = sh("salt={} plain={}", _SALT, f" {' '.join(self._plain())} ")
+        return lines(told, script("env_file.sh"), sh(_CONTENT, self.most()))
+
+    def parse(self, out: str) -> Observed:
+        """Return the variables in the words of `desired`: a secret that differs is said to, and nothing else of it."""
+        found = super().parse(out)
+        if not isinstance(found, Present) or "content" not in found.keys:
+            return found
+        told = {key: value for key, value in found.keys.items() if _TOLD.fullmatch(key)}
+        seen = "".join(f"{self._seen(key, value)}\n" for key, value in told.items())
+        return Present({key: value for key, value in found.keys.items() if key not in told} | {"variables": seen})
+
+    def differences(self, observed: Observed) -> dict[str, Change]:
+        """Leave the digest out where the variables say more."""
+        found = super().differences(observed)
+        if "variables" in found:
+            found.pop("content", None)
+        return found
+
+    def _seen(self, key: str, value: str) -> str:
+        kind, name = key[0], key.partition("_")[2]
+        mine = self._lines().get(name)
+        if mine is not None and value == (mine if kind == "p" else salted(mine)):
+            return _shown(mine) if name in self._plain() else f"{name}={MASK}"
+        if kind == "p":
+            line = _shown(value)
+            return f"{line} (written in another way)" if mine is not None and line == _shown(mine) else line
+        about = "another value" if mine is not None else "not declared"
+        return f"{name}={MASK} ({about})" if name else f"{MASK} (no variable)"
+
+    def _merged(self) -> Mapping[str, str | Secret]:
+        return {**self.defaults, **self.values}
+
+    def _plain(self) -> tuple[str, ...]:
+        return tuple(sorted(name for name, value in self._merged().items() if not isinstance(value, Secret)))
+
+    def _lines(self) -> dict[str, str]:
+        """Return what is written of each variable, by name."""
+        merged = self._merged()
+        return {name: f"{name}={quoted(_plain(merged[name]))}\n" for name in sorted(merged)}
+
+
+def _shown(text: str) -> str:
+    return text.removesuffix("\n").replace("\n", "\\n")
 
 
 MODULE = EnvFile

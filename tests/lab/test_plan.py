@@ -69,6 +69,7 @@ def test_a_plan_for_people_says_what_would_change_and_touches_nothing(fleet):
     assert "nodes" in shown.out
     assert "would change" in shown.out
     assert "+Description=Erlang node demo@" in shown.out, "the diff of a file that is not there yet"
+    assert '+PORT="4000"' in shown.out, "an environment is named, value by value"
     assert labs.upper_state(host) == before
 
 
@@ -105,6 +106,7 @@ def test_a_restart_is_predicted_when_the_environment_changes_and_its_secrets_are
         shown = deployed.show(*flags)
         assert shown.code == (2 if flags[0] == "audit" else 0), shown.out + shown.err
         told.append(shown.out + shown.err)
+    assert "\n        +DEMO_GREETING=***\n" in told[1], "the variable that comes is named"
     assert health(host)[1]["greeting"] == CANARY
     assert ssh(host, "systemctl show -p MainPID --value demo") != pid
     listed = deployed.show("inventory", "--list")
