@@ -189,7 +189,7 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
             return Pending(resolver, hosts, goal, *how).run()
         return Survey(resolver, hosts, goal, lines, *how).run()
 
-    return _each_play(walk, load(options), out, need_tarball=False)
+    return _each_play(walk, load(options, need_secrets=False), out, need_tarball=False, need_secrets=False)
 
 
 def _each_play(
@@ -198,6 +198,7 @@ def _each_play(
     out: TextIO | None,
     *,
     need_tarball: bool = True,
+    need_secrets: bool = True,
     ahead: bool = False,
     noted: str = "",
     notes: Iterable[str] = (),
@@ -205,7 +206,8 @@ def _each_play(
     """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written."""
     begin, options = time.monotonic(), project.options
     work = project.work()
-    resolvers, problems = [project.resolver(play, need_tarball=need_tarball) for play, _ in work], Gathering()
+    resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
+    problems = Gathering()
     for (_, hosts), resolver in zip(work, resolvers, strict=True):
         with problems.going_on():
             resolver.prepare(hosts if ahead else ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_i
 from deployer.load.template import Layer, Variables
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
-from deployer.resolve import CliConnection, Resolver, judge
+from deployer.resolve import WORDS, CliConnection, Resolver, judge
 from deployer.transport import SshOptions, Transport, open_transport
 
 
@@ -118,7 +118,14 @@ class Project:
             raise ConfigError("no host is left to work on", hint=hint)
         return found
 
-    def resolver(self, play: Play, *, need_tarball: bool = True, without: frozenset[str] = frozenset()) -> Resolver:
+    def resolver(
+        self,
+        play: Play,
+        *,
+        need_tarball: bool = True,
+        need_secrets: bool = True,
+        without: frozenset[str] = frozenset(),
+    ) -> Resolver:
         """Return what resolves a play for its hosts; ``without``: names of nodes that are about to leave."""
         options = self.options
         cli = CliConnection(
@@ -138,6 +145,7 @@ class Project:
             need_tarball=need_tarball,
             facts=self.facts,
             without=without,
+            need_secrets=need_secrets,
         )
 
     def opener(self, resolver: Resolver) -> Callable[[Host], Transport]:
@@ -146,12 +154,13 @@ class Project:
         return lambda host: open_transport(host.name, resolver.connection(host), ssh)
 
 
-def load(options: Options, *, ask: bool = True) -> Project:
+def load(options: Options, *, ask: bool = True, need_secrets: bool = True) -> Project:
     """Read inventory, playbook and variables; raises ConfigError. Nothing is connected to.
 
     Args:
         options: what to load.
         ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
+        need_secrets: False leaves encrypted files of variables out, unless a vault password is given.
     """
     opened = options.vaults()
     playbook = Path(options.playbook) if options.playbook else None
@@ -162,13 +171,14 @@ def load(options: Options, *, ask: bool = True) -> Project:
         raise ConfigError(
             "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"
         )
-    opener = opened if playbook or opened else None  # looking at an inventory needs no vault password
+    opener = opened if opened or (playbook and need_secrets) else None  # looking around needs no vault password
     directory = plays[0].directory if plays else None
     with problems.going_on():
         inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
     problems.check()
     extra = extra_variables(options.extra_vars, opened)
     plays = tuple(_chosen(play, Variables([Layer(extra), Layer(play.vars)], opened.reveal)) for play in plays)
+    _check_pieces(extra, inventory, plays)
     become = Secret(_ask("sudo password"), "sudo password") if ask and options.ask_become_pass else None
     return Project(options, inventory, plays, opened, extra, become)
 
@@ -187,6 +197,17 @@ def _chosen(play: Play, variables: Variables) -> Play:
     if not isinstance(found, str) or not found.strip():
         raise ConfigError(f"hosts must be text or a list of texts, not {kind(found)}", where=play.mark)
     return replace(play, hosts=found, name=found if play.name == play.hosts else play.name)
+
+
+def _check_pieces(extra: Mapping[str, Any], inventory: Inventory, plays: Sequence[Play]) -> None:
+    """Refuse a piece of a variable that nobody has: it would be of no effect."""
+    given = [host.vars for host in inventory.hosts.values()] + [play.vars for play in plays]
+    given += [some for play in plays for task in play.tasks for some in (task.vars, task.defaults)]
+    known = {*WORDS, *(name for some in (extra, *given) for name in some if "." not in name)}
+    for path in extra:
+        root, dot, _ = path.partition(".")
+        if dot and root not in known:
+            raise ConfigError(f"-e {path}: there is no variable {root!r}", hint=nearest(root, known))
 
 
 def _check_tags(plays: Sequence[Play], wanted: frozenset[str]) -> None:

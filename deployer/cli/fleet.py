@@ -17,7 +17,12 @@ PLAYBOOK = Flag(
 )
 SOURCES = (
     Flag("inventory", "an inventory file or directory; may be repeated", "i", ()),
-    Flag("extra-vars", "variables that win over all others: key=value, YAML or @file; may be repeated", "e", ()),
+    Flag(
+        "extra-vars",
+        "variables that win over all others: key=value, key.part=value, YAML or @file; may be repeated",
+        "e",
+        (),
+    ),
     Flag("vault-password-file", "file with the vault password, or program that prints it; may be repeated", "", ()),
     Flag("vault-id", "a vault password with a label: LABEL@FILE or LABEL@prompt; may be repeated", "", ()),
     Flag("ask-vault-pass", "ask for the vault password", "", default=False),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.load.inventory import Inventory
+from deployer.load.pieces import apart
 from deployer.load.secrets import Vaults
 from deployer.load.template import Layer, Variables
 from deployer.model import Host, Play, Task
@@ -33,7 +34,8 @@ class Scopes:
         facts: dict[str, Layer] | None = None,
     ) -> None:
         self._inventory, self._play, self._vaults = inventory, play, vaults
-        self._extra = Layer(extra)
+        whole, self._pieces = apart(extra)
+        self._extra = Layer(whole)
         self._shared = self._magic()
         self._hosts: dict[str, Variables] = {}
         self._plays: dict[str, Variables] = {}
@@ -54,11 +56,13 @@ class Scopes:
     def host(self, host: Host) -> Variables:
         """Return what the inventory, ``-e`` and facts say; this is what ``hostvars`` shows."""
         if host.name not in self._hosts:
-            facts = self._facts.get(host.name, Layer({}))
-            self._hosts[host.name] = self._variables(
-                Layer(self._named(host), final=True), self._extra, facts, Layer(host.vars)
-            )
+            named, facts = Layer(self._named(host), final=True), self._facts.get(host.name, Layer({}))
+            self._hosts[host.name] = self._variables(named, self._extra, facts, Layer(host.vars))
         return self._hosts[host.name]
+
+    def outside(self, host: Host) -> Variables:
+        """Return the same for a host that is not the play's, with ``hostvars`` for its own words."""
+        return self.host(host).over(Layer({"hostvars": self._shared["hostvars"]}, final=True))
 
     def play(self, host: Host) -> Variables:
         """Return what the play adds to it: without facts and without the fleet's normalised words."""
@@ -86,7 +90,7 @@ class Scopes:
         return self._tasks[key]
 
     def _variables(self, *layers: Layer) -> Variables:
-        return Variables((*layers, _MANAGED), self._vaults.reveal)
+        return Variables((*layers, _MANAGED), self._vaults.reveal, self._pieces)
 
     def _names(self, host: Host) -> Layer:
         return Layer({**self._shared, **self._named(host)}, final=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deployer.errors import ConfigError, DeployerError
 from deployer.fields import alike, kind, nearest
 from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
+from deployer.load.pieces import Pieces, put
 from deployer.model import Mark, Secret
 
 if TYPE_CHECKING:
@@ -47,24 +48,25 @@ class Variables(Mapping[str, Any]):
     Args:
         layers: the strongest first.
         decrypt: turns a ``!vault`` value into a secret, called when the value is used.
+        pieces: what ``-e`` puts into variables.
     """
 
-    def __init__(self, layers: Sequence[Layer], decrypt: Decrypt) -> None:
+    def __init__(self, layers: Sequence[Layer], decrypt: Decrypt, pieces: Pieces | None = None) -> None:
         self._layers = tuple(layers)
-        self._decrypt = decrypt
+        self._decrypt, self._pieces = decrypt, pieces or {}
         self._rendered: dict[str, Any] = {}
         self._open: list[tuple[str, Mark]] = []
 
     def over(self, *layers: Layer) -> Variables:
         """Return the same variables with stronger layers on top."""
-        return Variables((*layers, *self._layers), self._decrypt)
+        return Variables((*layers, *self._layers), self._decrypt, self._pieces)
 
-    def under(self, *layers: Layer) -> Variables:
-        """Return the same variables with weaker layers below."""
-        return Variables((*self._layers, *layers), self._decrypt)
+    def closed(self) -> Variables:
+        """Return the same variables with nothing decrypted: a ``!vault`` value is a secret without its text."""
+        return Variables(self._layers, lambda _, name: Secret("", name), self._pieces)
 
     def __contains__(self, name: object) -> bool:
-        return any(name in layer.values for layer in self._layers) or name in _globals()
+        return any(name in layer.values for layer in self._layers) or name in self._pieces or name in _globals()
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for layer in self._layers for name in layer.values))
@@ -76,6 +78,8 @@ class Variables(Mapping[str, Any]):
         if name in self._rendered:
             return self._rendered[name]
         layer = next((layer for layer in self._layers if name in layer.values), None)
+        if layer is None and name in self._pieces:
+            layer = Layer({name: Map()})
         if layer is None:
             return _globals()[name]
         raw = layer.values[name]
@@ -87,14 +91,21 @@ class Variables(Mapping[str, Any]):
             raise ConfigError(f"variables refer to each other in a circle: {chain}", where=where)
         self._open.append((name, where))
         try:
-            self._rendered[name] = self.render(raw, where, name)
+            found = self.render(raw, where, name)
+            for path, piece in self._pieces.get(name, {}).items():
+                found = put(found, path, self.render(piece, where, path))
+            self._rendered[name] = found
         finally:
             self._open.pop()
-        return self._rendered[name]
+        return found
 
-    def raw(self, name: str, default: Any = None) -> Any:
-        """Return what is written, untemplated."""
-        return next((layer.values[name] for layer in self._layers if name in layer.values), default)
+    def only(self, name: str, keep: Callable[[Any], Any]) -> Any:
+        """Return a variable, but rendered only as far as ``keep`` leaves what is written, or what a template gave."""
+        raw = next((layer.values[name] for layer in self._layers if name in layer.values), None)
+        value = self[name] if raw is None or isinstance(raw, str) else raw
+        for path, piece in self._pieces.get(name, {}).items():
+            value = put(value, path, piece)
+        return self.render(keep(value), self.place(name), name)
 
     def place(self, name: str, default: Mark | None = None) -> Mark:
         """Return where the value of a name is written, or ``default`` when it does not know."""

@@ -20,10 +20,16 @@ _WHERE = Mark("-e")
 def extra_variables(words: Sequence[str], vaults: Vaults | None = None) -> Map:
     """Return the variables of all ``-e`` words, the last one winning. Values of ``key=value`` stay text, as in Ansible.
 
+    A dotted name is a piece of a variable (`deployer.load.pieces`); giving the variable whole later undoes it.
+
     Raises:
         ConfigError: a word is none of the three forms, or a file is wrong.
     """
-    return joined(*(_one(word.strip(), vaults) for word in words))
+    found = Map()
+    for one in (_one(word.strip(), vaults) for word in words):
+        left = {path: value for path, value in found.items() if path.partition(".")[0] not in one}
+        found = joined(Map(left, marks=found.marks), one)
+    return found
 
 
 def _one(word: str, vaults: Vaults | None) -> Map:
@@ -36,5 +42,10 @@ def _one(word: str, vaults: Vaults | None) -> Map:
     except ValueError as error:
         raise ConfigError(f"-e: {error}", hint="quote values for the shell: -e 'name=\"a b\"'") from None
     if not pairs or not all(equals for _, equals, _ in pairs):
-        raise ConfigError("-e takes NAME=VALUE, YAML in braces, or @FILE")
-    return variables(Map(((name, Text(value, _WHERE)) for name, _, value in pairs), _WHERE), _WHERE)
+        raise ConfigError("-e takes NAME=VALUE, NAME.KEY=VALUE, YAML in braces, or @FILE")
+    for name, _, _ in pairs:
+        root, dot, path = name.partition(".")
+        variables(Map({root: None}, _WHERE), _WHERE)
+        if dot and not all(path.split(".")):
+            raise ConfigError(f"-e {name}: a name between the dots is missing", hint="write NAME.KEY=VALUE")
+    return Map(((name, Text(value, _WHERE)) for name, _, value in pairs), _WHERE)

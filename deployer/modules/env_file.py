@@ -52,7 +52,7 @@ def quoted(value: str) -> str:
 class EnvFile(PrivateFile):
     """A file for EnvironmentFile=. Values may be secrets; the file is root's alone, and its secrets are never shown.
 
-    ``plan --diff`` names each variable that changes: plain values in clear, secrets as ``***``, with a word when the host
+    ``plan --diff`` names each variable that changes: plain values in clear, secrets as ``***``, and whether the host
     has another value. What was written as a secret stays hidden when it is no longer one.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -14,17 +14,43 @@ from deployer.fields import describe
 from deployer.fleet import Declaration, Words, check_members, declare
 from deployer.load.connection import address
 from deployer.load.inventory import Inventory
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, Seq, mark_of
 from deployer.load.scope import Scopes
 from deployer.load.secrets import Vaults, fill, read_secret
-from deployer.load.template import Variables
+from deployer.load.template import Layer, Variables
 from deployer.model import Host, Mark, Play, Secret
 
+_Declare = Callable[[Host, Variables], Declaration | None]
 WORDS: tuple[str, ...] = tuple(field.name for field in describe(Words))
 
 
+class _Late(Mapping[str, Any]):
+    """Values of a layer that are made when somebody looks at them."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Any]]) -> None:
+        self._makers = makers
+
+    def __getitem__(self, name: str) -> Any:
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 class Members:
-    """The declarations of a play's hosts, and of other hosts of the inventory that share their clusters."""
+    """The declarations of a play's hosts, and of other hosts of the inventory that share their clusters.
+
+    Args:
+        inventory: all hosts.
+        play: whose hosts are asked for.
+        scopes: what names mean on each host.
+        vaults: decrypts what is encrypted.
+        need_tarball: False lets a tarball be missing.
+        need_secrets: False leaves the environment and all that could be secret out, and reads no secret.
+    """
 
     def __init__(
         self,
@@ -32,12 +58,11 @@ class Members:
         play: Play,
         scopes: Scopes,
         vaults: Vaults,
-        *,
-        need_tarball: bool = True,
+        need_tarball: bool,
+        need_secrets: bool,
         without: frozenset[str] = frozenset(),
     ) -> None:
-        self._without = without
-        self._need_tarball = need_tarball
+        self._need_tarball, self._need_secrets, self._without = need_tarball, need_secrets, without
         self._inventory, self._play, self._scopes, self._vaults = inventory, play, scopes, vaults
         self._secrets: dict[str, Secret] = {}
         self._now = datetime.now(UTC)
@@ -49,21 +74,33 @@ class Members:
         Raises:
             ConfigError: a word is wrong, or hosts cannot form the cluster they declare.
         """
-        hosts = self._inventory.select(self._play.hosts, allow_empty=True)
-        found = {host.name: self._declare(host, self._scopes.play(host)) for host in hosts}
-        return {name: declaration for name, declaration in found.items() if declaration}
+        return self._of_play(self._declare if self._need_secrets else self._outline)
 
     @cached_property
     def all(self) -> Mapping[str, Declaration]:
         """What every member of the play's clusters declares."""
-        clusters = {declaration.cluster.name for declaration in self.of_play.values()}
-        found = dict(self.of_play)
+        found = self._and_others(self.of_play, self._declare if self._need_secrets else self._outline)
+        check_members(tuple(found.values()))
+        return found
+
+    @cached_property
+    def _outlines(self) -> Mapping[str, Declaration]:
+        """Who the members are: their names, addresses and ports, known before the environment, which may use them."""
+        return self._and_others(self._of_play(self._outline), self._outline)
+
+    def _of_play(self, declare: _Declare) -> dict[str, Declaration]:
+        hosts = self._inventory.select(self._play.hosts, allow_empty=True)
+        found = {host.name: declare(host, self._scopes.play(host)) for host in hosts}
+        return {name: declaration for name, declaration in found.items() if declaration}
+
+    def _and_others(self, of_play: Mapping[str, Declaration], declare: _Declare) -> dict[str, Declaration]:
+        clusters = {declaration.cluster.name for declaration in of_play.values()}
+        found = dict(of_play)
         for host in self._inventory.hosts.values() if clusters else ():
             if host.name not in found and self._cluster_name(host) in clusters:
-                declaration = self._declare(host, self._scopes.host(host))
+                declaration = declare(host, self._scopes.outside(host))
                 if declaration:
                     found[host.name] = declaration
-        check_members(tuple(found.values()))
         return found
 
     def fleet(self, host: Host) -> tuple[Declaration | None, tuple[Declaration, ...]]:
@@ -86,7 +123,25 @@ class Members:
 
     def _declare(self, host: Host, variables: Variables) -> Declaration | None:
         _refuse_misspelt(variables, host.mark)
-        words = Map((name, variables[name]) for name in WORDS if name in variables)
+        own = variables.over(Layer(_Late({"cluster": lambda: self._cluster(host, variables)}), final=True))
+        words = Map((name, (variables if name == "cluster" else own)[name]) for name in WORDS if name in variables)
+        return self._made(host, variables, words, need_tarball=self._need_tarball)
+
+    def _cluster(self, host: Host, variables: Variables) -> Mapping[str, Any]:
+        """Return ``cluster`` as the other words of the inventory see it: what is written, and the members."""
+        written = {key: value for key, value in (variables.get("cluster") or {}).items() if value is not None}
+        outline = self._outlines.get(host.name)
+        if outline is None:
+            return written
+        members = tuple(one for one in self._outlines.values() if one.cluster.name == outline.cluster.name)
+        return {**outline.variables(members)["cluster"], **written}
+
+    def _outline(self, host: Host, variables: Variables) -> Declaration | None:
+        closed = variables.closed()
+        words = Map((name, closed.only(name, _outlined)) for name in ("release", "cluster", "nodes") if name in closed)
+        return self._made(host, variables, words, need_tarball=False)
+
+    def _made(self, host: Host, variables: Variables, words: Map, *, need_tarball: bool) -> Declaration | None:
         words.marks = {name: variables.place(name, host.mark) for name in words}
         if not words.get("release") and not words.get("nodes"):
             return None
@@ -109,7 +164,7 @@ class Members:
             directory=self._directory(words.get("release"), where),
             beside=_beside(mark_of(words.get("cluster"), where)),
             now=self._now,
-            need_tarball=self._need_tarball,
+            need_tarball=need_tarball,
         )
         if found is None or self._without.isdisjoint(str(node.node) for node in found.nodes):
             return found
@@ -124,6 +179,22 @@ class Members:
         if not isinstance(tarball, str):
             return Path()
         return directory if (directory / Path(tarball).expanduser()).is_file() else Path()
+
+
+_INSIDE = frozenset({"cookie", "tls", "pki", "env", "vm_args", "unit"})
+"""Of cluster and nodes: what says nothing of who and where a node is, and may be or hold a secret."""
+
+
+def _outlined(value: Any) -> Any:
+    """Return a word without what an outline leaves out."""
+    if isinstance(value, Mapping):
+        kept = {key: item for key, item in value.items() if key not in _INSIDE}
+        return Map(kept, mark_of(value), getattr(value, "marks", None))
+    if isinstance(value, list):
+        found = Seq((_outlined(item) for item in value), mark_of(value))
+        found.marks = list(getattr(value, "marks", ()))
+        return found
+    return value
 
 
 def _beside(mark: Mark) -> Path:

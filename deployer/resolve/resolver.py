@@ -42,7 +42,7 @@ class Resolver:
         skip_tags: run no task with one of these.
         vaults: decrypts what is encrypted, when it is needed.
         cli: the command line's word on connections.
-        need_tarball: False lets a tarball be missing where only the fleet is asked for, not its tasks.
+        need_tarball: False lets a tarball be missing where only the fleet is asked for; ``need_secrets``: reads none.
         facts: what hosts have said in earlier plays, by name; this play's are added.
         without: names of nodes that are about to leave: nobody is told of them.
     """
@@ -60,13 +60,14 @@ class Resolver:
         need_tarball: bool = True,
         facts: dict[str, Layer] | None = None,
         without: frozenset[str] = frozenset(),
+        need_secrets: bool = True,
     ) -> None:
         self.play = play
         self._inventory, self._cli = inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
         self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
         self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts)
-        self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball=need_tarball, without=without)
+        self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball, need_secrets, without)
         self._sources = Sources(play.directory, self._vaults)
         self._lock = threading.RLock()
         self._ready: dict[str, HostPlay] = {}
@@ -74,8 +75,8 @@ class Resolver:
 
     @property
     def _tasks(self) -> tuple[Task, ...]:
-        play = self.play
-        return (*play.tasks, *play.handlers, *play.turns.before_switch, *play.turns.after_start)
+        turns = self.play.turns
+        return (*self.play.tasks, *self.play.handlers, *turns.before_switch, *turns.after_start)
 
     @cached_property
     def needs_facts(self) -> bool:

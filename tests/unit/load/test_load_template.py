@@ -8,9 +8,12 @@ import pytest
 from template_kit import HERE, variables
 
 from deployer.errors import ConfigError
+from deployer.load import yaml
 from deployer.load.marked import Map, Text
+from deployer.load.pieces import apart
 from deployer.load.taint import OMIT
 from deployer.load.template import Layer, Variables
+from deployer.load.variables import extra_variables
 from deployer.model import Mark, Secret
 
 
@@ -180,3 +183,54 @@ def test_a_condition_that_is_not_true_or_false_is_refused(condition: str) -> Non
     with pytest.raises(ConfigError) as caught:
         variables().holds(Text(condition, HERE))
     assert caught.value.where == "play.yml:3:4"
+
+
+def extras(*words: str) -> Variables:
+    whole, pieces = apart(extra_variables(words))
+    below = yaml.parse(INSIDE, "hosts.yml")
+    return Variables((Layer(whole), Layer(below)), lambda _, name: Secret("", name), pieces)
+
+
+INSIDE = """\
+env: {GREETING: "{{ word }}", PORT: "4000"}
+word: hello
+whole: "{{ env | combine({'MORE': '1'}) }}"
+list: [{port: 1}]
+nothing:
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value"),
+    [
+        (["env.GREETING=hi"], "env", {"GREETING": "hi", "PORT": "4000"}),
+        (["env.NEW=x env.PORT=5"], "env", {"GREETING": "hello", "PORT": "5", "NEW": "x"}),
+        (["env.NEW=1", "env.NEW=2"], "env", {"GREETING": "hello", "PORT": "4000", "NEW": "2"}),
+        (["env.NEW={{word}}!"], "env", {"GREETING": "hello", "PORT": "4000", "NEW": "hello!"}),
+        (["env={}", "env.NEW=1"], "env", None),
+        (["{env: {A: '1'}}", "env.NEW=2"], "env", {"A": "1", "NEW": "2"}),
+        (["env.NEW=2", "{env: {A: '1'}}"], "env", {"A": "1"}),
+        (["whole.PORT=6"], "whole", {"GREETING": "hello", "PORT": "6", "MORE": "1"}),
+        (["env.PORT=6"], "whole", {"GREETING": "hello", "PORT": "6", "MORE": "1"}),
+        (["nothing.a.b=1"], "nothing", {"a": {"b": "1"}}),
+        (["new.a=1"], "new", {"a": "1"}),
+        (["list.0.port=2"], "list", None),
+        (["word.x=2"], "word", None),
+        (["env.PORT.x=2"], "env", None),
+    ],
+)
+def test_one_value_inside_of_a_variable_is_set_from_the_command_line(
+    words: list[str], name: str, value: dict[str, Any] | None
+) -> None:
+    if value is not None:
+        assert extras(*words)[name] == value
+        return
+    with pytest.raises(ConfigError, match=r"-e .*a part of it has no name") as raised:
+        extras(*words)[name]
+    assert f"give it whole: -e '{{{name}: …}}'" in raised.value.hint
+
+
+@pytest.mark.parametrize("word", ["env.=x", "env..A=x", ".A=x", "1env.A=x", "e nv.A=x"])
+def test_a_path_with_a_hole_is_refused(word: str) -> None:
+    with pytest.raises(ConfigError):
+        extra_variables([word])
