@@ -50,6 +50,7 @@ class Members:
         vaults: decrypts what is encrypted.
         need_tarball: False lets a tarball be missing.
         need_secrets: False leaves the environment and all that could be secret out, and reads no secret.
+        without: names of nodes that are about to leave.
     """
 
     def __init__(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import tarfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
+import yaml
 from fleet import fleet_of, untouched
 
 from deployer import lab as labs
 from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError, DeployerError
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+
+from docs_kit import blocks
 
 MIX = """\
 defmodule Small.MixProject do
@@ -86,16 +93,23 @@ def test_what_an_overlay_brings_is_in_the_tarball_more_than_once_and_counts_once
     assert held.elixir.startswith(elixir)
 
 
-def test_a_host_takes_it_as_it_is(lab, overlaid, tmp_path, ssh):
-    hosts = untouched(lab, 1)
+def test_a_host_takes_it_as_it_is_and_the_release_learns_its_cluster_as_the_page_on_clustering_says(
+    lab, overlaid, tmp_path, ssh
+):
+    way = "libcluster: a list of nodes"
+    (overlaid / "config").mkdir()
+    (overlaid / "config/runtime.exs").write_text(f"import Config\n{blocks('clustering.md', 'elixir')[way][0]}")
+    hosts = untouched(lab, 2)
     fleet = fleet_of(tmp_path, hosts, labs.build(overlaid, out=tmp_path / "dist"))
     del fleet.words["health"]
-    fleet.words |= {
-        "release": fleet.words["release"] | {"name": "small"},
-        "cluster": fleet.words["cluster"] | {"name": "small"},
-    }
+    words = yaml.safe_load(blocks("clustering.md", "yaml")[way][0])
+    cluster = words["cluster"] | {"cookie": fleet.words["cluster"]["cookie"], "mesh": "boot"}
+    fleet.words |= {"release": fleet.words["release"] | {"name": "small"}, "cluster": cluster, "env": {}}
     ran = fleet.run("deploy")
     assert ran.code == 0, ran.err + ran.out
     assert ssh(hosts[0], "cat /opt/small/current/bin/server") == (0, (overlaid / "rel/overlays/bin/server").read_text())
     assert ssh(hosts[0], "stat -c '%a %U' /opt/small/current/bin/migrate") == (0, "755 root\n")
+    asked = 'Application.get_env(:libcluster, :topologies)[:shop][:config][:hosts] |> Enum.join(" ") |> IO.puts'
+    names = " ".join(f"small@{host.address}" for host in hosts)
+    assert ssh(hosts[0], f"small-ctl rpc '{asked}'") == (0, f"{names}\n")
     assert fleet.run("audit").code == 0
