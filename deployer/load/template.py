@@ -6,13 +6,13 @@ what a host says (facts) and what a template gives stay data. A rendering that t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deployer.errors import ConfigError, DeployerError
-from deployer.fields import alike, kind, nearest
+from deployer.fields import kind
+from deployer.load import undefined
 from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
 from deployer.load.pieces import Pieces, put
 from deployer.model import Mark, Secret
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
     from deployer.load import sandbox
 
 Decrypt = Callable[[Encrypted, str], Secret]
-_FLEET = ("release", "cluster", "nodes", "firewall", "health")
-FACT = re.compile(
-    r"ansible_(?:facts|hostname|nodename|fqdn|kernel|system|architecture|processor_vcpus|memtotal_mb|os_family"
-    r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr)"
-)
-"""Names of facts."""
-
-_UNASKED = (
-    "a fact: known of hosts that a play of this run has asked (gather_facts: true, within --limit); render asks none"
-)
-_UNDECLARED = "this host declares no fleet: give it release: or nodes:, as deployer docs inventory.example.yml shows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +206,7 @@ class Variables(Mapping[str, Any]):
                 error.where = str(_line(error, where, lines))
             raise
         except sandbox.UndefinedVariable as error:
-            names = list(self) if error.is_variable else error.known
-            hint = nearest(error.name, names)
-            if error.is_variable and error.name in _FLEET:
-                typo = alike(error.name, names)
-                hint = _UNDECLARED + (f"; or is {typo!r} ({self.place(typo)}) misspelt?" if typo else "")
-            elif FACT.fullmatch(error.name):
-                hint = _UNASKED
+            hint = undefined.advice(error.name, self if error.is_variable else None, error.known)
             raise ConfigError(str(error), where=_line(error, where, lines), hint=hint) from None
         except jinja2.TemplateSyntaxError as error:
             at = Mark(where.file, error.lineno, 0) if lines else where

@@ -9,7 +9,7 @@ from deployer.errors import ConfigError
 from deployer.load.inventory import Inventory
 from deployer.load.marked import mark_of
 from deployer.load.sources import Sources
-from deployer.load.template import FACT
+from deployer.load.undefined import FACT
 from deployer.load.yaml import walk
 from deployer.model import Play, Task
 from deployer.modules import find, names

@@ -1,0 +1,39 @@
+"""What to tell somebody whose template uses what is not defined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from deployer.fields import alike, nearest
+
+if TYPE_CHECKING:
+    from deployer.load.template import Variables
+
+_FLEET = ("release", "cluster", "nodes", "firewall", "health")
+FACT = re.compile(
+    r"ansible_(?:facts|hostname|nodename|fqdn|kernel|system|architecture|processor_vcpus|memtotal_mb|os_family"
+    r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr)"
+)
+"""Names of facts."""
+
+_UNASKED = (
+    "a fact: known of hosts that a play of this run has asked (gather_facts: true, within --limit); render asks none"
+)
+_UNDECLARED = "this host declares no fleet: give it release: or nodes:, as deployer docs inventory.example.yml shows"
+
+
+def advice(name: str, variables: Variables | None, known: Collection[str]) -> str:
+    """Return what to write instead.
+
+    Args:
+        name: what is not defined.
+        variables: where it was looked for; None where it is a name inside of something else.
+        known: the names that are in there.
+    """
+    names = known if variables is None else list(variables)
+    if variables is not None and name in _FLEET:
+        typo = alike(name, names)
+        return _UNDECLARED + (f"; or is {typo!r} ({variables.place(typo)}) misspelt?" if typo else "")
+    return _UNASKED if FACT.fullmatch(name) else nearest(name, names)
