@@ -18,9 +18,3 @@ def blocks(page: str, language: str) -> dict[str, list[str]]:
         if inside:
             found[heading] = inside
     return found
-
-
-def commands(page: str) -> list[list[str]]:
-    """The words of each deployer command that a page shows on a line of its own."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    return [line.split("#")[0].split()[1:] for line in text.splitlines() if line.startswith("    deployer ")]

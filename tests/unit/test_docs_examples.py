@@ -39,7 +39,15 @@ COMMANDS = [example for page in PAGES for example in commands(page)]
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory as somebody has it who follows the docs."""
-    for name in ("SHOP_COOKIE", "MAIL_COOKIE", "SHOP_SECRET_KEY_BASE", "SHOP_DATABASE_URL", "SHOP_PKI"):
+    secrets = (
+        "SHOP_COOKIE",
+        "MAIL_COOKIE",
+        "SHOP_SECRET_KEY_BASE",
+        "SHOP_DATABASE_URL",
+        "SHOP_PKI",
+        "SHOP_GOSSIP_SECRET",
+    )
+    for name in secrets:
         monkeypatch.setenv(name, generate())
     built = ("dist/shop-1.4.2", "dist/bookworm/shop-1.4.2", "dist/trixie/shop-1.4.2", "dist/mail-0.3.0")
     for name in (*built, "_build/prod/shop-0.1.0"):
