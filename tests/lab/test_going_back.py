@@ -142,15 +142,15 @@ def test_who_went_back_is_judged_by_what_it_was_good_with(fleet):
 def test_a_flipped_byte_in_what_may_be_gone_back_to_is_found(fleet, ssh):
     _, two = fleet.hosts
     flip = """\
-f=$(find /opt/demo/versions/0.2.0-*/lib -name 'Elixir.*.beam' | head -n 1); t=$(stat -c %y "$f")
+f=$(find /opt/demo/versions/0.1.0-*/lib -name 'Elixir.*.beam' | head -n 1); t=$(stat -c %y "$f")
 printf '\\377' | dd of="$f" bs=1 seek=100 conv=notrunc status=none; touch -d "$t" "$f" """
     (seen,) = fleet.run("status", "--limit", two.name).of("HostSeen")
-    assert any(each.startswith("0.2.0-") for each in seen["good"])
+    assert any(each.startswith("0.1.0-") for each in seen["good"])
     assert ssh(two, flip) == (0, "")
-    ran = fleet.run("rollback", "--to", "0.2.0", "--limit", two.name)
+    ran = fleet.run("rollback", "--to", "0.1.0", "--limit", two.name)
     assert (ran.code, ran.end(two)["ending"]) == (3, "failed"), ran.out
     assert ".beam: FAILED" in ran.end(two)["problem"]
     audit = fleet.run("audit")
     assert (audit.code, audit.end(two)["ending"]) == (2, "drift"), audit.out
     notes = [each["text"] for each in audit.of("Note")]
-    assert any(note.startswith(f"{two.name}: 0.2.0-") and ".beam: FAILED" in note for note in notes)
+    assert any(note.startswith(f"{two.name}: 0.1.0-") and ".beam: FAILED" in note for note in notes)
