@@ -104,5 +104,10 @@ stage() {
   else
     compose "$id" drafted "$@" || return 1
   fi
-  printf '%s\n' "$run" >"$held/next.run" && point next "$made" && linked "$@" && rm -rf -- "$held/drafts"
+  printf '%s\n' "$run" >"$held/next.run" && point next "$made" || return 1
+  # What leads to the files of another root, or lies there itself, is read until the nodes stop.
+  reached=''
+  for file; do [ ! -e "$file" ] || reached=yes; done
+  if [ -e "$held/current/release" ] || [ -z "$reached" ]; then linked "$@" || return 1; fi
+  rm -rf -- "$held/drafts"
 }

@@ -7,11 +7,12 @@ mark_bad() {
   inscribe "$root/ledger/bad/$1" "$2" && remember bad "$1" "$2" && rm -f -- "$root/ledger/good/$1" && marked=$1
 }
 
-# hold_room: keep as much as a way back needs, whatever fills the disk until then.
+# hold_room: keep as much as a way back needs, whatever fills the disk until then: for the record, and for the files.
 hold_room() {
-  room=$root/ledger/room
-  [ ! -e "$room/link" ] || return 0
-  mkdir -p -- "$room" && head -c 262144 /dev/zero >"$room/bytes" && touch -- "$room/file" "$room/files" "$room/link"
+  for room in "$root/ledger/room" "$held/.room"; do
+    [ ! -e "$room/link" ] || continue
+    mkdir -p -- "$room" && head -c 262144 /dev/zero >"$room/bytes" && touch -- "$room/file" "$room/files" "$room/link" || return 1
+  done
 }
 
 # recorded PATH: leave in $at the file that release $to was judged good with; 1 where its node was none of the release's then.
@@ -83,12 +84,12 @@ go_back() {
   to=$1
   shift
   # What runs is stopped only when there is a way back, and the room for its files is freed only when nobody fills it.
-  rm -f -- "$root/ledger/room/link"
+  rm -f -- "$root/ledger/room/link" "$held/.room/link"
   kept "$to" || compose "$to" recorded "$@" || made=''
   [ -z "$made" ] || aim "$made" || { full "$held"; return 1; }
   # shellcheck disable=SC2086
   halt $units || :
-  rm -rf -- "$root/ledger/room"
+  rm -rf -- "$root/ledger/room" "$held/.room"
   if [ -z "$made" ]; then
     { compose "$to" recorded "$@" && aim "$made"; } || { full "$held"; return 1; }
   fi
@@ -101,8 +102,8 @@ go_back() {
   return 1
 }
 
-# forward FILE...: stop $due and $gone (units that are declared no more), make what is staged for release $id current, and start them; when one does not start, all go back,
-# and the status is $reverted.
+# forward FILE...: stop $due and $gone (units that are declared no more), make what is staged for release $id current, and
+# start them; when one does not start, all go back, and the status is $reverted.
 forward() {
   current_id
   before=$now next=$(readlink -- "$held/next" || :) same='' wrong=''
@@ -117,7 +118,7 @@ forward() {
   [ "$next" != "$(readlink -- "$held/current")" ] || same=yes
   prepare || { full "$root" "$held"; rm -f -- "$held/.current.$$"; echo "nothing was stopped"; exit 1; }
   # shellcheck disable=SC2086
-  if exchange; then
+  if exchange "$@"; then
     [ -z "$gone" ] || systemctl disable --quiet --no-reload -- $gone
     return 0
   fi
@@ -151,6 +152,7 @@ prepare() {
 exchange() {
   # shellcheck disable=SC2086
   halt $due $gone || return 1
+  [ -e "$held/current/release" ] || linked "$@" || return 1
   [ -n "$same" ] || swing || return 1
   at_boot || return 1
   wrong='it did not start'

@@ -112,3 +112,37 @@ def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Pl
     assert "going back to 1 failed too" in place.run(switch.text), "the test's systemctl blames the release"
     assert place.config.read_text() == "first"
     assert ledger.parse(see_ledger(place)).bad == {}
+
+
+def test_files_that_lead_to_another_root_are_read_until_the_nodes_stop(place: Place) -> None:
+    """The declaration moves to another root: until the switch a start takes the old release with its own files."""
+    place.switch(place.unpacked("1"))
+    old = place.starts
+    place.root, place.held = place.tmp / "srv", place.tmp / "generations-of-srv"
+    nodes = place.unpacked("2")
+    place.declare("second", "[Service]\nLimitCORE=1")
+    stage, switch = nodes.fix({key: Change(key, None, "2") for key in ("current", "shop release")})
+    assert place.run(stage.text) == ""
+    assert (place.config.read_text(), Path(generations.drop_in("shop.service")).read_text()) == old[1:]
+    assert place.run(switch.text) == ""
+    assert place.starts == ("2", "second", "[Service]\nLimitCORE=1")
+
+
+def test_what_another_run_has_staged_is_never_switched_to(place: Place) -> None:
+    place.switch(place.unpacked("1"))
+    nodes = place.unpacked("2")
+    stage, switch = nodes.fix({key: Change(key, None, "2") for key in ("current", "shop release")})
+    assert place.run(stage.text) == ""
+    (place.held / "next.run").write_text("another run\n")
+    (place.tmp / "calls").unlink()
+    assert "another run changes this host; nothing was stopped" in place.run(switch.text)
+    assert not (place.tmp / "calls").exists()
+    assert place.starts == ("1", "first", "[Service]")
+
+
+def test_a_draft_of_another_run_is_no_part_of_what_is_staged(place: Place) -> None:
+    place.switch(place.unpacked("1"))
+    place.declare("of a run that was killed")
+    (place.held / "drafts/run").write_text("another run\n")
+    assert place.switch(place.unpacked("2")) == ""
+    assert place.starts == ("2", "first", "[Service]")
