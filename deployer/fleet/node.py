@@ -136,6 +136,7 @@ class Node:
             "runtime": self.runtime,
             "env_file": self.env_file,
             "vm_args_file": self.vm_args_file,
+            "ctl": self.ctl,
             "configs": [
                 self.env_file,
                 self.vm_args_file,

@@ -41,6 +41,7 @@ class NodeUnit:
     user: Annotated[str, Doc("who it runs as", example="shop")] = ""
     env_file: Annotated[str, Doc("its environment, one of configs")] = ""
     vm_args_file: Annotated[str, Doc("its flags, one of configs")] = ""
+    ctl: Annotated[str, Doc("its command, with which its start is rehearsed as the unit starts it")] = ""
 
     @property
     def file(self) -> str:

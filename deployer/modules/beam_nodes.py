@@ -221,8 +221,8 @@ class BeamNodes(Module):
     def _rehearsals(self, due: Sequence[int]) -> Iterator[Step]:
         """Yield a step for each node that asks the release's own script what it would start; nothing is stopped yet."""
         script = f"{self.release}/bin/{self.name}"
-        for node in (node for i, node in enumerate(self.nodes) if i in due and self.name and node.node):
-            text = rehearse(script, node.node, node.user, f"{self.held}/next{node.env_file}", node.vm_args_file)
+        for node in (node for i, node in enumerate(self.nodes) if i in due and self.name and node.node and node.ctl):
+            text = rehearse(node, self.id, script, f"{self.held}/next{node.env_file}")
             yield Step(f"rehearse the start of {node.name}", text, ahead=True)
 
     def _due(self, node: NodeUnit, changes: Changes) -> bool:

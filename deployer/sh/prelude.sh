@@ -12,6 +12,7 @@ why=
 lacking=
 failed=0
 watcher=
+run_dir=
 code=1
 : "${marker:?}" "${run:?}" "${hears?}" "${connection?}" "${mask?}" "${home?}" "${failed?}"
 
@@ -114,7 +115,8 @@ clean() {
   for link in "$blobs"/*; do
     if [ -L "$link" ]; then rm -f -- "$(readlink "$link")"; fi
   done
-  rm -rf -- "$blobs"
+  { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ] && rm -f -- "$run_dir/holder"
+  rm -rf -- "$blobs" "${sending:-$blobs}"
 }
 trap clean EXIT
 

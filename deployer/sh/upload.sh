@@ -54,7 +54,7 @@ blob() {
   fi
   [ "$place" = "$blobs/$1" ] || ln -s "$place" "$blobs/$1"
   exec 7>&-
-  rm -f -- "$sending"
+  [ -z "$sending" ] || rm -f -- "$sending"
 }
 
 # receive SIZE FILE: append what comes, until it is all there or nothing has come for some time: the connection is dead
@@ -91,8 +91,9 @@ part() {
   place=$home/part.$1
   touch -- "$place" || { why="cannot make $place"; return 1; }
   exec 7>>"$place" || { why="cannot write $place"; return 1; }
-  sending=$run_dir/sending.${1%"${1#????????????????}"}
-  take_part || { held "another run is sending the same file to this host" "$sending"; return 1; }
+  note=$run_dir/sending.${1%"${1#????????????????}"}
+  take_part || { held "another run is sending the same file to this host" "$note"; return 1; }
+  sending=$note
   printf '%s\t%s\t-\n' "$run" "$$" >"$sending"
   [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: run again"; return 1; }
   truncate -s "$2" -- "$place" || { why="cannot write $place"; return 1; }
@@ -101,7 +102,7 @@ part() {
 # take_part: get the lock of a part. A program of this run that still holds it waits for a connection that is dead.
 take_part() {
   flock -n 7 && return
-  { IFS='	' read -r who pid _ <"$sending"; } 2>/dev/null || return 1
+  { IFS='	' read -r who pid _ <"$note"; } 2>/dev/null || return 1
   [ "$who" = "$run" ] || return 1
   fell "$pid"
   flock -w 5 7

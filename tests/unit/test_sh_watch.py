@@ -113,13 +113,14 @@ def test_what_it_leaves_running_on_purpose_is_left(shell: list[str], tmp_path: P
 def test_a_persons_step_ends_with_the_run_and_frees_the_host(shell: list[str], tmp_path: Path, how: str) -> None:
     word = number()
     program = people(f"trap '' HUP TERM PIPE; sleep {word}; sleep {word}")
-    with begun(watched(program, 35 if how == "the run is killed" else 1), shell, tmp_path) as child:
+    with begun(watched(program, 35 if how == "the run is killed" else 8), shell, tmp_path) as child:
         eventually(lambda: running(word))
         if how == "the run is killed":
             child.stdin.close()  # type: ignore[union-attr]
         eventually(lambda: child.poll() is not None)
     assert running(word) == []
     assert frames(steps("echo free"), shell, tmp_path)[0].out == "free"
+    assert not Path("/run/deployer/holder").exists()
 
 
 def test_a_step_of_our_own_comes_to_its_end_and_nothing_follows(shell: list[str], tmp_path: Path) -> None:
@@ -182,6 +183,7 @@ def test_an_upload_whose_line_is_dead_is_let_go(shell: list[str], tmp_path: Path
     program = steps("true", blobs=(large,))
     with begun(half(program, 5), shell, tmp_path) as child:
         eventually(lambda: child.poll() is not None)
+    assert list(Path("/run/deployer").glob(f"sending.{large.sha256[:16]}")) == []
     (frame,) = frames(program, shell, tmp_path)
     assert frame.rc == 0
 

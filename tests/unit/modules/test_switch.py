@@ -48,23 +48,51 @@ REHEARSED = {
     "another name": ("RELEASE_NODE=shop@localhost", "-name shop@10.0.0.2"),
     "a cookie of its own": ("RELEASE_COOKIE=canary-8812", "-setcookie -cookie_from_home_file"),
     "its own flags": ("RELEASE_VM_ARGS=$0/vm.args", "-args_file /etc/shop.vm.args"),
-    "it cannot tell": ("exit 1", ""),
+    "it cannot tell": ("exit 0", ""),
     "it prints something else": ("echo usage; exit 0", ""),
+    "it ends": ("exit 7", "ends with status 7 before it comes to the emulator"),
+    "a file is missing": ("set -e; . /no/such/file", "/no/such/file"),
+    "a limit is too high": ("ulimit -n 100000 || exit", "ends with status"),
+    "it complains and ends well": (
+        "echo 'no such thing' >&2; exit 0",
+        "says this, and never comes to the emulator\nno such",
+    ),
+    "it waits": ("sleep 20", "did not come to the emulator within 2 s"),
+    "it tells a secret": (
+        "exec >&2; echo a-secret-value; echo cookie canary-8812; echo told; exit 1",
+        "emulator\ntold\n",
+    ),
+    "it tells and starts": ("echo 'a warning' >&2", ""),
 }
+CTL = """#!/bin/sh
+[ "$NODE_FILES $1 $2 $3 $4 $5" = 'next --release 1 --timeout 2 run' ] || exit 99
+shift 5
+set -a
+. {}
+set +a
+ulimit -n 1000
+exec timeout 2 "$@"
+"""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the node's user")
 @pytest.mark.parametrize(("changed", "missing"), REHEARSED.values(), ids=REHEARSED)
-def test_a_start_is_rehearsed_before_anything_stops(place: Place, changed: str, missing: str) -> None:
+def test_a_start_is_rehearsed_before_anything_stops(
+    place: Place, changed: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployer.modules._rehearse.DEADLINE", 2)
     nodes = place.unpacked("1")
     script, env = Path(nodes.release) / "bin/shop", place.held / "next" / "shop.env"
     script.parent.mkdir()
     script.write_text(SCRIPT % changed)
     script.chmod(0o755)
     env.parent.mkdir(parents=True)
-    env.write_text(ENVIRONMENT)
+    env.write_text(ENVIRONMENT + 'RELEASE_DISTRIBUTION="name"\nTOKEN="a-secret-value"\n')
+    ctl = place.tmp / "shop-ctl"
+    ctl.write_text(CTL.format(env))
+    ctl.chmod(0o755)
     node = replace(
-        nodes.nodes[0], node="shop@10.0.0.2", user="root", env_file="/shop.env", vm_args_file="/etc/shop.vm.args"
+        nodes.nodes[0], node="shop@10.0.0.2", env_file="/shop.env", vm_args_file="/etc/shop.vm.args", ctl=str(ctl)
     )
     stage, rehearsal, switch = replace(nodes, name="shop", nodes=(node,)).fix(
         {"shop release": Change("shop release", "", "")}
@@ -72,8 +100,9 @@ def test_a_start_is_rehearsed_before_anything_stops(place: Place, changed: str, 
     assert (rehearsal.what, switch.what) == ("rehearse the start of shop", "restart shop.service")
     assert (stage.ahead, rehearsal.ahead, switch.ahead) == (True, True, False)
     said = place.run(rehearsal.text)
-    assert (missing in said) if missing else said == ""
+    assert (missing in said) if missing else said == "", said
     assert "canary-8812" not in said
+    assert "a-secret-value" not in said
 
 
 def test_what_is_not_whole_stops_nothing(place: Place) -> None:

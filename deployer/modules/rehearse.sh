@@ -1,0 +1,41 @@
+# What a release would start, asked of its own script in a unit like the node's, before anything is stopped.
+# Given: ctl id script node distribution environment seconds; "$@" are pairs: what decides, the words it has to give.
+# ELIXIR_CLI_DRY_RUN prints the emulator's command line instead of starting it (Elixir 1.10 and newer). That line is shown
+# nowhere, because a cookie in it is among what is looked for; and of complaints no line that may hold a secret.
+# shellcheck shell=sh disable=SC2154
+
+# told FILE: its last lines but for those that name a cookie or hold a value of the node's environment.
+told() {
+  sed -n 's/^[^=]*="\(.\{6,\}\)"$/\1/p' <"$environment" >"$blobs/values"
+  tail -n 40 -- "$1" | grep -vi cookie | grep -vF -f "$blobs/values" | tail -n 10 || :
+}
+
+status=0
+NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" run /usr/bin/env RELEASE_DISTRIBUTION="$distribution" ELIXIR_CLI_DRY_RUN=1 \
+  "$script" start >"$blobs/line" 2>"$blobs/complaint" </dev/null || status=$?
+said=$(tr '\n\t\0' '   ' <"$blobs/line")
+case $said in
+  *beam* | */erl\ *) ;;
+  *)
+    [ "$status" -ne 0 ] || [ -s "$blobs/complaint" ] || exit 0 # it cannot tell
+    case $status in
+      0) echo "$node would not start: its script says this, and never comes to the emulator" ;;
+      124) echo "$node would not start: its script did not come to the emulator within $seconds s" ;;
+      *) echo "$node would not start: its script ends with status $status before it comes to the emulator" ;;
+    esac
+    told "$blobs/complaint"
+    echo "look into releases/VERSION/env.sh of the release, which runs as the node does: its user, limits and sandbox"
+    exit 1
+    ;;
+esac
+while [ $# -gt 1 ]; do
+  case " $said " in
+    *" $2 "*) ;;
+    *)
+      echo "$node would not start as declared: the release's script does not say $2"
+      echo "look into releases/VERSION/env.sh of the release: it may not set $1"
+      exit 1
+      ;;
+  esac
+  shift 2
+done
