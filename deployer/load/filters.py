@@ -14,7 +14,7 @@ from typing import Any
 import yaml as pyyaml
 from jinja2 import Environment, TemplateRuntimeError, Undefined, pass_environment
 
-from deployer.load import yaml
+from deployer.load import regexes, yaml
 from deployer.load.versions import version
 
 
@@ -80,21 +80,20 @@ def _regex_replace(
     multiline: bool = False,
     count: int = 0,
 ) -> str:
-    return re.compile(pattern, _flags(ignorecase, multiline)).sub(replacement, str(value), count=count)
+    return str(regexes.run("sub", pattern, _flags(ignorecase, multiline), str(value), replacement, count))
 
 
 def _regex_search(
     value: Any, pattern: str, *groups: str, ignorecase: bool = False, multiline: bool = False
 ) -> str | list[str] | None:
-    match = re.compile(pattern, _flags(ignorecase, multiline)).search(str(value))
-    if match is None or not groups:
-        return match and match[0]
     names = [group.removeprefix("\\g<").rstrip(">").removeprefix("\\") for group in groups]
-    return [str(match[int(name) if name.isdecimal() else name]) for name in names]
+    asked = [int(name) if name.isdecimal() else name for name in names]
+    found: str | list[str] | None = regexes.run("search", pattern, _flags(ignorecase, multiline), str(value), *asked)
+    return found
 
 
 def _regex_findall(value: Any, pattern: str, *, ignorecase: bool = False, multiline: bool = False) -> list[Any]:
-    return re.compile(pattern, _flags(ignorecase, multiline)).findall(str(value))
+    return list(regexes.run("findall", pattern, _flags(ignorecase, multiline), str(value)))
 
 
 def _ternary(value: Any, yes: Any, no: Any, none: Any = None) -> Any:
@@ -164,11 +163,11 @@ def _extract(environment: Environment, key: Any, container: Any, more: Any = Non
 
 
 def _found(value: Any, pattern: str, *, ignorecase: bool = False, multiline: bool = False) -> bool:
-    return bool(re.compile(pattern, _flags(ignorecase, multiline)).search(str(value)))
+    return regexes.run("search", pattern, _flags(ignorecase, multiline), str(value)) is not None
 
 
 def _match(value: Any, pattern: str, *, ignorecase: bool = False, multiline: bool = False) -> bool:
-    return bool(re.compile(pattern, _flags(ignorecase, multiline)).match(str(value)))
+    return regexes.run("match", pattern, _flags(ignorecase, multiline), str(value)) is not None
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {

@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 
 from deployer.errors import ConfigError
+from deployer.load import bounds
 from deployer.load.filters import FILTERS, MOVES, TESTS
 from deployer.load.taint import (
     OMIT,
@@ -65,15 +66,27 @@ class Missing(jinja2.StrictUndefined):
     __contains__ = __add__ = __radd__ = __call__ = __lt__ = __le__ = __gt__ = __ge__ = _fail_with_undefined_error
 
 
+class _Bounded(ImmutableSandboxedEnvironment):
+    """A sandbox in which what an operator or a call makes has a size (`deployer.load.bounds`)."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        bounds.check_operation(operator, left, right)
+        return bounds.made(super().call_binop(context, operator, left, right))
+
+    def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        bounds.check_call(function, args)
+        return bounds.made(super().call(context, function, *args, **kwargs))
+
+
 @cache
 def environment() -> jinja2.Environment:
     """Return the one environment; it holds no values."""
-    found = ImmutableSandboxedEnvironment(
-        undefined=Missing, keep_trailing_newline=False, trim_blocks=True, autoescape=False, cache_size=0
-    )
+    found = _Bounded(undefined=Missing, keep_trailing_newline=False, trim_blocks=True, autoescape=False, cache_size=0)
     found.context_class = Rendering
     found.filters = {
-        name: function if name in MOVES else guarded(function)
+        name: function if name in MOVES else guarded(function, name)
         for name, function in {**found.filters, **FILTERS}.items()
     }
     found.filters |= {REVEAL: pass_context(reveal), REVEAL_ALL: pass_context(reveal_all), TEXT: pass_context(as_text)}

@@ -19,6 +19,7 @@ from jinja2.runtime import Context
 from jinja2.utils import _PassArg, pass_context
 from jinja2.visitor import NodeTransformer
 
+from deployer.load import bounds
 from deployer.load.marked import Map, mark_of
 from deployer.model import Secret
 
@@ -48,6 +49,7 @@ def reveal(context: Rendering, value: Any) -> Any:
     if isinstance(value, Secret):
         context.tainted = True
         return value.reveal()
+    bounds.made(None)
     return value
 
 
@@ -84,25 +86,26 @@ def as_text(context: Rendering, value: Any) -> str:
         raise jinja2.TemplateRuntimeError("omit stands alone: it leaves an argument out and cannot be part of text")
     if isinstance(value, Iterator):
         value = list(value)
-    return "" if value is None else str(value)
+    return "" if value is None else str(bounds.made(str(value)))
 
 
-def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter or test that sees secrets revealed."""
+def guarded(function: Callable[..., Any], filter_name: str = "") -> Callable[..., Any]:
+    """Return a filter or test that sees secrets revealed, and makes no more than it may."""
     wants = _PassArg.from_obj(function)
 
     @pass_context
     def call(context: Rendering, *args: Any, **kwargs: Any) -> Any:
         seen = [reveal_all(context, arg) for arg in args]
         named = {key: reveal_all(context, arg) for key, arg in kwargs.items()}
+        bounds.check_filter(filter_name, seen, named)
         if wants is None:
-            return function(*seen, **named)
+            return bounds.made(function(*seen, **named))
         given = {
             _PassArg.context: context,
             _PassArg.eval_context: context.eval_ctx,
             _PassArg.environment: context.environment,
         }
-        return function(given[wants], *seen, **named)
+        return bounds.made(function(given[wants], *seen, **named))
 
     return call
 

@@ -172,13 +172,14 @@ class Variables(Mapping[str, Any]):
     def _run(self, compiled: sandbox.Compiled, name: str) -> Any:
         import jinja2
 
-        from deployer.load import sandbox, taint
+        from deployer.load import bounds, sandbox, taint
 
         template = compiled.template
         context: Any = template.new_context(self, shared=True)  # type: ignore[arg-type]  # jinja only looks names up
         try:
-            pieces = list(template.root_render_func(context))
-            value = taint.settled(context.vars[sandbox.RESULT]) if compiled.single else None
+            with bounds.bounded():
+                pieces = list(template.root_render_func(context))
+                value = taint.settled(context.vars[sandbox.RESULT]) if compiled.single else None
         except DeployerError:
             raise
         except Exception as error:

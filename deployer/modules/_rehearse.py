@@ -8,7 +8,7 @@ from deployer.sh import Sh, lines, script, sh
 DEADLINE = 30
 """Seconds for the release's script to come to the emulator."""
 
-_GIVEN = "ctl={} id={} script={} node={} distribution={} environment={} seconds={}\nset -- {}"
+_GIVEN = "ctl={} id={} script={} node={} distribution={} flags={} environment={} seconds={}\nset -- {}"
 
 
 def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
@@ -29,5 +29,5 @@ def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
         *("RELEASE_VM_ARGS", f"-args_file {node.vm_args_file}"),
     )
     how = "name" if long else "sname"
-    given = sh(_GIVEN, node.ctl, release, start, node.node, how, environment, DEADLINE, asked)
+    given = sh(_GIVEN, node.ctl, release, start, node.node, how, node.vm_args_file, environment, DEADLINE, asked)
     return lines(given, script("rehearse.sh"))

@@ -1,5 +1,5 @@
 # What a release would start, asked of its own script in a unit like the node's, before anything is stopped.
-# Given: ctl id script node distribution environment seconds; "$@" are pairs: what decides, the words it has to give.
+# Given: ctl id script node distribution flags environment seconds; "$@" are pairs: what decides, the words it has to give.
 # ELIXIR_CLI_DRY_RUN prints the emulator's command line instead of starting it (Elixir 1.10 and newer). That line is shown
 # nowhere, because a cookie in it is among what is looked for; and of complaints no line that may hold a secret.
 # shellcheck shell=sh disable=SC2154
@@ -11,8 +11,9 @@ told() {
 }
 
 status=0
-NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" run /usr/bin/env RELEASE_DISTRIBUTION="$distribution" ELIXIR_CLI_DRY_RUN=1 \
-  "$script" start >"$blobs/line" 2>"$blobs/complaint" </dev/null || status=$?
+NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" run \
+  /usr/bin/env RELEASE_DISTRIBUTION="$distribution" RELEASE_VM_ARGS="$flags" ELIXIR_CLI_DRY_RUN=1 "$script" start \
+  >"$blobs/line" 2>"$blobs/complaint" </dev/null || status=$?
 said=$(tr '\n\t\0' '   ' <"$blobs/line")
 case $said in
   *beam* | */erl\ *) ;;

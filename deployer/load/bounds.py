@@ -1,0 +1,135 @@
+"""How much one rendering may take: seconds, and bytes that it makes. Templates are the operator's, and so are slips."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jinja2 import TemplateRuntimeError
+
+SECONDS = 10.0
+"""For one rendering and all that it looks up."""
+BYTES = 64 * 1024 * 1024
+"""Of text made in one rendering, what is thrown away on the way included."""
+NUMBER = 1_000_000
+"""The largest width, count or number of bits that a template may ask for."""
+
+_WIDTHS = frozenset({"center", "expandtabs", "ljust", "rjust", "zfill"})
+_FILTERS = _WIDTHS | {
+    *("batch", "format", "indent", "round", "slice", "to_json", "to_nice_json", "to_nice_yaml", "to_yaml", "tojson"),
+    *("truncate", "wordwrap"),
+}
+_LONG = re.compile(r"\d{7,}")
+
+
+class _Budget(threading.local):
+    depth = 0
+    until = 0.0
+    left = 0
+
+
+_budget = _Budget()
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Count what is made in here, renderings of the variables that it uses included."""
+    if not _budget.depth:
+        _budget.until, _budget.left = time.monotonic() + SECONDS, BYTES
+    _budget.depth += 1
+    try:
+        yield
+    finally:
+        _budget.depth -= 1
+
+
+def made(value: Any) -> Any:
+    """Return what a template has just made, unless it is too much or too late."""
+    if isinstance(value, str | bytes | bytearray):
+        _spend(len(value))
+    elif isinstance(value, list | tuple | dict | set):
+        _spend(8 * len(value))
+    elif isinstance(value, int) and value.bit_length() > NUMBER:
+        raise TemplateRuntimeError("a number becomes too large")
+    else:
+        _spend(0)
+    return value
+
+
+def check_operation(operator: str, left: Any, right: Any) -> None:
+    """Refuse what would be too large, before it is made."""
+    if operator == "*":
+        for many, count in ((left, right), (right, left)):
+            if isinstance(count, int) and isinstance(many, str | bytes | list | tuple):
+                _spend(len(many) * max(count, 0))
+        if isinstance(left, int) and isinstance(right, int):
+            _number(left.bit_length() + right.bit_length())
+    elif operator == "**" and isinstance(left, int) and isinstance(right, int):
+        _number(left.bit_length() * max(right, 0))
+    elif operator == "%" and isinstance(left, str | bytes):
+        _format(left, right)
+    elif operator == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
+        _spend(len(left) + len(right))
+
+
+def check_filter(name: str, args: list[Any], named: dict[str, Any]) -> None:
+    """Refuse a filter's arguments that ask for too much."""
+    if name in _FILTERS:
+        _widths([*args[1:], *named.values()])
+    if name == "format":
+        _format(args[0], [*args[1:], *named.values()])
+    elif name in ("join", "replace"):
+        _text_method(
+            name, args[1] if name == "join" and len(args) > 1 else args[0], args[:1] if name == "join" else args[1:]
+        )
+
+
+def check_call(function: Any, args: tuple[Any, ...]) -> None:
+    """Refuse a method of text that would make too much."""
+    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+    if isinstance(owner, str | bytes):
+        if name in _WIDTHS:
+            _widths(args)
+        elif name in ("format", "format_map"):
+            _format(owner, args)
+        elif name in ("join", "replace"):
+            _text_method(name, owner, list(args))
+
+
+def _text_method(name: str, text: Any, args: list[Any]) -> None:
+    if name == "join" and args and isinstance(args[0], list | tuple):
+        gaps = len(text) if isinstance(text, str | bytes) else 0
+        _spend(sum(gaps + (len(item) if isinstance(item, str | bytes) else 8) for item in args[0]))
+    elif (
+        name == "replace" and len(args) > 1 and isinstance(text, str) and all(isinstance(arg, str) for arg in args[:2])
+    ):
+        _spend(text.count(args[0]) * len(args[1]))
+
+
+def _format(text: Any, given: Any) -> None:
+    if isinstance(text, str | bytes) and _LONG.search(text if isinstance(text, str) else text.decode("latin-1")):
+        raise TemplateRuntimeError(f"a format asks for more than {NUMBER} characters")
+    _widths(given if isinstance(given, list | tuple) and "*" in str(text) else ())
+
+
+def _widths(values: Any) -> None:
+    for value in values:
+        if isinstance(value, int) and abs(value) > NUMBER:
+            raise TemplateRuntimeError(f"{value:.6g} is too much: at most {NUMBER}")
+
+
+def _number(bits: int) -> None:
+    if bits > NUMBER:
+        raise TemplateRuntimeError("a number becomes too large")
+
+
+def _spend(count: int) -> None:
+    _budget.left -= count
+    if _budget.left < 0 and _budget.depth:
+        raise TemplateRuntimeError(f"it becomes too large: more than {BYTES >> 20} MiB are made of it")
+    if _budget.depth and time.monotonic() > _budget.until:
+        raise TemplateRuntimeError(f"it takes longer than {SECONDS:g} s")
