@@ -90,7 +90,11 @@ class Switching:
 
     def _after(self, lane: HostLane) -> None:
         lane.hooked = False
-        self.hooks.run(lane, AFTER)
+        try:
+            self.hooks.run(lane, AFTER)
+        except StepError:
+            if not lane.problem:  # what went wrong first is the cause, and this one has been told
+                raise
 
     def _before(self, lane: HostLane) -> None:
         try:

@@ -87,7 +87,8 @@ class Migrations:
         root, release = _place(lane)
         self.emit(Stage(lane.name, "migrate"))
         heard = _Heard(lane.name, release, migration, self.emit, self.stop, self.clock)
-        program = Program((_text(root, release, migration),), writes=True, become=lane.play.become, hear=heard)
+        text, labels = _text(root, release, migration), (f"migrate: {migration.label}",)
+        program = Program((text,), writes=True, become=lane.play.become, labels=labels, hear=heard)
         try:
             (frame,) = lane.transport.run(program, timeout=PATIENCE)
         except Interrupted:

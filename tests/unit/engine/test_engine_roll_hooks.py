@@ -57,6 +57,13 @@ def test_a_hook_that_fails_leaves_the_old_node_alone(fleet: Fleet) -> None:
     assert fleet.events.of(HookDone)[0].output == "cannot drain"
 
 
+def test_the_first_hook_that_fails_is_the_cause_whatever_fails_after_it(fleet: Fleet) -> None:
+    fleet.before, fleet.after = (hook("echo cannot drain; exit 3", 7),), (hook("echo cannot undrain; exit 3", 9),)
+    roll = fleet.roll(1)
+    assert "cannot drain" in str(roll.lanes[0].problem)
+    assert [event.output for event in fleet.events.of(HookDone)] == ["cannot drain", "cannot undrain"]
+
+
 def test_a_failed_migration_stops_its_whole_batch(fleet: Fleet) -> None:
     fleet.before = (hook("exit 1", 8, run_once=True),)
     roll = fleet.roll()

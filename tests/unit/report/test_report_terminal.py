@@ -9,7 +9,7 @@ from terminal_kit import EVIL, MODE, ended, planned, play, report
 
 from deployer.events import Event, RungRead, StepDone
 from deployer.model import Change
-from deployer.roll_events import BatchEnded, BatchStarted, HookDone, RollPlanned
+from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
 
 TEXT = Change("content", "a\nb\n", "a\nc\n")
 
@@ -168,3 +168,14 @@ def test_what_a_hook_printed_is_shown_when_it_fails_or_when_asked(rc: int, verbo
     told = report(*play(hook, goal="deploy"), verbosity=verbosity)
     assert f"{'✗' if rc else '✓'} a            after_start · undrain (on this machine)  0.5 s" in told
     assert ("from the balancer" in told) is shown
+
+
+def test_a_migration_is_planned_heard_line_by_line_and_ended() -> None:
+    planned = replace(ROLL, hooks=(), migrations=("migrate: M.up(), once, on a as shop, before the first switch",))
+    assert "2 batches: a | b c\n    migrate: M.up(), once, on a as shop" in report(*play(planned))
+    said = MigrationSaid("a", "1.4.2-aa", f"one\ntwo {EVIL}")
+    done = report(*play(said, MigrationEnded("a", "1.4.2-aa", "M.up()", 0.5), goal="deploy"))
+    assert "    a            one\n    a            two ok\\x0d" in done
+    assert "✓ a            migrate · M.up()  0.5 s" in done
+    failed = report(*play(MigrationEnded("a", "1.4.2-aa", "M.up()", 0.5, "failed with status 1"), goal="deploy"))
+    assert "✗ a            migrate · M.up()  0.5 s" in failed
