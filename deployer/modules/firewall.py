@@ -20,6 +20,7 @@ from deployer.sh import Sh, lines, script, sh
 
 _NAME = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}", re.ASCII)
 _OPEN = "open to admin"
+_AT_ONCE = Sh('run="$run" /bin/sh -eu "$pending/keep"')
 
 _PROBE = """
 part={} wanted={}
@@ -162,6 +163,11 @@ class Firewall(Module):
         """
         if not changes:
             return ()
+        if changes.keys() == {
+            "ssh"
+        }:  # it only opens, and the way in that the inventory knows may be the one that moved
+            opens = self._load("open the ports of SSH", self.part.text())
+            return (replace(opens, text=lines(opens.text, _AT_ONCE), confirm=None),)
         old = (changes["rules"].before or "") if changes.keys() <= {"rules", "loaded"} and "rules" in changes else ""
         if not rules_of(old):
             return (self._load("load the firewall", self.part.text()),)

@@ -15,7 +15,7 @@ ssh_set() {
   printf '\t\telements = { %s }\n\t}\n}\n' "$(printf '%s\n' "${all:-22}" | paste -sd , - | sed 's/,/, /g')"
 }
 
-await 'new firewall rules' "nft -f $here/old || nft delete table inet deployer" "$keep"
+await 'a new firewall' "nft -f $here/old || nft delete table inet deployer" "$keep"
 new=$pending/new
 mkdir -- "$new" "$new/deployer.d"
 if [ -d "$place/deployer.d" ]; then cp -a -- "$place/deployer.d" "$new/"; fi

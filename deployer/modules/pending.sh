@@ -15,18 +15,38 @@ still() {
   echo "$(cat -- "$pending/what") waits to be confirmed, by the run $(cat -- "$pending/run"); it goes back in $left s"
 }
 
+# session: the process of sshd that this program came through, and its start; nothing where it came another way.
+session() {
+  at=$PPID
+  while [ "$at" -gt 1 ]; do
+    read -r _ name _ above _ <"/proc/$at/stat" || return 0
+    case $name in
+      '(sshd'*) echo "$at $(cut -d ' ' -f 22 "/proc/$at/stat")"; return 0 ;;
+    esac
+    at=$above
+  done
+}
+
+# alive: whether the run that waits is still connected; what a dead one has left nobody will confirm.
+alive() {
+  read -r at start <"$pending/session" || return 0
+  [ "$(cut -d ' ' -f 22 "/proc/$at/stat" 2>/dev/null)" = "$start" ]
+}
+
 # await WHAT UNDO KEEP: begin, in the new directory $pending. UNDO is sh text, and KEEP a script that makes it permanent
 # (confirm.sh); when one of them is due, the directory is $here, or $kept.
 await() {
   mkdir -p /run/deployer
   chmod 0700 /run/deployer
-  if waits; then still; exit 5; fi
+  if waits && alive; then still; exit 5; fi
   if [ -e "$pending/armed" ]; then /bin/sh "$pending/undo"; fi
+  systemctl stop deployer-undo.timer 2>/dev/null || :
   rm -rf -- "$pending" "$kept" "$here"
   mkdir -m 0700 -- "$pending"
   trap 'rm -rf -- "$pending"' EXIT
   printf '%s\n' "$1" >"$pending/what"
   printf '%s\n' "$run" >"$pending/run"
+  session >"$pending/session"
   printf '%s\n' "$3" >"$pending/keep"
   cat >"$pending/undo" <<END
 mv -T -- $pending $here 2>/dev/null || exit 0

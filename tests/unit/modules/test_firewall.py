@@ -433,3 +433,9 @@ def test_new_rules_wait_for_a_login_and_the_script_that_keeps_them_is_clean_sh()
     check = ["shellcheck", "-s", "sh", "-e", "SC2154", "-"]  # the run is given by whoever calls it
     done = subprocess.run(check, input=f"#!/bin/sh\nset -eu\n{script}", text=True, capture_output=True)
     assert done.stdout + done.stderr == ""
+
+
+def test_a_port_of_ssh_more_is_open_at_once_for_it_takes_nothing_away() -> None:
+    (step,) = WALL.fix(WALL.differences(WALL.parse(told(serving="2300"))))
+    assert (step.what, step.confirm) == ("open the ports of SSH", None)
+    assert step.text.text.endswith('/bin/sh -eu "$pending/keep"')
