@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from deployer import events
+from deployer import events, roll_events
 from deployer.model import Change
 from deployer.report.terminal import Terminal
 
@@ -21,7 +21,8 @@ from deployer.report.terminal import Terminal
 def event(line: str) -> events.Event:
     """Return the event that one line of ``--json`` tells of."""
     given: dict[str, Any] = json.loads(line)
-    kind = getattr(events, given.pop("event"))
+    name = given.pop("event")
+    kind = getattr(events, name, None) or getattr(roll_events, name)
     if "changes" in given:
         given["changes"] = tuple(Change(**change) for change in given["changes"])
     if "hosts" in given:

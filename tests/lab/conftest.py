@@ -88,18 +88,24 @@ def demo_app() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shop_app() -> Path:
+    """The shop's source."""
+    return APPS / "shop"
+
+
+@pytest.fixture(scope="session")
 def demo_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The demo app's tarball of a version, or of ``VERSION+FAULT``; each version is built once in a whole test run."""
     return Builds(DEMO, _shared(tmp_path_factory) / "dist").tarball
 
 
 @pytest.fixture(scope="session")
-def shop_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def shop_release(shop_app: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """The shop's tarball of a version, or of ``VERSION+FAULT``, or with more files in it: see `Builds.tarball`.
 
     ``shop_release("0.2.0", {"priv/repo/migrations/20261201000000_fail.sql": "SELECT 1/0"})``
     """
-    return Builds(APPS / "shop", _shared(tmp_path_factory) / "shop").tarball
+    return Builds(shop_app, _shared(tmp_path_factory) / "shop").tarball
 
 
 def _shared(factory: pytest.TempPathFactory) -> Path:

@@ -1,15 +1,15 @@
-"""The same walk on Debian 13: systemd 257, another nft, OTP 27."""
+"""The same walk on Debian 13: systemd 257, another nft, OTP 27, PostgreSQL 17."""
 
 from __future__ import annotations
 
-from fleet import fleet_of, health
+from fleet import health, shop_of
 
 from deployer import lab as labs
 
 
-def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, demo_app, tmp_path, ssh):
-    pair = lab_of("default", "default", suites=["trixie"]).hosts
-    fleet = fleet_of(tmp_path, pair, labs.build(demo_app, suite="trixie", out=tmp_path))
+def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, shop_app, tmp_path, ssh):
+    pair = lab_of("default", "default", "database", suites=["trixie"]).hosts[:2]
+    fleet = shop_of(tmp_path, pair, labs.build(shop_app, suite="trixie", out=tmp_path))
     before = [labs.upper_state(host) for host in pair]
     plan = fleet.run("plan")
     assert (plan.code, plan.of("TaskPlanned", verdict="unknown")) == (0, [])
@@ -18,7 +18,8 @@ def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, demo_app
     assert ran.code == 0, ran.out
     assert [ran.rungs(host) for host in pair] == [dict.fromkeys(range(1, 11), True)] * 2
     assert "OTP 27" in ran.of("RungRead", host=pair[0].name, rung=9)[0]["detail"]
-    assert {health(host)[0] for host in pair} == {200}
+    assert [each["problem"] for each in ran.of("MigrationEnded")] == [""]
+    assert {(status, body["pending_migrations"]) for status, body in map(health, pair)} == {(200, 0)}
     again = fleet.run("deploy")
     assert (again.code, again.of("StepDone")) == (0, [])
     assert ssh(pair[0], "nft flush ruleset") == (0, "")

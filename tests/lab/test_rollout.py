@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -51,9 +52,17 @@ def test_a_roll_keeps_the_fleet_healthy_and_begins_with_the_canary(fleet, shop_r
     planned = fleet.run("plan", playbook=play(fleet, **words))
     (roll,) = planned.of("RollPlanned")
     assert roll["batches"] == [names(fleet, 3), *([name] for name in names(fleet, 1, 2, 4, 5))], "75% of 5 is 4"
+    streams = [
+        subprocess.Popen(
+            ["curl", "-sSf", "-N", f"http://{host.address}:4000/stream"], stdout=subprocess.PIPE, text=True
+        )
+        for host in fleet.hosts
+    ]
     with watching(fleet.hosts) as watched:
         ran = fleet.run("deploy", playbook=play(fleet, **words))
     assert ran.code == 0, ran.out
+    told = [stream.communicate(timeout=30)[0].splitlines()[-1:] for stream in streams]
+    assert told == [["bye"]] * 5, "whoever was served is told the end, and not cut off"
     assert batches(ran) == roll["batches"]
     assert {(each["ok"], each["healthy"], each["nodes"]) for each in ran.of("BatchEnded")} == {(True, 5, 5)}
     assert versions(fleet) == [NEW] * 5
