@@ -11,6 +11,7 @@ from deployer.beam.names import check_alive
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
+from deployer.modules._doors import check_outside
 from deployer.modules._unit import properties
 from deployer.releases import generations
 
@@ -74,8 +75,9 @@ def judged(node: NodeUnit, found: Mapping[str, str], i: str) -> dict[str, str]:
 
     Raises:
         ProbeError: they are incomplete.
-        ConfigError: a unit of that name belongs to the system.
+        ConfigError: a unit of that name belongs to the system, or something else steers the node's environment.
     """
+    check_outside(node.unit, found.get(f"outside_{i}", ""))
     if f"shown_{i}" not in found:
         raise ProbeError(f"the probe of {node.unit} is incomplete")
     unit = properties(found[f"shown_{i}"])

@@ -10,6 +10,7 @@ from deployer.beam.names import check_release_version
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by
+from deployer.modules._doors import OUTSIDE
 from deployer.modules._node_unit import NodeUnit, judged, named
 from deployer.modules._rehearse import rehearse
 from deployer.modules._unit import show
@@ -34,6 +35,7 @@ emit insecure "$(insecure {})"
 _PROBE_NODE = """
 started={}
 emit shown_{} "$shown"
+emit outside_{} "$(outside "$unit")"
 if [ "$pid" != 0 ]; then
   emit exe_{} "$(readlink -- "/proc/$pid/exe" || :)"
   newline='
@@ -137,21 +139,23 @@ class BeamNodes(Module):
     def probe(self) -> Sh:
         """Print the link, and of each node the unit, its program, and the files that are newer than its start."""
         parts = [
+            OUTSIDE,
             generations.declared(self.root, self.held),
             PLACES,
             sh(_PROBE_RELEASE, self.id, self.files, self.units, above(self.root)),
         ]
         for i, node in enumerate(self.nodes):
             read = [*node.reads, *([self.cookie] if self.cookie else [])]
-            parts += [show(node.unit), sh(_PROBE_NODE, node.started, i, i, i, read)]
+            parts += [show(node.unit), sh(_PROBE_NODE, node.started, i, i, i, i, read)]
         return lines(*parts)
 
     def parse(self, out: str) -> Observed:
         """Judge them.
 
         Raises:
-            ConfigError: a unit of that name belongs to the system, somebody else could exchange the root, a directory
-                stands where the link to the release belongs, or the release has failed here before.
+            ConfigError: a unit of that name belongs to the system, somebody else could exchange the root, something
+                else than our files gives a node an environment that undoes what is declared, a directory stands where
+                the link to the release belongs, or the release has failed here before.
         """
         found = records(out, "loose")
         check_secure(self.root, found.get("insecure", ""))
@@ -167,9 +171,7 @@ class BeamNodes(Module):
         keys = {} if current is None else {"current": current, "files": files}
         units = [judged(node, found, str(i)) for i, node in enumerate(self.nodes)]
         left = found.get("left", "").split()
-        run = all(
-            "active" in unit.values() for unit in units
-        )  # otherwise one may come in the place of what was renamed
+        run = all("active" in unit.values() for unit in units)  # else one may come in the place of what was renamed
         if left and run and not self.remove_left_behind:
             raise self._left(left)
         keys |= {"left behind": ", ".join(left) or _NOTHING} if keys or left else {}
@@ -180,11 +182,8 @@ class BeamNodes(Module):
     def _left(self, units: Sequence[str]) -> ConfigError:
         """Return what is wrong where nodes run that no declaration covers, and none has taken the place of."""
         problem = f"left behind: {', '.join(units)} of {self.name or self.root}, declared no more"
-        hint = (
-            "declare it again and take it out with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY; "
-            "or have it stopped and removed by: -e remove_left_behind=true"
-        )
-        return ConfigError(problem, hint=hint)
+        out = "declare it again and take it out with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY"
+        return ConfigError(problem, hint=f"{out}; or have it stopped and removed by: -e remove_left_behind=true")
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Enable and restart; the step ends when systemd calls every unit started, or when it has gone back.

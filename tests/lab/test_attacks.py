@@ -6,13 +6,18 @@ docs/security.md names each of these beside the promise that it holds.
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from conftest import Ssh
 from fleet import COOKIE, Fleet, fleet_of, untouched
+
+from deployer.beam.authority import Authority
 
 STATE, RUNTIME = "/var/lib/beam/demo", "/run/beam/demo"
 DUMP = f"{STATE}/erl_crash.dump"
@@ -99,6 +104,63 @@ def test_a_busy_epmd_is_never_an_unreachable_host(fleet, ssh):
     codes = [fleet.run("plan").code for _ in range(3)]
     ssh(host, "systemctl stop 'knock*'")
     assert codes == [0] * 3
+
+
+def test_what_steers_a_node_from_outside_of_the_inventory_is_refused(fleet, ssh):
+    (host,) = fleet.hosts
+    drop, say = "/etc/systemd/system/demo.service.d/50-mine.conf", "printf '[Service]\\n%s\\n'"
+    other = f"{say} EnvironmentFile=/etc/environment >{drop}; echo RELEASE_NODE=x@y >/etc/environment"
+    doors = {
+        f"{say} 'Environment=\"ERL_AFLAGS=+S 1 -proto_dist inet6_tcp\"' >{drop}": "ERL_AFLAGS -proto_dist comes to",
+        other: "RELEASE_NODE comes to demo.service from /etc/environment",
+        f"rm {drop}; systemctl set-environment BINDIR=/srv": "BINDIR comes to demo.service from systemd's own",
+    }
+    before = ssh(host, "systemctl show -p MainPID demo")
+    for door, words in doors.items():
+        assert ssh(host, f"{door}; systemctl daemon-reload") == (0, "")
+        ran = fleet.run("deploy")
+        assert ran.code == 3, ran.out
+        assert words in ran.end(host)["problem"]
+    assert ssh(host, "systemctl show -p MainPID demo") == before
+    assert ssh(host, "systemctl unset-environment BINDIR; : >/etc/environment") == (0, "")
+    assert fleet.run("deploy").code == 0, "a drop-in that is gone is a restart that is due"
+    assert fleet.run("audit").code == 0
+
+
+def test_a_health_page_over_tls_is_asked_in_tls_and_believed_as_declared(fleet, ssh):
+    (host,) = fleet.hosts
+    now = datetime.now(UTC)
+    ours, foreign = Authority.make("ours", now), Authority.make("foreign", now)
+    made, pem = ours.issue("shop.example", 1, now), fleet.directory / "page.pem"
+    pem.write_text(made.key.reveal() + made.chain)
+    for name, by in (("ca.pem", ours), ("foreign.pem", foreign)):
+        (fleet.directory / name).write_text(by.pem)
+    server = Path(__file__).with_name("https.py")
+    argv = ["ip", "netns", "exec", host.netns, sys.executable, str(server), "4443", str(pem)]
+    page, plain = "https://127.0.0.1:4443/health", fleet.words["health"]
+    told = {
+        "": {"verify": False},
+        " ": {"ca": "ca.pem", "server_name": "shop.example"},
+        "its certificate is not believed: IP address mismatch": {"ca": "ca.pem"},
+        "its certificate is not believed: unable to get local issuer": {
+            "ca": "foreign.pem",
+            "server_name": "shop.example",
+        },
+    }
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout.readline() == "ready\n"
+            for wrong, words in told.items():
+                fleet.words["health"] = {"http": page, "timeout": 1, "stable": 0, **words}
+                ran = fleet.run("verify")
+                assert ran.code == (1 if wrong.strip() else 0), ran.out
+                assert not wrong.strip() or wrong in ran.bad_rungs()["demo@" + host.address]["detail"]
+            fleet.words["health"] |= {"http": "https://127.0.0.1:4000/health"}
+            detail = fleet.run("verify").bad_rungs()["demo@" + host.address]["detail"]
+            assert "no TLS is spoken there" in detail
+        finally:
+            fleet.words["health"] = plain
+            running.kill()
 
 
 def test_an_epmd_that_is_not_the_releases_is_found_not_started_and_replaced(fleet, ssh):
