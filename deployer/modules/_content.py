@@ -74,12 +74,8 @@ class Attributes:
 
     def fix(self, path: str | Sh) -> Sh:
         """Return text that sets all managed ones; the mode last, because chown takes setuid away."""
-        parts = [
-            sh("chown -h -- {} {}", self.owner, path) if self.owner else None,
-            sh("chgrp -h -- {} {}", self.group, path) if self.group else None,
-            sh("chmod -- {} {}", octal(self.mode) or "", path) if self.mode else None,
-        ]
-        return lines(*(part for part in parts if part))
+        given = (self.owner or "", self.group or "", octal(self.mode) or "")
+        return sh("adorn {} {} {} {}", path, *given) if any(given) else sh(":")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

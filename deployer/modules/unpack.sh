@@ -14,7 +14,7 @@ for left in "$root"/versions/.unpack.*; do rm -rf -- "$left"; done
 # Nobody gets in here by name; the box has the inner directory as its standard input.
 hold=$(mktemp -d "$root/versions/.unpack.XXXXXXXX")
 mkdir -m 0777 -- "$hold/box"
-ln -s -- "$hold/box" "$blobs/box"
+ln -sfn -- "$hold/box" "$blobs/box"
 cat -- "$1" >"$hold/box/sent"
 printf '%s\n' "$box" >"$hold/box/box.sh"
 unit=deployer-unpack-${hold##*.}.service

@@ -33,15 +33,36 @@ firm() {
   done
 }
 
+# inside DIRECTORY: open it as descriptor 5, and make sure that it is the one that is named.
+inside() {
+  firm "$1"
+  exec 5<"$firm/"
+  [ "$(readlink /proc/self/fd/5)" = "${firm:-/}" ] || { echo "$1 is being moved about"; exit 1; }
+}
+
+# adorn PATH OWNER GROUP MODE: set those that are not empty on what is there, and not on what a link there leads to.
+adorn() {
+  inside "${1%/*}"
+  at=/proc/self/fd/5/${1##*/}
+  [ -z "$2" ] || chown -h -- "$2" "$at"
+  [ -z "$3" ] || chgrp -h -- "$3" "$at"
+  if [ -n "$4" ]; then
+    [ ! -p "$at" ] || { echo "$1 is a FIFO"; exit 1; }
+    exec 9<"$at"
+    [ "$(readlink /proc/self/fd/9)" = "$firm/${1##*/}" ] || { echo "$1 is a link"; exit 1; }
+    chmod -- "$4" /proc/self/fd/9
+    exec 9<&-
+  fi
+  exec 5<&-
+}
+
 # draft BLOB PATH MODE OWNER GROUP: write content beside PATH and leave the draft's name in $draft. It is 0600 until it is
 # whole. Directory and draft are reached through their descriptors, so that whoever owns the directory can put nothing in the
 # place of either. An empty OWNER or GROUP keeps what is there; so does an empty MODE, and a new file gets 0644.
 draft() {
   folder=${2%/*}
   [ -d "$folder/" ] || { echo "the directory $folder does not exist"; exit 1; }
-  firm "$folder"
-  exec 5<"$firm/"
-  [ "$(readlink /proc/self/fd/5)" = "${firm:-/}" ] || { echo "$folder is being moved about"; exit 1; }
+  inside "$folder"
   for left in "/proc/self/fd/5/.deployer.${2##*/}."????????; do
     if [ -f "$left" ]; then rm -f -- "$left"; fi
   done

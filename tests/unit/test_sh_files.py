@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,3 +160,41 @@ def test_a_directory_that_is_turned_into_a_link_meanwhile_is_never_followed(
         attack.wait()
     assert list(target.iterdir()) == []
     assert outcomes
+
+
+def adorned(shell: list[str], tmp: Path, path: Path, *words: str) -> str:
+    (frame,) = frames(steps(sh("adorn {} {}", path, words).text), shell, tmp)
+    return frame.out if frame.rc else ""
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_owner_and_mode_are_set_on_what_is_named(shell: list[str], theirs: Path, tmp_path: Path, kind: str) -> None:
+    as_user("touch file; mkdir directory", theirs)
+    assert adorned(shell, tmp_path, theirs / kind, "1", "2", "2750") == ""
+    found = (theirs / kind).stat()
+    assert (found.st_uid, found.st_gid, oct(found.st_mode & 0o7777)) == (1, 2, "0o2750")
+
+
+@pytest.mark.parametrize("trick", ["ln -s ../secret file", "mkfifo file", "ln -s ../open way; touch way/file"])
+def test_a_mode_is_never_set_on_what_a_link_leads_to(
+    shell: list[str], theirs: Path, tmp_path: Path, trick: str
+) -> None:
+    for name in ("secret", "open/file"):
+        path = theirs.parent / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        path.chmod(0o600)
+    (theirs.parent / "open").chmod(0o777)
+    (theirs.parent / "open/file").chmod(0o666)
+    as_user(trick, theirs)
+    (theirs.parent / "open/file").chmod(0o600)
+    at = theirs / ("way/file" if "way" in trick else "file")
+    assert re.search("is a link|is a FIFO", adorned(shell, tmp_path, at, "", "", "0644"))
+    assert [oct((theirs.parent / name).stat().st_mode & 0o777) for name in ("secret", "open/file")] == ["0o600"] * 2
+
+
+def test_the_owner_of_a_link_is_that_of_the_link(shell: list[str], theirs: Path, tmp_path: Path) -> None:
+    (theirs.parent / "secret").touch()
+    as_user("ln -s ../secret file", theirs)
+    assert adorned(shell, tmp_path, theirs / "file", "1", "", "") == ""
+    assert ((theirs / "file").lstat().st_uid, (theirs.parent / "secret").stat().st_uid) == (1, 0)

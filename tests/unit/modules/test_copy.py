@@ -82,7 +82,7 @@ def test_an_answer_without_its_parts_is_no_answer(out: str) -> None:
 
 def test_only_attributes_that_differ_need_no_new_file() -> None:
     text = fixed(make("copy", dest="/a", content="x", mode="0600", owner="shop"), there("x"))
-    assert text == "chown -h -- shop /a\nchmod -- 0600 /a"
+    assert text == "adorn /a shop '' 0600"
 
 
 def test_a_validation_sees_the_draft_before_it_is_put_in_place() -> None:

@@ -74,7 +74,7 @@ def test_a_path_that_somebody_else_makes_is_unknown_until_then() -> None:
 def test_a_private_directory_is_never_open_for_a_moment() -> None:
     text = fixed(make("file", path="/srv/shop", state="directory", mode="0750", owner="shop"), "")
     assert "mkdir -m 0700" in text
-    assert text.index("chown") < text.index("chmod -- 0750")
+    assert 'adorn "$part" shop ' in text, "which sets the owner first"
 
 
 def test_dest_is_another_name_of_path() -> None:
