@@ -13,6 +13,14 @@ from deployer.modules import _checks as check
 from deployer.modules._content import Content
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, sh
 
+_VALIDATE = """# shellcheck disable=SC2016
+( trap - HUP PIPE; umask "$mask"; exec timeout -k 5 60 env -- {} "$draft" {} ) || {{
+  validated=$?
+  [ "$validated" -ne 124 ] || echo 'validate: did not end in 60 s, its deadline, and was killed'
+  exit "$validated"
+}}"""
+"""A person wrote the command: it has the signals and the umask of a login, and an end."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Written(Module):
@@ -44,7 +52,7 @@ class Written(Module):
             raise ConfigError("validate must hold %s once, as a word of its own", hint="such as: visudo -cf %s")
         at = words.index("%s")
         # The command may be a shell with a text of its own, as in: sh -c '… "$1"' sh %s
-        return sh('# shellcheck disable=SC2016\nenv -- {} "$draft" {}', words[:at], words[at + 1 :])
+        return sh(_VALIDATE, words[:at], words[at + 1 :])
 
     def desired(self) -> State:
         """Return type, content and what else is declared."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
+from pathlib import Path
 
 import pytest
+from host_text import do
 from tables import answer, differing, fixed, make, sha
 
 from deployer.errors import ConfigError, ProbeError
-from deployer.model import Blob, Present, Secret
+from deployer.model import Absent, Blob, Present, Secret
 from deployer.sh import Program, encode
 
 AT = "root:0:root:0:644"
@@ -87,7 +90,18 @@ def test_only_attributes_that_differ_need_no_new_file() -> None:
 
 def test_a_validation_sees_the_draft_before_it_is_put_in_place() -> None:
     text = fixed(make("copy", dest="/a", content="x", validate="visudo -cf %s"), "")
-    assert re.search(r'^draft .*\n# shellcheck disable=SC2016\nenv -- visudo -cf "\$draft" \nsettle /a$', text)
+    assert re.search(
+        r'^draft .*\n.*exec timeout -k 5 60 env -- visudo -cf "\$draft" +\) .*\nsettle /a$', text, re.DOTALL
+    )
+
+
+def test_a_validation_runs_as_a_login_runs_it(tmp_path: Path) -> None:
+    command = f"sh -c 'umask >{tmp_path}/mask; yes | head -n 1 >{tmp_path}/one' sh %s"
+    module = make("copy", dest=f"{tmp_path}/file", content="x", validate=command)
+    assert do(module.fix(module.differences(Absent())), tmp_path) == ""
+    mask = os.umask(0)
+    os.umask(mask)
+    assert ((tmp_path / "mask").read_text(), (tmp_path / "one").read_text()) == (f"{mask:04o}\n", "y\n")
 
 
 def test_a_secret_is_in_no_text_no_key_and_no_plain_digest() -> None:
