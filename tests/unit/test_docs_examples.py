@@ -1,6 +1,6 @@
 """Every example in README and docs holds: YAML resolves against the real loader, commands are ones that there are.
 
-Commands with hosts are run as they stand by tests/lab/test_docs_commands.py.
+Commands that need hosts run in tests/lab: NODE-ctl in test_migrations.py.
 """
 
 from __future__ import annotations
