@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from deployer.beam.cookie import guessable
 from deployer.beam.names import erlang_address
 from deployer.beam.tarball import Tarball
 from deployer.fleet.cluster import Cluster
@@ -28,6 +29,7 @@ class Release:
         root: directory on the host; holds ``versions/``, ``current`` and ``ledger/``.
         keep: complete releases kept.
         migrate: what runs once before the first host is switched to it; None when nothing does.
+        takeover: the unit that runs the application until now; None when nothing does.
     """
 
     archive: Tarball
@@ -35,6 +37,7 @@ class Release:
     user: str
     keep: int
     migrate: Migration | None = None
+    takeover: str | None = None
 
     @property
     def name(self) -> str:
@@ -90,7 +93,10 @@ class Declaration:
     def warnings(self) -> tuple[str, ...]:
         """What is not wrong yet, and that a person has to see to."""
         pki = self.cluster.pki
-        found = (pki.ageing(node.node.host, self.now) for node in self.nodes) if pki else ()
+        found = [pki.ageing(node.node.host, self.now) for node in self.nodes] if pki else []
+        if self.release and self.release.takeover and self.cluster.cookie and guessable(self.cluster.cookie.reveal()):
+            weak = f"the cookie of cluster {self.cluster.name} can be guessed; it is taken for the takeover alone"
+            found.append(f"{weak}: give the cluster another one with deployer cookie rotate")
         return tuple(dict.fromkeys(text for text in found if text))
 
     def variables(self, members: Sequence[Declaration] = ()) -> dict[str, Any]:
@@ -156,6 +162,7 @@ def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
         "current": f"{release.root}/current",
         # Not derived from nodes by a filter: what touches a node's environment is a secret as a whole.
         "nodes": [node.as_unit() for node in nodes if not node.foreign],
+        "takeover": release.takeover,
         "claims": [node.as_claim() for node in nodes if not node.foreign],
         "needs": [asdict(need) for need in archive.needs],
         "size": archive.size,

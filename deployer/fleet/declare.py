@@ -116,7 +116,8 @@ class _Maker:
         user = words.user or words.name.lower()
         if complaint := grammar.user(user):
             raise self.wrong(f"release.user {user!r}: {complaint}", "write release.user")
-        return Release(archive, words.root or f"/opt/{words.name}", user, words.keep, self.migration(words))
+        old, root = getattr(words.takeover, "service", None), words.root or f"/opt/{words.name}"
+        return Release(archive, root, user, words.keep, self.migration(words), old)
 
     def migration(self, release: ReleaseWords) -> Migration | None:
         words = release.migrate
@@ -142,8 +143,8 @@ class _Maker:
             raise self.wrong("cluster.name is missing", "without a release the cluster needs a name of its own")
         self.told("cluster.name", check_alive, name)
         if words.cookie is not None:
-            # What others run has the cookie they gave it: twenty letters, where Erlang or a package made it up.
-            check = cookie.check if release else cookie.check_format
+            # What others run, or ran until it is taken over, has the cookie they gave it: twenty letters of Erlang's.
+            check = cookie.check if release and not release.takeover else cookie.check_format
             self.told("cluster.cookie", check, words.cookie.reveal())
         return Cluster(
             name=name,

@@ -33,6 +33,15 @@ class MigrateWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeoverWords:
+    """Who runs the application until now."""
+
+    service: Annotated[
+        str, Doc("its systemd service: the switch stops it, and a failure brings it back", check=grammar.service)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseWords:
     """What runs."""
 
@@ -52,6 +61,7 @@ class ReleaseWords:
             example="Shop.Release.migrate()",
         ),
     ] = None
+    takeover: Annotated[TakeoverWords | None, Doc("hosts run the application in another way until now")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -95,6 +95,15 @@ def judged(node: NodeUnit, found: Mapping[str, str], i: str) -> dict[str, str]:
         enabled=unit["UnitFileState"] or "disabled",
         active="restarting" if unit["SubState"] == "auto-restart" else unit["ActiveState"],
     )
+
+
+def left_behind(units: Sequence[str], release: str) -> ConfigError:
+    """Return what is wrong where units of a release run that no declaration covers, and none takes the place of."""
+    hint = (
+        "declare it again and take it out with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY; "
+        "or have it stopped and removed by: -e remove_left_behind=true"
+    )
+    return ConfigError(f"left behind: {', '.join(units)} of {release}, declared no more", hint=hint)
 
 
 def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:

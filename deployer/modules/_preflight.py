@@ -143,24 +143,30 @@ def memory(said: str, idle: int, least: int) -> Iterator[ConfigError]:
         yield ConfigError(f"too little memory: {_mib(have)} are available, {nodes} {_mib(wanted)}", hint=hint)
 
 
-def claims(wanted: Sequence[Claim], idle: Sequence[int], found: Mapping[str, str], bind: str) -> Iterator[ConfigError]:
-    """Yield which ports, names and units of nodes that do not run yet are taken by something else."""
+def claims(
+    wanted: Sequence[Claim], idle: Sequence[int], found: Mapping[str, str], bind: str, old: str | None = None
+) -> Iterator[ConfigError]:
+    """Yield which ports, names and units of nodes that do not run yet are taken by something else.
+
+    What ``old``, the unit that is taken over, has of them is free when it stops.
+    """
     taken = {port for place, port in _listening(found.get("listening", "")) if place in {*_ANY, bind}}
     names = dict(_NAME.findall(found.get("names", "")))
     ranges: dict[tuple[int, int], int] = {}
     for i in idle:
         claim = wanted[i]
         if claim.port_min == claim.port_max:
-            if claim.port_min in taken:
-                yield _held(claim, found.get(f"holder_{i}", ""))
+            holder = found.get(f"holder_{i}", "")
+            if claim.port_min in taken and not (old and holder.endswith(f"/{old}")):
+                yield _held(claim, holder)
         else:
             ranges[claim.port_min, claim.port_max] = ranges.get((claim.port_min, claim.port_max), 0) + 1
-        if claim.name in names:
+        if claim.name in names and "old" not in found:
             hint = "a node that deployer does not know: stop it, or name this one otherwise in nodes[].name"
             yield ConfigError(
                 f"the name {claim.name} is taken in EPMD, by a node at port {names[claim.name]}", hint=hint
             )
-        if f"unit_{i}" in found:
+        if f"unit_{i}" in found and claim.unit != old:
             hint = "give the node another name; its unit is named after it. Or remove the unit"
             yield ConfigError(f"{claim.unit} exists already and is none of deployer's", hint=hint)
     for (first, last), count in ranges.items():

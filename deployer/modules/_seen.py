@@ -13,7 +13,7 @@ from deployer.modules._foreign import Address
 from deployer.modules._let_in import Demand, complaints, demands, everyone
 from deployer.modules._listen import outside
 from deployer.modules._nft import Part
-from deployer.modules._shut import opened, refused, shut
+from deployer.modules._shut import EPHEMERAL, opened, refused, shut
 
 NEEDED = (
     "nft", "connection", "shown", "unit", "base", "ssh", "rules", "others", "recorded", "now", "sockets", "serving",
@@ -85,8 +85,10 @@ class Seen:
             hint = f"add {client} or its network to firewall.admin"
             yield ConfigError(f"firewall.admin does not hold {client}, where this run comes from", hint=hint)
 
-    def shut(self, part: Part, meant: Sequence[str]) -> Iterator[ConfigError]:
+    def shut(self, part: Part, meant: Sequence[str], old: str | None = None) -> Iterator[ConfigError]:
         """Yield the ports that answer today and would not, beside those that are ``meant``; where rules would change.
+
+        A node of the unit ``old``, which is about to stop, listens at a port that the kernel gave it.
 
         Raises:
             ProbeError: the host's lists of sockets are damaged.
@@ -94,6 +96,7 @@ class Seen:
         if "holders" not in self.found:
             return
         listeners = list(outside(self.found["sockets"], self.found["holders"], self.found["activated"]))
+        listeners = [one for one in listeners if one.unit != (old or "-") or one.port < EPHEMERAL]
         today = f"{self.found['rules']}\n{self.found['others']}"
         now = opened(today) if today.strip() else None
         then = opened(f"{part.text()}\n{self.found['others']}")

@@ -16,7 +16,7 @@ _FORWARDED = ("docker-proxy",)
 _RULE = re.compile(r"\t\t(ip6? saddr \S.* )?(tcp|udp) dport \{ (.*) \} accept", re.ASCII)
 _CLIENTS = ((68, "udp"), (546, "udp"))
 """DHCP's own ports: what the base lets in is enough for them."""
-_EPHEMERAL = 32768
+EPHEMERAL = 32768
 """From here on the kernel gives ports to clients; a UDP socket there is one, as long as a program holds it."""
 
 Rules = Sequence[tuple[str, int, int, int]]
@@ -45,7 +45,7 @@ def shut(
     for one in listeners:
         known = holds(meant, one.protocol, one.port) or (one.port, one.protocol) in _CLIENTS
         own = one.program in OURS and holds(inner, one.protocol, one.port)
-        client = one.protocol == "udp" and one.port >= _EPHEMERAL and one.program
+        client = one.protocol == "udp" and one.port >= EPHEMERAL and one.program
         forwarded = one.program in _FORWARDED
         narrower = _width(then, one) < (2 if now is None else _width(now, one))
         if narrower and not (known or own or client or forwarded):

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 from deployer.beam.names import check_release_version
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules._checks import absolute, told_by
+from deployer.modules._checks import absolute, told_by, unit
 from deployer.modules._doors import OUTSIDE
-from deployer.modules._node_unit import NodeUnit, judged, named
+from deployer.modules._node_unit import NodeUnit, judged, left_behind, named
 from deployer.modules._rehearse import rehearse
 from deployer.modules._unit import show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
@@ -27,6 +27,9 @@ current_id
 if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then emit directory yes; fi
 [ ! -e "$root/ledger/bad/$id" ] || emit bad "$(cat -- "$root/ledger/bad/$id")"
 emit loose "$(loose {})"
+old={}
+state=$(old_state)
+[ -z "$state" ] || emit old "$state"
 left=$(left_behind {})
 [ -z "$left" ] || emit left "$left"
 emit insecure "$(insecure {})"
@@ -53,6 +56,7 @@ _ENABLE = "systemctl enable --quiet --no-reload -- {}"
 
 _TOGETHER = "as the current generation has them"
 _NOTHING = "nothing"
+_OVER = "taken over"
 
 
 def _optional(value: str) -> str | None:
@@ -96,6 +100,10 @@ class BeamNodes(Module):
     cookie: Annotated[str | None, Doc("the cookie's file, read at start like configs", check=absolute)] = None
     epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
     again: Annotated[bool, Doc("switch to a release although it is marked bad here")] = False
+    takeover: Annotated[
+        str | None,
+        Doc("a unit that runs the application until now: the switch stops it", check=unit, example="chat.service"),
+    ] = None
     remove_left_behind: Annotated[
         bool, Doc("stop units of the release that are declared no more, and that no new node takes the place of")
     ] = False
@@ -127,11 +135,13 @@ class BeamNodes(Module):
     def switch(self) -> Switch:
         """What switches the nodes, and sends them back."""
         names, stamps = [node.name for node in self.nodes], [node.started for node in self.nodes]
-        return Switch(self.root, self.held, self.epmd_port, self.files, self.units, names, stamps)
+        old = self.takeover or ""
+        return Switch(self.root, self.held, self.epmd_port, self.files, self.units, names, stamps, old)
 
     def desired(self) -> Present:
         """Return what is current, and what each unit and its process should be."""
         keys = {"current": f"versions/{self.id}", "files": _TOGETHER, "left behind": _NOTHING}
+        keys |= {self.takeover: _OVER} if self.takeover else {}
         for node in self.nodes:
             keys |= named(node, release=self.release, config="current", enabled="enabled", active="active")
         return Present(keys)
@@ -142,7 +152,7 @@ class BeamNodes(Module):
             OUTSIDE,
             generations.declared(self.root, self.held),
             PLACES,
-            sh(_PROBE_RELEASE, self.id, self.files, self.units, above(self.root)),
+            sh(_PROBE_RELEASE, self.id, self.files, self.takeover or "", self.units, above(self.root)),
         ]
         for i, node in enumerate(self.nodes):
             read = [*node.reads, *([self.cookie] if self.cookie else [])]
@@ -173,17 +183,12 @@ class BeamNodes(Module):
         left = found.get("left", "").split()
         run = all("active" in unit.values() for unit in units)  # else one may come in the place of what was renamed
         if left and run and not self.remove_left_behind:
-            raise self._left(left)
+            raise left_behind(left, self.name or self.root)
         keys |= {"left behind": ", ".join(left) or _NOTHING} if keys or left else {}
-        for unit in units:
-            keys |= unit
+        keys |= {self.takeover: found.get("old", _OVER)} if self.takeover and (keys or "old" in found) else {}
+        for one in units:
+            keys |= one
         return Present(keys) if keys else Absent()
-
-    def _left(self, units: Sequence[str]) -> ConfigError:
-        """Return what is wrong where nodes run that no declaration covers, and none has taken the place of."""
-        problem = f"left behind: {', '.join(units)} of {self.name or self.root}, declared no more"
-        out = "declare it again and take it out with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY"
-        return ConfigError(problem, hint=f"{out}; or have it stopped and removed by: -e remove_left_behind=true")
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Enable and restart; the step ends when systemd calls every unit started, or when it has gone back.
@@ -192,20 +197,22 @@ class BeamNodes(Module):
         """
         if not changes:
             return ()
-        due = [i for i, node in enumerate(self.nodes) if self._due(node, changes)]
-        disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes]
+        due = [i for i, node in enumerate(self.nodes) if self._due(node, changes) or self.takeover in changes]
+        over = self.takeover if self.takeover in changes else None
+        disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes or node.unit == over]
         enable = sh(_ENABLE, disabled) if disabled else Sh(":")
         what = [f"enable {', '.join(disabled)}"] if disabled else []
         left = changes["left behind"].before if "left behind" in changes else None
         gone = left.split(", ") if left else []
         before: list[Step] = []
         if due or changes.keys() & {"current", "files"}:
-            staged = generations.stage(self.root, self.held, self.id, self.files)
+            staged = generations.stage(self.root, self.held, self.id, self.files, self.takeover or "")
             before = [Step(f"stage {self.id} with its files", staged, ahead=True), *self._rehearsals(due)]
         if due:
             text = self.switch.forward(self.id, due, enable, gone)
             restarts = ", ".join(self.units[i] for i in due)
-            stops = f"stop {', '.join(gone)}, " if gone else ""
+            stopped = [*gone, *([over] if over else [])]
+            stops = f"stop {', '.join(stopped)}, " if stopped else ""
             what.append(f"{stops}{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {restarts}")
         elif before:  # the nodes run it already: somebody has moved a link, or put a file in the place of one
             text = lines(self.switch.arrange(), enable)

@@ -86,6 +86,9 @@ class Firewall(Module):
     closed: Annotated[
         tuple[str, ...], Doc("ports that answer today and may be shut, such as 8443/tcp", check=check.with_protocols)
     ] = ()
+    takeover: Annotated[
+        str | None, Doc("a unit that is about to be stopped: the port that its node has taken at random may be shut")
+    ] = None
     ssh_port: Annotated[int | None, Doc("one more port of SSH, beside those that are found")] = None
     confirm: Annotated[
         int, Doc("seconds in which a new login has to come through new rules, or they go back", check=check.seconds)
@@ -147,7 +150,7 @@ class Firewall(Module):
         state = {"ssh": f"shut: {closed}" if closed else _OPEN, "loaded": loaded}
         observed = Present({**keys, **state, "boot": unit["UnitFileState"] or "disabled"})
         meant = [*self.public, *self.closed, *(allow.port for allow in self.allow)]
-        problems = [*seen.overlapping(self.ports), *seen.shut(self.part, meant), *seen.walled(self.part)]
+        problems = [*seen.overlapping(self.ports), *seen.shut(self.part, meant, self.takeover), *seen.walled(self.part)]
         if observed != self.desired():
             problems += [*self._contradictions(sorted(seen.ssh)), *seen.cut_off(self.admin)]
         Problems.check(problems)

@@ -9,7 +9,7 @@ from deployer.beam.names import check_release_name, check_release_version
 from deployer.errors import ConfigError, ProbeError, Problems
 from deployer.fields import Doc
 from deployer.modules import _preflight as judge
-from deployer.modules._checks import absolute, told_by
+from deployer.modules._checks import absolute, told_by, unit
 from deployer.modules._libraries import LIBRARIES, Need
 from deployer.modules._listen import LISTENERS, hex_port
 from deployer.modules._preflight import Claim
@@ -106,6 +106,9 @@ class Preflight(Module):
     memory: Annotated[int, Doc("MiB that must be available for each node that does not run yet")] = 64
     bind: Annotated[str, Doc("the address that the nodes listen on", example="10.0.0.2")]
     epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
+    takeover: Annotated[
+        str | None, Doc("a unit that runs the application until now: what it holds is no obstacle", check=unit)
+    ] = None
     claims: Annotated[tuple[Claim, ...], Doc("the nodes that are to run here")] = ()
 
     def desired(self) -> Present:
@@ -122,6 +125,8 @@ class Preflight(Module):
             number = str(i)
             parts.append(sh(_CLAIM, claim.runtime, number, port, number, number, place, ours, place, number))
         parts.append(sh(_IDLE))
+        if self.takeover:
+            parts.append(sh("! systemctl --quiet is-active -- {} || emit old yes", self.takeover))
         if self.epmd_port:
             parts.append(sh(_NAMES, hex_port(self.epmd_port), str(self.epmd_port)))
         return lines(*parts)
@@ -145,7 +150,7 @@ class Preflight(Module):
         idle = [i for i in range(len(self.claims)) if f"idle_{i}" in found]
         if idle:
             problems += judge.memory(found.get("memory", ""), len(idle), self.memory)
-            problems += judge.claims(self.claims, idle, found, self.bind)
+            problems += judge.claims(self.claims, idle, found, self.bind, self.takeover)
         Problems.check(problems)
         return Present({})
 

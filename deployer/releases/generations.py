@@ -76,7 +76,7 @@ def declared(root: str, generations: str) -> Sh:
     return sh("root={} held={}", root, generations)
 
 
-def stage(root: str, generations: str, release: str, files: Sequence[str]) -> Sh:
+def stage(root: str, generations: str, release: str, files: Sequence[str], takeover: str = "") -> Sh:
     """Return the step after which ``GENERATIONS/next`` is the release with its files as declared; nothing is stopped.
 
     Below it each file lies under its own path, such as ``GENERATIONS/next/etc/beam/shop/private/shop.env``, and
@@ -87,6 +87,14 @@ def stage(root: str, generations: str, release: str, files: Sequence[str]) -> Sh
         generations: the directory of its generations.
         release: its id.
         files: each node's, its drop-in first.
+        takeover: a unit of before whose files stay until it is stopped.
     """
-    text = sh("id={}\ntrusted {}\nstage {} || {{ full {}; exit 1; }}", release, above(root), files, generations)
+    text = sh(
+        "id={} old={}\ntrusted {}\nstage {} || {{ full {}; exit 1; }}",
+        release,
+        takeover,
+        above(root),
+        files,
+        generations,
+    )
     return lines(declared(root, generations), GENERATIONS, text)

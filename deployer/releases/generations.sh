@@ -70,6 +70,8 @@ relink() {
 linked() {
   relink "$held/current/release" "$root/current" || return 1
   for file; do
+    # What a unit of before has of the same name stays until that is stopped.
+    case ${taking:-no}$file in no*"/${old:-none}.d/00-deployer.conf") continue ;; esac
     relink "$held/current$file" "$file" || return 1
     case $file in */00-deployer.conf)
       unit=${file%.d/00-deployer.conf}

@@ -73,6 +73,16 @@ left_behind() {
     done | sort
 }
 
+# old_state: say whether $old, a service that is to be taken over, runs or starts at boot; what is ours by now is none of it.
+old_state() {
+  [ -n "$old" ] || return 0
+  if [ -e "/etc/systemd/system/$old" ] && unit_is_ours "/etc/systemd/system/$old"; then return 0; fi
+  state=''
+  ! systemctl --quiet is-active -- "$old" || state='runs'
+  ! systemctl --quiet is-enabled -- "$old" 2>/dev/null || state="${state:+$state and }starts at boot"
+  printf '%s' "$state"
+}
+
 # loose FILE...: say which of them, and of ROOT/current and the units, is not as `linked` makes it.
 loose() {
   row='

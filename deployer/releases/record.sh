@@ -84,7 +84,7 @@ mark_good() {
   done
   flushed "$fresh" && rm -rf -- "$root/ledger/config/$judged" && mv -T -- "$fresh" "$root/ledger/config/$judged" || return 1
   inscribe "$root/ledger/expected/$judged" "$expected" && inscribe "$root/ledger/good/$judged" "$number" &&
-    rm -f -- "$root/ledger/bad/$judged" "$root/ledger/untried"
+    rm -f -- "$root/ledger/bad/$judged" "$root/ledger/untried" && rm -rf -- "$held/takeover"
 }
 
 running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }

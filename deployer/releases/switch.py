@@ -15,6 +15,9 @@ RECORD = script("record.sh", "deployer.releases")
 
 _NODES = script("switch.sh", "deployer.releases")
 
+TAKEOVER = script("takeover.sh", "deployer.releases")
+"""Functions over a service of before that runs the application; GENERATIONS stands before them."""
+
 LAST_WORDS = Sh(
     """last_words() {
   systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 3 || :
@@ -52,6 +55,7 @@ class Switch:
         units: all units of the release, which go back together.
         names: the nodes' names, as EPMD knows them.
         stamps: what the nodes touch at their start.
+        takeover: unit of a service of before that runs the application; empty without one.
     """
 
     root: str
@@ -61,6 +65,7 @@ class Switch:
     units: Sequence[str]
     names: Sequence[str]
     stamps: Sequence[str]
+    takeover: str = ""
 
     def forward(self, release: str, due: Sequence[int], enable: Sh, gone: Sequence[str] = ()) -> Sh:
         """Return the step that stops nodes, makes what is staged current, and starts them; if not, all go back.
@@ -90,17 +95,24 @@ class Switch:
         """
         return self._with(self.names, sh("leave {} {} {} {}", release, to, why, self.files))
 
+    def give_back(self) -> Sh:
+        """Return the step that stops the nodes and has the service of before run again; it fails where none was."""
+        return self._with(self.names, sh("give_back"))
+
     def arrange(self) -> Sh:
         """Return the step that makes what is staged current where all nodes run and have read the same already."""
         return self._with(self.names, sh(_ARRANGE, self.stamps))
 
     def _with(self, names: Sequence[str], text: Sh) -> Sh:
         known = sh(
-            "epmd={} names={} units={} unit_files={}",
+            "epmd={} names={} units={} unit_files={} old={}",
             self.epmd_port or "",
             "|".join(names),
             " ".join(self.units),
             generations.UNITS,
+            self.takeover,
         )
         safe = sh("trusted {}", above(self.root))
-        return lines(declared(self.root, self.generations), known, LAST_WORDS, GENERATIONS, RECORD, _NODES, safe, text)
+        return lines(
+            declared(self.root, self.generations), known, LAST_WORDS, GENERATIONS, RECORD, TAKEOVER, _NODES, safe, text
+        )

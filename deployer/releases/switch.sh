@@ -125,6 +125,10 @@ forward() {
   # shellcheck disable=SC2086
   tell_dead $due
   blame
+  if [ -z "$before" ] && [ -f "$held/takeover/unit" ]; then
+    if give_back; then echo "$old runs again as before"; else echo "and $old does not run again"; fi
+    exit 1
+  fi
   if [ -z "$before" ] || ! is_good "$before"; then
     echo "there is no good release to go back to"
     exit 1
@@ -150,6 +154,7 @@ prepare() {
 }
 
 exchange() {
+  [ -z "$(old_state)" ] || take_over "$@" || return 1
   # shellcheck disable=SC2086
   halt $due $gone || return 1
   [ -e "$held/current/release" ] || linked "$@" || return 1

@@ -15,6 +15,7 @@ from deployer.engine.roll.rollback import Return
 from deployer.engine.walk.apply import finish
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
 from deployer.events import Emit, Stage, StepDone
+from deployer.modules.beam_nodes import BeamNodes
 
 
 def judge_good(lane: HostLane) -> None:
@@ -60,6 +61,9 @@ class WayBack:
         switch = ledger.switch_of(lane.play)
         to = _refuge(lane.record, switch.id if switch else "")
         failure = lane.problem
+        if switch and not to and switch.takeover and failure:
+            self._give_back(lane, switch, failure)
+            return
         if not (switch and to):
             lane.problem = lane.problem or StepError(f"{why}; there is no good release to go back to")
             lane.problem.hint = "there is no good release on the host to go back to: fix the cause and deploy again"
@@ -76,6 +80,16 @@ class WayBack:
         lane.back, lane.fresh = to, False
         lane.problem = failure or Reverted(why)
         self.emit(StepDone(lane.name, "nodes", what, 0, self.clock() - begin))
+
+    def _give_back(self, lane: HostLane, switch: BeamNodes, failure: DeployerError) -> None:
+        """Have the service that was taken over run again, where what took its place was never judged good."""
+        assert lane.transport and lane.play  # noqa: S101 - its turn has come
+        try:
+            finish(lane.transport, "give back", switch.switch.give_back(), become=lane.play.become)
+        except StepError as error:
+            failure.hint = f"{switch.takeover} was not brought back: {error.message}"
+        else:
+            failure.hint = f"{switch.takeover} runs again as before: fix the cause and deploy again"
 
 
 def settle(lanes: Sequence[HostLane]) -> None:

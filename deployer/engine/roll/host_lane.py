@@ -14,6 +14,7 @@ from deployer.engine.ledger import Ledger, switch_of
 from deployer.engine.roll.rollback import Return
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Interrupted
+from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
 
 
@@ -104,6 +105,16 @@ class HostLane(Lane):
         return frozenset(target.unit for target in self.targets)
 
     @property
+    def _takes_over(self) -> bool:
+        """Whether its plan stops a service of before that runs the application."""
+        plan = self.walk.first if self.walk else None
+        modules = ((planned.action.module, planned.changes) for planned in (plan.changing if plan else ()))
+        return any(
+            isinstance(module, BeamNodes) and module.takeover in {change.key for change in changes}
+            for module, changes in modules
+        )
+
+    @property
     def readings(self) -> dict[str, UnitReading]:
         """Node → the reading of its unit that rode along with the last probe."""
         ridden = zip(self.targets, self.walk.ridden if self.walk else (), strict=False)
@@ -135,7 +146,7 @@ class HostLane(Lane):
     @property
     def runs(self) -> bool:
         """Whether what its plan changes may disturb something that runs; where no node is declared, anything may."""
-        if not self.targets:
+        if not self.targets or self._takes_over:
             return self.changes
         disturbed, alive = self.disturbed, self.alive
         return any(target.unit in disturbed and str(target.node) in alive for target in self.targets)
