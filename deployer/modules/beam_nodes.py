@@ -52,8 +52,6 @@ if [ "$pid" != 0 ]; then
 fi"""
 
 _ENABLE = "systemctl enable --quiet --no-reload -- {}"
-
-
 _TOGETHER = "as the current generation has them"
 _NOTHING = "nothing"
 _OVER = "taken over"
@@ -140,8 +138,8 @@ class BeamNodes(Module):
 
     def desired(self) -> Present:
         """Return what is current, and what each unit and its process should be."""
-        keys = {"current": f"versions/{self.id}", "files": _TOGETHER, "left behind": _NOTHING}
-        keys |= {self.takeover: _OVER} if self.takeover else {}
+        over = {self.takeover: _OVER} if self.takeover else {}
+        keys = {"current": f"versions/{self.id}", "files": _TOGETHER, "left behind": _NOTHING, **over}
         for node in self.nodes:
             keys |= named(node, release=self.release, config="current", enabled="enabled", active="active")
         return Present(keys)
@@ -181,13 +179,12 @@ class BeamNodes(Module):
         keys = {} if current is None else {"current": current, "files": files}
         units = [judged(node, found, str(i)) for i, node in enumerate(self.nodes)]
         left = found.get("left", "").split()
-        run = all("active" in unit.values() for unit in units)  # else one may come in the place of what was renamed
+        run = all("active" in one.values() for one in units)  # who does not may come in the place of a renamed one
         if left and run and not self.remove_left_behind:
             raise left_behind(left, self.name or self.root)
         keys |= {"left behind": ", ".join(left) or _NOTHING} if keys or left else {}
         keys |= {self.takeover: found.get("old", _OVER)} if self.takeover and (keys or "old" in found) else {}
-        for one in units:
-            keys |= one
+        keys = {key: value for part in (keys, *units) for key, value in part.items()}
         return Present(keys) if keys else Absent()
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
@@ -202,8 +199,7 @@ class BeamNodes(Module):
         disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes or node.unit == over]
         enable = sh(_ENABLE, disabled) if disabled else Sh(":")
         what = [f"enable {', '.join(disabled)}"] if disabled else []
-        left = changes["left behind"].before if "left behind" in changes else None
-        gone = left.split(", ") if left else []
+        gone = (changes["left behind"].before or "").split(", ") if "left behind" in changes else []
         before: list[Step] = []
         if due or changes.keys() & {"current", "files"}:
             staged = generations.stage(self.root, self.held, self.id, self.files, self.takeover or "")
@@ -211,8 +207,7 @@ class BeamNodes(Module):
         if due:
             text = self.switch.forward(self.id, due, enable, gone)
             restarts = ", ".join(self.units[i] for i in due)
-            stopped = [*gone, *([over] if over else [])]
-            stops = f"stop {', '.join(stopped)}, " if stopped else ""
+            stops = f"stop {', '.join([*gone, over] if over else gone)}, " if gone or over else ""
             what.append(f"{stops}{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {restarts}")
         elif before:  # the nodes run it already: somebody has moved a link, or put a file in the place of one
             text = lines(self.switch.arrange(), enable)

@@ -35,7 +35,7 @@ give_back() {
   # shellcheck disable=SC2086
   systemctl disable --quiet --no-reload -- $units || :
   if [ -e "$held/takeover/files/$old" ]; then
-    rm -rf -- "$unit_files/$old" "$unit_files/$old.d"
+    rm -rf -- "${unit_files:?}/${old:?}" "$unit_files/$old.d"
     cp -a -- "$held/takeover/files"/* "$unit_files/" || { full /etc; return 1; }
   fi
   systemctl daemon-reload || return 1
