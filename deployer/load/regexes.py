@@ -21,15 +21,17 @@ _SHORT = 10_000
 _CHOICES = re.compile(r"[*+?{|]")
 """What a matcher can try in more than one way; one of them alone cannot multiply."""
 _HELPER = """\
-import json, re, resource, sys
+import json, re, resource, signal, sys
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 for line in sys.stdin:
     how, pattern, flags, text, more = json.loads(line)
+    signal.alarm(60)  # whoever asked may have been killed
     try:
         found = do(how, re.compile(pattern, flags), text, more)
     except (re.error, IndexError, OverflowError, RecursionError) as error:
         found = {"error": str(error) or type(error).__name__}
+    signal.alarm(0)
     print(json.dumps(found), flush=True)
 """
 _DO = """\

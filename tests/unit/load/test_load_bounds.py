@@ -6,6 +6,8 @@ import re
 import resource
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from template_kit import variables
@@ -83,6 +85,22 @@ threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
 threading.Event().wait(30)
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 7
+
+
+def test_what_a_killed_run_has_asked_ends_by_itself() -> None:
+    program = """
+import os, threading
+from deployer.load import regexes
+regexes.SECONDS, regexes._HELPER = 60, regexes._HELPER.replace("alarm(60)", "alarm(2)")
+print(regexes._started().pid, flush=True)
+threading.Timer(1, lambda: os._exit(0)).start()
+regexes.run("search", "(a+)+$", 0, "a" * 40 + "!")
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, capture_output=True, text=True)
+    helper, until = Path("/proc", done.stdout.strip()), time.monotonic() + 30
+    while helper.exists() and "State:\tZ" not in (helper / "status").read_text():
+        assert time.monotonic() < until, "it goes on"
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("text", ["x", "x" * 20_000], ids=["here", "in the helper"])
