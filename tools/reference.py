@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from deployer import modules
-from deployer.fields import json_schema
 from deployer.fleet import Words
 from deployer.report.reference import reference
+from deployer.schema import json_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 _HEAD = """# Modules

@@ -94,7 +94,7 @@ def verify(c: Context, **given: Any) -> int:
 def rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
     """Send every host back to the last release that was good on it, batch by batch, and climb the ladder."""
     del c
-    from deployer.app import rollback as back
+    from deployer.operations import rollback as back
 
     return back(options(given), to, check=check)
 
@@ -110,7 +110,7 @@ def resume(c: Context, **given: Any) -> int:
 def status(c: Context, **given: Any) -> int:
     """Say what runs where, from the hosts themselves: versions, since when, who switched them, what failed there."""
     del c
-    from deployer.app import survey
+    from deployer.operations import survey
 
     return survey("status", options(given))
 
@@ -118,7 +118,7 @@ def status(c: Context, **given: Any) -> int:
 def history(c: Context, *, lines: int, **given: Any) -> int:
     """Say what was deployed, judged and gone back from, run by run, from the hosts themselves."""
     del c
-    from deployer.app import survey
+    from deployer.operations import survey
 
     if lines < 1:
         raise ConfigError(f"--lines is {lines}", hint="give a number from 1 on")
@@ -128,7 +128,7 @@ def history(c: Context, *, lines: int, **given: Any) -> int:
 def retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **given: Any) -> int:
     """Take hosts, or single nodes, out of their cluster: drained, stopped, forgotten by the others, secrets removed."""
     del c
-    from deployer.app import retire as take_out
+    from deployer.operations import retire as take_out
 
     return take_out(options(given), hosts, purge=purge, lost=lost, check=check)
 
@@ -144,7 +144,7 @@ def render(c: Context, *, host: str, **given: Any) -> None:
 def confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> int:
     """Say what waits on hosts to be confirmed (--show, the default), keep it (--now), or take it back (--undo)."""
     del c
-    from deployer.app import survey
+    from deployer.operations import survey
 
     said = [word for word, is_said in (("show", show), ("now", now), ("undo", undo)) if is_said]
     if len(said) > 1:

@@ -21,7 +21,7 @@ def generate(c: Context) -> None:
 
 def rotate(c: Context, *, check: bool, **given: Any) -> int:
     """Give a running cluster the cookie that cluster.cookie now holds. No node restarts; killed, it is run again."""
-    from deployer.app import rotate as rotated
+    from deployer.operations import rotate as rotated
 
     del c
     return rotated(options(given), check=check)
@@ -32,7 +32,7 @@ COOKIE = Collection("cookie", Command(generate, ()), Command(rotate, (PLAYBOOK, 
 
 def init(c: Context, **given: Any) -> None:
     """Make the certificate authority of every cluster with cluster.tls: true; one that is there stays as it is."""
-    from deployer.app import init_tls
+    from deployer.operations import init_tls
 
     del c
     for line in init_tls(options(given)):

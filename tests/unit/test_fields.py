@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import ConfigError
-from deployer.fields import Doc, build, coerce, describe, json_schema, kind, nearest
+from deployer.fields import Doc, build, coerce, describe, kind, nearest
 from deployer.model import Blob, Mark, Secret
+from deployer.schema import json_schema
 
 CANARY = "canary-Zq81xW"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deployer.app import run, survey
+from deployer.app import run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
+from deployer.operations import survey
 from deployer.project import Options
 
 INVENTORY = """

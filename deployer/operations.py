@@ -1,0 +1,144 @@
+"""What else is done to a fleet than bringing it to what is declared: other walks over the same hosts, play by play."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TextIO
+
+from deployer.app import How, each_play
+from deployer.engine.roll.play import Goal, PlayRun
+from deployer.errors import ConfigError
+from deployer.events import Note
+from deployer.model import Host
+from deployer.project import Options, load
+from deployer.resolve import Resolver
+from deployer.retiring import leaving
+from deployer.runtime import asker
+
+
+def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
+    """Give every cluster of the playbook its new cookie, live, climb the ladder, and return the exit code.
+
+    Args:
+        options: without limits and tags: whole clusters take part.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: before any host is touched.
+    """
+    from deployer.engine.rotate.rotation import Rotation
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        code = Rotation(resolver, hosts, check, *how).run()
+        return code if code or check else PlayRun(resolver, hosts, Goal.VERIFY, *how).run()
+
+    return each_play(walk, load(options), out)
+
+
+def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = None) -> int:
+    """Send every host back to a release that was good on it, in the play's batches, and return the exit code.
+
+    Args:
+        options: which hosts.
+        to: a version or an id; empty: the last good one before the current.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: what is written is wrong; no host was touched.
+    """
+    from deployer.engine.roll.rollback import Back
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        back, goal = Back(resolver, to, how[2]), Goal.PLAN if check else Goal.DEPLOY
+        return PlayRun(back, hosts, goal, *how, ask=asker(how[3], json=options.json), gather=back.gather).run()
+
+    return each_play(walk, load(options), out, need_tarball=False, noted="" if check else "rollback")
+
+
+def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool, out: TextIO | None = None) -> int:
+    """Take nodes out of their clusters, and return the exit code.
+
+    They are drained, stopped and disabled; those that stay forget them; at last what they kept is removed.
+
+    Args:
+        options: without limits and tags: whole clusters take part.
+        whom: hosts, groups and names of nodes, with commas between.
+        purge: remove all that was put on their hosts, not only secrets.
+        lost: their hosts are gone for good, and nobody connects to them.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: what is written is wrong; no host was touched.
+    """
+    from deployer.engine.retire import Retirement
+
+    project = load(options)
+    gone = leaving(project, whom)
+    nodes = frozenset[str]().union(*gone.values())
+    rest = replace(project, options=replace(options, tags="members"))
+    goal = Goal.PLAN if check else Goal.DEPLOY
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        stay = rest.resolver(resolver.play, without=nodes)
+        staying = [host for host in hosts if host.name not in gone or stay.fleet(host)[0]]
+        away = [host for host in hosts if host.name in gone and not lost]
+        leave = Retirement(resolver, away, gone, check, purge, *how)
+        if staying and away and not check:
+            code = PlayRun(stay, staying, Goal.VERIFY, *how).run()
+            if code:
+                how[2](Note("nobody was stopped: those that stay are not all healthy without who leaves"))
+                return code
+        code = leave.stop()
+        if not code and staying:
+            seen = nodes if check and not lost else frozenset[str]()  # a plan has stopped nobody
+            code = PlayRun(stay, staying, goal, *how, ask=asker(how[3], json=options.json), leaving=seen).run()
+        return leave.end() or code if code else leave.forget()
+
+    told = f"when this is done, take {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
+    return each_play(walk, project, out, notes=[told])
+
+
+def init_tls(options: Options) -> tuple[str, ...]:
+    """Make the certificate authorities that the playbook's clusters need, and return a line about each.
+
+    Raises:
+        ConfigError: none is needed, or one cannot be made or opened.
+    """
+    from deployer.fleet.pki import establish
+
+    project, now = load(options, ask=False), datetime.now(UTC)
+    found = {kept.file: kept for play in project.plays for kept in project.resolver(play).authorities()}
+    if not found:
+        hint = "cluster: {tls: true, pki: {passphrase: …}}; certificates that are given need none"
+        raise ConfigError("no cluster of the playbook has an authority of its own", hint=hint)
+    made = {kept: establish(kept, now) for kept in found.values()}
+    return tuple(
+        f"{'made' if new else 'is there already'}: {kept.file}, the authority of the cluster {kept.cluster}, until "
+        f"{kept.authority(now).certificate.not_valid_after_utc:%Y-%m-%d}"
+        for kept, new in made.items()
+    )
+
+
+def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None = None) -> int:
+    """Ask every host what it runs and remembers, and return the exit code; raises ConfigError.
+
+    Args:
+        goal: ``status`` or ``history``; or a person's word on what waits to be confirmed: ``show``, ``now``, ``undo``.
+        options: which hosts.
+        lines: how much of its history each host tells.
+        out: where the report goes.
+    """
+    from deployer.engine.pending import WORDS, Pending
+    from deployer.engine.survey import Survey
+
+    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+        if goal in WORDS:
+            return Pending(resolver, hosts, goal, *how).run()
+        return Survey(resolver, hosts, goal, lines, *how).run()
+
+    return each_play(walk, load(options, need_secrets=False), out, need_tarball=False, need_secrets=False)
