@@ -162,25 +162,25 @@ def load(options: Options, *, ask: bool = True, need_secrets: bool = True) -> Pr
         ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
         need_secrets: False leaves encrypted files of variables out, unless a vault password is given.
     """
-    opened = options.vaults()
+    vaults = options.vaults()
     playbook = Path(options.playbook) if options.playbook else None
     problems, plays = Gathering(), tuple[Play, ...]()
     with problems.going_on():
-        plays = load_playbook(playbook, vaults=opened, judge=judge) if playbook else ()
+        plays = load_playbook(playbook, vaults=vaults, judge=judge) if playbook else ()
     if not options.inventory:
         raise ConfigError(
             "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"
         )
-    opener = opened if opened or (playbook and need_secrets) else None  # looking around needs no vault password
+    opener = vaults if vaults or (playbook and need_secrets) else None  # looking around needs no vault password
     directory = plays[0].directory if plays else None
     with problems.going_on():
         inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
     problems.check()
-    extra = extra_variables(options.extra_vars, opened)
-    plays = tuple(_chosen(play, Variables([Layer(extra), Layer(play.vars)], opened.reveal)) for play in plays)
+    extra = extra_variables(options.extra_vars, vaults)
+    plays = tuple(_chosen(play, Variables([Layer(extra), Layer(play.vars)], vaults.reveal)) for play in plays)
     _check_pieces(extra, inventory, plays)
     become = Secret(_ask("sudo password"), "sudo password") if ask and options.ask_become_pass else None
-    return Project(options, inventory, plays, opened, extra, become)
+    return Project(options, inventory, plays, vaults, extra, become)
 
 
 def _chosen(play: Play, variables: Variables) -> Play:

@@ -5,6 +5,7 @@ umask 022
 # put FILE DRAFT
 put() {
   cp -- "$2" "$1.new"
+  chmod 0644 -- "$1.new"
   sync -- "$1.new"
   mv -T -- "$1.new" "$1"
 }

@@ -174,6 +174,7 @@ REVIEWED = {
     "beam/handshake.py": "into the digest that answers a node's challenge",
     "beam/tls.py": "into OpenSSL, through a pipe",
     "engine/rotate/node.py": "into the distribution stream that sets a new cookie",
+    "fleet/declaration.py": "into the question whether a cookie can be guessed, whose answer is yes or no",
     "fleet/declare.py": "into the check of a cookie's strength, whose complaint never quotes it",
     "fleet/grammar.py": "into the check of an environment value",
     "load/taint.py": "into a rendering, whose result is a secret",
@@ -188,6 +189,7 @@ REVIEWED = {
     "modules/env_file.py": "into the text of a file, which is a secret",
     "sh/frame.py": "into the channel",
     "transport/conversation.py": "into sudo's input, once",
+    "transport/sudo.py": "into the question whether a password is one line",
 }
 
 
