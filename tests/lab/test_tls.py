@@ -197,6 +197,8 @@ def test_nodes_over_tls_where_plain_text_is_declared_are_told(sick: Sick) -> Non
 
 def test_what_is_of_no_use_is_found_by_an_audit_and_mended_by_a_deploy(sick: Sick, ssh: Ssh) -> None:
     one, two, three = sick.fleet.hosts
+    sick.fleet.words["health"] = PATIENT
+    assert sick.fleet.run("deploy").code == 0, "what earlier states have put in the place of links is put right"
     for host, name in ((two, "foreign"), (three, "expired")):
         sick.run_on(host, f"shows {name}")
     audit = sick.fleet.run("audit")
@@ -204,7 +206,6 @@ def test_what_is_of_no_use_is_found_by_an_audit_and_mended_by_a_deploy(sick: Sic
     assert {host.name: audit.planned(host) for host in (one, two, three)} == {
         one.name: [], two.name: ["certificate => demo", "nodes"], three.name: ["certificate => demo", "nodes"],
     }  # fmt: skip
-    sick.fleet.words["health"] = PATIENT
     ran = sick.fleet.run("deploy")
     assert ran.code == 0, ran.out
     for host in (two, three):
