@@ -84,7 +84,8 @@ def test_without_bash_the_rungs_that_can_be_climbed_are_and_the_others_say_why(f
     assert "no bash" in why
     assert ran.rungs(other) == ALL
     (from_where,) = ran.of("RungRead", host=other.name, rung=6)
-    assert from_where["detail"] == f"from 1 other host; not tried from {bare.name}: there is no bash"
+    assert from_where["detail"].startswith("from 1 other host; ")
+    assert from_where["detail"].endswith(f"; not tried from {bare.name}: there is no bash")
 
 
 def test_what_is_wrong_is_still_seen_where_forwarding_is_forbidden(fleet: Fleet, ssh: Ssh) -> None:
