@@ -70,14 +70,12 @@ class Climb:
         gone = {str(target.node) for lane in lanes for target in lane.targets} - here
         targets = [_without(target, gone) for lane in lanes for target in judged[lane.name]]
         climbed = self._climb(able, targets, absent, busy, urgent)
+        for lane in able:
+            lane.fresh = False
         ways = {lane.name: lane.transport for lane in able}
         if self.joins and not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
             self.emit(Note(f"joined again, as cluster.mesh is boot: {', '.join(met)}"))
-            for lane in able:
-                lane.fresh = False
             climbed = self._climb(able, targets, absent, busy, urgent)
-        for lane in able:
-            lane.fresh = False
         fallen = {
             node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.caused_by_absent_host
         }
