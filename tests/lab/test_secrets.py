@@ -88,19 +88,24 @@ class Canaries:
         return "".join(f"{needle}\n" for needle in self.needles.values()).encode()
 
 
+def set_sudo_password(host: LabHost, password: str, ssh: Ssh) -> None:
+    assert ssh(host, "chpasswd", stdin=f"deploy:{password}\n".encode())[0] == 0
+
+
 @pytest.fixture(scope="module")
 def canaries(
-    lab_of: Callable[..., Lab], demo_release: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    lab_of: Callable[..., Lab], demo_release: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, ssh: Ssh
 ) -> Canaries:
-    """Two hosts; on one of them sudo asks for a password."""
+    """Two hosts; on one of them sudo asks for a password, which no other host of any lab on this machine has."""
     lab = lab_of("default", "sudo-password")
     place = tmp_path_factory.mktemp("secrets")
     values = {
         "cookie": generate(),
         "from a file": f"canary-{secrets.token_hex(16)}",
         "from a program": f"can'ary \"{secrets.token_hex(16)}$x`",
-        "sudo": labs.PASSWORD,
+        "sudo": f"canary-{secrets.token_hex(16)}",
     }
+    set_sudo_password(lab.hosts[1], values["sudo"], ssh)
     fleet = fleet_of(place, lab.hosts, demo_release("0.1.0"))
     fleet.environ = {"TMPDIR": str(place / "tmp")}
     (place / "tmp").mkdir()
@@ -269,6 +274,7 @@ def test_a_run_killed_at_any_step_leaves_no_secret_here_and_none_astray_there(
     fresh = labs.status(lab)
     assert fresh
     canaries.fleet.hosts = fresh.hosts
+    set_sudo_password(fresh.hosts[1], canaries.values["sudo"], ssh)
     process = canaries.fleet.start("deploy")
     assert process.stdout
     for line in process.stdout:
