@@ -77,7 +77,7 @@ class RungRead(Event):
     """One rung of the verify ladder, read on one node.
 
     Attributes:
-        rung: 1 to 10, see DESIGN section 6; ``title`` says it in words.
+        rung: 1 to 10, see docs/ladder.md; ``title`` says it in words.
         ok: True, False, or None when it could not be climbed (``detail`` says why).
         advice: what to do next, empty when all is well.
         seconds: from the first reading to the last.
@@ -177,7 +177,7 @@ class PlayEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunEnded(Event):
-    """The run is over; ``code`` is the process's exit code (DESIGN section 7)."""
+    """The run is over; ``code`` is the process's exit code (docs/design.md)."""
 
     code: int
     seconds: float

@@ -9,7 +9,7 @@ _PR_SET_DUMPABLE = 4
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one command and exit with its code (DESIGN section 7)."""
+    """Run one command and exit with its code (docs/design.md)."""
     from deployer.cli.program import DeployerProgram
 
     keep_memory_private()

@@ -1,4 +1,4 @@
-"""The fleet's words (DESIGN section 5): one declaration feeds names, flags, units, firewall, verify and audit."""
+"""The fleet's words (inventory.example.yml): one declaration feeds names, flags, units, firewall, verify and audit."""
 
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, Release

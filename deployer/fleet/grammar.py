@@ -92,7 +92,7 @@ def port_range(text: str) -> tuple[int, int]:
 
 
 def bind(text: str) -> str | None:
-    """One address of this host: EPMD of OTP 25 and 27 silently does not start on 0.0.0.0 (beam.md 3.2)."""
+    """One address of this host: EPMD of OTP 25 and 27 silently does not start on 0.0.0.0 (docs/design.md)."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -125,7 +125,7 @@ def public(given: tuple[str, ...]) -> str | None:
 
 
 def environment(given: Mapping[str, str | Secret]) -> str | None:
-    """Keys that a node may be given, with values that arrive exactly as written (reliability B23)."""
+    """Keys that a node may be given, with values that arrive exactly as written."""
     return next((complaint for key, value in given.items() if (complaint := _variable(key, value))), None)
 
 

@@ -1,4 +1,4 @@
-"""The fleet's words as a person writes them: DESIGN section 5, typed, checked and documented in one place."""
+"""The fleet's words as a person writes them, typed, checked and documented in one place."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ MODULES: Mapping[str, str] = {
     "fetch": "scp; deployer brings nothing back from hosts but its report",
     "find": "name the files: a task cannot use the result of another one",
     "gem": f"{_GUARDED}: command: {{cmd: gem install …, unless: gem list -i …}}",
-    "git": f"deploy a release (docs/quickstart.md); or {_GUARDED}: command: {{cmd: git clone …, creates: …}}",
+    "git": f"deploy a release (docs/from-mix-phx-new.md); or {_GUARDED}: command: {{cmd: git clone …, creates: …}}",
     "group_by": "write the groups into the inventory, or when: at the tasks",
     "hostname": "copy: {dest: /etc/hostname, content: …}, with a handler: command: hostnamectl set-hostname …",
     "known_hosts": "copy: {dest: /etc/ssh/ssh_known_hosts, src: …}",

@@ -42,7 +42,7 @@ def absolute(value: str) -> str | None:
 
 
 def deletable(path: str) -> str | None:
-    """Complain about deleting what the system lives in (reliability B19)."""
+    """Complain about deleting what the system lives in."""
     kept = path in KEPT or path.count("/") < 2
     return "the system lives there; it is never deleted" if kept else None
 

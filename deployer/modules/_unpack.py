@@ -1,4 +1,4 @@
-"""How a host unpacks what it was sent: as if the controller had not looked into it (reliability B21, B22)."""
+"""How a host unpacks what it was sent: as if the controller had not looked into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cluster's cookie on a host, where systemd's LoadCredential takes it from (beam.md 2.4)."""
+"""The cluster's cookie on a host, where systemd's LoadCredential takes it from."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from deployer.errors import ConnectionLost, Locked, ProbeError, StepError
 from deployer.sh.frame import Frame, Program
 
 BODY_LIMIT = 8 * 1024 * 1024
-"""Bytes of one answer, and of the noise before the first; more means a hostile or broken host (reliability F19)."""
+"""Bytes of one answer, and of the noise before the first; more means a hostile or broken host."""
 TOTAL_LIMIT = 4 * BODY_LIMIT
 """Bytes of all answers of one program, so that no host can fill the controller's memory with many large ones."""
 _CHUNK = 64 * 1024

@@ -18,7 +18,7 @@ from deployer.transport.sudo import Sudo, refusal
 KEPT = 16 * 1024
 """Bytes of complaint kept from each stream for the message of a program that never started."""
 SUDO_PATIENCE = 45.0
-"""Seconds sudo may take to ask or to start: PAM stacks that wait 25 s for a directory server are common (F17)."""
+"""Seconds sudo may take to ask or to start: PAM stacks that wait 25 s for a directory server are common."""
 PATIENCE = 40.0
 """Seconds a login shell has to come to our program, and a host to take the program in or to end an answer it began."""
 SLOWEST = 1000

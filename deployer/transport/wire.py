@@ -39,7 +39,7 @@ GREETING = 15.0
 """Seconds for all that a server says before SSH begins, its version line included (RFC 4253, section 4.2)."""
 HANDSHAKE = 15.0
 LOGIN = 30.0
-"""Seconds for the answer to one key: a login that asks a slow directory server takes long (F17)."""
+"""Seconds for the answer to one key: a login that asks a slow directory server takes long."""
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 

@@ -1,4 +1,4 @@
-"""Rows B1 to B11 of the bad-input table: exit code 3, file:line:column, what to write instead, and no connection."""
+"""What a person may write wrong: exit code 3, file:line:column, what to write instead, and no connection."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ def fleet(text: str) -> dict[str, str]:
 
 
 ROWS: dict[str, tuple[dict[str, str], str, str, str]] = {
-    "B1 epmd: on": (
+    "epmd: on": (
         fleet("cluster: {name: shop, epmd: on}"),
         "hosts.yml:6:29",
         "epmd must be true or false",
         "write true",
     ),
-    "B1 become: yes": ({"site.yml": "- hosts: all\n  become: yes\n"}, "site.yml:2:3", "'yes'", "write true or false"),
-    "B1 text: true": (task("user: {name: a, comment: true}"), "site.yml:3:23", "must be text", "quotes"),
-    "B2 sexagesimal": (fleet("ansible_port: 22:22"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
-    "B3 octal": (task("file: {path: /x, mode: 0644}"), "site.yml:3:24", "mode must be in quotes", '"0644"'),
-    "B3 decimal": (task("file: {path: /x, mode: 644}"), "site.yml:3:24", "mode must be in quotes", '"0644"'),
-    "B4 underscore": (fleet("ansible_port: 2_222"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
-    "B4 octal port": (fleet("ansible_port: 0022"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
-    "B6 duplicate": (fleet("nodes: []"), "hosts.yml:6:7", "first in line 5", ""),
-    "B6 quoted": (fleet('"nodes": []'), "hosts.yml:6:7", "first in line 5", ""),
-    "B7 anchor": (fleet("x: &a 1"), "hosts.yml:6:10", "anchors (&a)", "vars:"),
-    "B7 alias": (fleet("x: *a"), "hosts.yml:6:10", "aliases (*a)", "loop:"),
-    "B7 merge": (fleet("<<: {x: 1}"), "hosts.yml:6:7", "merge keys", "vars:"),
-    "B8 brackets": (fleet("x: " + "[" * 900), "hosts.yml:6:38", "nested deeper than 32", ""),
-    "B8 long scalar": (fleet("x: " + "y" * 70_000), "hosts.yml:6:10", "longer than 65536", "src:"),
-    "B9 tag": (fleet("x: !!python/object/apply:os.system [id]"), "hosts.yml:6:10", "unknown tag", "!vault"),
-    "B9 documents": ({"site.yml": f"{SITE}---\n{SITE}"}, "site.yml:3:1", "second document", "one file"),
-    "B9 tab": ({"site.yml": "- hosts: all\n\ttasks: []\n"}, "site.yml:2:1", "is not YAML", "spaces"),
-    "B9 NUL": ({"site.yml": "- hosts: a\0ll\n"}, "site.yml:1:11", "U+0000", ""),
-    "B10 play": ({"site.yml": "- hosts: all\n  handelrs: []\n"}, "site.yml:2:3", "'handelrs'", "'handlers'"),
-    "B10 task": (task("{command: x, wen: y}"), "site.yml:3:20", "'wen'", "'when'"),
-    "B10 argument": (task("file: {pth: /x}"), "site.yml:3:14", "'pth'", "'path'"),
-    "B10 module": (task("comand: {cmd: x}"), "site.yml:3:15", "'comand'", "'command'"),
-    "B10 fleet": (fleet("cluster: {cooky: x}"), "hosts.yml:6:17", "'cluster.cooky'", "'cookie'"),
-    "B10 group": ({"hosts.yml": "all: {hots: {}}\n"}, "hosts.yml:1:7", "'hots'", "'hosts'"),
-    "B11 empty playbook": ({"site.yml": "# later\n"}, "site.yml", "playbook is empty", "- hosts:"),
-    "B11 no hosts": ({"site.yml": "- hosts: []\n"}, "site.yml:1:3", "no hosts", "hosts: all"),
-    "B11 no match": ({"site.yml": "- hosts: al\n"}, "site.yml:1:3", "'al'", "did you mean 'all'?"),
+    "become: yes": ({"site.yml": "- hosts: all\n  become: yes\n"}, "site.yml:2:3", "'yes'", "write true or false"),
+    "text: true": (task("user: {name: a, comment: true}"), "site.yml:3:23", "must be text", "quotes"),
+    "sexagesimal": (fleet("ansible_port: 22:22"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
+    "octal": (task("file: {path: /x, mode: 0644}"), "site.yml:3:24", "mode must be in quotes", '"0644"'),
+    "decimal": (task("file: {path: /x, mode: 644}"), "site.yml:3:24", "mode must be in quotes", '"0644"'),
+    "underscore": (fleet("ansible_port: 2_222"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
+    "octal port": (fleet("ansible_port: 0022"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
+    "duplicate": (fleet("nodes: []"), "hosts.yml:6:7", "first in line 5", ""),
+    "quoted": (fleet('"nodes": []'), "hosts.yml:6:7", "first in line 5", ""),
+    "anchor": (fleet("x: &a 1"), "hosts.yml:6:10", "anchors (&a)", "vars:"),
+    "alias": (fleet("x: *a"), "hosts.yml:6:10", "aliases (*a)", "loop:"),
+    "merge": (fleet("<<: {x: 1}"), "hosts.yml:6:7", "merge keys", "vars:"),
+    "brackets": (fleet("x: " + "[" * 900), "hosts.yml:6:38", "nested deeper than 32", ""),
+    "long scalar": (fleet("x: " + "y" * 70_000), "hosts.yml:6:10", "longer than 65536", "src:"),
+    "tag": (fleet("x: !!python/object/apply:os.system [id]"), "hosts.yml:6:10", "unknown tag", "!vault"),
+    "documents": ({"site.yml": f"{SITE}---\n{SITE}"}, "site.yml:3:1", "second document", "one file"),
+    "tab": ({"site.yml": "- hosts: all\n\ttasks: []\n"}, "site.yml:2:1", "is not YAML", "spaces"),
+    "NUL": ({"site.yml": "- hosts: a\0ll\n"}, "site.yml:1:11", "U+0000", ""),
+    "play": ({"site.yml": "- hosts: all\n  handelrs: []\n"}, "site.yml:2:3", "'handelrs'", "'handlers'"),
+    "task": (task("{command: x, wen: y}"), "site.yml:3:20", "'wen'", "'when'"),
+    "argument": (task("file: {pth: /x}"), "site.yml:3:14", "'pth'", "'path'"),
+    "module": (task("comand: {cmd: x}"), "site.yml:3:15", "'comand'", "'command'"),
+    "fleet": (fleet("cluster: {cooky: x}"), "hosts.yml:6:17", "'cluster.cooky'", "'cookie'"),
+    "group": ({"hosts.yml": "all: {hots: {}}\n"}, "hosts.yml:1:7", "'hots'", "'hosts'"),
+    "empty playbook": ({"site.yml": "# later\n"}, "site.yml", "playbook is empty", "- hosts:"),
+    "no hosts": ({"site.yml": "- hosts: []\n"}, "site.yml:1:3", "no hosts", "hosts: all"),
+    "no match": ({"site.yml": "- hosts: al\n"}, "site.yml:1:3", "'al'", "did you mean 'all'?"),
 }
 
 

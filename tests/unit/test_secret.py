@@ -1,4 +1,4 @@
-"""A secret shows nowhere: not printed, copied, compared, logged, raised or dumped (reliability S7, S8, S12)."""
+"""A secret shows nowhere: not printed, copied, compared, logged, raised or dumped (docs/secrets.md: S7, S8, S12)."""
 
 from __future__ import annotations
 

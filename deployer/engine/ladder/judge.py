@@ -1,6 +1,6 @@
 """The verify ladder: ten rungs for each node, judged from readings alone. Pure.
 
-Rungs (DESIGN section 6) are climbed from the bottom; the first that fails ends the climb, since everything above it
+Rungs (docs/ladder.md) are climbed from the bottom; the first that fails ends the climb, since everything above it
 rests on it. What fails only because other members are unhealthy says nothing of this node, so its climb goes on. A rung
 that cannot be climbed (sshd forbids forwarding, no cookie declared) is neither passed nor failed.
 """

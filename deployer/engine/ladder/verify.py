@@ -21,7 +21,7 @@ from deployer.sh import Program
 __all__ = ["PATIENCE", "STABLE", "Session", "fragments", "verify"]
 
 PATIENCE = 5.0
-"""Seconds a node that nobody touched may take to show itself; EPMD gets its names back within 2 s (beam.md 3.5)."""
+"""Seconds a node that nobody touched may take to show itself; EPMD gets its names back within 2 s."""
 STABLE = 10.0
 """Seconds a node must stay up with the same process where no health check says how long."""
 _PAUSES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)

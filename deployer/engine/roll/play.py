@@ -77,7 +77,7 @@ class PlayRun:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> int:
-        """Walk every host to the goal and return the exit code of DESIGN section 7.
+        """Walk every host to the goal and return the play's exit code (docs/design.md).
 
         Raises:
             ConfigError: what is written is wrong; no connection was opened.
@@ -209,7 +209,7 @@ class PlayRun:
             self.emit(Note("\n".join(f"{', '.join(names)}: {text}" for text, names in told.items())))
 
     def _refuse_twin(self, name: str, host_key: str) -> None:
-        """Two inventory names of one host would be two writers on it (reliability B13)."""
+        """Two inventory names of one host would be two writers on it."""
         if not host_key:
             return
         with self._lock:

@@ -80,7 +80,7 @@ class Rotation:
     clock: Callable[[], float] = time.monotonic
 
     def run(self) -> int:
-        """Rotate and return the exit code of DESIGN section 7.
+        """Rotate and return the run's exit code (docs/design.md).
 
         Raises:
             ConfigError: what is written is wrong; no connection was opened.

@@ -1,4 +1,4 @@
-"""Tarballs that no host may unpack (reliability B21, B22), and what a host says of each; some would leave a canary."""
+"""Tarballs that no host may unpack, and what a host says of each; some would leave a canary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the program holds in memory leaves it neither by a core dump nor through another process (S17)."""
+"""What the program holds in memory leaves it by no core dump and through no other process (docs/secrets.md: S17)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows B14 to B24 of the bad-input table, and what else the fleet's words may not say, by name and place."""
+"""What the fleet's words may not say, by name and place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("release.migrate", {"evil": "M.up()"}, "did you mean 'eval'?"),
     ("release.migrate", ["M.up()"], "release.migrate must be a mapping, not a list"),
     ("release.migrate", {"eval": "M.up()", "node": "jobs"}, "there is no node jobs on web1"),
-    # node names (B14, B15)
+    # node names
     ("nodes", [{"name": "app@h -detached"}], "nodes[0].name"),
     ("nodes", [{"name": "App"}], "nodes[0].name"),
     ("nodes", [{"name": ""}], "nodes[0].name"),
@@ -43,14 +43,14 @@ WRONG: list[tuple[str, object, str]] = [
     ("nodes", [{"name": "a", "host": "nodots"}], "long"),
     ("nodes", [{"name": "a"}, {"name": "a"}], "both called a"),
     ("nodes", [{"name": "a", "port": 9100}, {"name": "b", "port": 9100}], "both listen on port 9100"),
-    # Row B16 is about cookies.
+    # cookies
     ("cluster.cookie", Secret(""), "cluster.cookie"),
     ("cluster.cookie", Secret("short"), "cluster.cookie"),
     ("cluster.cookie", Secret("-" + COOKIE.reveal()), "cluster.cookie"),
     ("cluster.cookie", Secret(COOKIE.reveal() + "\n"), "cluster.cookie"),
     ("cluster.cookie", Secret(COOKIE.reveal() + '"'), "cluster.cookie"),
     ("cluster.cookie", Secret(COOKIE.reveal() * 7), "cluster.cookie"),
-    # Row B17 is about ports.
+    # ports
     ("cluster.ports", "0-10", "cluster.ports"),
     ("cluster.ports", "70000", "cluster.ports"),
     ("cluster.ports", "9109-9100", "cluster.ports"),
@@ -65,7 +65,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("cluster.bind", "::", "cluster.bind"),
     ("cluster.bind", "fe80::1%eth0", "cluster.bind"),
     ("cluster.bind", "web1.example.com", "cluster.bind"),
-    # Row B18 is about firewall.
+    # firewall
     ("firewall", {"admin": []}, "firewall.admin"),
     ("firewall", {}, "firewall.admin is missing"),
     ("firewall", {"admin": ["10.0.0.1/8"]}, "host bits"),
@@ -89,7 +89,7 @@ WRONG: list[tuple[str, object, str]] = [
         {"admin": ["10.0.0.0/8"], "allow": [{"port": "9101/tcp", "from": ["10.0.0.0/8"]}]},
         "firewall.allow 9101/tcp would open a port of the cluster to others",
     ),
-    # Row B19 is about roots.
+    # roots
     *[
         ("release.root", root, "release.root")
         for root in (
@@ -107,12 +107,12 @@ WRONG: list[tuple[str, object, str]] = [
         )
     ],
     ("release.root", "/var/lib/deployer/x", "another program"),
-    # Row B20 is about names and versions.
+    # names and versions
     *[("release.name", name, "release.name") for name in ("../x", ".", "-x", "a b", "")],
     *[("release.version", version, "release.version") for version in ("../x", ".", "-1", "1 2")],
     ("release.version", "9.9.9", "9.9.9"),
     ("release.keep", 0, "release.keep"),
-    # Row B23 is about environment.
+    # environment
     ("env", {"LD_PRELOAD": "x"}, "LD_PRELOAD"),
     ("env", {"BASH_ENV": "x"}, "BASH_ENV"),
     ("env", {"A-B": "x"}, "A-B"),
@@ -140,7 +140,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("nodes", [{"name": "a", "vm_args": ["-extra x"]}], "after -extra"),
     ("nodes", [{"name": "a", "vm_args": ["+S 2\n-name x"]}], "control characters"),
     ("nodes", [{"name": "a", "vm_args": ["-kernel inet_dist_listen_min 1"]}], "cluster.ports"),
-    # Row B24 is about units.
+    # units
     ("release.user", "root", "release.user"),
     ("release.user", "x\nExecStart=/bin/sh", "release.user"),
     ("release.user", "%n", "release.user"),

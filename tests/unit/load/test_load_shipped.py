@@ -31,7 +31,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("deployer", "roles", "playbooks", "docs"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / name, source / name, symlinks=True, ignore=ignored)
-    for name in ("pyproject.toml", "inventory.example.yml"):
+    for name in ("pyproject.toml", "inventory.example.yml", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
     (source / "README.md").write_text("deployer\n")
     out = tmp_path_factory.mktemp("wheel")

@@ -1,4 +1,4 @@
-"""Host output is data: whatever it holds, the terminal only ever prints it (reliability B25)."""
+"""Host output is data: whatever it holds, the terminal only ever prints it."""
 
 from __future__ import annotations
 
