@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TextIO, TypeAlias
 
-from deployer.engine.lanes import worst
+from deployer.engine.host_run import worst
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Emit, Note, RunEnded

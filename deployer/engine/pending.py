@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from deployer.engine.lanes import Lane, close, each, worst
+from deployer.engine.host_run import HostRun, close, each, worst
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
@@ -54,30 +54,30 @@ class Pending:
     def run(self) -> int:
         """Ask all hosts and return the exit code."""
         begin, play = self.clock(), self.resolver.play
-        lanes = [Lane(host, begin) for host in self.hosts]
+        runs = [HostRun(host, begin) for host in self.hosts]
         self.emit(PlayStarted(play.name, "confirm", tuple(host.name for host in self.hosts)))
         try:
-            each(lanes, self._ask, pool=self.pool, stop=self.stop)
+            each(runs, self._ask, pool=self.pool, stop=self.stop)
         finally:
-            close(lanes)
-        code = worst([self._end(lane) for lane in lanes], self.stop)
+            close(runs)
+        code = worst([self._end(run) for run in runs], self.stop)
         self.emit(PlayEnded(play.name, self.clock() - begin))
         return code
 
-    def _ask(self, lane: Lane) -> None:
-        self.emit(Stage(lane.host.name, "connect"))
-        lane.transport = self.open(lane.host)
+    def _ask(self, run: HostRun) -> None:
+        self.emit(Stage(run.host.name, "connect"))
+        run.transport = self.open(run.host)
         text = lines(script("pending.sh"), Sh(_ASK.format(WORDS[self.word])))
-        become = self.resolver.connection(lane.host).become
+        become = self.resolver.connection(run.host).become
         program = Program((text,), writes=self.word != "show", become=become)
-        (frame,) = lane.transport.run(program, timeout=60)
+        (frame,) = run.transport.run(program, timeout=60)
         if frame.rc:
-            raise StepError(frame.out.strip()[-500:], where=lane.host.name)
-        self.emit(Note("\n".join(f"{lane.host.name}: {line}" for line in frame.out.strip().splitlines())))
+            raise StepError(frame.out.strip()[-500:], where=run.host.name)
+        self.emit(Note("\n".join(f"{run.host.name}: {line}" for line in frame.out.strip().splitlines())))
 
-    def _end(self, lane: Lane) -> int:
-        problem = lane.problem
+    def _end(self, run: HostRun) -> int:
+        problem = run.problem
         ending: Ending = "ok" if not problem else "unreachable" if isinstance(problem, HostError) else "failed"
         said, code = (str(problem), problem.exit_code) if problem else ("", 0)
-        self.emit(HostEnded(lane.host.name, ending, 0, 0, self.clock() - lane.begin, said, code))
+        self.emit(HostEnded(run.host.name, ending, 0, 0, self.clock() - run.begin, said, code))
         return code

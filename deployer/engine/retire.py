@@ -13,9 +13,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from deployer.engine import facts
-from deployer.engine.lanes import close, each, worst
+from deployer.engine.host_run import close, each, worst
 from deployer.engine.roll.hooks import BEFORE, Hooks
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.apply import last_words
 from deployer.errors import DeployerError, HostError, StepError
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage, StepDone, TaskPlanned
@@ -51,20 +51,20 @@ class Retirement:
     emit: Emit
     ends: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
-    _lanes: list[HostLane] = field(default_factory=list)
+    _lanes: list[HostRoll] = field(default_factory=list)
 
     def stop(self) -> int:
         """Drain the nodes, stop and disable them."""
         if not self.hosts:
             return 0
-        self._lanes = [HostLane(host, self.clock()) for host in self.hosts]
+        self._lanes = [HostRoll(host, self.clock()) for host in self.hosts]
         self.emit(
             PlayStarted(
                 self.resolver.play.name, "plan" if self.check else "retire", tuple(host.name for host in self.hosts)
             )
         )
         each(self._lanes, self._connect, pool=self.pool, stop=self.ends)
-        if not any(lane.problem for lane in self._lanes):
+        if not any(run.problem for run in self._lanes):
             each(self._lanes, self._plan if self.check else self._leave, pool=self.pool, stop=self.ends)
         return self._worst()
 
@@ -77,61 +77,61 @@ class Retirement:
     def end(self) -> int:
         """Tell how it ended for each host, and close the connections."""
         close(self._lanes)
-        for lane in self._lanes:
-            self._tell(lane)
+        for run in self._lanes:
+            self._tell(run)
         if self._lanes:
             self.emit(PlayEnded(self.resolver.play.name, self.clock() - self._lanes[0].begin))
         return self._worst()
 
     def _worst(self) -> int:
-        return worst((lane.problem.exit_code for lane in self._lanes if lane.problem), self.ends)
+        return worst((run.problem.exit_code for run in self._lanes if run.problem), self.ends)
 
-    def _connect(self, lane: HostLane) -> None:
-        self.emit(Stage(lane.name, "connect"))
-        lane.transport = self.open(lane.host)
-        said = facts.gather(lane.transport) if self.resolver.needs_facts else None
-        lane.play = self.resolver.resolve(lane.host, said)
+    def _connect(self, run: HostRoll) -> None:
+        self.emit(Stage(run.name, "connect"))
+        run.transport = self.open(run.host)
+        said = facts.gather(run.transport) if self.resolver.needs_facts else None
+        run.play = self.resolver.resolve(run.host, said)
 
-    def _nodes(self, lane: HostLane) -> tuple[Declaration, list[Node]]:
-        own = lane.play.fleet[0] if lane.play else None
+    def _nodes(self, run: HostRoll) -> tuple[Declaration, list[Node]]:
+        own = run.play.fleet[0] if run.play else None
         assert own  # noqa: S101 - only hosts with nodes leave
-        return own, [node for node in own.nodes if str(node.node) in self.leaving[lane.name]]
+        return own, [node for node in own.nodes if str(node.node) in self.leaving[run.name]]
 
-    def _plan(self, lane: HostLane) -> None:
-        own, nodes = self._nodes(lane)
+    def _plan(self, run: HostRoll) -> None:
+        own, nodes = self._nodes(run)
         kept = "what was put there" if self.purge else "its secrets"
         for node in nodes:
             change = Change("state", "member", f"stopped, disabled, {kept} removed")
-            self.emit(TaskPlanned(lane.name, f"retire {node.node}", str(own.where), "change", (change,)))
+            self.emit(TaskPlanned(run.name, f"retire {node.node}", str(own.where), "change", (change,)))
 
-    def _leave(self, lane: HostLane) -> None:
-        _, nodes = self._nodes(lane)
-        Hooks(self.emit, lambda: LocalTransport("localhost")).run(lane, BEFORE, back=True)
+    def _leave(self, run: HostRoll) -> None:
+        _, nodes = self._nodes(run)
+        Hooks(self.emit, lambda: LocalTransport("localhost")).run(run, BEFORE, back=True)
         units = [node.unit for node in nodes]
-        self._step(lane, f"stop and disable {', '.join(units)}", sh(_STOP, units))
+        self._step(run, f"stop and disable {', '.join(units)}", sh(_STOP, units))
 
-    def _forget(self, lane: HostLane) -> None:
-        own, nodes = self._nodes(lane)
+    def _forget(self, run: HostRoll) -> None:
+        own, nodes = self._nodes(run)
         what = "remove what was put there" if self.purge else "remove cookie, keys and secrets"
-        self._step(lane, what, removal(own, nodes, purge=self.purge))
+        self._step(run, what, removal(own, nodes, purge=self.purge))
 
-    def _step(self, lane: HostLane, what: str, text: Sh) -> None:
-        assert lane.transport and lane.play  # noqa: S101 - connected
+    def _step(self, run: HostRoll, what: str, text: Sh) -> None:
+        assert run.transport and run.play  # noqa: S101 - connected
         before = self.clock()
-        program = Program((text,), writes=True, become=lane.play.become)
-        (frame,) = lane.transport.run(program, timeout=TIMEOUT)
-        self.emit(StepDone(lane.name, "retire", what, frame.rc, self.clock() - before, frame.out if frame.rc else ""))
+        program = Program((text,), writes=True, become=run.play.become)
+        (frame,) = run.transport.run(program, timeout=TIMEOUT)
+        self.emit(StepDone(run.name, "retire", what, frame.rc, self.clock() - before, frame.out if frame.rc else ""))
         if frame.rc:
-            raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=lane.name)
+            raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=run.name)
 
-    def _tell(self, lane: HostLane) -> None:
-        problem: DeployerError | None = lane.problem
+    def _tell(self, run: HostRoll) -> None:
+        problem: DeployerError | None = run.problem
         ending: Ending = "changed"
         if problem:
             ending = "unreachable" if isinstance(problem, HostError) else "failed"
-        count, seconds = len(self.leaving[lane.name]), self.clock() - lane.begin
+        count, seconds = len(self.leaving[run.name]), self.clock() - run.begin
         code, said = (problem.exit_code, str(problem)) if problem else (0, "")
-        self.emit(HostEnded(lane.name, ending, count, count, seconds, said, code))
+        self.emit(HostEnded(run.name, ending, count, count, seconds, said, code))
 
 
 _STOP = """

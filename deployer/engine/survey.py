@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from deployer.engine import ledger
+from deployer.engine.host_run import HostRun, close, each, worst
 from deployer.engine.ladder import readings
-from deployer.engine.lanes import Lane, close, each, worst
 from deployer.errors import HostError
 from deployer.events import Emit, Ending, Event, HostEnded, HostSeen, NodeSeen, Note, PlayEnded, PlayStarted, Stage
 from deployer.fleet import Declaration
@@ -53,29 +53,29 @@ class Survey:
             ConfigError: what is written is wrong; no connection was opened.
         """
         begin, play = self.clock(), self.resolver.play
-        lanes = [Lane(host, begin) for host in self.hosts]
+        runs = [HostRun(host, begin) for host in self.hosts]
         declared = {host.name: self.resolver.fleet(host)[0] for host in self.hosts}
         self.emit(PlayStarted(play.name, self.goal, tuple(declared)))
         try:
-            each(lanes, lambda lane: self._ask(lane, declared[lane.host.name]), pool=self.pool, stop=self.stop)
+            each(runs, lambda run: self._ask(run, declared[run.host.name]), pool=self.pool, stop=self.stop)
         finally:
-            close(lanes)
-        code = worst([self._end(lane) for lane in lanes], self.stop)
+            close(runs)
+        code = worst([self._end(run) for run in runs], self.stop)
         self.emit(PlayEnded(play.name, self.clock() - begin))
         return code
 
-    def _ask(self, lane: Lane, declared: Declaration | None) -> None:
-        name = lane.host.name
+    def _ask(self, run: HostRun, declared: Declaration | None) -> None:
+        name = run.host.name
         self.emit(Stage(name, "connect"))
-        lane.transport = ReadOnly(self.open(lane.host))
+        run.transport = ReadOnly(self.open(run.host))
         if declared is None or declared.release is None:
             return
         self.emit(Stage(name, "probe"))
         nodes, release = [node for node in declared.nodes if not node.foreign], declared.release
         units = tuple(node.unit for node in nodes)
         text = (ledger.look(release.root, self.lines), *(readings.look(unit) for unit in units))
-        become = self.resolver.connection(lane.host).become
-        record, *seen = lane.transport.run(Program(text, become=become, units=units), timeout=TIMEOUT)
+        become = self.resolver.connection(run.host).become
+        record, *seen = run.transport.run(Program(text, become=become, units=units), timeout=TIMEOUT)
         known = ledger.parse(record.out)
         if known.damaged:
             what = f"{known.damaged} damaged lines of {release.root}/ledger/history are left out"
@@ -86,11 +86,11 @@ class Survey:
         bad = tuple(known.bad.items())
         self.emit(HostSeen(name, release.name, known.current, running, known.good, bad, known.entries))
 
-    def _end(self, lane: Lane) -> int:
-        problem = lane.problem
+    def _end(self, run: HostRun) -> int:
+        problem = run.problem
         ending: Ending = "ok" if not problem else "unreachable" if isinstance(problem, HostError) else "failed"
         said, code = (str(problem), problem.exit_code) if problem else ("", 0)
-        self.emit(HostEnded(lane.host.name, ending, 0, 0, self.clock() - lane.begin, said, code))
+        self.emit(HostEnded(run.host.name, ending, 0, 0, self.clock() - run.begin, said, code))
         return code
 
 

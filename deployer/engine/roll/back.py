@@ -8,9 +8,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from deployer.engine import ledger
+from deployer.engine.host_run import each
 from deployer.engine.ladder import expected
-from deployer.engine.lanes import each
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rollback import Return
 from deployer.engine.walk.apply import finish
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
@@ -18,24 +18,24 @@ from deployer.events import Emit, Stage, StepDone
 from deployer.modules.beam_nodes import BeamNodes
 
 
-def judge_good(lane: HostLane) -> None:
+def judge_good(run: HostRoll) -> None:
     """Note on a host whose nodes are proven that its release is good, where that is news.
 
     Raises:
         StepError: it could not be noted.
         HostError: the host was lost.
     """
-    assert lane.walk and lane.transport and lane.play  # noqa: S101 - climbed
-    switch, declared = ledger.switch_of(lane.play), lane.play.fleet[0]
+    assert run.walk and run.transport and run.play  # noqa: S101 - climbed
+    switch, declared = ledger.switch_of(run.play), run.play.fleet[0]
     if not (switch and declared and declared.release):
         return
     if isinstance(switch, Return):
         return  # it was judged long ago; to be judged again would make it the newest
-    by = expected.told(lane.targets)
-    known = switch.id in lane.record.good and lane.record.expected.get(switch.id) == by
-    if lane.walk.switched or lane.record.untried or not known:
+    by = expected.told(run.targets)
+    known = switch.id in run.record.good and run.record.expected.get(switch.id) == by
+    if run.walk.switched or run.record.untried or not known:
         step = ledger.judge_good(switch, declared.release.keep, by)
-        finish(lane.transport, "note that the release is good", step, become=lane.play.become)
+        finish(run.transport, "note that the release is good", step, become=run.play.become)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,69 +46,69 @@ class WayBack:
     emit: Emit
     clock: Callable[[], float] = time.monotonic
 
-    def send(self, lanes: Sequence[HostLane], why: str = "") -> None:
+    def send(self, runs: Sequence[HostRoll], why: str = "") -> None:
         """Send hosts back whose nodes this run has switched.
 
         Args:
-            lanes: a host that has failed marks the release bad; one that has not, leaves it unjudged.
+            runs: a host that has failed marks the release bad; one that has not, leaves it unjudged.
             why: what is told of a host that has not failed itself.
         """
-        due = [lane for lane in lanes if not lane.back and lane.walk and lane.walk.switched and _may(lane.problem)]
-        each(due, lambda lane: self._send(lane, why), pool=self.pool)
+        due = [run for run in runs if not run.back and run.walk and run.walk.switched and _may(run.problem)]
+        each(due, lambda run: self._send(run, why), pool=self.pool)
 
-    def _send(self, lane: HostLane, why: str) -> None:
-        assert lane.transport and lane.play  # noqa: S101 - its turn has come
-        switch = ledger.switch_of(lane.play)
-        to = _refuge(lane.record, switch.id if switch else "")
-        failure = lane.problem
+    def _send(self, run: HostRoll, why: str) -> None:
+        assert run.transport and run.play  # noqa: S101 - its turn has come
+        switch = ledger.switch_of(run.play)
+        to = _refuge(run.record, switch.id if switch else "")
+        failure = run.problem
         if switch and not to and switch.takeover and failure:
-            self._give_back(lane, switch, failure)
+            self._give_back(run, switch, failure)
             return
         if not (switch and to):
-            lane.problem = lane.problem or StepError(f"{why}; there is no good release to go back to")
-            lane.problem.hint = "there is no good release on the host to go back to: fix the cause and deploy again"
+            run.problem = run.problem or StepError(f"{why}; there is no good release to go back to")
+            run.problem.hint = "there is no good release on the host to go back to: fix the cause and deploy again"
             return
-        self.emit(Stage(lane.name, "go back"))
+        self.emit(Stage(run.name, "go back"))
         begin, what = self.clock(), f"go back to {to}"
-        lane.sound = None
+        run.sound = None
         reason = failure.message.partition("\n")[0] if failure else ""
         try:
             step = ledger.go_back(switch, to, why=reason)
-            finish(lane.transport, what, step, become=lane.play.become)
+            finish(run.transport, what, step, become=run.play.become)
         except StepError as error:
-            raise StepError(f"{failure.message if failure else why}; {error.message}", where=lane.name) from None
-        lane.back, lane.fresh = to, False
-        lane.problem = failure or Reverted(why)
-        self.emit(StepDone(lane.name, "nodes", what, 0, self.clock() - begin))
+            raise StepError(f"{failure.message if failure else why}; {error.message}", where=run.name) from None
+        run.back, run.fresh = to, False
+        run.problem = failure or Reverted(why)
+        self.emit(StepDone(run.name, "nodes", what, 0, self.clock() - begin))
 
-    def _give_back(self, lane: HostLane, switch: BeamNodes, failure: DeployerError) -> None:
+    def _give_back(self, run: HostRoll, switch: BeamNodes, failure: DeployerError) -> None:
         """Have the service that was taken over run again, where what took its place was never judged good."""
-        assert lane.transport and lane.play  # noqa: S101 - its turn has come
+        assert run.transport and run.play  # noqa: S101 - its turn has come
         try:
-            finish(lane.transport, "give back", switch.switch.give_back(), become=lane.play.become)
+            finish(run.transport, "give back", switch.switch.give_back(), become=run.play.become)
         except StepError as error:
             failure.hint = f"{switch.takeover} was not brought back: {error.message}"
         else:
             failure.hint = f"{switch.takeover} runs again as before: fix the cause and deploy again"
 
 
-def settle(lanes: Sequence[HostLane]) -> None:
+def settle(runs: Sequence[HostRoll]) -> None:
     """Say of hosts that went back, after the climb, whether they are well there."""
-    for lane in lanes:
-        if not lane.back or not lane.problem:
+    for run in runs:
+        if not run.back or not run.problem:
             continue
-        said, where = lane.problem.message, lane.problem.where
-        if lane.sound is None:
-            lane.problem = NotConverged(
-                f"{said}; it went back to {lane.back}, and nobody looked whether it is well there"
+        said, where = run.problem.message, run.problem.where
+        if run.sound is None:
+            run.problem = NotConverged(
+                f"{said}; it went back to {run.back}, and nobody looked whether it is well there"
             )
-            lane.problem.hint = "deployer verify looks"
-        elif not lane.sound:
-            ill = f"{said}; it went back to {lane.back}, and its nodes are not well there"
-            lane.problem = NotConverged(ill, hint="see its ladder; deployer verify looks again")
-        elif not isinstance(lane.problem, Reverted) or not lane.problem.hint:
-            hint = f"it went back to {lane.back}, and its nodes are well; fix the cause and deploy again"
-            lane.problem = Reverted(said, where=where, hint=hint)
+            run.problem.hint = "deployer verify looks"
+        elif not run.sound:
+            ill = f"{said}; it went back to {run.back}, and its nodes are not well there"
+            run.problem = NotConverged(ill, hint="see its ladder; deployer verify looks again")
+        elif not isinstance(run.problem, Reverted) or not run.problem.hint:
+            hint = f"it went back to {run.back}, and its nodes are well; fix the cause and deploy again"
+            run.problem = Reverted(said, where=where, hint=hint)
 
 
 def _may(problem: DeployerError | None) -> bool:

@@ -12,7 +12,7 @@ from deployer.engine.ladder.meeting import join
 from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung, failed, healthy
 from deployer.engine.ladder.target import Target
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.errors import DeployerError, HostError, Interrupted, NotConverged
 from deployer.events import Emit, Event, Note, RungRead, Stage
 
@@ -44,7 +44,7 @@ class Climb:
 
     def run(
         self,
-        lanes: Sequence[HostLane],
+        runs: Sequence[HostRoll],
         busy: Collection[str],
         unsound: frozenset[str] = frozenset(),
         urgent: Collection[str] = (),
@@ -52,27 +52,27 @@ class Climb:
         """Climb all nodes of the play.
 
         Args:
-            lanes: all hosts of the play.
+            runs: all hosts of the play.
             busy: hosts whose nodes were started a moment ago or have to find such nodes again; others have less time.
             unsound: nodes that were not well before anything began; nobody has to see them.
             urgent: hosts of which the first that falls ends the climb; of the others it then tells only who is settled.
         """
-        never = [lane for lane in lanes if lane.idle and not isinstance(lane.problem, HostError)]
-        unsound |= {str(target.node) for lane in never for target in lane.targets}
-        lanes = [lane for lane in lanes if lane not in never]
-        able = [lane for lane in lanes if lane.readable]
-        absent = {lane.name: lane.problem for lane in lanes if lane.problem and lane.targets and not lane.readable}
+        never = [run for run in runs if run.idle and not isinstance(run.problem, HostError)]
+        unsound |= {str(target.node) for run in never for target in run.targets}
+        runs = [run for run in runs if run not in never]
+        able = [run for run in runs if run.readable]
+        absent = {run.name: run.problem for run in runs if run.problem and run.targets and not run.readable}
         if self.stop.is_set():
-            _interrupt([lane for lane in able if not lane.sound])
+            _interrupt([run for run in able if not run.sound])
             return {}
-        judged = {lane.name: lane.judged(unsound) for lane in lanes}
+        judged = {run.name: run.judged(unsound) for run in runs}
         here = {str(target.node) for nodes in judged.values() for target in nodes}
-        gone = {str(target.node) for lane in lanes for target in lane.targets} - here
-        targets = [_without(target, gone) for lane in lanes for target in judged[lane.name]]
+        gone = {str(target.node) for run in runs for target in run.targets} - here
+        targets = [_without(target, gone) for run in runs for target in judged[run.name]]
         climbed = self._climb(able, targets, absent, busy, urgent)
-        for lane in able:
-            lane.fresh = False
-        ways = {lane.name: lane.transport for lane in able}
+        for run in able:
+            run.fresh = False
+        ways = {run.name: run.transport for run in able}
         if self.joins and not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
             self.emit(Note(f"joined again, as cluster.mesh is boot: {', '.join(met)}"))
             climbed = self._climb(able, targets, absent, busy, urgent)
@@ -83,16 +83,16 @@ class Climb:
         self.healthy = frozenset(node for node, rungs in climbed.items() if healthy(rungs))
         self.unseen = unseen(targets, climbed, judged.keys())
         self.strangers = frozenset(name for rungs in climbed.values() for rung in rungs for name in rung.strangers)
-        for lane in lanes:
-            sound = _sound([climbed.get(str(target.node), []) for target in judged[lane.name]])
-            lane.sound = (lane.sound or None) if sound is None else sound
+        for run in runs:
+            sound = _sound([climbed.get(str(target.node), []) for target in judged[run.name]])
+            run.sound = (run.sound or None) if sound is None else sound
         if self.stop.is_set():
-            _interrupt([lane for lane in able if lane.sound is None])
+            _interrupt([run for run in able if run.sound is None])
         return fallen
 
     def _climb(
         self,
-        able: Sequence[HostLane],
+        able: Sequence[HostRoll],
         targets: Sequence[Target],
         absent: Mapping[str, DeployerError],
         busy: Collection[str],
@@ -100,16 +100,16 @@ class Climb:
     ) -> dict[str, list[Rung]]:
         if not (able or absent):
             return {}
-        for lane in able:
-            self.emit(Stage(lane.name, "ladder"))
+        for run in able:
+            self.emit(Stage(run.name, "ladder"))
         self._told = {str(target.node): [] for target in targets}
         sessions = {
-            lane.name: verify.Session(lane.transport, lane.play.become) for lane in able if lane.transport and lane.play
+            run.name: verify.Session(run.transport, run.play.become) for run in able if run.transport and run.play
         }
         return verify.verify(
             sessions,
             targets,
-            {node: reading for lane in able if lane.fresh for node, reading in lane.readings.items()},
+            {node: reading for run in able if run.fresh for node, reading in run.readings.items()},
             patience=lambda target: _patience(target, target.host in busy),
             pool=self.pool,
             emit=self._keep,
@@ -143,29 +143,29 @@ def _sound(climbs: Sequence[list[Rung]]) -> bool | None:
     return True if all(climbs) else None
 
 
-def _interrupt(lanes: Sequence[HostLane]) -> None:
+def _interrupt(runs: Sequence[HostRoll]) -> None:
     """Say of hosts which have been touched that nobody saw them well."""
-    for lane in (lane for lane in lanes if lane.turned and not lane.unreached):
+    for run in (run for run in runs if run.turned and not run.unreached):
         hint = "deployer verify does that alone"
-        lane.problem = lane.problem or Interrupted("stopped before its nodes were verified", hint=hint)
+        run.problem = run.problem or Interrupted("stopped before its nodes were verified", hint=hint)
 
 
-def blame(lanes: Sequence[HostLane], fallen: Fallen) -> list[HostLane]:
+def blame(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
     """Note on each host that one of its nodes fell, and return the hosts for which that is news.
 
     As long as there are first causes, what only follows from them is not held against a host.
     """
-    names = {str(target.node) for lane in lanes if not lane.problem for target in lane.targets}
+    names = {str(target.node) for run in runs if not run.problem for target in run.targets}
     first = {node: bad for node, bad in fallen.items() if node in names and not bad.secondary}
     found = []
-    for lane in lanes:
+    for run in runs:
         causes = first or fallen
-        bad = next(((t.node, causes[str(t.node)]) for t in lane.targets if str(t.node) in causes), None)
-        if bad and not lane.problem:
+        bad = next(((t.node, causes[str(t.node)]) for t in run.targets if str(t.node) in causes), None)
+        if bad and not run.problem:
             node, rung = bad
             what = rung.detail.partition("\n")[0]
-            lane.problem = NotConverged(f"{node}: rung {rung.number}: {what}", hint=rung.advice)
-            found.append(lane)
+            run.problem = NotConverged(f"{node}: rung {rung.number}: {what}", hint=rung.advice)
+            found.append(run)
     return found
 
 

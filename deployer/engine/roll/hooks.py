@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
 from deployer.engine import ledger
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.apply import GRACE, STEP_TIMEOUT, finish, last_words, patience
 from deployer.engine.walk.probe import environment
 from deployer.errors import HostError, StepError
@@ -41,15 +41,15 @@ class Hooks:
     _ran: set[Mark] = field(default_factory=set)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def owe_once(self, lane: HostLane) -> bool:
+    def owe_once(self, run: HostRoll) -> bool:
         """Whether hooks with ``run_once`` wait for the first host that is switched."""
-        return any(hook.task.run_once and hook.task.mark not in self._ran for hook in _hooks(lane, BEFORE))
+        return any(hook.task.run_once and hook.task.mark not in self._ran for hook in _hooks(run, BEFORE))
 
-    def run(self, lane: HostLane, when: str, *, back: bool = False) -> None:
+    def run(self, run: HostRoll, when: str, *, back: bool = False) -> None:
         """Run a host's hooks in order; the first that fails ends them.
 
         Args:
-            lane: the host.
+            run: the host.
             when: ``before_switch`` or ``after_start``.
             back: it goes back: what runs once, such as a migration, belongs to the way there.
 
@@ -58,29 +58,29 @@ class Hooks:
             HostError: the host was lost.
         """
         hooks = [
-            hook for hook in _hooks(lane, when) if not (hook.task.run_once and (back or hook.task.mark in self._ran))
+            hook for hook in _hooks(run, when) if not (hook.task.run_once and (back or hook.task.mark in self._ran))
         ]
         ran: list[str] = []
         if hooks:
-            self.emit(Stage(lane.name, "hooks"))
+            self.emit(Stage(run.name, "hooks"))
         try:
             for hook in hooks:
                 ran.append(hook.label)
                 with self._turn if hook.task.local else nullcontext():  # one program at a time changes this machine
-                    self._run(lane, hook, when)
+                    self._run(run, hook, when)
                 if hook.task.run_once:
                     self._ran.add(hook.task.mark)
         finally:
-            _note(lane, when, ran)
+            _note(run, when, ran)
 
-    def _run(self, lane: HostLane, hook: Action, when: str) -> None:
-        assert lane.transport and lane.play  # noqa: S101 - its turn has come
-        transport = self.here() if hook.task.local else lane.transport
+    def _run(self, run: HostRoll, hook: Action, when: str) -> None:
+        assert run.transport and run.play  # noqa: S101 - its turn has come
+        transport = self.here() if hook.task.local else run.transport
         steps, before = hook.module.act(), self.clock()
-        what_runs = program(lane.play, hook, lane.release)
+        what_runs = program(run.play, hook, run.release)
         for frame in transport.run(what_runs, timeout=max(patience(what_runs), (hook.timeout or 0) + GRACE)):
             what, now = steps[frame.index].what, self.clock()
-            said = HookDone(lane.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
+            said = HookDone(run.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
             self.emit(said)
             if frame.rc:
                 problem = f"{when}: {hook.label}: {last_words(frame.out, frame.rc)}"
@@ -120,9 +120,9 @@ def _at_home(module: Module, node: Node) -> Module:
     return replace(module, chdir=module.chdir or node.state) if isinstance(module, Guarded) else module
 
 
-def words(lanes: Sequence[HostLane]) -> tuple[str, ...]:
+def words(runs: Sequence[HostRoll]) -> tuple[str, ...]:
     """Return each hook of some hosts once, with where and for whom it runs."""
-    found = (f"{when}: {_words(hook)}" for lane in lanes for when in (BEFORE, AFTER) for hook in _hooks(lane, when))
+    found = (f"{when}: {_words(hook)}" for run in runs for when in (BEFORE, AFTER) for hook in _hooks(run, when))
     return tuple(dict.fromkeys(found))
 
 
@@ -131,15 +131,15 @@ def _words(hook: Action) -> str:
     return f"{hook.task.name}{place}{', once, before the first switch' if hook.task.run_once else ''}"
 
 
-def _note(lane: HostLane, when: str, ran: Sequence[str]) -> None:
+def _note(run: HostRoll, when: str, ran: Sequence[str]) -> None:
     """Note in the host's record which hooks have run, or begun: a migration is not taken back by another release."""
-    switch = ledger.switch_of(lane.play) if lane.play else None
-    if ran and switch and lane.transport and lane.play and not isinstance(lane.problem, HostError):
-        step = ledger.note_hooks(switch.root, lane.back or switch.id, f"{when}: {', '.join(ran)}")
-        finish(lane.transport, "note the hooks", step, become=lane.play.become)
+    switch = ledger.switch_of(run.play) if run.play else None
+    if ran and switch and run.transport and run.play and not isinstance(run.problem, HostError):
+        step = ledger.note_hooks(switch.root, run.back or switch.id, f"{when}: {', '.join(ran)}")
+        finish(run.transport, "note the hooks", step, become=run.play.become)
 
 
-def _hooks(lane: HostLane, when: str) -> tuple[Action, ...]:
-    play = lane.play
+def _hooks(run: HostRoll, when: str) -> tuple[Action, ...]:
+    play = run.play
     found = () if play is None else play.before_switch if when == BEFORE else play.after_start
     return tuple(hook for hook in found if not hook.skip)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from deployer.engine.ladder import readings
 from deployer.engine.ladder.rounds import EXEC_TIMEOUT
 from deployer.engine.ladder.target import Target
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.errors import HostError, NotConverged
 from deployer.sh import Program
 
@@ -30,8 +30,8 @@ class Joining:
         old: hosts whose nodes run.
     """
 
-    new: Sequence[HostLane]
-    old: Sequence[HostLane]
+    new: Sequence[HostRoll]
+    old: Sequence[HostRoll]
 
     def prove(self, unseen: Collection[str], pool: Executor) -> None:
         """Try every way between members that run and new ones; a new one that is cut off fails, and it alone.
@@ -40,25 +40,25 @@ class Joining:
             unseen: members on hosts outside of the run that no node of the run sees; nobody has to reach them.
             pool: hosts run in it in parallel.
         """
-        new, old = [lane for lane in self.new if not lane.problem], [lane for lane in self.old if not lane.problem]
-        wanted = {lane.name: dict(_ways(lane, new, old, unseen)) for lane in (*old, *new)}
-        sources = [lane for lane in (*old, *new) if wanted[lane.name]]
+        new, old = [run for run in self.new if not run.problem], [run for run in self.old if not run.problem]
+        wanted = {run.name: dict(_ways(run, new, old, unseen)) for run in (*old, *new)}
+        sources = [run for run in (*old, *new) if wanted[run.name]]
         answers = dict(
             zip(
-                [lane.name for lane in sources],
-                pool.map(lambda lane: _tried(lane, list(wanted[lane.name])), sources),
+                [run.name for run in sources],
+                pool.map(lambda run: _tried(run, list(wanted[run.name])), sources),
                 strict=True,
             )
         )
-        for lane in new:
+        for run in new:
             said = [
                 f"{source} does not reach {address}:{port} ({why})"
                 for source, places in wanted.items()
                 for (address, port), blamed in places.items()
-                if blamed == lane.name and (why := answers[source].get((address, port)))
+                if blamed == run.name and (why := answers[source].get((address, port)))
             ]
             if said:
-                lane.problem = NotConverged(
+                run.problem = NotConverged(
                     f"it cannot join the cluster: {'; '.join(said)}",
                     hint="no node was started here, and the cluster runs on as before. Is there a firewall on the way "
                     "that is not this one, or a member outside of this run (--limit) that has not heard of it?",
@@ -66,17 +66,17 @@ class Joining:
 
 
 def _ways(
-    source: HostLane, new: Sequence[HostLane], old: Sequence[HostLane], unseen: Collection[str]
+    source: HostRoll, new: Sequence[HostRoll], old: Sequence[HostRoll], unseen: Collection[str]
 ) -> Iterator[tuple[Place, str]]:
     """Yield every place that a host has to reach, with the new member that cannot join when it does not."""
-    for lane in new:
-        for target in lane.targets if lane.name != source.name else ():
+    for run in new:
+        for target in run.targets if run.name != source.name else ():
             if any(peer.host == source.name for peer in target.others):
-                yield from ((place, lane.name) for place in _places(target))
+                yield from ((place, run.name) for place in _places(target))
     if source not in new:
         return
-    running = {target.node: target for lane in old for target in lane.targets}
-    here = {lane.name for lane in (*new, *old)}
+    running = {target.node: target for run in old for target in run.targets}
+    here = {run.name for run in (*new, *old)}
     for peer in (peer for target in source.targets for peer in target.others):
         if peer.node in running:
             yield from ((place, source.name) for place in _places(running[peer.node]))
@@ -91,7 +91,7 @@ def _places(target: Target) -> Iterator[Place]:
     yield target.address, target.ports[0]
 
 
-def _tried(source: HostLane, places: Sequence[Place]) -> Mapping[Place, str]:
+def _tried(source: HostRoll, places: Sequence[Place]) -> Mapping[Place, str]:
     """Return why places cannot be reached; where nothing listens yet, the way is open all the same."""
     assert source.transport  # noqa: S101 - prepared
     try:

@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from deployer.engine import ledger
-from deployer.engine.lanes import each
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.host_run import each
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.apply import finish
 from deployer.errors import ConnectionLost, DeployerError, HostError, Interrupted, Locked, StepError
 from deployer.events import Emit, Note, Stage
@@ -30,38 +30,38 @@ class Migrations:
     """Knows which migrations are due, and runs them.
 
     Attributes:
-        lanes: all hosts of the play; what any of them remembers counts for its whole cluster.
+        runs: all hosts of the play; what any of them remembers counts for its whole cluster.
         stop: set by Ctrl-C: a migration that runs is ended on its host.
     """
 
-    lanes: Sequence[HostLane]
+    runs: Sequence[HostRoll]
     pool: Executor
     emit: Emit
     stop: threading.Event
     clock: Callable[[], float] = time.monotonic
 
-    def words(self, batches: Sequence[Sequence[HostLane]]) -> tuple[str, ...]:
+    def words(self, batches: Sequence[Sequence[HostRoll]]) -> tuple[str, ...]:
         """Return for each release of these batches that has a migration where it runs, or why it does not."""
         found: dict[tuple[str, str], str] = {}
-        for lane in (lane for batch in batches for lane in batch):
-            if declared := _declared(lane):
+        for run in (run for batch in batches for run in batch):
+            if declared := _declared(run):
                 own, release, migration = declared
                 key = own.cluster.name, release.id
-                if self.due(lane):
-                    place = f"once, on {lane.name} as {migration.node}, before the first switch"
+                if self.due(run):
+                    place = f"once, on {run.name} as {migration.node}, before the first switch"
                     found.setdefault(key, f"migrate: {migration.label}, {place}")
-                elif why := self._why_not(lane, own, release):
+                elif why := self._why_not(run, own, release):
                     found.setdefault(key, f"migrate: not due: {why}")
         return tuple(found.values())
 
-    def due(self, lane: HostLane) -> Migration | None:
+    def due(self, run: HostRoll) -> Migration | None:
         """Return what has to run before this host is switched; None when nothing has to."""
-        declared = _declared(lane)
-        return declared[2] if declared and not self._why_not(lane, *declared[:2]) else None
+        declared = _declared(run)
+        return declared[2] if declared and not self._why_not(run, *declared[:2]) else None
 
-    def _why_not(self, lane: HostLane, own: Declaration, release: Release) -> str:
-        if lane.record.current == release.id:
-            return f"{release.id} is current on {lane.name} already"
+    def _why_not(self, run: HostRoll, own: Declaration, release: Release) -> str:
+        if run.record.current == release.id:
+            return f"{release.id} is current on {run.name} already"
         for other in self._cluster(own):
             if release.id in other.record.migrated:
                 return f"that of {release.id} has run, as {other.name} remembers"
@@ -69,68 +69,68 @@ class Migrations:
                 return f"{release.id} is known to be good on {other.name}"
         return ""
 
-    def run(self, batch: Sequence[HostLane]) -> str:
+    def run(self, batch: Sequence[HostRoll]) -> str:
         """Run what is due before these hosts are switched, and return why none may be; empty when all may."""
-        for lane in batch:
-            found = self.due(lane) if lane.hooked and not lane.problem else None
+        for run in batch:
+            found = self.due(run) if run.hooked and not run.problem else None
             if found:
-                each([lane], self._migrate, pool=self.pool, stop=self.stop)
-                if lane.problem:
-                    lane.untouched = True
-                    return f"the migration on {lane.name} {_how(lane.problem)}"
-                self._remember(lane, found)
+                each([run], self._migrate, pool=self.pool, stop=self.stop)
+                if run.problem:
+                    run.untouched = True
+                    return f"the migration on {run.name} {_how(run.problem)}"
+                self._remember(run, found)
         return ""
 
-    def _migrate(self, lane: HostLane) -> None:
-        migration = self.due(lane)
-        assert migration and lane.transport and lane.play  # noqa: S101 - its turn has come
-        root, release = _place(lane)
-        self.emit(Stage(lane.name, "migrate"))
-        heard = _Heard(lane.name, release, migration, self.emit, self.stop, self.clock)
+    def _migrate(self, run: HostRoll) -> None:
+        migration = self.due(run)
+        assert migration and run.transport and run.play  # noqa: S101 - its turn has come
+        root, release = _place(run)
+        self.emit(Stage(run.name, "migrate"))
+        heard = _Heard(run.name, release, migration, self.emit, self.stop, self.clock)
         text, labels = _text(root, release, migration), (f"migrate: {migration.label}",)
-        program = Program((text,), writes=True, become=lane.play.become, labels=labels, hear=heard)
+        program = Program((text,), writes=True, become=run.play.become, labels=labels, hear=heard)
         try:
-            (frame,) = lane.transport.run(program, timeout=PATIENCE)
+            (frame,) = run.transport.run(program, timeout=PATIENCE)
         except Interrupted:
-            self._halt(lane, root, migration)
-            self.emit(MigrationEnded(lane.name, release, migration.label, self.clock() - heard.begin, "it was stopped"))
+            self._halt(run, root, migration)
+            self.emit(MigrationEnded(run.name, release, migration.label, self.clock() - heard.begin, "it was stopped"))
             raise
         except HostError as error:
             error.hint = f"it goes on there for {migration.timeout} s at most; deployer history says how it has ended"
             raise
         heard.end()
         if frame.rc == _RUNS:
-            raise Locked(frame.out, where=lane.name)
+            raise Locked(frame.out, where=run.name)
         if frame.rc == _RAN:
-            self.emit(Note(f"{lane.name}: the migration of {release} has been run by another deploy meanwhile"))
+            self.emit(Note(f"{run.name}: the migration of {release} has been run by another deploy meanwhile"))
             return
         problem = frame.out.strip() if frame.rc else ""
-        self.emit(MigrationEnded(lane.name, release, migration.label, self.clock() - heard.begin, problem))
+        self.emit(MigrationEnded(run.name, release, migration.label, self.clock() - heard.begin, problem))
         if problem:
             said = "\n    ".join(problem.splitlines())
             hint = "nothing was switched; the next deploy runs it again"
-            raise StepError(f"migrate: {migration.label}: {said}", where=lane.name, hint=hint)
+            raise StepError(f"migrate: {migration.label}: {said}", where=run.name, hint=hint)
 
-    def _halt(self, lane: HostLane, root: str, migration: Migration) -> None:
+    def _halt(self, run: HostRoll, root: str, migration: Migration) -> None:
         """End it on the host, over a new connection: the one before may have no room for another program."""
-        assert lane.transport and lane.play  # noqa: S101 - it has begun
+        assert run.transport and run.play  # noqa: S101 - it has begun
         try:
-            lane.transport.reopen()
+            run.transport.reopen()
             text = lines(sh("root={} unit={}", root, _unit(migration)), script("migrate_halt.sh", _HERE))
-            (frame,) = lane.transport.run(Program((text,), become=lane.play.become), timeout=PATIENCE)
+            (frame,) = run.transport.run(Program((text,), become=run.play.become), timeout=PATIENCE)
             problem = frame.out if frame.rc else ""
         except HostError as error:
             problem = error.message
         if problem:
-            self.emit(Note(f"{lane.name}: the migration may still run there ({problem}): see {_unit(migration)}"))
+            self.emit(Note(f"{run.name}: the migration may still run there ({problem}): see {_unit(migration)}"))
 
-    def _remember(self, lane: HostLane, migration: Migration) -> None:
+    def _remember(self, run: HostRoll, migration: Migration) -> None:
         """Note on all hosts of the cluster that it has run, so that each alone knows it."""
-        declared = _declared(lane)
+        declared = _declared(run)
         assert declared  # noqa: S101 - it has run
-        release, words = declared[1].id, f"done on {lane.name}: {migration.label}"
+        release, words = declared[1].id, f"done on {run.name}: {migration.label}"
 
-        def note(other: HostLane) -> str:
+        def note(other: HostRoll) -> str:
             assert other.transport and other.play  # noqa: S101 - chosen below
             try:
                 step = ledger.note_migrated(_place(other)[0], release, words)
@@ -140,18 +140,18 @@ class Migrations:
             return ""
 
         cluster = list(self._cluster(declared[0]))
-        able = [one for one in cluster if one is not lane and one.transport and not isinstance(one.problem, HostError)]
+        able = [one for one in cluster if one is not run and one.transport and not isinstance(one.problem, HostError)]
         if failed := [problem for problem in self.pool.map(note, able) if problem]:
             self.emit(Note("the migration has run, and this could not be noted everywhere: " + "; ".join(failed)))
         for one in cluster:
             one.record = replace(one.record, migrated=one.record.migrated | {release})
 
-    def _cluster(self, own: Declaration) -> Iterator[HostLane]:
+    def _cluster(self, own: Declaration) -> Iterator[HostRoll]:
         """Yield the hosts of the play that run the same release in the same cluster."""
-        for lane in self.lanes:
-            declared = _declared(lane)
+        for run in self.runs:
+            declared = _declared(run)
             if declared and (declared[0].cluster.name, declared[1].name) == (own.cluster.name, _name(own)):
-                yield lane
+                yield run
 
 
 @dataclass(slots=True)
@@ -203,16 +203,16 @@ def _unit(migration: Migration) -> str:
     return f"deployer-migrate-{migration.node}.service"
 
 
-def _declared(lane: HostLane) -> tuple[Declaration, Release, Migration] | None:
+def _declared(run: HostRoll) -> tuple[Declaration, Release, Migration] | None:
     """Return what a host declares, where its play switches nodes and its release has a migration."""
-    own = lane.play.fleet[0] if lane.play else None
-    if lane.play and own and own.release and own.release.migrate and ledger.switch_of(lane.play):
+    own = run.play.fleet[0] if run.play else None
+    if run.play and own and own.release and own.release.migrate and ledger.switch_of(run.play):
         return own, own.release, own.release.migrate
     return None
 
 
-def _place(lane: HostLane) -> tuple[str, str]:
-    switch = ledger.switch_of(lane.play) if lane.play else None
+def _place(run: HostRoll) -> tuple[str, str]:
+    switch = ledger.switch_of(run.play) if run.play else None
     assert switch  # noqa: S101 - declared
     return switch.root, switch.id
 

@@ -12,14 +12,14 @@ from enum import Enum
 from typing import Any
 
 from deployer.engine import facts, ledger
+from deployer.engine.host_run import close, each, worst
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
-from deployer.engine.lanes import close, each, worst
 from deployer.engine.roll.back import WayBack, judge_good
 from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, blame
 from deployer.engine.roll.hooks import Hooks
-from deployer.engine.roll.host_lane import HostLane, hold
+from deployer.engine.roll.host_roll import HostRoll, hold
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.resolving import Resolving
 from deployer.engine.roll.roll import Roll
@@ -83,62 +83,62 @@ class PlayRun:
             ConfigError: what is written is wrong; no connection was opened.
         """
         begin, play = self.clock(), self.resolver.play
-        lanes = [HostLane(host, begin) for host in self.hosts]
+        runs = [HostRoll(host, begin) for host in self.hosts]
         if not self.resolver.needs_facts:
-            for lane in lanes:
-                lane.play = self.resolver.resolve(lane.host, None)
-            self._limits(lanes)
+            for run in runs:
+                run.play = self.resolver.resolve(run.host, None)
+            self._limits(runs)
         self.emit(PlayStarted(play.name, self.goal.value, tuple(host.name for host in self.hosts)))
         climb = Climb(self.pool, self.emit, self.stop, joins=self.goal is Goal.DEPLOY)
         try:
-            self._each(lanes if self.resolver.needs_facts else (), self._meet)
-            self._each([lane for lane in lanes if not lane.problem], self._prepare)
-            self._warn(lanes)
-            self._walk(lanes, climb)
+            self._each(runs if self.resolver.needs_facts else (), self._meet)
+            self._each([run for run in runs if not run.problem], self._prepare)
+            self._warn(runs)
+            self._walk(runs, climb)
             if self.goal is Goal.DEPLOY:
                 # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
-                each([lane for lane in lanes if lane.proven], judge_good, pool=self.pool)
+                each([run for run in runs if run.proven], judge_good, pool=self.pool)
         finally:
-            close(lanes)
+            close(runs)
         climb.tell()
-        code = worst([self._end(lane) for lane in lanes], self.stop)
+        code = worst([self._end(run) for run in runs], self.stop)
         self.emit(PlayEnded(play.name, self.clock() - begin))
         return code
 
-    def _walk(self, lanes: Sequence[HostLane], climb: Climb) -> None:
+    def _walk(self, runs: Sequence[HostRoll], climb: Climb) -> None:
         if self.goal is Goal.VERIFY:
-            blame(lanes, climb.run(lanes, busy=()))
+            blame(runs, climb.run(runs, busy=()))
         if self.goal not in (Goal.PLAN, Goal.DEPLOY):
             return
         if self.goal is Goal.DEPLOY:
-            hold(lanes)
-        roll = self._roll(lanes, climb)
+            hold(runs)
+        roll = self._roll(runs, climb)
         roll.survey()
         try:
             roll.arrange()
         except ConfigError as error:
-            for lane in lanes:
-                lane.problem = lane.problem or error
+            for run in runs:
+                run.problem = run.problem or error
         if self.goal is Goal.DEPLOY:
             roll.run()
         else:
             roll.foretell()
 
-    def _roll(self, lanes: Sequence[HostLane], climb: Climb) -> Roll:
+    def _roll(self, runs: Sequence[HostRoll], climb: Climb) -> Roll:
         hooks, back = Hooks(self.emit, lambda: LocalTransport("localhost")), WayBack(self.pool, self.emit)
-        switching = Switching(hooks, Migrations(lanes, self.pool, self.emit, self.stop), self.pool, self.stop)
-        play, limits = self.resolver.play, self._limits(lanes)
-        due = [lane for lane in lanes if lane.changes and not lane.problem]
-        rules = Rules(lanes, due, limits, play.any_errors_fatal, climb, self.stop, self.done, self.leaving)
+        switching = Switching(hooks, Migrations(runs, self.pool, self.emit, self.stop), self.pool, self.stop)
+        play, limits = self.resolver.play, self._limits(runs)
+        due = [run for run in runs if run.changes and not run.problem]
+        rules = Rules(runs, due, limits, play.any_errors_fatal, climb, self.stop, self.done, self.leaving)
         return Roll(rules, play.turns.order, climb, switching, back, self.emit, self.stop, self.ask)
 
-    def _limits(self, lanes: Sequence[HostLane]) -> Limits:
+    def _limits(self, runs: Sequence[HostRoll]) -> Limits:
         """Return what the play's hosts say of batches; those that declare no nodes have no say where others do.
 
         Raises:
             ConfigError: they disagree, or a question would have nobody to answer it.
         """
-        plays = [lane.play for lane in lanes if lane.play]
+        plays = [run.play for run in runs if run.play]
         found = {play.limits: play.host.name for play in ([play for play in plays if play.fleet[0]] or plays)}
         place = self.resolver.play.mark
         if len(found) > 1:
@@ -151,60 +151,60 @@ class PlayRun:
             raise ConfigError("rollout.pause is ask, and there is no terminal to ask on", where=place, hint=hint)
         return limits
 
-    def _each(self, lanes: Sequence[HostLane], act: Callable[[HostLane], object]) -> None:
-        each(lanes, act, pool=self.pool, stop=self.stop)
+    def _each(self, runs: Sequence[HostRoll], act: Callable[[HostRoll], object]) -> None:
+        each(runs, act, pool=self.pool, stop=self.stop)
 
-    def _meet(self, lane: HostLane) -> Transport:
+    def _meet(self, run: HostRoll) -> Transport:
         """Connect, and hear what the host says of itself: what other hosts get may tell of it."""
-        name = lane.host.name
+        name = run.host.name
         self.emit(Stage(name, "connect"))
-        lane.targets = targets_of(*lane.play.fleet) if lane.play else ()
-        transport = self.open(lane.host)
-        lane.transport = transport if self.goal is Goal.DEPLOY else ReadOnly(transport)
+        run.targets = targets_of(*run.play.fleet) if run.play else ()
+        transport = self.open(run.host)
+        run.transport = transport if self.goal is Goal.DEPLOY else ReadOnly(transport)
         self._refuse_twin(name, getattr(transport, "host_key", ""))
-        if lane.play is None:
+        if run.play is None:
             self.emit(Stage(name, "facts"))
-            lane.facts = self.gather(lane.transport, lane.host)
-            self.learn(lane.host, lane.facts)
-        return lane.transport
+            run.facts = self.gather(run.transport, run.host)
+            self.learn(run.host, run.facts)
+        return run.transport
 
-    def _prepare(self, lane: HostLane) -> None:
-        transport = lane.transport or self._meet(lane)
-        if lane.play is None:
-            lane.play = self.resolver.resolve(lane.host, lane.facts)
-        lane.targets = targets_of(*lane.play.fleet)
-        switch = ledger.switch_of(lane.play)
+    def _prepare(self, run: HostRoll) -> None:
+        transport = run.transport or self._meet(run)
+        if run.play is None:
+            run.play = self.resolver.resolve(run.host, run.facts)
+        run.targets = targets_of(*run.play.fleet)
+        switch = ledger.switch_of(run.play)
         record = (ledger.look(switch.root),) if switch else ()
-        riders = (*verify.fragments(lane.targets), *record) if self.goal in (Goal.PLAN, Goal.DEPLOY) else ()
+        riders = (*verify.fragments(run.targets), *record) if self.goal in (Goal.PLAN, Goal.DEPLOY) else ()
         if self.goal is Goal.AUDIT and switch:
             riders = (ledger.contents(switch.root),)
-        units = frozenset(target.unit for target in lane.targets)
-        lane.walk = Walk(transport, lane.play, self.emit, riders, units=units)
-        lane.fresh = True
+        units = frozenset(target.unit for target in run.targets)
+        run.walk = Walk(transport, run.play, self.emit, riders, units=units)
+        run.fresh = True
         if self.goal is not Goal.VERIFY:
-            plan = lane.walk.audit() if self.goal is Goal.AUDIT else lane.walk.plan()
-            lane.drift = bool(plan.changing or plan.unknown or plan.refused)
+            plan = run.walk.audit() if self.goal is Goal.AUDIT else run.walk.plan()
+            run.drift = bool(plan.changing or plan.unknown or plan.refused)
             if switch and riders:
-                self._hear(lane, lane.walk.ridden[-1].out)
+                self._hear(run, run.walk.ridden[-1].out)
             if self.goal is Goal.DEPLOY:
-                lane.walk.changed = 0  # the plan counts what would change; so far nothing has
+                run.walk.changed = 0  # the plan counts what would change; so far nothing has
 
-    def _hear(self, lane: HostLane, said: str) -> None:
+    def _hear(self, run: HostRoll, said: str) -> None:
         """Keep what a host said of its releases; to an audit that is which of them are not what they were any more."""
         if self.goal is not Goal.AUDIT:
-            lane.record = ledger.parse(said)
+            run.record = ledger.parse(said)
         elif said.strip():
-            lane.drift = True
-            self.emit(Note(f"{lane.name}: {said.strip()}"))
+            run.drift = True
+            self.emit(Note(f"{run.name}: {said.strip()}"))
 
-    def _warn(self, lanes: Sequence[HostLane]) -> None:
+    def _warn(self, runs: Sequence[HostRoll]) -> None:
         """Tell what is not wrong yet, once for all hosts alike; to an audit it is drift."""
         told: dict[str, list[str]] = defaultdict(list)
-        for lane in lanes:
-            own = lane.play.fleet[0] if lane.play else None
+        for run in runs:
+            own = run.play.fleet[0] if run.play else None
             for text in own.warnings if own else ():
-                told[text].append(lane.name)
-                lane.drift |= self.goal is Goal.AUDIT
+                told[text].append(run.name)
+                run.drift |= self.goal is Goal.AUDIT
         if told:
             self.emit(Note("\n".join(f"{', '.join(names)}: {text}" for text, names in told.items())))
 
@@ -218,28 +218,28 @@ class PlayRun:
             hint = "remove one of the names, or give cloned machines host keys of their own"
             raise ConfigError(f"{name} and {other} answer with the same host key {host_key}", where=name, hint=hint)
 
-    def _end(self, lane: HostLane) -> int:
-        problem, walk = lane.problem, lane.walk
-        code = problem.exit_code if problem else self.drift_code if lane.drift else 0
+    def _end(self, run: HostRoll) -> int:
+        problem, walk = run.problem, run.walk
+        code = problem.exit_code if problem else self.drift_code if run.drift else 0
         changed = walk.changed if walk else 0
         total = walk.total if walk and self.goal is not Goal.VERIFY else 0
-        said = str(problem) if problem else f"the roll stopped before it: {lane.unreached}" if lane.unreached else ""
-        ending, seconds = _ending(lane, self.goal), self.clock() - lane.begin
-        self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code, lane.release))
+        said = str(problem) if problem else f"the roll stopped before it: {run.unreached}" if run.unreached else ""
+        ending, seconds = _ending(run, self.goal), self.clock() - run.begin
+        self.emit(HostEnded(run.host.name, ending, changed, total, seconds, said, code, run.release))
         return code
 
 
-def _ending(lane: HostLane, goal: Goal) -> Ending:
-    if isinstance(lane.problem, HostError):
+def _ending(run: HostRoll, goal: Goal) -> Ending:
+    if isinstance(run.problem, HostError):
         return "unreachable"
-    if isinstance(lane.problem, Reverted):
+    if isinstance(run.problem, Reverted):
         return "reverted"
-    if lane.problem:
+    if run.problem:
         return "failed"
-    if lane.unreached:
+    if run.unreached:
         return "not reached"
-    if lane.walk and lane.walk.first and lane.walk.first.unknown:
+    if run.walk and run.walk.first and run.walk.first.unknown:
         return "unknown"
-    if lane.drift and goal is Goal.AUDIT:
+    if run.drift and goal is Goal.AUDIT:
         return "drift"
-    return "changed" if lane.walk and lane.walk.changed else "ok"
+    return "changed" if run.walk and run.walk.changed else "ok"

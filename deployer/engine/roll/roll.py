@@ -11,7 +11,7 @@ from deployer.engine.roll import hooks
 from deployer.engine.roll.back import WayBack, settle
 from deployer.engine.roll.batch import Batch, Switching
 from deployer.engine.roll.climb import Climb, Fallen, blame
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import Rules
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Note
@@ -45,12 +45,12 @@ class Roll:
     _unsound: frozenset[str] = frozenset()
 
     @property
-    def lanes(self) -> Sequence[HostLane]:
+    def runs(self) -> Sequence[HostRoll]:
         """All hosts of the play."""
-        return self.rules.lanes
+        return self.rules.runs
 
     @property
-    def due(self) -> Sequence[HostLane]:
+    def due(self) -> Sequence[HostRoll]:
         """Those where there is something to do."""
         return self.rules.due
 
@@ -65,11 +65,11 @@ class Roll:
         Nobody has to see a node that is ill already, and it counts as that in ``min_healthy``.
         """
         others = self.rules.limits.rollout.min_healthy and self.rules.outside()
-        due = any(lane.runs or lane.closes for lane in self.due) or self.rules.joining()
-        if (len(self.lanes) > 1 or others) and due:
-            for lane in self.due:
-                lane.turned = False
-            self.climb.run(self.lanes, busy=())
+        due = any(run.disruptive or run.closes for run in self.due) or self.rules.joining()
+        if (len(self.runs) > 1 or others) and due:
+            for run in self.due:
+                run.turned = False
+            self.climb.run(self.runs, busy=())
             self._unsound = self.climb.nodes - self.climb.healthy
             if others and self.climb.unseen:
                 names = ", ".join(sorted(self.climb.unseen))
@@ -92,15 +92,15 @@ class Roll:
         opens = _steps(self.due, lambda step: step.ahead) if len(self.batches) > 1 or self.rules.joining() else ()
         closes = _steps(self.due, lambda step: step.late)
         if len(self.batches) > 1 or (self.batches and (words or migrations or opens or closes)):
-            unsure = tuple(lane.name for batch in self.batches for lane in batch if lane.unsure)
+            unsure = tuple(run.name for batch in self.batches for run in batch if run.unsure)
             batches = tuple(_names(batch) for batch in self.batches)
             self.emit(RollPlanned(batches, words, unsure, migrations, opens, closes))
 
     def run(self) -> None:
-        """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the lanes."""
+        """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the runs."""
         left, number, stops = list(self.batches), 0, self.rules.hinders()
-        for lane in self.due:
-            lane.turned = False
+        for run in self.due:
+            run.turned = False
         stops = stops or self._open()
         while left and not stops:
             batch, number = left.pop(0), number + 1
@@ -111,7 +111,7 @@ class Roll:
                 stops = self._pause(left)
         _leave(left, stops)
         if not number:
-            blame(self.lanes, self.climb.run(self.lanes, busy=()))
+            blame(self.runs, self.climb.run(self.runs, busy=()))
         self._close()
 
     def _open(self) -> str:
@@ -120,39 +120,39 @@ class Roll:
         if len(self.batches) > 1 or joining:
             self.switching.prepare(self.due)
         if joining:
-            self.switching.approach([lane for lane in self.due if not (lane.runs or lane.problem)])
+            self.switching.approach([run for run in self.due if not (run.disruptive or run.problem)])
             joining.prove(self.climb.unseen, self.switching.pool)
         return self.rules.spent()
 
     def _close(self) -> None:
         """Take away on all hosts what nothing needs any more, when all of them have had their turn and are healthy."""
-        due = [lane for lane in self.due if lane.walk and lane.walk.waits.all]
-        wrong = [lane.name for lane in self.due if lane.problem or lane.unreached]
+        due = [run for run in self.due if run.walk and run.walk.waits.all]
+        wrong = [run.name for run in self.due if run.problem or run.unreached]
         if due and wrong:
-            names, why = ", ".join(lane.name for lane in due), ", ".join(wrong)
+            names, why = ", ".join(run.name for run in due), ", ".join(wrong)
             self.emit(Note(f"not taken away on {names}, because {why} may need it: what is declared no more"))
         elif due:
             self.switching.close(due)
-            blame(self.lanes, self.climb.run(self.lanes, busy=()))
+            blame(self.runs, self.climb.run(self.runs, busy=()))
 
     def _turn(self, batch: Batch, number: int, of: int) -> str:
         """Switch one batch, climb, and return why the roll has to stop; empty when it may go on."""
         begin, names = self.clock(), _names(batch)
         if of > 1:
             self.emit(BatchStarted(number, of, names))
-        for lane in batch:
-            lane.turned, lane.sound = True, None
-        stops = self.switching.run([lane for lane in batch if not lane.problem])
+        for run in batch:
+            run.turned, run.sound = True, None
+        stops = self.switching.run([run for run in batch if not run.problem])
         fallen = self._judge(batch, last=number == of, alone=of == 1)
         self._done.append(batch)
         held = self._wish if stops or self.rules.spent(batch) else "stop"
         # Who is well and goes back at once gets no traffic before.
-        self.switching.undrain([lane for lane in batch if lane.problem or held == "stop"])
+        self.switching.undrain([run for run in batch if run.problem or held == "stop"])
         stops = stops or self.rules.spent(batch)
         if stops:
             self._return(stops)
         if of > 1:
-            ok = not fallen and not any(lane.problem for lane in batch)
+            ok = not fallen and not any(run.problem for run in batch)
             healthy, nodes = len(self.climb.healthy), len(self.climb.nodes)
             self.emit(BatchEnded(number, of, names, ok, healthy, nodes, self.clock() - begin, stops))
         return stops
@@ -160,36 +160,36 @@ class Roll:
     def _climb(self, *, last: bool, urgent: Collection[str] = ()) -> Fallen:
         """Climb all nodes; as long as others wait for their turn, those that were ill before are nobody's trouble."""
         if len(self.batches) < 2:
-            changed = {lane.name for lane in self.due if lane.walk and lane.walk.changed}
-            return self.climb.run(self.lanes, changed, urgent=urgent)
-        waiting = {str(t.node) for lane in self.due if not lane.turned for t in lane.targets}
+            changed = {run.name for run in self.due if run.walk and run.walk.changed}
+            return self.climb.run(self.runs, changed, urgent=urgent)
+        waiting = {str(t.node) for run in self.due if not run.turned for t in run.targets}
         ill = frozenset() if last else self._unsound & waiting
-        sound = {lane.name for lane in self.lanes if not ill.issuperset(str(t.node) for t in lane.targets)}
-        fallen = self.climb.run(self.lanes, sound, ill, urgent)
+        sound = {run.name for run in self.runs if not ill.issuperset(str(t.node) for t in run.targets)}
+        fallen = self.climb.run(self.runs, sound, ill, urgent)
         return {node: bad for node, bad in fallen.items() if node not in ill}
 
     def _judge(self, batch: Batch, *, last: bool, alone: bool) -> Fallen:
         """Climb, send back who fell as soon as it has, and climb again, until nobody falls for a reason of its own."""
-        news = [lane for lane in batch if lane.problem]
+        news = [run for run in batch if run.problem]
         while True:
             self.way_back.send(news)
-            fallen = self._climb(last=last, urgent={lane.name for lane in batch if not lane.problem})
+            fallen = self._climb(last=last, urgent={run.name for run in batch if not run.problem})
             settle(batch)
             news = blame(batch, fallen)
             if not news:
                 break
-        if alone or all(lane.problem is None or lane.back for lane in batch):
-            blame(self.lanes, fallen)
+        if alone or all(run.problem is None or run.back for run in batch):
+            blame(self.runs, fallen)
         return fallen
 
     def _return(self, stops: str) -> None:
         """Send back who has not failed, as ``on_failure`` wants it when the roll stops; traffic is led away before."""
         due = {"stop": [], "rollback_batch": self._done[-1:], "rollback_fleet": self._done[::-1]}
         for batch in due[self._wish]:
-            others = [lane for lane in batch if not (lane.problem or lane.unreached)]
+            others = [run for run in batch if not (run.problem or run.unreached)]
             self.switching.drain(others)
             self.way_back.send(others, f"went back because the roll stopped ({stops})")
-            if any(lane.back for lane in others):
+            if any(run.back for run in others):
                 self._climb(last=False)
                 settle(others)
             self.switching.undrain(others)
@@ -212,30 +212,30 @@ class Roll:
             self.stop.set()
         stops = stops or self.rules.spent()
         if stops:
-            had = [lane.name for batch in self._done for lane in batch if not lane.problem]
+            had = [run.name for batch in self._done for run in batch if not run.problem]
             words = f"{stops}; switched: {', '.join(had) or 'none'}; not reached: {', '.join(to_come)}"
             self.emit(Note(f"{words}\n  go on with: --limit {','.join(to_come)}"))
         return stops
 
 
-def _steps(lanes: Sequence[HostLane], which: Callable[[Step], bool]) -> tuple[str, ...]:
+def _steps(runs: Sequence[HostRoll], which: Callable[[Step], bool]) -> tuple[str, ...]:
     """Return each of certain steps of the hosts' plans once, with its hosts."""
     found: dict[str, list[str]] = {}
-    for lane in lanes:
-        plan = lane.walk.first if lane.walk else None
+    for run in runs:
+        plan = run.walk.first if run.walk else None
         for step in (step for planned in (plan.changing if plan else ()) for step in planned.steps if which(step)):
-            found.setdefault(step.what, []).append(lane.name)
+            found.setdefault(step.what, []).append(run.name)
     return tuple(f"{what}: {' '.join(names)}" for what, names in found.items())
 
 
 def _names(batch: Batch) -> tuple[str, ...]:
-    return tuple(lane.name for lane in batch)
+    return tuple(run.name for run in batch)
 
 
 def _leave(left: Sequence[Batch], stops: str) -> None:
     """Say of hosts whose turn never came why; that Ctrl-C kept one from being prepared is no more than that."""
-    for lane in (lane for batch in left for lane in batch):
-        if isinstance(lane.problem, Interrupted):
-            lane.problem = None
-        if not lane.problem:
-            lane.unreached = stops
+    for run in (run for batch in left for run in batch):
+        if isinstance(run.problem, Interrupted):
+            run.problem = None
+        if not run.problem:
+            run.unreached = stops

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deployer.engine.roll import rollout
 from deployer.engine.roll.batch import Batch
 from deployer.engine.roll.climb import Climb
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration
@@ -23,7 +23,7 @@ class Rules:
     """The rules of play and fleet, held against how the hosts of the play are now.
 
     Attributes:
-        lanes: all hosts of the play, prepared.
+        runs: all hosts of the play, prepared.
         due: those of them where there is something to do.
         limits: what play and fleet say of batches.
         fatal: ``any_errors_fatal`` of the play.
@@ -33,8 +33,8 @@ class Rules:
         leaving: names of nodes that are on their way out of the cluster.
     """
 
-    lanes: Sequence[HostLane]
-    due: Sequence[HostLane]
+    runs: Sequence[HostRoll]
+    due: Sequence[HostRoll]
     limits: Limits
     fatal: bool
     climb: Climb
@@ -44,11 +44,11 @@ class Rules:
 
     def joining(self) -> Joining | None:
         """Return the hosts on which nodes are about to start beside others that run; None when there are none."""
-        able = [lane for lane in self.lanes if lane.targets and not lane.problem]
-        new = [lane for lane in able if lane in self.due and lane.disturbed and not lane.alive]
-        old = [lane for lane in able if lane.alive]
-        outside = {host for lane in new for target in lane.targets for host in (p.host for p in target.others)}
-        return Joining(new, old) if new and (old or outside - {lane.name for lane in self.lanes}) else None
+        able = [run for run in self.runs if run.targets and not run.problem]
+        new = [run for run in able if run in self.due and run.disturbed and not run.alive]
+        old = [run for run in able if run.alive]
+        outside = {host for run in new for target in run.targets for host in (p.host for p in target.others)}
+        return Joining(new, old) if new and (old or outside - {run.name for run in self.runs}) else None
 
     def hinders(self) -> str:
         """Return why nothing may begin; empty when it may.
@@ -59,8 +59,8 @@ class Rules:
             return STOPPED
         if wrong := self._fatal():
             return wrong
-        canary = next((lane for lane in self.lanes if lane.name == self.limits.rollout.canary), None)
-        if canary and canary.problem and any(lane.runs for lane in self.due):
+        canary = next((run for run in self.runs if run.name == self.limits.rollout.canary), None)
+        if canary and canary.problem and any(run.disruptive for run in self.due):
             return f"the canary {canary.name} cannot go first: {canary.problem.message.partition(chr(10))[0]}"
         return ""
 
@@ -70,19 +70,19 @@ class Rules:
             return STOPPED
         if wrong := self._fatal():
             return wrong
-        failed = [lane.name for lane in self.due if lane.problem]
+        failed = [run.name for run in self.due if run.problem]
         most, percentage = self.limits.rollout.max_failed, self.limits.max_fail_percentage
         if most is None and percentage is None:
             most = 0
         if most is not None and len(failed) > most:
             return f"failed: {', '.join(failed)}; rollout.max_failed is {most}"
-        here = sum(bool(lane.problem) for lane in batch)
+        here = sum(bool(run.problem) for run in batch)
         if rollout.too_many(here, len(batch), percentage):
             return f"{here} of {len(batch)} hosts of a batch have failed; max_fail_percentage is {percentage:g}"
         return ""
 
     def _fatal(self) -> str:
-        failed = [lane.name for lane in self.lanes if lane.problem and self.fatal]
+        failed = [run.name for run in self.runs if run.problem and self.fatal]
         return f"failed: {', '.join(failed)}; any_errors_fatal is true" if failed else ""
 
     def batches(self, order: str) -> list[Batch]:
@@ -96,11 +96,11 @@ class Rules:
         """
         self._check_whole()
         self._check_strangers()
-        due = {lane.name: lane for lane in self.due}
+        due = {run.name: run for run in self.due}
         names = rollout.arranged(list(due), order)
-        running = [name for name in names if due[name].runs and not any(lane.together for lane in self.due)]
+        running = [name for name in names if due[name].disruptive and not any(run.together for run in self.due)]
         idle = [name for name in names if name not in running]
-        canary, total = self.limits.rollout.canary, len(self.lanes)
+        canary, total = self.limits.rollout.canary, len(self.runs)
         found = rollout.batches(
             idle, running, self.limits.serial, canary=canary, total=total, clusters=self._clusters(), down=self._down()
         )
@@ -108,8 +108,8 @@ class Rules:
 
     def _check_whole(self) -> None:
         """Refuse to change on a part of a cluster what its members have to have in common."""
-        here = {lane.name for lane in self.lanes if not lane.problem} | self.done
-        for play in (lane.play for lane in self.due if lane.together and lane.play):
+        here = {run.name for run in self.runs if not run.problem} | self.done
+        for play in (run.play for run in self.due if run.together and run.play):
             absent = [member for member in play.fleet[1] if member.host not in here]
             if absent:
                 names, one = ", ".join(member.host for member in absent), len(absent) == 1
@@ -121,9 +121,9 @@ class Rules:
 
     def _check_strangers(self) -> None:
         """Refuse to close firewalls to a node that is connected: that would take apart a cluster that is whole."""
-        ours = {target.node.host for lane in self.lanes for target in lane.targets}
+        ours = {target.node.host for run in self.runs for target in run.targets}
         found = sorted(name for name in self.climb.strangers - self.leaving if name.rpartition("@")[2] not in ours)
-        if found and any(lane.closes for lane in self.due):
+        if found and any(run.closes for run in self.due):
             names, one = ", ".join(found), len(found) == 1
             problem = f"{names} {'is' if one else 'are'} connected to the cluster, and no member of this inventory"
             hint = (
@@ -138,18 +138,18 @@ class Rules:
         Raises:
             ConfigError: not even one host could be switched any more.
         """
-        lanes = {lane.name: lane for batch in left for lane in batch}
+        runs = {run.name: run for batch in left for run in batch}
         sizes = [len(batch) for batch in left]
-        found = rollout.batches([], list(lanes), sizes, clusters=self._clusters(), down=self._down())
-        return [tuple(lanes[name] for name in batch) for batch in found]
+        found = rollout.batches([], list(runs), sizes, clusters=self._clusters(), down=self._down())
+        return [tuple(runs[name] for name in batch) for batch in found]
 
     def outside(self) -> dict[str, list[str]]:
         """Return host → nodes of the play's clusters that are declared on hosts which take no part in this run."""
-        ours = {lane.name for lane in self.lanes}
+        ours = {run.name for run in self.runs}
         return {host: _nodes(one) for host, one in self._members().items() if host not in ours}
 
     def _members(self) -> dict[str, Declaration]:
-        return {member.host: member for lane in self.lanes if lane.play for member in lane.play.fleet[1]}
+        return {member.host: member for run in self.runs if run.play for member in run.play.fleet[1]}
 
     def _clusters(self) -> list[rollout.Cluster]:
         least, members = self.limits.rollout.min_healthy, self._members()
@@ -162,7 +162,7 @@ class Rules:
     def _down(self) -> dict[str, int]:
         """Return how many nodes of each host are not healthy; of a host outside, those that nobody sees."""
         climb, outside = self.climb, self.outside()
-        well = climb.healthy if climb.nodes else frozenset(node for lane in self.lanes for node in lane.alive)
+        well = climb.healthy if climb.nodes else frozenset(node for run in self.runs for node in run.alive)
         ill = {host: [node for node in _nodes(one) if node not in well] for host, one in self._members().items()}
         ill |= {host: [node for node in nodes if node in climb.unseen] for host, nodes in outside.items()}
         return {host: len(nodes) for host, nodes in ill.items()}

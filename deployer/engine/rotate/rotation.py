@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from deployer.engine import facts
-from deployer.engine.lanes import Lane, close, each, worst
+from deployer.engine.host_run import HostRun, close, each, worst
 from deployer.engine.rotate import host as rotate_host
 from deployer.engine.rotate import node as rotate_node
 from deployer.engine.rotate import plan as rotate_plan
@@ -52,7 +52,7 @@ class _Ready:
 
 
 @dataclass(slots=True)
-class _Lane(Lane):
+class _RotatingHost(HostRun):
     """One host's way through the rotation."""
 
     part: Part | None = None
@@ -87,46 +87,46 @@ class Rotation:
         """
         begin, play = self.clock(), self.resolver.play
         names = tuple(host.name for host in self.hosts)
-        lanes = [_Lane(host, begin) for host in self.hosts]
+        runs = [_RotatingHost(host, begin) for host in self.hosts]
         if not self.resolver.needs_facts:
-            for lane in lanes:
-                lane.part = part_of(self.resolver.resolve(lane.host, None), names)
+            for run in runs:
+                run.part = part_of(self.resolver.resolve(run.host, None), names)
         self.emit(PlayStarted(play.name, "plan" if self.check else "rotate", names))
         try:
-            self._rotate(lanes)
+            self._rotate(runs)
         finally:
-            close(lanes)
-        code = worst([self._end(lane) for lane in lanes], self.stop)
+            close(runs)
+        code = worst([self._end(run) for run in runs], self.stop)
         self.emit(PlayEnded(play.name, self.clock() - begin))
         return code
 
-    def _rotate(self, lanes: Sequence[_Lane]) -> None:
-        if not self._each(lanes, self._look):
+    def _rotate(self, runs: Sequence[_RotatingHost]) -> None:
+        if not self._each(runs, self._look):
             self.emit(Note(NOTHING_WRITTEN))
             return
-        due = [lane for lane in lanes if lane.ready and rotate_plan.due(lane.ready.part, lane.ready.found)]
-        for lane in lanes:
-            if lane.ready:
-                self._tell(lane.ready)
+        due = [run for run in runs if run.ready and rotate_plan.due(run.ready.part, run.ready.found)]
+        for run in runs:
+            if run.ready:
+                self._tell(run.ready)
         if due:
             self.emit(Note(MIXED))
         if due and not self.check:
             phases = (self._write, self._switch, self._prove, self._forget)
-            if not all(self._each(lanes, _when_ready(phase)) for phase in phases):
+            if not all(self._each(runs, _when_ready(phase)) for phase in phases):
                 self.emit(Note(UNFINISHED))
 
-    def _each(self, lanes: Sequence[_Lane], act: Callable[[_Lane], None]) -> bool:
-        return each(lanes, act, pool=self.pool, stop=self.stop)
+    def _each(self, runs: Sequence[_RotatingHost], act: Callable[[_RotatingHost], None]) -> bool:
+        return each(runs, act, pool=self.pool, stop=self.stop)
 
-    def _look(self, lane: _Lane) -> None:
+    def _look(self, run: _RotatingHost) -> None:
         """Connect, read the cookies that lie on the host, and ask each node which one it accepts."""
-        name = lane.host.name
+        name = run.host.name
         self.emit(Stage(name, "connect"))
-        transport = lane.transport = self.open(lane.host)
+        transport = run.transport = self.open(run.host)
         if self.resolver.needs_facts:
             said = facts.gather(transport)
-            lane.part = part_of(self.resolver.resolve(lane.host, said), [host.name for host in self.hosts])
-        part = lane.part
+            run.part = part_of(self.resolver.resolve(run.host, said), [host.name for host in self.hosts])
+        part = run.part
         if part is None:
             return
         self.emit(Stage(name, "probe"))
@@ -137,8 +137,8 @@ class Rotation:
             rotate_node.accepted(transport, target, cookies.candidates(node.unit, part.new))
             for target, node in part.nodes
         )
-        lane.ready = _Ready(name, transport, part, Found(cookies, nodes))
-        rotate_plan.check_found(part, lane.ready.found)
+        run.ready = _Ready(name, transport, part, Found(cookies, nodes))
+        rotate_plan.check_found(part, run.ready.found)
 
     def _tell(self, ready: _Ready) -> None:
         mark = str(self.resolver.play.mark)
@@ -181,18 +181,18 @@ class Rotation:
         if frame.rc:
             raise StepError(f"{label}: {what}: failed with status {frame.rc}: {frame.out.strip()[-500:]}")
 
-    def _end(self, lane: _Lane) -> int:
-        problem, total = lane.problem, len(lane.part.nodes) if lane.part else 0
-        changed = lane.ready.changed if lane.ready else 0
+    def _end(self, run: _RotatingHost) -> int:
+        problem, total = run.problem, len(run.part.nodes) if run.part else 0
+        changed = run.ready.changed if run.ready else 0
         ending: Ending = "changed" if changed else "ok"
         if problem:
             ending = "unreachable" if isinstance(problem, HostError) else "failed"
-        code, seconds = problem.exit_code if problem else 0, self.clock() - lane.begin
+        code, seconds = problem.exit_code if problem else 0, self.clock() - run.begin
         said = str(problem) if problem else ""
-        self.emit(HostEnded(lane.host.name, ending, changed, total, seconds, said, code))
+        self.emit(HostEnded(run.host.name, ending, changed, total, seconds, said, code))
         return code
 
 
-def _when_ready(phase: Callable[[_Ready], None]) -> Callable[[_Lane], None]:
+def _when_ready(phase: Callable[[_Ready], None]) -> Callable[[_RotatingHost], None]:
     """Hosts that declare no node have nothing to do."""
-    return lambda lane: phase(lane.ready) if lane.ready else None
+    return lambda run: phase(run.ready) if run.ready else None

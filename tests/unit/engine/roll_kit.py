@@ -18,7 +18,7 @@ from deployer.engine.roll.back import WayBack
 from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, Fallen
 from deployer.engine.roll.hooks import Hooks
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
@@ -74,26 +74,24 @@ class Scripted(Climb):
 
     def run(
         self,
-        lanes: Sequence[HostLane],
+        runs: Sequence[HostRoll],
         busy: Collection[str],
         unsound: frozenset[str] = frozenset(),
         urgent: Collection[str] = (),
     ) -> Fallen:
-        turned = [lane for lane in lanes if lane.turned and not lane.problem]
-        self.seen.append([lane.name for lane in turned])
-        self.nodes = frozenset(str(t.node) for lane in lanes for t in lane.targets)
+        turned = [run for run in runs if run.turned and not run.problem]
+        self.seen.append([run.name for run in turned])
+        self.nodes = frozenset(str(t.node) for run in runs for t in run.targets)
         bad = {
-            str(t.node): Rung(self.falls[lane.name], ok=False, detail="it fell")
-            for lane in turned
-            for t in lane.targets
-            if lane.name in self.falls
+            str(t.node): Rung(self.falls[run.name], ok=False, detail="it fell")
+            for run in turned
+            for t in run.targets
+            if run.name in self.falls
         }
-        failed = {
-            str(t.node) for lane in lanes if lane.problem and not (lane.back or lane.untouched) for t in lane.targets
-        }
+        failed = {str(t.node) for run in runs if run.problem and not (run.back or run.untouched) for t in run.targets}
         self.healthy = self.nodes - bad.keys() - failed
-        for lane in lanes:
-            lane.sound = all(str(t.node) in self.healthy for t in lane.targets)
+        for run in runs:
+            run.sound = all(str(t.node) in self.healthy for t in run.targets)
         return bad
 
 
@@ -104,13 +102,13 @@ class Backwards(WayBack):
     log: Path = Path()
     good: bool = True
 
-    def _send(self, lane: HostLane, why: str) -> None:
+    def _send(self, run: HostRoll, why: str) -> None:
         if self.good:
             with self.log.open("a") as log:
-                log.write(f"back {lane.name}\n")
-            lane.back, lane.sound, lane.problem = "1.4.1-0f3a9c71", None, lane.problem or Reverted(why)
+                log.write(f"back {run.name}\n")
+            run.back, run.sound, run.problem = "1.4.1-0f3a9c71", None, run.problem or Reverted(why)
         else:
-            WayBack._send(self, lane, why)
+            WayBack._send(self, run, why)
 
 
 class Fleet:
@@ -145,7 +143,7 @@ class Fleet:
         found = (declare(words, host=name, address=f"10.0.0.{i}", where=None) for i, name in names)
         return tuple(one for one in found if one)
 
-    def lane(self, name: str) -> HostLane:
+    def run(self, name: str) -> HostRoll:
         root = self.place / name
         root.mkdir(exist_ok=True)
         node = self.kind(file=root / "release", log=self.log, host=name, fails=name in self.fails)
@@ -160,23 +158,23 @@ class Fleet:
         walk = Walk(DirectoryHost(root, name), play, self.events, (rider,), units=frozenset({one.unit}))
         walk.plan()
         if name in self.away:
-            return HostLane(play.host, 0.0, problem=Unreachable("no route", where=name))
-        return HostLane(play.host, 0.0, transport=walk.transport, play=play, walk=walk, targets=(one,))
+            return HostRoll(play.host, 0.0, problem=Unreachable("no route", where=name))
+        return HostRoll(play.host, 0.0, transport=walk.transport, play=play, walk=walk, targets=(one,))
 
     def roll(self, *serial: int | str, order: str = "inventory", percentage: float | None = None,
              ask: Callable[[str], bool] | None = None, **words: Any) -> Roll:  # fmt: skip
-        lanes = [self.lane(name) for name in self.names if name not in self.absent]
+        runs = [self.run(name) for name in self.names if name not in self.absent]
         with ThreadPoolExecutor(4) as pool:
             climb = Scripted(
                 pool, self.events, self.stop, unseen=self.unseen, strangers=self.strangers, falls=self.falls
             )
             hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"))
             limits = Limits(serial, percentage, Rollout(**words))
-            due = [lane for lane in lanes if lane.changes and not lane.problem]
-            migrations = self.migrating(lanes, pool, self.events, self.stop)
+            due = [run for run in runs if run.changes and not run.problem]
+            migrations = self.migrating(runs, pool, self.events, self.stop)
             switching = Switching(hooks, migrations, pool, self.stop)
             back = Backwards(pool, self.events, log=self.log, good=self.good)
-            rules = Rules(lanes, due, limits, self.fatal, climb, self.stop, self.done_before)
+            rules = Rules(runs, due, limits, self.fatal, climb, self.stop, self.done_before)
             roll = Roll(rules, order, climb, switching, back, self.events, self.stop, ask)
             roll.survey()
             roll.arrange()
@@ -191,9 +189,7 @@ class Fleet:
         return [line.split()[1] for line in self.done if line.startswith("switch")]
 
     def ends(self, roll: Roll) -> dict[str, str]:
-        return {
-            lane.name: "failed" if lane.problem else "not reached" if lane.unreached else "new" for lane in roll.lanes
-        }
+        return {run.name: "failed" if run.problem else "not reached" if run.unreached else "new" for run in roll.runs}
 
 
 def hook(text: str, line: int, **words: Any) -> Action:

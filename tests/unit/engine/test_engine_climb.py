@@ -13,7 +13,7 @@ from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung
 from deployer.engine.ladder.target import Peer
 from deployer.engine.roll.climb import Climb
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.errors import Interrupted
 from deployer.events import Stage
 from deployer.model import Host
@@ -24,30 +24,30 @@ def climb() -> Climb:
     return Climb(Inline(), Events(), threading.Event())  # type: ignore[arg-type]
 
 
-def lane(name: str, port: int | None = 9100, **changed: object) -> HostLane:
+def run(name: str, port: int | None = 9100, **changed: object) -> HostRoll:
     """A host whose node is well, or not registered yet."""
     streams = {4369: lambda _: epmd_says(port), 4000: lambda _: Says(HTTP_OK)}
     play, node = host_play(), NodeName("shop", f"10.0.0.{name[3:]}")
     made = target(host=name, node=node, address=node.host, cookie=None, others=())
     transport = LadderHost(name, streams=streams, **changed)  # type: ignore[arg-type]
     host = Host(name, {}, (), play.host.mark)
-    return HostLane(host, 0.0, transport=transport, play=play, targets=(made,))
+    return HostRoll(host, 0.0, transport=transport, play=play, targets=(made,))
 
 
 def test_ctrl_c_before_the_climb_leaves_who_was_proven_proven(climb: Climb) -> None:
-    lanes = [lane("web1"), lane("web2"), lane("web3")]
-    assert climb.run(lanes[:2], busy=()) == {}
-    assert [one.proven for one in lanes] == [True, True, False]
-    lanes[1].sound = None  # its turn has come
+    runs = [run("web1"), run("web2"), run("web3")]
+    assert climb.run(runs[:2], busy=()) == {}
+    assert [one.proven for one in runs] == [True, True, False]
+    runs[1].sound = None  # its turn has come
     climb.stop.set()
-    assert climb.run(lanes, busy=()) == {}
-    assert [type(one.problem) for one in lanes] == [type(None), Interrupted, Interrupted]
-    assert lanes[0].proven
+    assert climb.run(runs, busy=()) == {}
+    assert [type(one.problem) for one in runs] == [type(None), Interrupted, Interrupted]
+    assert runs[0].proven
 
 
 def test_ctrl_c_in_the_climb_blames_nobody_who_needs_time(climb: Climb) -> None:
     """Who is cut off in mid-start is not sent back for that, and its release is not marked bad."""
-    starting, gone = lane("web1", port=None), lane("web2", looks=lambda _: look(ActiveState="failed", pid="0"))
+    starting, gone = run("web1", port=None), run("web2", looks=lambda _: look(ActiveState="failed", pid="0"))
     climb.emit.when(Stage, lambda _: climb.stop.set())  # type: ignore[attr-defined]
     fallen = climb.run([starting, gone], busy=["web1", "web2"])
     assert list(fallen) == ["shop@10.0.0.2"], "systemd has given up: no time would help"

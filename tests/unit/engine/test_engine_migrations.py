@@ -12,7 +12,7 @@ from engine_kit import Events, action
 from roll_kit import Fleet, hook
 
 from deployer.engine.ledger import Ledger, parse
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import PATIENCE, Migrations, _Heard
 from deployer.errors import ConnectionLost, DeployerError, Interrupted, StepError
 from deployer.fleet import Migration, declare
@@ -25,7 +25,7 @@ MIGRATE = Migration(("eval", "Shop.Release.migrate()"), 600, "shop")
 NEW, OLD = "1.4.2-", "1.4.1-0f3a9c71"
 
 
-def lane(name: str, record: Ledger | None = None, cluster: str = "shop", **release: Any) -> HostLane:
+def run(name: str, record: Ledger | None = None, cluster: str = "shop", **release: Any) -> HostRoll:
     words = {
         "release": {"name": "shop", "version": "1.4.2", "tarball": "x.tar.gz", "migrate": "M.up()", **release},
         "cluster": {"name": cluster},
@@ -34,44 +34,44 @@ def lane(name: str, record: Ledger | None = None, cluster: str = "shop", **relea
     assert own
     module = BeamNodes(root="/opt/shop", id=NEW, nodes=())
     play = HostPlay(Host(name, {}, (), Mark("i.yml", 1)), Connection("x"), (action(module),), fleet=(own, (own,)))
-    return HostLane(play.host, 0.0, play=play, record=record or Ledger(), hooked=True)
+    return HostRoll(play.host, 0.0, play=play, record=record or Ledger(), hooked=True)
 
 
-def migrations(*lanes: HostLane) -> Migrations:
-    return Migrations(lanes, ThreadPoolExecutor(1), Events(), threading.Event())
+def migrations(*runs: HostRoll) -> Migrations:
+    return Migrations(runs, ThreadPoolExecutor(1), Events(), threading.Event())
 
 
-def words(*lanes: HostLane) -> tuple[str, ...]:
-    return migrations(*lanes).words([lanes])
+def words(*runs: HostRoll) -> tuple[str, ...]:
+    return migrations(*runs).words([runs])
 
 
 def test_a_new_release_is_migrated_on_the_first_host_that_is_switched() -> None:
     due = ("migrate: M.up(), once, on a as shop, before the first switch",)
-    assert words(lane("a"), lane("b")) == due, "a first deploy, too"
-    assert words(lane("a", Ledger(current=OLD, good=(OLD,))), lane("b")) == due
+    assert words(run("a"), run("b")) == due, "a first deploy, too"
+    assert words(run("a", Ledger(current=OLD, good=(OLD,))), run("b")) == due
 
 
 def test_what_any_host_of_the_cluster_remembers_counts_for_all() -> None:
     ran, good = Ledger(current=OLD, migrated=frozenset({NEW})), Ledger(current=OLD, good=(NEW, OLD))
-    assert words(lane("a"), lane("b", ran)) == (f"migrate: not due: that of {NEW} has run, as b remembers",)
-    assert words(lane("a"), lane("b", good)) == (f"migrate: not due: {NEW} is known to be good on b",)
-    assert words(lane("a"), lane("b", ran, cluster="other"))[0].startswith("migrate: M.up(), once, on a")
+    assert words(run("a"), run("b", ran)) == (f"migrate: not due: that of {NEW} has run, as b remembers",)
+    assert words(run("a"), run("b", good)) == (f"migrate: not due: {NEW} is known to be good on b",)
+    assert words(run("a"), run("b", ran, cluster="other"))[0].startswith("migrate: M.up(), once, on a")
 
 
 def test_where_a_release_only_restarts_nothing_migrates() -> None:
     current = Ledger(current=NEW)
-    assert words(lane("a", current)) == (f"migrate: not due: {NEW} is current on a already",)
-    both = migrations(lane("a", current), lane("b"))
-    assert [bool(both.due(one)) for one in both.lanes] == [False, True]
+    assert words(run("a", current)) == (f"migrate: not due: {NEW} is current on a already",)
+    both = migrations(run("a", current), run("b"))
+    assert [bool(both.due(one)) for one in both.runs] == [False, True]
 
 
 def test_without_the_word_nothing_is_said() -> None:
-    assert words(lane("a", migrate=None)) == ()
+    assert words(run("a", migrate=None)) == ()
 
 
 def test_a_script_and_another_node_are_named() -> None:
     nodes = {"command": "bin/migrate --all 'a b'", "node": "shop"}
-    assert words(lane("a", migrate=nodes)) == (
+    assert words(run("a", migrate=nodes)) == (
         "migrate: bin/migrate --all a b, once, on a as shop, before the first switch",
     )
 
@@ -120,16 +120,16 @@ class Scripted(Migrations):
     fleet: Fleet
     problem: DeployerError | None = None
 
-    def due(self, lane: HostLane) -> Migration | None:
+    def due(self, run: HostRoll) -> Migration | None:
         return None if "migrate" in " ".join(self.fleet.done) else MIGRATE
 
-    def _migrate(self, lane: HostLane) -> None:
+    def _migrate(self, run: HostRoll) -> None:
         if self.problem:
             raise self.problem
         with self.fleet.log.open("a") as log:
-            log.write(f"migrate {lane.name}\n")
+            log.write(f"migrate {run.name}\n")
 
-    def _remember(self, lane: HostLane, migration: Migration) -> None:
+    def _remember(self, run: HostRoll, migration: Migration) -> None:
         pass
 
 
@@ -155,21 +155,21 @@ def test_one_that_fails_stops_the_roll_before_any_hook_and_any_switch(fleet: Fle
     roll = fleet.roll(2, max_failed=4)
     assert (fleet.switched(), fleet.events.of(HookDone)) == ([], [])
     assert fleet.ends(roll) == {"web1": "failed", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert {lane.unreached for lane in roll.lanes[1:]} == {"the migration on web1 has failed"}
+    assert {run.unreached for run in roll.runs[1:]} == {"the migration on web1 has failed"}
 
 
 def test_one_that_was_lost_or_stopped_says_so(fleet: Fleet) -> None:
     Scripted.problem = ConnectionLost("it went silent")
     roll = fleet.roll(1)
-    assert roll.lanes[1].unreached == "the migration on web1 was not seen to its end: it went silent"
+    assert roll.runs[1].unreached == "the migration on web1 was not seen to its end: it went silent"
     Scripted.problem = Interrupted("stopped")
-    assert fleet.roll(1).lanes[1].unreached == "the migration on web1 was stopped"
+    assert fleet.roll(1).runs[1].unreached == "the migration on web1 was stopped"
 
 
 def test_nobody_waits_for_nodes_that_were_never_started(fleet: Fleet) -> None:
     fleet.new, Scripted.problem = 4, StepError("no database")
     roll = fleet.roll()
-    assert [one.idle for one in roll.lanes] == [True] * 4
-    assert not any(one.readable for one in roll.lanes)
+    assert [one.idle for one in roll.runs] == [True] * 4
+    assert not any(one.readable for one in roll.runs)
     fleet.new = 0
-    assert [one.idle for one in fleet.roll().lanes] == [False] * 4, "these run, and are looked at"
+    assert [one.idle for one in fleet.roll().runs] == [False] * 4, "these run, and are looked at"

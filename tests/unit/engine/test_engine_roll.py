@@ -47,7 +47,7 @@ def test_without_serial_all_are_switched_at_once_and_climbed_once(fleet: Fleet) 
 def test_where_nothing_runs_yet_hosts_are_switched_first_and_together(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, 5, new=3)
     roll = fleet.roll(1)
-    assert [[lane.name for lane in batch] for batch in roll.batches] == [["web3", "web4", "web5"], ["web1"], ["web2"]]
+    assert [[run.name for run in batch] for batch in roll.batches] == [["web3", "web4", "web5"], ["web1"], ["web2"]]
 
 
 class Kind(Node):
@@ -60,7 +60,7 @@ def test_what_cannot_be_rolled_is_one_batch_whatever_else_is_said(fleet: Fleet) 
     kind = Kind(file=fleet.place / "web2" / "kind", log=fleet.place / "kinds", host="web2")
     fleet.more = {"web2": (action(kind),)}
     roll = fleet.roll(1, min_healthy="75%", canary="web1")
-    assert [[lane.name for lane in batch] for batch in roll.batches] == [fleet.names]
+    assert [[run.name for run in batch] for batch in roll.batches] == [fleet.names]
     assert sorted(fleet.switched()) == fleet.names
 
 
@@ -115,7 +115,7 @@ def test_a_failed_step_stops_the_roll(fleet: Fleet) -> None:
     roll = fleet.roll(1)
     assert fleet.switched() == ["web1", "web2"]
     assert fleet.ends(roll) == {"web1": "new", "web2": "failed", "web3": "not reached", "web4": "not reached"}
-    assert roll.lanes[2].unreached == "failed: web2; rollout.max_failed is 0"
+    assert roll.runs[2].unreached == "failed: web2; rollout.max_failed is 0"
     assert fleet.events.of(BatchEnded)[-1].stops == "failed: web2; rollout.max_failed is 0"
 
 
@@ -123,7 +123,7 @@ def test_a_failed_ladder_stops_the_roll(fleet: Fleet) -> None:
     fleet.falls = {"web1": 10}
     roll = fleet.roll(1)
     assert fleet.switched() == ["web1"]
-    assert isinstance(roll.lanes[0].problem, NotConverged)
+    assert isinstance(roll.runs[0].problem, NotConverged)
     assert fleet.events.of(BatchEnded)[-1].ok is False
 
 
@@ -174,7 +174,7 @@ def test_the_roll_stops_when_not_even_one_more_may_go(tmp_path: Path) -> None:
     fleet.fails = {"web1"}
     roll = fleet.roll(1, min_healthy=2, max_failed=1)
     assert fleet.ends(roll) == {"web1": "failed", "web2": "not reached", "web3": "not reached"}
-    assert "3 nodes, 1 of them not healthy" in roll.lanes[1].unreached
+    assert "3 nodes, 1 of them not healthy" in roll.runs[1].unreached
 
 
 def test_a_node_outside_of_the_run_counts_as_what_the_run_sees_of_it(fleet: Fleet) -> None:

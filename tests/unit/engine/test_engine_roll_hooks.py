@@ -51,7 +51,7 @@ def test_a_hook_that_fails_leaves_the_old_node_alone(fleet: Fleet) -> None:
     roll = fleet.roll(1)
     assert fleet.switched() == []
     assert fleet.ends(roll)["web2"] == "not reached"
-    problem = roll.lanes[0].problem
+    problem = roll.runs[0].problem
     assert isinstance(problem, StepError)
     assert str(problem) == "site.yml:7: before_switch: echo: failed with status 3\n    cannot drain"
     assert fleet.events.of(HookDone)[0].output == "cannot drain"
@@ -60,7 +60,7 @@ def test_a_hook_that_fails_leaves_the_old_node_alone(fleet: Fleet) -> None:
 def test_the_first_hook_that_fails_is_the_cause_whatever_fails_after_it(fleet: Fleet) -> None:
     fleet.before, fleet.after = (hook("echo cannot drain; exit 3", 7),), (hook("echo cannot undrain; exit 3", 9),)
     roll = fleet.roll(1)
-    assert "cannot drain" in str(roll.lanes[0].problem)
+    assert "cannot drain" in str(roll.runs[0].problem)
     assert [event.output for event in fleet.events.of(HookDone)] == ["cannot drain", "cannot undrain"]
 
 
@@ -69,7 +69,7 @@ def test_a_failed_migration_stops_its_whole_batch(fleet: Fleet) -> None:
     roll = fleet.roll()
     assert fleet.switched() == []
     assert fleet.ends(roll) == {"web1": "failed", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert "runs once has failed on web1" in roll.lanes[1].unreached
+    assert "runs once has failed on web1" in roll.runs[1].unreached
 
 
 def test_after_a_failed_migration_only_who_was_drained_is_undrained(balanced: Fleet) -> None:
@@ -126,14 +126,14 @@ def test_a_drain_that_fails_is_told_and_keeps_nobody_from_going_back(balanced: F
     roll = balanced.roll(1, on_failure="rollback_fleet")
     assert around(balanced, "web1") == ["drained", "switch", "undrain", "drained", "back", "undrain"]
     assert [event.rc for event in balanced.events.of(HookDone) if event.host == "web1"] == [0, 0, 1, 0]
-    assert isinstance(roll.lanes[0].problem, Reverted)
+    assert isinstance(roll.runs[0].problem, Reverted)
 
 
 def test_who_cannot_go_back_gets_its_traffic_again(balanced: Fleet) -> None:
     balanced.good = False
     roll = balanced.roll(3, on_failure="rollback_batch")
     assert around(balanced, "web1") == ["drain", "switch", "undrain"]
-    assert "there is no good release to go back to" in str(roll.lanes[0].problem)
+    assert "there is no good release to go back to" in str(roll.runs[0].problem)
     assert around(balanced, "web3") == ["drain", "switch"], "it is not well"
 
 
@@ -142,5 +142,5 @@ def test_ctrl_c_at_a_drain_leaves_the_old_node_with_its_traffic(balanced: Fleet)
     balanced.events.when(HookDone, lambda _: balanced.stop.set())
     roll = balanced.roll(1)
     assert around(balanced, "web1") == ["drain", "undrain"]
-    assert isinstance(roll.lanes[0].problem, Interrupted)
-    assert {lane.unreached for lane in roll.lanes[1:]} == {STOPPED}
+    assert isinstance(roll.runs[0].problem, Interrupted)
+    assert {run.unreached for run in roll.runs[1:]} == {STOPPED}

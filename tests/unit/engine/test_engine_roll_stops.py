@@ -11,7 +11,7 @@ from roll_kit import Fleet
 from deployer.engine.ladder.rung import Rung
 from deployer.engine.roll.back import settle
 from deployer.engine.roll.climb import blame
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import STOPPED
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
@@ -32,7 +32,7 @@ def test_a_no_ends_the_roll_and_is_no_failure_of_what_is_switched(fleet: Fleet) 
     assert fleet.switched() == ["web1", "web2"]
     assert fleet.answers == ["still to come: web2, web3, web4. Go on?", "still to come: web3, web4. Go on?"]
     assert fleet.ends(roll) == {"web1": "new", "web2": "new", "web3": "not reached", "web4": "not reached"}
-    assert roll.lanes[3].unreached == "stopped at your word"
+    assert roll.runs[3].unreached == "stopped at your word"
     (note,) = fleet.events.of(Note)
     assert note.text.startswith("stopped at your word; switched: web1, web2; not reached: web3, web4")
     assert fleet.stop.is_set(), "the run ends as after Ctrl-C"
@@ -46,7 +46,7 @@ def test_ctrl_c_at_a_question_leaves_the_rest_alone(fleet: Fleet) -> None:
     roll = fleet.roll(1, pause="ask", ask=stop, on_failure="rollback_fleet")
     assert fleet.switched() == ["web1"]
     assert fleet.ends(roll) == {"web1": "new", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert {lane.unreached for lane in roll.lanes[1:]} == {STOPPED}
+    assert {run.unreached for run in roll.runs[1:]} == {STOPPED}
     assert len(fleet.events.of(BatchStarted)) == 1
 
 
@@ -79,22 +79,22 @@ def fall(number: int, *, secondary: bool = False) -> Rung:
     return Rung(number, ok=False, detail="it fell", secondary=secondary)
 
 
-def node_of(lane: HostLane) -> str:
-    return str(lane.targets[0].node)
+def node_of(run: HostRoll) -> str:
+    return str(run.targets[0].node)
 
 
 def test_who_only_misses_an_unhealthy_node_is_not_blamed_for_it(fleet: Fleet) -> None:
-    one, two, three, _ = lanes = [fleet.lane(name) for name in fleet.names]
+    one, two, three, _ = runs = [fleet.run(name) for name in fleet.names]
     fallen = {node_of(one): fall(8, secondary=True), node_of(two): fall(3), node_of(three): fall(8, secondary=True)}
-    assert blame(lanes, fallen) == [two]
+    assert blame(runs, fallen) == [two]
     assert (one.problem, three.problem) == (None, None)
     assert str(two.problem) == f"{node_of(two)}: rung 3: it fell"
-    assert blame(lanes, {node_of(one): fall(8, secondary=True)}) == [one], "when nobody else explains it"
+    assert blame(runs, {node_of(one): fall(8, secondary=True)}) == [one], "when nobody else explains it"
 
 
 def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) -> None:
     fleet.falls = {"web1": 10}
-    problem = fleet.roll(1).lanes[0].problem
+    problem = fleet.roll(1).runs[0].problem
     assert isinstance(problem, NotConverged)
     assert "there is no good release on the host to go back to" in problem.hint
 
@@ -123,14 +123,14 @@ def test_who_was_never_there_is_no_failure_of_what_is_rolled(fleet: Fleet) -> No
     roll = fleet.roll(1)
     assert fleet.switched() == ["web1", "web3", "web4"]
     assert fleet.events.of(BatchEnded)[-1].stops == ""
-    assert isinstance(roll.lanes[1].problem, Unreachable)
+    assert isinstance(roll.runs[1].problem, Unreachable)
 
 
 def test_any_errors_fatal_begins_with_everybody_or_not_at_all(fleet: Fleet) -> None:
     fleet.away, fleet.fatal = {"web2"}, True
     roll = fleet.roll(1, max_failed=3)
     assert fleet.done == []
-    assert {lane.unreached for lane in roll.lanes if not lane.problem} == {"failed: web2; any_errors_fatal is true"}
+    assert {run.unreached for run in roll.runs if not run.problem} == {"failed: web2; any_errors_fatal is true"}
 
 
 def test_any_errors_fatal_stops_at_the_first_that_fails(fleet: Fleet) -> None:
@@ -142,7 +142,7 @@ def test_without_its_canary_a_roll_does_not_begin(fleet: Fleet) -> None:
     fleet.away = {"web2"}
     roll = fleet.roll(1, canary="web2")
     assert fleet.done == []
-    assert roll.lanes[0].unreached == "the canary web2 cannot go first: no route"
+    assert roll.runs[0].unreached == "the canary web2 cannot go first: no route"
 
 
 def test_where_nothing_runs_yet_no_canary_is_missed(tmp_path: Path) -> None:
@@ -165,21 +165,21 @@ def test_where_nothing_runs_yet_no_canary_is_missed(tmp_path: Path) -> None:
 def test_who_went_back_is_reverted_only_when_it_is_well_there(
     fleet: Fleet, problem: DeployerError, sound: bool | None, kind: type[DeployerError]
 ) -> None:
-    lane = fleet.lane("web1")
-    lane.back, lane.problem, lane.sound = "1.4.1-0f3a9c71", problem, sound
-    settle([lane])
-    assert type(lane.problem) is kind
-    assert problem.message in str(lane.problem)
-    assert "1.4.1-0f3a9c71" in str(lane.problem)
+    run = fleet.run("web1")
+    run.back, run.problem, run.sound = "1.4.1-0f3a9c71", problem, sound
+    settle([run])
+    assert type(run.problem) is kind
+    assert problem.message in str(run.problem)
+    assert "1.4.1-0f3a9c71" in str(run.problem)
 
 
 def test_what_a_node_is_judged_against_follows_its_turn(fleet: Fleet) -> None:
-    lane = fleet.lane("web1")
-    (declared,) = lane.judged(frozenset())
-    lane.turned = False
-    (waiting,) = lane.judged(frozenset())
-    lane.turned, lane.back = True, "1.4.1-0f3a9c71"
-    (back,) = lane.judged(frozenset())
+    run = fleet.run("web1")
+    (declared,) = run.judged(frozenset())
+    run.turned = False
+    (waiting,) = run.judged(frozenset())
+    run.turned, run.back = True, "1.4.1-0f3a9c71"
+    (back,) = run.judged(frozenset())
     assert [(each.release_dir, each.version) for each in (declared, waiting, back)] == [
         ("/opt/shop/versions/1.4.2-0123abcd", "1.4.2"),
         (None, None),

@@ -11,7 +11,7 @@ from deployer.beam.names import NodeName
 from deployer.engine.ladder.expected import as_it_was, told
 from deployer.engine.ladder.target import Peer
 from deployer.engine.ledger import Ledger
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.fleet.words import Health
 from deployer.model import Connection, Host, Mark
 
@@ -60,15 +60,15 @@ def test_a_line_that_cannot_be_understood_changes_nothing(line: str) -> None:
 def test_a_host_that_went_back_or_waits_is_judged_as_it_was_good() -> None:
     host = Host("web1", {}, Connection(address="10.0.0.1"), Mark("inventory.yml", 3))
     good, bad = "1.4.1-0f3a9c71", "1.5.0-77ab01c2"
-    lane = HostLane(host, 0.0, targets=(NEW,), record=Ledger(current=good, expected={good: told([OLD])}))
-    (declared,) = lane.judged(frozenset())
+    run = HostRoll(host, 0.0, targets=(NEW,), record=Ledger(current=good, expected={good: told([OLD])}))
+    (declared,) = run.judged(frozenset())
     assert declared is NEW
-    lane.turned = False
-    (waiting,) = lane.judged(frozenset())
+    run.turned = False
+    (waiting,) = run.judged(frozenset())
     assert (waiting.health, waiting.release_dir) == (OLD.health, None)
-    lane.turned, lane.back = True, good
-    (back,) = lane.judged(frozenset())
+    run.turned, run.back = True, good
+    (back,) = run.judged(frozenset())
     assert (back.health, back.ports, back.version) == (OLD.health, OLD.ports, "1.4.1")
-    lane.back = bad
-    (unknown,) = lane.judged(frozenset())
+    run.back = bad
+    (unknown,) = run.judged(frozenset())
     assert unknown.health == NEW.health

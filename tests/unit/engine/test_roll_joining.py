@@ -12,7 +12,7 @@ from roll_kit import Fleet
 
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.target import Peer
-from deployer.engine.roll.host_lane import HostLane
+from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.errors import ConfigError, HostError, NotConverged
 from deployer.events import Note as Said
@@ -98,7 +98,7 @@ def test_nothing_is_closed_to_a_node_that_is_connected_and_no_member(tmp_path: P
     assert kinds(fleet)[-3:] == ["close"] * 3
 
 
-def member(number: int, blocked: str = "", *, runs: bool = True) -> HostLane:
+def member(number: int, blocked: str = "", *, running: bool = True) -> HostRoll:
     """One of web1 to web3 as a host of the play; ``blocked``: what it is told wherever it knocks."""
     peers = tuple(Peer(NodeName("shop", f"10.0.0.{i}"), f"web{i}", f"10.0.0.{i}", 4369) for i in (1, 2, 3))
     node = peers[number - 1]
@@ -108,7 +108,7 @@ def member(number: int, blocked: str = "", *, runs: bool = True) -> HostLane:
     host = Host(node.host, {}, (), play.host.mark)
     play = replace(play, host=host)
     transport = LadderHost(node.host, blocked=blocked)
-    return HostLane(host, 0.0, transport=transport, play=play, targets=(one,))  # type: ignore[arg-type]
+    return HostRoll(host, 0.0, transport=transport, play=play, targets=(one,))  # type: ignore[arg-type]
 
 
 WAYS = {
@@ -124,7 +124,7 @@ def test_a_new_member_that_is_cut_off_fails_alone_before_it_starts(name: str) ->
     theirs, its, said = WAYS[name]
     old, new = [member(1, theirs), member(2)], member(3, its)
     Joining([new], old).prove(frozenset(), Inline())  # type: ignore[arg-type]
-    assert [lane.problem for lane in old] == [None, None]
+    assert [run.problem for run in old] == [None, None]
     if said:
         assert isinstance(new.problem, NotConverged)
         assert said in new.problem.message

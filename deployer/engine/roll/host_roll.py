@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deployer.engine.host_run import HostRun
 from deployer.engine.ladder.expected import as_it_was
 from deployer.engine.ladder.readings import UnitReading, parse_look
 from deployer.engine.ladder.target import Target
-from deployer.engine.lanes import Lane
 from deployer.engine.ledger import Ledger, switch_of
 from deployer.engine.roll.rollback import Return
 from deployer.engine.walk.walk import Walk
@@ -19,8 +19,8 @@ from deployer.resolve import HostPlay
 
 
 @dataclass(slots=True)
-class HostLane(Lane):
-    """A lane of a play.
+class HostRoll(HostRun):
+    """A host's run through a roll.
 
     Attributes:
         drift: something would change.
@@ -144,7 +144,7 @@ class HostLane(Lane):
         return any(planned.action.module.TOGETHER for planned in (plan.changing if plan else ()))
 
     @property
-    def runs(self) -> bool:
+    def disruptive(self) -> bool:
         """Whether what its plan changes may disturb something that runs; where no node is declared, anything may."""
         if not self.targets or self._takes_over:
             return self.changes
@@ -187,12 +187,12 @@ def _as_it_was(target: Target, release: str = "") -> Target:
     return replace(target, release_dir=place, version=version, otp=None, applications={})
 
 
-def hold(lanes: Iterable[HostLane]) -> None:
+def hold(runs: Iterable[HostRoll]) -> None:
     """A play that one host refuses is wrong (exit 3: nothing was touched), so it begins on no host.
 
     Half a cluster that goes on alone, with another cookie or release, is what a refusal is there to prevent.
     """
-    lanes = tuple(lanes)
-    refusing = ", ".join(lane.host.name for lane in lanes if isinstance(lane.problem, ConfigError))
-    for lane in lanes if refusing else ():
-        lane.problem = lane.problem or ConfigError(f"not begun here, because the play is refused on {refusing}")
+    runs = tuple(runs)
+    refusing = ", ".join(run.host.name for run in runs if isinstance(run.problem, ConfigError))
+    for run in runs if refusing else ():
+        run.problem = run.problem or ConfigError(f"not begun here, because the play is refused on {refusing}")

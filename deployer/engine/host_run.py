@@ -1,4 +1,4 @@
-"""Hosts side by side: each has its lane, and what goes wrong on one stays in it."""
+"""Hosts side by side: each has its run, and what goes wrong on one stays in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXIT_ORDER = (130, 3, 1, 7, 5, 4, 6, 2, 0)
 
 
 @dataclass(slots=True)
-class Lane:
+class HostRun:
     """One host's way through a run.
 
     Attributes:
@@ -32,35 +32,33 @@ class Lane:
     problem: DeployerError | None = None
 
 
-L = TypeVar("L", bound=Lane)
+L = TypeVar("L", bound=HostRun)
 
 
-def each(
-    lanes: Sequence[L], act: Callable[[L], object], *, pool: Executor, stop: threading.Event | None = None
-) -> bool:
-    """Run ``act`` on all lanes in parallel and return whether it went well on every one.
+def each(runs: Sequence[L], act: Callable[[L], object], *, pool: Executor, stop: threading.Event | None = None) -> bool:
+    """Run ``act`` on all hosts in parallel and return whether it went well on every one.
 
-    After Ctrl-C (``stop``) what is under way ends, and lanes that have not begun are interrupted; without ``stop`` all
+    After Ctrl-C (``stop``) what is under way ends, and runs that have not begun are interrupted; without ``stop`` all
     are run whatever happens.
     """
 
-    def guarded(lane: L) -> None:
+    def guarded(run: L) -> None:
         try:
             if stop and stop.is_set():
                 raise Interrupted("stopped before this host was finished")
-            act(lane)
+            act(run)
         except DeployerError as error:
-            lane.problem = error
+            run.problem = error
 
-    list(pool.map(guarded, lanes))
-    return not any(lane.problem for lane in lanes)
+    list(pool.map(guarded, runs))
+    return not any(run.problem for run in runs)
 
 
-def close(lanes: Iterable[Lane]) -> None:
+def close(runs: Iterable[HostRun]) -> None:
     """Close all connections."""
-    for lane in lanes:
-        if lane.transport:
-            lane.transport.close()
+    for run in runs:
+        if run.transport:
+            run.transport.close()
 
 
 def worst(codes: Iterable[int], stop: threading.Event) -> int:
