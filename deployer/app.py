@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TextIO, TypeAlias
 
-from deployer.engine.host_run import worst
+from deployer.engine.host_run import Context, worst
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
-from deployer.events import Emit, Note, RunEnded
+from deployer.events import Note, RunEnded
 from deployer.gathering import Gathering
 from deployer.model import Host, Play
 from deployer.project import Options, Project, load
@@ -22,11 +20,10 @@ from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
 from deployer.runtime import asker, pool, report, stoppable
 from deployer.sh.frame import this_run
-from deployer.transport import Transport
 from deployer.unfinished import unfinished
 
-How: TypeAlias = tuple[Callable[[Host], Transport], Executor, Emit, threading.Event]
-"""What every walk needs: how to connect, where hosts run in parallel, where events go, and what asks to stop."""
+Walking: TypeAlias = Callable[[Context, Resolver, Sequence[Host]], int]
+"""One play over its hosts; gives the exit code."""
 
 
 def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
@@ -54,18 +51,18 @@ def resume(options: Options, out: TextIO | None = None) -> int:
 def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] = ()) -> int:
     options = project.options
 
-    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         # A deploy with drift has fixed it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
-        ask, code = asker(how[3], json=options.json), 2 if counts else 0
+        ask, code = asker(context.stop, json=options.json), 2 if counts else 0
         learn = resolver.learn
-        return PlayRun(resolver, hosts, goal, *how, drift_code=code, ask=ask, done=project.done, learn=learn).run()
+        return PlayRun(context, resolver, hosts, goal, drift_code=code, ask=ask, done=project.done, learn=learn).run()
 
     return each_play(walk, project, out, ahead=True, noted="deploy" if goal is Goal.DEPLOY else "", notes=notes)
 
 
 def each_play(
-    walk: Callable[[Resolver, Sequence[Host], *How], int],
+    walk: Walking,
     project: Project,
     out: TextIO | None,
     *,
@@ -94,7 +91,7 @@ def each_play(
             if not hosts:
                 emit(Note(project.why_none(play)))
                 continue
-            codes.add(walk(resolver, hosts, project.opener(resolver), executor, emit, stop))
+            codes.add(walk(Context(project.opener(resolver), executor, emit, stop), resolver, hosts))
             if codes - {0, 2}:
                 break
         code = worst(codes, stop)

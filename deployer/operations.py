@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TextIO
 
-from deployer.app import How, each_play
+from deployer.app import each_play
+from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Note
@@ -31,9 +32,9 @@ def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
     """
     from deployer.engine.rotate.rotation import Rotation
 
-    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
-        code = Rotation(resolver, hosts, check, *how).run()
-        return code if code or check else PlayRun(resolver, hosts, Goal.VERIFY, *how).run()
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        code = Rotation(context, resolver, hosts, check).run()
+        return code if code or check else PlayRun(context, resolver, hosts, Goal.VERIFY).run()
 
     return each_play(walk, load(options), out)
 
@@ -52,9 +53,9 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
     """
     from deployer.engine.roll.rollback import Back
 
-    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
-        back, goal = Back(resolver, to, how[2]), Goal.PLAN if check else Goal.DEPLOY
-        return PlayRun(back, hosts, goal, *how, ask=asker(how[3], json=options.json), gather=back.gather).run()
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        back, goal = Back(resolver, to, context.emit), Goal.PLAN if check else Goal.DEPLOY
+        return PlayRun(context, back, hosts, goal, ask=asker(context.stop, json=options.json), gather=back.gather).run()
 
     return each_play(walk, load(options), out, need_tarball=False, noted="" if check else "rollback")
 
@@ -83,20 +84,20 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
     rest = replace(project, options=replace(options, tags="members"))
     goal = Goal.PLAN if check else Goal.DEPLOY
 
-    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         stay = rest.resolver(resolver.play, without=nodes)
         staying = [host for host in hosts if host.name not in gone or stay.fleet(host)[0]]
         away = [host for host in hosts if host.name in gone and not lost]
-        leave = Retirement(resolver, away, gone, check, purge, *how)
+        leave = Retirement(context, resolver, away, gone, check, purge)
         if staying and away and not check:
-            code = PlayRun(stay, staying, Goal.VERIFY, *how).run()
+            code = PlayRun(context, stay, staying, Goal.VERIFY).run()
             if code:
-                how[2](Note("nobody was stopped: those that stay are not all healthy without who leaves"))
+                context.emit(Note("nobody was stopped: those that stay are not all healthy without who leaves"))
                 return code
         code = leave.stop()
         if not code and staying:
             seen = nodes if check and not lost else frozenset[str]()  # a plan has stopped nobody
-            code = PlayRun(stay, staying, goal, *how, ask=asker(how[3], json=options.json), leaving=seen).run()
+            code = PlayRun(context, stay, staying, goal, ask=asker(context.stop, json=options.json), leaving=seen).run()
         return leave.end() or code if code else leave.forget()
 
     told = f"when this is done, take {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
@@ -136,9 +137,9 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
     from deployer.engine.pending import WORDS, Pending
     from deployer.engine.survey import Survey
 
-    def walk(resolver: Resolver, hosts: Sequence[Host], *how: *How) -> int:
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         if goal in WORDS:
-            return Pending(resolver, hosts, goal, *how).run()
-        return Survey(resolver, hosts, goal, lines, *how).run()
+            return Pending(context, resolver, hosts, goal).run()
+        return Survey(context, resolver, hosts, goal, lines).run()
 
     return each_play(walk, load(options, need_secrets=False), out, need_tarball=False, need_secrets=False)

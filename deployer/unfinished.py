@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployer.engine.host_run import Context
 from deployer.engine.survey import finished
 from deployer.errors import ConfigError
 from deployer.project import Project
@@ -143,7 +144,8 @@ def _finished(project: Project, names: set[str], run: str) -> frozenset[str]:
         resolver = project.resolver(play)
         hosts = [host for host in project.hosts(play) if host.name in found]
         with pool(project.options.forks, len(hosts)) as executor, stoppable() as stop:
-            well = finished(resolver, hosts, run, project.opener(resolver), executor, stop)
+            context = Context(project.opener(resolver), executor, lambda _: None, stop)
+            well = finished(resolver, hosts, run, context)
         found -= {host.name for host in hosts} - well
     return frozenset(found)
 

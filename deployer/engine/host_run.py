@@ -1,14 +1,16 @@
-"""Hosts side by side: each has its run, and what goes wrong on one stays in it."""
+"""Hosts side by side: each has its run, what goes wrong on one stays in it, and every walk over them goes alike."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from deployer.errors import DeployerError, Interrupted
+from deployer.errors import DeployerError, HostError, Interrupted
+from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
 from deployer.transport.base import Transport
 
@@ -30,6 +32,11 @@ class HostRun:
     begin: float
     transport: Transport | None = None
     problem: DeployerError | None = None
+
+    @property
+    def name(self) -> str:
+        """The host's inventory name."""
+        return self.host.name
 
 
 L = TypeVar("L", bound=HostRun)
@@ -54,14 +61,77 @@ def each(runs: Sequence[L], act: Callable[[L], object], *, pool: Executor, stop:
     return not any(run.problem for run in runs)
 
 
+def worst(codes: Iterable[int], stop: threading.Event) -> int:
+    """Return the exit code of a run from those of its hosts; 0 where it has none."""
+    asked = {0, *codes, *((Interrupted.exit_code,) if stop.is_set() else ())}
+    return next(code for code in EXIT_ORDER if code in asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every walk over hosts needs.
+
+    Attributes:
+        open: makes a connection to a host that is resolved.
+        pool: hosts run in it in parallel.
+        emit: where events go.
+        stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
+    """
+
+    open: Callable[[Host], Transport]
+    pool: Executor
+    emit: Emit
+    stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+
+    def each(self, runs: Sequence[L], act: Callable[[L], object]) -> bool:
+        """Do as `each`, until a person wants no more."""
+        return each(runs, act, pool=self.pool, stop=self.stop)
+
+    def connect(self, run: HostRun) -> Transport:
+        """Open the connection to a host, and say so.
+
+        Raises:
+            HostError: it cannot be reached.
+        """
+        self.emit(Stage(run.name, "connect"))
+        run.transport = self.open(run.host)
+        return run.transport
+
+    def walk(
+        self, play: str, goal: str, runs: Sequence[L], body: Callable[[], object], end: Callable[[L], HostEnded]
+    ) -> int:
+        """Tell that a play begins, let ``body`` work on its hosts, tell how it ended, and return the exit code."""
+        began = self.begin(play, goal, runs)
+        try:
+            body()
+        finally:
+            close(runs)
+        return self.end(play, began, [end(run) for run in runs])
+
+    def begin(self, play: str, goal: str, runs: Sequence[HostRun]) -> float:
+        """Tell that a play begins on these hosts, and return when."""
+        self.emit(PlayStarted(play, goal, tuple(run.name for run in runs)))
+        return self.clock()
+
+    def end(self, play: str, began: float, ends: Sequence[HostEnded]) -> int:
+        """Tell how a play ended, host by host, and return the exit code."""
+        for ended in ends:
+            self.emit(ended)
+        self.emit(PlayEnded(play, self.clock() - began))
+        return worst((ended.code for ended in ends), self.stop)
+
+    def ended(self, run: HostRun, ending: Ending = "ok", changed: int = 0, total: int = 0) -> HostEnded:
+        """Return how it ended for a host: as said, unless something went wrong there."""
+        problem, seconds = run.problem, self.clock() - run.begin
+        if problem is None:
+            return HostEnded(run.name, ending, changed, total, seconds)
+        ending = "unreachable" if isinstance(problem, HostError) else "failed"
+        return HostEnded(run.name, ending, changed, total, seconds, str(problem), problem.exit_code)
+
+
 def close(runs: Iterable[HostRun]) -> None:
     """Close all connections."""
     for run in runs:
         if run.transport:
             run.transport.close()
-
-
-def worst(codes: Iterable[int], stop: threading.Event) -> int:
-    """Return the exit code of a run from those of its hosts; 0 where it has none."""
-    asked = {0, *codes, *((Interrupted.exit_code,) if stop.is_set() else ())}
-    return next(code for code in EXIT_ORDER if code in asked)

@@ -6,24 +6,20 @@ part can be run again: a retirement that was stopped or killed anywhere is finis
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deployer.engine import facts
-from deployer.engine.host_run import close, each, worst
+from deployer.engine.host_run import Context, close, worst
 from deployer.engine.roll.hooks import BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.apply import last_words
-from deployer.errors import DeployerError, HostError, StepError
-from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage, StepDone, TaskPlanned
+from deployer.errors import StepError
+from deployer.events import HostEnded, StepDone, TaskPlanned
 from deployer.fleet import Declaration, Node
 from deployer.model import Change, Host
 from deployer.resolve import Resolver
 from deployer.sh import Program, Sh, lines, script, sh
-from deployer.transport.base import Transport
 from deployer.transport.local import LocalTransport
 
 TIMEOUT = 180.0
@@ -41,55 +37,44 @@ class Retirement:
         purge: remove all that was put there, not only secrets.
     """
 
+    context: Context
     resolver: Resolver
     hosts: Sequence[Host]
     leaving: Mapping[str, frozenset[str]]
     check: bool
     purge: bool
-    open: Callable[[Host], Transport]
-    pool: Executor
-    emit: Emit
-    ends: threading.Event = field(default_factory=threading.Event)
-    clock: Callable[[], float] = time.monotonic
-    _lanes: list[HostRoll] = field(default_factory=list)
+    _runs: list[HostRoll] = field(default_factory=list)
+    _began: float = 0.0
 
     def stop(self) -> int:
         """Drain the nodes, stop and disable them."""
         if not self.hosts:
             return 0
-        self._lanes = [HostRoll(host, self.clock()) for host in self.hosts]
-        self.emit(
-            PlayStarted(
-                self.resolver.play.name, "plan" if self.check else "retire", tuple(host.name for host in self.hosts)
-            )
-        )
-        each(self._lanes, self._connect, pool=self.pool, stop=self.ends)
-        if not any(run.problem for run in self._lanes):
-            each(self._lanes, self._plan if self.check else self._leave, pool=self.pool, stop=self.ends)
+        self._runs = [HostRoll(host, self.context.clock()) for host in self.hosts]
+        self._began = self.context.begin(self.resolver.play.name, "plan" if self.check else "retire", self._runs)
+        if self.context.each(self._runs, self._connect):
+            self.context.each(self._runs, self._plan if self.check else self._leave)
         return self._worst()
 
     def forget(self) -> int:
         """Remove what the nodes kept, tell how it ended for each host, and close the connections."""
         if not self.check and not self._worst():
-            each(self._lanes, self._forget, pool=self.pool, stop=self.ends)
+            self.context.each(self._runs, self._forget)
         return self.end()
 
     def end(self) -> int:
         """Tell how it ended for each host, and close the connections."""
-        close(self._lanes)
-        for run in self._lanes:
-            self._tell(run)
-        if self._lanes:
-            self.emit(PlayEnded(self.resolver.play.name, self.clock() - self._lanes[0].begin))
-        return self._worst()
+        close(self._runs)
+        if not self._runs:
+            return self._worst()
+        return self.context.end(self.resolver.play.name, self._began, [self._ended(run) for run in self._runs])
 
     def _worst(self) -> int:
-        return worst((run.problem.exit_code for run in self._lanes if run.problem), self.ends)
+        return worst((run.problem.exit_code for run in self._runs if run.problem), self.context.stop)
 
     def _connect(self, run: HostRoll) -> None:
-        self.emit(Stage(run.name, "connect"))
-        run.transport = self.open(run.host)
-        said = facts.gather(run.transport) if self.resolver.needs_facts else None
+        transport = self.context.connect(run)
+        said = facts.gather(transport) if self.resolver.needs_facts else None
         run.play = self.resolver.resolve(run.host, said)
 
     def _nodes(self, run: HostRoll) -> tuple[Declaration, list[Node]]:
@@ -102,11 +87,11 @@ class Retirement:
         kept = "what was put there" if self.purge else "its secrets"
         for node in nodes:
             change = Change("state", "member", f"stopped, disabled, {kept} removed")
-            self.emit(TaskPlanned(run.name, f"retire {node.node}", str(own.where), "change", (change,)))
+            self.context.emit(TaskPlanned(run.name, f"retire {node.node}", str(own.where), "change", (change,)))
 
     def _leave(self, run: HostRoll) -> None:
         _, nodes = self._nodes(run)
-        Hooks(self.emit, lambda: LocalTransport("localhost")).run(run, BEFORE, back=True)
+        Hooks(self.context.emit, lambda: LocalTransport("localhost")).run(run, BEFORE, back=True)
         units = [node.unit for node in nodes]
         self._step(run, f"stop and disable {', '.join(units)}", sh(_STOP, units))
 
@@ -117,21 +102,18 @@ class Retirement:
 
     def _step(self, run: HostRoll, what: str, text: Sh) -> None:
         assert run.transport and run.play  # noqa: S101 - connected
-        before = self.clock()
+        before = self.context.clock()
         program = Program((text,), writes=True, become=run.play.become)
         (frame,) = run.transport.run(program, timeout=TIMEOUT)
-        self.emit(StepDone(run.name, "retire", what, frame.rc, self.clock() - before, frame.out if frame.rc else ""))
+        self.context.emit(
+            StepDone(run.name, "retire", what, frame.rc, self.context.clock() - before, frame.out if frame.rc else "")
+        )
         if frame.rc:
             raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=run.name)
 
-    def _tell(self, run: HostRoll) -> None:
-        problem: DeployerError | None = run.problem
-        ending: Ending = "changed"
-        if problem:
-            ending = "unreachable" if isinstance(problem, HostError) else "failed"
-        count, seconds = len(self.leaving[run.name]), self.clock() - run.begin
-        code, said = (problem.exit_code, str(problem)) if problem else (0, "")
-        self.emit(HostEnded(run.name, ending, count, count, seconds, said, code))
+    def _ended(self, run: HostRoll) -> HostEnded:
+        count = len(self.leaving[run.name])
+        return self.context.ended(run, "changed", count, count)
 
 
 _STOP = """

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from deployer.engine import ledger
-from deployer.engine.host_run import HostRun, close, each, worst
+from deployer.engine.host_run import Context, HostRun
 from deployer.engine.ladder import readings
-from deployer.errors import HostError
-from deployer.events import Emit, Ending, Event, HostEnded, HostSeen, NodeSeen, Note, PlayEnded, PlayStarted, Stage
+from deployer.events import Event, HostSeen, NodeSeen, Note, Stage
 from deployer.fleet import Declaration
 from deployer.model import Host
 from deployer.resolve import Resolver
 from deployer.sh import Program
-from deployer.transport.base import Transport
 from deployer.transport.wrappers import ReadOnly
 
 TIMEOUT = 60.0
@@ -31,20 +26,13 @@ class Survey:
     Attributes:
         goal: ``status`` or ``history``: what the report makes of the answers.
         lines: how much of its history a host tells.
-        open: makes a connection to a host.
-        pool: hosts run in it in parallel.
-        stop: set by Ctrl-C.
     """
 
+    context: Context
     resolver: Resolver
     hosts: Sequence[Host]
     goal: str
     lines: int
-    open: Callable[[Host], Transport]
-    pool: Executor
-    emit: Emit
-    stop: threading.Event = field(default_factory=threading.Event)
-    clock: Callable[[], float] = time.monotonic
 
     def run(self) -> int:
         """Ask all hosts and return 0, or 4 when one could not be asked.
@@ -52,46 +40,34 @@ class Survey:
         Raises:
             ConfigError: what is written is wrong; no connection was opened.
         """
-        begin, play = self.clock(), self.resolver.play
-        runs = [HostRun(host, begin) for host in self.hosts]
+        context, name = self.context, self.resolver.play.name
+        runs = [HostRun(host, context.clock()) for host in self.hosts]
         declared = {host.name: self.resolver.fleet(host)[0] for host in self.hosts}
-        self.emit(PlayStarted(play.name, self.goal, tuple(declared)))
-        try:
-            each(runs, lambda run: self._ask(run, declared[run.host.name]), pool=self.pool, stop=self.stop)
-        finally:
-            close(runs)
-        code = worst([self._end(run) for run in runs], self.stop)
-        self.emit(PlayEnded(play.name, self.clock() - begin))
-        return code
+
+        def ask() -> None:
+            context.each(runs, lambda run: self._ask(run, declared[run.name]))
+
+        return context.walk(name, self.goal, runs, ask, context.ended)
 
     def _ask(self, run: HostRun, declared: Declaration | None) -> None:
-        name = run.host.name
-        self.emit(Stage(name, "connect"))
-        run.transport = ReadOnly(self.open(run.host))
+        name, transport = run.name, ReadOnly(self.context.connect(run))
         if declared is None or declared.release is None:
             return
-        self.emit(Stage(name, "probe"))
+        self.context.emit(Stage(name, "probe"))
         nodes, release = [node for node in declared.nodes if not node.foreign], declared.release
         units = tuple(node.unit for node in nodes)
         text = (ledger.look(release.root, self.lines), *(readings.look(unit) for unit in units))
         become = self.resolver.connection(run.host).become
-        record, *seen = run.transport.run(Program(text, become=become, units=units), timeout=TIMEOUT)
+        record, *seen = transport.run(Program(text, become=become, units=units), timeout=TIMEOUT)
         known = ledger.parse(record.out)
         if known.damaged:
             what = f"{known.damaged} damaged lines of {release.root}/ledger/history are left out"
-            self.emit(Note(f"{name}: {what}; the next deploy puts them aside, into history.damaged"))
+            self.context.emit(Note(f"{name}: {what}; the next deploy puts them aside, into history.damaged"))
         running = tuple(
             _seen(str(node.node), readings.parse_look(frame.out)) for node, frame in zip(nodes, seen, strict=True)
         )
         bad = tuple(known.bad.items())
-        self.emit(HostSeen(name, release.name, known.current, running, known.good, bad, known.entries))
-
-    def _end(self, run: HostRun) -> int:
-        problem = run.problem
-        ending: Ending = "ok" if not problem else "unreachable" if isinstance(problem, HostError) else "failed"
-        said, code = (str(problem), problem.exit_code) if problem else ("", 0)
-        self.emit(HostEnded(run.host.name, ending, 0, 0, self.clock() - run.begin, said, code))
-        return code
+        self.context.emit(HostSeen(name, release.name, known.current, running, known.good, bad, known.entries))
 
 
 def _seen(node: str, unit: readings.UnitReading) -> NodeSeen:
@@ -99,14 +75,7 @@ def _seen(node: str, unit: readings.UnitReading) -> NodeSeen:
     return NodeSeen(node, unit.active if unit.loaded else unit.load, running, unit.age)
 
 
-def finished(
-    resolver: Resolver,
-    hosts: Sequence[Host],
-    run: str,
-    connect: Callable[[Host], Transport],
-    pool: Executor,
-    stop: threading.Event,
-) -> set[str]:
+def finished(resolver: Resolver, hosts: Sequence[Host], run: str, context: Context) -> set[str]:
     """Return the hosts whose own record ends with the note that this run has made the declared release good there.
 
     That note is the last thing that a deploy does. A host that cannot be asked is not among them.
@@ -117,7 +86,7 @@ def finished(
         if isinstance(event, HostSeen):
             seen.append(event)
 
-    Survey(resolver, hosts, "status", 1, connect, pool, keep, stop).run()
+    Survey(replace(context, emit=keep), resolver, hosts, "status", 1).run()
     declared = {host.name: own.release.id for host in hosts if (own := resolver.fleet(host)[0]) and own.release}
     return {one.host for one in seen if _is_last(one, declared[one.host], run)}
 

@@ -51,11 +51,6 @@ class HostRoll(HostRun):
     record: Ledger = field(default_factory=Ledger)
 
     @property
-    def name(self) -> str:
-        """The host's inventory name."""
-        return self.host.name
-
-    @property
     def release(self) -> str:
         """Id of the release that it has to run, or that it went back to; empty when none is declared."""
         own = self.play.fleet[0] if self.play else None

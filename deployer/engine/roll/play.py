@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from deployer.engine import facts, ledger
-from deployer.engine.host_run import close, each, worst
+from deployer.engine.host_run import Context, each
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
 from deployer.engine.roll.back import WayBack, judge_good
@@ -26,7 +24,7 @@ from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
-from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage
+from deployer.events import Ending, HostEnded, Note, Stage
 from deployer.model import Host
 from deployer.resolve import Limits
 from deployer.transport.base import Transport
@@ -48,9 +46,6 @@ class PlayRun:
     """Everything a play needs to run; `run` returns its exit code.
 
     Attributes:
-        open: makes a connection to a host that is resolved.
-        pool: hosts run in it in parallel.
-        stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
         drift_code: the exit code that a host asks for when something would change and the goal is not to change it.
         ask: puts a question to the person between batches; None where there is no terminal.
         gather: asks a host what `resolver` has to know of it.
@@ -59,14 +54,10 @@ class PlayRun:
         leaving: names of nodes that are on their way out of the cluster, whoever still sees them.
     """
 
+    context: Context
     resolver: Resolving
     hosts: Sequence[Host]
     goal: Goal
-    open: Callable[[Host], Transport]
-    pool: Executor
-    emit: Emit
-    stop: threading.Event = field(default_factory=threading.Event)
-    clock: Callable[[], float] = time.monotonic
     drift_code: int = 0
     ask: Callable[[str], bool] | None = None
     gather: Callable[[Transport, Host], Mapping[str, Any]] = lambda transport, _: facts.gather(transport)
@@ -82,28 +73,24 @@ class PlayRun:
         Raises:
             ConfigError: what is written is wrong; no connection was opened.
         """
-        begin, play = self.clock(), self.resolver.play
-        runs = [HostRoll(host, begin) for host in self.hosts]
+        runs = [HostRoll(host, self.context.clock()) for host in self.hosts]
         if not self.resolver.needs_facts:
             for run in runs:
                 run.play = self.resolver.resolve(run.host, None)
             self._limits(runs)
-        self.emit(PlayStarted(play.name, self.goal.value, tuple(host.name for host in self.hosts)))
-        climb = Climb(self.pool, self.emit, self.stop, joins=self.goal is Goal.DEPLOY)
-        try:
-            self._each(runs if self.resolver.needs_facts else (), self._meet)
-            self._each([run for run in runs if not run.problem], self._prepare)
-            self._warn(runs)
-            self._walk(runs, climb)
-            if self.goal is Goal.DEPLOY:
-                # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
-                each([run for run in runs if run.proven], judge_good, pool=self.pool)
-        finally:
-            close(runs)
+        return self.context.walk(self.resolver.play.name, self.goal.value, runs, lambda: self._work(runs), self._end)
+
+    def _work(self, runs: Sequence[HostRoll]) -> None:
+        context = self.context
+        climb = Climb(context.pool, context.emit, context.stop, joins=self.goal is Goal.DEPLOY)
+        context.each(runs if self.resolver.needs_facts else (), self._meet)
+        context.each([run for run in runs if not run.problem], self._prepare)
+        self._warn(runs)
+        self._walk(runs, climb)
+        if self.goal is Goal.DEPLOY:
+            # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
+            each([run for run in runs if run.proven], judge_good, pool=context.pool)
         climb.tell()
-        code = worst([self._end(run) for run in runs], self.stop)
-        self.emit(PlayEnded(play.name, self.clock() - begin))
-        return code
 
     def _walk(self, runs: Sequence[HostRoll], climb: Climb) -> None:
         if self.goal is Goal.VERIFY:
@@ -125,12 +112,13 @@ class PlayRun:
             roll.foretell()
 
     def _roll(self, runs: Sequence[HostRoll], climb: Climb) -> Roll:
-        hooks, back = Hooks(self.emit, lambda: LocalTransport("localhost")), WayBack(self.pool, self.emit)
-        switching = Switching(hooks, Migrations(runs, self.pool, self.emit, self.stop), self.pool, self.stop)
+        pool, emit, stop = self.context.pool, self.context.emit, self.context.stop
+        hooks, back = Hooks(emit, lambda: LocalTransport("localhost")), WayBack(pool, emit)
+        switching = Switching(hooks, Migrations(runs, pool, emit, stop), pool, stop)
         play, limits = self.resolver.play, self._limits(runs)
         due = [run for run in runs if run.changes and not run.problem]
-        rules = Rules(runs, due, limits, play.any_errors_fatal, climb, self.stop, self.done, self.leaving)
-        return Roll(rules, play.turns.order, climb, switching, back, self.emit, self.stop, self.ask)
+        rules = Rules(runs, due, limits, play.any_errors_fatal, climb, stop, self.done, self.leaving)
+        return Roll(rules, play.turns.order, climb, switching, back, emit, stop, self.ask)
 
     def _limits(self, runs: Sequence[HostRoll]) -> Limits:
         """Return what the play's hosts say of batches; those that declare no nodes have no say where others do.
@@ -151,19 +139,15 @@ class PlayRun:
             raise ConfigError("rollout.pause is ask, and there is no terminal to ask on", where=place, hint=hint)
         return limits
 
-    def _each(self, runs: Sequence[HostRoll], act: Callable[[HostRoll], object]) -> None:
-        each(runs, act, pool=self.pool, stop=self.stop)
-
     def _meet(self, run: HostRoll) -> Transport:
         """Connect, and hear what the host says of itself: what other hosts get may tell of it."""
         name = run.host.name
-        self.emit(Stage(name, "connect"))
         run.targets = targets_of(*run.play.fleet) if run.play else ()
-        transport = self.open(run.host)
+        transport = self.context.connect(run)
         run.transport = transport if self.goal is Goal.DEPLOY else ReadOnly(transport)
         self._refuse_twin(name, getattr(transport, "host_key", ""))
         if run.play is None:
-            self.emit(Stage(name, "facts"))
+            self.context.emit(Stage(name, "facts"))
             run.facts = self.gather(run.transport, run.host)
             self.learn(run.host, run.facts)
         return run.transport
@@ -179,7 +163,7 @@ class PlayRun:
         if self.goal is Goal.AUDIT and switch:
             riders = (ledger.contents(switch.root),)
         units = frozenset(target.unit for target in run.targets)
-        run.walk = Walk(transport, run.play, self.emit, riders, units=units)
+        run.walk = Walk(transport, run.play, self.context.emit, riders, units=units)
         run.fresh = True
         if self.goal is not Goal.VERIFY:
             plan = run.walk.audit() if self.goal is Goal.AUDIT else run.walk.plan()
@@ -195,7 +179,7 @@ class PlayRun:
             run.record = ledger.parse(said)
         elif said.strip():
             run.drift = True
-            self.emit(Note(f"{run.name}: {said.strip()}"))
+            self.context.emit(Note(f"{run.name}: {said.strip()}"))
 
     def _warn(self, runs: Sequence[HostRoll]) -> None:
         """Tell what is not wrong yet, once for all hosts alike; to an audit it is drift."""
@@ -206,7 +190,7 @@ class PlayRun:
                 told[text].append(run.name)
                 run.drift |= self.goal is Goal.AUDIT
         if told:
-            self.emit(Note("\n".join(f"{', '.join(names)}: {text}" for text, names in told.items())))
+            self.context.emit(Note("\n".join(f"{', '.join(names)}: {text}" for text, names in told.items())))
 
     def _refuse_twin(self, name: str, host_key: str) -> None:
         """Two inventory names of one host would be two writers on it."""
@@ -218,15 +202,14 @@ class PlayRun:
             hint = "remove one of the names, or give cloned machines host keys of their own"
             raise ConfigError(f"{name} and {other} answer with the same host key {host_key}", where=name, hint=hint)
 
-    def _end(self, run: HostRoll) -> int:
+    def _end(self, run: HostRoll) -> HostEnded:
         problem, walk = run.problem, run.walk
         code = problem.exit_code if problem else self.drift_code if run.drift else 0
         changed = walk.changed if walk else 0
         total = walk.total if walk and self.goal is not Goal.VERIFY else 0
         said = str(problem) if problem else f"the roll stopped before it: {run.unreached}" if run.unreached else ""
-        ending, seconds = _ending(run, self.goal), self.clock() - run.begin
-        self.emit(HostEnded(run.host.name, ending, changed, total, seconds, said, code, run.release))
-        return code
+        ending, seconds = _ending(run, self.goal), self.context.clock() - run.begin
+        return HostEnded(run.name, ending, changed, total, seconds, said, code, run.release)
 
 
 def _ending(run: HostRoll, goal: Goal) -> Ending:

@@ -6,20 +6,17 @@ remembered: a rotation that was stopped or killed anywhere is finished by the sa
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from deployer.engine import facts
-from deployer.engine.host_run import HostRun, close, each, worst
+from deployer.engine.host_run import Context, HostRun
 from deployer.engine.rotate import host as rotate_host
 from deployer.engine.rotate import node as rotate_node
 from deployer.engine.rotate import plan as rotate_plan
 from deployer.engine.rotate.plan import Found, Part, part_of
-from deployer.errors import HostError, StepError
-from deployer.events import Emit, Ending, HostEnded, Note, PlayEnded, PlayStarted, Stage, StepDone
+from deployer.errors import StepError
+from deployer.events import HostEnded, Note, Stage, StepDone
 from deployer.model import Host
 from deployer.resolve import Resolver
 from deployer.sh import Program, Sh
@@ -65,19 +62,12 @@ class Rotation:
 
     Attributes:
         check: stop after the plan.
-        open: makes a connection to a host that is resolved.
-        pool: hosts run in it in parallel.
-        stop: set by Ctrl-C: hosts finish the phase they have begun, and nothing new begins.
     """
 
+    context: Context
     resolver: Resolver
     hosts: Sequence[Host]
     check: bool
-    open: Callable[[Host], Transport]
-    pool: Executor
-    emit: Emit
-    stop: threading.Event = field(default_factory=threading.Event)
-    clock: Callable[[], float] = time.monotonic
 
     def run(self) -> int:
         """Rotate and return the run's exit code (docs/design.md).
@@ -85,51 +75,39 @@ class Rotation:
         Raises:
             ConfigError: what is written is wrong; no connection was opened.
         """
-        begin, play = self.clock(), self.resolver.play
         names = tuple(host.name for host in self.hosts)
-        runs = [_RotatingHost(host, begin) for host in self.hosts]
+        runs = [_RotatingHost(host, self.context.clock()) for host in self.hosts]
         if not self.resolver.needs_facts:
             for run in runs:
                 run.part = part_of(self.resolver.resolve(run.host, None), names)
-        self.emit(PlayStarted(play.name, "plan" if self.check else "rotate", names))
-        try:
-            self._rotate(runs)
-        finally:
-            close(runs)
-        code = worst([self._end(run) for run in runs], self.stop)
-        self.emit(PlayEnded(play.name, self.clock() - begin))
-        return code
+        name, goal = self.resolver.play.name, "plan" if self.check else "rotate"
+        return self.context.walk(name, goal, runs, lambda: self._rotate(runs), self._end)
 
     def _rotate(self, runs: Sequence[_RotatingHost]) -> None:
-        if not self._each(runs, self._look):
-            self.emit(Note(NOTHING_WRITTEN))
+        if not self.context.each(runs, self._look):
+            self.context.emit(Note(NOTHING_WRITTEN))
             return
         due = [run for run in runs if run.ready and rotate_plan.due(run.ready.part, run.ready.found)]
         for run in runs:
             if run.ready:
                 self._tell(run.ready)
         if due:
-            self.emit(Note(MIXED))
+            self.context.emit(Note(MIXED))
         if due and not self.check:
             phases = (self._write, self._switch, self._prove, self._forget)
-            if not all(self._each(runs, _when_ready(phase)) for phase in phases):
-                self.emit(Note(UNFINISHED))
-
-    def _each(self, runs: Sequence[_RotatingHost], act: Callable[[_RotatingHost], None]) -> bool:
-        return each(runs, act, pool=self.pool, stop=self.stop)
+            if not all(self.context.each(runs, _when_ready(phase)) for phase in phases):
+                self.context.emit(Note(UNFINISHED))
 
     def _look(self, run: _RotatingHost) -> None:
         """Connect, read the cookies that lie on the host, and ask each node which one it accepts."""
-        name = run.host.name
-        self.emit(Stage(name, "connect"))
-        transport = run.transport = self.open(run.host)
+        name, transport = run.name, self.context.connect(run)
         if self.resolver.needs_facts:
             said = facts.gather(transport)
             run.part = part_of(self.resolver.resolve(run.host, said), [host.name for host in self.hosts])
         part = run.part
         if part is None:
             return
-        self.emit(Stage(name, "probe"))
+        self.context.emit(Stage(name, "probe"))
         text = rotate_host.read(part.path, [node for _, node in part.nodes])
         (frame,) = transport.run(Program((text,), become=part.become), timeout=TIMEOUT)
         cookies = rotate_host.parse(frame.out, frame.rc)
@@ -143,7 +121,7 @@ class Rotation:
     def _tell(self, ready: _Ready) -> None:
         mark = str(self.resolver.play.mark)
         for event in rotate_plan.planned(ready.part, ready.found, ready.name, mark):
-            self.emit(event)
+            self.context.emit(event)
         if self.check:
             ready.changed = sum(said.cookie != ready.part.new for said in ready.found.nodes)
 
@@ -154,19 +132,19 @@ class Rotation:
     def _switch(self, ready: _Ready) -> None:
         """Change each node and then its copy, so that a killed run leaves at most one such pair apart."""
         for (target, node), said in zip(ready.part.nodes, ready.found.nodes, strict=True):
-            before = self.clock()
+            before = self.context.clock()
             rotate_node.switch(ready.transport, target, said.cookie, ready.part.new)
             ready.changed += said.cookie != ready.part.new
             what = "set the new cookie in the running node"
-            self.emit(StepDone(ready.name, str(target.node), what, 0, self.clock() - before))
+            self.context.emit(StepDone(ready.name, str(target.node), what, 0, self.context.clock() - before))
             self._step(ready, str(target.node), "renew its copy", rotate_host.renew(node))
 
     def _prove(self, ready: _Ready) -> None:
         for index, (target, _) in enumerate(ready.part.nodes):
-            before, old = self.clock(), rotate_plan.old(ready.part, ready.found, index)
+            before, old = self.context.clock(), rotate_plan.old(ready.part, ready.found, index)
             rotate_node.prove(ready.transport, target, ready.part.new, old, ready.found.nodes[index].sees)
             what = "accepts the new cookie, refuses the old one, sees whom it saw" if old else "accepts the new cookie"
-            self.emit(StepDone(ready.name, str(target.node), what, 0, self.clock() - before))
+            self.context.emit(StepDone(ready.name, str(target.node), what, 0, self.context.clock() - before))
 
     def _forget(self, ready: _Ready) -> None:
         dumps = [target.crash_dump for target, _ in ready.part.nodes if target.crash_dump]
@@ -174,23 +152,18 @@ class Rotation:
         self._step(ready, ready.part.path, what, rotate_host.forget(ready.part.path, dumps))
 
     def _step(self, ready: _Ready, label: str, what: str, text: Sh) -> None:
-        before = self.clock()
+        before = self.context.clock()
         program = rotate_host.program(text, ready.part.new, become=ready.part.become)
         (frame,) = ready.transport.run(program, timeout=TIMEOUT)
-        self.emit(StepDone(ready.name, label, what, frame.rc, self.clock() - before, frame.out if frame.rc else ""))
+        self.context.emit(
+            StepDone(ready.name, label, what, frame.rc, self.context.clock() - before, frame.out if frame.rc else "")
+        )
         if frame.rc:
             raise StepError(f"{label}: {what}: failed with status {frame.rc}: {frame.out.strip()[-500:]}")
 
-    def _end(self, run: _RotatingHost) -> int:
-        problem, total = run.problem, len(run.part.nodes) if run.part else 0
-        changed = run.ready.changed if run.ready else 0
-        ending: Ending = "changed" if changed else "ok"
-        if problem:
-            ending = "unreachable" if isinstance(problem, HostError) else "failed"
-        code, seconds = problem.exit_code if problem else 0, self.clock() - run.begin
-        said = str(problem) if problem else ""
-        self.emit(HostEnded(run.host.name, ending, changed, total, seconds, said, code))
-        return code
+    def _end(self, run: _RotatingHost) -> HostEnded:
+        total, changed = len(run.part.nodes) if run.part else 0, run.ready.changed if run.ready else 0
+        return self.context.ended(run, "changed" if changed else "ok", changed, total)
 
 
 def _when_ready(phase: Callable[[_Ready], None]) -> Callable[[_RotatingHost], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from engine_kit import DirectoryHost
 from ladder_kit import look
 
 from deployer.engine import ledger
+from deployer.engine.host_run import Context
 from deployer.engine.survey import finished
 from deployer.engine.walk.apply import finish
 from deployer.errors import Unreachable
@@ -76,7 +76,7 @@ class Web1:
     def has_finished(self, run: str = "", connect: Callable[[Host], Transport] | None = None) -> bool:
         with ThreadPoolExecutor(1) as pool:
             opener = connect or (lambda _: self.transport)
-            return bool(finished(self.resolver, self.hosts, run or this_run(), opener, pool, threading.Event()))
+            return bool(finished(self.resolver, self.hosts, run or this_run(), Context(opener, pool, lambda _: None)))
 
 
 @pytest.fixture
