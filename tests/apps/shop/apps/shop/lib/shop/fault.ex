@@ -9,7 +9,7 @@ defmodule Shop.Fault do
     * `crash` fails at boot,
     * `hang` never comes to the end of its start,
     * `dies-MS` ends the VM that many milliseconds after a start that looked good,
-    * `alone` leaves the mesh again and again,
+    * `alone` leaves the mesh, and shuts out whoever it has left,
     * `unregistered` closes its connection to EPMD, which then forgets its name,
     * `unhealthy` answers 503.
 
@@ -69,7 +69,12 @@ defmodule Shop.Fault do
   def handle_info(:leave, state), do: leave(state)
 
   defp leave(state) do
-    for peer <- Node.list(), do: Node.disconnect(peer)
+    # With no cookie in common, a peer that comes back at once is not seen in between.
+    for peer <- Node.list() do
+      Node.set_cookie(peer, :not_yours)
+      Node.disconnect(peer)
+    end
+
     Process.send_after(self(), :leave, @interval)
     {:noreply, state}
   end
