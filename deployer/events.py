@@ -133,6 +133,8 @@ class HostSeen(Event):
         good: ids that were seen healthy, the newest judgement first.
         bad: ids that failed here, each with the reason.
         history: the end of what it remembers, oldest first.
+        away: seconds from when its nodes were told to stop in the last switch, or way back, until they had started.
+            None where nothing was stopped, or they have not started.
     """
 
     host: str
@@ -142,6 +144,7 @@ class HostSeen(Event):
     good: tuple[str, ...]
     bad: tuple[tuple[str, str], ...]
     history: tuple[Entry, ...]
+    away: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,6 +53,8 @@ class Ledger:
         entries: the end of the history, oldest first.
         untried: what runs was started and has not been judged since.
         migrated: ids whose migration has run, here or on another host of the cluster.
+        away: seconds from when its nodes were told to stop in the last switch, or way back, until they had started.
+            None where nothing was stopped, they have not started, or the host was deployed to before this was kept.
         damaged: how many lines of the history could not be understood, and are left out.
         expected: id → what its nodes were judged by when it was last good; `deployer.engine.ladder.expected` reads it.
     """
@@ -64,6 +67,7 @@ class Ledger:
     migrated: frozenset[str] = frozenset()
     expected: Mapping[str, str] = field(default_factory=dict)
     damaged: int = 0
+    away: float | None = None
 
     @property
     def previous(self) -> str:
@@ -113,6 +117,7 @@ def parse(out: str) -> Ledger:
         migrated=frozenset(line.partition(":")[0] for line in found.get("migrated", "").splitlines()),
         expected=dict(_pairs(found.get("expected", ""))),
         damaged=len(told) - len(entries),
+        away=_seconds(found.get("away", "")),
     )
 
 
@@ -167,6 +172,10 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 def _number(text: str, known: int) -> int:
     """Return the number of a judgement; where its file is damaged, what the history knows, or else the oldest."""
     return int(text) if text.isdecimal() else known
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,9}\.[0-9]{2}", text) else None
 
 
 def _entry(line: str) -> Entry | None:

@@ -67,7 +67,8 @@ class Survey:
             _seen(str(node.node), readings.parse_look(frame.out)) for node, frame in zip(nodes, seen, strict=True)
         )
         bad = tuple(known.bad.items())
-        self.context.emit(HostSeen(name, release.name, known.current, running, known.good, bad, known.entries))
+        good, history = known.good, known.entries
+        self.context.emit(HostSeen(name, release.name, known.current, running, good, bad, history, known.away))
 
 
 def _seen(node: str, unit: readings.UnitReading) -> NodeSeen:

@@ -19,12 +19,15 @@ odd=''
 for name in good bad migrated expected sums config; do
   if [ -e "$root/ledger/$name" ] && [ ! -d "$root/ledger/$name" ]; then odd="$root/ledger/$name"; fi
 done
-if [ -e "$root/ledger/history" ] && [ ! -f "$root/ledger/history" ]; then odd=$root/ledger/history; fi
+for name in history away; do
+  if [ -e "$root/ledger/$name" ] && [ ! -f "$root/ledger/$name" ]; then odd=$root/ledger/$name; fi
+done
 [ -z "$odd" ] || { emit damaged "$odd"; exit 0; }
 emit good "$(pairs good)"
 emit bad "$(pairs bad)"
 emit migrated "$(pairs migrated)"
 emit expected "$(pairs expected)"
+[ ! -e "$root/ledger/away" ] || emit away "$(head -c 20 -- "$root/ledger/away")"
 [ ! -e "$root/ledger/untried" ] || emit untried yes
 # A line that a full disk or a lost host has cut is none.
 [ ! -f "$root/ledger/history" ] ||

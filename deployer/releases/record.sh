@@ -7,6 +7,7 @@
 #   config/ID/    the files its nodes were started with when it was last judged good, below their own paths
 #   expected/ID   what its nodes were judged by then, one line of JSON without a secret
 #   sums/ID       a digest of each of its files
+#   away          seconds from when the nodes of the last switch, or way back, were told to stop until they had started
 #   untried       there while what its nodes were last started with has not been judged
 #   room/         nothing: as much of the disk as a way back needs, kept for it
 

@@ -29,6 +29,22 @@ recorded() {
   [ -f "$at" ] || in_force "$1"
 }
 
+# leaving: what answers is about to be stopped; note when that began, by a clock that nobody sets.
+leaving() {
+  rm -f -- "$root/ledger/away"
+  [ -n "$since" ] || since=$(hundredths)
+}
+
+# returned: they run again; keep for how long they did not, whatever came in between.
+returned() {
+  [ -n "$since" ] || return 0
+  took=$(($(hundredths) - since))
+  inscribe "$root/ledger/away" "$(printf '%d.%02d' "$((took / 100))" "$((took % 100))")" || rm -f -- "$root/ledger/.new"
+}
+
+since=''
+hundredths() { read -r up _ </proc/uptime && echo "${up%.*}${up#*.}"; }
+
 # halt UNIT...: stop them, and wait until EPMD ($epmd: its port, or nothing) has dropped $names; without bash nobody can ask it.
 halt() {
   systemctl stop -- "$@" || return 1
@@ -87,6 +103,7 @@ go_back() {
   rm -f -- "$root/ledger/room/link" "$held/.room/link"
   kept "$to" || compose "$to" recorded "$@" || made=''
   [ -z "$made" ] || aim "$made" || { full "$held"; return 1; }
+  leaving
   # shellcheck disable=SC2086
   halt $units || :
   rm -rf -- "$root/ledger/room" "$held/.room"
@@ -97,7 +114,11 @@ go_back() {
   of_current
   renamed || { full "$held"; return 1; }
   # shellcheck disable=SC2086
-  if run_nodes $known; then rm -f -- "$root/ledger/untried"; return 0; fi
+  if run_nodes $known; then
+    returned
+    rm -f -- "$root/ledger/untried"
+    return 0
+  fi
   full "$root" "$held"
   return 1
 }
@@ -154,7 +175,9 @@ prepare() {
 }
 
 exchange() {
-  [ -z "$(old_state)" ] || take_over "$@" || return 1
+  taken=$(old_state)
+  [ -z "$before$taken" ] || leaving
+  [ -z "$taken" ] || take_over "$@" || return 1
   # shellcheck disable=SC2086
   halt $due $gone || return 1
   [ -e "$held/current/release" ] || linked "$@" || return 1
@@ -162,7 +185,7 @@ exchange() {
   at_boot || return 1
   wrong='it did not start'
   # shellcheck disable=SC2086
-  run_nodes $due
+  run_nodes $due && returned
 }
 
 blame() { [ "$before" = "$id" ] || [ -z "$wrong" ] || mark_bad "$id" "$wrong" || :; }

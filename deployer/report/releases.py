@@ -33,7 +33,8 @@ def _host(host: HostSeen) -> Iterator[Line]:
     judged = "good" if host.current in host.good else "not judged yet"
     if host.current in dict(host.bad):
         judged = "bad"
-    yield f"  {host.host:<12} {_one_line(host.current) or 'nothing'} · {judged}{_last(host.history)}", ""
+    since = f"{_last(host.history)}{_away(host.away)}"
+    yield f"  {host.host:<12} {_one_line(host.current) or 'nothing'} · {judged}{since}", ""
     for node in host.nodes:
         up = f", up {_span(node.age)}" if node.age is not None else ""
         elsewhere = f", runs {_one_line(node.release)}" if node.release and node.release != host.current else ""
@@ -54,6 +55,10 @@ def _last(history: Sequence[Entry]) -> str:
     run, _, who = last.run.partition(" ")
     what = "went back" if last.event == "back" else "switched"
     return f" · {what} {_date(last.time)} by {_one_line(who or 'somebody')} (run {_one_line(run)})"
+
+
+def _away(seconds: float | None) -> str:
+    return "" if seconds is None else f" · was away for {seconds:.2f} s in its last switch"
 
 
 def history(seen: Sequence[HostSeen], journals: Journals) -> Iterator[Line]:

@@ -116,6 +116,7 @@ def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(
     old = place.unpacked("1")
     assert place.switch(old) == ""
     assert place.run(ledger.judge_good(old, 5)) == ""
+    assert ledger.parse(see_ledger(place)).away is None, "nothing was stopped"
     new = place.unpacked("2")
     place.declare("second", "[Service]\nLimitCORE=1")
     (place.tmp / "broken").write_text("versions/2\n")
@@ -124,6 +125,9 @@ def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(
     assert place.starts == ("1", "first", "[Service]")
     seen = ledger.parse(see_ledger(place))
     assert (seen.current, seen.good, seen.bad, seen.previous) == ("1", ("1",), {"2": "it did not start"}, "")
+    assert seen.away is not None
+    (place.root / "ledger/away").write_text("08\x1b[2J\n")
+    assert ledger.parse(see_ledger(place)).away is None
     assert [(one.number, one.event, one.release) for one in seen.entries] == [
         (1, "switch", "1"), (2, "good", "1"), (3, "switch", "2"), (4, "bad", "2"), (5, "back", "1"),
     ]  # fmt: skip
