@@ -49,7 +49,7 @@ class Migrations:
                 key = own.cluster.name, release.id
                 if self.due(run):
                     place = f"once, on {run.name} as {migration.node}, before the first switch"
-                    found.setdefault(key, f"migrate: {migration.label}, {place}")
+                    found.setdefault(key, f"migrate: {migration.label}, {place}{self._unended(own, release)}")
                 elif why := self._why_not(run, own, release):
                     found.setdefault(key, f"migrate: not due: {why}")
         return tuple(found.values())
@@ -67,6 +67,14 @@ class Migrations:
                 return f"that of {release.id} has run, as {other.name} remembers"
             if release.id in other.record.good:
                 return f"{release.id} is known to be good on {other.name}"
+        return ""
+
+    def _unended(self, own: Declaration, release: Release) -> str:
+        """Return what is to be said where one has begun and no end was noted: it runs, or its host was cut off."""
+        for other in self._cluster(own):
+            noted = [one for one in other.record.entries if (one.event, one.release) == ("migrate", release.id)]
+            if noted and noted[-1].detail.startswith("began"):
+                return f"; it has begun on {other.name} before, and how that ended is not known"
         return ""
 
     def run(self, batch: Sequence[HostRoll]) -> str:

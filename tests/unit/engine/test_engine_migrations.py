@@ -15,6 +15,7 @@ from deployer.engine.ledger import Ledger, parse
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import PATIENCE, Migrations, _Heard
 from deployer.errors import ConnectionLost, DeployerError, Interrupted, StepError
+from deployer.events import Entry
 from deployer.fleet import Migration, declare
 from deployer.model import Connection, Host, Mark
 from deployer.modules.beam_nodes import BeamNodes
@@ -49,6 +50,17 @@ def test_a_new_release_is_migrated_on_the_first_host_that_is_switched() -> None:
     due = ("migrate: M.up(), once, on a as shop, before the first switch",)
     assert words(run("a"), run("b")) == due, "a first deploy, too"
     assert words(run("a", Ledger(current=OLD, good=(OLD,))), run("b")) == due
+
+
+def test_one_that_has_begun_and_whose_end_nobody_knows_is_said_to_run_again() -> None:
+    def noted(*details: str) -> Ledger:
+        entries = tuple(Entry(number, 0, "migrate", NEW, "r", detail) for number, detail in enumerate(details))
+        return Ledger(current=OLD, entries=entries)
+
+    (told,) = words(run("a", noted("failed: x", "began: M.up()")), run("b"))
+    assert told.endswith("before the first switch; it has begun on a before, and how that ended is not known")
+    (told,) = words(run("a", noted("began: M.up()", "failed: M.up(): failed with status 1")), run("b"))
+    assert told.endswith("before the first switch")
 
 
 def test_what_any_host_of_the_cluster_remembers_counts_for_all() -> None:
