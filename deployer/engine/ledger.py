@@ -10,7 +10,7 @@ from deployer.errors import ConfigError
 from deployer.events import Entry
 from deployer.modules.base import records
 from deployer.modules.beam_nodes import BeamNodes
-from deployer.releases.generations import GENERATIONS, PLACES, declared
+from deployer.releases.generations import GENERATIONS, PLACES, declared, secured
 from deployer.releases.switch import RECORD
 from deployer.resolve import HostPlay
 from deployer.sh import Sh, lines, script, sh
@@ -138,7 +138,7 @@ def judge_good(nodes: BeamNodes, keep: int, expected: str = "") -> Sh:
         expected: what its nodes were judged by, one line.
     """
     text = sh(_JUDGE_GOOD, nodes.id, expected, nodes.files, keep)
-    return lines(declared(nodes.root, nodes.held), GENERATIONS, RECORD, text)
+    return lines(secured(nodes.root, nodes.held), GENERATIONS, RECORD, text)
 
 
 def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
@@ -157,12 +157,12 @@ def go_back(nodes: BeamNodes, to: str, *, why: str = "") -> Sh:
 
 def note_hooks(root: str, release: str, words: str) -> Sh:
     """Return the step that notes which hooks ran around a switch to a release."""
-    return lines(declared(root, ""), RECORD, sh("remember hook {} {}", release, words))
+    return lines(secured(root), RECORD, sh("remember hook {} {}", release, words))
 
 
 def note_migrated(root: str, release: str, words: str) -> Sh:
     """Return the step that notes on one host that a release's migration has run on another."""
-    return lines(declared(root, ""), RECORD, sh(_MIGRATED, release, words))
+    return lines(secured(root), RECORD, sh(_MIGRATED, release, words))
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from deployer.errors import StepError
 from deployer.events import HostEnded, StepDone, TaskPlanned
 from deployer.fleet import Declaration, Node
 from deployer.model import Change, Host
+from deployer.releases.generations import secured
 from deployer.resolve import Resolver
 from deployer.sh import Program, Sh, lines, script, sh
 from deployer.transport.local import LocalTransport
@@ -147,4 +148,5 @@ def removal(own: Declaration, nodes: Iterable[Node], *, purge: bool) -> Sh:
         "yes" if purge else "",
         own.release.user if own.release else "",
     )
-    return lines(given, script("retire.sh", "deployer.engine"))
+    safe = (secured(root),) if root else ()
+    return lines(*safe, given, script("retire.sh", "deployer.engine"))

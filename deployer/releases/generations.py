@@ -76,6 +76,11 @@ def declared(root: str, generations: str) -> Sh:
     return sh("root={} held={}", root, generations)
 
 
+def secured(root: str, generations: str = "") -> Sh:
+    """Return `declared` and `PLACES`, for text that writes below ``root``; it ends the step where others could, too."""
+    return lines(declared(root, generations), PLACES, sh("trusted {}", above(root)))
+
+
 def stage(root: str, generations: str, release: str, files: Sequence[str], takeover: str = "") -> Sh:
     """Return the step after which ``GENERATIONS/next`` is the release with its files as declared; nothing is stopped.
 

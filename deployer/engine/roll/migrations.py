@@ -15,6 +15,7 @@ from deployer.engine.walk.apply import finish
 from deployer.errors import ConnectionLost, DeployerError, HostError, Interrupted, Locked, StepError
 from deployer.events import Emit, Note, Stage
 from deployer.fleet import Declaration, Migration, Release
+from deployer.releases.generations import secured
 from deployer.releases.switch import RECORD
 from deployer.roll_events import MigrationEnded, MigrationSaid
 from deployer.sh import Program, Sh, lines, script, sh
@@ -95,8 +96,8 @@ class Migrations:
         root, release = _place(run)
         self.emit(Stage(run.name, "migrate"))
         heard = _Heard(run.name, release, migration, self.emit, self.stop, self.clock)
-        text, labels = _text(root, release, migration), (f"migrate: {migration.label}",)
-        program = Program((text,), writes=True, become=run.play.become, labels=labels, hear=heard)
+        step, labels = migrating(root, release, migration), (f"migrate: {migration.label}",)
+        program = Program((step,), writes=True, become=run.play.become, labels=labels, hear=heard)
         try:
             (frame,) = run.transport.run(program, timeout=PATIENCE)
         except Interrupted:
@@ -124,8 +125,7 @@ class Migrations:
         assert run.transport and run.play  # noqa: S101 - it has begun
         try:
             run.transport.reopen()
-            text = lines(sh("root={} unit={}", root, _unit(migration)), script("migrate_halt.sh", _HERE))
-            (frame,) = run.transport.run(Program((text,), become=run.play.become), timeout=PATIENCE)
+            (frame,) = run.transport.run(Program((halting(root, migration),), become=run.play.become), timeout=PATIENCE)
             problem = frame.out if frame.rc else ""
         except HostError as error:
             problem = error.message
@@ -198,12 +198,18 @@ class _Heard:
         self.emit(MigrationSaid(self.host, self.release, said))
 
 
-def _text(root: str, release: str, migration: Migration) -> Sh:
+def halting(root: str, migration: Migration) -> Sh:
+    """Return what ends a migration that this run has begun on a host."""
+    return lines(secured(root), sh("unit={}", _unit(migration)), script("migrate_halt.sh", _HERE))
+
+
+def migrating(root: str, release: str, migration: Migration) -> Sh:
+    """Return the step that runs a migration on a host, once, and notes there what came of it."""
     given = sh(
-        "root={} id={} node={} unit={} what={} timeout={}\nset -- {}",
-        *(root, release, migration.node, _unit(migration), migration.label, migration.timeout, migration.command),
+        "id={} node={} unit={} what={} timeout={}\nset -- {}",
+        *(release, migration.node, _unit(migration), migration.label, migration.timeout, migration.command),
     )
-    return lines(RECORD, given, script("migrate.sh", _HERE))
+    return lines(secured(root), RECORD, given, script("migrate.sh", _HERE))
 
 
 def _unit(migration: Migration) -> str:
