@@ -30,6 +30,22 @@ class RollPlanned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HostMoved(Event):
+    """A host has come to another state of the roll.
+
+    Attributes:
+        state: one of `deployer.engine.roll.state.HostState`, such as ``waiting``, ``switched`` or ``reverted``.
+        release: id of the release that it went back to.
+        reason: why the roll stopped before it was switched; empty when its own problem says it.
+    """
+
+    host: str
+    state: str
+    release: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStarted(Event):
     """These hosts' turn has come; batches are counted from 1."""
 

@@ -14,7 +14,7 @@ from deployer.engine.host_run import Context, close, worst
 from deployer.engine.roll.hooks import BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.apply import last_words
-from deployer.errors import StepError
+from deployer.errors import ConfigError, StepError
 from deployer.events import HostEnded, StepDone, TaskPlanned
 from deployer.fleet import Declaration, Node
 from deployer.model import Change, Host
@@ -79,8 +79,9 @@ class Retirement:
         run.play = self.resolver.resolve(run.host, said)
 
     def _nodes(self, run: HostRoll) -> tuple[Declaration, list[Node]]:
-        own = run.play.fleet[0] if run.play else None
-        assert own  # noqa: S101 - only hosts with nodes leave
+        own = run.connected.play.fleet[0]
+        if own is None:
+            raise ConfigError(f"{run.name} declares no node")
         return own, [node for node in own.nodes if str(node.node) in self.leaving[run.name]]
 
     def _plan(self, run: HostRoll) -> None:
@@ -102,10 +103,10 @@ class Retirement:
         self._step(run, what, removal(own, nodes, purge=self.purge))
 
     def _step(self, run: HostRoll, what: str, text: Sh) -> None:
-        assert run.transport and run.play  # noqa: S101 - connected
+        here = run.connected
         before = self.context.clock()
-        program = Program((text,), writes=True, become=run.play.become)
-        (frame,) = run.transport.run(program, timeout=TIMEOUT)
+        program = Program((text,), writes=True, become=here.play.become)
+        (frame,) = here.transport.run(program, timeout=TIMEOUT)
         self.context.emit(
             StepDone(run.name, "retire", what, frame.rc, self.context.clock() - before, frame.out if frame.rc else "")
         )

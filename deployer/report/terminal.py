@@ -25,7 +25,15 @@ from deployer.events import (
 from deployer.report import ladder, plans, recap, releases, rolling
 from deployer.report.journal import Journals
 from deployer.report.plain import Part, safe
-from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
+from deployer.roll_events import (
+    BatchEnded,
+    BatchStarted,
+    HookDone,
+    HostMoved,
+    MigrationEnded,
+    MigrationSaid,
+    RollPlanned,
+)
 
 
 class Terminal:
@@ -134,6 +142,10 @@ class Terminal:
             self.close()  # a question may follow
         else:
             self._wait()
+
+    @_take.register
+    def _(self, event: HostMoved) -> None:
+        """Batches, hooks and endings say it to a person; the states are for programs."""
 
     @_take.register
     def _(self, event: Note) -> None:

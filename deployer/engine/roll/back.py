@@ -12,7 +12,7 @@ from deployer.engine.host_run import each
 from deployer.engine.ladder import expected
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rollback import Return
-from deployer.engine.walk.apply import finish
+from deployer.engine.roll.state import MOVES, Health, HostState
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
 from deployer.events import Emit, Stage, StepDone
 from deployer.modules.beam_nodes import BeamNodes
@@ -25,17 +25,17 @@ def judge_good(run: HostRoll) -> None:
         StepError: it could not be noted.
         HostError: the host was lost.
     """
-    assert run.walk and run.transport and run.play  # noqa: S101 - climbed
-    switch, declared = ledger.switch_of(run.play), run.play.fleet[0]
+    here, walk = run.connected, run.prepared
+    switch, declared = ledger.switch_of(here.play), here.play.fleet[0]
     if not (switch and declared and declared.release):
         return
     if isinstance(switch, Return):
         return  # it was judged long ago; to be judged again would make it the newest
     by = expected.told(run.targets)
     known = switch.id in run.record.good and run.record.expected.get(switch.id) == by
-    if run.walk.switched or run.record.untried or not known:
+    if walk.switched or run.record.untried or not known:
         step = ledger.judge_good(switch, declared.release.keep, by)
-        finish(run.transport, "note that the release is good", step, become=run.play.become)
+        here.finish("note that the release is good", step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class WayBack:
             runs: a host that has failed marks the release bad; one that has not, leaves it unjudged.
             why: what is told of a host that has not failed itself.
         """
-        due = [run for run in runs if not run.back and run.walk and run.walk.switched and _may(run.problem)]
+        touched = [run for run in runs if run.walk and run.walk.switched and HostState.REVERTING in MOVES[run.state]]
+        due = [run for run in touched if _may(run.problem)]
         each(due, lambda run: self._send(run, why), pool=self.pool)
 
     def _send(self, run: HostRoll, why: str) -> None:
-        assert run.transport and run.play  # noqa: S101 - its turn has come
-        switch = ledger.switch_of(run.play)
+        switch = ledger.switch_of(run.connected.play)
         to = _refuge(run.record, switch.id if switch else "")
         failure = run.problem
         if switch and not to and switch.takeover and failure:
@@ -70,22 +70,22 @@ class WayBack:
             return
         self.emit(Stage(run.name, "go back"))
         begin, what = self.clock(), f"go back to {to}"
-        run.sound = None
+        run.advance(HostState.REVERTING)
         reason = failure.message.partition("\n")[0] if failure else ""
         try:
             step = ledger.go_back(switch, to, why=reason)
-            finish(run.transport, what, step, become=run.play.become)
+            run.connected.finish(what, step)
         except StepError as error:
             raise StepError(f"{failure.message if failure else why}; {error.message}", where=run.name) from None
-        run.back, run.fresh = to, False
+        run.advance(HostState.REVERTED, to=to)
+        run.fresh = False
         run.problem = failure or Reverted(why)
         self.emit(StepDone(run.name, "nodes", what, 0, self.clock() - begin))
 
     def _give_back(self, run: HostRoll, switch: BeamNodes, failure: DeployerError) -> None:
         """Have the service that was taken over run again, where what took its place was never judged good."""
-        assert run.transport and run.play  # noqa: S101 - its turn has come
         try:
-            finish(run.transport, "give back", switch.switch.give_back(), become=run.play.become)
+            run.connected.finish("give back", switch.switch.give_back())
         except StepError as error:
             failure.hint = f"{switch.takeover} was not brought back: {error.message}"
         else:
@@ -93,21 +93,19 @@ class WayBack:
 
 
 def settle(runs: Sequence[HostRoll]) -> None:
-    """Say of hosts that went back, after the climb, whether they are well there."""
+    """Say of hosts that went back, after the climb, whether they are healthy there."""
     for run in runs:
-        if not run.back or not run.problem:
+        if not run.reverted_to or not run.problem:
             continue
         said, where = run.problem.message, run.problem.where
-        if run.sound is None:
-            run.problem = NotConverged(
-                f"{said}; it went back to {run.back}, and nobody looked whether it is well there"
-            )
-            run.problem.hint = "deployer verify looks"
-        elif not run.sound:
-            ill = f"{said}; it went back to {run.back}, and its nodes are not well there"
-            run.problem = NotConverged(ill, hint="see its ladder; deployer verify looks again")
+        if run.health is Health.UNVERIFIED:
+            unverified = f"{said}; it went back to {run.reverted_to}, not verified after the rollback"
+            run.problem = NotConverged(unverified, hint="deployer verify looks")
+        elif run.health is Health.UNHEALTHY:
+            unhealthy = f"{said}; it went back to {run.reverted_to}, and its nodes are unhealthy after the rollback"
+            run.problem = NotConverged(unhealthy, hint="see its ladder; deployer verify looks again")
         elif not isinstance(run.problem, Reverted) or not run.problem.hint:
-            hint = f"it went back to {run.back}, and its nodes are well; fix the cause and deploy again"
+            hint = f"it went back to {run.reverted_to}, and its nodes are healthy; fix the cause and deploy again"
             run.problem = Reverted(said, where=where, hint=hint)
 
 

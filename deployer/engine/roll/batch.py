@@ -12,6 +12,7 @@ from deployer.engine.host_run import each
 from deployer.engine.roll.hooks import AFTER, BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
+from deployer.engine.roll.state import Health, HostState
 from deployer.errors import DeployerError, HostError, Interrupted, Reverted, StepError
 
 Batch = tuple[HostRoll, ...]
@@ -46,20 +47,16 @@ class Switching:
             return ""
         self._each(batch, _approach)
         if wrong := self.migrations.run(batch):
-            for run in batch:
-                run.hooked = False
-                if not run.problem:
-                    run.untouched, run.unreached = True, wrong
+            _keep([run for run in batch if not run.problem], wrong)
             return wrong
-        due = [run for run in batch if run.hooked and not run.problem]
+        due = [run for run in batch if run.state is HostState.AT_SWITCH and not run.problem]
         first = due[:1] if due and self.hooks.owe_once(due[0]) else []
         self._each(first, self._before)
         wrong = next((f"a hook that runs once has failed on {run.name}" for run in first if run.problem), "")
-        for run in due if wrong else ():
-            run.untouched, run.unreached = True, "" if run.problem else wrong
-            run.hooked = run in first
+        if wrong:
+            _keep(due, wrong)
         self._each([run for run in due if run not in first and not wrong], self._before)
-        self._finish([run for run in batch if not (run.problem or run.unreached)])
+        self._finish([run for run in batch if not (run.problem or run.skip_reason)])
         return wrong
 
     def undrain(self, runs: Sequence[HostRoll]) -> None:
@@ -67,7 +64,7 @@ class Switching:
 
         Also after Ctrl-C: a host that serves again must not stay without its traffic.
         """
-        due = [run for run in runs if run.hooked and (run.spared or run.sound)]
+        due = [run for run in runs if run.drained and (run.spared or run.health is Health.HEALTHY)]
         due = [run for run in due if not isinstance(run.problem, HostError)]
         each(due, self._after, pool=self.pool)
 
@@ -77,19 +74,19 @@ class Switching:
         One that fails is told and keeps no host from going back: a few cut connections are less than a fleet that
         stays half on what has failed.
         """
-        due = [run for run in runs if not run.hooked and run.walk and run.walk.switched]
+        due = [run for run in runs if not run.drained and run.walk and run.walk.switched]
         each(due, self._leave, pool=self.pool)
 
     def _finish(self, runs: Sequence[HostRoll]) -> None:
         each(runs, self._switch, pool=self.pool)
 
     def _leave(self, run: HostRoll) -> None:
-        run.hooked = True
+        run.drained = True
         with suppress(StepError):
             self.hooks.run(run, BEFORE, back=True)
 
     def _after(self, run: HostRoll) -> None:
-        run.hooked = False
+        run.drained = False
         try:
             self.hooks.run(run, AFTER)
         except StepError:
@@ -97,15 +94,16 @@ class Switching:
                 raise
 
     def _before(self, run: HostRoll) -> None:
+        run.drained = True
         try:
             self.hooks.run(run, BEFORE)
         except DeployerError:
-            run.untouched = True
+            run.advance(HostState.KEPT)
             raise
 
     def _switch(self, run: HostRoll) -> None:
         if self.stop.is_set():
-            run.untouched = True
+            run.advance(HostState.KEPT)
             raise Interrupted("stopped before this host was finished")
         _deploy(run)
 
@@ -114,30 +112,36 @@ class Switching:
 
 
 def _ahead(run: HostRoll) -> None:
-    assert run.walk  # noqa: S101 - prepared
-    run.walk.ahead()
+    run.prepared.ahead()
 
 
 def _make_ready(run: HostRoll) -> None:
-    assert run.walk  # noqa: S101 - prepared
-    run.walk.approach()
+    run.prepared.approach()
 
 
 def _approach(run: HostRoll) -> None:
-    assert run.walk  # noqa: S101 - prepared
-    run.hooked = run.walk.approach()
+    if run.prepared.approach():
+        run.advance(HostState.AT_SWITCH)
 
 
 def _close(run: HostRoll) -> None:
-    assert run.walk  # noqa: S101 - prepared
-    run.walk.close()
+    run.prepared.close()
 
 
 def _deploy(run: HostRoll) -> None:
-    assert run.walk  # noqa: S101 - prepared
+    walk = run.prepared
+    run.advance(HostState.SWITCHING)
     try:
-        run.walk.deploy()
+        walk.deploy()
     except Reverted:
-        run.back = run.record.current
+        run.advance(HostState.REVERTED, to=run.record.current)
         raise
-    run.fresh = bool(run.walk.changed)
+    run.advance(HostState.SWITCHED)
+    run.fresh = bool(walk.changed)
+
+
+def _keep(runs: Sequence[HostRoll], reason: str) -> None:
+    """Have the nodes of hosts run on as before; where a host has a problem of its own, that is the reason."""
+    for run in runs:
+        if run.state is not HostState.KEPT:
+            run.advance(HostState.KEPT, reason="" if run.problem else reason)

@@ -13,6 +13,7 @@ from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_roll import HostRoll
+from deployer.engine.roll.state import Health, HostState
 from deployer.errors import DeployerError, HostError, Interrupted, NotConverged
 from deployer.events import Emit, Event, Note, RungRead, Stage
 
@@ -63,7 +64,7 @@ class Climb:
         able = [run for run in runs if run.readable]
         absent = {run.name: run.problem for run in runs if run.problem and run.targets and not run.readable}
         if self.stop.is_set():
-            _interrupt([run for run in able if not run.sound])
+            _interrupt([run for run in able if run.health is not Health.HEALTHY])
             return {}
         judged = {run.name: run.judged(unsound) for run in runs}
         here = {str(target.node) for nodes in judged.values() for target in nodes}
@@ -84,10 +85,11 @@ class Climb:
         self.unseen = unseen(targets, climbed, judged.keys())
         self.strangers = frozenset(name for rungs in climbed.values() for rung in rungs for name in rung.strangers)
         for run in runs:
-            sound = _sound([climbed.get(str(target.node), []) for target in judged[run.name]])
-            run.sound = (run.sound or None) if sound is None else sound
+            health = _health([climbed.get(str(target.node), []) for target in judged[run.name]])
+            if health is not Health.UNVERIFIED or run.health is Health.UNHEALTHY:
+                run.health = health
         if self.stop.is_set():
-            _interrupt([run for run in able if run.sound is None])
+            _interrupt([run for run in able if run.health is Health.UNVERIFIED])
         return fallen
 
     def _climb(
@@ -136,16 +138,18 @@ def _without(target: Target, gone: Collection[str]) -> Target:
     return replace(target, others=tuple(peer for peer in target.others if str(peer) not in gone))
 
 
-def _sound(climbs: Sequence[list[Rung]]) -> bool | None:
-    """Return whether all nodes of a host are healthy; None when that is not known, because a climb was cut short."""
+def _health(climbs: Sequence[list[Rung]]) -> Health:
+    """Return how all nodes of a host are; not verified when a climb was cut short."""
     if not climbs or any(rungs and not healthy(rungs) for rungs in climbs):
-        return False
-    return True if all(climbs) else None
+        return Health.UNHEALTHY
+    return Health.HEALTHY if all(climbs) else Health.UNVERIFIED
 
 
 def _interrupt(runs: Sequence[HostRoll]) -> None:
     """Say of hosts which have been touched that nobody saw them well."""
-    for run in (run for run in runs if run.turned and not run.unreached):
+    for run in (run for run in runs if run.state not in (HostState.WAITING, HostState.NOT_REACHED)):
+        if run.skip_reason:
+            continue
         hint = "deployer verify does that alone"
         run.problem = run.problem or Interrupted("stopped before its nodes were verified", hint=hint)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.walk.apply import GRACE, STEP_TIMEOUT, finish, last_words, patience
+from deployer.engine.walk.apply import GRACE, STEP_TIMEOUT, last_words, patience
 from deployer.engine.walk.probe import environment
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Stage
@@ -74,10 +74,9 @@ class Hooks:
             _note(run, when, ran)
 
     def _run(self, run: HostRoll, hook: Action, when: str) -> None:
-        assert run.transport and run.play  # noqa: S101 - its turn has come
-        transport = self.here() if hook.task.local else run.transport
+        transport = self.here() if hook.task.local else run.connected.transport
         steps, before = hook.module.act(), self.clock()
-        what_runs = program(run.play, hook, run.release)
+        what_runs = program(run.connected.play, hook, run.release)
         for frame in transport.run(what_runs, timeout=max(patience(what_runs), (hook.timeout or 0) + GRACE)):
             what, now = steps[frame.index].what, self.clock()
             said = HookDone(run.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
@@ -135,8 +134,8 @@ def _note(run: HostRoll, when: str, ran: Sequence[str]) -> None:
     """Note in the host's record which hooks have run, or begun: a migration is not taken back by another release."""
     switch = ledger.switch_of(run.play) if run.play else None
     if ran and switch and run.transport and run.play and not isinstance(run.problem, HostError):
-        step = ledger.note_hooks(switch.root, run.back or switch.id, f"{when}: {', '.join(ran)}")
-        finish(run.transport, "note the hooks", step, become=run.play.become)
+        step = ledger.note_hooks(switch.root, run.reverted_to or switch.id, f"{when}: {', '.join(ran)}")
+        run.connected.finish("note the hooks", step)
 
 
 def _hooks(run: HostRoll, when: str) -> tuple[Action, ...]:

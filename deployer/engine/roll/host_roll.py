@@ -12,10 +12,29 @@ from deployer.engine.ladder.readings import UnitReading, parse_look
 from deployer.engine.ladder.target import Target
 from deployer.engine.ledger import Ledger, switch_of
 from deployer.engine.roll.rollback import Return
+from deployer.engine.roll.state import AS_BEFORE, AS_DECLARED, MOVES, UNVERIFIED_FROM, Health, HostState
+from deployer.engine.walk.apply import finish
+from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Interrupted
+from deployer.events import Emit
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
+from deployer.roll_events import HostMoved
+from deployer.sh import Sh
+from deployer.transport.base import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A host that is connected and whose play is known: what exists only after both."""
+
+    transport: Transport
+    play: HostPlay
+
+    def finish(self, what: str, step: Sh) -> None:
+        """Run one step of the engine's own; raises as `deployer.engine.walk.apply.finish`."""
+        finish(self.transport, what, step, become=self.play.become)
 
 
 @dataclass(slots=True)
@@ -23,17 +42,19 @@ class HostRoll(HostRun):
     """A host's run through a roll.
 
     Attributes:
+        play: what it has to become; None before it is resolved.
+        walk: its walk, where it was prepared.
         drift: something would change.
         targets: its nodes as declared.
         fresh: its units were read with the last probe, a moment ago.
-        turned: its turn has come, so that its nodes are judged as declared; before that, as they are.
-        untouched: its turn ended before its nodes were switched.
-        back: id of the release that its nodes went back to; empty when they did not.
-        hooked: its hooks before a switch have begun, and those after the start have not.
-        unreached: why the roll stopped before it; empty when it did not.
-        sound: every rung of its nodes held in the last climb; None: they have been touched since, or it was cut short.
         facts: what the host says of itself, where the play needs that.
         record: what the host remembers of its releases, as it was before anything began.
+        emit: is told each move.
+        state: where it stands; `advance` alone writes it, and the two below.
+        reverted_to: id of the release that its nodes went back to; empty when they did not.
+        skip_reason: why the roll stopped before it was switched; empty when it did not.
+        drained: its hooks before a switch have begun, and those after the start have not: it gets no traffic.
+        health: what the last climb said of its nodes.
     """
 
     play: HostPlay | None = None
@@ -41,31 +62,59 @@ class HostRoll(HostRun):
     drift: bool = False
     targets: tuple[Target, ...] = ()
     fresh: bool = False
-    turned: bool = True
-    untouched: bool = False
-    back: str = ""
-    hooked: bool = False
-    unreached: str = ""
-    sound: bool | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     record: Ledger = field(default_factory=Ledger)
+    emit: Emit = lambda _: None
+    state: HostState = HostState.SETTLED
+    reverted_to: str = ""
+    skip_reason: str = ""
+    drained: bool = False
+    health: Health = Health.UNVERIFIED
+
+    def advance(self, state: HostState, *, to: str = "", reason: str = "") -> None:
+        """Move on.
+
+        Args:
+            state: where to.
+            to: id of the release that it went back to.
+            reason: why the roll stopped before it was switched; empty where its own problem says it.
+        """
+        if state not in MOVES[self.state]:
+            raise AssertionError(f"{self.name} cannot go from {self.state.value} to {state.value}")
+        self.state, self.reverted_to, self.skip_reason = state, to, reason
+        if state in UNVERIFIED_FROM:
+            self.health = Health.UNVERIFIED
+        self.emit(HostMoved(self.name, state.value, to, reason))
+
+    @property
+    def connected(self) -> Connected:
+        """Its connection and its play; that they are there is the caller's to know."""
+        if self.transport is None or self.play is None:
+            raise AssertionError(f"{self.name} is not connected")
+        return Connected(self.transport, self.play)
+
+    @property
+    def prepared(self) -> Walk:
+        """Its walk; that it was prepared is the caller's to know."""
+        if self.walk is None:
+            raise AssertionError(f"{self.name} was not prepared")
+        return self.walk
 
     @property
     def release(self) -> str:
         """Id of the release that it has to run, or that it went back to; empty when none is declared."""
         own = self.play.fleet[0] if self.play else None
-        return self.back or (own.release.id if own and own.release else "")
+        return self.reverted_to or (own.release.id if own and own.release else "")
 
     @property
     def proven(self) -> bool:
         """Whether its nodes run what is declared, and all rungs have held."""
-        waited = self.problem or self.unreached or self.untouched or self.back
-        return bool(self.sound and self.turned and not waited)
+        return self.health is Health.HEALTHY and self.state in AS_DECLARED and not self.problem
 
     @property
     def idle(self) -> bool:
         """Whether none of its nodes ran, and its turn ended before any was started: there is nothing to wait for."""
-        return self.untouched and bool(self.targets) and not self.alive
+        return self.state is HostState.KEPT and bool(self.targets) and not self.alive
 
     @property
     def readable(self) -> bool:
@@ -76,24 +125,27 @@ class HostRoll(HostRun):
             or isinstance(self.problem, HostError | Interrupted)
         ):
             return False
-        return not self.problem or bool(self.back) or self.untouched
+        return not self.problem or bool(self.reverted_to) or self.state is HostState.KEPT
 
     @property
     def spared(self) -> bool:
         """Whether Ctrl-C came between its hooks and its switch: its nodes run on as before."""
-        return self.untouched and isinstance(self.problem, Interrupted)
+        return self.state is HostState.KEPT and isinstance(self.problem, Interrupted)
 
     @property
     def disturbed(self) -> frozenset[str]:
         """Units of its nodes that its plan may stop or start."""
-        plan = self.walk.first if self.walk else None
-        return plan.disturbs(self._units) if plan else frozenset()
+        return self._plan.disturbs(self._units)
 
     @property
     def unsure(self) -> bool:
         """Whether it is unknown until run if its plan stops or starts a node."""
-        plan = self.walk.first if self.walk else None
-        return bool(plan and plan.disturbs(self._units) and not plan.surely_disturbs(self._units))
+        return bool(self.disturbed) and not self._plan.surely_disturbs(self._units)
+
+    @property
+    def _plan(self) -> Plan:
+        """What its first probe gave; empty before it was probed."""
+        return (self.walk.first if self.walk else None) or Plan(())
 
     @property
     def _units(self) -> frozenset[str]:
@@ -102,8 +154,7 @@ class HostRoll(HostRun):
     @property
     def _takes_over(self) -> bool:
         """Whether its plan stops a service of before that runs the application."""
-        plan = self.walk.first if self.walk else None
-        modules = ((planned.action.module, planned.changes) for planned in (plan.changing if plan else ()))
+        modules = ((planned.action.module, planned.changes) for planned in self._plan.changing)
         return any(
             isinstance(module, BeamNodes) and module.takeover in {change.key for change in changes}
             for module, changes in modules
@@ -123,20 +174,17 @@ class HostRoll(HostRun):
     @property
     def changes(self) -> bool:
         """Whether its plan has anything to do, or may have."""
-        plan = self.walk.first if self.walk else None
-        return bool(plan and (plan.changing or plan.unknown))
+        return bool(self._plan.changing or self._plan.unknown)
 
     @property
     def closes(self) -> bool:
         """Whether its plan takes something away when all hosts have had their turn."""
-        plan = self.walk.first if self.walk else None
-        return any(step.late for planned in (plan.changing if plan else ()) for step in planned.steps)
+        return any(step.late for planned in self._plan.changing for step in planned.steps)
 
     @property
     def together(self) -> bool:
         """Whether its plan changes what all hosts have to change at the same time."""
-        plan = self.walk.first if self.walk else None
-        return any(planned.action.module.TOGETHER for planned in (plan.changing if plan else ()))
+        return any(planned.action.module.TOGETHER for planned in self._plan.changing)
 
     @property
     def disruptive(self) -> bool:
@@ -150,8 +198,8 @@ class HostRoll(HostRun):
     def _kept(self) -> str:
         """Id of the release that its nodes are judged by as they once were; empty when it is the declared one."""
         switch = switch_of(self.play) if self.play else None
-        if self.back or self.untouched or not self.turned:
-            return self.back or self.record.current
+        if self.reverted_to or self.state in AS_BEFORE:
+            return self.reverted_to or self.record.current
         return switch.id if isinstance(switch, Return) else ""
 
     def judged(self, unsound: frozenset[str]) -> tuple[Target, ...]:
@@ -161,9 +209,9 @@ class HostRoll(HostRun):
             unsound: nodes that were not well before anything began; nobody has to see them.
         """
         found, kept = self.targets, self._kept
-        if self.back:
-            found = tuple(_as_it_was(target, self.back) for target in found)
-        elif self.untouched or not self.turned:
+        if self.reverted_to:
+            found = tuple(_as_it_was(target, self.reverted_to) for target in found)
+        elif self.state in AS_BEFORE:
             found = tuple(_as_it_was(target) for target in found)
         if kept in self.record.expected:
             found = as_it_was(found, self.record.expected[kept])

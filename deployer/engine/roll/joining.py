@@ -93,9 +93,8 @@ def _places(target: Target) -> Iterator[Place]:
 
 def _tried(source: HostRoll, places: Sequence[Place]) -> Mapping[Place, str]:
     """Return why places cannot be reached; where nothing listens yet, the way is open all the same."""
-    assert source.transport  # noqa: S101 - prepared
     try:
-        (frame,) = source.transport.run(Program((readings.reach(places),)), timeout=EXEC_TIMEOUT)
+        (frame,) = source.connected.transport.run(Program((readings.reach(places),)), timeout=EXEC_TIMEOUT)
         found = readings.parse_reach(frame.out, places)
     except HostError as error:
         source.problem = error

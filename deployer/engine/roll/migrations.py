@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from deployer.engine import ledger
 from deployer.engine.host_run import each
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.walk.apply import finish
+from deployer.engine.roll.state import HostState
 from deployer.errors import ConnectionLost, DeployerError, HostError, Interrupted, Locked, StepError
 from deployer.events import Emit, Note, Stage
 from deployer.fleet import Declaration, Migration, Release
@@ -46,7 +47,7 @@ class Migrations:
         found: dict[tuple[str, str], str] = {}
         for run in (run for batch in batches for run in batch):
             if declared := _declared(run):
-                own, release, migration = declared
+                own, release, migration = declared.own, declared.release, declared.migration
                 key = own.cluster.name, release.id
                 if self.due(run):
                     place = f"once, on {run.name} as {migration.node}, before the first switch"
@@ -55,10 +56,10 @@ class Migrations:
                     found.setdefault(key, f"migrate: not due: {why}")
         return tuple(found.values())
 
-    def due(self, run: HostRoll) -> Migration | None:
+    def due(self, run: HostRoll) -> Due | None:
         """Return what has to run before this host is switched; None when nothing has to."""
         declared = _declared(run)
-        return declared[2] if declared and not self._why_not(run, *declared[:2]) else None
+        return declared if declared and not self._why_not(run, declared.own, declared.release) else None
 
     def _why_not(self, run: HostRoll, own: Declaration, release: Release) -> str:
         if run.record.current == release.id:
@@ -81,25 +82,23 @@ class Migrations:
     def run(self, batch: Sequence[HostRoll]) -> str:
         """Run what is due before these hosts are switched, and return why none may be; empty when all may."""
         for run in batch:
-            found = self.due(run) if run.hooked and not run.problem else None
-            if found:
-                each([run], self._migrate, pool=self.pool, stop=self.stop)
+            due = self.due(run) if run.state is HostState.AT_SWITCH and not run.problem else None
+            if due:
+                each([run], partial(self._migrate, due), pool=self.pool, stop=self.stop)
                 if run.problem:
-                    run.untouched = True
+                    run.advance(HostState.KEPT)
                     return f"the migration on {run.name} {_how(run.problem)}"
-                self._remember(run, found)
+                self._remember(run, due)
         return ""
 
-    def _migrate(self, run: HostRoll) -> None:
-        migration = self.due(run)
-        assert migration and run.transport and run.play  # noqa: S101 - its turn has come
-        root, release = _place(run)
+    def _migrate(self, due: Due, run: HostRoll) -> None:
+        here, migration, root, release = run.connected, due.migration, due.root, due.release.id
         self.emit(Stage(run.name, "migrate"))
         heard = _Heard(run.name, release, migration, self.emit, self.stop, self.clock)
         step, labels = migrating(root, release, migration), (f"migrate: {migration.label}",)
-        program = Program((step,), writes=True, become=run.play.become, labels=labels, hear=heard)
+        program = Program((step,), writes=True, become=here.play.become, labels=labels, hear=heard)
         try:
-            (frame,) = run.transport.run(program, timeout=PATIENCE)
+            (frame,) = here.transport.run(program, timeout=PATIENCE)
         except Interrupted:
             self._halt(run, root, migration)
             self.emit(MigrationEnded(run.name, release, migration.label, self.clock() - heard.begin, "it was stopped"))
@@ -122,43 +121,46 @@ class Migrations:
 
     def _halt(self, run: HostRoll, root: str, migration: Migration) -> None:
         """End it on the host, over a new connection: the one before may have no room for another program."""
-        assert run.transport and run.play  # noqa: S101 - it has begun
+        here = run.connected
         try:
-            run.transport.reopen()
-            (frame,) = run.transport.run(Program((halting(root, migration),), become=run.play.become), timeout=PATIENCE)
+            here.transport.reopen()
+            (frame,) = here.transport.run(
+                Program((halting(root, migration),), become=here.play.become), timeout=PATIENCE
+            )
             problem = frame.out if frame.rc else ""
         except HostError as error:
             problem = error.message
         if problem:
             self.emit(Note(f"{run.name}: the migration may still run there ({problem}): see {_unit(migration)}"))
 
-    def _remember(self, run: HostRoll, migration: Migration) -> None:
+    def _remember(self, run: HostRoll, due: Due) -> None:
         """Note on all hosts of the cluster that it has run, so that each alone knows it."""
-        declared = _declared(run)
-        assert declared  # noqa: S101 - it has run
-        release, words = declared[1].id, f"done on {run.name}: {migration.label}"
+        release, words = due.release.id, f"done on {run.name}: {due.migration.label}"
 
-        def note(other: HostRoll) -> str:
-            assert other.transport and other.play  # noqa: S101 - chosen below
+        def note(place: tuple[HostRoll, Due]) -> str:
+            other, declared = place
             try:
-                step = ledger.note_migrated(_place(other)[0], release, words)
-                finish(other.transport, "note the migration", step, become=other.play.become)
+                other.connected.finish("note the migration", ledger.note_migrated(declared.root, release, words))
             except DeployerError as error:
                 return f"{other.name}: {error.message}"
             return ""
 
-        cluster = list(self._cluster(declared[0]))
-        able = [one for one in cluster if one is not run and one.transport and not isinstance(one.problem, HostError)]
+        cluster = [(one, declared) for one in self._cluster(due.own) if (declared := _declared(one))]
+        able = [
+            (one, declared)
+            for one, declared in cluster
+            if one is not run and one.transport and not isinstance(one.problem, HostError)
+        ]
         if failed := [problem for problem in self.pool.map(note, able) if problem]:
             self.emit(Note("the migration has run, and this could not be noted everywhere: " + "; ".join(failed)))
-        for one in cluster:
+        for one, _ in cluster:
             one.record = replace(one.record, migrated=one.record.migrated | {release})
 
     def _cluster(self, own: Declaration) -> Iterator[HostRoll]:
         """Yield the hosts of the play that run the same release in the same cluster."""
         for run in self.runs:
             declared = _declared(run)
-            if declared and (declared[0].cluster.name, declared[1].name) == (own.cluster.name, _name(own)):
+            if declared and (declared.own.cluster.name, declared.release.name) == (own.cluster.name, _name(own)):
                 yield run
 
 
@@ -217,18 +219,21 @@ def _unit(migration: Migration) -> str:
     return f"deployer-migrate-{migration.node}.service"
 
 
-def _declared(run: HostRoll) -> tuple[Declaration, Release, Migration] | None:
-    """Return what a host declares, where its play switches nodes and its release has a migration."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a host declares, where its play switches nodes and its release has a migration."""
+
+    own: Declaration
+    release: Release
+    migration: Migration
+    root: str
+
+
+def _declared(run: HostRoll) -> Due | None:
     own = run.play.fleet[0] if run.play else None
-    if run.play and own and own.release and own.release.migrate and ledger.switch_of(run.play):
-        return own, own.release, own.release.migrate
+    if run.play and own and own.release and own.release.migrate and (switch := ledger.switch_of(run.play)):
+        return Due(own, own.release, own.release.migrate, switch.root)
     return None
-
-
-def _place(run: HostRoll) -> tuple[str, str]:
-    switch = ledger.switch_of(run.play) if run.play else None
-    assert switch  # noqa: S101 - declared
-    return switch.root, switch.id
 
 
 def _name(own: Declaration) -> str:

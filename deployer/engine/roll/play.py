@@ -73,7 +73,7 @@ class PlayRun:
         Raises:
             ConfigError: what is written is wrong; no connection was opened.
         """
-        runs = [HostRoll(host, self.context.clock()) for host in self.hosts]
+        runs = [HostRoll(host, self.context.clock(), emit=self.context.emit) for host in self.hosts]
         if not self.resolver.needs_facts:
             for run in runs:
                 run.play = self.resolver.resolve(run.host, None)
@@ -207,7 +207,7 @@ class PlayRun:
         code = problem.exit_code if problem else self.drift_code if run.drift else 0
         changed = walk.changed if walk else 0
         total = walk.total if walk and self.goal is not Goal.VERIFY else 0
-        said = str(problem) if problem else f"the roll stopped before it: {run.unreached}" if run.unreached else ""
+        said = str(problem) if problem else f"the roll stopped before it: {run.skip_reason}" if run.skip_reason else ""
         ending, seconds = _ending(run, self.goal), self.context.clock() - run.begin
         return HostEnded(run.name, ending, changed, total, seconds, said, code, run.release)
 
@@ -219,7 +219,7 @@ def _ending(run: HostRoll, goal: Goal) -> Ending:
         return "reverted"
     if run.problem:
         return "failed"
-    if run.unreached:
+    if run.skip_reason:
         return "not reached"
     if run.walk and run.walk.first and run.walk.first.unknown:
         return "unknown"

@@ -13,6 +13,7 @@ from deployer.engine.roll.batch import Batch, Switching
 from deployer.engine.roll.climb import Climb, Fallen, blame
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import Rules
+from deployer.engine.roll.state import HostState
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Note
 from deployer.modules import Step
@@ -44,6 +45,10 @@ class Roll:
     _done: list[Batch] = field(default_factory=list)
     _unsound: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        for run in self.due:
+            run.advance(HostState.WAITING)
+
     @property
     def runs(self) -> Sequence[HostRoll]:
         """All hosts of the play."""
@@ -67,8 +72,6 @@ class Roll:
         others = self.rules.limits.rollout.min_healthy and self.rules.outside()
         due = any(run.disruptive or run.closes for run in self.due) or self.rules.joining()
         if (len(self.runs) > 1 or others) and due:
-            for run in self.due:
-                run.turned = False
             self.climb.run(self.runs, busy=())
             self._unsound = self.climb.nodes - self.climb.healthy
             if others and self.climb.unseen:
@@ -99,8 +102,6 @@ class Roll:
     def run(self) -> None:
         """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the runs."""
         left, number, stops = list(self.batches), 0, self.rules.hinders()
-        for run in self.due:
-            run.turned = False
         stops = stops or self._open()
         while left and not stops:
             batch, number = left.pop(0), number + 1
@@ -127,7 +128,7 @@ class Roll:
     def _close(self) -> None:
         """Take away on all hosts what nothing needs any more, when all of them have had their turn and are healthy."""
         due = [run for run in self.due if run.walk and run.walk.waits.all]
-        wrong = [run.name for run in self.due if run.problem or run.unreached]
+        wrong = [run.name for run in self.due if run.problem or run.skip_reason]
         if due and wrong:
             names, why = ", ".join(run.name for run in due), ", ".join(wrong)
             self.emit(Note(f"not taken away on {names}, because {why} may need it: what is declared no more"))
@@ -141,7 +142,7 @@ class Roll:
         if of > 1:
             self.emit(BatchStarted(number, of, names))
         for run in batch:
-            run.turned, run.sound = True, None
+            run.advance(HostState.TURN)
         stops = self.switching.run([run for run in batch if not run.problem])
         fallen = self._judge(batch, last=number == of, alone=of == 1)
         self._done.append(batch)
@@ -162,7 +163,7 @@ class Roll:
         if len(self.batches) < 2:
             changed = {run.name for run in self.due if run.walk and run.walk.changed}
             return self.climb.run(self.runs, changed, urgent=urgent)
-        waiting = {str(t.node) for run in self.due if not run.turned for t in run.targets}
+        waiting = {str(t.node) for run in self.due if run.state is HostState.WAITING for t in run.targets}
         ill = frozenset() if last else self._unsound & waiting
         sound = {run.name for run in self.runs if not ill.issuperset(str(t.node) for t in run.targets)}
         fallen = self.climb.run(self.runs, sound, ill, urgent)
@@ -178,7 +179,7 @@ class Roll:
             news = blame(batch, fallen)
             if not news:
                 break
-        if alone or all(run.problem is None or run.back for run in batch):
+        if alone or all(run.problem is None or run.reverted_to for run in batch):
             blame(self.runs, fallen)
         return fallen
 
@@ -186,10 +187,10 @@ class Roll:
         """Send back who has not failed, as ``on_failure`` wants it when the roll stops; traffic is led away before."""
         due = {"stop": [], "rollback_batch": self._done[-1:], "rollback_fleet": self._done[::-1]}
         for batch in due[self._wish]:
-            others = [run for run in batch if not (run.problem or run.unreached)]
+            others = [run for run in batch if not (run.problem or run.skip_reason)]
             self.switching.drain(others)
             self.way_back.send(others, f"went back because the roll stopped ({stops})")
-            if any(run.back for run in others):
+            if any(run.reverted_to for run in others):
                 self._climb(last=False)
                 settle(others)
             self.switching.undrain(others)
@@ -238,4 +239,4 @@ def _leave(left: Sequence[Batch], stops: str) -> None:
         if isinstance(run.problem, Interrupted):
             run.problem = None
         if not run.problem:
-            run.unreached = stops
+            run.advance(HostState.NOT_REACHED, reason=stops)

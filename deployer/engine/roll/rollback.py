@@ -15,7 +15,7 @@ from deployer.engine import facts, ledger
 from deployer.engine.ledger import Ledger
 from deployer.errors import ConfigError, ProbeError
 from deployer.events import Emit, Note
-from deployer.fleet import Declaration, Node
+from deployer.fleet import Declaration, Node, Release
 from deployer.model import Host, Play, Task
 from deployer.modules._node_unit import NodeUnit
 from deployer.modules._unpack import TREE
@@ -144,7 +144,7 @@ class Back:
         )
         task = Task("nodes", "beam_nodes", {}, self.play.mark)
         before = tuple(hook for hook in play.before_switch if not hook.task.run_once)
-        fleet = (_running(own, to), members)
+        fleet = (_running(own, own.release, to), members)
         return replace(play, actions=(Action(task, "nodes", module),), before_switch=before, fleet=fleet)
 
     def _tell(self, host: str, record: Ledger, to: str) -> None:
@@ -212,12 +212,11 @@ def _talked(kept: str, node: Node, number: int) -> Sh:
     return sh(_TALKED, kept, node.vm_args_file, node.env_file, number)
 
 
-def _running(own: Declaration, release: str) -> Declaration:
+def _running(own: Declaration, declared: Release, release: str) -> Declaration:
     """Return what a host declares as if this release were declared; of its inside nothing is known here."""
-    assert own.release  # noqa: S101 - the caller looked
     version, _, digest = release.rpartition("-")
-    archive = replace(own.release.archive, version=version, sha256=digest, otp=None, applications={})
-    return replace(own, release=replace(own.release, archive=archive, migrate=None))
+    archive = replace(declared.archive, version=version, sha256=digest, otp=None, applications={})
+    return replace(own, release=replace(declared, archive=archive, migrate=None))
 
 
 def _ask(transport: Transport, text: Sh, become: bool) -> str:

@@ -22,6 +22,7 @@ from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
+from deployer.engine.roll.state import Health, HostState
 from deployer.engine.walk.walk import Walk
 from deployer.errors import Reverted, Unreachable
 from deployer.fleet import Declaration, Rollout, declare
@@ -79,7 +80,9 @@ class Scripted(Climb):
         unsound: frozenset[str] = frozenset(),
         urgent: Collection[str] = (),
     ) -> Fallen:
-        turned = [run for run in runs if run.turned and not run.problem]
+        turned = [
+            run for run in runs if run.state not in (HostState.WAITING, HostState.NOT_REACHED) and not run.problem
+        ]
         self.seen.append([run.name for run in turned])
         self.nodes = frozenset(str(t.node) for run in runs for t in run.targets)
         bad = {
@@ -88,10 +91,16 @@ class Scripted(Climb):
             for t in run.targets
             if run.name in self.falls
         }
-        failed = {str(t.node) for run in runs if run.problem and not (run.back or run.untouched) for t in run.targets}
+        failed = {
+            str(t.node)
+            for run in runs
+            if run.problem and not (run.reverted_to or run.state is HostState.KEPT)
+            for t in run.targets
+        }
         self.healthy = self.nodes - bad.keys() - failed
         for run in runs:
-            run.sound = all(str(t.node) in self.healthy for t in run.targets)
+            well = all(str(t.node) in self.healthy for t in run.targets)
+            run.health = Health.HEALTHY if well else Health.UNHEALTHY
         return bad
 
 
@@ -106,7 +115,9 @@ class Backwards(WayBack):
         if self.good:
             with self.log.open("a") as log:
                 log.write(f"back {run.name}\n")
-            run.back, run.sound, run.problem = "1.4.1-0f3a9c71", None, run.problem or Reverted(why)
+            run.advance(HostState.REVERTING)
+            run.advance(HostState.REVERTED, to="1.4.1-0f3a9c71")
+            run.problem = run.problem or Reverted(why)
         else:
             WayBack._send(self, run, why)
 
@@ -158,8 +169,10 @@ class Fleet:
         walk = Walk(DirectoryHost(root, name), play, self.events, (rider,), units=frozenset({one.unit}))
         walk.plan()
         if name in self.away:
-            return HostRoll(play.host, 0.0, problem=Unreachable("no route", where=name))
-        return HostRoll(play.host, 0.0, transport=walk.transport, play=play, walk=walk, targets=(one,))
+            return HostRoll(play.host, 0.0, emit=self.events, problem=Unreachable("no route", where=name))
+        return HostRoll(
+            play.host, 0.0, emit=self.events, transport=walk.transport, play=play, walk=walk, targets=(one,)
+        )
 
     def roll(self, *serial: int | str, order: str = "inventory", percentage: float | None = None,
              ask: Callable[[str], bool] | None = None, **words: Any) -> Roll:  # fmt: skip
@@ -189,7 +202,7 @@ class Fleet:
         return [line.split()[1] for line in self.done if line.startswith("switch")]
 
     def ends(self, roll: Roll) -> dict[str, str]:
-        return {run.name: "failed" if run.problem else "not reached" if run.unreached else "new" for run in roll.runs}
+        return {run.name: "failed" if run.problem else "not reached" if run.skip_reason else "new" for run in roll.runs}
 
 
 def hook(text: str, line: int, **words: Any) -> Action:

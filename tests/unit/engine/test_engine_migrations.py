@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from engine_kit import Events, action
@@ -13,7 +13,8 @@ from roll_kit import Fleet, hook
 
 from deployer.engine.ledger import Ledger, parse
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.migrations import PATIENCE, Migrations, _Heard
+from deployer.engine.roll.migrations import PATIENCE, Due, Migrations, _Heard
+from deployer.engine.roll.state import HostState
 from deployer.errors import ConnectionLost, DeployerError, Interrupted, StepError
 from deployer.events import Entry
 from deployer.fleet import Migration, declare
@@ -35,7 +36,7 @@ def run(name: str, record: Ledger | None = None, cluster: str = "shop", **releas
     assert own
     module = BeamNodes(root="/opt/shop", id=NEW, nodes=())
     play = HostPlay(Host(name, {}, (), Mark("i.yml", 1)), Connection("x"), (action(module),), fleet=(own, (own,)))
-    return HostRoll(play.host, 0.0, play=play, record=record or Ledger(), hooked=True)
+    return HostRoll(play.host, 0.0, play=play, record=record or Ledger(), state=HostState.AT_SWITCH)
 
 
 def migrations(*runs: HostRoll) -> Migrations:
@@ -132,16 +133,16 @@ class Scripted(Migrations):
     fleet: Fleet
     problem: DeployerError | None = None
 
-    def due(self, run: HostRoll) -> Migration | None:
-        return None if "migrate" in " ".join(self.fleet.done) else MIGRATE
+    def due(self, run: HostRoll) -> Due | None:
+        return None if "migrate" in " ".join(self.fleet.done) else cast("Due", MIGRATE)
 
-    def _migrate(self, run: HostRoll) -> None:
+    def _migrate(self, due: Due, run: HostRoll) -> None:
         if self.problem:
             raise self.problem
         with self.fleet.log.open("a") as log:
             log.write(f"migrate {run.name}\n")
 
-    def _remember(self, run: HostRoll, migration: Migration) -> None:
+    def _remember(self, run: HostRoll, due: Due) -> None:
         pass
 
 
@@ -167,15 +168,15 @@ def test_one_that_fails_stops_the_roll_before_any_hook_and_any_switch(fleet: Fle
     roll = fleet.roll(2, max_failed=4)
     assert (fleet.switched(), fleet.events.of(HookDone)) == ([], [])
     assert fleet.ends(roll) == {"web1": "failed", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert {run.unreached for run in roll.runs[1:]} == {"the migration on web1 has failed"}
+    assert {run.skip_reason for run in roll.runs[1:]} == {"the migration on web1 has failed"}
 
 
 def test_one_that_was_lost_or_stopped_says_so(fleet: Fleet) -> None:
     Scripted.problem = ConnectionLost("it went silent")
     roll = fleet.roll(1)
-    assert roll.runs[1].unreached == "the migration on web1 was not seen to its end: it went silent"
+    assert roll.runs[1].skip_reason == "the migration on web1 was not seen to its end: it went silent"
     Scripted.problem = Interrupted("stopped")
-    assert fleet.roll(1).runs[1].unreached == "the migration on web1 was stopped"
+    assert fleet.roll(1).runs[1].skip_reason == "the migration on web1 was stopped"
 
 
 def test_nobody_waits_for_nodes_that_were_never_started(fleet: Fleet) -> None:

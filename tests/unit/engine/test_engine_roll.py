@@ -115,7 +115,7 @@ def test_a_failed_step_stops_the_roll(fleet: Fleet) -> None:
     roll = fleet.roll(1)
     assert fleet.switched() == ["web1", "web2"]
     assert fleet.ends(roll) == {"web1": "new", "web2": "failed", "web3": "not reached", "web4": "not reached"}
-    assert roll.runs[2].unreached == "failed: web2; rollout.max_failed is 0"
+    assert roll.runs[2].skip_reason == "failed: web2; rollout.max_failed is 0"
     assert fleet.events.of(BatchEnded)[-1].stops == "failed: web2; rollout.max_failed is 0"
 
 
@@ -174,7 +174,7 @@ def test_the_roll_stops_when_not_even_one_more_may_go(tmp_path: Path) -> None:
     fleet.fails = {"web1"}
     roll = fleet.roll(1, min_healthy=2, max_failed=1)
     assert fleet.ends(roll) == {"web1": "failed", "web2": "not reached", "web3": "not reached"}
-    assert "3 nodes, 1 of them not healthy" in roll.runs[1].unreached
+    assert "3 nodes, 1 of them not healthy" in roll.runs[1].skip_reason
 
 
 def test_a_node_outside_of_the_run_counts_as_what_the_run_sees_of_it(fleet: Fleet) -> None:

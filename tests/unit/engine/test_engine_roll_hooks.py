@@ -69,7 +69,7 @@ def test_a_failed_migration_stops_its_whole_batch(fleet: Fleet) -> None:
     roll = fleet.roll()
     assert fleet.switched() == []
     assert fleet.ends(roll) == {"web1": "failed", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert "runs once has failed on web1" in roll.runs[1].unreached
+    assert "runs once has failed on web1" in roll.runs[1].skip_reason
 
 
 def test_after_a_failed_migration_only_who_was_drained_is_undrained(balanced: Fleet) -> None:
@@ -143,4 +143,4 @@ def test_ctrl_c_at_a_drain_leaves_the_old_node_with_its_traffic(balanced: Fleet)
     roll = balanced.roll(1)
     assert around(balanced, "web1") == ["drain", "undrain"]
     assert isinstance(roll.runs[0].problem, Interrupted)
-    assert {run.unreached for run in roll.runs[1:]} == {STOPPED}
+    assert {run.skip_reason for run in roll.runs[1:]} == {STOPPED}

@@ -13,6 +13,7 @@ from deployer.engine.roll.back import settle
 from deployer.engine.roll.climb import blame
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import STOPPED
+from deployer.engine.roll.state import Health, HostState
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
 from deployer.roll_events import BatchEnded, BatchStarted
@@ -32,7 +33,7 @@ def test_a_no_ends_the_roll_and_is_no_failure_of_what_is_switched(fleet: Fleet) 
     assert fleet.switched() == ["web1", "web2"]
     assert fleet.answers == ["still to come: web2, web3, web4. Go on?", "still to come: web3, web4. Go on?"]
     assert fleet.ends(roll) == {"web1": "new", "web2": "new", "web3": "not reached", "web4": "not reached"}
-    assert roll.runs[3].unreached == "stopped at your word"
+    assert roll.runs[3].skip_reason == "stopped at your word"
     (note,) = fleet.events.of(Note)
     assert note.text.startswith("stopped at your word; switched: web1, web2; not reached: web3, web4")
     assert fleet.stop.is_set(), "the run ends as after Ctrl-C"
@@ -46,7 +47,7 @@ def test_ctrl_c_at_a_question_leaves_the_rest_alone(fleet: Fleet) -> None:
     roll = fleet.roll(1, pause="ask", ask=stop, on_failure="rollback_fleet")
     assert fleet.switched() == ["web1"]
     assert fleet.ends(roll) == {"web1": "new", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert {run.unreached for run in roll.runs[1:]} == {STOPPED}
+    assert {run.skip_reason for run in roll.runs[1:]} == {STOPPED}
     assert len(fleet.events.of(BatchStarted)) == 1
 
 
@@ -130,7 +131,7 @@ def test_any_errors_fatal_begins_with_everybody_or_not_at_all(fleet: Fleet) -> N
     fleet.away, fleet.fatal = {"web2"}, True
     roll = fleet.roll(1, max_failed=3)
     assert fleet.done == []
-    assert {run.unreached for run in roll.runs if not run.problem} == {"failed: web2; any_errors_fatal is true"}
+    assert {run.skip_reason for run in roll.runs if not run.problem} == {"failed: web2; any_errors_fatal is true"}
 
 
 def test_any_errors_fatal_stops_at_the_first_that_fails(fleet: Fleet) -> None:
@@ -142,7 +143,7 @@ def test_without_its_canary_a_roll_does_not_begin(fleet: Fleet) -> None:
     fleet.away = {"web2"}
     roll = fleet.roll(1, canary="web2")
     assert fleet.done == []
-    assert roll.runs[0].unreached == "the canary web2 cannot go first: no route"
+    assert roll.runs[0].skip_reason == "the canary web2 cannot go first: no route"
 
 
 def test_where_nothing_runs_yet_no_canary_is_missed(tmp_path: Path) -> None:
@@ -153,20 +154,20 @@ def test_where_nothing_runs_yet_no_canary_is_missed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "sound", "kind"),
+    ("problem", "health", "kind"),
     [
-        (NotConverged("it fell"), True, Reverted),
-        (Reverted("it did not start"), True, Reverted),
-        (NotConverged("it fell"), False, NotConverged),
-        (Reverted("because the roll stopped"), False, NotConverged),
-        (Reverted("because the roll stopped"), None, NotConverged),
+        (NotConverged("it fell"), Health.HEALTHY, Reverted),
+        (Reverted("it did not start"), Health.HEALTHY, Reverted),
+        (NotConverged("it fell"), Health.UNHEALTHY, NotConverged),
+        (Reverted("because the roll stopped"), Health.UNHEALTHY, NotConverged),
+        (Reverted("because the roll stopped"), Health.UNVERIFIED, NotConverged),
     ],
 )
 def test_who_went_back_is_reverted_only_when_it_is_well_there(
-    fleet: Fleet, problem: DeployerError, sound: bool | None, kind: type[DeployerError]
+    fleet: Fleet, problem: DeployerError, health: Health, kind: type[DeployerError]
 ) -> None:
     run = fleet.run("web1")
-    run.back, run.problem, run.sound = "1.4.1-0f3a9c71", problem, sound
+    run.state, run.reverted_to, run.problem, run.health = HostState.REVERTED, "1.4.1-0f3a9c71", problem, health
     settle([run])
     assert type(run.problem) is kind
     assert problem.message in str(run.problem)
@@ -176,9 +177,11 @@ def test_who_went_back_is_reverted_only_when_it_is_well_there(
 def test_what_a_node_is_judged_against_follows_its_turn(fleet: Fleet) -> None:
     run = fleet.run("web1")
     (declared,) = run.judged(frozenset())
-    run.turned = False
+    run.advance(HostState.WAITING)
     (waiting,) = run.judged(frozenset())
-    run.turned, run.back = True, "1.4.1-0f3a9c71"
+    for state in (HostState.TURN, HostState.SWITCHING, HostState.SWITCHED, HostState.REVERTING):
+        run.advance(state)
+    run.advance(HostState.REVERTED, to="1.4.1-0f3a9c71")
     (back,) = run.judged(frozenset())
     assert [(each.release_dir, each.version) for each in (declared, waiting, back)] == [
         ("/opt/shop/versions/1.4.2-0123abcd", "1.4.2"),

@@ -12,6 +12,7 @@ from deployer.engine.ladder.expected import as_it_was, told
 from deployer.engine.ladder.target import Peer
 from deployer.engine.ledger import Ledger
 from deployer.engine.roll.host_roll import HostRoll
+from deployer.engine.roll.state import HostState
 from deployer.fleet.words import Health
 from deployer.model import Connection, Host, Mark
 
@@ -60,15 +61,16 @@ def test_a_line_that_cannot_be_understood_changes_nothing(line: str) -> None:
 def test_a_host_that_went_back_or_waits_is_judged_as_it_was_good() -> None:
     host = Host("web1", {}, Connection(address="10.0.0.1"), Mark("inventory.yml", 3))
     good, bad = "1.4.1-0f3a9c71", "1.5.0-77ab01c2"
-    run = HostRoll(host, 0.0, targets=(NEW,), record=Ledger(current=good, expected={good: told([OLD])}))
-    (declared,) = run.judged(frozenset())
+    record = Ledger(current=good, expected={good: told([OLD])})
+
+    def run(state: HostState = HostState.SETTLED, to: str = "") -> HostRoll:
+        return HostRoll(host, 0.0, targets=(NEW,), record=record, state=state, reverted_to=to)
+
+    (declared,) = run().judged(frozenset())
     assert declared is NEW
-    run.turned = False
-    (waiting,) = run.judged(frozenset())
+    (waiting,) = run(HostState.WAITING).judged(frozenset())
     assert (waiting.health, waiting.release_dir) == (OLD.health, None)
-    run.turned, run.back = True, good
-    (back,) = run.judged(frozenset())
+    (back,) = run(HostState.REVERTED, good).judged(frozenset())
     assert (back.health, back.ports, back.version) == (OLD.health, OLD.ports, "1.4.1")
-    run.back = bad
-    (unknown,) = run.judged(frozenset())
+    (unknown,) = run(HostState.REVERTED, bad).judged(frozenset())
     assert unknown.health == NEW.health
