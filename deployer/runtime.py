@@ -20,7 +20,10 @@ from deployer.report.journal import Writer
 
 @contextmanager
 def report(out: TextIO, journal: Writer | None = None, *, json: bool, diff: bool, verbose: int) -> Iterator[Emit]:
-    """Yield where events go: one at a time, whichever host they come from; the journal comes first."""
+    """Yield where events go: one at a time, whichever host they come from; the journal comes first.
+
+    When whoever reads ``out`` is gone (``| head -1``), the run goes on unheard: a roll must not end half-way for that.
+    """
     close, take = _json(out) if json else _terminal(out, diff, verbose)
     lock = threading.Lock()
 
@@ -28,7 +31,10 @@ def report(out: TextIO, journal: Writer | None = None, *, json: bool, diff: bool
         with lock:
             if journal:
                 journal(event)
-            take(event)
+            try:
+                take(event)
+            except BrokenPipeError:
+                _let_go_of([out.fileno()])
 
     try:
         yield emit
@@ -50,7 +56,13 @@ def _terminal(out: TextIO, diff: bool, verbose: int) -> tuple[Callable[[], None]
 
     from deployer.report.terminal import Terminal
 
-    terminal = Terminal(Console(file=out), show_diff=diff, verbosity=verbose)
+    class Unread(Console):
+        """Leaves it to `report` that nobody reads; rich's own would end this thread."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    terminal = Terminal(Unread(file=out), show_diff=diff, verbosity=verbose)
     return terminal.close, terminal
 
 
@@ -147,9 +159,9 @@ def stoppable(emit: Emit = _aloud) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _let_go_of(terminals: Sequence[int]) -> None:
-    """A terminal that was closed takes no more words; what is said to it must not become an error of the run."""
+def _let_go_of(descriptors: Sequence[int]) -> None:
+    """Who is gone hears no more; what is said there must not become an error of the run."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in terminals:
+    for descriptor in descriptors:
         os.dup2(nowhere, descriptor)
     os.close(nowhere)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
 
 _PR_SET_DUMPABLE = 4
@@ -17,7 +19,13 @@ def main(argv: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ✓ must not end a deploy
     try:
-        DeployerProgram.standard().run(sys.argv if argv is None else argv)
+        try:
+            DeployerProgram.standard().run(sys.argv if argv is None else argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # "| head -1" has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:  # of this machine, not of a host: a full disk below the report, a directory that is gone
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

@@ -72,8 +72,6 @@ class Command(Task[Callable[..., Any]]):
             raise failure(error) from None
         except KeyboardInterrupt:
             raise failure(Interrupted("stopped")) from None
-        except BrokenPipeError:
-            raise Exit(code=1) from None
         if code:
             raise Exit(code=int(code))
         return code
