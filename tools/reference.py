@@ -1,4 +1,4 @@
-"""Write the pages that come from the classes: docs/modules.md, and JSON Schemas for editors under docs/schema."""
+"""Write the pages that come from the classes: docs/modules.md, docs/cli.md, and JSON Schemas under docs/schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import json
 import sys
 from pathlib import Path
 
+from invoke.collection import Collection
+
 from deployer import modules
+from deployer.cli import overview
+from deployer.cli.program import DeployerProgram
 from deployer.fleet import Words
 from deployer.report.reference import reference
 from deployer.schema import json_schema
@@ -22,6 +26,7 @@ names and argument names of Ansible. Every argument that is left out is not mana
 def pages() -> dict[Path, str]:
     """Return every generated file → its content."""
     found = {DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.find(n)) + "\n" for n in modules.names())])}
+    found[DOCS / "cli.md"] = overview.reference(DeployerProgram.standard().namespace or Collection())
     schemas = {"fleet": json_schema(Words)} | {name: json_schema(modules.find(name)) for name in modules.names()}
     for name, schema in schemas.items():
         found[DOCS / "schema" / f"{name}.json"] = json.dumps(schema, indent=2, default=str) + "\n"

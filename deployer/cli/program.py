@@ -13,43 +13,8 @@ from invoke.parser.context import ParserContext
 from invoke.program import Program
 
 from deployer import __version__
+from deployer.cli import overview
 
-_USAGE = """\
-Usage: deployer COMMAND [PLAYBOOK] [flags]      deployer COMMAND --help shows a command's flags
-
-Deploy a fleet
-  deploy PLAYBOOK -i INVENTORY      bring every host to what is declared, then prove it, rung by rung
-  plan PLAYBOOK -i INVENTORY        say what a deploy would change; change nothing (= deploy --check)
-  audit PLAYBOOK -i INVENTORY       like plan; exit 2 when a host has drifted from the playbook
-  verify PLAYBOOK -i INVENTORY      climb the verify ladder only: unit, EPMD, ports, cookie, mesh, versions, health
-  rollback PLAYBOOK -i INVENTORY    go back to the last good release, or --to VERSION, batch by batch
-  resume PLAYBOOK -i INVENTORY      deploy again where the last deploy failed, was stopped or was killed
-  status PLAYBOOK -i INVENTORY      say what runs where, since when, who switched it, and what failed
-  history PLAYBOOK -i INVENTORY     the same over time, run by run
-  retire PLAYBOOK HOST… -i INVENTORY  take hosts or nodes out of their cluster, and their secrets off the disk
-  confirm PLAYBOOK -i INVENTORY     new firewall rules that wait for a new login: --show, --now (keep) or --undo
-  render PLAYBOOK -i … --host HOST  print the exact programs that would run on a host
-
-Look around
-  inventory -i INVENTORY --list | --graph | --host HOST
-  modules list | show NAME          what a task can do, with every argument
-  release inspect FILE              what a release's tarball holds, and what it needs of a host
-  docs [PAGE]                       the documentation, and an example of an inventory
-  version                           the program's version (= --version)
-
-Secrets
-  cookie generate | rotate PLAYBOOK -i INVENTORY
-  tls init PLAYBOOK -i INVENTORY    the certificate authority of a cluster with tls: true
-  vault encrypt | decrypt | view | edit | rekey | encrypt_string
-
-Real hosts on this machine
-  lab up | down | status | ssh HOST | reset [HOST] | build APP
-
-Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, nothing touched
-            4 host unreachable  5 locked by another run  6 went back to what was good
-            7 a host shows another key  130 interrupted
-"""
-_GROUPS = ("modules", "release", "lab", "vault", "cookie", "tls")
 _OPTIONAL_WORD = {"lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page"}
 _CORE = ("--help", "-h", "--version", "-V")
 """What is left of invoke's own flags: the others would take a wrong flag of ours for one of theirs."""
@@ -98,6 +63,10 @@ class DeployerProgram(Program):
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
 
     @property
+    def _root(self) -> Collection:
+        return self.namespace or Collection()
+
+    @property
     def initial_context(self) -> ParserContext:
         """Return the flags that are known before any command."""
         context = super().initial_context
@@ -110,9 +79,9 @@ class DeployerProgram(Program):
         """Read ``lab up`` as invoke's ``lab.up``, so that groups of commands are words, not dots."""
         super().normalize_argv(argv)
         words = list(self.argv[1:])
-        if words and words[0] in _GROUPS and set(words[1:]) <= {"-h", "--help"}:
+        if words and words[0] in self._root.collections and set(words[1:]) <= {"-h", "--help"}:
             words = words[1:] or ["--help"]
-        if len(words) >= 2 and words[0] in _GROUPS and not words[1].startswith("-"):
+        if len(words) >= 2 and words[0] in self._root.collections and not words[1].startswith("-"):
             words[:2] = [f"{words[0]}.{words[1].replace('_', '-')}"]
         if words and (flag := _OPTIONAL_WORD.get(words[0])):
             words = [words[0], *_flagged(flag, words[1:])]
@@ -134,7 +103,7 @@ class DeployerProgram(Program):
 
     def print_help(self) -> None:
         """Print our own overview: invoke's core flags mean nothing here."""
-        sys.stdout.write(_USAGE)
+        sys.stdout.write(overview.overview(self._root))
 
     def print_task_help(self, name: str) -> None:
         """Print one command's words and flags."""
