@@ -29,6 +29,7 @@ from deployer.beam.handshake import (
     WrongNode,
     shake_hands,
 )
+from deployer.beam.messages import PASS_THROUGH, addressed, decode_answer
 from deployer.beam.names import NodeName
 from deployer.beam.stream import Stream, read_exactly
 from deployer.beam.term import Atom, Pid, Term, show
@@ -36,12 +37,10 @@ from deployer.model import Secret
 
 __all__ = [
     "Call", "CallFailed", "DemandsTls", "DistributionError", "Impostor", "NobodyAnswers", "NotAlive", "NotAllowed",
-    "Peer", "ProtocolError", "WrongCookie", "WrongNode", "connect", "own_name",
+    "Peer", "ProtocolError", "WrongCookie", "WrongNode", "connect", "decode_answer", "own_name",
 ]  # fmt: skip
 
-_REG_SEND = 6
-_TO_PID = (2, 12, 22)  # SEND, SEND_TT, SEND_SENDER
-_PASS_THROUGH = b"p"
+_SEND, _REG_SEND = 2, 6
 _TICK = bytes(4)
 _FRAMES_LIMIT = 10_000  # that a node may send beside the answers; it has no reason for any but ticks
 
@@ -126,21 +125,64 @@ class Peer:
             raise NotAlive(f"{self.node} closed the connection before all calls were answered") from None
         raise ProtocolError(f"{self.node} sends messages nobody asked for")
 
-    def _request(self, number: int, call: Call) -> bytes:
+    def begin(self, call: Call, *, leader: Pid | None = None) -> int:
+        """Send a call without waiting, and return its number, by which `receive` gives its answer ``(rex, Value)``.
+
+        Args:
+            call: what to run.
+            leader: one of our own identifiers (`pid`), which is then asked to print what the call prints; by default
+                the node's ``user`` prints it, into its log.
+        """
+        self._last += 1
+        self._stream.send(self._request(self._last, call, leader))
+        return self._last
+
+    def pid(self) -> Pid:
+        """Return a new identifier of ours; what is sent to it comes from `receive` with its number, ``id``."""
+        self._last += 1
+        return Pid(str(self._me), self._last, 0, self._creation)
+
+    def send(self, to: Pid, message: Term) -> None:
+        """Send a message to a process of the node; raises OSError."""
+        body = PASS_THROUGH + etf.encode((_SEND, Atom(""), to)) + etf.encode(message)
+        self._stream.send(len(body).to_bytes(4, "big") + body)
+
+    def receive(self) -> tuple[int, Term]:
+        """Return the next message to any of our identifiers: its number, and what was sent.
+
+        Raises:
+            NotAlive: the node went away, or sent nothing before the stream's deadline.
+            ProtocolError, EtfError: it cannot be read.
+        """
+        try:
+            while True:
+                number, message = addressed(self._frame(), str(self._me))
+                if number:
+                    return number, message
+        except TimeoutError:
+            raise NotAlive(f"{self.node} has not answered in time") from None
+        except (EOFError, OSError):
+            raise NotAlive(f"{self.node} closed the connection") from None
+
+    def _request(self, number: int, call: Call, leader: Pid | None = None) -> bytes:
         sender = Pid(str(self._me), number, 0, self._creation)
-        target = (Atom("call"), Atom(call.module), Atom(call.function), list(call.args), Atom("user"))
-        body = _PASS_THROUGH + etf.encode((_REG_SEND, sender, Atom(""), Atom("rex"))) + etf.encode((sender, target))
+        target = (Atom("call"), Atom(call.module), Atom(call.function), list(call.args), leader or Atom("user"))
+        body = PASS_THROUGH + etf.encode((_REG_SEND, sender, Atom(""), Atom("rex"))) + etf.encode((sender, target))
         return len(body).to_bytes(4, "big") + body
 
     def _receive(self) -> tuple[int, Term]:
         """Return the number of the call that the next frame answers, and its value; 0 when it answers none."""
+        return decode_answer(frame, str(self._me)) if (frame := self._frame()) else (0, 0)
+
+    def _frame(self) -> bytes:
+        """Return the next frame; empty for a tick, which is answered."""
         size = int.from_bytes(read_exactly(self._stream, 4), "big")
         if size == 0:
             self._stream.send(_TICK)
-            return 0, 0
+            return b""
         if size > SIZE_LIMIT:
             raise ProtocolError(f"{self.node} announces a message of {size} bytes")
-        return decode_answer(read_exactly(self._stream, size), str(self._me))
+        return read_exactly(self._stream, size)
 
 
 def own_name(node: NodeName, token: str | None = None) -> NodeName:
@@ -182,25 +224,6 @@ def connect(
 def greets(stream: Stream, node: NodeName) -> bool:
     """Return whether a node answers in plain text; no cookie is used."""
     return handshake.greets(stream, own_name(node), creation=4 + secrets.randbelow((1 << 32) - 4))
-
-
-def decode_answer(body: bytes, me: str) -> tuple[int, Term]:
-    """Return the number of the call that a frame answers, and its value; 0 when it answers none of ``me``.
-
-    Raises:
-        ProtocolError: not a frame that a node sends to us.
-        EtfError: the terms in it cannot be read.
-    """
-    if body[:1] != _PASS_THROUGH:
-        raise ProtocolError("a message begins with a header that was not agreed on")
-    control, at = etf.decode(body, 1)
-    match control:
-        case (int(kind), _, Pid(node, number, _, _)) if kind in _TO_PID and node == me and at < len(body):
-            message, _ = etf.decode(body, at)
-            match message:
-                case (Atom("rex"), value):
-                    return number, value
-    return 0, 0
 
 
 def _judge(call: Call, value: Term) -> Term | CallFailed:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from invoke.collection import Collection
 
 from deployer.cli.command import Command, Flag
+from deployer.cli.words import HIDDEN
 
 _SECTIONS: Mapping[str, str] = {
     "fleet": "Deploy a fleet", "audit": "Deploy a fleet", "window": "Look into nodes that run",
@@ -57,16 +58,16 @@ def reference(root: Collection) -> str:
     count: dict[Flag, int] = {}
     for command in every.values():
         for flag in command.flags:
-            count[flag] = count.get(flag, 0) + (not flag.word)
+            count[flag] = count.get(flag, 0) + (not flag.word and flag.name not in HIDDEN)
     shared = [flag for flag, number in count.items() if number >= _SHARED]
     parts = [_PAGE]
     for heading, below in _sections(root).items():
         parts.append(f"## {heading}\n\n")
         for name, command in below.items():
             parts.append(f"### {name}\n\n`{usage(name, command)}`\n\n{(command.__doc__ or '').strip()}\n\n")
-            own = [flag for flag in command.flags if flag not in shared]
+            own = [flag for flag in command.flags if flag not in shared and flag.name not in HIDDEN]
             parts += [f"* {_names(flag)}: {flag.help}\n" for flag in own]
-            if common := [_names(flag) for flag in command.flags if flag in shared]:
+            if common := [_names(flag) for flag in command.flags if flag in shared and flag.name not in HIDDEN]:
                 parts.append(f"* as others: {' '.join(common)}\n")
             parts.append("\n")
     parts.append("## Flags that many commands have\n\n| flag | meaning |\n|---|---|\n")

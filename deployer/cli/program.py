@@ -14,6 +14,7 @@ from invoke.program import Program
 
 from deployer import __version__
 from deployer.cli import overview
+from deployer.cli.words import HIDDEN, as_flags
 
 _OPTIONAL_WORD = {"lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page"}
 _CORE = ("--help", "-h", "--version", "-V")
@@ -55,9 +56,9 @@ class DeployerProgram(Program):
     @classmethod
     def standard(cls) -> DeployerProgram:
         """Return the program with all its commands."""
-        from deployer.cli import fleet, lab, look, secrets, vault
+        from deployer.cli import fleet, lab, look, secrets, vault, window
 
-        root = Collection(*fleet.COMMANDS, *look.COMMANDS)
+        root = Collection(*fleet.COMMANDS, *window.COMMANDS, *look.COMMANDS)
         for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
@@ -87,8 +88,13 @@ class DeployerProgram(Program):
             words = [words[0], *_flagged(flag, words[1:])]
         if words and words[0] == "retire":
             words = _joined(words)
-        if words and not words[0].startswith("-") and {"-h", "--help"} & set(words):
+        ours = words[: words.index("--")] if "--" in words else words
+        if words and not words[0].startswith("-") and {"-h", "--help"} & set(ours):
             words = ["--help", words[0]]
+        if words:
+            from deployer.cli import window
+
+            words = as_flags(words, {str(command.name): command for command in window.COMMANDS})
         self.argv = [self.argv[0], *words]
 
     def parse_tasks(self) -> None:
@@ -110,9 +116,11 @@ class DeployerProgram(Program):
         context = self.parser.contexts[name]
         text = (self.collection[name].__doc__ or "").strip()
         words = " ".join(f"{argument.name.upper()}" for argument in context.positional_args)
+        words = getattr(self.collection[name], "usage", "") or words
         sys.stdout.write(f"Usage: deployer {name.replace('.', ' ')} {words} [flags]\n\n{text}\n\n")
-        if context.help_tuples():
-            self.print_columns(context.help_tuples())
+        told = [row for row in context.help_tuples() if row[0].lstrip("-").partition("=")[0] not in HIDDEN]
+        if told:
+            self.print_columns(told)
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:  # noqa: A002 - invoke's name
         """Run one command and exit with its code; a wrong command line is exit 3, as every wrong configuration is."""

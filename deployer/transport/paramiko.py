@@ -18,6 +18,7 @@ from deployer.transport.connect import Link, open_link, open_stream
 from deployer.transport.conversation import Conversation
 from deployer.transport.options import SshOptions
 from deployer.transport.relay import Relay
+from deployer.transport.session import Session
 from deployer.transport.ssh_config import Target
 from deployer.transport.stream import SocketStream, plainly
 from deployer.transport.sudo import Sudo, check_password, command
@@ -85,6 +86,15 @@ class SshTransport:
             channel, address, port, timeout, start=lambda text: client.exec(channel, text), alive=client.is_active,
             release=release, forbidden=forbidden,
         )  # fmt: skip
+
+    def session(self, *, become: bool) -> Session:
+        """Return what a command with open streams runs in, as root where that is asked for; the caller opens it.
+
+        Raises:
+            HostError: sshd opens no session, or the connection is gone.
+        """
+        sudo = self._sudo() if become and self._target.user != "root" else None
+        return Session(self.name, self._session(_SESSION_OPENING), self._link.client, sudo)
 
     def knock(self, port: int, *, timeout: float) -> str | None:
         """Try a port of the host plainly; see `base.Transport.knock`."""

@@ -15,6 +15,7 @@ from deployer import modules
 from deployer.engine.ladder import readings
 from deployer.engine.rotate import host
 from deployer.modules.beam_nodes import NodeUnit
+from deployer.window import crash, door
 
 ROOT = Path(deployer.__file__).parent
 STATE, RUNTIME = "/var/lib/beam/shop", "/run/beam/shop"
@@ -37,6 +38,8 @@ HARMLESS = [
     r"\brm -r?f -- [^;|&]*",  # unlinks names; into directories it goes by their descriptors, and follows no link
     r"\becho \"[^\"]*\"",
     r"\bemit \w+ \"[^\"$]*\$\{\w+##\*/\}\"",  # a name
+    rf"\bstat -c '[^']*' -- {X}",  # of a link the link itself
+    rf"\bexec setpriv --euid=\S+ --egid=\S+[^\n]* dd if={X} [^\n]*",  # as `theirs` does
     LOOPED.pattern,
     ASSIGNED.pattern,
 ]
@@ -44,13 +47,14 @@ KNOWN = {
     "engine/ladder/readings.py", "engine/ladder/target.py", "engine/ladder/verify.py", "engine/rotate/host.py",
     "engine/rotate/plan.py", "engine/rotate/rotation.py", "fleet/node.py", "fleet/grammar.py", "fleet/unit.py",
     "modules/_node_unit.py", "modules/_preflight.py", "modules/beam_nodes.py", "modules/certificate.py",
-    "modules/cookie.py", "modules/env_file.py", "modules/preflight.py",
+    "modules/cookie.py", "modules/env_file.py", "modules/preflight.py", "window/crash.py", "window/door.py",
 }  # fmt: skip
 """Files that speak of these directories; those with sh text are among `spoken`."""
 OTHERWISE = {
     "engine/retire.sh",
     "engine/roll/hooks.py",  # where as_node runs, as the node's user
     "engine/survey.py", "report/releases.py",  # what state a node is in
+    "window/shells.py",  # the node itself writes there
 }  # fmt: skip
 
 
@@ -64,6 +68,9 @@ def spoken() -> Iterator[tuple[str, str]]:
     yield "ladder", readings.last_words("shop.service", dump).text
     for text in (host.read(COOKIE, [NODE]), host.write(COOKIE), host.renew(NODE), host.forget(COOKIE, [dump])):
         yield "rotate", text.text
+
+    yield "window", door.look_behind("shop.service", RUNTIME, "/etc/beam/shop/private/shop.pem", "/etc/ca.pem").text
+    yield from (("window", text.text) for text in (crash.look_at_dump(dump), crash.whole_dump(dump)))
 
 
 def touching(text: str) -> Iterator[str]:

@@ -1,0 +1,154 @@
+"""``console``, ``rpc``, ``eval``, ``run``, ``logs``, ``top``, ``trace``, ``observe``, ``ssh``: a window to nodes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from deployer.cli.command import Command, Flag
+from deployer.cli.fleet import CONNECTION, SOURCES, options
+from deployer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deployer.window.choice import Fleet
+    from deployer.window.commands import Asked
+
+_NODES = Flag("nodes", "nodes, hosts, groups or patterns, with commas between")
+_EXPRESSION = Flag("expression", "the expression")
+_FILE = Flag("file", "read the expression from this file; - is standard input")
+_ONE = Flag("one", "only on the first node that is chosen", default=False)
+_QUIET = Flag("quiet-journal", "the host's journal is told that something was asked, and not what", default=False)
+_RELEASE = Flag("release", "which release of those that lie there: a version, or its whole id; default: the current")
+_ENDS = Flag("timeout", "end it there after so many seconds; 0: never", "", 0)
+_COMMAND = Flag("command", "what runs; stands behind --", "", ())
+_REACH = (*SOURCES, *CONNECTION)
+
+
+def colourful() -> bool:
+    """Whether output is painted: it goes to a terminal, and nobody has asked for none (NO_COLOR)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _fleet(given: dict[str, Any]) -> Fleet:
+    from deployer.window.choice import Fleet
+
+    return Fleet.of(options(given | {"playbook": ""}))
+
+
+def _asked(given: dict[str, Any], nodes: str, *, one: bool, quiet: bool) -> Asked:
+    from deployer.window.commands import Asked
+
+    fleet = _fleet(given)
+    spots = fleet.choose([nodes])
+    return Asked(fleet, spots[:1] if one else spots, colourful(), quiet, given["forks"])
+
+
+def _expression(typed: str, file: str) -> str:
+    try:
+        text = typed if not file else sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--file {file}: {getattr(error, 'strerror', '') or 'it is not UTF-8'}") from None
+    if not text.strip():
+        raise ConfigError("the expression is empty", hint="deployer rpc NODE 'Node.list()'")
+    return text
+
+
+def console(c: Context, *, nodes: str, dot_iex: str, **given: Any) -> int:
+    """Open an IEx of a running node on this terminal."""
+    del c
+    from deployer.window.shells import console as open_console
+
+    return open_console(_fleet(given), nodes, dot_iex=dot_iex)
+
+
+def rpc(
+    c: Context, *, nodes: str, expression: str, file: str, one: bool, timeout: int, quiet_journal: bool, **given: Any
+) -> int:
+    """Evaluate an expression in running nodes, and print what it prints and its value."""
+    del c
+    from deployer.window.commands import rpc as ask
+
+    text = _expression(expression, file)
+    return ask(_asked(given, nodes, one=one, quiet=quiet_journal), text, timeout=timeout or 365 * 86400)
+
+
+def _eval(c: Context, *, nodes: str, expression: str, file: str, one: bool, **given: Any) -> int:
+    """Evaluate an expression with the release of nodes that need not run, as they would: their user and environment."""
+    del c
+    from deployer.window.commands import evaluate_apart
+
+    text, quiet = _expression(expression, file), given.pop("quiet_journal")
+    how = {key: given.pop(key) for key in ("release", "timeout")}
+    return evaluate_apart(_asked(given, nodes, one=one, quiet=quiet), text, **how)
+
+
+def run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any) -> int:
+    """Run a command of the release (bin/migrate) or of the host as the node does: its user, environment and sandbox."""
+    del c
+    from deployer.window.commands import run as run_there
+
+    quiet = given.pop("quiet_journal")
+    how = {key: given.pop(key) for key in ("release", "timeout")}
+    return run_there(_asked(given, nodes, one=one, quiet=quiet), tuple(command), **how)
+
+
+def ssh(c: Context, *, nodes: str, command: list[str], **given: Any) -> int:
+    """Log in to a host as the inventory says (with -b as root), or run one command there."""
+    del c
+    from deployer.window.shells import ssh as log_in
+
+    return log_in(_fleet(given), nodes, tuple(command), become=given["become"])
+
+
+def logs(c: Context, *, nodes: str, crash: bool, save: str, **given: Any) -> int:
+    """Show the journals of nodes as one, in order of time; with -f as they grow, with --crash what a dump says."""
+    del c
+    from deployer.window.showing import Flags, show_crashes, show_logs
+
+    flags = Flags(**{key: given.pop(key) for key in ("follow", "since", "grep", "lines")})
+    fleet = _fleet(given)
+    spots = fleet.choose([nodes])
+    if save and not crash:
+        raise ConfigError("--save goes with --crash", hint="deployer logs NODE --crash --save FILE")
+    if crash:
+        return show_crashes(fleet, spots, save)
+    return show_logs(fleet, spots, flags, colour=colourful())
+
+
+COMMANDS = (
+    Command(
+        console,
+        (_NODES, *_REACH, Flag("dot-iex", "evaluate this file of this machine first, as .iex.exs is")),
+        usage="NODE",
+    ),
+    Command(
+        rpc,
+        (_NODES, _EXPRESSION, *_REACH, _FILE, _ONE, Flag("timeout", "seconds it may take; 0: any", "", 60), _QUIET),
+        usage="NODE… 'EXPR'",
+    ),
+    Command(
+        _eval,
+        (_NODES, _EXPRESSION, *_REACH, _FILE, _ONE, _RELEASE, _ENDS, _QUIET),
+        usage="NODE… 'EXPR'",
+    ),
+    Command(run, (_NODES, _COMMAND, *_REACH, _ONE, _RELEASE, _ENDS, _QUIET), usage="NODE… -- COMMAND…"),
+    Command(ssh, (_NODES, _COMMAND, *_REACH), usage="HOST [-- COMMAND…]"),
+    Command(
+        logs,
+        (
+            _NODES,
+            *(flag for flag in _REACH if flag.name != "forks"),  # whose letter is here what everybody's logs have
+            Flag("follow", "go on as they grow; what breaks is connected again", "f", default=False),
+            Flag("since", "only what is younger: 90s, 10m, 2h, 1d, or 2026-11-27 14:30"),
+            Flag("grep", "only lines in which this regular expression is found, by the host's journalctl"),
+            Flag("lines", "the last so many of each node; 0: all there are", "n", 50),
+            Flag("crash", "what the last crash dump says: slogan, memory, biggest processes", default=False),
+            Flag("save", "with --crash: put the dump of one node into this new file"),
+        ),
+        usage="[NODE…]",
+    ),
+)

@@ -1,0 +1,127 @@
+"""Which nodes the words of a command mean: a node's name, a host, NODE@HOST, a group or a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from deployer.errors import ConfigError
+from deployer.fields import alike
+from deployer.fleet import Declaration, Node
+from deployer.model import Host, Mark, Play
+from deployer.project import Options, Project, load
+from deployer.resolve import Resolver
+
+_MARK = Mark("the command line")
+_NAMED = 12
+"""Names that an error lists."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spot:
+    """One declared node and the host that it is on."""
+
+    host: Host
+    declared: Declaration
+    node: Node
+
+    @property
+    def name(self) -> str:
+        """Its full name."""
+        return str(self.node.node)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The words that mean it: NAME@ADDRESS, NAME@HOST, NAME."""
+        return self.name, f"{self.node.name}@{self.host.name}", self.node.name
+
+
+class Fleet:
+    """All hosts of an inventory with what they declare, for commands that take no playbook.
+
+    Attributes:
+        spots: every declared node, in the order of the inventory.
+    """
+
+    def __init__(self, project: Project, resolver: Resolver) -> None:
+        self.project, self.resolver = project, resolver
+        self.hosts = tuple(project.inventory.hosts.values())
+        self.spots = tuple(self._spots())
+        self.open = project.opener(resolver)
+
+    @classmethod
+    def of(cls, options: Options) -> Self:
+        """Load the inventory; no secret is read, so that a window needs no vault password. Raises ConfigError."""
+        project = load(options, need_secrets=False)
+        play = Play("window", "all", _MARK, (), become=True)
+        return cls(project, project.resolver(play, need_tarball=False, need_secrets=False))
+
+    def _spots(self) -> Iterator[Spot]:
+        for host in self.hosts:
+            own, _ = self.resolver.fleet(host)
+            for node in own.nodes if own else ():
+                assert own  # noqa: S101 - it has nodes
+                yield Spot(host, own, node)
+
+    def with_secrets(self) -> Resolver:
+        """Return what knows the declared cookies, too; raises ConfigError where one cannot be read."""
+        return self.project.resolver(self.resolver.play, need_tarball=False)
+
+    def choose(self, words: Sequence[str], *, one: bool = False) -> tuple[Spot, ...]:
+        """Return the nodes that are meant, in the order of the words; all where there is no word.
+
+        Args:
+            words: names, hosts, groups or patterns; each may hold several, with commas between.
+            one: exactly one node is wanted.
+
+        Raises:
+            ConfigError: a word means no node, with the nearest that does; or more than one, and one is wanted.
+        """
+        if not self.spots:
+            hint = "release: or nodes: in the inventory declares them"
+            raise ConfigError("no host of the inventory declares a node", hint=hint)
+        parts = [part for word in words for part in word.split(",") if part]
+        found = [spot for part in parts for spot in self._meant(part)] if parts else list(self.spots)
+        chosen = tuple(dict.fromkeys(found))
+        if one and len(chosen) > 1:
+            names = ", ".join(spot.name for spot in chosen[:_NAMED]) + (", …" if len(chosen) > _NAMED else "")
+            raise ConfigError(f"{' '.join(words)} means {len(chosen)} nodes: {names}", hint="name one of them")
+        return chosen
+
+    def host(self, word: str) -> Host:
+        """Return the host that a word means: its name, or a node on it; raises ConfigError."""
+        if word in self.project.inventory.hosts:
+            return self.project.inventory.hosts[word]
+        on = {spot.host.name: spot.host for spot in self.spots if word in spot.names}
+        if len(on) == 1:
+            return next(iter(on.values()))
+        known = [*self.project.inventory.hosts, *(name for spot in self.spots for name in spot.names)]
+        many = f"; it is on {', '.join(on)}" if on else ""
+        raise ConfigError(f"{word!r} is no host of the inventory{many}", hint=_nearest(word, known))
+
+    def _meant(self, word: str) -> Sequence[Spot]:
+        named = [spot for spot in self.spots if word in spot.names]
+        if named:
+            return named
+        inventory = self.project.inventory
+        known = [*inventory.hosts, *(name for spot in self.spots for name in spot.names)]
+        try:
+            hosts = {host.name for host in inventory.select(word)}
+        except ConfigError as error:
+            if word.replace("@", "").replace(".", "").replace("-", "").replace("_", "").isalnum():
+                hint = _nearest(word, known, inventory.groups)
+                raise ConfigError(f"{word!r} is no node, host or group", hint=hint) from None
+            raise ConfigError(error.message, hint=error.hint) from None
+        on = [spot for spot in self.spots if spot.host.name in hosts]
+        if not on:
+            raise ConfigError(f"{word} declares no node", hint=_nearest(word, [spot.name for spot in self.spots]))
+        return on
+
+
+def _nearest(word: str, *known: Iterable[str]) -> str:
+    """Return a hint with the nearest name, of the first names that have one, or some of all there are."""
+    if close := next((found for names in known if (found := alike(word, names))), ""):
+        return f"did you mean {close!r}?"
+    names = sorted({name for some in known for name in some})
+    return f"known: {', '.join(names[:_NAMED])}" + (", …" if len(names) > _NAMED else "")

@@ -1,0 +1,173 @@
+"""``rpc``, ``eval``, ``run``: an expression in a running node, in a system of its own, and a command of the release."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from deployer.beam.distribution import DistributionError
+from deployer.engine.lanes import EXIT_ORDER
+from deployer.errors import DeployerError, Interrupted, StepError
+from deployer.sh import Sh, sh
+from deployer.window.choice import Fleet, Spot
+from deployer.window.door import Door, ask, doors
+from deployer.window.evaluate import evaluate
+from deployer.window.keyboard import attach, here, pass_on
+from deployer.window.shells import fit, session_on
+from deployer.window.voices import Voices
+
+_EVAL = (
+    '{value, _} = "" |> IO.gets() |> String.trim() |> Base.decode64!() |> Code.eval_string([], file: "eval"); '
+    "value in [:ok, nil] || IO.puts(inspect(value, pretty: true, limit: 1000, printable_limit: 100_000))"
+)
+"""What the release's own eval is given, so that the expression itself comes through its input and is in no argv."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of nodes.
+
+    Attributes:
+        fleet: the inventory.
+        spots: of whom.
+        colour: their names are painted.
+        quiet: the journal is told that something was asked, and not what.
+        forks: hosts at once.
+    """
+
+    fleet: Fleet
+    spots: tuple[Spot, ...]
+    colour: bool = False
+    quiet: bool = False
+    forks: int = 50
+
+    def told(self, verb: str, what: str) -> str:
+        """Return the words for the host's journal."""
+        return f"{verb} {{}}" if self.quiet else f"{verb} {{}}: {what.replace('{}', '{ }')}"
+
+
+def rpc(asked: Asked, expression: str, *, timeout: float) -> int:
+    """Evaluate an expression in running nodes; return 0, or 1 where it raised, 4 where a node did not answer.
+
+    What it prints and its value are printed, with each node's name in front where there are several.
+    """
+    voices = _voices(asked)
+
+    def one(door: Door) -> int:
+        name = door.spot.name
+        with door.enter(timeout) as peer:
+            said = evaluate(peer, expression, lambda text: voices.say(name, text))
+        if said.value:
+            voices.say(name, said.value + "\n", sys.stdout if said.well else sys.stderr)
+        return 0 if said.well else 1
+
+    return _each(asked, asked.told("rpc", expression), one, voices)
+
+
+def evaluate_apart(asked: Asked, expression: str, *, release: str = "", timeout: int = 0) -> int:
+    """Evaluate an expression with the release of nodes, in systems of their own; returns the exit status of `run`."""
+    line = base64.b64encode(expression.encode()) + b"\n"
+    return _run(asked, ("eval", _EVAL), asked.told("eval", expression), line, release=release, timeout=timeout)
+
+
+def run(asked: Asked, command: Sequence[str], *, release: str = "", timeout: int = 0) -> int:
+    """Run a command of the release as nodes do, and return its exit status; of several nodes 1 where one failed."""
+    return _run(asked, ("run", *command), asked.told("run", " ".join(command)), b"", release=release, timeout=timeout)
+
+
+def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release: str, timeout: int) -> int:
+    for spot in asked.spots:
+        fit(spot)
+    voices, alone = _voices(asked), len(asked.spots) == 1
+    extra = [*(["--release", release] if release else []), *(["--timeout", str(timeout)] if timeout else [])]
+
+    def one(door: Door) -> int:
+        unit = f"deployer-window-{secrets.token_hex(6)}"
+        text = sh("{} {} --unit {} {}", door.spot.node.ctl, extra, unit, words)
+        try:
+            return _converse(asked, door, text, first, voices, alone=alone)
+        except (KeyboardInterrupt, Interrupted):
+            with suppress(DeployerError):
+                ask(door.transport, sh("systemctl stop -- {}", unit), become=_become(asked, door))
+            raise
+
+    return _each(asked, told, one, voices)
+
+
+def _converse(asked: Asked, door: Door, text: Sh, first: bytes, voices: Voices, *, alone: bool) -> int:
+    """Run one command of a node's release to its end, with our streams where it is the only one."""
+    session, name = session_on(door.transport, become=_become(asked, door)), door.spot.name
+    terminal = here() if alone and not first else None
+    try:
+        session.open(text if terminal else sh("exec {}", text), terminal)
+        session.send(first)
+        if terminal:
+            return attach(session)
+        if alone:
+            if os.isatty(0):
+                session.end_input()
+                return session.pump(*(_teller(voices, name, at) for at in (1, 2)))
+            return pass_on(session)
+        session.end_input()
+        return session.pump(*(_teller(voices, name, at) for at in (1, 2)))
+    finally:
+        session.close()
+
+
+def _teller(voices: Voices, name: str, descriptor: int) -> Callable[[bytes], object]:
+    decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+    return lambda data: voices.say(name, decode(data), sys.stdout if descriptor == 1 else sys.stderr)
+
+
+def _become(asked: Asked, door: Door) -> bool:
+    return asked.fleet.resolver.connection(door.spot.host).become
+
+
+def _voices(asked: Asked) -> Voices:
+    return Voices([spot.name for spot in asked.spots], colour=asked.colour)
+
+
+def _each(asked: Asked, told: str, one: Callable[[Door], int], voices: Voices) -> int:
+    """Do one thing to all doors, hosts side by side, and return the exit code of all."""
+    codes: list[int] = []
+
+    def fail(spot: Spot, error: DeployerError) -> None:
+        words = str(error) if spot.name in str(error) else f"{spot.name}: {error}"
+        sys.stderr.write(f"error: {words}\n")
+        codes.append(error.exit_code)
+
+    def guarded(own: Sequence[Door]) -> None:
+        for door in own:
+            try:
+                codes.append(one(door))
+            except DistributionError as error:
+                fail(door.spot, StepError(f"{door.spot.name}: {error.message}", hint=error.hint))
+            except DeployerError as error:
+                fail(door.spot, error)
+            finally:
+                voices.end(door.spot.name)
+
+    with doors(asked.fleet, asked.spots, told, fail, forks=asked.forks) as found:
+        _by_host(found, guarded, asked.forks)
+    if len(asked.spots) == 1:
+        return codes[0]
+    return next((code for code in EXIT_ORDER if code in codes), 1)
+
+
+def _by_host(found: Sequence[Door], act: Callable[[Sequence[Door]], None], forks: int) -> None:
+    """Act on each host's doors, side by side; on one host's in this thread, which has the keyboard."""
+    by_host: dict[str, list[Door]] = {}
+    for door in found:
+        by_host.setdefault(door.spot.host.name, []).append(door)
+    if len(by_host) == 1:
+        act(found)
+    elif by_host:
+        with ThreadPoolExecutor(min(forks, len(by_host))) as pool:
+            list(pool.map(act, by_host.values()))

@@ -1,0 +1,184 @@
+"""``logs --crash``: what a node's crash dump says, and the dump itself.
+
+A dump is written by the node, and read as its user (docs/security.md); what it says is shown and not believed.
+Source: ERTS, "How to Interpret the Erlang Crash Dumps"; words of memory are those of a 64-bit emulator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from deployer.errors import ConfigError, NotConverged, ProbeError
+from deployer.modules.base import records
+from deployer.report.plain import safe
+from deployer.sh import Sh, lines, script, sh
+from deployer.window.choice import Fleet, Spot
+from deployer.window.door import ask, note
+from deployer.window.shells import fit, session_on
+
+_SHOWN = 10
+_WORD = 8
+
+
+@dataclass(slots=True)
+class Process:
+    """A process as a dump has it; sizes in bytes."""
+
+    pid: str
+    says: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def memory(self) -> int:
+        """Of its heaps."""
+        return _WORD * (_number(self.says.get("Stack+heap")) + _number(self.says.get("OldHeap")))
+
+    @property
+    def queue(self) -> int:
+        """Messages that wait for it."""
+        return _number(self.says.get("Message queue length"))
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """What a dump says in short.
+
+    Attributes:
+        slogan: why the emulator ended.
+        when: seconds since the epoch, when it was written.
+        size: bytes of the dump.
+        memory: bytes by kind.
+        processes: those with the most memory first.
+        running: processes that ran at that moment.
+    """
+
+    slogan: str
+    when: int
+    size: int
+    memory: dict[str, int]
+    processes: tuple[Process, ...]
+    running: tuple[Process, ...]
+
+
+def crash(fleet: Fleet, spot: Spot) -> Crash | None:
+    """Read a node's crash dump; None where it has none.
+
+    Raises:
+        ConfigError: it is not installed by deployer.
+        HostError: its host cannot be reached or read.
+    """
+    fit(spot)
+    transport = fleet.open(spot.host)
+    try:
+        return parse(
+            ask(transport, look_at_dump(spot.node.crash_dump), become=fleet.resolver.connection(spot.host).become)
+        )
+    finally:
+        transport.close()
+
+
+def look_at_dump(path: str) -> Sh:
+    """Return the fragment that tells what is in a dump."""
+    return lines(sh("dump={}", path), script("crash.sh", "deployer.window"))
+
+
+def whole_dump(path: str) -> Sh:
+    """Return the program that prints a dump."""
+    return lines(sh("dump={}", path), script("crash_save.sh", "deployer.window"))
+
+
+def parse(out: str) -> Crash | None:
+    """Turn the answer of ``crash.sh`` into what it says; raises ProbeError."""
+    if not out:
+        return None
+    raw = records(out, "size", "head", "told")
+    size, _, when = raw["size"].partition(" ")
+    slogan = next((line[8:].strip() for line in raw["head"].splitlines() if line.startswith("Slogan: ")), "")
+    memory, found = dict[str, int](), list[Process]()
+    section = ""
+    for line in raw["told"].splitlines():
+        key, _, value = line.partition(": ")
+        if line.startswith("="):
+            section, _, pid = line.partition(":")
+            found += [Process(pid)] if section == "=proc" else []
+        elif section == "=memory":
+            memory.setdefault(key, _number(value))
+        elif section == "=proc":
+            found[-1].says.setdefault(key, value.strip())
+    if not size.isdecimal() or not when.isdecimal():
+        raise ProbeError("the host's answer about a crash dump cannot be understood")
+    first = sorted(found, key=lambda one: (one.memory, one.queue), reverse=True)[:_SHOWN]
+    running = tuple(one for one in found if one.says.get("State") == "Running")
+    return Crash(slogan, int(when), int(size), memory, tuple(first), running[:_SHOWN])
+
+
+def told(spot: Spot, found: Crash) -> Iterator[str]:
+    """Yield lines for a person."""
+    when = datetime.fromtimestamp(found.when).astimezone()
+    yield f"{spot.name}  {when:%Y-%m-%d %H:%M:%S}  {spot.node.crash_dump}, {human(found.size)}"
+    yield f"  slogan: {safe(found.slogan) or 'none: it was cut short, or is still being written'}"
+    if found.memory:
+        yield "  memory: " + ", ".join(f"{kind} {human(size)}" for kind, size in found.memory.items())
+    for one in found.running:
+        yield f"  was running: {_called(one)}"
+    for one in found.processes:
+        yield f"  {human(one.memory):>9}  {one.queue:>7} messages  {_called(one)}"
+
+
+def save(fleet: Fleet, spot: Spot, place: Path) -> int:
+    """Fetch a node's dump into a new file that is this person's alone, and return its size.
+
+    Raises:
+        ConfigError: the file is there already, or cannot be made.
+        NotConverged: there is no dump.
+        HostError: its host cannot be reached or read.
+    """
+    fit(spot)
+    transport = fleet.open(spot.host)
+    try:
+        become = fleet.resolver.connection(spot.host).become
+        ask(transport, note(f"logs --crash --save {spot.name}"), become=become)
+        try:
+            out = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise ConfigError(f"--save {place}: {error.strerror}", hint="name a new file") from None
+        session = session_on(transport, become=become)
+        try:
+            session.open(whole_dump(spot.node.crash_dump), None)
+            size, said = [0], bytearray()
+
+            def keep(data: bytes) -> None:
+                size[0] += os.write(out, data)
+
+            code = session.pump(keep, said.extend)
+        finally:
+            session.close()
+            os.close(out)
+    finally:
+        transport.close()
+    if code or not size[0]:
+        place.unlink()
+        raise NotConverged(f"{spot.name} has no crash dump", hint=safe(said.decode("utf-8", "replace").strip())[-300:])
+    return size[0]
+
+
+def human(size: int) -> str:
+    """Return bytes as a person reads them: ``12.4 MiB``."""
+    value, unit = float(size), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):  # noqa: B007
+        if value < 1024:
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def _called(one: Process) -> str:
+    says: Sequence[str] = [one.says.get("Name", ""), one.says.get("Spawned as", ""), one.says.get("Current call", "")]
+    return " ".join([one.pid, *(safe(word)[:80] for word in says if word)])
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() else 0

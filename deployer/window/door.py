@@ -1,0 +1,234 @@
+"""The way to a node: the host that it is on, what lies there for who talks to it, and a note that somebody did."""
+
+from __future__ import annotations
+
+import binascii
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from deployer.beam.certificates import Identity
+from deployer.beam.distribution import Peer
+from deployer.beam.epmd import Registration
+from deployer.engine.ladder import asking
+from deployer.engine.ladder.readings import last_words
+from deployer.engine.ladder.target import Target
+from deployer.errors import DeployerError, HostError, NotConverged, ProbeError
+from deployer.model import Secret
+from deployer.modules.base import records
+from deployer.report.plain import safe
+from deployer.sh import Program, Sh, lines, script, sh
+from deployer.sh.frame import this_run
+from deployer.transport import Transport
+from deployer.window.choice import Fleet, Spot
+
+TIMEOUT = 60.0
+_NOTED = 2000
+"""Characters of a note; a journal's line has its limits, too."""
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL)
+
+
+@dataclass(slots=True, eq=False)
+class Door:
+    """A host's connection, and the node behind it.
+
+    Attributes:
+        state: what systemd says of its unit: ``active/running``.
+        runs: its process is there.
+        cookie: what it accepts; None where it does not run, or is not ours.
+        tls: how it is spoken to where its distribution runs over TLS.
+    """
+
+    spot: Spot
+    transport: Transport
+    state: str
+    runs: bool
+    cookie: Secret | None
+    tls: Identity | None
+    _port: int | None = field(default=None)
+
+    @property
+    def target(self) -> Target:
+        """The node as the ladder has it."""
+        node, cluster = self.spot.node, self.spot.declared.cluster
+        return Target(
+            host=self.spot.host.name, node=node.node, unit=node.unit, address=cluster.bind,
+            epmd_port=cluster.epmd_port if cluster.epmd else None, ports=node.ports, tls=self.tls,
+        )  # fmt: skip
+
+    def enter(self, timeout: float) -> Peer:
+        """Shake hands with the node; the peer is to be closed.
+
+        Args:
+            timeout: seconds for all that is said to it.
+
+        Raises:
+            NotConverged: it does not run, is not registered, or does not take the cookie.
+            HostError: the host does not let us ask, or does not answer in time.
+        """
+        if not self.runs:
+            raise self.down(with_words=True)
+        if self.cookie is None:
+            raise NotConverged(f"{self.spot.name}: its cookie is not known", hint="declare it: cluster.cookie")
+        try:
+            stream = self.transport.connect(self.target.address, self._find(timeout), timeout=timeout)
+            return asking.converse(stream, self.target, self.cookie)
+        except TimeoutError:
+            self._port = None
+            raise ProbeError(f"no answer in {timeout:g} s", where=self.spot.name) from None
+        except OSError as error:
+            self._port = None
+            raise ProbeError(str(error), where=self.spot.name, hint=self.hint) from None
+
+    @property
+    def hint(self) -> str:
+        """What helps where the node does not answer."""
+        words = f"-i INVENTORY {self.spot.host.name}"
+        return f"deployer logs {words} tells what it said last; deployer start {words} starts it"
+
+    def down(self, *, with_words: bool = False) -> NotConverged:
+        """Return that it does not run, as an error; ``with_words``: and what it said last, which its host is asked."""
+        said = self._last_words() if with_words else ""
+        told = f"{self.spot.name} does not run: {self.spot.node.unit} is {self.state}"
+        return NotConverged(told + (f"; it said:\n{said}" if said else ""), hint=self.hint)
+
+    def _last_words(self) -> str:
+        from deployer.beam.diagnose import diagnose
+
+        text = last_words(self.spot.node.unit, self.spot.node.crash_dump)
+        said = ask(self.transport, text, become=True).splitlines()
+        known = diagnose(said)
+        told = [f"  {safe(line)}" for line in said[-8:]]
+        return "\n".join([*told, *([f"{known.cause}: {known.advice}"] if known else [])])
+
+    def _find(self, timeout: float) -> int:
+        if self._port is None:
+            found = asking.ask_epmd(self.transport, self.target, timeout=timeout) if self.target.epmd_port else None
+            if isinstance(found, Registration):
+                self._port = found.port
+            elif self.target.epmd_port is None:
+                self._port = self.target.ports[0]
+            else:
+                why = "it is not registered in EPMD" if found is None else f"EPMD: {found}"
+                raise NotConverged(f"{self.spot.name} cannot be found: {why}", hint=self.hint)
+        return self._port
+
+
+def note(what: str) -> Sh:
+    """Return the fragment that writes into the host's journal that this person does ``what``."""
+    line = safe(what).replace("\n", "\\n")
+    line = line if len(line) <= _NOTED else f"{line[:_NOTED]}… ({len(line)} characters)"
+    return lines(sh("who={} what={}", this_run().partition(" ")[2], line), script("note.sh", "deployer.window"))
+
+
+def ask(transport: Transport, *texts: Sh, become: bool) -> str:
+    """Run fragments that only read, and return what the last one says; raises HostError."""
+    *_, last = transport.run(Program(texts, become=become), timeout=TIMEOUT)
+    if last.rc:
+        said = safe(last.out.strip())[-300:]
+        raise ProbeError(said or f"status {last.rc}", where=transport.name, hint="it takes root: ansible_become: true")
+    return last.out
+
+
+@contextmanager
+def doors(
+    fleet: Fleet, spots: Sequence[Spot], what: str, fail: Callable[[Spot, DeployerError], object], *, forks: int = 50
+) -> Iterator[tuple[Door, ...]]:
+    """Connect to the hosts of some nodes, side by side, and yield the doors that are open; all are closed at the end.
+
+    Args:
+        fleet: whose they are.
+        spots: the nodes.
+        what: for the host's journal; ``{}`` in it is the node's name. Empty: nothing is noted.
+        fail: is told of each node whose host cannot be reached, and why.
+        forks: hosts at once.
+    """
+    by_host: dict[str, list[Spot]] = {}
+    for spot in spots:
+        by_host.setdefault(spot.host.name, []).append(spot)
+    held, lock = dict[Spot, Door](), threading.Lock()
+
+    def meet(own: list[Spot]) -> None:
+        try:
+            transport = fleet.open(own[0].host)
+            found = _doors(fleet, own, transport, what)
+        except DeployerError as error:
+            for spot in own:
+                fail(spot, error)
+            return
+        with lock:
+            held.update(zip(own, found, strict=True))
+
+    try:
+        with ThreadPoolExecutor(max(1, min(forks, len(by_host)))) as pool:
+            list(pool.map(meet, by_host.values()))
+        yield tuple(held[spot] for spot in spots if spot in held)
+    finally:
+        for transport in {id(door.transport): door.transport for door in held.values()}.values():
+            transport.close()
+
+
+def _doors(fleet: Fleet, own: Sequence[Spot], transport: Transport, what: str) -> list[Door]:
+    """Read what lies on one host."""
+    notes = [note(what.replace("{}", spot.name)) for spot in own] if what else []
+    reads = [_read(spot) for spot in own]
+    become = fleet.resolver.connection(own[0].host).become
+    units = tuple(spot.node.unit for spot in own)
+    try:
+        frames = list(transport.run(Program((*notes, *reads), become=become, units=units), timeout=TIMEOUT))
+        if any(frame.rc for frame in frames[: len(notes)]):
+            hint = "it has no logger, or no journal; a window leaves a note, or does not open"
+            raise ProbeError("the host does not take a note of this", where=transport.name, hint=hint)
+        return [_door(fleet, spot, transport, frame.out) for spot, frame in zip(own, frames[len(notes) :], strict=True)]
+    except HostError:
+        transport.close()
+        raise
+
+
+def look_behind(unit: str, runtime: str, private: str, authority: str) -> Sh:
+    """Return the fragment that reads what lies there for who talks to a node. Its answer holds secrets."""
+    words = sh("unit={} runtime={} pem={} authority={}", unit, runtime, private, authority)
+    return lines(words, script("door.sh", "deployer.window"))
+
+
+def _read(spot: Spot) -> Sh:
+    node, etc = spot.node, spot.declared.cluster.etc
+    return look_behind(node.unit, node.runtime, f"{etc}/private/{node.name}.pem", f"{etc}/ca.pem")
+
+
+def _door(fleet: Fleet, spot: Spot, transport: Transport, out: str) -> Door:
+    said = records(out, "show", "pid")
+    show = dict(line.partition("=")[::2] for line in said["show"].splitlines())
+    state = f"{show.get('ActiveState', 'unknown')}/{show.get('SubState', '')}"
+    if show.get("LoadState") not in ("loaded", None):
+        state = f"{show['LoadState']}: it was never deployed here"
+    cookie, tls = _cookie(said.get("cookie", "")), _identity(said)
+    if cookie is None and spot.node.foreign:
+        own, _ = fleet.with_secrets().fleet(spot.host)
+        cookie = own.cluster.cookie if own else None
+    return Door(spot, transport, state, said["pid"] != "0", cookie, tls)
+
+
+def _cookie(encoded: str) -> Secret | None:
+    text = _text(encoded).rstrip()  # as auth.erl reads it
+    return Secret(text, "cookie") if text else None
+
+
+def _identity(said: dict[str, str]) -> Identity | None:
+    if "pem" not in said:
+        return None
+    pem, authority = _text(said["pem"]), _text(said["authority"])
+    key = _KEY.search(pem)
+    if not key or not authority:
+        raise ProbeError("it speaks TLS, and its certificate cannot be read", hint="deploy, which puts it there")
+    return Identity(_KEY.sub("", pem), Secret(key[0], "key of the node"), authority)
+
+
+def _text(encoded: str) -> str:
+    try:
+        return binascii.a2b_base64(encoded, strict_mode=bool(encoded)).decode("ascii")
+    except ValueError:
+        raise ProbeError("the host's answer about a node cannot be understood") from None

@@ -1,0 +1,128 @@
+"""Expressions in a running node: in Elixir, or in Erlang where the node has no Elixir. Nothing is loaded into it.
+
+What evaluates them is the node's own ``Code.eval_string`` or ``erl_eval``; it ends with the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from deployer.beam.distribution import Call, CallFailed, Peer
+from deployer.beam.leader import call_aloud
+from deployer.beam.term import Atom, Term, show, text
+from deployer.errors import StepError
+
+# Whoever asks is the group leader: when the connection to it ends, so does what it has asked for.
+_ELIXIR = """
+(fn ->
+  me = self()
+  leader = Process.group_leader()
+  watch = spawn(fn ->
+    ref = Process.monitor(leader)
+    receive do
+      {:DOWN, ^ref, _, _, _} -> Process.exit(me, :kill)
+      :done -> :ok
+    end
+  end)
+  try do
+    {value, _} = Code.eval_string(expression, [], file: "rpc")
+    shown = [:ok, nil, :"do not show this result in output"]
+    {:ok, if(value in shown, do: "", else: inspect(value, pretty: true, limit: 1000, printable_limit: 100_000))}
+  catch
+    kind, reason -> {:error, Exception.format(kind, reason, __STACKTRACE__)}
+  after
+    send(watch, :done)
+  end
+end).()
+"""
+_ERLANG = """
+(fun() ->
+  Me = self(), Leader = group_leader(),
+  Watch = spawn(fun() ->
+    Ref = erlang:monitor(process, Leader),
+    receive {'DOWN', Ref, _, _, _} -> exit(Me, kill); done -> ok end
+  end),
+  Text = fun(Format, Terms) -> unicode:characters_to_binary(io_lib:format(Format, Terms)) end,
+  try erl_eval:exprs(Forms, []) of
+    {value, ok, _} -> {ok, <<>>};
+    {value, Value, _} -> {ok, Text("~tp", [Value])}
+  catch
+    Kind:Reason:Stack -> {error, Text("** exception ~tp: ~tp~n~tp", [Kind, Reason, Stack])}
+  after
+    Watch ! done
+  end
+end)().
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What became of an expression.
+
+    Attributes:
+        well: it did not raise.
+        value: its value as the node's shell shows it, empty for ``:ok`` and ``nil``; or what it raised.
+    """
+
+    well: bool
+    value: str
+
+
+def evaluate(peer: Peer, expression: str, write: Callable[[str], object]) -> Said:
+    """Evaluate an expression in a node; what it prints is written as it comes.
+
+    Raises:
+        DistributionError: the node did not answer in time, went away, or failed to evaluate anything.
+    """
+    if peer.call("code", "which", [Atom("Elixir.Code")]) != Atom("non_existing"):
+        call = Call("Elixir.Code", "eval_string", [_ELIXIR.encode(), [(Atom("expression"), expression.encode())], []])
+        answer = call_aloud(peer, call, write)
+        outcome = answer[0] if isinstance(answer, tuple) else answer
+    else:
+        try:
+            forms = parsed(peer, expression)
+        except StepError as error:
+            return Said(well=False, value=error.message)
+        outcome = _value(call_aloud(peer, _exprs(parsed(peer, _ERLANG), {"Forms": forms}), write))
+    match outcome:
+        case (Atom(word), bytes(value)) if word in ("ok", "error"):
+            return Said(word == "ok", value.decode("utf-8", "replace"))
+    raise CallFailed(f"the node answered {show(outcome)}")
+
+
+def parsed(peer: Peer, expression: str) -> Term:
+    """Return Erlang expressions as the node's own parser reads them; raises StepError where it cannot."""
+    dotted = expression if expression.rstrip().endswith(".") else f"{expression}."
+    match peer.call("erl_scan", "string", [[*map(ord, dotted)]]):
+        case (Atom("ok"), tokens, _):
+            match peer.call("erl_parse", "parse_exprs", [tokens]):
+                case (Atom("ok"), forms):
+                    return forms
+                case (Atom("error"), (_, Atom(module), reason)):
+                    words = peer.call(module, "format_error", [reason])
+                    raise StepError(f"syntax error: {_flat(words)}")
+    raise StepError("syntax error in the expression")
+
+
+def run_forms(peer: Peer, forms: Term, bindings: Mapping[str, Term]) -> Term:
+    """Return the value of `parsed` expressions with some variables bound; raises DistributionError."""
+    return _value(peer.call("erl_eval", "exprs", [forms, [(Atom(name), term) for name, term in bindings.items()]]))
+
+
+def _exprs(forms: Term, bindings: Mapping[str, Term]) -> Call:
+    return Call("erl_eval", "exprs", [forms, [(Atom(name), term) for name, term in bindings.items()]])
+
+
+def _value(answer: Term) -> Term:
+    match answer:
+        case (Atom("value"), value, _):
+            return value
+    raise CallFailed(f"the node answered {show(answer)}")
+
+
+def _flat(words: Term) -> str:
+    """Return iodata as text, for a message."""
+    if isinstance(words, list):
+        return "".join(_flat(word) if not isinstance(word, int) else chr(word) for word in words)
+    return text(words) or show(words)

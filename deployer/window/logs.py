@@ -1,0 +1,247 @@
+"""``logs``: the journals of nodes as one, in the order in which things happened; followed where a person wants that."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from deployer.errors import ConfigError, ConnectionLost, DeployerError, HostError, ProbeError
+from deployer.report.plain import safe
+from deployer.sh import Sh, lines, sh
+from deployer.transport import Transport
+from deployer.window.choice import Fleet, Spot
+from deployer.window.shells import session_on
+
+_AGE = re.compile(r"([0-9]+)\s*(s|m|min|h|d)")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_FIELDS = "MESSAGE,PRIORITY"
+_LONGEST = 1 << 16
+_SETTLE = 0.4
+"""Seconds that a line of a followed journal waits for older ones of other hosts."""
+_AGAIN = 2.0, 30.0
+"""Seconds between two tries to reach a host again: the first, and the most."""
+_PARTS = re.compile(rb"[^\n]*\n")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """One line of a node's journal.
+
+    Attributes:
+        at: microseconds since the epoch, by the clock of its host.
+        node: whose it is.
+        text: made safe to print.
+        urgent: an error or worse.
+    """
+
+    at: int
+    node: str = field(compare=False)
+    text: str = field(compare=False)
+    urgent: bool = field(compare=False, default=False)
+
+    @property
+    def time(self) -> str:
+        """When it was, in this machine's time."""
+        when = datetime.fromtimestamp(self.at / 1e6).astimezone()
+        return f"{when:%b %d %H:%M:%S}.{when.microsecond // 1000:03}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the journals.
+
+    Attributes:
+        last: at most so many lines of each node, the newest; 0: all.
+        since: seconds since the epoch; None: from the beginning.
+        grep: only lines in which this is found.
+    """
+
+    last: int = 0
+    since: float | None = None
+    grep: str = ""
+
+    def text(self, unit: str, *, follow: bool, after: str = "") -> Sh:
+        """Return the program that prints a unit's journal as JSON lines; ``after``: behind this cursor."""
+        words = ["-o", "json", f"--output-fields={_FIELDS}", "--all", "--no-pager", "-q", "-u", unit]
+        words += ["-f"] if follow else []
+        if after:
+            words += [f"--after-cursor={after}", "-n", "all"]
+        else:
+            words += ["-n", str(self.last) if self.last else "all"]
+            words += [f"--since=@{self.since:.0f}"] if self.since is not None else []
+        words += [f"--grep={self.grep}", "--case-sensitive=yes"] if self.grep else []
+        return lines(Sh("unset LC_ALL"), sh("exec journalctl {}", words))
+
+
+def wanted(*, last: int, since: str, grep: str, now: float) -> Wanted:
+    """Return what flags say; raises ConfigError."""
+    if last < 0:
+        raise ConfigError(f"-n is {last}", hint="give a number from 1 on; 0 is all")
+    try:
+        re.compile(grep)
+    except re.error as error:
+        raise ConfigError(f"--grep {grep!r} is no regular expression: {error}") from None
+    return Wanted(last, _since(since, now) if since else None, grep)
+
+
+def _since(text: str, now: float) -> float:
+    if age := _AGE.fullmatch(text):
+        return now - int(age[1]) * _SECONDS[age[2]]
+    with suppress(ValueError):
+        return datetime.fromisoformat(text).timestamp()
+    raise ConfigError(f"--since {text!r} is no time", hint="write 90s, 10m, 2h, 1d, or 2026-11-27 14:30")
+
+
+def read(raw: bytes, node: str) -> tuple[Line, str] | None:
+    """Turn one JSON line of journalctl into a line and its cursor; None for what is none."""
+    try:
+        said = json.loads(raw)
+        message, at, cursor = said["MESSAGE"], int(said["__REALTIME_TIMESTAMP"]), str(said["__CURSOR"])
+        urgent = int(said.get("PRIORITY", 6)) <= 3
+    except (ValueError, KeyError, TypeError):
+        return None
+    if isinstance(message, list):  # bytes that are no text: journald writes them as numbers
+        message = bytes(byte for byte in message if isinstance(byte, int) and 0 <= byte < 256).decode(
+            "utf-8", "surrogateescape"
+        )
+    text = safe(str(message)[:_LONGEST]).replace("\n", "\n    ")
+    return Line(at, node, text, urgent), cursor
+
+
+class Journals:
+    """The journals of some nodes.
+
+    Args:
+        fleet: whose they are.
+        spots: the nodes.
+        what: which part.
+        tell: is told what a person has to know beside: a host that is not there.
+    """
+
+    def __init__(self, fleet: Fleet, spots: Sequence[Spot], what: Wanted, tell: Callable[[str], object]) -> None:
+        self._fleet, self._spots, self._what, self._tell = fleet, spots, what, tell
+        self._found: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self.codes: list[int] = []
+        """Exit codes of hosts that could not be read."""
+
+    def all(self) -> Iterator[Line]:
+        """Yield every line there is, oldest first."""
+        kept: dict[Spot, list[Line]] = {spot: [] for spot in self._spots}
+        readers = [threading.Thread(target=self._read_host, args=(own, kept), daemon=True) for own in self._by_host()]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        if self._what.grep and self._what.last:  # then journalctl begins with the newest
+            for found in kept.values():
+                found.reverse()
+        yield from sorted(line for found in kept.values() for line in found)
+
+    def follow(self) -> Iterator[Line]:
+        """Yield lines as they come, until no node can be read; those of about the same time oldest first."""
+        for spot in self._spots:
+            threading.Thread(target=self._follow, args=(spot,), daemon=True).start()
+        waiting: list[tuple[Line, float]] = []
+        left = len(self._spots)
+        while left or waiting:
+            with suppress(queue.Empty):
+                line = self._found.get(timeout=0.1)
+                if line is None:
+                    left -= 1
+                else:
+                    heapq.heappush(waiting, (line, time.monotonic()))
+                if not self._found.empty():
+                    continue
+            while waiting and waiting[0][1] <= time.monotonic() - _SETTLE:
+                yield heapq.heappop(waiting)[0]
+
+    def _by_host(self) -> list[list[Spot]]:
+        by_host: dict[str, list[Spot]] = {}
+        for spot in self._spots:
+            by_host.setdefault(spot.host.name, []).append(spot)
+        return list(by_host.values())
+
+    def _read_host(self, own: Sequence[Spot], kept: dict[Spot, list[Line]]) -> None:
+        """Read the journals of one host's nodes, one after the other: its sshd may allow one session."""
+        try:
+            transport = self._fleet.open(own[0].host)
+            try:
+                for spot in own:
+                    self._stream(transport, spot, partial(_keep, kept[spot]))
+            finally:
+                transport.close()
+        except DeployerError as error:
+            self.codes.append(error.exit_code)
+            self._tell(_named(own[0], error))
+
+    def _follow(self, spot: Spot) -> None:
+        """Hand on one node's lines for ever, and come back behind the last one when the connection breaks."""
+        cursor, wait, transport = [""], _AGAIN[0], None
+
+        def hear(line: Line, at: str) -> None:
+            cursor[0] = at
+            self._found.put(line)
+
+        while True:
+            try:
+                transport = self._fleet.open(spot.host)
+                if wait != _AGAIN[0]:
+                    self._tell(f"{spot.host.name}: it is back")
+                wait = _AGAIN[0]
+                self._stream(transport, spot, hear, follow=True, after=cursor[0])
+                self._tell(f"{spot.host.name}: its journal has ended; looking again")
+            except (ConfigError, ProbeError) as error:
+                self._tell(_named(spot, error))
+                return self._found.put(None)
+            except DeployerError as error:
+                self._tell(f"{_named(spot, error)}\n  trying again in {wait:.0f} s")
+            finally:
+                if transport:
+                    transport.close()
+            time.sleep(wait)
+            wait = min(wait * 1.7, _AGAIN[1])
+
+    def _stream(
+        self, transport: Transport, spot: Spot, hear: Callable[[Line, str], object], *, follow: bool = False,
+        after: str = "",
+    ) -> None:  # fmt: skip
+        """Hear one journal to its end; raises HostError."""
+        session = session_on(transport, become=self._fleet.resolver.connection(spot.host).become)
+        rest, said = bytearray(), bytearray()
+
+        def out(data: bytes) -> None:
+            rest.extend(data)
+            end = rest.rfind(b"\n") + 1
+            for raw in _PARTS.findall(bytes(rest[:end])):
+                if found := read(raw, spot.name):
+                    hear(*found)
+            del rest[:end]
+
+        try:
+            session.open(self._what.text(spot.node.unit, follow=follow, after=after), None)
+            code = session.pump(out, said.extend)
+        finally:
+            session.close()
+        words = safe(said.decode("utf-8", "replace").strip())[-300:]
+        if follow and code in (128, 143, 255):
+            raise ConnectionLost("journalctl was ended there", where=transport.name)
+        if code not in (0, 1) or words:  # 1: nothing was found
+            raise ProbeError(f"journalctl: {words or f'status {code}'}", where=transport.name)
+
+
+def _keep(kept: list[Line], line: Line, cursor: str) -> None:
+    del cursor
+    kept.append(line)
+
+
+def _named(spot: Spot, error: DeployerError) -> str:
+    return str(error) if isinstance(error, HostError) and error.where else f"{spot.host.name}: {error}"

@@ -1,0 +1,251 @@
+"""A window to nodes on hosts whose sshd allows much, little, and asks for sudo's password; the terminal is real."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shlex
+import struct
+import subprocess
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Ssh
+from fleet import COOKIE, PATIENCE, PROGRAM, Fleet, Ran, fleet_of
+from person import CTRL_C, Person
+
+from deployer import lab as labs
+from deployer.lab import Lab, LabHost
+
+PROFILES = ("default", "closed", "sudo-password")
+CANARY = "canary-5b1f0c"
+PAGE = Path(__file__).parents[2] / "docs" / "window.md"
+
+
+class Window:
+    """A fleet whose hosts are called web1, web2, …, as the page calls them."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.hosts = fleet, {f"web{at}": host for at, host in enumerate(fleet.hosts, 1)}
+        text = fleet.write().read_text()
+        for name, host in self.hosts.items():
+            text = text.replace(f"{host.name}:", f"{name}:")
+        self.inventory = fleet.directory / "window.yml"
+        self.inventory.write_text(text)
+
+    def node(self, host: str) -> str:
+        return f"demo@{self.hosts[host].address}"
+
+    def argv(self, *words: str) -> list[str]:
+        at = words.index("--") if "--" in words else len(words)
+        return [str(PROGRAM), *words[:at], "-i", str(self.inventory), *words[at:]]
+
+    def __call__(self, *words: str, stdin: str = "") -> Ran:
+        done = subprocess.run(
+            self.argv(*words), env=self.fleet.environment(), cwd=self.fleet.directory, input=stdin,
+            capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def person(self, *words: str) -> Person:
+        made = Person(
+            self.argv(*words), environ={**self.fleet.environment(), "TERM": "xterm"}, directory=self.fleet.directory
+        )
+        resize(made, 80, 24)
+        return made
+
+
+def resize(person: Person, columns: int, rows: int) -> None:
+    fcntl.ioctl(person._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+@pytest.fixture(scope="module")
+def window(
+    lab_of: Callable[..., Lab], demo_release: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Window:
+    """The demo on a host of each kind."""
+    lab, directory = lab_of(*PROFILES), tmp_path_factory.mktemp("window")
+    made = fleet_of(directory, lab.hosts, demo_release("0.1.0"), env={"PORT": "4000", "DEMO_KEY": CANARY})
+    (directory / "sudo").touch(0o600)
+    (directory / "sudo").write_text(labs.PASSWORD)
+    made.of[lab.hosts[2].name] = {"ansible_become_password": {"file": str(directory / "sudo")}}
+    (directory / "query.exs").write_text("Node.self()\n")
+    ran = made.run("deploy")
+    assert ran.code == 0, ran.out + ran.err
+    return Window(made)
+
+
+def journal(ssh: Ssh, host: LabHost) -> str:
+    return ssh(host, "journalctl -q -t deployer -o cat")[1]
+
+
+def test_an_expression_is_evaluated_in_every_node_and_its_output_and_exit_code_are_true(window: Window) -> None:
+    ran = window("rpc", "all", 'IO.puts("größe ☃"); node()')
+    assert ran.code == 0, ran.err
+    names = [window.node(host) for host in window.hosts]
+    assert sorted(ran.out.splitlines()) == sorted(
+        line for name in names for line in (f"{name} | größe ☃", f'{name} | :"{name}"')
+    )
+    alone = window("rpc", "web2", "--file", "-", stdin="Enum.map(1..3, fn x ->\n  x * 2\nend)\n")
+    assert (alone.code, alone.out, alone.err) == (0, "[2, 4, 6]\n", "")
+    bad = window("rpc", "web3", 'raise "no"')
+    assert (bad.code, bad.out) == (1, "")
+    assert bad.err.startswith("** (RuntimeError) no")
+    assert window("rpc", "demo", "--one", "node()").out == f':"{window.node("web1")}"\n'
+
+
+def test_what_is_asked_ends_in_the_node_with_who_asked(window: Window, eventually: Callable[..., None]) -> None:
+    name = "window_test_sleeper"
+    ran = window("rpc", "web2", f"Process.register(self(), :{name}); Process.sleep(:infinity)", "--timeout", "2")
+    assert (ran.code, "has not answered in time" in ran.err) == (1, True), ran.err
+    eventually(lambda: window("rpc", "web2", f"Process.whereis(:{name}) == nil").out == "true\n")
+
+
+def test_eval_and_run_are_as_the_node_is_and_end_with_its_status(window: Window) -> None:
+    ran = window("eval", "web3", 'IO.puts("é"); {node(), System.get_env("PORT")}')
+    assert (ran.code, ran.out) == (0, 'é\n{:nonode@nohost, "4000"}\n'), ran.err
+    assert window("eval", "web2", "System.halt(5)").code == 5
+    ran = window("run", "web2", "--", "sh", "-c", "id -un; cat; exit 7", stdin="from here\n")
+    assert (ran.code, ran.out) == (7, "demo\nfrom here\n"), ran.err
+    ran = window("run", "all", "--", "bin/demo", "version")
+    assert sorted(ran.out.splitlines()) == sorted(f"{window.node(host)} | demo 0.1.0" for host in window.hosts)
+
+
+@pytest.mark.parametrize("host", ["web1", "web2", "web3"])
+def test_a_console_is_a_real_terminal(window: Window, ssh: Ssh, host: str) -> None:
+    (window.fleet.directory / "dot.exs").write_text("answer = 41 + 1\n")
+    person = window.person("console", host, "--dot-iex", "dot.exs")
+    person.waits_for(f"iex({window.node(host)})2>", 60)
+    person.types("{answer, :io.columns()}\r")
+    person.waits_for("{42, {:ok, 80}}")
+    resize(person, 132, 40)
+    resized = "Stream.repeatedly(fn -> Process.sleep(50); :io.columns() end) |> Enum.find(& &1 == {:ok, 132})\r"
+    person.types(resized)
+    person.waits_for("\n{:ok, 132}")
+    person.types('"grüße " <> "☃"\r')
+    person.waits_for('"grüße ☃"')
+    person.types(CTRL_C)
+    person.waits_for("(a)bort")
+    person.types("c\r")
+    person.types("\x07")
+    person.waits_for("User switch command")
+    person.types("q\r")
+    assert person.is_done() == 0
+    assert labs.PASSWORD not in person.seen
+    assert f": console {window.node(host)}\n" in journal(ssh, window.hosts[host])
+    assert ssh(window.hosts[host], "ls -A /run/beam/demo | grep iex")[0] == 1, "the file is gone with the console"
+
+
+def test_a_node_that_does_not_run_says_why_and_what_helps(window: Window, ssh: Ssh) -> None:
+    host = window.hosts["web2"]
+    assert ssh(host, "systemctl stop demo")[0] == 0
+    try:
+        person = window.person("console", "web2")
+        assert person.is_done() == 1
+        seen = " ".join(person.seen.split())
+        ran = window("rpc", "all", "node()")
+    finally:
+        assert ssh(host, "systemctl start demo")[0] == 0
+    assert f"{window.node('web2')} does not run: demo.service is inactive/dead; it said:" in seen
+    assert "deployer start" in seen
+    assert (ran.code, len(ran.out.splitlines())) == (1, 2), "the others have answered"
+
+
+def test_a_login_is_a_terminal_on_the_host_and_a_command_keeps_its_words(window: Window) -> None:
+    person = window.person("ssh", "web3")
+    person.waits_for("$ ")
+    person.types("tty; id -un\r")
+    person.waits_for("/dev/pts/")
+    person.waits_for("deploy")
+    person.types("exit 4\r")
+    assert person.is_done() == 4
+    ran = window("ssh", "web3", "-b", "--", "printf", "%s|", "a b", "$HOME", "")
+    assert (ran.code, ran.out) == (0, "a b|$HOME||"), ran.err
+    assert window("ssh", "web1", "--", "echo one | tr a-z A-Z; exit 3").code == 3
+
+
+def test_each_leaves_a_note_and_no_result_and_no_secret_is_seen(window: Window, ssh: Ssh) -> None:
+    host = window.hosts["web1"]
+    secret = f'Process.sleep(1500); "{CANARY}" <> "-typed"'
+    asked = subprocess.Popen(
+        window.argv("rpc", "web1", "--quiet-journal", "--file", "-"), env=window.fleet.environment(),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert asked.stdin
+    asked.stdin.write(secret)
+    asked.stdin.close()
+    words = f"-e '[{CANARY[0]}]{CANARY[1:]}' -e '[{COOKIE[0]}]{COOKIE[1:]}'"
+    look = f"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c {words}"
+    seen = 0
+    while asked.poll() is None:
+        seen += int(ssh(host, look)[1].split()[0] or 0)
+    assert asked.stdout
+    assert (seen, asked.stdout.read()) == (0, f'"{CANARY}-typed"\n')
+    assert window("rpc", "web1", '"for the " <> "journal"').out == '"for the journal"\n'
+    told = journal(ssh, host)
+    assert re.search(rf': rpc {window.node("web1")}: "for the " <> "journal"$', told, re.MULTILINE), told
+    assert re.search(rf": rpc {window.node('web1')}$", told, re.MULTILINE)
+    assert '"for the journal"' not in told
+    assert CANARY not in told
+    assert ssh(host, f"journalctl -q | grep -c {COOKIE}")[1].strip() == "0"
+
+
+def test_journals_are_one_in_order_of_time_and_control_characters_are_shown(window: Window, ssh: Ssh) -> None:
+    for at, host in enumerate(("web2", "web1", "web3")):
+        window("rpc", host, f'IO.puts(Process.whereis(:user), "marked {at} \\e[2J")')
+    ran = window("logs", "--grep", "marked [0-9]", "--since", "1h")
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert [re.sub(r"^.*(demo@\S+) .*marked (.) .*$", r"\1 \2", line) for line in lines] == [
+        f"{window.node(host)} {at}" for at, host in enumerate(("web2", "web1", "web3"))
+    ]
+    assert all("\\x1b[2J" in line for line in lines)
+    assert "\x1b" not in ran.out
+    assert len(window("logs", "web1", "-n", "2").out.splitlines()) == 2
+    assert window("logs", "--grep", "nothing says this").out == ""
+
+
+def test_a_followed_journal_comes_back_when_the_host_was_gone(window: Window, ssh: Ssh) -> None:
+    person = window.person("logs", "web1", "web3", "-f", "-n", "1")
+    person.waits_for(window.node("web1"))
+    window("rpc", "all", 'IO.puts(Process.whereis(:user), "first " <> to_string(node()))')
+    person.waits_for(f"first {window.node('web3')}")
+    assert ssh(window.hosts["web1"], "pkill -x -f 'sshd: root@notty.*' ; true")[0] in (0, 255)
+    person.waits_for("trying again")
+    window("rpc", "web1", 'IO.puts(Process.whereis(:user), "while it was gone")')
+    person.waits_for("while it was gone")
+    assert person.seen.count("first demo@") == 2, "nothing comes twice"
+    person.types(CTRL_C)
+    assert person.is_done() == 130
+
+
+def test_a_crash_dump_is_told_in_short_and_fetched_whole(window: Window, ssh: Ssh, eventually) -> None:
+    host, dump = window.hosts["web3"], window.fleet.directory / "dump"
+    assert window("logs", "web3", "--crash").out == f"{window.node('web3')}  no crash dump\n"
+    window("rpc", "web3", "spawn(fn -> Process.register(self(), :hoarder); x = Enum.to_list(1..200_000); "
+           "Process.sleep(:infinity); x end); Process.sleep(500)")  # fmt: skip
+    assert ssh(host, "systemctl kill -s USR1 demo")[0] == 0
+    eventually(lambda: "slogan: Received SIGUSR1" in window("logs", "web3", "--crash").out)
+    said = window("logs", "web3", "--crash", "--save", str(dump))
+    assert said.code == 0, said.err
+    first = next(line for line in said.out.splitlines() if "messages" in line)
+    assert re.search(r"MiB +0 messages  <.*> hoarder ", first), said.out
+    assert "memory: total " in said.out
+    assert dump.stat().st_mode & 0o777 == 0o600
+    assert dump.read_bytes().startswith(b"=erl_crash_dump")
+    assert window("logs", "web3", "--crash", "--save", str(dump)).code == 3, "a file that is there is kept"
+
+
+def examples() -> list[list[str]]:
+    shown = [shlex.split(line) for line in PAGE.read_text().splitlines() if line.startswith("    deployer ")]
+    return [words[1:] for words in shown if words[1] in ("rpc", "eval", "run", "ssh", "logs")]
+
+
+@pytest.mark.parametrize("words", examples(), ids=" ".join)
+def test_what_the_page_shows_is_so(window: Window, words: list[str]) -> None:
+    at = words.index("-i")
+    here = [word.replace("shop", "demo") for word in (*words[:at], *words[at + 2 :])]
+    ran = window(*here)
+    assert (ran.code, bool(ran.out) or "--grep" in here) == (0, True), ran.err

@@ -1,0 +1,53 @@
+"""Nodes, expressions and commands by position become flags; what stands behind ``--`` stays word for word."""
+
+from __future__ import annotations
+
+import pytest
+from cli_kit import Run
+from invoke.exceptions import ParseError
+
+from deployer.cli.window import COMMANDS
+from deployer.cli.words import as_flags
+
+KNOWN = {str(command.name): command for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("typed", "flags"),
+    [
+        (["rpc", "web1", "1 + 1", "-i", "inv"], ["rpc", "--expression=1 + 1", "--nodes=web1", "-i", "inv"]),
+        (["rpc", "-i", "inv", "web1", "web2", "a=b"], ["rpc", "--expression=a=b", "--nodes=web1,web2", "-i", "inv"]),
+        (["rpc", "web1", "--file", "x.exs"], ["rpc", "--nodes=web1", "--file", "x.exs"]),
+        (["rpc", "web1", "--file=-", "--one"], ["rpc", "--nodes=web1", "--file=-", "--one"]),
+        (["run", "web1", "-i", "inv", "--", "sh", "-c", ""], ["run", "--nodes=web1", "-i", "inv", "--command=sh",
+                                                             "--command=-c", "--command="]),
+        (["ssh", "-b", "web1", "--", "--help"], ["ssh", "--nodes=web1", "-b", "--command=--help"]),
+        (["ssh", "web1", "--help"], ["ssh", "web1", "--help"]),
+        (["deploy", "site.yml", "--", "x"], ["deploy", "site.yml", "--", "x"]),
+    ],
+)  # fmt: skip
+def test_words_become_flags(typed: list[str], flags: list[str]) -> None:
+    assert as_flags(typed, KNOWN) == flags
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["rpc", "web1"], "rpc wants NODE and EXPRESSION"),
+        (["rpc", "--file=x"], "rpc wants NODE, or all"),
+        (["console"], "console wants one NODE"),
+        (["ssh", "web1", "web2"], "ssh wants one HOST"),
+        (["run", "web1"], "run wants a command behind --"),
+        (["rpc", "web1", "x", "--", "y"], "rpc takes nothing behind --"),
+    ],
+)
+def test_what_is_missing_or_too_much_is_said(typed: list[str], said: str) -> None:
+    with pytest.raises(ParseError, match=said):
+        as_flags(typed, KNOWN)
+
+
+def test_a_wrong_command_line_is_exit_3(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("run", "web1", "-i", "inventory.yml") == 3
+    assert "run wants a command behind --" in capsys.readouterr().err
+    assert run("rpc", "web1", "1", "-i", "inventory.yml", "--ones") == 3
+    assert "there is no flag --ones" in capsys.readouterr().err

@@ -1,0 +1,85 @@
+"""Which nodes a word means, and what is said of one that means none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import ConfigError
+from deployer.project import Options
+from deployer.window.choice import Fleet
+
+INVENTORY = """\
+all:
+  children:
+    web:
+      hosts:
+        web1: {ansible_host: 10.0.0.2}
+        web2: {ansible_host: 10.0.0.3}
+      vars:
+        release: {name: shop, tarball: none.tar.gz, version: 1.4.2}
+        cluster: {name: shop, cookie: {env: NOBODY_HAS_SET_THIS}, ports: 9100-9109}
+        nodes: [{name: shop}, {name: jobs}]
+        env: {KEY: {env: NOR_THIS}}
+    db:
+      hosts: {db1: {ansible_host: 10.0.0.9}}
+"""
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    (tmp_path / "inventory.yml").write_text(INVENTORY)
+    return Fleet.of(Options(playbook="", inventory=(str(tmp_path / "inventory.yml"),)))
+
+
+@pytest.mark.parametrize(
+    ("words", "nodes"),
+    [
+        ([], "shop@10.0.0.2 jobs@10.0.0.2 shop@10.0.0.3 jobs@10.0.0.3"),
+        (["web2"], "shop@10.0.0.3 jobs@10.0.0.3"),
+        (["shop@10.0.0.3"], "shop@10.0.0.3"),
+        (["jobs@web1"], "jobs@10.0.0.2"),
+        (["jobs"], "jobs@10.0.0.2 jobs@10.0.0.3"),
+        (["web", "web1"], "shop@10.0.0.2 jobs@10.0.0.2 shop@10.0.0.3 jobs@10.0.0.3"),
+        (["jobs@web2,shop@web1"], "jobs@10.0.0.3 shop@10.0.0.2"),
+        (["web*"], "shop@10.0.0.2 jobs@10.0.0.2 shop@10.0.0.3 jobs@10.0.0.3"),
+        (["all:!web1"], "shop@10.0.0.3 jobs@10.0.0.3"),
+    ],
+)
+def test_a_word_means_a_node_a_host_or_a_group_and_no_secret_is_read(
+    fleet: Fleet, words: list[str], nodes: str
+) -> None:
+    assert [spot.name for spot in fleet.choose(words)] == nodes.split()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("web3", "'web3' is no node, host or group\n  did you mean 'web2'?"),
+        ("shpo@10.0.0.2", "did you mean 'shop@10.0.0.2'?"),
+        ("jobs@wbe1", "did you mean 'jobs@web1'?"),
+        ("db1", "db1 declares no node"),
+        ("db", "db declares no node"),
+        ("zzz", "known: all, db, db1, jobs"),
+        ("web1:!web1", "no host matches"),
+    ],
+)
+def test_a_near_miss_is_refused_with_the_nearest_name(fleet: Fleet, word: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        fleet.choose([word])
+    assert said in str(caught.value)
+
+
+def test_one_node_is_one(fleet: Fleet) -> None:
+    assert fleet.choose(["shop@web1"], one=True)[0].host.name == "web1"
+    with pytest.raises(ConfigError, match=r"web1 means 2 nodes: shop@10\.0\.0\.2, jobs@10\.0\.0\.2"):
+        fleet.choose(["web1"], one=True)
+
+
+def test_a_host_is_named_by_itself_or_by_a_node_that_is_on_no_other(fleet: Fleet) -> None:
+    assert [fleet.host(word).name for word in ("db1", "shop@10.0.0.3", "jobs@web1")] == ["db1", "web2", "web1"]
+    with pytest.raises(ConfigError, match="it is on web1, web2"):
+        fleet.host("shop")
+    with pytest.raises(ConfigError, match="did you mean 'db1'"):
+        fleet.host("db2")
