@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from deployer.beam.distribution import DistributionError
-from deployer.engine.lanes import EXIT_ORDER
+from deployer.engine.host_run import EXIT_ORDER
 from deployer.errors import DeployerError, Interrupted, StepError
 from deployer.sh import Sh, sh
 from deployer.window.choice import Fleet, Spot

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.engine.lanes import EXIT_ORDER
+from deployer.engine.host_run import EXIT_ORDER
 from deployer.errors import ConfigError, DeployerError
 from deployer.window import crash
 from deployer.window.choice import Fleet, Spot
