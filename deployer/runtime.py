@@ -52,17 +52,9 @@ def _json(out: TextIO) -> tuple[Callable[[], None], Emit]:
 
 
 def _terminal(out: TextIO, diff: bool, verbose: int) -> tuple[Callable[[], None], Emit]:
-    from rich.console import Console
+    from deployer.report.terminal import Terminal, console
 
-    from deployer.report.terminal import Terminal
-
-    class Unread(Console):
-        """Leaves it to `report` that nobody reads; rich's own would end this thread."""
-
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    terminal = Terminal(Unread(file=out), show_diff=diff, verbosity=verbose)
+    terminal = Terminal(console(out), show_diff=diff, verbosity=verbose)
     return terminal.close, terminal
 
 

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from deployer.beam.certificates import BOTH_SIDES, Identity, first, names_of
+from deployer.beam.certificates import BOTH_SIDES, first, names_of
+from deployer.beam.identity import Identity
 from deployer.errors import ConfigError
 from deployer.model import Secret
 

@@ -34,21 +34,6 @@ _LONGEST = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What one side of a TLS connection shows, and whom it believes.
-
-    Attributes:
-        chain: its certificate, then those between it and the authority; PEM.
-        key: the certificate's private key; PEM, PKCS#8, not encrypted.
-        authority: certificates of the authorities it believes; PEM.
-    """
-
-    chain: str
-    key: Secret
-    authority: str
-
-
-@dataclass(frozen=True, slots=True)
 class Fault:
     """What is wrong with a certificate.
 

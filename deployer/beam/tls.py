@@ -17,8 +17,8 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deployer.beam.certificates import Identity
 from deployer.beam.handshake import DistributionError, NobodyAnswers, NotAlive
+from deployer.beam.identity import Identity
 from deployer.beam.stream import Stream
 
 _PIECE = 16384

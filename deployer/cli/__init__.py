@@ -7,12 +7,15 @@ import os
 import signal
 import sys
 
+from deployer.lean import loading
+
 _PR_SET_DUMPABLE = 4
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command and exit with its code (docs/design.md)."""
-    from deployer.cli.program import DeployerProgram
+    with loading():
+        from deployer.cli.program import DeployerProgram
 
     keep_memory_private()
     for stream in (sys.stdout, sys.stderr):

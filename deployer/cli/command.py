@@ -79,11 +79,9 @@ class Command(Task[Callable[..., Any]]):
 
 def failure(error: DeployerError) -> Exit:
     """Print an error for a person and return what leaves with its exit code."""
-    from rich.console import Console
+    from deployer.report.terminal import console, problem
 
-    from deployer.report.terminal import problem
-
-    problem(Console(stderr=True), str(error))
+    problem(console(sys.stderr), str(error))
     return Exit(code=error.exit_code)
 
 

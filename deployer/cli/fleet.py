@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
 from deployer.cli.command import Command, Flag, out
 from deployer.errors import ConfigError
+from deployer.lean import loading
 
 if TYPE_CHECKING:
     from deployer.project import Options
@@ -61,8 +63,11 @@ def options(given: dict[str, Any]) -> Options:
 
 
 def _walk(goal: str, given: dict[str, Any]) -> int:
-    from deployer.app import run
-    from deployer.engine.roll.play import Goal
+    with loading():
+        from deployer.app import run
+        from deployer.engine.roll.play import Goal
+
+        import_module("deployer.transport.auth")  # and with it paramiko, which every walk needs
 
     return run(Goal(goal), options(given))
 

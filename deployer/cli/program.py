@@ -127,7 +127,9 @@ class DeployerProgram(Program):
         del exit
         try:
             self.create_config()
+            compiling = sys.dont_write_bytecode
             self.parse_core(argv)
+            sys.dont_write_bytecode = compiling  # invoke would have every later import read from its source again
             self.parse_collection()
             self.parse_tasks()
             self.parse_cleanup()

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployer.beam.authority import Authority
-from deployer.beam.certificates import Identity, certificates_anew, check_key, judge, key_anew
+from deployer.beam.identity import Identity
 from deployer.errors import ConfigError
 from deployer.model import Mark, Secret
 from deployer.regular import read_regular
+
+if TYPE_CHECKING:
+    from deployer.beam.authority import Authority
 
 NEEDED = ("ssl", "crypto", "public_key", "asn1")
 """Applications that a release needs for TLS distribution; ssl brings the others."""
@@ -121,6 +123,8 @@ class Given:
         Raises:
             ConfigError: it cannot be read, is not good for these nodes, or the key is another one's.
         """
+        from deployer.beam.certificates import check_key, judge, key_anew
+
         chain, authority = self._read(self.certificate), self._read(self.ca)
         fault = judge(chain, authority, host, now)
         if fault:
@@ -139,6 +143,8 @@ class Given:
 
     def ageing(self, host: str, now: datetime) -> str:
         """Return a warning when the certificate ends soon, which nobody but a person can fix; else nothing."""
+        from deployer.beam.certificates import judge
+
         fault = judge(self._read(self.certificate), self._read(self.ca), host, now, self.renew)
         if not (fault and fault.mere_age):
             return ""
@@ -151,6 +157,8 @@ class Given:
 
     def _read(self, path: Path) -> str:
         """Return the certificates of a file. What is judged is what is shipped: whatever else it holds stays here."""
+        from deployer.beam.certificates import certificates_anew
+
         try:
             return certificates_anew(read_regular(path).decode("ascii"))
         except OSError as error:
@@ -168,6 +176,8 @@ def authorities(path: Path, word: str, where: Mark | None) -> str:
     Raises:
         ConfigError: it cannot be read, or holds none; the message begins with ``word``.
     """
+    from deployer.beam.certificates import certificates_anew
+
     try:
         held = certificates_anew(read_regular(path).decode("ascii", "replace"))
     except OSError as error:
@@ -183,6 +193,8 @@ def establish(kept: Kept, now: datetime) -> bool:
     Raises:
         ConfigError: the one that is there cannot be opened, the passphrase is weak, or it cannot be written.
     """
+    from deployer.beam.authority import Authority
+
     if kept.file.exists():
         kept.authority(now)
         return False
@@ -214,6 +226,8 @@ def _write(kept: Kept, text: str) -> None:
 @lru_cache(maxsize=64)
 def _opened(path: Path, _mtime_ns: int, _size: int, passphrase: Secret) -> Authority:
     """A fleet of many nodes opens its authority once; a file that changed is another key."""
+    from deployer.beam.authority import Authority
+
     text = read_regular(path).decode("ascii", errors="replace")
     at = text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     return Authority.unseal(text[:at], text[max(at, 0) :], passphrase)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import CodeType
 from typing import Any, NoReturn
 
 import jinja2
@@ -16,6 +17,7 @@ from jinja2.utils import pass_context
 from deployer.errors import ConfigError
 from deployer.load import bounds
 from deployer.load.filters import FILTERS, MOVES, TESTS
+from deployer.load.shelf import Kept, shelf
 from deployer.load.taint import (
     OMIT,
     ONLY_LOOK,
@@ -114,8 +116,8 @@ class Compiled:
 
 
 @cache
-def compiled(source: str, *, file: bool = False) -> Compiled:
-    r"""Return the compiled template.
+def compiled(source: str, *, file: bool = False, ours: bool = False) -> Compiled:
+    r"""Return the compiled template; ``ours``: it comes with the program, and holds no secret.
 
     In the texts of an expression that YAML holds a backslash is a backslash, as in Ansible: ``'\1'`` reaches the
     filter as it is. In a template file, and in ``{% %}``, Jinja's escapes hold.
@@ -123,6 +125,19 @@ def compiled(source: str, *, file: bool = False) -> Compiled:
     Raises:
         jinja2.TemplateSyntaxError: it is not a template.
     """
+    return _kept("file" if file else "text", source, lambda: _compile(source, file=file), ours=ours)
+
+
+def _kept(kind: str, source: str, make: Callable[[], Kept], *, ours: bool) -> Compiled:
+    found = shelf().find(kind, source) if ours else None
+    if found is None:
+        found = make()
+        if ours:
+            shelf().put(kind, source, found)
+    return Compiled(jinja2.Template.from_code(environment(), found.code, {}, None), found.single, found.newlines)
+
+
+def _compile(source: str, *, file: bool) -> Kept:
     tree = environment().parse(source if file or "\\" not in source else _backslashes(source))
     newlines = len(source) - len(source.rstrip("\n"))
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
@@ -133,8 +148,8 @@ def compiled(source: str, *, file: bool = False) -> Compiled:
         raise jinja2.TemplateSyntaxError(problem, node.lineno)
     match tree.body:
         case [nodes.Output(nodes=[expression])] if not newlines and not isinstance(expression, nodes.TemplateData):
-            return Compiled(_assemble(expression), single=True)
-    return Compiled(_template(guard(tree)), single=False, newlines=newlines)
+            return Kept(_assemble(expression), single=True, newlines=0)
+    return Kept(_code(guard(tree)), single=False, newlines=newlines)
 
 
 def _backslashes(source: str) -> str:
@@ -147,30 +162,34 @@ def _backslashes(source: str) -> str:
 
 
 @cache
-def condition(source: str) -> Compiled:
-    """Return a compiled bare expression, as ``when`` has it.
+def condition(source: str, *, ours: bool = False) -> Compiled:
+    """Return a compiled bare expression, as ``when`` has it; ``ours`` as for `compiled`.
 
     Raises:
         jinja2.TemplateSyntaxError: it is not an expression.
     """
+    return _kept("when", source, lambda: _condition(source), ours=ours)
+
+
+def _condition(source: str) -> Kept:
     parser = Parser(environment(), source, state="variable")
     expression = parser.parse_expression()
     if not parser.stream.eos:
         raise jinja2.TemplateSyntaxError("one expression is expected here", parser.stream.current.lineno)
     expression.set_environment(environment())
-    return Compiled(_assemble(expression), single=True)
+    return Kept(_assemble(expression), single=True, newlines=0)
 
 
-def _assemble(expression: nodes.Expr) -> jinja2.Template:
+def _assemble(expression: nodes.Expr) -> CodeType:
     guarded = guard(expression)
     body: list[nodes.Node] = [nodes.Assign(nodes.Name(RESULT, "store"), guarded, lineno=1)]
-    return _template(nodes.Template(body, lineno=1))
+    return _code(nodes.Template(body, lineno=1))
 
 
-def _template(tree: nodes.Template) -> jinja2.Template:
+def _code(tree: nodes.Template) -> CodeType:
     env = environment()
     tree.set_environment(env)
-    return jinja2.Template.from_code(env, env.compile(tree), {}, None)
+    return env.compile(tree)
 
 
 def _refuse(name: str, hint: str) -> Callable[..., NoReturn]:

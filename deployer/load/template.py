@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deployer.errors import ConfigError, DeployerError
@@ -135,9 +136,10 @@ class Variables(Mapping[str, Any]):
     def _render_text(self, text: str, where: Mark, name: str) -> Any:
         if "{{" not in text and "{%" not in text and "{#" not in text:
             return str(text)
-        from deployer.load import sandbox
+        from deployer.load import sandbox, shelf
 
-        return self._explain(lambda: self._run(sandbox.compiled(str(text)), name), where)
+        ours = shelf.is_shipped(where)
+        return self._explain(lambda: self._run(sandbox.compiled(str(text), ours=ours), name), where)
 
     def render_file(self, text: str, file: str, name: str = "template") -> str | Secret:
         """Return a template file's text rendered; a `Secret` when a secret went into it.
@@ -145,11 +147,13 @@ class Variables(Mapping[str, Any]):
         Raises:
             ConfigError: naming the template's own file and line.
         """
-        from deployer.load import sandbox
+        from deployer.load import sandbox, shelf
 
+        ours = shelf.is_shipped(Mark(file))
         if text.startswith("#jinja2:"):
             raise ConfigError("#jinja2: headers are not supported", where=Mark(file, 1, 1))
-        found = self._explain(lambda: self._run(sandbox.compiled(text, file=True), name), Mark(file), lines=True)
+        run = partial(sandbox.compiled, text, file=True, ours=ours)
+        found = self._explain(lambda: self._run(run(), name), Mark(file), lines=True)
         if found is None or isinstance(found, str | Secret):
             return found or ""
         return str(found)
@@ -160,10 +164,11 @@ class Variables(Mapping[str, Any]):
         Raises:
             ConfigError: it is no expression, or its value is not a boolean: nothing is guessed.
         """
-        from deployer.load import sandbox
+        from deployer.load import sandbox, shelf
 
         where = mark_of(condition, where)
-        found = self._explain(lambda: self._run(sandbox.condition(str(condition)), "when"), where)
+        ours = shelf.is_shipped(where)
+        found = self._explain(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), where)
         if not isinstance(found, bool):
             hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"
             raise ConfigError(f"the condition must be true or false, not {kind(found)}", where=where, hint=hint)

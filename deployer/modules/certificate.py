@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from deployer.beam.authority import made_at
-from deployer.beam.certificates import Fault, judge, lifetime, public_point
 from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules._checks import absolute, name
 from deployer.modules._private_file import _SALT, PrivateFile
 from deployer.modules.base import Changes, Observed, Present, Step, lines
 from deployer.sh import Sh, sh
+
+if TYPE_CHECKING:
+    from deployer.beam.certificates import Fault
 
 # A private key of ours ends with its public point (RFC 5915), which tells whose it is; even so it leaves as a digest.
 _TELL = """copy={}
@@ -76,6 +77,8 @@ class Certificate(PrivateFile):
 
     def desired(self) -> Present:
         """Return a file that is root's alone, and a certificate that serves."""
+        from deployer.beam.certificates import lifetime
+
         file = {key: value for key, value in super().desired().keys.items() if key != "content"}
         days = lifetime(self.certificate)
         return Present({**file, "certificate": _GOOD, "validity": f"{days} days", "running": "the same"})
@@ -100,6 +103,9 @@ class Certificate(PrivateFile):
         return Present(keys)
 
     def _fault(self, chain: str, point: str, content: str) -> Fault | None:
+        from deployer.beam.authority import made_at
+        from deployer.beam.certificates import Fault, judge, public_point
+
         fault = judge(chain, self.authority, self.host, made_at(self.certificate), 0 if self.exact else self.renew)
         if self.exact:
             same = content == super().desired().keys["content"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from typing import TextIO
 
 from deployer.model import Change
 
@@ -12,6 +13,18 @@ Part = tuple[str, str]
 """Text of a line, and its style."""
 _VALUE_LIMIT = 100
 _DIFF_LIMIT = 400
+
+
+class Plain:
+    """What prints where nothing is drawn: in a pipe, in a file."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def print(self, *parts: Part) -> None:
+        """Print a line without its styles."""
+        self._out.write("".join(text for text, _ in parts).expandtabs() + "\n")
+        self._out.flush()  # a run takes minutes, and somebody may follow it
 
 
 def safe(text: str) -> str:

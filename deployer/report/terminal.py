@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from functools import singledispatchmethod
-
-from rich.console import Console
-from rich.status import Status
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from deployer.events import (
     Event,
@@ -24,7 +22,7 @@ from deployer.events import (
 )
 from deployer.report import ladder, plans, recap, releases, rolling
 from deployer.report.journal import Journals
-from deployer.report.plain import Part, safe
+from deployer.report.plain import Part, Plain, safe
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
@@ -34,6 +32,28 @@ from deployer.roll_events import (
     MigrationSaid,
     RollPlanned,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+_COLOURED = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""What makes rich take any output for a terminal."""
+
+
+def console(out: TextIO) -> Console | Plain:
+    """Return what prints to ``out``; rich is loaded only where there is something to draw."""
+    if not out.isatty() and not any(name in os.environ for name in _COLOURED):
+        return Plain(out)
+    from rich.console import Console
+
+    class Unread(Console):
+        """Leaves it to the caller that nobody reads; rich's own would end this thread."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Unread(file=out)
 
 
 class Terminal:
@@ -45,7 +65,7 @@ class Terminal:
         verbosity: 1 adds tasks without changes, 2 adds the values of every change.
     """
 
-    def __init__(self, console: Console, *, show_diff: bool = False, verbosity: int = 0) -> None:
+    def __init__(self, console: Console | Plain, *, show_diff: bool = False, verbosity: int = 0) -> None:
         self._console = console
         self._show_diff = show_diff
         self._verbosity = verbosity
@@ -70,7 +90,7 @@ class Terminal:
             self._status = None
 
     def _wait(self) -> None:
-        if self._console.is_terminal and not self._status:
+        if not isinstance(self._console, Plain) and self._console.is_terminal and not self._status:
             self._status = self._console.status("")
             self._status.start()
 
@@ -213,11 +233,20 @@ class Terminal:
             self._line(("\n  nothing to do" if nothing else "\n  all rungs hold", "green"))
 
     def _line(self, *parts: Part) -> None:
-        self._console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
+        _print(self._console, *parts)
 
 
-def problem(console: Console, message: str) -> None:
+def problem(console: Console | Plain, message: str) -> None:
     """Print what ended the run before any host was touched: each error a line, and its hint below it."""
     for line in safe(message).splitlines():
         hint = line.startswith(" ")
-        console.print(Text(f"{'  ' if hint else 'error: '}{line}", "cyan" if hint else "bold red"), soft_wrap=True)
+        _print(console, (f"{'  ' if hint else 'error: '}{line}", "cyan" if hint else "bold red"))
+
+
+def _print(console: Console | Plain, *parts: Part) -> None:
+    if isinstance(console, Plain):
+        console.print(*parts)
+        return
+    from rich.text import Text
+
+    console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)

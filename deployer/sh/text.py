@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from pathlib import PurePath
+from importlib.util import find_spec
+from pathlib import Path, PurePath
 
 Word = str | int | PurePath
 
@@ -43,7 +43,9 @@ def lines(*parts: Sh) -> Sh:
 @cache
 def script(name: str, package: str = "deployer.modules") -> Sh:
     """Return text that is kept in a file of its own, where shellcheck sees it whole; such as ``sockets.sh``."""
-    return Sh(resources.files(package).joinpath(name).read_text(encoding="utf-8").rstrip())
+    spec = find_spec(package)  # importlib.resources would bring zipfile with it, at every start
+    places = (spec and spec.submodule_search_locations) or ()
+    return Sh(next(Path(place, name) for place in places).read_text(encoding="utf-8").rstrip())
 
 
 def _quoted(value: object) -> str:

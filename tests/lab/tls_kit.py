@@ -11,7 +11,7 @@ from fleet import Fleet, Ran, fleet_of, untouched
 from sick import VM_ARGS
 
 from deployer.beam.authority import Authority
-from deployer.beam.certificates import Identity
+from deployer.beam.identity import Identity
 from deployer.fleet.pki import Kept
 from deployer.lab import Lab, LabHost
 from deployer.model import Secret

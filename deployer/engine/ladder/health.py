@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from http.client import HTTPException, HTTPResponse
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -37,7 +36,7 @@ def check(transport: Transport, target: Target, port: int | None, *, timeout: fl
             transport.connect(host, int(number), timeout=timeout).close()
             return ""
         return _expression(transport, target, port, health.expr or "true", timeout)
-    except (OSError, EOFError, HTTPException, ProbeError) as error:
+    except (OSError, EOFError, ProbeError) as error:
         return f"{target.health_words}: {_why(error, timeout)}"
 
 
@@ -57,6 +56,8 @@ def _why(error: Exception, timeout: float) -> str:
 
 
 def _http(transport: Transport, health: Health, url: str, timeout: float) -> str:
+    from http.client import HTTPException, HTTPResponse  # it brings email, and only who asks a page needs it
+
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -67,6 +68,8 @@ def _http(transport: Transport, health: Health, url: str, timeout: float) -> str
         asked.send(ask.encode())
         answer = HTTPResponse(_Answer(read_to_end(asked, _LIMIT)))  # type: ignore[arg-type]
         answer.begin()
+    except HTTPException as error:
+        raise ProbeError(str(error) or type(error).__name__) from None
     finally:
         stream.close()
     if 200 <= answer.status < 300:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deployer.beam.certificates import Identity
+from deployer.beam.identity import Identity
 from deployer.beam.names import NodeName
 from deployer.fleet import Cluster, Declaration, Health, Node
 from deployer.model import Secret

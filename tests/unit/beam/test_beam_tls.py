@@ -17,8 +17,8 @@ from beam_streams import Endless, Peer
 
 from deployer.beam import tls
 from deployer.beam.authority import Authority
-from deployer.beam.certificates import Identity
 from deployer.beam.handshake import DistributionError, NobodyAnswers, NotAlive
+from deployer.beam.identity import Identity
 from deployer.beam.stream import read_exactly
 
 NOW = datetime.now(UTC)

@@ -10,7 +10,7 @@ import pytest
 from host_text import converge, do, see
 
 from deployer.beam.authority import Authority
-from deployer.beam.certificates import Identity
+from deployer.beam.identity import Identity
 from deployer.model import Absent, Change, Present
 from deployer.modules.certificate import Certificate
 from deployer.sh import Program, encode
