@@ -153,6 +153,8 @@ def coerce(hint: Any, value: object, where: Mark | None, name: str) -> Any:
         raise ConfigError(f"{name} cannot be {value!r}", where=where, hint=nearest(str(value), map(str, args)))
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
+        if args[0] is str and set(map(type, items)) <= {str}:  # all members of a cluster, for each of its hosts
+            return tuple(items)
         return tuple(coerce(args[0], item, where, f"{name}[{i}]") for i, item in enumerate(items))
     if origin in (Mapping, dict) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         if not isinstance(value, Mapping):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.node import Node
@@ -30,6 +30,13 @@ def same_net(one: Declaration, other: Declaration) -> Problem | None:
     """In their own ``vm_args``, and in the vm.args and the sys.config of their releases."""
     differing = _differing(one, other)
     return (f"they differ in {differing}", "set it for all nodes alike, in nodes[].vm_args") if differing else None
+
+
+def net_key(one: Declaration) -> Hashable:
+    """Return all that `same_net` looks at."""
+    if one.release and not one.release.archive.erts:
+        return None
+    return frozenset(tuple(_net_settings(one, node).values()) for node in one.nodes)
 
 
 def _differing(*declared: Declaration) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from deployer.fleet.cluster import Cluster
 from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
 from deployer.fleet.words import Environment, Firewall, Health, Rollout
+from deployer.load.marked import Open
 from deployer.model import Mark
 from deployer.modules._openings import overlap
 from deployer.releases import generations
@@ -103,7 +105,8 @@ class Declaration:
         """Return the words as templates see them: every default filled in, every derived value named.
 
         Args:
-            members: the declarations of all hosts of the play; those of other clusters are left out.
+            members: the declarations of all hosts of the play; those of other clusters are left out. A `Roster` is
+                of this cluster alone.
         """
         return {
             "release": _release(self.release, self.nodes) if self.release else None,
@@ -117,6 +120,7 @@ class Declaration:
 
     def _cluster(self, members: Sequence[Declaration]) -> dict[str, Any]:
         cluster = self.cluster
+        roster = members if isinstance(members, Roster) else Roster.of(cluster.name, members)
         return {
             "name": cluster.name,
             "cookie": cluster.cookie,
@@ -137,13 +141,38 @@ class Declaration:
             "private": f"{cluster.etc}/private",
             "cookie_file": cluster.cookie_file,
             "epmd_unit": cluster.epmd_unit,
-            "members": [
-                {"node": str(node.node), "host": member.host, "address": member.cluster.bind, "ports": list(node.ports)}
-                for member in members
-                if member.cluster.name == cluster.name
-                for node in member.nodes
-            ],
+            "members": roster.listed,
+            "addresses": roster.addresses,
+            "node_names": roster.node_names,
         }
+
+
+class Roster(tuple[Declaration, ...]):  # noqa: SLOT001 - it remembers what it has made
+    """The members of one cluster, and what templates see of them: made once, for all of its hosts."""
+
+    @classmethod
+    def of(cls, cluster: str, declared: Iterable[Declaration]) -> Roster:
+        """Return those of one cluster."""
+        return cls(one for one in declared if one.cluster.name == cluster)
+
+    @cached_property
+    def listed(self) -> Open:
+        """Every node: its name, its host's name and address, and its ports."""
+        return Open(
+            {"node": str(node.node), "host": member.host, "address": member.cluster.bind, "ports": list(node.ports)}
+            for member in self
+            for node in member.nodes
+        )
+
+    @cached_property
+    def addresses(self) -> Open:
+        """Where the members listen, each address once, in the order of the inventory."""
+        return Open(dict.fromkeys(member["address"] for member in self.listed))
+
+    @cached_property
+    def node_names(self) -> Open:
+        """The names of all nodes, in the order of the inventory."""
+        return Open(member["node"] for member in self.listed)
 
 
 def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:

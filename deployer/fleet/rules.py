@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 
 from deployer.beam.overrides import ports
-from deployer.errors import ConfigError
-from deployer.fields import nearest
-from deployer.fleet.compatible import Problem, epmdless_problems, near_otp, net_problems, same_epmdless, same_net
+from deployer.fleet.compatible import Problem, epmdless_problems, net_problems
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.pki import NEEDED, Kept
 from deployer.modules._openings import contradictions, overlap
@@ -75,14 +74,15 @@ def _node_problems(declared: Declaration) -> Iterator[Problem]:
 
 def _address_problems(declared: Declaration) -> Iterator[Problem]:
     """Nodes talk to each other in the family of ``cluster.bind``, and to the address in their names."""
-    family = _family(declared.cluster.bind)
+    own = family(declared.cluster.bind)
     for index, node in enumerate(declared.nodes):
-        if _family(node.node.host) not in (None, family):
-            problem = f"nodes[{index}] is called {node.node}, and cluster.bind {declared.cluster.bind} is {family}"
-            yield problem, f"write an {family} address or a host name as nodes[].host, or another cluster.bind"
+        if family(node.node.host) not in (None, own):
+            problem = f"nodes[{index}] is called {node.node}, and cluster.bind {declared.cluster.bind} is {own}"
+            yield problem, f"write an {own} address or a host name as nodes[].host, or another cluster.bind"
 
 
-def _family(host: str) -> str | None:
+@cache
+def family(host: str) -> str | None:
     """Return ``IPv4`` or ``IPv6``; None for a host name."""
     try:
         return f"IPv{ipaddress.ip_address(host).version}"
@@ -135,99 +135,3 @@ def _tls_problems(declared: Declaration) -> Iterator[Problem]:
     if isinstance(pki, Kept) and any(node.foreign for node in declared.nodes):
         hint = "give cluster.pki ca, certificate and key: those that the foreign node believes"
         yield "a node with a unit of its own does not know our authority", hint
-
-
-def check_members(declarations: Sequence[Declaration]) -> None:
-    """Refuse hosts of one play that cannot form the clusters they declare.
-
-    Raises:
-        ConfigError: with both hosts in the message; the place is the second one's.
-    """
-    names = {one.host for one in declarations}
-    for one in declarations:
-        if one.rollout.canary is not None and one.rollout.canary not in names:
-            problem = f"rollout.canary {one.rollout.canary!r} is no host that declares nodes"
-            raise ConfigError(problem, where=one.where, hint=nearest(one.rollout.canary, names))
-    for one, other in combinations(declarations, 2):
-        rules = _SAME_CLUSTER if one.cluster.name == other.cluster.name else _SAME_HOST
-        for rule in rules:
-            if found := rule(one, other):
-                problem, hint = found
-                raise ConfigError(f"{one.host} and {other.host}: {problem}", where=other.where, hint=hint)
-
-
-def _same_names(one: Declaration, other: Declaration) -> Problem | None:
-    twice = {str(node.node) for node in one.nodes} & {str(node.node) for node in other.nodes}
-    return (f"both have the node {min(twice)}", "a node's name is its own in the whole cluster") if twice else None
-
-
-def _same_settings(one: Declaration, other: Declaration) -> Problem | None:
-    for word in ("names", "epmd", "epmd_port", "mesh", "members_env", "tls"):
-        mine, theirs = getattr(one.cluster, word), getattr(other.cluster, word)
-        if mine != theirs:
-            return f"cluster.{word} is {mine} on one and {theirs} on the other", "it must be the same in a cluster"
-    return None
-
-
-def _same_authority(one: Declaration, other: Declaration) -> Problem | None:
-    mine, theirs = one.cluster.pki, other.cluster.pki
-    if type(mine) is type(theirs) and (not isinstance(mine, Kept) or mine.same_as(theirs)):
-        return None
-    return "they have different authorities in cluster.pki", "nodes believe one; write it where all hosts see it"
-
-
-def _same_family(one: Declaration, other: Declaration) -> Problem | None:
-    """A node speaks one family alone (``-proto_dist inet_tcp`` or ``inet6_tcp``)."""
-    mine, theirs = _family(one.cluster.bind), _family(other.cluster.bind)
-    if mine == theirs:
-        return None
-    return f"cluster.bind is {mine} on one and {theirs} on the other", "a cluster speaks one of them"
-
-
-def _same_cookie(one: Declaration, other: Declaration) -> Problem | None:
-    if one.cluster.cookie == other.cluster.cookie:
-        return None
-    return "they have different cookies", "a cluster shares one; write it where all its hosts see it"
-
-
-def _same_rollout(one: Declaration, other: Declaration) -> Problem | None:
-    if one.rollout == other.rollout:
-        return None
-    return "their words of rollout differ", "a cluster is rolled out in one way; write it where all its hosts see it"
-
-
-def _same_fixed_port(one: Declaration, other: Declaration) -> Problem | None:
-    ports = {node.port for declared in (one, other) for node in declared.nodes}
-    if one.cluster.epmd or len(ports) == 1:
-        return None
-    return "without EPMD all nodes of a cluster listen on the same port", "write the same nodes[].port everywhere"
-
-
-def _apart(one: Declaration, other: Declaration) -> Problem | None:
-    """Two clusters on one host."""
-    if one.host != other.host:
-        return None
-    if _overlap(one.cluster.ports, other.cluster.ports):
-        return "two clusters on one host have overlapping cluster.ports", "give each a range of its own"
-    twice = {node.unit for node in one.nodes} & {node.unit for node in other.nodes}
-    return (f"two clusters on one host both have {min(twice)}", "rename one of the nodes") if twice else None
-
-
-def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    return one[0] <= other[1] and other[0] <= one[1]
-
-
-Rule = Callable[[Declaration, Declaration], Problem | None]
-_SAME_CLUSTER: tuple[Rule, ...] = (
-    _same_names,
-    _same_settings,
-    _same_authority,
-    _same_family,
-    _same_cookie,
-    same_net,
-    _same_fixed_port,
-    near_otp,
-    same_epmdless,
-    _same_rollout,
-)
-_SAME_HOST: tuple[Rule, ...] = (_apart,)

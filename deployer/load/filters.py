@@ -125,9 +125,12 @@ def _items2dict(value: Iterable[Any], key_name: str = "key", value_name: str = "
 
 
 def _distinct(items: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
-    found.extend(item for item in items if item not in found)
-    return found
+    given, found = list(items), list[Any]()
+    try:
+        return list(dict.fromkeys(given))
+    except TypeError:  # a mapping or a list has no hash, and is compared with each
+        found.extend(item for item in given if item not in found)
+        return found
 
 
 def _union(one: Iterable[Any], other: Iterable[Any]) -> list[Any]:

@@ -66,6 +66,12 @@ class Seq(list[Any]):
         return self.marks[index] if index < len(self.marks) else self.mark
 
 
+class Open(list[Any]):
+    """A list of ours in which, however deep, is no secret and no template: nobody has to look through it again."""
+
+    __slots__ = ()
+
+
 class Encrypted:
     """A value tagged ``!vault``: still encrypted, decrypted when a host really needs it. Prints as ``***``."""
 

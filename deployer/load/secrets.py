@@ -171,7 +171,7 @@ def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -
     if isinstance(value, Mapping) and isinstance(origin, type) and issubclass(origin, Mapping):
         items = {key: fill(args[1], item, f"{name}.{key}", read) for key, item in value.items()}
         return Map(items, mark_of(value), getattr(value, "marks", None))
-    if isinstance(value, list) and origin is tuple:
+    if isinstance(value, list) and origin is tuple and args[0] is not str:
         return [fill(args[0], item, f"{name}[{i}]", read) for i, item in enumerate(value)]
     return value
 

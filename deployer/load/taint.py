@@ -20,11 +20,11 @@ from jinja2.utils import _PassArg, pass_context
 from jinja2.visitor import NodeTransformer
 
 from deployer.load import bounds
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, Open, mark_of
 from deployer.model import Secret
 
 REVEAL, REVEAL_ALL, TEXT = "__reveal", "__reveal_all", "__text"
-_OPEN = frozenset({str, int, float, bool, type(None)})
+_OPEN = frozenset({str, int, float, bool, type(None), Open})
 ONLY_LOOK = ("defined", "undefined", "none")
 
 
@@ -178,7 +178,7 @@ def settled(value: Any) -> Any:
         return str(value)
     if isinstance(value, dict):
         return Map({key: settled(item) for key, item in value.items()}, mark_of(value), getattr(value, "marks", None))
-    if isinstance(value, Mapping) or value is None or isinstance(value, int | float | Secret):
+    if isinstance(value, Mapping) or value is None or isinstance(value, int | float | Secret | Open):
         return value
     return [settled(item) for item in value] if hasattr(value, "__iter__") else value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 PLACE = "/etc/nftables.d"
 RECORD = "/run/deployer-firewall"
@@ -158,14 +159,17 @@ def _within(one: Network, other: Network) -> bool:
     return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
 
 
-def _sources(given: Iterable[str]) -> Iterable[str]:
-    """Yield one match for each address family; nft refuses overlapping intervals, so they are merged."""
+@lru_cache(maxsize=256)
+def _sources(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one match for each address family; nft refuses overlapping intervals, so they are merged.
+
+    All hosts of a cluster ask for the same members.
+    """
     networks = [ipaddress.ip_network(text) for text in given]
     four = ipaddress.collapse_addresses(network for network in networks if network.version == 4)
     six = ipaddress.collapse_addresses(network for network in networks if network.version == 6)
-    for family, merged in (("ip", list(map(_short, four))), ("ip6", list(map(_short, six)))):
-        if merged:
-            yield f"{family} saddr {{ {', '.join(merged)} }}"
+    both = (("ip", list(map(_short, four))), ("ip6", list(map(_short, six))))
+    return tuple(f"{family} saddr {{ {', '.join(merged)} }}" for family, merged in both if merged)
 
 
 def _short(network: Network) -> str:

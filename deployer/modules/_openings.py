@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from deployer.fields import Doc
@@ -18,6 +19,11 @@ _ANYWHERE = "this lets everybody reach SSH: name the networks, or say ssh_from_a
 
 def networks(given: Sequence[str]) -> str | None:
     """Networks such as ``10.0.0.0/8``, without host bits."""
+    return _networks(tuple(given))
+
+
+@lru_cache(maxsize=256)
+def _networks(given: tuple[str, ...]) -> str | None:
     for text in given:
         try:
             ipaddress.ip_network(text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import describe
-from deployer.fleet import Declaration, Words, check_members, declare
+from deployer.fleet import Declaration, Roster, Words, check_members, declare
 from deployer.load.connection import address
 from deployer.load.inventory import Inventory
 from deployer.load.marked import Map, Seq, mark_of
@@ -66,6 +66,7 @@ class Members:
         self._need_tarball, self._need_secrets, self._without = need_tarball, need_secrets, without
         self._inventory, self._play, self._scopes, self._vaults = inventory, play, scopes, vaults
         self._secrets: dict[str, Secret] = {}
+        self._rosters: dict[tuple[str, str], Roster] = {}
         self._now = datetime.now(UTC)
 
     @cached_property
@@ -109,7 +110,13 @@ class Members:
         own = self.all.get(host.name)
         if own is None:
             return None, ()
-        return own, tuple(one for one in self.all.values() if one.cluster.name == own.cluster.name)
+        return own, self._roster("all", self.all, own)
+
+    def _roster(self, kind: str, of: Mapping[str, Declaration], own: Declaration) -> Roster:
+        key = kind, own.cluster.name
+        if key not in self._rosters:
+            self._rosters[key] = Roster.of(own.cluster.name, of.values())
+        return self._rosters[key]
 
     def _cluster_name(self, host: Host) -> str | None:
         """Return the cluster an outside host's inventory variables name; nothing else of them is looked at."""
@@ -134,7 +141,7 @@ class Members:
         outline = self._outlines.get(host.name)
         if outline is None:
             return written
-        members = tuple(one for one in self._outlines.values() if one.cluster.name == outline.cluster.name)
+        members = self._roster("outlines", self._outlines, outline)
         return {**outline.variables(members)["cluster"], **written}
 
     def _outline(self, host: Host, variables: Variables) -> Declaration | None:

@@ -44,6 +44,8 @@ DOORS: dict[str, Callable[[Path], object]] = {
 }
 PLACES = ("load", "resolve", "beam", "transport", "fleet", "sh")
 OWN = {
+    "load/shelf.py": "compiled templates beside Python's own bytecode",
+    "sh/text.py": "sh text that comes with the program",
     "beam/tls.py": "a pipe of ours",
     "load/vault_files.py": "files it has just made",
     "fleet/pki.py": "a file it has just made",
