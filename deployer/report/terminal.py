@@ -45,15 +45,9 @@ def console(out: TextIO) -> Console | Plain:
     """Return what prints to ``out``; rich is loaded only where there is something to draw."""
     if not out.isatty() and not any(name in os.environ for name in _COLOURED):
         return Plain(out)
-    from rich.console import Console
+    from deployer.report.drawn import Drawn
 
-    class Unread(Console):
-        """Leaves it to the caller that nobody reads; rich's own would end this thread."""
-
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    return Unread(file=out)
+    return Drawn(file=out)
 
 
 class Terminal:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from deployer.beam.certificates import Identity
+from deployer.beam.identity import Identity
 from deployer.beam.distribution import Peer
 from deployer.beam.epmd import Registration
 from deployer.engine.ladder import asking
