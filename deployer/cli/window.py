@@ -119,6 +119,17 @@ def logs(c: Context, *, nodes: str, crash: bool, save: str, **given: Any) -> int
     return show_logs(fleet, spots, flags, colour=colourful())
 
 
+def top(c: Context, *, nodes: str, once: bool, json: bool, interval: int, **given: Any) -> int:
+    """Watch nodes on one screen: memory, processes, queues, schedulers; p shows a node's biggest processes."""
+    del c
+    from deployer.window.watching import watch
+
+    if interval < 1:
+        raise ConfigError(f"--interval is {interval}", hint="give a number of seconds from 1 on")
+    fleet = _fleet(given)
+    return watch(fleet, fleet.choose([nodes]), once=once, as_json=json, interval=interval)
+
+
 COMMANDS = (
     Command(
         console,
@@ -148,6 +159,21 @@ COMMANDS = (
             Flag("lines", "the last so many of each node; 0: all there are", "n", 50),
             Flag("crash", "what the last crash dump says: slogan, memory, biggest processes", default=False),
             Flag("save", "with --crash: put the dump of one node into this new file"),
+        ),
+        usage="[NODE…]",
+    ),
+    Command(
+        top,
+        (
+            _NODES,
+            *_REACH,
+            Flag("once", "print what there is once, after a second, and end", default=False),
+            Flag(
+                "json",
+                "a JSON object for each node, a line each, at each refresh; with --once once",
+                default=False,
+            ),
+            Flag("interval", "seconds between two refreshes", "n", 2),
         ),
         usage="[NODE…]",
     ),

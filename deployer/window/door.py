@@ -16,7 +16,7 @@ from deployer.beam.epmd import Registration
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.readings import last_words
 from deployer.engine.ladder.target import Target
-from deployer.errors import DeployerError, HostError, NotConverged, ProbeError
+from deployer.errors import DeployerError, NotConverged, ProbeError
 from deployer.model import Secret
 from deployer.modules.base import records
 from deployer.report.plain import safe
@@ -153,8 +153,7 @@ def doors(
 
     def meet(own: list[Spot]) -> None:
         try:
-            transport = fleet.open(own[0].host)
-            found = _doors(fleet, own, transport, what)
+            found = open_doors(fleet, own, what)
         except DeployerError as error:
             for spot in own:
                 fail(spot, error)
@@ -171,20 +170,31 @@ def doors(
             transport.close()
 
 
-def _doors(fleet: Fleet, own: Sequence[Spot], transport: Transport, what: str) -> list[Door]:
-    """Read what lies on one host."""
+def open_doors(fleet: Fleet, own: Sequence[Spot], what: str, *, over: Transport | None = None) -> list[Door]:
+    """Return the doors of nodes of one host, which share its connection; ``what`` is noted there.
+
+    Args:
+        fleet: whose they are.
+        own: nodes of one host.
+        what: for its journal; empty: nothing is noted.
+        over: the connection, where there is one already.
+
+    Raises:
+        HostError: the host cannot be reached or read, or takes no note.
+    """
+    transport = over or fleet.open(own[0].host)
     notes = [note(what.replace("{}", spot.name)) for spot in own] if what else []
-    reads = [_read(spot) for spot in own]
     become = fleet.resolver.connection(own[0].host).become
-    units = tuple(spot.node.unit for spot in own)
+    program = Program((*notes, *map(_read, own)), become=become, units=tuple(spot.node.unit for spot in own))
     try:
-        frames = list(transport.run(Program((*notes, *reads), become=become, units=units), timeout=TIMEOUT))
+        frames = list(transport.run(program, timeout=TIMEOUT))
         if any(frame.rc for frame in frames[: len(notes)]):
             hint = "it has no logger, or no journal; a window leaves a note, or does not open"
             raise ProbeError("the host does not take a note of this", where=transport.name, hint=hint)
         return [_door(fleet, spot, transport, frame.out) for spot, frame in zip(own, frames[len(notes) :], strict=True)]
-    except HostError:
-        transport.close()
+    except DeployerError:
+        if over is None:
+            transport.close()
         raise
 
 

@@ -38,6 +38,12 @@ class Person:
             assert self._look(end), f"{words!r} never came:\n{self.seen}"
         self._read = found + len(words)
 
+    def shows(self, pattern: str, patience: float = 120) -> None:
+        """Look at the terminal until this is anywhere among all that it has shown."""
+        end = time.monotonic() + patience
+        while not re.search(pattern, self.seen):
+            assert self._look(end), f"{pattern!r} never came:\n{self.seen}"
+
     def types(self, keys: str) -> None:
         """Press some keys."""
         os.write(self._terminal, keys.encode())

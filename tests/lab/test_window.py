@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import re
 import shlex
 import struct
@@ -169,20 +170,20 @@ def test_a_login_is_a_terminal_on_the_host_and_a_command_keeps_its_words(window:
 def test_each_leaves_a_note_and_no_result_and_no_secret_is_seen(window: Window, ssh: Ssh) -> None:
     host = window.hosts["web1"]
     secret = f'Process.sleep(1500); "{CANARY}" <> "-typed"'
-    asked = subprocess.Popen(
+    with subprocess.Popen(
         window.argv("rpc", "web1", "--quiet-journal", "--file", "-"), env=window.fleet.environment(),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert asked.stdin
-    asked.stdin.write(secret)
-    asked.stdin.close()
-    words = f"-e '[{CANARY[0]}]{CANARY[1:]}' -e '[{COOKIE[0]}]{COOKIE[1:]}'"
-    look = f"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c {words}"
-    seen = 0
-    while asked.poll() is None:
-        seen += int(ssh(host, look)[1].split()[0] or 0)
-    assert asked.stdout
-    assert (seen, asked.stdout.read()) == (0, f'"{CANARY}-typed"\n')
+    ) as asked:  # fmt: skip
+        assert asked.stdin
+        assert asked.stdout
+        asked.stdin.write(secret)
+        asked.stdin.close()
+        words = f"-e '[{CANARY[0]}]{CANARY[1:]}' -e '[{COOKIE[0]}]{COOKIE[1:]}'"
+        look = f"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c {words}"
+        seen = 0
+        while asked.poll() is None:
+            seen += int(ssh(host, look)[1].split()[0])
+        assert (seen, asked.stdout.read()) == (0, f'"{CANARY}-typed"\n')
     assert window("rpc", "web1", '"for the " <> "journal"').out == '"for the journal"\n'
     told = journal(ssh, host)
     assert re.search(rf': rpc {window.node("web1")}: "for the " <> "journal"$', told, re.MULTILINE), told
@@ -227,9 +228,10 @@ def test_a_crash_dump_is_told_in_short_and_fetched_whole(window: Window, ssh: Ss
     window("rpc", "web3", "spawn(fn -> Process.register(self(), :hoarder); x = Enum.to_list(1..200_000); "
            "Process.sleep(:infinity); x end); Process.sleep(500)")  # fmt: skip
     assert ssh(host, "systemctl kill -s USR1 demo")[0] == 0
-    eventually(lambda: "slogan: Received SIGUSR1" in window("logs", "web3", "--crash").out)
+    eventually(lambda: ssh(host, "tail -c 5 /var/lib/beam/demo/erl_crash.dump")[1] == "=end\n", deadline=90)
     said = window("logs", "web3", "--crash", "--save", str(dump))
     assert said.code == 0, said.err
+    assert "slogan: Received SIGUSR1" in said.out
     first = next(line for line in said.out.splitlines() if "messages" in line)
     assert re.search(r"MiB +0 messages  <.*> hoarder ", first), said.out
     assert "memory: total " in said.out
@@ -238,14 +240,43 @@ def test_a_crash_dump_is_told_in_short_and_fetched_whole(window: Window, ssh: Ss
     assert window("logs", "web3", "--crash", "--save", str(dump)).code == 3, "a file that is there is kept"
 
 
+def test_top_shows_every_node_and_a_hung_one_delays_none(window: Window, ssh: Ssh) -> None:
+    host = window.hosts["web2"]
+    told = [json.loads(line) for line in window("top", "--once", "--json").out.splitlines()]
+    assert [one["node"] for one in told] == [window.node(host) for host in window.hosts]
+    assert all(one["memory"]["total"] > 1 << 20 and one["connected"] == 2 and one["rates"] for one in told)
+    assert ssh(host, "systemctl kill -s STOP demo")[0] == 0
+    try:
+        person = window.person("top")
+        person.waits_for("up/down choose", 60)
+        for name in ("web1", "web3"):
+            line = rf"{re.escape(window.node(name))} +[0-9hms]+ +[0-9]+% "
+            person.shows(line)
+        person.types("p")
+        person.waits_for("the biggest processes by memory")
+        person.waits_for("code_server")
+        person.types("q")
+        person.waits_for("the biggest processes by message_queue_len")
+        person.types("x")
+        assert person.is_done() == 0
+        once = window("top", "--once")
+    finally:
+        assert ssh(host, "systemctl kill -s CONT demo")[0] == 0
+    assert once.code == 1
+    assert [line.split()[0] for line in once.out.splitlines()[1:]] == [window.node(name) for name in window.hosts]
+    assert re.search(rf"{re.escape(window.node('web2'))} +no answer", once.out), once.out
+
+
 def examples() -> list[list[str]]:
     shown = [shlex.split(line) for line in PAGE.read_text().splitlines() if line.startswith("    deployer ")]
-    return [words[1:] for words in shown if words[1] in ("rpc", "eval", "run", "ssh", "logs")]
+    return [words[1:] for words in shown if words[1] in ("rpc", "eval", "run", "ssh", "logs", "top")]
 
 
 @pytest.mark.parametrize("words", examples(), ids=" ".join)
 def test_what_the_page_shows_is_so(window: Window, words: list[str]) -> None:
     at = words.index("-i")
+    if words[0] == "top" and "--once" not in words:
+        words = [*words, "--once"]
     here = [word.replace("shop", "demo") for word in (*words[:at], *words[at + 2 :])]
     ran = window(*here)
     assert (ran.code, bool(ran.out) or "--grep" in here) == (0, True), ran.err
