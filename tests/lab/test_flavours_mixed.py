@@ -68,7 +68,10 @@ def test_two_generations_of_otp_without_epmd(fleet, ssh):
         assert ssh(host, PEERS) == (0, f'[:"demo@{other.address}"]\n')
         assert f"iex(demo@{host.address})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
         assert ssh(host, "demo-ctl eval 'IO.puts(1)'; demo-ctl pid >/dev/null")[0] == 0
-        assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd; ls /etc/beam") == (0, "demo\ngenerations.d\n")
+        assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd; ls /etc/beam") == (
+            0,
+            "demo\ngenerations.d\n",
+        )
         assert open_ports(host.address) == set(), "for members only"
         assert ssh(host, "nft flush ruleset") == (0, "")
         assert open_ports(host.address) == {9100}
