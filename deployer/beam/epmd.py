@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from deployer.beam.stream import Stream, read_to_end
 from deployer.errors import ConfigError, ProbeError
+from deployer.syntax import is_port
 
 NAMES_LIMIT = 1 << 20
 REPLY_LIMIT = 12 + 65535 + 2 + 65535
@@ -107,13 +108,13 @@ def decode_names(reply: bytes) -> EpmdNames:
     if len(reply) > NAMES_LIMIT:
         raise EpmdGarbled(f"EPMD sent more than {NAMES_LIMIT} bytes of names")
     port = int.from_bytes(reply[:4], "big")
-    if not 1 <= port <= 65535:
+    if not is_port(port):
         raise EpmdGarbled(f"EPMD says that it listens on port {port}")
     found: dict[str, int] = {}
     odd: list[str] = []
     for line in reply[4:].decode("utf-8", "replace").split("\n"):
         match = _LINE.fullmatch(line)
-        if match and match[1] not in found and match[1].isprintable() and 1 <= int(match[2]) <= 65535:
+        if match and match[1] not in found and match[1].isprintable() and is_port(int(match[2])):
             found[match[1]] = int(match[2])
         elif line and len(odd) < _ODD_SHOWN:
             odd.append(ascii(line[:120])[1:-1])

@@ -9,10 +9,11 @@ from itertools import pairwise
 from typing import Literal
 
 from deployer.errors import ConfigError
+from deployer.syntax import NODE_LABEL
 
 Naming = Literal["long", "short"]
 
-_ALIVE = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}", re.ASCII)
+_ALIVE = re.compile(NODE_LABEL, re.ASCII)
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _LABELS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", re.ASCII)

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from deployer import syntax
 from deployer.beam import names, overrides
 from deployer.model import Secret
 from deployer.modules._checks import told_by
@@ -15,11 +16,8 @@ from deployer.modules._checks import told_by
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
 _SERVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,200}\.service", re.ASCII)
 _ROOT = re.compile(r"(?:/opt|/srv|/var/lib|/var/opt|/home/[a-z0-9_-]+)/[A-Za-z0-9][A-Za-z0-9._+/-]*", re.ASCII)
-_ENV_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _PUBLIC = re.compile(r"(\d{1,5}(?:-\d{1,5})?)/(tcp|udp)", re.ASCII)
 _SERVER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_OURS = ("/var/lib/deployer", "/var/lib/beam", "/var/lib/systemd", "/var/lib/dpkg", "/var/lib/apt")
 _OWN_FLAGS = (
     "-name",
@@ -67,7 +65,7 @@ def root(text: str) -> str | None:
 
 def port(number: int) -> str | None:
     """A TCP port that needs no privilege."""
-    return None if 1024 <= number <= 65535 else "write a port between 1024 and 65535"
+    return None if syntax.is_port(number, 1024) else "write a port between 1024 and 65535"
 
 
 def ports(text: str) -> str | None:
@@ -77,12 +75,16 @@ def ports(text: str) -> str | None:
 
 
 def _any_ports(text: str) -> str | None:
-    if not _PORTS.fullmatch(text):
+    if syntax.ports(text):
+        return None
+    first, dash, last = text.partition("-")
+    if not all(number.isdecimal() and len(number) <= 5 for number in (first, *([last] if dash else []))):
         return "write FIRST-LAST, such as 9100-9109"
-    first, last = port_range(text)
-    if not (1 <= first <= 65535 and 1 <= last <= 65535):
-        return "a port lies between 1 and 65535"
-    return "the last port is below the first" if last < first else None
+    return "the last port is below the first" if _in_range(first, last) else "a port lies between 1 and 65535"
+
+
+def _in_range(*numbers: str) -> bool:
+    return all(syntax.is_port(int(number)) for number in numbers if number)
 
 
 def port_range(text: str) -> tuple[int, int]:
@@ -135,7 +137,7 @@ def variable(key: str) -> str | None:
 
 
 def _variable(key: str, value: str | Secret) -> str | None:
-    if not _ENV_KEY.fullmatch(key):
+    if not syntax.VARIABLE.fullmatch(key):
         return f"{key!r} is not the name of a variable: write letters, digits and _"
     if key.startswith("LD_") or key in _LOADER_KEYS:
         return f"{key} steers the loader or the shell, not the node; it is not passed on"
@@ -154,7 +156,7 @@ def _variable(key: str, value: str | Secret) -> str | None:
 def vm_args(given: tuple[str, ...]) -> str | None:
     """Lines of vm.args, except the flags that follow from the declaration."""
     for line in given:
-        if _CONTROL.search(line):
+        if syntax.CONTROL.search(line):
             return f"{line!r}: write one line without control characters"
         own = next((flag for flag in _OWN_FLAGS if flag in line.split()), None)
         if own:
@@ -182,7 +184,9 @@ def url(text: str) -> str | None:
     except ValueError:
         fine = False
     return (
-        None if fine and not _CONTROL.search(text) and " " not in text else "write http://HOST:PORT/PATH or https://…"
+        None
+        if fine and not syntax.CONTROL.search(text) and " " not in text
+        else "write http://HOST:PORT/PATH or https://…"
     )
 
 
@@ -193,12 +197,12 @@ def socket(text: str) -> str | None:
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
         colon = ""
-    return None if colon and number.isdecimal() and 0 < int(number) <= 65535 else "write ADDRESS:PORT"
+    return None if colon and number.isdecimal() and syntax.is_port(int(number)) else "write ADDRESS:PORT"
 
 
 def one_line(text: str) -> str | None:
     """Text without control characters."""
-    return "write one line without control characters" if not text.strip() or _CONTROL.search(text) else None
+    return "write one line without control characters" if not text.strip() or syntax.CONTROL.search(text) else None
 
 
 def release_script(text: str) -> str | None:

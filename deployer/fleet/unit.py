@@ -11,13 +11,14 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
+from deployer.syntax import CONTROL
+
 Setting = str | bool | int | float | tuple[str, ...]
 """As a person writes it; several values are several lines."""
 
 LIMIT_NOFILE = "65536"
 """Open files and sockets of a node unless ``unit`` says otherwise: what the emulator's ports are limited to as well."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _PERCENTAGE = re.compile(r"[0-9]+(?:\.[0-9]+)?%", re.ASCII)
 _FEWEST_PORTS, _MOST_PORTS = 1024, 134_217_727  # erl(1)
 _LIMIT = re.compile(r"([0-9]+|infinity)(?::(?:[0-9]+|infinity))?", re.ASCII)
@@ -110,7 +111,7 @@ def _setting(name: str, value: Setting) -> str | None:
     texts = list(_texts(value))
     if not texts:
         return f"{name}: write at least one value; an empty text is one"
-    if any(_CONTROL.search(text) or text.endswith("\\") for text in texts):
+    if any(CONTROL.search(text) or text.endswith("\\") for text in texts):
         return f"{name}: write one line without control characters that does not end in a backslash"
     return _limit(texts[-1]) if name == "LimitNOFILE" else None
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import coerce, nearest
-from deployer.load.groups import check_address
 from deployer.load.marked import mark_of
 from deployer.load.secrets import Vaults, read_secret
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Mark, Secret
+from deployer.syntax import check_address
 
 _KEYS = "log in with keys: ssh-copy-id, then ansible_ssh_private_key_file, an agent, or ~/.ssh/config"
 _SUDO = "sudo to root is the one way; become_user at a task chooses another user"
@@ -55,8 +55,7 @@ def address(host: Host, variables: Variables) -> str:
     """
     where = _where(host, "ansible_host")
     found = _get(variables, "ansible_host", str, where) or host.name
-    check_address(found, where, "host name or address")
-    return str(found)
+    return check_address(str(found), where=where)
 
 
 def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vaults, *, become: bool) -> Connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,31 +15,13 @@ from deployer.load.marked import Map, mark_of
 from deployer.load.patterns import expand
 from deployer.load.varfiles import variables
 from deployer.model import Mark
+from deployer.syntax import check_host_name
 
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>(?:[^:\[\]]|\[[^\]]*\])+)):(?P<port>\d+)")
 _DEEPEST = 100
 _WORDS = ("hosts", "children", "vars")
 _FORM = "write all: {children: {web: {hosts: {web1: {ansible_host: 10.0.0.1}}}}}"
-
-
-def check_address(name: str, where: Mark | None, what: str = "host name") -> None:
-    """Refuse what is no host name and no IP address, so that it can stand in argv and in a node name.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    if len(name) <= 253 and _HOST.fullmatch(name):
-        return
-    try:
-        if "%" not in name and ipaddress.ip_address(name):
-            return
-    except ValueError:
-        pass
-    hint = "letters, digits, - and _ between dots, or an IP address"
-    raise ConfigError(f"{name[:60]!r} is not a {what}", where=where, hint=hint)
 
 
 @dataclass(slots=True)
@@ -167,7 +148,7 @@ class Tree:
                 written = match["v6"] or match["name"]  # noqa: PLW2901 - what is left is the name
                 given = Map({"ansible_port": int(match["port"]), **given}, at, {"ansible_port": at, **given.marks})
             for name in expand(written, at):
-                check_address(name, at)
+                check_host_name(name, where=at)
                 group.hosts.setdefault(name, at)
                 host = self.hosts.setdefault(name, Map(mark=at))
                 self.marks.setdefault(name, at)

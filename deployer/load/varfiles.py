@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,9 @@ from deployer.load import vault, yaml
 from deployer.load.marked import Encrypted, Map, Seq, mark_of
 from deployer.load.secrets import Vaults
 from deployer.model import Mark, Secret
+from deployer.syntax import VARIABLE
 
 _SUFFIXES = (".yml", ".yaml", ".json")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 def read_vars(path: Path, vaults: Vaults | None) -> Map:
@@ -63,7 +62,7 @@ def variables(value: Any, where: Mark) -> Map:
         hint = "write NAME: VALUE lines"
         raise ConfigError(f"variables must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint)
     for name in value:
-        if not _NAME.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             hint = "letters, digits and underscores, not beginning with a digit"
             raise ConfigError(f"{name!r} cannot be the name of a variable", where=value.at(name), hint=hint)
     return value

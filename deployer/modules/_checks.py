@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from deployer.errors import ConfigError
+from deployer.syntax import CONTROL
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _OWNER = re.compile(r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10}")
 _MODE = re.compile(r"0?[0-7]{3,4}")
@@ -25,14 +25,14 @@ KEPT = frozenset({
 
 def one_line(value: str) -> str | None:
     """Complain about control characters, such as a newline."""
-    return "it may not hold control characters" if _CONTROL.search(value) else None
+    return "it may not hold control characters" if CONTROL.search(value) else None
 
 
 def absolute(value: str) -> str | None:
     """Complain about a path that is not absolute and plain."""
     if not value.startswith("/"):
         return "it must be an absolute path"
-    if _CONTROL.search(value):
+    if CONTROL.search(value):
         return "it may not hold control characters"
     if value != "/" and (value.endswith("/") or "//" in value):
         return "write the path itself, without a doubled slash or one at the end"
@@ -94,7 +94,7 @@ def package(value: str) -> str | None:
 
 def gecos(value: str) -> str | None:
     """Complain about what the passwd file cannot hold in one of its fields."""
-    return "it may not hold : or control characters" if ":" in value or _CONTROL.search(value) else None
+    return "it may not hold : or control characters" if ":" in value or CONTROL.search(value) else None
 
 
 def home(value: str) -> str | None:

@@ -14,9 +14,10 @@ from deployer.modules._checks import absolute, told_by
 from deployer.modules._doors import check_outside
 from deployer.modules._unit import properties
 from deployer.releases import generations
+from deployer.syntax import NODE_LABEL
 
 _EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")
-_UNIT = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}\.service", re.ASCII)
+_UNIT = re.compile(rf"{NODE_LABEL}\.service", re.ASCII)
 
 
 def _unit(text: str) -> str | None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
+from deployer import syntax
 from deployer.fields import Doc
 
 NAMED = ("admin", "members")
 """Sources that have a name: who may reach SSH, and the hosts of the cluster."""
-_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _ANYWHERE = "this lets everybody reach SSH: name the networks, or say ssh_from_anywhere: true"
 
 
@@ -41,9 +40,7 @@ def admins(given: Sequence[str]) -> str | None:
 
 def port_or_range(text: str) -> str | None:
     """``9100`` or ``9100-9109``."""
-    match = _PORTS.fullmatch(text)
-    fine = match and 0 < int(match[1]) <= int(match[2] or match[1]) < 65536
-    return None if fine else "write PORT or FIRST-LAST, between 1 and 65535"
+    return None if syntax.ports(text) else "write PORT or FIRST-LAST, between 1 and 65535"
 
 
 def with_protocol(text: str) -> str | None:

@@ -14,6 +14,7 @@ from deployer.modules._private_file import _SALT, PrivateFile, salted
 from deployer.modules.base import Change, Observed, Present, Sh, lines, sh
 from deployer.releases.generations import BELONGS
 from deployer.sh import script
+from deployer.syntax import VARIABLE
 
 _PLAIN = "# plain: "
 """How the first line of a file begins that names its variables with no secret in them, for the next run to show."""
@@ -22,13 +23,12 @@ taste "$path" {0} | variables
 emit content "$({{ printf %s "$salt"; taste "$path" {0} | whole; }} | sha256sum | short)"
 """
 _TOLD = re.compile(r"[ph]\d+_\w*", re.ASCII)
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _SPECIAL = re.compile(r'[\\"$`]')
 
 
 def _variables(given: Mapping[str, str | Secret]) -> str | None:
     for key, value in given.items():
-        if not _KEY.fullmatch(key):
+        if not VARIABLE.fullmatch(key):
             return f"{key!r} is not the name of a variable"
         if "\0" in _plain(value):
             return f"{key}: a value cannot hold a NUL byte"

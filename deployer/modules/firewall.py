@@ -17,8 +17,9 @@ from deployer.modules._seen import NEEDED, Seen
 from deployer.modules._unit import FAILED, properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, script, sh
+from deployer.syntax import NODE_LABEL
 
-_NAME = re.compile(r"[a-z0-9_][A-Za-z0-9_-]{0,62}", re.ASCII)
+_NAME = re.compile(NODE_LABEL, re.ASCII)
 _OPEN = "open to admin"
 _AT_ONCE = Sh('run="$run" /bin/sh -eu "$pending/keep"')
 

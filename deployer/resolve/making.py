@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,8 @@ from deployer.load.taint import OMIT
 from deployer.load.template import Variables
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
+from deployer.syntax import VARIABLE
 
-_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 LONGEST = 86_400
 _ROOT = (None, "root")
 
@@ -127,7 +126,7 @@ def environment_of(task: Task, variables: Variables) -> dict[str, str]:
     found = {}
     for name, raw in task.environment.items():
         where = _at(task.environment, name, task)
-        if not _ENVIRONMENT.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             raise ConfigError(f"{name!r} is not the name of an environment variable", where=where)
         value = variables.render(raw, where, name)
         if isinstance(value, Secret):

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 from deployer.model import Connection, Mark
+from deployer.syntax import check_address, check_port, check_user, is_port
 from deployer.transport import ssh_lines, ssh_oracle, ssh_words
-from deployer.transport.address import check_address, check_port, check_user
 from deployer.transport.options import SshOptions
 
 _GLOBAL = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -181,7 +181,7 @@ def _accept_new(said: Mapping[str, str], options: SshOptions, name: str) -> bool
 
 
 def _number(text: str, option: str, name: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) <= 65535:
+    if not text.isascii() or not text.isdigit() or not is_port(int(text[:9])):
         raise ConfigError(f"{option} {text[:32]!r} is not a number from 1 to 65535", where=name)
     return int(text)
 

@@ -56,7 +56,9 @@ all:
         ("ansible_become_method: su", "cannot be 'su'", "sudo"),
         ("ansible_host: -oProxyCommand=id", "is not a host name or address", ""),
         ("ansible_host: 'a b'", "is not a host name or address", ""),
-        ("ansible_host: '::1%eth0'", "is not a host name or address", ""),
+        ("ansible_host: '::1%eth0'", "has an IPv6 zone", "a global address"),
+        ("ansible_host: 10.0.0.300", "'10.0.0.300' is not an IP address", "such as 10.0.0.7"),
+        (f"ansible_host: {'a' * 70}.example.com", "is not a host name or address", "at most 253"),
     ],
 )
 def test_a_wrong_connection_variable_is_refused_with_its_place(

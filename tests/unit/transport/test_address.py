@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import ConfigError
-from deployer.transport.address import check_address, check_port, check_user
+from deployer.syntax import check_address, check_port, check_user
 
 GOOD = [
     "web1",

@@ -1,4 +1,7 @@
-"""The grammar of what names a host on the wire: no address or user can become an option, a token or a command."""
+"""What a value may look like, wherever it is written: hosts, addresses, users, ports, variables, nodes' names.
+
+None of them can become an option, a token or a command.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,13 @@ import re
 
 from deployer.errors import ConfigError
 
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+"""The name of a variable: of the inventory, and of an environment."""
+NODE_LABEL = r"[a-z0-9_][A-Za-z0-9_-]{0,62}"
+"""What stands before the @ of a node's name; units and firewall sets are called after it."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no line of a file may hold: control characters, and what is no UTF-8."""
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?", re.ASCII)
 
@@ -31,11 +41,43 @@ def check_address(text: str, *, where: object = "") -> str:
         return text
     if not 1 <= len(text) <= 253 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
         raise ConfigError(
-            f"{text[:64]!r} is not a host name or an IP address",
+            f"{text[:64]!r} is not a host name or address",
             where=where,
             hint="letters, digits, - and _ between dots; at most 253 characters",
         )
     return text
+
+
+def check_host_name(text: str, *, where: object = "") -> None:
+    """Refuse what cannot be an inventory's name of a host, which stands in argv; it need not be an address.
+
+    Raises:
+        ConfigError: it is neither labels between dots nor an IP address.
+    """
+    labels = text.split(".")
+    if len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels):
+        return
+    try:
+        if "%" not in text and ipaddress.ip_address(text):
+            return
+    except ValueError:
+        pass
+    hint = "letters, digits, - and _ between dots, or an IP address"
+    raise ConfigError(f"{text[:60]!r} is not a host name", where=where, hint=hint)
+
+
+def ports(text: str, least: int = 1) -> tuple[int, int] | None:
+    """Return first and last port of ``FIRST-LAST`` or of one alone; None when it is none, or one is below ``least``."""
+    match = _PORTS.fullmatch(text)
+    if not match:
+        return None
+    first, last = int(match[1]), int(match[2] or match[1])
+    return (first, last) if is_port(first, least) and is_port(last, least) and first <= last else None
+
+
+def is_port(number: int, least: int = 1) -> bool:
+    """Return whether a number is a TCP port, and not below ``least``."""
+    return least <= number <= 65535
 
 
 def check_user(text: str, *, where: object = "") -> str:
@@ -49,7 +91,7 @@ def check_user(text: str, *, where: object = "") -> str:
 
 def check_port(port: int, *, where: object = "") -> int:
     """Return ``port`` when it is 1 to 65535; raises ConfigError otherwise."""
-    if not 1 <= port <= 65535:
+    if not is_port(port):
         raise ConfigError(f"{port} is not a TCP port", where=where, hint="1 to 65535")
     return port
 
