@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,20 @@ _REFUSED: Mapping[str, str] = {
     "ansible_private_key_file": "write ansible_ssh_private_key_file",
 }
 _OPTIONS = ("UserKnownHostsFile", "StrictHostKeyChecking", "ProxyJump", "ProxyCommand", "ConnectTimeout")
+NAMES = (
+    "ansible_host",
+    "ansible_port",
+    "ansible_user",
+    "ansible_connection",
+    "ansible_ssh_private_key_file",
+    "ansible_ssh_common_args",
+    "ansible_become",
+    "ansible_become_method",
+    "ansible_become_password",
+    "ansible_become_pass",
+    *_REFUSED,
+)
+"""The connection variables that are understood, or refused with a reason."""
 _LOCAL = {"ssh": False, "paramiko": False, "paramiko_ssh": False, "smart": False, "local": True}
 
 
@@ -71,6 +86,9 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
     Raises:
         ConfigError: a connection variable is wrong or not supported.
     """
+    for name in host.vars:
+        if name.startswith("ansible_") and name not in NAMES and (meant := get_close_matches(name, NAMES, 1, 0.9)):
+            raise ConfigError(f"unknown word {name!r}", where=_where(host, name), hint=f"did you mean {meant[0]!r}?")
     for name, hint in _REFUSED.items():
         if name in host.vars:
             raise ConfigError(f"{name} is not supported", where=_where(host, name), hint=hint)

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from deployer.beam.identity import Identity
 from deployer.beam.distribution import Peer
 from deployer.beam.epmd import Registration
+from deployer.beam.identity import Identity
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.readings import last_words
 from deployer.engine.ladder.target import Target

@@ -52,6 +52,13 @@ ROWS: dict[str, tuple[dict[str, str], str, str, str]] = {
     "argument": (task("file: {pth: /x}"), "site.yml:3:14", "'pth'", "'path'"),
     "module": (task("comand: {cmd: x}"), "site.yml:3:15", "'comand'", "'command'"),
     "fleet": (fleet("cluster: {cooky: x}"), "hosts.yml:6:17", "'cluster.cooky'", "'cookie'"),
+    "connection": (fleet("ansible_hots: 10.0.0.1"), "hosts.yml:6:7", "'ansible_hots'", "'ansible_host'"),
+    "no address": (
+        {"hosts.yml": "all:\n  hosts:\n    a:\n      ansible_host: 10.0.0.300\n"},
+        "hosts.yml:4:7",
+        "'10.0.0.300' is not an IP address",
+        "10.0.0.7",
+    ),
     "group": ({"hosts.yml": "all: {hots: {}}\n"}, "hosts.yml:1:7", "'hots'", "'hosts'"),
     "empty playbook": ({"site.yml": "# later\n"}, "site.yml", "playbook is empty", "- hosts:"),
     "no hosts": ({"site.yml": "- hosts: []\n"}, "site.yml:1:3", "no hosts", "hosts: all"),
