@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from deployer.beam.tarball import Tarball
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
-from deployer.fleet.words import Environment, Firewall, Health, Rollout
+from deployer.fleet.words import CrashDumpWords, Environment, Firewall, Health, Rollout
 from deployer.load.marked import Open
 from deployer.model import Mark
 from deployer.modules._openings import overlap
@@ -32,6 +32,7 @@ class Release:
         keep: complete releases kept.
         migrate: what runs once before the first host is switched to it; None when nothing does.
         takeover: the unit that runs the application until now; None when nothing does.
+        crash_dumps: how many of a node's stay, and for how long.
     """
 
     archive: Tarball
@@ -40,6 +41,7 @@ class Release:
     keep: int
     migrate: Migration | None = None
     takeover: str | None = None
+    crash_dumps: CrashDumpWords = field(default_factory=CrashDumpWords)
 
     @property
     def name(self) -> str:
@@ -192,6 +194,7 @@ def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
         # Not derived from nodes by a filter: what touches a node's environment is a secret as a whole.
         "nodes": [node.as_unit() for node in nodes if not node.foreign],
         "takeover": release.takeover,
+        "crash_dumps": asdict(release.crash_dumps),
         "claims": [node.as_claim() for node in nodes if not node.foreign],
         "needs": [asdict(need) for need in archive.needs],
         "size": archive.size,

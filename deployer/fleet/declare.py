@@ -117,7 +117,7 @@ class _Maker:
         if complaint := grammar.user(user):
             raise self.wrong(f"release.user {user!r}: {complaint}", "write release.user")
         old, root = getattr(words.takeover, "service", None), words.root or f"/opt/{words.name}"
-        return Release(archive, root, user, words.keep, self.migration(words), old)
+        return Release(archive, root, user, words.keep, self.migration(words), old, words.crash_dumps)
 
     def migration(self, release: ReleaseWords) -> Migration | None:
         words = release.migrate

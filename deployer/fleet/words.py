@@ -42,6 +42,14 @@ class TakeoverWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrashDumpWords:
+    """What stays of a node's crash dumps, which hold its cookie and whatever it had in its memory."""
+
+    keep: Annotated[int, Doc("so many; with one, a crash replaces that of before", check=grammar.at_least(1))] = 1
+    days: Annotated[int, Doc("older ones go when the node starts", check=grammar.at_least(1))] = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseWords:
     """What runs."""
 
@@ -62,6 +70,7 @@ class ReleaseWords:
         ),
     ] = None
     takeover: Annotated[TakeoverWords | None, Doc("hosts run the application in another way until now")] = None
+    crash_dumps: Annotated[CrashDumpWords, Doc("how many are kept, and for how long")] = CrashDumpWords()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

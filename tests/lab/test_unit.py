@@ -147,6 +147,7 @@ def test_a_crash_dump_is_made_and_read_by_the_nodes_user_only_and_no_core(
         code, said = ssh(host, f"setpriv --reuid=nobody --regid=nogroup --clear-groups cat {dump}")
         assert (code, "Permission denied" in said) == (1, True)
         assert ssh(host, "ls -A /var/lib/beam/demo")[1].split() == ["erl_crash.dump"]
+        assert ssh(host, f"touch -d '15 days ago' {dump}; systemctl restart demo; ls -A /var/lib/beam/demo") == (0, "")
 
 
 def test_a_loosened_unit_is_found_by_audit_and_mended(fleet: Fleet, ssh: Ssh) -> None:

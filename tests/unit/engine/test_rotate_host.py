@@ -84,6 +84,8 @@ def test_the_old_cookie_is_forgotten_however_often_that_is_asked(host: Directory
 
 def test_crash_dumps_that_hold_the_old_cookie_go_with_it(host: DirectoryHost, cookie: Path, tmp_path: Path) -> None:
     dump, device, kept = tmp_path / "erl_crash.dump", Path("/dev/null"), tmp_path / "kept"
+    older = tmp_path / "erl_crash.dump.1764104400"
+    older.write_text(OLD.reveal())
     kept.write_text("kept")
     for made in (lambda: dump.write_text(OLD.reveal()), lambda: dump.symlink_to(kept), lambda: None):
         made()
@@ -91,6 +93,7 @@ def test_crash_dumps_that_hold_the_old_cookie_go_with_it(host: DirectoryHost, co
         assert step(host, forget).rc == 0
         assert not dump.is_symlink()
         assert not dump.exists()
+    assert not older.exists()
     assert kept.read_text() == "kept"
     assert device.is_char_device()
 
