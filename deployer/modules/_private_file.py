@@ -35,7 +35,7 @@ emit content "${{sum%"${{sum#????????????????}}"}}"
 """
 
 _WRITE = """path={}
-[ -d "${{path%/*}}" ] || install -d -m 0700 -- "${{path%/*}}"
+make_above "$path"
 draft "$1" "$path" 0400 0 0
 settle "$path"
 """

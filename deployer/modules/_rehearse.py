@@ -11,6 +11,12 @@ DEADLINE = 30
 _GIVEN = "ctl={} id={} script={} node={} distribution={} flags={} environment={} seconds={}\nset -- {}"
 
 
+BEGUN = Sh(r"""unit=deployer-run-$$
+printf '%s\n' "$unit.service" >"$blobs/unit"
+""")
+"""Text that leaves in ``$unit`` the name of a unit that ends with the run that began it (watch.sh)."""
+
+
 def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
     """Return the step that fails when a node would not start, or under another name, cookie or flags than declared.
 
@@ -30,4 +36,4 @@ def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
     )
     how = "name" if long else "sname"
     given = sh(_GIVEN, node.ctl, release, start, node.node, how, node.vm_args_file, environment, DEADLINE, asked)
-    return lines(given, script("rehearse.sh"))
+    return lines(BEGUN, given, script("rehearse.sh"))

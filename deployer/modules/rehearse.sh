@@ -11,7 +11,7 @@ told() {
 }
 
 status=0
-NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" run \
+NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" --unit "$unit" run \
   /usr/bin/env RELEASE_DISTRIBUTION="$distribution" RELEASE_VM_ARGS="$flags" ELIXIR_CLI_DRY_RUN=1 "$script" start \
   >"$blobs/line" 2>"$blobs/complaint" </dev/null || status=$?
 said=$(tr '\n\t\0' '   ' <"$blobs/line")

@@ -40,6 +40,16 @@ inside() {
   [ "$(readlink /proc/self/fd/5)" = "${firm:-/}" ] || { echo "$1 is being moved about"; exit 1; }
 }
 
+# make_above PATH: make what is missing of the directories above it, 0700, each through the descriptor of the one above.
+make_above() {
+  set -- "${1%/*}"
+  [ ! -d "$1/" ] || return 0
+  make_above "$1"
+  inside "${1%/*}"
+  mkdir -m 0700 -- "/proc/self/fd/5/${1##*/}"
+  exec 5<&-
+}
+
 # adorn PATH OWNER GROUP MODE: set those that are not empty on what is there, and not on what a link there leads to.
 adorn() {
   inside "${1%/*}"

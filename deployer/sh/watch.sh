@@ -27,9 +27,18 @@ watch() {
   read -r spared _ </proc/self/stat
   while timeout "$heartbeat" sh -c 'read -r beat'; do :; done
   [ -z "$blobs" ] || : >"$blobs/gone"
-  while kill -0 "$$" && at_own_step; do sleep 0.5; done
+  while kill -0 "$$" && at_own_step; do
+    end_unit
+    sleep 0.5
+  done
+  end_unit
   fell "$$"
   clean
+}
+
+# end_unit: what a step has systemd run for it is no process below ours; the step has named the unit.
+end_unit() {
+  [ ! -s "$blobs/unit" ] || systemctl stop --no-block -- "$(cat -- "$blobs/unit")"
 }
 
 at_own_step() {

@@ -181,6 +181,23 @@ def test_a_new_release_migrates_before_the_first_switch_and_hooks_run_as_the_nod
     assert back.out.count("done in") + back.out.count("done on") == 1, "once, although both hosts remember it"
 
 
+def test_a_hook_that_runs_as_the_node_ends_with_the_run_that_began_it(fleet, ssh, eventually):
+    one, asked = fleet.hosts[0], "pgrep -u shop -fx 'sleep 612'"
+    hook = {"name": "wait", "command": "sleep 612", "as_node": True}
+    play = {"hosts": "all", "become": True, "hooks": {"before_switch": [hook]}, "roles": ["release", "node"]}
+    fleet.words["env"]["SHOP_GREETING"] = "once more"
+    argv = fleet.argv("deploy", "--limit", one.name, playbook=fleet.play(play))
+    with subprocess.Popen(
+        argv, env=fleet.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as process:
+        eventually(lambda: ssh(one, asked)[0] == 0, deadline=120)
+        process.kill()
+    eventually(
+        lambda: ssh(one, f"{asked} || systemctl list-units --plain --no-legend 'deployer-run-*'") == (0, ""),
+        deadline=45,
+    )
+
+
 def test_one_that_hangs_is_ended_at_its_deadline_and_nothing_is_switched(fleet, ssh, release, forsaken):
     one, before = fleet.hosts[0], [current(ssh, host) for host in fleet.hosts]
     release(3, "CREATE TABLE slow (x int); SELECT pg_sleep(600);", timeout=4)

@@ -133,6 +133,19 @@ def test_a_directory_that_its_user_turned_into_a_link_is_refused(
     assert not [path for path in target.rglob("*") if path.is_file()]
 
 
+def test_directories_that_are_missing_are_made_where_they_are_named_and_nowhere_else(
+    shell: list[str], theirs: Path, tmp_path: Path
+) -> None:
+    (theirs.parent / "target").mkdir()
+    as_user("ln -s ../target way", theirs)
+    made, led = theirs / "a" / "b" / "file", theirs / "way" / "a" / "file"
+    (frame,) = frames(steps(sh("make_above {}", made).text), shell, tmp_path)
+    assert (frame.rc, oct(made.parent.stat().st_mode), made.parent.stat().st_uid) == (0, "0o40700", 0), frame.out
+    (frame,) = frames(steps(sh("make_above {}", led).text), shell, tmp_path)
+    assert (frame.rc, "way is a link that others than root can turn" in frame.out) == (1, True)
+    assert list((theirs.parent / "target").iterdir()) == []
+
+
 def test_a_link_that_root_made_is_a_way(shell: list[str], theirs: Path, tmp_path: Path) -> None:
     (theirs.parent / "way").symlink_to(theirs)
     assert written(shell, tmp_path, theirs.parent / "way" / "file") == ""

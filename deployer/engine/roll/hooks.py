@@ -17,11 +17,12 @@ from deployer.events import Emit, Stage
 from deployer.fleet import Node
 from deployer.model import Mark
 from deployer.modules._guarded import Guarded
+from deployer.modules._rehearse import BEGUN
 from deployer.modules.base import Module
 from deployer.resolve import Action, HostPlay
 from deployer.resolve.checks import node_of
 from deployer.roll_events import HookDone
-from deployer.sh import Program, Sh, sh
+from deployer.sh import Program, Sh, lines, sh
 from deployer.transport.base import Transport
 
 BEFORE, AFTER = "before_switch", "after_start"
@@ -111,8 +112,8 @@ def program(play: HostPlay, hook: Action, release: str = "") -> Program:
 def as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:
     """Return the step that runs sh text as a node does, with what NODE-ctl gives it, in the node's directory."""
     body = f"main() {{\n{text}\n}}\nmain </dev/null"
-    start = sh("{} --release {} --timeout {} run /bin/sh -eus", node.ctl, release, seconds)
-    return sh("printf '%s\\n' {} | {}", body, start)
+    start = sh('{} --release {} --timeout {} --unit "$unit" run /bin/sh -eus', node.ctl, release, seconds)
+    return lines(BEGUN, sh("printf '%s\\n' {} | {}", body, start))
 
 
 def _at_home(module: Module, node: Node) -> Module:

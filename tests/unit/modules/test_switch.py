@@ -65,8 +65,8 @@ REHEARSED = {
     "it tells and starts": ("echo 'a warning' >&2", ""),
 }
 CTL = """#!/bin/sh
-[ "$NODE_FILES $1 $2 $3 $4 $5" = 'next --release 1 --timeout 2 run' ] || exit 99
-shift 5
+[ "$NODE_FILES $1 $2 $3 $4 $5 $7" = 'next --release 1 --timeout 2 --unit run' ] || exit 99
+shift 7
 set -a
 . {}
 set +a
