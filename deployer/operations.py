@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Literal, TextIO
 
 from deployer.app import each_play
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
+from deployer.engine.roll.rollout import Cluster
 from deployer.errors import ConfigError
 from deployer.events import Note
+from deployer.fleet import Declaration
 from deployer.model import Host
 from deployer.project import Options, load
 from deployer.resolve import Resolver
 from deployer.retiring import leaving
 from deployer.runtime import asker
+from deployer.window.choice import Fleet
 
 
 def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
@@ -102,6 +105,82 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
 
     told = f"when this is done, take {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
     return each_play(walk, project, out, notes=[told])
+
+
+def again(
+    options: Options, wanted: Literal["restarted", "started"], whom: str, *, check: bool, out: TextIO | None = None
+) -> int:
+    """Restart nodes, or start those that do not run, in the play's batches with its hooks; climb the ladder of all.
+
+    Args:
+        options: whose hosts take part; the ladder is climbed for all of them.
+        wanted: what has to become of the nodes.
+        whom: nodes, hosts, groups and patterns, with commas between.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: what is written is wrong; no host was touched.
+    """
+    from deployer.engine.roll.restart import Again
+
+    chosen = frozenset(spot.name for spot in Fleet.of(options, ask=False).choose([whom]))
+
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        anew, goal = Again(resolver, chosen, wanted), Goal.PLAN if check else Goal.DEPLOY
+        return PlayRun(context, anew, hosts, goal, ask=asker(context.stop, json=options.json), gather=anew.gather).run()
+
+    return each_play(walk, load(options), out, need_tarball=False)
+
+
+def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None) -> int:
+    """Stop nodes: drained by the play's hooks, and only when those that stay are healthy and as many as declared.
+
+    Args:
+        options: without limits and tags: whole clusters take part.
+        whom: nodes, hosts, groups and patterns, with commas between.
+        check: stop after the plan.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: what is written is wrong, or fewer nodes than ``min_healthy`` would be left; nothing was touched.
+    """
+    from deployer.engine.retire import Retirement
+
+    spots, project = Fleet.of(options, ask=False).choose([whom]), load(options)
+    nodes = frozenset(spot.name for spot in spots)
+    gone = {spot.host.name: frozenset(own.name for own in spots if own.host is spot.host) for spot in spots}
+
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        _check_left(resolver, hosts, nodes)
+        stay = project.resolver(resolver.play, need_tarball=False, without=nodes)
+        staying = [host for host in hosts if stay.fleet(host)[0]]
+        away = [host for host in hosts if host.name in gone]
+        leave = Retirement(context, resolver, away, gone, check, purge=False, pause=True)
+        if staying and away and not check and (code := PlayRun(context, stay, staying, Goal.VERIFY).run()):
+            context.emit(Note("nobody was stopped: those that stay are not all healthy"))
+            return code
+        code = leave.stop()
+        if not code and staying and not check:
+            code = PlayRun(context, stay, staying, Goal.VERIFY).run()
+        return leave.end() or code
+
+    return each_play(walk, project, out, need_tarball=False)
+
+
+def _check_left(resolver: Resolver, hosts: Sequence[Host], stopping: frozenset[str]) -> None:
+    """Refuse to leave fewer nodes of a cluster than its ``min_healthy``; raises ConfigError."""
+    clusters: dict[str, tuple[Declaration, set[str]]] = {}
+    for own, members in (resolver.fleet(host) for host in hosts):
+        if own:
+            clusters[own.cluster.name] = own, {str(node.node) for member in members for node in member.nodes}
+    for name, (own, every) in clusters.items():
+        least = Cluster(name, {"all": len(every)}, own.rollout.min_healthy).least
+        left = len(every - stopping)
+        if left < least and every & stopping:
+            problem = f"cluster {name} has {len(every)} nodes, and rollout.min_healthy is {own.rollout.min_healthy}"
+            hint = "name fewer nodes, or say -e '{rollout: {min_healthy: 0}}'"
+            raise ConfigError(f"{problem}: {left} would be left", hint=hint)
 
 
 def init_tls(options: Options) -> tuple[str, ...]:

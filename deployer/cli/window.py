@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from deployer.cli.command import Command, Flag
-from deployer.cli.fleet import CONNECTION, SOURCES, options
+from deployer.cli.fleet import CHECK, CONNECTION, REPORT, SOURCES, options
 from deployer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -130,6 +130,37 @@ def top(c: Context, *, nodes: str, once: bool, json: bool, interval: int, **give
     return watch(fleet, fleet.choose([nodes]), once=once, as_json=json, interval=interval)
 
 
+def restart(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
+    """Restart nodes in batches, as a deploy does: with the playbook's hooks, min_healthy, and the ladder after each."""
+    del c
+    from deployer.operations import again
+
+    return again(options(given), "restarted", nodes, check=check)
+
+
+def start(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
+    """Start nodes that do not run, and climb the ladder of all."""
+    del c
+    from deployer.operations import again
+
+    return again(options(given), "started", nodes, check=check)
+
+
+def stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
+    """Stop nodes, drained by the playbook's hooks, when those that stay are healthy and not fewer than min_healthy."""
+    del c
+    from deployer.operations import stop as halt
+
+    return halt(options(given), nodes, check=check)
+
+
+_ROLL = (
+    _NODES,
+    Flag("playbook", "whose hooks, batches and hosts", default="release.yml"),
+    *_REACH,
+    CHECK,
+    *REPORT,
+)
 COMMANDS = (
     Command(
         console,
@@ -177,4 +208,7 @@ COMMANDS = (
         ),
         usage="[NODE…]",
     ),
+    Command(restart, _ROLL, usage="NODE…"),
+    Command(start, _ROLL, usage="NODE…"),
+    Command(stop, _ROLL, usage="NODE…"),
 )

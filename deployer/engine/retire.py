@@ -36,6 +36,7 @@ class Retirement:
         leaving: host → names of the nodes that leave it.
         check: say what would be done, and do nothing.
         purge: remove all that was put there, not only secrets.
+        pause: they are only stopped: their hosts keep them, and start them at the next boot.
     """
 
     context: Context
@@ -44,15 +45,20 @@ class Retirement:
     leaving: Mapping[str, frozenset[str]]
     check: bool
     purge: bool
+    pause: bool = False
     _runs: list[HostRoll] = field(default_factory=list)
     _began: float = 0.0
+
+    @property
+    def _verb(self) -> str:
+        return "stop" if self.pause else "retire"
 
     def stop(self) -> int:
         """Drain the nodes, stop and disable them."""
         if not self.hosts:
             return 0
         self._runs = [HostRoll(host, self.context.clock()) for host in self.hosts]
-        self._began = self.context.begin(self.resolver.play.name, "plan" if self.check else "retire", self._runs)
+        self._began = self.context.begin(self.resolver.play.name, "plan" if self.check else self._verb, self._runs)
         if self.context.each(self._runs, self._connect):
             self.context.each(self._runs, self._plan if self.check else self._leave)
         return self._worst()
@@ -87,15 +93,18 @@ class Retirement:
     def _plan(self, run: HostRoll) -> None:
         own, nodes = self._nodes(run)
         kept = "what was put there" if self.purge else "its secrets"
+        after = "stopped" if self.pause else f"stopped, disabled, {kept} removed"
         for node in nodes:
-            change = Change("state", "member", f"stopped, disabled, {kept} removed")
-            self.context.emit(TaskPlanned(run.name, f"retire {node.node}", str(own.where), "change", (change,)))
+            change = Change("state", "member", after)
+            label = f"{'stop' if self.pause else 'retire'} {node.node}"
+            self.context.emit(TaskPlanned(run.name, label, str(own.where), "change", (change,)))
 
     def _leave(self, run: HostRoll) -> None:
         _, nodes = self._nodes(run)
         Hooks(self.context.emit, lambda: LocalTransport("localhost")).run(run, BEFORE, back=True)
         units = [node.unit for node in nodes]
-        self._step(run, f"stop and disable {', '.join(units)}", sh(_STOP, units))
+        what = f"{'stop' if self.pause else 'stop and disable'} {', '.join(units)}"
+        self._step(run, what, sh(_PAUSE, units) if self.pause else sh(_STOP, units))
 
     def _forget(self, run: HostRoll) -> None:
         own, nodes = self._nodes(run)
@@ -108,7 +117,7 @@ class Retirement:
         program = Program((text,), writes=True, become=here.play.become)
         (frame,) = here.transport.run(program, timeout=TIMEOUT)
         self.context.emit(
-            StepDone(run.name, "retire", what, frame.rc, self.context.clock() - before, frame.out if frame.rc else "")
+            StepDone(run.name, self._verb, what, frame.rc, self.context.clock() - before, frame.out if frame.rc else "")
         )
         if frame.rc:
             raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=run.name)
@@ -118,6 +127,11 @@ class Retirement:
         return self.context.ended(run, "changed", count, count)
 
 
+_PAUSE = """
+set -- {}
+printf '%s: stop %s\\n' "${{run#* }}" "$*" | logger -t deployer -p auth.notice || :
+systemctl stop -- "$@"
+"""
 _STOP = """
 set -- {}
 for unit in "$@"; do

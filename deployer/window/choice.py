@@ -51,9 +51,14 @@ class Fleet:
         self.open = project.opener(resolver)
 
     @classmethod
-    def of(cls, options: Options) -> Self:
-        """Load the inventory; no secret is read, so that a window needs no vault password. Raises ConfigError."""
-        project = load(options, need_secrets=False)
+    def of(cls, options: Options, *, ask: bool = True) -> Self:
+        """Load the inventory; no secret is read, so that a window needs no vault password. Raises ConfigError.
+
+        Args:
+            options: the inventory, and how to connect.
+            ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
+        """
+        project = load(options, ask=ask, need_secrets=False)
         play = Play("window", "all", _MARK, (), become=True)
         return cls(project, project.resolver(play, need_tarball=False, need_secrets=False))
 

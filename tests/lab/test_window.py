@@ -267,6 +267,28 @@ def test_top_shows_every_node_and_a_hung_one_delays_none(window: Window, ssh: Ss
     assert re.search(rf"{re.escape(window.node('web2'))} +no answer", once.out), once.out
 
 
+def test_nodes_are_restarted_in_batches_and_stopped_only_when_enough_are_left(window: Window, ssh: Ssh) -> None:
+    def lives() -> dict[str, str]:
+        return {name: ssh(host, "systemctl show -p MainPID --value demo")[1] for name, host in window.hosts.items()}
+
+    def events(ran: Ran, kind: str) -> list[dict[str, object]]:
+        return [one for one in map(json.loads, ran.out.splitlines()) if one["event"] == kind]
+
+    before, one_at_a_time = lives(), "{rollout: {serial: 1, min_healthy: 2}}"
+    ran = window("restart", "web1", "demo@web3", "--json", "-e", one_at_a_time)
+    assert ran.code == 0, ran.out + ran.err
+    assert {name for name, pid in lives().items() if pid != before[name]} == {"web1", "web3"}
+    assert [(one["hosts"], one["healthy"]) for one in events(ran, "BatchEnded")] == [(["web1"], 3), (["web3"], 3)]
+    assert {one["node"] for one in events(ran, "RungRead") if one["rung"] == 10} == set(map(window.node, window.hosts))
+    assert ": restart demo.service\n" in journal(ssh, window.hosts["web3"])
+    few = window("stop", "web1", "web2", "-e", one_at_a_time)
+    assert (few.code, "1 would be left" in few.err) == (3, True), few.err
+    assert window("stop", "web2", "-e", one_at_a_time).code == 0
+    assert lives()["web2"] == "0\n"
+    assert window("start", "all").code == 0
+    assert lives()["web2"] != "0\n"
+
+
 def examples() -> list[list[str]]:
     shown = [shlex.split(line) for line in PAGE.read_text().splitlines() if line.startswith("    deployer ")]
     return [words[1:] for words in shown if words[1] in ("rpc", "eval", "run", "ssh", "logs", "top")]

@@ -144,7 +144,7 @@ class Back:
         )
         task = Task("nodes", "beam_nodes", {}, self.play.mark)
         before = tuple(hook for hook in play.before_switch if not hook.task.run_once)
-        fleet = (_running(own, own.release, to), members)
+        fleet = (as_running(own, own.release, to), members)
         return replace(play, actions=(Action(task, "nodes", module),), before_switch=before, fleet=fleet)
 
     def _tell(self, host: str, record: Ledger, to: str) -> None:
@@ -212,7 +212,7 @@ def _talked(kept: str, node: Node, number: int) -> Sh:
     return sh(_TALKED, kept, node.vm_args_file, node.env_file, number)
 
 
-def _running(own: Declaration, declared: Release, release: str) -> Declaration:
+def as_running(own: Declaration, declared: Release, release: str) -> Declaration:
     """Return what a host declares as if this release were declared; of its inside nothing is known here."""
     version, _, digest = release.rpartition("-")
     archive = replace(declared.archive, version=version, sha256=digest, otp=None, applications={})

@@ -1,0 +1,154 @@
+"""A restart, or a start, is a roll like a deploy's, with its batches, hooks and ladder, in which no file changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+from deployer.engine import facts, ledger
+from deployer.engine.roll.rollback import as_running
+from deployer.errors import ConfigError, ProbeError
+from deployer.model import Host, Play, Task
+from deployer.modules.base import Changes, Module, Observed, Present, Step, records
+from deployer.resolve import Action, HostPlay, Resolver
+from deployer.sh import Program, Sh, sh
+from deployer.transport.base import Transport
+
+TIMEOUT = 60.0
+Wanted = Literal["restarted", "started"]
+_SAID = "deployer_lives"
+_CURRENT = "deployer_current"
+
+_LIVES = """
+set -- {}
+at=0
+for unit in "$@"; do
+  at=$((at + 1))
+  emit "life_$at" "$(systemctl show -p ActiveState,InvocationID,LoadState -- "$unit")"
+done
+"""
+_AGAIN = """
+set -- {0}
+for unit in "$@"; do
+  printf '%s: {1} %s\\n' "${{run#* }}" "$unit" | logger -t deployer -p auth.notice || :
+  systemctl reset-failed -- "$unit" 2>/dev/null || :
+  systemctl {1} -- "$unit" || {{ journalctl -q -n 12 --no-pager -o cat -u "$unit"; exit 1; }}
+done
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lives(Module):
+    """Some nodes of a host, in a life of their units that is another one than before, or in any.
+
+    Attributes:
+        wanted: whether they have to run anew, or to run.
+        before: unit → the invocation that systemd knew when this run began; empty when there was none.
+    """
+
+    SWITCHES: ClassVar[bool] = True
+    wanted: Wanted
+    before: Mapping[str, str]
+
+    def desired(self) -> Present:
+        """Return that all of them are as is wanted."""
+        return Present(dict.fromkeys(self.before, self.wanted))
+
+    def probe(self) -> Sh:
+        """Print what systemd says of each."""
+        return sh(_LIVES, list(self.before))
+
+    def parse(self, out: str) -> Observed:
+        """Judge them.
+
+        Raises:
+            ConfigError: systemd does not know one: nothing was deployed there.
+        """
+        found = _lives(out, list(self.before))
+        if unknown := [unit for unit, said in found.items() if said.get("LoadState") == "not-found"]:
+            raise ConfigError(f"there is no {', '.join(unknown)} on this host", hint="deploy first")
+        keys = {}
+        for unit, said in found.items():
+            runs = said.get("ActiveState") == "active"
+            new = self.wanted == "started" or said.get("InvocationID") != self.before[unit]
+            keys[unit] = self.wanted if runs and new else "runs" if runs else said.get("ActiveState", "unknown")
+        return Present(keys)
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Return the one step that does it to those that are not so yet; it ends when they have started."""
+        if not changes:
+            return ()
+        units, verb = list(changes), "restart" if self.wanted == "restarted" else "start"
+        return (Step(f"{verb} {', '.join(units)}", sh(_AGAIN, units, verb)),)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the units."""
+        return tuple(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Resolves a play as a restart of some nodes; for `deployer.engine.roll.play.PlayRun` in the place of a `Resolver`.
+
+    Attributes:
+        resolver: of the play; made without the need of a tarball.
+        nodes: full names of those that are meant; the ladder is climbed for all.
+        wanted: whether they have to run anew, or to run.
+    """
+
+    resolver: Resolver
+    nodes: frozenset[str]
+    wanted: Wanted
+
+    needs_facts = True
+
+    @property
+    def play(self) -> Play:
+        """The play, called what it is."""
+        return replace(self.resolver.play, name=f"nodes are {self.wanted}")
+
+    def gather(self, transport: Transport, host: Host) -> Mapping[str, Any]:
+        """Return what a host says of itself (where the play needs that), of its nodes' units and its current release.
+
+        Raises:
+            HostError: the host cannot be read.
+        """
+        said = dict(facts.gather(transport)) if self.resolver.needs_facts else {}
+        own, become = self.resolver.fleet(host)[0], self.resolver.connection(host).become
+        if own is None:
+            return said
+        units = [node.unit for node in own.nodes if str(node.node) in self.nodes]
+        look = ledger.look(own.release.root, 1) if own.release else Sh(":")
+        found = list(transport.run(Program((sh(_LIVES, units), look), become=become), timeout=TIMEOUT))
+        if wrong := next((frame for frame in found if frame.rc), None):
+            raise ProbeError(f"the nodes' units cannot be read: {wrong.out.strip()[-300:]}", where=host.name)
+        current = ledger.parse(found[1].out).current if own.release else ""
+        lives = {unit: life.get("InvocationID", "") for unit, life in _lives(found[0].out, units).items()}
+        return {**said, _SAID: lives, _CURRENT: current}
+
+    def resolve(self, host: Host, facts: Mapping[str, Any] | None) -> HostPlay:
+        """Return one task, that the nodes are as is wanted, with the play's hooks but for those that run once.
+
+        Raises:
+            ConfigError: what is written is wrong.
+        """
+        said = dict(facts or {})
+        lives, current = said.pop(_SAID, {}), said.pop(_CURRENT, "")
+        play = self.resolver.resolve(host, said or None, tasks=False)
+        own, members = play.fleet
+        if own and own.release and current and current != own.release.id:
+            own = as_running(own, own.release, current)  # what is declared may not be deployed yet
+        task = Task("nodes", "nodes", {}, self.play.mark)
+        actions = (Action(task, "nodes", Lives(wanted=self.wanted, before=lives)),) if lives else ()
+        before = tuple(hook for hook in play.before_switch if not hook.task.run_once)
+        return replace(play, actions=actions, before_switch=before, fleet=(own, members))
+
+
+def _lives(out: str, units: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return unit → what systemd said of it; raises ProbeError."""
+    said = records(out, *(f"life_{at}" for at in range(1, len(units) + 1)))
+    return {
+        unit: dict(line.partition("=")[::2] for line in said[f"life_{at}"].splitlines())
+        for at, unit in enumerate(units, 1)
+    }
