@@ -12,7 +12,7 @@ from typing import Literal
 from deployer.model import Change
 
 Verdict = Literal["change", "ok", "unknown", "skipped", "refused"]
-Ending = Literal["ok", "changed", "drift", "unknown", "failed", "unreachable", "reverted", "not reached"]
+Ending = Literal["ok", "changed", "drift", "findings", "unknown", "failed", "unreachable", "reverted", "not reached"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,26 @@ class RungRead(Event):
     detail: str
     advice: str = ""
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RuleJudged(Event):
+    """A rule's answer on one host, in an audit.
+
+    Attributes:
+        severity: critical, high, medium or low.
+        answer: PASS, FAIL, UNKNOWN (what it needs may not be read), NOT APPLICABLE or WAIVED.
+        reason: why, in a sentence; of PASS it may be empty.
+        remedy: what to do where it FAILs: YAML of ours, a command, or both.
+    """
+
+    host: str
+    rule: str
+    severity: str
+    title: str
+    answer: str
+    reason: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

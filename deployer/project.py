@@ -12,7 +12,7 @@ from typing import Any
 from deployer.errors import ConfigError
 from deployer.fields import kind, nearest
 from deployer.gathering import Gathering
-from deployer.load.inventory import Inventory, load_inventory
+from deployer.load.inventory import Inventory, load_inventory, named_inventory
 from deployer.load.playbook import find_playbook, load_playbook
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
 from deployer.load.template import Layer, Variables
@@ -46,6 +46,7 @@ class Options:
     diff: bool = False
     json: bool = False
     verbose: int = 0
+    hosts: str = ""
 
     def vaults(self) -> Vaults:
         """Return the vault passwords, none of them read yet."""
@@ -167,14 +168,18 @@ def load(options: Options, *, ask: bool = True, need_secrets: bool = True) -> Pr
     problems, plays = Gathering(), tuple[Play, ...]()
     with problems.going_on():
         plays = load_playbook(playbook, vaults=vaults, judge=judge) if playbook else ()
-    if not options.inventory:
+    if not options.inventory and not options.hosts:
         raise ConfigError(
             "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"
         )
     opener = vaults if vaults or (playbook and need_secrets) else None  # looking around needs no vault password
     directory = plays[0].directory if plays else None
     with problems.going_on():
-        inventory = load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
+        inventory = (
+            load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
+            if options.inventory
+            else named_inventory(options.hosts)
+        )
     problems.check()
     extra = extra_variables(options.extra_vars, vaults)
     plays = tuple(_chosen(play, Variables([Layer(extra), Layer(play.vars)], vaults.reveal)) for play in plays)

@@ -1,4 +1,4 @@
-"""``deploy``, ``plan``, ``audit``, ``verify``, ``render``: one walk, stopped at different places."""
+"""``deploy``, ``plan``, ``verify``, ``render``: one walk, stopped at different places."""
 
 from __future__ import annotations
 
@@ -84,12 +84,6 @@ def plan(c: Context, **given: Any) -> int:
     return _walk("plan", given)
 
 
-def audit(c: Context, **given: Any) -> int:
-    """Look for drift: exit 2 when a host is not as the playbook declares. Changes nothing."""
-    del c
-    return _walk("audit", given)
-
-
 def verify(c: Context, **given: Any) -> int:
     """Climb the verify ladder on every node, from "host reachable" to "healthy". Changes nothing."""
     del c
@@ -161,7 +155,6 @@ ASK = (PLAYBOOK, *SOURCES, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
     Command(deploy, (*COMMON, CHECK, DETAILED)),
     Command(plan, (*COMMON, DETAILED)),
-    Command(audit, COMMON),
     Command(verify, COMMON),
     Command(
         rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)

@@ -32,6 +32,19 @@ def _flagged(flag: str, words: list[str]) -> list[str]:
     return words
 
 
+def _with_playbook(words: list[str]) -> list[str]:
+    """Put ``--playbook`` before the one word of ``audit`` that belongs to no flag: a playbook may be left out."""
+    from deployer.cli.audit import AUDIT_FLAGS
+
+    takes = {f"--{flag.name}" for flag in AUDIT_FLAGS if not isinstance(flag.default, bool | int)}
+    takes |= {f"-{flag.short}" for flag in AUDIT_FLAGS if flag.short and not isinstance(flag.default, bool | int)}
+    takes |= {"--forks", "-f"}
+    for index, word in enumerate(words):
+        if not word.startswith("-") and (not index or words[index - 1] not in takes):
+            return [*words[:index], "--playbook", *words[index:]]
+    return words
+
+
 def _joined(words: list[str]) -> list[str]:
     """Make one word of the hosts, which a person writes one after the other, up to the first flag."""
     count = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
@@ -56,9 +69,9 @@ class DeployerProgram(Program):
     @classmethod
     def standard(cls) -> DeployerProgram:
         """Return the program with all its commands."""
-        from deployer.cli import fleet, lab, look, secrets, vault, window
+        from deployer.cli import audit, fleet, lab, look, secrets, vault, window
 
-        root = Collection(*fleet.COMMANDS, *window.COMMANDS, *look.COMMANDS)
+        root = Collection(*fleet.COMMANDS, audit.AUDIT, *window.COMMANDS, *look.COMMANDS)
         for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
@@ -86,6 +99,8 @@ class DeployerProgram(Program):
             words[:2] = [f"{words[0]}.{words[1].replace('_', '-')}"]
         if words and (flag := _OPTIONAL_WORD.get(words[0])):
             words = [words[0], *_flagged(flag, words[1:])]
+        if words and words[0] == "audit":
+            words = ["audit", *_with_playbook(words[1:])]
         if words and words[0] == "retire":
             words = _joined(words)
         ours = words[: words.index("--")] if "--" in words else words

@@ -1,6 +1,7 @@
 """The fleet's words (inventory.example.yml): one declaration feeds names, flags, units, firewall, verify and audit."""
 
 from deployer.fleet.alike import check_members
+from deployer.fleet.audit_words import AuditWords, WaiverWords
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, Release, Roster
 from deployer.fleet.declare import declare
@@ -9,6 +10,7 @@ from deployer.fleet.node import Node
 from deployer.fleet.words import Firewall, Health, Rollout, Words
 
 __all__ = [
+    "AuditWords",
     "Cluster",
     "Declaration",
     "Firewall",
@@ -18,6 +20,7 @@ __all__ = [
     "Release",
     "Rollout",
     "Roster",
+    "WaiverWords",
     "Words",
     "check_members",
     "declare",

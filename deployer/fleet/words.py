@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from deployer.fields import Doc
 from deployer.fleet import grammar, unit
+from deployer.fleet.audit_words import AuditWords
 from deployer.model import Secret
 from deployer.modules._openings import Allow, seconds
 
@@ -249,3 +250,4 @@ class Words:
     firewall: Annotated[Firewall | None, Doc("who may come in; left out: the firewall is not touched")] = None
     health: Annotated[Health | None, Doc("how a node proves that it does its work")] = None
     rollout: Annotated[Rollout, Doc("how a new version reaches the hosts")] = field(default_factory=Rollout)
+    audit: Annotated[AuditWords, Doc("what deployer audit lets off")] = field(default_factory=AuditWords)

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
-from deployer.load.groups import Tree
+from deployer.load.groups import Tree, check_address
 from deployer.load.marked import Encrypted, Map
 from deployer.load.patterns import matching
 from deployer.load.secrets import Vaults
@@ -143,6 +143,23 @@ def load_inventory(
     return Inventory(
         {name: _host(name, tree, near, beside_play, files) for name in tree.order()},
         {name: Group(name, tuple(raw.hosts), tuple(raw.children)) for name, raw in tree.groups.items()},
+    )
+
+
+def named_inventory(names: str) -> Inventory:
+    """Return an inventory of hosts that are only named, with commas between: each is reached by its name.
+
+    Raises:
+        ConfigError: a name is none.
+    """
+    mark = Mark("--hosts")
+    hosts = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    for name in hosts:
+        check_address(name, mark)
+    if not hosts:
+        raise ConfigError("names no host", where=mark, hint="--hosts web1,web2")
+    return Inventory(
+        {name: Host(name, Map(mark=mark), ("all",), mark) for name in hosts}, {"all": Group("all", hosts, ())}
     )
 
 

@@ -18,6 +18,7 @@ _ENDINGS = {
     "ok": "green",
     "changed": "yellow",
     "drift": "yellow",
+    "findings": "yellow",
     "unknown": "magenta",
     "failed": "bold red",
     "unreachable": "bold red",

@@ -14,13 +14,14 @@ from deployer.events import (
     Note,
     PlayEnded,
     PlayStarted,
+    RuleJudged,
     RunEnded,
     RungRead,
     Stage,
     StepDone,
     TaskPlanned,
 )
-from deployer.report import ladder, plans, recap, releases, rolling
+from deployer.report import findings, ladder, plans, recap, releases, rolling
 from deployer.report.journal import Journals
 from deployer.report.plain import Part, Plain, safe
 from deployer.roll_events import (
@@ -68,6 +69,7 @@ class Terminal:
         self._plans: dict[str, list[TaskPlanned]] = defaultdict(list)
         self._ends: list[HostEnded] = []
         self._seen: list[HostSeen] = []
+        self._judged: list[RuleJudged] = []
         self._rungs: dict[tuple[str, str], list[RungRead]] = defaultdict(list)
         self._steps: dict[tuple[str, str], list[StepDone]] = defaultdict(list)
         self._status: Status | None = None
@@ -176,6 +178,10 @@ class Terminal:
         self._seen.append(event)
 
     @_take.register
+    def _(self, event: RuleJudged) -> None:
+        self._judged.append(event)
+
+    @_take.register
     def _(self, event: HostEnded) -> None:
         self._ends.append(event)
         self._stages[event.host] = "done"
@@ -186,8 +192,10 @@ class Terminal:
         self._flush_steps()
         self._print_plans()
         roll = rolling.lines(self._roll) if self._roll and self._goal == "plan" else ()
-        for line in (*roll, *ladder.lines(self._rungs, self._verbosity)):
+        rules = findings.lines(self._judged, self._verbosity)
+        for line in (*roll, *ladder.lines(self._rungs, self._verbosity), *rules):
             self._line(*line)
+        self._judged = []
         self._print_releases()
         self._print_recap(event.seconds)
 
@@ -224,7 +232,8 @@ class Terminal:
             return
         if self._ends and all(end.ending == "ok" for end in self._ends):
             nothing = self._goal != "verify" or not self._rungs
-            self._line(("\n  nothing to do" if nothing else "\n  all rungs hold", "green"))
+            words = "as declared" if self._goal == "audit" else "nothing to do" if nothing else "all rungs hold"
+            self._line((f"\n  {words}", "green"))
 
     def _line(self, *parts: Part) -> None:
         _print(self._console, *parts)

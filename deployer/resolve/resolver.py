@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.fields import kind
-from deployer.fleet import Declaration
+from deployer.fields import build, kind
+from deployer.fleet import AuditWords, Declaration
 from deployer.fleet.pki import Kept
 from deployer.gathering import Gathering
 from deployer.load.connection import CliConnection, connection
@@ -20,7 +20,7 @@ from deployer.load.scope import Scopes
 from deployer.load.secrets import Vaults
 from deployer.load.sources import Sources
 from deployer.load.template import Layer, Variables
-from deployer.model import Blob, Connection, Host, Play, Task
+from deployer.model import Blob, Connection, Host, Mark, Play, Task
 from deployer.resolve.action import Action, HostPlay
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.factual import name_facts
@@ -114,6 +114,13 @@ class Resolver:
         """
         with self._lock:
             return self._members.fleet(host)
+
+    def audit_words(self, host: Host) -> tuple[AuditWords, Mark]:
+        """Return a host's word ``audit``, checked, and its place; raises ConfigError."""
+        with self._lock:
+            variables = self._scopes.play(host)
+            where = variables.place("audit", host.mark)
+            return build(AuditWords, variables.get("audit", {}), where=where, path="audit"), where
 
     def prepare(self, hosts: Iterable[Host]) -> None:
         """Resolve hosts ahead, where no facts are needed, and keep the result for `resolve`.

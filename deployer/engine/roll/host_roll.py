@@ -45,6 +45,7 @@ class HostRoll(HostRun):
         play: what it has to become; None before it is resolved.
         walk: its walk, where it was prepared.
         drift: something would change.
+        failing: a rule of the audit that counts FAILs.
         targets: its nodes as declared.
         fresh: its units were read with the last probe, a moment ago.
         facts: what the host says of itself, where the play needs that.
@@ -60,6 +61,7 @@ class HostRoll(HostRun):
     play: HostPlay | None = None
     walk: Walk | None = None
     drift: bool = False
+    failing: bool = False
     targets: tuple[Target, ...] = ()
     fresh: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)

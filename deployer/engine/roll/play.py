@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from deployer.engine import facts, ledger
+from deployer.engine.auditing import Auditing
 from deployer.engine.host_run import Context, each
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
@@ -27,6 +28,7 @@ from deployer.errors import ConfigError, HostError, Reverted
 from deployer.events import Ending, HostEnded, Note, Stage
 from deployer.model import Host
 from deployer.resolve import Limits
+from deployer.sh import Sh
 from deployer.transport.base import Transport
 from deployer.transport.local import LocalTransport
 from deployer.transport.wrappers import ReadOnly
@@ -52,6 +54,7 @@ class PlayRun:
         learn: is told what a host said, before the first one is resolved.
         done: names of hosts that an earlier run has brought to what is declared, and that take no part.
         leaving: names of nodes that are on their way out of the cluster, whoever still sees them.
+        auditing: the rules that an audit judges by, beside drift.
     """
 
     context: Context
@@ -64,6 +67,7 @@ class PlayRun:
     learn: Callable[[Host, Mapping[str, Any]], None] = lambda _host, _facts: None
     done: frozenset[str] = frozenset()
     leaving: frozenset[str] = frozenset()
+    auditing: Auditing | None = None
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,6 +90,8 @@ class PlayRun:
         context.each(runs if self.resolver.needs_facts else (), self._meet)
         context.each([run for run in runs if not run.problem], self._prepare)
         self._warn(runs)
+        if self.auditing:
+            self.auditing.tell_useless(context.emit)
         self._walk(runs, climb)
         if self.goal is Goal.DEPLOY:
             # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
@@ -158,10 +164,7 @@ class PlayRun:
             run.play = self.resolver.resolve(run.host, run.facts)
         run.targets = targets_of(*run.play.fleet)
         switch = ledger.switch_of(run.play)
-        record = (ledger.look(switch.root),) if switch else ()
-        riders = (*verify.fragments(run.targets), *record) if self.goal in (Goal.PLAN, Goal.DEPLOY) else ()
-        if self.goal is Goal.AUDIT and switch:
-            riders = (ledger.contents(switch.root),)
+        riders = self._riders(run, switch.root if switch else "")
         units = frozenset(target.unit for target in run.targets)
         run.walk = Walk(transport, run.play, self.context.emit, riders, units=units)
         run.fresh = True
@@ -170,8 +173,18 @@ class PlayRun:
             run.drift = bool(plan.changing or plan.unknown or plan.refused)
             if switch and riders:
                 self._hear(run, run.walk.ridden[-1].out)
+            if self.auditing:
+                given, emit = run.walk.ridden, self.context.emit
+                run.failing = self.auditing.judge(run.play, given, transport, run.targets, emit)
             if self.goal is Goal.DEPLOY:
                 run.walk.changed = 0  # the plan counts what would change; so far nothing has
+
+    def _riders(self, run: HostRoll, root: str) -> tuple[Sh, ...]:
+        """Return what rides along with the probe; of a release that lies at ``root`` its record comes last."""
+        if self.goal in (Goal.PLAN, Goal.DEPLOY):
+            return (*verify.fragments(run.targets), *([ledger.look(root)] if root else []))
+        rules = self.auditing.riders if self.auditing else ()
+        return (*rules, *([ledger.contents(root)] if root else [])) if self.goal is Goal.AUDIT else ()
 
     def _hear(self, run: HostRoll, said: str) -> None:
         """Keep what a host said of its releases; to an audit that is which of them are not what they were any more."""
@@ -204,7 +217,7 @@ class PlayRun:
 
     def _end(self, run: HostRoll) -> HostEnded:
         problem, walk = run.problem, run.walk
-        code = problem.exit_code if problem else self.drift_code if run.drift else 0
+        code = problem.exit_code if problem else self.drift_code if run.drift or run.failing else 0
         changed = walk.changed if walk else 0
         total = walk.total if walk and self.goal is not Goal.VERIFY else 0
         said = str(problem) if problem else f"the roll stopped before it: {run.skip_reason}" if run.skip_reason else ""
@@ -223,6 +236,6 @@ def _ending(run: HostRoll, goal: Goal) -> Ending:
         return "not reached"
     if run.walk and run.walk.first and run.walk.first.unknown:
         return "unknown"
-    if run.drift and goal is Goal.AUDIT:
-        return "drift"
+    if goal is Goal.AUDIT and (run.drift or run.failing):
+        return "drift" if run.drift else "findings"
     return "changed" if run.walk and run.walk.changed else "ok"

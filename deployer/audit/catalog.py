@@ -1,0 +1,89 @@
+"""All rules, and which of them a person wants judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from deployer.audit.rule import PROFILES, SEVERITIES, Rule
+from deployer.audit.rules_cookie import COOKIE_RULES
+from deployer.audit.rules_distribution import DISTRIBUTION_RULES
+from deployer.audit.rules_firewall import FIREWALL_RULES
+from deployer.audit.rules_kernel import KERNEL_RULES
+from deployer.audit.rules_live import LIVE_RULES
+from deployer.audit.rules_login import LOGIN_RULES
+from deployer.audit.rules_machine import MACHINE_RULES
+from deployer.audit.rules_release import RELEASE_RULES
+from deployer.audit.rules_start import START_RULES
+from deployer.audit.rules_unit import UNIT_RULES
+from deployer.errors import ConfigError
+from deployer.fields import nearest
+
+_ALL = (
+    *COOKIE_RULES,
+    *DISTRIBUTION_RULES,
+    *FIREWALL_RULES,
+    *KERNEL_RULES,
+    *LIVE_RULES,
+    *LOGIN_RULES,
+    *MACHINE_RULES,
+    *RELEASE_RULES,
+    *START_RULES,
+    *UNIT_RULES,
+)
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in sorted(_ALL, key=lambda rule: rule.id)}
+"""Id → rule, in order of the ids."""
+
+
+def choose(*, only: str = "", skip: str = "", severity: str = "", profile: str = "") -> tuple[Rule, ...]:
+    """Return the rules that a person wants judged, in order of their ids.
+
+    Args:
+        only: ids or their first letters (``CK``), with commas between; these alone, whatever the profile.
+        skip: the same: none of these.
+        severity: none that is less severe.
+        profile: ``baseline`` (the default) or ``strict``.
+
+    Raises:
+        ConfigError: a word is none that is known, or nothing is left.
+    """
+    if severity and severity not in SEVERITIES:
+        raise ConfigError(f"--severity {severity!r} is none", hint=nearest(severity, SEVERITIES))
+    if profile and profile not in PROFILES:
+        raise ConfigError(f"--profile {profile!r} is none", hint=nearest(profile, PROFILES))
+    wanted, unwanted = _named(only, "--only"), _named(skip, "--skip")
+    worst = SEVERITIES[: SEVERITIES.index(severity) + 1] if severity else SEVERITIES
+    found = tuple(
+        rule
+        for rule in RULES.values()
+        if rule.id not in unwanted
+        and rule.severity in worst
+        and (rule.id in wanted if only else rule.profile == "baseline" or profile == "strict")
+    )
+    if not found:
+        raise ConfigError("no rule is left to judge by", hint="deployer audit --list shows them")
+    return found
+
+
+def find(name: str) -> Rule:
+    """Return a rule by its id.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name.upper() not in RULES:
+        raise ConfigError(f"there is no rule {name!r}", hint=nearest(name.upper(), RULES))
+    return RULES[name.upper()]
+
+
+def _named(text: str, flag: str) -> frozenset[str]:
+    found: set[str] = set()
+    for word in (part.strip().upper() for part in text.split(",")):
+        ids = [name for name in RULES if word and (name == word or name.startswith(f"{word}-"))]
+        if word and not ids:
+            raise ConfigError(f"{flag}: there is no rule {word!r}", hint=nearest(word, _words()))
+        found.update(ids)
+    return frozenset(found)
+
+
+def _words() -> Iterable[str]:
+    return {*RULES, *(name.partition("-")[0] for name in RULES)}

@@ -1,0 +1,177 @@
+"""What a host says of itself to the rules; what could not be read is never taken for good."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from deployer.audit.process import CannotTell, NotApplicable, Process, Records
+from deployer.errors import ProbeError
+from deployer.fleet import Declaration
+from deployer.modules._listen import address
+from deployer.modules.base import records
+from deployer.sh import Frame, Sh, lines, script
+
+_PACKAGE = "deployer.audit"
+_TOLD = re.compile(r"name (\S+) at port (\d+)", re.ASCII)
+
+
+def readers() -> Mapping[str, Sh]:
+    """Return every group of facts → the fragment that reads it: read-only, bounded, no secret travels."""
+    sockets, holders = script("sockets.sh"), script("holders.sh")
+    found = {name: script(f"{name}.sh", _PACKAGE) for name in ("nodes", "machine", "login")}
+    return {**found, "walls": lines(sockets, holders, script("walls.sh", _PACKAGE))}
+
+
+def parse_group(frame: Frame) -> Records | str:
+    """Return the records of one group's answer, or why there are none."""
+    if frame.rc:
+        return f"reading it failed: {frame.out.strip()[-200:]}"
+    try:
+        return records(frame.out)
+    except ProbeError as error:
+        return error.message
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that rules are judged by, of one host.
+
+    Attributes:
+        groups: group of facts → its records, or why they could not be read.
+        declared: what the host declares; None where it declares nothing.
+        members: what the hosts of its cluster declare.
+        live: node → what it answered over distribution; or why it could not be asked.
+    """
+
+    groups: Mapping[str, Records | str]
+    declared: Declaration | None = None
+    members: Sequence[Declaration] = ()
+    live: Mapping[str, Mapping[str, object] | str] = field(default_factory=dict)
+
+    def group(self, name: str) -> Records:
+        """Return a group's records.
+
+        Raises:
+            CannotTell: it could not be read.
+        """
+        found = self.groups.get(name, "it was not asked for")
+        if isinstance(found, str):
+            raise CannotTell(found)
+        return found
+
+    def read(self, group: str, key: str, what: str) -> str:
+        """Return one reading; ``what`` names it in the answer.
+
+        Raises:
+            CannotTell: it could not be read.
+        """
+        found = self.group(group)
+        if key not in found:
+            raise CannotTell(f"{what} cannot be read by this user")
+        return found[key]
+
+    @cached_property
+    def _processes(self) -> tuple[Process, ...]:
+        raw = self.group("nodes")
+        listening: dict[str, tuple[str, int]] = {}
+        for word in raw.get("listening", "").split():
+            inode, _, place = word.partition("/")
+            at, _, port = place.partition(":")
+            listening[inode] = address(at), int(port, 16)
+        pids = [key.removeprefix("kind_") for key in raw if key.startswith("kind_")]
+        own = {pid: {key[: -len(pid) - 1]: raw[key] for key in raw if key.endswith(f"_{pid}")} for pid in pids}
+        return tuple(Process(pid, own[pid], listening) for pid in pids)
+
+    def _some(self, kind: str, none: str) -> tuple[Process, ...]:
+        found = tuple(one for one in self._processes if one.raw["kind"] == kind)
+        if not found and "all" not in self.group("nodes"):
+            raise CannotTell("the processes of others are hidden from this user (hidepid)")
+        if not found:
+            raise NotApplicable(none)
+        return found
+
+    @property
+    def beams(self) -> tuple[Process, ...]:
+        """Every BEAM that runs; raises CannotTell, or NotApplicable where none does."""
+        return self._some("beam", "no BEAM runs here")
+
+    @property
+    def epmds(self) -> tuple[Process, ...]:
+        """Every EPMD that runs; raises CannotTell, or NotApplicable where none does."""
+        return self._some("epmd", "no EPMD runs here")
+
+    @property
+    def told(self) -> Mapping[str, int]:
+        """Node → the port that EPMD lists for it; for finding sockets, which are judged by themselves."""
+        told = "\n".join(one.raw.get("names_told", "") for one in self._processes)
+        return {name: int(port) for name, port in _TOLD.findall(told)}
+
+    def dist_ports(self, beam: Process) -> tuple[tuple[str, int], ...]:
+        """Return where a node's distribution listens: at the port that EPMD or its arguments tell, on its own sockets.
+
+        Raises:
+            CannotTell: its sockets cannot be seen, or nothing tells which of them it is.
+        """
+        own = beam.sockets
+        port = self.told.get((beam.flag("-name") or beam.flag("-sname") or "").partition("@")[0])
+        first, last = beam.flag("inet_dist_listen_min"), beam.flag("inet_dist_listen_max")
+        wanted = range(int(first), int(last) + 1) if first and last and (first + last).isdigit() else range(0)
+        for node in self.declared.nodes if self.declared else ():
+            if str(node.node) == beam.name:
+                wanted = range(node.ports[0], node.ports[1] + 1)
+        found = tuple(place for place in own if place[1] == port or place[1] in wanted)
+        if not found and beam.alive:
+            raise CannotTell(f"{beam.name}: nothing tells at which of its sockets the distribution listens")
+        return found
+
+    def units(self) -> Mapping[str, Mapping[str, str]]:
+        """Return unit → what systemd says of it; of settings that come several times all, one a line.
+
+        Raises:
+            CannotTell: systemd could not be asked.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for block in self.read("nodes", "units", "what systemd says").split("\n\n"):
+            told: dict[str, str] = {}
+            for line in block.splitlines():
+                word, equals, value = line.partition("=")
+                if equals:
+                    told[word] = f"{told[word]}\n{value}" if word in told else value
+            found[told.get("Id", "")] = told
+        return found
+
+    def unit_of(self, process: Process) -> Mapping[str, str]:
+        """Return what systemd says of a process's service.
+
+        Raises:
+            CannotTell: systemd did not say.
+            NotApplicable: it runs in no service.
+        """
+        if not process.unit:
+            raise NotApplicable(f"{process.name} runs in no service of systemd")
+        found = self.units().get(process.unit)
+        if not found:
+            raise CannotTell(f"systemd says nothing of {process.unit}")
+        return found
+
+    def kernel(self, key: str) -> str:
+        """Return a value of ``/proc/sys``, its path with slashes.
+
+        Raises:
+            CannotTell: it cannot be read.
+            NotApplicable: this kernel has none.
+        """
+        lines = self.read("machine", "kernel", "the kernel's settings").splitlines()
+        told = dict(line.partition("=")[::2] for line in lines)
+        if key not in told:
+            raise CannotTell(f"{key} cannot be read by this user")
+        if told[key] == "absent":
+            raise NotApplicable(f"this kernel has no {key}")
+        return told[key]
+
+    def machine(self, key: str, what: str) -> str:
+        """Return a reading of the machine; raises CannotTell."""
+        return self.read("machine", key, what)

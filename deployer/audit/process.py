@@ -1,0 +1,145 @@
+"""A BEAM or an EPMD that runs on a host, and what was read of it; what could not be read is never taken for good."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+Records = Mapping[str, str]
+
+
+class CannotTell(Exception):
+    """What a rule needs could not be read; the message says what and why."""
+
+
+class NotApplicable(Exception):
+    """A rule is about something that is not there; the message says what."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A BEAM or an EPMD that runs on the host.
+
+    Attributes:
+        raw: what was read of it; what could not be read is not in it.
+        listening: inode → (address, port) of every listening TCP socket of the host.
+    """
+
+    pid: str
+    raw: Records
+    listening: Mapping[str, tuple[str, int]]
+
+    def read(self, key: str, what: str) -> str:
+        """Return one reading; ``what`` names it in the answer.
+
+        Raises:
+            CannotTell: this user may not read it.
+        """
+        if key not in self.raw:
+            raise CannotTell(f"{self.name}: {what} cannot be read by this user")
+        return self.raw[key]
+
+    @cached_property
+    def argv(self) -> tuple[str, ...]:
+        """Its arguments, the cookie among them masked."""
+        return tuple(self.raw.get("argv", "").split("\n"))
+
+    def flag(self, name: str) -> str | None:
+        """Return the last value of a flag of the command line, such as ``-proto_dist``; None without it."""
+        found = [after for word, after in zip(self.argv, self.argv[1:], strict=False) if word == name]
+        return found[-1] if found else None
+
+    @property
+    def name(self) -> str:
+        """Its node's name, else its unit or process."""
+        return self.flag("-name") or self.flag("-sname") or self.unit or f"process {self.pid}"
+
+    @property
+    def user(self) -> str:
+        """The name of the user it runs as."""
+        return self.raw.get("user", "? ?").partition(" ")[2]
+
+    @property
+    def uid(self) -> str:
+        """The number of the user it runs as."""
+        return self.raw.get("user", "").partition(" ")[0]
+
+    @property
+    def unit(self) -> str:
+        """Its systemd service; empty where it runs in none."""
+        found = self.raw.get("unit", "")
+        return found if found.endswith(".service") else ""
+
+    @property
+    def exe(self) -> str:
+        """Its program."""
+        return self.raw.get("exe", "").removesuffix(" (deleted)")
+
+    @property
+    def root(self) -> str:
+        """The directory that holds its ``erts-VSN``."""
+        return self.exe.partition("/erts-")[0]
+
+    @property
+    def erts(self) -> str:
+        """The version of its runtime; empty when its path does not tell."""
+        return self.exe.partition("/erts-")[2].partition("/")[0]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started to be reached by other nodes, as far as its arguments tell."""
+        return bool(self.flag("-name") or self.flag("-sname"))
+
+    def status(self, word: str) -> str:
+        """Return a line of ``/proc/PID/status``.
+
+        Raises:
+            CannotTell: it is not there.
+        """
+        found = re.search(rf"^{word}:\s*(.*)$", self.read("status", "its status"), re.MULTILINE)
+        if not found:
+            raise CannotTell(f"{self.name}: /proc has no {word} of it")
+        return found[1]
+
+    def limit(self, words: str) -> tuple[str, str]:
+        """Return a resource's soft and hard limit.
+
+        Raises:
+            CannotTell: it is not there.
+        """
+        found = re.search(rf"^{words}\s+(\S+)\s+(\S+)", self.read("limits", "its limits"), re.MULTILINE)
+        if not found:
+            raise CannotTell(f"{self.name}: /proc has no limit {words!r} of it")
+        return found[1], found[2]
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What steers the runtime in its environment.
+
+        Raises:
+            CannotTell: this user may not read it.
+        """
+        told = self.read("environ", "its environment")
+        return dict(line.partition("=")[::2] for line in told.splitlines())
+
+    @property
+    def sockets(self) -> tuple[tuple[str, int], ...]:
+        """Addresses and ports at which it listens.
+
+        Raises:
+            CannotTell: this user may not look at its sockets.
+        """
+        own = set(self.read("fds", "its sockets").split())
+        return tuple(sorted(place for inode, place in self.listening.items() if inode in own))
+
+
+def modes(text: str) -> Iterator[tuple[int, str, str, str]]:
+    """Yield mode, owner, group and path of each line that ``stat -c '%a %U %G %n'`` printed."""
+    for line in text.splitlines():
+        mode, _, rest = line.partition(" ")
+        owner, _, rest = rest.partition(" ")
+        group, _, path = rest.partition(" ")
+        if path and re.fullmatch("[0-7]{1,5}", mode):
+            yield int(mode, 8), owner, group, path

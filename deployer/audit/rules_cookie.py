@@ -1,0 +1,175 @@
+"""Rules about the cookie and other secrets: whoever knows the cookie owns every node of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, NotApplicable, Process, modes
+from deployer.audit.rule import Complaints, Rule, each
+from deployer.beam.cookie import LENGTH, SHORTEST
+
+_CONFIG = "cluster: {cookie: {env: SHOP_COOKIE}}"
+_DIST = "OTP Reference Manual, Distributed Erlang"
+
+
+def _cookies(beam: Process) -> Iterator[tuple[str, int, int, int, bool]]:
+    lines = beam.read("cookies", "its cookies").splitlines()
+    if not beam.alive:
+        raise NotApplicable(f"{beam.name} is not reached by other nodes")
+    if not lines:
+        raise CannotTell(f"{beam.name}: no cookie can be read by this user")
+    for line in lines:
+        length, odd, differ, known, name = line.split(" ", 4)
+        yield name, int(length), int(odd), int(differ), known == "yes"
+
+
+def _strength(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        for name, length, odd, differ, known in _cookies(beam):
+            if length < SHORTEST:
+                yield f"the cookie of {name} has {length} characters; {SHORTEST} are the least, {LENGTH} are made"
+            if odd:
+                yield f"the cookie of {name} has characters that a shell, a unit or the file could misread"
+            if differ < 8 or known:
+                yield f"the cookie of {name} can be guessed: it repeats itself or holds a well-known word"
+
+    return each(facts.beams, judge)
+
+
+def _file(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/.erlang.cookie")]
+        if not found and "house_seen" not in beam.raw:
+            raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
+        if not found:
+            raise NotApplicable(f"{beam.name} has no ~/.erlang.cookie")
+        for mode, owner, _, path in found:
+            if mode & 0o7177 or owner != beam.user:
+                yield f"{path} is {mode:04o} of {owner}; it has to be 0400 or 0600 of {beam.user}"
+
+    return each(facts.beams, judge)
+
+
+def _release_file(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/COOKIE")]
+        if not found and "lib" not in beam.raw:
+            raise CannotTell(f"{beam.name}: its release cannot be looked into by this user")
+        if not found:
+            raise NotApplicable(f"{beam.name}: its release holds no releases/COOKIE")
+        for mode, owner, _, path in found:
+            if mode & 0o007:
+                yield f"{path} is {mode:04o}: everybody on the host may read it"
+            if mode & 0o022 or (owner == beam.user and owner != "root" and mode & 0o200):
+                yield f"{path} is {mode:04o} of {owner}: those whom it guards against may write it"
+
+    return each(facts.beams, judge)
+
+
+def _argv(facts: Facts) -> Complaints:
+    hides = _hides_processes(facts)
+
+    def judge(beam: Process) -> Complaints:
+        if "-setcookie" in beam.argv and not hides:
+            yield "the cookie stands in the command line (-setcookie), and every user of the host may list it"
+
+    return each(facts.beams, judge)
+
+
+def _hides_processes(facts: Facts) -> bool:
+    line = next((one for one in facts.machine("mounts", "the mounts").splitlines() if one.split()[1] == "/proc"), "")
+    if not line:
+        raise CannotTell("how /proc is mounted cannot be read by this user")
+    return any(
+        word in ("hidepid=2", "hidepid=invisible", "hidepid=ptraceable", "hidepid=4")
+        for word in line.split()[3].split(",")
+    )
+
+
+def _unit_text(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        names = facts.unit_of(beam).get("Secrets", "").split()
+        if names:
+            yield f"{beam.unit} sets {', '.join(names)} in its text, which every user of the host may read"
+
+    return each(facts.beams, judge)
+
+
+def _env_files(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        told = facts.unit_of(beam).get("EnvironmentFile")
+        if not told:
+            raise NotApplicable(f"{beam.unit} has no EnvironmentFile, or it is hidden")
+        for mode, owner, _, path in modes(told):
+            if mode & 0o037:
+                yield f"{path} is {mode:04o} of {owner}; 0640 is the most"
+
+    return each(facts.beams, judge)
+
+
+def _rendered(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        for path in beam.read("rendered", "the directory of its rendered configuration").splitlines():
+            yield f"{path} may be read by others than its owner: it holds what runtime.exs has read"
+
+    return each(facts.beams, judge)
+
+
+def _secret_names(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        names = set(beam.read("names", "its environment").split())
+        if "RELEASE_COOKIE" in names and "-setcookie" in beam.argv:
+            yield "RELEASE_COOKIE reaches the command line by way of the environment; a file would do"
+
+    return each(facts.beams, judge)
+
+
+COOKIE_RULES = (
+    Rule(
+        id="CK-01", severity="critical", title="the cookie is long, and nobody guesses it", judge=_strength,
+        reads="length and variety of -setcookie, ~/.erlang.cookie and releases/COOKIE, worked out on the host",
+        groups=("nodes",), fix=_CONFIG, command="deployer cookie rotate site.yml -i inventory.yml",
+        sources=(_DIST, "CVE-2022-24706: a default cookie was enough"),
+    ),
+    Rule(
+        id="CK-02", severity="critical", title="~/.erlang.cookie belongs to the node's user, and to nobody else",
+        reads="mode and owner of the file in the running node's HOME", groups=("nodes",), judge=_file,
+        command="chmod 0400 ~USER/.erlang.cookie; chown USER ~USER/.erlang.cookie", sources=(_DIST,),
+    ),
+    Rule(
+        id="CK-03", severity="high", title="releases/COOKIE is no business of others, and the node cannot write it",
+        reads="mode and owner of releases/COOKIE of the release that runs", groups=("nodes",), judge=_release_file,
+        command="chown root:USER releases/COOKIE; chmod 0440 releases/COOKIE",
+        sources=("mix release writes it with the umask of the build",),
+    ),
+    Rule(
+        id="CK-04", severity="high", title="the cookie is not in the list of processes", judge=_argv,
+        reads="/proc/PID/cmdline of each BEAM, and how /proc is mounted", groups=("nodes", "machine"),
+        command="mount -o remount,hidepid=2 /proc, and in /etc/fstab; or start without -setcookie",
+        sources=("mix release hands the cookie over in argv",), others={"Lynis": "FILE-6344"},
+    ),
+    Rule(
+        id="CK-05", severity="high", title="no secret stands in a unit's text", judge=_unit_text,
+        reads="names of variables in Environment=, as systemd has them", groups=("nodes",),
+        fix="env:\n  DATABASE_URL: {env: SHOP_DATABASE_URL}", sources=("systemd.exec(5), Environment=",),
+    ),
+    Rule(
+        id="CK-06", severity="high", title="files of environment are for root, and at most for a group",
+        judge=_env_files,
+        reads="mode of each EnvironmentFile of the nodes' units", groups=("nodes",), command="chmod 0600 FILE",
+        sources=("systemd.exec(5), EnvironmentFile=",), others={"CIS": "7.1 by analogy"},
+    ),
+    Rule(
+        id="CK-07", severity="high", title="rendered configuration is the node's alone", judge=_rendered,
+        reads="*.runtime.config in RELEASE_TMP, and their modes", groups=("nodes",), fix="unit: {UMask: '0077'}",
+        sources=("bin/RELEASE of mix release writes it with the unit's umask",),
+    ),
+    Rule(
+        id="CK-10", severity="low", title="the cookie does not travel from environment to command line",
+        judge=_secret_names,
+        reads="names in the environment of each BEAM, and its arguments", groups=("nodes",), profile="strict",
+        fix=_CONFIG, sources=("bin/RELEASE of mix release",),
+    ),
+)  # fmt: skip
+"""All of them."""

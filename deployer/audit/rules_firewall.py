@@ -1,0 +1,107 @@
+"""Rules about what the kernel's tables let in, and who listens."""
+
+from __future__ import annotations
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, NotApplicable
+from deployer.audit.rule import Complaints, Rule
+from deployer.audit.rules_distribution import is_inner
+from deployer.audit.walls import kernel_tables, lets_in
+from deployer.modules._listen import outside
+
+_NFT = "nft(8)"
+_PROBE = 47_808
+"""A port at which nothing of a fleet listens; how a table treats it is how it treats what nobody thought of."""
+
+
+def _drop(facts: Facts) -> Complaints:
+    for family, place in (("IPv4", "0.0.0.0"), ("IPv6", "::")):  # noqa: S104 - a question, not a socket
+        if lets_in(facts, _PROBE, place):
+            yield f"a stranger is let in to any port over {family}"
+
+
+def _strangers(facts: Facts) -> Complaints:
+    """Whether somebody from the internet would be let through to EPMD or a distribution port."""
+    try:
+        epmds = facts.epmds
+    except NotApplicable:
+        epmds = ()
+    open_to = [(one, "EPMD", place) for one in epmds for place in one.sockets]
+    open_to += [(beam, "distribution", place) for beam in facts.beams for place in facts.dist_ports(beam)]
+    outer = [(one, what, place) for one, what, place in open_to if not is_inner(place[0])]
+    if not outer:
+        raise NotApplicable("EPMD and distribution are reached from this host alone")
+    for one, what, (place, port) in outer:
+        if lets_in(facts, port, place):
+            yield f"{one.name}: a stranger would be let in to port {port} ({what})"
+
+
+def _survives(facts: Facts) -> Complaints:
+    if not any(table.bases for table in kernel_tables(facts)):
+        raise NotApplicable("the kernel has no table that could be lost")
+    if not any(unit.get("UnitFileState") == "enabled" for name, unit in facts.units().items() if name in _MANAGERS):
+        yield f"none of {', '.join(_MANAGERS)} is enabled: after a reboot the tables are gone"
+
+
+_MANAGERS = ("nftables.service", "ufw.service", "firewalld.service", "netfilter-persistent.service")
+
+
+def _one(facts: Facts) -> Complaints:
+    enabled = [
+        name for name, unit in facts.units().items() if name in _MANAGERS and unit.get("ActiveState") == "active"
+    ]
+    if len(enabled) > 1:
+        yield f"{' and '.join(enabled)} all load tables: whoever comes last has it his way"
+
+
+def _declared(facts: Facts) -> Complaints:
+    group = facts.group("walls")
+    own = facts.declared
+    if own is None or own.firewall is None:
+        raise NotApplicable("no firewall is declared here: nothing says which ports are meant to be open")
+    if "holders" not in group:
+        raise CannotTell("who listens cannot be read by this user")
+    meant = {str(port).partition("/")[0] for port in own.firewall.public}
+    for one in outside(group["sockets"], group["holders"]):
+        if (
+            str(one.port) not in meant
+            and one.program not in ("sshd", "systemd")
+            and lets_in(facts, one.port, one.place, one.protocol)
+        ):
+            yield f"{one} is open to strangers and declared nowhere"
+
+
+FIREWALL_RULES = (
+    Rule(
+        id="FW-01", severity="high", title="what nobody thought of is not let in", judge=_drop, groups=("walls",),
+        reads="the kernel's tables (nft list ruleset), by leading a new connection from the internet through them",
+        fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}", sources=(_NFT,),
+        others={"CIS": "4.2.7, 4.3.8", "Lynis": "FIRE-4508", "dev-sec": "os-firewall"},
+    ),
+    Rule(
+        id="FW-02", severity="high", title="no stranger is let in to EPMD or the distribution", judge=_strangers,
+        reads="the same, to the ports at which EPMD and the nodes listen", groups=("nodes", "walls"),
+        fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}",
+        sources=("Erlang Ecosystem Foundation, Security WG: distribution", "Shadowserver: accessible EPMD"),
+        others={"CIS": "4.2.6"},
+    ),
+    Rule(
+        id="FW-04", severity="high", title="the tables are there after a reboot", judge=_survives,
+        groups=("nodes", "walls"),
+        reads="which of nftables, ufw, firewalld and netfilter-persistent is enabled", sources=(_NFT,),
+        command="systemctl enable nftables", others={"CIS": "4.3.9, 4.3.10"},
+    ),
+    Rule(
+        id="FW-05", severity="medium", title="one program loads tables", judge=_one, groups=("nodes",),
+        reads="which of nftables, ufw, firewalld and netfilter-persistent is active",
+        command="systemctl disable --now ufw", sources=(_NFT,), others={"CIS": "4.1.1"},
+    ),
+    Rule(
+        id="FW-06", severity="high", title="whatever is open to strangers is declared", judge=_declared,
+        reads="every listening socket in /proc/net, who holds it, and whether the tables let strangers in",
+        groups=("walls",), fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}",
+        sources=("proc(5), /proc/net/tcp",),
+        others={"CIS": "2.1.22, 4.2.6", "Lynis": "NETW-3012"},
+    ),
+)  # fmt: skip
+"""All of them."""

@@ -1,0 +1,146 @@
+"""Rules about the kernel, by what /proc/sys says now, not by a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, NotApplicable
+from deployer.audit.rule import Complaints, Rule
+
+_PROC = "proc(5)"
+
+
+def _at_least(facts: Facts, wanted: Mapping[str, int]) -> Complaints:
+    unread, there = [], False
+    for key, least in wanted.items():
+        try:
+            value = facts.kernel(key)
+        except NotApplicable:
+            continue
+        except CannotTell as why:
+            unread.append(str(why))
+            continue
+        there = True
+        if not value.lstrip("-").isdigit() or int(value) < least:
+            yield f"{key.replace('/', '.')} is {value}; {least} or more"
+    if unread:
+        raise CannotTell("; ".join(unread))
+    if not there:
+        raise NotApplicable("this kernel has none of these settings")
+
+
+def _zero(facts: Facts, keys: tuple[str, ...]) -> Complaints:
+    unread = []
+    for key in keys:
+        try:
+            value = facts.kernel(key)
+        except NotApplicable:
+            continue
+        except CannotTell as why:
+            unread.append(str(why))
+            continue
+        if value != "0":
+            yield f"{key.replace('/', '.')} is {value}; 0 is wanted"
+    if unread:
+        raise CannotTell("; ".join(unread))
+
+
+def _links(facts: Facts) -> Complaints:
+    keys = ("symlinks", "hardlinks", "fifos", "regular")
+    yield from _at_least(facts, {f"fs/protected_{key}": 1 for key in keys})
+    yield from _zero(facts, ("fs/suid_dumpable",))
+
+
+def _hardened(facts: Facts) -> Complaints:
+    return _at_least(
+        facts,
+        {
+            "kernel/randomize_va_space": 2,
+            "kernel/yama/ptrace_scope": 1,
+            "kernel/dmesg_restrict": 1,
+            "kernel/kptr_restrict": 1,
+            "kernel/unprivileged_bpf_disabled": 1,
+        },
+    )
+
+
+def _network(facts: Facts) -> Complaints:
+    yield from _at_least(facts, {"net/ipv4/tcp_syncookies": 1})
+    keys = ("ipv4/conf/all/accept_redirects", "ipv4/conf/all/accept_source_route", "ipv6/conf/all/accept_redirects")
+    yield from _zero(facts, tuple(f"net/{key}" for key in keys))
+
+
+def _routes(facts: Facts) -> Complaints:
+    return _zero(facts, ("net/ipv4/ip_forward",))
+
+
+def _backlog(facts: Facts) -> Complaints:
+    return _at_least(facts, {"net/core/somaxconn": 1024})
+
+
+def _tracked(facts: Facts) -> Complaints:
+    most, count = facts.kernel("net/netfilter/nf_conntrack_max"), facts.kernel("net/netfilter/nf_conntrack_count")
+    if most.isdigit() and count.isdigit() and int(count) * 4 > int(most):
+        yield f"{count} of {most} connections are tracked: beyond the last one nobody new comes in"
+
+
+def _cores(facts: Facts) -> Complaints:
+    pattern, told = facts.kernel("kernel/core_pattern"), facts.machine("cores", "the configuration of systemd-coredump")
+    if pattern.startswith("|") and "systemd-coredump" in pattern:
+        if "Storage=none" not in told:
+            yield "systemd-coredump keeps cores (Storage is not none): a node's core holds its cookie"
+    elif pattern.startswith("|"):
+        raise CannotTell(f"cores go to {pattern[1:60]}, of which nothing is known here")
+    elif not pattern.startswith("|/bin/false"):
+        yield f"a core is written as {pattern}; a node's core holds its cookie"
+
+
+def _sysctl(key: str, value: str) -> str:
+    return f'- name: {key}\n  sysctl: {{name: {key}, value: "{value}"}}'
+
+
+KERNEL_RULES = (
+    Rule(
+        id="KR-02", severity="high", title="links, pipes and cores of others are guarded", judge=_links,
+        groups=("machine",),
+        reads="/proc/sys/fs/protected_* and suid_dumpable", fix=_sysctl("fs.suid_dumpable", "0"), sources=(_PROC,),
+        others={"CIS": "1.5.3", "dev-sec": "sysctl", "Lynis": "KRNL-6000"},
+    ),
+    Rule(
+        id="KR-03", severity="medium", title="no cores are kept", judge=_cores, groups=("machine",),
+        reads="kernel.core_pattern, and Storage= of systemd-coredump",
+        fix=_sysctl("kernel.core_pattern", "|/bin/false"),
+        sources=("core(5)",), others={"CIS": "1.5.3", "Lynis": "KRNL-5820"},
+    ),
+    Rule(
+        id="KR-04", severity="low", title="the kernel keeps its addresses to itself", judge=_hardened,
+        groups=("machine",),
+        reads="/proc/sys/kernel", fix=_sysctl("kernel.kptr_restrict", "1"), sources=(_PROC,), profile="strict",
+        others={"CIS": "1.5.1, 1.5.2", "Lynis": "KRNL-6000", "dev-sec": "sysctl"},
+    ),
+    Rule(
+        id="KR-05", severity="medium", title="nobody else redirects the host's packets", judge=_network,
+        groups=("machine",),
+        reads="/proc/sys/net", fix=_sysctl("net.ipv4.conf.all.accept_redirects", "0"), sources=("ip(7)",),
+        others={"CIS": "3.3.1-3.3.10", "dev-sec": "sysctl", "Lynis": "KRNL-6000"}, profile="strict",
+    ),
+    Rule(
+        id="KR-06", severity="low", title="the host does not route", judge=_routes, groups=("machine",),
+        profile="strict",
+        reads="/proc/sys/net/ipv4/ip_forward", fix=_sysctl("net.ipv4.ip_forward", "0"), sources=("ip(7)",),
+        others={"CIS": "3.3.1"},
+    ),
+    Rule(
+        id="NT-01", severity="low", title="a burst of connections finds a place to wait", judge=_backlog,
+        groups=("machine",),
+        reads="/proc/sys/net/core/somaxconn", fix=_sysctl("net.core.somaxconn", "4096"), sources=("listen(2)",),
+    ),
+    Rule(
+        id="NT-02", severity="high", title="the table of connections does not run over", judge=_tracked,
+        groups=("machine",),
+        reads="nf_conntrack_count and its most: a quarter", fix=_sysctl("net.netfilter.nf_conntrack_max", "1048576"),
+        sources=("Linux, nf_conntrack-sysctl",),
+    ),
+)  # fmt: skip
+"""All of them."""

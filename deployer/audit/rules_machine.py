@@ -1,0 +1,169 @@
+"""Rules about the machine around the nodes: mounts, disks, clock, logs, updates."""
+
+from __future__ import annotations
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, NotApplicable
+from deployer.audit.rule import Complaints, Rule
+from deployer.audit.rules_release import full
+
+_PROC = "proc(5)"
+_DAY = 86_400
+_TMP = "/tmp"  # noqa: S108 - judged, not used
+_JOURNAL = """\
+- name: journal
+  copy: {dest: /etc/systemd/journald.conf.d/10-keep.conf, content: "[Journal]\\nSystemMaxUse=1G\\n"}
+"""
+
+
+def _own_kernel(facts: Facts) -> None:
+    kind = facts.machine("container", "whether this is a container")
+    if kind:
+        raise NotApplicable(f"in a container ({kind}) this is the business of the machine below")
+
+
+def _mount(facts: Facts, place: str) -> tuple[str, ...]:
+    lines = [line.split() for line in facts.machine("mounts", "the mounts").splitlines()]
+    return next((tuple(line[3].split(",")) for line in reversed(lines) if len(line) > 3 and line[1] == place), ())
+
+
+def _hidepid(facts: Facts) -> Complaints:
+    options = _mount(facts, "/proc")
+    if not options:
+        raise CannotTell("how /proc is mounted cannot be read by this user")
+    if not any(one.startswith("hidepid=") and one not in ("hidepid=0", "hidepid=off") for one in options):
+        yield "every user lists the arguments of every process (/proc without hidepid)"
+
+
+def _tmp(facts: Facts) -> Complaints:
+    for line in facts.machine("sticky", "the modes of /tmp and /var/tmp").splitlines():
+        mode, _, place = line.partition(" ")
+        if not int(mode, 8) & 0o1000:
+            yield f"{place} is {mode}: everybody may remove what is not his"
+    options = _mount(facts, _TMP)
+    missing = [word for word in ("nosuid", "nodev") if word not in options]
+    if missing:
+        yield f"{_TMP} is {'mounted without ' + ' and '.join(missing) if options else 'no mount of its own'}"
+
+
+def _swap(facts: Facts) -> Complaints:
+    _own_kernel(facts)
+    lines = facts.machine("swaps", "the swap").splitlines()
+    if lines[:1] == ["hidden"]:
+        raise CannotTell("/proc/swaps cannot be read by this user")
+    for line in lines[1:]:
+        words = line.split()
+        yield f"{words[0]} is swap, {int(words[2]) // 1024} MiB: a node whose heap is swapped out misses its ticks"
+
+
+def _clock(facts: Facts) -> Complaints:
+    _own_kernel(facts)
+    clocks = facts.machine("clocks", "the programs that keep the clock").split()
+    if not clocks:
+        yield "no program keeps the clock: certificates, logs and tokens go by it"
+    elif "systemd-timesyn" in clocks and facts.machine("synchronized", "whether the clock is synchronised") != "yes":
+        yield "systemd-timesyncd runs and has reached no server yet"
+
+
+def _disks(facts: Facts) -> Complaints:
+    lines = facts.machine("disks", "the room on the disks").splitlines()
+    if not lines:
+        raise CannotTell("the room on the disks cannot be read")
+    for line in lines:
+        yield from full(line)
+
+
+def _updates(facts: Facts) -> Complaints:
+    if facts.machine("reboot", "whether a reboot waits") == "yes":
+        yield "an update waits for a reboot (/run/reboot-required)"
+    told = facts.machine("packages", "when the lists of packages were fetched")
+    if not told.isdigit():
+        raise NotApplicable("no list of packages of apt is here")
+    days = (int(facts.machine("now", "the host's clock")) - int(told)) // _DAY
+    if days > 30:
+        yield f"the lists of packages are {days} days old: nobody looks for updates"
+
+
+def _journal(facts: Facts) -> Complaints:
+    told = dict(
+        line.partition("=")[::2] for line in facts.machine("journal", "the configuration of journald").splitlines()
+    )
+    if (
+        told.get("Storage", "auto") in ("volatile", "none")
+        or facts.machine("kept", "whether the journal is kept") != "yes"
+    ):
+        yield "the journal does not outlive a reboot: why a node fell is gone with it"
+    if "SystemMaxUse" not in told:
+        yield "nothing says how much the journal may take (SystemMaxUse)"
+
+
+def _needrestart(facts: Facts) -> Complaints:
+    told = facts.machine("needrestart", "the configuration of needrestart")
+    if told == "absent":
+        raise NotApplicable("needrestart is not installed")
+    beams = {beam.unit for beam in facts.beams if beam.unit}
+    for unit in sorted(beams):
+        name = unit.removesuffix(".service")
+        if name not in told and "beam" not in told:
+            yield f"an update of a library may restart {unit}, at any hour, without a batch"
+
+
+def _left(facts: Facts) -> Complaints:
+    for path in facts.machine("left", "what a run may have left").splitlines():
+        yield f"{path} is older than an hour: a run did not end, or its change waits to be confirmed"
+
+
+MACHINE_RULES = (
+    Rule(
+        id="KR-01", severity="medium", title="processes are not listed to everybody", judge=_hidepid,
+        groups=("machine",),
+        reads="how /proc is mounted", command="mount -o remount,hidepid=2 /proc, and in /etc/fstab", sources=(_PROC,),
+        others={"Lynis": "FILE-6344"}, profile="strict",
+    ),
+    Rule(
+        id="OP-01", severity="medium", title="something keeps the clock", judge=_clock, groups=("machine",),
+        reads="which of chronyd, ntpd and systemd-timesyncd runs, and whether it has a time",
+        fix="- name: clock\n  package: {name: chrony, state: present}", sources=("adjtimex(2)",),
+        others={"CIS": "2.3.1", "Lynis": "TIME-3185"},
+    ),
+    Rule(
+        id="OP-02", severity="medium", title="somebody looks for updates, and none waits for a reboot", judge=_updates,
+        reads="/run/reboot-required, and when the lists of apt were fetched", groups=("machine",),
+        fix="- name: updates\n  package: {name: unattended-upgrades, state: present}", sources=("apt(8)",),
+        others={"CIS": "1.2.2.1", "Lynis": "PKGS-7392, KRNL-5830"}, profile="strict",
+    ),
+    Rule(
+        id="OP-03", severity="high", title="no run has left anything unfinished", judge=_left, groups=("machine",),
+        reads="/run/deployer and /var/lib/deployer: what is older than an hour",
+        command="deployer confirm site.yml -i inventory.yml --show; deployer resume site.yml -i inventory.yml",
+        sources=("this project's own records",),
+    ),
+    Rule(
+        id="OP-04", severity="low", title="the journal is kept, and has an end", judge=_journal, groups=("machine",),
+        reads="/etc/systemd/journald.conf and its drop-ins, /var/log/journal", profile="strict",
+        fix=_JOURNAL,
+        sources=("journald.conf(5)",), others={"CIS": "6.1.1.3, 6.1.2.4"},
+    ),
+    Rule(
+        id="OP-05", severity="low", title=f"{_TMP} is sticky, and nothing in it is privileged", judge=_tmp,
+        groups=("machine",),
+        reads="modes of /tmp and /var/tmp, options of their mounts", command="systemctl enable tmp.mount",
+        sources=("mount(8)",), others={"CIS": "1.1.2.1, 1.1.2.5", "Lynis": "FILE-6362"}, profile="strict",
+    ),
+    Rule(
+        id="OP-08", severity="medium", title="no disk is about to be full", judge=_disks, groups=("machine",),
+        reads="free bytes and inodes of /, /var, /var/log and /tmp: a tenth, or 10 GiB",
+        command="du -x / | sort -n | tail", sources=("df(1)",), others={"Lynis": "FILE-6310"},
+    ),
+    Rule(
+        id="OP-09", severity="low", title="no heap is swapped out", judge=_swap, groups=("machine",), profile="strict",
+        reads="/proc/swaps", command="swapoff -a, and take it out of /etc/fstab",
+        sources=("OTP kernel(6), net_ticktime",),
+    ),
+    Rule(
+        id="UN-09", severity="medium", title="no update restarts a node by itself", judge=_needrestart,
+        reads="whether needrestart is installed, and which units it leaves alone", groups=("machine", "nodes"),
+        command="$nrconf{override_rc}{qr(^shop)} = 0; in /etc/needrestart/conf.d", sources=("needrestart(1)",),
+    ),
+)  # fmt: skip
+"""All of them."""

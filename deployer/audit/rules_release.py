@@ -1,0 +1,182 @@
+"""Rules about the release that runs: who may write it, what is in it, how old its runtime is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, Process
+from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.versions import numbers
+
+_FLOORS: Mapping[int, str] = {15: "15.2.7.13", 16: "16.4.0.6", 17: "17.0.6"}
+"""Major of ERTS (of OTP 27, 28, 29) → the first version without the faults that were known in November 2026."""
+_SSH_FLOORS: Mapping[str, str] = {"5.2": "5.2.10", "5.1": "5.1.4.8", "4": "4.15.3.12"}
+"""Line of the application ssh → the first version without CVE-2025-32433."""
+_TOOLS = frozenset({"observer", "debugger", "wx", "et", "eunit", "common_test", "dialyzer", "reltool"})
+_EEF = "Erlang Ecosystem Foundation, Security WG: releases"
+
+
+def _tree(beam: Process) -> Iterator[tuple[str, str]]:
+    """Yield what stands out in the release's tree, as (kind, path); raises CannotTell where a part was hidden."""
+    lines = [line for line in beam.read("tree", "its release").splitlines() if line]
+    for line in lines:
+        kind, _, path = line.partition(" ")
+        if kind in ("w", "s", "l"):
+            yield kind, path
+    if not lines or lines[-1] != "rc 0":
+        raise CannotTell(f"{beam.name}: not all of {beam.root} can be looked into by this user")
+
+
+def _writable(facts: Facts) -> Complaints:
+    return _of_tree(facts, "w", "may be written by the node's own user, a group or everybody")
+
+
+def _special(facts: Facts) -> Complaints:
+    return _of_tree(facts, "s", "is setuid or setgid, or no file at all")
+
+
+def _links(facts: Facts) -> Complaints:
+    return _of_tree(facts, "l", "leads out of its directory")
+
+
+def _of_tree(facts: Facts, kind: str, words: str) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        found = 0
+        for one, path in _tree(beam):
+            found += one == kind
+            if one == kind and found <= 5:
+                yield f"{path} {words}"
+
+    return each(facts.beams, judge)
+
+
+def _libraries(beam: Process) -> Mapping[str, str]:
+    told = beam.read("lib", "its libraries").splitlines()
+    return {name: version for name, dash, version in (line.rpartition("-") for line in told) if dash}
+
+
+def _erts(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        version = numbers(beam.erts)
+        if not version:
+            raise CannotTell(f"{beam.name}: the version of its runtime cannot be told from {beam.exe!r}")
+        floor = _FLOORS.get(version[0])
+        if version[0] < min(_FLOORS):
+            yield f"ERTS {beam.erts} is of a series that gets no fixes any more"
+        elif floor and version < numbers(floor):
+            yield f"ERTS {beam.erts} is older than {floor}, which has fixes that matter"
+
+    return each(facts.beams, judge)
+
+
+def _ssh(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        version = _libraries(beam).get("ssh", "")
+        if not version:
+            return
+        floor = next(
+            (floor for line, floor in _SSH_FLOORS.items() if numbers(version)[: len(numbers(line))] == numbers(line)),
+            "",
+        )
+        too_old = numbers(version) < numbers(floor) if floor else numbers(version) < (5, 2, 10)
+        if too_old:
+            yield f"ssh-{version} lets anybody run anything (CVE-2025-32433), once something starts it"
+
+    return each(facts.beams, judge)
+
+
+def _tools(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        found = sorted(_TOOLS & _libraries(beam).keys())
+        if found:
+            yield f"it carries tools of development: {', '.join(found)}"
+
+    return each(facts.beams, judge)
+
+
+def _current(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        if beam.raw.get("exe", "").endswith(" (deleted)"):
+            yield f"it runs {beam.exe}, which is no longer on the disk"
+        told = beam.raw.get("start", "").split()
+        if told and beam.erts and told[0] != beam.erts:
+            yield f"it runs ERTS {beam.erts}, and a start would take {told[0]}"
+        mode = beam.flag("-mode")
+        if told and mode == "interactive":
+            yield "it runs in interactive mode: a missing module is found when it is called first"
+
+    return each(facts.beams, judge)
+
+
+def _space(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        return full(beam.read("disk", "the disk of its release"))
+
+    return each(facts.beams, judge)
+
+
+def full(line: str) -> Complaints:
+    """Yield what a file system lacks, of a line of ``df --output=size,avail,itotal,iavail,target -B1``.
+
+    Raises:
+        CannotTell: it is no such line.
+    """
+    words = line.split(None, 4)
+    if len(words) < 5 or not all(word.isdigit() or word == "-" for word in words[:4]):
+        raise CannotTell("the room on a disk cannot be read")
+    size, free, nodes, left = (int(word) if word.isdigit() else 0 for word in words[:4])
+    if size and free * 10 < size and free < 10 * 2**30:
+        yield f"{words[4]} has {free // 2**20} MiB left of {size // 2**20}"
+    if nodes and left * 10 < nodes:
+        yield f"{words[4]} has {left} inodes left of {nodes}"
+
+
+RELEASE_RULES = (
+    Rule(
+        id="RL-01", severity="critical", title="nobody but root may write the release", judge=_writable,
+        reads="owner and mode of every file of the release that runs, but for tmp and log", groups=("nodes",),
+        command="chown -R root:GROUP DIRECTORY; chmod -R g-w,o-w DIRECTORY", sources=(_EEF,), others={"CIS": "7.1.11"},
+    ),
+    Rule(
+        id="RL-02", severity="critical", title="the release holds files, directories and nothing stranger",
+        judge=_special,
+        reads="type and mode of everything in the release that runs", groups=("nodes",),
+        command="deployer deploy site.yml -i inventory.yml (it unpacks anew)", sources=("CVE-2007-4559 and its kind",),
+        others={"CIS": "7.1.13"},
+    ),
+    Rule(
+        id="RL-03", severity="high", title="no link leads out of the release", judge=_links, profile="strict",
+        reads="targets of the links in the release that runs", groups=("nodes",),
+        command="find DIRECTORY -type l -ls", sources=("mix release packs what links lead to",),
+    ),
+    Rule(
+        id="RL-05", severity="high", title="what runs is what a start would take", judge=_current,
+        reads="/proc/PID/exe, releases/start_erl.data and -mode", groups=("nodes",),
+        command="deployer deploy site.yml -i inventory.yml; or restart the node", sources=(_EEF,),
+    ),
+    Rule(
+        id="RL-08", severity="high", title="there is room where the release lies", judge=_space,
+        reads="free bytes and inodes of its file system: a tenth, or 10 GiB", groups=("nodes",),
+        fix="release: {name: shop, tarball: dist/shop-1.4.2.tar.gz, keep: 2}",
+        command="du -x --inodes DIRECTORY | sort -n",
+        sources=("a deploy that runs out of room half way",),
+    ),
+    Rule(
+        id="RL-09", severity="low", title="no tools of development run with it", judge=_tools, profile="strict",
+        reads="names of the applications in lib/", groups=("nodes",),
+        command="leave them out of extra_applications, and build anew", sources=(_EEF,),
+    ),
+    Rule(
+        id="ED-12", severity="high", title="the runtime is of a series that gets fixes, and has them", judge=_erts,
+        reads="the version of ERTS in the path of the program that runs", groups=("nodes",),
+        command="build the release with a newer OTP: the host's updates do not reach into it",
+        sources=("erlang/otp security advisories", "CVE-2026-48860"),
+    ),
+    Rule(
+        id="ED-13", severity="critical", title="no ssh application that lets everybody in", judge=_ssh,
+        reads="the version of ssh in lib/ of what runs", groups=("nodes",), sources=("CVE-2025-32433",),
+        command="build without :ssh, or with OTP 25.3.2.20, 26.2.5.11, 27.3.3 or newer",
+    ),
+)  # fmt: skip
+"""All of them."""

@@ -1,0 +1,93 @@
+"""Rules about what surrounds a node from its start to its fall: flags and files that steer it, and its crash dumps."""
+
+from __future__ import annotations
+
+import re
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, Process, modes
+from deployer.audit.rule import Complaints, Rule, each
+
+_STRANGE = re.compile(r"^(ERL_[AZ]?FLAGS|ERL_\w*LIBS|ELIXIR_ERL_OPTIONS)$", re.ASCII)
+
+
+def _dumps(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        environ = beam.environ
+        for mode, owner, _, path in modes(beam.read("dumps", "its crash dumps")):
+            if mode & 0o077:
+                yield f"{path} is {mode:04o} of {owner}: a crash dump holds whatever the node had in memory"
+        if environ.get("ERL_CRASH_DUMP_SECONDS") == "0":
+            return
+        place = next(iter(modes(beam.read("dump_dir", "the directory of its crash dumps"))), None)
+        if place is None:
+            raise CannotTell(f"{beam.name}: the directory of its crash dumps cannot be read by this user")
+        if place[0] & 0o005 and place[0] & 0o001:
+            yield f"a crash dump would be written to {place[3]}, {place[0]:04o}, where others may look"
+
+    return each(facts.beams, judge)
+
+
+def _dump_size(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        if not {"ERL_CRASH_DUMP_BYTES", "ERL_CRASH_DUMP_SECONDS"} & beam.environ.keys():
+            yield "a crash dump may become as large as the node's memory, and take as long"
+
+    return each(facts.beams, judge)
+
+
+def _dotfiles(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        if "house_seen" not in beam.raw:
+            raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
+        for mode, owner, _, path in modes(beam.raw.get("dotfiles", "")):
+            if owner != "root" or mode & 0o022:
+                yield f"{path}, {mode:04o} of {owner}, runs at each start or console, and is not root's"
+
+    return each(facts.beams, judge)
+
+
+def _flags(facts: Facts) -> Complaints:
+    said = facts.machine("flags", "the environment of all logins").split()
+    for line in said:
+        yield f"{line.removeprefix('export ')} is set for every login, and reaches each BEAM that is started by hand"
+
+
+def _steered(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        for name, value in beam.environ.items():
+            if _STRANGE.match(name) and re.search(r"-(setcookie|name|sname|proto_dist|pa|pz|eval|run|s)\b", value):
+                yield f"{name} in its environment has flags that change who it is or what it runs"
+
+    return each(facts.beams, judge)
+
+
+START_RULES = (
+    Rule(
+        id="UN-05", severity="high", title="crash dumps are the node's alone", judge=_dumps,
+        reads="ERL_CRASH_DUMP of the running node, that directory's mode, and dumps that are there", groups=("nodes",),
+        fix="env: {ERL_CRASH_DUMP: /var/lib/beam/shop/erl_crash.dump}", command="chmod 0600 erl_crash.dump",
+        sources=("Erlang Ecosystem Foundation, Security WG: crash dumps",),
+    ),
+    Rule(
+        id="UN-08", severity="low", title="a crash dump has an end", judge=_dump_size, profile="strict",
+        reads="ERL_CRASH_DUMP_BYTES and _SECONDS of the running node", groups=("nodes",),
+        fix='env: {ERL_CRASH_DUMP_BYTES: "100000000"}', sources=("OTP, erl(1)",),
+    ),
+    Rule(
+        id="HO-01", severity="high", title="nothing of the node's own home runs when it starts", judge=_dotfiles,
+        reads="~/.erlang, ~/.config/erlang/.erlang and ~/.iex.exs, their owner and mode", groups=("nodes",),
+        command="rm ~USER/.erlang ~USER/.iex.exs", sources=("OTP, erl(1): the file .erlang",),
+    ),
+    Rule(
+        id="HO-02", severity="medium", title="no flags of Erlang for everybody on the host", judge=_flags,
+        reads="/etc/environment, /etc/environment.d and /etc/profile.d", groups=("machine",),
+        command="take ERL_FLAGS and its kind out of /etc/environment", sources=("OTP, erl(1): ERL_AFLAGS",),
+    ),
+    Rule(
+        id="HO-03", severity="medium", title="no flag of the environment changes who a node is", judge=_steered,
+        reads="ERL_AFLAGS, ERL_FLAGS, ERL_ZFLAGS and ELIXIR_ERL_OPTIONS of the running node", groups=("nodes",),
+        fix="nodes: [{name: shop, vm_args: ['+S 2:2']}]", sources=("OTP, erl(1): ERL_AFLAGS",), profile="strict",
+    ),
+)  # fmt: skip
+"""All of them."""

@@ -1,0 +1,230 @@
+"""Rules about how a node is run: its user, its sandbox as the kernel has it, its limits, and how often it may fall."""
+
+from __future__ import annotations
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, NotApplicable, Process
+from deployer.audit.rule import Complaints, Rule, each
+
+_EXEC = "systemd.exec(5)"
+_NET_BIND = 1 << 10
+_SHELLS = ("/nologin", "/false")
+
+
+def _user(facts: Facts) -> Complaints:
+    shells = {
+        line.split(":")[0]: line.split(":")[2]
+        for line in facts.read("login", "accounts", "the accounts").splitlines()
+        if line.count(":") == 2
+    }
+
+    def judge(beam: Process) -> Complaints:
+        if beam.uid == "0":
+            yield "it runs as root"
+        elif beam.unit and facts.unit_of(beam).get("DynamicUser") == "yes":
+            return
+        elif beam.user not in shells:
+            raise CannotTell(f"{beam.name}: the account {beam.user} is not in the list of accounts")
+        elif not shells[beam.user].endswith(_SHELLS):
+            yield f"its user {beam.user} has the shell {shells[beam.user]}"
+
+    return each(facts.beams, judge)
+
+
+def _privileges(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        if beam.status("NoNewPrivs") != "1":
+            yield "it may gain privileges by a setuid program (NoNewPrivs 0)"
+        if beam.uid != "0" and int(beam.status("CapEff"), 16) & ~_NET_BIND:
+            yield f"it holds capabilities: {beam.status('CapEff')}"
+
+    return each(facts.beams, judge)
+
+
+def _bounding(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        if int(beam.status("CapBnd"), 16) & ~_NET_BIND:
+            yield f"its bounding set leaves capabilities to gain: {beam.status('CapBnd')}"
+
+    return each(facts.beams, judge)
+
+
+def _seccomp(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        if beam.status("Seccomp") != "2":
+            yield "no filter holds back its calls to the kernel (Seccomp 0)"
+
+    return each(facts.beams, judge)
+
+
+def _read_only(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        lines = [line.split() for line in beam.read("mounts", "its mounts").splitlines()]
+        ways = {line[4]: line[5].split(",") for line in lines if len(line) > 5}
+        if not any("ro" in ways.get(place, ()) for place in ("/", "/usr")):
+            yield "it sees /usr writable: its unit protects nothing of the system"
+
+    return each(facts.beams, judge)
+
+
+def _core(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        soft, hard = beam.limit("Max core file size")
+        if (soft, hard) != ("0", "0"):
+            yield f"it may leave a core, with all that it had in memory (limit {soft}, {hard})"
+
+    return each(facts.beams, judge)
+
+
+def _files(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        soft, _ = beam.limit("Max open files")
+        if soft.isdigit() and int(soft) < 65536:
+            yield f"it may open {soft} files; a connection is one, and 65536 are usual"
+
+    return each(facts.beams, judge)
+
+
+def _files_used(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        used, (soft, _) = len(beam.read("fds", "its open files").split()), beam.limit("Max open files")
+        if soft.isdigit() and used * 5 >= int(soft) * 4:
+            yield f"{used} of {soft} files are open"
+
+    return each(facts.beams, judge)
+
+
+def _restarts(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        unit = facts.unit_of(beam)
+        if unit.get("Restart", "") in ("", "no"):
+            yield f"{beam.unit} does not start it again when it falls (Restart=no)"
+        if unit.get("StartLimitBurst", "0") == "0" or unit.get("StartLimitIntervalUSec", "0") in ("0", "infinity"):
+            yield f"{beam.unit} starts it again for ever, as often as it falls (StartLimit…=0)"
+        if unit.get("TimeoutStopUSec") == "infinity":
+            yield f"{beam.unit} waits for its stop without an end"
+
+    return each(facts.beams, judge)
+
+
+def _restarted(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        count = facts.unit_of(beam).get("NRestarts", "")
+        if not count.isdigit():
+            raise CannotTell(f"systemd does not say how often it started {beam.unit} again")
+        if count != "0":
+            yield f"systemd had to start {beam.unit} again {count} times"
+
+    return each(facts.beams, judge)
+
+
+def _memory(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        unit = facts.unit_of(beam)
+        if unit.get("MemoryMax", "infinity") == "infinity":
+            yield f"{beam.unit} has no MemoryMax: one node may take the whole host along"
+        if unit.get("TasksMax", "infinity") == "infinity":
+            yield f"{beam.unit} has no TasksMax"
+
+    return each(facts.beams, judge)
+
+
+def _supervised(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        if not beam.unit:
+            group = beam.raw.get("unit") or "its control group is hidden"
+            yield f"it runs in no service ({group}): nobody starts it after a reboot"
+        elif (state := facts.unit_of(beam).get("UnitFileState", "")) not in (
+            "enabled",
+            "static",
+            "enabled-runtime",
+            "generated",
+            "indirect",
+        ):
+            yield f"{beam.unit} is {state or 'not installed'}: nobody starts it after a reboot"
+
+    return each(facts.beams, judge)
+
+
+def _dynamic(facts: Facts) -> Complaints:
+    users: dict[str, set[str]] = {}
+    for beam in facts.beams:
+        users.setdefault(beam.user, set()).add(beam.root)
+    if len(facts.beams) < 2:
+        raise NotApplicable("one BEAM runs here")
+    for user, roots in users.items():
+        if len(roots) > 1:
+            yield f"{user} runs {len(roots)} different releases: each may trace the others"
+
+
+UNIT_RULES = (
+    Rule(
+        id="UN-01", severity="high", title="the node has a user of its own, without a shell", judge=_user,
+        reads="the owner of each BEAM in /proc, and that account's shell", groups=("nodes", "login"),
+        fix="release: {name: shop, tarball: dist/shop-1.4.2.tar.gz, user: shop}",
+        command="usermod -s /usr/sbin/nologin USER", sources=(_EXEC,), others={"CIS": "5.4.2.7"},
+    ),
+    Rule(
+        id="UN-03", severity="high", title="the node holds no privileges and can gain none", judge=_privileges,
+        reads="NoNewPrivs and CapEff in /proc/PID/status", groups=("nodes",), fix="unit: {NoNewPrivileges: 'yes'}",
+        sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
+    ),
+    Rule(
+        id="UN-02", severity="medium", title="the node sees the system read-only", judge=_read_only,
+        reads="/proc/PID/mountinfo: what the unit's sandbox came to", groups=("nodes",),
+        fix="unit: {ProtectSystem: strict}", sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
+    ),
+    Rule(
+        id="UN-11", severity="low", title="the bounding set is empty", judge=_bounding, profile="strict",
+        reads="CapBnd in /proc/PID/status", groups=("nodes",), fix="unit: {CapabilityBoundingSet: ''}",
+        sources=(_EXEC,),
+    ),
+    Rule(
+        id="UN-12", severity="low", title="a filter holds back calls to the kernel", judge=_seccomp, profile="strict",
+        reads="Seccomp in /proc/PID/status", groups=("nodes",), fix="unit: {SystemCallFilter: '@system-service'}",
+        sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
+    ),
+    Rule(
+        id="UN-04", severity="high", title="the node leaves no core", judge=_core,
+        reads="Max core file size in /proc/PID/limits", groups=("nodes",), fix="unit: {LimitCORE: '0'}",
+        sources=("Erlang Ecosystem Foundation, Security WG: crash dumps",),
+        others={"CIS": "1.5.3", "Lynis": "KRNL-5820"},
+    ),
+    Rule(
+        id="UN-06", severity="high", title="the node may open files enough", judge=_files,
+        reads="Max open files in /proc/PID/limits", groups=("nodes",), fix="unit: {LimitNOFILE: '65536'}",
+        sources=("mix release, vm.args",),
+    ),
+    Rule(
+        id="UN-13", severity="high", title="the node is not about to run out of files", judge=_files_used,
+        reads="/proc/PID/fd, counted, against the soft limit: four fifths", groups=("nodes",),
+        fix="unit: {LimitNOFILE: '131072'}", sources=("accept(2): EMFILE",),
+    ),
+    Rule(
+        id="UN-07", severity="medium", title="a node that falls is started again, and not for ever", judge=_restarts,
+        reads="Restart, StartLimit… and TimeoutStop of the unit, as systemd has them", groups=("nodes",),
+        fix="unit: {Restart: on-failure, StartLimitBurst: '5', StartLimitIntervalSec: '300'}",
+        sources=("systemd.unit(5), StartLimitIntervalSec=",),
+    ),
+    Rule(
+        id="UN-14", severity="medium", title="no node has fallen since it was started", judge=_restarted,
+        reads="NRestarts of the unit", groups=("nodes",), command="journalctl -u UNIT -p err",
+        sources=("systemd.service(5), Restart=",),
+    ),
+    Rule(
+        id="UN-10", severity="low", title="a node cannot take the host along", judge=_memory, profile="strict",
+        reads="MemoryMax and TasksMax of the unit", groups=("nodes",), fix="unit: {MemoryMax: 2G}",
+        sources=("systemd.resource-control(5)",),
+    ),
+    Rule(
+        id="UN-15", severity="medium", title="every BEAM is a service that a boot starts", judge=_supervised,
+        reads="the control group of each BEAM, and its unit's state", groups=("nodes",),
+        command="systemctl enable UNIT", sources=("systemd.service(5)",),
+    ),
+    Rule(
+        id="UN-16", severity="low", title="one user does not run several releases", judge=_dynamic, profile="strict",
+        reads="the owner of each BEAM in /proc", groups=("nodes",),
+        fix="release: {name: shop, tarball: dist/shop-1.4.2.tar.gz, user: shop}", sources=("ptrace(2)",),
+    ),
+)  # fmt: skip
+"""All of them."""

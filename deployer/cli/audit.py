@@ -1,0 +1,60 @@
+"""``audit``: drift from the playbook, and the rules; with and without a playbook."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from invoke.context import Context
+
+from deployer.cli.command import Command, Flag, out
+from deployer.cli.fleet import CHOICE, CONNECTION, REPORT, SOURCES, options
+
+RULES_FLAGS = (
+    Flag("only", "judge by these rules alone: ids or their first letters, comma-separated, such as CK,ED-01"),
+    Flag("skip", "judge by none of these rules"),
+    Flag("severity", "no rule that is less severe: critical, high, medium or low; one that FAILs makes exit 2"),
+    Flag("profile", "baseline (the default) or strict, which has more rules"),
+)
+ASKING = (
+    Flag("list", "list the rules, and audit nothing", default=False),
+    Flag("explain", "tell everything about one rule, and audit nothing"),
+    Flag("hosts", "without a playbook: these hosts alone, comma-separated; they need no inventory"),
+)
+PLAYBOOK_OR_NONE = Flag("playbook", "a playbook file; without one the rules alone are judged")
+AUDIT_FLAGS = (PLAYBOOK_OR_NONE, *SOURCES, *CONNECTION, *CHOICE, *REPORT, *RULES_FLAGS, *ASKING)
+
+
+def audit(c: Context, **given: Any) -> int:
+    """Look for drift from the playbook, and judge hosts and their BEAMs by rules: exit 2 when something is found.
+
+    Drift makes exit 2; so does a rule of severity critical that FAILs, or one of --severity where that is given.
+    Without a playbook (-i INVENTORY or --hosts) the rules alone are judged. Changes nothing.
+    """
+    del c
+    words = {name: given.pop(name) for name in ("only", "skip", "severity", "profile", "list", "explain")}
+    if words["explain"] or words["list"]:
+        return _tell(words, json=given["json"])
+    from deployer.auditing import Wanted, audit_fleet
+
+    wanted = Wanted(**{name: words[name] for name in ("only", "skip", "severity", "profile")})
+    asked = options(given)
+    if asked.hosts and asked.inventory:
+        asked = replace(asked, limit=f"{asked.hosts}:&{asked.limit}" if asked.limit else asked.hosts, hosts="")
+    return audit_fleet(asked, wanted)
+
+
+def _tell(words: dict[str, Any], *, json: bool) -> int:
+    from deployer.audit.catalog import choose, find
+    from deployer.report.rules import explained, listed
+
+    if words["explain"]:
+        out(explained(find(words["explain"])))
+        return 0
+    profile = words["profile"] or "strict"
+    chosen = choose(only=words["only"], skip=words["skip"], severity=words["severity"], profile=profile)
+    out(listed(chosen, json=json))
+    return 0
+
+
+AUDIT = Command(audit, AUDIT_FLAGS)

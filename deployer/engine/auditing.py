@@ -1,0 +1,102 @@
+"""The rules of an audit: what rides along with the probe, what a node says itself, and how all of it is judged."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from deployer.audit.facts import Facts, parse_group, readers
+from deployer.audit.rule import SEVERITIES, Rule, Severity
+from deployer.audit.waivers import Waiver, waive
+from deployer.engine.ladder.inside import ask_inside
+from deployer.engine.ladder.target import Target
+from deployer.events import Emit, Note, RuleJudged
+from deployer.resolve import HostPlay
+from deployer.sh import Frame, Sh
+from deployer.transport.base import Transport
+
+_TIMEOUT = 5.0
+
+
+@dataclass(slots=True)
+class Auditing:
+    """Judges hosts by rules. May be used from several threads.
+
+    Attributes:
+        rules: by which.
+        counts: a rule of this severity, or of a worse one, that FAILs makes the exit code 2.
+        today: by which waivers end.
+        waivers: what is let off, by host.
+    """
+
+    rules: Sequence[Rule]
+    counts: Severity
+    today: date
+    waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
+    _used: set[Waiver] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of facts that the rules need."""
+        needed = {group for rule in self.rules for group in rule.groups}
+        return tuple(name for name in readers() if name in needed)
+
+    @property
+    def riders(self) -> tuple[Sh, ...]:
+        """Return the fragments that ride along with the probe, so that the rules cost no exec of their own."""
+        found = readers()
+        return tuple(found[name] for name in self.groups)
+
+    def judge(
+        self,
+        play: HostPlay,
+        frames: Sequence[Frame],
+        transport: Transport,
+        targets: Sequence[Target],
+        emit: Emit,
+    ) -> bool:
+        """Judge a host, tell it, and return whether a rule that counts FAILs.
+
+        Args:
+            play: what it declares.
+            frames: the answers to `riders`, in their order.
+            transport: to the host, for its nodes.
+            targets: its nodes, as declared.
+            emit: is told every answer.
+        """
+        own, members = play.fleet
+        groups = {name: parse_group(frame) for name, frame in zip(self.groups, frames, strict=False)}
+        facts, worst = Facts(groups, own, members, self._live(transport, targets)), False
+        given = self.waivers.get(play.host.name, ())
+        for rule in self.rules:
+            finding, waiver = waive(rule.id, play.host.name, rule.apply(facts), given, self.today)
+            if waiver:
+                with self._lock:
+                    self._used.add(waiver)
+            worst |= finding.answer == "FAIL" and self._counts(rule)
+            remedy = rule.remedy if finding.answer == "FAIL" else ""
+            emit(RuleJudged(play.host.name, rule.id, rule.severity, rule.title, finding.answer, finding.reason, remedy))
+        return worst
+
+    def tell_useless(self, emit: Emit) -> None:
+        """Tell the waivers that hit nothing: what they let off is fine, or was never judged."""
+        given, judged = (
+            dict.fromkeys(one for some in self.waivers.values() for one in some),
+            {rule.id for rule in self.rules},
+        )
+        useless = [one for one in given if one not in self._used and one.rule in judged]
+        if useless:
+            emit(Note("\n".join(f"this waiver hits nothing, and may go: {one}" for one in useless)))
+
+    def _counts(self, rule: Rule) -> bool:
+        return SEVERITIES.index(rule.severity) <= SEVERITIES.index(self.counts)
+
+    def _live(self, transport: Transport, targets: Sequence[Target]) -> Mapping[str, Mapping[str, object] | str]:
+        if not any("live" in rule.groups for rule in self.rules):
+            return {}
+        return {
+            str(target.node): ask_inside(transport, target, timeout=_TIMEOUT) for target in targets if target.cookie
+        }

@@ -1,0 +1,75 @@
+"""Ask a running node, over its distribution, how near its limits it is and who hangs on it; it is only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployer.beam.distribution import Call, CallFailed, DistributionError
+from deployer.beam.epmd import Registration
+from deployer.beam.term import Atom, Term
+from deployer.engine.ladder.asking import ADVICE, ask_epmd, converse
+from deployer.engine.ladder.target import Target
+from deployer.errors import HostError
+from deployer.transport.base import ForwardingForbidden, Transport
+
+_LIMITS = ("atom", "port", "process")
+_CALLS = (
+    *(Call("erlang", "system_info", [Atom(f"{what}_{which}")]) for what in _LIMITS for which in ("count", "limit")),
+    Call("erlang", "nodes"),
+    Call("erlang", "nodes", [Atom("hidden")]),
+    Call("net_kernel", "get_net_ticktime"),
+    Call("application", "get_env", [Atom("kernel"), Atom("prevent_overlapping_partitions")]),
+)
+_NAMES = (
+    *(f"{what}_{which}" for what in _LIMITS for which in ("count", "limit")),
+    "nodes",
+    "hidden",
+    "net_ticktime",
+    "prevent_overlapping_partitions",
+)
+
+
+def ask_inside(transport: Transport, target: Target, *, timeout: float) -> Mapping[str, object] | str:
+    """Return what a node says of itself, or why it could not be asked.
+
+    The keys are ``atom_count``, ``atom_limit`` and so on for ports and processes, ``nodes``, ``hidden`` (lists of
+    names), ``net_ticktime`` (seconds) and ``prevent_overlapping_partitions``; what it did not answer is left out.
+    """
+    if target.cookie is None:
+        return "no cookie is declared for it"
+    try:
+        port = target.ports[0]
+        if target.epmd_port is not None:
+            found = ask_epmd(transport, target, timeout=timeout)
+            if not isinstance(found, Registration):
+                return f"EPMD: {found}" if found else "EPMD does not know it"
+            port = found.port
+        stream = transport.connect(target.address, port, timeout=timeout)
+    except (ForwardingForbidden, HostError, OSError) as error:
+        return getattr(error, "message", "") or f"no connection to {target.address}: {error}"
+    try:
+        with converse(stream, target, target.cookie) as peer:
+            answers = peer.calls(_CALLS)
+    except DistributionError as error:
+        return ADVICE.get(type(error), (error.message, ""))[0]
+    except (HostError, OSError) as error:
+        return getattr(error, "message", "") or str(error)
+    finally:
+        stream.close()
+    told = {name: _plain(answer) for name, answer in zip(_NAMES, answers, strict=True)}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _plain(answer: Term | CallFailed) -> object:
+    match answer:
+        case CallFailed():
+            return None
+        case (Atom("ok"), value):
+            return str(value)
+        case Atom("undefined"):
+            return "the default"
+        case list():
+            return [str(one) for one in answer]
+        case (_, int(value)) | int(value):
+            return value
+    return str(answer)

@@ -1,0 +1,63 @@
+"""What the rules of an audit found, for a person: the worst first, what is equal on several hosts once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from deployer.events import RuleJudged
+from deployer.report.plain import Part, by_number, safe
+
+Line = tuple[Part, ...]
+ORDER = ("critical", "high", "medium", "low")
+_STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
+_TOLD = {"FAIL": 0, "UNKNOWN": 1, "WAIVED": 2}
+_QUIET = ("PASS", "NOT APPLICABLE")
+
+
+def worst_first(judged: Sequence[RuleJudged]) -> list[RuleJudged]:
+    """Return answers, FAIL before UNKNOWN before the rest, the most severe first, then by rule and host."""
+    return sorted(
+        judged,
+        key=lambda one: (_TOLD.get(one.answer, 3), ORDER.index(one.severity), one.rule, by_number(one.host)),
+    )
+
+
+def lines(judged: Sequence[RuleJudged], verbosity: int) -> Iterator[Line]:
+    """Yield a block for each rule that does not hold, with the hosts, why, and the remedy; then how many do.
+
+    Args:
+        judged: the answers of all hosts.
+        verbosity: 1 adds what is unknown with its reasons, and what was let off; 2 adds all the rest.
+    """
+    shown = [one for one in worst_first(judged) if one.answer == "FAIL" or verbosity > (one.answer in _QUIET)]
+    blocks: dict[tuple[str, str], dict[str, list[RuleJudged]]] = defaultdict(lambda: defaultdict(list))
+    for one in shown:
+        blocks[one.rule, one.answer][one.reason].append(one)
+    if judged:
+        yield (("\n  RULES", "bold"),)
+    for (rule, answer), reasons in blocks.items():
+        first = next(iter(reasons.values()))[0]
+        words = "" if answer == "FAIL" else f"  {answer}"
+        yield (
+            (f"    {first.severity:<9}", _STYLE[first.severity]),
+            (f"{rule}  ", "bold"),
+            (first.title, ""),
+            (words, "dim"),
+        )
+        for reason, ones in reasons.items():
+            hosts = " ".join(one.host for one in ones)
+            yield (f"        {hosts}  ", "bold"), (safe(reason), "")
+        for line in first.remedy.splitlines():
+            yield ((f"        | {line}", "cyan"),)
+    counts = Counter(one.answer for one in judged)
+    if judged:
+        yield ((f"    {', '.join(f'{count} {answer}' for answer, count in sorted(counts.items()))}", "dim"),)
+    hidden = counts["UNKNOWN"] if not verbosity else 0
+    if hidden:
+        yield (
+            (
+                f"    {hidden} answers are UNKNOWN: this login may not read enough; -v says what, -b works as root",
+                "magenta",
+            ),
+        )
