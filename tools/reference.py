@@ -1,4 +1,4 @@
-"""Write the pages that come from the classes: docs/modules.md, docs/cli.md, and JSON Schemas under docs/schema."""
+"""Write the pages that come from the classes: modules, commands, rules of an audit, and JSON Schemas."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from deployer import modules
+from deployer.audit.catalog import RULES
 from deployer.cli import overview
 from deployer.cli.program import DeployerProgram
 from deployer.fleet import Words
 from deployer.report.reference import reference
+from deployer.report.rules import table
 from deployer.schema import json_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -21,12 +23,19 @@ _HEAD = """# Modules
 One page, made from the classes by `make docs`; `deployer modules show NAME` prints the same. General kinds have the
 names and argument names of Ansible. Every argument that is left out is not managed, unless its default is named.
 """
+_RULES = """# The rules of an audit
+
+One table, made from the rules by `make docs`; `deployer audit --list` prints it, `deployer audit --explain ID` all
+about one. What the last column names is of the same kind, and may ask for more or for less. [audit.md](audit.md) says
+how they are judged.
+"""
 
 
 def pages() -> dict[Path, str]:
     """Return every generated file → its content."""
     found = {DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.find(n)) + "\n" for n in modules.names())])}
     found[DOCS / "cli.md"] = overview.reference(DeployerProgram.standard().namespace or Collection())
+    found[DOCS / "audit-rules.md"] = f"{_RULES}\n{table(tuple(RULES.values()))}\n"
     schemas = {"fleet": json_schema(Words)} | {name: json_schema(modules.find(name)) for name in modules.names()}
     for name, schema in schemas.items():
         found[DOCS / "schema" / f"{name}.json"] = json.dumps(schema, indent=2, default=str) + "\n"

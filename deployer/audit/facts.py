@@ -77,7 +77,7 @@ class Facts:
     def _processes(self) -> tuple[Process, ...]:
         raw = self.group("nodes")
         listening: dict[str, tuple[str, int]] = {}
-        for word in raw.get("listening", "").split():
+        for word in self.read("nodes", "listening", "who listens").split():
             inode, _, place = word.partition("/")
             at, _, port = place.partition(":")
             listening[inode] = address(at), int(port, 16)

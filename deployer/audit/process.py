@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 Records = Mapping[str, str]
 
@@ -43,39 +44,41 @@ class Process:
 
     @cached_property
     def argv(self) -> tuple[str, ...]:
-        """Its arguments, the cookie among them masked."""
-        return tuple(self.raw.get("argv", "").split("\n"))
+        """Its arguments, the cookie among them masked; raises CannotTell."""
+        return tuple(self.read("argv", "its command line").split("\n"))
 
     def flag(self, name: str) -> str | None:
-        """Return the last value of a flag of the command line, such as ``-proto_dist``; None without it."""
-        found = [after for word, after in zip(self.argv, self.argv[1:], strict=False) if word == name]
+        """Return the last value of a flag of its arguments, ``-proto_dist``; None without it. Raises CannotTell."""
+        found = [after for word, after in pairwise(self.argv) if word == name]
         return found[-1] if found else None
 
     @property
     def name(self) -> str:
-        """Its node's name, else its unit or process."""
-        return self.flag("-name") or self.flag("-sname") or self.unit or f"process {self.pid}"
+        """Its node's name, else its process."""
+        told = self.raw.get("argv", "").split("\n")
+        named = (after for word, after in pairwise(told) if word in ("-name", "-sname"))
+        return next(named, f"process {self.pid}")
 
     @property
     def user(self) -> str:
-        """The name of the user it runs as."""
-        return self.raw.get("user", "? ?").partition(" ")[2]
+        """The name of the user it runs as; raises CannotTell."""
+        return self.read("user", "its user").partition(" ")[2]
 
     @property
     def uid(self) -> str:
-        """The number of the user it runs as."""
-        return self.raw.get("user", "").partition(" ")[0]
+        """The number of the user it runs as; raises CannotTell."""
+        return self.read("user", "its user").partition(" ")[0]
 
     @property
     def unit(self) -> str:
-        """Its systemd service; empty where it runs in none."""
-        found = self.raw.get("unit", "")
+        """Its systemd service; empty where it runs in none. Raises CannotTell."""
+        found = self.read("unit", "its control group")
         return found if found.endswith(".service") else ""
 
     @property
     def exe(self) -> str:
-        """Its program."""
-        return self.raw.get("exe", "").removesuffix(" (deleted)")
+        """Its program; raises CannotTell."""
+        return self.read("exe", "its program").removesuffix(" (deleted)")
 
     @property
     def root(self) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process
+from deployer.errors import ProbeError
 
 Severity = Literal["critical", "high", "medium", "low"]
 Answer = Literal["PASS", "FAIL", "UNKNOWN", "NOT APPLICABLE", "WAIVED"]
@@ -71,6 +72,8 @@ class Rule:
             )
         except NotApplicable as why:
             return Finding("FAIL", _joined(wrong)) if wrong else Finding("NOT APPLICABLE", str(why))
+        except (ValueError, LookupError, ProbeError):  # what a host says is data, and may be anything
+            return Finding("FAIL", _joined(wrong)) if wrong else Finding("UNKNOWN", "the host's answer makes no sense")
         return Finding("FAIL", _joined(wrong)) if wrong else Finding("PASS")
 
 

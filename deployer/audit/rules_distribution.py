@@ -14,7 +14,7 @@ from deployer.beam.certificates import read_certificates
 _DIST = "OTP Reference Manual, Distributed Erlang"
 _TLS_GUIDE = "OTP ssl User's Guide, Using TLS for Erlang Distribution"
 _EEF = "Erlang Ecosystem Foundation, Security WG: distribution"
-_BIND = 'cluster: {bind: "{{ ansible_host }}"}'
+_BIND = 'cluster: {cookie: {env: SHOP_COOKIE}, bind: "{{ ansible_host }}"}'
 
 
 def is_inner(place: str) -> bool:
@@ -198,7 +198,8 @@ DISTRIBUTION_RULES = (
     Rule(
         id="ED-03", severity="high", title="the distribution has few ports, and known ones", judge=_range,
         reads="inet_dist_listen_min and _max in the arguments of each BEAM", groups=("nodes",),
-        fix='cluster: {ports: "9100-9109"}', sources=("OTP kernel(6), inet_dist_listen_min",),
+        fix='cluster: {cookie: {env: SHOP_COOKIE}, ports: "9100-9109"}',
+        sources=("OTP kernel(6), inet_dist_listen_min",),
     ),
     Rule(
         id="ED-04", severity="high", title="the distribution leaves the host over TLS", judge=_tls,

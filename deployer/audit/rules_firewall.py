@@ -59,7 +59,7 @@ def _declared(facts: Facts) -> Complaints:
     own = facts.declared
     if own is None or own.firewall is None:
         raise NotApplicable("no firewall is declared here: nothing says which ports are meant to be open")
-    if "holders" not in group:
+    if "holders" not in group or "sockets" not in group:
         raise CannotTell("who listens cannot be read by this user")
     meant = {str(port).partition("/")[0] for port in own.firewall.public}
     for one in outside(group["sockets"], group["holders"]):

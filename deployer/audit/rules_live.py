@@ -98,7 +98,7 @@ LIVE_RULES = (
     Rule(
         id="AT-02", severity="high", title="ports do not run out", judge=_ports, groups=("live",),
         reads="erlang:system_info(port_count) and its limit, of each node: four fifths",
-        fix="nodes: [{name: shop, vm_args: ['+Q 131072']}]", sources=(_EFFICIENCY,),
+        fix="unit: {LimitNOFILE: '131072'}", sources=(_EFFICIENCY,),
     ),
     Rule(
         id="AT-03", severity="high", title="processes do not run out", judge=_processes, groups=("live",),

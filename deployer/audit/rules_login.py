@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
@@ -99,7 +100,7 @@ def _host_keys(facts: Facts) -> Complaints:
     for line in facts.read("login", "host_public", "the host's public keys").splitlines():
         try:
             key = load_ssh_public_key(line.encode())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             continue
         kinds.add(line.split(" ")[0])
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < 3072:

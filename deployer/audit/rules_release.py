@@ -99,7 +99,7 @@ def _current(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         if beam.raw.get("exe", "").endswith(" (deleted)"):
             yield f"it runs {beam.exe}, which is no longer on the disk"
-        told = beam.raw.get("start", "").split()
+        told = beam.read("start", "what a start would take").split()
         if told and beam.erts and told[0] != beam.erts:
             yield f"it runs ERTS {beam.erts}, and a start would take {told[0]}"
         mode = beam.flag("-mode")

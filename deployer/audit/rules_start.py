@@ -40,7 +40,7 @@ def _dotfiles(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         if "house_seen" not in beam.raw:
             raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
-        for mode, owner, _, path in modes(beam.raw.get("dotfiles", "")):
+        for mode, owner, _, path in modes(beam.read("dotfiles", "the files in its home")):
             if owner != "root" or mode & 0o022:
                 yield f"{path}, {mode:04o} of {owner}, runs at each start or console, and is not root's"
 

@@ -203,7 +203,7 @@ UNIT_RULES = (
     Rule(
         id="UN-07", severity="medium", title="a node that falls is started again, and not for ever", judge=_restarts,
         reads="Restart, StartLimit… and TimeoutStop of the unit, as systemd has them", groups=("nodes",),
-        fix="unit: {Restart: on-failure, StartLimitBurst: '5', StartLimitIntervalSec: '300'}",
+        fix="unit: {Restart: on-failure}", command="StartLimitBurst=5, StartLimitIntervalSec=300 in the unit",
         sources=("systemd.unit(5), StartLimitIntervalSec=",),
     ),
     Rule(

@@ -17,6 +17,8 @@ from beam_tarballs import release
 from doc_examples import PAGES, ROOT, Example, blocks, commands
 from roles_kit import HOME, resolved, written
 
+from deployer.audit.catalog import RULES
+from deployer.audit.rule import Rule
 from deployer.beam.cookie import generate
 from deployer.cli.program import DeployerProgram
 from deployer.load.inventory import load_inventory
@@ -104,6 +106,12 @@ def resolve(text: str, place: Path) -> Iterator[str]:
 @pytest.mark.parametrize("example", YAML, ids=str)
 def test_what_a_page_shows_as_yaml_resolves(example: Example, place: Path) -> None:
     assert list(resolve(example.text, place))
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if rule.fix], ids=lambda rule: rule.id)
+def test_the_remedy_of_a_rule_resolves(rule: Rule, place: Path) -> None:
+    tasks = f"- hosts: all\n  become: true\n  tasks:\n{indent(rule.fix, '    ')}\n"
+    assert list(resolve(tasks if rule.fix.startswith("- ") else f"{rule.fix}\n", place))
 
 
 def test_there_are_examples() -> None:

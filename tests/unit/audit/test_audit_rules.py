@@ -1,0 +1,127 @@
+"""Every rule holds on a good host, FAILs where it should, and never passes what it could not read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from audit_kit import LIVE, facts, good, without_group
+from rule_states import LIVE_STATES, STATES, TWO_LIVES
+
+from deployer.audit.catalog import RULES, choose
+from deployer.audit.facts import Facts, parse_group
+from deployer.audit.rule import Rule
+from deployer.errors import ConfigError
+from deployer.sh import Frame
+
+GOOD = facts()
+BAD = {
+    **{rule: facts(changes) for rule, (changes, _) in STATES.items()},
+    **{rule: facts(live={"shop@10.0.0.1": LIVE | said}) for rule, said in LIVE_STATES.items()},
+    "ED-17": facts(live=TWO_LIVES),
+}
+HIDDEN = {
+    **{rule: facts(hidden) for rule, (_, hidden) in STATES.items()},
+    **{rule: facts(live={"shop@10.0.0.1": "wrong cookie"}) for rule in (*LIVE_STATES, "ED-17")},
+}
+
+
+def test_there_is_a_state_for_every_rule() -> None:
+    assert BAD.keys() == HIDDEN.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_holds_on_a_good_host(name: str) -> None:
+    finding = RULES[name].apply(GOOD)
+    exceptions = {"UN-16": "NOT APPLICABLE"}  # one BEAM runs there
+    assert (finding.answer, finding.reason) == (exceptions.get(name, "PASS"), finding.reason), finding.reason
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_fails_where_it_should_and_says_why(name: str) -> None:
+    finding = RULES[name].apply(BAD[name])
+    assert finding.answer == "FAIL", finding
+    assert len(finding.reason) > 10
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_is_hidden_is_unknown_and_says_what(name: str) -> None:
+    finding = RULES[name].apply(HIDDEN[name])
+    assert finding.answer == "UNKNOWN", finding
+    assert finding.reason
+
+
+@pytest.mark.parametrize("name", [name for name in RULES if RULES[name].groups != ("live",)])
+def test_no_rule_passes_when_a_group_could_not_be_read(name: str) -> None:
+    for group in RULES[name].groups:
+        if group != "live":
+            assert RULES[name].apply(without_group(GOOD, group)).answer in ("UNKNOWN", "NOT APPLICABLE")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_is_wrong_never_passes_because_one_record_more_is_hidden(name: str) -> None:
+    """An ordinary user reads less, here every record in turn; that must never turn a FAIL into a PASS."""
+    rule, bad = RULES[name], BAD[name]
+    for group, records in bad.groups.items():
+        assert not isinstance(records, str)
+        for key in records:
+            left = {other: value for other, value in records.items() if other != key}
+            hidden = replace(bad, groups={**bad.groups, group: left})
+            answer = rule.apply(Facts(hidden.groups, bad.declared, bad.members, bad.live)).answer
+            assert answer != "PASS", f"{name} passes without {group}.{key}"
+
+
+def test_a_damaged_answer_of_a_reader_is_unknown() -> None:
+    groups = {name: parse_group(Frame(0, 0, "no record at all")) for name in good()}
+    answers = {rule.apply(Facts(groups)).answer for rule in RULES.values() if rule.groups != ("live",)}
+    assert answers == {"UNKNOWN"}
+    assert parse_group(Frame(0, 1, "may not")) == "reading it failed: may not"
+
+
+@pytest.mark.parametrize("garbage", ["", "a b c d e f", "0 0 0 0", "file \nfile", "-1\t\x7f\udce4"])
+def test_whatever_a_host_says_no_judge_breaks(garbage: str) -> None:
+    for group, records in GOOD.groups.items():
+        assert not isinstance(records, str)
+        for key in records:
+            some = replace(GOOD, groups={**GOOD.groups, group: {**records, key: garbage}})
+            answers = {
+                rule.apply(Facts(some.groups, some.declared, some.members, some.live)).answer for rule in RULES.values()
+            }
+            assert answers <= {"PASS", "FAIL", "UNKNOWN", "NOT APPLICABLE"}
+
+
+def test_hidden_processes_are_not_taken_for_none() -> None:
+    nodes = {"uid": "1000", "listening": ""}
+    assert RULES["CK-01"].apply(Facts({"nodes": nodes})).answer == "UNKNOWN"
+    assert RULES["CK-01"].apply(Facts({"nodes": nodes | {"all": "yes"}})).answer == "NOT APPLICABLE"
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_is_whole(rule: Rule) -> None:
+    assert rule.remedy
+    assert rule.sources
+    assert set(rule.groups) <= {"nodes", "machine", "login", "walls", "live"}
+    assert rule.reads
+
+
+def test_rules_are_chosen_by_id_letters_severity_and_profile() -> None:
+    assert [rule.id for rule in choose(only="ck-01, AT")] == ["AT-01", "AT-02", "AT-03", "CK-01"]
+    assert {rule.severity for rule in choose(severity="high", profile="strict")} == {"critical", "high"}
+    assert not {rule.id for rule in choose(skip="CK,ED-01")} & {"CK-01", "ED-01"}
+    assert len(choose(profile="strict")) == len(RULES) > len(choose())
+    assert [rule.id for rule in choose(only="RL-09")] == ["RL-09"], "named ones count whatever the profile"
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ({"only": "CK-11"}, "CK-1"),
+        ({"skip": "KC"}, "CK"),
+        ({"severity": "hihg"}, "high"),
+        ({"profile": "strikt"}, "strict"),
+    ],
+)
+def test_a_word_that_is_none_is_refused_with_the_nearest(words: dict[str, str], hint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        choose(**words)
+    assert hint in refused.value.hint

@@ -1,0 +1,59 @@
+"""``audit`` on the command line: with and without a playbook, and what it tells of its rules without any host."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli_kit import Run, code_of
+
+from deployer.audit.catalog import RULES
+from deployer.cli.program import _with_playbook
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["site.yml", "-i", "hosts"], ["--playbook", "site.yml", "-i", "hosts"]),
+        (["-b", "site.yml", "-i", "hosts"], ["-b", "--playbook", "site.yml", "-i", "hosts"]),
+        (["-i", "hosts", "--only", "CK"], ["-i", "hosts", "--only", "CK"]),
+        (["-f", "5", "-vv", "-i", "hosts", "site.yml"], ["-f", "5", "-vv", "-i", "hosts", "--playbook", "site.yml"]),
+        (["-i=hosts", "site.yml"], ["-i=hosts", "--playbook", "site.yml"]),
+        (["--list"], ["--list"]),
+    ],
+)
+def test_the_playbook_is_the_one_word_that_belongs_to_no_flag(words: list[str], found: list[str]) -> None:
+    assert _with_playbook(words) == found
+
+
+def test_the_rules_are_listed_for_people_and_for_programs(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(run, "audit", "--list") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(RULES)
+    assert code_of(run, "audit", "--list", "--severity", "critical", "--json") == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {one["severity"] for one in found} == {"critical"}
+    assert all(one["remedy"] and one["sources"] for one in found)
+
+
+def test_a_rule_explains_itself(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(run, "audit", "--explain", "ck-01") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("CK-01: the cookie is long")
+    assert "remedy:" in shown
+
+
+@pytest.mark.parametrize(
+    "words", [("--explain", "CK-99"), ("--only", "CK-99", "--hosts", "a"), ("--severity", "hihg", "--hosts", "a")]
+)
+def test_a_wrong_word_is_exit_3_before_any_host(run: Run, words: tuple[str, ...]) -> None:
+    assert code_of(run, "audit", *words) == 3
+
+
+def test_no_inventory_and_no_hosts_is_one_clear_error(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(run, "audit") == 3
+    assert "no inventory is given" in capsys.readouterr().err
+
+
+def test_a_host_that_is_named_badly_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(run, "audit", "--hosts", "we b1;id") == 3
+    assert "host name" in capsys.readouterr().err
