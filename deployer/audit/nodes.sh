@@ -2,7 +2,7 @@
 # What this user may not read is left out, and whoever judges then says so. Nothing is written, no cookie leaves the host.
 # shellcheck disable=SC2154  # home is the prelude's
 plain() { tr '\0\n\036' '\n??' | head -c 16384; }
-at() { stat -c '%a %U %G %n' -- "$@" 2>/dev/null || :; }
+at() { stat -L -c '%a %U %G %n' -- "$@" 2>/dev/null || :; }
 
 # weak NAME VALUE: of a cookie its length, how many characters are odd, how many differ, and whether it holds a known word.
 weak() {
@@ -22,7 +22,7 @@ cookies() {
     [ -z "$told" ] || weak "$file" "$told"
   done
   tr '\0\n' '\n?' <"$process/cmdline" | head -c 65536 | while IFS= read -r word; do
-    if [ "$before" = -setcookie ]; then weak argv "$word"; break; fi
+    case $before:$word in -setcookie:-*) ;; -setcookie:*) weak argv "$word"; break ;; esac
     before=$word
   done
 }
@@ -44,7 +44,7 @@ for process in $({
   before='' variables=''
   owner=$(stat -c %u "$process") || continue
   pid=${process#/proc/}
-  argv=$(tr '\0\n\036' '\n??' <"$process/cmdline" | head -c 65536 | sed '/^-setcookie$/{n;s/.*/***/;}')
+  argv=$(tr '\0\n\036' '\n??' <"$process/cmdline" | head -c 65536 | sed ':again; /^-setcookie$/{ n; /^-setcookie$/b again; /^-/!s/.*/***/; }')
   exe=$(readlink "$process/exe" || :)
   exe=${exe:-${argv%%"
 "*}}
@@ -117,7 +117,7 @@ for process in $({
 done
 
 # What systemd says of their units, and of those that a host may protect itself with; secrets by their name alone.
-watched='nftables.service ufw.service firewalld.service netfilter-persistent.service'
+watched='deployer-firewall.service nftables.service ufw.service firewalld.service netfilter-persistent.service'
 wanted=Id,LoadState,ActiveState,UnitFileState,FragmentPath,User,DynamicUser,NoNewPrivileges,ProtectSystem,ProtectHome
 wanted=$wanted,PrivateTmp,CapabilityBoundingSet,RestrictSUIDSGID,Restart,RestartUSec,StartLimitBurst,StartLimitIntervalUSec
 wanted=$wanted,TimeoutStopUSec,NRestarts,KillMode,MemoryMax,TasksMax,OOMPolicy,LimitNOFILE,LimitCORE,Environment,EnvironmentFiles

@@ -60,6 +60,11 @@ class Process:
         return next(named, f"process {self.pid}")
 
     @property
+    def shows_cookie(self) -> bool:
+        """Whether its cookie stands in its arguments; a flag after ``-setcookie`` is none."""
+        return any(word == "-setcookie" and not after.startswith("-") for word, after in pairwise(self.argv))
+
+    @property
     def user(self) -> str:
         """The name of the user it runs as; raises CannotTell."""
         return self.read("user", "its user").partition(" ")[2]

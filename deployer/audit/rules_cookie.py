@@ -71,7 +71,7 @@ def _argv(facts: Facts) -> Complaints:
     hides = _hides_processes(facts)
 
     def judge(beam: Process) -> Complaints:
-        if "-setcookie" in beam.argv and not hides:
+        if beam.shows_cookie and not hides:
             yield "the cookie stands in the command line (-setcookie), and every user of the host may list it"
 
     return each(facts.beams, judge)
@@ -119,7 +119,7 @@ def _rendered(facts: Facts) -> Complaints:
 def _secret_names(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         names = set(beam.read("names", "its environment").split())
-        if "RELEASE_COOKIE" in names and "-setcookie" in beam.argv:
+        if "RELEASE_COOKIE" in names and beam.shows_cookie:
             yield "RELEASE_COOKIE reaches the command line by way of the environment; a file would do"
 
     return each(facts.beams, judge)

@@ -39,10 +39,12 @@ def _strangers(facts: Facts) -> Complaints:
 def _survives(facts: Facts) -> Complaints:
     if not any(table.bases for table in kernel_tables(facts)):
         raise NotApplicable("the kernel has no table that could be lost")
-    if not any(unit.get("UnitFileState") == "enabled" for name, unit in facts.units().items() if name in _MANAGERS):
+    loaders = {*_MANAGERS, _OURS}
+    if not any(unit.get("UnitFileState") == "enabled" for name, unit in facts.units().items() if name in loaders):
         yield f"none of {', '.join(_MANAGERS)} is enabled: after a reboot the tables are gone"
 
 
+_OURS = "deployer-firewall.service"
 _MANAGERS = ("nftables.service", "ufw.service", "firewalld.service", "netfilter-persistent.service")
 
 
