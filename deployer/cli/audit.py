@@ -57,4 +57,4 @@ def _tell(words: dict[str, Any], *, json: bool) -> int:
     return 0
 
 
-AUDIT = Command(audit, AUDIT_FLAGS)
+AUDIT = Command(audit, AUDIT_FLAGS, usage="[PLAYBOOK]")
