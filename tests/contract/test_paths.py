@@ -52,6 +52,7 @@ KNOWN = {
 }  # fmt: skip
 """Files that speak of these directories; those with sh text are among `spoken`."""
 OTHERWISE = {
+    "audit/rules_start.py",  # what a remedy names
     "engine/retire.sh",
     "engine/roll/hooks.py",  # where as_node runs, as the node's user
     "engine/survey.py", "report/releases.py",  # what state a node is in

@@ -34,6 +34,7 @@ KNOWN = {
 }  # fmt: skip
 """Files whose text writes below it, all of them among `spoken`."""
 READS = {
+    "audit/nodes.sh",
     "beam/diagnose.py", "engine/roll/hooks.py", "engine/roll/play.py", "engine/roll/rollback.py", "engine/survey.py",
     "fleet/declaration.py", "fleet/declare.py", "fleet/words.py", "modules/preflight.py", "releases/look.sh",
 }  # fmt: skip

@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.engine import facts, ledger
-from deployer.engine.auditing import Auditing
 from deployer.engine.host_run import Context, each
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
@@ -32,6 +31,9 @@ from deployer.sh import Sh
 from deployer.transport.base import Transport
 from deployer.transport.local import LocalTransport
 from deployer.transport.wrappers import ReadOnly
+
+if TYPE_CHECKING:
+    from deployer.engine.auditing import Auditing  # a plan needs no rules
 
 
 class Goal(Enum):
