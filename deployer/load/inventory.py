@@ -11,12 +11,13 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
-from deployer.load.groups import Tree, check_address
+from deployer.load.groups import Tree
 from deployer.load.marked import Encrypted, Map
 from deployer.load.patterns import matching
 from deployer.load.secrets import Vaults
 from deployer.load.varfiles import VarFiles
 from deployer.model import MASK, Host, Mark, Secret
+from deployer.syntax import check_host_name
 
 _DEEPEST = 8
 
@@ -155,7 +156,7 @@ def named_inventory(names: str) -> Inventory:
     mark = Mark("--hosts")
     hosts = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     for name in hosts:
-        check_address(name, mark)
+        check_host_name(name, where=mark)
     if not hosts:
         raise ConfigError("names no host", where=mark, hint="--hosts web1,web2")
     return Inventory(
