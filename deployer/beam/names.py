@@ -13,6 +13,9 @@ from deployer.syntax import NODE_LABEL
 
 Naming = Literal["long", "short"]
 
+EPMD_PORT = 4369
+"""Where EPMD listens unless ERL_EPMD_PORT says otherwise (epmd(1))."""
+
 _ALIVE = re.compile(NODE_LABEL, re.ASCII)
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _LABELS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
@@ -84,18 +87,31 @@ def check_release_version(version: str) -> str:
     return _release_word(version, "a release version")
 
 
-def kind(protocol: str, naming: Naming, *, epmd: bool) -> str:
-    """Return in words what two nodes must have in common before they can meet: ``inet_tcp, EPMD, long names``."""
-    return f"{protocol}, {'EPMD' if epmd else 'no EPMD'}, {naming} names"
+def kind(protocol: str, naming: Naming, *, epmd: int | None) -> str:
+    """Return in words what two nodes must have in common before they can meet: ``inet_tcp, EPMD, long names``.
+
+    Args:
+        protocol: what ``-proto_dist`` says.
+        naming: long names or short ones.
+        epmd: port of EPMD, which a node asks on every other host, too; None without EPMD.
+    """
+    at = f" at port {epmd}" if epmd != EPMD_PORT else ""
+    return f"{protocol}, {f'EPMD{at}' if epmd else 'no EPMD'}, {naming} names"
 
 
 def kind_of_flags(flags: str) -> str:
-    """Return the same of a running node, from the words of its command line; empty when they name no node."""
+    """Return the same of a node, from the words of its command line; empty when they name no node.
+
+    Args:
+        flags: its flags with their values; ``ERL_EPMD_PORT=4370`` where its environment has that.
+    """
     words = flags.split()
     if not {"-name", "-sname"} & set(words):
         return ""
     protocol = next((word for flag, word in pairwise(words) if flag == "-proto_dist"), "inet_tcp")
-    return kind(protocol, "long" if "-name" in words else "short", epmd="-erl_epmd_port" not in words)
+    told = next((word.partition("=")[2] for word in words if word.startswith("ERL_EPMD_PORT=")), "")
+    port = int(told) if told.isdecimal() else EPMD_PORT
+    return kind(protocol, "long" if "-name" in words else "short", epmd=None if "-erl_epmd_port" in words else port)
 
 
 def erlang_address(address: str) -> str:

@@ -10,6 +10,7 @@ from deployer.errors import ConfigError
 from deployer.events import Entry
 from deployer.modules.base import records
 from deployer.modules.beam_nodes import BeamNodes
+from deployer.modules.left_behind import LeftBehind
 from deployer.releases.generations import GENERATIONS, PLACES, declared, secured
 from deployer.releases.switch import RECORD
 from deployer.resolve import HostPlay
@@ -119,6 +120,19 @@ def parse(out: str) -> Ledger:
         damaged=len(told) - len(entries),
         away=_seconds(found.get("away", "")),
     )
+
+
+def audited(play: HostPlay) -> Sh | None:
+    """Return the fragment that says what an audit has to tell beside the tasks; None where the host runs no release.
+
+    It prints nothing where all good releases are as they were, and nothing is left behind.
+    """
+    switch, own = switch_of(play), play.fleet[0]
+    if switch is None or own is None:
+        return None
+    port = own.cluster.epmd_port if own.cluster.epmd else None
+    left = LeftBehind(cluster=own.cluster.name, epmd_port=port, root=switch.root)
+    return lines(contents(switch.root), left.look())
 
 
 def contents(root: str) -> Sh:

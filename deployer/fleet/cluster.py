@@ -44,7 +44,7 @@ class Cluster:
     @property
     def kind(self) -> str:
         """What its nodes must have in common before they can meet."""
-        return kind(self.protocol, self.names, epmd=self.epmd)
+        return kind(self.protocol, self.names, epmd=self.epmd_port if self.epmd else None)
 
     @property
     def ca_file(self) -> str:

@@ -10,14 +10,50 @@ from typing import Annotated
 from deployer.beam.names import check_alive
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
+from deployer.model import Changes
 from deployer.modules._checks import absolute, told_by
 from deployer.modules._doors import check_outside
 from deployer.modules._unit import properties
 from deployer.releases import generations
+from deployer.sh import Sh, sh
 from deployer.syntax import NODE_LABEL
 
 _EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")
 _UNIT = re.compile(rf"{NODE_LABEL}\.service", re.ASCII)
+
+PROBE_RELEASE = """
+id={}
+current_id
+[ -z "$now" ] || emit current "versions/$now"
+if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then emit directory yes; fi
+[ ! -e "$root/ledger/bad/$id" ] || emit bad "$(cat -- "$root/ledger/bad/$id")"
+emit loose "$(loose {})"
+old={}
+state=$(old_state)
+[ -z "$state" ] || emit old "$state"
+left=$(left_behind {})
+[ -z "$left" ] || emit left "$left"
+other=$(renamed {})
+[ -z "$other" ] || emit other "$other"
+emit insecure "$(insecure {})"
+"""
+"""What `beam_nodes` asks of the release; after `PLACES`."""
+
+_PROBE_NODE = """
+started={}
+emit shown_{} "$shown"
+emit outside_{} "$(outside "$unit")"
+if [ "$pid" != 0 ]; then
+  emit exe_{} "$(readlink -- "/proc/$pid/exe" || :)"
+  newline='
+'
+  drops=${{shown#*DropInPaths=}}
+  drops=${{drops%%"$newline"*}}
+  # Before a reload systemd does not see a unit's first drop-in.
+  [ ! -d "/etc/systemd/system/$unit.d" ] || drops="$drops /etc/systemd/system/$unit.d"
+  # shellcheck disable=SC2086
+  [ ! -e "$started" ] || emit stale_{} "$(find -L {} $drops -cnewer "$started" -print 2>&1)"
+fi"""
 
 
 def _unit(text: str) -> str | None:
@@ -98,6 +134,18 @@ def judged(node: NodeUnit, found: Mapping[str, str], i: str) -> dict[str, str]:
     )
 
 
+def gone(changes: Changes) -> list[str]:
+    """Return the units that are declared no more; a host on which nothing was has left none behind."""
+    left = changes["left behind"].before if "left behind" in changes else None
+    return left.split(", ") if left else []
+
+
+def look_at(node: NodeUnit, i: int, cookie: str | None) -> Sh:
+    """Return text that prints the unit, its program, and the files that are newer than its start; after `show`."""
+    read = [*node.reads, *([cookie] if cookie else [])]
+    return sh(_PROBE_NODE, node.started, i, i, i, i, read)
+
+
 def left_behind(units: Sequence[str], release: str) -> ConfigError:
     """Return what is wrong where units of a release run that no declaration covers, and none takes the place of."""
     hint = (
@@ -105,6 +153,16 @@ def left_behind(units: Sequence[str], release: str) -> ConfigError:
         "or have it stopped and removed by: -e remove_left_behind=true"
     )
     return ConfigError(f"left behind: {', '.join(units)} of {release}, declared no more", hint=hint)
+
+
+def renamed(units: Sequence[str], release: str) -> ConfigError:
+    """Return what is wrong where the cluster's nodes run from another release, which nobody declares to be replaced."""
+    hint = (
+        "was the release renamed, or its root? Its nodes need names of their own for that, which no node here has, and "
+        f"the old service is taken over: release: {{takeover: {{service: {units[0]}}}}}. "
+        "A second release beside it needs a cluster of its own: cluster.name and cluster.ports"
+    )
+    return ConfigError(f"{', '.join(units)} of another release than {release} runs in this cluster", hint=hint)
 
 
 def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:

@@ -13,7 +13,7 @@ from deployer.modules._foreign import Address
 from deployer.modules._let_in import Demand, complaints, demands, everyone
 from deployer.modules._listen import outside
 from deployer.modules._nft import Part
-from deployer.modules._shut import EPHEMERAL, opened, refused, shut
+from deployer.modules._shut import EPHEMERAL, once_inner, opened, refused, shut
 
 NEEDED = (
     "nft", "connection", "shown", "unit", "base", "ssh", "rules", "others", "recorded", "now", "sockets", "serving",
@@ -73,7 +73,10 @@ class Seen:
         """Yield the clusters on the host that have some of these ports."""
         for word, taken, cluster in self.heads:
             if word == "ports" and check.overlap(ports, taken):
-                hint = "give each cluster on a host a range of its own"
+                hint = (
+                    "give each cluster on a host a range of its own; one that got another name, too: it moves there in "
+                    "turns, and a deploy with -e remove_left_behind=true then removes what it had under the old name"
+                )
                 yield ConfigError(f"cluster.ports {ports} overlaps {taken} of {cluster} on this host", hint=hint)
 
     def cut_off(self, admin: Sequence[str]) -> Iterator[ConfigError]:
@@ -100,7 +103,8 @@ class Seen:
         today = f"{self.found['rules']}\n{self.found['others']}"
         now = opened(today) if today.strip() else None
         then = opened(f"{part.text()}\n{self.found['others']}")
-        left = shut(listeners, now, then, [*meant, *(f"{port}/tcp" for port in self.ssh)], part.inner)
+        inner = [*part.inner, *once_inner(self.found["rules"])]
+        left = shut(listeners, now, then, [*meant, *(f"{port}/tcp" for port in self.ssh)], inner)
         if left:
             yield from refused(left, part.ports, {one.port for one in listeners if one.protocol == "tcp"})
 

@@ -29,6 +29,16 @@ def opened(text: str) -> Rules:
     return [(protocol, *span(ports), 1 if who else 2) for who, protocol, many in found for ports in many.split(", ")]
 
 
+def once_inner(text: str) -> list[str]:
+    """Return the ports, with their protocol, that members alone reach by a cluster's part as it is now.
+
+    Nodes and EPMD of the cluster still answer there when it moves to other ports; it is shut when they have moved.
+    """
+    ranges = {line.split()[2] for line in text.splitlines() if line.startswith("# ports ") and len(line.split()) > 2}
+    rules = [match[3].split(", ") for line in text.splitlines() if (match := _RULE.fullmatch(line)) and match[1]]
+    return [f"{port}/tcp" for ports in rules if ranges.intersection(ports) for port in ports]
+
+
 def shut(
     listeners: Iterable[Listener], now: Rules | None, then: Rules, meant: Sequence[str], inner: Sequence[str]
 ) -> list[Listener]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_version
@@ -11,7 +12,7 @@ from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules._checks import absolute, told_by, unit
 from deployer.modules._doors import OUTSIDE
-from deployer.modules._node_unit import NodeUnit, judged, left_behind, named
+from deployer.modules._node_unit import PROBE_RELEASE, NodeUnit, gone, judged, left_behind, look_at, named, renamed
 from deployer.modules._rehearse import rehearse
 from deployer.modules._unit import show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
@@ -19,37 +20,6 @@ from deployer.releases import generations
 from deployer.releases.generations import PLACES, above, check_secure
 from deployer.releases.switch import Switch
 from deployer.sh import Sh, lines, sh
-
-_PROBE_RELEASE = """
-id={}
-current_id
-[ -z "$now" ] || emit current "versions/$now"
-if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then emit directory yes; fi
-[ ! -e "$root/ledger/bad/$id" ] || emit bad "$(cat -- "$root/ledger/bad/$id")"
-emit loose "$(loose {})"
-old={}
-state=$(old_state)
-[ -z "$state" ] || emit old "$state"
-left=$(left_behind {})
-[ -z "$left" ] || emit left "$left"
-emit insecure "$(insecure {})"
-"""
-
-_PROBE_NODE = """
-started={}
-emit shown_{} "$shown"
-emit outside_{} "$(outside "$unit")"
-if [ "$pid" != 0 ]; then
-  emit exe_{} "$(readlink -- "/proc/$pid/exe" || :)"
-  newline='
-'
-  drops=${{shown#*DropInPaths=}}
-  drops=${{drops%%"$newline"*}}
-  # Before a reload systemd does not see a unit's first drop-in.
-  [ ! -d "/etc/systemd/system/$unit.d" ] || drops="$drops /etc/systemd/system/$unit.d"
-  # shellcheck disable=SC2086
-  [ ! -e "$started" ] || emit stale_{} "$(find -L {} $drops -cnewer "$started" -print 2>&1)"
-fi"""
 
 _ENABLE = "systemctl enable --quiet --no-reload -- {}"
 _TOGETHER = "as the current generation has them"
@@ -130,6 +100,11 @@ class BeamNodes(Module):
         return self.generations or generations.held(self.root)
 
     @property
+    def _etc(self) -> str:
+        """The directory of its cluster's files; without a cookie of ours no other release can be of that cluster."""
+        return str(PurePosixPath(self.cookie).parent.parent) if self.cookie else "/dev/null"
+
+    @property
     def switch(self) -> Switch:
         """What switches the nodes, and sends them back."""
         names, stamps = [node.name for node in self.nodes], [node.started for node in self.nodes]
@@ -150,11 +125,19 @@ class BeamNodes(Module):
             OUTSIDE,
             generations.declared(self.root, self.held),
             PLACES,
-            sh(_PROBE_RELEASE, self.id, self.files, self.takeover or "", self.units, above(self.root)),
+            sh(
+                PROBE_RELEASE,
+                self.id,
+                self.files,
+                self.takeover or "",
+                self.units,
+                self._etc,
+                self.units,
+                above(self.root),
+            ),
         ]
         for i, node in enumerate(self.nodes):
-            read = [*node.reads, *([self.cookie] if self.cookie else [])]
-            parts += [show(node.unit), sh(_PROBE_NODE, node.started, i, i, i, i, read)]
+            parts += [show(node.unit), look_at(node, i, self.cookie)]
         return lines(*parts)
 
     def parse(self, out: str) -> Observed:
@@ -163,10 +146,12 @@ class BeamNodes(Module):
         Raises:
             ConfigError: a unit of that name belongs to the system, somebody else could exchange the root, something
                 else than our files gives a node an environment that undoes what is declared, a directory stands where
-                the link to the release belongs, or the release has failed here before.
+                the link to the release belongs, the release has failed here before, or another one runs in its cluster.
         """
         found = records(out, "loose")
         check_secure(self.root, found.get("insecure", ""))
+        if "other" in found:
+            raise renamed(found["other"].split(), self.name or self.root)
         current = found.get("current")
         if "directory" in found:
             hint = f"look what is in it, and move it away: mv {self.root}/current {self.root}/current.old"
@@ -199,25 +184,29 @@ class BeamNodes(Module):
         disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes or node.unit == over]
         enable = sh(_ENABLE, disabled) if disabled else Sh(":")
         what = [f"enable {', '.join(disabled)}"] if disabled else []
-        gone = (changes["left behind"].before or "").split(", ") if "left behind" in changes else []
+        left = gone(changes)
         before: list[Step] = []
         if due or changes.keys() & {"current", "files"}:
             staged = generations.stage(self.root, self.held, self.id, self.files, self.takeover or "")
             before = [Step(f"stage {self.id} with its files", staged, ahead=True), *self._rehearsals(due)]
         if due:
-            text = self.switch.forward(self.id, due, enable, gone)
+            text = self.switch.forward(self.id, due, enable, left)
             restarts = ", ".join(self.units[i] for i in due)
-            stops = f"stop {', '.join([*gone, over] if over else gone)}, " if gone or over else ""
+            stops = f"stop {', '.join([*left, over] if over else left)}, " if left or over else ""
             what.append(f"{stops}{'switch to ' + self.id + ' and ' if 'current' in changes else ''}restart {restarts}")
         elif before:  # the nodes run it already: somebody has moved a link, or put a file in the place of one
             text = lines(self.switch.arrange(), enable)
             what.append(f"make {self.id} current")
         else:
             text = lines(enable, sh("systemctl daemon-reload"))
-        if gone and not due:
-            text = lines(text, sh("systemctl disable --quiet --now -- {}", gone))
-            what.append(f"stop {', '.join(gone)}")
+        if left and not due:
+            text = lines(text, sh("systemctl disable --quiet --now -- {}", left))
+            what.append(f"stop {', '.join(left)}")
         return (*before, Step(" and ".join(what), text))
+
+    def replaces(self, changes: Changes) -> bool:
+        """Return whether these changes stop something else that runs the application until now."""
+        return self.takeover in changes or bool(gone(changes))
 
     def _rehearsals(self, due: Sequence[int]) -> Iterator[Step]:
         """Yield a step for each node that asks the release's own script what it would start; nothing is stopped yet."""

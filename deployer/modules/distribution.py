@@ -13,17 +13,18 @@ from deployer.modules._unit import show
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, sh
 
-# Names and flags alone: what else a command line holds is nobody's business.
+# Names and flags alone: what else a command line or an environment holds is nobody's business.
 _FLAGS = r"""
 if [ "$pid" != 0 ]; then
   emit flags_{} "$(tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null |
-    sed -n '/^-s*name$/p; /^-erl_epmd_port$/p; /^-proto_dist$/{{p; n; p; }}' | head -n 20)"
+    sed -n '/^-s*name$/p; /^-erl_epmd_port$/p; /^-proto_dist$/{{p; n; p; }}' | head -n 20
+    tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n '/^ERL_EPMD_PORT=[0-9]*$/p' | head -n 1)"
 fi"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution(Module):
-    """How running nodes talk: protocol (TCP or TLS, IPv4 or IPv6), with EPMD or without, long names or short ones.
+    """How running nodes talk: TCP or TLS, IPv4 or IPv6, EPMD at which port or none, long names or short ones.
 
     Nodes that differ in it never see each other. So a deploy that would change it is refused, until a person says that
     the whole cluster is to be restarted: then its nodes are stopped on all hosts, and started as they are declared.

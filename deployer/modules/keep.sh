@@ -1,5 +1,5 @@
 # Makes a firewall permanent that a new connection has come through.
-# Above are set: place, cluster, unit.
+# Above are set: place, cluster, unit, gone (clusters whose parts go, if any).
 umask 022
 
 # put FILE DRAFT
@@ -13,6 +13,7 @@ put() {
 confirm
 mkdir -p -- "$place/deployer.d"
 put "$place/deployer.d/$cluster.nft" "$kept/new/deployer.d/$cluster.nft"
+for one in ${gone:-}; do rm -f -- "$place/deployer.d/$one.nft"; done
 put "$place/deployer.ssh" "$kept/new/deployer.ssh"
 put "$place/deployer.nft" "$kept/new/deployer.nft"
 put "/etc/systemd/system/$unit" "$kept/new/$unit"

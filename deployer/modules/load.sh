@@ -1,6 +1,6 @@
 # Loads a firewall: everything is checked together first, and loaded in one transaction. Nothing of it is permanent yet.
 # Above are set: place, cluster, unit, rules, base, unit_text, more (a port of SSH beside those that are found), within
-# (seconds to confirm it), keep (the script that makes it permanent).
+# (seconds to confirm it), keep (the script that makes it permanent), gone (clusters whose parts go, if any).
 
 # ssh_set: the ports that stay open to admin: where SSH is served, where it will be after its next start, and where this
 # run has come in.
@@ -18,6 +18,7 @@ await 'a new firewall' "nft -f $here/old || nft delete table inet deployer" "$ke
 new=$pending/new
 mkdir -- "$new" "$new/deployer.d"
 if [ -d "$place/deployer.d" ]; then cp -R -- "$place/deployer.d" "$new/"; fi
+for one in ${gone:-}; do rm -f -- "$new/deployer.d/$one.nft"; done
 printf '%s\n' "$rules" >"$new/deployer.d/$cluster.nft"
 ssh_set >"$new/deployer.ssh"
 printf '%s\n' "$base" >"$new/deployer.nft"

@@ -73,12 +73,32 @@ left_behind() {
     done | sort
 }
 
+# renamed ETC: say which units run nodes of the cluster whose files are in ETC, of a release with another root. Those that are
+# to be taken over are known; one that has a declared node's name is not, for its files would be replaced while it runs.
+renamed() {
+  etc=$1
+  ours=" $old "
+  grep -ls -- "$etc/" /etc/systemd/system/*.service.d/00-deployer.conf 2>/dev/null | while read -r conf; do
+    unit=${conf%.d/00-deployer.conf}
+    unit=${unit##*/}
+    case $ours in *" $unit "*) continue ;; esac
+    case $(readlink -- "$conf") in "$held"/*) continue ;; esac
+    if systemctl --quiet is-active -- "$unit"; then echo "$unit"; fi
+  done
+}
+
 # old_state: say whether $old, a service that is to be taken over, runs or starts at boot; what is ours by now is none of it.
 old_state() {
   [ -n "$old" ] || return 0
-  if [ -e "/etc/systemd/system/$old" ] && unit_is_ours "/etc/systemd/system/$old"; then return 0; fi
+  if [ -e "/etc/systemd/system/$old" ] && unit_is_ours "/etc/systemd/system/$old"; then
+    case $(readlink -- "/etc/systemd/system/$old.d/00-deployer.conf") in "$held"/*) return 0 ;; esac
+  fi
   state=''
-  ! systemctl --quiet is-active -- "$old" || state='runs'
+  if systemctl --quiet is-active -- "$old"; then
+    state=$(tr '\0' '\n' <"/proc/$(systemctl show -p MainPID --value -- "$old")/cmdline" 2>/dev/null |
+      sed -n '/^-s*name$/{n; s/^[A-Za-z0-9_.:@-]*$/ as &/p; q; }')
+    state="runs$state"
+  fi
   ! systemctl --quiet is-enabled -- "$old" 2>/dev/null || state="${state:+$state and }starts at boot"
   printf '%s' "$state"
 }

@@ -146,7 +146,7 @@ forward() {
   # shellcheck disable=SC2086
   tell_dead $due
   blame
-  if [ -z "$before" ] && [ -f "$held/takeover/unit" ]; then
+  if [ -f "$held/takeover/unit" ] && { [ -z "$before" ] || ! is_good "$before"; }; then
     if give_back; then echo "$old runs again as before"; else echo "and $old does not run again"; fi
     exit 1
   fi

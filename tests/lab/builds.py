@@ -20,6 +20,7 @@ class Builds:
 
     app: Path
     place: Path
+    suite: str = "bookworm"
 
     def tarball(self, version: str, files: Mapping[str, str] | None = None) -> Path:
         """Return the tarball of ``VERSION``, or of ``VERSION+FAULT`` (see `Shop.Fault`), or with more files in it.
@@ -37,7 +38,7 @@ class Builds:
         out = self.place / version
         with state.locked(self.place / f"{version}.lock"):
             if not out.exists():
-                labs.build(self.app, version=version, out=out.with_suffix(".new"))
+                labs.build(self.app, version=version, out=out.with_suffix(".new"), suite=self.suite)
                 out.with_suffix(".new").rename(out)
         (built,) = out.iterdir()
         return built

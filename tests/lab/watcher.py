@@ -1,4 +1,4 @@
-"""A client of every node that asks for its page every 100 ms, and keeps what was answered and when."""
+"""A client of every node that asks for its page every 50 ms, and keeps what was answered and when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from deployer.lab import LabHost
 
-INTERVAL = 0.1
+INTERVAL = 0.05
 Seen = list[tuple[float, str]]
 """When, and which version answered that it is well; empty: none did."""
 

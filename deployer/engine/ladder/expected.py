@@ -45,6 +45,14 @@ def as_it_was(targets: Sequence[Target], line: str) -> tuple[Target, ...]:
         return tuple(targets)
 
 
+def once_seen(line: str) -> frozenset[str]:
+    """Return the names of the other members when the line was told; none where it cannot be understood."""
+    try:
+        return frozenset(str(name) for kept in json.loads(line).values() for name in kept["others"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return frozenset()
+
+
 def _was(target: Target, kept: Mapping[str, Any]) -> Target:
     first, last = kept["ports"]
     port, health = kept["epmd_port"], kept["health"]

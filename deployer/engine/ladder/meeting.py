@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deployer.beam.distribution import DistributionError
 from deployer.beam.epmd import Registration
 from deployer.beam.term import Atom
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.rounds import CHANNEL_TIMEOUT
-from deployer.engine.ladder.rung import MESH, Rung, failed
+from deployer.engine.ladder.rung import MESH, Rung, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError, ProbeError
 from deployer.transport.base import Transport
@@ -31,6 +31,28 @@ def join(
         if way and bad and bad.number == MESH and not bad.secondary:
             found += [f"{target.node} to {name}" for name in bad.missing if _connected(way, target, name)]
     return tuple(found)
+
+
+def keep_together(
+    targets: Sequence[Target],
+    climbed: Mapping[str, Sequence[Rung]],
+    former: Mapping[str, Collection[str]],
+    transport: Callable[[str], Transport | None],
+) -> None:
+    """Have healthy nodes connect to members that run under the names they had before: the cluster stays one.
+
+    Args:
+        targets: nodes that were climbed.
+        climbed: node → its rungs.
+        former: node → names of members that nobody tells it.
+        transport: the open connection to a host.
+    """
+    for target in (target for target in targets if target.mesh != "none"):
+        rungs, way = climbed.get(str(target.node), ()), transport(target.host)
+        seen = {name for rung in rungs for name in rung.strangers}
+        if way and healthy(rungs):
+            for name in sorted({*former.get(str(target.node), ())} - seen):
+                _connected(way, target, name)
 
 
 def _connected(transport: Transport, target: Target, other: str) -> bool:

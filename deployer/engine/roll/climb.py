@@ -8,7 +8,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from deployer.engine.ladder import verify
-from deployer.engine.ladder.meeting import join
+from deployer.engine.ladder.expected import once_seen
+from deployer.engine.ladder.meeting import join, keep_together
 from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung, failed, healthy
 from deployer.engine.ladder.target import Target
@@ -77,6 +78,10 @@ class Climb:
         if self.joins and not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
             self.emit(Note(f"joined again, as cluster.mesh is boot: {', '.join(met)}"))
             climbed = self._climb(able, targets, absent, busy, urgent)
+        if self.joins and not self.stop.is_set():
+            waiting = [run for run in runs if run.state is HostState.WAITING]
+            old = {str(t.node): _former(run, waiting) for run in runs if run not in waiting for t in run.targets}
+            keep_together(targets, climbed, old, ways.get)
         fallen = {
             node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.caused_by_absent_host
         }
@@ -129,6 +134,15 @@ class Climb:
         for rungs in self._told.values():
             for rung in rungs:
                 self.emit(rung)
+
+
+def _former(run: HostRoll, waiting: Collection[HostRoll]) -> frozenset[str]:
+    """Return names of nodes on other hosts, which are called otherwise when those hosts have had their turn."""
+    known = {str(name) for target in run.targets for name in (target.node, *target.others)}
+    hosts = {word for one in waiting for t in one.targets for word in (one.name, t.address, t.node.host)}
+    was = once_seen(run.record.expected.get(run.record.current, ""))
+    names = {name for name in was if name.rpartition("@")[2] in hosts}
+    return frozenset(names.union(*(one.old_names for one in waiting)) - known)
 
 
 def _without(target: Target, gone: Collection[str]) -> Target:

@@ -11,6 +11,7 @@ from deployer.engine.ladder.expected import as_it_was
 from deployer.engine.ladder.readings import UnitReading, parse_look
 from deployer.engine.ladder.target import Target
 from deployer.engine.ledger import Ledger, switch_of
+from deployer.engine.roll import replacing
 from deployer.engine.roll.rollback import Return
 from deployer.engine.roll.state import AS_BEFORE, AS_DECLARED, MOVES, UNVERIFIED_FROM, Health, HostState
 from deployer.engine.walk.apply import finish
@@ -18,7 +19,6 @@ from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Interrupted
 from deployer.events import Emit
-from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
 from deployer.roll_events import HostMoved
 from deployer.sh import Sh
@@ -154,13 +154,14 @@ class HostRoll(HostRun):
         return frozenset(target.unit for target in self.targets)
 
     @property
-    def _takes_over(self) -> bool:
-        """Whether its plan stops a service of before that runs the application."""
-        modules = ((planned.action.module, planned.changes) for planned in self._plan.changing)
-        return any(
-            isinstance(module, BeamNodes) and module.takeover in {change.key for change in changes}
-            for module, changes in modules
-        )
+    def replaces(self) -> bool:
+        """Whether its plan stops what runs the application under another name: a service of before, a renamed node."""
+        return replacing.replaces(self._plan)
+
+    @property
+    def old_names(self) -> frozenset[str]:
+        """Names of nodes that services run which its plan takes over."""
+        return replacing.old_names(self._plan)
 
     @property
     def readings(self) -> dict[str, UnitReading]:
@@ -191,7 +192,7 @@ class HostRoll(HostRun):
     @property
     def disruptive(self) -> bool:
         """Whether what its plan changes may disturb something that runs; where no node is declared, anything may."""
-        if not self.targets or self._takes_over:
+        if not self.targets or self.replaces:
             return self.changes
         disturbed, alive = self.disturbed, self.alive
         return any(target.unit in disturbed and str(target.node) in alive for target in self.targets)

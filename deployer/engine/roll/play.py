@@ -186,10 +186,11 @@ class PlayRun:
         if self.goal in (Goal.PLAN, Goal.DEPLOY):
             return (*verify.fragments(run.targets), *([ledger.look(root)] if root else []))
         rules = self.auditing.riders if self.auditing else ()
-        return (*rules, *([ledger.contents(root)] if root else [])) if self.goal is Goal.AUDIT else ()
+        told = ledger.audited(run.play) if root and run.play else None
+        return (*rules, *([told] if told else [])) if self.goal is Goal.AUDIT else ()
 
     def _hear(self, run: HostRoll, said: str) -> None:
-        """Keep what a host said of its releases; to an audit that is which of them are not what they were any more."""
+        """Keep what a host said of its releases; to an audit that is what is not as it was, or left behind."""
         if self.goal is not Goal.AUDIT:
             run.record = ledger.parse(said)
         elif said.strip():

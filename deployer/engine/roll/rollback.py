@@ -48,7 +48,8 @@ _TALKED = """
 kept={} flags={} env={}
 if [ -f "$kept$flags" ]; then
   emit talked_{} "$(sed -n '/^-proto_dist /p; /^-erl_epmd_port /p' -- "$kept$flags"
-    sed -n 's/^RELEASE_DISTRIBUTION="*\\(s*name\\).*/-\\1/p' -- "$kept$env")"
+    sed -n -e 's/^RELEASE_DISTRIBUTION="*\\(s*name\\).*/-\\1/p' \\
+      -e 's/^\\(ERL_EPMD_PORT=\\)"*\\([0-9]*\\).*/\\1\\2/p' -- "$kept$env")"
 fi
 """
 

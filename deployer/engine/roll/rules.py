@@ -11,6 +11,7 @@ from deployer.engine.roll.batch import Batch
 from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
+from deployer.engine.roll.state import HostState
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration
 from deployer.resolve import Limits
@@ -45,7 +46,7 @@ class Rules:
     def joining(self) -> Joining | None:
         """Return the hosts on which nodes are about to start beside others that run; None when there are none."""
         able = [run for run in self.runs if run.targets and not run.problem]
-        new = [run for run in able if run in self.due and run.disturbed and not run.alive]
+        new = [run for run in able if run in self.due and run.disturbed and not (run.alive or run.replaces)]
         old = [run for run in able if run.alive]
         outside = {host for run in new for target in run.targets for host in (p.host for p in target.others)}
         return Joining(new, old) if new and (old or outside - {run.name for run in self.runs}) else None
@@ -165,6 +166,8 @@ class Rules:
         well = climb.healthy if climb.nodes else frozenset(node for run in self.runs for node in run.alive)
         ill = {host: [node for node in _nodes(one) if node not in well] for host, one in self._members().items()}
         ill |= {host: [node for node in nodes if node in climb.unseen] for host, nodes in outside.items()}
+        # What is replaced serves until then.
+        ill |= {run.name: [] for run in self.due if run.replaces and run.state is HostState.WAITING}
         return {host: len(nodes) for host, nodes in ill.items()}
 
 

@@ -1,0 +1,100 @@
+"""What deployer has put on a host and no declaration covers any more: an audit tells it, a person's word removes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.fields import Doc
+from deployer.modules._checks import absolute, filled
+from deployer.modules._nft import BASE, PLACE, UNIT, UNIT_TEXT
+from deployer.modules._unit import FAILED
+from deployer.modules.base import Changes, Module, Observed, Present, Step, records
+from deployer.sh import Sh, lines, script, sh
+
+_NOTHING = "nothing"
+CONFIRM = 60
+"""Seconds in which a new login has to come through rules with fewer parts."""
+_RULES = """
+rules=$(cat -- "$place/deployer.d/$cluster.nft")
+gone=$(firewall_parts)
+base={}
+unit_text={}
+more= within={}
+keep="gone='$(printf '%s ' $gone)'
+"{}
+"""
+
+
+_TOLD = """
+found=$(left | paste -s -d , - | sed 's/,/, /g')
+[ -z "$found" ] || echo "left behind: $found; a deploy with -e remove_left_behind=true removes it"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftBehind(Module):
+    """Parts of the firewall, ports of EPMD, files and releases of clusters that have no node on the host any more.
+
+    Of a cluster that is not the declared one all of it counts as left behind when no unit that runs, or starts at boot,
+    reads its files; of the declared one, the EPMD of a port that it had before, when no node is registered there; of
+    releases, those that no such unit starts. It goes last, when all hosts have had their turn.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: what no declaration covers any more
+  left_behind:
+    cluster: shop
+    epmd_port: 4369
+    root: /opt/shop
+"""
+
+    cluster: Annotated[str, Doc("the cluster that is declared", check=filled, example="shop")]
+    epmd_port: Annotated[int | None, Doc("port of its EPMD; left out without EPMD")] = None
+    root: Annotated[str | None, Doc("directory of its release", check=absolute, example="/opt/shop")] = None
+
+    def look(self) -> Sh:
+        """Return text that says in one line what is left behind; it prints nothing where there is nothing."""
+        return lines(self._functions, Sh(_TOLD))
+
+    @property
+    def _functions(self) -> Sh:
+        given = sh("cluster={} port={} root={}", self.cluster, str(self.epmd_port or ""), self.root or "")
+        return lines(given, script("left_behind.sh"))
+
+    def desired(self) -> Present:
+        """Return that there is nothing."""
+        return Present({"left behind": _NOTHING})
+
+    def probe(self) -> Sh:
+        """Print what there is."""
+        return lines(self._functions, Sh('emit left "$(left)"'))
+
+    def parse(self, out: str) -> Observed:
+        """Return it."""
+        found = ", ".join(records(out, "left")["left"].splitlines())
+        return Present({"left behind": found or _NOTHING})
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Close the firewall to it, then remove it."""
+        if not changes:
+            return ()
+        found = changes["left behind"].before or ""
+        steps = [self._close()] if "firewall part of " in found else []
+        remove = Step(f"remove {found}", lines(self._functions, Sh("removed")), late=True)
+        return (*steps, remove)
+
+    def _close(self) -> Step:
+        names = sh("place={} unit={}", PLACE, UNIT)
+        own = sh("cluster={}", self.cluster)
+        keep = lines(script("confirm.sh"), FAILED, names, own, script("keep.sh"))
+        given = sh(_RULES, BASE, UNIT_TEXT, CONFIRM, keep.text)
+        load = lines(script("pending.sh"), script("sockets.sh"), self._functions, names, given, script("load.sh"))
+        return Step("close the firewall to clusters that are gone", load, late=True, confirm=CONFIRM)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return nothing that another task reads."""
+        return ()
+
+
+MODULE = LeftBehind

@@ -1,0 +1,145 @@
+"""Nodes, ports, EPMD, a cluster or a release that are called otherwise: in turns, or refused with the steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import Ssh
+from fleet import Fleet, Ran, disk, fleet_of, health, untouched
+from keeping import seen, whole
+from watcher import watching
+
+from deployer import lab as labs
+
+
+@pytest.fixture
+def fleet(lab, demo_release, tmp_path: Path) -> Fleet:
+    """Two hosts in turns, of which one is always to be healthy."""
+    made = fleet_of(tmp_path, untouched(lab, 2), demo_release("0.1.0"), rollout={"serial": 1, "min_healthy": 1})
+    whole(made.run("deploy"), made.hosts)
+    return made
+
+
+@contextmanager
+def one_cluster(fleet: Fleet, old: str = "", new: str = "") -> Iterator[None]:
+    """One node is healthy all the time; the first of a new name and the last of the old one are of one cluster."""
+    first, last = fleet.hosts
+    mixed, over = threading.Event(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            if health(first)[1].get("node") == f"{new}@{first.address}" and f"{old}@{last.address}" in seen(first):
+                mixed.set()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        with watching(fleet.hosts) as watched:
+            yield
+    finally:
+        over.set()
+        looking.join()
+    assert watched.lowest()[0] == 1
+    assert mixed.is_set() or not new, "the renamed node is a cluster of its own"
+
+
+def refused(fleet: Fleet, *words: str) -> None:
+    """Nothing was touched, and the message has the steps."""
+    before = [disk(host) for host in fleet.hosts]
+    for command in ("plan", "deploy"):
+        ran = fleet.show(command)
+        assert ran.code == 3, ran.out + ran.err
+        said = " ".join((ran.out + ran.err).split())
+        assert [word for word in words if word not in said] == [], said
+    assert [disk(host) for host in fleet.hosts] == before
+
+
+def settled(ran: Ran, fleet: Fleet, name: str) -> None:
+    whole(ran, fleet.hosts, name)
+    again = fleet.run("deploy")
+    assert (again.code, again.of("StepDone")) == (0, [])
+
+
+def test_a_renamed_node_takes_the_place_of_the_old_one_in_turns_and_comes_back_under_the_old_name(
+    fleet: Fleet, ssh: Ssh
+) -> None:
+    fleet.words["nodes"] = [{"name": "web"}]
+    fleet.words["env"] = {"PORT": "4000", "DEMO_CRASH": "1"}
+    with one_cluster(fleet):
+        broken = fleet.run("deploy")
+    assert broken.code in (1, 6), broken.out
+    assert [ssh(host, "systemctl is-active demo; systemctl is-enabled demo")[1].split() for host in fleet.hosts] == [
+        ["active", "enabled"]
+    ] * 2, "what does not start goes back to the old name"
+    fleet.words["env"] = {"PORT": "4000"}
+    with one_cluster(fleet, "demo", "web"):
+        ran = fleet.run("deploy", "-e", "deploy_again=true")
+    settled(ran, fleet, "web")
+    for host in fleet.hosts:
+        assert ssh(host, "systemctl is-active demo.service web.service")[1].split() == ["inactive", "active"]
+        assert ssh(host, "ls /etc/systemd/system/demo.service /usr/local/bin/demo-ctl 2>/dev/null")[1] == ""
+
+
+def test_ports_and_the_clusters_name_move_in_turns_and_what_stays_behind_is_told_and_removed(
+    fleet: Fleet, ssh: Ssh
+) -> None:
+    cluster = fleet.words["cluster"]
+    cluster["name"] = "prod"
+    refused(fleet, "cluster.ports 9100-9109 overlaps 9100-9109 of demo", "moves there in turns", "remove_left_behind")
+    cluster["ports"] = "9200-9209"
+    with one_cluster(fleet):
+        ran = fleet.run("deploy")
+    settled(ran, fleet, "demo")
+    cluster["ports"] = "9300-9309"
+    with one_cluster(fleet):
+        ran = fleet.run("deploy")
+    settled(ran, fleet, "demo")
+    audit = fleet.run("audit")
+    assert audit.code == 2
+    told = "".join(note["text"] for note in audit.of("Note"))
+    assert "left behind: files /etc/beam/demo, firewall part of demo, epmd 4369/demo" in told
+    whole(fleet.run("deploy", "-e", "remove_left_behind=true"), fleet.hosts)
+    assert fleet.run("audit").code == 0
+    for host in fleet.hosts:
+        places = "/etc/beam /etc/beam/epmd.d/4369 /etc/nftables.d/deployer.d"
+        said = ssh(host, f"ls {places}; nft list table inet deployer")[1]
+        assert "demo" not in said
+        assert "9300-9309" in said
+
+
+def test_another_epmd_port_or_kind_of_names_is_refused_until_the_cluster_may_be_restarted(
+    fleet: Fleet, ssh: Ssh
+) -> None:
+    cluster, last = fleet.words["cluster"], fleet.hosts[1]
+    cluster["epmd_port"] = 4370
+    assert ssh(last, "systemctl stop demo")[0] == 0  # it has no old port, and is refused with the others
+    refused(fleet, "runs with inet_tcp, EPMD, long names; declared is inet_tcp, EPMD at port 4370", "restart_cluster")
+    whole(fleet.run("deploy", "-e", "restart_cluster=true"), fleet.hosts)
+    audit = fleet.run("audit")
+    assert (audit.code, "left behind: epmd 4369/demo" in audit.of("Note")[0]["text"]) == (2, True)
+    settled(fleet.run("deploy", "-e", "remove_left_behind=true"), fleet, "demo")
+    assert ssh(last, "systemctl is-active beam-epmd@4369 beam-epmd@4370")[1].split() == ["inactive", "active"]
+    cluster["names"] = "short"
+    refused(fleet, "long names; declared is", "short names", "restart_cluster")
+
+
+def test_a_renamed_release_is_refused_until_the_old_service_is_to_be_taken_over(
+    fleet: Fleet, demo_app: Path, tmp_path: Path, ssh: Ssh
+) -> None:
+    tarball = labs.build(demo_app, version="0.1.0", release="chat", out=tmp_path / "chat")
+    fleet.words["release"] = {"name": "chat", "tarball": str(tarball)}
+    refused(
+        fleet, "demo.service of another release than chat runs in this cluster", "takeover: {service: demo.service}"
+    )
+    fleet.words["release"]["takeover"] = {"service": "demo.service"}
+    with one_cluster(fleet, "demo", "chat"):
+        ran = fleet.run("deploy")
+    settled(ran, fleet, "chat")
+    audit = fleet.run("audit")
+    assert "left behind: release /opt/demo" in "".join(note["text"] for note in audit.of("Note"))
+    whole(fleet.run("deploy", "-e", "remove_left_behind=true"), fleet.hosts, "chat")
+    assert ssh(fleet.hosts[-1], "ls /opt /etc/beam/generations.d/opt")[1].split().count("demo") == 0
