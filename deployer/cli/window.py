@@ -154,6 +154,15 @@ def stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
     return halt(options(given), nodes, check=check)
 
 
+def trace(c: Context, *, nodes: str, function: str, max: int, **given: Any) -> int:  # noqa: A002 - the flag's name
+    """Show calls of a function in running nodes, as they return: arguments, result and time; bounded by the node."""
+    del c
+    from deployer.window.commands import trace as trace_there
+
+    age = given.pop("for")
+    return trace_there(_asked(given, nodes, one=False, quiet=False), function, age, most=max)
+
+
 _ROLL = (
     _NODES,
     Flag("playbook", "whose hooks, batches and hosts", default="release.yml"),
@@ -207,6 +216,17 @@ COMMANDS = (
             Flag("interval", "seconds between two refreshes", "n", 2),
         ),
         usage="[NODE…]",
+    ),
+    Command(
+        trace,
+        (
+            _NODES,
+            Flag("function", "the function"),
+            *_REACH,
+            Flag("for", "how long at most: 10s, 2m", default="10s"),
+            Flag("max", "how many calls at most, of each node", "", 100),
+        ),
+        usage="NODE… 'MOD.FUN/ARITY'",
     ),
     Command(restart, _ROLL, usage="NODE…"),
     Command(start, _ROLL, usage="NODE…"),

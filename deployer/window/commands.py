@@ -14,13 +14,16 @@ from dataclasses import dataclass
 
 from deployer.beam.distribution import DistributionError
 from deployer.engine.host_run import EXIT_ORDER
-from deployer.errors import DeployerError, Interrupted, StepError
+from deployer.errors import ConfigError, DeployerError, Interrupted, StepError
 from deployer.sh import Sh, sh
 from deployer.window.choice import Fleet, Spot
 from deployer.window.door import Door, ask, doors
 from deployer.window.evaluate import evaluate
 from deployer.window.keyboard import attach, here, pass_on
+from deployer.window.logs import seconds_of
 from deployer.window.shells import fit, session_on
+from deployer.window.trace import trace as trace_calls
+from deployer.window.trace import traced
 from deployer.window.voices import Voices
 
 _EVAL = (
@@ -28,6 +31,9 @@ _EVAL = (
     "value in [:ok, nil] || IO.puts(inspect(value, pretty: true, limit: 1000, printable_limit: 100_000))"
 )
 """What the release's own eval is given, so that the expression itself comes through its input and is in no argv."""
+
+
+_LONGEST_TRACE, _MOST_CALLS = 600, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,34 @@ def evaluate_apart(asked: Asked, expression: str, *, release: str = "", timeout:
 def run(asked: Asked, command: Sequence[str], *, release: str = "", timeout: int = 0) -> int:
     """Run a command of the release as nodes do, and return its exit status; of several nodes 1 where one failed."""
     return _run(asked, ("run", *command), asked.told("run", " ".join(command)), b"", release=release, timeout=timeout)
+
+
+def trace(asked: Asked, function: str, age: str, *, most: int) -> int:
+    """Show calls of a function in running nodes as they return; return 0, or 1 where a node could not be traced.
+
+    Args:
+        asked: of whom.
+        function: such as ``Shop.place/2``.
+        age: how long at most, such as ``10s``.
+        most: how many calls at most, of each node.
+
+    Raises:
+        ConfigError: the function, the time or the number is wrong.
+    """
+    what, seconds = traced(function), seconds_of(age)
+    if seconds is None or not 0 < seconds <= _LONGEST_TRACE or not 0 < most <= _MOST_CALLS:
+        hint = f"--for 1s to {_LONGEST_TRACE // 60}m, --max 1 to {_MOST_CALLS}"
+        raise ConfigError(f"--for {age} --max {most} is not what a node is asked for", hint=hint)
+    voices = _voices(asked)
+
+    def one(door: Door) -> int:
+        name = door.spot.name
+        with door.enter(seconds + 20) as peer:
+            count, why = trace_calls(peer, what, seconds=seconds, most=most, write=lambda text: voices.say(name, text))
+        sys.stderr.write(f"{name}: {count} call{'s' if count != 1 else ''}; {why}\n")
+        return 0
+
+    return _each(asked, asked.told("trace", function), one, voices)
 
 
 def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release: str, timeout: int) -> int:

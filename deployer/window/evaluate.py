@@ -84,7 +84,7 @@ def evaluate(peer: Peer, expression: str, write: Callable[[str], object]) -> Sai
             forms = parsed(peer, expression)
         except StepError as error:
             return Said(well=False, value=error.message)
-        outcome = _value(call_aloud(peer, _exprs(parsed(peer, _ERLANG), {"Forms": forms}), write))
+        outcome = value_of(call_aloud(peer, calling(parsed(peer, _ERLANG), {"Forms": forms}), write))
     match outcome:
         case (Atom(word), bytes(value)) if word in ("ok", "error"):
             return Said(word == "ok", value.decode("utf-8", "replace"))
@@ -107,14 +107,17 @@ def parsed(peer: Peer, expression: str) -> Term:
 
 def run_forms(peer: Peer, forms: Term, bindings: Mapping[str, Term]) -> Term:
     """Return the value of `parsed` expressions with some variables bound; raises DistributionError."""
-    return _value(peer.call("erl_eval", "exprs", [forms, [(Atom(name), term) for name, term in bindings.items()]]))
+    call = calling(forms, bindings)
+    return value_of(peer.call(call.module, call.function, call.args))
 
 
-def _exprs(forms: Term, bindings: Mapping[str, Term]) -> Call:
+def calling(forms: Term, bindings: Mapping[str, Term]) -> Call:
+    """Return the call that evaluates `parsed` expressions with some variables bound; `value_of` reads its answer."""
     return Call("erl_eval", "exprs", [forms, [(Atom(name), term) for name, term in bindings.items()]])
 
 
-def _value(answer: Term) -> Term:
+def value_of(answer: Term) -> Term:
+    """Return the value in an answer to `calling`; raises CallFailed."""
     match answer:
         case (Atom("value"), value, _):
             return value

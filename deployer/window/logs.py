@@ -93,9 +93,15 @@ def wanted(*, last: int, since: str, grep: str, now: float) -> Wanted:
     return Wanted(last, _since(since, now) if since else None, grep)
 
 
+def seconds_of(text: str) -> int | None:
+    """Return the seconds that ``90s``, ``10m``, ``2h`` or ``1d`` are; None for what is no such time."""
+    age = _AGE.fullmatch(text)
+    return int(age[1]) * _SECONDS[age[2]] if age else None
+
+
 def _since(text: str, now: float) -> float:
-    if age := _AGE.fullmatch(text):
-        return now - int(age[1]) * _SECONDS[age[2]]
+    if (age := seconds_of(text)) is not None:
+        return now - age
     with suppress(ValueError):
         return datetime.fromisoformat(text).timestamp()
     raise ConfigError(f"--since {text!r} is no time", hint="write 90s, 10m, 2h, 1d, or 2026-11-27 14:30")

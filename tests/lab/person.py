@@ -48,6 +48,12 @@ class Person:
         """Press some keys."""
         os.write(self._terminal, keys.encode())
 
+    def is_killed(self) -> None:
+        """End the program at once, as kill -9 does."""
+        self._process.kill()
+        self._process.wait(timeout=60)
+        os.close(self._terminal)
+
     def leaves(self, patience: float = 120) -> int:
         """Close the terminal while the program runs; returns its exit code."""
         os.close(self._terminal)
