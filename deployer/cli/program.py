@@ -19,6 +19,8 @@ from deployer.cli.words import HIDDEN, as_flags
 _OPTIONAL_WORD = {"lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page"}
 _CORE = ("--help", "-h", "--version", "-V")
 """What is left of invoke's own flags: the others would take a wrong flag of ours for one of theirs."""
+_LOOK = "--look"
+_LOOKS = ("top", "logs", "status", "history", "plan", "audit", "verify", "render", "inventory", "docs", "modules")
 _NO_ECHO = "vault.encrypt-string"
 """What a person wrote there by mistake may be a secret, so no error repeats it."""
 
@@ -51,6 +53,17 @@ def _joined(words: list[str]) -> list[str]:
     return [*words[:2], ",".join(words[2:count]), *words[count:]] if count > 2 else words
 
 
+def _looking(words: list[str]) -> list[str]:
+    """Take ``--look`` out of a command line; raises ParseError when what is asked for is more than a look."""
+    ours = words[: words.index("--")] if "--" in words else words
+    if _LOOK not in ours:
+        return words
+    left = [word for word in ours if word != _LOOK] + words[len(ours) :]
+    if left and not left[0].startswith("-") and left[0] not in _LOOKS:
+        raise ParseError(f"{left[0]} is not a look, and {_LOOK} lets nothing else through: {', '.join(_LOOKS)}")
+    return left
+
+
 class _Config(Config):
     """Reads no file and no environment: ``~/.invoke.yaml`` and ``INVOKE_*`` are not ours to obey."""
 
@@ -69,9 +82,10 @@ class DeployerProgram(Program):
     @classmethod
     def standard(cls) -> DeployerProgram:
         """Return the program with all its commands."""
-        from deployer.cli import audit, fleet, lab, look, secrets, vault, window
+        from deployer.cli import audit, completion, fleet, lab, look, secrets, vault, window
 
-        root = Collection(*fleet.COMMANDS, audit.AUDIT, *window.COMMANDS, *look.COMMANDS)
+        every = (*fleet.COMMANDS, audit.AUDIT, *window.COMMANDS, *look.COMMANDS, *completion.COMMANDS)
+        root = Collection(*every)
         for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
@@ -92,7 +106,7 @@ class DeployerProgram(Program):
     def normalize_argv(self, argv: list[str] | None) -> None:
         """Read ``lab up`` as invoke's ``lab.up``, so that groups of commands are words, not dots."""
         super().normalize_argv(argv)
-        words = list(self.argv[1:])
+        words = _looking(list(self.argv[1:]))
         if words and words[0] in self._root.collections and set(words[1:]) <= {"-h", "--help"}:
             words = words[1:] or ["--help"]
         if len(words) >= 2 and words[0] in self._root.collections and not words[1].startswith("-"):
