@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
 from typing import TextIO
 
 from deployer.app import each_play
 from deployer.audit.catalog import choose
-from deployer.audit.rule import SEVERITIES, Severity
+from deployer.audit.changes import changed, read_audit
+from deployer.audit.rule import SEVERITIES, Rule, Severity
 from deployer.audit.waivers import waivers_of
 from deployer.engine.auditing import Auditing
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
+from deployer.errors import ConfigError
+from deployer.events import Event
 from deployer.model import Host, Mark, Play
-from deployer.project import Options, load
+from deployer.project import Options, Project, load
+from deployer.report.audited import FORMAT, Audited, as_json, check_files, gathered, write_files
+from deployer.report.plain import safe
 from deployer.resolve import Resolver
 
 
@@ -34,28 +42,83 @@ class Wanted:
         return next((one for one in SEVERITIES if one == self.severity), "critical")
 
 
-def audit_fleet(options: Options, wanted: Wanted, out: TextIO | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where an audit is written to, and what it is held against.
+
+    Attributes:
+        report: files, each in the format of its ending.
+        save: keeps it as JSON.
+        against: one that was kept.
+        quiet_if_same: print nothing when nothing has changed since.
+    """
+
+    report: tuple[str, ...] = ()
+    save: str = ""
+    against: str = ""
+    quiet_if_same: bool = False
+
+
+def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, out: TextIO | None = None) -> int:
     """Audit every host and return the exit code: 2 for drift, or for a rule that counts and FAILs.
 
     Args:
         options: which hosts; without a playbook the rules alone are judged.
         wanted: by which rules.
+        files: what is written, and compared with.
         out: where the report goes.
 
     Raises:
-        ConfigError: what is written is wrong; no host was touched.
+        ConfigError: what is written is wrong; no host was touched. Or a file cannot be written.
     """
+    files, out = files or Files(), out or sys.stdout
     rules = choose(only=wanted.only, skip=wanted.skip, severity=wanted.severity, profile=wanted.profile)
+    check_files(files.report)
+    before = read_audit(Path(files.against), FORMAT) if files.against else None
+    if files.quiet_if_same and before is None:
+        raise ConfigError("--quiet-if-same says nothing of what", hint="add --against FILE, which --save has written")
     project = load(options)
     if not options.playbook:
         project = replace(project, plays=(Play("hosts as they are", "all", Mark("no playbook"), ()),))
+    events: list[Event] = []
+    held = StringIO() if files.quiet_if_same else out
+    code = each_play(
+        _walk(project, rules, wanted.counts, events), project, held, ahead=True, need_tarball=bool(options.playbook)
+    )
+    audited = gathered(events, code)
+    _write(files, audited)
+    news = list(changed(before, audited.as_plain())) if before is not None else []
+    if held is not out and news:
+        out.write(held.getvalue() if isinstance(held, StringIO) else "")
+    if before is not None and not options.json and (news or not files.quiet_if_same):
+        told = news or ["nothing has changed"]
+        out.write(f"\n  SINCE {before.get('time', 'then')}\n" + "".join(f"    {safe(line)}\n" for line in told))
+    return code
 
+
+def _write(files: Files, audited: Audited) -> None:
+    write_files(files.report, audited)
+    if files.save:
+        try:
+            Path(files.save).write_text(as_json(audited), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"cannot be written: {error.strerror}", where=files.save) from None
+
+
+def _walk(
+    project: Project, rules: Sequence[Rule], counts: Severity, events: list[Event]
+) -> Callable[[Context, Resolver, Sequence[Host]], int]:
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        names, today = project.inventory.hosts.keys(), datetime.now(UTC).date()
+        names, today, told = project.inventory.hosts.keys(), datetime.now(UTC).date(), context.emit
         words = {host.name: resolver.audit_words(host) for host in hosts}
         given = {name: waivers_of(said, names, where) for name, (said, where) in words.items()}
-        auditing = Auditing(rules, wanted.counts, today, given)
-        learn = resolver.learn
-        return PlayRun(context, resolver, hosts, Goal.AUDIT, drift_code=2, learn=learn, auditing=auditing).run()
+        auditing, learn = Auditing(rules, counts, today, given), resolver.learn
 
-    return each_play(walk, project, out, ahead=True, need_tarball=bool(options.playbook))
+        def keep(event: Event) -> None:
+            events.append(event)
+            told(event)
+
+        own = replace(context, emit=keep)
+        return PlayRun(own, resolver, hosts, Goal.AUDIT, drift_code=2, learn=learn, auditing=auditing).run()
+
+    return walk

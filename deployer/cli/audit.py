@@ -16,13 +16,19 @@ RULES_FLAGS = (
     Flag("severity", "no rule that is less severe: critical, high, medium or low; one that FAILs makes exit 2"),
     Flag("profile", "baseline (the default) or strict, which has more rules"),
 )
+FILES = (
+    Flag("report", "write it to a file too: .html, .json, .sarif, .xml (JUnit), .csv or .md; may be repeated", "", ()),
+    Flag("save", "keep what was found in a file, for --against"),
+    Flag("against", "tell what has changed since the audit that --save kept in this file"),
+    Flag("quiet-if-same", "with --against: print nothing when nothing has changed", default=False),
+)
 ASKING = (
     Flag("list", "list the rules, and audit nothing", default=False),
     Flag("explain", "tell everything about one rule, and audit nothing"),
     Flag("hosts", "without a playbook: these hosts alone, comma-separated; they need no inventory"),
 )
 PLAYBOOK_OR_NONE = Flag("playbook", "a playbook file; without one the rules alone are judged")
-AUDIT_FLAGS = (PLAYBOOK_OR_NONE, *SOURCES, *CONNECTION, *CHOICE, *REPORT, *RULES_FLAGS, *ASKING)
+AUDIT_FLAGS = (PLAYBOOK_OR_NONE, *SOURCES, *CONNECTION, *CHOICE, *REPORT, *RULES_FLAGS, *FILES, *ASKING)
 
 
 def audit(c: Context, **given: Any) -> int:
@@ -33,15 +39,17 @@ def audit(c: Context, **given: Any) -> int:
     """
     del c
     words = {name: given.pop(name) for name in ("only", "skip", "severity", "profile", "list", "explain")}
+    files = {name: given.pop(name) for name in ("report", "save", "against", "quiet_if_same")}
     if words["explain"] or words["list"]:
         return _tell(words, json=given["json"])
-    from deployer.auditing import Wanted, audit_fleet
+    from deployer.auditing import Files, Wanted, audit_fleet
 
     wanted = Wanted(**{name: words[name] for name in ("only", "skip", "severity", "profile")})
     asked = options(given)
     if asked.hosts and asked.inventory:
         asked = replace(asked, limit=f"{asked.hosts}:&{asked.limit}" if asked.limit else asked.hosts, hosts="")
-    return audit_fleet(asked, wanted)
+    files["report"] = tuple(files["report"])
+    return audit_fleet(asked, wanted, Files(**files))
 
 
 def _tell(words: dict[str, Any], *, json: bool) -> int:

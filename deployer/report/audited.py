@@ -1,0 +1,103 @@
+"""What an audit came to, as one noun; and the files that it is written to, each format by its ending."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.events import Event, HostEnded, RuleJudged, TaskPlanned
+from deployer.fields import nearest
+
+FORMAT = "deployer-audit/1"
+_DRIFTED = ("change", "unknown", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What an audit came to.
+
+    Attributes:
+        time: when it ended.
+        code: its exit code.
+        hosts: how it ended on each.
+        drift: what is not as declared, or not known.
+        judged: every rule's answer on every host.
+    """
+
+    time: datetime
+    code: int
+    hosts: tuple[HostEnded, ...]
+    drift: tuple[TaskPlanned, ...]
+    judged: tuple[RuleJudged, ...]
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "format": FORMAT,
+            "time": self.time.isoformat(timespec="seconds"),
+            "code": self.code,
+            "hosts": [asdict(one) for one in self.hosts],
+            "drift": [asdict(one) for one in self.drift],
+            "findings": [asdict(one) for one in self.judged],
+        }
+
+
+def gathered(events: Iterable[Event], code: int, now: datetime | None = None) -> Audited:
+    """Return what the events of an audit come to."""
+    seen = tuple(events)
+    return Audited(
+        now or datetime.now(UTC),
+        code,
+        tuple(one for one in seen if isinstance(one, HostEnded)),
+        tuple(one for one in seen if isinstance(one, TaskPlanned) and one.verdict in _DRIFTED),
+        tuple(one for one in seen if isinstance(one, RuleJudged)),
+    )
+
+
+def _formats() -> Mapping[str, Callable[[Audited], str]]:
+    from deployer.report import exchange, page
+
+    return {
+        ".json": as_json,
+        ".sarif": exchange.sarif,
+        ".xml": exchange.junit,
+        ".csv": exchange.table_of,
+        ".md": exchange.markdown,
+        ".html": page.html,
+    }
+
+
+def as_json(audited: Audited) -> str:
+    """Return one JSON document; bytes that are no text are escaped."""
+    return json.dumps(audited.as_plain(), indent=1) + "\n"
+
+
+def check_files(paths: Sequence[str]) -> None:
+    """Refuse a file whose ending is no format, or whose directory is not there, before any host is asked.
+
+    Raises:
+        ConfigError: with the endings that there are.
+    """
+    for path in map(Path, paths):
+        if path.suffix not in _formats():
+            raise ConfigError(f"{path}: {path.suffix!r} is no format", hint=nearest(path.suffix, _formats()))
+        if not path.parent.is_dir():
+            raise ConfigError("there is no such directory", where=path.parent)
+
+
+def write_files(paths: Sequence[str], audited: Audited) -> None:
+    """Write an audit to files, each in the format of its ending.
+
+    Raises:
+        ConfigError: one cannot be written.
+    """
+    for path in map(Path, paths):
+        try:
+            path.write_text(_formats()[path.suffix](audited), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"cannot be written: {error.strerror}", where=path) from None

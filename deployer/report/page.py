@@ -1,0 +1,116 @@
+"""An audit as one page that stands alone: no request to anywhere, no script; light and dark; it prints."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from html import escape
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from deployer.events import HostEnded, RuleJudged
+from deployer.report.exchange import drift_words
+from deployer.report.findings import ORDER, worst_first
+from deployer.report.plain import by_number, safe
+
+if TYPE_CHECKING:
+    from deployer.report.audited import Audited
+
+
+def html(audited: Audited) -> str:
+    """Return the page. Everything that a host has said is text in it, never markup."""
+    judged = worst_first(audited.judged)
+    style = resources.files("deployer.report").joinpath("page.css").read_text(encoding="utf-8")
+    parts = [
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        f"<title>Audit of {len(audited.hosts)} hosts</title><style>{style}</style></head><body><main>",
+        f"<h1>Audit of {len(audited.hosts)} hosts</h1>",
+        f"<p>{audited.time:%Y-%m-%d %H:%M} UTC, exit code {audited.code}. {_counted(judged, len(audited.drift))}</p>",
+        *_fleet(audited),
+        *_drift(audited),
+        *_rules(judged, "Findings", ("FAIL",)),
+        *_rules(judged, "Let off", ("WAIVED",)),
+        *_rules(judged, "Unknown", ("UNKNOWN",)),
+        *_quiet(judged, len(audited.hosts)),
+        "</main></body></html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _text(text: object) -> str:
+    return escape(safe(str(text)), quote=True)
+
+
+def _counted(judged: Iterable[RuleJudged], drift: int) -> str:
+    counts = Counter(one.answer for one in judged)
+    said = ", ".join(f"{counts[name]} {name}" for name in ("FAIL", "UNKNOWN", "WAIVED", "PASS", "NOT APPLICABLE"))
+    return f"Rules: {said}. Drift: {drift}."
+
+
+def _fleet(audited: Audited) -> Iterator[str]:
+    yield '<h2>Hosts</h2><div class="scroll"><table><thead><tr><th scope="col">host</th><th scope="col">ended</th>'
+    yield "".join(f'<th scope="col">{name}</th>' for name in ORDER)
+    yield '<th scope="col">drift</th><th scope="col">trouble</th></tr></thead><tbody>'
+    worst: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in audited.judged:
+        worst[one.host][one.severity] += one.answer == "FAIL"
+    drift = Counter(one.host for one in audited.drift)
+    for host in sorted(audited.hosts, key=lambda host: by_number(host.host)):
+        yield _row(host, worst[host.host], drift[host.host])
+    yield "</tbody></table></div>"
+
+
+def _row(host: HostEnded, counts: Counter[str], drift: int) -> str:
+    cells = "".join(f'<td class="{name if counts[name] else "dim"}">{counts[name]}</td>' for name in ORDER)
+    ending = host.ending.replace(" ", "-")
+    name = f'<th scope="row">{_text(host.host)}</th><td class="{ending}">{_text(host.ending)}</td>'
+    return f"<tr>{name}{cells}<td>{drift}</td><td>{_text(host.problem)}</td></tr>"
+
+
+def _drift(audited: Audited) -> Iterator[str]:
+    told: dict[str, list[str]] = defaultdict(list)
+    for task in audited.drift:
+        told[drift_words(task)].append(task.host)
+    if told:
+        yield "<h2>Drift</h2><ul>"
+        for words, hosts in told.items():
+            yield f"<li>{_text(words)} <span class=dim>({_text(', '.join(hosts))})</span></li>"
+        yield "</ul>"
+
+
+def _rules(judged: Iterable[RuleJudged], heading: str, answers: tuple[str, ...]) -> Iterator[str]:
+    rules: dict[str, dict[str, list[RuleJudged]]] = defaultdict(lambda: defaultdict(list))
+    for one in judged:
+        if one.answer in answers:
+            rules[one.rule][one.reason].append(one)
+    if not rules:
+        return
+    yield f"<h2>{heading}</h2>"
+    for rule, reasons in rules.items():
+        ones = [one for some in reasons.values() for one in some]
+        first, hosts = ones[0], f"{len(ones)} host{'s' if len(ones) > 1 else ''}"
+        head = f'<span class="{first.severity}">{_text(first.severity)}</span> {_text(rule)}: {_text(first.title)}'
+        yield f"<article><h3>{head} <span class=dim>({hosts})</span></h3>"
+        yield f"<details{' open' if len(reasons) <= 3 else ''}><summary>why, and what to do</summary><ul>"
+        for reason, some in reasons.items():
+            yield f"<li><b>{_text(', '.join(one.host for one in some))}</b> {_text(reason)}</li>"
+        remedy = f"<pre>{_text(first.remedy)}</pre>" if first.remedy else ""
+        yield f"</ul>{remedy}</details></article>"
+
+
+def _quiet(judged: Iterable[RuleJudged], count: int) -> Iterator[str]:
+    """Yield the rules that hold or do not apply, with the hosts folded."""
+    rules: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in judged:
+        if one.answer in ("PASS", "NOT APPLICABLE"):
+            reason = one.reason if one.answer == "NOT APPLICABLE" else ""
+            rules[one.rule, f"{one.answer}: {one.title}", reason].append(one.host)
+    if rules:
+        yield "<h2>What holds, and what does not apply</h2><details><summary>all of it</summary><ul>"
+        for (rule, words, reason), hosts in rules.items():
+            told = " ".join(part for part in (rule, words, reason) if part)
+            whom = "all hosts" if len(hosts) == count > 1 else ", ".join(hosts)
+            yield f"<li>{_text(told)} <span class=dim>{_text(whom)}</span></li>"
+        yield "</ul></details>"
