@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
@@ -33,8 +34,12 @@ HOSTILE = (
 DRESSES = ("{}", "/srv/{}", "/srv/shop/{}", "{}.service", "x{}", "root{}", "test -s %s {}", "true {}")
 
 
+@cache
 def example(module: str) -> list[dict[str, Any]]:
-    """Return the arguments of each task in a module's example, with a blob where a file of the controller is named."""
+    """Return the arguments of each task in a module's example, with a blob where a file of the controller is named.
+
+    They are shared: take copies with what is to be other in them.
+    """
     cls = modules.find(module)
     found = []
     for task in yaml.safe_load(cls.EXAMPLE):

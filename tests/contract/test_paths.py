@@ -115,8 +115,9 @@ def test_no_other_file_speaks_of_what_a_nodes_user_owns() -> None:
     speaks = re.compile(r"/run/beam(?![-\w])|/var/lib/beam|\bnode\.(runtime|state)\b|crash_dump(?!s)")
     found = set()
     for path in ROOT.rglob("*.py"):
-        strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-        code = ast.unparse(ast.parse(path.read_text()))
+        tree = ast.parse(path.read_text())
+        strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        code = ast.unparse(tree)
         if speaks.search(code) or any(isinstance(text, str) and speaks.search(text) for text in strings):
             found.add(str(path.relative_to(ROOT)))
     found |= {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.sh") if speaks.search(path.read_text())}
