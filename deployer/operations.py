@@ -101,10 +101,16 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
         if not code and staying:
             seen = nodes if check and not lost else frozenset[str]()  # a plan has stopped nobody
             code = PlayRun(context, stay, staying, goal, ask=asker(context.stop, json=options.json), leaving=seen).run()
-        return leave.end() or code if code else leave.forget()
+        if code:
+            return leave.end() or code
+        code = leave.forget()
+        if not code and not gone.keys().isdisjoint(host.name for host in hosts):
+            when = "when this is done, take" if check else "take"
+            told = f"{when} {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
+            context.emit(Note(told))
+        return code
 
-    told = f"when this is done, take {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
-    return each_play(walk, project, out, notes=[told])
+    return each_play(walk, project, out)
 
 
 def again(

@@ -40,7 +40,13 @@ def _meant(project: Project, word: str, declared: dict[str, frozenset[str]]) -> 
             every = [node for nodes in declared.values() for node in nodes]
             raise ConfigError(f"no node is called {word}", hint=nearest(word, every))
         return {owner: frozenset({word})}
-    names = [host.name for host in project.inventory.select(word)]
+    try:
+        names = [host.name for host in project.inventory.select(word)]
+    except ConfigError as error:
+        error.hint = "; ".join(
+            filter(None, (error.hint, "who leaves has to stand in the inventory until that is done"))
+        )
+        raise
     without = [name for name in names if name not in declared]
     if without:
         raise ConfigError(f"{', '.join(without)} declares no node in this playbook", hint="there is nothing to retire")

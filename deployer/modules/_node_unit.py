@@ -33,7 +33,7 @@ state=$(old_state)
 [ -z "$state" ] || emit old "$state"
 left=$(left_behind {})
 [ -z "$left" ] || emit left "$left"
-other=$(renamed {})
+other=$(astray {})
 [ -z "$other" ] || emit other "$other"
 emit insecure "$(insecure {})"
 """

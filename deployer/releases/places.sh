@@ -73,9 +73,9 @@ left_behind() {
     done | sort
 }
 
-# renamed ETC: say which units run nodes of the cluster whose files are in ETC, of a release with another root. Those that are
+# astray ETC: say which units run nodes of the cluster whose files are in ETC, of a release with another root. Those that are
 # to be taken over are known; one that has a declared node's name is not, for its files would be replaced while it runs.
-renamed() {
+astray() {
   etc=$1
   ours=" $old "
   grep -ls -- "$etc/" /etc/systemd/system/*.service.d/00-deployer.conf 2>/dev/null | while read -r conf; do

@@ -97,9 +97,7 @@ class Terminal:
     @_take.register
     def _(self, event: PlayStarted) -> None:
         self._goal = event.goal
-        self._stages, self._ends = dict.fromkeys(event.hosts, "wait"), []
-        self._plans.clear()
-        self._rungs.clear()
+        self._stages = dict.fromkeys(event.hosts, "wait")
         count = f"{len(event.hosts)} host{'s' if len(event.hosts) != 1 else ''}"
         self._line(("\nPLAY ", "bold"), (safe(event.play), "bold"), (f" · {event.goal} · {count}", ""))
         self._roll = None
@@ -198,6 +196,10 @@ class Terminal:
         self._judged = []
         self._print_releases()
         self._print_recap(event.seconds)
+        # Another play may have begun before this one ended, as when hosts retire: what is told is told once.
+        self._ends = []
+        self._plans.clear()
+        self._rungs.clear()
 
     @_take.register
     def _(self, _: RunEnded) -> None:

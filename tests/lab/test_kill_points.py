@@ -101,12 +101,12 @@ def points(events: Iterable[Event]) -> Iterator[Point]:
             yield Point(said, seen[said])
 
 
-def some(found: list[Point]) -> list[Point]:
+def some(found: list[Point], taken: int = TAKEN) -> list[Point]:
     """All of them, or a few, spread evenly and always the same."""
     if os.environ.get("DEPLOYER_KILL_ALL") == "1":
         return found
-    step = max(1.0, len(found) / TAKEN)
-    return [found[int(step * i + step / 2)] for i in range(min(TAKEN, len(found)))]
+    step = max(1.0, len(found) / taken)
+    return [found[int(step * i + step / 2)] for i in range(min(taken, len(found)))]
 
 
 def killed(fleet: Fleet, point: Point, oldest: str) -> Killed:

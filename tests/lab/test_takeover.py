@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from deployer.lab import LabHost
 
 # A release as people run it by hand: its own directory, its own unit, EPMD as its child, the cookie in the environment.
 LAYOUTS = {
-    "a unit of another name": ("/srv/chat", "chat.service"),
+    "no unit at all, as edeliver leaves it, which gets one of another name": ("/srv/chat", "chat.service"),
     "a unit of the node's own name, as mix_systemd writes it": ("/srv/demo/current", "demo.service"),
 }
 UNIT = """[Unit]
@@ -41,6 +42,37 @@ systemctl enable --quiet --now {unit}
 """
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "taking-over.md"
+# As a deploy script calls it: in the background, with the user's exports, and nobody who watches it.
+DAEMON = """set -e
+useradd --system chat
+mkdir -p /srv/chat
+tar -xzf - -C /srv/chat
+cat >/srv/chat/chat.env <<'EOF'
+{env}
+EOF
+chown -R chat /srv/chat
+chmod 0600 /srv/chat/chat.env
+cd /srv/chat
+runuser -u chat -- env $(cat chat.env) bin/demo daemon
+until runuser -u chat -- env $(cat chat.env) bin/demo rpc 'IO.puts(1)'; do sleep 0.2; done
+"""
+
+
+def as_edeliver(host: LabHost, ssh: Ssh, tarball: Path, peers: str) -> None:
+    """A node that no unit runs; then it gets one, by the page's own steps."""
+    told = f"LANG=C.UTF-8 PORT=4000 RELEASE_DISTRIBUTION=name RELEASE_NODE=demo@{host.address}"
+    env = "\n".join([*told.split(), f"RELEASE_COOKIE={COOKIE}", f"DEMO_PEERS={peers}"])
+    code, said = ssh(host, DAEMON.format(env=env), stdin=tarball.read_bytes())
+    assert code == 0, said
+    page = PAGE.read_text().replace("/bin/chat", "/bin/demo")
+    unit = dedent(" " * 3 + page.partition("```ini\n   ")[2].partition("   ```")[0])
+    _, _, steps = page.partition("as root:\n\n")
+    assert ssh(host, "cat >/etc/systemd/system/chat.service", stdin=unit.encode())[0] == 0
+    code, said = ssh(host, f"set -e\n{dedent(steps.partition(chr(10) * 2)[0])}")
+    assert code == 0, said
+
+
 def by_hand(host: LabHost, ssh: Ssh, tarball: Path, place: str, unit: str, peers: str) -> None:
     text = UNIT.format(place=place, address=host.address, cookie=COOKIE, peers=peers)
     code, said = ssh(host, SETUP.format(place=place, unit=unit, text=text), stdin=tarball.read_bytes())
@@ -55,7 +87,10 @@ def test_what_ran_by_hand_is_taken_over_host_by_host_and_comes_back_when_that_fa
     hosts = untouched(lab, 2)
     peers = ",".join(f"demo@{host.address}" for host in hosts)
     for host in hosts:
-        by_hand(host, ssh, demo_release("0.1.0"), place, unit, peers)
+        if unit == "chat.service":
+            as_edeliver(host, ssh, demo_release("0.1.0"), peers)
+        else:
+            by_hand(host, ssh, demo_release("0.1.0"), place, unit, peers)
     eventually(lambda: all(len(health(host)[1].get("nodes", ())) == 1 for host in hosts))
     words: dict[str, Any] = {"rollout": {"serial": [1]}, "env": {"PORT": "4000"}}
     fleet = fleet_of(tmp_path, hosts, demo_release("0.2.0"), **words)

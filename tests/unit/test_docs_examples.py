@@ -43,6 +43,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory as somebody has it who follows the docs."""
     secrets = (
         "SHOP_COOKIE",
+        "SHOP_STAGING_COOKIE",
         "MAIL_COOKIE",
         "SHOP_SECRET_KEY_BASE",
         "SHOP_DATABASE_URL",
