@@ -1,4 +1,4 @@
-"""``cookie`` and ``tls``: the secret that is the cluster, and the authority that vouches for its nodes."""
+"""``cookie`` and ``tls``: the secret that is the cluster, and the certificate authority of its nodes."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ class _Maker:
             raise self.wrong("cluster.pki says neither whole certificates nor an authority of ours", hint)
         if not words.passphrase:
             hint = "write cluster.pki: {passphrase: …}, or ca, certificate and key of certificates that are given"
-            raise self.wrong("cluster.tls: true needs to know who vouches for the nodes", hint)
+            raise self.wrong("cluster.tls: true needs a certificate authority", hint)
         if words.renew >= words.days:
             raise self.wrong("cluster.pki.renew is not below days", "or each run would renew every certificate")
         directory = self.beside / Path(words.directory or f"pki/{cluster}").expanduser()

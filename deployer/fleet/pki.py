@@ -1,4 +1,4 @@
-"""Who vouches for a cluster's nodes: an authority that the controller keeps, or certificates that were given.
+"""Whose certificates a cluster's nodes trust: an authority that the controller keeps, or certificates that were given.
 
 The authority is one file: its certificate, and its key, sealed. Only `establish` writes it, for ``deployer tls init``;
 a plan, an audit and a deploy read it and issue certificates in memory.

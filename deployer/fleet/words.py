@@ -76,7 +76,7 @@ class ReleaseWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PkiWords:
-    """Who vouches for the nodes: an authority of our own (``passphrase``), or certificates given (``ca`` and on)."""
+    """Whose certificates nodes trust: an authority of our own (``passphrase``), or certificates given (``ca``, …)."""
 
     passphrase: Annotated[
         Secret | None, Doc("seals the key of the authority that deployer tls init makes; at least 16 characters")
@@ -108,7 +108,7 @@ class ClusterWords:
     ] = None
     names: Annotated[Literal["long", "short"], Doc("long: shop@10.0.0.1 or shop@a.example; short: shop@a")] = "long"
     tls: Annotated[bool, Doc("distribution over TLS, with certificates of both sides; see pki")] = False
-    pki: Annotated[PkiWords | None, Doc("who vouches for the nodes, with tls: true")] = None
+    pki: Annotated[PkiWords | None, Doc("the certificate authority of the nodes, with tls: true")] = None
     epmd: Annotated[bool, Doc("false: no EPMD, one fixed port for every node of the cluster")] = True
     mesh: Annotated[
         Literal["app", "boot", "none"],

@@ -183,8 +183,8 @@ def test_the_words_say_who_vouches() -> None:
 @pytest.mark.parametrize(
     ("pki", "more", "words"),
     [
-        (None, {}, "who vouches for the nodes"),
-        ({"days": 10}, {}, "who vouches for the nodes"),
+        (None, {}, "needs a certificate authority"),
+        ({"days": 10}, {}, "needs a certificate authority"),
         ({"ca": "ca.pem"}, {}, "neither whole certificates nor an authority of ours"),
         ({**GIVEN, **OURS}, {}, "neither whole certificates nor an authority of ours"),
         ({**OURS, "days": 30}, {}, "renew is not below days"),

@@ -164,7 +164,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("unit", {"LimitNOFILE": "1023:4096"}, "between 1024 and 134217727"),
     ("nodes", [{"name": "a", "vm_args": ["+Q 1024", "+Q 65537"]}], "+Q 65537 is above LimitNOFILE 65536"),
     # the rest
-    ("cluster.tls", True, "needs to know who vouches for the nodes"),
+    ("cluster.tls", True, "needs a certificate authority"),
     ("cluster.epmd", False, "nodes[0].port is missing"),
     ("cluster.port", "9100", "did you mean 'ports'?"),
     ("rollout.serial", [], "rollout.serial"),
