@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # the lab's tests start deployer hundreds of times: compile it once
 LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client openssh-server shellcheck
 
-.PHONY: help setup packages demo demo-down check test lab-test bench docs fuzz clean
+.PHONY: help setup packages demo demo-down check test lab-test bench docs mutants fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -49,6 +49,9 @@ bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts
 
 docs: setup  ## write the reference pages again
 	$(BIN)/python tools/reference.py
+
+mutants: setup  ## break the program in places: each break has to be noticed by the test that is named beside it
+	$(BIN)/python tools/mutants.py
 
 fuzz: setup  ## ten minutes of garbage for every parser
 	$(BIN)/python tests/fuzz/fuzz.py --seconds 600

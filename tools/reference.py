@@ -34,7 +34,7 @@ how they are judged.
 def pages() -> dict[Path, str]:
     """Return every generated file → its content."""
     found = {DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.find(n)) + "\n" for n in modules.names())])}
-    found[DOCS / "cli.md"] = overview.reference(DeployerProgram.standard().namespace or Collection())
+    found[DOCS / "cli.md"] = overview.command_page(DeployerProgram.standard().namespace or Collection())
     found[DOCS / "audit-rules.md"] = f"{_RULES}\n{table(tuple(RULES.values()))}\n"
     schemas = {"fleet": json_schema(Words)} | {name: json_schema(modules.find(name)) for name in modules.names()}
     for name, schema in schemas.items():

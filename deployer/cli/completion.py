@@ -45,7 +45,7 @@ def _commands() -> Mapping[str, Command]:
     from deployer.cli.program import DeployerProgram
 
     root = DeployerProgram.standard().namespace
-    return overview.commands(root) if root else {}
+    return overview.all_commands(root) if root else {}
 
 
 def candidates(line: str, commands: Mapping[str, Command]) -> Iterator[str]:

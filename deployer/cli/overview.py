@@ -34,7 +34,7 @@ _SHARED = 4
 """A flag that so many commands have is explained once for all of them."""
 
 
-def commands(root: Collection) -> dict[str, Command]:
+def all_commands(root: Collection) -> dict[str, Command]:
     """Return words → command for all commands of a program, in the order in which they were added."""
     found: dict[str, Command] = {name: task for name, task in root.tasks.items() if isinstance(task, Command)}
     for group, collection in root.collections.items():
@@ -52,9 +52,9 @@ def overview(root: Collection) -> str:
     return "\n".join([*parts, _EXIT_CODES])
 
 
-def reference(root: Collection) -> str:
+def command_page(root: Collection) -> str:
     """Return the page of all commands with all their flags."""
-    every = commands(root)
+    every = all_commands(root)
     count: dict[Flag, int] = {}
     for command in every.values():
         for flag in command.flags:
@@ -85,7 +85,7 @@ def usage(name: str, command: Command) -> str:
 
 def _sections(root: Collection) -> dict[str, dict[str, Command]]:
     found: dict[str, dict[str, Command]] = {heading: {} for heading in _SECTIONS.values()}
-    for name, command in commands(root).items():
+    for name, command in all_commands(root).items():
         module = command.body.__module__.rpartition(".")[2]
         found.setdefault(_SECTIONS.get(module, module.capitalize()), {})[name] = command
     return {heading: below for heading, below in found.items() if below}

@@ -12,7 +12,7 @@ from deployer.engine.host_run import each
 from deployer.engine.ladder import expected
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rollback import Return
-from deployer.engine.roll.state import MOVES, Health, HostState
+from deployer.engine.roll.state import MOVES, HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, StepError
 from deployer.events import Emit, Stage, StepDone
 from deployer.modules.beam_nodes import BeamNodes
@@ -98,10 +98,10 @@ def settle(runs: Sequence[HostRoll]) -> None:
         if not run.reverted_to or not run.problem:
             continue
         said, where = run.problem.message, run.problem.where
-        if run.health is Health.UNVERIFIED:
+        if run.health is Verification.UNVERIFIED:
             unverified = f"{said}; it went back to {run.reverted_to}, not verified after the rollback"
             run.problem = NotConverged(unverified, hint="deployer verify looks")
-        elif run.health is Health.UNHEALTHY:
+        elif run.health is Verification.UNHEALTHY:
             unhealthy = f"{said}; it went back to {run.reverted_to}, and its nodes are unhealthy after the rollback"
             run.problem = NotConverged(unhealthy, hint="see its ladder; deployer verify looks again")
         elif not isinstance(run.problem, Reverted) or not run.problem.hint:

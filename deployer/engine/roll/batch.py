@@ -12,7 +12,7 @@ from deployer.engine.host_run import each
 from deployer.engine.roll.hooks import AFTER, BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
-from deployer.engine.roll.state import Health, HostState
+from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, HostError, Interrupted, Reverted, StepError
 
 Batch = tuple[HostRoll, ...]
@@ -64,7 +64,7 @@ class Switching:
 
         Also after Ctrl-C: a host that serves again must not stay without its traffic.
         """
-        due = [run for run in runs if run.drained and (run.spared or run.health is Health.HEALTHY)]
+        due = [run for run in runs if run.drained and (run.spared or run.health is Verification.HEALTHY)]
         due = [run for run in due if not isinstance(run.problem, HostError)]
         each(due, self._after, pool=self.pool)
 

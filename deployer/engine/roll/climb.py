@@ -14,7 +14,7 @@ from deployer.engine.ladder.mesh import unseen
 from deployer.engine.ladder.rung import Rung, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.state import Health, HostState
+from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, HostError, Interrupted, NotConverged
 from deployer.events import Emit, Event, Note, RungRead, Stage
 
@@ -65,7 +65,7 @@ class Climb:
         able = [run for run in runs if run.readable]
         absent = {run.name: run.problem for run in runs if run.problem and run.targets and not run.readable}
         if self.stop.is_set():
-            _interrupt([run for run in able if run.health is not Health.HEALTHY])
+            _interrupt([run for run in able if run.health is not Verification.HEALTHY])
             return {}
         judged = {run.name: run.judged(unsound) for run in runs}
         here = {str(target.node) for nodes in judged.values() for target in nodes}
@@ -91,10 +91,10 @@ class Climb:
         self.strangers = frozenset(name for rungs in climbed.values() for rung in rungs for name in rung.strangers)
         for run in runs:
             health = _health([climbed.get(str(target.node), []) for target in judged[run.name]])
-            if health is not Health.UNVERIFIED or run.health is Health.UNHEALTHY:
+            if health is not Verification.UNVERIFIED or run.health is Verification.UNHEALTHY:
                 run.health = health
         if self.stop.is_set():
-            _interrupt([run for run in able if run.health is Health.UNVERIFIED])
+            _interrupt([run for run in able if run.health is Verification.UNVERIFIED])
         return fallen
 
     def _climb(
@@ -152,11 +152,11 @@ def _without(target: Target, gone: Collection[str]) -> Target:
     return replace(target, others=tuple(peer for peer in target.others if str(peer) not in gone))
 
 
-def _health(climbs: Sequence[list[Rung]]) -> Health:
+def _health(climbs: Sequence[list[Rung]]) -> Verification:
     """Return how all nodes of a host are; not verified when a climb was cut short."""
     if not climbs or any(rungs and not healthy(rungs) for rungs in climbs):
-        return Health.UNHEALTHY
-    return Health.HEALTHY if all(climbs) else Health.UNVERIFIED
+        return Verification.UNHEALTHY
+    return Verification.HEALTHY if all(climbs) else Verification.UNVERIFIED
 
 
 def _interrupt(runs: Sequence[HostRoll]) -> None:

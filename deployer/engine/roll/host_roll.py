@@ -13,7 +13,7 @@ from deployer.engine.ladder.target import Target
 from deployer.engine.ledger import Ledger, switch_of
 from deployer.engine.roll import replacing
 from deployer.engine.roll.rollback import Return
-from deployer.engine.roll.state import AS_BEFORE, AS_DECLARED, MOVES, UNVERIFIED_FROM, Health, HostState
+from deployer.engine.roll.state import AS_BEFORE, AS_DECLARED, MOVES, UNVERIFIED_FROM, HostState, Verification
 from deployer.engine.walk.apply import finish
 from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.walk import Walk
@@ -71,7 +71,7 @@ class HostRoll(HostRun):
     reverted_to: str = ""
     skip_reason: str = ""
     drained: bool = False
-    health: Health = Health.UNVERIFIED
+    health: Verification = Verification.UNVERIFIED
 
     def advance(self, state: HostState, *, to: str = "", reason: str = "") -> None:
         """Move on.
@@ -85,7 +85,7 @@ class HostRoll(HostRun):
             raise AssertionError(f"{self.name} cannot go from {self.state.value} to {state.value}")
         self.state, self.reverted_to, self.skip_reason = state, to, reason
         if state in UNVERIFIED_FROM:
-            self.health = Health.UNVERIFIED
+            self.health = Verification.UNVERIFIED
         self.emit(HostMoved(self.name, state.value, to, reason))
 
     @property
@@ -111,7 +111,7 @@ class HostRoll(HostRun):
     @property
     def proven(self) -> bool:
         """Whether its nodes run what is declared, and all rungs have held."""
-        return self.health is Health.HEALTHY and self.state in AS_DECLARED and not self.problem
+        return self.health is Verification.HEALTHY and self.state in AS_DECLARED and not self.problem
 
     @property
     def idle(self) -> bool:

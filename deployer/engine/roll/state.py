@@ -63,7 +63,7 @@ UNVERIFIED_FROM = frozenset({S.TURN, S.REVERTING})
 """Moves after which an earlier verdict of the ladder says nothing any more."""
 
 
-class Health(Enum):
+class Verification(Enum):
     """What the last climb said of a host's nodes."""
 
     UNVERIFIED = "unverified"

@@ -18,7 +18,7 @@ from deployer.load.shipped import shipped_pages
 
 HEAVY = {"paramiko", "cryptography", "jinja2", "rich", "deployer.lab", "deployer.transport", "deployer.app"}
 _ADVICE = re.compile(r"deployer docs ([\w./-]+\w)")
-COMMANDS = tuple(overview.commands(DeployerProgram.standard().namespace or Collection()))
+COMMANDS = tuple(overview.all_commands(DeployerProgram.standard().namespace or Collection()))
 PAGE = Path(__file__).parents[3] / "docs" / "cli.md"
 
 

@@ -22,7 +22,7 @@ from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import Rules
-from deployer.engine.roll.state import Health, HostState
+from deployer.engine.roll.state import HostState, Verification
 from deployer.engine.walk.walk import Walk
 from deployer.errors import Reverted, Unreachable
 from deployer.fleet import Declaration, Rollout, declare
@@ -100,7 +100,7 @@ class Scripted(Climb):
         self.healthy = self.nodes - bad.keys() - failed
         for run in runs:
             well = all(str(t.node) in self.healthy for t in run.targets)
-            run.health = Health.HEALTHY if well else Health.UNHEALTHY
+            run.health = Verification.HEALTHY if well else Verification.UNHEALTHY
         return bad
 
 

@@ -14,7 +14,7 @@ from deployer.engine.ladder.rung import Rung
 from deployer.engine.ladder.target import Peer
 from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.state import Health
+from deployer.engine.roll.state import Verification
 from deployer.errors import Interrupted
 from deployer.events import Stage
 from deployer.model import Host
@@ -39,7 +39,7 @@ def test_ctrl_c_before_the_climb_leaves_who_was_proven_proven(climb: Climb) -> N
     runs = [run("web1"), run("web2"), run("web3")]
     assert climb.run(runs[:2], busy=()) == {}
     assert [one.proven for one in runs] == [True, True, False]
-    runs[1].health = Health.UNVERIFIED  # its turn has come
+    runs[1].health = Verification.UNVERIFIED  # its turn has come
     climb.stop.set()
     assert climb.run(runs, busy=()) == {}
     assert [type(one.problem) for one in runs] == [type(None), Interrupted, Interrupted]
@@ -52,7 +52,7 @@ def test_ctrl_c_in_the_climb_blames_nobody_who_needs_time(climb: Climb) -> None:
     climb.emit.when(Stage, lambda _: climb.stop.set())  # type: ignore[attr-defined]
     fallen = climb.run([starting, gone], busy=["web1", "web2"])
     assert list(fallen) == ["shop@10.0.0.2"], "systemd has given up: no time would help"
-    assert (starting.health, gone.health) == (Health.UNVERIFIED, Health.UNHEALTHY)
+    assert (starting.health, gone.health) == (Verification.UNVERIFIED, Verification.UNHEALTHY)
     assert isinstance(starting.problem, Interrupted)
     assert gone.problem is None, "it is blamed by who called"
 

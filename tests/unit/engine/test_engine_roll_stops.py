@@ -13,7 +13,7 @@ from deployer.engine.roll.back import settle
 from deployer.engine.roll.climb import blame
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import STOPPED
-from deployer.engine.roll.state import Health, HostState
+from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
 from deployer.roll_events import BatchEnded, BatchStarted
@@ -156,15 +156,15 @@ def test_where_nothing_runs_yet_no_canary_is_missed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("problem", "health", "kind"),
     [
-        (NotConverged("it fell"), Health.HEALTHY, Reverted),
-        (Reverted("it did not start"), Health.HEALTHY, Reverted),
-        (NotConverged("it fell"), Health.UNHEALTHY, NotConverged),
-        (Reverted("because the roll stopped"), Health.UNHEALTHY, NotConverged),
-        (Reverted("because the roll stopped"), Health.UNVERIFIED, NotConverged),
+        (NotConverged("it fell"), Verification.HEALTHY, Reverted),
+        (Reverted("it did not start"), Verification.HEALTHY, Reverted),
+        (NotConverged("it fell"), Verification.UNHEALTHY, NotConverged),
+        (Reverted("because the roll stopped"), Verification.UNHEALTHY, NotConverged),
+        (Reverted("because the roll stopped"), Verification.UNVERIFIED, NotConverged),
     ],
 )
 def test_who_went_back_is_reverted_only_when_it_is_well_there(
-    fleet: Fleet, problem: DeployerError, health: Health, kind: type[DeployerError]
+    fleet: Fleet, problem: DeployerError, health: Verification, kind: type[DeployerError]
 ) -> None:
     run = fleet.run("web1")
     run.state, run.reverted_to, run.problem, run.health = HostState.REVERTED, "1.4.1-0f3a9c71", problem, health
