@@ -10,9 +10,11 @@ taste() {
 }
 
 # theirs PATH LIMIT: the same of a file in a directory that another user owns, as that user, for 4 s at most. Root's real id
-# stays, so that the user can neither trace the reader nor hold it; who is not root reads as himself.
+# stays, so that the user can neither trace the reader nor hold it; who is not root reads as himself. Where the user could
+# have turned the way to it into somebody else's directory nothing is read.
 theirs() {
   if [ "$(id -u)" -ne 0 ]; then taste "$1" "$2"; return 0; fi
+  (firm "${1%/*}") >/dev/null || return 0
   [ -f "$1" ] && [ ! -L "$1" ] && whose=$(stat -c '%u %g' -- "${1%/*}/" 2>/dev/null) || return 0
   timeout -k 1 3 setpriv --euid="${whose% *}" --egid="${whose#* }" --clear-groups --no-new-privs --bounding-set=-all \
     dd if="$1" iflag=nofollow,nonblock,fullblock,count_bytes bs=65536 count="$2" status=none 2>/dev/null |
@@ -49,6 +51,15 @@ make_above() {
   mkdir -m 0700 -- "/proc/self/fd/5/${1##*/}"
   exec 5<&-
 }
+
+# drop PATH: unlink a file and those that carry its name with a number, in the directory that is named and in no other.
+drop() (
+  [ -d "${1%/*}/" ] || exit 0
+  inside "${1%/*}"
+  for one in "/proc/self/fd/5/${1##*/}" "/proc/self/fd/5/${1##*/}".[0-9]*; do
+    if [ -f "$one" ]; then rm -f -- "$one"; fi
+  done
+)
 
 # adorn PATH OWNER GROUP MODE: set those that are not empty on what is there, and not on what a link there leads to.
 adorn() {

@@ -31,7 +31,7 @@ HARMLESS = [
     rf"\btaste {X} \d+",
     rf"\btell \S+ {X}",  # which reads by theirs
     r"\bdraft [^\n;]*",
-    rf"\bmake_above {X}",
+    rf"\b(?:make_above|drop) {X}",
     rf"\bsettle {X}",
     rf"\bfind {X} -maxdepth 0 -type f -newermt [^)]*",
     rf"-c?newer {X}",

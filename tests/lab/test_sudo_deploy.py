@@ -28,7 +28,9 @@ def fleet_on(by_profile, demo_release, tmp_path):
     def make(profile: str) -> Fleet:
         host = by_profile[profile]
         labs.reset(host.name, host.home.parent.parent.name)
-        return fleet_of(tmp_path, [host], demo_release("0.1.0"))
+        made = fleet_of(tmp_path, [host], demo_release("0.1.0"))
+        made.words["release"]["migrate"] = "IO.puts(:migrated)"
+        return made
 
     return make
 
@@ -78,6 +80,7 @@ def test_sudo_with_a_password_of_the_inventory(fleet_on, ssh):
     ran = fleet.run("deploy")
     assert ran.code == 0, ran.out
     assert health(host)[0] == 200
+    assert [each["text"] for each in ran.of("MigrationSaid")] == ["migrated"]
     again = fleet.run("deploy", "-vvv")
     assert (again.code, again.of("StepDone")) == (0, [])
     assert labs.PASSWORD not in ran.out + ran.err + again.out + again.err
@@ -117,6 +120,7 @@ def test_a_deploy_works_with_what_sshd_permits_and_says_what_it_could_not_climb(
     ran = fleet.run("deploy")
     assert ran.code == 0, ran.out
     assert health(host)[0] == 200
+    assert [each["text"] for each in ran.of("MigrationSaid")] == ["migrated"]
     rungs = ran.rungs(host)
     assert set(rungs) >= {1, 2, 3, 4, 5, 6}
     assert False not in rungs.values()

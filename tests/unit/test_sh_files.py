@@ -133,6 +133,23 @@ def test_a_directory_that_its_user_turned_into_a_link_is_refused(
     assert not [path for path in target.rglob("*") if path.is_file()]
 
 
+def test_a_way_that_its_user_turned_elsewhere_leads_to_nothing_that_is_read_or_removed(
+    shell: list[str], theirs: Path, tmp_path: Path
+) -> None:
+    other = theirs.parent / "other"
+    other.mkdir(mode=0o700)
+    for name in ("dump", "dump.1764104400"):
+        (other / name).write_text("root:canary")
+    as_user("ln -s ../other way; echo mine >dump; echo mine >dump.1", theirs)
+    (frame,) = frames(probe(sh("theirs {} 4096", theirs / "way" / "dump").text), shell, tmp_path)
+    assert (frame.rc, frame.out) == (0, "")
+    text = sh("drop {} || :\ndrop {}", theirs / "way" / "dump", theirs / "dump").text
+    (frame,) = frames(steps(text), shell, tmp_path)
+    assert frame.rc == 0, frame.out
+    assert sorted(path.name for path in other.iterdir()) == ["dump", "dump.1764104400"]
+    assert [path.name for path in theirs.iterdir()] == ["way"]
+
+
 def test_directories_that_are_missing_are_made_where_they_are_named_and_nowhere_else(
     shell: list[str], theirs: Path, tmp_path: Path
 ) -> None:
@@ -153,8 +170,8 @@ def test_a_link_that_root_made_is_a_way(shell: list[str], theirs: Path, tmp_path
 
 
 def swapper(home: Path) -> subprocess.Popen[bytes]:
-    """The user turns a directory into a link and back, as fast as it can."""
-    text = "while :; do mv way real; ln -s ../target way; rm way; mv real way; done 2>/dev/null"
+    """The user turns a directory into a link and back, as fast as it can, until there is a file ``stop``."""
+    text = "until [ -e stop ]; do mv way real; ln -s ../target way; rm way; mv real way; done 2>/dev/null"
     drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
     return subprocess.Popen([*drop, "sh", "-c", text], cwd=home)
 
@@ -169,7 +186,7 @@ def test_a_directory_that_is_turned_into_a_link_meanwhile_is_never_followed(
     try:
         outcomes = {written(shell, tmp_path, theirs / "way/file").partition(":")[0] for _ in range(15)}
     finally:
-        attack.kill()
+        (theirs / "stop").touch()
         attack.wait()
     assert list(target.iterdir()) == []
     assert outcomes

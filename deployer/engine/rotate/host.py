@@ -107,8 +107,7 @@ def renew(node: NodeUnit) -> Sh:
 
 def forget(path: str, dumps: Sequence[str] = ()) -> Sh:
     """Return the step that removes the old cookie, and the crash dumps of nodes that have it in their memory."""
-    gone = (sh('for one in {0} {0}.[0-9]*; do [ ! -f "$one" ] || rm -f -- "$one"; done', dump) for dump in dumps)
-    return lines(*gone, sh("rm -f -- {}", f"{path}.old"))
+    return lines(*(sh("drop {} || :", dump) for dump in dumps), sh("rm -f -- {}", f"{path}.old"))
 
 
 def program(step: Sh, new: Secret, *, become: bool) -> Program:
