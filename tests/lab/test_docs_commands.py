@@ -1,0 +1,65 @@
+"""The commands that README and docs show are run as they stand, by a person who has followed them so far."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fleet import PATIENCE, PROGRAM, Fleet, fleet_of, health, untouched
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+
+from doc_examples import PAGES, Example, commands
+
+SHOWN = [example for page in PAGES if page.name != "from-mix-phx-new.md" for example in commands(page)]
+"""That page has a test of its own, which types all of it."""
+ELSEWHERE = ("tls init", "restart_cluster", "retire", "rollback site.yml -i inventory.yml --check")
+"""Run by test_tls.py, test_growth.py (who is retired is not there for the next page) and test_going_back.py."""
+
+
+@pytest.fixture(scope="module")
+def fleet(lab, demo_release, tmp_path_factory) -> Fleet:
+    made = fleet_of(tmp_path_factory.mktemp("docs"), untouched(lab, 2), demo_release("0.1.0"))
+    made.write()
+    return made
+
+
+def as_typed(example: Example, fleet: Fleet) -> list[str]:
+    """The words of a command; names of hosts and versions are those that there are here."""
+    words = shlex.split(example.text, comments=True)
+    here = {"web2": fleet.hosts[1].name, "1.8.1": "0.1.0"}
+    return [here.get(word, word) for word in words]
+
+
+def deploy(fleet: Fleet, tarball: Path) -> None:
+    fleet.words["release"]["tarball"] = str(tarball)
+    ran = fleet.run("deploy")
+    assert ran.code == 0, ran.out
+
+
+def test_every_command_with_hosts_does_what_its_page_says(fleet: Fleet, demo_release: Callable[[str], Path]):
+    """A rollback finds a release before the current one; what only says more is typed once."""
+    typed = set()
+    for example in SHOWN:
+        words = as_typed(example, fleet)
+        line = shlex.join(words)
+        kind = frozenset(words) - {"-v", "--diff"}
+        if "-i" not in words or kind in typed or any(word in line for word in ELSEWHERE):
+            continue
+        typed.add(kind)
+        if words[1] == "rollback":
+            deploy(fleet, demo_release("0.2.0"))
+        done = subprocess.run(
+            [str(PROGRAM), *words[1:]], env=fleet.environment(), cwd=fleet.directory, timeout=PATIENCE,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{example}: {line}: {done.stdout}{done.stderr}"
+        if words[1] == "rollback":
+            fleet.words["release"]["tarball"] = str(demo_release("0.1.0"))
+            fleet.write()
+    assert len(typed) > 10
+    assert {health(host)[1]["version"] for host in fleet.hosts} <= {"0.1.0", "0.2.0"}
