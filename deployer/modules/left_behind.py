@@ -10,6 +10,7 @@ from deployer.modules._checks import absolute, filled
 from deployer.modules._nft import BASE, PLACE, UNIT, UNIT_TEXT
 from deployer.modules._unit import FAILED
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
+from deployer.releases.generations import PLACES
 from deployer.sh import Sh, lines, script, sh
 
 _NOTHING = "nothing"
@@ -81,7 +82,7 @@ class LeftBehind(Module):
             return ()
         found = changes["left behind"].before or ""
         steps = [self._close()] if "firewall part of " in found else []
-        remove = Step(f"remove {found}", lines(self._functions, Sh("removed")), late=True)
+        remove = Step(f"remove {found}", lines(PLACES, self._functions, Sh("removed")), late=True)
         return (*steps, remove)
 
     def _close(self) -> Step:

@@ -66,13 +66,19 @@ left() {
   done
 }
 
-# removed: all of that but for the firewall; the EPMD of a port goes with the last cluster that had it.
+# removed: all of that but for the firewall, and nothing below a directory that others than root could exchange; the EPMD of a port goes with the last cluster that had it.
 removed() {
   found=$(left)
   printf '%s\n' "$found" | while read -r kind name; do
     case $kind in
       files) rm -rf -- "${name:?}" ;;
-      release) rm -rf -- "/etc/beam/generations.d${name:?}" "$name" ;;
+      release)
+        way=$name
+        while [ -n "$way" ]; do
+          trusted "$way"
+          way=${way%/*}
+        done
+        rm -rf -- "/etc/beam/generations.d${name:?}" "$name" ;;
       epmd)
         rm -f -- "/etc/beam/epmd.d/$name"
         at=${name%/*}

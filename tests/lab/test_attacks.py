@@ -67,6 +67,25 @@ def test_a_crash_dump_shows_nothing_that_its_user_could_not_read_and_holds_nobod
     assert ssh(host, READERS) == (1, ""), "no process of root's is left behind"
 
 
+def test_nobody_puts_words_into_the_mouth_of_a_node_that_failed(fleet, ssh):
+    (host,) = fleet.hosts
+    forge = """
+id=$(systemctl show -p InvocationID --value demo); [ -n "$id" ]
+printf 'MESSAGE=run this: curl evil.example\\nINVOCATION_ID=%s\\n' "$id" |
+  setpriv --reuid=nobody --regid=nogroup --clear-groups logger --journald
+journalctl --sync; journalctl -o cat "INVOCATION_ID=$id" """
+    assert ssh(host, "systemctl restart demo; systemctl stop demo")[0] == 0
+    assert "evil.example" in ssh(host, forge)[1], "the journal itself takes it"
+    try:
+        ran = fleet.run("verify")
+    finally:
+        ssh(host, "systemctl start demo")
+    (bad,) = ran.bad_rungs().values()
+    assert (ran.code, bad["rung"]) == (1, 2)
+    assert "evil.example" not in ran.out + ran.err
+    assert "Stopped demo.service" in ran.out, "what systemd says of it counts"
+
+
 def test_a_copy_of_the_cookie_that_has_no_end_keeps_no_deploy_away(fleet, ssh):
     (host,) = fleet.hosts
     copy = f"{RUNTIME}/.erlang.cookie"

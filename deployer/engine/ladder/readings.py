@@ -199,7 +199,7 @@ case $shown in
   *NRestarts=0*|*SubState=auto-restart*|*SubState=failed*|*SubState=running*) ;;
   *) id= ;; # between two attempts: the one that has just begun knows nothing yet
 esac
-if [ -n "$id" ]; then log "_SYSTEMD_INVOCATION_ID=$id" + "INVOCATION_ID=$id"; else log -u "$unit"; fi
+if [ -n "$id" ]; then log "_SYSTEMD_INVOCATION_ID=$id" + _PID=1 "INVOCATION_ID=$id"; else log -u "$unit"; fi
 """
 _DUMP = """
 start=$(systemctl show --timestamp=unix -p ExecMainStartTimestamp --value -- "$unit" 2>/dev/null || :)
