@@ -140,7 +140,7 @@ forward() {
   prepare || { full "$root" "$held"; rm -f -- "$held/.current.$$"; echo "nothing was stopped"; exit 1; }
   # shellcheck disable=SC2086
   if exchange "$@"; then
-    [ -z "$gone" ] || systemctl disable --quiet --no-reload -- $gone
+    [ -z "$gone" ] || systemctl disable --quiet -- $gone
     return 0
   fi
   # shellcheck disable=SC2086

@@ -58,9 +58,9 @@ class Figures:
         self.requests = sum(not version for seen in watched.samples.values() for _, version in seen)
 
 
-def processes(ssh: Ssh, hosts: Iterable[LabHost]) -> dict[str, str]:
+def processes(ssh: Ssh, hosts: Iterable[LabHost], unit: str = "demo") -> dict[str, str]:
     """Host → the process of its node."""
-    return {host.name: ssh(host, "systemctl show -p MainPID --value demo")[1].strip() for host in hosts}
+    return {host.name: ssh(host, f"systemctl show -p MainPID --value {unit}")[1].strip() for host in hosts}
 
 
 def _lost(ssh: Ssh, hosts: Iterable[LabHost], leaving: Iterable[LabHost]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from builds import Builds
 from conftest import Ssh
 from fleet import Fleet, Ran, fleet_of
-from keeping import Figures, kept, whole
+from keeping import Figures, kept, seen, whole
 from test_takeover import LAYOUTS, by_hand
 from tls_kit import PASSPHRASE
 from watcher import watching
@@ -41,6 +41,7 @@ class Walk:
     ssh: Ssh
     tarball: Path
     tls: bool
+    eventually: Callable[[Callable[[], bool]], None]
 
     def stages(self) -> Iterator[tuple[str, Figures | None]]:
         """Yield each stage with its figures; None where there is nothing to measure."""
@@ -96,7 +97,8 @@ class Walk:
         hosts = tuple(self.fleet.hosts)
         for host in hosts:
             by_hand(host, self.ssh, self.tarball, place, unit, ",".join(f"demo@{host.address}" for host in hosts))
-        del self.fleet.words["nodes"]
+        self.eventually(lambda: all(len(seen(host)) == len(hosts) - 1 for host in hosts))
+        self.fleet.words.pop("nodes", None)
         self.fleet.words["release"] |= {"takeover": {"service": unit}}
         return self.rolled("demo")
 
@@ -128,7 +130,16 @@ def rows() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize(("suite", "mesh", "tls"), KINDS)
 def test_whoever_is_not_meant_to_restart_loses_nothing(
-    lab_of, demo_app, tmp_path: Path, tmp_path_factory, ssh: Ssh, rows: list[str], suite: str, mesh: str, tls: bool
+    lab_of,
+    demo_app,
+    tmp_path: Path,
+    tmp_path_factory,
+    ssh: Ssh,
+    eventually,
+    rows: list[str],
+    suite: str,
+    mesh: str,
+    tls: bool,
 ) -> None:
     five = lab_of(*["default"] * 5, suites=[suite]).hosts
     dist = Builds(demo_app, tmp_path_factory.getbasetemp() / f"dist-{suite}", suite)
@@ -139,7 +150,7 @@ def test_whoever_is_not_meant_to_restart_loses_nothing(
         fleet.environ["PKI"] = PASSPHRASE
         assert fleet.show("tls init").code == 0
     whole(fleet.run("deploy"), five[:3])
-    wrong, walk = [], Walk(fleet, five, ssh, dist.tarball("0.1.0"), tls)
+    wrong, walk = [], Walk(fleet, five, ssh, dist.tarball("0.1.0"), tls, eventually)
     for name, of in walk.stages():
         if of is None:
             continue
