@@ -7,9 +7,10 @@ import codecs
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from deployer.beam.distribution import DistributionError
@@ -122,17 +123,23 @@ def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release
     voices, alone = _voices(asked), len(asked.spots) == 1
     extra = [*(["--release", release] if release else []), *(["--timeout", str(timeout)] if timeout else [])]
 
+    running: dict[str, Door] = {}
+
     def one(door: Door) -> int:
         unit = f"deployer-window-{secrets.token_hex(6)}"
         text = sh("{} {} --unit {} {}", door.spot.node.ctl, extra, unit, words)
-        try:
-            return _converse(asked, door, text, first, voices, alone=alone)
-        except (KeyboardInterrupt, Interrupted):
-            with suppress(DeployerError):
-                ask(door.transport, sh("systemctl stop -- {}", unit), become=_become(asked, door))
-            raise
+        running[unit] = door
+        code = _converse(asked, door, text, first, voices, alone=alone)
+        del running[unit]
+        return code
 
-    return _each(asked, told, one, voices)
+    def end() -> None:
+        """A command that a person gives up ends on its host; over a new connection, for its own may have no session."""
+        for unit, door in list(running.items()):
+            with suppress(DeployerError), closing(door.transport.another()) as other:
+                ask(other, sh("systemctl stop -- {}", unit), become=_become(asked, door))
+
+    return _each(asked, told, one, voices, end)
 
 
 def _converse(asked: Asked, door: Door, text: Sh, first: bytes, voices: Voices, *, alone: bool) -> int:
@@ -168,11 +175,16 @@ def _voices(asked: Asked) -> Voices:
     return Voices([spot.name for spot in asked.spots], colour=asked.colour)
 
 
-def _each(asked: Asked, told: str, one: Callable[[Door], int], voices: Voices) -> int:
-    """Do one thing to all doors, hosts side by side, and return the exit code of all."""
+def _each(
+    asked: Asked, told: str, one: Callable[[Door], int], voices: Voices, end: Callable[[], None] = lambda: None
+) -> int:
+    """Do one thing to all doors, hosts side by side, and return the exit code of all; ``end`` is for Ctrl-C."""
     codes: list[int] = []
+    over = threading.Event()
 
     def fail(spot: Spot, error: DeployerError) -> None:
+        if over.is_set():
+            return
         words = str(error) if spot.name in str(error) else f"{spot.name}: {error}"
         sys.stderr.write(f"error: {words}\n")
         codes.append(error.exit_code)
@@ -189,7 +201,12 @@ def _each(asked: Asked, told: str, one: Callable[[Door], int], voices: Voices) -
                 voices.end(door.spot.name)
 
     with doors(asked.fleet, asked.spots, told, fail, forks=asked.forks) as found:
-        _by_host(found, guarded, asked.forks)
+        try:
+            _by_host(found, guarded, asked.forks)
+        except (KeyboardInterrupt, Interrupted):
+            over.set()
+            end()
+            raise
     if len(asked.spots) == 1:
         return codes[0]
     return next((code for code in EXIT_ORDER if code in codes), 1)
@@ -203,5 +220,9 @@ def _by_host(found: Sequence[Door], act: Callable[[Sequence[Door]], None], forks
     if len(by_host) == 1:
         act(found)
     elif by_host:
-        with ThreadPoolExecutor(min(forks, len(by_host))) as pool:
-            list(pool.map(act, by_host.values()))
+        pool = ThreadPoolExecutor(min(forks, len(by_host)))
+        try:
+            for done in [pool.submit(act, own) for own in by_host.values()]:
+                done.result()
+        finally:  # of those that are given up the connections are about to be closed
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,7 @@ if [ "$pid" != 0 ] && [ -f "$runtime/.erlang.cookie" ]; then
   emit cookie "$(theirs "$runtime/.erlang.cookie" 4096 | base64 -w 0)"
 fi
 # A node that speaks TLS says so on its command line.
-if [ "$pid" != 0 ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF inet_tls; then
+if [ "$pid" != 0 ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxE 'inet6?_tls'; then
   emit pem "$(taste "$pem" 65536 | base64 -w 0)"
   emit authority "$(taste "$authority" 65536 | base64 -w 0)"
 fi

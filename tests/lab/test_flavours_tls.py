@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from fleet import fleet_of, open_ports, walk
+from window_kit import Window
 
 from deployer import lab as labs
 
@@ -11,7 +14,7 @@ PEERS = "demo-ctl rpc 'IO.puts(inspect({node(), Node.list()}))'"
 KIND = "-proto_dist inet6_tls"
 
 
-def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh):
+def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh, eventually):
     lab = lab_of("default", "default", suites=["trixie"])
     one, two = lab.hosts
     fleet = fleet_of(
@@ -34,3 +37,18 @@ def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh
         assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd") == (1, "")
         assert (open_ports(host.address6), open_ports(host.address)) == (set(), set()), "for members only"
     assert "OTP 27" in first.of("RungRead", host=one.name, rung=9)[0]["detail"]
+
+    window = Window(fleet)
+    asked = window("rpc", "all", "Node.list()")
+    assert (asked.code, asked.out.count(f'[:"demo@{one.address6}"]')) == (0, 1), asked.err
+    top = [json.loads(line) for line in window("top", "--once", "--json").out.splitlines()]
+    assert [(node["otp"], node["connected"]) for node in top] == [("27", 1)] * 2
+    seen = window("trace", "web1", ":erlang.nodes/0", "--for", "1s")
+    assert (seen.code, "the time is over" in seen.err) == (0, True), seen.err
+    console = window.person("console", "web2")
+    console.waits_for(f"iex({window.node('web2')})1>")
+    console.types("String.to_atom(System.otp_release())\r")
+    console.waits_for(':"27"')
+    console.leaves()
+    left = "ps -eo args | grep '[r]em-.*-demo'; systemctl list-units --no-legend 'demo-ctl-*'"
+    eventually(lambda: ssh(two, left)[1] == "")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shlex
-import struct
+import signal
 import subprocess
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Ssh
-from fleet import COOKIE, PATIENCE, PROGRAM, Fleet, Ran, fleet_of
-from person import CTRL_C, Person
+from fleet import COOKIE, Ran, fleet_of
+from person import CTRL_C
+from window_kit import Window, resize
 
 from deployer import lab as labs
 from deployer.lab import Lab, LabHost
@@ -23,43 +22,6 @@ from deployer.lab import Lab, LabHost
 PROFILES = ("default", "closed", "sudo-password")
 CANARY = "canary-5b1f0c"
 PAGE = Path(__file__).parents[2] / "docs" / "window.md"
-
-
-class Window:
-    """A fleet whose hosts are called web1, web2, …, as the page calls them."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet, self.hosts = fleet, {f"web{at}": host for at, host in enumerate(fleet.hosts, 1)}
-        text = fleet.write().read_text()
-        for name, host in self.hosts.items():
-            text = text.replace(f"{host.name}:", f"{name}:")
-        self.inventory = fleet.directory / "window.yml"
-        self.inventory.write_text(text)
-
-    def node(self, host: str) -> str:
-        return f"demo@{self.hosts[host].address}"
-
-    def argv(self, *words: str) -> list[str]:
-        at = words.index("--") if "--" in words else len(words)
-        return [str(PROGRAM), *words[:at], "-i", str(self.inventory), *words[at:]]
-
-    def __call__(self, *words: str, stdin: str = "") -> Ran:
-        done = subprocess.run(
-            self.argv(*words), env=self.fleet.environment(), cwd=self.fleet.directory, input=stdin,
-            capture_output=True, text=True, timeout=PATIENCE,
-        )  # fmt: skip
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-    def person(self, *words: str) -> Person:
-        made = Person(
-            self.argv(*words), environ={**self.fleet.environment(), "TERM": "xterm"}, directory=self.fleet.directory
-        )
-        resize(made, 80, 24)
-        return made
-
-
-def resize(person: Person, columns: int, rows: int) -> None:
-    fcntl.ioctl(person._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +74,20 @@ def test_eval_and_run_are_as_the_node_is_and_end_with_its_status(window: Window)
     assert (ran.code, ran.out) == (7, "demo\nfrom here\n"), ran.err
     ran = window("run", "all", "--", "bin/demo", "version")
     assert sorted(ran.out.splitlines()) == sorted(f"{window.node(host)} | demo 0.1.0" for host in window.hosts)
+
+
+def test_a_command_that_is_given_up_ends_on_every_host(
+    window: Window, ssh: Ssh, eventually: Callable[..., None]
+) -> None:
+    units = "systemctl list-units --no-legend --state=active 'deployer-window-*' | wc -l"
+    with subprocess.Popen(
+        window.argv("run", "all", "--", "sleep", "1000"), env=window.fleet.environment(), stdin=subprocess.DEVNULL
+    ) as given_up:
+        for host in window.hosts.values():
+            eventually(lambda host=host: ssh(host, units)[1] == "1\n", deadline=60)
+        given_up.send_signal(signal.SIGINT)
+        assert given_up.wait(60) == 130
+    assert [ssh(host, units)[1] for host in window.hosts.values()] == ["0\n"] * 3
 
 
 @pytest.mark.parametrize("host", ["web1", "web2", "web3"])

@@ -1,0 +1,49 @@
+"""Commands of a window to nodes, typed on a fleet, and by a person at a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import struct
+import subprocess
+import termios
+
+from fleet import PATIENCE, PROGRAM, Fleet, Ran
+from person import Person
+
+
+class Window:
+    """A fleet whose hosts are called web1, web2, …, as the page calls them."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.hosts = fleet, {f"web{at}": host for at, host in enumerate(fleet.hosts, 1)}
+        text = fleet.write().read_text()
+        for name, host in self.hosts.items():
+            text = text.replace(f"{host.name}:", f"{name}:")
+        self.inventory = fleet.directory / "window.yml"
+        self.inventory.write_text(text)
+
+    def node(self, host: str) -> str:
+        declared = self.fleet.of.get(self.hosts[host].name, {})
+        return f"demo@{declared.get('ansible_host', self.hosts[host].address)}"
+
+    def argv(self, *words: str) -> list[str]:
+        at = words.index("--") if "--" in words else len(words)
+        return [str(PROGRAM), *words[:at], "-i", str(self.inventory), *words[at:]]
+
+    def __call__(self, *words: str, stdin: str = "") -> Ran:
+        done = subprocess.run(
+            self.argv(*words), env=self.fleet.environment(), cwd=self.fleet.directory, input=stdin,
+            capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def person(self, *words: str) -> Person:
+        made = Person(
+            self.argv(*words), environ={**self.fleet.environment(), "TERM": "xterm"}, directory=self.fleet.directory
+        )
+        resize(made, 80, 24)
+        return made
+
+
+def resize(person: Person, columns: int, rows: int) -> None:
+    fcntl.ioctl(person._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
