@@ -34,6 +34,15 @@ _EVAL = (
 """What the release's own eval is given, so that the expression itself comes through its input and is in no argv."""
 
 
+# Who starts the unit may not have come to that yet.
+_END = """
+unit={}
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  systemctl stop -- "$unit" 2>/dev/null || :
+  grep -qsa -- "[d]${{unit#d}}" /proc/[0-9]*/cmdline || exit 0
+  sleep 0.5
+done
+"""
 _LONGEST_TRACE, _MOST_CALLS = 600, 10_000
 
 
@@ -137,7 +146,7 @@ def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release
         """A command that a person gives up ends on its host; over a new connection, for its own may have no session."""
         for unit, door in list(running.items()):
             with suppress(DeployerError), closing(door.transport.another()) as other:
-                ask(other, sh("systemctl stop -- {}", unit), become=_become(asked, door))
+                ask(other, sh(_END, unit), become=_become(asked, door))
 
     return _each(asked, told, one, voices, end)
 
