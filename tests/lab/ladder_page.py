@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wrong_states import TLS, WRONG
 
-from deployer.engine.ladder.rung import TITLES
+from deployer.engine.ladder.rung import READS, TITLES
 
 PAGE = Path(__file__).parents[2] / "docs" / "ladder.md"
 _HEAD = """\
@@ -16,18 +16,7 @@ _HEAD = """\
 connection that is already open. It boots no Erlang on a host and needs none on yours. The first rung that fails is
 told with its cause and the next step; what lies above it rests on it and is not judged.
 
-| rung | title | what is read |
-|---|---|---|
-| 1 | host reachable | address, host key, login, sudo |
-| 2 | unit active | systemd: state, restarts, last result; of a failed start its last log lines and crash dump |
-| 3 | runs the declared release | /proc: the program, its state, whether its file is still there |
-| 4 | EPMD answers | EPMD's binary protocol on the declared address |
-| 5 | name registered | PORT_PLEASE2, never the text list, which can be forged; the port's owner from /proc |
-| 6 | reachable from every member | TCP from members' hosts to EPMD and node; public ports, from outside |
-| 7 | cookie accepted | the distribution handshake as a hidden node: the node proves the cookie, and so do we |
-| 8 | sees every member | the node's own `nodes()` against the declaration (`cluster.mesh`), with what the others see |
-| 9 | versions as declared | asked from the node itself: `RELEASE_VSN`, OTP, the applications that run |
-| 10 | healthy | `health.http` (2xx), `health.tcp` or `health.expr`, for `health.stable` seconds with the same process |
+{table}
 
 A rung that cannot be climbed is marked `?` and says why: no root to look at another user's process, no cookie
 declared, no mesh expected. Where sshd forbids forwarding (`AllowTcpForwarding no`, `PermitOpen`), every stream goes
@@ -75,7 +64,9 @@ def page() -> str:
     """The table as documentation."""
     known = {"me": "10.0.0.2", "a": "10.0.0.1", "b": "10.0.0.2", "c": "10.0.0.3"}
     known |= {"host_a": "web1", "host_b": "web2", "host_c": "web3"}
-    parts = [_HEAD]
+    table = [f"| {rung} | {title} | {READS[rung]} |" for rung, title in TITLES.items()]
+    head = "\n".join(["| rung | title | what is read |", "|---|---|---|", *table])
+    parts = [_HEAD.replace("{table}", head)]
     for rung, title in TITLES.items():
         rows = [
             f"| {name} | {wrong.says.format(**known)} | {wrong.advice.format(**known)} |"

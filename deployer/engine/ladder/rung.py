@@ -20,6 +20,19 @@ TITLES = {
     9: "versions as declared",
     10: "healthy",
 }
+READS = {
+    1: "address, host key, login, sudo",
+    2: "systemd: state, restarts, last result; of a failed start its last log lines and crash dump",
+    3: "/proc: the program, its state, whether its file is still there",
+    4: "EPMD's binary protocol on the declared address",
+    5: "PORT_PLEASE2, never the text list, which can be forged; the port's owner from /proc",
+    6: "TCP from members' hosts to EPMD and node; public ports, from outside",
+    7: "the distribution handshake as a hidden node: the node proves the cookie, and so do we",
+    8: "the node's own `nodes()` against the declaration (`cluster.mesh`), with what the others see",
+    9: "asked from the node itself: `RELEASE_VSN`, OTP, the applications that run",
+    10: "`health.http` (2xx), `health.tcp` or `health.expr`, for `health.stable` seconds with the same process",
+}
+"""What is read for each rung; docs/ladder.md shows it."""
 MESH = 8
 """The rung that asks a node whom it sees."""
 
