@@ -49,7 +49,7 @@ MUTANTS = (
     Mutant("engine/ladder/judge.py", "found.port not in unit.ports:", "False:",
            f"{ENGINE}/test_ladder_wrong_states.py"),
     Mutant("engine/ladder/mesh.py", "caused_by_absent_host=all(", "caused_by_absent_host=False and all(",
-           f"{ENGINE}/test_ladder_outside.py"),
+           f"{ENGINE}/test_ladder_rungs.py"),
     Mutant("engine/walk/walk.py", "            if left:", "            if False:", f"{ENGINE}/test_engine_walk.py"),
     Mutant("syntax.py", 'return text.rsplit(".", 1)[-1].isdigit()', "return False", ADDRESS),
     Mutant("load/connection.py", 'if name.startswith("ansible_")', "if False", "tests/unit/test_bad_input.py"),

@@ -136,3 +136,17 @@ HEALTHY: dict[str, tuple[NodeReading, bool]] = {
 def test_who_only_misses_unhealthy_members_is_healthy(name: str) -> None:
     seen, wanted = HEALTHY[name]
     assert healthy(tuple(climb(target(), seen))) is wanted
+
+
+@pytest.mark.parametrize(
+    ("members", "follows"),
+    [
+        ({"shop@10.0.0.3": Sight(trouble="its host is away", absent=True)}, True),
+        ({"shop@10.0.0.3": Sight(trouble="it fails rung 2")}, False),
+        ({"shop@10.0.0.3": Sight()}, False),
+    ],
+)
+def test_a_node_that_only_misses_hosts_out_of_the_run_is_not_held_to_be_the_cause(
+    members: dict[str, Sight], follows: bool
+) -> None:
+    assert rungs(target(), reading(dist=LACKS, members=members))[8].caused_by_absent_host is follows
