@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from deployer.app import each_play
+from deployer.audit.advisories import Advisories, read_advisories
 from deployer.audit.catalog import choose
 from deployer.audit.changes import changed, read_audit
 from deployer.audit.rule import SEVERITIES, Rule, Severity
@@ -29,12 +30,17 @@ from deployer.resolve import Resolver
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rules a person wants judged, in the words of the flags; see `deployer.audit.catalog.choose`."""
+    """Which rules a person wants judged, in the words of the flags; see `deployer.audit.catalog.choose`.
+
+    Attributes:
+        advisories: a file or directory of known vulnerabilities; empty for none.
+    """
 
     only: str = ""
     skip: str = ""
     severity: str = ""
     profile: str = ""
+    advisories: str = ""
 
     @property
     def counts(self) -> Severity:
@@ -73,6 +79,7 @@ def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, ou
     """
     files, out = files or Files(), out or sys.stdout
     rules = choose(only=wanted.only, skip=wanted.skip, severity=wanted.severity, profile=wanted.profile)
+    known = read_advisories(Path(wanted.advisories)) if wanted.advisories else None
     check_files(files.report)
     before = read_audit(Path(files.against), FORMAT) if files.against else None
     if files.quiet_if_same and before is None:
@@ -82,9 +89,8 @@ def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, ou
         project = replace(project, plays=(Play("hosts as they are", "all", Mark("no playbook"), ()),))
     events: list[Event] = []
     held = StringIO() if files.quiet_if_same else out
-    code = each_play(
-        _walk(project, rules, wanted.counts, events), project, held, ahead=True, need_tarball=bool(options.playbook)
-    )
+    walk, notes = _walk(project, rules, wanted.counts, events, known), [_age(known)] if known else []
+    code = each_play(walk, project, held, ahead=True, need_tarball=bool(options.playbook), notes=notes)
     audited = gathered(events, code)
     _write(files, audited)
     news = list(changed(before, audited.as_plain())) if before is not None else []
@@ -94,6 +100,11 @@ def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, ou
         told = news or ["nothing has changed"]
         out.write(f"\n  SINCE {before.get('time', 'then')}\n" + "".join(f"    {safe(line)}\n" for line in told))
     return code
+
+
+def _age(known: Advisories) -> str:
+    age = f", the newest {(datetime.now(UTC) - known.newest).days} days old" if known.newest else ""
+    return f"{known.count} advisories are known{age}"
 
 
 def _write(files: Files, audited: Audited) -> None:
@@ -106,13 +117,17 @@ def _write(files: Files, audited: Audited) -> None:
 
 
 def _walk(
-    project: Project, rules: Sequence[Rule], counts: Severity, events: list[Event]
+    project: Project,
+    rules: Sequence[Rule],
+    counts: Severity,
+    events: list[Event],
+    known: Advisories | None,
 ) -> Callable[[Context, Resolver, Sequence[Host]], int]:
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         names, today, told = project.inventory.hosts.keys(), datetime.now(UTC).date(), context.emit
         words = {host.name: resolver.audit_words(host) for host in hosts}
         given = {name: waivers_of(said, names, where) for name, (said, where) in words.items()}
-        auditing, learn = Auditing(rules, counts, today, given), resolver.learn
+        auditing, learn = Auditing(rules, counts, today, given, known), resolver.learn
 
         def keep(event: Event) -> None:
             events.append(event)

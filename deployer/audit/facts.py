@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from deployer.audit.advisories import Advisories
 from deployer.audit.process import CannotTell, NotApplicable, Process, Records
 from deployer.errors import ProbeError
 from deployer.fleet import Declaration
@@ -44,12 +45,14 @@ class Facts:
         declared: what the host declares; None where it declares nothing.
         members: what the hosts of its cluster declare.
         live: node → what it answered over distribution; or why it could not be asked.
+        advisories: known vulnerabilities; None where nobody has given any.
     """
 
     groups: Mapping[str, Records | str]
     declared: Declaration | None = None
     members: Sequence[Declaration] = ()
     live: Mapping[str, Mapping[str, object] | str] = field(default_factory=dict)
+    advisories: Advisories | None = None
 
     def group(self, name: str) -> Records:
         """Return a group's records.

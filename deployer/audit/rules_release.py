@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from deployer.audit.facts import Facts
-from deployer.audit.process import CannotTell, Process
+from deployer.audit.process import CannotTell, NotApplicable, Process
 from deployer.audit.rule import Complaints, Rule, each
 from deployer.audit.versions import numbers
 
@@ -82,6 +82,19 @@ def _ssh(facts: Facts) -> Complaints:
         too_old = numbers(version) < numbers(floor) if floor else numbers(version) < (5, 2, 10)
         if too_old:
             yield f"ssh-{version} lets anybody run anything (CVE-2025-32433), once something starts it"
+
+    return each(facts.beams, judge)
+
+
+def _vulnerable(facts: Facts) -> Complaints:
+    known = facts.advisories
+    if known is None:
+        raise NotApplicable("no advisories are given (--advisories)")
+
+    def judge(beam: Process) -> Complaints:
+        for name, version in sorted({**_libraries(beam), "erts": beam.erts}.items()):
+            for one in known.of(name, version):
+                yield f"{name} {version} has {one.id}{': ' if one.summary else ''}{one.summary}"
 
     return each(facts.beams, judge)
 
@@ -177,6 +190,12 @@ RELEASE_RULES = (
         id="ED-13", severity="critical", title="no ssh application that lets everybody in", judge=_ssh,
         reads="the version of ssh in lib/ of what runs", groups=("nodes",), sources=("CVE-2025-32433",),
         command="build without :ssh, or with OTP 25.3.2.20, 26.2.5.11, 27.3.3 or newer",
+    ),
+    Rule(
+        id="SB-01", severity="high", title="nothing that runs has a known vulnerability", judge=_vulnerable,
+        reads="names and versions in lib/ and of ERTS, against --advisories (OSV), which never leave this machine",
+        groups=("nodes",), command="mix deps.update NAME, or a newer OTP; build and deploy anew",
+        sources=("OSV, ecosystem Hex", "Erlang Ecosystem Foundation CNA"), others={"Lynis": "PKGS-7392"},
     ),
 )  # fmt: skip
 """All of them."""

@@ -11,3 +11,15 @@ def numbers(text: str) -> tuple[int, ...]:
     """Return the numbers of a version of OTP, such as (15, 2, 7, 13); empty when it does not begin with any."""
     found = _NUMBERS.match(text.removeprefix("OTP-"))
     return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def hex_key(text: str) -> tuple[object, ...]:
+    """Return what to order a version of Hex by (semantic versions: 1.0.0-rc.1 comes before 1.0.0); empty for none."""
+    plain = text.partition("+")[0]
+    core, dash, before = plain.partition("-")
+    found = numbers(core)
+    if not found or ".".join(map(str, found)) != core:
+        return ()
+    whole = (*found, *(0,) * (3 - len(found)))
+    parts = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in before.split("."))
+    return (whole, 0 if dash else 1, parts if dash else ())

@@ -16,6 +16,7 @@ RULES_FLAGS = (
     Flag("severity", "no rule that is less severe: critical, high, medium or low; one that FAILs makes exit 2"),
     Flag("profile", "baseline (the default) or strict, which has more rules"),
 )
+ADVISORIES = Flag("advisories", "known vulnerabilities in the OSV format, a file or a directory, for the rule SB-01")
 FILES = (
     Flag("report", "write it to a file too: .html, .json, .sarif, .xml (JUnit), .csv or .md; may be repeated", "", ()),
     Flag("save", "keep what was found in a file, for --against"),
@@ -28,7 +29,7 @@ ASKING = (
     Flag("hosts", "without a playbook: these hosts alone, comma-separated; they need no inventory"),
 )
 PLAYBOOK_OR_NONE = Flag("playbook", "a playbook file; without one the rules alone are judged")
-AUDIT_FLAGS = (PLAYBOOK_OR_NONE, *SOURCES, *CONNECTION, *CHOICE, *REPORT, *RULES_FLAGS, *FILES, *ASKING)
+AUDIT_FLAGS = (PLAYBOOK_OR_NONE, *SOURCES, *CONNECTION, *CHOICE, *REPORT, *RULES_FLAGS, ADVISORIES, *FILES, *ASKING)
 
 
 def audit(c: Context, **given: Any) -> int:
@@ -38,13 +39,13 @@ def audit(c: Context, **given: Any) -> int:
     Without a playbook (-i INVENTORY or --hosts) the rules alone are judged. Changes nothing.
     """
     del c
-    words = {name: given.pop(name) for name in ("only", "skip", "severity", "profile", "list", "explain")}
+    words = {name: given.pop(name) for name in ("only", "skip", "severity", "profile", "advisories", "list", "explain")}
     files = {name: given.pop(name) for name in ("report", "save", "against", "quiet_if_same")}
     if words["explain"] or words["list"]:
         return _tell(words, json=given["json"])
     from deployer.auditing import Files, Wanted, audit_fleet
 
-    wanted = Wanted(**{name: words[name] for name in ("only", "skip", "severity", "profile")})
+    wanted = Wanted(**{name: words[name] for name in ("only", "skip", "severity", "profile", "advisories")})
     asked = options(given)
     if asked.hosts and asked.inventory:
         asked = replace(asked, limit=f"{asked.hosts}:&{asked.limit}" if asked.limit else asked.hosts, hosts="")

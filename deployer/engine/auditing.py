@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from deployer.audit.advisories import Advisories
 from deployer.audit.facts import Facts, parse_group, readers
 from deployer.audit.rule import SEVERITIES, Rule, Severity
 from deployer.audit.waivers import Waiver, waive
@@ -29,12 +30,14 @@ class Auditing:
         counts: a rule of this severity, or of a worse one, that FAILs makes the exit code 2.
         today: by which waivers end.
         waivers: what is let off, by host.
+        advisories: known vulnerabilities, where a person has given any.
     """
 
     rules: Sequence[Rule]
     counts: Severity
     today: date
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
+    advisories: Advisories | None = None
     _used: set[Waiver] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -69,7 +72,7 @@ class Auditing:
         """
         own, members = play.fleet
         groups = {name: parse_group(frame) for name, frame in zip(self.groups, frames, strict=False)}
-        facts, worst = Facts(groups, own, members, self._live(transport, targets)), False
+        facts, worst = Facts(groups, own, members, self._live(transport, targets), self.advisories), False
         given = self.waivers.get(play.host.name, ())
         for rule in self.rules:
             finding, waiver = waive(rule.id, play.host.name, rule.apply(facts), given, self.today)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from deployer.audit.advisories import Advisories, Advisory, Range
 from deployer.audit.facts import Facts
 
 NOW = 1_790_000_000
@@ -68,6 +69,11 @@ LIVE = {"atom_count": 10_000, "atom_limit": 1_048_576, "port_count": 20, "port_l
         "prevent_overlapping_partitions": "the default"}  # fmt: skip
 # 10.0.0.1 and 127.0.0.1 as /proc/net/tcp writes them; 4369 is 1111, 9100 is 238C, 4000 is 0FA0.
 LISTENING = "900/0100000A:1111 901/0100007F:1111 902/0100000A:238C 903/00000000:0FA0 904/00000000:0016 "
+
+
+KNOWN = Advisories(
+    {"plug": (Advisory("EEF-CVE-2026-1", "plug", False, (Range("1.0.0", "1.15.3"),), summary="a header too many"),)}, 1
+)
 
 
 def told(words: dict[str, str], between: str = "=") -> str:
@@ -167,7 +173,7 @@ def facts(changes: dict[str, str | None] | None = None, live: Any = None) -> Fac
         else:
             found[group][key] = value
     answers = {"shop@10.0.0.1": LIVE} if live is None else live
-    return Facts(found, declared(), (declared(), other), answers)
+    return Facts(found, declared(), (declared(), other), answers, KNOWN)
 
 
 def without_group(some: Facts, name: str) -> Facts:

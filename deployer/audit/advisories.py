@@ -1,0 +1,146 @@
+"""Known vulnerabilities in the OSV format, from a file or directory that a person has: offline, and only read.
+
+OSV: https://ossf.github.io/osv-schema. Of a package of Hex the version of its application is compared as Hex orders
+versions, of an application of OTP (``pkg:otp/ssh``) as OTP does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from deployer.audit.versions import hex_key, numbers
+from deployer.errors import ConfigError
+
+_MOST, _LARGEST = 20_000, 4 * 2**20
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Versions from ``introduced`` on: before ``fixed``, or up to ``last``; either may be empty for no end."""
+
+    introduced: str
+    fixed: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """One advisory about one package; ``otp`` tells an application of OTP from a package of Hex."""
+
+    id: str
+    package: str
+    otp: bool
+    ranges: tuple[Range, ...]
+    versions: frozenset[str] = frozenset()
+    summary: str = ""
+
+    def hits(self, version: str) -> bool:
+        """Return whether a version is affected."""
+        order = numbers if self.otp else hex_key
+        at: Key = order(version)
+        return version in self.versions or any(_within(at, one, order) for one in self.ranges)
+
+
+def _within(at: Key, one: Range, order: Any) -> bool:
+    if not at or (one.introduced not in ("", "0") and at < order(one.introduced)):
+        return False
+    if one.fixed:
+        return bool(at < order(one.fixed))
+    return not one.last or bool(at <= order(one.last))
+
+
+@dataclass(frozen=True, slots=True)
+class Advisories:
+    """All that a person has; ``newest`` is when the last of them was changed, None where none tells."""
+
+    by_package: Mapping[str, tuple[Advisory, ...]] = field(default_factory=dict)
+    count: int = 0
+    newest: datetime | None = None
+
+    def of(self, package: str, version: str) -> tuple[Advisory, ...]:
+        """Return the advisories that hit a version of a package."""
+        return tuple(one for one in self.by_package.get(package, ()) if one.hits(version))
+
+
+def read_advisories(path: Path) -> Advisories:
+    """Read a file (one advisory, or a list of them) or every ``.json`` of a directory; withdrawn ones are left out.
+
+    Raises:
+        ConfigError: nothing is there, or a file holds no advisory.
+    """
+    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
+    if not files or len(files) > _MOST:
+        what = f"more than {_MOST} files" if files else "no file that ends with .json"
+        raise ConfigError(f"holds {what}", where=path, hint="--advisories takes a file or directory in the OSV format")
+    found: dict[str, list[Advisory]] = {}
+    newest, ids = None, set()
+    for file in files:
+        for raw in _read(file):
+            ids.add(raw["id"])
+            newest = max(filter(None, (newest, _moment(raw))), default=None)
+            for one in _advisories(raw):
+                found.setdefault(one.package, []).append(one)
+    return Advisories({name: tuple(some) for name, some in found.items()}, len(ids), newest)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise ConfigError(f"is larger than {_LARGEST} bytes", where=file)
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
+    except ValueError:
+        raise ConfigError("is no JSON", where=file) from None
+    some = told if isinstance(told, list) else [told]
+    if not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in some):
+        raise ConfigError("is no advisory in the OSV format: it has no id", where=file)
+    return [one for one in some if not one.get("withdrawn")]
+
+
+def _moment(raw: Mapping[str, Any]) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(raw.get("modified")))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def _advisories(raw: Mapping[str, Any]) -> Iterator[Advisory]:
+    for affected in _dicts(raw.get("affected")):
+        package = affected.get("package")
+        told = package if isinstance(package, dict) else {}
+        name, purl = str(told.get("name", "")), str(told.get("purl", ""))
+        otp = purl.startswith("pkg:otp/")
+        if otp:
+            name = purl.removeprefix("pkg:otp/").partition("?")[0].partition("@")[0]
+        elif told.get("ecosystem") != "Hex":
+            continue
+        listed = affected.get("versions")
+        versions = frozenset(map(str, listed)) if isinstance(listed, list) else frozenset[str]()
+        ranges = tuple(found for one in _dicts(affected.get("ranges")) for found in _ranges(one))
+        yield Advisory(raw["id"], name, otp, ranges, versions, str(raw.get("summary", ""))[:200])
+
+
+def _ranges(raw: Mapping[str, Any]) -> Iterator[Range]:
+    if raw.get("type") == "GIT":
+        return
+    introduced: str | None = None
+    for event in _dicts(raw.get("events")):
+        if "introduced" in event:
+            introduced = str(event["introduced"])
+        elif introduced is not None and ("fixed" in event or "last_affected" in event):
+            yield Range(introduced, str(event.get("fixed", "")), str(event.get("last_affected", "")))
+            introduced = None
+    if introduced is not None:
+        yield Range(introduced)
+
+
+def _dicts(some: object) -> Sequence[Mapping[str, Any]]:
+    return [one for one in some if isinstance(one, dict)] if isinstance(some, list) else []

@@ -1,0 +1,78 @@
+"""Advisories in the OSV format: which versions they hit, of Hex and of OTP, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deployer.audit.advisories import read_advisories
+from deployer.audit.versions import hex_key
+from deployer.errors import ConfigError
+
+
+def osv(
+    name: str, *events: dict[str, str], purl: str = "", ecosystem: str = "Hex", **more: object
+) -> dict[str, object]:
+    package = {"name": name, "ecosystem": ecosystem, "purl": purl}
+    affected = [{"package": package, "ranges": [{"type": "SEMVER", "events": list(events)}], **more}]
+    return {"id": f"EEF-{name}", "modified": "2026-11-01T10:00:00Z", "summary": "bad", "affected": affected}
+
+
+def hits(tmp_path: Path, advisory: dict[str, object], package: str, version: str) -> bool:
+    (tmp_path / "one.json").write_text(json.dumps(advisory))
+    return bool(read_advisories(tmp_path / "one.json").of(package, version))
+
+
+@pytest.mark.parametrize(
+    ("version", "hit"),
+    [("0.9.0", False), ("1.0.0-rc.1", False), ("1.0.0", True), ("1.15.3-rc.1", True), ("1.15.3-dev+build", True),
+     ("1.15.3", False), ("1.16.0-rc.0", False), ("2.0.0", True), ("2.0.4", True), ("2.0.5", False), ("unknown", False)],
+)  # fmt: skip
+def test_a_range_of_hex(tmp_path: Path, version: str, hit: bool) -> None:
+    events = ({"introduced": "1.0.0"}, {"fixed": "1.15.3"}, {"introduced": "2.0.0"}, {"last_affected": "2.0.4"})
+    assert hits(tmp_path, osv("plug", *events), "plug", version) is hit
+
+
+@pytest.mark.parametrize(
+    ("version", "hit"), [("5.2.9", True), ("5.2.10", False), ("5.2.9.1", True), ("5.2", True), ("5.1.4.8", False)]
+)
+def test_a_range_of_otp(tmp_path: Path, version: str, hit: bool) -> None:
+    events = ({"introduced": "5.2"}, {"fixed": "5.2.10"})
+    advisory = osv("otp", *events, purl="pkg:otp/ssh?repository_url=x", ecosystem="")
+    assert hits(tmp_path, advisory, "ssh", version) is hit
+
+
+def test_an_open_range_a_list_of_versions_and_other_ecosystems(tmp_path: Path) -> None:
+    assert hits(tmp_path, osv("plug", {"introduced": "0"}), "plug", "99.0.0")
+    assert hits(tmp_path, osv("plug", versions=["1.2.3"]), "plug", "1.2.3")
+    assert not hits(tmp_path, osv("plug", {"introduced": "0"}, ecosystem="npm"), "plug", "1.0.0")
+    assert not hits(tmp_path, osv("plug", {"introduced": "0"}) | {"withdrawn": "2026-01-01T00:00:00Z"}, "plug", "1.0.0")
+
+
+def test_hex_orders_as_semantic_versions_do() -> None:
+    order = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0"]
+    assert sorted(order, key=hex_key) == order
+    assert hex_key("1.0.0+a") == hex_key("1.0.0")
+
+
+def test_a_directory_is_read_and_its_age_is_known(tmp_path: Path) -> None:
+    for name in ("plug", "bandit"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(osv(name, {"introduced": "0"})))
+    found = read_advisories(tmp_path)
+    assert found.count == 2
+    assert found.newest is not None
+    assert found.newest.year == 2026
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"id": 7}'])
+def test_what_is_no_advisory_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ConfigError):
+        read_advisories(tmp_path)
+
+
+def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no file"):
+        read_advisories(tmp_path)
