@@ -86,7 +86,13 @@ class Facts:
             listening[inode] = address(at), int(port, 16)
         pids = [key.removeprefix("kind_") for key in raw if key.startswith("kind_")]
         own = {pid: {key[: -len(pid) - 1]: raw[key] for key in raw if key.endswith(f"_{pid}")} for pid in pids}
-        return tuple(Process(pid, own[pid], listening) for pid in pids)
+        names = {int(port): name for one in own.values() for name, port in _TOLD.findall(one.get("names_told", ""))}
+        found = []
+        for pid in pids:
+            inodes = set(own[pid].get("fds", "").split())
+            ports = (port for inode, (_, port) in listening.items() if inode in inodes)
+            found.append(Process(pid, own[pid], listening, next((names[port] for port in ports if port in names), "")))
+        return tuple(found)
 
     def _some(self, kind: str, none: str) -> tuple[Process, ...]:
         found = tuple(one for one in self._processes if one.raw["kind"] == kind)
@@ -119,7 +125,7 @@ class Facts:
             CannotTell: its sockets cannot be seen, or nothing tells which of them it is.
         """
         own = beam.sockets
-        port = self.told.get((beam.flag("-name") or beam.flag("-sname") or "").partition("@")[0])
+        port = self.told.get(beam.name.partition("@")[0])
         first, last = beam.flag("inet_dist_listen_min"), beam.flag("inet_dist_listen_max")
         wanted = range(int(first), int(last) + 1) if first and last and (first + last).isdigit() else range(0)
         for node in self.declared.nodes if self.declared else ():

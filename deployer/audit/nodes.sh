@@ -35,8 +35,8 @@ emit listening "$(grep -hsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0A 
 units=
 count=0
 for process in $({
-  find /proc/[0-9]*/exe -maxdepth 0 -lname '*/beam.smp*' -printf '%h\n' 2>/dev/null
-  find /proc/[0-9]*/exe -maxdepth 0 -lname '*/epmd' -printf '%h\n' 2>/dev/null
+  # A process that ends meanwhile, or one of others, makes find fail: that must not end the list.
+  find /proc/[0-9]*/exe -maxdepth 0 \( -lname '*/beam.smp*' -o -lname '*/epmd*' \) -printf '%h\n' 2>/dev/null || :
   grep -lxsE 'beam\.smp|epmd' /proc/[0-9]*/comm | sed 's,/comm$,,'
 } | sort -u); do
   [ "$count" -lt 64 ] || { emit more yes; break; }
@@ -110,8 +110,9 @@ for process in $({
     done)"
   fi
   spool=$(printf '%s\n' "${variables:-}" | sed -n 's/^RELEASE_TMP=//p' | head -n 1)
-  if rendered=$(find "${spool:-$root/tmp}" -maxdepth 1 -name '*.runtime.config' -perm /0077 2>/dev/null) ||
-    [ ! -e "${spool:-$root/tmp}" ]; then
+  # Without its environment nobody knows where that is.
+  if [ -n "$variables" ] && { rendered=$(find "${spool:-$root/tmp}" -maxdepth 1 -name '*.runtime.config' -perm /0077 \
+    2>/dev/null) || [ ! -e "${spool:-$root/tmp}" ]; }; then
     emit "rendered_$pid" "$rendered"
   fi
 done

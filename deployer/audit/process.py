@@ -26,11 +26,13 @@ class Process:
     Attributes:
         raw: what was read of it; what could not be read is not in it.
         listening: inode → (address, port) of every listening TCP socket of the host.
+        registered: the name that EPMD lists at a port of its own, where its arguments name none (RabbitMQ).
     """
 
     pid: str
     raw: Records
     listening: Mapping[str, tuple[str, int]]
+    registered: str = ""
 
     def read(self, key: str, what: str) -> str:
         """Return one reading; ``what`` names it in the answer.
@@ -57,7 +59,7 @@ class Process:
         """Its node's name, else its process."""
         told = self.raw.get("argv", "").split("\n")
         named = (after for word, after in pairwise(told) if word in ("-name", "-sname"))
-        return next(named, f"process {self.pid}")
+        return next(named, self.registered or f"process {self.pid}")
 
     @property
     def shows_cookie(self) -> bool:
@@ -97,8 +99,8 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it was started to be reached by other nodes, as far as its arguments tell."""
-        return bool(self.flag("-name") or self.flag("-sname"))
+        """Whether it is reached by other nodes, as far as its arguments and EPMD tell."""
+        return bool(self.flag("-name") or self.flag("-sname") or self.registered)
 
     def status(self, word: str) -> str:
         """Return a line of ``/proc/PID/status``.
@@ -131,6 +133,10 @@ class Process:
         """
         told = self.read("environ", "its environment")
         return dict(line.partition("=")[::2] for line in told.splitlines())
+
+    def need_home(self) -> None:
+        """Make sure that its HOME is its own and not only the account's; raises CannotTell."""
+        self.read("environ", "its environment, which says where its HOME is,")
 
     @property
     def sockets(self) -> tuple[tuple[str, int], ...]:

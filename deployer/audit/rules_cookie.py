@@ -14,6 +14,7 @@ _DIST = "OTP Reference Manual, Distributed Erlang"
 
 
 def _cookies(beam: Process) -> Iterator[tuple[str, int, int, int, bool]]:
+    beam.need_home()
     lines = beam.read("cookies", "its cookies").splitlines()
     if not beam.alive:
         raise NotApplicable(f"{beam.name} is not reached by other nodes")
@@ -39,6 +40,7 @@ def _strength(facts: Facts) -> Complaints:
 
 def _file(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
+        beam.need_home()
         found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/.erlang.cookie")]
         if not found and "house_seen" not in beam.raw:
             raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")

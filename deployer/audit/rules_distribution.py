@@ -10,6 +10,7 @@ from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process, modes
 from deployer.audit.rule import Complaints, Rule, each
 from deployer.beam.certificates import read_certificates
+from deployer.modules._shut import EPHEMERAL
 
 _DIST = "OTP Reference Manual, Distributed Erlang"
 _TLS_GUIDE = "OTP ssl User's Guide, Using TLS for Erlang Distribution"
@@ -62,7 +63,9 @@ def _range(facts: Facts) -> Complaints:
         if beam.flag("-erl_epmd_port") or (beam.flag("-erl_epmd_node_listen_port") or "").isdigit():
             return
         if not (first or "").isdigit() or not (last or "").isdigit():
-            yield "its distribution listens at whichever port the kernel gives it"
+            for _, port in facts.dist_ports(beam):
+                if port >= EPHEMERAL:
+                    yield f"its distribution listens at whichever port the kernel gives it, {port} now"
         elif int(last or 0) - int(first or 0) >= 10:
             yield f"its distribution has {int(last or 0) - int(first or 0) + 1} ports to choose from; ten are enough"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 
 from deployer.audit.facts import Facts
@@ -44,11 +45,18 @@ def _of_tree(facts: Facts, kind: str, words: str) -> Complaints:
     def judge(beam: Process) -> Complaints:
         found = 0
         for one, path in _tree(beam):
-            found += one == kind
-            if one == kind and found <= 5:
+            if one != kind or (one == "l" and _stays(path, beam.root)):
+                continue
+            found += 1
+            if found <= 5:
                 yield f"{path} {words}"
 
     return each(facts.beams, judge)
+
+
+def _stays(link: str, root: str) -> bool:
+    place, _, target = link.partition(" -> ")
+    return posixpath.normpath(posixpath.join(posixpath.dirname(place), target)).startswith(f"{root}/")
 
 
 def _libraries(beam: Process) -> Mapping[str, str]:

@@ -38,6 +38,7 @@ def _dump_size(facts: Facts) -> Complaints:
 
 def _dotfiles(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
+        beam.need_home()
         if "house_seen" not in beam.raw:
             raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
         for mode, owner, _, path in modes(beam.read("dotfiles", "the files in its home")):

@@ -90,6 +90,28 @@ def test_whatever_a_host_says_no_judge_breaks(garbage: str) -> None:
             assert answers <= {"PASS", "FAIL", "UNKNOWN", "NOT APPLICABLE"}
 
 
+def test_a_node_that_only_epmd_names_is_found_by_its_own_socket() -> None:
+    """As RabbitMQ, which takes its name when it runs already."""
+    argv = "/opt/shop/erts-16.4.0.6/bin/beam.smp\n-noinput"
+    quiet = facts({"node.argv": argv, "nodes.listening": "900/0100000A:1111 902/00000000:238C "})
+    (beam,) = quiet.beams
+    assert (beam.name, beam.alive) == ("shop", True)
+    assert "every address, port 9100" in RULES["ED-02"].apply(quiet).reason
+    assert RULES["ED-10"].apply(quiet).answer == "PASS"
+
+
+@pytest.mark.parametrize("name", ["CK-01", "CK-02", "HO-01"])
+def test_the_home_of_the_account_does_not_stand_for_the_nodes_own(name: str) -> None:
+    assert RULES[name].apply(facts({"node.environ": None})).answer == "UNKNOWN"
+
+
+def test_a_link_inside_of_the_release_leads_nowhere_else() -> None:
+    inside = facts({"node.tree": "l /opt/shop/bin/epmd -> ../erts-16.4.0.6/bin/epmd\nrc 0"})
+    assert RULES["RL-03"].apply(inside).answer == "PASS"
+    outside = facts({"node.tree": "l /opt/shop/bin/epmd -> ../../etc/passwd\nrc 0"})
+    assert RULES["RL-03"].apply(outside).answer == "FAIL"
+
+
 def test_hidden_processes_are_not_taken_for_none() -> None:
     nodes = {"uid": "1000", "listening": ""}
     assert RULES["CK-01"].apply(Facts({"nodes": nodes})).answer == "UNKNOWN"
