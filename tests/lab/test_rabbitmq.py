@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import Ssh
-from fleet import Fleet
+from fleet import PROGRAM, Fleet
 
 from deployer import lab as labs
 from deployer.lab import Lab, LabHost, state
@@ -21,6 +22,8 @@ SUITE = "bookworm"
 INSTALL = """cd /root/debs; export DEBIAN_FRONTEND=noninteractive
 for turn in 1 2 3 4; do dpkg --force-unsafe-io -E -i ./*.deb && exec dpkg --configure -a; done"""
 LOOK = "systemctl show -p MainPID,NRestarts rabbitmq-server epmd; find /etc /lib/systemd -type f -newer /root/debs"
+FAILS = {"ED-01", "ED-02", "ED-04", "ED-12", "FW-01", "FW-02", "UN-02", "UN-03", "UN-04", "UN-08"}
+"""Rules that the package, as it comes, does not hold."""
 PLAY = {"name": "what others run", "hosts": "all", "become": True, "tasks": []}
 
 
@@ -93,6 +96,21 @@ def test_a_cookie_that_is_not_rabbitmqs_is_told(fleet: Fleet, host: LabHost) -> 
     assert ran.code == 1
     bad = ran.bad_rungs()[f"rabbit@{host.name}"]
     assert (bad["rung"], "rejects the declared cookie" in bad["detail"]) == (7, True)
+
+
+def test_an_audit_without_a_playbook_finds_rabbitmq_and_judges_it(fleet: Fleet, host: LabHost, ssh: Ssh) -> None:
+    before, argv = ssh(host, LOOK), [str(PROGRAM), "audit", "-i", str(fleet.write()), "--profile", "strict", "--json"]
+    done = subprocess.run(argv, env=fleet.environment(), capture_output=True, text=True, cwd=fleet.directory)
+    assert done.returncode == 2, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    told = {each["rule"]: each for each in events if each["event"] == "RuleJudged"}
+    failing = {rule for rule, each in told.items() if each["answer"] == "FAIL"}
+    assert failing >= FAILS, {rule: told[rule] for rule in FAILS - failing}
+    passing = {"AT-01", "AT-02", "AT-03", "CK-01", "CK-02", "ED-03", "ED-10", "UN-15"}
+    assert {rule for rule in passing if told[rule]["answer"] != "PASS"} == set(), told
+    assert told["ED-02"]["reason"] == "rabbit: listens on every address, port 25672"
+    assert (fleet.directory / "rabbit.cookie").read_text() not in done.stdout
+    assert ssh(host, LOOK) == before
 
 
 def test_a_stopped_rabbitmq_is_told_and_started_again_is_well(
