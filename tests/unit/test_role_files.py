@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from roles_kit import COOKIE, SHAPES, resolved, shapes, written
+from roles_kit import COOKIE, SHAPES, WORDS, changed, resolved, shapes, written
 
 UNIT = "/etc/systemd/system/demo.service.d/00-deployer.conf"
 
@@ -114,3 +117,22 @@ def test_the_command_for_people_knows_only_commands_that_start_nothing(tmp_path:
         done = subprocess.run(["sh", command, word], capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (64, "")
         assert "systemctl restart demo.service" in done.stderr
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_so_many_crash_dumps_stay_and_none_for_longer(tmp_path: Path, keep: int) -> None:
+    words = changed(WORDS, "release.crash_dumps", {"keep": keep, "days": 2})
+    unit, state = written(resolved(tmp_path, words))[UNIT], tmp_path / "state"
+    line = next(line for line in unit.splitlines() if "erl_crash.dump" in line)
+    _, _, command = shlex.split(line.partition("=-")[2].replace("$$", "$").replace("%%", "%"))
+    state.mkdir()
+    for number in range(keep + 2):
+        dump = state / "erl_crash.dump"
+        dump.write_text(str(number))
+        os.utime(dump, (time.time() - 86400 - 60 * (9 - number),) * 2)
+        subprocess.run(["sh", "-c", command], cwd=state, check=True)
+    assert sorted(path.read_text() for path in state.iterdir()) == [str(number) for number in range(keep + 2)][-keep:]
+    for dump in state.iterdir():
+        os.utime(dump, (time.time() - 2 * 86400 - 60,) * 2)
+    subprocess.run(["sh", "-c", command], cwd=state, check=True)
+    assert list(state.iterdir()) == []
