@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import select
 import signal
 import sys
@@ -77,15 +78,20 @@ def asker(stop: threading.Event, *, json: bool) -> Callable[[str], bool] | None:
     return ask
 
 
+_OWN_FILES = 128
+"""Open files beside one connection for each host: streams of the ladder, the journal, tarballs, Python's own."""
+
+
 @contextmanager
 def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
     """Yield threads for as many hosts at once as ``--forks`` allows.
 
     Raises:
-        ConfigError: it allows none.
+        ConfigError: it allows none, or this process may not open as many files as there are hosts.
     """
     if forks < 1:
         raise ConfigError(f"--forks is {forks}", hint="give a number from 1 on")
+    _make_room(hosts)
     try:
         with ThreadPoolExecutor(max(1, min(forks, hosts)), "host") as executor:
             try:
@@ -94,6 +100,18 @@ def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
                 _leave()
     except KeyboardInterrupt:  # it came when the threads were waited for
         _leave()
+
+
+def _make_room(hosts: int) -> None:
+    """Let this process have a connection to each host at the same time: they stay open until the play ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = hosts + _OWN_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        problem = f"{hosts} hosts need {needed} open files at once, and this process may have {hard}"
+        raise ConfigError(problem, hint=f"ulimit -Hn {needed} (LimitNOFILE= of a service), or fewer hosts with --limit")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _leave() -> NoReturn:

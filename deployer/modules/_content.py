@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Secret
-from deployer.modules.base import Absent, Blob, Changes, Observed, Present, Sh, Step, lines, records, sh
+from deployer.modules.base import Absent, Blob, Changes, Known, Observed, Present, Sh, Step, lines, records, sh
 from deployer.releases.generations import draft_place, in_force
 
 SHOWN = 64 * 1024
@@ -114,6 +114,12 @@ class Content:
             return lines(*before, sh(_SALTED, place, _SALT, (self.blob.size // SHOWN + 1) * SHOWN))
         shown = SHOWN if self._text() is not None else 0
         return lines(*before, sh(_OPEN, place, self.blob.sha256, shown, max(self.blob.size, SHOWN)))
+
+    def known(self) -> Known | None:
+        """Return what the probe would find; nothing of a secret, whose digest is salted."""
+        if isinstance(self.blob.text, Secret) or not self.blob.size:
+            return None
+        return Known(self.path, self.blob.sha256, self.blob.size, self.generations)
 
     def parse(self, out: str) -> Observed:
         """Read the answer.

@@ -5,11 +5,13 @@ from __future__ import annotations
 PROBE = """
 lib={} addresses={}
 emit shown "$shown"
-[ ! -f "$lib/epmd.version" ] || emit version "$(cat "$lib/epmd.version")"
-[ ! -f "$lib/epmd" ] || emit digest "$(digest "$lib/epmd")"
-[ ! -f "$lib/epmd.sha256" ] || emit recorded "$(cut -d ' ' -f 1 "$lib/epmd.sha256")"
-[ ! -f "$addresses/"{} ] || emit own "$(cat "$addresses/"{})"
-emit declared "$(cat "$addresses"/* 2>/dev/null || :)"
+[ ! -f "$lib/epmd.version" ] || {{ slurp "$lib/epmd.version"; emit version "$text"; }}
+[ ! -f "$lib/epmd" ] || {{ sum=$(sha256sum <"$lib/epmd"); emit digest "${{sum%% *}}"; }}
+[ ! -f "$lib/epmd.sha256" ] || {{ slurp "$lib/epmd.sha256"; emit recorded "${{text%% *}}"; }}
+[ ! -f "$addresses/"{} ] || {{ slurp "$addresses/"{}; emit own "$text"; }}
+declared=
+for file in "$addresses"/*; do slurp "$file"; declared=$declared${{text:+$text$lf}}; done
+emit declared "${{declared%"$lf"}}"
 heard=$(listeners {})
 sockets=
 emit listening "$heard"

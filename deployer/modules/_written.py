@@ -11,7 +11,7 @@ from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules import _checks as check
 from deployer.modules._content import Content
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, sh
+from deployer.modules.base import Changes, Known, Module, Observed, Present, Sh, State, Step, sh
 
 _VALIDATE = """# shellcheck disable=SC2016
 ( trap - HUP PIPE; umask "$mask"; exec timeout -k 5 60 env -- {} "$draft" {} ) || {{
@@ -61,6 +61,10 @@ class Written(Module):
     def probe(self) -> Sh:
         """Print type, owner, group, mode and a digest; the old text where a plan may show it."""
         return self._content.probe()
+
+    def known(self) -> Known | None:
+        """Return the file as declared."""
+        return self._content.known()
 
     def parse(self, out: str) -> Observed:
         """Return them under the same keys."""

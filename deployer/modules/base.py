@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from deployer.errors import ProbeError
 from deployer.model import Absent, Blob, Change, Changes, Keys, Observed, Present, State
-from deployer.sh import Sh, lines, sh
+from deployer.sh import Known, Sh, lines, sh
 
 __all__ = [
-    "Absent", "Blob", "Change", "Changes", "Module", "Observed", "Present", "Sh", "State", "Step",
+    "Absent", "Blob", "Change", "Changes", "Known", "Module", "Observed", "Present", "Sh", "State", "Step",
     "lines", "records", "sh",
 ]  # fmt: skip
 
@@ -80,6 +80,14 @@ class Module(ABC):
         It must only read. ``unknown REASON`` (exit 3) says that an earlier task has to run first; any other non-zero
         status stops the host before its first write.
         """
+
+    def known(self) -> Known | None:
+        """Return which file or directory `probe` looks at, and what it would find in it where all is as declared.
+
+        A module whose probe says nothing more than that (`look`, and a digest) gives it: then all of a host's tasks are
+        looked at in one go, and a probe of its own runs only where something differs. None: the probe always runs.
+        """
+        return None
 
     @abstractmethod
     def parse(self, out: str) -> Observed:

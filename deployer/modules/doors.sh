@@ -5,11 +5,23 @@ manager=$(systemctl show-environment 2>/dev/null || :)
 # wins over Environment=, and that over systemd's own environment.
 outside() {
   said=$(systemctl show -p Environment -p EnvironmentFiles -- "$1" 2>/dev/null || :)
+  case $lf$said in *"${lf}Environment="?*) of_unit ;; esac
+  set -f
+  IFS=$lf
+  for line in $manager; do
+    case "|$unset|" in *"|${line%%=*}|"*) printf "systemd's own environment (systemctl show-environment)\t%s\n" "$line" ;; esac
+  done
+  for line in $said; do
+    case $line in 'EnvironmentFiles=/etc/beam/'*|'EnvironmentFiles=') continue ;; EnvironmentFiles=*) ;; *) continue ;; esac
+    file=${line#EnvironmentFiles=}
+    file=${file% (ignore_errors=*}
+    taste "$file" 65536 | grep -aE "^($steering)=" | while IFS= read -r given; do printf '%s\t%s\n' "$file" "$given"; done
+  done
+  unset IFS
+  set +f
+}
+
+of_unit() {
   printf '%s\n' "$said" | sed -n 's/^Environment=/ /p' | grep -oE "[ \"]($unset)=([^\" ]+|[^\"]*\")" |
     sed 's/^./Environment= of its unit\t/'
-  printf '%s\n' "$manager" | grep -E "^($unset)=" | sed "s/^/systemd's own environment (systemctl show-environment)\t/"
-  printf '%s\n' "$said" | sed -n 's/^EnvironmentFiles=\(.*\) (ignore_errors=.*$/\1/p' | while IFS= read -r file; do
-    case $file in /etc/beam/*) continue ;; esac
-    taste "$file" 65536 | grep -aE "^($steering)=" | while IFS= read -r line; do printf '%s\t%s\n' "$file" "$line"; done
-  done
 }

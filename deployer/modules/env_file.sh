@@ -5,8 +5,6 @@ name='' text='' count=0 was='' end='
 ' rs=$(printf '\036.')
 rs=${rs%.}
 
-short() { cut -c 1-16; }
-
 tell() {
   [ -n "$text" ] || return 0
   count=$((count + 1))
@@ -17,7 +15,8 @@ tell() {
           case $text in *"$rs"*) ;; *) emit "p${count}_$name" "$text"; return 0 ;; esac ;;
       esac ;;
   esac
-  emit "h${count}_$name" "$({ printf '%s%s' "$salt" "$text"; } | sha256sum | short)"
+  sum=$(printf '%s%s' "$salt" "$text" | sha256sum)
+  emit "h${count}_$name" "${sum%"${sum#????????????????}"}"
 }
 
 variables() {

@@ -9,7 +9,7 @@ from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules import _checks as check
 from deployer.modules._content import Attributes
-from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.modules.base import Absent, Changes, Known, Module, Observed, Present, Sh, State, Step, lines, records, sh
 
 _DIRECTORY = """umask 022
 folder={0}
@@ -102,6 +102,10 @@ class File(Module):
         if self.state in (None, "file"):
             return sh('look {0}\n[ -n "$type" ] || unknown {0}" is not there yet"', self.path)
         return sh("look {}", self.path)
+
+    def known(self) -> Known | None:
+        """Return the directory, where one is declared."""
+        return Known(self.path) if self.state == "directory" else None
 
     def parse(self, out: str) -> Observed:
         """Return type, target and attributes; refuse to put one kind in the place of another."""

@@ -25,17 +25,29 @@ _AT_ONCE = Sh('run="$run" /bin/sh -eu "$pending/keep"')
 
 _PROBE = """
 part={} wanted={}
-rules=$(cat -- "$part" 2>/dev/null || :)
-recorded=$(cat -- {} 2>/dev/null || :)
 listed=$(sockets)
-emit nft "$(command -v nft || :)"
+nft=''
+! command -v nft >/dev/null || nft=yes
+emit nft "$nft"
 emit connection "$connection"
 emit shown "$shown"
-emit unit "$(cat -- {} 2>/dev/null || :)"
-emit base "$(cat -- {} 2>/dev/null || :)"
-emit ssh "$(cat -- {} 2>/dev/null || :)"
+slurp {}
+recorded=$text
+slurp {}
+emit unit "$text"
+slurp {}
+emit base "$text"
+slurp {}
+emit ssh "$text"
+slurp "$part"
+rules=$text others=''
 emit rules "$rules"
-emit others "$(for other in {}/*.nft; do [ "$other" = "$part" ] || cat -- "$other" 2>/dev/null || :; done)"
+for other in {}/*.nft; do
+  [ "$other" != "$part" ] && [ -f "$other" ] || continue
+  slurp "$other"
+  others=$others$text$lf
+done
+emit others "$others"
 emit recorded "$recorded"
 emit now "$({{ {}; }} 2>/dev/null)"
 emit sockets "$listed"

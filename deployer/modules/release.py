@@ -25,7 +25,8 @@ if [ -d "$root" ] && [ ! -d "$root/versions" ]; then
   emit others "$(find "$root" -mindepth 1 -maxdepth 1 ! -name lost+found | head -n 3)"
 fi
 if [ -f "$release/.complete" ]; then
-  emit complete "$(cat -- "$release/.complete")"
+  slurp "$release/.complete"
+  emit complete "$text"
   emit tree "$(tree "$release")"
 else
   [ ! -f "$home/part."{} ] || emit sent "$(wc -c <"$home/part."{})"

@@ -2,40 +2,48 @@
 
 # sockets: each TCP socket that listens and each UDP socket without a peer: protocol, ADDRESS:PORT in hex, inode.
 sockets() {
-  for table in tcp tcp6 udp udp6; do
-    case $table in tcp*) state=0A ;; *) state=07 ;; esac
-    grep -hsE "^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 $state " "/proc/net/$table" |
-      while read -r _ at _ _ _ _ _ _ _ inode _; do printf '%s %s %s\n' "${table%6}" "$at" "$inode"; done
-  done
+  grep -HsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0[A7] ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 |
+    while read -r table at _ state _ _ _ _ _ inode _; do
+      table=${table#/proc/net/}
+      table=${table%%:*}
+      case $table:$state in tcp*:0A|udp*:07) printf '%s %s %s\n' "${table%6}" "$at" "$inode" ;; esac
+    done
 }
 
-# inodes DIRECTORY...: those of the sockets that are open in these directories of /proc.
-inodes() {
-  find "$@" -lname 'socket:*' -printf '%l\n' 2>/dev/null | sed 's/[^0-9]//g' || :
-}
-
-# ports INODES SOCKETS: the ports of those TCP sockets, but for sockets on loopback.
+# ports SOCKETS INODES: leave in $at_ports the ports of those TCP sockets, one a line, but for sockets on loopback.
 ports() {
-  printf '%s\n' "$2" | while read -r protocol at inode; do
-    case $protocol:$at in
-      udp:*|tcp:??????7F:*|tcp:*FFFF0000??????7F:*|tcp:00000000000000000000000001000000:*) continue ;;
+  at_ports='' IFS=$lf
+  for line in $1; do
+    inode=${line##* } at=${line% *}
+    case $at in
+      udp*|'tcp '??????7F:*|'tcp '*FFFF0000??????7F:*|'tcp 00000000000000000000000001000000:'*) continue ;;
     esac
-    case "
-$1
-" in *"
-$inode
-"*) echo "$((0x${at##*:}))" ;; esac
+    case $2 in *"[$inode]"*) at_ports=$at_ports$((0x${at##*:}))$lf ;; esac
   done
+  unset IFS
 }
 
 # ssh_ports SOCKETS: where SSH is served: by its server, or by systemd in its place.
 ssh_ports() {
-  grep -lxsE 'sshd|dropbear|tinysshd' /proc/[0-9]*/comm | while read -r comm; do
+  servers='' of_systemd='' of_servers=''
+  for comm in $(grep -lxsE 'sshd|dropbear|tinysshd' /proc/[0-9]*/comm); do
     # A session's process may hold forwarded ports (ssh -R); only the server itself is systemd's child.
-    read -r _ _ _ parent _ <"${comm%/comm}/stat" || continue
-    [ "$parent" != 1 ] || ports "$(inodes "${comm%/comm}/fd")" "$1"
-  done 2>/dev/null
-  [ -n "$(ports "$(inodes /proc/1/fd)" "$1")" ] || return 0
+    { read -r _ _ _ parent _ <"${comm%/comm}/stat"; } 2>/dev/null || continue
+    [ "$parent" != 1 ] || servers="$servers ${comm%/comm}/fd"
+  done
+  set -f
+  IFS=' '
+  # shellcheck disable=SC2086
+  held=$(find /proc/1/fd $servers -lname 'socket:*' -printf '%h %l\n' 2>/dev/null || :)
+  IFS=$lf
+  for line in $held; do
+    case $line in /proc/1/*) of_systemd=$of_systemd$line ;; *) of_servers=$of_servers$line ;; esac
+  done
+  ports "$1" "$of_servers"
+  printf '%s' "$at_ports"
+  ports "$1" "$of_systemd"
+  set +f
+  [ -n "$at_ports" ] || return 0
   activated | while read -r at what; do
     case $what in *ssh*|*dropbear*) ;; *) continue ;; esac
     case $at in 127.*|'[::1]':*|/*) ;; *:*) echo "${at##*:}" ;; esac

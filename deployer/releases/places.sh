@@ -3,7 +3,7 @@
 
 # insecure DIRECTORY...: say which of them somebody else than root could write into, or put something else in the place of.
 insecure() {
-  find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$(id -u)" \) \
+  find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$own_uid" \) \
     \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null || :
 }
 
@@ -44,27 +44,29 @@ draft_place() {
 }
 
 # unit_text: what a node's unit has itself, the same for all nodes and releases; without a release it starts nothing.
-unit_text() {
-  cat <<'UNIT'
-# Written by deployer. What starts here belongs to the release that is current, and lies in the drop-in 00-deployer.conf.
+unit_text() { printf '%s\n' "$own_unit"; }
+own_unit='# Written by deployer. What starts here belongs to the release that is current, and lies in the drop-in 00-deployer.conf.
 [Service]
 ExecStart=/bin/false
 
 [Install]
-WantedBy=multi-user.target
-UNIT
-}
+WantedBy=multi-user.target'
 
 # unit_is_ours FILE: a node's unit has that text, and nobody else may change it.
 unit_is_ours() {
-  [ -n "$(find "$1" -maxdepth 0 -type f -perm 0644 \( -uid 0 -o -uid "$(id -u)" \) 2>/dev/null)" ] &&
-    [ "$(cat -- "$1")" = "$(unit_text)" ]
+  [ -n "$(find "$1" -maxdepth 0 -type f -perm 0644 \( -uid 0 -o -uid "$own_uid" \) 2>/dev/null)" ] || return 1
+  slurp "$1"
+  [ "$text" = "$own_unit" ]
 }
 
 # left_behind UNIT...: say which units of these generations run, or start at boot, and are none of those.
 left_behind() {
   ours=" $* "
-  find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -lname "$held/current/*" 2>/dev/null |
+  confs=$(find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -lname "$held/current/*" 2>/dev/null || :)
+  [ -n "$confs" ] || return 0
+  # Where there is only what is declared, nobody has to be asked.
+  [ "$confs" != "/etc/systemd/system/$*.d/00-deployer.conf" ] || return 0
+  printf '%s\n' "$confs" |
     while read -r conf; do
       unit=${conf%.d/*}
       unit=${unit##*/}

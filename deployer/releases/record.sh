@@ -47,8 +47,8 @@ inscribe() {
 # own_record: say what is wrong with the record where it may not be root's own; nothing of such a one is believed.
 own_record() {
   if [ ! -e "$root/ledger" ] && [ ! -L "$root/ledger" ]; then return 0; fi
-  odd=$(find "$root/ledger" -maxdepth 0 ! \( -type d -perm 0700 \( -uid 0 -o -uid "$(id -u)" \) \) -print
-    find "$root/ledger/" \( -type l -o ! -uid 0 ! -uid "$(id -u)" \) -print 2>/dev/null)
+  odd=$(find "$root/ledger" -maxdepth 0 ! \( -type d -perm 0700 \( -uid 0 -o -uid "$own_uid" \) \) -print
+    find "$root/ledger/" \( -type l -o ! -uid 0 ! -uid "$own_uid" \) -print 2>/dev/null)
   [ -z "$odd" ] || printf 'the record of the releases is not root'\''s own (0700, no links): %s\n' "$odd"
 }
 

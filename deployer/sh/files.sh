@@ -9,11 +9,21 @@ taste() {
   dd if="$1" iflag=nofollow,nonblock,fullblock,count_bytes bs=65536 count="$2" status=none 2>/dev/null || :
 }
 
+# slurp PATH: leave in $text a small file that only root can write, as $(cat PATH) would, and nothing where there is none.
+slurp() {
+  text='' line=''
+  [ -f "$1" ] && [ -r "$1" ] || return 0
+  while IFS= read -r line || [ -n "$line" ]; do text=$text$line$lf; done <"$1"
+  while [ "$text" != "${text%"$lf"}" ]; do text=${text%"$lf"}; done
+}
+lf='
+'
+
 # theirs PATH LIMIT: the same of a file in a directory that another user owns, as that user, for 4 s at most. Root's real id
 # stays, so that the user can neither trace the reader nor hold it; who is not root reads as himself. Where the user could
 # have turned the way to it into somebody else's directory nothing is read.
 theirs() {
-  if [ "$(id -u)" -ne 0 ]; then taste "$1" "$2"; return 0; fi
+  if [ "$own_uid" -ne 0 ]; then taste "$1" "$2"; return 0; fi
   (firm "${1%/*}") >/dev/null || return 0
   [ -f "$1" ] && [ ! -L "$1" ] && whose=$(stat -c '%u %g' -- "${1%/*}/" 2>/dev/null) || return 0
   timeout -k 1 3 setpriv --euid="${whose% *}" --egid="${whose#* }" --clear-groups --no-new-privs --bounding-set=-all \
@@ -27,7 +37,7 @@ firm() {
   while [ -n "$ahead" ]; do
     way=$firm/${ahead%%/*} ahead=${ahead#*/}
     if [ -L "$way" ]; then
-      [ "$(id -u)" -ne 0 ] || [ -n "$(find "${firm:-/}" -maxdepth 0 -uid 0 ! -perm /022)" ] ||
+      [ "$own_uid" -ne 0 ] || [ -n "$(find "${firm:-/}" -maxdepth 0 -uid 0 ! -perm /022)" ] ||
         { echo "$way is a link that others than root can turn: write the real directory"; exit 1; }
       way=$(realpath -- "$way")
     fi

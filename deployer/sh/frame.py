@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import PurePosixPath
 
 from deployer.model import Blob, Secret
 from deployer.regular import open_regular
@@ -60,6 +61,28 @@ def this_run() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What a fragment would answer where a file or directory is as declared.
+
+    Attributes:
+        path: the file, or the directory.
+        sha256: digest of the file's content; empty for a directory.
+        size: of the file, in bytes.
+        held: where the file belongs to a release, the directory of its generations; ``path`` is a link then.
+    """
+
+    path: str
+    sha256: str = ""
+    size: int = 0
+    held: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the file itself lies."""
+        return f"{self.held}/current{self.path}" if self.held else self.path
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """Fragments to run in order on one host.
 
@@ -71,6 +94,8 @@ class Program:
         blobs: files put on the host before the first fragment; a fragment finds blob I at ``"$blobs/I"``.
         become: run as root through sudo when the login is not root.
         units: what systemd is asked about in one go; ``unit_show`` in a fragment answers from it, or asks by itself.
+        known: fragment index → what is looked at together with all others, before the first fragment; only where it is
+            otherwise the fragment runs.
         users: fragment index → the user it runs as, where that is not the program's own.
         people: fragment index → seconds until it is killed, of a step that runs what a person wrote: with default
             signals and the login's umask, and no longer than the run that asked for it.
@@ -84,6 +109,7 @@ class Program:
     blobs: tuple[Blob, ...] = ()
     become: bool = False
     units: tuple[str, ...] = ()
+    known: Mapping[int, Known] = field(default_factory=dict)
     users: Mapping[int, str] = field(default_factory=dict)
     people: Mapping[int, int] = field(default_factory=dict)
     labels: Sequence[str] = ()
@@ -128,6 +154,7 @@ def encode(program: Program, *, watched: bool = False) -> str:
         parts += ["steps_open || refuse"]
     if program.units:
         parts += [sh("units_read {}", program.units).text]
+    parts += _reading(program)
     calls = [_call(i, program) for i in range(len(program.fragments))]
     parts += ["main() {\n" + "\n".join(calls or ["  :"]) + "\n}", "main </dev/null", "finish"]
     return "\n".join(parts)
@@ -167,9 +194,25 @@ def _function(index: int, program: Program) -> str:
     return f"fragment_{index}() {{\n{body}\n}}"
 
 
+def _reading(program: Program) -> list[str]:
+    """Return what looks at all that is known of the fragments in one go."""
+    told = {index: one for index, one in program.known.items() if "\n" not in one.place and "\\" not in one.place}
+    if not told or program.writes:
+        return []
+    ways = {str(way) for one in told.values() for way in (PurePosixPath(one.place), *PurePosixPath(one.place).parents)}
+    ways |= {one.path for one in told.values()}
+    files = [word for one in told.values() if one.sha256 for word in (one.place, str(one.size))]
+    return [_part("known.sh").text, sh("places_read {}\nsums_read {}", sorted(ways), files).text]
+
+
 def _call(index: int, program: Program) -> str:
     if not program.writes:
-        return f"  ask {index}"
+        one = program.known.get(index)
+        if one is None or index in program.users:
+            return f"  ask {index}"
+        return sh(
+            "  known {} {} {} {} || ask {}", index, one.place, one.sha256, one.path if one.held else "", index
+        ).text
     kind = "people" if index in program.people else "own"
     label = program.labels[index] if index < len(program.labels) else f"step {index + 1}"
     words = index, kind, _STRANGE_LABEL.sub("?", label)[:100]

@@ -4,6 +4,7 @@ LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 mask=$(umask)
+own_uid=$(id -u)
 umask 077
 connection=${1:-}
 home=/var/lib/deployer
@@ -14,7 +15,7 @@ failed=0
 watcher=
 run_dir=
 code=1
-: "${marker:?}" "${run:?}" "${hears?}" "${connection?}" "${mask?}" "${home?}" "${failed?}"
+: "${marker:?}" "${run:?}" "${hears?}" "${connection?}" "${mask?}" "${home?}" "${failed?}" "${own_uid?}"
 
 # full PLACE...: say which of their file systems have run out, and of what: bytes or inodes look the same to a program.
 full() {
@@ -104,8 +105,8 @@ as() {
 
 # ask INDEX: run a probe. One that fails oddly is asked again with its complaints, which is safe: probes only read.
 ask() {
-  answer=$( (set -eu; "fragment_$1") 2>/dev/null ); rc=$?
-  [ "$rc" -eq 0 ] || [ "$rc" -eq 3 ] || answer=$( (set -eu; "fragment_$1") 2>&1 )
+  answer=$(exec 2>/dev/null; set -eu; "fragment_$1"); rc=$?
+  [ "$rc" -eq 0 ] || [ "$rc" -eq 3 ] || answer=$(exec 2>&1; set -eu; "fragment_$1")
   frame "$1" "$rc" "$answer"
 }
 

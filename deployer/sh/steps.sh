@@ -8,7 +8,7 @@ lock_wait=60
 steps_open() {
   trap '' HUP PIPE
   [ -n "$blobs" ] || blobs_open || return 1
-  [ "$(id -u)" -eq 0 ] || return 0
+  [ "$own_uid" -eq 0 ] || return 0
   command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
   exec 8<"$run_dir"
   flock -w "$lock_wait" 8 || {

@@ -17,7 +17,7 @@ sweep() {
 # Blobs land in a directory that only this user reads, on tmpfs when they are small, and leave with the program.
 blobs_open() {
   run_dir=${TMPDIR:-/tmp} big_dir=${TMPDIR:-/tmp}
-  if [ "$(id -u)" -eq 0 ]; then
+  if [ "$own_uid" -eq 0 ]; then
     run_dir=/run/deployer big_dir=$home
     why="cannot make $run_dir or $big_dir"
     mkdir -p "$run_dir" "$big_dir" || return 1

@@ -134,3 +134,29 @@ with pool(2, 2) as executor, stoppable(lambda event: None) as stop:
 def test_the_second_signal_of_any_kind_ends_at_once_although_hosts_are_busy() -> None:
     done = subprocess.run([sys.executable, "-c", SECOND], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("", 130), done.stderr
+
+
+ROOM = """
+import resource, sys
+from deployer.errors import ConfigError
+from deployer.runtime import pool
+try:
+    with pool(4, int(sys.argv[1])):
+        print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+except ConfigError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        (50, "256\n"),
+        (500, "628\n"),
+        (2000, "2000 hosts need 2128 open files at once, and this process may have 1000\n  ulimit -Hn 2128"),
+    ],
+)
+def test_the_limit_of_open_files_is_raised_as_far_as_the_hosts_need(hosts: int, said: str) -> None:
+    program = 'ulimit -Sn 256; ulimit -Hn 1000; exec "$@"'
+    argv = ["sh", "-c", program, "sh", sys.executable, "-c", ROOM, str(hosts)]
+    assert said in subprocess.run(argv, capture_output=True, text=True, check=True).stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -55,15 +56,23 @@ emit listening "$(grep -hs '^ *[0-9]*: [^ ]* [^ ]* 0A ' /proc/net/tcp /proc/net/
 _REACH = Sh(
     r"""
 command -v bash >/dev/null || { emit bash missing; exit 0; }
-# One after the other costs the host a quarter; only where somebody drops packets all are tried again, at once.
-emit tried "$(timeout 1 bash -c '
+# One after the other costs the host a quarter; only where somebody drops packets, or is far away, a slice is tried
+# again, at once: each of its connections has three seconds then, and a slice has no more processes than places.
+tried=''
+try() {
+  tried=$tried$(timeout 1 bash -c '
     for place; do exec 3<>"/dev/tcp/$place" && echo "$place open"; done
     :' bash "$@" 2>&1 ||
   timeout 3 bash -c '
     for place; do (exec 3<>"/dev/tcp/$place" && echo "$place open") & done
-    wait' bash "$@" 2>&1)"
+    wait' bash "$@" 2>&1 || :)$lf
+}
 """
 )
+SLICE = 50
+"""Places that are tried together: as many processes for a moment, and far fewer than any host's limit."""
+PATIENCE = 4.0
+"""Seconds that one slice takes at most."""
 _NO_ANSWER = "no answer in 3 s"
 
 
@@ -169,8 +178,18 @@ REFUSED = "connection refused"
 
 
 def reach(places: Sequence[tuple[str, int]]) -> Sh:
-    """Return the fragment that tries to open each (address, port) from the host, all at once, 3 seconds at most."""
-    return lines(sh("set -- {}", [f"{address}/{port}" for address, port in places]), _REACH)
+    """Return the fragment that tries to open each (address, port) from the host, in slices, each in `PATIENCE`.
+
+    A mesh of N members is N × (N - 1) × 2 of them in all, and 2 × (N - 1) from each host.
+    """
+    words = [f"{address}/{port}" for address, port in places]
+    slices = [sh("try {}", words[at : at + SLICE]) for at in range(0, len(words), SLICE)]
+    return lines(_REACH, *slices, Sh('emit tried "$tried"'))
+
+
+def reach_time(places: Sequence[tuple[str, int]]) -> float:
+    """Return the seconds that `reach` may take, where every packet is dropped."""
+    return PATIENCE * math.ceil(len(places) / SLICE)
 
 
 def parse_reach(out: str, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str] | None:

@@ -135,7 +135,8 @@ def _members(target: Target) -> set[str]:
 def _reach_from(session: Session, host: str, places: Mapping[Place, str]) -> Reached:
     wanted = [place for place, owner in places.items() if owner != host]
     try:
-        (frame,) = session.transport.run(Program((readings.reach(wanted),)), timeout=EXEC_TIMEOUT)
+        patience = EXEC_TIMEOUT + readings.reach_time(wanted)
+        (frame,) = session.transport.run(Program((readings.reach(wanted),)), timeout=patience)
         found = readings.parse_reach(frame.out, wanted)
     except HostError as error:
         return error.message

@@ -37,7 +37,9 @@ def program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = ()
     asked = [environment(action.environment, action.module.probe()) for action in actions]
     users = {i: action.user for i, action in enumerate(actions) if action.user}
     names = dict.fromkeys(name for action in actions for name in action.module.touches() if _UNIT.fullmatch(name))
-    return Program((*asked, _PENDING, *extra), become=become, units=tuple(names), users=users)
+    told = {i: action.module.known() for i, action in enumerate(actions) if not (action.user or action.environment)}
+    known = {i: one for i, one in told.items() if one}
+    return Program((*asked, _PENDING, *extra), become=become, units=tuple(names), known=known, users=users)
 
 
 def read(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:

@@ -152,6 +152,24 @@ def test_a_listening_port_is_open_and_a_closed_one_says_why(tmp_path: Path) -> N
     assert found == {places[0]: "", places[1]: "connection refused"}
 
 
+def test_of_two_hundred_members_a_silent_one_costs_its_own_slice_alone(tmp_path: Path) -> None:
+    """The two ports of 199 others, as for a mesh of 200; one place answers nothing, as behind rules that drop."""
+    servers = [socket.create_server(("0.0.0.0", 0), backlog=500) for _ in range(2)]
+    full = socket.create_server(("127.0.0.1", 0), backlog=0)
+    filling = [socket.socket() for _ in range(8)]
+    for one in filling:
+        one.setblocking(False)
+        one.connect_ex(full.getsockname())
+    ports = [server.getsockname()[1] for server in servers]
+    places = [(f"127.0.{i // 200}.{i % 200 + 1}", port) for i in range(199) for port in ports]
+    places[120] = full.getsockname()
+    assert readings.reach_time(places) == 8 * readings.PATIENCE
+    found = parse_reach(ask(tmp_path, readings.reach(places)), places)
+    for one in (*filling, *servers, full):
+        one.close()
+    assert found == {**dict.fromkeys(places, ""), places[120]: "no answer in 3 s"}
+
+
 def test_reaching_nobody_is_no_error(tmp_path: Path) -> None:
     assert parse_reach(ask(tmp_path, readings.reach([])), []) == {}
 

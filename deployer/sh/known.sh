@@ -1,0 +1,58 @@
+# What is as declared is told without asking: one stat and one sha256sum for all files of a host's tasks. What is otherwise,
+# or lies where others than root may write (they could put a link or a FIFO in its place), is asked by its own fragment.
+rows='' sums='' row_end='
+'
+
+# places_read PATH...: one stat of all.
+places_read() { rows=$row_end$(stat --printf '%F|%U:%u:%G:%g:%a|%s|%n\n' -- "$@" 2>/dev/null)$row_end; }
+
+# place PATH: leave its kind, owners and mode, and size in $kind, $at and $size; fail where nothing is known of it.
+place() {
+  case $rows in *"|$1$row_end"*) ;; *) return 1 ;; esac
+  row=${rows%%"|$1$row_end"*}
+  row=${row##*"$row_end"}
+  kind=${row%%"|"*} size=${row##*"|"}
+  at=${row#*"|"}
+  at=${at%"|"*}
+}
+
+# roots_own PATH: none but root can change what any part of the way to it leads to.
+roots_own() {
+  part=$1
+  while [ "${part%/*}" != "$part" ]; do
+    part=${part%/*}
+    place "${part:-/}" || return 1
+    case $kind:$at in
+      'symbolic link:root:0:'*) ;;
+      directory:root:0:*[2367]?|directory:root:0:*[2367]) return 1 ;;
+      directory:root:0:*) ;;
+      *) return 1 ;;
+    esac
+  done
+}
+
+# sums_read PATH SIZE...: one sha256sum of those that are regular files of that size.
+sums_read() {
+  left=$#
+  while [ "$left" -gt 0 ]; do
+    if roots_own "$1" && place "$1" && [ "$kind:$size" = "regular file:$2" ] && [ -r "$1" ]; then set -- "$@" "$1"; fi
+    shift 2
+    left=$((left - 2))
+  done
+  [ "$#" -eq 0 ] || sums=$row_end$(sha256sum -- "$@" 2>/dev/null)$row_end
+}
+
+# known INDEX PATH DIGEST REACHED: answer a probe where the file has that digest, or, without one, where a directory is; fail
+# where it has to be asked. REACHED is the path that leads to the file through its generation, where it has one.
+known() {
+  if [ -n "$4" ]; then place "$4" && [ "$kind" = 'symbolic link' ] || return 1; fi
+  place "$2" || return 1
+  case ${3:+file}:$kind in
+    ':directory')
+      printf '%s %s 0 %s\ntype=directory\036at=%s\036' "$marker" "$1" "$((${#at} + 19))" "$at" ;;
+    'file:regular file')
+      case $sums in *"$row_end$3  $2$row_end"*) ;; *) return 1 ;; esac
+      printf '%s %s 0 %s\ntype=file\036at=%s\036sha=%s\036' "$marker" "$1" "$((${#at} + ${#3} + 19))" "$at" "$3" ;;
+    *) return 1 ;;
+  esac
+}

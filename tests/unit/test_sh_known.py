@@ -1,0 +1,96 @@
+"""What is looked at for all tasks in one go says what each task's own probe would say, or leaves it to that."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sh_runner import frames, in_every_shell
+
+from deployer.modules.copy import Copy
+from deployer.modules.file import File
+from deployer.sh import Known, Program, encode
+
+pytestmark = [in_every_shell, pytest.mark.skipif(os.geteuid() != 0, reason="trusts only what is root's own")]
+TEXT = "as declared\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Return a directory that only root can change, as is every one above it."""
+    made = Path("/run") / f"deployer-known-{os.getpid()}-{tmp_path.name}"
+    made.mkdir(mode=0o755)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _away(place: Path) -> object:
+    yield
+    os.system(f"rm -rf -- {place}")  # noqa: S605 - a name of ours
+
+
+def both(shell: list[str], tmp: Path, module: Copy | File) -> tuple[str, str, bool]:
+    """Return the answer of a program that looks together, of one that does not, and whether the first one asked."""
+    known = module.known()
+    assert known
+    asked = Program((module.probe(),))
+    pooled = replace(asked, known={0: known})
+    marked = replace(pooled, fragments=(type(asked.fragments[0])(f"emit asked yes\n{asked.fragments[0]}"),))
+    (one,), (other,) = frames(pooled, shell, tmp), frames(asked, shell, tmp)
+    assert one == other
+    return one.out, other.out, frames(marked, shell, tmp)[0].out.startswith("asked=yes")
+
+
+def test_a_file_and_a_directory_as_declared_are_not_asked_about(shell: list[str], place: Path, tmp_path: Path) -> None:
+    (place / "file").write_text(TEXT)
+    assert not both(shell, tmp_path, Copy(dest=str(place / "file"), content=TEXT))[2]
+    assert not both(shell, tmp_path, File(path=str(place), state="directory"))[2]
+
+
+@pytest.mark.parametrize("what", ["missing", "longer", "other", "link", "directory", "fifo", "empty"])
+def test_whatever_else_is_there_is_asked_about(shell: list[str], place: Path, tmp_path: Path, what: str) -> None:
+    file = place / "file"
+    match what:
+        case "longer":
+            file.write_text(TEXT * 2)
+        case "other":
+            file.write_text(TEXT.upper())
+        case "link":
+            (place / "there").write_text(TEXT)
+            file.symlink_to("there")
+        case "directory":
+            file.mkdir()
+        case "fifo":
+            os.mkfifo(file)
+        case "empty":
+            file.touch()
+    assert both(shell, tmp_path, Copy(dest=str(file), content=TEXT))[2]
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777])
+def test_a_file_where_others_may_write_is_read_with_care_alone(
+    shell: list[str], place: Path, tmp_path: Path, mode: int
+) -> None:
+    """Between the look and the digest they could put a FIFO, which never ends, or a link in its place."""
+    (place / "file").write_text(TEXT)
+    place.chmod(mode)
+    assert both(shell, tmp_path, Copy(dest=str(place / "file"), content=TEXT))[2]
+
+
+def test_a_file_below_a_link_of_somebody_else_is_read_with_care_alone(
+    shell: list[str], place: Path, tmp_path: Path
+) -> None:
+    (place / "real").mkdir()
+    (place / "real/file").write_text(TEXT)
+    (place / "way").symlink_to("real")
+    module = Copy(dest=str(place / "way/file"), content=TEXT)
+    assert not both(shell, tmp_path, module)[2]
+    os.chown(place / "way", 65534, 65534, follow_symlinks=False)
+    assert both(shell, tmp_path, module)[2]
+
+
+def test_a_strange_path_is_asked_about(shell: list[str]) -> None:
+    program = Program((Copy(dest="/etc/a", content=TEXT).probe(),), known={0: Known("/etc/a\nb", "0" * 64, 1)})
+    assert "places_read" not in encode(program)
