@@ -1,7 +1,7 @@
-"""Speed on real hosts, as ratios to a floor that is measured beside it: ``make bench``. Needs root.
+"""Speed on real hosts, beside a floor that is measured in the same run: ``make bench``. Needs root.
 
-Everything runs as whole processes, in turns, several times. The machine's load moves all numbers together, so that only
-ratios of one run are worth quoting; each is of medians.
+Everything runs as whole processes, in turns, several times. The machine's load moves all seconds together, so that only
+ratios of one run are worth quoting, each of medians; processes started on a host are counted: the same everywhere.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from host_cost import LOOKING, taken
 
 from deployer import lab as labs
 from deployer.beam.cookie import generate
@@ -50,11 +51,13 @@ RPC = "demo1-ctl rpc 'IO.puts(Node.self())'"
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run cost."""
+    """What one run cost: the controller, and each host on average."""
 
     wall: float
     cpu: float
     peak: int
+    host_cpu: float
+    forks: float
 
 
 @dataclass
@@ -95,11 +98,14 @@ class Bench:
         command = [sys.executable, "-I", "-S", HERE / "measure.py", output, *argv]
         # As for a person: an installed program is compiled once, not at every start.
         env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        before = taken(self.lab)
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=self.directory, env=env)
         told: dict[str, Any] = json.loads(done.stdout)
         if told["code"]:
             sys.exit(f"{title}: exit {told['code']}\n{output.read_text()[-4000:]}")
-        cost = Cost(told["wall"], told["cpu"], told["peak"])
+        busy, forks = (after - was for after, was in zip(taken(self.lab), before, strict=True))
+        hosts = len(self.lab.hosts)
+        cost = Cost(told["wall"], told["cpu"], told["peak"], busy / hosts, forks / hosts - LOOKING)
         self.costs.setdefault(title, []).append(cost)
         print(f"  {title:<28} {cost.wall:7.2f} s", flush=True)
         return cost
@@ -161,7 +167,21 @@ def _settle(bench: Bench, inventory: Path) -> None:
     del bench.costs["(prepare)"]
 
 
-PARTS: dict[str, Callable[[Bench, Path], None]] = {"first": first_deploy, "converged": converged, "ladder": ladder}
+def growth(bench: Bench, tarball: Path) -> None:
+    """Work out what to ask, for fleets that no machine could boot."""
+    inventory = bench.inventory(["demo"], tarball)
+    for count in (200, 1000):
+        argv = [sys.executable, HERE / "growth.py", inventory, str(count)]
+        told = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
+        print(f"  {count} hosts, the pure part: {told['cpu']:.1f} s, {told['peak'] / MIB:.0f} MiB", flush=True)
+
+
+PARTS: dict[str, Callable[[Bench, Path], None]] = {
+    "first": first_deploy,
+    "converged": converged,
+    "ladder": ladder,
+    "growth": growth,
+}
 AIMS = (
     ("deploy, nothing to do", "floor: connect, true", 2.0),
     ("plan, nothing to do", "floor: connect, true", 2.0),
@@ -174,18 +194,24 @@ MEMORY = 80 * MIB
 def table(bench: Bench) -> Iterator[str]:
     """Yield what was measured, and how it compares with the aims."""
     yield f"\n{len(bench.addresses)} hosts, {bench.repeat} times; medians, (best)\n"
-    yield f"{'':<28} {'wall s':>8} {'(best)':>8} {'cpu s':>8} {'peak MiB':>9}"
+    yield f"{'':<28} {'wall s':>8} {'(best)':>8} {'cpu s':>8} {'peak MiB':>9} {'host ms':>8} {'forks':>6}"
     median: dict[str, float] = {}
     for title, costs in bench.costs.items():
         wall, cpu, peak = ([getattr(cost, name) for cost in costs] for name in ("wall", "cpu", "peak"))
         median[title] = statistics.median(wall)
         best = f"({min(wall):.2f})"
-        yield f"{title:<28} {median[title]:8.2f} {best:>8} {statistics.median(cpu):8.2f} {max(peak) / MIB:9.0f}"
+        busy, forks = (min(getattr(cost, name) for cost in costs) for name in ("host_cpu", "forks"))
+        yield (
+            f"{title:<28} {median[title]:8.2f} {best:>8} {statistics.median(cpu):8.2f} {max(peak) / MIB:9.0f}"
+            f" {busy * 1000:8.0f} {forks:6.0f}"
+        )
     yield f"\n{'ratio':<60} {'':>6}   aim"
     for title, floor, aim in AIMS:
         if title in median and floor in median:
             ratio = median[title] / median[floor]
             yield f"{title + ' / ' + floor:<60} {ratio:6.2f}   ≤ {aim:g}  {'✓' if ratio <= aim else '✗'}"
+    if not bench.costs:
+        return
     ours = [cost.peak for title, costs in bench.costs.items() if not title.startswith("floor") for cost in costs]
     yield f"{'peak memory of deployer, MiB':<60} {max(ours) / MIB:6.0f}   < 80  {'✓' if max(ours) < MEMORY else '✗'}"
 

@@ -43,7 +43,7 @@ slurp "$part"
 rules=$text others=''
 emit rules "$rules"
 for other in {}/*.nft; do
-  [ "$other" != "$part" ] && [ -f "$other" ] || continue
+  if [ "$other" = "$part" ] || [ ! -f "$other" ]; then continue; fi
   slurp "$other"
   others=$others$text$lf
 done

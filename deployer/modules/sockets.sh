@@ -3,10 +3,12 @@
 # sockets: each TCP socket that listens and each UDP socket without a peer: protocol, ADDRESS:PORT in hex, inode.
 sockets() {
   grep -HsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0[A7] ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 |
-    while read -r table at _ state _ _ _ _ _ inode _; do
-      table=${table#/proc/net/}
+    while IFS= read -r line; do
+      table=${line#/proc/net/}
       table=${table%%:*}
-      case $table:$state in tcp*:0A|udp*:07) printf '%s %s %s\n' "${table%6}" "$at" "$inode" ;; esac
+      # shellcheck disable=SC2086 # words of the kernel's own
+      set -- ${line#*:}
+      case $table:$4 in tcp*:0A|udp*:07) printf '%s %s %s\n' "${table%6}" "$2" "${10}" ;; esac
     done
 }
 
@@ -26,6 +28,7 @@ ports() {
 # ssh_ports SOCKETS: where SSH is served: by its server, or by systemd in its place.
 ssh_ports() {
   servers='' of_systemd='' of_servers=''
+  # shellcheck disable=SC2013 # places in /proc are words
   for comm in $(grep -lxsE 'sshd|dropbear|tinysshd' /proc/[0-9]*/comm); do
     # A session's process may hold forwarded ports (ssh -R); only the server itself is systemd's child.
     { read -r _ _ _ parent _ <"${comm%/comm}/stat"; } 2>/dev/null || continue
