@@ -6,14 +6,14 @@ rows='' sums='' row_end='
 # places_read PATH...: one stat of all.
 places_read() { rows=$row_end$(stat --printf '%F|%U:%u:%G:%g:%a|%s|%n\n' -- "$@" 2>/dev/null)$row_end; }
 
-# place PATH: leave its kind, owners and mode, and size in $kind, $at and $size; fail where nothing is known of it.
+# place PATH: leave its kind, owners and mode, and size in $kind, $owners and $size; fail where nothing is known of it.
 place() {
   case $rows in *"|$1$row_end"*) ;; *) return 1 ;; esac
   row=${rows%%"|$1$row_end"*}
   row=${row##*"$row_end"}
   kind=${row%%"|"*} size=${row##*"|"}
-  at=${row#*"|"}
-  at=${at%"|"*}
+  owners=${row#*"|"}
+  owners=${owners%"|"*}
 }
 
 # roots_own PATH: none but root can change what any part of the way to it leads to.
@@ -22,7 +22,7 @@ roots_own() {
   while [ "${part%/*}" != "$part" ]; do
     part=${part%/*}
     place "${part:-/}" || return 1
-    case $kind:$at in
+    case $kind:$owners in
       'symbolic link:root:0:'*) ;;
       directory:root:0:*[2367]?|directory:root:0:*[2367]) return 1 ;;
       directory:root:0:*) ;;
@@ -49,10 +49,10 @@ known() {
   place "$2" || return 1
   case ${3:+file}:$kind in
     ':directory')
-      printf '%s %s 0 %s\ntype=directory\036at=%s\036' "$marker" "$1" "$((${#at} + 19))" "$at" ;;
+      printf '%s %s 0 %s\ntype=directory\036at=%s\036' "$marker" "$1" "$((${#owners} + 19))" "$owners" ;;
     'file:regular file')
       case $sums in *"$row_end$3  $2$row_end"*) ;; *) return 1 ;; esac
-      printf '%s %s 0 %s\ntype=file\036at=%s\036sha=%s\036' "$marker" "$1" "$((${#at} + ${#3} + 19))" "$at" "$3" ;;
+      printf '%s %s 0 %s\ntype=file\036at=%s\036sha=%s\036' "$marker" "$1" "$((${#owners} + ${#3} + 19))" "$owners" "$3" ;;
     *) return 1 ;;
   esac
 }
