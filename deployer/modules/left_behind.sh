@@ -54,11 +54,11 @@ left() {
   done
   for one in $(firewall_parts); do echo "firewall part of $one"; done
   for file in /etc/beam/epmd.d/*/*; do
-    at=${file%/*} at=${at##*/} whose=${file##*/}
+    of_port=${file%/*} of_port=${of_port##*/} whose=${file##*/}
     [ -f "$file" ] || continue
-    case $gone in *" $whose "*) echo "epmd $at/$whose"; continue ;; esac
+    case $gone in *" $whose "*) echo "epmd $of_port/$whose"; continue ;; esac
     # The cluster's own, at a port of before: what still registers there needs it.
-    if [ "$whose" = "$cluster" ] && [ "$at" != "$port" ] && ! registered "$at"; then echo "epmd $at/$whose"; fi
+    if [ "$whose" = "$cluster" ] && [ "$of_port" != "$port" ] && ! registered "$of_port"; then echo "epmd $of_port/$whose"; fi
   done
   find /etc/beam/generations.d -name current -type l 2>/dev/null | sort | while read -r held; do
     held=${held%/current}
