@@ -60,9 +60,9 @@ left() {
     # The cluster's own, at a port of before: what still registers there needs it.
     if [ "$whose" = "$cluster" ] && [ "$of_port" != "$port" ] && ! registered "$of_port"; then echo "epmd $of_port/$whose"; fi
   done
-  find /etc/beam/generations.d -name current -type l 2>/dev/null | sort | while read -r held; do
-    held=${held%/current}
-    [ "${held#/etc/beam/generations.d}" = "$root" ] || has_node "$held" || echo "release ${held#/etc/beam/generations.d}"
+  find /etc/beam/generations.d -name current -type l 2>/dev/null | sort | while read -r kept; do
+    kept=${kept%/current}
+    [ "${kept#/etc/beam/generations.d}" = "$root" ] || has_node "$kept" || echo "release ${kept#/etc/beam/generations.d}"
   done
 }
 
