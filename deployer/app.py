@@ -52,7 +52,8 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
     options = project.options
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        counts = goal is Goal.PLAN and options.detailed_exitcode  # a deploy with drift has fixed it, or failed
+        # A deploy with drift has fixed it, or failed.
+        counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
         ask, code = asker(context.stop, json=options.json), 2 if counts else 0
         learn = resolver.learn
         return PlayRun(context, resolver, hosts, goal, drift_code=code, ask=ask, done=project.done, learn=learn).run()
