@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from terminal_kit import EVIL, MODE, ended, planned, play, report
 
-from deployer.events import Event, RungRead, StepDone
+from deployer.events import Event, PlayEnded, RunEnded, RungRead, StepDone
 from deployer.model import Change
 from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
 
@@ -142,6 +142,16 @@ def test_a_second_play_forgets_the_first() -> None:
 
 
 ROLL = RollPlanned((("a",), ("b", "c")), ("before_switch: migrate, once, before the first switch",))
+
+
+def test_a_play_within_a_play_tells_each_plan_and_each_end_once() -> None:
+    """As when hosts retire: those that stay are planned before those that leave have ended."""
+    *inner, _ = play(planned("a", "firewall"), ended("a"), hosts=("a",))
+    outer, *_ = play(hosts=("z",))
+    shown = report(outer, planned("z", "retire shop@z"), *inner, ended("z"), PlayEnded("site", 4.0), RunEnded(0, 4.0))
+    assert [shown.count(text) for text in ("retire shop@z", "firewall", "a            ok", "z            ok")] == [
+        1
+    ] * 4
 
 
 def test_a_plan_shows_batches_and_hooks() -> None:
