@@ -189,6 +189,7 @@ REVIEWED = {
     "modules/env_file.py": "into the text of a file, which is a secret",
     "sh/frame.py": "into the channel",
     "transport/conversation.py": "into sudo's input, once",
+    "transport/session.py": "into sudo's input, once",
     "transport/sudo.py": "into the question whether a password is one line",
 }
 

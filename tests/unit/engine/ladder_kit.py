@@ -183,7 +183,8 @@ class LadderHost:
         if kind == "look":
             return self.looks(self.rounds)
         if kind == "reach":
-            places = text.splitlines()[0].removeprefix("set -- ").split()
+            slices = [line for line in text.splitlines() if line.startswith("try ")]
+            places = [place for line in slices for place in line.removeprefix("try ").split()]
             said = [f"bash: /dev/tcp/{place}: {self.blocked}" if self.blocked else f"{place} open" for place in places]
             return "tried={}\x1e".format("\n".join(said))
         return self.last

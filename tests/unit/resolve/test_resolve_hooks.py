@@ -39,7 +39,7 @@ def test_a_hook_runs_as_the_node_does_by_its_command_and_from_the_release_to_com
     made = project.resolve("b", need_tarball=False)
     (hook,) = made.before_switch
     text = encode(program(made, hook))
-    assert "| /usr/local/bin/shop-ctl --release 1.4.2- --timeout 600 run /bin/sh -eus" in text
+    assert '| /usr/local/bin/shop-ctl --release 1.4.2- --timeout 600 --unit "$unit" run /bin/sh -eus' in text
     assert "--release 1.4.1-aa " in encode(program(made, hook, "1.4.1-aa")), "who went back has the old one"
     assert "/var/lib/beam/shop" in text, "its directory, where the hook names none"
     assert "A=b" in text
