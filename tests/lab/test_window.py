@@ -83,10 +83,13 @@ def test_a_command_that_is_given_up_ends_on_every_host(
     with subprocess.Popen(
         window.argv("run", "all", "--", "sleep", "1000"), env=window.fleet.environment(), stdin=subprocess.DEVNULL
     ) as given_up:
-        for host in window.hosts.values():
-            eventually(lambda host=host: ssh(host, units)[1] == "1\n", deadline=60)
-        given_up.send_signal(signal.SIGINT)
-        assert given_up.wait(60) == 130
+        try:
+            for host in window.hosts.values():
+                eventually(lambda host=host: ssh(host, units)[1] == "1\n", deadline=60)
+            given_up.send_signal(signal.SIGINT)
+            assert given_up.wait(60) == 130
+        finally:
+            given_up.kill()
     assert [ssh(host, units)[1] for host in window.hosts.values()] == ["0\n"] * 3
 
 
