@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -15,8 +16,9 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 from doc_examples import PAGES, Example, commands
 
-SHOWN = [example for page in PAGES if page.name != "from-mix-phx-new.md" for example in commands(page)]
-"""That page has a test of its own, which types all of it."""
+OF_THEIR_OWN = ("from-mix-phx-new.md", "two-fleets.md", "window.md")
+"""Pages that have a test of their own, which types all of it."""
+SHOWN = [example for page in PAGES if page.name not in OF_THEIR_OWN for example in commands(page)]
 ELSEWHERE = ("tls init", "restart_cluster", "retire", "rollback site.yml -i inventory.yml --check")
 """Run by test_tls.py, test_growth.py (who is retired is not there for the next page) and test_going_back.py."""
 
@@ -25,6 +27,12 @@ ELSEWHERE = ("tls init", "restart_cluster", "retire", "rollback site.yml -i inve
 def fleet(lab, demo_release, tmp_path_factory) -> Fleet:
     made = fleet_of(tmp_path_factory.mktemp("docs"), untouched(lab, 2), demo_release("0.1.0"))
     made.write()
+    advisory = {
+        "id": "OSV-1",
+        "affected": [{"package": {"ecosystem": "Hex", "name": "nobodys"}, "versions": ["1.0.0"]}],
+    }
+    (made.directory / "advisories").mkdir()
+    (made.directory / "advisories" / "one.json").write_text(json.dumps(advisory))
     return made
 
 

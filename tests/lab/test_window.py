@@ -206,7 +206,7 @@ def test_a_crash_dump_is_told_in_short_and_fetched_whole(window: Window, ssh: Ss
     assert window("logs", "web3", "--crash").out == f"{window.node('web3')}  no crash dump\n"
     window("rpc", "web3", "spawn(fn -> Process.register(self(), :hoarder); x = Enum.to_list(1..200_000); "
            "Process.sleep(:infinity); x end); Process.sleep(500)")  # fmt: skip
-    assert ssh(host, "systemctl kill -s USR1 demo")[0] == 0
+    assert ssh(host, "systemctl kill --kill-whom=main -s USR1 demo")[0] == 0
     eventually(lambda: ssh(host, "tail -c 5 /var/lib/beam/demo/erl_crash.dump")[1] == "=end\n", deadline=90)
     said = window("logs", "web3", "--crash", "--save", str(dump))
     assert said.code == 0, said.err
