@@ -182,7 +182,7 @@ def test_a_health_page_over_tls_is_asked_in_tls_and_believed_as_declared(fleet, 
             running.kill()
 
 
-def test_an_epmd_that_is_not_the_releases_is_found_not_started_and_replaced(fleet, ssh):
+def test_an_epmd_that_is_not_the_releases_is_found_not_started_and_replaced(fleet, ssh, eventually):
     (host,) = fleet.hosts
     place = "/usr/local/lib/beam/epmd"
     good = ssh(host, f"sha256sum <{place}")[1]
@@ -192,7 +192,7 @@ def test_an_epmd_that_is_not_the_releases_is_found_not_started_and_replaced(flee
         assert (audit.code, audit.planned(host)) == (2, ["EPMD"])
         ssh(host, "systemctl restart beam-epmd@4369")
         assert ssh(host, "systemctl is-active --quiet beam-epmd@4369")[0] != 0
-        assert "epmd: FAILED" in ssh(host, "journalctl -u beam-epmd@4369 -n 30 --no-pager")[1]
+        eventually(lambda: "epmd: FAILED" in ssh(host, "journalctl -u beam-epmd@4369 -n 30 --no-pager")[1])
         ran = fleet.run("deploy")
         assert ran.code == 0, ran.out
         assert ssh(host, f"sha256sum <{place}; ls /usr/local/lib/beam") == (
