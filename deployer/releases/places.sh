@@ -85,6 +85,8 @@ astray() {
     unit=${unit##*/}
     case $ours in *" $unit "*) continue ;; esac
     case $(readlink -- "$conf") in "$held"/*) continue ;; esac
+    # Somebody's editor has put a file in the place of the link: it is ours all the same.
+    if [ ! -L "$conf" ] && grep -qF -- "$root/" "$conf"; then continue; fi
     if systemctl --quiet is-active -- "$unit"; then echo "$unit"; fi
   done
 }
