@@ -14,16 +14,16 @@ from deployer.app import each_play
 from deployer.audit.advisories import Advisories, read_advisories
 from deployer.audit.catalog import choose
 from deployer.audit.changes import changed, read_audit
-from deployer.audit.rule import SEVERITIES, Rule, Severity
+from deployer.audit.rule import Rule
 from deployer.audit.waivers import waivers_of
 from deployer.engine.auditing import Auditing
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
-from deployer.events import Event
+from deployer.events import SEVERITIES, Event, Severity
 from deployer.model import Host, Mark, Play
 from deployer.project import Options, Project, load
-from deployer.report.audited import FORMAT, Audited, as_json, check_files, gathered, write_files
+from deployer.report.audited import FORMAT, as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe
 from deployer.resolve import Resolver
 
@@ -92,7 +92,9 @@ def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, ou
     walk, notes = _walk(project, rules, wanted.counts, events, known), [_age(known)] if known else []
     code = each_play(walk, project, held, ahead=True, need_tarball=bool(options.playbook), notes=notes)
     audited = gathered(events, code)
-    _write(files, audited)
+    write_files(files.report, audited)
+    if files.save:
+        write(Path(files.save), as_json(audited))
     news = list(changed(before, audited.as_plain())) if before is not None else []
     if held is not out and news:
         out.write(held.getvalue() if isinstance(held, StringIO) else "")
@@ -105,15 +107,6 @@ def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, ou
 def _age(known: Advisories) -> str:
     age = f", the newest {(datetime.now(UTC) - known.newest).days} days old" if known.newest else ""
     return f"{known.count} advisories are known{age}"
-
-
-def _write(files: Files, audited: Audited) -> None:
-    write_files(files.report, audited)
-    if files.save:
-        try:
-            Path(files.save).write_text(as_json(audited), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"cannot be written: {error.strerror}", where=files.save) from None
 
 
 def _walk(

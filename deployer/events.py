@@ -93,6 +93,11 @@ class RungRead(Event):
     seconds: float = 0.0
 
 
+Severity = Literal["critical", "high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
+"""Of the rules of an audit, the worst first."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleJudged(Event):
     """A rule's answer on one host, in an audit.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from deployer.audit.rule import PROFILES, SEVERITIES, Rule
+from deployer.audit.rule import PROFILES, Rule
 from deployer.audit.rules_cookie import COOKIE_RULES
 from deployer.audit.rules_distribution import DISTRIBUTION_RULES
 from deployer.audit.rules_firewall import FIREWALL_RULES
@@ -16,6 +16,7 @@ from deployer.audit.rules_release import RELEASE_RULES
 from deployer.audit.rules_start import START_RULES
 from deployer.audit.rules_unit import UNIT_RULES
 from deployer.errors import ConfigError
+from deployer.events import SEVERITIES
 from deployer.fields import nearest
 
 _ALL = (

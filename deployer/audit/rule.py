@@ -9,11 +9,9 @@ from typing import Literal
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process
 from deployer.errors import ProbeError
+from deployer.events import Severity
 
-Severity = Literal["critical", "high", "medium", "low"]
 Answer = Literal["PASS", "FAIL", "UNKNOWN", "NOT APPLICABLE", "WAIVED"]
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
-"""The worst first."""
 PROFILES = ("baseline", "strict")
 Complaints = Iterable[str]
 _LONGEST = 1000

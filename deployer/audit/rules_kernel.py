@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable
@@ -11,39 +11,34 @@ from deployer.audit.rule import Complaints, Rule
 _PROC = "proc(5)"
 
 
-def _at_least(facts: Facts, wanted: Mapping[str, int]) -> Complaints:
-    unread, there = [], False
-    for key, least in wanted.items():
+def _settings(facts: Facts, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each setting that this kernel has, and its value; raises CannotTell at the end for what is hidden."""
+    unread = []
+    for key in keys:
         try:
-            value = facts.kernel(key)
+            yield key, facts.kernel(key)
         except NotApplicable:
             continue
         except CannotTell as why:
             unread.append(str(why))
-            continue
-        there = True
-        if not value.lstrip("-").isdigit() or int(value) < least:
-            yield f"{key.replace('/', '.')} is {value}; {least} or more"
     if unread:
         raise CannotTell("; ".join(unread))
+
+
+def _at_least(facts: Facts, wanted: Mapping[str, int]) -> Complaints:
+    there = False
+    for key, value in _settings(facts, wanted):
+        there = True
+        if not value.lstrip("-").isdigit() or int(value) < wanted[key]:
+            yield f"{key.replace('/', '.')} is {value}; {wanted[key]} or more"
     if not there:
         raise NotApplicable("this kernel has none of these settings")
 
 
 def _zero(facts: Facts, keys: tuple[str, ...]) -> Complaints:
-    unread = []
-    for key in keys:
-        try:
-            value = facts.kernel(key)
-        except NotApplicable:
-            continue
-        except CannotTell as why:
-            unread.append(str(why))
-            continue
+    for key, value in _settings(facts, keys):
         if value != "0":
             yield f"{key.replace('/', '.')} is {value}; 0 is wanted"
-    if unread:
-        raise CannotTell("; ".join(unread))
 
 
 def _links(facts: Facts) -> Complaints:

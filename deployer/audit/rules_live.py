@@ -51,8 +51,12 @@ def _processes(facts: Facts) -> Complaints:
     return _below(facts, "process")
 
 
+def _members(facts: Facts) -> set[str]:
+    return {str(node.node) for member in facts.members for node in member.nodes}
+
+
 def _lingering(facts: Facts) -> Complaints:
-    members = {str(node.node) for member in facts.members for node in member.nodes}
+    members = _members(facts)
     for node, told in _answers(facts):
         hidden = told.get("hidden")
         if not isinstance(hidden, list):
@@ -68,7 +72,7 @@ def _lingering(facts: Facts) -> Complaints:
 
 
 def _strangers(facts: Facts) -> Complaints:
-    members = {str(node.node) for member in facts.members for node in member.nodes}
+    members = _members(facts)
     for node, told in _answers(facts):
         seen = told.get("nodes")
         if not isinstance(seen, list):

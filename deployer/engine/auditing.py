@@ -9,11 +9,11 @@ from datetime import date
 
 from deployer.audit.advisories import Advisories
 from deployer.audit.facts import Facts, parse_group, readers
-from deployer.audit.rule import SEVERITIES, Rule, Severity
+from deployer.audit.rule import Rule
 from deployer.audit.waivers import Waiver, waive
 from deployer.engine.ladder.inside import ask_inside
 from deployer.engine.ladder.target import Target
-from deployer.events import Emit, Note, RuleJudged
+from deployer.events import SEVERITIES, Emit, Note, RuleJudged, Severity
 from deployer.resolve import HostPlay
 from deployer.sh import Frame, Sh
 from deployer.transport.base import Transport

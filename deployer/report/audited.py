@@ -97,7 +97,12 @@ def write_files(paths: Sequence[str], audited: Audited) -> None:
         ConfigError: one cannot be written.
     """
     for path in map(Path, paths):
-        try:
-            path.write_text(_formats()[path.suffix](audited), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"cannot be written: {error.strerror}", where=path) from None
+        write(path, _formats()[path.suffix](audited))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file; raises ConfigError where that cannot be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=path) from None

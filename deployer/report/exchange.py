@@ -13,8 +13,8 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from deployer import __version__
-from deployer.events import RuleJudged, TaskPlanned
-from deployer.report.findings import ORDER, worst_first
+from deployer.events import SEVERITIES, RuleJudged, TaskPlanned
+from deployer.report.findings import worst_first
 from deployer.report.plain import safe, summary
 
 if TYPE_CHECKING:
@@ -146,9 +146,9 @@ def markdown(audited: Audited) -> str:
     for task in audited.drift:
         drifted[drift_words(task)].append(task.host)
     failing = [ones for (answer, _), ones in by_rule.items() if answer == "FAIL"]
-    lines += [_block(ones) for ones in failing if ones[0].severity in ORDER[:2]]
+    lines += [_block(ones) for ones in failing if ones[0].severity in SEVERITIES[:2]]
     lines += [f"* drift: {_md(words)} ({_hosts(hosts)})" for words, hosts in drifted.items()]
-    lines += [_block(ones) for ones in failing if ones[0].severity not in ORDER[:2]]
+    lines += [_block(ones) for ones in failing if ones[0].severity not in SEVERITIES[:2]]
     lines += [_block(ones) for (answer, _), ones in by_rule.items() if answer == "UNKNOWN"]
     return _fitting(head, lines)
 

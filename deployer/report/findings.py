@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from deployer.events import RuleJudged
+from deployer.events import SEVERITIES, RuleJudged
 from deployer.report.plain import Part, by_number, safe
 
 Line = tuple[Part, ...]
-ORDER = ("critical", "high", "medium", "low")
 _STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _TOLD = {"FAIL": 0, "UNKNOWN": 1, "WAIVED": 2}
 _QUIET = ("PASS", "NOT APPLICABLE")
@@ -19,7 +18,7 @@ def worst_first(judged: Sequence[RuleJudged]) -> list[RuleJudged]:
     """Return answers, FAIL before UNKNOWN before the rest, the most severe first, then by rule and host."""
     return sorted(
         judged,
-        key=lambda one: (_TOLD.get(one.answer, 3), ORDER.index(one.severity), one.rule, by_number(one.host)),
+        key=lambda one: (_TOLD.get(one.answer, 3), SEVERITIES.index(one.severity), one.rule, by_number(one.host)),
     )
 
 

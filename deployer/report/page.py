@@ -8,9 +8,9 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from deployer.events import HostEnded, RuleJudged
+from deployer.events import SEVERITIES, HostEnded, RuleJudged
 from deployer.report.exchange import drift_words
-from deployer.report.findings import ORDER, worst_first
+from deployer.report.findings import worst_first
 from deployer.report.plain import by_number, safe
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _counted(judged: Iterable[RuleJudged], drift: int) -> str:
 
 def _fleet(audited: Audited) -> Iterator[str]:
     yield '<h2>Hosts</h2><div class="scroll"><table><thead><tr><th scope="col">host</th><th scope="col">ended</th>'
-    yield "".join(f'<th scope="col">{name}</th>' for name in ORDER)
+    yield "".join(f'<th scope="col">{name}</th>' for name in SEVERITIES)
     yield '<th scope="col">drift</th><th scope="col">trouble</th></tr></thead><tbody>'
     worst: dict[str, Counter[str]] = defaultdict(Counter)
     for one in audited.judged:
@@ -63,7 +63,7 @@ def _fleet(audited: Audited) -> Iterator[str]:
 
 
 def _row(host: HostEnded, counts: Counter[str], drift: int) -> str:
-    cells = "".join(f'<td class="{name if counts[name] else "dim"}">{counts[name]}</td>' for name in ORDER)
+    cells = "".join(f'<td class="{name if counts[name] else "dim"}">{counts[name]}</td>' for name in SEVERITIES)
     ending = host.ending.replace(" ", "-")
     name = f'<th scope="row">{_text(host.host)}</th><td class="{ending}">{_text(host.ending)}</td>'
     return f"<tr>{name}{cells}<td>{drift}</td><td>{_text(host.problem)}</td></tr>"

@@ -138,7 +138,7 @@ class Session:
             if came is None:
                 raise self._refused(heard + said, answered=answered)
             heard, said = heard + came[0], said + came[1]
-            before, begun, rest = heard.partition(b"deployer-ready\r\n" if on_terminal else READY)
+            before, begun, rest = heard.partition(READY.replace(b"\n", b"\r\n") if on_terminal else READY)
             if begun:
                 self._rest = rest, b""
                 return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 from deployer.errors import ConfigError
 from deployer.fields import alike
@@ -37,6 +37,17 @@ class Spot:
         return self.name, f"{self.node.name}@{self.host.name}", self.node.name
 
 
+T = TypeVar("T")
+
+
+def by_host(some: Iterable[T], spot: Callable[[T], Spot]) -> tuple[list[T], ...]:
+    """Return things of nodes, those of one host together: they share its connection."""
+    found: dict[str, list[T]] = {}
+    for one in some:
+        found.setdefault(spot(one).host.name, []).append(one)
+    return tuple(found.values())
+
+
 class Fleet:
     """All hosts of an inventory with what they declare, for commands that take no playbook.
 
@@ -65,9 +76,8 @@ class Fleet:
     def _spots(self) -> Iterator[Spot]:
         for host in self.hosts:
             own, _ = self.resolver.fleet(host)
-            for node in own.nodes if own else ():
-                assert own  # noqa: S101 - it has nodes
-                yield Spot(host, own, node)
+            if own:
+                yield from (Spot(host, own, node) for node in own.nodes)
 
     def with_secrets(self) -> Resolver:
         """Return what knows the declared cookies, too; raises ConfigError where one cannot be read."""

@@ -17,7 +17,7 @@ from deployer.beam.distribution import DistributionError
 from deployer.engine.host_run import EXIT_ORDER
 from deployer.errors import ConfigError, DeployerError, Interrupted, StepError
 from deployer.sh import Sh, sh
-from deployer.window.choice import Fleet, Spot
+from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, ask, doors
 from deployer.window.evaluate import evaluate
 from deployer.window.keyboard import attach, here, pass_on
@@ -160,10 +160,7 @@ def _converse(asked: Asked, door: Door, text: Sh, first: bytes, voices: Voices, 
         session.send(first)
         if terminal:
             return attach(session)
-        if alone:
-            if os.isatty(0):
-                session.end_input()
-                return session.pump(*(_teller(voices, name, at) for at in (1, 2)))
+        if alone and not os.isatty(0):
             return pass_on(session)
         session.end_input()
         return session.pump(*(_teller(voices, name, at) for at in (1, 2)))
@@ -223,15 +220,13 @@ def _each(
 
 def _by_host(found: Sequence[Door], act: Callable[[Sequence[Door]], None], forks: int) -> None:
     """Act on each host's doors, side by side; on one host's in this thread, which has the keyboard."""
-    by_host: dict[str, list[Door]] = {}
-    for door in found:
-        by_host.setdefault(door.spot.host.name, []).append(door)
-    if len(by_host) == 1:
+    hosts = by_host(found, lambda door: door.spot)
+    if len(hosts) == 1:
         act(found)
-    elif by_host:
-        pool = ThreadPoolExecutor(min(forks, len(by_host)))
+    elif hosts:
+        pool = ThreadPoolExecutor(min(forks, len(hosts)))
         try:
-            for done in [pool.submit(act, own) for own in by_host.values()]:
+            for done in [pool.submit(act, own) for own in hosts]:
                 done.result()
         finally:  # of those that are given up the connections are about to be closed
             pool.shutdown(wait=False, cancel_futures=True)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from deployer.beam.distribution import Peer
-from deployer.beam.epmd import Registration
 from deployer.beam.identity import Identity
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.readings import last_words
@@ -23,7 +22,7 @@ from deployer.report.plain import safe
 from deployer.sh import Program, Sh, lines, script, sh
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
-from deployer.window.choice import Fleet, Spot
+from deployer.window.choice import Fleet, Spot, by_host
 
 TIMEOUT = 60.0
 _NOTED = 2000
@@ -106,14 +105,11 @@ class Door:
 
     def _find(self, timeout: float) -> int:
         if self._port is None:
-            found = asking.ask_epmd(self.transport, self.target, timeout=timeout) if self.target.epmd_port else None
-            if isinstance(found, Registration):
-                self._port = found.port
-            elif self.target.epmd_port is None:
-                self._port = self.target.ports[0]
-            else:
+            found = asking.find_port(self.transport, self.target, timeout=timeout)
+            if not isinstance(found, int):
                 why = "it is not registered in EPMD" if found is None else f"EPMD: {found}"
                 raise NotConverged(f"{self.spot.name} cannot be found: {why}", hint=self.hint)
+            self._port = found
         return self._port
 
 
@@ -146,9 +142,7 @@ def doors(
         fail: is told of each node whose host cannot be reached, and why.
         forks: hosts at once.
     """
-    by_host: dict[str, list[Spot]] = {}
-    for spot in spots:
-        by_host.setdefault(spot.host.name, []).append(spot)
+    hosts = by_host(spots, lambda spot: spot)
     held, lock = dict[Spot, Door](), threading.Lock()
 
     def meet(own: list[Spot]) -> None:
@@ -162,8 +156,8 @@ def doors(
             held.update(zip(own, found, strict=True))
 
     try:
-        with ThreadPoolExecutor(max(1, min(forks, len(by_host)))) as pool:
-            list(pool.map(meet, by_host.values()))
+        with ThreadPoolExecutor(max(1, min(forks, len(hosts)))) as pool:
+            list(pool.map(meet, hosts))
         yield tuple(held[spot] for spot in spots if spot in held)
     finally:
         for transport in {id(door.transport): door.transport for door in held.values()}.values():

@@ -18,7 +18,7 @@ from deployer.errors import ConfigError, ConnectionLost, DeployerError, HostErro
 from deployer.report.plain import safe
 from deployer.sh import Sh, lines, sh
 from deployer.transport import Transport
-from deployer.window.choice import Fleet, Spot
+from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.shells import session_on
 
 _AGE = re.compile(r"([0-9]+)\s*(s|m|min|h|d)")
@@ -142,7 +142,8 @@ class Journals:
     def all(self) -> Iterator[Line]:
         """Yield every line there is, oldest first."""
         kept: dict[Spot, list[Line]] = {spot: [] for spot in self._spots}
-        readers = [threading.Thread(target=self._read_host, args=(own, kept), daemon=True) for own in self._by_host()]
+        hosts = by_host(self._spots, lambda spot: spot)
+        readers = [threading.Thread(target=self._read_host, args=(own, kept), daemon=True) for own in hosts]
         for reader in readers:
             reader.start()
         for reader in readers:
@@ -169,12 +170,6 @@ class Journals:
                     continue
             while waiting and waiting[0][1] <= time.monotonic() - _SETTLE:
                 yield heapq.heappop(waiting)[0]
-
-    def _by_host(self) -> list[list[Spot]]:
-        by_host: dict[str, list[Spot]] = {}
-        for spot in self._spots:
-            by_host.setdefault(spot.host.name, []).append(spot)
-        return list(by_host.values())
 
     def _read_host(self, own: Sequence[Spot], kept: dict[Spot, list[Line]]) -> None:
         """Read the journals of one host's nodes, one after the other: its sshd may allow one session."""

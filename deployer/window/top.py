@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from deployer.errors import DeployerError, HostError
 from deployer.transport import Transport
-from deployer.window.choice import Fleet, Spot
+from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, open_doors
 from deployer.window.sample import Asker, Big, Rates, Sample, rates
 
@@ -69,10 +69,7 @@ class Top:
         self.watched = tuple(Watched(spot) for spot in spots)
         self._fleet, self._transports = fleet, list[Transport]()
         self._over = threading.Event()
-        by_host: dict[str, list[Watched]] = {}
-        for one in self.watched:
-            by_host.setdefault(one.spot.host.name, []).append(one)
-        for own in by_host.values():
+        for own in by_host(self.watched, lambda one: one.spot):
             self._begin(self._host, own)
 
     def ask(self) -> None:

@@ -159,6 +159,14 @@ def ask_epmd(transport: Transport, target: Target, *, timeout: float) -> Registr
     return _epmd(transport, target, timeout, lambda stream: port_please(stream, target.node.name))
 
 
+def find_port(transport: Transport, target: Target, *, timeout: float) -> int | str | None:
+    """Return the port of a node's distribution, its fixed one or EPMD's; else what `ask_epmd` has in its place."""
+    if target.epmd_port is None:
+        return target.ports[0]
+    found = ask_epmd(transport, target, timeout=timeout)
+    return found.port if isinstance(found, Registration) else found
+
+
 def list_epmd(transport: Transport, target: Target, *, timeout: float) -> str:
     """Return what EPMD lists, in words; empty when that is nothing. For people: the text can be forged."""
     found = _epmd(transport, target, timeout, names)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deployer.beam.distribution import Call, CallFailed, DistributionError
-from deployer.beam.epmd import Registration
 from deployer.beam.term import Atom, Term
-from deployer.engine.ladder.asking import ADVICE, ask_epmd, converse
+from deployer.engine.ladder.asking import ADVICE, converse, find_port
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
 from deployer.transport.base import ForwardingForbidden, Transport
@@ -38,12 +37,9 @@ def ask_inside(transport: Transport, target: Target, *, timeout: float) -> Mappi
     if target.cookie is None:
         return "no cookie is declared for it"
     try:
-        port = target.ports[0]
-        if target.epmd_port is not None:
-            found = ask_epmd(transport, target, timeout=timeout)
-            if not isinstance(found, Registration):
-                return f"EPMD: {found}" if found else "EPMD does not know it"
-            port = found.port
+        port = find_port(transport, target, timeout=timeout)
+        if not isinstance(port, int):
+            return f"EPMD: {port}" if port else "EPMD does not know it"
         stream = transport.connect(target.address, port, timeout=timeout)
     except (ForwardingForbidden, HostError, OSError) as error:
         return getattr(error, "message", "") or f"no connection to {target.address}: {error}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deployer.beam.distribution import DistributionError
-from deployer.beam.epmd import Registration
 from deployer.beam.term import Atom
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.rounds import CHANNEL_TIMEOUT
@@ -60,8 +59,8 @@ def _connected(transport: Transport, target: Target, other: str) -> bool:
     if target.cookie is None:
         return False
     try:
-        found = asking.ask_epmd(transport, target, timeout=CHANNEL_TIMEOUT) if target.epmd_port is not None else None
-        port = found.port if isinstance(found, Registration) else target.ports[0]
+        found = asking.find_port(transport, target, timeout=CHANNEL_TIMEOUT)
+        port = found if isinstance(found, int) else target.ports[0]
         stream = transport.connect(target.address, port, timeout=CHANNEL_TIMEOUT)
         try:
             with asking.converse(stream, target, target.cookie) as peer:
