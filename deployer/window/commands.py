@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from deployer.beam.distribution import DistributionError
-from deployer.engine.host_run import EXIT_ORDER
+from deployer.engine.host_run import worst
 from deployer.errors import ConfigError, DeployerError, Interrupted, StepError
 from deployer.sh import Sh, sh
 from deployer.window.choice import Fleet, Spot, by_host
@@ -140,7 +140,7 @@ def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release
         running[unit] = door
         code = _converse(asked, door, text, first, voices, alone=alone)
         del running[unit]
-        return code
+        return code if alone else min(code, 1)
 
     def end() -> None:
         """A command that a person gives up ends on its host; over a new connection, for its own may have no session."""
@@ -215,7 +215,7 @@ def _each(
             raise
     if len(asked.spots) == 1:
         return codes[0]
-    return next((code for code in EXIT_ORDER if code in codes), 1)
+    return worst(codes, over)
 
 
 def _by_host(found: Sequence[Door], act: Callable[[Sequence[Door]], None], forks: int) -> None:

@@ -74,6 +74,8 @@ def test_eval_and_run_are_as_the_node_is_and_end_with_its_status(window: Window)
     assert (ran.code, ran.out) == (7, "demo\nfrom here\n"), ran.err
     ran = window("run", "all", "--", "bin/demo", "version")
     assert sorted(ran.out.splitlines()) == sorted(f"{window.node(host)} | demo 0.1.0" for host in window.hosts)
+    first = window.hosts["web1"].name
+    assert window("run", "all", "--", "sh", "-c", f'[ "$(hostname)" != {first} ] || exit 42').code == 1, "one failed"
 
 
 def test_a_command_that_is_given_up_ends_on_every_host(
