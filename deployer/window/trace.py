@@ -1,6 +1,7 @@
 """``trace``: calls of one function in a running node, with arguments, results and times, bounded by the node itself.
 
-The node's own ``erlang:trace`` does it. Its tracer counts, looks at its own mailbox, and stops by itself; when the
+The node's own ``erlang:trace`` does it. Its tracer counts, looks at its own mailbox, and stops by itself; a process
+beside it writes the lines, since that takes longer than a busy function does between two calls. When the
 connection ends, a guard beside it ends the tracer and takes the pattern back, whatever has become of this side.
 Source: ERTS, module ``erlang``, trace/3 and trace_pattern/3; "Match Specifications in Erlang".
 """
@@ -23,6 +24,7 @@ _FUNCTION = re.compile(
     re.ASCII,
 )
 
+# The pattern goes with the first call too many, not with the last one wanted, which may not have returned by then.
 _TRACE = """
 (fun() ->
   Me = self(), Leader = group_leader(), Begin = erlang:monotonic_time(),
@@ -48,12 +50,24 @@ _TRACE = """
     end,
     string:slice(Text, 0, 400)
   end,
-  Say = fun(Pid, Arguments, Format, Words) ->
+  Say = fun(Pid, Arguments, End) ->
     Shown = lists:join(<<", ">>, [Show(Argument) || Argument <- Arguments]),
+    {Format, Words} = case End of
+      {returned, Value, Ms} -> {"-> ~ts (~.3f ms)", [Show(Value), Ms]};
+      {raised, Class, Reason, Ms} -> {"** ~ts ~ts (~.3f ms)", [Class, Show(Reason), Ms]};
+      open -> {"has not returned", []}
+    end,
     Line = [pid_to_list(Pid), " ", Called, "(", Shown, ") ", io_lib:format(Format, Words), 10],
     Request = {put_chars, unicode, unicode:characters_to_binary(Line)},
     erlang:send(Leader, {io_request, Me, make_ref(), Request}, [nosuspend])
   end,
+  Teller = spawn_link(fun() ->
+    process_flag(max_heap_size, #{size => 8000000, kill => true, error_logger => false}),
+    (fun Talk() ->
+      receive {say, Pid, Arguments, End} -> Say(Pid, Arguments, End), Talk(); done -> Me ! told end
+    end)()
+  end),
+  Tell = fun(Pid, Arguments, End) -> Teller ! {say, Pid, Arguments, End} end,
   Spent = fun(From, To) -> erlang:convert_time_unit(To - From, native, microsecond) / 1000 end,
   Pop = fun(Pid, Open) -> case maps:get(Pid, Open, []) of
     [{Arguments, From}] -> {Arguments, From, maps:remove(Pid, Open)};
@@ -62,38 +76,42 @@ _TRACE = """
   end end,
   case erlang:trace_pattern(Pattern, [{'_', [], [{exception_trace}]}], [local]) of
     0 -> exit(nothing);
-    _ -> erlang:trace(processes, true, [call, monotonic_timestamp])
+    _ ->
+      erlang:trace(processes, true, [call, monotonic_timestamp]),
+      erlang:trace(Teller, false, [call, monotonic_timestamp])
   end,
   Loop = fun Loop(Count, Open, Until) ->
     {message_queue_len, Waiting} = process_info(Me, message_queue_len),
     Left = max(0, erlang:convert_time_unit(Until - erlang:monotonic_time(), native, millisecond)),
     Done = Count >= Most andalso map_size(Open) =:= 0,
     if
-      Waiting > 2000 -> {too_many, Count, Open};
       Done -> {number, Count, Open};
+      Waiting > 2000 -> {too_many, Count, Open};
       true ->
         receive
           {trace_ts, Pid, call, {_, _, Arguments}, At} when Count < Most ->
             Next = Open#{Pid => [{Arguments, At} | maps:get(Pid, Open, [])]},
             if
               Count + 1 >= Most ->
-                Forget(),
                 Soon = erlang:monotonic_time() + erlang:convert_time_unit(2000, millisecond, native),
                 Loop(Count + 1, Next, min(Until, Soon));
               true -> Loop(Count + 1, Next, Until)
             end;
+          {trace_ts, _, call, _, _} when Count =:= Most ->
+            Forget(),
+            Loop(Count + 1, Open, Until);
           {trace_ts, Pid, return_from, _, Value, At} ->
             case Pop(Pid, Open) of
               none -> Loop(Count, Open, Until);
               {Arguments, From, Rest} ->
-                Say(Pid, Arguments, "-> ~ts (~.3f ms)", [Show(Value), Spent(From, At)]),
+                Tell(Pid, Arguments, {returned, Value, Spent(From, At)}),
                 Loop(Count, Rest, Until)
             end;
           {trace_ts, Pid, exception_from, _, {Class, Reason}, At} ->
             case Pop(Pid, Open) of
               none -> Loop(Count, Open, Until);
               {Arguments, From, Rest} ->
-                Say(Pid, Arguments, "** ~ts ~ts (~.3f ms)", [Class, Show(Reason), Spent(From, At)]),
+                Tell(Pid, Arguments, {raised, Class, Reason, Spent(From, At)}),
                 Loop(Count, Rest, Until)
             end;
           _ -> Loop(Count, Open, Until)
@@ -103,9 +121,10 @@ _TRACE = """
   end,
   {Why, Total, Left} = Loop(0, #{}, Begin + erlang:convert_time_unit(Milliseconds, millisecond, native)),
   Off(),
-  [Say(Pid, Arguments, "has not returned", []) ||
-    {Pid, Calls} <- maps:to_list(Left), {Arguments, _} <- lists:reverse(Calls)],
-  {Why, Total}
+  [Tell(Pid, Arguments, open) || {Pid, Calls} <- maps:to_list(Left), {Arguments, _} <- lists:reverse(Calls)],
+  Teller ! done,
+  receive told -> ok after 5000 -> ok end,
+  {Why, min(Most, Total)}
 end)().
 """
 _WHY = {

@@ -221,8 +221,11 @@ def test_a_crash_dump_is_told_in_short_and_fetched_whole(window: Window, ssh: Ss
     assert window("logs", "web3", "--crash", "--save", str(dump)).code == 3, "a file that is there is kept"
 
 
-def test_top_shows_every_node_and_a_hung_one_delays_none(window: Window, ssh: Ssh) -> None:
+def test_top_shows_every_node_and_a_hung_one_delays_none(
+    window: Window, ssh: Ssh, eventually: Callable[..., None]
+) -> None:
     host = window.hosts["web2"]
+    eventually(lambda: window("rpc", "all", "length(Node.list())").out.count("| 2\n") == 3, deadline=60)
     told = [json.loads(line) for line in window("top", "--once", "--json").out.splitlines()]
     assert [one["node"] for one in told] == [window.node(host) for host in window.hosts]
     assert all(one["memory"]["total"] > 1 << 20 and one["connected"] == 2 and one["rates"] for one in told)
