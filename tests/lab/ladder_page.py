@@ -6,13 +6,14 @@ from pathlib import Path
 
 from wrong_states import TLS, WRONG
 
-from deployer.engine.ladder.rung import READS, TITLES
+from deployer.engine.ladder.rung import Rung
 
+ROWS = [(rung, rung.row) for rung in Rung]
 PAGE = Path(__file__).parents[2] / "docs" / "ladder.md"
 _HEAD = """\
 # The verify ladder
 
-`deployer verify site.yml -i inventory.yml` climbs ten rungs for every node, from the bottom, over the SSH
+`deployer verify site.yml -i inventory.yml` climbs {rungs} rungs for every node, from the bottom, over the SSH
 connection that is already open. It boots no Erlang on a host and needs none on yours. The first rung that fails is
 told with its cause and the next step; what lies above it rests on it and is not judged.
 
@@ -21,7 +22,7 @@ told with its cause and the next step; what lies above it rests on it and is not
 A rung that cannot be climbed is marked `?` and says why: no root to look at another user's process, no cookie
 declared, no mesh expected. Where sshd forbids forwarding (`AllowTcpForwarding no`, `PermitOpen`), every stream goes
 through a small command on the host instead, one at a time, so that `MaxSessions 1` is enough; without bash on the
-host, rungs 4, 5, 7, 8 and 10 are `?`.
+host, rungs {asked} are `?`.
 
 Readings are taken again, fresh, until all rungs hold: for 5 seconds at most (or `health.timeout`, when that is
 less), after a change for `health.timeout` and `health.stable` together. What is reported is the last reading, with
@@ -64,16 +65,21 @@ def page() -> str:
     """The table as documentation."""
     known = {"me": "10.0.0.2", "a": "10.0.0.1", "b": "10.0.0.2", "c": "10.0.0.3"}
     known |= {"host_a": "web1", "host_b": "web2", "host_c": "web3"}
-    table = [f"| {rung} | {title} | {READS[rung]} |" for rung, title in TITLES.items()]
-    head = "\n".join(["| rung | title | what is read |", "|---|---|---|", *table])
-    parts = [_HEAD.replace("{table}", head)]
-    for rung, title in TITLES.items():
+    table = [f"| {rung} | {row.title} | {row.reads} | {row.final.words if row.final else ''} |" for rung, row in ROWS]
+    head = "\n".join(["| rung | title | what is read | waiting cannot help when |", "|---|---|---|---|", *table])
+    *most, last = (str(int(rung)) for rung, row in ROWS if row.asked)
+    parts = [
+        _HEAD.replace("{table}", head)
+        .replace("{asked}", f"{', '.join(most)} and {last}")
+        .replace("{rungs}", str(len(ROWS)))
+    ]
+    for rung, row in ROWS:
         rows = [
             f"| {name} | {wrong.says.format(**known)} | {wrong.advice.format(**known)} |"
             for name, wrong in (WRONG | TLS).items()
-            if wrong.rung == rung
+            if wrong.rung is rung
         ]
-        parts += [f"### {rung} {title}\n", "| wrong state | it says | next step |", "|---|---|---|", *rows, ""]
+        parts += [f"### {rung} {row.title}\n", "| wrong state | it says | next step |", "|---|---|---|", *rows, ""]
     return "\n".join(parts)
 
 

@@ -8,6 +8,7 @@ import pytest
 from fleet import COOKIE, LEFTOVERS, PLAYBOOKS, Fleet, Ran, fleet_of, health, untouched
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def host(fleet, first):
 def test_the_first_deploy_changes_every_host_and_climbs_every_rung(fleet, first):
     assert (first.code, first.err) == (0, "")
     assert {first.end(host)["ending"] for host in fleet.hosts} == {"changed"}
-    assert [first.rungs(host) for host in fleet.hosts] == [dict.fromkeys(range(1, 11), True)] * 3
+    assert [first.rungs(host) for host in fleet.hosts] == [dict.fromkeys(Rung, True)] * 3
     assert first.of("RunEnded")[0]["code"] == 0
 
 

@@ -6,6 +6,7 @@ import pytest
 from fleet import Fleet, fleet_of, open_ports, walk
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 
 SUITES = ("bookworm", "trixie")
 RUNS = ("demo 0.1.0, OTP 25", "demo 0.1.0, OTP 27")
@@ -64,7 +65,7 @@ def test_two_generations_of_otp_without_epmd(fleet, ssh):
     assert runs(first, fleet) == RUNS
     old, new = fleet.hosts
     for host, other in ((old, new), (new, old)):
-        assert first.rungs(host) == dict.fromkeys(range(1, 11), True) | {4: None}
+        assert first.rungs(host) == dict.fromkeys(Rung, True) | {4: None}
         assert ssh(host, PEERS) == (0, f'[:"demo@{other.address}"]\n')
         assert f"iex(demo@{host.address})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
         assert ssh(host, "demo-ctl eval 'IO.puts(1)'; demo-ctl pid >/dev/null")[0] == 0

@@ -8,6 +8,7 @@ from fleet import fleet_of, open_ports, walk
 from window_kit import Window
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 
 PEM = "/etc/beam/demo/private/demo.pem"
 PEERS = "demo-ctl rpc 'IO.puts(inspect({node(), Node.list()}))'"
@@ -30,7 +31,7 @@ def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh
 
     first = walk(fleet, ssh, f"cp {PEM} /root/ && sed -i 's/^.*CERT.*$//' {PEM}", ["certificate => demo", "nodes"])
     for host, other in ((one, two), (two, one)):
-        assert first.rungs(host) == dict.fromkeys(range(1, 11), True) | {4: None}
+        assert first.rungs(host) == dict.fromkeys(Rung, True) | {4: None}
         assert ssh(host, PEERS) == (0, f'{{:"demo@{host.address6}", [:"demo@{other.address6}"]}}\n')
         assert KIND in ssh(host, "tr '\\0' ' ' </proc/$(systemctl show -p MainPID --value demo)/cmdline")[1]
         assert f"iex(demo@{host.address6})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]

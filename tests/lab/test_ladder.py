@@ -14,6 +14,7 @@ from fleet import fleet_of, untouched
 from sick import HEALTH, KEEP, PATIENT, ROGUE, VM_ARGS, Sick, expect, rounds
 from wrong_states import WRONG
 
+from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab
 
 
@@ -45,7 +46,7 @@ def test_a_wrong_state_is_named_by_its_rung_its_cause_and_the_next_step(sick: Si
 
 def test_every_rung_has_a_wrong_state() -> None:
     assert len(WRONG) >= 25
-    assert {wrong.rung for wrong in WRONG.values()} == set(range(1, 11))
+    assert {wrong.rung for wrong in WRONG.values()} == set(Rung)
 
 
 def test_a_release_of_another_otp_in_the_declared_directory_is_told(

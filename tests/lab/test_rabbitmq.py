@@ -15,6 +15,7 @@ from conftest import Ssh
 from fleet import PROGRAM, Fleet
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost, state
 
 SUITE = "bookworm"
@@ -83,7 +84,7 @@ def test_rabbitmq_as_debian_leaves_it_climbs_every_rung(fleet: Fleet, host: LabH
     before = ssh(host, LOOK)
     ran = fleet.run("verify", playbook=fleet.directory / "play.yml")
     assert ran.code == 0, ran.out + ran.err
-    assert ran.rungs(host) == dict.fromkeys(range(1, 11), True)
+    assert ran.rungs(host) == dict.fromkeys(Rung, True)
     told = {each["rung"]: each["detail"] for each in ran.of("RungRead")}
     assert "runs /usr/lib/erlang" in told[3]
     assert told[9].startswith("OTP 25")

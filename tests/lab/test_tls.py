@@ -14,6 +14,7 @@ from wrong_states import TLS
 
 from deployer.beam.certificates import first, judge
 from deployer.beam.cookie import generate
+from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
 
 
@@ -64,7 +65,7 @@ def test_from_an_untouched_host_to_a_mesh_over_tls(made: Made, ssh: Ssh) -> None
     assert (oct(made.file.stat().st_mode), "ENCRYPTED" in made.file.read_text()) == ("0o100600", True)
     assert made.deploy.code == 0, made.deploy.out
     for host in made.fleet.hosts:
-        assert made.deploy.rungs(host) == dict.fromkeys(range(1, 11), True)
+        assert made.deploy.rungs(host) == dict.fromkeys(Rung, True)
         assert ssh(host, f"stat -c '%a %U' {PEM} {COPY}")[1] == "400 root\n400 demo\n"
         assert rpc(ssh, host, "IO.inspect(length(Node.list()))") == "2"
         assert "-proto_dist inet_tls" in ssh(host, f"tr '\\0' ' ' </proc/{pid(ssh, host)}/cmdline")[1]
@@ -103,7 +104,7 @@ def test_one_that_ends_soon_is_renewed_and_no_node_restarts(
     assert [(each["before"], each["after"]) for each in task["changes"]] == [("expires in 11 days", "90 days")]
     ran = made.fleet.run("deploy")
     assert ran.code == 0, ran.out
-    assert ran.rungs(host) == dict.fromkeys(range(1, 11), True)
+    assert ran.rungs(host) == dict.fromkeys(Rung, True)
     assert pid(ssh, host) == before
     assert ssh(host, f"cmp {PEM} {COPY}") == (0, "")
     assert made.fleet.run("audit").code == 0
@@ -168,7 +169,7 @@ def test_a_new_cookie_goes_round_a_live_cluster_over_tls(made: Made, ssh: Ssh) -
     assert (ran.code, ran.err) == (0, "")
     assert pids(ssh, fleet) == lives
     for host in fleet.hosts:
-        assert ran.rungs(host) == dict.fromkeys(range(1, 11), True)
+        assert ran.rungs(host) == dict.fromkeys(Rung, True)
         assert rpc(ssh, host, "IO.puts(:erlang.get_cookie())") == new
         assert rpc(ssh, host, "IO.inspect(length(Node.list()))") == "2"
     assert not [text for text in (old, new) if text in ran.out]
@@ -227,7 +228,7 @@ def test_an_authority_stays_when_the_release_goes_back(
     assert back.code == 0, back.out
     for host in fleet.hosts:
         assert ssh(host, "readlink -f /opt/demo/current") == good
-        assert back.rungs(host) == dict.fromkeys(range(1, 11), True)
+        assert back.rungs(host) == dict.fromkeys(Rung, True)
         assert ssh(host, f"cat {CA}")[1] == made.authority().pem
     fleet.words["release"] = {"name": "demo", "tarball": str(demo_release("0.1.0"))}
     assert fleet.run("audit").code == 0

@@ -11,6 +11,7 @@ from fleet import Fleet, disk
 from tls_kit import FOREIGN, NOW, PEM, declared, pids
 
 from deployer.beam.authority import Authority
+from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab
 
 
@@ -61,7 +62,7 @@ def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
     ran = fleet.run("deploy", "-e", "restart_cluster=true")
     assert ran.code == 0, ran.out
     for host in fleet.hosts:
-        assert ran.rungs(host) == dict.fromkeys(range(1, 11), True)
+        assert ran.rungs(host) == dict.fromkeys(Rung, True)
         assert ssh(host, f"cat {PEM}")[1].endswith((fleet.directory / f"{host.name}.pem").read_text())
     again = fleet.run("deploy", "-e", "restart_cluster=true")
     assert (again.code, again.of("StepDone")) == (0, [])

@@ -14,6 +14,7 @@ from conftest import DEMO, Ssh
 from fleet import Fleet, fleet_of, health
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
 
 SECRET = "zq9x4canary"
@@ -77,7 +78,7 @@ def fleet(lab_of: Callable[..., Lab], releases: dict[str, Path], tmp_path_factor
     }
     ran = made.run("deploy")
     assert ran.code == 0, ran.out
-    assert [ran.rungs(host) for host in around.hosts] == [dict.fromkeys(range(1, 11), True)] * 2
+    assert [ran.rungs(host) for host in around.hosts] == [dict.fromkeys(Rung, True)] * 2
     return made
 
 

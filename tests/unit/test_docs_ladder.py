@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from deployer.cli import fleet
+from deployer.engine.ladder.rung import Rung
+
 LAB = Path(__file__).parents[1] / "lab"
 
 
@@ -17,4 +20,22 @@ def test_the_page_of_the_ladder_is_the_table(monkeypatch: pytest.MonkeyPatch) ->
     again = f"{sys.executable} {ladder_page.__file__} writes it again"
     assert ladder_page.PAGE.read_text() == ladder_page.page(), again
     assert len(ladder_page.WRONG) >= 25
-    assert {wrong.rung for wrong in ladder_page.WRONG.values()} == set(range(1, 11))
+    assert {wrong.rung for wrong in ladder_page.WRONG.values()} == set(Rung)
+
+
+def test_the_help_of_verify_names_the_bottom_and_the_top_of_the_ladder_and_the_readme_every_rung_in_order() -> None:
+    titles = [rung.row.title for rung in Rung]
+    assert f'from "{titles[0]}" to "{titles[-1]}"' in (fleet.verify.__doc__ or "")
+    told = " ".join((LAB.parents[1] / "README.md").read_text().partition("**The verify ladder.**")[2].split())
+    places = [
+        told.find(title.replace("every member", "every other member") if title.startswith("reach") else title)
+        for title in titles
+    ]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_every_rung_has_a_title_a_reading_and_a_judge_of_its_own() -> None:
+    assert [int(rung) for rung in Rung] == [*range(1, len(Rung) + 1)]
+    for column in ("title", "reads", "judge"):
+        assert len({getattr(rung.row, column) for rung in Rung}) == len(Rung)

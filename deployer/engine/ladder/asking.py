@@ -2,71 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from deployer.beam import distribution, tls
-from deployer.beam.diagnose import diagnose
 from deployer.beam.distribution import Call, CallFailed, Peer
 from deployer.beam.epmd import EpmdError, EpmdNames, Registration, names, port_please
 from deployer.beam.names import NodeName
 from deployer.beam.stream import Stream
 from deployer.beam.term import Atom, Term, text
-from deployer.engine.ladder.rung import DistReading, Rung
+from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.reading import DistReading
 from deployer.engine.ladder.target import Target
 from deployer.errors import ProbeError
 from deployer.model import Secret
 from deployer.transport.base import Transport
 
 Answer = TypeVar("Answer")
-
-ADVICE: Mapping[type[distribution.DistributionError], tuple[str, str]] = {
-    distribution.WrongCookie: (
-        "wrong cookie",
-        "its cookie is not the declared one: deployer cookie rotate gives it to all nodes, or says which to restart",
-    ),
-    distribution.Impostor: (
-        "impostor",
-        "whatever listens there does not know the cookie: end it (ss -ltnp; nft list ruleset) and rotate the cookie",
-    ),
-    distribution.NotAllowed: ("not allowed", "the release calls net_kernel:allow, and its list does not hold our name"),
-    distribution.WrongNode: (
-        "wrong node",
-        "another node took the port, or a rule leads there: ss -ltnp; nft list ruleset; then restart both",
-    ),
-    distribution.NotAlive: ("not alive", "the node hangs or goes away while it answers: see its log, then restart it"),
-    distribution.DemandsTls: (
-        "demands TLS",
-        "it runs with TLS distribution (-proto_dist inet_tls): declare cluster.tls: true, or deploy without",
-    ),
-    distribution.NobodyAnswers: ("nobody answers", "no node behind the port: ss -ltnp; see the node's log"),
-    tls.NotTls: (
-        "plain text",
-        "it runs without TLS distribution, or what listens there is no node: deploy; nodes with and without never mix",
-    ),
-    tls.ForeignCertificate: (
-        "foreign certificate",
-        "its certificate was replaced, or the cluster's authority: deploy gives it one of the declared authority",
-    ),
-    tls.ExpiredCertificate: (
-        "certificate not valid today",
-        "deploy renews it; when it is new, the clock is wrong: compare date on the host and on this machine",
-    ),
-    tls.OtherHost: ("other host's certificate", "it was installed on the wrong host, or the name changed: deploy"),
-    tls.OurCertificate: (
-        "our certificate is refused",
-        "the node believes another authority, or its clock is wrong: see its log; deploy gives it the declared one",
-    ),
-    distribution.ProtocolError: ("protocol", "something else than an Erlang node listens there: ss -ltnp"),
-}
-"""Each wrong answer → its short name and what to do next."""
-FINAL = frozenset(
-    {"wrong cookie", "impostor", "not allowed", "demands TLS", "plain text", "foreign certificate"}
-    | {"certificate not valid today", "other host's certificate", "our certificate is refused"}
-)
-"""Answers that no waiting changes; the others may come from a node that is still starting."""
 
 _NO_TLS = (tls.NotTls, distribution.NobodyAnswers, distribution.NotAlive)
 
@@ -91,19 +43,19 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
     try:
         stream = transport.connect(target.address, port, timeout=timeout)
     except ConnectionRefusedError:
-        return DistReading("refused", f"nobody listens at {target.at(port)}")
+        return DistReading(Outcome.REFUSED, f"nobody listens at {target.at(port)}")
     except TimeoutError:
-        return DistReading("timeout", f"no answer from {target.at(port)}")
+        return DistReading(Outcome.TIMEOUT, f"no answer from {target.at(port)}")
     try:
         with converse(stream, target, target.cookie) as peer:
             return _accepted(target.node, peer.calls(_CALLS))
     except distribution.DistributionError as error:
         if isinstance(error, _NO_TLS) and target.tls and _speaks_plainly(transport, target, port, timeout):
             error = tls.NotTls(f"{target.node} answers in plain text, and the cluster is declared with TLS")
-        outcome, advice = ADVICE.get(type(error), ("failed", ""))
-        return DistReading(outcome, error.message, advice)
+        outcome = Outcome.of(error)
+        return DistReading(outcome, error.message, outcome.advice)
     except (ProbeError, OSError) as error:
-        return DistReading("protocol", str(error))
+        return DistReading(Outcome.PROTOCOL, str(error))
     finally:
         stream.close()
 
@@ -137,7 +89,9 @@ def _accepted(node: NodeName, answers: Sequence[Term | CallFailed]) -> DistReadi
         case (Atom("started"), _):
             pass
         case _:
-            return DistReading("starting", f"{node} has not finished its start", "wait; its log says what it waits for")
+            return DistReading(
+                Outcome.STARTING, f"{node} has not finished its start", "wait; its log says what it waits for"
+            )
     seen = _names(nodes) if isinstance(nodes, list) else None
     running: dict[str, str] = {}
     for entry in applications if isinstance(applications, list) else ():
@@ -147,7 +101,7 @@ def _accepted(node: NodeName, answers: Sequence[Term | CallFailed]) -> DistReadi
     number = None if isinstance(otp, CallFailed) else text(otp)
     version = text(release) if isinstance(release, list) else None
     applied = running if isinstance(applications, list) else None
-    return DistReading("accepted", "", "", seen, _names(hidden), number, version, applied)
+    return DistReading(Outcome.ACCEPTED, "", "", seen, _names(hidden), number, version, applied)
 
 
 def _names(nodes: Term | CallFailed) -> tuple[str, ...]:
@@ -188,27 +142,3 @@ def _epmd(transport: Transport, target: Target, timeout: float, ask: Callable[[S
         return getattr(error, "message", "") or str(error)
     finally:
         stream.close()
-
-
-_TOLD_BY_LOG = (2, 3, 5, 7, 10)
-"""Rungs of which a node's own words may know the cause; the others are about what lies around it."""
-_OF_TLS = re.compile(r"\b(TLS|SSL|ssl|certfile|keyfile|[Cc]ertificate)\b")
-"""Lines in which a node says why it broke a handshake off."""
-
-
-def explained(rung: Rung, said: Sequence[str]) -> Rung:
-    """Return a failed rung with the cause that the unit's last lines show, if one is known, else with those lines."""
-    if not asks_log(rung):
-        return rung
-    if rung.number == 7:
-        own = [line for line in said if _OF_TLS.search(line)][-3:]
-        return replace(rung, detail="\n".join([rung.detail, *own]))
-    advice = diagnose(said)
-    if advice:
-        return replace(rung, detail=f"{rung.detail}\n{advice.cause}: {advice.line}", advice=advice.advice)
-    return replace(rung, detail="\n".join([rung.detail, *said[-8:]])) if rung.number in (2, 5) else rung
-
-
-def asks_log(rung: Rung) -> bool:
-    """Whether the unit's last lines may explain a failed rung."""
-    return rung.ok is False and rung.number in _TOLD_BY_LOG

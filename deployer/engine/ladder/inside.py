@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from deployer.beam.distribution import Call, CallFailed, DistributionError
 from deployer.beam.term import Atom, Term
-from deployer.engine.ladder.asking import ADVICE, converse, find_port
+from deployer.engine.ladder.asking import converse, find_port
+from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
 from deployer.transport.base import ForwardingForbidden, Transport
@@ -47,7 +48,8 @@ def ask_inside(transport: Transport, target: Target, *, timeout: float) -> Mappi
         with converse(stream, target, target.cookie) as peer:
             answers = peer.calls(_CALLS)
     except DistributionError as error:
-        return ADVICE.get(type(error), (error.message, ""))[0]
+        outcome = Outcome.of(error)
+        return error.message if outcome is Outcome.FAILED else outcome.value
     except (HostError, OSError) as error:
         return getattr(error, "message", "") or str(error)
     finally:

@@ -1,109 +1,97 @@
-"""The verify ladder: ten rungs for each node, judged from readings alone. Pure.
+"""The judges of the ladder: each says of one rung what one round of readings shows. Pure.
 
-Rungs (docs/ladder.md) are climbed from the bottom; the first that fails ends the climb, since everything above it
-rests on it. What fails only because other members are unhealthy says nothing of this node, so its climb goes on. A rung
-that cannot be climbed (sshd forbids forwarding, no cookie declared) is neither passed nor failed.
+`deployer.engine.ladder.rung` has the table that they stand in. A judge gives None when there is nothing to say, and a
+judgement with ``ok`` None where its rung cannot be climbed: it is neither passed nor failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from deployer.beam.epmd import Registration
 from deployer.beam.faults import epmd_fault
-from deployer.engine.ladder.mesh import sees_every_member
-from deployer.engine.ladder.rung import TITLES, DistReading, NodeReading, Rung, Sight, failed
+from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.reading import Judgement, NodeReading
 from deployer.engine.ladder.target import Target
 
-__all__ = ["TITLES", "DistReading", "NodeReading", "Rung", "Sight", "climb", "failed"]
+
+def host_reachable(target: Target, reading: NodeReading) -> Judgement:
+    """Whether the host could be read at all."""
+    return Judgement(ok=not reading.lost, detail=reading.lost or target.host, advice=reading.remedy)
 
 
-def climb(target: Target, reading: NodeReading) -> Iterator[Rung]:
-    """Yield rungs from the bottom up to and including the first that fails by the node's own fault."""
-    yield Rung(1, ok=not reading.lost, detail=reading.lost or target.host, advice=reading.remedy)
-    if reading.lost:
-        return
-    for number, judge in _JUDGES.items():
-        reason = reading.unclimbable.get(number)
-        rung = Rung(number, None, reason) if reason else judge(target, reading)
-        if rung is None:
-            continue
-        yield rung
-        if rung.ok is False and not rung.secondary:
-            return
+def _wrong(detail: str, advice: str = "") -> Judgement:
+    return Judgement(ok=False, detail=detail, advice=advice)
 
 
-def _wrong(number: int, detail: str, advice: str = "") -> Rung:
-    return Rung(number, ok=False, detail=detail, advice=advice)
-
-
-def _unit_active(target: Target, reading: NodeReading) -> Rung:
+def unit_active(target: Target, reading: NodeReading) -> Judgement:
+    """Whether systemd holds the unit to be active."""
     unit, name = reading.unit, target.unit
     log = f"journalctl -u {name} on the host"
     if unit is None:
-        return _wrong(2, "the host was not read")
+        return _wrong("the host was not read")
     if unit.load == "masked":
-        return _wrong(2, f"{name} is masked: nothing can start it", f"systemctl unmask {name}, then deploy again")
+        return _wrong(f"{name} is masked: nothing can start it", f"systemctl unmask {name}, then deploy again")
     if not unit.loaded:
         if target.foreign:
             there = "systemctl list-units --type=service shows what there is"
             advice = f"nodes.service names a unit that others install: install it, or correct the name; {there}"
-            return _wrong(2, f"{name} does not exist on this host", advice)
-        return _wrong(2, f"{name} does not exist", "deploy the node role to this host")
+            return _wrong(f"{name} does not exist on this host", advice)
+        return _wrong(f"{name} does not exist", "deploy the node role to this host")
     if unit.active == "active":
-        return Rung(2, ok=True, detail=f"{name} active, {unit.restarts} restarts")
+        return Judgement(ok=True, detail=f"{name} active, {unit.restarts} restarts")
     state = f"{name} is {unit.active} ({unit.sub}), {unit.restarts} restarts, last result {unit.result or 'none'}"
     if unit.active == "activating" and (unit.restarts or unit.sub == "auto-restart"):
-        return _wrong(2, f"{state}: a crash loop", log)
+        return _wrong(f"{state}: a crash loop", log)
     if unit.active == "failed":
         again = f"fix the cause, then: systemctl reset-failed {name} && systemctl start {name}"
-        return _wrong(2, f"{state}: systemd has given up", f"{again}; {log}" if target.release_dir else log)
+        return _wrong(f"{state}: systemd has given up", f"{again}; {log}" if target.release_dir else log)
     if unit.active == "activating":
         since = f" for {unit.since:.0f} s" if unit.since else ""
         slow = f"wait, or see what it waits for: {log}; unit.TimeoutStartSec is how long it may take"
-        return _wrong(2, f"{state}: it is still starting{since}, not all of its applications run", slow)
+        return _wrong(f"{state}: it is still starting{since}, not all of its applications run", slow)
     if unit.active == "inactive":
-        return _wrong(2, f"{state}: it was stopped, or never started", f"systemctl start {name}; who stopped it: {log}")
-    return _wrong(2, state, log)
+        return _wrong(f"{state}: it was stopped, or never started", f"systemctl start {name}; who stopped it: {log}")
+    return _wrong(state, log)
 
 
-def _release(target: Target, reading: NodeReading) -> Rung:
+def runs_release(target: Target, reading: NodeReading) -> Judgement:
+    """Whether the declared release runs, from files that are still there."""
     unit = reading.unit
     if unit is None or not unit.pid:
         look = f"systemctl cat {target.unit}: which program does it start, and is there a drop-in?"
         what = f"{target.unit} runs {unit.main}, no Erlang node" if unit and unit.main else "no process"
-        return _wrong(3, what, look)
+        return _wrong(what, look)
     process = f"process {unit.pid}"
     if unit.state == "T":
         thaw = f"kill -CONT {unit.pid}, and find out who sent it a SIGSTOP (a debugger, a checkpoint, a person)"
-        return _wrong(3, f"{process} is stopped by a signal: it is alive and does nothing", thaw)
+        return _wrong(f"{process} is stopped by a signal: it is alive and does nothing", thaw)
     if not unit.exe:
-        return Rung(3, None, f"{process} cannot be looked at without root")
+        return Judgement(None, f"{process} cannot be looked at without root")
     restart = f"systemctl restart {target.unit}, or deploy again"
     if target.release_dir and unit.release_dir != target.release_dir:
-        return _wrong(3, f"{process} runs {unit.release_dir}, not {target.release_dir}", restart)
+        return _wrong(f"{process} runs {unit.release_dir}, not {target.release_dir}", restart)
     if unit.deleted:
         gone = f"{process} runs a program that was deleted or replaced on the disk: {unit.exe}"
-        return _wrong(3, gone, f"{restart}; until then what it loads late is not what it was built with")
-    return Rung(3, ok=True, detail=f"{process} runs {unit.release_dir}")
+        return _wrong(gone, f"{restart}; until then what it loads late is not what it was built with")
+    return Judgement(ok=True, detail=f"{process} runs {unit.release_dir}")
 
 
-def _epmd_answers(target: Target, reading: NodeReading) -> Rung:
+def epmd_answers(target: Target, reading: NodeReading) -> Judgement:
+    """Whether EPMD answers where it is declared."""
     if target.epmd_port is None:
-        return Rung(4, None, "cluster.epmd is false: none is asked")
+        return Judgement(None, "cluster.epmd is false: none is asked")
     port, where = target.epmd_port, target.at(target.epmd_port)
     if not isinstance(reading.epmd, str):
-        return Rung(4, ok=True, detail=where)
+        return Judgement(ok=True, detail=where)
     unit = target.epmd_unit or "the epmd unit"
     if others := _elsewhere(target, reading, port):
         advice = f"EPMD has to listen on the declared address {target.address} (cluster.bind): deploy sets it"
-        return _wrong(4, f"{where}: {reading.epmd}; it is open on {others} only", advice)
+        return _wrong(f"{where}: {reading.epmd}; it is open on {others} only", advice)
     if reading.unit and reading.unit.listeners(port) == ():
         fault = epmd_fault(target.erts)
         advice = f"systemctl start {unit}; systemctl status {unit} says why it ended{fault and f'; {fault}'}"
-        return _wrong(4, f"{where}: {reading.epmd}; nothing listens on port {port}", advice)
+        return _wrong(f"{where}: {reading.epmd}; nothing listens on port {port}", advice)
     advice = f"is the declared address on this host, and who has the port? ss -ltnp 'sport = :{port}'"
-    return _wrong(4, f"{where}: {reading.epmd}", f"{advice}; if it is EPMD: systemctl restart {unit}")
+    return _wrong(f"{where}: {reading.epmd}", f"{advice}; if it is EPMD: systemctl restart {unit}")
 
 
 def _elsewhere(target: Target, reading: NodeReading, port: int) -> str:
@@ -113,7 +101,8 @@ def _elsewhere(target: Target, reading: NodeReading, port: int) -> str:
     return "" if fine else ", ".join(there)
 
 
-def _registered(target: Target, reading: NodeReading) -> Rung:
+def name_registered(target: Target, reading: NodeReading) -> Judgement:
+    """Whether EPMD knows the node, at a port of its own."""
     if target.epmd_port is None:
         return _fixed_port(target, reading)
     found, unit, name = reading.epmd, reading.unit, target.node.name
@@ -121,30 +110,31 @@ def _registered(target: Target, reading: NodeReading) -> Rung:
     if not isinstance(found, Registration):
         alive = f"process {unit.pid} is alive but " if unit and unit.pid else ""
         advice = f"the node started under another name, or did not come back after EPMD was restarted: {restart}"
-        return _wrong(5, f"{alive}{name} is not registered; EPMD has {reading.listed or 'nothing'}", advice)
+        return _wrong(f"{alive}{name} is not registered; EPMD has {reading.listed or 'nothing'}", advice)
     low, high = target.ports
     if not low <= found.port <= high:
         wrong = f"{name} is registered at port {found.port}, outside of {low}-{high}"
-        return _wrong(5, wrong, f"inet_dist_listen_min and _max of the running node are others: deploy, or {restart}")
+        return _wrong(wrong, f"inet_dist_listen_min and _max of the running node are others: deploy, or {restart}")
     if unit and unit.ports is None:
-        return Rung(5, ok=True, detail=f"port {found.port} (its owner cannot be seen without root)")
+        return Judgement(ok=True, detail=f"port {found.port} (its owner cannot be seen without root)")
     if unit and unit.ports is not None and found.port not in unit.ports:
         wrong = f"{name} is registered at port {found.port}, which {target.unit} does not listen on"
         find = f"ss -ltnp 'sport = :{found.port}' and ss -tnp 'dport = :{target.epmd_port}'"
-        return _wrong(5, wrong, f"another process took the name in EPMD: find it with {find}; end it, then {restart}")
-    return Rung(5, ok=True, detail=f"port {found.port}")
+        return _wrong(wrong, f"another process took the name in EPMD: find it with {find}; end it, then {restart}")
+    return Judgement(ok=True, detail=f"port {found.port}")
 
 
-def _fixed_port(target: Target, reading: NodeReading) -> Rung:
+def _fixed_port(target: Target, reading: NodeReading) -> Judgement:
     """Without EPMD there is no name to register: the port itself is what all members have to know."""
     port, unit = target.ports[0], reading.unit
     if unit and unit.ports is not None and port not in unit.ports:
         wrong = f"{target.unit} does not listen on port {port}, where without EPMD every member looks for it"
-        return _wrong(5, wrong, f"-erl_epmd_port of the running node is another: deploy; ss -ltnp 'sport = :{port}'")
-    return Rung(5, ok=True, detail=f"port {port}, fixed: without EPMD no name is registered")
+        return _wrong(wrong, f"-erl_epmd_port of the running node is another: deploy; ss -ltnp 'sport = :{port}'")
+    return Judgement(ok=True, detail=f"port {port}, fixed: without EPMD no name is registered")
 
 
-def _reachable(target: Target, reading: NodeReading) -> Rung:
+def reachable(target: Target, reading: NodeReading) -> Judgement:
+    """Whether members, and the outside, reach what they have to."""
     bad = {host: why for host, why in reading.reach.items() if why}
     count = len(reading.reach)
     left_out = "; ".join(f"not tried from {host}: {why}" for host, why in sorted(reading.untried.items()))
@@ -152,51 +142,53 @@ def _reachable(target: Target, reading: NodeReading) -> Rung:
     if not bad and shut and reading.walls:
         return _walled(shut, reading)
     if not count and left_out:
-        return Rung(6, None, left_out)
+        return Judgement(None, left_out)
     if not bad:
         detail = f"from {count} other host{'s' if count != 1 else ''}" if count else "no other host"
         public = f"{shut}: nothing that is known on this host drops it, so look between the two" if shut else ""
         if reading.outside and not shut:
             public = f"public ports from {', '.join(sorted(reading.outside))}"
-        return Rung(6, ok=True, detail="; ".join(word for word in (detail, public, left_out) if word))
+        return Judgement(ok=True, detail="; ".join(word for word in (detail, public, left_out) if word))
     wrong = "; ".join(f"from {host}: {why}" for host, why in sorted(bad.items()))
     port = reading.epmd.port if isinstance(reading.epmd, Registration) else target.ports[0]
     if others := _elsewhere(target, reading, port):
         advice = f"inet_dist_use_interface of the running node is not {target.address}: systemctl restart {target.unit}"
-        return _wrong(6, f"{wrong}; the node listens on {others} only", advice)
+        return _wrong(f"{wrong}; the node listens on {others} only", advice)
     if reading.walls:
         return _walled(wrong, reading)
     advice = "the firewall of this host, or the network between them, drops cluster members: nft list ruleset"
     if len(bad) < count:
         advice += f"; it lets others in, so see also what {', '.join(sorted(bad))} may open to the outside"
-    return _wrong(6, wrong, advice)
+    return _wrong(wrong, advice)
 
 
-def _walled(wrong: str, reading: NodeReading) -> Rung:
+def _walled(wrong: str, reading: NodeReading) -> Judgement:
     """A table of others on the host is the cause, and no waiting takes it away."""
     advice = f"the firewall of this host has a table that is not ours and that is in the way: {reading.wall_advice}"
-    return _wrong(6, f"{wrong}; {'; '.join(reading.walls)}", advice)
+    return _wrong(f"{wrong}; {'; '.join(reading.walls)}", advice)
 
 
-def _cookie(target: Target, reading: NodeReading) -> Rung:
+def cookie_accepted(target: Target, reading: NodeReading) -> Judgement:
+    """Whether node and cluster prove the same cookie to each other."""
     if target.cookie is None:
-        return Rung(7, None, "no cookie is declared")
+        return Judgement(None, "no cookie is declared")
     if reading.dist is None:
-        return Rung(7, None, "the node was not asked")
-    if reading.dist.outcome != "accepted":
-        return _wrong(7, reading.dist.detail, reading.dist.advice)
-    return Rung(7, ok=True, detail="both sides proved it")
+        return Judgement(None, "the node was not asked")
+    if reading.dist.outcome is not Outcome.ACCEPTED:
+        return _wrong(reading.dist.detail, reading.dist.advice)
+    return Judgement(ok=True, detail="both sides proved it")
 
 
-def _versions(target: Target, reading: NodeReading) -> Rung | None:
+def versions_match(target: Target, reading: NodeReading) -> Judgement | None:
+    """Whether release, OTP and applications are the declared ones."""
     unit, dist = reading.unit, reading.dist
     version = (dist.version if dist else None) or (unit.version if unit else None)
     if target.version and version and version != target.version:
-        return _wrong(9, f"runs version {version}, declared is {target.version}", "deploy again")
+        return _wrong(f"runs version {version}, declared is {target.version}", "deploy again")
     otp = dist.otp if dist else None
     if target.otp and otp and otp != target.otp:
         built = f"runs OTP {otp}, the release was built for OTP {target.otp}"
-        return _wrong(9, built, "the files of two releases are mixed in one directory: deploy again")
+        return _wrong(built, "the files of two releases are mixed in one directory: deploy again")
     restart = f"the running node was changed by hand or by a hot upgrade: systemctl restart {target.unit}"
     running = dist.applications if dist else None
     if running is not None and target.applications:
@@ -206,31 +198,19 @@ def _versions(target: Target, reading: NodeReading) -> Rung | None:
             if running.get(name, wanted) != wanted
         ]
         if other:
-            return _wrong(9, "; ".join(other[:5]), restart)
+            return _wrong("; ".join(other[:5]), restart)
         main = target.release_name
         if main in target.applications and main not in running:
-            return _wrong(9, f"the application {main} does not run, although the node does", restart)
+            return _wrong(f"the application {main} does not run, although the node does", restart)
     known = [f"{target.release_name} {version}" if version else "", f"OTP {otp}" if otp else ""]
-    return Rung(9, ok=True, detail=", ".join(word for word in known if word) or "not declared")
+    return Judgement(ok=True, detail=", ".join(word for word in known if word) or "not declared")
 
 
-def _healthy(target: Target, reading: NodeReading) -> Rung | None:
+def health_holds(target: Target, reading: NodeReading) -> Judgement | None:
+    """Whether the declared health check holds; None where there was none."""
     if reading.health is None:
         return None
     if reading.health:
-        return _wrong(10, reading.health, f"journalctl -u {target.unit} on the host")
+        return _wrong(reading.health, f"journalctl -u {target.unit} on the host")
     age = reading.unit.age if reading.unit else None
-    return Rung(10, ok=True, detail=f"{target.health_words}, up for {age:.0f} s" if age else target.health_words)
-
-
-_JUDGES: dict[int, Callable[[Target, NodeReading], Rung | None]] = {
-    2: _unit_active,
-    3: _release,
-    4: _epmd_answers,
-    5: _registered,
-    6: _reachable,
-    7: _cookie,
-    8: sees_every_member,
-    9: _versions,
-    10: _healthy,
-}
+    return Judgement(ok=True, detail=f"{target.health_words}, up for {age:.0f} s" if age else target.health_words)

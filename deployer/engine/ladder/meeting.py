@@ -1,4 +1,7 @@
-"""Nodes that have lost each other are joined again, live: with ``cluster.mesh: boot`` they connect at start alone."""
+"""Which members nobody sees, and how nodes that have lost each other are joined again, live.
+
+With ``cluster.mesh: boot`` they connect at start alone.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from deployer.beam.distribution import DistributionError
 from deployer.beam.term import Atom
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.rounds import CHANNEL_TIMEOUT
-from deployer.engine.ladder.rung import MESH, Rung, failed, healthy
+from deployer.engine.ladder.rung import Rung, RungResult, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError, ProbeError
 from deployer.transport.base import Transport
 
 
 def join(
-    targets: Sequence[Target], climbed: Mapping[str, Sequence[Rung]], transport: Callable[[str], Transport | None]
+    targets: Sequence[Target], climbed: Mapping[str, Sequence[RungResult]], transport: Callable[[str], Transport | None]
 ) -> tuple[str, ...]:
     """Tell each node that misses healthy members to connect to them, and return what was joined, in words.
 
@@ -27,14 +30,14 @@ def join(
     found = []
     for target in (target for target in targets if target.mesh == "boot"):
         bad, way = failed(climbed.get(str(target.node), ())), transport(target.host)
-        if way and bad and bad.number == MESH and not bad.secondary:
+        if way and bad and bad.rung is Rung.MESH and not bad.secondary:
             found += [f"{target.node} to {name}" for name in bad.missing if _connected(way, target, name)]
     return tuple(found)
 
 
 def keep_together(
     targets: Sequence[Target],
-    climbed: Mapping[str, Sequence[Rung]],
+    climbed: Mapping[str, Sequence[RungResult]],
     former: Mapping[str, Collection[str]],
     transport: Callable[[str], Transport | None],
 ) -> None:
@@ -52,6 +55,27 @@ def keep_together(
         if way and healthy(rungs):
             for name in sorted({*former.get(str(target.node), ())} - seen):
                 _connected(way, target, name)
+
+
+def unseen(
+    targets: Sequence[Target], climbed: Mapping[str, Sequence[RungResult]], hosts: Collection[str]
+) -> frozenset[str]:
+    """Return which members on hosts outside of a run are seen by none of the nodes that were asked whom they see.
+
+    Args:
+        targets: the nodes of the run.
+        climbed: node → its rungs.
+        hosts: the hosts of the run.
+    """
+    seen: set[str] = set()
+    missed: set[str] = set()
+    for target in targets:
+        outside = {str(peer) for peer in target.others if peer.host not in hosts}
+        for result in climbed.get(str(target.node), ()):
+            if result.rung is Rung.MESH and result.ok is not None:
+                missed |= outside.intersection(result.outside)
+                seen |= outside.difference(result.outside)
+    return frozenset(missed - seen)
 
 
 def _connected(transport: Transport, target: Target, other: str) -> bool:

@@ -1,20 +1,18 @@
-"""Rung 8: the node's own view of the others, held against what those others see and whether they can be seen at all."""
+"""The node's own view of the others, held against what those others see and whether they can be seen at all."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-
-from deployer.engine.ladder.rung import MESH, NodeReading, Rung, Sight
+from deployer.engine.ladder.reading import Judgement, NodeReading, Sight
 from deployer.engine.ladder.target import Target
 
 
-def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
+def sees_every_member(target: Target, reading: NodeReading) -> Judgement | None:
     """Return the judgement; None when the node was not asked. Every missing pair is named, in both directions."""
     dist = reading.dist
     if dist is None or dist.nodes is None:
         return None
     if target.mesh == "none":
-        return Rung(8, None, "cluster.mesh is none")
+        return Judgement(None, "cluster.mesh is none")
     seen = set(dist.nodes)
     strangers = tuple(sorted(seen.difference(map(str, target.others), (str(target.node),))))
     also = f"; connected, and no member of the cluster: {', '.join(strangers)}" if strangers else ""
@@ -24,8 +22,7 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
         said = [f"{name}{_why(target, reading, name)}" for name in missing]
         detail = f"{target.node} does not see {', '.join(said)}{also}"
         lacking = [reading.members.get(name, Sight()) for name in missing]
-        return Rung(
-            8,
+        return Judgement(
             ok=False,
             detail=detail,
             advice=_advice(target, reading, missing),
@@ -38,26 +35,7 @@ def sees_every_member(target: Target, reading: NodeReading) -> Rung | None:
         )
     left_out = f"; not seen, and not in this run: {', '.join(outside)}" if outside else ""
     known = f"{len(target.others) - len(outside)} other nodes{left_out}{also}"
-    return Rung(8, ok=True, detail=known, outside=tuple(outside), strangers=strangers)
-
-
-def unseen(targets: Sequence[Target], climbed: Mapping[str, Sequence[Rung]], hosts: Collection[str]) -> frozenset[str]:
-    """Return which members on hosts outside of a run are seen by none of the nodes that were asked whom they see.
-
-    Args:
-        targets: the nodes of the run.
-        climbed: node → its rungs.
-        hosts: the hosts of the run.
-    """
-    seen: set[str] = set()
-    missed: set[str] = set()
-    for target in targets:
-        outside = {str(peer) for peer in target.others if peer.host not in hosts}
-        for rung in climbed.get(str(target.node), ()):
-            if rung.number == MESH and rung.ok is not None:
-                missed |= outside.intersection(rung.outside)
-                seen |= outside.difference(rung.outside)
-    return frozenset(missed - seen)
+    return Judgement(ok=True, detail=known, outside=tuple(outside), strangers=strangers)
 
 
 def _why(target: Target, reading: NodeReading, missing: str) -> str:

@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from deployer.engine.ladder.reading import NodeReading
 from deployer.engine.ladder.readings import UnitReading
-from deployer.engine.ladder.rung import NodeReading
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
 from deployer.modules._let_in import Demand, demands, everyone, walls

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 from deployer.beam.epmd import Registration
 from deployer.engine.ladder import asking, health, outside, readings
-from deployer.engine.ladder.rung import NodeReading
+from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.reading import NodeReading
+from deployer.engine.ladder.rung import Rung
 from deployer.engine.ladder.target import Target
 from deployer.errors import ConnectionLost, HostError
 from deployer.sh import Program, Sh
@@ -16,7 +18,6 @@ from deployer.transport.base import ForwardingForbidden, Transport
 
 CHANNEL_TIMEOUT = 5.0
 EXEC_TIMEOUT = 30.0
-EPMD_RUNG = 4
 
 Place = tuple[str, int]
 """Address and port."""
@@ -106,10 +107,10 @@ def _converse(transport: Transport, target: Target, reading: NodeReading) -> Nod
             port = found.port if isinstance(found, Registration) else None
         if port and target.cookie is not None:
             reading = replace(reading, dist=asking.ask(transport, target, port, timeout=CHANNEL_TIMEOUT))
-        if target.health and (reading.dist is None or reading.dist.outcome == "accepted"):
+        if target.health and (reading.dist is None or reading.dist.outcome is Outcome.ACCEPTED):
             reading = replace(reading, health=health.check(transport, target, port, timeout=CHANNEL_TIMEOUT))
     except ForwardingForbidden as error:
-        return replace(reading, unclimbable=dict.fromkeys((EPMD_RUNG, 5, 7, 8, 10), error.message))
+        return replace(reading, unclimbable=dict.fromkeys((rung for rung in Rung if rung.row.asked), error.message))
     return reading
 
 
@@ -122,7 +123,7 @@ def _places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
         elif isinstance(reading.epmd, Registration):
             places[target.address, reading.epmd.port] = target.host
             places[target.address, target.epmd_port] = target.host
-        elif EPMD_RUNG in reading.unclimbable and reading.unit:  # then what the process listens on has to do
+        elif Rung.EPMD in reading.unclimbable and reading.unit:  # then what the process listens on has to do
             ports = {port for port in reading.unit.ports or () if target.ports[0] <= port <= target.ports[1]}
             places |= dict.fromkeys(((target.address, port) for port in {*ports, target.epmd_port}), target.host)
     return places

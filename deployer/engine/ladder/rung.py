@@ -1,153 +1,203 @@
-"""The nouns of the ladder: a rung's judgement, and everything that is read of one node in one round."""
+"""The ladder as one table: a row for each rung, from the bottom, and what climbing it gives.
+
+Inserting a rung is one row here and its judge: numbers, titles, `docs/ladder.md` and what the tests hold follow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from enum import Enum, IntEnum, auto
+from typing import Self
 
 from deployer.beam.epmd import Registration
-from deployer.engine.ladder.readings import UnitReading
+from deployer.engine.ladder import judge, mesh
+from deployer.engine.ladder.reading import Judgement, NodeReading
+from deployer.engine.ladder.target import Target
 
-TITLES = {
-    1: "host reachable",
-    2: "unit active",
-    3: "runs the declared release",
-    4: "EPMD answers",
-    5: "name registered",
-    6: "reachable from every member",
-    7: "cookie accepted",
-    8: "sees every member",
-    9: "versions as declared",
-    10: "healthy",
-}
-READS = {
-    1: "address, host key, login, sudo",
-    2: "systemd: state, restarts, last result; of a failed start its last log lines and crash dump",
-    3: "/proc: the program, its state, whether its file is still there",
-    4: "EPMD's binary protocol on the declared address",
-    5: "PORT_PLEASE2, never the text list, which can be forged; the port's owner from /proc",
-    6: "TCP from members' hosts to EPMD and node; public ports, from outside",
-    7: "the distribution handshake as a hidden node: the node proves the cookie, and so do we",
-    8: "the node's own `nodes()` against the declaration (`cluster.mesh`), with what the others see",
-    9: "asked from the node itself: `RELEASE_VSN`, OTP, the applications that run",
-    10: "`health.http` (2xx), `health.tcp` or `health.expr`, for `health.stable` seconds with the same process",
-}
-"""What is read for each rung; docs/ladder.md shows it."""
-MESH = 8
-"""The rung that asks a node whom it sees."""
+Judge = Callable[[Target, NodeReading], Judgement | None]
+"""Says what a reading shows of one rung; None when there is nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One rung's judgement; ``ok`` is None when it could not be climbed.
-
-    ``caused_by_absent_host``: it fails because of hosts that are out of this run, for which that is told; this one has
-    done what it could.
-    ``secondary``: it lacks nothing but members which are unhealthy or absent themselves.
-    ``settled``: and of all of those nothing more will be read.
-    ``outside``: members that it does not see, on hosts that are not in this run; they are not held against it.
-    ``missing``: members that it should see and does not.
-    ``strangers``: nodes that it sees, and that are no members.
-    """
-
-    number: int
-    ok: bool | None
-    detail: str
-    advice: str = ""
-    caused_by_absent_host: bool = False
-    secondary: bool = False
-    settled: bool = False
-    outside: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DistReading:
-    """What a node said when it was asked as another node would ask it.
+class Final:
+    """When waiting cannot help a node that failed a rung.
 
     Attributes:
-        outcome: ``accepted`` or the name of what went wrong, as `deployer.engine.ladder.asking` gives it.
-        detail: the sentence for a person.
-        nodes: the nodes it sees; None when it was not asked.
-        hidden: the nodes it is connected to without seeing them, other than ourselves.
-        otp: its OTP release, such as ``25``; None when it was not asked.
-        version: its release version, as ``RELEASE_VSN`` says; None when it is no mix release or was not asked.
-        applications: name → version of what runs; None when it was not asked.
+        words: what is so then, for docs/ladder.md.
+        holds: whether it is so, by a reading and the seconds since the first one.
     """
 
-    outcome: str
-    detail: str = ""
-    advice: str = ""
-    nodes: tuple[str, ...] | None = None
-    hidden: tuple[str, ...] = ()
-    otp: str | None = None
-    version: str | None = None
-    applications: Mapping[str, str] | None = None
+    words: str
+    holds: Callable[[NodeReading, float], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What is known of another member while a node is judged.
+class Log(Enum):
+    """What the last lines of a unit may add to a rung that failed."""
+
+    SILENT = auto()
+    """Nothing: the rung is about what lies around the node."""
+    CAUSE = auto()
+    """A cause, where one is known by its words."""
+    LINES = auto()
+    """A known cause, and the lines themselves where none is known."""
+    TLS = auto()
+    """Lines in which the node says why it broke a handshake off."""
+
+
+def _given_up(reading: NodeReading, _seconds: float) -> bool:
+    return reading.unit is not None and (reading.unit.active == "failed" or not reading.unit.loaded)
+
+
+def _other_release(reading: NodeReading, seconds: float) -> bool:
+    unit = reading.unit
+    return unit is not None and bool(unit.exe) and unit.age is not None and unit.age > seconds + 1
+
+
+def _keeps_port(reading: NodeReading, _seconds: float) -> bool:
+    """A node keeps the port that it began with, whatever is declared."""
+    found, unit = reading.epmd, reading.unit
+    return isinstance(found, Registration) and unit is not None and found.port in (unit.ports or ())
+
+
+def _refused(reading: NodeReading, _seconds: float) -> bool:
+    return reading.dist is not None and reading.dist.outcome.final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """All that is to be known of a rung but its number, which follows from its place.
 
     Attributes:
-        nodes: whom it sees; None when it could not be asked.
-        trouble: why nobody could see it: the rung below the mesh at which it fails, or its host; empty when it is well.
-        absent: its host is out of this run.
-        settled: nothing more will be read of it.
+        title: what holds when it is passed.
+        reads: what is read for it, as docs/ladder.md says it.
+        judge: says what a reading shows.
+        final: when waiting cannot help; None where it always may.
+        log: what the unit's last lines may add when it fails.
+        asked: it is read over streams to the host's ports: where there are none, it cannot be climbed.
     """
 
-    nodes: tuple[str, ...] | None = None
-    trouble: str = ""
-    absent: bool = False
-    settled: bool = False
+    title: str
+    reads: str
+    judge: Judge
+    final: Final | None = None
+    log: Log = Log.SILENT
+    asked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NodeReading:
-    """Everything read of one node in one round.
+class Rung(IntEnum):
+    """A rung, with its row."""
 
-    Attributes:
-        lost: why the host could not be read, empty when it was.
-        remedy: what to do about that.
-        gone: the connection to the host is lost, so that asking again cannot help.
-        unit: what systemd and /proc say; None before the host was read.
-        epmd: the registration, None when the name is unknown, or the sentence that says why EPMD gave no answer.
-        listed: what EPMD's list holds instead of an unknown name, in words.
-        reach: host of another member → "" when it can open the node's ports, else why not.
-        untried: host of another member that could not try it → why.
-        outside: who has tried the host's public ports → "" when all answered, else what is wrong with them.
-        walls: tables of others on the host that drop what was tried in vain, in words; ``wall_advice``: what to do.
-        dist: None when the node was not asked.
-        health: None before it was checked, "" when healthy, else what is wrong.
-        unclimbable: rung → why it cannot be climbed here.
-        hosts: the hosts of this run; what is declared on others (``--limit``) is not held against a node.
-        members: node → what is known of the other members.
+    row: Row
+
+    def __new__(cls, row: Row) -> Self:
+        """Number the rows from 1 on."""
+        number = len(cls.__members__) + 1
+        self = int.__new__(cls, number)
+        self._value_, self.row = number, row
+        return self
+
+    HOST = Row(
+        title="host reachable",
+        reads="address, host key, login, sudo",
+        judge=judge.host_reachable,
+        final=Final("the connection is lost", lambda reading, _: reading.gone),
+    )
+    UNIT = Row(
+        title="unit active",
+        reads="systemd: state, restarts, last result; of a failed start its last log lines and crash dump",
+        judge=judge.unit_active,
+        final=Final("systemd has given up, or knows no such unit", _given_up),
+        log=Log.LINES,
+    )
+    RELEASE = Row(
+        title="runs the declared release",
+        reads="/proc: the program, its state, whether its file is still there",
+        judge=judge.runs_release,
+        final=Final("the process is older than this climb", _other_release),
+        log=Log.CAUSE,
+    )
+    EPMD = Row(
+        title="EPMD answers",
+        reads="EPMD's binary protocol on the declared address",
+        judge=judge.epmd_answers,
+        asked=True,
+    )
+    NAME = Row(
+        title="name registered",
+        reads="PORT_PLEASE2, never the text list, which can be forged; the port's owner from /proc",
+        judge=judge.name_registered,
+        final=Final("the node itself has the port outside of the declared ones", _keeps_port),
+        log=Log.LINES,
+        asked=True,
+    )
+    REACH = Row(
+        title="reachable from every member",
+        reads="TCP from members' hosts to EPMD and node; public ports, from outside",
+        judge=judge.reachable,
+        final=Final("a table that is not ours drops it", lambda reading, _: bool(reading.walls)),
+    )
+    COOKIE = Row(
+        title="cookie accepted",
+        reads="the distribution handshake as a hidden node: the node proves the cookie, and so do we",
+        judge=judge.cookie_accepted,
+        final=Final("the node refuses, or proves to be another", _refused),
+        log=Log.TLS,
+        asked=True,
+    )
+    MESH = Row(
+        title="sees every member",
+        reads="the node's own `nodes()` against the declaration (`cluster.mesh`), with what the others see",
+        judge=mesh.sees_every_member,
+        asked=True,
+    )
+    VERSIONS = Row(
+        title="versions as declared",
+        reads="asked from the node itself: `RELEASE_VSN`, OTP, the applications that run",
+        judge=judge.versions_match,
+    )
+    HEALTH = Row(
+        title="healthy",
+        reads="`health.http` (2xx), `health.tcp` or `health.expr`, for `health.stable` seconds with the same process",
+        judge=judge.health_holds,
+        log=Log.CAUSE,
+        asked=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungResult(Judgement):
+    """A judgement and the rung that it is of."""
+
+    rung: Rung
+
+
+def climb(target: Target, reading: NodeReading) -> Iterator[RungResult]:
+    """Yield results from the bottom up to and including the first that fails by the node's own fault.
+
+    Everything above a rung rests on it. What fails only because other members are unhealthy says nothing of this node,
+    so its climb goes on.
     """
-
-    lost: str = ""
-    remedy: str = ""
-    gone: bool = False
-    unit: UnitReading | None = None
-    epmd: Registration | str | None = None
-    listed: str = ""
-    reach: Mapping[str, str] = field(default_factory=dict)
-    untried: Mapping[str, str] = field(default_factory=dict)
-    outside: Mapping[str, str] = field(default_factory=dict)
-    walls: tuple[str, ...] = ()
-    wall_advice: str = ""
-    dist: DistReading | None = None
-    health: str | None = None
-    unclimbable: Mapping[int, str] = field(default_factory=dict)
-    hosts: frozenset[str] = frozenset()
-    members: Mapping[str, Sight] = field(default_factory=dict)
+    for rung in Rung:
+        reason = reading.unclimbable.get(rung)
+        judged = Judgement(None, reason) if reason else rung.row.judge(target, reading)
+        if judged is None:
+            continue
+        yield result(rung, judged)
+        if judged.ok is False and not judged.secondary:
+            return
 
 
-def healthy(rungs: Sequence[Rung]) -> bool:
+def result(rung: Rung, judged: Judgement) -> RungResult:
+    """Return a judgement as the result of its rung."""
+    return RungResult(rung=rung, **{each.name: getattr(judged, each.name) for each in fields(Judgement)})
+
+
+def healthy(results: Sequence[RungResult]) -> bool:
     """Return whether a node that was climbed does its work: every rung holds, or it only misses unhealthy members."""
-    return bool(rungs) and all(rung.secondary for rung in rungs if rung.ok is False)
+    return bool(results) and all(each.secondary for each in results if each.ok is False)
 
 
-def failed(rungs: Sequence[Rung]) -> Rung | None:
-    """Return the rung that failed, if one did."""
-    return next((rung for rung in rungs if rung.ok is False), None)
+def failed(results: Sequence[RungResult]) -> RungResult | None:
+    """Return what failed, if something did."""
+    return next((each for each in results if each.ok is False), None)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
-from deployer.beam.epmd import Registration
-from deployer.engine.ladder import asking, readings, rounds
-from deployer.engine.ladder.judge import climb
+from deployer.engine.ladder import explaining, readings, rounds
+from deployer.engine.ladder.reading import Judgement, NodeReading, Sight
 from deployer.engine.ladder.rounds import EXEC_TIMEOUT, Session, fragments
-from deployer.engine.ladder.rung import MESH, TITLES, NodeReading, Rung, Sight, failed, healthy
+from deployer.engine.ladder.rung import Rung, RungResult, climb, failed, healthy, result
 from deployer.engine.ladder.target import Target
 from deployer.errors import DeployerError, HostError
 from deployer.events import Emit, RungRead
@@ -39,7 +38,7 @@ class _Node:
     target: Target
     deadline: float
     reading: NodeReading
-    rungs: list[Rung] = field(default_factory=list)
+    rungs: list[RungResult] = field(default_factory=list)
     restarts: int | None = None
     well: tuple[int, int] | None = None
     seconds: float = 0.0
@@ -62,7 +61,7 @@ def verify(
     urgent: Collection[str] = (),
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
-) -> dict[str, list[Rung]]:
+) -> dict[str, list[RungResult]]:
     """Climb every rung of every target and return node → rungs, the last one failed or not.
 
     A node that was not settled when the climb was cut short has none: it may have needed time.
@@ -129,8 +128,8 @@ def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dic
         trouble = ""
         if error:
             trouble = f"its host {node.target.host}: {error.message.partition(chr(10))[0]}"
-        elif bad and bad.number < MESH:
-            trouble = f"{node.name} fails rung {bad.number}: {bad.detail}"
+        elif bad and bad.rung < Rung.MESH:
+            trouble = f"{node.name} fails rung {bad.rung}: {bad.detail}"
         found[node.name] = Sight(dist.nodes if dist else None, trouble, absent=bool(error), settled=node.settled)
     return found
 
@@ -162,27 +161,20 @@ def _is_over(asked: Sequence[_Node], urgent: Collection[str]) -> bool:
 
 
 def _unstable(node: _Node, unit: readings.UnitReading, window: float) -> None:
-    """Put the tenth rung in place of what is read at the moment: the node was well, and then it ended."""
+    """Put the last rung in place of what is read at the moment: the node was well, and then it ended."""
     times = unit.restarts - (node.restarts or 0)
     wrong = f"did not stay up for {window:g} s: all was well, then its process ended; {times} restarts since"
     advice = f"journalctl -u {node.target.unit} on the host says why it ended"
-    below = [rung for rung in node.rungs if rung.number < 10 and rung.ok is not False]
-    node.rungs = [*below, Rung(10, ok=False, detail=wrong, advice=advice)]
+    below = [rung for rung in node.rungs if rung.rung < Rung.HEALTH and rung.ok is not False]
+    node.rungs = [*below, result(Rung.HEALTH, Judgement(ok=False, detail=wrong, advice=advice))]
 
 
-def _hopeless(node: _Node, bad: Rung) -> bool:
-    """Whether waiting cannot help: the connection is gone, the unit gave up or loops, or what runs is simply wrong."""
-    unit, dist = node.reading.unit, node.reading.dist
-    if unit is None:
-        return node.reading.gone
-    looping = unit.restarts - (node.restarts or 0) >= 3
-    refused = bad.number == 7 and dist is not None and dist.outcome in asking.FINAL
-    elsewhere = bad.number == 3 and bool(unit.exe) and unit.age is not None and unit.age > node.seconds + 1
-    walled = bad.number == 6 and bool(node.reading.walls)
-    found = node.reading.epmd  # a node keeps the port that it began with, whatever is declared
-    ported = bad.number == 5 and isinstance(found, Registration) and found.port in (unit.ports or ())
-    wrong = walled or ported or refused or elsewhere
-    return wrong or unit.active == "failed" or not unit.loaded or looping
+def _hopeless(node: _Node, bad: RungResult) -> bool:
+    """Whether waiting cannot help: the unit loops, or the failed rung's row says so."""
+    unit = node.reading.unit
+    looping = unit is not None and unit.restarts - (node.restarts or 0) >= 3
+    final = bad.rung.row.final
+    return looping or (final is not None and final.holds(node.reading, node.seconds))
 
 
 def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Executor) -> None:
@@ -190,7 +182,7 @@ def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Exec
     hosts: dict[str, list[_Node]] = {}
     for node in nodes:
         bad = failed(node.rungs)
-        if bad and asking.asks_log(bad):
+        if bad and explaining.asks_log(bad):
             hosts.setdefault(node.target.host, []).append(node)
     list(pool.map(lambda host: _explain_host(sessions[host], hosts[host]), hosts))
 
@@ -204,10 +196,10 @@ def _explain_host(session: Session, nodes: Sequence[_Node]) -> None:
     for node, frame in zip(nodes, frames, strict=True):
         cookie = node.target.cookie
         said = (frame.out.replace(cookie.reveal(), MASK) if cookie else frame.out).splitlines()
-        node.rungs = [asking.explained(rung, said) if rung.ok is False else rung for rung in node.rungs]
+        node.rungs = [explaining.explained(rung, said) if rung.ok is False else rung for rung in node.rungs]
 
 
 def _tell(node: _Node, emit: Emit) -> None:
-    for rung in node.rungs:
-        title = TITLES[rung.number]
-        emit(RungRead(node.target.host, node.name, rung.number, title, rung.ok, rung.detail, rung.advice, node.seconds))
+    for each in node.rungs:
+        row, number = each.rung.row, int(each.rung)
+        emit(RungRead(node.target.host, node.name, number, row.title, each.ok, each.detail, each.advice, node.seconds))

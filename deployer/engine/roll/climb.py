@@ -9,16 +9,15 @@ from dataclasses import dataclass, field, replace
 
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.expected import once_seen
-from deployer.engine.ladder.meeting import join, keep_together
-from deployer.engine.ladder.mesh import unseen
-from deployer.engine.ladder.rung import Rung, failed, healthy
+from deployer.engine.ladder.meeting import join, keep_together, unseen
+from deployer.engine.ladder.rung import RungResult, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, HostError, Interrupted, NotConverged
 from deployer.events import Emit, Event, Note, RungRead, Stage
 
-Fallen = dict[str, Rung]
+Fallen = dict[str, RungResult]
 """Node → the rung it failed, of those that failed one for a reason of their own."""
 
 
@@ -104,7 +103,7 @@ class Climb:
         absent: Mapping[str, DeployerError],
         busy: Collection[str],
         urgent: Collection[str],
-    ) -> dict[str, list[Rung]]:
+    ) -> dict[str, list[RungResult]]:
         if not (able or absent):
             return {}
         for run in able:
@@ -152,7 +151,7 @@ def _without(target: Target, gone: Collection[str]) -> Target:
     return replace(target, others=tuple(peer for peer in target.others if str(peer) not in gone))
 
 
-def _health(climbs: Sequence[list[Rung]]) -> Verification:
+def _health(climbs: Sequence[list[RungResult]]) -> Verification:
     """Return how all nodes of a host are; not verified when a climb was cut short."""
     if not climbs or any(rungs and not healthy(rungs) for rungs in climbs):
         return Verification.UNHEALTHY
@@ -182,7 +181,7 @@ def blame(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
         if bad and not run.problem:
             node, rung = bad
             what = rung.detail.partition("\n")[0]
-            run.problem = NotConverged(f"{node}: rung {rung.number}: {what}", hint=rung.advice)
+            run.problem = NotConverged(f"{node}: rung {rung.rung}: {what}", hint=rung.advice)
             found.append(run)
     return found
 

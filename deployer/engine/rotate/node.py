@@ -9,6 +9,7 @@ from deployer.beam import distribution
 from deployer.beam.epmd import Registration
 from deployer.beam.term import Atom
 from deployer.engine.ladder import asking
+from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.target import Target
 from deployer.errors import NotConverged, StepError
 from deployer.model import Secret
@@ -36,9 +37,9 @@ def accepted(transport: Transport, target: Target, candidates: Iterable[Secret])
     port = _port(transport, target)
     for cookie in candidates:
         said = asking.ask(transport, replace(target, cookie=cookie), port, timeout=TIMEOUT)
-        if said.outcome == "accepted":
+        if said.outcome is Outcome.ACCEPTED:
             return Accepted(cookie, frozenset(said.nodes or ()))
-        if said.outcome != "wrong cookie":
+        if said.outcome is not Outcome.WRONG_COOKIE:
             raise NotConverged(f"{target.node}: {said.detail}", hint=said.advice)
     raise NotConverged(
         f"{target.node} accepts neither the new cookie nor one that lies on its host",
@@ -89,9 +90,9 @@ def prove(transport: Transport, target: Target, new: Secret, old: Secret | None,
     if old is None:
         return
     said = asking.ask(transport, replace(target, cookie=old), _port(transport, target), timeout=TIMEOUT)
-    if said.outcome == "accepted":
+    if said.outcome is Outcome.ACCEPTED:
         raise NotConverged(f"{target.node} still accepts the old cookie", hint="look for what else sets its cookie")
-    if said.outcome != "wrong cookie":
+    if said.outcome is not Outcome.WRONG_COOKIE:
         raise NotConverged(f"{target.node}: {said.detail}", hint=said.advice)
 
 

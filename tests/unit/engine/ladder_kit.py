@@ -8,8 +8,10 @@ from typing import Any
 
 from deployer.beam.epmd import Registration
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.judge import DistReading, NodeReading, Rung, climb
+from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.reading import DistReading, NodeReading
 from deployer.engine.ladder.readings import UnitReading
+from deployer.engine.ladder.rung import RungResult, climb
 from deployer.engine.ladder.target import Peer, Target
 from deployer.errors import HostError
 from deployer.fleet.words import Health
@@ -65,7 +67,7 @@ def registration(port: int = 9100, name: str = "shop") -> Registration:
 
 def dist(**changed: Any) -> DistReading:
     wanted: dict[str, Any] = {
-        "outcome": "accepted",
+        "outcome": Outcome.ACCEPTED,
         "nodes": tuple(str(peer) for peer in PEERS),
         "otp": "25",
         "version": "1.4.2",
@@ -86,8 +88,8 @@ def reading(**changed: Any) -> NodeReading:
     return NodeReading(**{**wanted, **changed})
 
 
-def rungs(wanted: Target, seen: NodeReading) -> dict[int, Rung]:
-    return {rung.number: rung for rung in climb(wanted, seen)}
+def rungs(wanted: Target, seen: NodeReading) -> dict[int, RungResult]:
+    return {rung.rung: rung for rung in climb(wanted, seen)}
 
 
 def look(**changed: str) -> str:

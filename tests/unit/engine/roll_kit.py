@@ -13,7 +13,7 @@ from engine_kit import DirectoryHost, Events, action
 from ladder_kit import look, target
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.rung import Rung
+from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import WayBack
 from deployer.engine.roll.batch import Switching
 from deployer.engine.roll.climb import Climb, Fallen
@@ -86,7 +86,7 @@ class Scripted(Climb):
         self.seen.append([run.name for run in turned])
         self.nodes = frozenset(str(t.node) for run in runs for t in run.targets)
         bad = {
-            str(t.node): Rung(self.falls[run.name], ok=False, detail="it fell")
+            str(t.node): RungResult(rung=Rung(self.falls[run.name]), ok=False, detail="it fell")
             for run in turned
             for t in run.targets
             if run.name in self.falls

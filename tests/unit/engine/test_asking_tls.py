@@ -58,7 +58,7 @@ def test_each_way_of_not_trusting_has_its_own_short_name_and_advice(monkeypatch:
     for kind in kinds:
         monkeypatch.setattr(tls, "secure", refusing(kind("why")))
         said = asking.ask(LadderHost("web1", streams={9100: lambda _: Peer(b"")}), OVER_TLS, 9100, timeout=1)
-        assert (said.detail, said.outcome in asking.FINAL) == ("why", True)
+        assert (said.detail, said.outcome.final) == ("why", True)
         told |= {(said.outcome, said.advice)}
     assert len(told) == len(kinds)
 

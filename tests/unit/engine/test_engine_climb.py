@@ -9,8 +9,8 @@ from engine_kit import Events, host_play
 from ladder_kit import HTTP_OK, PEERS, Inline, LadderHost, Says, epmd_says, look, target
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.mesh import unseen
-from deployer.engine.ladder.rung import Rung
+from deployer.engine.ladder.meeting import unseen
+from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.ladder.target import Peer
 from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_roll import HostRoll
@@ -73,7 +73,9 @@ def test_a_member_of_another_host_is_unseen_when_nobody_who_was_asked_sees_it(na
     other = Peer(NodeName("shop", "10.0.0.1"), "web1", "10.0.0.1", 4369)
     targets = [target(), target(host="web2", node=two.node, others=(other, PEERS[1]))]
     climbed = {
-        str(one.node): [Rung(8, None if outside is None else True, "", outside=outside or ())]
+        str(one.node): [
+            RungResult(rung=Rung.MESH, ok=None if outside is None else True, detail="", outside=outside or ())
+        ]
         for one, outside in zip(targets, said, strict=True)
     }
     assert unseen(targets, climbed, {"web1", "web2"}) == expected

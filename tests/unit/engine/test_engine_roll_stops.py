@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from roll_kit import Fleet
 
-from deployer.engine.ladder.rung import Rung
+from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import settle
 from deployer.engine.roll.climb import blame
 from deployer.engine.roll.host_roll import HostRoll
@@ -76,8 +76,8 @@ def test_a_pause_waits_between_batches_only(fleet: Fleet, monkeypatch: pytest.Mo
     assert waited == [30.0]
 
 
-def fall(number: int, *, secondary: bool = False) -> Rung:
-    return Rung(number, ok=False, detail="it fell", secondary=secondary)
+def fall(number: int, *, secondary: bool = False) -> RungResult:
+    return RungResult(rung=Rung(number), ok=False, detail="it fell", secondary=secondary)
 
 
 def node_of(run: HostRoll) -> str:

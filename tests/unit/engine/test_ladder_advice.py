@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ladder_kit import reading, rungs, target, unit
 
-from deployer.engine.ladder.asking import ADVICE, explained
-from deployer.engine.ladder.judge import Rung
+from deployer.engine.ladder.explaining import explained
+from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.rung import Rung, RungResult
 
 
 def test_an_epmd_that_cannot_start_on_this_host_is_explained_by_its_version() -> None:
@@ -15,14 +16,14 @@ def test_an_epmd_that_cannot_start_on_this_host_is_explained_by_its_version() ->
 
 
 def test_every_way_a_handshake_fails_has_its_own_name_and_advice() -> None:
-    names = [name for name, _ in ADVICE.values()]
-    assert len(names) == len(set(names))
-    assert all(advice for _, advice in ADVICE.values())
+    own = [outcome for outcome in Outcome if outcome.error]
+    assert len({outcome.error for outcome in own}) == len(own) >= 13
+    assert all(outcome.advice for outcome in own)
 
 
 def test_a_known_cause_in_the_last_lines_replaces_the_advice() -> None:
     rung = explained(
-        Rung(2, ok=False, detail="is failed", advice="journalctl"),
+        RungResult(rung=Rung(2), ok=False, detail="is failed", advice="journalctl"),
         ["boot", "Protocol 'inet_tcp': the name shop@h seems to be in use by another Erlang node"],
     )
     assert rung.detail.startswith("is failed\n")
@@ -31,18 +32,20 @@ def test_a_known_cause_in_the_last_lines_replaces_the_advice() -> None:
 
 
 def test_unknown_last_lines_are_shown_as_they_are() -> None:
-    rung = explained(Rung(2, ok=False, detail="is failed", advice="journalctl"), [f"line {i}" for i in range(20)])
+    rung = explained(
+        RungResult(rung=Rung(2), ok=False, detail="is failed", advice="journalctl"), [f"line {i}" for i in range(20)]
+    )
     assert rung.detail.splitlines() == ["is failed", *(f"line {i}" for i in range(12, 20))]
     assert rung.advice == "journalctl"
 
 
 def test_what_a_node_says_of_a_broken_handshake_is_shown_on_the_seventh_rung_and_nothing_else_of_it() -> None:
     said = ["Starting", *(f"TLS server: In state hello, ALERT {i}" for i in range(5)), '{keyfile,"/x"}', "a request"]
-    rung = explained(Rung(7, ok=False, detail="the handshake broke", advice="see its log"), said)
+    rung = explained(RungResult(rung=Rung(7), ok=False, detail="the handshake broke", advice="see its log"), said)
     assert rung.detail.splitlines() == ["the handshake broke", *said[4:7]]
     assert rung.advice == "see its log"
 
 
 def test_last_lines_do_not_drown_a_rung_they_say_nothing_about() -> None:
-    bad = Rung(8, ok=False, detail="does not see x")
+    bad = RungResult(rung=Rung(8), ok=False, detail="does not see x")
     assert explained(bad, ["some line"]) == bad

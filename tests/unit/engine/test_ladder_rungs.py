@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from ladder_kit import DIR, EXE, dist, reading, rungs, target, unit
 
-from deployer.engine.ladder.judge import TITLES, NodeReading, Sight, climb, failed
-from deployer.engine.ladder.rung import healthy
+from deployer.engine.ladder.reading import NodeReading, Sight
+from deployer.engine.ladder.rung import Rung, climb, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.fleet.words import Health
 
 
 def test_a_healthy_node_climbs_all_ten_rungs() -> None:
     found = rungs(target(), reading())
-    assert list(found) == list(TITLES) == list(range(1, 11))
+    assert list(found) == list(Rung) == list(range(1, 11))
     assert all(rung.ok for rung in found.values())
     assert {number: found[number].detail for number in (2, 3, 5, 6, 8, 9, 10)} == {
         2: "shop.service active, 0 restarts",

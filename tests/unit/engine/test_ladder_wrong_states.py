@@ -8,25 +8,28 @@ from typing import Any
 import pytest
 from ladder_kit import EXE, dist, reading, registration, target, unit
 
-from deployer.engine.ladder.judge import NodeReading, Sight, climb, failed
+from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.reading import NodeReading, Sight
+from deployer.engine.ladder.rung import Rung, climb, failed
 
 
 @dataclass(frozen=True)
 class Wrong:
     """A wrong state: what is read, and the rung and words that must tell it."""
 
-    rung: int
+    rung: Rung
     says: str
     advice: str = ""
     seen: Any = None
     wanted: Any = None
 
 
+HOST, UNIT, RELEASE, EPMD, NAME, REACH, COOKIE, MESH, VERSIONS, HEALTH = Rung
 OLD = EXE.replace("1.4.2-0123abcd", "1.4.1-deadbeef")
 
 
 def asked(outcome: str, says: str, advice: str = "") -> NodeReading:
-    return reading(dist=dist(outcome=outcome, detail=says, advice=advice, nodes=None))
+    return reading(dist=dist(outcome=Outcome(outcome), detail=says, advice=advice, nodes=None))
 
 
 def of_unit(**changed: Any) -> NodeReading:
@@ -46,83 +49,97 @@ def lacks_web3(sight: Sight, **changed: Any) -> NodeReading:
 SHUT = "port 9100 no answer in 3 s"
 BOOT, NO_EPMD = target(mesh="boot"), target(epmd_port=None)
 WRONG = {
-    "host lost": Wrong(1, "the connection broke", "", NodeReading(lost="the connection broke")),
-    "host not read": Wrong(2, "the host was not read", "", NodeReading()),
-    "unit missing": Wrong(2, "shop.service does not exist", "node role", of_unit(loaded=False)),
+    "host lost": Wrong(HOST, "the connection broke", "", NodeReading(lost="the connection broke")),
+    "host not read": Wrong(UNIT, "the host was not read", "", NodeReading()),
+    "unit missing": Wrong(UNIT, "shop.service does not exist", "node role", of_unit(loaded=False)),
     "foreign unit missing": Wrong(
-        2,
+        UNIT,
         "shop.service does not exist on this host",
         "nodes.service names a unit that others install",
         of_unit(loaded=False),
         target(foreign=True, release_dir=None),
     ),
-    "unit stopped": Wrong(2, "inactive (dead)", "journalctl -u shop", of_unit(active="inactive", sub="dead")),
+    "unit stopped": Wrong(UNIT, "inactive (dead)", "journalctl -u shop", of_unit(active="inactive", sub="dead")),
     "unit failed": Wrong(
-        2,
+        UNIT,
         "failed (failed), 5 restarts, last result exit-code",
         "journalctl",
         of_unit(active="failed", sub="failed", restarts=5, result="exit-code"),
     ),
-    "unit restarting": Wrong(2, "activating (auto-restart)", "", of_unit(active="activating", sub="auto-restart")),
-    "killed by the watchdog": Wrong(2, "result watchdog", "", of_unit(active="failed", result="watchdog")),
-    "unit stopping": Wrong(2, "deactivating (stop-sigterm)", "", of_unit(active="deactivating", sub="stop-sigterm")),
-    "unit masked": Wrong(2, "shop.service is masked", "systemctl unmask", of_unit(load="masked", loaded=False)),
+    "unit restarting": Wrong(UNIT, "activating (auto-restart)", "", of_unit(active="activating", sub="auto-restart")),
+    "killed by the watchdog": Wrong(UNIT, "result watchdog", "", of_unit(active="failed", result="watchdog")),
+    "unit stopping": Wrong(UNIT, "deactivating (stop-sigterm)", "", of_unit(active="deactivating", sub="stop-sigterm")),
+    "unit masked": Wrong(UNIT, "shop.service is masked", "systemctl unmask", of_unit(load="masked", loaded=False)),
     "unit starts for the third time": Wrong(
-        2,
+        UNIT,
         "2 restarts, last result exit-code: a crash loop",
         "journalctl",
         of_unit(active="activating", sub="start-post", restarts=2, result="exit-code"),
     ),
     "unit starts slowly": Wrong(
-        2, "still starting for 42 s", "unit.TimeoutStartSec", of_unit(active="activating", sub="start-post", since=42.0)
+        UNIT,
+        "still starting for 42 s",
+        "unit.TimeoutStartSec",
+        of_unit(active="activating", sub="start-post", since=42.0),
     ),
     "no node in the unit": Wrong(
-        3, "shop.service runs /bin/sleep, no Erlang node", "systemctl cat", of_unit(pid=0, exe="", main="/bin/sleep")
+        RELEASE,
+        "shop.service runs /bin/sleep, no Erlang node",
+        "systemctl cat",
+        of_unit(pid=0, exe="", main="/bin/sleep"),
     ),
-    "frozen": Wrong(3, "process 4711 is stopped by a signal", "kill -CONT 4711", of_unit(state="T")),
-    "program deleted": Wrong(3, "deleted or replaced on the disk", "systemctl restart", of_unit(deleted=True)),
-    "no process": Wrong(3, "no process", "", of_unit(pid=0, exe="")),
-    "old release runs": Wrong(3, "runs /opt/shop/versions/1.4.1-deadbeef, not", "systemctl restart", of_unit(exe=OLD)),
-    "another build runs": Wrong(3, "1.4.2-ffffffff, not", "", of_unit(exe=EXE.replace("0123abcd", "ffffffff"))),
-    "foreign erlang": Wrong(3, "runs /usr/lib/erlang, not", "", of_unit(exe="/usr/lib/erlang/erts-13/bin/beam.smp")),
-    "epmd refuses": Wrong(4, "10.0.0.1:4369: nobody listens", "declared address", reading(epmd="nobody listens there")),
-    "epmd hangs": Wrong(4, "10.0.0.1:4369: no answer", "epmd unit", reading(epmd="no answer")),
-    "epmd garbles": Wrong(4, "bytes that no EPMD sends", "", reading(epmd="bytes that no EPMD sends")),
+    "frozen": Wrong(RELEASE, "process 4711 is stopped by a signal", "kill -CONT 4711", of_unit(state="T")),
+    "program deleted": Wrong(RELEASE, "deleted or replaced on the disk", "systemctl restart", of_unit(deleted=True)),
+    "no process": Wrong(RELEASE, "no process", "", of_unit(pid=0, exe="")),
+    "old release runs": Wrong(
+        RELEASE, "runs /opt/shop/versions/1.4.1-deadbeef, not", "systemctl restart", of_unit(exe=OLD)
+    ),
+    "another build runs": Wrong(RELEASE, "1.4.2-ffffffff, not", "", of_unit(exe=EXE.replace("0123abcd", "ffffffff"))),
+    "foreign erlang": Wrong(
+        RELEASE, "runs /usr/lib/erlang, not", "", of_unit(exe="/usr/lib/erlang/erts-13/bin/beam.smp")
+    ),
+    "epmd refuses": Wrong(
+        EPMD, "10.0.0.1:4369: nobody listens", "declared address", reading(epmd="nobody listens there")
+    ),
+    "epmd hangs": Wrong(EPMD, "10.0.0.1:4369: no answer", "epmd unit", reading(epmd="no answer")),
+    "epmd garbles": Wrong(EPMD, "bytes that no EPMD sends", "", reading(epmd="bytes that no EPMD sends")),
     "epmd on loopback only": Wrong(
-        4,
+        EPMD,
         "it is open on 127.0.0.1 only",
         "10.0.0.1 (cluster.bind)",
         reading(epmd="nobody listens there", unit=unit(listening="9/0100007F:1111 8/0100000A:238C")),
     ),
     "no epmd": Wrong(
-        4,
+        EPMD,
         "nothing listens on port 4369",
         "systemctl start the epmd unit",
         reading(epmd="nobody listens there", unit=unit(listening="8/0100000A:238C")),
     ),
     "epmd knows another": Wrong(
-        5,
+        NAME,
         "shop is not registered; EPMD has blog (port 9100)",
         "another name",
         reading(epmd=None, listed="blog (port 9100)"),
     ),
-    "not registered": Wrong(5, "process 4711 is alive but shop is not registered", "another name", reading(epmd=None)),
-    "port below the range": Wrong(
-        5, "at port 9099, outside of 9100-9109", "inet_dist_listen_min", reading(epmd=registration(9099))
+    "not registered": Wrong(
+        NAME, "process 4711 is alive but shop is not registered", "another name", reading(epmd=None)
     ),
-    "port above the range": Wrong(5, "at port 9110, outside of 9100-9109", "", reading(epmd=registration(9110))),
+    "port below the range": Wrong(
+        NAME, "at port 9099, outside of 9100-9109", "inet_dist_listen_min", reading(epmd=registration(9099))
+    ),
+    "port above the range": Wrong(NAME, "at port 9110, outside of 9100-9109", "", reading(epmd=registration(9110))),
     "name squatted": Wrong(
-        5,
+        NAME,
         "at port 9105, which shop.service does not listen on",
         "another process took the name",
         reading(epmd=registration(9105)),
     ),
-    "a member is shut out": Wrong(6, f"from web3: {SHUT}", "firewall", reading(reach={"web2": "", "web3": SHUT})),
+    "a member is shut out": Wrong(REACH, f"from web3: {SHUT}", "firewall", reading(reach={"web2": "", "web3": SHUT})),
     "all members are shut out": Wrong(
-        6, f"from web2: {SHUT}; from web3: {SHUT}", "", reading(reach={"web3": SHUT, "web2": SHUT})
+        REACH, f"from web2: {SHUT}; from web3: {SHUT}", "", reading(reach={"web3": SHUT, "web2": SHUT})
     ),
     "a table of others is in the way": Wrong(
-        6,
+        REACH,
         f"from web3: {SHUT}; table ip filter (ufw), chain INPUT, drops 9100-9109/tcp from web3",
         "a table that is not ours and that is in the way: ufw disable",
         reading(
@@ -132,7 +149,7 @@ WRONG = {
         ),
     ),
     "a public port is shut by a table of others": Wrong(
-        6,
+        REACH,
         "public, from web2: port 4000 no answer in 3 s; table ip x, chain y, drops 4000/tcp from everyone",
         "see nft",
         reading(
@@ -142,69 +159,81 @@ WRONG = {
         ),
     ),
     "node on loopback only": Wrong(
-        6,
+        REACH,
         "the node listens on 127.0.0.1 only",
         "inet_dist_use_interface",
         reading(reach={"web2": "port 9100 connection refused"}, unit=unit(listening="8/0100007F:238C")),
     ),
     "wrong cookie": Wrong(
-        7, "the cookie is not ours", "compare", asked("wrong cookie", "the cookie is not ours", "compare")
+        COOKIE, "the cookie is not ours", "compare", asked("wrong cookie", "the cookie is not ours", "compare")
     ),
     "impostor": Wrong(
-        7, "does not know the cookie", "rotate", asked("impostor", "does not know the cookie", "rotate it")
+        COOKIE, "does not know the cookie", "rotate", asked("impostor", "does not know the cookie", "rotate it")
     ),
-    "name not allowed": Wrong(7, "not allowed", "net_kernel", asked("not allowed", "not allowed", "net_kernel:allow")),
-    "another node": Wrong(7, "another node answers", "", asked("wrong node", "another node answers")),
-    "hangs in the handshake": Wrong(7, "does not answer", "", asked("not alive", "does not answer")),
-    "nobody behind the port": Wrong(7, "nobody answers", "", asked("nobody answers", "nobody answers")),
-    "no erlang behind the port": Wrong(7, "no handshake", "", asked("protocol", "no handshake")),
-    "still booting": Wrong(7, "has not finished its start", "", asked("starting", "it has not finished its start")),
-    "gone between two looks": Wrong(7, "nobody listens at", "", asked("refused", "nobody listens at 10.0.0.1:9100")),
-    "no epmd, wrong cookie": Wrong(7, "not ours", "", asked("wrong cookie", "the cookie is not ours"), NO_EPMD),
+    "name not allowed": Wrong(
+        COOKIE, "not allowed", "net_kernel", asked("not allowed", "not allowed", "net_kernel:allow")
+    ),
+    "another node": Wrong(COOKIE, "another node answers", "", asked("wrong node", "another node answers")),
+    "hangs in the handshake": Wrong(COOKIE, "does not answer", "", asked("not alive", "does not answer")),
+    "nobody behind the port": Wrong(COOKIE, "nobody answers", "", asked("nobody answers", "nobody answers")),
+    "no erlang behind the port": Wrong(COOKIE, "no handshake", "", asked("protocol", "no handshake")),
+    "still booting": Wrong(
+        COOKIE, "has not finished its start", "", asked("starting", "it has not finished its start")
+    ),
+    "gone between two looks": Wrong(
+        COOKIE, "nobody listens at", "", asked("refused", "nobody listens at 10.0.0.1:9100")
+    ),
+    "no epmd, wrong cookie": Wrong(COOKIE, "not ours", "", asked("wrong cookie", "the cookie is not ours"), NO_EPMD),
     "one missing from the mesh": Wrong(
-        8, "shop@10.0.0.1 does not see shop@10.0.0.3", "cluster.mesh: boot", sees("shop@10.0.0.2")
+        MESH, "shop@10.0.0.1 does not see shop@10.0.0.3", "cluster.mesh: boot", sees("shop@10.0.0.2")
     ),
-    "sees nobody": Wrong(8, "does not see shop@10.0.0.2, shop@10.0.0.3", "connect its nodes itself", sees()),
-    "sees only strangers": Wrong(8, "does not see shop@10.0.0.2", "", sees("evil@10.0.0.9")),
-    "sees nobody though it connects at boot": Wrong(8, "does not see", "", sees(), BOOT),
+    "sees nobody": Wrong(MESH, "does not see shop@10.0.0.2, shop@10.0.0.3", "connect its nodes itself", sees()),
+    "sees only strangers": Wrong(MESH, "does not see shop@10.0.0.2", "", sees("evil@10.0.0.9")),
+    "sees nobody though it connects at boot": Wrong(MESH, "does not see", "", sees(), BOOT),
     "neither sees the other": Wrong(
-        8,
+        MESH,
         "does not see shop@10.0.0.3 (nor does shop@10.0.0.3 see shop@10.0.0.1)",
         "Node.connect",
         lacks_web3(Sight(nodes=("shop@10.0.0.2",))),
         BOOT,
     ),
     "the other sees it": Wrong(
-        8,
+        MESH,
         "does not see shop@10.0.0.3 (shop@10.0.0.3 sees shop@10.0.0.1)",
         "",
         lacks_web3(Sight(nodes=("shop@10.0.0.1", "shop@10.0.0.2"))),
     ),
     "hidden from it": Wrong(
-        8, "shop@10.0.0.3 (connected, but hidden)", "-hidden", lacks_web3(Sight(nodes=()), hidden=("shop@10.0.0.3",))
+        MESH,
+        "shop@10.0.0.3 (connected, but hidden)",
+        "-hidden",
+        lacks_web3(Sight(nodes=()), hidden=("shop@10.0.0.3",)),
     ),
     "the other is down": Wrong(
-        8, "shop@10.0.0.3 (it fails rung 2)", "fix shop@10.0.0.3 first", lacks_web3(Sight(trouble="it fails rung 2"))
+        MESH,
+        "shop@10.0.0.3 (it fails rung 2)",
+        "fix shop@10.0.0.3 first",
+        lacks_web3(Sight(trouble="it fails rung 2")),
     ),
     "another version of an application": Wrong(
-        9,
+        VERSIONS,
         "plug 1.0 runs, the release has 1.1",
         "hot upgrade",
         reading(dist=dist(applications={"shop": "1.4.2", "plug": "1.0"})),
         target(applications={"shop": "1.4.2", "plug": "1.1", "iex": "1"}),
     ),
     "its application has ended": Wrong(
-        9,
+        VERSIONS,
         "the application shop does not run",
         "systemctl restart shop.service",
         reading(dist=dist(applications={"kernel": "8"})),
         target(applications={"shop": "1.4.2", "kernel": "8"}),
     ),
     "old version by the node": Wrong(
-        9, "runs version 1.4.1, declared is 1.4.2", "deploy again", reading(dist=dist(version="1.4.1"))
+        VERSIONS, "runs version 1.4.1, declared is 1.4.2", "deploy again", reading(dist=dist(version="1.4.1"))
     ),
-    "another otp": Wrong(9, "runs OTP 27, the release was built for OTP 25", "", reading(dist=dist(otp="27"))),
-    "unhealthy": Wrong(10, "answers 503", "journalctl -u shop.service", reading(health="GET /health answers 503")),
+    "another otp": Wrong(VERSIONS, "runs OTP 27, the release was built for OTP 25", "", reading(dist=dist(otp="27"))),
+    "unhealthy": Wrong(HEALTH, "answers 503", "journalctl -u shop.service", reading(health="GET /health answers 503")),
 }
 
 
@@ -215,7 +244,7 @@ def test_a_wrong_state_is_told_by_its_rung(name: str) -> None:
     bad = failed(found)
     assert bad is not None
     assert bad is found[-1] or bad.secondary
-    assert bad.number == wrong.rung
+    assert bad.rung == wrong.rung
     assert wrong.says in bad.detail
     assert wrong.advice in bad.advice
     assert all(rung.ok is not False for rung in found if rung is not bad)
@@ -223,4 +252,4 @@ def test_a_wrong_state_is_told_by_its_rung(name: str) -> None:
 
 def test_there_are_wrong_states_enough_and_every_rung_has_some() -> None:
     assert len(WRONG) >= 25
-    assert {wrong.rung for wrong in WRONG.values()} >= set(range(1, 11))
+    assert {wrong.rung for wrong in WRONG.values()} >= set(Rung)

@@ -23,7 +23,7 @@ EPMD = {
 def test_a_wrong_epmd_is_told_as_what_it_is(name: str) -> None:
     stream, rung, says = EPMD[name]
     run = Run([alive(streams={4369: stream})], [node()])
-    assert run.last().number == rung
+    assert run.last().rung == rung
     assert says in run.last().detail
 
 
@@ -47,7 +47,7 @@ HEALTHS: dict[str, tuple[Health, dict[int, Callable[[int], Any]], str]] = {
 def test_an_unhealthy_node_is_told_with_what_it_answered(name: str) -> None:
     health, streams, says = HEALTHS[name]
     run = Run([alive(streams={4369: lambda _: epmd_says(9100), **streams})], [node(health=health)])
-    assert run.last().number == 10
+    assert run.last().rung == 10
     assert says in run.last().detail
 
 

@@ -6,7 +6,7 @@ from ladder_kit import Lost
 from verify_kit import Run, alive, node
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.judge import Rung
+from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.ladder.verify import fragments
 from deployer.errors import ConnectionLost, StepError, Unreachable
 from deployer.events import RungRead
@@ -32,15 +32,15 @@ def test_members_reach_each_other_in_one_exec_a_host() -> None:
 def test_a_firewall_between_members_is_told_on_the_node_that_cannot_be_reached() -> None:
     hosts = [alive("web1"), alive("web2", blocked="No route to host")]
     run = Run(hosts, [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",))])
-    assert run.last().number == 6
+    assert run.last().rung == 6
     assert "from web2: port 9100 no route to host, port 4369 no route to host" in run.last().detail
     assert run.last("shop@10.0.0.2").ok
 
 
 def test_a_lost_host_fails_at_the_first_rung_and_the_others_go_on() -> None:
     run = Run([Lost("web1"), alive("web2")], [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",))])
-    assert (run.last().number, run.last().detail) == (1, "the connection broke")
-    other = {rung.number: rung for rung in run.rungs["shop@10.0.0.2"]}
+    assert (run.last().rung, run.last().detail) == (1, "the connection broke")
+    other = {rung.rung: rung for rung in run.rungs["shop@10.0.0.2"]}
     assert other[6].ok is None
     assert other[6].detail == "not tried from web1: the connection broke"
     assert other[10].ok
@@ -49,7 +49,7 @@ def test_a_lost_host_fails_at_the_first_rung_and_the_others_go_on() -> None:
 def test_a_host_that_was_never_reached_fails_at_the_first_rung_with_its_own_advice() -> None:
     gone = Unreachable("10.0.0.1:22 did not answer within 10 s", hint="is it up?")
     run = Run([alive("web2")], [node(), node("web2", "10.0.0.2", ("web1",))], absent={"web1": gone})
-    assert run.rungs["shop@10.0.0.1"] == [Rung(1, ok=False, detail=gone.message, advice="is it up?")]
+    assert run.rungs["shop@10.0.0.1"] == [RungResult(rung=Rung(1), ok=False, detail=gone.message, advice="is it up?")]
     assert run.last("shop@10.0.0.2").ok
 
 
@@ -62,7 +62,7 @@ def test_of_a_host_whose_deploy_failed_nothing_is_read_and_nothing_is_told() -> 
 
 def test_a_damaged_look_fails_the_node_not_the_run() -> None:
     run = Run([alive(looks=lambda _: "nonsense")], [node()])
-    assert run.last().number == 1
+    assert run.last().rung == 1
     assert run.last().ok is False
 
 
@@ -71,7 +71,7 @@ FORBIDDEN = ForwardingForbidden("sshd of web1 forbids TCP forwarding")
 
 def test_without_forwarding_the_rungs_that_need_it_are_not_climbed() -> None:
     run = Run([alive(streams={4369: lambda _: FORBIDDEN})], [node()])
-    found = {rung.number: rung.ok for rung in run.rungs["shop@10.0.0.1"]}
+    found = {rung.rung: rung.ok for rung in run.rungs["shop@10.0.0.1"]}
     assert found[2] is True
     assert found[4] is None
     assert found[10] is None
@@ -80,5 +80,5 @@ def test_without_forwarding_the_rungs_that_need_it_are_not_climbed() -> None:
 
 def test_a_connection_lost_while_talking_is_told() -> None:
     run = Run([alive(streams={4369: lambda _: ConnectionLost("the connection broke")})], [node()])
-    assert (run.last().number, run.last().ok) == (1, False)
+    assert (run.last().rung, run.last().ok) == (1, False)
     assert run.clock.slept == [], "a connection that is lost does not come back by waiting"

@@ -9,8 +9,8 @@ from engine_kit import Events
 from ladder_kit import HTTP_OK, Clock, Inline, LadderHost, Says, epmd_says, target
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.judge import Rung
 from deployer.engine.ladder.readings import UnitReading
+from deployer.engine.ladder.rung import RungResult
 from deployer.engine.ladder.target import Peer, Target
 from deployer.engine.ladder.verify import PATIENCE, Session, verify
 from deployer.errors import DeployerError
@@ -38,7 +38,7 @@ class Run:
                  absent: dict[str, DeployerError] | None = None, urgent: tuple[str, ...] = ()) -> None:  # fmt: skip
         self.events, self.clock = Events(), Clock()
         sessions = {host.name: Session(host, become=False) for host in hosts}
-        self.rungs: dict[str, list[Rung]] = verify(
+        self.rungs: dict[str, list[RungResult]] = verify(
             sessions,
             targets,
             known or {},
@@ -51,5 +51,5 @@ class Run:
             sleep=self.clock.sleep,
         )
 
-    def last(self, name: str = "shop@10.0.0.1") -> Rung:
+    def last(self, name: str = "shop@10.0.0.1") -> RungResult:
         return self.rungs[name][-1]
