@@ -102,6 +102,27 @@ def _told(problems: collections.abc.Sequence[ConfigError]) -> collections.abc.It
         yield f"  {len(problems)} places in {len(files)} file{'s' if len(files) > 1 else ''}"
 
 
+class At:
+    """A place: an error that leaves this context without one of its own takes it along, and goes on.
+
+    So what reads a value need not know where it is written: ``with At(mark): check(value)``. The innermost counts.
+    """
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: object) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        """Nothing is done on the way in."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Add the place, unless the error, or one of those that it is made of, knows a closer one."""
+        if isinstance(error, DeployerError) and self._where and not error.where:
+            closer = isinstance(error, Problems) and any(single.where for single in error.each)
+            error.where = "" if closer else str(self._where)
+
+
 class HostError(DeployerError):
     """One host cannot be reached or read; the others go on."""
 

@@ -18,7 +18,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.model import Blob, Mark, Secret
 
 T = TypeVar("T")
@@ -85,87 +85,95 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
     Raises:
         ConfigError: unknown, missing or wrong; with the nearest known name.
     """
+    with At(where):
+        return cls(**_values(cls, given, path))
+
+
+def _values(cls: type, given: object, path: str) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise ConfigError(f"{path or 'this'} must be a mapping, not {kind(given)}", where=where)
-    schema: type = cls
-    known = {f.name: f for f in describe(schema)} | {f.doc.alias: f for f in describe(schema) if f.doc.alias}
-    marks: Mapping[str, Mark] = getattr(given, "marks", {})
+        raise ConfigError(f"{path or 'this'} must be a mapping, not {kind(given)}")
+    known, marks = _known(cls), _marks(given)
     values: dict[str, Any] = {}
     for key, value in given.items():
-        at, name = marks.get(key, where), f"{path}.{key}" if path else str(key)
-        if key not in known:
-            raise ConfigError(f"unknown word {name!r}", where=at, hint=nearest(str(key), known))
-        field = known[key]
-        if field.name in values:
-            raise ConfigError(f"{name} is given twice", where=at)
-        values[field.name] = _value(field, value, at, name)
-    for field in describe(schema):
+        name = f"{path}.{key}" if path else str(key)
+        with At(marks.get(key)):
+            if key not in known:
+                raise ConfigError(f"unknown word {name!r}", hint=nearest(str(key), known))
+            field = known[key]
+            if field.name in values:
+                raise ConfigError(f"{name} is given twice")
+            values[field.name] = _value(field, value, name)
+    for field in describe(cls):
         if field.required and field.name not in values:
             name = f"{path}.{field.name}" if path else field.name
-            raise ConfigError(f"{name} is missing", where=where, hint=field.doc.text)
-    try:
-        return cls(**values)
-    except ConfigError as error:
-        error.where = error.where or str(where or "")
-        raise
+            raise ConfigError(f"{name} is missing", hint=field.doc.text)
+    return values
+
+
+def _known(cls: type) -> dict[str, Field]:
+    return {f.name: f for f in describe(cls)} | {f.doc.alias: f for f in describe(cls) if f.doc.alias}
+
+
+def _marks(given: object) -> Mapping[str, Mark]:
+    return getattr(given, "marks", {})
 
 
 def complaints(cls: type, given: Mapping[str, Any], where: Mark | None = None) -> Iterator[ConfigError]:
     """Yield what `build` would refuse: unknown words, and those values that are written out, without a template."""
-    known = {f.name: f for f in describe(cls)} | {f.doc.alias: f for f in describe(cls) if f.doc.alias}
-    marks: Mapping[str, Mark] = getattr(given, "marks", {})
+    known, marks = _known(cls), _marks(given)
     for key, value in given.items():
         at = marks.get(key, where)
         if key not in known:
             yield ConfigError(f"unknown word {key!r}", where=at, hint=nearest(str(key), known))
         elif isinstance(value, int | float) or (isinstance(value, str) and "{" not in value):
             try:
-                _value(known[key], value, at, str(key))
+                with At(at):
+                    _value(known[key], value, str(key))
             except ConfigError as error:
                 yield error
 
 
-def _value(field: Field, value: object, where: Mark | None, name: str) -> Any:
+def _value(field: Field, value: object, name: str) -> Any:
     if field.doc.quoted and isinstance(value, int | float):
-        raise ConfigError(f"{name} must be in quotes", where=where, hint=f'write {name}: "…"')
+        raise ConfigError(f"{name} must be in quotes", hint=f'write {name}: "…"')
     try:
-        typed = coerce(field.type, value, where, name)
+        typed = coerce(field.type, value, name)
     except ConfigError as error:
         error.hint = field.doc.hint or error.hint
         raise
     complaint = field.doc.check(typed) if field.doc.check and typed is not None else None
     if complaint:
         shown = "" if isinstance(typed, Secret | Blob) else f" {typed!r}"
-        raise ConfigError(f"{name}{shown}: {complaint}", where=where)
+        raise ConfigError(f"{name}{shown}: {complaint}")
     return typed
 
 
-def coerce(hint: Any, value: object, where: Mark | None, name: str) -> Any:
+def coerce(hint: Any, value: object, name: str) -> Any:
     """Return ``value`` as the annotated type, or raise `ConfigError` naming ``name``. Nothing is guessed."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return coerce(args[0], value, where, name)
+        return coerce(args[0], value, name)
     if origin in (Union, types.UnionType):
-        return _union(args, value, where, name)
+        return _union(args, value, name)
     if origin is Literal:
         if value in args:
             return value
-        raise ConfigError(f"{name} cannot be {value!r}", where=where, hint=nearest(str(value), map(str, args)))
+        raise ConfigError(f"{name} cannot be {value!r}", hint=nearest(str(value), map(str, args)))
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
         if args[0] is str and set(map(type, items)) <= {str}:  # all members of a cluster, for each of its hosts
             return tuple(items)
-        return tuple(coerce(args[0], item, where, f"{name}[{i}]") for i, item in enumerate(items))
+        return tuple(coerce(args[0], item, f"{name}[{i}]") for i, item in enumerate(items))
     if origin in (Mapping, dict) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{name} must be a mapping, not {kind(value)}", where=where)
-        return {str(key): coerce(args[1], item, where, f"{name}.{key}") for key, item in value.items()}
+            raise ConfigError(f"{name} must be a mapping, not {kind(value)}")
+        return {str(key): coerce(args[1], item, f"{name}.{key}") for key, item in value.items()}
     if is_dataclass(hint) and isinstance(hint, type) and hint is not Blob:
-        return value if isinstance(value, hint) else build(hint, value, where=where, path=name)
-    return _scalar(hint, value, where, name)
+        return value if isinstance(value, hint) else build(hint, value, path=name)
+    return _scalar(hint, value, name)
 
 
-def _union(args: tuple[Any, ...], value: object, where: Mark | None, name: str) -> Any:
+def _union(args: tuple[Any, ...], value: object, name: str) -> Any:
     if value is None and type(None) in args:
         return None
     options = [arg for arg in args if arg is not type(None)]
@@ -173,13 +181,13 @@ def _union(args: tuple[Any, ...], value: object, where: Mark | None, name: str) 
     problem: ConfigError | None = None
     for option in exact or options:
         try:
-            return coerce(option, value, where, name)
+            return coerce(option, value, name)
         except ConfigError as error:
             problem = problem or error
-    raise problem or ConfigError(f"{name} cannot be {kind(value)}", where=where)
+    raise problem or ConfigError(f"{name} cannot be {kind(value)}")
 
 
-def _scalar(hint: Any, value: object, where: Mark | None, name: str) -> Any:
+def _scalar(hint: Any, value: object, name: str) -> Any:
     if hint is Any or (isinstance(value, hint) and not (isinstance(value, bool) and hint in (int, float))):
         return value
     if hint is Secret and isinstance(value, str | int) and not isinstance(value, bool):
@@ -199,11 +207,11 @@ def _scalar(hint: Any, value: object, where: Mark | None, name: str) -> Any:
     if hint is bool:
         if value in ("true", "True", "false", "False"):
             return value in ("true", "True")
-        raise ConfigError(f"{name} must be true or false, not {value!r}", where=where, hint="write true or false")
+        raise ConfigError(f"{name} must be true or false, not {value!r}", hint="write true or false")
     wanted = {str: "text", int: "a whole number", float: "a number", Secret: "text", Blob: "text"}.get(hint, str(hint))
     hint_text = 'put it in quotes: "…"' if hint in (str, Secret) and isinstance(value, bool | float) else ""
     shown = "a value without quotes" if hint is Secret and isinstance(value, bool | float) else kind(value)
-    raise ConfigError(f"{name} must be {wanted}, not {shown}", where=where, hint=hint_text)
+    raise ConfigError(f"{name} must be {wanted}, not {shown}", hint=hint_text)
 
 
 def kind(value: object) -> str:

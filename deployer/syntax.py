@@ -21,7 +21,7 @@ _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCI
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?", re.ASCII)
 
 
-def check_address(text: str, *, where: object = "") -> str:
+def check_address(text: str) -> str:
     """Return ``text`` when it is an IP address or a host name (RFC 1123, and ``_``), at most 253 characters.
 
     Raises:
@@ -30,25 +30,23 @@ def check_address(text: str, *, where: object = "") -> str:
     if "%" in text and ":" in text:
         raise ConfigError(
             f"the address {text[:64]!r} has an IPv6 zone, which means something on this machine only",
-            where=where,
             hint="give a global address or a name",
         )
     if ":" in text or _numeric(text):
         try:
             ipaddress.ip_address(text)
         except ValueError:
-            raise ConfigError(f"{text[:64]!r} is not an IP address", where=where, hint=_hint(text)) from None
+            raise ConfigError(f"{text[:64]!r} is not an IP address", hint=_hint(text)) from None
         return text
     if not 1 <= len(text) <= 253 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
         raise ConfigError(
             f"{text[:64]!r} is not a host name or address",
-            where=where,
             hint="letters, digits, - and _ between dots; at most 253 characters",
         )
     return text
 
 
-def check_host_name(text: str, *, where: object = "") -> None:
+def check_host_name(text: str) -> None:
     """Refuse what cannot be an inventory's name of a host, which stands in argv; it need not be an address.
 
     Raises:
@@ -63,7 +61,7 @@ def check_host_name(text: str, *, where: object = "") -> None:
     except ValueError:
         pass
     hint = "letters, digits, - and _ between dots, or an IP address"
-    raise ConfigError(f"{text[:60]!r} is not a host name", where=where, hint=hint)
+    raise ConfigError(f"{text[:60]!r} is not a host name", hint=hint)
 
 
 def ports(text: str, least: int = 1) -> tuple[int, int] | None:
@@ -80,19 +78,19 @@ def is_port(number: int, least: int = 1) -> bool:
     return least <= number <= 65535
 
 
-def check_user(text: str, *, where: object = "") -> str:
+def check_user(text: str) -> str:
     """Return ``text`` when it can be a login name; raises ConfigError otherwise."""
     if not _USER.fullmatch(text):
         raise ConfigError(
-            f"{text[:64]!r} is not a user name", where=where, hint="letters, digits, _ . @ + and -, not starting with -"
+            f"{text[:64]!r} is not a user name", hint="letters, digits, _ . @ + and -, not starting with -"
         )
     return text
 
 
-def check_port(port: int, *, where: object = "") -> int:
+def check_port(port: int) -> int:
     """Return ``port`` when it is 1 to 65535; raises ConfigError otherwise."""
     if not is_port(port):
-        raise ConfigError(f"{port} is not a TCP port", where=where, hint="1 to 65535")
+        raise ConfigError(f"{port} is not a TCP port", hint="1 to 65535")
     return port
 
 

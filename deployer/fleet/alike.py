@@ -11,9 +11,10 @@ from itertools import combinations
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
-from deployer.fleet.compatible import Problem, near_otp, net_key, same_epmdless, same_net
+from deployer.fleet.compatible import near_otp, net_key, same_epmdless, same_net
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.pki import Kept
+from deployer.fleet.places import Problem
 from deployer.fleet.rules import family
 
 Rule = Callable[[Declaration, Declaration], Problem | None]
@@ -40,9 +41,9 @@ def check_members(declarations: Sequence[Declaration]) -> None:
     for group in groups.values():
         found += _cluster_problems(declarations, group)
     if found:
-        (i, j), _, (problem, hint) = min(found, key=lambda each: each[:2])
+        (i, j), _, first = min(found, key=lambda each: each[:2])
         one, other = declarations[i], declarations[j]
-        raise ConfigError(f"{one.host} and {other.host}: {problem}", where=other.where, hint=hint)
+        raise ConfigError(f"{one.host} and {other.host}: {first.text}", where=other.where, hint=first.hint)
 
 
 def _cluster_problems(declarations: Sequence[Declaration], group: Sequence[int]) -> Iterator[_Found]:
@@ -75,14 +76,16 @@ def _apart_problems(declarations: Sequence[Declaration]) -> Iterator[_Found]:
 
 def _same_names(one: Declaration, other: Declaration) -> Problem | None:
     twice = {str(node.node) for node in one.nodes} & {str(node.node) for node in other.nodes}
-    return (f"both have the node {min(twice)}", "a node's name is its own in the whole cluster") if twice else None
+    hint = "a node's name is its own in the whole cluster"
+    return Problem("nodes", f"both have the node {min(twice)}", hint) if twice else None
 
 
 def _same_settings(one: Declaration, other: Declaration) -> Problem | None:
     for word in _SETTINGS:
         mine, theirs = getattr(one.cluster, word), getattr(other.cluster, word)
         if mine != theirs:
-            return f"cluster.{word} is {mine} on one and {theirs} on the other", "it must be the same in a cluster"
+            problem = f"cluster.{word} is {mine} on one and {theirs} on the other"
+            return Problem(f"cluster.{word}", problem, "it must be the same in a cluster")
     return None
 
 
@@ -90,7 +93,8 @@ def _same_authority(one: Declaration, other: Declaration) -> Problem | None:
     mine, theirs = one.cluster.pki, other.cluster.pki
     if type(mine) is type(theirs) and (not isinstance(mine, Kept) or mine.same_as(theirs)):
         return None
-    return "they have different authorities in cluster.pki", "nodes believe one; write it where all hosts see it"
+    hint = "nodes believe one; write it where all hosts see it"
+    return Problem("cluster.pki", "they have different authorities in cluster.pki", hint)
 
 
 def _same_family(one: Declaration, other: Declaration) -> Problem | None:
@@ -98,26 +102,30 @@ def _same_family(one: Declaration, other: Declaration) -> Problem | None:
     mine, theirs = family(one.cluster.bind), family(other.cluster.bind)
     if mine == theirs:
         return None
-    return f"cluster.bind is {mine} on one and {theirs} on the other", "a cluster speaks one of them"
+    problem = f"cluster.bind is {mine} on one and {theirs} on the other"
+    return Problem("cluster.bind", problem, "a cluster speaks one of them")
 
 
 def _same_cookie(one: Declaration, other: Declaration) -> Problem | None:
     if one.cluster.cookie == other.cluster.cookie:
         return None
-    return "they have different cookies", "a cluster shares one; write it where all its hosts see it"
+    hint = "a cluster shares one; write it where all its hosts see it"
+    return Problem("cluster.cookie", "they have different cookies", hint)
 
 
 def _same_rollout(one: Declaration, other: Declaration) -> Problem | None:
     if one.rollout == other.rollout:
         return None
-    return "their words of rollout differ", "a cluster is rolled out in one way; write it where all its hosts see it"
+    hint = "a cluster is rolled out in one way; write it where all its hosts see it"
+    return Problem("rollout", "their words of rollout differ", hint)
 
 
 def _same_fixed_port(one: Declaration, other: Declaration) -> Problem | None:
     ports = {node.port for declared in (one, other) for node in declared.nodes}
     if one.cluster.epmd or len(ports) == 1:
         return None
-    return "without EPMD all nodes of a cluster listen on the same port", "write the same nodes[].port everywhere"
+    problem = "without EPMD all nodes of a cluster listen on the same port"
+    return Problem("nodes", problem, "write the same nodes[].port everywhere")
 
 
 def _apart(one: Declaration, other: Declaration) -> Problem | None:
@@ -125,9 +133,11 @@ def _apart(one: Declaration, other: Declaration) -> Problem | None:
     if one.host != other.host:
         return None
     if _overlap(one.cluster.ports, other.cluster.ports):
-        return "two clusters on one host have overlapping cluster.ports", "give each a range of its own"
+        problem = "two clusters on one host have overlapping cluster.ports"
+        return Problem("cluster.ports", problem, "give each a range of its own")
     twice = {node.unit for node in one.nodes} & {node.unit for node in other.nodes}
-    return (f"two clusters on one host both have {min(twice)}", "rename one of the nodes") if twice else None
+    problem = f"two clusters on one host both have {min(twice, default='')}"
+    return Problem("nodes", problem, "rename one of the nodes") if twice else None
 
 
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:

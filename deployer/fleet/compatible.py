@@ -7,9 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping
 
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.node import Node
-
-Problem = tuple[str, str]
-"""What is wrong, and what to write instead."""
+from deployer.fleet.places import Problem
 
 OTP_DISTANCE = 2
 """OTP keeps the distribution compatible over two releases, no further (system principles, "Compatibility")."""
@@ -23,13 +21,14 @@ def net_problems(declared: Declaration) -> Iterator[Problem]:
     """Yield the settings in which the nodes of one host differ."""
     differing = _differing(declared)
     if differing:
-        yield f"the nodes differ in {differing}", "set it for all nodes alike"
+        yield Problem("nodes", f"the nodes differ in {differing}", "set it for all nodes alike")
 
 
 def same_net(one: Declaration, other: Declaration) -> Problem | None:
     """In their own ``vm_args``, and in the vm.args and the sys.config of their releases."""
     differing = _differing(one, other)
-    return (f"they differ in {differing}", "set it for all nodes alike, in nodes[].vm_args") if differing else None
+    hint = "set it for all nodes alike, in nodes[].vm_args"
+    return Problem("nodes", f"they differ in {differing}", hint) if differing else None
 
 
 def net_key(one: Declaration) -> Hashable:
@@ -62,7 +61,8 @@ def near_otp(one: Declaration, other: Declaration) -> Problem | None:
     if mine is None or theirs is None or abs(mine - theirs) <= OTP_DISTANCE:
         return None
     problem = f"their releases bring OTP {mine} and OTP {theirs}, and nodes understand each other over two releases"
-    return problem, "build them for OTP releases that are at most two apart; a longer way takes a deploy in between"
+    hint = "build them for OTP releases that are at most two apart; a longer way takes a deploy in between"
+    return Problem("release", problem, hint)
 
 
 def epmdless_problems(declared: Declaration) -> Iterator[Problem]:
@@ -72,10 +72,12 @@ def epmdless_problems(declared: Declaration) -> Iterator[Problem]:
     archive = declared.release.archive
     if archive.erts and _version(archive.erts) < _EPMDLESS_ERTS:
         hint = "leave out cluster.epmd: false, or build it for a newer OTP"
-        yield f"cluster.epmd: false needs OTP 23.1 (ERTS 11.1); the release brings ERTS {archive.erts}", hint
+        problem = f"cluster.epmd: false needs OTP 23.1 (ERTS 11.1); the release brings ERTS {archive.erts}"
+        yield Problem("cluster.epmd", problem, hint)
     if archive.elixir and _version(archive.elixir) < _EPMDLESS_ELIXIR:
         hint = "its rpc and remote would start an EPMD: leave out cluster.epmd: false, or build it with a newer Elixir"
-        yield f"cluster.epmd: false needs Elixir 1.12; the release brings {archive.elixir}", hint
+        problem = f"cluster.epmd: false needs Elixir 1.12; the release brings {archive.elixir}"
+        yield Problem("cluster.epmd", problem, hint)
 
 
 def same_epmdless(one: Declaration, other: Declaration) -> Problem | None:
@@ -85,7 +87,7 @@ def same_epmdless(one: Declaration, other: Declaration) -> Problem | None:
     if len(erts) < 2 or not (erts[0] < (13,) and (13,) <= erts[1] < (13, 2)):
         return None
     problem = "without EPMD, OTP 25.0 to 25.2 (ERTS 13.0 and 13.1) turns away nodes of OTP 23 and 24"
-    return problem, "build for OTP 25.3 or newer, or leave out cluster.epmd: false"
+    return Problem("cluster.epmd", problem, "build for OTP 25.3 or newer, or leave out cluster.epmd: false")
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deployer.beam import cookie, remembered, tarball
 from deployer.beam.names import Naming, check_alive, parse_node
-from deployer.errors import ConfigError, Problems
+from deployer.errors import At, ConfigError, Problems
 from deployer.fields import build, describe
 from deployer.fleet import grammar, unit
 from deployer.fleet.cluster import Cluster
@@ -61,8 +61,8 @@ def declare(
         return None
     bases = directory or Path(), beside or Path()
     found = _Maker(given, host, address, places, *bases, now or datetime.now(UTC), need_tarball).declaration()
-    for problem, hint in problems(found):
-        raise ConfigError(problem, where=places.of(problem), hint=hint)
+    for problem in problems(found):
+        raise ConfigError(problem.text, where=places.of(problem.path), hint=problem.hint)
     return found
 
 
@@ -109,13 +109,13 @@ class _Maker:
         except OSError as error:
             if self.need_tarball:
                 problem = f"release.tarball {words.tarball}: {error.strerror}"
-                raise self.wrong(problem, "build it, or correct the path") from None
+                raise self.wrong("release.tarball", problem, "build it, or correct the path") from None
             archive = tarball.unseen(path, words.name, words.version or "")
         else:
             archive = _inspect(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
         user = words.user or words.name.lower()
         if complaint := grammar.user(user):
-            raise self.wrong(f"release.user {user!r}: {complaint}", "write release.user")
+            raise self.wrong("release.user", f"release.user {user!r}: {complaint}", "write release.user")
         old, root = getattr(words.takeover, "service", None), words.root or f"/opt/{words.name}"
         return Release(archive, root, user, words.keep, self.migration(words), old, words.crash_dumps)
 
@@ -129,18 +129,22 @@ class _Maker:
         own = [node.name for node in self.words.nodes if not node.service] or [release.name.lower()]
         if words.node and words.node not in own:
             problem = f"release.migrate.node: there is no node {words.node} on {self.host}"
-            raise self.wrong(problem, f"its nodes: {', '.join(own)}")
+            raise self.wrong("release.migrate.node", problem, f"its nodes: {', '.join(own)}")
         found = migration_of(words, words.node or own[0])
         if found is None:
             problem = "release.migrate needs exactly one of eval and command"
-            raise self.wrong(problem, "eval: an expression; command: a script of the release, such as bin/migrate")
+            raise self.wrong(
+                "release.migrate", problem, "eval: an expression; command: a script of the release, such as bin/migrate"
+            )
         return found
 
     def cluster(self, release: Release | None) -> Cluster:
         words = self.words.cluster
         name = words.name or (release.name.lower() if release else "")
         if not name:
-            raise self.wrong("cluster.name is missing", "without a release the cluster needs a name of its own")
+            raise self.wrong(
+                "cluster", "cluster.name is missing", "without a release the cluster needs a name of its own"
+            )
         self.told("cluster.name", check_alive, name)
         if words.cookie is not None:
             # What others run, or ran until it is taken over, has the cookie they gave it: twenty letters of Erlang's.
@@ -161,7 +165,9 @@ class _Maker:
 
     def members_env(self, variable: str | None) -> str | None:
         if variable in {*self.words.env, *(key for node in self.words.nodes for key in node.env)}:
-            raise self.wrong(f"cluster.members_env is {variable}, which env sets too", "leave it out of env")
+            raise self.wrong(
+                "cluster.members_env", f"cluster.members_env is {variable}, which env sets too", "leave it out of env"
+            )
         return variable
 
     def pki(self, cluster: str, words: PkiWords) -> Pki:
@@ -170,12 +176,16 @@ class _Maker:
             return Given(ca, certificate, words.key, words.renew, self.places.of("cluster.pki"))
         if words.ca or words.certificate or words.key:
             hint = "given certificates take ca, certificate and key; an authority of ours takes passphrase alone"
-            raise self.wrong("cluster.pki says neither whole certificates nor an authority of ours", hint)
+            raise self.wrong(
+                "cluster.pki", "cluster.pki says neither whole certificates nor an authority of ours", hint
+            )
         if not words.passphrase:
             hint = "write cluster.pki: {passphrase: …}, or ca, certificate and key of certificates that are given"
-            raise self.wrong("cluster.tls: true needs a certificate authority", hint)
+            raise self.wrong("cluster.tls", "cluster.tls: true needs a certificate authority", hint)
         if words.renew >= words.days:
-            raise self.wrong("cluster.pki.renew is not below days", "or each run would renew every certificate")
+            raise self.wrong(
+                "cluster.pki.renew", "cluster.pki.renew is not below days", "or each run would renew every certificate"
+            )
         directory = self.beside / Path(words.directory or f"pki/{cluster}").expanduser()
         return Kept(cluster, directory, words.passphrase, words.days, words.renew, self.places.of("cluster.pki"))
 
@@ -184,23 +194,30 @@ class _Maker:
         if words is None or words.ca is None:
             return words
         path = self.beside / Path(words.ca).expanduser()
-        return replace(words, ca=authorities(path, "health.ca", self.places.of("health.ca")))
+        with At(self.places.of("health.ca")):
+            return replace(words, ca=authorities(path, "health.ca"))
 
     def bind(self) -> str:
         try:
             return str(ipaddress.ip_address(self.address))
         except ValueError:
             problem = f"cluster.bind is missing, and {self.address!r}, where this host is reached, is not an IP address"
-            raise self.wrong(problem, "write the address that EPMD and the distribution listen on") from None
+            raise self.wrong(
+                "cluster.bind", problem, "write the address that EPMD and the distribution listen on"
+            ) from None
 
     def node(self, index: int, words: NodeWords, cluster: Cluster, release: Release | None) -> Node:
         host = words.host or (self.long_host(cluster) if cluster.names == "long" else self.host)
         where = f"nodes[{index}]"
         if words.service is None and release is None:
-            raise self.wrong(f"{where}.service is missing", "a node of a foreign release needs the name of its service")
+            raise self.wrong(
+                f"{where}.service",
+                f"{where}.service is missing",
+                "a node of a foreign release needs the name of its service",
+            )
         if words.service and words.unit:
             problem = f"{where}.unit has no effect on {words.service}, which this project does not write"
-            raise self.wrong(problem, "leave one of unit and service out")
+            raise self.wrong(f"{where}.unit", problem, "leave one of unit and service out")
         return Node(
             node=self.told(where, parse_node, f"{words.name}@{host}", cluster.names),
             port=words.port,
@@ -223,8 +240,8 @@ class _Maker:
             return self.address
         return cluster.bind
 
-    def wrong(self, problem: str, hint: str) -> ConfigError:
-        return ConfigError(problem, where=self.places.of(problem), hint=hint)
+    def wrong(self, path: str, problem: str, hint: str) -> ConfigError:
+        return ConfigError(problem, where=self.places.of(path), hint=hint)
 
     def told(self, path: str, check: Any, *args: Any) -> Any:
         """Run a check of `deployer.beam` and name the word it complains about."""
@@ -232,7 +249,7 @@ class _Maker:
             return check(*args)
         except ConfigError as error:
             named = error.message if path in error.message else f"{path}: {error.message}"
-            raise self.wrong(named, error.hint) from None
+            raise self.wrong(path, named, error.hint) from None
 
 
 def _clashes(archive: tarball.Tarball, names: Naming) -> Iterator[ConfigError]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deployer.beam.identity import Identity
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.model import Mark, Secret
 from deployer.regular import read_regular
 
@@ -85,22 +85,23 @@ class Kept:
         Raises:
             ConfigError: it is not there, cannot be opened, or has ended.
         """
-        try:
-            stat = self.file.stat()
-            found = _opened(self.file, stat.st_mtime_ns, stat.st_size, self.passphrase)
-        except FileNotFoundError:
-            problem = f"the cluster {self.cluster} has no certificate authority: {self.file} is not there"
-            raise ConfigError(problem, where=self.where, hint=_MAKE) from None
-        except OSError as error:
-            raise ConfigError(f"{self.file}: {error.strerror}", where=self.where) from None
-        except ConfigError as error:
-            hint = "cluster.pki.passphrase has to be the one it was made with"
-            raise ConfigError(f"{self.file}: {error.message}", where=self.where, hint=hint) from None
-        end = found.certificate.not_valid_after_utc
-        if end < now + timedelta(days=self.days):
-            problem = f"{self.file}: the authority ends on {end:%Y-%m-%d}, before a certificate of {self.days} days"
-            raise ConfigError(problem, where=self.where, hint="deployer docs flavours/tls says how to make another")
-        return found
+        with At(self.where):
+            try:
+                stat = self.file.stat()
+                found = _opened(self.file, stat.st_mtime_ns, stat.st_size, self.passphrase)
+            except FileNotFoundError:
+                problem = f"the cluster {self.cluster} has no certificate authority: {self.file} is not there"
+                raise ConfigError(problem, hint=_MAKE) from None
+            except OSError as error:
+                raise ConfigError(f"{self.file}: {error.strerror}") from None
+            except ConfigError as error:
+                hint = "cluster.pki.passphrase has to be the one it was made with"
+                raise ConfigError(f"{self.file}: {error.message}", hint=hint) from None
+            end = found.certificate.not_valid_after_utc
+            if end < now + timedelta(days=self.days):
+                problem = f"{self.file}: the authority ends on {end:%Y-%m-%d}, before a certificate of {self.days} days"
+                raise ConfigError(problem, hint="deployer docs flavours/tls says how to make another")
+            return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +124,17 @@ class Given:
         Raises:
             ConfigError: it cannot be read, is not good for these nodes, or the key is another one's.
         """
-        from deployer.beam.certificates import check_key, judge, key_anew
+        with At(self.where):
+            from deployer.beam.certificates import check_key, judge, key_anew
 
-        chain, authority = self._read(self.certificate), self._read(self.ca)
-        fault = judge(chain, authority, host, now)
-        if fault:
-            hint = "deployer docs flavours/tls says what a node's certificate has to be"
-            raise ConfigError(f"cluster.pki.certificate {self.certificate}: {fault.words}", where=self.where, hint=hint)
-        if complaint := check_key(chain, self.key):
-            raise ConfigError(f"cluster.pki.key: {complaint}", where=self.where)
-        return Identity(chain, key_anew(self.key), authority)
+            chain, authority = self._read(self.certificate), self._read(self.ca)
+            fault = judge(chain, authority, host, now)
+            if fault:
+                hint = "deployer docs flavours/tls says what a node's certificate has to be"
+                raise ConfigError(f"cluster.pki.certificate {self.certificate}: {fault.words}", hint=hint)
+            if complaint := check_key(chain, self.key):
+                raise ConfigError(f"cluster.pki.key: {complaint}")
+            return Identity(chain, key_anew(self.key), authority)
 
     ours = identity
 
@@ -157,20 +159,21 @@ class Given:
 
     def _read(self, path: Path) -> str:
         """Return the certificates of a file. What is judged is what is shipped: whatever else it holds stays here."""
-        from deployer.beam.certificates import certificates_anew
+        with At(self.where):
+            from deployer.beam.certificates import certificates_anew
 
-        try:
-            return certificates_anew(read_regular(path).decode("ascii"))
-        except OSError as error:
-            raise ConfigError(f"cluster.pki: {path}: {error.strerror}", where=self.where) from None
-        except UnicodeDecodeError:
-            raise ConfigError(f"cluster.pki: {path} is not PEM", where=self.where) from None
+            try:
+                return certificates_anew(read_regular(path).decode("ascii"))
+            except OSError as error:
+                raise ConfigError(f"cluster.pki: {path}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ConfigError(f"cluster.pki: {path} is not PEM") from None
 
 
 Pki = Kept | Given
 
 
-def authorities(path: Path, word: str, where: Mark | None) -> str:
+def authorities(path: Path, word: str) -> str:
     """Return the certificates of a PEM file, written anew.
 
     Raises:
@@ -181,9 +184,9 @@ def authorities(path: Path, word: str, where: Mark | None) -> str:
     try:
         held = certificates_anew(read_regular(path).decode("ascii", "replace"))
     except OSError as error:
-        raise ConfigError(f"{word} {path}: {error.strerror}", where=where) from None
+        raise ConfigError(f"{word} {path}: {error.strerror}") from None
     if not held:
-        raise ConfigError(f"{word} {path} holds no certificate", where=where, hint="write the path of a PEM file")
+        raise ConfigError(f"{word} {path} holds no certificate", hint="write the path of a PEM file")
     return held
 
 
@@ -193,19 +196,20 @@ def establish(kept: Kept, now: datetime) -> bool:
     Raises:
         ConfigError: the one that is there cannot be opened, the passphrase is weak, or it cannot be written.
     """
-    from deployer.beam.authority import Authority
+    with At(kept.where):
+        from deployer.beam.authority import Authority
 
-    if kept.file.exists():
-        kept.authority(now)
-        return False
-    made = Authority.make(kept.cluster, now)
-    try:
-        _write(kept, made.pem + made.sealed(kept.passphrase))
-    except ConfigError as error:
-        raise ConfigError(error.message, where=kept.where, hint=error.hint) from None
-    except OSError as error:
-        raise ConfigError(f"{kept.file}: {error.strerror}", where=kept.where) from None
-    return True
+        if kept.file.exists():
+            kept.authority(now)
+            return False
+        made = Authority.make(kept.cluster, now)
+        try:
+            _write(kept, made.pem + made.sealed(kept.passphrase))
+        except ConfigError as error:
+            raise ConfigError(error.message, hint=error.hint) from None
+        except OSError as error:
+            raise ConfigError(f"{kept.file}: {error.strerror}") from None
+        return True
 
 
 def _write(kept: Kept, text: str) -> None:

@@ -1,16 +1,29 @@
-"""Where a word of the fleet is written: a problem names it by its path, such as ``nodes[0].port``."""
+"""What is wrong with a word of the fleet, and where that word is written, by its path such as ``nodes[0].port``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from deployer.model import Mark
 
-_PATH = re.compile(r"^([a-z]+)\b|\b([a-z]+)(?=\[|\.[a-z])")
-_STEP = re.compile(r"\[([0-9]+)\]|\.([a-z_]+)")
+_STEP = re.compile(r"([a-z_]+)|\[([0-9]+)\]")
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong.
+
+    Attributes:
+        path: the word that it is about, such as ``cluster.ports`` or ``nodes[0].port``.
+        text: what is wrong, in one sentence.
+        hint: what to write instead.
+    """
+
+    path: str
+    text: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +38,12 @@ class Places:
     words: Mapping[str, Any]
     where: Mark | None
 
-    def of(self, problem: str) -> Mark | None:
-        """Return where the first word that ``problem`` names by its path is written, as closely as it is known."""
-        for found in _PATH.finditer(problem):
-            name = found[1] or found[2]
-            if name in self.words:
-                return self._within(name, problem[found.end() :])
-        return self.where
-
-    def _within(self, name: str, rest: str) -> Mark | None:
-        at, value = _mark(self.words, name, self.where), self.words[name]
-        while step := _STEP.match(rest):
-            key, rest = int(step[1]) if step[1] else step[2], rest[step.end() :]
+    def of(self, path: str) -> Mark | None:
+        """Return where the word of a path is written, as closely as it is known."""
+        at: Mark | None = self.where
+        value: Any = self.words
+        for step in _STEP.finditer(path):
+            key: Any = step[1] or int(step[2])
             at = _mark(value, key, at)
             try:
                 value = value[key]

@@ -8,9 +8,10 @@ from functools import cache
 from itertools import combinations
 
 from deployer.beam.overrides import ports
-from deployer.fleet.compatible import Problem, epmdless_problems, net_problems
+from deployer.fleet.compatible import epmdless_problems, net_problems
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.pki import NEEDED, Kept
+from deployer.fleet.places import Problem
 from deployer.modules._openings import contradictions, overlap
 
 SSH_PORT = 22
@@ -34,13 +35,17 @@ def _health_problems(declared: Declaration) -> Iterator[Problem]:
     if health is None:
         return
     if sum(word is not None for word in (health.http, health.tcp, health.expr)) != 1:
-        yield "health needs exactly one of http, tcp and expr", "keep the one that tells most"
+        yield Problem("health", "health needs exactly one of http, tcp and expr", "keep the one that tells most")
     said = {"verify": not health.verify, "ca": health.ca is not None, "server_name": health.server_name is not None}
     for word in (word for word in said if said[word]):
         if not (health.http or "").startswith("https:"):
-            yield f"health.{word} has no effect: health.http is no https address", "write https://…, or leave it out"
+            yield Problem(
+                f"health.{word}",
+                f"health.{word} has no effect: health.http is no https address",
+                "write https://…, or leave it out",
+            )
         elif not health.verify and word == "ca":
-            yield "health.ca has no effect with health.verify: false", "leave one of them out"
+            yield Problem("health.ca", "health.ca has no effect with health.verify: false", "leave one of them out")
 
 
 def _port_problems(declared: Declaration) -> Iterator[Problem]:
@@ -48,28 +53,62 @@ def _port_problems(declared: Declaration) -> Iterator[Problem]:
     shown = f"cluster.ports {first}-{last}"
     for taken, by in ((SSH_PORT, "SSH"), (cluster.epmd_port, "EPMD")):
         if first <= taken <= last:
-            yield f"{shown} holds {taken}, the port of {by}", "choose a range that nothing else uses, such as 9100-9109"
+            yield Problem(
+                "cluster.ports",
+                f"{shown} holds {taken}, the port of {by}",
+                "choose a range that nothing else uses, such as 9100-9109",
+            )
     if cluster.epmd_port == SSH_PORT:
-        yield f"cluster.epmd_port {SSH_PORT} is the port of SSH", "leave it out: EPMD's own port is 4369"
+        yield Problem(
+            "cluster.epmd_port",
+            f"cluster.epmd_port {SSH_PORT} is the port of SSH",
+            "leave it out: EPMD's own port is 4369",
+        )
     if last - first + 1 < len(declared.nodes):
-        yield f"{shown} has less ports than this host has nodes ({len(declared.nodes)})", "widen the range"
+        yield Problem(
+            "cluster.ports",
+            f"{shown} has less ports than this host has nodes ({len(declared.nodes)})",
+            "widen the range",
+        )
     for index, node in enumerate(declared.nodes):
         if node.port and not first <= node.port <= last:
-            yield f"nodes[{index}].port {node.port} lies outside of {shown}", "each node listens inside the range"
+            yield Problem(
+                f"nodes[{index}].port",
+                f"nodes[{index}].port {node.port} lies outside of {shown}",
+                "each node listens inside the range",
+            )
         if not cluster.epmd and not node.port:
-            yield f"nodes[{index}].port is missing", "without EPMD every node listens on one fixed port"
+            yield Problem(
+                f"nodes[{index}].port",
+                f"nodes[{index}].port is missing",
+                "without EPMD every node listens on one fixed port",
+            )
 
 
 def _node_problems(declared: Declaration) -> Iterator[Problem]:
     for (i, one), (j, other) in combinations(enumerate(declared.nodes), 2):
         if one.name == other.name:
-            yield f"nodes[{i}] and nodes[{j}] are both called {one.name}", "EPMD knows a name once on a host"
+            yield Problem(
+                f"nodes[{i}]",
+                f"nodes[{i}] and nodes[{j}] are both called {one.name}",
+                "EPMD knows a name once on a host",
+            )
         if one.unit == other.unit:
-            yield f"nodes[{i}] and nodes[{j}] have the same unit {one.unit}", "each node is a unit of its own"
+            yield Problem(
+                f"nodes[{i}]",
+                f"nodes[{i}] and nodes[{j}] have the same unit {one.unit}",
+                "each node is a unit of its own",
+            )
         if one.port and one.port == other.port:
-            yield f"nodes[{i}] and nodes[{j}] both listen on port {one.port}", "give each its own port"
+            yield Problem(
+                f"nodes[{i}]", f"nodes[{i}] and nodes[{j}] both listen on port {one.port}", "give each its own port"
+            )
         if not declared.cluster.epmd:
-            yield "two nodes on one address need EPMD", "leave out cluster.epmd: false, or keep one node a host"
+            yield Problem(
+                "cluster.epmd",
+                "two nodes on one address need EPMD",
+                "leave out cluster.epmd: false, or keep one node a host",
+            )
 
 
 def _address_problems(declared: Declaration) -> Iterator[Problem]:
@@ -78,7 +117,11 @@ def _address_problems(declared: Declaration) -> Iterator[Problem]:
     for index, node in enumerate(declared.nodes):
         if family(node.node.host) not in (None, own):
             problem = f"nodes[{index}] is called {node.node}, and cluster.bind {declared.cluster.bind} is {own}"
-            yield problem, f"write an {own} address or a host name as nodes[].host, or another cluster.bind"
+            yield Problem(
+                f"nodes[{index}]",
+                problem,
+                f"write an {own} address or a host name as nodes[].host, or another cluster.bind",
+            )
 
 
 @cache
@@ -100,11 +143,15 @@ def _limit_problems(declared: Declaration) -> Iterator[Problem]:
         asked, where, most = ports("\n".join(node.vm_args)), f"nodes[{index}].vm_args", node.open_files
         if own is not None and asked is not None:
             hint = "leave one of them out; without any it follows from LimitNOFILE under unit"
-            yield f"{where}: +Q {asked} has no effect, because the release's own vm.args says +Q {own}", hint
+            yield Problem(
+                where, f"{where}: +Q {asked} has no effect, because the release's own vm.args says +Q {own}", hint
+            )
         asked, where = (own, "the release's own vm.args") if own is not None else (asked, where)
         if most is not None and asked is not None and asked > most:
             hint = "raise LimitNOFILE under unit; +Q follows from it when it is left out"
-            yield f"{where}: +Q {asked} is above LimitNOFILE {most} of {node.unit}", hint
+            yield Problem(
+                f"nodes[{index}].vm_args", f"{where}: +Q {asked} is above LimitNOFILE {most} of {node.unit}", hint
+            )
 
 
 def _firewall_problems(declared: Declaration) -> Iterator[Problem]:
@@ -113,7 +160,8 @@ def _firewall_problems(declared: Declaration) -> Iterator[Problem]:
         return
     allowed = [allow.port for allow in firewall.allow]
     words = {"admin": firewall.admin, "public": firewall.public, "allow": allowed, "closed": firewall.closed}
-    yield from contradictions(words, [SSH_PORT], anywhere=firewall.ssh_from_anywhere)
+    for word, problem, hint in contradictions(words, [SSH_PORT], anywhere=firewall.ssh_from_anywhere):
+        yield Problem(f"firewall.{word}", problem, hint)
     distribution, epmd = "{}-{}/tcp".format(*cluster.ports), f"{cluster.epmd_port}/tcp"
     # EPMD may be shared with a cluster of others, whose hosts have to be named then; the distribution never is.
     for word, inner in (("public", (distribution, epmd)), ("allow", (distribution,))):
@@ -121,7 +169,9 @@ def _firewall_problems(declared: Declaration) -> Iterator[Problem]:
             if any(overlap(text, taken) for taken in inner):
                 hint = "EPMD and the distribution are for the cluster's members only; choose other cluster.ports"
                 whom = "everyone" if word == "public" else "others"
-                yield f"firewall.{word} {text} would open a port of the cluster to {whom}", hint
+                yield Problem(
+                    f"firewall.{word}", f"firewall.{word} {text} would open a port of the cluster to {whom}", hint
+                )
 
 
 def _tls_problems(declared: Declaration) -> Iterator[Problem]:
@@ -131,7 +181,9 @@ def _tls_problems(declared: Declaration) -> Iterator[Problem]:
     missing = [name for name in NEEDED if release and release.archive.seen and name not in release.archive.applications]
     if missing:
         hint = "add ssl to mix.exs and build again: extra_applications: [:logger, :ssl]"
-        yield f"cluster.tls: true needs applications that the release has not: {', '.join(missing)}", hint
+        yield Problem(
+            "cluster.tls", f"cluster.tls: true needs applications that the release has not: {', '.join(missing)}", hint
+        )
     if isinstance(pki, Kept) and any(node.foreign for node in declared.nodes):
         hint = "give cluster.pki ca, certificate and key: those that the foreign node believes"
-        yield "a node with a unit of its own does not know our authority", hint
+        yield Problem("cluster.pki", "a node with a unit of its own does not know our authority", hint)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import coerce, nearest
 from deployer.load.marked import mark_of
 from deployer.load.secrets import Vaults, read_secret
@@ -69,8 +69,8 @@ def address(host: Host, variables: Variables) -> str:
         ConfigError: it is no host name and no IP address.
     """
     where = _where(host, "ansible_host")
-    found = _get(variables, "ansible_host", str, where) or host.name
-    return check_address(str(found), where=where)
+    with At(where):
+        return check_address(str(_get(variables, "ansible_host", str, where) or host.name))
 
 
 def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vaults, *, become: bool) -> Connection:
@@ -118,7 +118,8 @@ def _where(host: Host, name: str) -> Mark:
 
 def _get(variables: Variables, name: str, hint: type, where: Mark | None) -> Any:
     value = variables.get(name)
-    return None if value is None else coerce(hint, value, where, name)
+    with At(where):
+        return None if value is None else coerce(hint, value, name)
 
 
 def _password(host: Host, variables: Variables, vaults: Vaults) -> Secret | None:

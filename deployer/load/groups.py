@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import kind, nearest
 from deployer.load import ini, vault, yaml
 from deployer.load.marked import Map, mark_of
@@ -51,26 +51,25 @@ class Tree:
             ConfigError: it is not an inventory in YAML, JSON or INI.
         """
         text, where = yaml.source(file), Mark(str(file))
-        if vault.is_encrypted(text):
-            hint = "encrypt files under group_vars/ and host_vars/, or single values with !vault"
-            raise ConfigError("an inventory cannot be encrypted as a whole", where=where, hint=hint)
-        if text.startswith("#!"):
-            hint = "save its output as YAML: ansible-inventory -i SCRIPT --list --yaml --export"
-            raise ConfigError("inventory programs are not supported", where=where, hint=hint)
-        if ini.is_ini(text, file.suffix):
-            for name, body in ini.sections(text, str(file), set(self.groups)):
-                self._group(name, body, body.mark)
-            return
-        content = yaml.parse(yaml.untabbed(text, file), str(file))
-        if not isinstance(content, Map) or not content:
-            raise ConfigError(
-                f"an inventory must be a mapping of groups, not {_kind(content)}", where=where, hint=_FORM
-            )
-        if isinstance(content.get("plugin"), str):
-            hint = "save what it gives as YAML: ansible-inventory -i FILE --list --yaml --export"
-            raise ConfigError("inventory plugins are not supported", where=content.at("plugin"), hint=hint)
-        for name, body in content.items():
-            self._group(name, body, content.at(name))
+        with At(where):
+            if vault.is_encrypted(text):
+                hint = "encrypt files under group_vars/ and host_vars/, or single values with !vault"
+                raise ConfigError("an inventory cannot be encrypted as a whole", hint=hint)
+            if text.startswith("#!"):
+                hint = "save its output as YAML: ansible-inventory -i SCRIPT --list --yaml --export"
+                raise ConfigError("inventory programs are not supported", hint=hint)
+            if ini.is_ini(text, file.suffix):
+                for name, body in ini.sections(text, str(file), set(self.groups)):
+                    self._group(name, body, body.mark)
+                return
+            content = yaml.parse(yaml.untabbed(text, file), str(file))
+            if not isinstance(content, Map) or not content:
+                raise ConfigError(f"an inventory must be a mapping of groups, not {_kind(content)}", hint=_FORM)
+            if isinstance(content.get("plugin"), str):
+                hint = "save what it gives as YAML: ansible-inventory -i FILE --list --yaml --export"
+                raise ConfigError("inventory plugins are not supported", where=content.at("plugin"), hint=hint)
+            for name, body in content.items():
+                self._group(name, body, content.at(name))
 
     def connect(self) -> None:
         """Finish: every group has a parent, depths are known, and no group is inside of itself.
@@ -147,8 +146,11 @@ class Tree:
             if match := _PORT.fullmatch(written):
                 written = match["v6"] or match["name"]  # noqa: PLW2901 - what is left is the name
                 given = Map({"ansible_port": int(match["port"]), **given}, at, {"ansible_port": at, **given.marks})
-            for name in expand(written, at):
-                check_host_name(name, where=at)
+            with At(at):
+                names = [*expand(written)]
+                for name in names:
+                    check_host_name(name)
+            for name in names:
                 group.hosts.setdefault(name, at)
                 host = self.hosts.setdefault(name, Map(mark=at))
                 self.marks.setdefault(name, at)

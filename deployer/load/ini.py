@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.load.marked import Map, Seq, Text
 from deployer.model import Mark
@@ -66,7 +66,8 @@ def sections(text: str, file: str, known: set[str]) -> Iterator[tuple[str, Map]]
             raise ConfigError(
                 f"{line} is no section", where=where, hint="no blanks: [web], [web:vars] or [web:children]"
             )
-        found = _LINES[state](line, where)
+        with At(where):
+            found = _LINES[state](line, where)
         if state == "children":
             used.setdefault(next(iter(found)), where)
         yield _named(group), Map({state: found}, where, {state: where})
@@ -83,14 +84,14 @@ def _host(line: str, where: Mark) -> Map:
     try:
         words = shlex.split(line, comments=True)
     except ValueError as error:
-        raise ConfigError(f"the line cannot be read: {error}", where=where, hint="close the quotes") from None
+        raise ConfigError(f"the line cannot be read: {error}", hint="close the quotes") from None
     given = Map(mark=where)
     name = words[0]
     for word in words[1:]:
         key, equals, value = word.partition("=")
         if not equals:
             hint = "write HOST NAME=VALUE NAME='A VALUE WITH SPACES', without spaces around ="
-            raise ConfigError(f"{word!r} is not NAME=VALUE", where=where, hint=hint)
+            raise ConfigError(f"{word!r} is not NAME=VALUE", hint=hint)
         given[key], given.marks[key] = _value(value, where), where
     return Map({name: given}, where, {name: where})
 
@@ -98,14 +99,14 @@ def _host(line: str, where: Mark) -> Map:
 def _variable(line: str, where: Mark) -> Map:
     key, equals, value = (part.strip() for part in line.partition("="))
     if not equals:
-        raise ConfigError(f"{line[:60]!r} is not NAME=VALUE", where=where)
+        raise ConfigError(f"{line[:60]!r} is not NAME=VALUE")
     return Map({key: _value(value, where)}, where, {key: where})
 
 
 def _child(line: str, where: Mark) -> Map:
     match = _CHILD.fullmatch(line)
     if not match:
-        raise ConfigError(f"{line[:60]!r} is not the name of a group", where=where)
+        raise ConfigError(f"{line[:60]!r} is not the name of a group")
     return Map({match[1]: None}, where, {match[1]: where})
 
 
@@ -114,7 +115,7 @@ _LINES = {"hosts": _host, "vars": _variable, "children": _child}
 
 def _value(text: str, where: Mark) -> Any:
     if len(text) > _LONGEST:
-        raise ConfigError(f"a value is longer than {_LONGEST} characters", where=where)
+        raise ConfigError(f"a value is longer than {_LONGEST} characters")
     try:
         found = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.load.groups import Tree
 from deployer.load.marked import Encrypted, Map
@@ -57,13 +57,14 @@ class Inventory:
             ConfigError: a part of a pattern matches nothing, or no host is left and ``allow_empty`` is false.
         """
         try:
-            names = matching(pattern, list(self.hosts), self.members, where)
+            with At(where):
+                names = matching(pattern, list(self.hosts), self.members)
         except ConfigError:
             if not allow_empty:
                 raise
             names = ()
         if limit:
-            within = set(matching(limit, list(self.hosts), self.members, None))
+            within = set(matching(limit, list(self.hosts), self.members))
             names = tuple(name for name in names if name in within)
         if not names and not allow_empty:
             words = f"{pattern!r} limited to {limit!r}" if limit else repr(pattern)
@@ -154,14 +155,15 @@ def named_inventory(names: str) -> Inventory:
         ConfigError: a name is none.
     """
     mark = Mark("--hosts")
-    hosts = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
-    for name in hosts:
-        check_host_name(name, where=mark)
-    if not hosts:
-        raise ConfigError("names no host", where=mark, hint="--hosts web1,web2")
-    return Inventory(
-        {name: Host(name, Map(mark=mark), ("all",), mark) for name in hosts}, {"all": Group("all", hosts, ())}
-    )
+    with At(mark):
+        hosts = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+        for name in hosts:
+            check_host_name(name)
+        if not hosts:
+            raise ConfigError("names no host", hint="--hosts web1,web2")
+        return Inventory(
+            {name: Host(name, Map(mark=mark), ("all",), mark) for name in hosts}, {"all": Group("all", hosts, ())}
+        )
 
 
 _PASSED_OVER = re.compile(r"\.|.*(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry))$")

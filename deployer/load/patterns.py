@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 
 from deployer.errors import ConfigError
 from deployer.fields import nearest
-from deployer.model import Mark
 
 _RANGE = re.compile(r"\[([0-9]+|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([0-9]+))?\]")
 _MOST = 10_000
@@ -16,7 +15,7 @@ _HERE = "it is a host like others here: write localhost: {ansible_connection: lo
 _SEPARATOR = re.compile(r"[,:](?![^\[]*\])")
 
 
-def expand(name: str, where: Mark) -> Iterator[str]:
+def expand(name: str) -> Iterator[str]:
     """Yield the names that ``web[1:3]``, ``web[01:10]``, ``db[a:c]`` stand for; both ends belong to the range.
 
     Raises:
@@ -29,19 +28,17 @@ def expand(name: str, where: Mark) -> Iterator[str]:
     begin, end, step = match[1], match[2], int(match[3] or 1)
     digits = begin.isdecimal()
     if digits != end.isdecimal() or not step or (len(begin) > 1 and not digits) or max(len(begin), len(end)) > 6:
-        raise ConfigError(f"{match[0]} is not a range", where=where, hint="write web[1:3], web[01:10] or db[a:c]")
+        raise ConfigError(f"{match[0]} is not a range", hint="write web[1:3], web[01:10] or db[a:c]")
     first, last = (int(begin), int(end)) if digits else (ord(begin), ord(end))
     if not 0 <= last - first < _MOST:
-        raise ConfigError(f"{match[0]} is an empty or too large range", where=where, hint="the smaller end comes first")
+        raise ConfigError(f"{match[0]} is an empty or too large range", hint="the smaller end comes first")
     width = len(begin) if digits and begin.startswith("0") else 0
     for number in range(first, last + 1, step):
         part = f"{number:0{width}d}" if digits else chr(number)
-        yield from expand(name[: match.start()] + part + name[match.end() :], where)
+        yield from expand(name[: match.start()] + part + name[match.end() :])
 
 
-def matching(
-    pattern: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]], where: Mark | None
-) -> tuple[str, ...]:
+def matching(pattern: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Return the names of the hosts that ``pattern`` means, in its order; empty only through ``!`` and ``&``.
 
     Raises:
@@ -53,25 +50,25 @@ def matching(
         kinds[part[0] if part[0] in "&!" else ""].append(part.lstrip("&!"))
     chosen: dict[str, None] = {}
     for part in kinds[""] or (["all"] if parts else []):
-        chosen |= dict.fromkeys(_one(part, hosts, groups, where))
+        chosen |= dict.fromkeys(_one(part, hosts, groups))
     for part in kinds["&"]:
-        within = set(_one(part, hosts, groups, where))
+        within = set(_one(part, hosts, groups))
         chosen = {name: None for name in chosen if name in within}
     for part in kinds["!"]:
-        without = set(_one(part, hosts, groups, where))
+        without = set(_one(part, hosts, groups))
         chosen = {name: None for name in chosen if name not in without}
     return tuple(chosen)
 
 
-def _one(part: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]], where: Mark | None) -> list[str]:
+def _one(part: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     if part in ("all", "*"):
         return list(hosts)
     if part.startswith("~") or "[" in part:
         hint = "name hosts and groups, with * for any characters"
-        raise ConfigError(f"the pattern {part!r} is not supported", where=where, hint=hint)
+        raise ConfigError(f"the pattern {part!r} is not supported", hint=hint)
     found = [name for group in groups if fnmatchcase(group, part) for name in groups[group]]
     found += [name for name in hosts if fnmatchcase(name, part)]
     if not found and part not in groups:
         hint = _HERE if part in ("localhost", "127.0.0.1") else nearest(part, [*hosts, *groups])
-        raise ConfigError(f"no host and no group matches {part!r}", where=where, hint=hint)
+        raise ConfigError(f"no host and no group matches {part!r}", hint=hint)
     return found

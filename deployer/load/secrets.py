@@ -14,12 +14,12 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from deployer.errors import ConfigError, SecretError
+from deployer.errors import At, ConfigError, SecretError
 from deployer.fields import describe, kind
 from deployer.load import vault
 from deployer.load.marked import Encrypted, Map, mark_of
 from deployer.load.vault import VaultPassword
-from deployer.model import Mark, Secret
+from deployer.model import Secret
 from deployer.regular import open_regular
 
 SOURCES = ("env", "file", "command")
@@ -69,10 +69,11 @@ class Vaults:
 
     def reveal(self, value: Encrypted, name: str) -> Secret:
         """Return a ``!vault`` value as a secret called ``name``."""
-        try:
-            return Secret(self.decrypt(value.text, value.mark).decode(), name)
-        except UnicodeDecodeError:
-            raise SecretError(f"{name} is not text once decrypted", where=value.mark) from None
+        with At(value.mark):
+            try:
+                return Secret(self.decrypt(value.text, value.mark).decode(), name)
+            except UnicodeDecodeError:
+                raise SecretError(f"{name} is not text once decrypted") from None
 
 
 def password_file(path: Path, vault_id: str = "default") -> Callable[[], VaultPassword]:
@@ -82,21 +83,22 @@ def password_file(path: Path, vault_id: str = "default") -> Callable[[], VaultPa
     """
 
     def make() -> VaultPassword:
-        try:
-            runs = path.is_file() and os.access(path, os.X_OK)
-        except OSError:
-            runs = False
-        if runs:
-            more = ["--vault-id", vault_id] if path.stem.endswith("-client") else []
-            text = _run([str(path.absolute()), *more], "the vault password", Mark(str(path)))
-        else:
-            text = _read(path, "the vault password", Mark(str(path)))
-            if text.startswith("#!"):
-                problem = "this is a program that prints the vault password, and it may not be executed"
-                raise SecretError(problem, where=path, hint=f"chmod +x {path}")
-        if not text.strip():
-            raise SecretError("the vault password is empty", where=path)
-        return VaultPassword(vault_id, Secret(text.strip(), "vault password"))
+        with At(path):
+            try:
+                runs = path.is_file() and os.access(path, os.X_OK)
+            except OSError:
+                runs = False
+            if runs:
+                more = ["--vault-id", vault_id] if path.stem.endswith("-client") else []
+                text = _run([str(path.absolute()), *more], "the vault password")
+            else:
+                text = _read(path, "the vault password")
+                if text.startswith("#!"):
+                    problem = "this is a program that prints the vault password, and it may not be executed"
+                    raise SecretError(problem, hint=f"chmod +x {path}")
+            if not text.strip():
+                raise SecretError("the vault password is empty")
+            return VaultPassword(vault_id, Secret(text.strip(), "vault password"))
 
     return make
 
@@ -132,18 +134,18 @@ def read_secret(value: Any, name: str, base: Path, vaults: Vaults) -> Secret:
     Raises:
         SecretError: it cannot be read; nothing of its content is said.
     """
-    where = mark_of(value)
-    if isinstance(value, Secret):
-        return value
-    if isinstance(value, Encrypted):
-        return vaults.reveal(value, name)
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return Secret(str(value), name)
-    if not is_source(value):
-        hint = "write text, !vault, {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}"
-        raise ConfigError(f"{name} cannot be {kind(value)}", where=where, hint=hint)
-    ((source, argument),) = value.items()
-    return Secret(_from(source, argument, name, base, where), name)
+    with At(mark_of(value)):
+        if isinstance(value, Secret):
+            return value
+        if isinstance(value, Encrypted):
+            return vaults.reveal(value, name)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return Secret(str(value), name)
+        if not is_source(value):
+            hint = "write text, !vault, {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}"
+            raise ConfigError(f"{name} cannot be {kind(value)}", hint=hint)
+        ((source, argument),) = value.items()
+        return Secret(_from(source, argument, name, base), name)
 
 
 def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -> Any:
@@ -176,41 +178,41 @@ def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -
     return value
 
 
-def _from(source: str, argument: Any, name: str, base: Path, where: Mark) -> str:
+def _from(source: str, argument: Any, name: str, base: Path) -> str:
     if source == "command":
         if not isinstance(argument, list) or not argument or not all(isinstance(word, str) for word in argument):
             hint = "no shell reads it: command: [pass, show, shop]"
-            raise ConfigError(f"{name}: command must be a list of words", where=where, hint=hint)
-        return _run([str(word) for word in argument], name, where)
+            raise ConfigError(f"{name}: command must be a list of words", hint=hint)
+        return _run([str(word) for word in argument], name)
     if not isinstance(argument, str) or not argument:
-        raise ConfigError(f"{name}: {source} must be text", where=where)
+        raise ConfigError(f"{name}: {source} must be text")
     if source == "env":
         if argument not in os.environ:
-            raise SecretError(f"{name}: the environment variable {argument} is not set", where=where)
+            raise SecretError(f"{name}: the environment variable {argument} is not set")
         return os.environ[argument]
-    return _read(base / Path(argument).expanduser(), name, where)
+    return _read(base / Path(argument).expanduser(), name)
 
 
-def _read(path: Path, name: str, where: Mark) -> str:
+def _read(path: Path, name: str) -> str:
     try:
         if str(path).startswith("/dev/fd/"):
-            data = _piped(path, name, where)
+            data = _piped(path, name)
         else:
             with open_regular(path) as file:
                 data = file.read(_LIMIT + 1)
     except OSError as error:
-        raise SecretError(f"{name}: {path} cannot be read: {error.strerror}", where=where) from None
-    return _text(data, name, where)
+        raise SecretError(f"{name}: {path} cannot be read: {error.strerror}") from None
+    return _text(data, name)
 
 
-def _piped(path: Path, name: str, where: Mark) -> bytes:
+def _piped(path: Path, name: str) -> bytes:
     """Return what the shell's ``<(PROGRAM)`` gives, which has as long as a program of ours."""
     until, data = time.monotonic() + _TIMEOUT, b""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         while len(data) <= _LIMIT:
             if not select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]:
-                raise SecretError(f"{name}: {path} did not end within {_TIMEOUT:.0f} s", where=where)
+                raise SecretError(f"{name}: {path} did not end within {_TIMEOUT:.0f} s")
             if not (more := os.read(descriptor, _LIMIT)):
                 break
             data += more
@@ -219,27 +221,27 @@ def _piped(path: Path, name: str, where: Mark) -> bytes:
     return data
 
 
-def _run(argv: list[str], name: str, where: Mark) -> str:
+def _run(argv: list[str], name: str) -> str:
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        raise SecretError(f"{name}: {argv[0]} did not end within {_TIMEOUT:.0f} s", where=where) from None
+        raise SecretError(f"{name}: {argv[0]} did not end within {_TIMEOUT:.0f} s") from None
     except OSError as error:
         plain = error.errno == errno.ENOEXEC
         hint = f"a file that holds the secret itself is no program: chmod -x {argv[0]}" if plain else ""
-        raise SecretError(f"{name}: {argv[0]} cannot be run: {error.strerror}", where=where, hint=hint) from None
+        raise SecretError(f"{name}: {argv[0]} cannot be run: {error.strerror}", hint=hint) from None
     if done.returncode:
-        raise SecretError(f"{name}: {argv[0]} failed with status {done.returncode}", where=where)
-    return _text(done.stdout, name, where)
+        raise SecretError(f"{name}: {argv[0]} failed with status {done.returncode}")
+    return _text(done.stdout, name)
 
 
-def _text(data: bytes, name: str, where: Mark) -> str:
+def _text(data: bytes, name: str) -> str:
     if len(data) > _LIMIT:
-        raise SecretError(f"{name} is larger than {_LIMIT} bytes", where=where)
+        raise SecretError(f"{name} is larger than {_LIMIT} bytes")
     if data.startswith(codecs.BOM_UTF8):
         hint = "save the file as UTF-8 without one: it would be a part of the secret"
-        raise SecretError(f"{name} begins with a byte order mark (BOM)", where=where, hint=hint)
+        raise SecretError(f"{name} begins with a byte order mark (BOM)", hint=hint)
     try:
         return data.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise SecretError(f"{name} is not text", where=where) from None
+        raise SecretError(f"{name} is not text") from None

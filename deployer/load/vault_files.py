@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from deployer.errors import SecretError
+from deployer.errors import At, SecretError
 from deployer.load import vault
 from deployer.load.secrets import Vaults
 from deployer.load.vault import VaultPassword
@@ -27,10 +27,11 @@ def encrypt_file(path: Path, password: VaultPassword) -> None:
     Raises:
         SecretError: it is encrypted already, cannot be read or cannot be written.
     """
-    data = _read(path)
-    if vault.is_encrypted(data[:64].decode("ascii", "replace")):
-        raise SecretError("is encrypted already", where=path)
-    _replace(path, _encrypted(data, password))
+    with At(path):
+        data = _read(path)
+        if vault.is_encrypted(data[:64].decode("ascii", "replace")):
+            raise SecretError("is encrypted already")
+        _replace(path, _encrypted(data, password))
 
 
 def decrypt_file(path: Path, vaults: Vaults) -> None:
@@ -72,26 +73,29 @@ def edit(path: Path, vaults: Vaults, environ: Mapping[str, str] = os.environ) ->
     Raises:
         SecretError: no password fits, there is no file system in memory, or the editor failed.
     """
-    text = _read(path).decode("ascii", "replace")
-    before = vaults.decrypt(text, path)
-    password = next(one for one in vaults.passwords if _opens(text, one))
-    with _in_memory(environ) as directory:
-        draft = directory / (path.name if path.suffix else f"{path.name}.yml")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
-            file.write(before)
-        command = [*shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "vi"), str(draft)]
-        try:
-            status = subprocess.run(command, check=False).returncode
-        except OSError as error:
-            raise SecretError(f"the editor {command[0]} cannot be run: {error.strerror}", hint="set EDITOR") from None
-        if status:
-            raise SecretError(f"the editor {command[0]} failed with status {status}; nothing was changed", where=path)
-        after = draft.read_bytes()
-    if after == before:
-        return False
-    _replace(path, _encrypted(after, password))
-    return True
+    with At(path):
+        text = _read(path).decode("ascii", "replace")
+        before = vaults.decrypt(text, path)
+        password = next(one for one in vaults.passwords if _opens(text, one))
+        with _in_memory(environ) as directory:
+            draft = directory / (path.name if path.suffix else f"{path.name}.yml")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
+                file.write(before)
+            command = [*shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "vi"), str(draft)]
+            try:
+                status = subprocess.run(command, check=False).returncode
+            except OSError as error:
+                raise SecretError(
+                    f"the editor {command[0]} cannot be run: {error.strerror}", hint="set EDITOR"
+                ) from None
+            if status:
+                raise SecretError(f"the editor {command[0]} failed with status {status}; nothing was changed")
+            after = draft.read_bytes()
+        if after == before:
+            return False
+        _replace(path, _encrypted(after, password))
+        return True
 
 
 def encrypt_string(text: Secret, password: VaultPassword, name: str = "") -> str:
@@ -120,34 +124,36 @@ def _encrypted(data: bytes, password: VaultPassword) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > vault.MAX_TEXT:
-            raise SecretError("is too large for a vault", where=path)
-        return read_regular(path)
-    except OSError as error:
-        raise SecretError(f"cannot be read: {error.strerror}", where=path) from None
+    with At(path):
+        try:
+            if path.stat().st_size > vault.MAX_TEXT:
+                raise SecretError("is too large for a vault")
+            return read_regular(path)
+        except OSError as error:
+            raise SecretError(f"cannot be read: {error.strerror}") from None
 
 
 def _replace(path: Path, data: bytes) -> None:
     """Write a file beside, synced, then rename it over the old one; a symbolic link stays one."""
-    target = path.resolve()
-    if len(data) > vault.MAX_TEXT:
-        raise SecretError(f"a vault holds at most {_LIMIT} bytes", where=path)
-    try:
-        mode = target.stat().st_mode & 0o7777
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    with At(path):
+        target = path.resolve()
+        if len(data) > vault.MAX_TEXT:
+            raise SecretError(f"a vault holds at most {_LIMIT} bytes")
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(mode)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise SecretError(f"cannot be written: {error.strerror}", where=path) from None
+            mode = target.stat().st_mode & 0o7777
+            descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+            try:
+                with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).chmod(mode)
+                Path(name).replace(target)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise SecretError(f"cannot be written: {error.strerror}") from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml as pyyaml
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.load.marked import Encrypted, Map, Seq, Text
 from deployer.model import Mark
 from deployer.regular import open_regular
@@ -51,21 +51,22 @@ def source(path: Path) -> str:
     Raises:
         ConfigError: it is missing, not readable, too large, or not UTF-8.
     """
-    try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            data = file.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
-    if size > MAX_BYTES or len(data) > MAX_BYTES:
-        raise ConfigError(f"is larger than {MAX_BYTES} bytes", where=path, hint="large content belongs under files/")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ConfigError("is UTF-16", where=Mark(str(path), 1, 1), hint="save it as UTF-8")
-    try:
-        return data.removeprefix(b"\xef\xbb\xbf").decode()
-    except UnicodeDecodeError as error:
-        mark = _mark_at(data[: error.start].decode(errors="replace"), str(path))
-        raise ConfigError("is not UTF-8", where=mark, hint="save it as UTF-8") from None
+    with At(path):
+        try:
+            with open_regular(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                data = file.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}") from None
+        if size > MAX_BYTES or len(data) > MAX_BYTES:
+            raise ConfigError(f"is larger than {MAX_BYTES} bytes", hint="large content belongs under files/")
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise ConfigError("is UTF-16", where=Mark(str(path), 1, 1), hint="save it as UTF-8")
+        try:
+            return data.removeprefix(b"\xef\xbb\xbf").decode()
+        except UnicodeDecodeError as error:
+            mark = _mark_at(data[: error.start].decode(errors="replace"), str(path))
+            raise ConfigError("is not UTF-8", where=mark, hint="save it as UTF-8") from None
 
 
 def untabbed(text: str, path: Path) -> str:
@@ -92,7 +93,11 @@ def parse(text: str, name: str) -> Any:
     builder = _Builder(name)
     try:
         for event in pyyaml.parse(text, Loader=_PARSER):
-            builder.feed(event)
+            try:
+                builder.feed(event)
+            except ConfigError as error:
+                error.where = str(builder.mark(event))
+                raise
     except pyyaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, name) from None
     return builder.result
@@ -139,33 +144,30 @@ class _Builder:
             self.stack.pop()
             self.keys.pop()
         elif kind is pyyaml.AliasEvent:
-            raise ConfigError(f"aliases (*{event.anchor}) are not supported", where=self.mark(event), hint=_NO_ANCHORS)
+            raise ConfigError(f"aliases (*{event.anchor}) are not supported", hint=_NO_ANCHORS)
         elif kind is pyyaml.DocumentStartEvent:
             self.documents += 1
             if self.documents > 1:
-                raise ConfigError(
-                    "a second document starts here", where=self.mark(event), hint="one file, one document"
-                )
+                raise ConfigError("a second document starts here", hint="one file, one document")
 
     def mark(self, event: Any) -> Mark:
         start = event.start_mark
         return Mark(self.name, start.line + 1, start.column + 1)
 
     def check(self, event: Any) -> Mark:
-        mark = self.mark(event)
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise ConfigError(f"has more than {MAX_NODES} values", where=mark)
+            raise ConfigError(f"has more than {MAX_NODES} values")
         if event.anchor is not None:
-            raise ConfigError(f"anchors (&{event.anchor}) are not supported", where=mark, hint=_NO_ANCHORS)
-        return mark
+            raise ConfigError(f"anchors (&{event.anchor}) are not supported", hint=_NO_ANCHORS)
+        return self.mark(event)
 
     def open(self, event: Any, container: Map | Seq) -> None:
         mark = self.check(event)
         if event.tag is not None:
-            raise _unknown_tag(event.tag, mark)
+            raise _unknown_tag(event.tag)
         if len(self.stack) >= MAX_DEPTH:
-            raise ConfigError(f"is nested deeper than {MAX_DEPTH} levels", where=mark)
+            raise ConfigError(f"is nested deeper than {MAX_DEPTH} levels")
         self.put(container, mark, container=True)
         self.stack.append(container)
         self.keys.append(None)
@@ -174,10 +176,10 @@ class _Builder:
         mark = self.check(event)
         if len(event.value) > MAX_SCALAR:
             hint = "put it in a file under files/ and use src:"
-            raise ConfigError(f"a value is longer than {MAX_SCALAR} characters", where=mark, hint=hint)
+            raise ConfigError(f"a value is longer than {MAX_SCALAR} characters", hint=hint)
         plain = event.implicit[0] and event.style in (None, "")
         if event.tag is not None and event.tag not in ("!vault", "!unsafe", "!"):
-            raise _unknown_tag(event.tag, mark)
+            raise _unknown_tag(event.tag)
         if self.stack and isinstance(self.stack[-1], Map) and self.keys[-1] is None:
             self.key(Text(event.value, mark, plain=plain), event.tag)
         elif event.tag == "!vault":
@@ -190,13 +192,13 @@ class _Builder:
     def key(self, key: Text, tag: str | None) -> None:
         mapping = self.stack[-1]
         if key.plain and key == "<<":
-            raise ConfigError("merge keys (<<) are not supported", where=key.mark, hint=_NO_ANCHORS)
+            raise ConfigError("merge keys (<<) are not supported", hint=_NO_ANCHORS)
         if tag is not None or not key:
-            raise ConfigError("a key must be plain text", where=key.mark)
+            raise ConfigError("a key must be plain text")
         if isinstance(mapping, Map):
             if key in mapping.marks:
                 first = mapping.marks[key].line
-                raise ConfigError(f"{str(key)!r} is written twice: first in line {first}, again here", where=key.mark)
+                raise ConfigError(f"{str(key)!r} is written twice: first in line {first}, again here")
             mapping.marks[str(key)] = key.mark
             self.keys[-1] = key
 
@@ -212,7 +214,7 @@ class _Builder:
         key = self.keys[-1]
         if key is None:
             hint = 'a value that starts with {{ must be in quotes: "{{ … }}"' if container else ""
-            raise ConfigError("a key must be plain text", where=mark, hint=hint)
+            raise ConfigError("a key must be plain text", hint=hint)
         parent[str(key)] = value
         self.keys[-1] = None
 
@@ -227,9 +229,9 @@ def _typed(text: str, mark: Mark) -> Any:
     return Text(text, mark, plain=True)
 
 
-def _unknown_tag(tag: str, mark: Mark) -> ConfigError:
+def _unknown_tag(tag: str) -> ConfigError:
     hint = "only !vault and !unsafe are understood; text that looks like something else goes in quotes"
-    return ConfigError(f"unknown tag {tag!r}", where=mark, hint=hint)
+    return ConfigError(f"unknown tag {tag!r}", hint=hint)
 
 
 def walk(value: Any) -> Iterator[Any]:

@@ -113,8 +113,8 @@ def overlap(one: str, other: str) -> bool:
 
 def contradictions(
     words: Mapping[str, Sequence[str]], ssh: Sequence[int], *, anywhere: bool
-) -> Iterator[tuple[str, str]]:
-    """Yield what of these words contradicts itself, or opens SSH to everybody without saying so, and what to write.
+) -> Iterator[tuple[str, str, str]]:
+    """Yield which of these words contradicts itself, or opens SSH to everybody unsaid; how, and what to write.
 
     Args:
         words: ``admin``, ``public``, ``allow`` and ``closed``: networks, and ports of the others.
@@ -123,13 +123,17 @@ def contradictions(
     """
     whole = everybody(words["admin"])
     if whole and not anywhere:
-        yield f"firewall.admin holds {whole}, all of the internet", _ANYWHERE
+        yield "admin", f"firewall.admin holds {whole}, all of the internet", _ANYWHERE
     for text in words["public"]:
         taken = next((port for port in ssh if holds([text], "tcp", port)), None)
         if taken and not anywhere:
-            yield f"firewall.public {text} opens SSH (port {taken}) to everyone", _ANYWHERE
+            yield "public", f"firewall.public {text} opens SSH (port {taken}) to everyone", _ANYWHERE
     for text in words["closed"]:
         for word in ("public", "allow"):
             both = next((one for one in words[word] if overlap(text, one)), None)
             if both:
-                yield f"firewall.closed {text} is open by firewall.{word} {both}", "leave it out of one of them"
+                yield (
+                    "closed",
+                    f"firewall.closed {text} is open by firewall.{word} {both}",
+                    "leave it out of one of them",
+                )

@@ -115,7 +115,7 @@ class Firewall(Module):
         allowed = [allow.port for allow in self.allow]
         words = {"admin": self.admin, "public": self.public, "allow": allowed, "closed": self.closed}
         found = check.contradictions(words, ssh, anywhere=self.ssh_from_anywhere)
-        return (ConfigError(problem, hint=hint) for problem, hint in found)
+        return (ConfigError(problem, hint=hint) for _, problem, hint in found)
 
     @property
     def part(self) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.fleet import Declaration, Node
 from deployer.model import Present
@@ -21,10 +21,10 @@ def check_handlers(actions: Sequence[Action], handlers: Sequence[Action]) -> Non
     """
     known = {name for handler in handlers for name in (handler.task.name, handler.label)}
     for action in actions:
-        for name in action.notify:
-            if name not in known:
-                hint = nearest(name, known)
-                raise ConfigError(f"there is no handler {name!r}", where=action.task.mark, hint=hint)
+        with At(action.task.mark):
+            for name in action.notify:
+                if name not in known:
+                    raise ConfigError(f"there is no handler {name!r}", hint=nearest(name, known))
 
 
 def check_acts(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
@@ -50,7 +50,7 @@ def node_of(hook: Action, own: Declaration | None) -> Node | None:
     Raises:
         ConfigError: its host has no such node, or ``as_node: true`` could mean several.
     """
-    wanted, where = hook.task.as_node, hook.task.mark
+    wanted = hook.task.as_node
     if not wanted:
         return None
     nodes = {node.name: node for node in (own.nodes if own and own.release else ()) if not node.foreign}
@@ -59,9 +59,9 @@ def node_of(hook: Action, own: Declaration | None) -> Node | None:
     if wanted is not True and wanted in nodes:
         return nodes[wanted]
     if not nodes:
-        raise ConfigError("as_node: this host has no node of a release", where=where, hint="leave it out")
+        raise ConfigError("as_node: this host has no node of a release", hint="leave it out")
     hint = f"write one of: {', '.join(nodes)}"
-    raise ConfigError(f"as_node: {'true' if wanted is True else wanted} names no node here", where=where, hint=hint)
+    raise ConfigError(f"as_node: {'true' if wanted is True else wanted} names no node here", hint=hint)
 
 
 def check_nodes(hooks: Sequence[Action], own: Declaration | None, *, become: bool) -> None:
@@ -71,13 +71,14 @@ def check_nodes(hooks: Sequence[Action], own: Declaration | None, *, become: boo
         ConfigError: with what to write instead.
     """
     for hook in (hook for hook in hooks if not hook.skip and hook.task.as_node):
-        node_of(hook, own)
-        if not hook.module.RUNS_AS_USER:
-            hint = "only command and shell run as a node does"
-            raise ConfigError(f"{hook.task.module} cannot run as a node", where=hook.task.mark, hint=hint)
-        if not become:
-            hint = "only root can become the node's user: write become: true in the play"
-            raise ConfigError("as_node without become", where=hook.task.mark, hint=hint)
+        with At(hook.task.mark):
+            node_of(hook, own)
+            if not hook.module.RUNS_AS_USER:
+                hint = "only command and shell run as a node does"
+                raise ConfigError(f"{hook.task.module} cannot run as a node", hint=hint)
+            if not become:
+                hint = "only root can become the node's user: write become: true in the play"
+                raise ConfigError("as_node without become", hint=hint)
 
 
 def check_twice(actions: Sequence[Action]) -> None:

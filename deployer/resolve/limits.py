@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import coerce
 from deployer.fleet import Rollout, grammar
 from deployer.load.marked import mark_of
@@ -27,11 +27,12 @@ def limits(turns: Turns, variables: Variables, rollout: Rollout | None) -> Limit
 
     def read(word: str, hint: Any, raw: Any) -> Any:
         where = mark_of(raw, turns.marks.get(word))
-        found = coerce(hint, variables.render(raw, where, word), where, word)
-        complaint = grammar.serial(found) if word == "serial" else grammar.percentage(found)
-        if complaint:
-            raise ConfigError(f"{word} {_shown(found)}: {complaint}", where=where)
-        return found
+        with At(where):
+            found = coerce(hint, variables.render(raw, where, word), word)
+            complaint = grammar.serial(found) if word == "serial" else grammar.percentage(found)
+            if complaint:
+                raise ConfigError(f"{word} {_shown(found)}: {complaint}")
+            return found
 
     serial = () if turns.serial is None else read("serial", tuple[int | str, ...], turns.serial)
     most = turns.max_fail_percentage

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer import modules
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import build, coerce, complaints, kind, nearest
 from deployer.load.keywords import TASK
 from deployer.load.marked import Map, Text, mark_of
@@ -46,7 +46,8 @@ def judge(task: Task) -> Iterator[ConfigError]:
     given = {}
     for key, raw in task.args.items():
         try:
-            _check_mode(key, raw, _at(task.args, key, task))
+            with At(_at(task.args, key, task)):
+                _check_mode(key, raw)
             given[key] = raw
         except ConfigError as error:
             yield error
@@ -72,7 +73,8 @@ class Maker:
         given = {}
         for key, raw in args.items():
             where = _at(args, key, task)
-            _check_mode(key, raw, where)
+            with At(where):
+                _check_mode(key, raw)
             value = variables.render(raw, where, key)
             if value is not OMIT:
                 given[key] = value
@@ -101,20 +103,21 @@ def user_of(task: Task, connection: Connection) -> str | None:
     Raises:
         ConfigError: the module cannot run as that user.
     """
-    if not connection.become:
-        return None
-    wants_root = task.become is not False
-    user = task.become_user if wants_root else connection.user
-    if user in _ROOT and (wants_root or user == "root"):
-        return None
-    if not module_class(task).RUNS_AS_USER:
-        hint = "only command and shell run as somebody else; others take owner:, and become: belongs to the play"
-        words = f"as {user}" if user else "without become"
-        raise ConfigError(f"{task.module} cannot run {words}", where=task.mark, hint=hint)
-    if user is None:
-        hint = "set ansible_user in the inventory, so that the login user is known"
-        raise ConfigError("become: false needs to know the login user", where=task.mark, hint=hint)
-    return user
+    with At(task.mark):
+        if not connection.become:
+            return None
+        wants_root = task.become is not False
+        user = task.become_user if wants_root else connection.user
+        if user in _ROOT and (wants_root or user == "root"):
+            return None
+        if not module_class(task).RUNS_AS_USER:
+            hint = "only command and shell run as somebody else; others take owner:, and become: belongs to the play"
+            words = f"as {user}" if user else "without become"
+            raise ConfigError(f"{task.module} cannot run {words}", hint=hint)
+        if user is None:
+            hint = "set ansible_user in the inventory, so that the login user is known"
+            raise ConfigError("become: false needs to know the login user", hint=hint)
+        return user
 
 
 def environment_of(task: Task, variables: Variables) -> dict[str, str]:
@@ -126,14 +129,15 @@ def environment_of(task: Task, variables: Variables) -> dict[str, str]:
     found = {}
     for name, raw in task.environment.items():
         where = _at(task.environment, name, task)
-        if not VARIABLE.fullmatch(name):
-            raise ConfigError(f"{name!r} is not the name of an environment variable", where=where)
-        value = variables.render(raw, where, name)
-        if isinstance(value, Secret):
-            hint = "write it into a file of mode 0600 and give the file's name"
-            raise ConfigError(f"environment: {name} is a secret, and others could read it", where=where, hint=hint)
-        if value is not OMIT:
-            found[name] = str(coerce(str, value, where, f"environment.{name}"))
+        with At(where):
+            if not VARIABLE.fullmatch(name):
+                raise ConfigError(f"{name!r} is not the name of an environment variable")
+            value = variables.render(raw, where, name)
+            if isinstance(value, Secret):
+                hint = "write it into a file of mode 0600 and give the file's name"
+                raise ConfigError(f"environment: {name} is a secret, and others could read it", hint=hint)
+            if value is not OMIT:
+                found[name] = str(coerce(str, value, f"environment.{name}"))
     return found
 
 
@@ -146,13 +150,14 @@ def timeout_of(task: Task, variables: Variables) -> int | None:
     if task.timeout is None:
         return None
     where = mark_of(task.timeout, task.mark)
-    found = coerce(int, variables.render(task.timeout, where, "timeout"), where, "timeout")
-    if not 1 <= found <= LONGEST:
-        raise ConfigError(f"timeout is {found}", where=where, hint=f"seconds, from 1 to {LONGEST}")
-    if not module_class(task).RUNS_AS_USER:
-        hint = "command and shell have it; whatever else runs on hosts has its own deadline"
-        raise ConfigError(f"{task.module} has no timeout", where=where, hint=hint)
-    return int(found)
+    with At(where):
+        found = coerce(int, variables.render(task.timeout, where, "timeout"), "timeout")
+        if not 1 <= found <= LONGEST:
+            raise ConfigError(f"timeout is {found}", hint=f"seconds, from 1 to {LONGEST}")
+        if not module_class(task).RUNS_AS_USER:
+            hint = "command and shell have it; whatever else runs on hosts has its own deadline"
+            raise ConfigError(f"{task.module} has no timeout", hint=hint)
+        return int(found)
 
 
 def _at(values: Mapping[str, Any], key: str, task: Task) -> Any:
@@ -160,10 +165,10 @@ def _at(values: Mapping[str, Any], key: str, task: Task) -> Any:
     return marks.get(key, mark_of(values, task.mark))
 
 
-def _check_mode(key: str, raw: Any, where: Any) -> None:
+def _check_mode(key: str, raw: Any) -> None:
     """Refuse an unquoted mode: ``0644`` is a number in YAML, and which one depends on who reads it."""
     if key != "mode" and not key.endswith("_mode"):
         return
     bare = isinstance(raw, Text) and raw.plain and raw.strip("+-").isdigit()
     if bare or isinstance(raw, int):
-        raise ConfigError(f"{key} must be in quotes, not {kind(raw)}", where=where, hint=f'write {key}: "{raw!s:0>4}"')
+        raise ConfigError(f"{key} must be in quotes, not {kind(raw)}", hint=f'write {key}: "{raw!s:0>4}"')

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.model import Connection, Mark
 from deployer.syntax import check_address, check_port, check_user, is_port
 from deployer.transport import ssh_lines, ssh_oracle, ssh_words
@@ -71,32 +71,33 @@ def resolve(name: str, connection: Connection, options: SshOptions) -> Target:
     Raises:
         ConfigError: a value is malformed, or asks for less than strict host keys.
     """
-    check_address(connection.address, where=name)
-    found = _lookup(connection, options)
-    config = {word: " ".join(words) for word, words in found.items()}
-    said = {**config, **connection.ssh_options}
-    address = check_address(config.get("hostname", connection.address), where=name)
-    port = _number(said.get("port", "22"), "Port", name) if connection.port is None else connection.port
-    user = check_user(connection.user or said.get("user") or getpass.getuser(), where=name)
-    jumps, proxy = _way(connection, config, name)
-    known_as = said.get("hostkeyalias") or address
-    tokens = _tokens(connection.address, address, known_as, port, user, ",".join(jumps), options.home)
-    named = (str(connection.private_key),) if connection.private_key else found.get("identityfile", ())
-    return Target(
-        name=name,
-        address=address,
-        port=check_port(port, where=name),
-        user=user,
-        known_as=known_as,
-        keys=tuple(_path(key, tokens, options.home) for key in named if key.lower() != "none"),
-        agent=not named or (not connection.private_key and said.get("identitiesonly", "no") not in ("yes", "true")),
-        known_hosts=_known_hosts(found, connection, tokens, options),
-        accept_new=_accept_new(said, options, name),
-        connect_timeout=_seconds(said.get("connecttimeout", "none"), name) or options.connect_timeout,
-        jumps=jumps,
-        proxy=expand(proxy, tokens),
-        agent_socket=_agent_socket(said.get("identityagent", ""), tokens, options.home),
-    )
+    with At(name):
+        check_address(connection.address)
+        found = _lookup(connection, options)
+        config = {word: " ".join(words) for word, words in found.items()}
+        said = {**config, **connection.ssh_options}
+        address = check_address(config.get("hostname", connection.address))
+        port = _number(said.get("port", "22"), "Port") if connection.port is None else connection.port
+        user = check_user(connection.user or said.get("user") or getpass.getuser())
+        jumps, proxy = _way(connection, config)
+        known_as = said.get("hostkeyalias") or address
+        tokens = _tokens(connection.address, address, known_as, port, user, ",".join(jumps), options.home)
+        named = (str(connection.private_key),) if connection.private_key else found.get("identityfile", ())
+        return Target(
+            name=name,
+            address=address,
+            port=check_port(port),
+            user=user,
+            known_as=known_as,
+            keys=tuple(_path(key, tokens, options.home) for key in named if key.lower() != "none"),
+            agent=not named or (not connection.private_key and said.get("identitiesonly", "no") not in ("yes", "true")),
+            known_hosts=_known_hosts(found, connection, tokens, options),
+            accept_new=_accept_new(said, options),
+            connect_timeout=_seconds(said.get("connecttimeout", "none")) or options.connect_timeout,
+            jumps=jumps,
+            proxy=expand(proxy, tokens),
+            agent_socket=_agent_socket(said.get("identityagent", ""), tokens, options.home),
+        )
 
 
 def hop(spec: str, options: SshOptions) -> Target:
@@ -135,13 +136,13 @@ def _tokens(given: str, address: str, known_as: str, port: int, user: str, jumps
     }
 
 
-def _way(connection: Connection, config: Mapping[str, str], name: str) -> tuple[tuple[str, ...], str]:
+def _way(connection: Connection, config: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
     """Return the hops or the command that lead there; what the inventory says hides both words of the file."""
     own = connection.ssh_options if {"proxyjump", "proxycommand"} & connection.ssh_options.keys() else None
     said = config if own is None else own
     jump, proxy = said.get("proxyjump") or "none", said.get("proxycommand") or "none"
     if own is not None and "none" not in (jump.lower(), proxy.lower()):
-        raise ConfigError("both ProxyJump and ProxyCommand are given", where=name, hint="keep one of them")
+        raise ConfigError("both ProxyJump and ProxyCommand are given", hint="keep one of them")
     jumps = () if jump.lower() == "none" else tuple(part.strip() for part in jump.split(","))
     return jumps, "" if proxy.lower() == "none" else proxy
 
@@ -167,32 +168,31 @@ def _agent_socket(said: str, tokens: Mapping[str, str], home: Path) -> str:
     return str(_path(said, tokens, home))
 
 
-def _accept_new(said: Mapping[str, str], options: SshOptions, name: str) -> bool:
+def _accept_new(said: Mapping[str, str], options: SshOptions) -> bool:
     word = said.get("stricthostkeychecking", "ask").lower()
     if word in ("no", "off", "false"):
         raise ConfigError(
             f"StrictHostKeyChecking={'no' if word == 'false' else word} would trust any host",
-            where=name,
             hint="write accept-new, which writes down new keys and refuses changed ones",
         )
     if word not in ("yes", "true", "ask", "accept-new"):
-        raise ConfigError(f"StrictHostKeyChecking={word!r} is not known", where=name, hint="yes or accept-new")
+        raise ConfigError(f"StrictHostKeyChecking={word!r} is not known", hint="yes or accept-new")
     return options.accept_new or word == "accept-new"
 
 
-def _number(text: str, option: str, name: str) -> int:
+def _number(text: str, option: str) -> int:
     if not text.isascii() or not text.isdigit() or not is_port(int(text[:9])):
-        raise ConfigError(f"{option} {text[:32]!r} is not a number from 1 to 65535", where=name)
+        raise ConfigError(f"{option} {text[:32]!r} is not a number from 1 to 65535")
     return int(text)
 
 
-def _seconds(text: str, name: str) -> float:
+def _seconds(text: str) -> float:
     """Return a time of ssh_config(5), such as ``10``, ``1m30s`` or ``none``."""
     if text.lower() == "none":
         return 0
     parts = re.findall(r"([0-9]+)([smhdw]?)", text.lower())
     if not parts or "".join(number + unit for number, unit in parts) != text.lower():
-        raise ConfigError(f"ConnectTimeout {text[:32]!r} is no time", where=name, hint="seconds, or such as 1m30s")
+        raise ConfigError(f"ConnectTimeout {text[:32]!r} is no time", hint="seconds, or such as 1m30s")
     return sum(int(number[:9]) * _UNITS[unit or "s"] for number, unit in parts)
 
 

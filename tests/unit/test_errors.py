@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deployer import errors
-from deployer.errors import ConfigError, DeployerError
+from deployer.errors import At, ConfigError, DeployerError, Problems
 from deployer.model import Mark
 
 CODES = {
@@ -28,7 +28,9 @@ CODES = {
     "Locked": 5,
     "Interrupted": 130,
 }
-CLASSES = {name: thing for name, thing in vars(errors).items() if isinstance(thing, type)}
+CLASSES = {
+    name: thing for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, Exception)
+}
 
 
 def test_every_class_is_in_the_table() -> None:
@@ -53,6 +55,26 @@ def test_the_drawing_is_the_tree() -> None:
 def test_an_error_reads_place_sentence_next_step() -> None:
     error = ConfigError("port 70000 is no port", where=Mark("site.yml", 12, 3), hint="give 1 to 65535")
     assert str(error) == "site.yml:12:3: port 70000 is no port\n  give 1 to 65535"
+
+
+def test_the_innermost_place_is_added_on_the_way_out() -> None:
+    with pytest.raises(ConfigError) as caught, At(Mark("site.yml", 1)), At(Mark("site.yml", 12)), At(None):
+        raise ConfigError("port 70000 is no port")
+    assert caught.value.where == "site.yml:12"
+
+
+def test_a_place_of_its_own_stays_and_so_do_those_of_several_errors() -> None:
+    with pytest.raises(ConfigError) as caught, At("outside"):
+        raise ConfigError("it broke", where="inside")
+    assert caught.value.where == "inside"
+    with pytest.raises(Problems) as several, At("outside"):
+        Problems.check([ConfigError("a", where="one"), ConfigError("b")])
+    assert str(several.value) == "one: a\nb"
+
+
+def test_what_is_no_error_of_ours_passes_a_place_unchanged() -> None:
+    with pytest.raises(KeyError), At("site.yml"):
+        raise KeyError("x")
 
 
 def test_an_error_without_place_and_hint_is_its_sentence() -> None:

@@ -77,7 +77,7 @@ TAKEN: list[tuple[Any, Any, Any]] = [
 
 @pytest.mark.parametrize(("hint", "value", "typed"), TAKEN)
 def test_a_value_is_taken_as_its_type(hint: Any, value: object, typed: object) -> None:
-    found = coerce(hint, value, None, "it")
+    found = coerce(hint, value, "it")
     assert found == typed
     assert type(found) is type(typed)
 
@@ -119,13 +119,13 @@ REFUSED: list[tuple[Any, Any]] = [
 @pytest.mark.parametrize(("hint", "value"), REFUSED)
 def test_nothing_is_guessed(hint: Any, value: object) -> None:
     with pytest.raises(ConfigError, match="it"):
-        coerce(hint, value, None, "it")
+        coerce(hint, value, "it")
 
 
 @given(st.text())
 def test_a_number_in_text_is_taken_only_when_it_is_written_plainly(text: str) -> None:
     try:
-        assert str(coerce(int, text, None, "it")) == text
+        assert str(coerce(int, text, "it")) == text
     except ConfigError:
         pass
     else:

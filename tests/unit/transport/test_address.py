@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.syntax import check_address, check_port, check_user
 
 GOOD = [
@@ -64,8 +64,8 @@ def test_names_and_addresses_pass_unchanged(text: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in BAD if text != "0x7f.1"])
 def test_what_is_no_address_is_a_configuration_error_with_its_place(text: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        check_address(text, where="hosts.yml:3")
+    with pytest.raises(ConfigError) as caught, At("hosts.yml:3"):
+        check_address(text)
     assert caught.value.where == "hosts.yml:3"
 
 
