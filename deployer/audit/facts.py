@@ -11,9 +11,9 @@ from deployer.audit.advisories import Advisories
 from deployer.audit.process import CannotTell, NotApplicable, Process, Records
 from deployer.errors import ProbeError
 from deployer.fleet import Declaration
-from deployer.modules._listen import address
 from deployer.modules.base import records
 from deployer.sh import Frame, Sh, lines, script
+from deployer.sh.sockets import address
 
 _PACKAGE = "deployer.audit"
 _TOLD = re.compile(r"name (\S+) at port (\d+)", re.ASCII)
@@ -21,7 +21,7 @@ _TOLD = re.compile(r"name (\S+) at port (\d+)", re.ASCII)
 
 def readers() -> Mapping[str, Sh]:
     """Return every group of facts → the fragment that reads it: read-only, bounded, no secret travels."""
-    sockets, holders = script("sockets.sh"), script("holders.sh")
+    sockets, holders = script("sockets.sh", "deployer.sh"), script("holders.sh", "deployer.sh")
     found = {name: script(f"{name}.sh", _PACKAGE) for name in ("nodes", "machine", "login")}
     return {**found, "walls": lines(sockets, holders, script("walls.sh", _PACKAGE))}
 

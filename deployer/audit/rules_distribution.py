@@ -10,7 +10,7 @@ from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process, modes
 from deployer.audit.rule import Complaints, Rule, each
 from deployer.beam.certificates import read_certificates
-from deployer.modules._shut import EPHEMERAL
+from deployer.firewall.shut import EPHEMERAL
 
 _DIST = "OTP Reference Manual, Distributed Erlang"
 _TLS_GUIDE = "OTP ssl User's Guide, Using TLS for Erlang Distribution"

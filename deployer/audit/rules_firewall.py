@@ -7,7 +7,7 @@ from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints, Rule
 from deployer.audit.rules_distribution import is_inner
 from deployer.audit.walls import kernel_tables, lets_in
-from deployer.modules._listen import outside
+from deployer.sh.sockets import outside
 
 _NFT = "nft(8)"
 _PROBE = 47_808

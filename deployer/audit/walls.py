@@ -6,8 +6,8 @@ import ipaddress
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell
-from deployer.modules._foreign import Packet, Table, tables
-from deployer.modules._let_in import SOMEBODY
+from deployer.firewall.foreign import Packet, Table, tables
+from deployer.firewall.let_in import SOMEBODY
 
 
 def kernel_tables(facts: Facts) -> tuple[Table, ...]:

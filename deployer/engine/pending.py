@@ -48,7 +48,7 @@ class Pending:
 
     def _ask(self, run: HostRun) -> None:
         transport = self.context.connect(run)
-        text = lines(script("pending.sh"), Sh(_ASK.format(WORDS[self.word])))
+        text = lines(script("pending.sh", "deployer.firewall"), Sh(_ASK.format(WORDS[self.word])))
         become = self.resolver.connection(run.host).become
         program = Program((text,), writes=self.word != "show", become=become)
         (frame,) = transport.run(program, timeout=60)

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 from deployer.beam.cookie import guessable
 from deployer.beam.names import erlang_address
 from deployer.beam.tarball import Tarball
+from deployer.firewall.openings import overlap
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
 from deployer.fleet.words import CrashDumpWords, Environment, Firewall, Health, Rollout
 from deployer.load.marked import Open
 from deployer.model import Mark
-from deployer.modules._openings import overlap
 from deployer.releases import generations
 
 

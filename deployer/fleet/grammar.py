@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from deployer import syntax
 from deployer.beam import names, overrides
+from deployer.checks import told_by
 from deployer.model import Secret
-from deployer.modules._checks import told_by
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
 _SERVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,200}\.service", re.ASCII)

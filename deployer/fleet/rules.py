@@ -8,11 +8,11 @@ from functools import cache
 from itertools import combinations
 
 from deployer.beam.overrides import ports
+from deployer.firewall.openings import contradictions, overlap
 from deployer.fleet.compatible import epmdless_problems, net_problems
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.pki import NEEDED, Kept
 from deployer.fleet.places import Problem
-from deployer.modules._openings import contradictions, overlap
 
 SSH_PORT = 22
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from deployer.fields import Doc
+from deployer.firewall.openings import Allow, seconds
 from deployer.fleet import grammar, unit
 from deployer.fleet.audit_words import AuditWords
 from deployer.model import Secret
-from deployer.modules._openings import Allow, seconds
 
 Environment = Mapping[str, str | Secret]
 Settings = Mapping[str, unit.Setting]

@@ -14,7 +14,7 @@ __all__ = ["Module", "Step", "find", "names"]
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all modules, sorted."""
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base" and m.name[0] != "_"))
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base" and not m.ispkg))
 
 
 @cache

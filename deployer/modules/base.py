@@ -110,6 +110,11 @@ class Module(ABC):
         """Whether these arguments describe an action with no end state, which only a handler may take."""
         return False
 
+    def within(self, directory: str) -> Module:
+        """Return it so that what it runs starts in a directory, unless it names one of its own."""
+        del directory
+        return self
+
     def touches(self) -> tuple[str, ...]:
         """Return the paths and unit names that `fix` may alter."""
         return ()

@@ -8,18 +8,18 @@ from pathlib import PurePosixPath
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_version
+from deployer.checks import absolute, told_by, unit
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules._checks import absolute, told_by, unit
-from deployer.modules._doors import OUTSIDE
-from deployer.modules._node_unit import PROBE_RELEASE, NodeUnit, gone, judged, left_behind, look_at, named, renamed
-from deployer.modules._rehearse import rehearse
-from deployer.modules._unit import show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.releases import generations
+from deployer.releases.doors import OUTSIDE
 from deployer.releases.generations import PLACES, above, check_secure
+from deployer.releases.node_unit import PROBE_RELEASE, NodeUnit, gone, judged, left_behind, look_at, named, renamed
+from deployer.releases.rehearse import rehearse
 from deployer.releases.switch import Switch
 from deployer.sh import Sh, lines, sh
+from deployer.sh.units import show
 
 _ENABLE = "systemctl enable --quiet --no-reload -- {}"
 _TOGETHER = "as the current generation has them"

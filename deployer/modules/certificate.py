@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from deployer.checks import absolute, name
 from deployer.fields import Doc
 from deployer.model import Secret
-from deployer.modules._checks import absolute, name
-from deployer.modules._private_file import _SALT, PrivateFile
 from deployer.modules.base import Changes, Observed, Present, Step, lines
+from deployer.modules.shared.private_file import _SALT, PrivateFile
 from deployer.sh import Sh, sh
 
 if TYPE_CHECKING:

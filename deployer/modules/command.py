@@ -6,11 +6,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from deployer import checks as check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules import _checks as check
-from deployer.modules._guarded import Guarded
 from deployer.modules.base import Sh, sh
+from deployer.modules.shared.guarded import Guarded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.cookie import check_format
+from deployer.checks import told_by
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.model import Secret
-from deployer.modules._checks import told_by
-from deployer.modules._private_file import PrivateFile
 from deployer.modules.base import Observed, Present, lines
+from deployer.modules.shared.private_file import PrivateFile
 from deployer.sh import Sh
 
 _complaint = told_by(lambda text: check_format(text, "the cookie"))

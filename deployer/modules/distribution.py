@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import kind_of_flags
+from deployer.checks import every, filled, unit
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules._checks import every, filled, unit
-from deployer.modules._unit import show
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, sh
+from deployer.sh.units import show
 
 # Names and flags alone: what else a command line or an environment holds is nobody's business.
 _FLAGS = r"""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
+from deployer.checks import absolute
 from deployer.fields import Doc
 from deployer.model import MASK, Secret
-from deployer.modules._checks import absolute
-from deployer.modules._private_file import _SALT, PrivateFile, salted
 from deployer.modules.base import Change, Observed, Present, Sh, lines, sh
+from deployer.modules.shared.private_file import _SALT, PrivateFile, salted
 from deployer.releases.generations import BELONGS
 from deployer.sh import script
 from deployer.syntax import VARIABLE

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.faults import epmd_fault
+from deployer.checks import absolute
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules._checks import absolute
-from deployer.modules._epmd import ADDRESS, BACK, BINARY, INSTALL, PROBE, PROVEN, START, TAKE_OVER
-from deployer.modules._listen import LISTENERS, address, hex_port
-from deployer.modules._unit import FAILED, properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
+from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROBE, PROVEN, START, TAKE_OVER
 from deployer.sh import Sh, lines, sh
+from deployer.sh.sockets import LISTENERS, address, hex_port
+from deployer.sh.units import FAILED, properties, show
 
 HOME = "/usr/local/lib/beam"
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})

@@ -9,14 +9,14 @@ from typing import Annotated, ClassVar
 
 from deployer.errors import ConfigError, Problems
 from deployer.fields import Doc
+from deployer.firewall import openings as check
+from deployer.firewall.nft import BASE, DIGESTS, PLACE, RECORD, UNIT, UNIT_TEXT, Part, rules_of, takes_away
+from deployer.firewall.openings import Allow
+from deployer.firewall.seen import NEEDED, Seen
 from deployer.model import Unknown
-from deployer.modules import _openings as check
-from deployer.modules._nft import BASE, DIGESTS, PLACE, RECORD, UNIT, UNIT_TEXT, Part, rules_of, takes_away
-from deployer.modules._openings import Allow
-from deployer.modules._seen import NEEDED, Seen
-from deployer.modules._unit import FAILED, properties, show
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, script, sh
+from deployer.sh.units import FAILED, properties, show
 from deployer.syntax import NODE_LABEL
 
 _NAME = re.compile(NODE_LABEL, re.ASCII)
@@ -145,7 +145,13 @@ class Firewall(Module):
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
         body = sh(_PROBE, part, self.part.text(), RECORD, unit, base, ssh, place, Sh(DIGESTS))
-        return lines(show(UNIT), script("sockets.sh"), script("holders.sh"), script("foreign.sh"), body)
+        return lines(
+            show(UNIT),
+            script("sockets.sh", "deployer.sh"),
+            script("holders.sh", "deployer.sh"),
+            script("foreign.sh", "deployer.firewall"),
+            body,
+        )
 
     def parse(self, out: str) -> Observed:
         """Judge them.
@@ -197,12 +203,18 @@ class Firewall(Module):
 
     def _load(self, what: str, rules: str) -> Step:
         names = sh("place={} cluster={} unit={}", PLACE, self.cluster, UNIT)
-        keep = lines(script("confirm.sh"), FAILED, names, script("keep.sh"))
+        keep = lines(script("confirm.sh", "deployer.firewall"), FAILED, names, script("keep.sh", "deployer.firewall"))
         given = sh(
             "rules={}\nbase={}\nunit_text={}\nmore={} within={}\n# shellcheck disable=SC2016\nkeep={}",
             rules, BASE, UNIT_TEXT, self.ssh_port or "", self.confirm, keep.text,
         )  # fmt: skip
-        load = lines(script("pending.sh"), script("sockets.sh"), names, given, script("load.sh"))
+        load = lines(
+            script("pending.sh", "deployer.firewall"),
+            script("sockets.sh", "deployer.sh"),
+            names,
+            given,
+            script("load.sh", "deployer.firewall"),
+        )
         return Step(what, load, confirm=self.confirm)
 
     def touches(self) -> tuple[str, ...]:

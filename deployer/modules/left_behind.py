@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from deployer.checks import absolute, filled
 from deployer.fields import Doc
-from deployer.modules._checks import absolute, filled
-from deployer.modules._nft import BASE, PLACE, UNIT, UNIT_TEXT
-from deployer.modules._unit import FAILED
+from deployer.firewall.nft import BASE, PLACE, UNIT, UNIT_TEXT
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
 from deployer.releases.generations import PLACES
 from deployer.sh import Sh, lines, script, sh
+from deployer.sh.units import FAILED
 
 _NOTHING = "nothing"
 CONFIRM = 60
@@ -88,9 +88,18 @@ class LeftBehind(Module):
     def _close(self) -> Step:
         names = sh("place={} unit={}", PLACE, UNIT)
         own = sh("cluster={}", self.cluster)
-        keep = lines(script("confirm.sh"), FAILED, names, own, script("keep.sh"))
+        keep = lines(
+            script("confirm.sh", "deployer.firewall"), FAILED, names, own, script("keep.sh", "deployer.firewall")
+        )
         given = sh(_RULES, BASE, UNIT_TEXT, CONFIRM, keep.text)
-        load = lines(script("pending.sh"), script("sockets.sh"), self._functions, names, given, script("load.sh"))
+        load = lines(
+            script("pending.sh", "deployer.firewall"),
+            script("sockets.sh", "deployer.sh"),
+            self._functions,
+            names,
+            given,
+            script("load.sh", "deployer.firewall"),
+        )
         return Step("close the firewall to clusters that are gone", load, late=True, confirm=CONFIRM)
 
     def touches(self) -> tuple[str, ...]:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_name, check_release_version
+from deployer.checks import absolute, told_by, unit
 from deployer.errors import ConfigError, ProbeError, Problems
 from deployer.fields import Doc
-from deployer.modules import _preflight as judge
-from deployer.modules._checks import absolute, told_by, unit
-from deployer.modules._libraries import LIBRARIES, Need
-from deployer.modules._listen import LISTENERS, hex_port
-from deployer.modules._preflight import Claim
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
+from deployer.releases import claim as judge
+from deployer.releases.claim import Claim
+from deployer.releases.libraries import LIBRARIES, Need
 from deployer.sh import Sh, lines, sh
+from deployer.sh.sockets import LISTENERS, hex_port
 
 _ROOM = """
 release={} root={}

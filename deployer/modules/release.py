@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_name, check_release_version
 from deployer.beam.remembered import learn
+from deployer.checks import absolute, told_by
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules._checks import absolute, told_by
-from deployer.modules._unpack import TREE, unpack
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
 from deployer.releases.generations import PLACES, above, check_secure, declared
+from deployer.releases.unpack import TREE, unpack
 from deployer.sh import Sh, lines, sh
 
 _PROBE = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from deployer import checks as check
 from deployer.fields import Doc
-from deployer.modules import _checks as check
-from deployer.modules._guarded import Guarded
 from deployer.modules.base import Sh, sh
+from deployer.modules.shared.guarded import Guarded
 
 
 @dataclass(frozen=True, kw_only=True)

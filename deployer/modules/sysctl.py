@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from deployer import checks as check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules import _checks as check
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 
 _FUNCTIONS = """file={0}

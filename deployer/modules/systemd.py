@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules import _checks as check
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
 
 _SHOW = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules import _checks as check
-from deployer.modules._content import Content
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.modules.shared.content import Content
 
 _SHOWN = """
 if [ -n "$type" ]; then

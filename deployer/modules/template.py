@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from deployer import checks as check
 from deployer.fields import Doc
-from deployer.modules import _checks as check
-from deployer.modules._content import Content
-from deployer.modules._written import Written
 from deployer.modules.base import Blob
+from deployer.modules.shared.content import Content
+from deployer.modules.shared.written import Written
 from deployer.releases.generations import BELONGS
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules import _checks as check
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 
 _PROBE = """entry=$(getent passwd {0}) || [ "$?" -eq 2 ] || exit 1

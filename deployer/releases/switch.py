@@ -9,6 +9,7 @@ from deployer.errors import Reverted
 from deployer.releases import generations
 from deployer.releases.generations import GENERATIONS, above, declared
 from deployer.sh import Sh, lines, script, sh
+from deployer.sh.units import LAST_WORDS
 
 RECORD = script("record.sh", "deployer.releases")
 """Functions over a host's record of its releases; GENERATIONS stands before them."""
@@ -17,17 +18,6 @@ _NODES = script("switch.sh", "deployer.releases")
 
 TAKEOVER = script("takeover.sh", "deployer.releases")
 """Functions over a service of before that runs the application; GENERATIONS stands before them."""
-
-LAST_WORDS = Sh(
-    """last_words() {
-  systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 3 || :
-  start=$(systemctl show -p InvocationID --value -- "$unit")
-  # Any user may say INVOCATION_ID; only what systemd itself says of a unit counts.
-  set -- "_SYSTEMD_INVOCATION_ID=$start" + _PID=1 "INVOCATION_ID=$start"
-  journalctl --no-pager --quiet --output=cat --lines=20 "$@" || :
-}"""
-)
-"""A function for steps: print the last lines of ``$unit``'s last start."""
 
 _FORWARD = """
 id={} due={} gone={} reverted={}

@@ -23,6 +23,7 @@ take_over() {
   keep_old || { full "$held"; return 1; }
   systemctl stop -- "$old" && systemctl disable --quiet --no-reload -- "$old" || return 1
   case " $units " in *" $old "*) rm -f -- "$unit_files/$old" && rm -rf -- "$unit_files/$old.d" || return 1 ;; esac
+  # shellcheck disable=SC2034 # generations.sh reads it
   taking=yes
   linked "$@"
 }

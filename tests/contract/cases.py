@@ -11,12 +11,12 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 
-from deployer import modules
+from deployer import checks, modules
 from deployer.beam.authority import Authority
 from deployer.errors import ConfigError
 from deployer.fields import Field, build, describe
 from deployer.model import Absent, Blob, Present, Secret
-from deployer.modules import Module, _checks
+from deployer.modules import Module
 from deployer.sh import Sh
 
 NODE = Authority.make("shop", datetime.now(UTC)).issue("10.0.0.2", 90, datetime.now(UTC))
@@ -82,7 +82,7 @@ def texts(instance: Module) -> Iterator[Sh]:
 def fields_of_text() -> Iterator[tuple[str, str]]:
     for module in modules.names():
         for field in describe(modules.find(module)):
-            if _holds_text(field.type) and field.doc.check is not _checks.script:
+            if _holds_text(field.type) and field.doc.check is not checks.script:
                 yield module, field.name
 
 

@@ -17,12 +17,12 @@ import pytest
 from cases import HOSTILE, dressed, fields_of_text, instances, texts, variants
 from sandbox import FILES, SYSTEM, Sandbox
 
-from deployer import modules
+from deployer import firewall, modules, releases
 from deployer.errors import ProbeError
 from deployer.fields import describe
 from deployer.model import Absent, Present
 from deployer.modules import Module
-from deployer.sh import Program, Sh, encode
+from deployer.sh import Program, Sh, encode, sockets, units
 
 
 @pytest.fixture
@@ -57,7 +57,16 @@ def test_all_text_of_modules_is_clean_sh(some: list[str]) -> None:
         assert done.stdout + done.stderr == ""
 
 
-@pytest.mark.parametrize("file", sorted(Path(modules.__file__).parent.glob("*.sh")), ids=lambda file: file.name)
+ROOMS = [Path(room.__file__ or "").parent for room in (modules, firewall, releases)]
+
+
+def test_in_the_room_of_modules_there_are_only_kinds_and_each_file_of_sh_is_of_one() -> None:
+    for file in ROOMS[0].iterdir():
+        if file.suffix in (".py", ".sh") and file.name not in ("__init__.py", "base.py"):
+            assert file.stem in modules.names(), f"{file.name} is no kind: what several share is in modules/shared/"
+
+
+@pytest.mark.parametrize("file", sorted(file for room in ROOMS for file in room.glob("*.sh")), ids=lambda f: f.name)
 def test_text_in_a_file_of_its_own_is_clean_sh(file: Path) -> None:
     # SC2154: what a module assigns above it. Functions that it shares with others are not used by all.
     done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC2154,SC2317", file], text=True, capture_output=True)
@@ -174,8 +183,9 @@ def test_the_sandbox_notices_a_value_that_is_executed(sandbox: Sandbox) -> None:
 
 @cache
 def sources() -> Mapping[Path, ast.Module]:
-    folder = Path(modules.__file__).parent
-    return {path: ast.parse(path.read_text()) for path in sorted(folder.glob("*.py"))}
+    folders = [*ROOMS, ROOMS[0] / "shared"]
+    files = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    return {path: ast.parse(path.read_text()) for path in [*files, Path(sockets.__file__), Path(units.__file__)]}
 
 
 @cache

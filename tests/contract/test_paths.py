@@ -47,7 +47,7 @@ HARMLESS = [
 KNOWN = {
     "engine/ladder/readings.py", "engine/ladder/target.py", "engine/ladder/verify.py", "engine/rotate/host.py",
     "engine/rotate/plan.py", "engine/rotate/rotation.py", "fleet/node.py", "fleet/grammar.py", "fleet/unit.py",
-    "modules/_node_unit.py", "modules/_preflight.py", "modules/beam_nodes.py", "modules/certificate.py",
+    "releases/node_unit.py", "releases/claim.py", "modules/beam_nodes.py", "modules/certificate.py",
     "modules/cookie.py", "modules/env_file.py", "modules/preflight.py", "window/crash.py", "window/door.py",
 }  # fmt: skip
 """Files that speak of these directories; those with sh text are among `spoken`."""

@@ -28,8 +28,8 @@ WRITES = re.compile(
 )
 KNOWN = {
     "engine/ledger.py", "engine/retire.py", "engine/retire.sh", "engine/roll/migrate.sh", "engine/roll/migrate_halt.sh",
-    "engine/roll/migrations.py", "modules/_unpack.py", "modules/beam_nodes.py", "modules/release.py",
-    "modules/unpack.sh", "releases/generations.py", "releases/generations.sh", "releases/places.sh",
+    "engine/roll/migrations.py", "releases/unpack.py", "modules/beam_nodes.py", "modules/release.py",
+    "releases/unpack.sh", "releases/generations.py", "releases/generations.sh", "releases/places.sh",
     "releases/record.sh", "releases/switch.py", "releases/switch.sh", "releases/takeover.sh",
     # roots of releases that are declared no more, each looked at by itself
     "modules/left_behind.py", "modules/left_behind.sh",
@@ -39,7 +39,7 @@ READS = {
     "audit/nodes.sh",
     "beam/diagnose.py", "engine/roll/hooks.py", "engine/roll/play.py", "engine/roll/rollback.py", "engine/survey.py",
     "fleet/declaration.py", "fleet/declare.py", "fleet/words.py", "modules/preflight.py", "releases/look.sh",
-    "engine/roll/restart.py", "modules/_node_unit.py",
+    "engine/roll/restart.py", "releases/node_unit.py",
 }  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from deployer.engine.ladder.reading import NodeReading
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
-from deployer.modules._let_in import Demand, demands, everyone, walls
-from deployer.modules._openings import holds
+from deployer.firewall.let_in import Demand, demands, everyone, walls
+from deployer.firewall.openings import holds
 from deployer.sh import Program, Sh, lines, script
 from deployer.transport.base import Transport
 
@@ -88,7 +88,7 @@ def with_walls(target: Target, reading: NodeReading, transport: Transport, *, be
     return replace(reading, walls=tuple(map(str, found)), wall_advice=found[0].remedy if found else "")
 
 
-_FOREIGN = lines(script("foreign.sh"), Sh("foreign"))
+_FOREIGN = lines(script("foreign.sh", "deployer.firewall"), Sh("foreign"))
 
 
 def _missed(target: Target, reading: NodeReading) -> Iterator[Demand]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from deployer.errors import ProbeError
-from deployer.modules._listen import address, hex_port
 from deployer.modules.base import records
 from deployer.sh import Sh, lines, sh
+from deployer.sh.sockets import address, hex_port
 
 _LOOK = Sh(
     r"""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
-from deployer.engine.ladder import explaining, readings, rounds
+from deployer.engine.ladder import readings, rounds
 from deployer.engine.ladder.reading import Judgement, NodeReading, Sight
 from deployer.engine.ladder.rounds import EXEC_TIMEOUT, Session, fragments
 from deployer.engine.ladder.rung import Rung, RungResult, climb, failed, healthy, result
@@ -179,6 +179,8 @@ def _hopeless(node: _Node, bad: RungResult) -> bool:
 
 def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Executor) -> None:
     """Add cause and next step to failed rungs: the unit's last words, a crash dump's slogan, a known pattern."""
+    from deployer.engine.ladder import explaining
+
     hosts: dict[str, list[_Node]] = {}
     for node in nodes:
         bad = failed(node.rungs)
@@ -188,6 +190,8 @@ def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Exec
 
 
 def _explain_host(session: Session, nodes: Sequence[_Node]) -> None:
+    from deployer.engine.ladder import explaining
+
     asked = tuple(readings.last_words(node.target.unit, node.target.crash_dump) for node in nodes)
     try:
         frames = list(session.transport.run(Program(asked, become=session.become), timeout=EXEC_TIMEOUT))

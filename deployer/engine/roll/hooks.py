@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_roll import HostRoll
@@ -16,9 +16,7 @@ from deployer.errors import HostError, StepError
 from deployer.events import Emit, Stage
 from deployer.fleet import Node
 from deployer.model import Mark
-from deployer.modules._guarded import Guarded
-from deployer.modules._rehearse import BEGUN
-from deployer.modules.base import Module
+from deployer.releases.rehearse import BEGUN
 from deployer.resolve import Action, HostPlay
 from deployer.resolve.checks import node_of
 from deployer.roll_events import HookDone
@@ -98,7 +96,7 @@ def program(play: HostPlay, hook: Action, release: str = "") -> Program:
     """
     own = play.fleet[0]
     if own and own.release and (node := node_of(hook, own)):
-        given = (environment(hook.environment, step.text) for step in _at_home(hook.module, node).act())
+        given = (environment(hook.environment, step.text) for step in hook.module.within(node.state).act())
         seconds = hook.timeout or STEP_TIMEOUT
         texts = tuple(as_node(node, release or own.release.id, text, seconds) for text in given)
         return Program(texts, writes=True, become=play.become, labels=(hook.label,) * len(texts))
@@ -114,10 +112,6 @@ def as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:
     body = f"main() {{\n{text}\n}}\nmain </dev/null"
     start = sh('{} --release {} --timeout {} --unit "$unit" run /bin/sh -eus', node.ctl, release, seconds)
     return lines(BEGUN, sh("printf '%s\\n' {} | {}", body, start))
-
-
-def _at_home(module: Module, node: Node) -> Module:
-    return replace(module, chdir=module.chdir or node.state) if isinstance(module, Guarded) else module
 
 
 def words(runs: Sequence[HostRoll]) -> tuple[str, ...]:

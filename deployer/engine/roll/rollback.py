@@ -17,12 +17,12 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.events import Emit, Note
 from deployer.fleet import Declaration, Node, Release
 from deployer.model import Host, Play, Task
-from deployer.modules._node_unit import NodeUnit
-from deployer.modules._unpack import TREE
 from deployer.modules.base import Changes, Step, records
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.releases.generations import PLACES, declared
+from deployer.releases.node_unit import NodeUnit
 from deployer.releases.switch import RECORD
+from deployer.releases.unpack import TREE
 from deployer.resolve import Action, HostPlay, Resolver
 from deployer.sh import Program, Sh, lines, sh
 from deployer.transport.base import Transport

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deployer.errors import ProbeError
 from deployer.model import Blob, Secret
-from deployer.modules._node_unit import NodeUnit
+from deployer.releases.node_unit import NodeUnit
 from deployer.sh import Program, Sh, lines, sh
 
 _RECORD = re.compile(r"(current|retained|copy:\S+) ([A-Za-z0-9+/]*={0,2})")

@@ -11,8 +11,8 @@ from deployer.engine.rotate.node import Accepted
 from deployer.errors import ConfigError, NotConverged
 from deployer.events import TaskPlanned
 from deployer.model import Change, Secret
-from deployer.modules._node_unit import NodeUnit
 from deployer.modules.beam_nodes import BeamNodes
+from deployer.releases.node_unit import NodeUnit
 from deployer.resolve import HostPlay
 
 

@@ -18,7 +18,7 @@ GRACE = 5.0
 KEEP = Sh("""place=/run/deployer/pending
 [ -e "$place/keep" ] || { echo 'it was not confirmed in time, and has gone back'; exit 6; }
 run="$run" /bin/sh -eu "$place/keep\"""")
-UNDO = lines(script("pending.sh"), Sh("undo"))
+UNDO = lines(script("pending.sh", "deployer.firewall"), Sh("undo"))
 
 
 def confirm(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.model import Secret
-from deployer.modules._node_unit import NodeUnit
+from deployer.releases.node_unit import NodeUnit
 
 NEW = Secret("nEw4Kq7ZbW9mTfJ4sLr8Vy2Hd3NcPg6AaEu5Ri", "cookie")
 OLD = Secret("oLd5Xk2yHd3NcPg6AaEu5Kq7ZbW9mTfJ4sLr8V", "cookie")

@@ -16,7 +16,7 @@ from rotate_kit import NEW, OLD, OTHER, RUNS
 from deployer.engine.rotate import host as rotate_host
 from deployer.engine.rotate.host import HostCookies, parse
 from deployer.errors import ProbeError
-from deployer.modules._node_unit import NodeUnit
+from deployer.releases.node_unit import NodeUnit
 from deployer.sh import Frame, Program, encode
 
 

@@ -11,10 +11,10 @@ from sh_runner import frames
 from deployer.engine import ledger
 from deployer.model import Blob, Change
 from deployer.modules import Step
-from deployer.modules._node_unit import NodeUnit
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.modules.template import Template
 from deployer.releases import generations
+from deployer.releases.node_unit import NodeUnit
 from deployer.sh import Program, Sh, lines, sh
 
 SHOP = NodeUnit(name="shop", unit="shop.service", runtime="/run/beam/shop")

@@ -9,8 +9,8 @@ import pytest
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import build
 from deployer.model import Absent, Change, Present
-from deployer.modules._node_unit import NodeUnit
 from deployer.modules.beam_nodes import BeamNodes
+from deployer.releases.node_unit import NodeUnit
 
 ID = "1.4.2-0f3a9c71"
 HERE = f"/opt/shop/versions/{ID}"

@@ -8,7 +8,7 @@ import pytest
 from sh_runner import frames
 
 from deployer.errors import ConfigError
-from deployer.modules._doors import OUTSIDE, check_outside
+from deployer.releases.doors import OUTSIDE, check_outside
 from deployer.sh import Program, Sh, lines, sh
 
 STUB = """

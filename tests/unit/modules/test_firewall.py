@@ -15,9 +15,9 @@ import pytest
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import build
+from deployer.firewall.nft import BASE, UNIT_TEXT, rules_of, takes_away
+from deployer.firewall.openings import Allow
 from deployer.model import Absent, Change, Observed, Present, Unknown
-from deployer.modules._nft import BASE, UNIT_TEXT, rules_of, takes_away
-from deployer.modules._openings import Allow
 from deployer.modules.firewall import Firewall
 
 WALL = Firewall(

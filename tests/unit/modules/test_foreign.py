@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deployer.modules._foreign import Packet, tables
-from deployer.modules._let_in import complaints, demands, everyone, walls
+from deployer.firewall.foreign import Packet, tables
+from deployer.firewall.let_in import complaints, demands, everyone, walls
 
 DATA = Path(__file__).parents[2] / "data/nft"
 HOST = ipaddress.ip_address("10.77.4.4")

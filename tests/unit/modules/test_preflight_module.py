@@ -13,8 +13,8 @@ from tables import answer, make
 
 from deployer.errors import ConfigError, ProbeError, Problems
 from deployer.model import Present
-from deployer.modules import _libraries
 from deployer.modules.preflight import Preflight
+from deployer.releases import libraries
 
 BEAM, NIF = "erts-15.2/bin/beam.smp", "lib/x-1.0/priv/x.so"
 NEEDS = [
@@ -200,7 +200,7 @@ def test_this_machine_is_asked_for_real(tmp_path: Path) -> None:
     assert see(mine, tmp_path) == Present({})
     newer = {"library": "libc.so.6", "versions": ("GLIBC_2.17", "GLIBC_2.99")}
     nobody = {"library": "libnobody.so.7"}
-    asked = replace(mine, needs=tuple(_libraries.Need(**need) for need in (newer, nobody)))
+    asked = replace(mine, needs=tuple(libraries.Need(**need) for need in (newer, nobody)))
     with pytest.raises(Problems) as raised:
         see(asked, tmp_path)
     assert "libc.so.6 lacks GLIBC_2.99 " in str(raised.value)

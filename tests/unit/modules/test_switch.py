@@ -80,7 +80,7 @@ exec timeout 2 "$@"
 def test_a_start_is_rehearsed_before_anything_stops(
     place: Place, changed: str, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deployer.modules._rehearse.DEADLINE", 2)
+    monkeypatch.setattr("deployer.releases.rehearse.DEADLINE", 2)
     nodes = place.unpacked("1")
     script, env = Path(nodes.release) / "bin/shop", place.held / "next" / "shop.env"
     script.parent.mkdir()

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from deployer.errors import ConfigError
-from deployer.modules._listen import Listener
-from deployer.modules._openings import holds, span
+from deployer.firewall.openings import holds, span
+from deployer.sh.sockets import Listener
 
 OURS = ("beam.smp", "epmd")
 """Programs that are meant to be reached by members alone."""

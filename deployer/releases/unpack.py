@@ -17,7 +17,7 @@ def unpack(root: str, release: str, name: str, version: str, sha256: str, manife
     A user that no other process has unpacks it, in a unit of its own that sees no network and writes nowhere else. When
     that has ended, the tree becomes root's and is compared with ``manifest``; nothing of it ever runs as root.
     """
-    box = lines(sh("name={} version={}", name, version), script("box.sh"))
+    box = lines(sh("name={} version={}", name, version), script("box.sh", "deployer.releases"))
     told = sh(
         "# shellcheck disable=SC2016\nroot={} release={} sha256={} manifest={} box={}",
         root,
@@ -27,5 +27,10 @@ def unpack(root: str, release: str, name: str, version: str, sha256: str, manife
         box.text,
     )
     return lines(
-        TREE, told, declared(root, ""), PLACES, sh("secure_root() {{ trusted {}; }}", above(root)), script("unpack.sh")
+        TREE,
+        told,
+        declared(root, ""),
+        PLACES,
+        sh("secure_root() {{ trusted {}; }}", above(root)),
+        script("unpack.sh", "deployer.releases"),
     )

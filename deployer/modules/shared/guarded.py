@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
+from deployer import checks as check
 from deployer.errors import ProbeError
 from deployer.fields import Doc
-from deployer.modules import _checks as check
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, sh
 
 _NEEDED = "needed"
@@ -46,6 +46,10 @@ class Guarded(Module):
     unless: Annotated[
         str | None, Doc("needed until this sh text, which must only read, succeeds", check=check.script)
     ] = None
+
+    def within(self, directory: str) -> Module:
+        """Return it so that it runs in a directory, unless it names one of its own."""
+        return replace(self, chdir=self.chdir or directory)
 
     @abstractmethod
     def run(self) -> Sh:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deployer.errors import ConfigError
-from deployer.modules._foreign import Address, Packet, Table, tables
-from deployer.modules._openings import span
+from deployer.firewall.foreign import Address, Packet, Table, tables
+from deployer.firewall.openings import span
 
 SOMEBODY: Mapping[int, Address] = {4: ipaddress.ip_address("9.9.9.9"), 6: ipaddress.ip_address("2620:fe::9")}
 """Stands for everyone: an address of the internet that no list of private or bogus networks holds."""

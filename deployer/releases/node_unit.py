@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from deployer.beam.names import check_alive
+from deployer.checks import absolute, told_by
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.model import Changes
-from deployer.modules._checks import absolute, told_by
-from deployer.modules._doors import check_outside
-from deployer.modules._unit import properties
 from deployer.releases import generations
+from deployer.releases.doors import check_outside
 from deployer.sh import Sh, sh
+from deployer.sh.units import properties
 from deployer.syntax import NODE_LABEL
 
 _EXE = re.compile(r"(/.+)/erts-[^/]+/bin/[^/ ]+( \(deleted\))?")

@@ -8,10 +8,10 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
+from deployer.checks import absolute
 from deployer.errors import ProbeError
 from deployer.fields import Doc
 from deployer.model import Secret
-from deployer.modules._checks import absolute
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
 from deployer.releases.generations import draft_place, in_force
 from deployer.sh import Sh, lines, sh

@@ -13,7 +13,8 @@ _SET = frozenset({
 """What the role node sets in the node's own file, which wins."""
 
 OUTSIDE: Sh = lines(
-    sh("steering={} unset={}", "|".join(sorted(STEERING)), "|".join(sorted(STEERING - _SET))), script("doors.sh")
+    sh("steering={} unset={}", "|".join(sorted(STEERING)), "|".join(sorted(STEERING - _SET))),
+    script("doors.sh", "deployer.releases"),
 )
 """``outside UNIT`` prints who else steers a node, and how."""
 

@@ -7,11 +7,11 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
+from deployer import checks as check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules import _checks as check
-from deployer.modules._content import Content
 from deployer.modules.base import Changes, Known, Module, Observed, Present, Sh, State, Step, sh
+from deployer.modules.shared.content import Content
 
 _VALIDATE = """# shellcheck disable=SC2016
 ( trap - HUP PIPE; umask "$mask"; exec timeout -k 5 60 env -- {} "$draft" {} ) || {{

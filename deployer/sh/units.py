@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from deployer.errors import ProbeError
-from deployer.releases.switch import LAST_WORDS
-from deployer.sh import Sh, lines, sh
+from deployer.sh.text import Sh, lines, script, sh
 
 _NEEDED = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 
@@ -26,6 +25,9 @@ def properties(text: str) -> dict[str, str]:
         raise ProbeError(f"systemctl does not tell {missing[0]}")
     return found
 
+
+LAST_WORDS = script("last_words.sh", "deployer.sh")
+"""A function for steps: print the last lines of ``$unit``'s last start."""
 
 FAILED = lines(LAST_WORDS, Sh("failed() { last_words; exit 1; }"))
 """A function for steps: print the last lines of ``$unit``'s last start, and end the step."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deployer.errors import ConfigError, ProbeError
-from deployer.modules import _openings as check
-from deployer.modules._foreign import Address
-from deployer.modules._let_in import Demand, complaints, demands, everyone
-from deployer.modules._listen import outside
-from deployer.modules._nft import Part
-from deployer.modules._shut import EPHEMERAL, once_inner, opened, refused, shut
+from deployer.firewall import openings as check
+from deployer.firewall.foreign import Address
+from deployer.firewall.let_in import Demand, complaints, demands, everyone
+from deployer.firewall.nft import Part
+from deployer.firewall.shut import EPHEMERAL, once_inner, opened, refused, shut
+from deployer.sh.sockets import outside
 
 NEEDED = (
     "nft", "connection", "shown", "unit", "base", "ssh", "rules", "others", "recorded", "now", "sockets", "serving",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from deployer.beam.names import check_alive
+from deployer.checks import absolute, told_by, unit
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules._checks import absolute, told_by, unit
-from deployer.modules._libraries import KINDS, Need
-from deployer.modules._listen import address
+from deployer.releases.libraries import KINDS, Need
+from deployer.sh.sockets import address
 
 _MIB = 1 << 20
 _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.modules._node_unit import NodeUnit
+from deployer.releases.node_unit import NodeUnit
 from deployer.sh import Sh, lines, script, sh
 
 DEADLINE = 30
@@ -36,4 +36,4 @@ def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
     )
     how = "name" if long else "sname"
     given = sh(_GIVEN, node.ctl, release, start, node.node, how, node.vm_args_file, environment, DEADLINE, asked)
-    return lines(BEGUN, given, script("rehearse.sh"))
+    return lines(BEGUN, given, script("rehearse.sh", "deployer.releases"))

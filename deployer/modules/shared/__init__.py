@@ -1,0 +1,1 @@
+"""What several kinds of modules share; it is for `deployer.modules` alone."""
