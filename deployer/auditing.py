@@ -23,13 +23,13 @@ from deployer.errors import ConfigError
 from deployer.events import SEVERITIES, Event, Severity
 from deployer.model import Host, Mark, Play
 from deployer.project import Options, Project, load
-from deployer.report.audited import FORMAT, as_json, check_files, gathered, write, write_files
+from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe
 from deployer.resolve import Resolver
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AuditChoice:
     """Which rules a person wants judged, in the words of the flags; see `deployer.audit.catalog.choose`.
 
     Attributes:
@@ -65,7 +65,7 @@ class Files:
     quiet_if_same: bool = False
 
 
-def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, out: TextIO | None = None) -> int:
+def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = None, out: TextIO | None = None) -> int:
     """Audit every host and return the exit code: 2 for drift, or for a rule that counts and FAILs.
 
     Args:
@@ -94,7 +94,7 @@ def audit_fleet(options: Options, wanted: Wanted, files: Files | None = None, ou
     audited = gathered(events, code)
     write_files(files.report, audited)
     if files.save:
-        write(Path(files.save), as_json(audited))
+        write(Path(files.save), audit_as_json(audited))
     news = list(changed(before, audited.as_plain())) if before is not None else []
     if held is not out and news:
         out.write(held.getvalue() if isinstance(held, StringIO) else "")

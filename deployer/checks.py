@@ -16,7 +16,7 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,127}(:[a-z0-9]+)?(=[A-Za-z0
 _SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_.:-]*[A-Za-z0-9_-])+")
 _KINDS = "service|socket|target|timer|path|mount|automount|swap|slice|scope|device"
 _UNIT = re.compile(rf"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\-]*(@[A-Za-z0-9:_.\\-]*)?\.({_KINDS})")
-KEPT = frozenset({
+SYSTEM_PLACES = frozenset({
     "/etc/ssh", "/etc/systemd", "/etc/systemd/system", "/run/systemd", "/usr/bin", "/usr/lib", "/usr/local",
     "/usr/sbin", "/usr/share", "/var/cache", "/var/lib", "/var/lib/dpkg", "/var/log", "/var/spool", "/var/tmp",  # noqa: S108
 })  # fmt: skip
@@ -43,7 +43,7 @@ def absolute(value: str) -> str | None:
 
 def deletable(path: str) -> str | None:
     """Complain about deleting what the system lives in."""
-    kept = path in KEPT or path.count("/") < 2
+    kept = path in SYSTEM_PLACES or path.count("/") < 2
     return "the system lives there; it is never deleted" if kept else None
 
 
@@ -97,21 +97,21 @@ def gecos(value: str) -> str | None:
     return "it may not hold : or control characters" if ":" in value or CONTROL.search(value) else None
 
 
-def home(value: str) -> str | None:
+def home_directory(value: str) -> str | None:
     """Complain about a path that cannot be in the passwd file."""
     return absolute(value) or gecos(value)
 
 
-def words(value: str) -> str | None:
+def word_list(value: str) -> str | None:
     """Complain about what does not split into words as sh quotes them."""
     try:
         split = shlex.split(value)
     except ValueError as error:
         return f"its quotes do not match ({error})"
-    return program(split)
+    return program_path(split)
 
 
-def program(argv: Sequence[str]) -> str | None:
+def program_path(argv: Sequence[str]) -> str | None:
     """Complain about an argument list that names no program."""
     first = argv[0] if argv else ""
     if not first or first.startswith("-"):
@@ -124,7 +124,7 @@ def filled(value: str) -> str | None:
     return None if value.strip() else "it is empty"
 
 
-def script(value: str) -> str | None:
+def sh_script(value: str) -> str | None:
     """Complain about an empty program. A field with this check is sh text by definition: it runs."""
     if "\0" in value:
         return "it may not hold a NUL"
@@ -146,7 +146,7 @@ def but(word: str, why: str) -> Callable[[str], str | None]:
     return lambda value: why if value == word else None
 
 
-def told_by(parse: Callable[[str], object]) -> Callable[[str], str | None]:
+def as_check(parse: Callable[[str], object]) -> Callable[[str], str | None]:
     """Return a check that complains in the words of a function that raises `ConfigError`."""
 
     def complaint(text: str) -> str | None:

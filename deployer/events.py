@@ -119,7 +119,7 @@ class RuleJudged(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReleaseEntry:
     """One line of what a host remembers of its releases.
 
     Attributes:
@@ -168,7 +168,7 @@ class HostSeen(Event):
     nodes: tuple[NodeSeen, ...]
     good: tuple[str, ...]
     bad: tuple[tuple[str, str], ...]
-    history: tuple[Entry, ...]
+    history: tuple[ReleaseEntry, ...]
     away: float | None = None
 
 

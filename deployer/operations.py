@@ -10,7 +10,7 @@ from typing import Literal, TextIO
 from deployer.app import each_play
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
-from deployer.engine.roll.rollout import Cluster
+from deployer.engine.roll.rollout import ClusterLimits
 from deployer.errors import ConfigError
 from deployer.events import Note
 from deployer.fleet import Declaration
@@ -181,7 +181,7 @@ def _check_left(resolver: Resolver, hosts: Sequence[Host], stopping: frozenset[s
         if own:
             clusters[own.cluster.name] = own, {str(node.node) for member in members for node in member.nodes}
     for name, (own, every) in clusters.items():
-        least = Cluster(name, {"all": len(every)}, own.rollout.min_healthy).least
+        least = ClusterLimits(name, {"all": len(every)}, own.rollout.min_healthy).least
         left = len(every - stopping)
         if left < least and every & stopping:
             problem = f"cluster {name} has {len(every)} nodes, and rollout.min_healthy is {own.rollout.min_healthy}"
@@ -219,11 +219,11 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
         lines: how much of its history each host tells.
         out: where the report goes.
     """
-    from deployer.engine.pending import WORDS, Pending
+    from deployer.engine.pending import PENDING_WORDS, Pending
     from deployer.engine.survey import Survey
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        if goal in WORDS:
+        if goal in PENDING_WORDS:
             return Pending(context, resolver, hosts, goal).run()
         return Survey(context, resolver, hosts, goal, lines).run()
 

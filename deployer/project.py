@@ -18,7 +18,7 @@ from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_i
 from deployer.load.template import Layer, Variables
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
-from deployer.resolve import WORDS, CliConnection, Resolver, judge
+from deployer.resolve import FLEET_WORDS, CliConnection, Resolver, judge
 from deployer.transport import SshOptions, Transport, open_transport
 
 
@@ -208,7 +208,7 @@ def _check_pieces(extra: Mapping[str, Any], inventory: Inventory, plays: Sequenc
     """Refuse a piece of a variable that nobody has: it would be of no effect."""
     given = [host.vars for host in inventory.hosts.values()] + [play.vars for play in plays]
     given += [some for play in plays for task in play.tasks for some in (task.vars, task.defaults)]
-    known = {*WORDS, *(name for some in (extra, *given) for name in some if "." not in name)}
+    known = {*FLEET_WORDS, *(name for some in (extra, *given) for name in some if "." not in name)}
     for path in extra:
         root, dot, _ = path.partition(".")
         if dot and root not in known:

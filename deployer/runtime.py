@@ -53,9 +53,9 @@ def _json(out: TextIO) -> tuple[Callable[[], None], Emit]:
 
 
 def _terminal(out: TextIO, diff: bool, verbose: int) -> tuple[Callable[[], None], Emit]:
-    from deployer.report.terminal import Terminal, console
+    from deployer.report.terminal import TerminalReport, rich_console
 
-    terminal = Terminal(console(out), show_diff=diff, verbosity=verbose)
+    terminal = TerminalReport(rich_console(out), show_diff=diff, verbosity=verbose)
     return terminal.close, terminal
 
 

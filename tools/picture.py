@@ -15,7 +15,7 @@ from rich.console import Console
 
 from deployer import events, roll_events
 from deployer.model import Change
-from deployer.report.terminal import Terminal
+from deployer.report.terminal import TerminalReport
 
 
 def event(line: str) -> events.Event:
@@ -34,7 +34,7 @@ def event(line: str) -> events.Event:
 def main(source: str, target: str) -> None:
     """Write the picture."""
     console = Console(record=True, width=110, file=io.StringIO(), force_terminal=False)
-    report = Terminal(console)
+    report = TerminalReport(console)
     for line in Path(source).read_text().splitlines():
         report(event(line))
     console.save_svg(target, title="deployer deploy site.yml -i inventory.yml")

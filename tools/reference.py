@@ -12,7 +12,7 @@ from deployer import modules
 from deployer.audit.catalog import RULES
 from deployer.cli import overview
 from deployer.cli.program import DeployerProgram
-from deployer.fleet import Words
+from deployer.fleet import FleetSettings
 from deployer.report.reference import reference
 from deployer.report.rules import table
 from deployer.schema import json_schema
@@ -36,7 +36,9 @@ def pages() -> dict[Path, str]:
     found = {DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.find(n)) + "\n" for n in modules.names())])}
     found[DOCS / "cli.md"] = overview.command_page(DeployerProgram.standard().namespace or Collection())
     found[DOCS / "audit-rules.md"] = f"{_RULES}\n{table(tuple(RULES.values()))}\n"
-    schemas = {"fleet": json_schema(Words)} | {name: json_schema(modules.find(name)) for name in modules.names()}
+    schemas = {"fleet": json_schema(FleetSettings)} | {
+        name: json_schema(modules.find(name)) for name in modules.names()
+    }
     for name, schema in schemas.items():
         found[DOCS / "schema" / f"{name}.json"] = json.dumps(schema, indent=2, default=str) + "\n"
     return found

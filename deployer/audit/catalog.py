@@ -65,7 +65,7 @@ def choose(*, only: str = "", skip: str = "", severity: str = "", profile: str =
     return found
 
 
-def find(name: str) -> Rule:
+def find_rule(name: str) -> Rule:
     """Return a rule by its id.
 
     Raises:

@@ -9,12 +9,12 @@ from typing import Any
 
 from deployer.errors import ConfigError
 
-Plain = Mapping[str, Any]
+AuditJson = Mapping[str, Any]
 """An audit as JSON has it; see `deployer.report.audited`."""
 _HINT = "--against takes what --save, or --report FILE.json, has written"
 
 
-def read_audit(path: Path, wanted: str) -> Plain:
+def read_audit(path: Path, wanted: str) -> AuditJson:
     """Return an audit that was kept in a file; ``wanted`` is the name of the format.
 
     Raises:
@@ -31,7 +31,7 @@ def read_audit(path: Path, wanted: str) -> Plain:
     return found
 
 
-def _parts(found: Plain) -> tuple[object, object]:
+def _parts(found: AuditJson) -> tuple[object, object]:
     return found.get("findings"), found.get("drift")
 
 
@@ -39,7 +39,7 @@ def _is_list(part: object) -> bool:
     return isinstance(part, list) and all(isinstance(one, dict) for one in part)
 
 
-def changed(before: Plain, after: Plain) -> Iterator[str]:
+def changed(before: AuditJson, after: AuditJson) -> Iterator[str]:
     """Yield a line for each answer that is another one now, and for each drift that has come or gone."""
     then, now = _answers(before), _answers(after)
     for key in sorted({*then, *now}):
@@ -51,9 +51,9 @@ def changed(before: Plain, after: Plain) -> Iterator[str]:
     yield from (f"{host}: drift is gone: {task}" for host, task in sorted(had - has))
 
 
-def _answers(audit: Plain) -> dict[tuple[str, str], str]:
+def _answers(audit: AuditJson) -> dict[tuple[str, str], str]:
     return {(str(one.get("host")), str(one.get("rule"))): str(one.get("answer")) for one in audit["findings"]}
 
 
-def _drift(audit: Plain) -> set[tuple[str, str]]:
+def _drift(audit: AuditJson) -> set[tuple[str, str]]:
     return {(str(one.get("host")), str(one.get("task"))) for one in audit["drift"]}

@@ -13,7 +13,7 @@ from deployer.errors import ProbeError
 from deployer.fleet import Declaration
 from deployer.modules.base import records
 from deployer.sh import Frame, Sh, lines, script
-from deployer.sh.sockets import address
+from deployer.sh.sockets import hex_address
 
 _PACKAGE = "deployer.audit"
 _TOLD = re.compile(r"name (\S+) at port (\d+)", re.ASCII)
@@ -83,7 +83,7 @@ class Facts:
         for word in self.read("nodes", "listening", "who listens").split():
             inode, _, place = word.partition("/")
             at, _, port = place.partition(":")
-            listening[inode] = address(at), int(port, 16)
+            listening[inode] = hex_address(at), int(port, 16)
         pids = [key.removeprefix("kind_") for key in raw if key.startswith("kind_")]
         own = {pid: {key[: -len(pid) - 1]: raw[key] for key in raw if key.endswith(f"_{pid}")} for pid in pids}
         names = {int(port): name for one in own.values() for name, port in _TOLD.findall(one.get("names_told", ""))}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from deployer.audit.catalog import find
+from deployer.audit.catalog import find_rule
 from deployer.audit.rule import Finding
 from deployer.errors import ConfigError
 from deployer.fields import nearest
@@ -37,7 +37,7 @@ def waivers_of(words: AuditWords, hosts: Collection[str], where: Mark | None) ->
     found = []
     for at, one in enumerate(words.waive):
         try:
-            rule = find(one.rule).id
+            rule = find_rule(one.rule).id
         except ConfigError as error:
             raise ConfigError(f"audit.waive[{at}].rule: {error.message}", where=where, hint=error.hint) from None
         if one.host and one.host not in hosts:

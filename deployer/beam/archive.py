@@ -30,7 +30,7 @@ _MACOS = "macOS's tar put it there: pack with COPYFILE_DISABLE=1 in the environm
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """One member: a clean relative path without ``./`` in front; ``size`` in bytes, 0 for a directory."""
 
     name: str
@@ -72,7 +72,7 @@ class Archive:
         end = b"  ./%b\0" % name.encode()
         return next((line[:64].decode() for line in self._lines if line.endswith(end)), "")
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[ArchiveEntry]:
         override: str | None = None
         while (block := self._read(_BLOCK)).strip(b"\0"):
             info = self._header(block)
@@ -142,7 +142,7 @@ class Archive:
             yield key.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")
             data = data[length:]
 
-    def _entry(self, info: tarfile.TarInfo, name: str) -> Entry:
+    def _entry(self, info: tarfile.TarInfo, name: str) -> ArchiveEntry:
         if not (info.isreg() or info.isdir()) or info.type not in (b"0", b"\0", b"5"):
             kind = _REFUSED_TYPES.get(info.type, "of an unknown type")
             raise self.refuse(f"is {kind}", name, _REMEDIES.get(info.type, _REPACK))
@@ -153,7 +153,7 @@ class Archive:
             raise self.refuse("is a directory with a content", name)
         clean = self._clean(name, is_file=info.isfile())
         self._place(clean, is_file=info.isfile())
-        return Entry(clean, info.size, info.isfile())
+        return ArchiveEntry(clean, info.size, info.isfile())
 
     def _clean(self, name: str, *, is_file: bool) -> str:
         clean = name.removeprefix("./") if is_file else name.removesuffix("/").removeprefix("./")
@@ -181,11 +181,11 @@ class Archive:
         if (is_file and hash(name) in self._directories) or not above.isdisjoint(self._seen):
             raise self.refuse("is a file where another member needs a directory, or the other way round", name)
 
-    def _known(self, entry: Entry) -> bool:
+    def _known(self, entry: ArchiveEntry) -> bool:
         """Return whether a file of this name has passed already."""
         return entry.is_file and hash(entry.name) in self._seen
 
-    def _compare(self, entry: Entry) -> None:
+    def _compare(self, entry: ArchiveEntry) -> None:
         """Note what a file held, and hold a second one of its name against the first."""
         if not entry.is_file:
             return

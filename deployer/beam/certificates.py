@@ -88,7 +88,7 @@ def check_key(chain: str, key: Secret) -> str | None:
     return None if found and private.public_key() == found.public_key() else "the key is not that of the certificate"
 
 
-def judge(chain: str, authority: str, host: str, now: datetime, renew: int = 0) -> Fault | None:
+def judge_certificate(chain: str, authority: str, host: str, now: datetime, renew: int = 0) -> Fault | None:
     """Return what keeps other nodes from believing a certificate, or None when it is good.
 
     Args:

@@ -72,7 +72,7 @@ def of_args(file: str, text: str) -> Iterator[Clash]:
 
 def of_config(file: str, text: str) -> Iterator[Clash]:
     """Yield what clashes in a sys.config."""
-    for found in sysconfig.kernel(text):
+    for found in sysconfig.kernel_settings(text):
         if found.key in KERNEL:
             yield Clash(file, found.line, found.key, _shown(f"{found.key}: {found.value}"), *KERNEL[found.key])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from deployer.beam import clashes, elf, overrides, sysconfig
-from deployer.beam.archive import Archive, Entry
+from deployer.beam.archive import Archive, ArchiveEntry
 from deployer.beam.clashes import Clash
 from deployer.beam.elf import Elf, ElfError
 
@@ -59,7 +59,7 @@ class Contents:
     configured: dict[str, dict[str, str]] = field(default_factory=dict)
     ports: dict[str, int | None] = field(default_factory=dict)
 
-    def add(self, entry: Entry, archive: Archive) -> None:
+    def add(self, entry: ArchiveEntry, archive: Archive) -> None:
         """Note what counts of one file.
 
         Raises:
@@ -94,19 +94,19 @@ class Contents:
         if kind == "env.sh":
             self.environments.add(version)
         elif kind == "vm.args":
-            self.kernel[version], self.ports[version] = overrides.kernel(text), overrides.ports(text)
+            self.kernel[version], self.ports[version] = overrides.kernel(text), overrides.port_limit(text)
         elif kind == "sys.config":
-            self.configured[version] = {found.key: found.value for found in sysconfig.kernel(text)}
+            self.configured[version] = {found.key: found.value for found in sysconfig.kernel_settings(text)}
         read = {"env.sh": clashes.of_env, "sys.config": clashes.of_config}.get(kind, clashes.of_args)
         found = read(name, text)
         self.clashes.setdefault(version, []).extend(islice(found, clashes.CLASHES_LIMIT))
 
-    def _add_program(self, entry: Entry, head: bytes, body: Iterator[bytes], archive: Archive) -> None:
+    def _add_program(self, entry: ArchiveEntry, head: bytes, body: Iterator[bytes], archive: Archive) -> None:
         try:
             with io.BytesIO() if entry.size <= _IN_MEMORY else tempfile.TemporaryFile() as file:
                 file.write(head)
                 file.writelines(body)
-                program = elf.read(file)
+                program = elf.read_elf(file)
         except ElfError:
             program = None
         except OSError as error:

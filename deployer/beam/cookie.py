@@ -56,15 +56,15 @@ def check_format(text: str, name: str = "cluster.cookie") -> None:
 
 
 def guessable(text: str) -> bool:
-    """Return whether `check` refuses a cookie of a right form."""
+    """Return whether `check_cookie` refuses a cookie of a right form."""
     try:
-        check(text)
+        check_cookie(text)
     except ConfigError:
         return True
     return False
 
 
-def check(text: str, name: str = "cluster.cookie") -> None:
+def check_cookie(text: str, name: str = "cluster.cookie") -> None:
     """Refuse a cookie of a wrong form or one that can be guessed; arguments and errors are `check_format`'s."""
     check_format(text, name)
     if len(text) < SHORTEST:

@@ -32,7 +32,7 @@ from deployer.beam.handshake import (
 from deployer.beam.messages import PASS_THROUGH, addressed, decode_answer
 from deployer.beam.names import NodeName
 from deployer.beam.stream import Stream, read_exactly
-from deployer.beam.term import Atom, Pid, Term, show
+from deployer.beam.term import Atom, Pid, Term, show_term
 from deployer.model import Secret
 
 __all__ = [
@@ -144,7 +144,7 @@ class Peer:
 
     def send(self, to: Pid, message: Term) -> None:
         """Send a message to a process of the node; raises OSError."""
-        body = PASS_THROUGH + etf.encode((_SEND, Atom(""), to)) + etf.encode(message)
+        body = PASS_THROUGH + etf.encode_term((_SEND, Atom(""), to)) + etf.encode_term(message)
         self._stream.send(len(body).to_bytes(4, "big") + body)
 
     def receive(self) -> tuple[int, Term]:
@@ -167,7 +167,11 @@ class Peer:
     def _request(self, number: int, call: Call, leader: Pid | None = None) -> bytes:
         sender = Pid(str(self._me), number, 0, self._creation)
         target = (Atom("call"), Atom(call.module), Atom(call.function), list(call.args), leader or Atom("user"))
-        body = PASS_THROUGH + etf.encode((_REG_SEND, sender, Atom(""), Atom("rex"))) + etf.encode((sender, target))
+        body = (
+            PASS_THROUGH
+            + etf.encode_term((_REG_SEND, sender, Atom(""), Atom("rex")))
+            + etf.encode_term((sender, target))
+        )
         return len(body).to_bytes(4, "big") + body
 
     def _receive(self) -> tuple[int, Term]:
@@ -223,11 +227,11 @@ def connect(
 
 def greets(stream: Stream, node: NodeName) -> bool:
     """Return whether a node answers in plain text; no cookie is used."""
-    return handshake.greets(stream, own_name(node), creation=4 + secrets.randbelow((1 << 32) - 4))
+    return handshake.greets_back(stream, own_name(node), creation=4 + secrets.randbelow((1 << 32) - 4))
 
 
 def _judge(call: Call, value: Term) -> Term | CallFailed:
     match value:
         case (Atom("badrpc"), reason):
-            return CallFailed(f"{call} failed on the node: {show(reason)}")
+            return CallFailed(f"{call} failed on the node: {show_term(reason)}")
     return value

@@ -44,7 +44,7 @@ class Elf:
     soname: str = ""
 
 
-def read(file: BinaryIO) -> Elf:
+def read_elf(file: BinaryIO) -> Elf:
     """Read an ELF file; one that is linked statically, or no program at all, asks for nothing.
 
     Reads at most about 300 KiB, wherever it has to, and takes milliseconds, whatever is in the file.

@@ -78,7 +78,7 @@ class Registration:
     extra: bytes = b""
 
 
-def names(stream: Stream) -> EpmdNames:
+def epmd_names(stream: Stream) -> EpmdNames:
     """Ask for everything that is registered; raises EpmdError, and OSError when the connection breaks."""
     return decode_names(_exchange(stream, encode_names(), NAMES_LIMIT))
 

@@ -6,13 +6,13 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deployer.beam.etf_reader import ATOM_LIMIT, VERSION, EtfError, decode
+from deployer.beam.etf_reader import ATOM_LIMIT, VERSION, EtfError, decode_term
 from deployer.beam.term import Atom, Bits, Improper, Opaque, Pid, Term
 
-__all__ = ["EtfError", "decode", "encode"]
+__all__ = ["EtfError", "decode_term", "encode_term"]
 
 
-def encode(term: Term) -> bytes:
+def encode_term(term: Term) -> bytes:
     """Return the external form of ``term``, with the version in front. Raises TypeError for anything else."""
     return bytes((VERSION,)) + _encode(term)
 

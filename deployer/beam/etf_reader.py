@@ -27,7 +27,7 @@ class EtfError(ProbeError):
     """The bytes are not the external form of a term, or of one larger than anybody needs here."""
 
 
-def decode(data: bytes, at: int = 0) -> tuple[Term, int]:
+def decode_term(data: bytes, at: int = 0) -> tuple[Term, int]:
     """Read the term that begins with its version byte at ``at``; return it and where the next byte is.
 
     Raises:

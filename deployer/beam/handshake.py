@@ -162,7 +162,7 @@ def shake_hands(
     return theirs
 
 
-def greets(stream: Stream, me: NodeName, *, creation: int) -> bool:
+def greets_back(stream: Stream, me: NodeName, *, creation: int) -> bool:
     """Return whether what listens there answers our name in plain text, as a node without TLS does; proves nothing."""
     wire = _Wire(stream, 2)
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from deployer.beam.distribution import Call, CallFailed, Peer
-from deployer.beam.term import Atom, Pid, Term, show
+from deployer.beam.term import Atom, Pid, Term, show_term
 
 _OK = Atom("ok")
 _REFUSED = (Atom("error"), Atom("enotsup"))
@@ -31,7 +31,7 @@ def call_aloud(peer: Peer, call: Call, write: Callable[[str], object]) -> Term:
             case (Atom("rex"), value) if to == number:
                 match value:
                     case (Atom("badrpc"), reason):
-                        raise CallFailed(f"{call} failed on the node: {show(reason)}")
+                        raise CallFailed(f"{call} failed on the node: {show_term(reason)}")
                 return value
             case (Atom("rex"), text) if to in made:
                 who, mark = made.pop(to)

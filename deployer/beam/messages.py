@@ -33,8 +33,8 @@ def addressed(body: bytes, me: str) -> tuple[int, Term]:
         return 0, 0
     if body[:1] != PASS_THROUGH:
         raise ProtocolError("a message begins with a header that was not agreed on")
-    control, at = etf.decode(body, 1)
+    control, at = etf.decode_term(body, 1)
     match control:
         case (int(kind), _, Pid(node, number, _, _)) if kind in _TO_PID and node == me and at < len(body):
-            return number, etf.decode(body, at)[0]
+            return number, etf.decode_term(body, at)[0]
     return 0, 0

@@ -87,7 +87,7 @@ def check_release_version(version: str) -> str:
     return _release_word(version, "a release version")
 
 
-def kind(protocol: str, naming: Naming, *, epmd: int | None) -> str:
+def name_kind(protocol: str, naming: Naming, *, epmd: int | None) -> str:
     """Return in words what two nodes must have in common before they can meet: ``inet_tcp, EPMD, long names``.
 
     Args:
@@ -111,7 +111,9 @@ def kind_of_flags(flags: str) -> str:
     protocol = next((word for flag, word in pairwise(words) if flag == "-proto_dist"), "inet_tcp")
     told = next((word.partition("=")[2] for word in words if word.startswith("ERL_EPMD_PORT=")), "")
     port = int(told) if told.isdecimal() else EPMD_PORT
-    return kind(protocol, "long" if "-name" in words else "short", epmd=None if "-erl_epmd_port" in words else port)
+    return name_kind(
+        protocol, "long" if "-name" in words else "short", epmd=None if "-erl_epmd_port" in words else port
+    )
 
 
 def erlang_address(address: str) -> str:

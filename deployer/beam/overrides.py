@@ -17,10 +17,10 @@ Harm = Literal["always", "long", "short", "perhaps", "never"]
 """When a deploy would fail by it: in every cluster, in one with long or with short names, perhaps (it stands under a
 condition), or never."""
 
-Rule = tuple[Harm, str]
+Override = tuple[Harm, str]
 _NAME = "the name follows from nodes[].name and nodes[].host: remove it"
 _PORTS = "cluster.ports and cluster.bind come first: it has no effect"
-_FLAGS: Mapping[str, Rule] = {
+_FLAGS: Mapping[str, Override] = {
     "-name": ("never", "nodes[].name comes first: it has no effect"),
     "-sname": ("long", f"{_NAME} (-sname beats -name wherever it stands)"),
     "-setcookie": ("never", "cluster.cookie is used: this has no effect but that all on the host can read it"),
@@ -38,14 +38,14 @@ _FLAGS: Mapping[str, Rule] = {
     "-args_file": ("never", "the file that it names was not looked into"),
     "-ssl_dist_optfile": ("never", "cluster.tls brings its own: it has no effect"),
 }  # fmt: skip
-KERNEL: Mapping[str, Rule] = {
+KERNEL: Mapping[str, Override] = {
     "inet_dist_listen_min": ("never", _PORTS),
     "inet_dist_listen_max": ("never", _PORTS),
     "inet_dist_use_interface": ("never", _PORTS),
     "epmd_module": _FLAGS["-epmd_module"],
     "erl_epmd_node_listen_port": _FLAGS["-erl_epmd_port"],
 }
-ASSIGNED: Mapping[str, Rule] = {
+ASSIGNED: Mapping[str, Override] = {
     "HOME": ("always", "the node finds its cookie in the HOME that its unit gives it: remove it"),
     "RELEASE_COOKIE": ("always", "the cookie comes from cluster.cookie: remove it"),
     "RELEASE_NODE": ("always", _NAME),
@@ -89,7 +89,7 @@ TEXT_LIMIT = 1 << 16
 _TOKEN = re.compile(r"""#[^\n]*|(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+""", re.DOTALL)
 
 
-def judge_variable(name: str, value: str) -> Iterator[tuple[str, Rule]]:
+def judge_variable(name: str, value: str) -> Iterator[tuple[str, Override]]:
     """Yield what a variable of a node's environment clashes with, and the rule; the value is in no word of it."""
     if name in _EARLY | _LATE:
         for _, flag, values in flags_of(value):
@@ -109,7 +109,7 @@ def judge_variable(name: str, value: str) -> Iterator[tuple[str, Rule]]:
 
 def judge_flag(
     flag: str, values: list[str], *, remote: bool = False, early: bool = False
-) -> Iterator[tuple[str, Rule]]:
+) -> Iterator[tuple[str, Override]]:
     """Yield what a flag of the emulator or of init clashes with, and the rule.
 
     Args:
@@ -165,7 +165,7 @@ def kernel(text: str) -> dict[str, str]:
     return found
 
 
-def ports(text: str) -> int | None:
+def port_limit(text: str) -> int | None:
     """Return the emulator's port limit (``+Q``) that an args file sets; None when it sets none."""
     said = [flag[2:] or "".join(values[:1]) for _, flag, values in flags_of(text) if flag.startswith("+Q")]
     return int(said[-1]) if said and said[-1].isdecimal() else None

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.beam.clashes import Clash
-from deployer.beam.tarball import Need, Tarball, inspect
+from deployer.beam.tarball import LibraryNeed, Tarball, inspect
 
 NOTES_KEPT = 64
 """Notes that stay; the oldest go first."""
@@ -98,7 +98,7 @@ def _check_own(told: os.stat_result, kind: Callable[[int], bool]) -> None:
 
 
 def _restored(held: Mapping[str, Any], path: Path) -> Tarball:
-    needs = (Need(one["library"], tuple(one["versions"]), tuple(one["files"])) for one in held["needs"])
+    needs = (LibraryNeed(one["library"], tuple(one["versions"]), tuple(one["files"])) for one in held["needs"])
     clashes = (Clash(**one) for one in held["clashes"])
     unreadable = tuple(held["unreadable"])
     return Tarball(**{**held, "path": path, "needs": tuple(needs), "clashes": tuple(clashes), "unreadable": unreadable})

@@ -31,7 +31,7 @@ class Setting:
     line: int
 
 
-def kernel(text: str) -> Iterator[Setting]:
+def kernel_settings(text: str) -> Iterator[Setting]:
     """Yield what is set of the kernel application; of a damaged text what can be told."""
     text = text[:LIMIT]
     path, application, key, begin = "", "", "", 0

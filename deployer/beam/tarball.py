@@ -21,7 +21,7 @@ _REBUILD = "pack the release directory's content itself: releases: [NAME: [steps
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class LibraryNeed:
     """A shared library that the host has to have.
 
     Attributes:
@@ -69,7 +69,7 @@ class Tarball:
     erts: str
     otp: int | None
     machine: str
-    needs: tuple[Need, ...]
+    needs: tuple[LibraryNeed, ...]
     unreadable: tuple[str, ...]
     clashes: tuple[Clash, ...]
     kernel: Mapping[str, str]
@@ -103,7 +103,7 @@ class Tarball:
         return max(found, key=_age).removeprefix("GLIBC_") if found else None
 
 
-def unseen(path: Path, name: str, version: str) -> Tarball:
+def unread_tarball(path: Path, name: str, version: str) -> Tarball:
     """Return what is known of a tarball that is not here: what was declared, and nothing else."""
     return Tarball(
         path=path, size=0, sha256="", name=name, version=version, erts="", otp=None, machine="", needs=(),
@@ -188,7 +188,7 @@ def _machine(path: Path, seen: Contents, erts: str) -> str:
     return machine
 
 
-def _needs(programs: Mapping[str, Elf]) -> tuple[Need, ...]:
+def _needs(programs: Mapping[str, Elf]) -> tuple[LibraryNeed, ...]:
     inside = {file.rpartition("/")[2] for file in programs} | {program.soname for program in programs.values()}
     versions: dict[str, set[str]] = {}
     files: dict[str, list[str]] = {}
@@ -197,7 +197,7 @@ def _needs(programs: Mapping[str, Elf]) -> tuple[Need, ...]:
             if library not in inside:
                 versions.setdefault(library, set()).update(asked)
                 files.setdefault(library, []).append(file)
-    return tuple(Need(name, _in_order(versions[name]), tuple(files[name])) for name in sorted(versions))
+    return tuple(LibraryNeed(name, _in_order(versions[name]), tuple(files[name])) for name in sorted(versions))
 
 
 def _in_order(versions: Iterable[str]) -> tuple[str, ...]:

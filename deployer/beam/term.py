@@ -58,7 +58,7 @@ Term: TypeAlias = "Scalar | Improper | tuple[Term, ...] | list[Term] | dict[Term
 """What `deployer.beam.etf` reads and writes: true and false are atoms, text is bytes or a list of code points."""
 
 
-def text(term: Term) -> str | None:
+def term_text(term: Term) -> str | None:
     """Return the text of a binary, a charlist or an atom; None when the term is no text."""
     if isinstance(term, Atom):
         return term.name
@@ -69,7 +69,7 @@ def text(term: Term) -> str | None:
     return None
 
 
-def show(term: Term) -> str:
+def show_term(term: Term) -> str:
     """Return the term about as Erlang's shell prints it, for messages: printable ASCII, at most 400 characters."""
     shown = "".join(_Printer().of(term))
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
@@ -96,7 +96,7 @@ class _Printer:
         return self._spend(_scalar(term))
 
     def _list(self, items: list[Term]) -> list[str]:
-        charlist = text(items[:_SHOWN])
+        charlist = term_text(items[:_SHOWN])
         if charlist and min(charlist) >= " ":
             return self._spend('"' + ascii(charlist)[1:-1] + '"')
         return self._between("[", items, "]")

@@ -7,8 +7,8 @@ from typing import Any
 
 from invoke.context import Context
 
-from deployer.cli.command import Command, Flag, out
-from deployer.cli.fleet import CHOICE, CONNECTION, REPORT, SOURCES, options
+from deployer.cli.command import Flag, Subcommand, out
+from deployer.cli.fleet import CHOICE, CONNECTION, REPORT, SOURCE_FLAGS, options
 
 RULES_FLAGS = (
     Flag("only", "judge by these rules alone: ids or their first letters, comma-separated, such as CK,ED-01"),
@@ -29,7 +29,17 @@ ASKING = (
     Flag("hosts", "without a playbook: these hosts alone, comma-separated; they need no inventory"),
 )
 PLAYBOOK_OR_NONE = Flag("playbook", "a playbook file; without one the rules alone are judged")
-AUDIT_FLAGS = (PLAYBOOK_OR_NONE, *SOURCES, *CONNECTION, *CHOICE, *REPORT, *RULES_FLAGS, ADVISORIES, *FILES, *ASKING)
+AUDIT_FLAGS = (
+    PLAYBOOK_OR_NONE,
+    *SOURCE_FLAGS,
+    *CONNECTION,
+    *CHOICE,
+    *REPORT,
+    *RULES_FLAGS,
+    ADVISORIES,
+    *FILES,
+    *ASKING,
+)
 
 
 def audit(c: Context, **given: Any) -> int:
@@ -43,9 +53,9 @@ def audit(c: Context, **given: Any) -> int:
     files = {name: given.pop(name) for name in ("report", "save", "against", "quiet_if_same")}
     if words["explain"] or words["list"]:
         return _tell(words, json=given["json"])
-    from deployer.auditing import Files, Wanted, audit_fleet
+    from deployer.auditing import AuditChoice, Files, audit_fleet
 
-    wanted = Wanted(**{name: words[name] for name in ("only", "skip", "severity", "profile", "advisories")})
+    wanted = AuditChoice(**{name: words[name] for name in ("only", "skip", "severity", "profile", "advisories")})
     asked = options(given)
     if asked.hosts and asked.inventory:
         asked = replace(asked, limit=f"{asked.hosts}:&{asked.limit}" if asked.limit else asked.hosts, hosts="")
@@ -54,11 +64,11 @@ def audit(c: Context, **given: Any) -> int:
 
 
 def _tell(words: dict[str, Any], *, json: bool) -> int:
-    from deployer.audit.catalog import choose, find
-    from deployer.report.rules import explained, listed
+    from deployer.audit.catalog import choose, find_rule
+    from deployer.report.rules import listed, rule_page
 
     if words["explain"]:
-        out(explained(find(words["explain"])))
+        out(rule_page(find_rule(words["explain"])))
         return 0
     profile = words["profile"] or "strict"
     chosen = choose(only=words["only"], skip=words["skip"], severity=words["severity"], profile=profile)
@@ -66,4 +76,4 @@ def _tell(words: dict[str, Any], *, json: bool) -> int:
     return 0
 
 
-AUDIT = Command(audit, AUDIT_FLAGS, usage="[PLAYBOOK]")
+AUDIT = Subcommand(audit, AUDIT_FLAGS, usage="[PLAYBOOK]")

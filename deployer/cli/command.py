@@ -47,7 +47,7 @@ class Flag:
         )
 
 
-class Command(Task[Callable[..., Any]]):
+class Subcommand(Task[Callable[..., Any]]):
     """A subcommand; its function takes the context and its flags by keyword, and may return an exit code."""
 
     def __init__(self, body: Callable[..., Any], flags: Sequence[Flag], name: str = "", usage: str = "") -> None:
@@ -79,9 +79,9 @@ class Command(Task[Callable[..., Any]]):
 
 def failure(error: DeployerError) -> Exit:
     """Print an error for a person and return what leaves with its exit code."""
-    from deployer.report.terminal import console, problem
+    from deployer.report.terminal import problem, rich_console
 
-    problem(console(sys.stderr), str(error))
+    problem(rich_console(sys.stderr), str(error))
     return Exit(code=error.exit_code)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from deployer.cli.command import Command, Flag, out
+from deployer.cli.command import Flag, Subcommand, out
 from deployer.errors import ConfigError, DeployerError
 
 _SHELLS = ("bash", "zsh")
@@ -40,7 +40,7 @@ def completion(c: Context, *, shell: str, line: str) -> None:
     out(f"{_ZSH}\n{_BASH}" if shell == "zsh" else _BASH)
 
 
-def _commands() -> Mapping[str, Command]:
+def _commands() -> Mapping[str, Subcommand]:
     from deployer.cli import overview
     from deployer.cli.program import DeployerProgram
 
@@ -48,7 +48,7 @@ def _commands() -> Mapping[str, Command]:
     return overview.all_commands(root) if root else {}
 
 
-def candidates(line: str, commands: Mapping[str, Command]) -> Iterator[str]:
+def candidates(line: str, commands: Mapping[str, Subcommand]) -> Iterator[str]:
     """Yield the words that a line may go on with, which begin as its last one does.
 
     Args:
@@ -60,7 +60,7 @@ def candidates(line: str, commands: Mapping[str, Command]) -> Iterator[str]:
     yield from sorted({word for word in _possible(words, last, commands) if word.startswith(last)})
 
 
-def _possible(words: Sequence[str], last: str, commands: Mapping[str, Command]) -> Iterable[str]:
+def _possible(words: Sequence[str], last: str, commands: Mapping[str, Subcommand]) -> Iterable[str]:
     name = next((" ".join(words[:size]) for size in (2, 1) if " ".join(words[:size]) in commands), "")
     if not name:
         first = " ".join(words)
@@ -97,7 +97,7 @@ def _names(inventories: tuple[str, ...]) -> Iterable[str]:
 
 
 COMMANDS = (
-    Command(
+    Subcommand(
         completion,
         (
             Flag("shell", "bash or zsh", word=True),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from deployer.cli.command import Command, Flag, out
+from deployer.cli.command import Flag, Subcommand, out
 from deployer.errors import ConfigError
 from deployer.lean import loading
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLAYBOOK = Flag(
     "playbook", "a playbook file, or one that ships with deployer: site.yml, release.yml, audit.yml", word=True
 )
-SOURCES = (
+SOURCE_FLAGS = (
     Flag("inventory", "an inventory file or directory; may be repeated", "i", ()),
     Flag(
         "extra-vars",
@@ -48,8 +48,8 @@ REPORT = (
     Flag("json", "print events as JSON lines", default=False),
     Flag("verbose", "more: tasks without changes, their places, every rung; may be repeated", "v", 0, count=True),
 )
-COMMON = (PLAYBOOK, *SOURCES, *CONNECTION, *CHOICE, *REPORT)
-REST = (PLAYBOOK, *SOURCES, *CONNECTION, *CHOICE[1:3], *REPORT)
+COMMON = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, *CHOICE, *REPORT)
+REST = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, *CHOICE[1:3], *REPORT)
 CHECK = Flag("check", "change nothing, say what would change (= deployer plan)", "C", default=False)
 DETAILED = Flag("detailed-exitcode", "exit 2 when something would change", default=False)
 
@@ -84,13 +84,13 @@ def plan(c: Context, **given: Any) -> int:
     return _walk("plan", given)
 
 
-def verify(c: Context, **given: Any) -> int:
+def _verify(c: Context, **given: Any) -> int:
     """Climb the verify ladder on every node, from "host reachable" to "healthy". Changes nothing."""
     del c
     return _walk("verify", given)
 
 
-def rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
+def _rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
     """Send every host back to the last release that was good on it, batch by batch, and climb the ladder."""
     del c
     from deployer.operations import rollback as back
@@ -98,7 +98,7 @@ def rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
     return back(options(given), to, check=check)
 
 
-def resume(c: Context, **given: Any) -> int:
+def _resume(c: Context, **given: Any) -> int:
     """Deploy again to the hosts whose last deploy has not ended well: those that failed or were not reached."""
     del c
     from deployer.app import resume as again
@@ -106,7 +106,7 @@ def resume(c: Context, **given: Any) -> int:
     return again(options(given))
 
 
-def status(c: Context, **given: Any) -> int:
+def _status(c: Context, **given: Any) -> int:
     """Say what runs where, from the hosts themselves: versions, since when, who switched them, what failed there."""
     del c
     from deployer.operations import survey
@@ -124,7 +124,7 @@ def history(c: Context, *, lines: int, **given: Any) -> int:
     return survey("history", options(given), lines=lines)
 
 
-def retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **given: Any) -> int:
+def _retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **given: Any) -> int:
     """Take hosts, or single nodes, out of their cluster: drained, stopped, forgotten by the others, secrets removed."""
     del c
     from deployer.operations import retire as take_out
@@ -132,7 +132,7 @@ def retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **gi
     return take_out(options(given), hosts, purge=purge, lost=lost, check=check)
 
 
-def render(c: Context, *, host: str, **given: Any) -> None:
+def _render(c: Context, *, host: str, **given: Any) -> None:
     """Print the exact programs that would run on a host, without connecting: the probe, then every step."""
     del c
     from deployer.app import render as programs
@@ -140,7 +140,7 @@ def render(c: Context, *, host: str, **given: Any) -> None:
     out(programs(options(given), host))
 
 
-def confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> int:
+def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> int:
     """Say what waits on hosts to be confirmed (--show, the default), keep it (--now), or take it back (--undo)."""
     del c
     from deployer.operations import survey
@@ -151,23 +151,23 @@ def confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> i
     return survey(next(iter(said), "show"), options(given))
 
 
-ASK = (PLAYBOOK, *SOURCES, *CONNECTION, CHOICE[0], *REPORT)
+ASK = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
-    Command(deploy, (*COMMON, CHECK, DETAILED)),
-    Command(plan, (*COMMON, DETAILED)),
-    Command(verify, COMMON),
-    Command(
-        rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)
+    Subcommand(deploy, (*COMMON, CHECK, DETAILED)),
+    Subcommand(plan, (*COMMON, DETAILED)),
+    Subcommand(_verify, COMMON),
+    Subcommand(
+        _rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)
     ),
-    Command(resume, REST),
-    Command(status, ASK),
-    Command(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50))),
-    Command(
-        retire,
+    Subcommand(_resume, REST),
+    Subcommand(_status, ASK),
+    Subcommand(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50))),
+    Subcommand(
+        _retire,
         (
             PLAYBOOK,
             Flag("hosts", "who leaves: hosts, groups, or names of nodes such as jobs@10.0.0.4", word=True),
-            *SOURCES,
+            *SOURCE_FLAGS,
             *CONNECTION,
             *REPORT,
             CHECK,
@@ -175,8 +175,8 @@ COMMANDS = (
             Flag("lost", "the hosts are gone for good: connect only to those that stay", default=False),
         ),
     ),
-    Command(
-        confirm,
+    Subcommand(
+        _confirm,
         (
             *ASK,
             Flag("show", "say what waits, whose it is and when it goes back; the default", default=False),
@@ -184,5 +184,5 @@ COMMANDS = (
             Flag("undo", "take it back", default=False),
         ),
     ),
-    Command(render, (*COMMON, Flag("host", "the host whose programs are printed"))),
+    Subcommand(_render, (*COMMON, Flag("host", "the host whose programs are printed"))),
 )

@@ -7,14 +7,14 @@ from pathlib import Path
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deployer.cli.command import Command, Flag, err, out
+from deployer.cli.command import Flag, Subcommand, err, out
 from deployer.errors import ConfigError
 
 _NAME = Flag("name", "which lab, when there is more than one", default="lab")
 _SUITE = Flag("suite", "Debian release of the hosts: bookworm or trixie", default="bookworm")
 
 
-def up(c: Context, *, hosts: int, suite: list[str], name: str, profile: list[str], database: bool) -> None:
+def _up(c: Context, *, hosts: int, suite: list[str], name: str, profile: list[str], database: bool) -> None:
     """Boot real hosts with systemd, sshd and nftables, and write an inventory for them. Needs root on Linux."""
     del c
     from deployer import lab
@@ -23,7 +23,7 @@ def up(c: Context, *, hosts: int, suite: list[str], name: str, profile: list[str
     out(str(made.inventory))
 
 
-def down(c: Context, *, name: str) -> None:
+def _down(c: Context, *, name: str) -> None:
     """Take a lab down and remove everything it made, but for the images."""
     del c
     from deployer import lab
@@ -31,7 +31,7 @@ def down(c: Context, *, name: str) -> None:
     lab.down(name, say=err)
 
 
-def status(c: Context, *, name: str) -> int:
+def _status(c: Context, *, name: str) -> int:
     """Show the hosts of a lab; exit 1 when there is none."""
     del c
     from deployer import lab
@@ -48,7 +48,7 @@ def status(c: Context, *, name: str) -> int:
     return 0
 
 
-def ssh(c: Context, *, host: str, name: str, command: str) -> int:
+def _ssh(c: Context, *, host: str, name: str, command: str) -> int:
     """Open a shell on a lab host, or run one command there."""
     del c
     from deployer import lab
@@ -56,7 +56,7 @@ def ssh(c: Context, *, host: str, name: str, command: str) -> int:
     return lab.ssh(host, name, (command,) if command else ())
 
 
-def reset(c: Context, *, host: str, name: str) -> None:
+def _reset(c: Context, *, host: str, name: str) -> None:
     """Put a host (or all of them) back to untouched."""
     del c
     from deployer import lab
@@ -64,7 +64,7 @@ def reset(c: Context, *, host: str, name: str) -> None:
     lab.reset(host or None, name)
 
 
-def build(c: Context, *, app: str, suite: str, version: str, output: str) -> None:
+def _build(c: Context, *, app: str, suite: str, version: str, output: str) -> None:
     """Build a release from a mix project in the builder image, and print the tarball's path."""
     del c
     from deployer import lab
@@ -72,13 +72,13 @@ def build(c: Context, *, app: str, suite: str, version: str, output: str) -> Non
     path = Path(app)
     if not (path / "mix.exs").is_file():
         raise ConfigError(f"{app} has no mix.exs", hint="give the directory of a mix project")
-    out(str(lab.build(path, suite=suite, version=version or None, out=Path(output) if output else None, say=err)))
+    out(str(lab.build_app(path, suite=suite, version=version or None, out=Path(output) if output else None, say=err)))
 
 
 LAB = Collection(
     "lab",
-    Command(
-        up,
+    Subcommand(
+        _up,
         (
             Flag("hosts", "how many", "n", 3),
             Flag("suite", "Debian release of the hosts, bookworm or trixie; several are given in turn", "", ()),
@@ -89,12 +89,12 @@ LAB = Collection(
             Flag("database", "one more host, with PostgreSQL; database_url in the inventory", "", default=False),
         ),
     ),
-    Command(down, (_NAME,)),
-    Command(status, (_NAME,)),
-    Command(ssh, (Flag("host", "the host", word=True), _NAME, Flag("command", "run this instead of a shell"))),
-    Command(reset, (Flag("host", "only this host"), _NAME)),
-    Command(
-        build,
+    Subcommand(_down, (_NAME,)),
+    Subcommand(_status, (_NAME,)),
+    Subcommand(_ssh, (Flag("host", "the host", word=True), _NAME, Flag("command", "run this instead of a shell"))),
+    Subcommand(_reset, (Flag("host", "only this host"), _NAME)),
+    Subcommand(
+        _build,
         (
             Flag("app", "directory of a mix project", word=True),
             _SUITE,

@@ -7,8 +7,8 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deployer.cli.command import Command, Flag, out
-from deployer.cli.fleet import SOURCES, options
+from deployer.cli.command import Flag, Subcommand, out
+from deployer.cli.fleet import SOURCE_FLAGS, options
 from deployer.errors import ConfigError
 
 
@@ -44,7 +44,7 @@ def show(c: Context, *, name: str) -> None:
         raise ConfigError(f"there is no module {name!r}", hint=nearest(name, modules.names())) from None
 
 
-def inspect(c: Context, *, file: str, json: bool) -> None:
+def _inspect(c: Context, *, file: str, json: bool) -> None:
     """Show what a release's tarball holds, what it needs of a host, and what in it clashes with the fleet's words."""
     del c
     from pathlib import Path
@@ -78,7 +78,7 @@ def _title(text: str) -> str:
     return next(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
 
 
-def version(c: Context) -> None:
+def _version(c: Context) -> None:
     """Print the program's version."""
     del c
     from deployer import __version__
@@ -87,12 +87,12 @@ def version(c: Context) -> None:
 
 
 COMMANDS = (
-    Command(docs, (Flag("page", "the page's name; left out: all names"),)),
-    Command(version, ()),
-    Command(
+    Subcommand(docs, (Flag("page", "the page's name; left out: all names"),)),
+    Subcommand(_version, ()),
+    Subcommand(
         inventory,
         (
-            *SOURCES,
+            *SOURCE_FLAGS,
             Flag("list", "all hosts with their variables, as JSON", default=False),
             Flag("graph", "the tree of groups", default=False),
             Flag("host", "one host's variables, as JSON"),
@@ -101,8 +101,8 @@ COMMANDS = (
 )
 RELEASE = Collection(
     "release",
-    Command(
-        inspect, (Flag("file", "the release's .tar.gz", word=True), Flag("json", "the same as JSON", default=False))
+    Subcommand(
+        _inspect, (Flag("file", "the release's .tar.gz", word=True), Flag("json", "the same as JSON", default=False))
     ),
 )
-MODULES = Collection("modules", Command(_list, ()), Command(show, (Flag("name", "the module", word=True),)))
+MODULES = Collection("modules", Subcommand(_list, ()), Subcommand(show, (Flag("name", "the module", word=True),)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from invoke.collection import Collection
 
-from deployer.cli.command import Command, Flag
+from deployer.cli.command import Flag, Subcommand
 from deployer.cli.words import HIDDEN
 
 _SECTIONS: Mapping[str, str] = {
@@ -34,12 +34,12 @@ _SHARED = 4
 """A flag that so many commands have is explained once for all of them."""
 
 
-def all_commands(root: Collection) -> dict[str, Command]:
+def all_commands(root: Collection) -> dict[str, Subcommand]:
     """Return words → command for all commands of a program, in the order in which they were added."""
-    found: dict[str, Command] = {name: task for name, task in root.tasks.items() if isinstance(task, Command)}
+    found: dict[str, Subcommand] = {name: task for name, task in root.tasks.items() if isinstance(task, Subcommand)}
     for group, collection in root.collections.items():
         for name, task in collection.tasks.items():
-            if isinstance(task, Command):
+            if isinstance(task, Subcommand):
                 found[f"{group} {name}"] = task
     return found
 
@@ -75,7 +75,7 @@ def command_page(root: Collection) -> str:
     return "".join(parts)
 
 
-def usage(name: str, command: Command) -> str:
+def usage(name: str, command: Subcommand) -> str:
     """Return how a command is typed, such as ``deployer plan PLAYBOOK -i INVENTORY``."""
     words = command.usage or " ".join(flag.name.upper() for flag in command.flags if flag.word)
     inventory = "-i INVENTORY" if any(flag.name == "inventory" for flag in command.flags) else ""
@@ -83,15 +83,15 @@ def usage(name: str, command: Command) -> str:
     return " ".join(filter(None, ("deployer", name, before, inventory, dashes.strip(), behind)))
 
 
-def _sections(root: Collection) -> dict[str, dict[str, Command]]:
-    found: dict[str, dict[str, Command]] = {heading: {} for heading in _SECTIONS.values()}
+def _sections(root: Collection) -> dict[str, dict[str, Subcommand]]:
+    found: dict[str, dict[str, Subcommand]] = {heading: {} for heading in _SECTIONS.values()}
     for name, command in all_commands(root).items():
         module = command.body.__module__.rpartition(".")[2]
         found.setdefault(_SECTIONS.get(module, module.capitalize()), {})[name] = command
     return {heading: below for heading, below in found.items() if below}
 
 
-def _entry(name: str, command: Command) -> str:
+def _entry(name: str, command: Subcommand) -> str:
     typed = usage(name, command).removeprefix("deployer ")
     does = _first_sentence(command.__doc__ or "")
     first = f"  {typed}".ljust(_INDENT - 1) + " "

@@ -7,11 +7,11 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deployer.cli.command import Command, out
-from deployer.cli.fleet import CHECK, CONNECTION, PLAYBOOK, REPORT, SOURCES, options
+from deployer.cli.command import Subcommand, out
+from deployer.cli.fleet import CHECK, CONNECTION, PLAYBOOK, REPORT, SOURCE_FLAGS, options
 
 
-def generate(c: Context) -> None:
+def _generate(c: Context) -> None:
     """Print a new cookie: 43 letters and digits, 256 random bits. Pipe it into a vault, not onto a screen."""
     del c
     from deployer.beam.cookie import generate as new
@@ -19,7 +19,7 @@ def generate(c: Context) -> None:
     out(new())
 
 
-def rotate(c: Context, *, check: bool, **given: Any) -> int:
+def _rotate(c: Context, *, check: bool, **given: Any) -> int:
     """Give a running cluster the cookie that cluster.cookie now holds. No node restarts; killed, it is run again."""
     from deployer.operations import rotate as rotated
 
@@ -27,7 +27,9 @@ def rotate(c: Context, *, check: bool, **given: Any) -> int:
     return rotated(options(given), check=check)
 
 
-COOKIE = Collection("cookie", Command(generate, ()), Command(rotate, (PLAYBOOK, *SOURCES, *CONNECTION, *REPORT, CHECK)))
+COOKIE = Collection(
+    "cookie", Subcommand(_generate, ()), Subcommand(_rotate, (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, *REPORT, CHECK))
+)
 
 
 def init(c: Context, **given: Any) -> None:
@@ -39,4 +41,4 @@ def init(c: Context, **given: Any) -> None:
         out(line)
 
 
-TLS = Collection("tls", Command(init, (PLAYBOOK, *SOURCES)))
+TLS = Collection("tls", Subcommand(init, (PLAYBOOK, *SOURCE_FLAGS)))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deployer.cli.command import Command, Flag, err, out
-from deployer.cli.fleet import SOURCES, options
+from deployer.cli.command import Flag, Subcommand, err, out
+from deployer.cli.fleet import SOURCE_FLAGS, options
 from deployer.errors import ConfigError
 from deployer.model import Secret
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deployer.load.vault import VaultPassword
 
 _FILE = Flag("file", "the file", word=True)
-_PASSWORDS = tuple(flag for flag in SOURCES if "vault" in flag.name)
+_PASSWORDS = tuple(flag for flag in SOURCE_FLAGS if "vault" in flag.name)
 _CHOICE = Flag("encrypt-vault-id", "encrypt with the password of this label, where several are given")
 _NEW = (
     Flag("new-vault-password-file", "file with the new password, or program that prints it"),
@@ -30,7 +30,7 @@ _NEW = (
 _ASK = "give --vault-password-file, --vault-id or --ask-vault-pass"
 
 
-def encrypt(c: Context, *, file: str, encrypt_vault_id: str, **given: Any) -> None:
+def _encrypt(c: Context, *, file: str, encrypt_vault_id: str, **given: Any) -> None:
     """Encrypt a file in place."""
     del c
     from deployer.load import vault_files
@@ -39,7 +39,7 @@ def encrypt(c: Context, *, file: str, encrypt_vault_id: str, **given: Any) -> No
     err(f"{file} is encrypted")
 
 
-def decrypt(c: Context, *, file: str, **given: Any) -> None:
+def _decrypt(c: Context, *, file: str, **given: Any) -> None:
     """Write what an encrypted file holds in its place."""
     del c
     from deployer.load import vault_files
@@ -48,7 +48,7 @@ def decrypt(c: Context, *, file: str, **given: Any) -> None:
     err(f"{file} is decrypted")
 
 
-def view(c: Context, *, file: str, **given: Any) -> None:
+def _view(c: Context, *, file: str, **given: Any) -> None:
     """Print what an encrypted file holds."""
     del c
     from deployer.load import vault_files
@@ -57,7 +57,7 @@ def view(c: Context, *, file: str, **given: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-def edit(c: Context, *, file: str, **given: Any) -> None:
+def _edit(c: Context, *, file: str, **given: Any) -> None:
     """Open an encrypted file in $EDITOR, in memory only, and encrypt what comes back."""
     del c
     from deployer.load import vault_files
@@ -66,7 +66,7 @@ def edit(c: Context, *, file: str, **given: Any) -> None:
     err(f"{file} is {'encrypted again' if changed else 'unchanged'}")
 
 
-def rekey(c: Context, *, file: str, new_vault_password_file: str, new_vault_id: str, **given: Any) -> None:
+def _rekey(c: Context, *, file: str, new_vault_password_file: str, new_vault_id: str, **given: Any) -> None:
     """Encrypt a file anew with another password."""
     del c
     from deployer.load import secrets, vault_files
@@ -82,7 +82,7 @@ def rekey(c: Context, *, file: str, new_vault_password_file: str, new_vault_id: 
     err(f"{file} is encrypted with the new password")
 
 
-def encrypt_string(c: Context, *, text: str, name: str, encrypt_vault_id: str, **given: Any) -> None:
+def _encrypt_string(c: Context, *, text: str, name: str, encrypt_vault_id: str, **given: Any) -> None:
     """Encrypt standard input for a file of variables; a line break at its very end does not belong to it."""
     del c
     from deployer.load import vault_files
@@ -136,13 +136,13 @@ def _ask_twice(prompt: str) -> str:
 
 VAULT = Collection(
     "vault",
-    Command(encrypt, (_FILE, *_PASSWORDS, _CHOICE)),
-    Command(decrypt, (_FILE, *_PASSWORDS)),
-    Command(view, (_FILE, *_PASSWORDS)),
-    Command(edit, (_FILE, *_PASSWORDS)),
-    Command(rekey, (_FILE, *_PASSWORDS, *_NEW)),
-    Command(
-        encrypt_string,
+    Subcommand(_encrypt, (_FILE, *_PASSWORDS, _CHOICE)),
+    Subcommand(_decrypt, (_FILE, *_PASSWORDS)),
+    Subcommand(_view, (_FILE, *_PASSWORDS)),
+    Subcommand(_edit, (_FILE, *_PASSWORDS)),
+    Subcommand(_rekey, (_FILE, *_PASSWORDS, *_NEW)),
+    Subcommand(
+        _encrypt_string,
         (Flag("name", "the variable's name"), Flag("text", "refused: others could read it"), *_PASSWORDS, _CHOICE),
     ),
 )

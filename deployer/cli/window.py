@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from deployer.cli.command import Command, Flag
-from deployer.cli.fleet import CHECK, CONNECTION, REPORT, SOURCES, options
+from deployer.cli.command import Flag, Subcommand
+from deployer.cli.fleet import CHECK, CONNECTION, REPORT, SOURCE_FLAGS, options
 from deployer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _QUIET = Flag("quiet-journal", "the host's journal is told that something was as
 _RELEASE = Flag("release", "which release of those that lie there: a version, or its whole id; default: the current")
 _ENDS = Flag("timeout", "end it there after so many seconds; 0: never", "", 0)
 _COMMAND = Flag("command", "what runs; stands behind --", "", ())
-_REACH = (*SOURCES, *CONNECTION)
+_REACH = (*SOURCE_FLAGS, *CONNECTION)
 
 
 def colourful() -> bool:
@@ -57,7 +57,7 @@ def _expression(typed: str, file: str) -> str:
     return text
 
 
-def console(c: Context, *, nodes: str, dot_iex: str, **given: Any) -> int:
+def _console(c: Context, *, nodes: str, dot_iex: str, **given: Any) -> int:
     """Open an IEx of a running node on this terminal."""
     del c
     from deployer.window.shells import console as open_console
@@ -65,7 +65,7 @@ def console(c: Context, *, nodes: str, dot_iex: str, **given: Any) -> int:
     return open_console(_fleet(given), nodes, dot_iex=dot_iex)
 
 
-def rpc(
+def _rpc(
     c: Context, *, nodes: str, expression: str, file: str, one: bool, timeout: int, quiet_journal: bool, **given: Any
 ) -> int:
     """Evaluate an expression in running nodes, and print what it prints and its value."""
@@ -86,20 +86,20 @@ def _eval(c: Context, *, nodes: str, expression: str, file: str, one: bool, **gi
     return evaluate_apart(_asked(given, nodes, one=one, quiet=quiet), text, **how)
 
 
-def run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any) -> int:
+def _run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any) -> int:
     """Run a command of the release (bin/migrate) or of the host as the node does: its user, environment and sandbox."""
     del c
-    from deployer.window.commands import run as run_there
+    from deployer.window.commands import run_window as run_there
 
     quiet = given.pop("quiet_journal")
     how = {key: given.pop(key) for key in ("release", "timeout")}
     return run_there(_asked(given, nodes, one=one, quiet=quiet), tuple(command), **how)
 
 
-def ssh(c: Context, *, nodes: str, command: list[str], **given: Any) -> int:
+def _ssh(c: Context, *, nodes: str, command: list[str], **given: Any) -> int:
     """Log in to a host as the inventory says (with -b as root), or run one command there."""
     del c
-    from deployer.window.shells import ssh as log_in
+    from deployer.window.shells import ssh_to_node as log_in
 
     return log_in(_fleet(given), nodes, tuple(command), become=given["become"])
 
@@ -130,7 +130,7 @@ def top(c: Context, *, nodes: str, once: bool, json: bool, interval: int, **give
     return watch(fleet, fleet.choose([nodes]), once=once, as_json=json, interval=interval)
 
 
-def restart(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
+def _restart(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
     """Restart nodes in batches, as a deploy does: with the playbook's hooks, min_healthy, and the ladder after each."""
     del c
     from deployer.operations import again
@@ -146,7 +146,7 @@ def start(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
     return again(options(given), "started", nodes, check=check)
 
 
-def stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
+def _stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
     """Stop nodes, drained by the playbook's hooks, when those that stay are healthy and not fewer than min_healthy."""
     del c
     from deployer.operations import stop as halt
@@ -154,7 +154,7 @@ def stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
     return halt(options(given), nodes, check=check)
 
 
-def trace(c: Context, *, nodes: str, function: str, max: int, **given: Any) -> int:  # noqa: A002 - the flag's name
+def _trace(c: Context, *, nodes: str, function: str, max: int, **given: Any) -> int:  # noqa: A002 - the flag's name
     """Show calls of a function in running nodes, as they return: arguments, result and time; bounded by the node."""
     del c
     from deployer.window.commands import trace as trace_there
@@ -171,24 +171,24 @@ _ROLL = (
     *REPORT,
 )
 COMMANDS = (
-    Command(
-        console,
+    Subcommand(
+        _console,
         (_NODES, *_REACH, Flag("dot-iex", "evaluate this file of this machine first, as .iex.exs is")),
         usage="NODE",
     ),
-    Command(
-        rpc,
+    Subcommand(
+        _rpc,
         (_NODES, _EXPRESSION, *_REACH, _FILE, _ONE, Flag("timeout", "seconds it may take; 0: any", "", 60), _QUIET),
         usage="NODE… 'EXPR'",
     ),
-    Command(
+    Subcommand(
         _eval,
         (_NODES, _EXPRESSION, *_REACH, _FILE, _ONE, _RELEASE, _ENDS, _QUIET),
         usage="NODE… 'EXPR'",
     ),
-    Command(run, (_NODES, _COMMAND, *_REACH, _ONE, _RELEASE, _ENDS, _QUIET), usage="NODE… -- COMMAND…"),
-    Command(ssh, (_NODES, _COMMAND, *_REACH), usage="HOST [-- COMMAND…]"),
-    Command(
+    Subcommand(_run, (_NODES, _COMMAND, *_REACH, _ONE, _RELEASE, _ENDS, _QUIET), usage="NODE… -- COMMAND…"),
+    Subcommand(_ssh, (_NODES, _COMMAND, *_REACH), usage="HOST [-- COMMAND…]"),
+    Subcommand(
         logs,
         (
             _NODES,
@@ -202,7 +202,7 @@ COMMANDS = (
         ),
         usage="[NODE…]",
     ),
-    Command(
+    Subcommand(
         top,
         (
             _NODES,
@@ -217,8 +217,8 @@ COMMANDS = (
         ),
         usage="[NODE…]",
     ),
-    Command(
-        trace,
+    Subcommand(
+        _trace,
         (
             _NODES,
             Flag("function", "the function"),
@@ -228,7 +228,7 @@ COMMANDS = (
         ),
         usage="NODE… 'MOD.FUN/ARITY'",
     ),
-    Command(restart, _ROLL, usage="NODE…"),
-    Command(start, _ROLL, usage="NODE…"),
-    Command(stop, _ROLL, usage="NODE…"),
+    Subcommand(_restart, _ROLL, usage="NODE…"),
+    Subcommand(start, _ROLL, usage="NODE…"),
+    Subcommand(_stop, _ROLL, usage="NODE…"),
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from invoke.exceptions import ParseError
 
-from deployer.cli.command import Command
+from deployer.cli.command import Subcommand
 
 LAST = {"rpc": "expression", "eval": "expression", "trace": "function"}
 """Commands whose last word is no node, and the flag that it becomes."""
@@ -20,7 +20,7 @@ _MANY = ("rpc", "eval", "run", "restart", "stop", "start", "trace")
 """Commands that do something, and so want to be told to whom."""
 
 
-def as_flags(words: Sequence[str], commands: Mapping[str, Command]) -> list[str]:
+def as_flags(words: Sequence[str], commands: Mapping[str, Subcommand]) -> list[str]:
     """Return the words of a command line with everything that is given by position as flags.
 
     Args:
@@ -58,7 +58,7 @@ def _before(words: Sequence[str]) -> Sequence[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
-def _split(words: Sequence[str], command: Command) -> tuple[list[str], list[str]]:
+def _split(words: Sequence[str], command: Subcommand) -> tuple[list[str], list[str]]:
     """Tell words that stand by position from flags and their values."""
     takes = {
         f"-{short}" if len(short) == 1 else f"--{short}": not (flag.default is False or flag.count)

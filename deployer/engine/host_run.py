@@ -42,7 +42,9 @@ class HostRun:
 L = TypeVar("L", bound=HostRun)
 
 
-def each(runs: Sequence[L], act: Callable[[L], object], *, pool: Executor, stop: threading.Event | None = None) -> bool:
+def each_host(
+    runs: Sequence[L], act: Callable[[L], object], *, pool: Executor, stop: threading.Event | None = None
+) -> bool:
     """Run ``act`` on all hosts in parallel and return whether it went well on every one.
 
     After Ctrl-C (``stop``) what is under way ends, and runs that have not begun are interrupted; without ``stop`` all
@@ -85,8 +87,8 @@ class Context:
     clock: Callable[[], float] = time.monotonic
 
     def each(self, runs: Sequence[L], act: Callable[[L], object]) -> bool:
-        """Do as `each`, until a person wants no more."""
-        return each(runs, act, pool=self.pool, stop=self.stop)
+        """Do as `each_host`, until a person wants no more."""
+        return each_host(runs, act, pool=self.pool, stop=self.stop)
 
     def connect(self, run: HostRun) -> Transport:
         """Open the connection to a host, and say so.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployer.errors import ConfigError
-from deployer.events import Entry
+from deployer.events import ReleaseEntry
 from deployer.modules.base import records
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.modules.left_behind import LeftBehind
@@ -63,7 +63,7 @@ class Ledger:
     current: str = ""
     good: tuple[str, ...] = ()
     bad: Mapping[str, str] = field(default_factory=dict)
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[ReleaseEntry, ...] = ()
     untried: bool = False
     migrated: frozenset[str] = frozenset()
     expected: Mapping[str, str] = field(default_factory=dict)
@@ -86,13 +86,13 @@ def switch_of(play: HostPlay) -> BeamNodes | None:
     return next((module for module in found if isinstance(module, BeamNodes)), None)
 
 
-def look(root: str, lines_of_history: int = 50) -> Sh:
+def look_at_ledger(root: str, lines_of_history: int = 50) -> Sh:
     """Return the fragment that reads the record of the release at ``root``."""
     return lines(declared(root, ""), PLACES, RECORD, sh("count={}", lines_of_history), _LOOK)
 
 
-def parse(out: str) -> Ledger:
-    """Turn the answer of `look` into a record.
+def parse_ledger(out: str) -> Ledger:
+    """Turn the answer of `look_at_ledger` into a record.
 
     Raises:
         ProbeError: it is no such answer.
@@ -143,7 +143,7 @@ def contents(root: str) -> Sh:
     return lines(declared(root, ""), PLACES, RECORD, sh(_CONTENTS))
 
 
-def judge_good(nodes: BeamNodes, keep: int, expected: str = "") -> Sh:
+def record_good(nodes: BeamNodes, keep: int, expected: str = "") -> Sh:
     """Return the step that notes that the release is healthy with the files it has now, and prunes the others.
 
     Args:
@@ -192,10 +192,10 @@ def _seconds(text: str) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,9}\.[0-9]{2}", text) else None
 
 
-def _entry(line: str) -> Entry | None:
+def _entry(line: str) -> ReleaseEntry | None:
     """Return a line of the history; None when it is damaged."""
     try:
         number, time, event, release, run, detail = line.split("\t")
-        return Entry(int(number), int(time), event, release, run, detail) if 0 <= int(time) <= _LAST else None
+        return ReleaseEntry(int(number), int(time), event, release, run, detail) if 0 <= int(time) <= _LAST else None
     except ValueError:
         return None

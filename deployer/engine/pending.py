@@ -19,7 +19,7 @@ if waits; then
 else
   echo 'nothing waits to be confirmed'
 fi"""
-WORDS: Mapping[str, str] = {
+PENDING_WORDS: Mapping[str, str] = {
     "show": ":",
     "now": 'run=$(cat -- "$pending/run") /bin/sh -eu "$pending/keep"; echo "it stays"',
     "undo": 'undo; echo "it was taken back"',
@@ -32,7 +32,7 @@ class Pending:
     """Asks every host of a play what waits there, and passes on a person's word; `run` returns the exit code.
 
     Attributes:
-        word: one of `WORDS`.
+        word: one of `PENDING_WORDS`.
     """
 
     context: Context
@@ -48,7 +48,7 @@ class Pending:
 
     def _ask(self, run: HostRun) -> None:
         transport = self.context.connect(run)
-        text = lines(script("pending.sh", "deployer.firewall"), Sh(_ASK.format(WORDS[self.word])))
+        text = lines(script("pending.sh", "deployer.firewall"), Sh(_ASK.format(PENDING_WORDS[self.word])))
         become = self.resolver.connection(run.host).become
         program = Program((text,), writes=self.word != "show", become=become)
         (frame,) = transport.run(program, timeout=60)

@@ -20,9 +20,9 @@ def programs(host_play: HostPlay) -> str:
     name = host_play.host.name
     return "\n\n".join(
         [
-            _titled(f"{name}: the probe, which only reads", probe.program(asked, become=host_play.become)),
+            _titled(f"{name}: the probe, which only reads", probe.probe_program(asked, become=host_play.become)),
             _titled(
-                f"{name}: every step, as where nothing is there yet", apply.program(steps, become=host_play.become)
+                f"{name}: every step, as where nothing is there yet", apply.step_program(steps, become=host_play.become)
             ),
             *_hooks(host_play),
         ]
@@ -33,7 +33,7 @@ def _hooks(host_play: HostPlay) -> Iterator[str]:
     for when, found in ((hooks.BEFORE, host_play.before_switch), (hooks.AFTER, host_play.after_start)):
         for hook in (hook for hook in found if not hook.skip):
             place = "this machine" if hook.task.local else host_play.host.name
-            yield _titled(f"{place}: {when}: {hook.label}", hooks.program(host_play, hook))
+            yield _titled(f"{place}: {when}: {hook.label}", hooks.hook_program(host_play, hook))
 
 
 def _titled(title: str, program: Program) -> str:

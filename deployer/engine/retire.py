@@ -13,7 +13,7 @@ from deployer.engine import facts
 from deployer.engine.host_run import Context, close, worst
 from deployer.engine.roll.hooks import BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.walk.apply import last_words
+from deployer.engine.walk.apply import step_last_words
 from deployer.errors import ConfigError, StepError
 from deployer.events import HostEnded, StepDone, TaskPlanned
 from deployer.fleet import Declaration, Node
@@ -23,7 +23,7 @@ from deployer.resolve import Resolver
 from deployer.sh import Program, Sh, lines, script, sh
 from deployer.transport.local import LocalTransport
 
-TIMEOUT = 180.0
+RETIRE_TIMEOUT = 180.0
 """Seconds a host may stay silent; a node may take unit.TimeoutStopSec to stop."""
 
 
@@ -115,12 +115,12 @@ class Retirement:
         here = run.connected
         before = self.context.clock()
         program = Program((text,), writes=True, become=here.play.become)
-        (frame,) = here.transport.run(program, timeout=TIMEOUT)
+        (frame,) = here.transport.run(program, timeout=RETIRE_TIMEOUT)
         self.context.emit(
             StepDone(run.name, self._verb, what, frame.rc, self.context.clock() - before, frame.out if frame.rc else "")
         )
         if frame.rc:
-            raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=run.name)
+            raise StepError(f"{what}: {step_last_words(frame.out, frame.rc)}", where=run.name)
 
     def _ended(self, run: HostRoll) -> HostEnded:
         count = len(self.leaving[run.name])

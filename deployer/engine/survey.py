@@ -15,7 +15,7 @@ from deployer.resolve import Resolver
 from deployer.sh import Program
 from deployer.transport.wrappers import ReadOnly
 
-TIMEOUT = 60.0
+SURVEY_TIMEOUT = 60.0
 """Seconds a host may stay silent."""
 
 
@@ -56,10 +56,10 @@ class Survey:
         self.context.emit(Stage(name, "probe"))
         nodes, release = [node for node in declared.nodes if not node.foreign], declared.release
         units = tuple(node.unit for node in nodes)
-        text = (ledger.look(release.root, self.lines), *(readings.look(unit) for unit in units))
+        text = (ledger.look_at_ledger(release.root, self.lines), *(readings.look_at_unit(unit) for unit in units))
         become = self.resolver.connection(run.host).become
-        record, *seen = transport.run(Program(text, become=become, units=units), timeout=TIMEOUT)
-        known = ledger.parse(record.out)
+        record, *seen = transport.run(Program(text, become=become, units=units), timeout=SURVEY_TIMEOUT)
+        known = ledger.parse_ledger(record.out)
         if known.damaged:
             what = f"{known.damaged} damaged lines of {release.root}/ledger/history are left out"
             self.context.emit(Note(f"{name}: {what}; the next deploy puts them aside, into history.damaged"))

@@ -109,7 +109,7 @@ def walls(listed: str, wanted: Iterable[Demand]) -> tuple[Wall, ...]:
     return tuple(Wall(table, base, tuple(lost)) for table, base, lost in found if lost)
 
 
-def complaints(listed: str, wanted: Iterable[Demand]) -> Iterator[ConfigError]:
+def closed_demands(listed: str, wanted: Iterable[Demand]) -> Iterator[ConfigError]:
     """Yield an error for each of those chains, with what to do about it."""
     for wall in walls(listed, wanted):
         hint = f"a connection has to pass every table: {wall.remedy}; or do not declare it open"

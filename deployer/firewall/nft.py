@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 PLACE = "/etc/nftables.d"
-RECORD = "/run/deployer-firewall"
+RULES_RECORD = "/run/deployer-firewall"
 UNIT = "deployer-firewall.service"
 
 BASE = """\
@@ -53,9 +53,9 @@ ReloadPropagatedFrom=nftables.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=nft -f {PLACE}/deployer.nft
-ExecStartPost=/bin/sh -c '{{ {DIGESTS}; }} >{RECORD}'
+ExecStartPost=/bin/sh -c '{{ {DIGESTS}; }} >{RULES_RECORD}'
 ExecReload=nft -f {PLACE}/deployer.nft
-ExecReload=/bin/sh -c '{{ {DIGESTS}; }} >{RECORD}'
+ExecReload=/bin/sh -c '{{ {DIGESTS}; }} >{RULES_RECORD}'
 
 [Install]
 WantedBy=sysinit.target"""
@@ -64,7 +64,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RulesPart:
     """What one cluster adds to a host's firewall.
 
     Attributes:

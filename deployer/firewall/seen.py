@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from deployer.errors import ConfigError, ProbeError
 from deployer.firewall import openings as check
 from deployer.firewall.foreign import Address
-from deployer.firewall.let_in import Demand, complaints, demands, everyone
-from deployer.firewall.nft import Part
+from deployer.firewall.let_in import Demand, closed_demands, demands, everyone
+from deployer.firewall.nft import RulesPart
 from deployer.firewall.shut import EPHEMERAL, once_inner, opened, refused, shut
 from deployer.sh.sockets import outside
 
-NEEDED = (
+PROBED = (
     "nft", "connection", "shown", "unit", "base", "ssh", "rules", "others", "recorded", "now", "sockets", "serving",
     "foreign",
 )  # fmt: skip
@@ -88,7 +88,7 @@ class Seen:
             hint = f"add {client} or its network to firewall.admin"
             yield ConfigError(f"firewall.admin does not hold {client}, where this run comes from", hint=hint)
 
-    def shut(self, part: Part, meant: Sequence[str], old: str | None = None) -> Iterator[ConfigError]:
+    def shut(self, part: RulesPart, meant: Sequence[str], old: str | None = None) -> Iterator[ConfigError]:
         """Yield the ports that answer today and would not, beside those that are ``meant``; where rules would change.
 
         A node of the unit ``old``, which is about to stop, listens at a port that the kernel gave it.
@@ -108,11 +108,11 @@ class Seen:
         if left:
             yield from refused(left, part.ports, {one.port for one in listeners if one.protocol == "tcp"})
 
-    def walled(self, part: Part) -> Iterator[ConfigError]:
+    def walled(self, part: RulesPart) -> Iterator[ConfigError]:
         """Yield the tables of others that drop what is declared open."""
-        yield from complaints(self.found["foreign"], self._wanted(part))
+        yield from closed_demands(self.found["foreign"], self._wanted(part))
 
-    def _wanted(self, part: Part) -> Iterator[Demand]:
+    def _wanted(self, part: RulesPart) -> Iterator[Demand]:
         client, target, _ = self.way
         yield from everyone(part.public, target, (*part.members, *part.admin))
         if client and not client.is_loopback:

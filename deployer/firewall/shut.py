@@ -19,11 +19,11 @@ _CLIENTS = ((68, "udp"), (546, "udp"))
 EPHEMERAL = 32768
 """From here on the kernel gives ports to clients; a UDP socket there is one, as long as a program holds it."""
 
-Rules = Sequence[tuple[str, int, int, int]]
+PortRules = Sequence[tuple[str, int, int, int]]
 """Protocol, first and last port, and how wide they are open: 1 to some, 2 to everybody."""
 
 
-def opened(text: str) -> Rules:
+def opened(text: str) -> PortRules:
     """Return what the files of a firewall of ours open, beside SSH."""
     found = (match.groups() for line in text.splitlines() if (match := _RULE.fullmatch(line)))
     return [(protocol, *span(ports), 1 if who else 2) for who, protocol, many in found for ports in many.split(", ")]
@@ -40,7 +40,7 @@ def once_inner(text: str) -> list[str]:
 
 
 def shut(
-    listeners: Iterable[Listener], now: Rules | None, then: Rules, meant: Sequence[str], inner: Sequence[str]
+    listeners: Iterable[Listener], now: PortRules | None, then: PortRules, meant: Sequence[str], inner: Sequence[str]
 ) -> list[Listener]:
     """Return who answers today and would not, or to fewer, without anybody having said so.
 
@@ -63,7 +63,7 @@ def shut(
     return [found[key] for key in sorted(found)]
 
 
-def _width(rules: Rules, one: Listener) -> int:
+def _width(rules: PortRules, one: Listener) -> int:
     fits = (width for protocol, low, high, width in rules if protocol == one.protocol and low <= one.port <= high)
     return max(fits, default=0)
 

@@ -13,11 +13,11 @@ from deployer.errors import ConfigError
 from deployer.fields import nearest
 from deployer.fleet.compatible import near_otp, net_key, same_epmdless, same_net
 from deployer.fleet.declaration import Declaration
-from deployer.fleet.pki import Kept
+from deployer.fleet.pki import ManagedCA
 from deployer.fleet.places import Problem
 from deployer.fleet.rules import family
 
-Rule = Callable[[Declaration, Declaration], Problem | None]
+ClusterRule = Callable[[Declaration, Declaration], Problem | None]
 _Found = tuple[tuple[int, int], int, Problem]
 """Which two hosts, the number of the rule, and what is wrong."""
 _SETTINGS = ("names", "epmd", "epmd_port", "mesh", "members_env", "tls")
@@ -91,7 +91,7 @@ def _same_settings(one: Declaration, other: Declaration) -> Problem | None:
 
 def _same_authority(one: Declaration, other: Declaration) -> Problem | None:
     mine, theirs = one.cluster.pki, other.cluster.pki
-    if type(mine) is type(theirs) and (not isinstance(mine, Kept) or mine.same_as(theirs)):
+    if type(mine) is type(theirs) and (not isinstance(mine, ManagedCA) or mine.same_as(theirs)):
         return None
     hint = "nodes believe one; write it where all hosts see it"
     return Problem("cluster.pki", "they have different authorities in cluster.pki", hint)
@@ -146,10 +146,10 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 def _authority(one: Declaration) -> Hashable:
     pki = one.cluster.pki
-    return (pki.file, pki.passphrase) if isinstance(pki, Kept) else type(pki).__name__
+    return (pki.file, pki.passphrase) if isinstance(pki, ManagedCA) else type(pki).__name__
 
 
-_SAME_CLUSTER: tuple[tuple[Callable[[Declaration], Hashable], Rule], ...] = (
+_SAME_CLUSTER: tuple[tuple[Callable[[Declaration], Hashable], ClusterRule], ...] = (
     (lambda one: tuple(getattr(one.cluster, word) for word in _SETTINGS), _same_settings),
     (_authority, _same_authority),
     (lambda one: family(one.cluster.bind), _same_family),

@@ -23,12 +23,12 @@ class WaiverWords:
     """One finding that is let off, for a time."""
 
     rule: Annotated[
-        str, Doc("the rule's id, as deployer audit --list shows it", check=grammar.one_line, example="CK-04")
+        str, Doc("the rule's id, as deployer audit --list shows it", check=grammar.single_line, example="CK-04")
     ]
     host: Annotated[str | None, Doc("inventory name; default: every host that has this word")] = None
     until: Annotated[str, Doc("the last day on which it is let off; after it the rule FAILs again", check=_day)]
-    by: Annotated[str, Doc("who has decided it", check=grammar.one_line)]
-    why: Annotated[str, Doc("why, in a sentence", check=grammar.one_line)]
+    by: Annotated[str, Doc("who has decided it", check=grammar.single_line)]
+    why: Annotated[str, Doc("why, in a sentence", check=grammar.single_line)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deployer.beam.names import Naming, kind
+from deployer.beam.names import Naming, name_kind
 from deployer.fleet.pki import Pki
 from deployer.model import Secret
 
@@ -44,7 +44,7 @@ class Cluster:
     @property
     def kind(self) -> str:
         """What its nodes must have in common before they can meet."""
-        return kind(self.protocol, self.names, epmd=self.epmd_port if self.epmd else None)
+        return name_kind(self.protocol, self.names, epmd=self.epmd_port if self.epmd else None)
 
     @property
     def ca_file(self) -> str:

@@ -16,14 +16,14 @@ from deployer.firewall.openings import overlap
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
-from deployer.fleet.words import CrashDumpWords, Environment, Firewall, Health, Rollout
+from deployer.fleet.words import CrashDumpWords, Environment, FirewallWords, Health, Rollout
 from deployer.load.marked import Open
 from deployer.model import Mark
 from deployer.releases import generations
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class DeclaredRelease:
     """What runs on a host, and where it lies there.
 
     Attributes:
@@ -83,11 +83,11 @@ class Declaration:
 
     host: str
     address: str
-    release: Release | None
+    release: DeclaredRelease | None
     cluster: Cluster
     nodes: tuple[Node, ...]
     env: Environment
-    firewall: Firewall | None
+    firewall: FirewallWords | None
     health: Health | None
     rollout: Rollout
     where: Mark | None
@@ -177,7 +177,7 @@ class Roster(tuple[Declaration, ...]):  # noqa: SLOT001 - it remembers what it h
         return Open(member["node"] for member in self.listed)
 
 
-def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
+def _release(release: DeclaredRelease, nodes: Sequence[Node]) -> dict[str, Any]:
     archive = release.archive
     return {
         "name": release.name,
@@ -209,7 +209,7 @@ def _release(release: Release, nodes: Sequence[Node]) -> dict[str, Any]:
     }
 
 
-def _firewall(firewall: Firewall, health: Health | None) -> dict[str, Any]:
+def _firewall(firewall: FirewallWords, health: Health | None) -> dict[str, Any]:
     """Where the fleet itself asks for health from within, nobody has to say that the outside need not."""
     opened = [*firewall.public, *(allow.port for allow in firewall.allow)]
     own = [port for port in _asked(health) if not any(overlap(port, one) for one in (*opened, *firewall.closed))]

@@ -16,13 +16,13 @@ from deployer.errors import At, ConfigError, Problems
 from deployer.fields import build, describe
 from deployer.fleet import grammar, unit
 from deployer.fleet.cluster import Cluster
-from deployer.fleet.declaration import Declaration, Release
+from deployer.fleet.declaration import Declaration, DeclaredRelease
 from deployer.fleet.migration import Migration, migration_of
 from deployer.fleet.node import Node
-from deployer.fleet.pki import Given, Kept, Pki, authorities
+from deployer.fleet.pki import ManagedCA, Pki, ProvidedCerts, authorities
 from deployer.fleet.places import Places
 from deployer.fleet.rules import problems
-from deployer.fleet.words import Health, MigrateWords, NodeWords, PkiWords, ReleaseWords, Words
+from deployer.fleet.words import FleetSettings, Health, MigrateWords, NodeWords, PkiWords, ReleaseWords
 from deployer.load.marked import Map
 from deployer.model import Mark
 
@@ -54,9 +54,11 @@ def declare(
     Raises:
         ConfigError: a word is unknown, missing or wrong; its path (``cluster.ports``) is in the message.
     """
-    known = [field.name for field in describe(Words) if words.get(field.name) is not None]
+    known = [field.name for field in describe(FleetSettings) if words.get(field.name) is not None]
     places = Places(words, where)
-    given = build(Words, Map(((name, words[name]) for name in known), marks=getattr(words, "marks", {})), where=where)
+    given = build(
+        FleetSettings, Map(((name, words[name]) for name in known), marks=getattr(words, "marks", {})), where=where
+    )
     if given.release is None and not given.nodes:
         return None
     bases = directory or Path(), beside or Path()
@@ -70,7 +72,7 @@ def declare(
 class _Maker:
     """Fills in defaults; each method makes one noun."""
 
-    words: Words
+    words: FleetSettings
     host: str
     address: str
     places: Places
@@ -99,7 +101,7 @@ class _Maker:
             now=self.now,
         )
 
-    def release(self) -> Release | None:
+    def release(self) -> DeclaredRelease | None:
         words = self.words.release
         if words is None:
             return None
@@ -110,14 +112,14 @@ class _Maker:
             if self.need_tarball:
                 problem = f"release.tarball {words.tarball}: {error.strerror}"
                 raise self.wrong("release.tarball", problem, "build it, or correct the path") from None
-            archive = tarball.unseen(path, words.name, words.version or "")
+            archive = tarball.unread_tarball(path, words.name, words.version or "")
         else:
             archive = _inspect(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
         user = words.user or words.name.lower()
         if complaint := grammar.user(user):
             raise self.wrong("release.user", f"release.user {user!r}: {complaint}", "write release.user")
         old, root = getattr(words.takeover, "service", None), words.root or f"/opt/{words.name}"
-        return Release(archive, root, user, words.keep, self.migration(words), old, words.crash_dumps)
+        return DeclaredRelease(archive, root, user, words.keep, self.migration(words), old, words.crash_dumps)
 
     def migration(self, release: ReleaseWords) -> Migration | None:
         words = release.migrate
@@ -138,7 +140,7 @@ class _Maker:
             )
         return found
 
-    def cluster(self, release: Release | None) -> Cluster:
+    def cluster(self, release: DeclaredRelease | None) -> Cluster:
         words = self.words.cluster
         name = words.name or (release.name.lower() if release else "")
         if not name:
@@ -148,7 +150,7 @@ class _Maker:
         self.told("cluster.name", check_alive, name)
         if words.cookie is not None:
             # What others run, or ran until it is taken over, has the cookie they gave it: twenty letters of Erlang's.
-            check = cookie.check if release and not release.takeover else cookie.check_format
+            check = cookie.check_cookie if release and not release.takeover else cookie.check_format
             self.told("cluster.cookie", check, words.cookie.reveal())
         return Cluster(
             name=name,
@@ -173,7 +175,7 @@ class _Maker:
     def pki(self, cluster: str, words: PkiWords) -> Pki:
         if words.ca and words.certificate and words.key and not words.passphrase:
             ca, certificate = (self.beside / Path(path).expanduser() for path in (words.ca, words.certificate))
-            return Given(ca, certificate, words.key, words.renew, self.places.of("cluster.pki"))
+            return ProvidedCerts(ca, certificate, words.key, words.renew, self.places.of("cluster.pki"))
         if words.ca or words.certificate or words.key:
             hint = "given certificates take ca, certificate and key; an authority of ours takes passphrase alone"
             raise self.wrong(
@@ -187,7 +189,7 @@ class _Maker:
                 "cluster.pki.renew", "cluster.pki.renew is not below days", "or each run would renew every certificate"
             )
         directory = self.beside / Path(words.directory or f"pki/{cluster}").expanduser()
-        return Kept(cluster, directory, words.passphrase, words.days, words.renew, self.places.of("cluster.pki"))
+        return ManagedCA(cluster, directory, words.passphrase, words.days, words.renew, self.places.of("cluster.pki"))
 
     def health(self) -> Health | None:
         words = self.words.health
@@ -206,7 +208,7 @@ class _Maker:
                 "cluster.bind", problem, "write the address that EPMD and the distribution listen on"
             ) from None
 
-    def node(self, index: int, words: NodeWords, cluster: Cluster, release: Release | None) -> Node:
+    def node(self, index: int, words: NodeWords, cluster: Cluster, release: DeclaredRelease | None) -> Node:
         host = words.host or (self.long_host(cluster) if cluster.names == "long" else self.host)
         where = f"nodes[{index}]"
         if words.service is None and release is None:
@@ -224,7 +226,7 @@ class _Maker:
             ports=(words.port, words.port) if words.port else cluster.ports,
             unit=words.service or f"{words.name}.service",
             foreign=words.service is not None,
-            settings=unit.lines({"LimitNOFILE": unit.LIMIT_NOFILE}, self.words.unit, words.unit),
+            settings=unit.unit_lines({"LimitNOFILE": unit.LIMIT_NOFILE}, self.words.unit, words.unit),
             user=release.user if release else "",
             env={**self.words.env, **words.env},
             vm_args=words.vm_args,

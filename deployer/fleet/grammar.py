@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from deployer import syntax
 from deployer.beam import names, overrides
-from deployer.checks import told_by
+from deployer.checks import as_check
 from deployer.model import Secret
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}", re.ASCII)
@@ -36,9 +36,9 @@ ENV_LIMIT = 128 * 1024 - 1
 """Bytes of ``KEY=VALUE``: the kernel's MAX_ARG_STRLEN less the closing NUL."""
 
 
-release_name = told_by(names.check_release_name)
-release_version = told_by(names.check_release_version)
-alive_name = told_by(names.check_alive)
+release_name = as_check(names.check_release_name)
+release_version = as_check(names.check_release_version)
+alive_name = as_check(names.check_alive)
 
 
 def user(text: str) -> str | None:
@@ -63,15 +63,15 @@ def root(text: str) -> str | None:
     return None
 
 
-def port(number: int) -> str | None:
+def port_number(number: int) -> str | None:
     """A TCP port that needs no privilege."""
     return None if syntax.is_port(number, 1024) else "write a port between 1024 and 65535"
 
 
-def ports(text: str) -> str | None:
+def port_words(text: str) -> str | None:
     """A range of ports that need no privilege, ``9100-9109``; one alone is a range too."""
     complaint = _any_ports(text)
-    return complaint or port(port_range(text)[0])
+    return complaint or port_number(port_range(text)[0])
 
 
 def _any_ports(text: str) -> str | None:
@@ -104,7 +104,7 @@ def bind(text: str) -> str | None:
     return None
 
 
-def networks(given: tuple[str, ...]) -> str | None:
+def network_list(given: tuple[str, ...]) -> str | None:
     """Networks such as ``10.0.0.0/8``, without host bits."""
     for text in given:
         try:
@@ -176,7 +176,7 @@ def server_name(text: str) -> str | None:
     return None if _SERVER.fullmatch(text) else "write a host name such as shop.example.com"
 
 
-def url(text: str) -> str | None:
+def http_url(text: str) -> str | None:
     """An http or https address."""
     try:
         parts = urlsplit(text)
@@ -200,7 +200,7 @@ def socket(text: str) -> str | None:
     return None if colon and number.isdecimal() and syntax.is_port(int(number)) else "write ADDRESS:PORT"
 
 
-def one_line(text: str) -> str | None:
+def single_line(text: str) -> str | None:
     """Text without control characters."""
     return "write one line without control characters" if not text.strip() or syntax.CONTROL.search(text) else None
 
@@ -212,7 +212,7 @@ def release_script(text: str) -> str | None:
     except ValueError as error:
         return str(error)
     path = words[0] if words else ""
-    if one_line(text) or "/" not in path or any(part in ("", ".", "..") for part in path.split("/")):
+    if single_line(text) or "/" not in path or any(part in ("", ".", "..") for part in path.split("/")):
         return "write a path within the release, such as bin/migrate, and arguments"
     return None
 

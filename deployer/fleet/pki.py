@@ -22,14 +22,14 @@ from deployer.regular import read_regular
 if TYPE_CHECKING:
     from deployer.beam.authority import Authority
 
-NEEDED = ("ssl", "crypto", "public_key", "asn1")
+TLS_APPLICATIONS = ("ssl", "crypto", "public_key", "asn1")
 """Applications that a release needs for TLS distribution; ssl brings the others."""
 _MAKE = "deployer tls init PLAYBOOK -i INVENTORY makes it, once"
 _OURS = "deployer"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ManagedCA:
     """The authority that the controller keeps for one cluster.
 
     Attributes:
@@ -49,7 +49,7 @@ class Kept:
 
     def same_as(self, other: object) -> bool:
         """Whether it is the same authority, wherever it was declared."""
-        return isinstance(other, Kept) and (self.file, self.passphrase) == (other.file, other.passphrase)
+        return isinstance(other, ManagedCA) and (self.file, self.passphrase) == (other.file, other.passphrase)
 
     @property
     def file(self) -> Path:
@@ -105,7 +105,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ProvidedCerts:
     """Certificates that somebody else made: one for the nodes of a host, and the authority that signed it.
 
     Attributes:
@@ -125,10 +125,10 @@ class Given:
             ConfigError: it cannot be read, is not good for these nodes, or the key is another one's.
         """
         with At(self.where):
-            from deployer.beam.certificates import check_key, judge, key_anew
+            from deployer.beam.certificates import check_key, judge_certificate, key_anew
 
             chain, authority = self._read(self.certificate), self._read(self.ca)
-            fault = judge(chain, authority, host, now)
+            fault = judge_certificate(chain, authority, host, now)
             if fault:
                 hint = "deployer docs flavours/tls says what a node's certificate has to be"
                 raise ConfigError(f"cluster.pki.certificate {self.certificate}: {fault.words}", hint=hint)
@@ -145,9 +145,9 @@ class Given:
 
     def ageing(self, host: str, now: datetime) -> str:
         """Return a warning when the certificate ends soon, which nobody but a person can fix; else nothing."""
-        from deployer.beam.certificates import judge
+        from deployer.beam.certificates import judge_certificate
 
-        fault = judge(self._read(self.certificate), self._read(self.ca), host, now, self.renew)
+        fault = judge_certificate(self._read(self.certificate), self._read(self.ca), host, now, self.renew)
         if not (fault and fault.mere_age):
             return ""
         return f"cluster.pki.certificate {self.certificate} {fault.words}: put a new one in its place, and deploy"
@@ -170,7 +170,7 @@ class Given:
                 raise ConfigError(f"cluster.pki: {path} is not PEM") from None
 
 
-Pki = Kept | Given
+Pki = ManagedCA | ProvidedCerts
 
 
 def authorities(path: Path, word: str) -> str:
@@ -190,7 +190,7 @@ def authorities(path: Path, word: str) -> str:
     return held
 
 
-def establish(kept: Kept, now: datetime) -> bool:
+def establish(kept: ManagedCA, now: datetime) -> bool:
     """Make a cluster's authority, and return whether there was none; one that is there is opened and never replaced.
 
     Raises:
@@ -212,7 +212,7 @@ def establish(kept: Kept, now: datetime) -> bool:
         return True
 
 
-def _write(kept: Kept, text: str) -> None:
+def _write(kept: ManagedCA, text: str) -> None:
     """Write it beside and link it into place: where another run was quicker, that fails; a rename would replace it."""
     kept.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = kept.directory / f".authority.{secrets.token_hex(4)}"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import combinations
 
-from deployer.beam.overrides import ports
+from deployer.beam.overrides import port_limit
 from deployer.firewall.openings import contradictions, overlap
 from deployer.fleet.compatible import epmdless_problems, net_problems
 from deployer.fleet.declaration import Declaration
-from deployer.fleet.pki import NEEDED, Kept
+from deployer.fleet.pki import TLS_APPLICATIONS, ManagedCA
 from deployer.fleet.places import Problem
 
 SSH_PORT = 22
@@ -140,7 +140,7 @@ def _limit_problems(declared: Declaration) -> Iterator[Problem]:
     """
     for index, node in enumerate(declared.nodes):
         own = declared.release.archive.ports if declared.release and not node.foreign else None
-        asked, where, most = ports("\n".join(node.vm_args)), f"nodes[{index}].vm_args", node.open_files
+        asked, where, most = port_limit("\n".join(node.vm_args)), f"nodes[{index}].vm_args", node.open_files
         if own is not None and asked is not None:
             hint = "leave one of them out; without any it follows from LimitNOFILE under unit"
             yield Problem(
@@ -178,12 +178,16 @@ def _tls_problems(declared: Declaration) -> Iterator[Problem]:
     pki, release = declared.cluster.pki, declared.release
     if pki is None:
         return
-    missing = [name for name in NEEDED if release and release.archive.seen and name not in release.archive.applications]
+    missing = [
+        name
+        for name in TLS_APPLICATIONS
+        if release and release.archive.seen and name not in release.archive.applications
+    ]
     if missing:
         hint = "add ssl to mix.exs and build again: extra_applications: [:logger, :ssl]"
         yield Problem(
             "cluster.tls", f"cluster.tls: true needs applications that the release has not: {', '.join(missing)}", hint
         )
-    if isinstance(pki, Kept) and any(node.foreign for node in declared.nodes):
+    if isinstance(pki, ManagedCA) and any(node.foreign for node in declared.nodes):
         hint = "give cluster.pki ca, certificate and key: those that the foreign node believes"
         yield Problem("cluster.pki", "a node with a unit of its own does not know our authority", hint)

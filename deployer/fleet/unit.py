@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from deployer.syntax import CONTROL
 
-Setting = str | bool | int | float | tuple[str, ...]
+UnitSetting = str | bool | int | float | tuple[str, ...]
 """As a person writes it; several values are several lines."""
 
 LIMIT_NOFILE = "65536"
@@ -81,12 +81,12 @@ _OURS = {
 _INSTEAD = {name: instead for instead, names in _OURS.items() for name in names.split()}
 
 
-def settings(given: Mapping[str, Setting]) -> str | None:
+def settings(given: Mapping[str, UnitSetting]) -> str | None:
     """Complain about a directive that is unknown or ours, and about a value that is not one line."""
     return next((complaint for name, value in given.items() if (complaint := _setting(name, value))), None)
 
 
-def lines(*given: Mapping[str, Setting]) -> dict[str, list[str]]:
+def unit_lines(*given: Mapping[str, UnitSetting]) -> dict[str, list[str]]:
     """Return directive → the values of its lines, as they stand in a unit file; later mappings win.
 
     systemd takes every value literally: ``%`` begins no specifier. ``$`` has a meaning in Exec lines only.
@@ -101,7 +101,7 @@ def open_files(limit: str) -> int | None:
     return int(match[1]) if match and match[1] != "infinity" else None
 
 
-def _setting(name: str, value: Setting) -> str | None:
+def _setting(name: str, value: UnitSetting) -> str | None:
     if name in _INSTEAD:
         return f"{name} cannot be set: {_INSTEAD[name]}"
     if name not in _KNOWN:
@@ -124,7 +124,7 @@ def _limit(text: str) -> str | None:
     return None
 
 
-def _texts(value: Setting) -> Iterable[str]:
+def _texts(value: UnitSetting) -> Iterable[str]:
     if isinstance(value, bool):
         return ("yes" if value else "no",)
     return value if isinstance(value, tuple) else (str(value),)

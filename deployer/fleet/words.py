@@ -13,7 +13,7 @@ from deployer.fleet.audit_words import AuditWords
 from deployer.model import Secret
 
 Environment = Mapping[str, str | Secret]
-Settings = Mapping[str, unit.Setting]
+Settings = Mapping[str, unit.UnitSetting]
 _SERVICE = "write NAME: VALUE for each setting; the service of a node that others run is named by nodes[].service"
 
 
@@ -22,7 +22,8 @@ class MigrateWords:
     """What runs once for each new release, before the first switch; exactly one of ``eval`` and ``command``."""
 
     eval: Annotated[
-        str | None, Doc("expression for the release's eval", check=grammar.one_line, example="Shop.Release.migrate()")
+        str | None,
+        Doc("expression for the release's eval", check=grammar.single_line, example="Shop.Release.migrate()"),
     ] = None
     command: Annotated[
         str | None, Doc("script of the release and its arguments", check=grammar.release_script, example="bin/migrate")
@@ -101,8 +102,10 @@ class ClusterWords:
 
     name: Annotated[str | None, Doc("default: the release's name", check=grammar.alive_name)] = None
     cookie: Annotated[Secret | None, Doc("shared by all nodes; {env: …}, {file: …}, {command: […]} or !vault")] = None
-    ports: Annotated[str, Doc("the distribution listens in this range", check=grammar.ports)] = "9100-9109"
-    epmd_port: Annotated[int, Doc("port of EPMD, the same on all hosts of the cluster", check=grammar.port)] = 4369
+    ports: Annotated[str, Doc("the distribution listens in this range", check=grammar.port_words)] = "9100-9109"
+    epmd_port: Annotated[int, Doc("port of EPMD, the same on all hosts of the cluster", check=grammar.port_number)] = (
+        4369
+    )
     bind: Annotated[
         str | None, Doc("address EPMD and the distribution listen on; default: the host's", check=grammar.bind)
     ] = None
@@ -136,7 +139,7 @@ class NodeWords:
             "the part after the @; default: the host's own name or cluster.bind; with short names that of the inventory"
         ),
     ] = None
-    port: Annotated[int | None, Doc("its distribution port, inside cluster.ports", check=grammar.port)] = None
+    port: Annotated[int | None, Doc("its distribution port, inside cluster.ports", check=grammar.port_number)] = None
     env: Annotated[Environment, Doc("added to env of the fleet; values may be secrets", check=grammar.environment)] = (
         field(default_factory=dict)
     )
@@ -151,14 +154,14 @@ class NodeWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Firewall:
+class FirewallWords:
     """Who may come in. EPMD and distribution ports are open to the cluster's members and to nobody else.
 
     Every port at which a host serves SSH is open to ``admin``, whichever it is.
     """
 
     admin: Annotated[
-        tuple[str, ...], Doc("networks that may reach SSH", check=grammar.networks, example=("10.0.0.0/8",))
+        tuple[str, ...], Doc("networks that may reach SSH", check=grammar.network_list, example=("10.0.0.0/8",))
     ]
     public: Annotated[tuple[str, ...], Doc("ports open to everyone, such as 4000/tcp", check=grammar.public)] = ()
     allow: Annotated[
@@ -181,7 +184,7 @@ class Health:
     """How a node proves that it does its work; exactly one of ``http``, ``tcp`` and ``expr``."""
 
     http: Annotated[
-        str | None, Doc("http:// or https://, asked from the host itself; any 2xx is healthy", check=grammar.url)
+        str | None, Doc("http:// or https://, asked from the host itself; any 2xx is healthy", check=grammar.http_url)
     ] = None
     verify: Annotated[
         bool, Doc("of https: its certificate is checked and names server_name; false: any certificate will do")
@@ -197,7 +200,7 @@ class Health:
         ),
     ] = None
     tcp: Annotated[str | None, Doc("ADDRESS:PORT that must accept", check=grammar.socket)] = None
-    expr: Annotated[str | None, Doc("Elixir expression that must be true", check=grammar.one_line)] = None
+    expr: Annotated[str | None, Doc("Elixir expression that must be true", check=grammar.single_line)] = None
     timeout: Annotated[float, Doc("seconds until it must be healthy", check=grammar.at_least(1))] = 60
     stable: Annotated[float, Doc("seconds it must stay healthy with the same process", check=grammar.at_least(0))] = 10
 
@@ -235,7 +238,7 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class FleetSettings:
     """Every word of the fleet; an inventory's other variables are none of them."""
 
     release: Annotated[ReleaseWords | None, Doc("what runs")] = None
@@ -247,7 +250,7 @@ class Words:
     unit: Annotated[
         Settings, Doc("settings of every node's unit, such as {MemoryMax: 2G}", check=unit.settings, hint=_SERVICE)
     ] = field(default_factory=dict)
-    firewall: Annotated[Firewall | None, Doc("who may come in; left out: the firewall is not touched")] = None
+    firewall: Annotated[FirewallWords | None, Doc("who may come in; left out: the firewall is not touched")] = None
     health: Annotated[Health | None, Doc("how a node proves that it does its work")] = None
     rollout: Annotated[Rollout, Doc("how a new version reaches the hosts")] = field(default_factory=Rollout)
     audit: Annotated[AuditWords, Doc("what deployer audit lets off")] = field(default_factory=AuditWords)

@@ -7,20 +7,20 @@ host boots, in `host`.
 from __future__ import annotations
 
 from deployer.lab.access import arguments as ssh_arguments
-from deployer.lab.build import build
-from deployer.lab.database import url as database_url
+from deployer.lab.build import build_app
+from deployer.lab.database import database_url as database_url
 from deployer.lab.image import SUITES
 from deployer.lab.lab import down, reset, restart, ssh, status, up
-from deployer.lab.state import PASSWORD, PROFILES, Lab, LabHost
+from deployer.lab.state import LAB_PROFILES, PASSWORD, Lab, LabHost
 from deployer.lab.upper import upper_state
 
 __all__ = [
+    "LAB_PROFILES",
     "PASSWORD",
-    "PROFILES",
     "SUITES",
     "Lab",
     "LabHost",
-    "build",
+    "build_app",
     "database_url",
     "down",
     "reset",

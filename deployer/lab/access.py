@@ -15,7 +15,7 @@ from deployer.lab import database, identity
 from deployer.lab.state import Lab, LabHost
 
 
-def write(lab: Lab) -> None:
+def write_access(lab: Lab) -> None:
     """Make the keys that are missing, and write known_hosts and the inventory for all hosts of the lab."""
     identity.make_key(lab.key, f"deployer-lab-{lab.name}")
     for host in lab.hosts:
@@ -36,7 +36,7 @@ def _inventory(lab: Lab) -> str:
     hosts = {host.name: _variables(lab, host) for host in lab.hosts if host.is_deployed_to}
     told: dict[str, object] = {"children": {"lab": {"hosts": hosts}}}
     if lab.database:
-        told["vars"] = {"database_url": database.url(lab.database)}
+        told["vars"] = {"database_url": database.database_url(lab.database)}
     return yaml.safe_dump({"all": told}, sort_keys=False, width=1000)
 
 
@@ -57,6 +57,6 @@ def arguments(lab: Lab, host: LabHost, command: Sequence[str] = ()) -> list[str]
     return ["ssh", "-F", "/dev/null", "-i", str(lab.key), *flags, f"root@{host.address}", *command]
 
 
-def ssh(lab: Lab, host: LabHost, command: Sequence[str] = ()) -> int:
+def lab_ssh(lab: Lab, host: LabHost, command: Sequence[str] = ()) -> int:
     """Log in to a host with this terminal; returns ssh's exit code."""
     return subprocess.call(arguments(lab, host, command))

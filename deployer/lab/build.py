@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError, DeployerError
 from deployer.lab import image, state
-from deployer.lab.programs import require, run
+from deployer.lab.programs import require, run_program
 
 _SCRIPT = """\
 set -eu
@@ -28,7 +28,7 @@ _NAME = re.compile(r"\bapp:\s*:(\w+)")
 _UMBRELLA = re.compile(r"\bapps_path:")
 
 
-def build(
+def build_app(
     app: Path,
     *,
     suite: str = "bookworm",
@@ -60,7 +60,7 @@ def build(
     say(f"build {app} for {suite}" + (f", version {version}" if version else ""))
     with tempfile.TemporaryDirectory(prefix="deployer-build-") as made:
         _mix_release(builder, app.absolute(), Path(made), variables)
-        return _keep(Path(made), out or state.top() / "dist" / suite)
+        return _keep(Path(made), out or state.lab_top() / "dist" / suite)
 
 
 def _named(app: Path) -> str:
@@ -78,7 +78,7 @@ def _mix_release(builder: Path, app: Path, made: Path, variables: dict[str, str]
     told = {"MIX_ENV": "prod", "LANG": "C.UTF-8", "HOME": "/root", **variables}
     # nspawn locks the image while it is in use.
     with state.locked(builder.with_name("builder.use")):
-        run(
+        run_program(
             "systemd-nspawn", "-q", "-D", str(builder), "--volatile=overlay", "--private-network", "--as-pid2",
             "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off", "--settings=no", "--pipe",
             f"--bind-ro={_escaped(app)}:/mnt/app", f"--bind={_escaped(made)}:/mnt/out",

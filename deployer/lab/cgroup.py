@@ -30,7 +30,7 @@ def trees() -> tuple[Path, ...]:
     raise ConfigError("no control groups for systemd", hint="/sys/fs/cgroup needs cgroup2 or a name=systemd hierarchy")
 
 
-def make(group: str) -> list[Path]:
+def make_cgroup(group: str) -> list[Path]:
     """Make a group in every hierarchy; returns the files a process writes ``0`` to in order to enter it.
 
     Raises:
@@ -46,7 +46,7 @@ def make(group: str) -> list[Path]:
     return files
 
 
-def named(pattern: str) -> set[str]:
+def cgroup_named(pattern: str) -> set[str]:
     """The groups whose names match a glob."""
     return {place.name for tree in trees() for place in tree.glob(pattern)}
 

@@ -1,6 +1,7 @@
 """PostgreSQL on a host of the profile ``database``: Debian's server, open to the lab, with a user and a database.
 
-User, database and password are the same on every such host: ``lab``, ``lab`` and `state.PASSWORD`; `url` joins them.
+User, database and password are the same on every such host: ``lab``, ``lab`` and `state.PASSWORD`; `database_url` joins
+them.
 The server listens on all of the host's addresses and lets the user in from the lab's networks, by the password. A unit
 of the host makes both at its boot, and a host counts as up when its boot is over.
 
@@ -40,13 +41,13 @@ ExecStart=/usr/bin/psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --file /etc/po
 """
 
 
-def url(host: LabHost) -> str:
+def database_url(host: LabHost) -> str:
     """Where an application finds the database: ``postgres://USER:PASSWORD@ADDRESS:5432/DATABASE``."""
     return f"postgres://{USER}:{PASSWORD}@{host.address}:5432/{USER}"
 
 
-def write(lab: Lab, root: Path) -> None:
-    """Set up the server in a host's mounted root, before its boot; `write` once, on an untouched disk."""
+def write_database(lab: Lab, root: Path) -> None:
+    """Set up the server in a host's mounted root, before its boot; `write_database` once, on an untouched disk."""
     (cluster,) = (root / "etc/postgresql").glob("*/main")
     (cluster / "conf.d/lab.conf").write_text(_CONF)
     with (cluster / "pg_hba.conf").open("a") as handle:

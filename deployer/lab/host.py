@@ -35,7 +35,7 @@ echo $!
 
 def group(lab: str, index: int) -> str:
     """The name of a host's control group."""
-    return network.port(lab, index)
+    return network.lab_port(lab, index)
 
 
 def boot(lab: Lab, host: LabHost, net: int, image: Path) -> None:
@@ -47,7 +47,7 @@ def boot(lab: Lab, host: LabHost, net: int, image: Path) -> None:
     halt(lab.name, host)
     _lay(lab, host, image)
     network.plug(lab.name, net, host.index, ipv6=bool(host.address6))
-    files = cgroup.make(group(lab.name, host.index))
+    files = cgroup.make_cgroup(group(lab.name, host.index))
     argv = ["sh", "-c", _LAUNCH, "sh", str(host.console), *map(str, files), "--", *_nspawn(host)]
     # The lock would only leave a file behind in /run; the lab's own lock does its work.
     quiet = {**os.environ, "SYSTEMD_NSPAWN_LOCK": "0"}
@@ -76,7 +76,7 @@ def _lay(lab: Lab, host: LabHost, image: Path) -> None:
     if not mounts.is_mounted(host.root):
         mounts.overlay(image, host.upper, host.home / "work", host.root)
     if not prepared.exists():
-        identity.write(lab, host)
+        identity.write_identity(lab, host)
         prepared.touch()
 
 

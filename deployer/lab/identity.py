@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 from deployer.lab import database, state
-from deployer.lab.programs import run
+from deployer.lab.programs import run_program
 from deployer.lab.state import Lab, LabHost
 
 # `openssl passwd -6 -salt deployerlab lab-password`; useradd and chpasswd would each cost a reset a start of PAM.
@@ -35,15 +35,15 @@ _SSHD = {
 }
 
 
-def check(profiles: Sequence[str]) -> None:
+def check_identity(profiles: Sequence[str]) -> None:
     """Refuse a profile nobody knows.
 
     Raises:
-        ConfigError: one is none of `state.PROFILES`.
+        ConfigError: one is none of `state.LAB_PROFILES`.
     """
     for profile in profiles:
-        if profile not in state.PROFILES:
-            known = ", ".join(state.PROFILES)
+        if profile not in state.LAB_PROFILES:
+            known = ", ".join(state.LAB_PROFILES)
             raise ConfigError(f"no profile {profile!r} for a host of the lab", hint=f"known: {known}")
 
 
@@ -52,7 +52,7 @@ def make_key(place: Path, comment: str) -> None:
     if not place.with_suffix(".pub").exists():
         place.unlink(missing_ok=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(place))
+        run_program("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(place))
 
 
 def host_key(host: LabHost) -> Path:
@@ -60,7 +60,7 @@ def host_key(host: LabHost) -> Path:
     return host.home / "ssh_host_ed25519_key"
 
 
-def write(lab: Lab, host: LabHost) -> None:
+def write_identity(lab: Lab, host: LabHost) -> None:
     """Write the host's identity into its mounted root.
 
     Through the mount and not into the upper directory: the kernel then copies the directories' owners and modes up.
@@ -77,7 +77,7 @@ def write(lab: Lab, host: LabHost) -> None:
     if host.profile.startswith("sudo"):
         _add_user(root, lab.key, asks=host.profile == "sudo-password")
     if host.profile == "database":
-        database.write(lab, root)
+        database.write_database(lab, root)
 
 
 def introduce(lab: Lab, host: LabHost) -> None:

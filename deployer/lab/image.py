@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 from deployer.lab import mounts, state
-from deployer.lab.programs import run
+from deployer.lab.programs import run_program
 
 _BOOT = ("systemd", "systemd-sysv", "dbus", "openssh-server", "nftables", "iproute2", "procps", "sudo")
 # What the ERTS of a release links to; the hosts have no Erlang of their own.
@@ -103,7 +103,7 @@ def _build(suite: str, wanted: str, place: Path) -> None:
     beside = place.with_name(f".{place.name}.new")
     mounts.unmount_below(beside)
     shutil.rmtree(beside, ignore_errors=True)
-    run("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={wanted}", suite, str(beside))
+    run_program("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={wanted}", suite, str(beside))
     _settle(beside)
     shutil.rmtree(place, ignore_errors=True)
     beside.rename(place)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 from deployer.lab import access, cgroup, host, identity, image, limits, mounts, network, programs, state
-from deployer.lab.state import Declaration, Lab, LabHost
+from deployer.lab.state import Lab, LabDeclaration, LabHost
 
 _MOST = 200
 
@@ -40,7 +40,7 @@ def up(
         HostError: a host did not come up.
     """
     programs.require()
-    identity.check(profiles)
+    identity.check_identity(profiles)
     if not 1 <= n <= _MOST:
         raise ConfigError(f"a lab has 1 to {_MOST} hosts, not {n}")
     with _locked(name):
@@ -50,7 +50,7 @@ def up(
         images = _images(lab, say)
         limits.make_room(say)
         network.open_bridge(name, declared.net)
-        access.write(lab)
+        access.write_access(lab)
         wanting = [one for one in lab.hosts if one.pid is None or not network.is_plugged(name, one.index)]
         say(f"lab {name}: {len(lab.hosts) - len(wanting)} hosts run, {len(wanting)} to boot")
         _each(wanting, lambda one: host.boot(lab, one, declared.net, images[one.suite, one.image]))
@@ -62,15 +62,15 @@ def _images(lab: Lab, say: Callable[[str], None]) -> dict[tuple[str, str], Path]
     return {kind: image.ensure(*kind, say) for kind in dict.fromkeys((host.suite, host.image) for host in lab.hosts)}
 
 
-def _declare(n: int, name: str, suites: Sequence[str], profiles: Sequence[str], *, database: bool) -> Declaration:
+def _declare(n: int, name: str, suites: Sequence[str], profiles: Sequence[str], *, database: bool) -> LabDeclaration:
     """Write down what is asked for, joined to what is there; the lock keeps two labs from choosing one network."""
-    with state.locked(state.top() / "labs" / ".networks.lock"):
-        had = state.read(name)
+    with state.locked(state.lab_top() / "labs" / ".networks.lock"):
+        had = state.read_state(name)
         kinds, debians = (had.profiles, had.suites) if had else ((), ())
         one = ("database",) if database and "database" not in kinds else ()
         count = max(n + database, len(kinds) + len(one))
         apart = () if "database" in profiles else ("database",)
-        declared = Declaration(
+        declared = LabDeclaration(
             name=name,
             net=had.net if had else network.free_net(),
             profiles=_in_turn(name, "profiles", profiles, kinds, count - len(one), "default", apart) + one,
@@ -94,7 +94,7 @@ def _in_turn(
 
 def status(name: str = "lab") -> Lab | None:
     """The lab and each host's state as they are now; None when there is no lab of that name."""
-    declared = state.read(name)
+    declared = state.read_state(name)
     return None if declared is None else _view(declared)
 
 
@@ -102,11 +102,11 @@ def down(name: str = "lab", say: Callable[[str], None] = print) -> None:
     """Take a lab away with everything it made, whole or half made; nothing happens when there is nothing."""
     programs.require()
     with _locked(name):
-        directory = state.home(name)
-        for group in cgroup.named(f"dl-{name}-*"):
+        directory = state.lab_home(name)
+        for group in cgroup.cgroup_named(f"dl-{name}-*"):
             cgroup.empty(group)
             shutil.rmtree(host.PROPAGATED / group, ignore_errors=True)
-        network.close(name)
+        network.close_network(name)
         mounts.unmount_below(directory)
         # A killed removal must leave lab.json, so that the network stays known as taken.
         shutil.rmtree(directory / "hosts", ignore_errors=True)
@@ -161,19 +161,19 @@ def ssh(host_name: str, name: str = "lab", command: Sequence[str] = ()) -> int:
         ConfigError: no such lab or host.
     """
     lab = _view(_need(name))
-    return access.ssh(lab, lab.host(host_name), command)
+    return access.lab_ssh(lab, lab.host(host_name), command)
 
 
-def _need(name: str) -> Declaration:
-    declared = state.read(name)
+def _need(name: str) -> LabDeclaration:
+    declared = state.read_state(name)
     if declared is None:
-        known = ", ".join(state.names()) or "none"
+        known = ", ".join(state.lab_names()) or "none"
         raise ConfigError(f"there is no lab {name!r} (known: {known})", hint=f"deployer lab up --name {name}")
     return declared
 
 
 def _locked(name: str) -> AbstractContextManager[None]:
-    return state.locked(state.home(name).with_suffix(".lock"))
+    return state.locked(state.lab_home(name).with_suffix(".lock"))
 
 
 def _each(hosts: Sequence[LabHost], work: Callable[[LabHost], None]) -> None:
@@ -183,13 +183,13 @@ def _each(hosts: Sequence[LabHost], work: Callable[[LabHost], None]) -> None:
             done.result()
 
 
-def _view(declared: Declaration) -> Lab:
-    name, directory = declared.name, state.home(declared.name)
+def _view(declared: LabDeclaration) -> Lab:
+    name, directory = declared.name, state.lab_home(declared.name)
     return Lab(
         name=name,
         directory=directory,
         bridge=network.bridge(name),
-        address=network.address(declared.net, 0),
+        address=network.lab_address(declared.net, 0),
         subnet=f"10.77.{declared.net}.0/24",
         address6=network.address6(declared.net, 0),
         subnet6=f"fd77:0:0:{declared.net}::/64",
@@ -200,19 +200,19 @@ def _view(declared: Declaration) -> Lab:
     )
 
 
-def _look(declared: Declaration, index: int, profile: str) -> LabHost:
+def _look(declared: LabDeclaration, index: int, profile: str) -> LabHost:
     name = f"lab{index}" if declared.name == "lab" else f"{declared.name}-lab{index}"
-    home: Path = state.home(declared.name) / "hosts" / name
+    home: Path = state.lab_home(declared.name) / "hosts" / name
     pid = host.running(home)
     return LabHost(
         name=name,
-        address=network.address(declared.net, index),
+        address=network.lab_address(declared.net, index),
         pid=pid,
         state="stopped" if pid is None else "running",
         profile=profile,
         root=home / "root",
         upper=home / "upper",
-        netns=network.port(declared.name, index),
+        netns=network.lab_port(declared.name, index),
         index=index,
         suite=declared.suites[index - 1],
         address6="" if profile == "no-ipv6" else network.address6(declared.net, index),

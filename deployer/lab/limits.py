@@ -23,7 +23,7 @@ def make_room(say: Callable[[str], None]) -> None:
     Raises:
         ConfigError: it is too low and cannot be raised here.
     """
-    labs = filter(None, map(state.read, state.names()))
+    labs = filter(None, map(state.read_state, state.lab_names()))
     wanted = _REST + _PER_HOST * sum(len(lab.profiles) for lab in labs)
     if int(_LIMIT.read_text()) >= wanted:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployer.lab.programs import run
+from deployer.lab.programs import run_program
 
 
 def _table() -> list[tuple[Path, str]]:
@@ -37,7 +37,7 @@ def overlay(lower: Path, upper: Path, work: Path, root: Path) -> None:
     for directory in (upper, work, root):
         directory.mkdir(parents=True, exist_ok=True)
     options = f"lowerdir={lower},upperdir={upper},workdir={work}"
-    run("mount", "-t", "overlay", "-o", options, "overlay", str(root))
+    run_program("mount", "-t", "overlay", "-o", options, "overlay", str(root))
 
 
 def unmount_below(directory: Path) -> None:
@@ -49,4 +49,4 @@ def unmount_below(directory: Path) -> None:
     for point, _ in reversed(_table()):
         if point == directory or directory in point.parents:
             # Lazily: a process that is just dying may still hold it for an instant.
-            run("umount", "-l", str(point))
+            run_program("umount", "-l", str(point))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 from deployer.lab import state
-from deployer.lab.programs import run
+from deployer.lab.programs import run_program
 
 _NAMESPACES = Path("/run/netns")
 _LINKS = Path("/sys/class/net")
@@ -25,12 +25,12 @@ def bridge(lab: str) -> str:
     return f"dl-{lab}"
 
 
-def port(lab: str, index: int) -> str:
+def lab_port(lab: str, index: int) -> str:
     """The name of a host's namespace, and of this machine's end of its cable."""
     return f"dl-{lab}-{index}"
 
 
-def address(net: int, index: int) -> str:
+def lab_address(net: int, index: int) -> str:
     """The address of a host; index 0 is the controller."""
     return f"10.77.{net}.{index + 1}"
 
@@ -46,10 +46,10 @@ def free_net() -> int:
     Raises:
         ConfigError: all 254 are taken.
     """
-    told = json.loads(run("ip", "-j", "-4", "route", "show", "table", "all") or "[]")
+    told = json.loads(run_program("ip", "-j", "-4", "route", "show", "table", "all") or "[]")
     taken = [_network(route["dst"]) for route in told if route.get("dst", "default") != "default"]
-    for name in state.names():
-        lab = state.read(name)
+    for name in state.lab_names():
+        lab = state.read_state(name)
         if lab is not None:
             taken.append(_network(f"10.77.{lab.net}.0/24"))
     for net in range(1, 255):
@@ -66,22 +66,22 @@ def open_bridge(lab: str, net: int) -> None:
     """Make the lab's bridge and the controller's address on it; keeps one that is there."""
     name = bridge(lab)
     if name not in links():
-        run("ip", "link", "add", name, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-    run("ip", "addr", "replace", f"{address(net, 0)}/24", "dev", name)
+        run_program("ip", "link", "add", name, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+    run_program("ip", "addr", "replace", f"{lab_address(net, 0)}/24", "dev", name)
     # Nobody else can have it, and nobody should wait until that has been asked.
-    run("ip", "addr", "replace", f"{address6(net, 0)}/64", "dev", name, "nodad")
-    run("ip", "link", "set", name, "up")
+    run_program("ip", "addr", "replace", f"{address6(net, 0)}/64", "dev", name, "nodad")
+    run_program("ip", "link", "set", name, "up")
 
 
 def plug(lab: str, net: int, index: int, *, ipv6: bool) -> None:
     """Make a host's namespace and cable: an interface ``host0`` inside, up and addressed. Must not exist yet."""
-    name = port(lab, index)
+    name = lab_port(lab, index)
     mac = f"02:4d:00:00:{net:02x}:{index:02x}"
-    run("ip", "netns", "add", name)
+    run_program("ip", "netns", "add", name)
     if not ipv6:
         off = "for each in all default; do echo 1 >/proc/sys/net/ipv6/conf/$each/disable_ipv6; done"
-        run("ip", "netns", "exec", name, "sh", "-c", off)
-    run(
+        run_program("ip", "netns", "exec", name, "sh", "-c", off)
+    run_program(
         "ip",
         "-batch",
         "-",
@@ -90,7 +90,7 @@ link add {name} type veth peer name host0 address {mac} netns {name}
 link set {name} master {bridge(lab)} up
 """,
     )
-    run(
+    run_program(
         "ip",
         "-n",
         name,
@@ -98,7 +98,7 @@ link set {name} master {bridge(lab)} up
         "-",
         text=f"""\
 link set lo up
-addr add {address(net, index)}/24 dev host0
+addr add {lab_address(net, index)}/24 dev host0
 {f"addr add {address6(net, index)}/64 dev host0 nodad" if ipv6 else ""}
 link set host0 up
 """,
@@ -107,22 +107,22 @@ link set host0 up
 
 def unplug(lab: str, index: int) -> None:
     """Take a host's cable and namespace away, with every firewall rule in it."""
-    name = port(lab, index)
+    name = lab_port(lab, index)
     if name in links():
         # By hand: a namespace's own end is removed by the kernel some time later, and its name is wanted again now.
-        run("ip", "link", "del", name, codes=(0, 1))
+        run_program("ip", "link", "del", name, codes=(0, 1))
     if (_NAMESPACES / name).exists():
-        run("ip", "netns", "del", name)
+        run_program("ip", "netns", "del", name)
 
 
-def close(lab: str) -> None:
+def close_network(lab: str) -> None:
     """Remove everything of the lab's network, also what no list remembers."""
     of_lab = re.compile(rf"dl-{lab}-(\d+)")
     places = [place.name for place in _NAMESPACES.glob("*")] if _NAMESPACES.is_dir() else []
     for index in {int(found[1]) for name in (*places, *links()) if (found := of_lab.fullmatch(name))}:
         unplug(lab, index)
     if bridge(lab) in links():
-        run("ip", "link", "del", bridge(lab))
+        run_program("ip", "link", "del", bridge(lab))
 
 
 def links() -> set[str]:
@@ -132,5 +132,5 @@ def links() -> set[str]:
 
 def is_plugged(lab: str, index: int) -> bool:
     """Whether a host's namespace is there, and its cable hangs on the lab's bridge."""
-    name = port(lab, index)
+    name = lab_port(lab, index)
     return (_NAMESPACES / name).exists() and (_LINKS / bridge(lab) / "brif" / name).exists()

@@ -36,7 +36,7 @@ def require() -> None:
         raise ConfigError(f"the lab needs programs that are missing: apt-get install {' '.join(missing)}")
 
 
-def run(*argv: str, text: str = "", codes: tuple[int, ...] = (0,)) -> str:
+def run_program(*argv: str, text: str = "", codes: tuple[int, ...] = (0,)) -> str:
     """Run a program to its end and return its standard output.
 
     Args:

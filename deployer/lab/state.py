@@ -21,7 +21,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 
-PROFILES = (
+LAB_PROFILES = (
     "default", "stock", "one-session", "no-forwarding", "closed", "sudo", "sudo-password", "no-ipv6",
     "database", "python",
 )  # fmt: skip
@@ -119,7 +119,7 @@ class Lab:
 
 
 @dataclass(frozen=True, slots=True)
-class Declaration:
+class LabDeclaration:
     """What was asked for: the lab's ``lab.json``."""
 
     name: str
@@ -132,24 +132,24 @@ class Declaration:
 
     def write(self) -> None:
         """Write it down, whole or not at all."""
-        place = home(self.name) / "lab.json"
+        place = lab_home(self.name) / "lab.json"
         place.parent.mkdir(parents=True, exist_ok=True)
         beside = place.with_suffix(".new")
         beside.write_text(json.dumps(asdict(self), indent=2) + "\n")
         beside.replace(place)
 
 
-def top() -> Path:
+def lab_top() -> Path:
     """The directory of all labs: $DEPLOYER_LAB_DIR, or /var/lib/deployer-lab."""
     return Path(os.environ.get("DEPLOYER_LAB_DIR") or "/var/lib/deployer-lab").absolute()
 
 
 def images() -> Path:
     """Where the images are."""
-    return top() / "images"
+    return lab_top() / "images"
 
 
-def home(name: str) -> Path:
+def lab_home(name: str) -> Path:
     """The directory of one lab.
 
     Raises:
@@ -158,23 +158,23 @@ def home(name: str) -> Path:
     if not _NAME.fullmatch(name):
         hint = "a letter, then up to seven letters or digits, lower case"
         raise ConfigError(f"{name!r} cannot be a lab's name", hint=hint)
-    return top() / "labs" / name
+    return lab_top() / "labs" / name
 
 
-def read(name: str) -> Declaration | None:
+def read_state(name: str) -> LabDeclaration | None:
     """What was asked for under that name; None when there is no such lab."""
-    place = home(name) / "lab.json"
+    place = lab_home(name) / "lab.json"
     if not place.exists():
         return None
     told = json.loads(place.read_text())
     profiles = tuple(told["profiles"])
     suites = tuple(told["suites"]) if "suites" in told else (told["suite"],) * len(profiles)  # one for all, once
-    return Declaration(name=told["name"], net=told["net"], profiles=profiles, suites=suites)
+    return LabDeclaration(name=told["name"], net=told["net"], profiles=profiles, suites=suites)
 
 
-def names() -> list[str]:
+def lab_names() -> list[str]:
     """The names of all labs that are written down."""
-    return sorted(place.parent.name for place in (top() / "labs").glob("*/lab.json"))
+    return sorted(place.parent.name for place in (lab_top() / "labs").glob("*/lab.json"))
 
 
 @contextlib.contextmanager

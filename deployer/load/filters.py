@@ -80,7 +80,7 @@ def _regex_replace(
     multiline: bool = False,
     count: int = 0,
 ) -> str:
-    return str(regexes.run("sub", pattern, _flags(ignorecase, multiline), str(value), replacement, count))
+    return str(regexes.run_match("sub", pattern, _flags(ignorecase, multiline), str(value), replacement, count))
 
 
 def _regex_search(
@@ -88,12 +88,14 @@ def _regex_search(
 ) -> str | list[str] | None:
     names = [group.removeprefix("\\g<").rstrip(">").removeprefix("\\") for group in groups]
     asked = [int(name) if name.isdecimal() else name for name in names]
-    found: str | list[str] | None = regexes.run("search", pattern, _flags(ignorecase, multiline), str(value), *asked)
+    found: str | list[str] | None = regexes.run_match(
+        "search", pattern, _flags(ignorecase, multiline), str(value), *asked
+    )
     return found
 
 
 def _regex_findall(value: Any, pattern: str, *, ignorecase: bool = False, multiline: bool = False) -> list[Any]:
-    return list(regexes.run("findall", pattern, _flags(ignorecase, multiline), str(value)))
+    return list(regexes.run_match("findall", pattern, _flags(ignorecase, multiline), str(value)))
 
 
 def _ternary(value: Any, yes: Any, no: Any, none: Any = None) -> Any:
@@ -166,11 +168,11 @@ def _extract(environment: Environment, key: Any, container: Any, more: Any = Non
 
 
 def _found(value: Any, pattern: str, *, ignorecase: bool = False, multiline: bool = False) -> bool:
-    return regexes.run("search", pattern, _flags(ignorecase, multiline), str(value)) is not None
+    return regexes.run_match("search", pattern, _flags(ignorecase, multiline), str(value)) is not None
 
 
 def _match(value: Any, pattern: str, *, ignorecase: bool = False, multiline: bool = False) -> bool:
-    return regexes.run("match", pattern, _flags(ignorecase, multiline), str(value)) is not None
+    return regexes.run_match("match", pattern, _flags(ignorecase, multiline), str(value)) is not None
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
@@ -207,7 +209,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 }
 """Filters by name."""
 
-MOVES: frozenset[str] = frozenset(
+MOVING_FILTERS: frozenset[str] = frozenset(
     {
         "combine",
         "d",

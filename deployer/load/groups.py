@@ -12,7 +12,7 @@ from deployer.errors import At, ConfigError
 from deployer.fields import kind, nearest
 from deployer.load import ini, vault, yaml
 from deployer.load.marked import Map, mark_of
-from deployer.load.patterns import expand
+from deployer.load.patterns import expand_range
 from deployer.load.varfiles import variables
 from deployer.model import Mark
 from deployer.syntax import check_host_name
@@ -147,7 +147,7 @@ class Tree:
                 written = match["v6"] or match["name"]  # noqa: PLW2901 - what is left is the name
                 given = Map({"ansible_port": int(match["port"]), **given}, at, {"ansible_port": at, **given.marks})
             with At(at):
-                names = [*expand(written)]
+                names = [*expand_range(written)]
                 for name in names:
                     check_host_name(name)
             for name in names:

@@ -77,7 +77,7 @@ _GUARDED = "command with creates, removes, onlyif or unless"
 _DATABASE = f"{_GUARDED}: command: {{cmd: createdb shop, unless: psql -d shop -c 'select 1'}}, become_user: postgres"
 _CONTAINERS = "deployer runs releases as systemd units; a container: systemd_unit with ExecStart=podman run …"
 
-MODULES: Mapping[str, str] = {
+INSTEAD_OF_MODULES: Mapping[str, str] = {
     **dict.fromkeys(("apt", "yum", "dnf", "apk", "pacman", "zypper", "aptitude"), _PACKAGE),
     **dict.fromkeys(("lineinfile", "blockinfile", "replace", "ini_file", "xml"), _WHOLE),
     **dict.fromkeys(("get_url", "uri", "maven_artifact"), _FETCH),

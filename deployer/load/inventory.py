@@ -23,7 +23,7 @@ _DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class HostGroup:
     """One group: its own hosts and children, as written and in that order."""
 
     name: str
@@ -36,7 +36,7 @@ class Inventory:
     """All hosts with their merged variables, and the groups they are in."""
 
     hosts: Mapping[str, Host]
-    groups: Mapping[str, Group]
+    groups: Mapping[str, HostGroup]
 
     @cached_property
     def members(self) -> Mapping[str, tuple[str, ...]]:
@@ -144,7 +144,7 @@ def load_inventory(
     )
     return Inventory(
         {name: _host(name, tree, near, beside_play, files) for name in tree.order()},
-        {name: Group(name, tuple(raw.hosts), tuple(raw.children)) for name, raw in tree.groups.items()},
+        {name: HostGroup(name, tuple(raw.hosts), tuple(raw.children)) for name, raw in tree.groups.items()},
     )
 
 
@@ -162,7 +162,7 @@ def named_inventory(names: str) -> Inventory:
         if not hosts:
             raise ConfigError("names no host", hint="--hosts web1,web2")
         return Inventory(
-            {name: Host(name, Map(mark=mark), ("all",), mark) for name in hosts}, {"all": Group("all", hosts, ())}
+            {name: Host(name, Map(mark=mark), ("all",), mark) for name in hosts}, {"all": HostGroup("all", hosts, ())}
         )
 
 

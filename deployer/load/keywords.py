@@ -7,7 +7,7 @@ from typing import Any
 
 from deployer.errors import ConfigError, Problems
 from deployer.fields import alike, kind, nearest
-from deployer.load.instead import INSTEAD, MODULES
+from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES
 from deployer.load.marked import Map, Seq, Text, mark_of
 from deployer.model import Mark
 
@@ -51,7 +51,9 @@ def short_word(name: str) -> str:
 def instead(word: str) -> str:
     """Return what to write instead of a word or module of Ansible's; empty for one that is none of them."""
     word = short_word(word)
-    return INSTEAD.get(word) or MODULES.get(short_name(word)) or ("loop:" if word.startswith("with_") else "")
+    return (
+        INSTEAD.get(word) or INSTEAD_OF_MODULES.get(short_name(word)) or ("loop:" if word.startswith("with_") else "")
+    )
 
 
 def check_words(given: Map, known: Iterable[str], what: str, otherwise: str = "") -> None:

@@ -15,7 +15,7 @@ _HERE = "it is a host like others here: write localhost: {ansible_connection: lo
 _SEPARATOR = re.compile(r"[,:](?![^\[]*\])")
 
 
-def expand(name: str) -> Iterator[str]:
+def expand_range(name: str) -> Iterator[str]:
     """Yield the names that ``web[1:3]``, ``web[01:10]``, ``db[a:c]`` stand for; both ends belong to the range.
 
     Raises:
@@ -35,7 +35,7 @@ def expand(name: str) -> Iterator[str]:
     width = len(begin) if digits and begin.startswith("0") else 0
     for number in range(first, last + 1, step):
         part = f"{number:0{width}d}" if digits else chr(number)
-        yield from expand(name[: match.start()] + part + name[match.end() :])
+        yield from expand_range(name[: match.start()] + part + name[match.end() :])
 
 
 def matching(pattern: str, hosts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

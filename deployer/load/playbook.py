@@ -17,7 +17,7 @@ from deployer.load.marked import Map, mark_of
 from deployer.load.roles import RoleReader
 from deployer.load.secrets import Vaults
 from deployer.load.shipped import shipped_playbooks, shipped_roles
-from deployer.load.tasks import MAX_DEPTH, Judge, TaskReader
+from deployer.load.tasks import MAX_IMPORTS, TaskJudge, TaskReader
 from deployer.load.turns import turns
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Play, Task
@@ -41,7 +41,7 @@ def find_playbook(path: Path) -> Path:
 
 
 def load_playbook(
-    path: Path, *, role_paths: Sequence[Path] = (), vaults: Vaults | None = None, judge: Judge = lambda _task: ()
+    path: Path, *, role_paths: Sequence[Path] = (), vaults: Vaults | None = None, judge: TaskJudge = lambda _task: ()
 ) -> tuple[Play, ...]:
     """Read a playbook with everything it uses.
 
@@ -72,7 +72,7 @@ class _Reader:
 
     role_paths: Sequence[Path]
     vaults: Vaults | None
-    judge: Judge
+    judge: TaskJudge
     problems: Gathering = field(default_factory=Gathering)
     plays: list[Play] = field(default_factory=list)
 
@@ -96,8 +96,8 @@ class _Reader:
         name = given[word]
         if not isinstance(name, str) or "{{" in name:
             raise ConfigError("import_playbook takes the name of a file, without templates", where=given.at(word))
-        if depth >= MAX_DEPTH:
-            raise ConfigError(f"imports are nested deeper than {MAX_DEPTH}", where=given.at(word))
+        if depth >= MAX_IMPORTS:
+            raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}", where=given.at(word))
         beside = path.parent / name
         try:
             file = beside if beside.is_file() else find_playbook(Path(name))

@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import TemplateRuntimeError
 
-SECONDS = 5.0
+MATCH_SECONDS = 5.0
 _SHORT = 10_000
 _CHOICES = re.compile(r"[*+?{|]")
 """What a matcher can try in more than one way; one of them alone cannot multiply."""
@@ -51,7 +51,7 @@ _here: dict[str, Any] = {}
 exec(_DO, _here)  # noqa: S102 - our own text, which the helper runs too
 
 
-def run(how: str, pattern: str, flags: int, text: str, *more: Any) -> Any:
+def run_match(how: str, pattern: str, flags: int, text: str, *more: Any) -> Any:
     """Return what a regular expression finds in a text.
 
     Args:
@@ -63,7 +63,7 @@ def run(how: str, pattern: str, flags: int, text: str, *more: Any) -> Any:
 
     Raises:
         re.error, IndexError: the pattern, or what is asked of it, is wrong.
-        TemplateRuntimeError: it takes longer than `SECONDS`.
+        TemplateRuntimeError: it takes longer than `MATCH_SECONDS`.
     """
     compiled = re.compile(pattern, flags)
     if len(text) <= _SHORT and len(_CHOICES.findall(pattern)) <= 1:
@@ -93,7 +93,7 @@ def _ask(helper: subprocess.Popen[str], question: str) -> Any:
     answers: list[str] = []
     asking = threading.Thread(target=lambda: answers.append(_talk(helper, question)), daemon=True)
     asking.start()
-    asking.join(SECONDS)
+    asking.join(MATCH_SECONDS)
     if not answers or not answers[0]:
         late = not answers
         _end(helper)
@@ -101,7 +101,7 @@ def _ask(helper: subprocess.Popen[str], question: str) -> Any:
         _end_all()
         if not late:
             raise TemplateRuntimeError("the regular expression makes too much")
-        raise TemplateRuntimeError(f"the regular expression takes longer than {SECONDS:g} s: it backtracks")
+        raise TemplateRuntimeError(f"the regular expression takes longer than {MATCH_SECONDS:g} s: it backtracks")
     return json.loads(answers[0])
 
 

@@ -15,7 +15,7 @@ from deployer.load.inherited import Inherited, joined
 from deployer.load.keywords import ROLE, check_words, mapping, sequence
 from deployer.load.marked import Map, Text, mark_of
 from deployer.load.secrets import Vaults
-from deployer.load.tasks import MAX_DEPTH, Judge, TaskReader
+from deployer.load.tasks import MAX_IMPORTS, TaskJudge, TaskReader
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Task
 
@@ -38,7 +38,7 @@ class RoleReader:
     paths: Sequence[Path]
     vaults: Vaults | None
     problems: Gathering
-    judge: Judge
+    judge: TaskJudge
     handlers: list[Task] = field(default_factory=list)
     listeners: dict[str, list[str]] = field(default_factory=dict)
     defaults: Map = field(default_factory=Map)
@@ -70,7 +70,7 @@ class RoleReader:
         with self.problems.going_on():
             check_words(entry, ROLE, "a role's entry", "a variable of the role goes below vars:")
         path = self._find(entry["role"], entry.at("role"))
-        if path in self._open or len(self._open) > MAX_DEPTH:
+        if path in self._open or len(self._open) > MAX_IMPORTS:
             circle = " → ".join(one.name for one in (*self._open, path))
             raise ConfigError(f"roles depend on each other in a circle: {circle}", where=entry.at("role"))
         params = variables(entry.get("vars"), entry.mark)

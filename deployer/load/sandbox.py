@@ -16,8 +16,8 @@ from jinja2.utils import pass_context
 
 from deployer.errors import ConfigError
 from deployer.load import bounds
-from deployer.load.filters import FILTERS, MOVES, TESTS
-from deployer.load.shelf import Kept, shelf
+from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
+from deployer.load.shelf import StoredTemplate, shelf
 from deployer.load.taint import (
     OMIT,
     ONLY_LOOK,
@@ -25,11 +25,11 @@ from deployer.load.taint import (
     REVEAL_ALL,
     TEXT,
     Rendering,
-    as_text,
     guard,
     guarded,
     reveal,
     reveal_all,
+    untaint,
 )
 
 RESULT = "__result"
@@ -83,15 +83,15 @@ class _Bounded(ImmutableSandboxedEnvironment):
 
 
 @cache
-def environment() -> jinja2.Environment:
+def sandbox_environment() -> jinja2.Environment:
     """Return the one environment; it holds no values."""
     found = _Bounded(undefined=Missing, keep_trailing_newline=False, trim_blocks=True, autoescape=False, cache_size=0)
     found.context_class = Rendering
     found.filters = {
-        name: function if name in MOVES else guarded(function, name)
+        name: function if name in MOVING_FILTERS else guarded(function, name)
         for name, function in {**found.filters, **FILTERS}.items()
     }
-    found.filters |= {REVEAL: pass_context(reveal), REVEAL_ALL: pass_context(reveal_all), TEXT: pass_context(as_text)}
+    found.filters |= {REVEAL: pass_context(reveal), REVEAL_ALL: pass_context(reveal_all), TEXT: pass_context(untaint)}
     tests: dict[str, Any] = {**found.tests, **TESTS}
     found.tests = {name: function if name in ONLY_LOOK else guarded(function) for name, function in tests.items()}
     return found
@@ -128,17 +128,19 @@ def compiled(source: str, *, file: bool = False, ours: bool = False) -> Compiled
     return _kept("file" if file else "text", source, lambda: _compile(source, file=file), ours=ours)
 
 
-def _kept(kind: str, source: str, make: Callable[[], Kept], *, ours: bool) -> Compiled:
+def _kept(kind: str, source: str, make: Callable[[], StoredTemplate], *, ours: bool) -> Compiled:
     found = shelf().find(kind, source) if ours else None
     if found is None:
         found = make()
         if ours:
             shelf().put(kind, source, found)
-    return Compiled(jinja2.Template.from_code(environment(), found.code, {}, None), found.single, found.newlines)
+    return Compiled(
+        jinja2.Template.from_code(sandbox_environment(), found.code, {}, None), found.single, found.newlines
+    )
 
 
-def _compile(source: str, *, file: bool) -> Kept:
-    tree = environment().parse(source if file or "\\" not in source else _backslashes(source))
+def _compile(source: str, *, file: bool) -> StoredTemplate:
+    tree = sandbox_environment().parse(source if file or "\\" not in source else _backslashes(source))
     newlines = len(source) - len(source.rstrip("\n"))
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
         word = type(node).__name__.removeprefix("From").lower()
@@ -148,14 +150,14 @@ def _compile(source: str, *, file: bool) -> Kept:
         raise jinja2.TemplateSyntaxError(problem, node.lineno)
     match tree.body:
         case [nodes.Output(nodes=[expression])] if not newlines and not isinstance(expression, nodes.TemplateData):
-            return Kept(_assemble(expression), single=True, newlines=0)
-    return Kept(_code(guard(tree)), single=False, newlines=newlines)
+            return StoredTemplate(_assemble(expression), single=True, newlines=0)
+    return StoredTemplate(_code(guard(tree)), single=False, newlines=newlines)
 
 
 def _backslashes(source: str) -> str:
     """Return a template with the backslashes in texts inside of ``{{ }}`` doubled."""
     inside, found = False, []
-    for _, kind, text in environment().lexer.tokeniter(source, None):
+    for _, kind, text in sandbox_environment().lexer.tokeniter(source, None):
         inside = kind == "variable_begin" or (inside and kind != "variable_end")
         found.append(text.replace("\\", "\\\\") if inside and kind == "string" else text)
     return "".join(found)
@@ -171,13 +173,13 @@ def condition(source: str, *, ours: bool = False) -> Compiled:
     return _kept("when", source, lambda: _condition(source), ours=ours)
 
 
-def _condition(source: str) -> Kept:
-    parser = Parser(environment(), source, state="variable")
+def _condition(source: str) -> StoredTemplate:
+    parser = Parser(sandbox_environment(), source, state="variable")
     expression = parser.parse_expression()
     if not parser.stream.eos:
         raise jinja2.TemplateSyntaxError("one expression is expected here", parser.stream.current.lineno)
-    expression.set_environment(environment())
-    return Kept(_assemble(expression), single=True, newlines=0)
+    expression.set_environment(sandbox_environment())
+    return StoredTemplate(_assemble(expression), single=True, newlines=0)
 
 
 def _assemble(expression: nodes.Expr) -> CodeType:
@@ -187,7 +189,7 @@ def _assemble(expression: nodes.Expr) -> CodeType:
 
 
 def _code(tree: nodes.Template) -> CodeType:
-    env = environment()
+    env = sandbox_environment()
     tree.set_environment(env)
     return env.compile(tree)
 
@@ -201,7 +203,7 @@ def _refuse(name: str, hint: str) -> Callable[..., NoReturn]:
 
 _LOOK = "write {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} where a secret is expected, else use copy: {src: …}"
 GLOBALS: Mapping[str, Any] = {
-    **{name: environment().globals[name] for name in ("range", "dict", "namespace", "joiner", "cycler")},
+    **{name: sandbox_environment().globals[name] for name in ("range", "dict", "namespace", "joiner", "cycler")},
     **{name: _refuse(name, _LOOK) for name in ("lookup", "query", "q")},
     "now": _refuse("now", "a plan must give the same answer twice; let the host's own programs ask for the time"),
     "omit": OMIT,

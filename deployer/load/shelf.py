@@ -23,7 +23,7 @@ from deployer.load.shipped import shipped_playbooks, shipped_roles
 from deployer.model import Mark
 
 
-class Kept(NamedTuple):
+class StoredTemplate(NamedTuple):
     """A template's code, and what `deployer.load.sandbox.Compiled` wants to know of it beside that."""
 
     code: CodeType
@@ -46,12 +46,12 @@ class Shelf:
             told, held = marshal.loads(place.read_bytes())  # noqa: S302 - as Python's own bytecode
             self._held = held if told == key else {}
 
-    def find(self, kind: str, source: str) -> Kept | None:
+    def find(self, kind: str, source: str) -> StoredTemplate | None:
         """Return a template of a kind; None when it is not there."""
         held = self._held.get(f"{kind} {source}")
-        return held and Kept(*held)
+        return held and StoredTemplate(*held)
 
-    def put(self, kind: str, source: str, made: Kept) -> None:
+    def put(self, kind: str, source: str, made: StoredTemplate) -> None:
         """Keep a template, from the end of this run on."""
         if not self._new:
             atexit.register(self.write)

@@ -79,7 +79,7 @@ def _all_open(values: Iterable[Any]) -> bool:
     return _OPEN.issuperset(map(type, values))
 
 
-def as_text(context: Rendering, value: Any) -> str:
+def untaint(context: Rendering, value: Any) -> str:
     """Return what a value prints as within text; nothing for None, as in Ansible."""
     value = reveal_all(context, value)
     if isinstance(value, Omit):

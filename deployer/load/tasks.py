@@ -40,12 +40,12 @@ _READ_ON = ("block", "include_tasks")
 FREE_FORM = ("command", "shell")
 """Modules that may be given as one text: the command itself."""
 
-MAX_DEPTH = 16
+MAX_IMPORTS = 16
 """How deep imports may nest."""
 
 
 ImportRole = Callable[[Map, Inherited, Mark], list[Task]]
-Judge = Callable[[Task], Iterable[ConfigError]]
+TaskJudge = Callable[[Task], Iterable[ConfigError]]
 """Tells what is wrong with a task's module and its arguments, as far as it shows before anything is rendered."""
 
 _BLOCK = ("block", "rescue", "always")
@@ -61,7 +61,7 @@ class TaskReader:
 
     import_role: ImportRole
     problems: Gathering
-    judge: Judge = lambda _task: ()
+    judge: TaskJudge = lambda _task: ()
     handlers: bool = False
     hooks: bool = False
     listeners: dict[str, list[str]] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class TaskReader:
     def _read_on(self, given: Map, key: str, inherited: Inherited, directory: Path) -> None:
         """Look for what is wrong inside of what is refused already."""
         bare = replace(inherited, depth=inherited.depth + 1)
-        for word in _BLOCK if bare.depth <= MAX_DEPTH else ():
+        for word in _BLOCK if bare.depth <= MAX_IMPORTS else ():
             if isinstance(given.get(word), Seq):
                 self.read(given[word], word, given.at(word), bare, directory)
         name = given[key]
@@ -186,8 +186,8 @@ class TaskReader:
             value = value.get("file")
         if not isinstance(value, str) or "{{" in value:
             raise ConfigError("import_tasks takes the name of a file, without templates", where=at)
-        if below.depth >= MAX_DEPTH:
-            raise ConfigError(f"imports are nested deeper than {MAX_DEPTH}", where=at)
+        if below.depth >= MAX_IMPORTS:
+            raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}", where=at)
         path = directory / value
         if not path.is_file():
             raise ConfigError(f"there is no file {path}", where=at)

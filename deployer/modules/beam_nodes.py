@@ -8,18 +8,27 @@ from pathlib import PurePosixPath
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_version
-from deployer.checks import absolute, told_by, unit
+from deployer.checks import absolute, as_check, unit
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.releases import generations
 from deployer.releases.doors import OUTSIDE
 from deployer.releases.generations import PLACES, above, check_secure
-from deployer.releases.node_unit import PROBE_RELEASE, NodeUnit, gone, judged, left_behind, look_at, named, renamed
+from deployer.releases.node_unit import (
+    PROBE_RELEASE,
+    NodeUnit,
+    gone_nodes,
+    judged,
+    left_behind,
+    look_at,
+    named,
+    renamed,
+)
 from deployer.releases.rehearse import rehearse
 from deployer.releases.switch import Switch
 from deployer.sh import Sh, lines, sh
-from deployer.sh.units import show
+from deployer.sh.units import show_unit
 
 _ENABLE = "systemctl enable --quiet --no-reload -- {}"
 _TOGETHER = "as the current generation has them"
@@ -61,7 +70,7 @@ class BeamNodes(Module):
     root: Annotated[str, Doc("the release's directory on the host", check=absolute, example="/opt/shop")]
     id: Annotated[
         str,
-        Doc("which of ROOT/versions has to run", check=told_by(check_release_version), example="1.4.2-0f3a9c71"),
+        Doc("which of ROOT/versions has to run", check=as_check(check_release_version), example="1.4.2-0f3a9c71"),
     ]
     nodes: Annotated[tuple[NodeUnit, ...], Doc("the nodes, each a service of its own")]
     name: Annotated[str, Doc("the OTP release's name, which is that of its script", example="shop")] = ""
@@ -137,7 +146,7 @@ class BeamNodes(Module):
             ),
         ]
         for i, node in enumerate(self.nodes):
-            parts += [show(node.unit), look_at(node, i, self.cookie)]
+            parts += [show_unit(node.unit), look_at(node, i, self.cookie)]
         return lines(*parts)
 
     def parse(self, out: str) -> Observed:
@@ -184,7 +193,7 @@ class BeamNodes(Module):
         disabled = [node.unit for node in self.nodes if f"{node.name} enabled" in changes or node.unit == over]
         enable = sh(_ENABLE, disabled) if disabled else Sh(":")
         what = [f"enable {', '.join(disabled)}"] if disabled else []
-        left = gone(changes)
+        left = gone_nodes(changes)
         before: list[Step] = []
         if due or changes.keys() & {"current", "files"}:
             staged = generations.stage(self.root, self.held, self.id, self.files, self.takeover or "")
@@ -206,7 +215,7 @@ class BeamNodes(Module):
 
     def replaces(self, changes: Changes) -> bool:
         """Return whether these changes stop something else that runs the application until now."""
-        return self.takeover in changes or bool(gone(changes))
+        return self.takeover in changes or bool(gone_nodes(changes))
 
     def _rehearsals(self, due: Sequence[int]) -> Iterator[Step]:
         """Yield a step for each node that asks the release's own script what it would start; nothing is stopped yet."""

@@ -104,9 +104,11 @@ class Certificate(PrivateFile):
 
     def _fault(self, chain: str, point: str, content: str) -> Fault | None:
         from deployer.beam.authority import made_at
-        from deployer.beam.certificates import Fault, judge, public_point
+        from deployer.beam.certificates import Fault, judge_certificate, public_point
 
-        fault = judge(chain, self.authority, self.host, made_at(self.certificate), 0 if self.exact else self.renew)
+        fault = judge_certificate(
+            chain, self.authority, self.host, made_at(self.certificate), 0 if self.exact else self.renew
+        )
         if self.exact:
             same = content == super().desired().keys["content"]
             return None if same else fault or Fault("not the given one", mere_age=True)

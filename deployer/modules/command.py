@@ -35,10 +35,10 @@ class Command(Guarded):
 """
 
     cmd: Annotated[
-        str | None, Doc("program and arguments, split as sh splits words", check=check.words, example="true")
+        str | None, Doc("program and arguments, split as sh splits words", check=check.word_list, example="true")
     ] = None
     argv: Annotated[
-        tuple[str, ...] | None, Doc("program and arguments as a list, instead of cmd", check=check.program)
+        tuple[str, ...] | None, Doc("program and arguments as a list, instead of cmd", check=check.program_path)
     ] = None
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.cookie import check_format
-from deployer.checks import told_by
+from deployer.checks import as_check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.model import Secret
@@ -14,7 +14,7 @@ from deployer.modules.base import Observed, Present, lines
 from deployer.modules.shared.private_file import PrivateFile
 from deployer.sh import Sh
 
-_complaint = told_by(lambda text: check_format(text, "the cookie"))
+_complaint = as_check(lambda text: check_format(text, "the cookie"))
 
 # A node's copy goes when the node stops, so a copy that equals the file belongs to a running node of this cluster.
 _USED = Sh(

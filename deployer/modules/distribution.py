@@ -11,7 +11,7 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, sh
-from deployer.sh.units import show
+from deployer.sh.units import show_unit
 
 # Names and flags alone: what else a command line or an environment holds is nobody's business.
 _FLAGS = r"""
@@ -48,7 +48,7 @@ class Distribution(Module):
 
     def probe(self) -> Sh:
         """Print the flags of the nodes that run."""
-        return lines(*(part for i, name in enumerate(self.units) for part in (show(name), sh(_FLAGS, i))))
+        return lines(*(part for i, name in enumerate(self.units) for part in (show_unit(name), sh(_FLAGS, i))))
 
     def parse(self, out: str) -> Observed:
         """Return how each node talks; one that does not run is as declared.

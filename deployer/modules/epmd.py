@@ -14,8 +14,8 @@ from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROBE, PROVEN, START, TAKE_OVER
 from deployer.sh import Sh, lines, sh
-from deployer.sh.sockets import LISTENERS, address, hex_port
-from deployer.sh.units import FAILED, properties, show
+from deployer.sh.sockets import LISTENERS, hex_address, hex_port
+from deployer.sh.units import FAILED, properties, show_unit
 
 HOME = "/usr/local/lib/beam"
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -92,7 +92,7 @@ class Epmd(Module):
         started = f"/run/beam-epmd-{self.port}/started"
         place = f"/etc/beam/epmd.d/{self.port}"
         body = sh(PROBE, HOME, place, self.cluster, self.cluster, hex_port(self.port), started, self.port)
-        return lines(LISTENERS, show(self.unit), body)
+        return lines(LISTENERS, show_unit(self.unit), body)
 
     def parse(self, out: str) -> Observed:
         """Judge them.
@@ -118,7 +118,7 @@ class Epmd(Module):
                 "enabled": unit["UnitFileState"] or "unknown",
                 "active": unit["ActiveState"],
                 "config": "current" if current else "newer than the process",
-                "listening": self._listening({address(word) for word, _ in sockets}, found["declared"].split()),
+                "listening": self._listening({hex_address(word) for word, _ in sockets}, found["declared"].split()),
                 "holder": holder,
             }
         )

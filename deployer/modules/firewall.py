@@ -10,13 +10,13 @@ from typing import Annotated, ClassVar
 from deployer.errors import ConfigError, Problems
 from deployer.fields import Doc
 from deployer.firewall import openings as check
-from deployer.firewall.nft import BASE, DIGESTS, PLACE, RECORD, UNIT, UNIT_TEXT, Part, rules_of, takes_away
+from deployer.firewall.nft import BASE, DIGESTS, PLACE, RULES_RECORD, UNIT, UNIT_TEXT, RulesPart, rules_of, takes_away
 from deployer.firewall.openings import Allow
-from deployer.firewall.seen import NEEDED, Seen
+from deployer.firewall.seen import PROBED, Seen
 from deployer.model import Unknown
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, lines, script, sh
-from deployer.sh.units import FAILED, properties, show
+from deployer.sh.units import FAILED, properties, show_unit
 from deployer.syntax import NODE_LABEL
 
 _NAME = re.compile(NODE_LABEL, re.ASCII)
@@ -118,10 +118,10 @@ class Firewall(Module):
         return (ConfigError(problem, hint=hint) for _, problem, hint in found)
 
     @property
-    def part(self) -> Part:
+    def part(self) -> RulesPart:
         """This cluster's share of the rules."""
         named = {"admin": self.admin, "members": self.members}
-        return Part(
+        return RulesPart(
             cluster=self.cluster,
             admin=self.admin,
             members=tuple(sorted(set(self.members))),
@@ -144,9 +144,9 @@ class Firewall(Module):
         place = f"{PLACE}/deployer.d"
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
-        body = sh(_PROBE, part, self.part.text(), RECORD, unit, base, ssh, place, Sh(DIGESTS))
+        body = sh(_PROBE, part, self.part.text(), RULES_RECORD, unit, base, ssh, place, Sh(DIGESTS))
         return lines(
-            show(UNIT),
+            show_unit(UNIT),
             script("sockets.sh", "deployer.sh"),
             script("holders.sh", "deployer.sh"),
             script("foreign.sh", "deployer.firewall"),
@@ -161,7 +161,7 @@ class Firewall(Module):
                 SSH to everybody; another cluster on the host has the same ports; or a table of others drops what is
                 declared open.
         """
-        found = records(out, *NEEDED)
+        found = records(out, *PROBED)
         seen, unit = Seen(found, self.ssh_port), properties(found["shown"])
         loaded = "as written" if found["recorded"] and found["recorded"] == found["now"] else "something else"
         keys = {name: found[name] for name in ("rules", "base", "unit")}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_name, check_release_version
-from deployer.checks import absolute, told_by, unit
+from deployer.checks import absolute, as_check, unit
 from deployer.errors import ConfigError, ProbeError, Problems
 from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
@@ -93,8 +93,8 @@ class Preflight(Module):
       - {name: shop, unit: shop.service, runtime: /run/beam/shop, port_min: 9100, port_max: 9100}
 """
 
-    name: Annotated[str, Doc("the OTP release's name", check=told_by(check_release_name), example="shop")]
-    version: Annotated[str, Doc("its version", check=told_by(check_release_version), example="1.4.2")]
+    name: Annotated[str, Doc("the OTP release's name", check=as_check(check_release_name), example="shop")]
+    version: Annotated[str, Doc("its version", check=as_check(check_release_version), example="1.4.2")]
     root: Annotated[str, Doc("the release's directory on the host", check=absolute, example="/opt/shop")]
     release: Annotated[str, Doc("where it is unpacked", check=absolute, example="/opt/shop/versions/1.4.2-0f3a9c71")]
     machine: Annotated[str, Doc("uname -m of the hosts it is built for", example="x86_64")]

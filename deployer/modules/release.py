@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from deployer.beam.names import check_release_name, check_release_version
 from deployer.beam.remembered import learn
-from deployer.checks import absolute, told_by
+from deployer.checks import absolute, as_check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
@@ -53,9 +53,9 @@ class Release(Module):
     root: /opt/shop
 """
 
-    name: Annotated[str, Doc("the OTP release's name", check=told_by(check_release_name), example="shop")]
+    name: Annotated[str, Doc("the OTP release's name", check=as_check(check_release_name), example="shop")]
     tarball: Annotated[Blob, Doc("its .tar.gz on the controller; sent only when the host lacks it")]
-    version: Annotated[str, Doc("the version inside", check=told_by(check_release_version), example="1.4.2")]
+    version: Annotated[str, Doc("the version inside", check=as_check(check_release_version), example="1.4.2")]
     root: Annotated[str, Doc("directory on the host", check=absolute, example="/opt/shop")]
     manifest: Annotated[
         str,

@@ -26,7 +26,7 @@ class Shell(Guarded):
     creates: /srv/addresses
 """
 
-    cmd: Annotated[str, Doc("the text", check=check.script, example="date > /srv/installed")]
+    cmd: Annotated[str, Doc("the text", check=check.sh_script, example="date > /srv/installed")]
     executable: Annotated[str, Doc("the shell that runs it", check=check.absolute)] = "/bin/sh"
 
     @property

@@ -73,8 +73,8 @@ class User(Module):
         tuple[str, ...] | None, Doc("all other groups it is in", check=check.every(check.name), example=("adm",))
     ] = None
     append: Annotated[bool, Doc("keep it in groups that are not named, too")] = False
-    home: Annotated[str | None, Doc("the home directory", check=check.home, example="/var/lib/shop")] = None
-    shell: Annotated[str | None, Doc("the login shell", check=check.home, example="/usr/sbin/nologin")] = None
+    home: Annotated[str | None, Doc("the home directory", check=check.home_directory, example="/var/lib/shop")] = None
+    shell: Annotated[str | None, Doc("the login shell", check=check.home_directory, example="/usr/sbin/nologin")] = None
     comment: Annotated[str | None, Doc("the full name", check=check.gecos, example="The shop")] = None
     system: Annotated[bool, Doc("a new account gets a number from the system's range")] = False
     create_home: Annotated[bool, Doc("make the home directory when it is missing", alias="createhome")] = True

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from deployer.beam.names import check_alive
-from deployer.checks import absolute, told_by, unit
+from deployer.checks import absolute, as_check, unit
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.releases.libraries import KINDS, Need
-from deployer.sh.sockets import address
+from deployer.releases.libraries import LOADER_KINDS, Need
+from deployer.sh.sockets import hex_address
 
 _MIB = 1 << 20
 _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -37,7 +37,7 @@ _PACKAGES = {
 class Claim:
     """What a node wants for itself on its host."""
 
-    name: Annotated[str, Doc("its name in EPMD", check=told_by(check_alive), example="shop")]
+    name: Annotated[str, Doc("its name in EPMD", check=as_check(check_alive), example="shop")]
     unit: Annotated[str, Doc("its unit", check=unit, example="shop.service")]
     runtime: Annotated[str, Doc("a directory that is there while it runs", check=absolute, example="/run/beam/shop")]
     port_min: Annotated[int, Doc("first port it may listen on", example=9100)]
@@ -67,7 +67,7 @@ def libraries(needs: Sequence[Need], may_lack: Collection[str], machine: str, sa
     unknown: list[Need] = []
     old: list[tuple[Need, set[str]]] = []
     for need in needs:
-        kind = KINDS.get(machine, "")
+        kind = LOADER_KINDS.get(machine, "")
         fit = [row for row in rows if row[0] == need.library and (not row[1] or kind in row[1])]
         lacks = [set(need.versions) - set(has.split()) for *_, has in fit if "?" not in has]
         if need.library in may_lack or any(not lack for lack in lacks):
@@ -190,7 +190,7 @@ def _listening(said: str) -> Iterator[tuple[str, int]]:
     for line in said.splitlines():
         if not (match := _SOCKET.fullmatch(line)):
             raise ProbeError("the host's list of listening sockets is damaged")
-        yield address(match[1]), int(match[2], 16)
+        yield hex_address(match[1]), int(match[2], 16)
 
 
 def _newest(need: Need, lack: Collection[str]) -> str:

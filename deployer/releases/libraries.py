@@ -39,7 +39,7 @@ LIBRARIES = Sh(
 """``libraries NEED…``, each a library's name and the versions wanted of it, prints ``NAME|KIND|PATH|VERSIONS`` of each
 file that could be it; ``?`` where that cannot be read, and ``nothing`` at last where the loader has no cache to ask."""
 
-KINDS = {"x86_64": "x86-64", "aarch64": "AArch64", "s390x": "64bit", "ppc64le": "64bit"}
+LOADER_KINDS = {"x86_64": "x86-64", "aarch64": "AArch64", "s390x": "64bit", "ppc64le": "64bit"}
 """How ldconfig(8) calls a machine's libraries, where it says it."""
 
 

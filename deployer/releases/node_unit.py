@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from deployer.beam.names import check_alive
-from deployer.checks import absolute, told_by
+from deployer.checks import absolute, as_check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.model import Changes
@@ -64,7 +64,7 @@ def _unit(text: str) -> str | None:
 class NodeUnit:
     """One node as a service."""
 
-    name: Annotated[str, Doc("the part of its name before the @", check=told_by(check_alive), example="shop")]
+    name: Annotated[str, Doc("the part of its name before the @", check=as_check(check_alive), example="shop")]
     unit: Annotated[str, Doc("its unit, in /etc/systemd/system", check=_unit, example="shop.service")]
     runtime: Annotated[str, Doc("the unit's RuntimeDirectory", check=absolute, example="/run/beam/shop")]
     configs: Annotated[
@@ -134,7 +134,7 @@ def judged(node: NodeUnit, found: Mapping[str, str], i: str) -> dict[str, str]:
     )
 
 
-def gone(changes: Changes) -> list[str]:
+def gone_nodes(changes: Changes) -> list[str]:
     """Return the units that are declared no more; a host on which nothing was has left none behind."""
     left = changes["left behind"].before if "left behind" in changes else None
     return left.split(", ") if left else []

@@ -63,7 +63,7 @@ def _formats() -> Mapping[str, Callable[[Audited], str]]:
     from deployer.report import exchange, page
 
     return {
-        ".json": as_json,
+        ".json": audit_as_json,
         ".sarif": exchange.sarif,
         ".xml": exchange.junit,
         ".csv": exchange.table_of,
@@ -72,7 +72,7 @@ def _formats() -> Mapping[str, Callable[[Audited], str]]:
     }
 
 
-def as_json(audited: Audited) -> str:
+def audit_as_json(audited: Audited) -> str:
     """Return one JSON document; bytes that are no text are escaped."""
     return json.dumps(audited.as_plain(), indent=1) + "\n"
 

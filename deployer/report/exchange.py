@@ -20,7 +20,7 @@ from deployer.report.plain import safe, summary
 if TYPE_CHECKING:
     from deployer.report.audited import Audited
 
-LONGEST = 65_536
+LONGEST_COMMENT = 65_536
 """Characters that a comment may have."""
 _LEVELS: Mapping[str, str] = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 _SCORES: Mapping[str, str] = {"critical": "9.5", "high": "8.0", "medium": "5.0", "low": "2.0"}
@@ -173,7 +173,7 @@ def _md(text: str) -> str:
 def _fitting(head: str, lines: list[str]) -> str:
     text, left = head, len(lines)
     for line in lines:
-        if len(text) + len(line) + 60 > LONGEST:
+        if len(text) + len(line) + 60 > LONGEST_COMMENT:
             return f"{text}\n… and {left} more: the other formats have them all\n"
         text, left = f"{text}{line}\n", left - 1
     return text

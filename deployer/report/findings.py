@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from deployer.events import SEVERITIES, RuleJudged
-from deployer.report.plain import Part, by_number, safe
+from deployer.report.plain import Line, by_number, safe
 
-Line = tuple[Part, ...]
 _STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _TOLD = {"FAIL": 0, "UNKNOWN": 1, "WAIVED": 2}
 _QUIET = ("PASS", "NOT APPLICABLE")
@@ -22,7 +21,7 @@ def worst_first(judged: Sequence[RuleJudged]) -> list[RuleJudged]:
     )
 
 
-def lines(judged: Sequence[RuleJudged], verbosity: int) -> Iterator[Line]:
+def finding_lines(judged: Sequence[RuleJudged], verbosity: int) -> Iterator[Line]:
     """Yield a block for each rule that does not hold, with the hosts, why, and the remedy; then how many do.
 
     Args:

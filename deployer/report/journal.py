@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 from deployer.events import Event, HostEnded, PlayStarted, RunEnded, TaskPlanned
 
-KEPT = 100
+JOURNALS_KEPT = 100
 """Journals that stay; the oldest go first."""
 _NEAR = ("group_vars", "host_vars")
 
@@ -105,14 +105,14 @@ class Journals:
         """Yield the journals of the same playbook and inventories, the newest first."""
         wanted = (str(playbook), tuple(map(str, inventories)))
         for file in reversed(_files(self.place)):
-            found = read(file)
+            found = read_journal(file)
             if found and (found.head.playbook, found.head.inventories) == wanted:
                 yield found
 
     def of(self, run: str) -> Journal | None:
         """Return the journal of a run, named as hosts note it."""
         name = run.partition(" ")[0]
-        found = read(self.place / f"{name}.jsonl") if name and "/" not in name else None
+        found = read_journal(self.place / f"{name}.jsonl") if name and "/" not in name else None
         return found if found and found.head.run == run else None
 
 
@@ -172,7 +172,7 @@ class Writer:
             _warn(error)
 
 
-def read(file: Path) -> Journal | None:
+def read_journal(file: Path) -> Journal | None:
     """Read a journal, up to a line that is cut; None for what is none."""
     head, planned, ended, code = None, dict[str, list[str]](), list[dict[str, str]](), None
     with suppress(OSError, ValueError, TypeError, KeyError, IndexError):
@@ -212,7 +212,7 @@ def _files(place: Path) -> list[Path]:
 def _open(place: Path, name: str) -> TextIO:
     place.mkdir(0o700, parents=True, exist_ok=True)
     place.chmod(0o700)
-    for old in _files(place)[: 1 - KEPT]:
+    for old in _files(place)[: 1 - JOURNALS_KEPT]:
         old.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.fdopen(os.open(place / f"{name}.jsonl", flags, 0o600), "w", encoding="utf-8")

@@ -8,7 +8,7 @@ from deployer.events import RungRead
 from deployer.report.plain import Part, safe
 
 
-def lines(nodes: Mapping[tuple[str, str], Sequence[RungRead]], verbosity: int) -> Iterator[tuple[Part, ...]]:
+def ladder_lines(nodes: Mapping[tuple[str, str], Sequence[RungRead]], verbosity: int) -> Iterator[tuple[Part, ...]]:
     """Yield the lines of all nodes, which are known by host and name; with ``verbosity`` every rung."""
     if nodes:
         yield (("\n  LADDER", "bold"),)

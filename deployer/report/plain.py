@@ -11,6 +11,8 @@ from deployer.model import Change
 
 Part = tuple[str, str]
 """Text of a line, and its style."""
+Line = tuple[Part, ...]
+"""Pieces of text, each with its style."""
 _VALUE_LIMIT = 100
 _DIFF_LIMIT = 400
 

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from deployer.events import TaskPlanned
-from deployer.report.plain import Part, by_number, diff, is_text, safe, summary
+from deployer.report.plain import Line, by_number, diff, is_text, safe, summary
 
-Line = tuple[Part, ...]
 _SIGNS = {
     "change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim"),
     "refused": ("!", "bold red"),
@@ -16,7 +15,7 @@ _SIGNS = {
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def lines(plans: Mapping[str, Sequence[TaskPlanned]], *, show_diff: bool, verbosity: int) -> Iterator[Line]:
+def plan_lines(plans: Mapping[str, Sequence[TaskPlanned]], *, show_diff: bool, verbosity: int) -> Iterator[Line]:
     """Yield a block for each set of hosts: what is told of all of them in the same words, in the order of the tasks.
 
     Args:

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from deployer.errors import ConfigError
 from deployer.events import HostEnded
-from deployer.report.plain import by_number, safe
+from deployer.report.plain import Line, by_number, safe
 
 LOOKS = ("status", "history")
 """Goals that only look at hosts."""
-Line = tuple[tuple[str, str], ...]
-"""Pieces of text, each with its style."""
 
 _ENDINGS = {
     "ok": "green",
@@ -27,7 +25,7 @@ _ENDINGS = {
 }
 
 
-def lines(ended: Sequence[HostEnded], goal: str) -> Iterator[Line]:
+def recap_lines(ended: Sequence[HostEnded], goal: str) -> Iterator[Line]:
     """Yield the recap's lines, hosts in order of their names; where they were only looked at, those in trouble."""
     ends = sorted((end for end in ended if end.problem or goal not in LOOKS), key=lambda end: by_number(end.host))
     told: dict[str, list[str]] = defaultdict(list)

@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from deployer.events import Entry, HostEnded, HostSeen, NodeSeen
+from deployer.events import HostEnded, HostSeen, NodeSeen, ReleaseEntry
 from deployer.report.journal import Journals
 from deployer.report.plain import by_number, safe
 
-Line = tuple[str, str]
+StyledLine = tuple[str, str]
 """Text and style."""
 
 
-def status(seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals: Journals) -> Iterator[Line]:
+def status_lines(seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals: Journals) -> Iterator[StyledLine]:
     """Yield a sentence for each release, a line for each host and what is odd about it, and the last deploy's plan."""
     lost = sum(end.ending == "unreachable" for end in ended)
     for name in dict.fromkeys(host.release for host in seen):
@@ -29,7 +29,7 @@ def status(seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals: Journ
         yield f"  last run, noted here:{plan}", "dim"
 
 
-def _host(host: HostSeen) -> Iterator[Line]:
+def _host(host: HostSeen) -> Iterator[StyledLine]:
     judged = "good" if host.current in host.good else "not judged yet"
     if host.current in dict(host.bad):
         judged = "bad"
@@ -48,7 +48,7 @@ def _version(node: NodeSeen) -> str:
     return _one_line(node.release.rpartition("-")[0] or node.release) or "nothing"
 
 
-def _last(history: Sequence[Entry]) -> str:
+def _last(history: Sequence[ReleaseEntry]) -> str:
     last = next((entry for entry in reversed(history) if entry.event in ("switch", "back")), None)
     if last is None:
         return ""
@@ -61,9 +61,9 @@ def _away(seconds: float | None) -> str:
     return "" if seconds is None else f" · was away for {seconds:.2f} s in its last switch"
 
 
-def history(seen: Sequence[HostSeen], journals: Journals) -> Iterator[Line]:
+def history_lines(seen: Sequence[HostSeen], journals: Journals) -> Iterator[StyledLine]:
     """Yield every run that the hosts remember, oldest first, its plan if it is known here, and what it did where."""
-    runs: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
+    runs: dict[str, list[tuple[str, ReleaseEntry]]] = defaultdict(list)
     for host in seen:
         for entry in host.history:
             runs[entry.run].append((host.host, entry))

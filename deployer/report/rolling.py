@@ -10,7 +10,7 @@ from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEn
 Rolling = RollPlanned | BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded
 
 
-def lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ...]]:
+def rolling_lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ...]]:
     """Yield the lines that tell an event; with ``verbosity`` also what hooks printed that went well."""
     if isinstance(event, RollPlanned):
         yield from _planned(event)

@@ -16,7 +16,7 @@ def listed(rules: Sequence[Rule], *, json: bool = False) -> str:
     return "\n".join(f"{rule.id}  {rule.severity:<8}  {rule.profile:<8}  {rule.title}" for rule in rules)
 
 
-def explained(rule: Rule) -> str:
+def rule_page(rule: Rule) -> str:
     """Return everything about one rule."""
     parts = [
         f"{rule.id}: {rule.title}",

@@ -42,7 +42,7 @@ _COLOURED = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 """What makes rich take any output for a terminal."""
 
 
-def console(out: TextIO) -> Console | Plain:
+def rich_console(out: TextIO) -> Console | Plain:
     """Return what prints to ``out``; rich is loaded only where there is something to draw."""
     if not out.isatty() and not any(name in os.environ for name in _COLOURED):
         return Plain(out)
@@ -51,7 +51,7 @@ def console(out: TextIO) -> Console | Plain:
     return Drawn(file=out)
 
 
-class Terminal:
+class TerminalReport:
     """Prints events; colours and the live line only where the output is a terminal.
 
     Args:
@@ -150,7 +150,7 @@ class Terminal:
     @_take.register
     def _(self, event: BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded) -> None:
         self._flush_steps()
-        for line in rolling.lines(event, self._verbosity):
+        for line in rolling.rolling_lines(event, self._verbosity):
             self._line(*line)
         if isinstance(event, BatchEnded):
             self.close()  # a question may follow
@@ -189,9 +189,9 @@ class Terminal:
         self.close()
         self._flush_steps()
         self._print_plans()
-        roll = rolling.lines(self._roll) if self._roll and self._goal == "plan" else ()
-        rules = findings.lines(self._judged, self._verbosity)
-        for line in (*roll, *ladder.lines(self._rungs, self._verbosity), *rules):
+        roll = rolling.rolling_lines(self._roll) if self._roll and self._goal == "plan" else ()
+        rules = findings.finding_lines(self._judged, self._verbosity)
+        for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *rules):
             self._line(*line)
         self._judged = []
         self._print_releases()
@@ -207,7 +207,7 @@ class Terminal:
 
     def _print_plans(self) -> None:
         worth = {host: [task for task in plan if self._worth(task)] for host, plan in self._plans.items()}
-        for line in plans.lines(worth, show_diff=self._show_diff, verbosity=self._verbosity):
+        for line in plans.plan_lines(worth, show_diff=self._show_diff, verbosity=self._verbosity):
             self._line(*line)
 
     def _worth(self, task: TaskPlanned) -> bool:
@@ -217,7 +217,11 @@ class Terminal:
 
     def _print_releases(self) -> None:
         history, journals = self._goal == "history", Journals()
-        told = releases.history(self._seen, journals) if history else releases.status(self._seen, self._ends, journals)
+        told = (
+            releases.history_lines(self._seen, journals)
+            if history
+            else releases.status_lines(self._seen, self._ends, journals)
+        )
         if self._seen:
             self._line(("", ""))
         for text, style in told:
@@ -225,7 +229,7 @@ class Terminal:
         self._seen = []
 
     def _print_recap(self, seconds: float) -> None:
-        lines = list(recap.lines(self._ends, self._goal))
+        lines = list(recap.recap_lines(self._ends, self._goal))
         if not lines and self._goal in recap.LOOKS:
             return
         for parts in ((("\n  RECAP", "bold"), (f"  {seconds:.1f} s", "dim")), *lines):

@@ -3,7 +3,7 @@
 from deployer.load.connection import CliConnection
 from deployer.resolve.action import Action, HostPlay, Limits
 from deployer.resolve.making import judge
-from deployer.resolve.members import WORDS
+from deployer.resolve.members import FLEET_WORDS
 from deployer.resolve.resolver import Resolver
 
-__all__ = ["WORDS", "Action", "CliConnection", "HostPlay", "Limits", "Resolver", "judge"]
+__all__ = ["FLEET_WORDS", "Action", "CliConnection", "HostPlay", "Limits", "Resolver", "judge"]

@@ -20,7 +20,7 @@ from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
 from deployer.syntax import VARIABLE
 
-LONGEST = 86_400
+LONGEST_TIMEOUT = 86_400
 _ROOT = (None, "root")
 
 
@@ -152,8 +152,8 @@ def timeout_of(task: Task, variables: Variables) -> int | None:
     where = mark_of(task.timeout, task.mark)
     with At(where):
         found = coerce(int, variables.render(task.timeout, where, "timeout"), "timeout")
-        if not 1 <= found <= LONGEST:
-            raise ConfigError(f"timeout is {found}", hint=f"seconds, from 1 to {LONGEST}")
+        if not 1 <= found <= LONGEST_TIMEOUT:
+            raise ConfigError(f"timeout is {found}", hint=f"seconds, from 1 to {LONGEST_TIMEOUT}")
         if not module_class(task).RUNS_AS_USER:
             hint = "command and shell have it; whatever else runs on hosts has its own deadline"
             raise ConfigError(f"{task.module} has no timeout", hint=hint)

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import describe
-from deployer.fleet import Declaration, Roster, Words, check_members, declare
+from deployer.fleet import Declaration, FleetSettings, Roster, check_members, declare
 from deployer.load.connection import address
 from deployer.load.inventory import Inventory
 from deployer.load.marked import Map, Seq, mark_of
@@ -21,7 +21,7 @@ from deployer.load.template import Layer, Variables
 from deployer.model import Host, Mark, Play, Secret
 
 _Declare = Callable[[Host, Variables], Declaration | None]
-WORDS: tuple[str, ...] = tuple(field.name for field in describe(Words))
+FLEET_WORDS: tuple[str, ...] = tuple(field.name for field in describe(FleetSettings))
 
 
 class _Late(Mapping[str, Any]):
@@ -132,7 +132,9 @@ class Members:
     def _declare(self, host: Host, variables: Variables) -> Declaration | None:
         _refuse_misspelt(variables, host.mark)
         own = variables.over(Layer(_Late({"cluster": lambda: self._cluster(host, variables)}), final=True))
-        words = Map((name, (variables if name == "cluster" else own)[name]) for name in WORDS if name in variables)
+        words = Map(
+            (name, (variables if name == "cluster" else own)[name]) for name in FLEET_WORDS if name in variables
+        )
         return self._made(host, variables, words, need_tarball=self._need_tarball)
 
     def _cluster(self, host: Host, variables: Variables) -> Mapping[str, Any]:
@@ -165,7 +167,7 @@ class Members:
             return self._secrets[key]
 
         found = declare(
-            fill(Words, words, "", read),
+            fill(FleetSettings, words, "", read),
             host=host.name,
             address=address(host, variables),
             where=where,
@@ -222,7 +224,7 @@ def _refuse_misspelt(variables: Variables, where: Mark) -> None:
         ConfigError: with its place and the word.
     """
     for name in variables:
-        if word := next((word for word in WORDS if misspelt(name, word)), ""):
+        if word := next((word for word in FLEET_WORDS if misspelt(name, word)), ""):
             hint = f"did you mean {word!r}? a variable of your own needs another name"
             raise ConfigError(f"{name!r} is no word of the fleet", where=variables.place(name, where), hint=hint)
 

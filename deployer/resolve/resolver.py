@@ -11,7 +11,7 @@ from typing import Any
 from deployer.errors import ConfigError
 from deployer.fields import build, kind
 from deployer.fleet import AuditWords, Declaration
-from deployer.fleet.pki import Kept
+from deployer.fleet.pki import ManagedCA
 from deployer.gathering import Gathering
 from deployer.load.connection import CliConnection, connection
 from deployer.load.inventory import Inventory, masked
@@ -101,10 +101,10 @@ class Resolver:
         with self._lock:
             return connection(host, self._scopes.play(host), self._cli, self._vaults, become=self._become)
 
-    def authorities(self) -> tuple[Kept, ...]:
+    def authorities(self) -> tuple[ManagedCA, ...]:
         """Return the certificate authorities of the play's clusters that the controller keeps; none is opened."""
         declared = (one.cluster.pki for one in self._members.of_play.values())
-        return tuple(pki for pki in declared if isinstance(pki, Kept))
+        return tuple(pki for pki in declared if isinstance(pki, ManagedCA))
 
     def fleet(self, host: Host) -> tuple[Declaration | None, tuple[Declaration, ...]]:
         """Return what a host declares, and what the members of its cluster declare, itself included.

@@ -32,7 +32,7 @@ def hex_port(port: int) -> str:
     return f"{port:04X}"
 
 
-def address(word: str) -> str:
+def hex_address(word: str) -> str:
     """Return an address of /proc/net/tcp (32-bit words in little-endian order) in its usual form.
 
     Raises:
@@ -91,7 +91,7 @@ def outside(sockets: str, holders: str = "", activated: str = "") -> Iterator[Li
         match = _LISTENING.fullmatch(line)
         if not match:
             raise ProbeError("the host's list of listening sockets is damaged")
-        place, port = address(match[2]), int(match[3], 16)
+        place, port = hex_address(match[2]), int(match[3], 16)
         if port and not _is_loopback(place):
             program, unit = who.get(match[4], ("", ""))
             yield Listener(match[1], place, port, program, units.get(str(port), unit) if unit == "init.scope" else unit)

@@ -8,13 +8,13 @@ from deployer.sh.text import Sh, lines, script, sh
 _NEEDED = ("LoadState", "ActiveState", "SubState", "UnitFileState", "FragmentPath", "DropInPaths", "NeedDaemonReload")
 
 
-def show(unit: str) -> Sh:
+def show_unit(unit: str) -> Sh:
     """Return text that sets ``$unit``, ``$shown`` (one ``NAME=VALUE`` a line) and ``$pid`` (0 when nothing runs)."""
     return sh('unit={}\nunit_show "$unit"', unit)
 
 
 def properties(text: str) -> dict[str, str]:
-    """Read what `show` prints.
+    """Read what `show_unit` prints.
 
     Raises:
         ProbeError: a property is missing.

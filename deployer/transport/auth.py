@@ -18,7 +18,7 @@ from paramiko.ssh_exception import BadAuthenticationType, SSHException
 from deployer.errors import AuthError, ConfigError, Unreachable
 from deployer.regular import open_regular, read_regular
 from deployer.transport.options import SshOptions
-from deployer.transport.ssh_config import Target
+from deployer.transport.ssh_config import SshTarget
 from deployer.transport.wire import Client
 
 _OFFERS = 3
@@ -27,7 +27,7 @@ _AGENT_PATIENCE = 10.0
 _PASSPHRASE_TRIES = 3
 
 
-def read_named_key(target: Target, options: SshOptions) -> None:
+def read_named_key(target: SshTarget, options: SshOptions) -> None:
     """Read the private key that was named before the host is asked for anything: it may need a passphrase.
 
     Raises:
@@ -37,7 +37,7 @@ def read_named_key(target: Target, options: SshOptions) -> None:
         _key(target.keys[0], options)
 
 
-def log_in(client: Client, target: Target, options: SshOptions) -> None:
+def log_in(client: Client, target: SshTarget, options: SshOptions) -> None:
     """Authenticate by public key.
 
     Raises:
@@ -81,7 +81,7 @@ def log_in(client: Client, target: Target, options: SshOptions) -> None:
     )
 
 
-def _no_answer(client: Client, target: Target) -> Unreachable:
+def _no_answer(client: Client, target: SshTarget) -> Unreachable:
     return Unreachable(
         f"{target.address}:{target.port} did not answer the login of {target.user} within {client.auth_timeout:.0f} s",
         where=target.name,
@@ -89,7 +89,7 @@ def _no_answer(client: Client, target: Target) -> Unreachable:
     )
 
 
-def _keys(target: Target, options: SshOptions, agent: _Agent | None) -> Iterator[tuple[str, PKey]]:
+def _keys(target: SshTarget, options: SshOptions, agent: _Agent | None) -> Iterator[tuple[str, PKey]]:
     """Yield keys in the order of offering, with the name a person knows them by."""
     held = {key.asbytes(): key for key in agent.get_keys()} if agent else {}
     files = target.keys or tuple(options.home / ".ssh" / name for name in _DEFAULT_KEYS)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.errors import ConfigError, ConnectionLost, HostError, HostKeyError, Unreachable
 from deployer.transport.base import ForwardingForbidden
-from deployer.transport.known_hosts import Knowledge, KnownHosts, fingerprint
+from deployer.transport.known_hosts import Knowledge, KnownHosts, key_fingerprint
 from deployer.transport.options import SshOptions
 from deployer.transport.proxy import ProxyCommand
-from deployer.transport.ssh_config import Target, hop
+from deployer.transport.ssh_config import SshTarget, hop
 
 if TYPE_CHECKING:
     from deployer.transport.wire import Client
@@ -38,7 +38,7 @@ class Link:
     close: Callable[[], None]
 
 
-def open_link(target: Target, options: SshOptions, seen: tuple[str, ...] = ()) -> Link:
+def open_link(target: SshTarget, options: SshOptions, seen: tuple[str, ...] = ()) -> Link:
     """Connect, prove the host, log in.
 
     A drop before the server's first line is what sshd does when too many knock at once (MaxStartups): it is tried
@@ -65,7 +65,7 @@ class _Dropped(Unreachable):
     """The server hung up before its first line."""
 
 
-def _attempt(target: Target, options: SshOptions, seen: tuple[str, ...]) -> Link:
+def _attempt(target: SshTarget, options: SshOptions, seen: tuple[str, ...]) -> Link:
     from deployer.transport.auth import log_in, read_named_key
     from deployer.transport.wire import Client
 
@@ -87,10 +87,10 @@ def _attempt(target: Target, options: SshOptions, seen: tuple[str, ...]) -> Link
                 hosts.accept(known.who, kind, key)
             log_in(client, target, options)
         client.watch(options.keepalive)
-        return Link(client, fingerprint(key), stack.pop_all().close)
+        return Link(client, key_fingerprint(key), stack.pop_all().close)
 
 
-def _jump(target: Target, options: SshOptions, seen: tuple[str, ...], stack: ExitStack) -> Client | None:
+def _jump(target: SshTarget, options: SshOptions, seen: tuple[str, ...], stack: ExitStack) -> Client | None:
     """Connect to the last jump host, through those before it; each is proven by its own key and its own look-up."""
     if not target.jumps:
         return None
@@ -103,7 +103,7 @@ def _jump(target: Target, options: SshOptions, seen: tuple[str, ...], stack: Exi
     return link.client
 
 
-def _road(target: Target, over: Client | None, proxy: ProxyCommand | None, stack: ExitStack) -> Any:
+def _road(target: SshTarget, over: Client | None, proxy: ProxyCommand | None, stack: ExitStack) -> Any:
     """Return the socket, or what looks like one, that leads to the server."""
     if over:
         return _through(target, over)
@@ -115,7 +115,7 @@ def _road(target: Target, over: Client | None, proxy: ProxyCommand | None, stack
     return road
 
 
-def _through(target: Target, over: Client) -> Any:
+def _through(target: SshTarget, over: Client) -> Any:
     try:
         return open_stream(over, target.address, target.port, target.connect_timeout, target.jumps[-1])
     except (OSError, HostError) as error:
@@ -124,7 +124,7 @@ def _through(target: Target, over: Client) -> Any:
         ) from None
 
 
-def _direct(target: Target) -> socket.socket:
+def _direct(target: SshTarget) -> socket.socket:
     from deployer.transport.wire import SEND_BUFFER
 
     try:
@@ -152,7 +152,7 @@ def _direct(target: Target) -> socket.socket:
     return road
 
 
-def _shake_hands(client: Client, target: Target) -> None:
+def _shake_hands(client: Client, target: SshTarget) -> None:
     done = threading.Event()
     client.start_client(event=done)
     in_time = done.wait(_HANDSHAKE)
@@ -174,7 +174,7 @@ def _shake_hands(client: Client, target: Target) -> None:
     )
 
 
-def _no_banner(greeting: str, where: str, target: Target) -> Unreachable:
+def _no_banner(greeting: str, where: str, target: SshTarget) -> Unreachable:
     from deployer.transport.wire import GREETING
 
     if greeting == "hung up":
@@ -190,14 +190,14 @@ def _no_banner(greeting: str, where: str, target: Target) -> Unreachable:
     return Unreachable(f"{where} took the connection and {said} within {GREETING:.0f} s", where=target.name, hint=hint)
 
 
-def _prove(client: Client, target: Target, known: Knowledge) -> tuple[str, bytes]:
+def _prove(client: Client, target: SshTarget, known: Knowledge) -> tuple[str, bytes]:
     """Return type and bytes of the host's key when it is the known one, or a new one that may be accepted."""
     shown = client.get_remote_server_key()
     kind, key = shown.get_name(), shown.asbytes()
     if known.check(kind, key) or target.accept_new:
         return kind, key
     raise HostKeyError(
-        f"the key of {target.address}:{target.port} is not known: {kind} {fingerprint(key)}",
+        f"the key of {target.address}:{target.port} is not known: {kind} {key_fingerprint(key)}",
         where=target.name,
         hint="compare it on the host's console, then run with --accept-new-host-keys",
     )

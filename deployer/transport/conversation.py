@@ -15,11 +15,11 @@ from deployer.sh.answers import BODY_LIMIT
 from deployer.sh.frame import READY
 from deployer.transport.sudo import Sudo, refusal
 
-KEPT = 16 * 1024
+COMPLAINTS_KEPT = 16 * 1024
 """Bytes of complaint kept from each stream for the message of a program that never started."""
 SUDO_PATIENCE = 45.0
 """Seconds sudo may take to ask or to start: PAM stacks that wait 25 s for a directory server are common."""
-PATIENCE = 40.0
+HOST_PATIENCE = 40.0
 """Seconds a login shell has to come to our program, and a host to take the program in or to end an answer it began."""
 SLOWEST = 1000
 """Bytes a second that a line has to carry (9600 baud do): whoever drips is given up."""
@@ -96,13 +96,13 @@ class Conversation:
     def _until(self) -> float:
         """Return when patience with what is awaited now ends."""
         if not self._ready:
-            return self._begun + (SUDO_PATIENCE if self._sudo else min(self._timeout, PATIENCE))
+            return self._begun + (SUDO_PATIENCE if self._sudo else min(self._timeout, HOST_PATIENCE))
         if not self._started:
             text = sum(len(fragment.text) for fragment in self._program.fragments)
-            return self._whole_at + PATIENCE + text / SLOWEST
+            return self._whole_at + HOST_PATIENCE + text / SLOWEST
         if self._part_at:
-            return self._part_at + PATIENCE + self._part / SLOWEST
-        sent = min(self._pipe.progress, self._begun + PATIENCE + self._size / SLOWEST)
+            return self._part_at + HOST_PATIENCE + self._part / SLOWEST
+        sent = min(self._pipe.progress, self._begun + HOST_PATIENCE + self._size / SLOWEST)
         until = max(self._whole_at, sent) + self._timeout
         return until if self._program.writes else min(until, sent + 2 * self._timeout)
 
@@ -118,7 +118,7 @@ class Conversation:
         self._pipe.send(payload(self._program, watched=True), self._size)
 
     def _hear(self, out: bytes, err: bytes) -> None:
-        self._complaint = (self._complaint + err)[-KEPT:]
+        self._complaint = (self._complaint + err)[-COMPLAINTS_KEPT:]
         self._complained += len(err)
         if self._complained > BODY_LIMIT:
             raise ProbeError("the host complains without end, on standard error", where=self._name, hint=self._said())
@@ -128,7 +128,7 @@ class Conversation:
             self._noise += out
             if READY in self._noise:
                 self._ready, self._whole_at = True, time.monotonic()
-            self._noise = self._noise[-KEPT:]
+            self._noise = self._noise[-COMPLAINTS_KEPT:]
             if self._ready and self._asks:
                 self._start()
         if not self._ready and self._asks:

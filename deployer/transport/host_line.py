@@ -21,7 +21,7 @@ _TYPE = re.compile(r"[a-z0-9@.-]{3,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HostKeyEntry:
     """One line.
 
     Attributes:
@@ -48,7 +48,7 @@ class Entry:
         return any(_like(name, pattern) for pattern in patterns if not pattern.startswith("!"))
 
 
-def parse(text: bytes, file: str) -> tuple[Entry, ...]:
+def parse_host_line(text: bytes, file: str) -> tuple[HostKeyEntry, ...]:
     """Read one file's content.
 
     Raises:
@@ -72,7 +72,7 @@ def _content(raw: bytes, file: str, number: int) -> str:
     return line.decode("utf-8", "replace")
 
 
-def _entry(line: str, mark: Mark) -> Entry:
+def _entry(line: str, mark: Mark) -> HostKeyEntry:
     fields = re.split("[ \t]+", line)
     marker = fields.pop(0) if fields[0].startswith("@") else ""
     if marker and marker not in _MARKERS:
@@ -84,7 +84,7 @@ def _entry(line: str, mark: Mark) -> Entry:
         _check_hashed(hosts, mark)
     elif not all(pattern.removeprefix("!") for pattern in hosts.split(",")) or not hosts.isascii():
         raise _damaged(mark, "its host field has an empty or non-ASCII name")
-    return Entry(mark, marker, hosts, kind, _key(kind, encoded, mark))
+    return HostKeyEntry(mark, marker, hosts, kind, _key(kind, encoded, mark))
 
 
 def _check_hashed(hosts: str, mark: Mark) -> None:

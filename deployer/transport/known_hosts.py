@@ -14,12 +14,12 @@ from pathlib import Path
 from deployer.errors import ConfigError, HostKeyChanged, HostKeyError
 from deployer.model import Mark
 from deployer.regular import open_regular
-from deployer.transport.host_line import Entry, parse
+from deployer.transport.host_line import HostKeyEntry, parse_host_line
 
 _LIMIT = 16 * 1024 * 1024
 
 
-def fingerprint(key: bytes) -> str:
+def key_fingerprint(key: bytes) -> str:
     """Return ``SHA256:…`` as ``ssh-keygen -l`` prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
@@ -37,7 +37,7 @@ class KnownHosts:
     def __init__(self, files: Iterable[Path]) -> None:
         self._files = tuple(files)
         self._lock = threading.Lock()
-        self._entries = [entry for file in self._files for entry in parse(_read(file), str(file))]
+        self._entries = [entry for file in self._files for entry in parse_host_line(_read(file), str(file))]
 
     def about(self, name: str, port: int) -> Knowledge:
         """Return what the files say of one host."""
@@ -51,7 +51,7 @@ class KnownHosts:
     def accept(self, who: str, kind: str, key: bytes) -> None:
         """Write down the key of a host met for the first time; raises ConfigError when the file cannot be written."""
         file = self._files[0]
-        entry = Entry(Mark(str(file)), "", who, kind, key)
+        entry = HostKeyEntry(Mark(str(file)), "", who, kind, key)
         with self._lock:
             if any((known.hosts, known.key) == (who, key) for known in self._entries):
                 return
@@ -73,8 +73,8 @@ class Knowledge:
     """
 
     who: str
-    exact: tuple[Entry, ...]
-    loose: tuple[Entry, ...]
+    exact: tuple[HostKeyEntry, ...]
+    loose: tuple[HostKeyEntry, ...]
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class Knowledge:
         return tuple(entry.kind for entry in self._plain)
 
     @property
-    def _plain(self) -> tuple[Entry, ...]:
+    def _plain(self) -> tuple[HostKeyEntry, ...]:
         return _marked("", self.exact) or _marked("", self.loose)
 
     def check(self, kind: str, key: bytes) -> bool:
@@ -96,7 +96,7 @@ class Knowledge:
         for entry in _marked("@revoked", both):
             if entry.key == key:
                 raise HostKeyChanged(
-                    f"the key of {self.who} is revoked: {kind} {fingerprint(key)}",
+                    f"the key of {self.who} is revoked: {kind} {key_fingerprint(key)}",
                     where=entry.mark,
                     hint="whoever holds it is not to be trusted; give the host a new key",
                 )
@@ -113,7 +113,7 @@ class Knowledge:
         return False
 
 
-def _marked(marker: str, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _marked(marker: str, entries: tuple[HostKeyEntry, ...]) -> tuple[HostKeyEntry, ...]:
     return tuple(entry for entry in entries if entry.marker == marker)
 
 
@@ -121,10 +121,10 @@ def _name(name: str, port: int) -> str:
     return name.lower() if port == 22 else f"[{name.lower()}]:{port}"
 
 
-def _changed(who: str, kind: str, key: bytes, known: tuple[Entry, ...]) -> HostKeyChanged:
-    lines = "".join(f"\n  known: {e.kind} {fingerprint(e.key)} ({e.mark})" for e in known)
+def _changed(who: str, kind: str, key: bytes, known: tuple[HostKeyEntry, ...]) -> HostKeyChanged:
+    lines = "".join(f"\n  known: {e.kind} {key_fingerprint(e.key)} ({e.mark})" for e in known)
     return HostKeyChanged(
-        f"the key of {who} is not the known one; nothing was sent to it\n  shown: {kind} {fingerprint(key)}{lines}",
+        f"the key of {who} is not the known one; nothing was sent to it\n  shown: {kind} {key_fingerprint(key)}{lines}",
         where=known[0].mark,
         hint=f"if the host was installed anew: `ssh-keygen -R '{who}'`, then compare the new key on its console",
     )

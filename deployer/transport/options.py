@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from deployer.errors import DeployerError
 
-T = TypeVar("T")
+Made = TypeVar("Made")
 OPENINGS = 20
 """Connections being opened at once by this process; more gain nothing, since the handshakes share one interpreter."""
 KNOCKS = 8
@@ -37,7 +37,7 @@ class Shared:
         with knocks, self._openings:
             yield
 
-    def once(self, key: Any, make: Callable[[], T]) -> T:
+    def once(self, key: Any, make: Callable[[], Made]) -> Made:
         """Return what ``make`` gave, or raise what it raised, the first time; other hosts wait meanwhile."""
         with self.lock:
             if key not in self.cache:

@@ -19,7 +19,7 @@ from deployer.transport.conversation import Conversation
 from deployer.transport.options import SshOptions
 from deployer.transport.relay import Relay
 from deployer.transport.session import Session
-from deployer.transport.ssh_config import Target
+from deployer.transport.ssh_config import SshTarget
 from deployer.transport.stream import SocketStream, plainly
 from deployer.transport.sudo import Sudo, check_password, command
 
@@ -46,7 +46,7 @@ class SshTransport:
         Unreachable, HostKeyError, AuthError: see `open_link`.
     """
 
-    def __init__(self, target: Target, options: SshOptions, become_password: Secret | None = None) -> None:
+    def __init__(self, target: SshTarget, options: SshOptions, become_password: Secret | None = None) -> None:
         check_password(become_password)
         self.name = target.name
         self._target, self._options, self._password = target, options, become_password

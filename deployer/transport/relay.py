@@ -32,7 +32,7 @@ _RELAY = Sh(
 )
 
 
-def command(address: str, port: int, token: str, timeout: float) -> str:
+def relay_command(address: str, port: int, token: str, timeout: float) -> str:
     """Return the command; the host ends it by itself a little after ``timeout`` seconds.
 
     Raises:
@@ -45,7 +45,7 @@ def command(address: str, port: int, token: str, timeout: float) -> str:
 
 
 class Relay(SocketStream):
-    """A stream over a session channel on which `command` runs.
+    """A stream over a session channel on which `relay_command` runs.
 
     Args:
         start: asks the channel for the command.
@@ -74,7 +74,7 @@ class Relay(SocketStream):
         super().__init__(channel, timeout, alive)
         self._channel, self._release, self._rest = channel, release, b""
         token = secrets.token_hex(16)
-        start(command(address, port, token, timeout))
+        start(relay_command(address, port, token, timeout))
         try:
             answer = self._await(f"\n{token} ".encode())
         except TimeoutError:

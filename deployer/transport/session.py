@@ -15,7 +15,7 @@ from deployer.errors import AuthError, ConnectionLost, HostError
 from deployer.sh import Sh, sh
 from deployer.sh.frame import READY
 from deployer.transport.channel_pipe import ChannelPipe
-from deployer.transport.conversation import KEPT, PATIENCE, SUDO_PATIENCE
+from deployer.transport.conversation import COMPLAINTS_KEPT, HOST_PATIENCE, SUDO_PATIENCE
 from deployer.transport.sudo import Sudo, command, refusal
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Session:
     def _await_ready(self, *, on_terminal: bool) -> None:
         """Answer sudo, and wait until the command begins."""
         heard, said, answered = b"", b"", False
-        until = time.monotonic() + (SUDO_PATIENCE if self._sudo else PATIENCE)
+        until = time.monotonic() + (SUDO_PATIENCE if self._sudo else HOST_PATIENCE)
         while True:
             came = self.read(max(0.0, until - time.monotonic()))
             if came is None:
@@ -151,7 +151,7 @@ class Session:
                     self.send(self._sudo.password.reveal().encode() + b"\n")
             if time.monotonic() >= until:
                 raise ConnectionLost("the host did not come to our command in time", where=self._name)
-            heard, said = heard[-KEPT:], said[-KEPT:]
+            heard, said = heard[-COMPLAINTS_KEPT:], said[-COMPLAINTS_KEPT:]
 
     def _refused(self, said: bytes, *, answered: bool) -> HostError:
         status = self._pipe.status()

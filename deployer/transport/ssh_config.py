@@ -32,7 +32,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SshTarget:
     """One SSH server, every question answered.
 
     Attributes:
@@ -65,7 +65,7 @@ class Target:
         return f"{self.user}@{self.address}:{self.port}"
 
 
-def resolve(name: str, connection: Connection, options: SshOptions) -> Target:
+def resolve(name: str, connection: Connection, options: SshOptions) -> SshTarget:
     """Merge inventory, ssh configuration and defaults.
 
     Raises:
@@ -83,7 +83,7 @@ def resolve(name: str, connection: Connection, options: SshOptions) -> Target:
         known_as = said.get("hostkeyalias") or address
         tokens = _tokens(connection.address, address, known_as, port, user, ",".join(jumps), options.home)
         named = (str(connection.private_key),) if connection.private_key else found.get("identityfile", ())
-        return Target(
+        return SshTarget(
             name=name,
             address=address,
             port=check_port(port),
@@ -95,12 +95,12 @@ def resolve(name: str, connection: Connection, options: SshOptions) -> Target:
             accept_new=_accept_new(said, options),
             connect_timeout=_seconds(said.get("connecttimeout", "none")) or options.connect_timeout,
             jumps=jumps,
-            proxy=expand(proxy, tokens),
+            proxy=expand_tokens(proxy, tokens),
             agent_socket=_agent_socket(said.get("identityagent", ""), tokens, options.home),
         )
 
 
-def hop(spec: str, options: SshOptions) -> Target:
+def hop(spec: str, options: SshOptions) -> SshTarget:
     """Resolve one ``[user@]host[:port]`` of ProxyJump with its own look-up; raises ConfigError."""
     user, _, rest = spec.removeprefix("ssh://").rpartition("@")
     match = re.fullmatch(r"\[(?P<v6>[^]]+)](?::(?P<p6>\d+))?|(?P<host>[^:]+)(?::(?P<port>\d+))?", rest)
@@ -110,7 +110,7 @@ def hop(spec: str, options: SshOptions) -> Target:
     return resolve(spec, Connection(match["v6"] or match["host"], int(port) if port else None, user or None), options)
 
 
-def expand(text: str, tokens: Mapping[str, str]) -> str:
+def expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
     """Return a text with its ``%`` tokens filled in; the grammar of each keeps it one harmless word of a command."""
     return re.sub("%([A-Za-z%])", lambda found: tokens.get(found[1], found[0]), text)
 
@@ -148,7 +148,7 @@ def _way(connection: Connection, config: Mapping[str, str]) -> tuple[tuple[str, 
 
 
 def _known_hosts(
-    found: ssh_words.Said, connection: Connection, tokens: Mapping[str, str], options: SshOptions
+    found: ssh_words.SshSettings, connection: Connection, tokens: Mapping[str, str], options: SshOptions
 ) -> tuple[Path, ...]:
     own = connection.ssh_options.get("userknownhostsfile")
     default = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
@@ -198,11 +198,11 @@ def _seconds(text: str) -> float:
 
 def _path(text: str, tokens: Mapping[str, str], home: Path) -> Path:
     text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], ""), text)
-    text = expand(text, tokens)
+    text = expand_tokens(text, tokens)
     return home / text[2:] if text == "~" or text.startswith("~/") else Path(text)
 
 
-def _lookup(connection: Connection, options: SshOptions) -> ssh_words.Said:
+def _lookup(connection: Connection, options: SshOptions) -> ssh_words.SshSettings:
     """Return what the configuration says of a host; nothing where no file has a word that matters."""
     file, home = options.ssh_config, options.home
     if file is None:
@@ -215,16 +215,16 @@ def _lookup(connection: Connection, options: SshOptions) -> ssh_words.Said:
     user, port = connection.user or "", connection.port
     found = None
     if ssh_oracle.client() and not program and home == _account_home():  # the client knows the account's home only
-        found = ssh_oracle.ask(None if own else file, state, connection.address, user, port)
-    return ssh_words.evaluate(lines, connection.address, user) if found is None else found
+        found = ssh_oracle.ask_client(None if own else file, state, connection.address, user, port)
+    return ssh_words.evaluate_config(lines, connection.address, user) if found is None else found
 
 
-def _files(file: Path, home: Path, *, system: bool) -> tuple[tuple[ssh_lines.Line, ...], int]:
+def _files(file: Path, home: Path, *, system: bool) -> tuple[tuple[ssh_lines.SshLine, ...], int]:
     """Return the lines of all files, each one's blocks its own, and their state; 0 when no line matters."""
-    each = [ssh_lines.read(file, home, home / ".ssh")]
-    each += [ssh_lines.read(_SYSTEM, home, _SYSTEM.parent)] if system else []
-    lines = (ssh_lines.Line("include", (), Mark(str(file)), tuple(each)),)
-    matters = any(line.word in ssh_lines.WORDS for line in ssh_lines.everywhere(lines))
+    each = [ssh_lines.read_ssh_config(file, home, home / ".ssh")]
+    each += [ssh_lines.read_ssh_config(_SYSTEM, home, _SYSTEM.parent)] if system else []
+    lines = (ssh_lines.SshLine("include", (), Mark(str(file)), tuple(each)),)
+    matters = any(line.word in ssh_lines.SSH_WORDS for line in ssh_lines.everywhere(lines))
     return lines, (hash(lines) or 1) if matters else 0
 
 

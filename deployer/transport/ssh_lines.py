@@ -14,7 +14,7 @@ from deployer.errors import ConfigError
 from deployer.model import Mark
 from deployer.regular import read_regular
 
-WORDS = (
+SSH_WORDS = (
     *("hostname", "user", "port", "identityfile", "identitiesonly", "identityagent", "proxyjump", "proxycommand"),
     *("userknownhostsfile", "globalknownhostsfile", "hostkeyalias", "connecttimeout", "stricthostkeychecking"),
     *("canonicalizehostname", "canonicaldomains", "canonicalizemaxdots", "tag"),
@@ -36,7 +36,7 @@ def warn(mark: Mark, problem: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SshLine:
     """One line.
 
     Attributes:
@@ -48,10 +48,10 @@ class Line:
     word: str
     args: tuple[str, ...]
     mark: Mark
-    files: tuple[tuple[Line, ...], ...] = ()
+    files: tuple[tuple[SshLine, ...], ...] = ()
 
 
-def read(file: Path, home: Path, base: Path) -> tuple[Line, ...]:
+def read_ssh_config(file: Path, home: Path, base: Path) -> tuple[SshLine, ...]:
     """Return the lines of a file and of those it includes; one that is missing has none.
 
     Args:
@@ -65,7 +65,7 @@ def read(file: Path, home: Path, base: Path) -> tuple[Line, ...]:
     return tuple(_read(file, home, base, ()))
 
 
-def everywhere(lines: tuple[Line, ...]) -> Iterator[Line]:
+def everywhere(lines: tuple[SshLine, ...]) -> Iterator[SshLine]:
     """Yield all lines, those of included files among them."""
     for line in lines:
         yield line
@@ -73,7 +73,7 @@ def everywhere(lines: tuple[Line, ...]) -> Iterator[Line]:
             yield from everywhere(inner)
 
 
-def _read(file: Path, home: Path, base: Path, above: tuple[Path, ...]) -> Iterator[Line]:
+def _read(file: Path, home: Path, base: Path, above: tuple[Path, ...]) -> Iterator[SshLine]:
     try:
         text = read_regular(file).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
@@ -97,10 +97,10 @@ def _read(file: Path, home: Path, base: Path, above: tuple[Path, ...]) -> Iterat
             # A block whose head cannot be read matches nobody; what follows it belongs to it.
             warn(mark, "left out: it is not a word and a value")
             if raw.split()[0].lower() in ("host", "match"):
-                yield Line("host", (), mark)
+                yield SshLine("host", (), mark)
             continue
         files = _included(args, mark, home, base, (*above, file)) if word == "include" else ()
-        yield Line(word, args, mark, files)
+        yield SshLine(word, args, mark, files)
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def _split(text: str) -> tuple[str, ...]:
 
 def _included(
     args: tuple[str, ...], mark: Mark, home: Path, base: Path, above: tuple[Path, ...]
-) -> tuple[tuple[Line, ...], ...]:
+) -> tuple[tuple[SshLine, ...], ...]:
     found = []
     for word in args:
         path = home / word[2:] if word.startswith("~/") else base / word

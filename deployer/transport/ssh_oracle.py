@@ -10,14 +10,14 @@ from functools import cache
 from pathlib import Path
 
 from deployer.model import Mark
-from deployer.transport.ssh_lines import WORDS, warn
-from deployer.transport.ssh_words import Said
+from deployer.transport.ssh_lines import SSH_WORDS, warn
+from deployer.transport.ssh_words import SshSettings
 
 _PATIENCE = 20.0
 """Seconds: CanonicalizeHostname asks the name servers."""
 _LISTS = ("userknownhostsfile", "globalknownhostsfile", "canonicaldomains")
 _DEFAULT_KEYS = 3
-_answers: dict[tuple[object, ...], Said | None] = {}
+_answers: dict[tuple[object, ...], SshSettings | None] = {}
 _lock = threading.Lock()
 
 
@@ -27,7 +27,9 @@ def client() -> str:
     return shutil.which("ssh") or ""
 
 
-def ask(file: Path | None, state: int, address: str, user: str = "", port: int | None = None) -> Said | None:
+def ask_client(
+    file: Path | None, state: int, address: str, user: str = "", port: int | None = None
+) -> SshSettings | None:
     """Return what ``ssh -G`` says of a host, asked once for each state of the files; None when it refuses them.
 
     Args:
@@ -46,7 +48,7 @@ def ask(file: Path | None, state: int, address: str, user: str = "", port: int |
         return _answers.setdefault(key, found)
 
 
-def _ask(file: Path | None, address: str, user: str, port: int | None) -> Said | None:
+def _ask(file: Path | None, address: str, user: str, port: int | None) -> SshSettings | None:
     chosen = [
         *(["-F", str(file)] if file else []),
         *(["-l", user] if user else []),
@@ -70,13 +72,13 @@ def _ask(file: Path | None, address: str, user: str, port: int | None) -> Said |
     return _parsed(done.stdout.decode("utf-8", "surrogateescape"))
 
 
-def _parsed(text: str) -> Said:
-    said: Said = {}
+def _parsed(text: str) -> SshSettings:
+    said: SshSettings = {}
     for line in text.splitlines():
         word, _, value = line.partition(" ")
         if word == "identityfile":
             said[word] = (*said.get(word, ()), value)
-        elif word in WORDS and value:
+        elif word in SSH_WORDS and value:
             said[word] = tuple(value.split()) if word in _LISTS else (value,)
     files = said.get("identityfile", ())
     if len(files) >= _DEFAULT_KEYS and all(name.startswith("~/.ssh/id_") for name in files):

@@ -12,9 +12,9 @@ import socket
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from deployer.transport.ssh_lines import WORDS, Line, warn
+from deployer.transport.ssh_lines import SSH_WORDS, SshLine, warn
 
-Said = dict[str, tuple[str, ...]]
+SshSettings = dict[str, tuple[str, ...]]
 """Keyword in lower case → its values; several for files."""
 
 _LISTS = ("userknownhostsfile", "globalknownhostsfile", "canonicaldomains")
@@ -37,13 +37,13 @@ class _Look:
 
     original: str
     user: str
-    said: Said
+    said: SshSettings
     host: str = ""
     final: bool = False
     again: bool = False
     files: list[str] = field(default_factory=list)
 
-    def walk(self, lines: tuple[Line, ...], *, active: bool = True, never: bool = False) -> None:
+    def walk(self, lines: tuple[SshLine, ...], *, active: bool = True, never: bool = False) -> None:
         for line in lines:
             if line.word == "host":
                 active = not never and _any_host(line.args, self.host)
@@ -55,16 +55,16 @@ class _Look:
             elif active:
                 self._take(line)
 
-    def _take(self, line: Line) -> None:
+    def _take(self, line: SshLine) -> None:
         word = line.word
         if word == "identityfile":
             self.files += [line.args[0]] if line.args[0] not in self.files else []
         elif word in _NUMBERS and not _NUMBER.fullmatch(line.args[0]):
             warn(line.mark, f"left out: {line.args[0][:32]!r} is no number")
-        elif word in WORDS and _ROADS.get(word) not in self.said:
+        elif word in SSH_WORDS and _ROADS.get(word) not in self.said:
             self.said.setdefault(word, line.args if word in _LISTS else line.args[:1])
 
-    def _matches(self, line: Line) -> bool:
+    def _matches(self, line: SshLine) -> bool:
         words = _criteria(line.args[0])
         result, left = True, iter(words)
         for raw in left:
@@ -83,7 +83,7 @@ class _Look:
             result &= _in_list(wanted.lower() if name in ("host", "originalhost") else wanted, seen) != negated
         return result and bool(words)
 
-    def _seen(self, name: str, line: Line, wanted: str | None) -> str | None:
+    def _seen(self, name: str, line: SshLine, wanted: str | None) -> str | None:
         """Return what a criterion is held against; None for one that leaves the block out."""
         if name == "host":
             hostname = self.said.get("hostname", ("",))[0]
@@ -98,11 +98,11 @@ class _Look:
         return None
 
 
-def evaluate(lines: tuple[Line, ...], address: str, user: str = "") -> Said:
+def evaluate_config(lines: tuple[SshLine, ...], address: str, user: str = "") -> SshSettings:
     """Return what the lines say of a host.
 
     Args:
-        lines: as `deployer.transport.ssh_lines.read` gives them.
+        lines: as `deployer.transport.ssh_lines.read_ssh_config` gives them.
         address: the name it is asked by.
         user: the login that is chosen already; empty: none.
     """
@@ -118,7 +118,7 @@ def evaluate(lines: tuple[Line, ...], address: str, user: str = "") -> Said:
     return {**look.said, "hostname": (look.host,), **({"identityfile": tuple(look.files)} if look.files else {})}
 
 
-def _canonical(hostname: str, said: Said) -> str:
+def _canonical(hostname: str, said: SshSettings) -> str:
     dots = said.get("canonicalizemaxdots", ("1",))[0]
     domains = said.get("canonicaldomains", ())
     if hostname.count(".") > (int(dots) if dots.isdigit() else 1) or hostname.endswith("."):

@@ -43,7 +43,7 @@ class ReadOnly:
         self._inner.close()
 
 
-class Traced:
+class RoundTrips:
     """Counts what goes to a host: round trips are a budget with a test.
 
     Attributes:
@@ -76,7 +76,7 @@ class Traced:
 
     def another(self) -> Transport:
         """Make a second connection, which is counted by itself."""
-        return Traced(self._inner.another())
+        return RoundTrips(self._inner.another())
 
     def reopen(self) -> None:
         """Make the inner connection anew."""

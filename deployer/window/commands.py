@@ -18,13 +18,12 @@ from deployer.engine.host_run import worst
 from deployer.errors import ConfigError, DeployerError, Interrupted, StepError
 from deployer.sh import Sh, sh
 from deployer.window.choice import Fleet, Spot, by_host
-from deployer.window.door import Door, ask, doors
+from deployer.window.door import Door, ask_node, doors
 from deployer.window.evaluate import evaluate
 from deployer.window.keyboard import attach, here, pass_on
 from deployer.window.logs import seconds_of
 from deployer.window.shells import fit, session_on
-from deployer.window.trace import trace as trace_calls
-from deployer.window.trace import traced
+from deployer.window.trace import trace_calls, traced
 from deployer.window.voices import Voices
 
 _EVAL = (
@@ -88,12 +87,12 @@ def rpc(asked: Asked, expression: str, *, timeout: float) -> int:
 
 
 def evaluate_apart(asked: Asked, expression: str, *, release: str = "", timeout: int = 0) -> int:
-    """Evaluate an expression with the release of nodes, in systems of their own; returns the exit status of `run`."""
+    """Evaluate an expression with the release of nodes, in systems of their own; returns what `run_window` does."""
     line = base64.b64encode(expression.encode()) + b"\n"
     return _run(asked, ("eval", _EVAL), asked.told("eval", expression), line, release=release, timeout=timeout)
 
 
-def run(asked: Asked, command: Sequence[str], *, release: str = "", timeout: int = 0) -> int:
+def run_window(asked: Asked, command: Sequence[str], *, release: str = "", timeout: int = 0) -> int:
     """Run a command of the release as nodes do, and return its exit status; of several nodes 1 where one failed."""
     return _run(asked, ("run", *command), asked.told("run", " ".join(command)), b"", release=release, timeout=timeout)
 
@@ -146,7 +145,7 @@ def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release
         """A command that a person gives up ends on its host; over a new connection, for its own may have no session."""
         for unit, door in list(running.items()):
             with suppress(DeployerError), closing(door.transport.another()) as other:
-                ask(other, sh(_END, unit), become=_become(asked, door))
+                ask_node(other, sh(_END, unit), become=_become(asked, door))
 
     return _each(asked, told, one, voices, end)
 

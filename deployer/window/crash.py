@@ -17,7 +17,7 @@ from deployer.modules.base import records
 from deployer.report.plain import safe
 from deployer.sh import Sh, lines, script, sh
 from deployer.window.choice import Fleet, Spot
-from deployer.window.door import ask, note
+from deployer.window.door import ask_node, note
 from deployer.window.shells import fit, session_on
 
 _SHOWN = 10
@@ -25,7 +25,7 @@ _WORD = 8
 
 
 @dataclass(slots=True)
-class Process:
+class DumpedProcess:
     """A process as a dump has it; sizes in bytes."""
 
     pid: str
@@ -59,8 +59,8 @@ class Crash:
     when: int
     size: int
     memory: dict[str, int]
-    processes: tuple[Process, ...]
-    running: tuple[Process, ...]
+    processes: tuple[DumpedProcess, ...]
+    running: tuple[DumpedProcess, ...]
 
 
 def crash(fleet: Fleet, spot: Spot) -> Crash | None:
@@ -73,8 +73,8 @@ def crash(fleet: Fleet, spot: Spot) -> Crash | None:
     fit(spot)
     transport = fleet.open(spot.host)
     try:
-        return parse(
-            ask(transport, look_at_dump(spot.node.crash_dump), become=fleet.resolver.connection(spot.host).become)
+        return parse_dump(
+            ask_node(transport, look_at_dump(spot.node.crash_dump), become=fleet.resolver.connection(spot.host).become)
         )
     finally:
         transport.close()
@@ -90,20 +90,20 @@ def whole_dump(path: str) -> Sh:
     return lines(sh("dump={}", path), script("crash_save.sh", "deployer.window"))
 
 
-def parse(out: str) -> Crash | None:
+def parse_dump(out: str) -> Crash | None:
     """Turn the answer of ``crash.sh`` into what it says; raises ProbeError."""
     if not out:
         return None
     raw = records(out, "size", "head", "told")
     size, _, when = raw["size"].partition(" ")
     slogan = next((line[8:].strip() for line in raw["head"].splitlines() if line.startswith("Slogan: ")), "")
-    memory, found = dict[str, int](), list[Process]()
+    memory, found = dict[str, int](), list[DumpedProcess]()
     section = ""
     for line in raw["told"].splitlines():
         key, _, value = line.partition(": ")
         if line.startswith("="):
             section, _, pid = line.partition(":")
-            found += [Process(pid)] if section == "=proc" else []
+            found += [DumpedProcess(pid)] if section == "=proc" else []
         elif section == "=memory":
             memory.setdefault(key, _number(value))
         elif section == "=proc":
@@ -115,7 +115,7 @@ def parse(out: str) -> Crash | None:
     return Crash(slogan, int(when), int(size), memory, tuple(first), running[:_SHOWN])
 
 
-def told(spot: Spot, found: Crash) -> Iterator[str]:
+def dump_lines(spot: Spot, found: Crash) -> Iterator[str]:
     """Yield lines for a person."""
     when = datetime.fromtimestamp(found.when).astimezone()
     yield f"{spot.name}  {when:%Y-%m-%d %H:%M:%S}  {spot.node.crash_dump}, {human(found.size)}"
@@ -140,7 +140,7 @@ def save(fleet: Fleet, spot: Spot, place: Path) -> int:
     transport = fleet.open(spot.host)
     try:
         become = fleet.resolver.connection(spot.host).become
-        ask(transport, note(f"logs --crash --save {spot.name}"), become=become)
+        ask_node(transport, note(f"logs --crash --save {spot.name}"), become=become)
         try:
             out = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
@@ -175,7 +175,7 @@ def human(size: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def _called(one: Process) -> str:
+def _called(one: DumpedProcess) -> str:
     says: Sequence[str] = [one.says.get("Name", ""), one.says.get("Spawned as", ""), one.says.get("Current call", "")]
     return " ".join([one.pid, *(safe(word)[:80] for word in says if word)])
 

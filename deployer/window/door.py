@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from deployer.beam.distribution import Peer
 from deployer.beam.identity import Identity
 from deployer.engine.ladder import asking
-from deployer.engine.ladder.readings import last_words
+from deployer.engine.ladder.readings import unit_last_words
 from deployer.engine.ladder.target import Target
 from deployer.errors import DeployerError, NotConverged, ProbeError
 from deployer.model import Secret
@@ -24,7 +24,7 @@ from deployer.sh.frame import this_run
 from deployer.transport import Transport
 from deployer.window.choice import Fleet, Spot, by_host
 
-TIMEOUT = 60.0
+DOOR_TIMEOUT = 60.0
 _NOTED = 2000
 """Characters of a note; a journal's line has its limits, too."""
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL)
@@ -97,8 +97,8 @@ class Door:
     def _last_words(self) -> str:
         from deployer.beam.diagnose import diagnose
 
-        text = last_words(self.spot.node.unit, self.spot.node.crash_dump)
-        said = ask(self.transport, text, become=True).splitlines()
+        text = unit_last_words(self.spot.node.unit, self.spot.node.crash_dump)
+        said = ask_node(self.transport, text, become=True).splitlines()
         known = diagnose(said)
         told = [f"  {safe(line)}" for line in said[-8:]]
         return "\n".join([*told, *([f"{known.cause}: {known.advice}"] if known else [])])
@@ -120,9 +120,9 @@ def note(what: str) -> Sh:
     return lines(sh("who={} what={}", this_run().partition(" ")[2], line), script("note.sh", "deployer.window"))
 
 
-def ask(transport: Transport, *texts: Sh, become: bool) -> str:
+def ask_node(transport: Transport, *texts: Sh, become: bool) -> str:
     """Run fragments that only read, and return what the last one says; raises HostError."""
-    *_, last = transport.run(Program(texts, become=become), timeout=TIMEOUT)
+    *_, last = transport.run(Program(texts, become=become), timeout=DOOR_TIMEOUT)
     if last.rc:
         said = safe(last.out.strip())[-300:]
         raise ProbeError(said or f"status {last.rc}", where=transport.name, hint="it takes root: ansible_become: true")
@@ -181,7 +181,7 @@ def open_doors(fleet: Fleet, own: Sequence[Spot], what: str, *, over: Transport 
     become = fleet.resolver.connection(own[0].host).become
     program = Program((*notes, *map(_read, own)), become=become, units=tuple(spot.node.unit for spot in own))
     try:
-        frames = list(transport.run(program, timeout=TIMEOUT))
+        frames = list(transport.run(program, timeout=DOOR_TIMEOUT))
         if any(frame.rc for frame in frames[: len(notes)]):
             hint = "it has no logger, or no journal; a window leaves a note, or does not open"
             raise ProbeError("the host does not take a note of this", where=transport.name, hint=hint)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deployer.beam.distribution import Call, CallFailed, Peer
 from deployer.beam.leader import call_aloud
-from deployer.beam.term import Atom, Term, show, text
+from deployer.beam.term import Atom, Term, show_term, term_text
 from deployer.errors import StepError
 
 # Whoever asks is the group leader: when the connection to it ends, so does what it has asked for.
@@ -88,7 +88,7 @@ def evaluate(peer: Peer, expression: str, write: Callable[[str], object]) -> Sai
     match outcome:
         case (Atom(word), bytes(value)) if word in ("ok", "error"):
             return Said(word == "ok", value.decode("utf-8", "replace"))
-    raise CallFailed(f"the node answered {show(outcome)}")
+    raise CallFailed(f"the node answered {show_term(outcome)}")
 
 
 def parsed(peer: Peer, expression: str) -> Term:
@@ -121,11 +121,11 @@ def value_of(answer: Term) -> Term:
     match answer:
         case (Atom("value"), value, _):
             return value
-    raise CallFailed(f"the node answered {show(answer)}")
+    raise CallFailed(f"the node answered {show_term(answer)}")
 
 
 def _flat(words: Term) -> str:
     """Return iodata as text, for a message."""
     if isinstance(words, list):
         return "".join(_flat(word) if not isinstance(word, int) else chr(word) for word in words)
-    return text(words) or show(words)
+    return term_text(words) or show_term(words)

@@ -33,7 +33,7 @@ _PARTS = re.compile(rb"[^\n]*\n")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Line:
+class LogLine:
     """One line of a node's journal.
 
     Attributes:
@@ -56,7 +56,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogChoice:
     """What of the journals.
 
     Attributes:
@@ -82,7 +82,7 @@ class Wanted:
         return lines(Sh("unset LC_ALL"), sh("exec journalctl {}", words))
 
 
-def wanted(*, last: int, since: str, grep: str, now: float) -> Wanted:
+def wanted(*, last: int, since: str, grep: str, now: float) -> LogChoice:
     """Return what flags say; raises ConfigError."""
     if last < 0:
         raise ConfigError(f"-n is {last}", hint="give a number from 1 on; 0 is all")
@@ -90,7 +90,7 @@ def wanted(*, last: int, since: str, grep: str, now: float) -> Wanted:
         re.compile(grep)
     except re.error as error:
         raise ConfigError(f"--grep {grep!r} is no regular expression: {error}") from None
-    return Wanted(last, _since(since, now) if since else None, grep)
+    return LogChoice(last, _since(since, now) if since else None, grep)
 
 
 def seconds_of(text: str) -> int | None:
@@ -107,7 +107,7 @@ def _since(text: str, now: float) -> float:
     raise ConfigError(f"--since {text!r} is no time", hint="write 90s, 10m, 2h, 1d, or 2026-11-27 14:30")
 
 
-def read(raw: bytes, node: str) -> tuple[Line, str] | None:
+def read_logs(raw: bytes, node: str) -> tuple[LogLine, str] | None:
     """Turn one JSON line of journalctl into a line and its cursor; None for what is none."""
     try:
         said = json.loads(raw)
@@ -120,10 +120,10 @@ def read(raw: bytes, node: str) -> tuple[Line, str] | None:
             "utf-8", "surrogateescape"
         )
     text = safe(str(message)[:_LONGEST]).replace("\n", "\n    ")
-    return Line(at, node, text, urgent), cursor
+    return LogLine(at, node, text, urgent), cursor
 
 
-class Journals:
+class NodeJournals:
     """The journals of some nodes.
 
     Args:
@@ -133,15 +133,15 @@ class Journals:
         tell: is told what a person has to know beside: a host that is not there.
     """
 
-    def __init__(self, fleet: Fleet, spots: Sequence[Spot], what: Wanted, tell: Callable[[str], object]) -> None:
+    def __init__(self, fleet: Fleet, spots: Sequence[Spot], what: LogChoice, tell: Callable[[str], object]) -> None:
         self._fleet, self._spots, self._what, self._tell = fleet, spots, what, tell
-        self._found: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
         self.codes: list[int] = []
         """Exit codes of hosts that could not be read."""
 
-    def all(self) -> Iterator[Line]:
+    def all(self) -> Iterator[LogLine]:
         """Yield every line there is, oldest first."""
-        kept: dict[Spot, list[Line]] = {spot: [] for spot in self._spots}
+        kept: dict[Spot, list[LogLine]] = {spot: [] for spot in self._spots}
         hosts = by_host(self._spots, lambda spot: spot)
         readers = [threading.Thread(target=self._read_host, args=(own, kept), daemon=True) for own in hosts]
         for reader in readers:
@@ -153,11 +153,11 @@ class Journals:
                 found.reverse()
         yield from sorted(line for found in kept.values() for line in found)
 
-    def follow(self) -> Iterator[Line]:
+    def follow(self) -> Iterator[LogLine]:
         """Yield lines as they come, until no node can be read; those of about the same time oldest first."""
         for spot in self._spots:
             threading.Thread(target=self._follow, args=(spot,), daemon=True).start()
-        waiting: list[tuple[Line, float]] = []
+        waiting: list[tuple[LogLine, float]] = []
         left = len(self._spots)
         while left or waiting:
             with suppress(queue.Empty):
@@ -171,7 +171,7 @@ class Journals:
             while waiting and waiting[0][1] <= time.monotonic() - _SETTLE:
                 yield heapq.heappop(waiting)[0]
 
-    def _read_host(self, own: Sequence[Spot], kept: dict[Spot, list[Line]]) -> None:
+    def _read_host(self, own: Sequence[Spot], kept: dict[Spot, list[LogLine]]) -> None:
         """Read the journals of one host's nodes, one after the other: its sshd may allow one session."""
         try:
             transport = self._fleet.open(own[0].host)
@@ -188,7 +188,7 @@ class Journals:
         """Hand on one node's lines for ever, and come back behind the last one when the connection breaks."""
         cursor, wait, transport = [""], _AGAIN[0], None
 
-        def hear(line: Line, at: str) -> None:
+        def hear(line: LogLine, at: str) -> None:
             cursor[0] = at
             self._found.put(line)
 
@@ -212,7 +212,7 @@ class Journals:
             wait = min(wait * 1.7, _AGAIN[1])
 
     def _stream(
-        self, transport: Transport, spot: Spot, hear: Callable[[Line, str], object], *, follow: bool = False,
+        self, transport: Transport, spot: Spot, hear: Callable[[LogLine, str], object], *, follow: bool = False,
         after: str = "",
     ) -> None:  # fmt: skip
         """Hear one journal to its end; raises HostError."""
@@ -223,7 +223,7 @@ class Journals:
             rest.extend(data)
             end = rest.rfind(b"\n") + 1
             for raw in _PARTS.findall(bytes(rest[:end])):
-                if found := read(raw, spot.name):
+                if found := read_logs(raw, spot.name):
                     hear(*found)
             del rest[:end]
 
@@ -239,7 +239,7 @@ class Journals:
             raise ProbeError(f"journalctl: {words or f'status {code}'}", where=transport.name)
 
 
-def _keep(kept: list[Line], line: Line, cursor: str) -> None:
+def _keep(kept: list[LogLine], line: LogLine, cursor: str) -> None:
     del cursor
     kept.append(line)
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from deployer.beam.distribution import CallFailed, Peer
-from deployer.beam.term import Atom, Term, show, text
+from deployer.beam.term import Atom, Term, show_term, term_text
 from deployer.report.plain import safe
 from deployer.window.evaluate import parsed, run_forms
 
 MANY = 50_000
 """Processes beyond which their message queues are not looked through at each refresh: it costs the node a second."""
-SHOWN = 40
+ROWS_SHOWN = 40
 KEYS = {"m": "memory", "r": "reductions", "q": "message_queue_len"}
 """Key that a person presses → what the biggest processes are chosen by."""
 
@@ -133,7 +133,7 @@ class Asker:
         """Return the biggest processes by ``memory``, ``reductions`` or ``message_queue_len``; raises as `sample`."""
         if self._biggest is None:
             self._biggest = parsed(self._peer, _ASK_BIGGEST)
-        return read_biggest(run_forms(self._peer, self._biggest, {"Key": Atom(key), "Most": SHOWN}))
+        return read_biggest(run_forms(self._peer, self._biggest, {"Key": Atom(key), "Most": ROWS_SHOWN}))
 
     def close(self) -> None:
         """Close the connection."""
@@ -148,11 +148,11 @@ def read_sample(answer: Term) -> Sample:
             case (Atom("memory"), list(kinds)):
                 said["memory"] = {str(kind): size for kind, size in _pairs(kinds)}
             case (Atom("release" | "otp" as name), value):
-                said[name] = safe((text(value) or "")[:64])
+                said[name] = safe((term_text(value) or "")[:64])
             case (Atom(name), int(value)):
                 said[name] = value
     if said.keys() != {field.name for field in fields(Sample)}:
-        raise CallFailed(f"the node answered {show(answer)}")
+        raise CallFailed(f"the node answered {show_term(answer)}")
     return Sample(**said)
 
 

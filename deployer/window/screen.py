@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployer.window.crash import human
-from deployer.window.sample import KEYS, SHOWN, Sample
+from deployer.window.sample import KEYS, ROWS_SHOWN, Sample
 from deployer.window.top import Top, Watched
 
 _HELP = "up/down choose a node   p its processes   s sort (now: {})   x leave"
@@ -148,7 +148,7 @@ def processes_table(one: Watched, key: str, *, width: int, height: int) -> Table
     table.add_column("runs", no_wrap=True, overflow="ellipsis", ratio=3)
     for head in ("memory", "reds", "queue"):
         table.add_column(head, justify="right", no_wrap=True)
-    for big in one.big[: max(1, min(height, SHOWN))]:
+    for big in one.big[: max(1, min(height, ROWS_SHOWN))]:
         name = big.name or f"{big.pid} {big.initial}"
         reductions, queue = short_number(big.reductions), short_number(big.message_queue_len)
         table.add_row(Text(name), Text(big.current), human(big.memory).replace("iB", ""), reductions, queue)

@@ -16,7 +16,7 @@ from deployer.transport import Transport
 from deployer.transport.paramiko import SshTransport
 from deployer.transport.session import Session
 from deployer.window.choice import Fleet, Spot
-from deployer.window.door import Door, ask, doors, note
+from deployer.window.door import Door, ask_node, doors, note
 from deployer.window.keyboard import attach, here, pass_on
 
 _PATIENCE = 20.0
@@ -80,7 +80,7 @@ def console(fleet: Fleet, word: str, *, dot_iex: str = "") -> int:
                 _take_away(door, place)
 
 
-def ssh(fleet: Fleet, word: str, command: tuple[str, ...], *, become: bool) -> int:
+def ssh_to_node(fleet: Fleet, word: str, command: tuple[str, ...], *, become: bool) -> int:
     """Log in to a host, or run one command there, and return its exit status.
 
     Args:
@@ -124,7 +124,7 @@ def _begin(session: Session, line: str, *, become: bool) -> None:
 def _note_login(transport: Transport, host: Host, line: str) -> None:
     """A login that may not write into the journal is in it by sshd's own words."""
     with suppress(HostError):
-        ask(transport, note(f"ssh {host.name}" + (f": {line}" if line else "")), become=False)
+        ask_node(transport, note(f"ssh {host.name}" + (f": {line}" if line else "")), become=False)
 
 
 class _Typist:

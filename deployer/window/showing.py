@@ -12,7 +12,7 @@ from deployer.engine.host_run import EXIT_ORDER
 from deployer.errors import ConfigError, DeployerError
 from deployer.window import crash
 from deployer.window.choice import Fleet, Spot
-from deployer.window.logs import Journals, Line, wanted
+from deployer.window.logs import LogLine, NodeJournals, wanted
 from deployer.window.voices import COLOURS, painted
 
 
@@ -33,11 +33,11 @@ def show_logs(fleet: Fleet, spots: Sequence[Spot], flags: Flags, *, colour: bool
         ConfigError: a flag is wrong.
     """
     what = wanted(last=flags.lines, since=flags.since, grep=flags.grep, now=time.time())
-    journals = Journals(fleet, spots, what, lambda text: print(text, file=sys.stderr, flush=True))  # noqa: T201
+    journals = NodeJournals(fleet, spots, what, lambda text: print(text, file=sys.stderr, flush=True))  # noqa: T201
     names = list(dict.fromkeys(spot.name for spot in spots))
     width, place = max(map(len, names)), {name: at for at, name in enumerate(names)}
 
-    def head(line: Line) -> str:
+    def head(line: LogLine) -> str:
         words = f"{line.time} {line.node:<{width}}"
         return painted(words, COLOURS[place[line.node] % len(COLOURS)]) if colour else words
 
@@ -60,7 +60,7 @@ def show_crashes(fleet: Fleet, spots: Sequence[Spot], place: str) -> int:
     for spot in spots:
         try:
             found = crash.crash(fleet, spot)
-            said = crash.told(spot, found) if found else [f"{spot.name}  no crash dump"]
+            said = crash.dump_lines(spot, found) if found else [f"{spot.name}  no crash dump"]
             sys.stdout.writelines(f"{line}\n" for line in said)
             if place and found:
                 size = crash.save(fleet, spot, Path(place))

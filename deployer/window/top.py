@@ -13,7 +13,7 @@ from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, open_doors
 from deployer.window.sample import Asker, Big, Rates, Sample, rates
 
-PATIENCE = 25.0
+TOP_PATIENCE = 25.0
 """Seconds of one conversation with a node; then it is greeted anew."""
 _AGAIN = 2.0
 _GONE = DeployerError, OSError, EOFError
@@ -141,7 +141,7 @@ class Top:
                 asker.close()
             else:
                 return asker
-        asker = Asker(door.enter(PATIENCE))
+        asker = Asker(door.enter(TOP_PATIENCE))
         try:
             self._turn(one, asker)
         except _GONE:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from deployer.beam.distribution import CallFailed, Peer
 from deployer.beam.leader import call_aloud
-from deployer.beam.term import Atom, Term, show
+from deployer.beam.term import Atom, Term, show_term
 from deployer.errors import ConfigError, NotConverged
 from deployer.report.plain import safe
 from deployer.window.evaluate import calling, parsed, value_of
@@ -135,7 +135,7 @@ _WHY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TracedFunction:
     """A function whose calls are wanted.
 
     Attributes:
@@ -150,17 +150,19 @@ class Traced:
     called: str
 
 
-def traced(text: str) -> Traced:
+def traced(text: str) -> TracedFunction:
     """Return the function that ``Shop.place/2``, ``:ets.insert/2`` or ``ets:insert/2`` means; raises ConfigError."""
     match = _FUNCTION.fullmatch(text)
     if not match:
         raise ConfigError(f"{text!r} is no function", hint="write Shop.Orders.place/2, :ets.insert/2, or ets:insert/2")
     module = f"Elixir.{match['elixir']}" if match["elixir"] else match["erlang"]
     arity = None if match["arity"] in (None, "_") else int(match["arity"])
-    return Traced(module, match["name"], arity, text.partition("/")[0])
+    return TracedFunction(module, match["name"], arity, text.partition("/")[0])
 
 
-def trace(peer: Peer, what: Traced, *, seconds: float, most: int, write: Callable[[str], object]) -> tuple[int, str]:
+def trace_calls(
+    peer: Peer, what: TracedFunction, *, seconds: float, most: int, write: Callable[[str], object]
+) -> tuple[int, str]:
     """Trace until enough was seen; each call is written as one line when it returns.
 
     Args:
@@ -197,4 +199,4 @@ def trace(peer: Peer, what: Traced, *, seconds: float, most: int, write: Callabl
     match answer:
         case (Atom(why), int(count)) if why in _WHY:
             return count, _WHY[why]
-    raise CallFailed(f"the node answered {show(answer)}")
+    raise CallFailed(f"the node answered {show_term(answer)}")

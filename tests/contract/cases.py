@@ -82,7 +82,7 @@ def texts(instance: Module) -> Iterator[Sh]:
 def fields_of_text() -> Iterator[tuple[str, str]]:
     for module in modules.names():
         for field in describe(modules.find(module)):
-            if _holds_text(field.type) and field.doc.check is not checks.script:
+            if _holds_text(field.type) and field.doc.check is not checks.sh_script:
                 yield module, field.name
 
 

@@ -66,9 +66,14 @@ def spoken() -> Iterator[tuple[str, str]]:
         yield from ((module, text.text) for one in instances(module) for text in texts(one))
     dump = f"{STATE}/erl_crash.dump"
     yield from ((file.name, file.read_text()) for file in ROOT.rglob("*.sh"))
-    yield "ladder", readings.look("shop.service").text
-    yield "ladder", readings.last_words("shop.service", dump).text
-    for text in (host.read(COOKIE, [NODE]), host.write(COOKIE), host.renew(NODE), host.forget(COOKIE, [dump])):
+    yield "ladder", readings.look_at_unit("shop.service").text
+    yield "ladder", readings.unit_last_words("shop.service", dump).text
+    for text in (
+        host.read_cookies(COOKIE, [NODE]),
+        host.write_cookies(COOKIE),
+        host.renew(NODE),
+        host.forget(COOKIE, [dump]),
+    ):
         yield "rotate", text.text
 
     yield "window", door.look_behind("shop.service", RUNTIME, "/etc/beam/shop/private/shop.pem", "/etc/ca.pem").text

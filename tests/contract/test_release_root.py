@@ -51,7 +51,7 @@ def spoken() -> Iterator[tuple[str, str]]:
             for seen in (Absent(), Present({})):
                 yield from ((module, step.text.text) for step in placed.fix(placed.differences(seen)))
             if isinstance(placed, BeamNodes):
-                yield "judge_good", ledger.judge_good(placed, 5).text
+                yield "judge_good", ledger.record_good(placed, 5).text
                 yield "go_back", ledger.go_back(placed, "1").text
                 yield "give back", placed.switch.give_back().text
     yield "note_hooks", ledger.note_hooks(ROOT, "1", "x").text

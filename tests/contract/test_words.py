@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import deployer
-from deployer.fleet import Words
+from deployer.fleet import FleetSettings
 
 ROOT = Path(deployer.__file__).parent
 READERS = [path for path in ROOT.rglob("*.py") if path.name != "words.py"]
@@ -34,7 +34,7 @@ def words(cls: type, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def test_every_word_of_the_fleet_is_read_by_something() -> None:
-    every = dict(words(Words))
+    every = dict(words(FleetSettings))
     assert {"release.migrate.timeout", "cluster.mesh", "firewall.admin", "rollout.canary"} <= set(every)
     unread = [path for path, name in every.items() if not re.search(rf"\.{name}\b", TEXT + ROLES)]
     assert unread == [], "declared, checked and documented, and nothing uses it"

@@ -21,7 +21,7 @@ from vault_seeds import PASSWORD, vault_seeds  # noqa: E402
 from deployer.beam import clashes, distribution, elf, epmd, etf, handshake  # noqa: E402
 from deployer.beam.names import NodeName  # noqa: E402
 from deployer.beam.tarball import inspect  # noqa: E402
-from deployer.beam.term import show  # noqa: E402
+from deployer.beam.term import show_term  # noqa: E402
 from deployer.errors import ConfigError, ProbeError, SecretError  # noqa: E402
 from deployer.load import vault  # noqa: E402
 from deployer.model import Secret  # noqa: E402
@@ -77,9 +77,9 @@ def epmd_target() -> Target:
 
 def etf_target() -> Target:
     def run(data: bytes) -> None:
-        term, _ = etf.decode(data)
-        assert show(term).isascii()
-        assert etf.decode(etf.encode(term))[0] == term
+        term, _ = etf.decode_term(data)
+        assert show_term(term).isascii()
+        assert etf.decode_term(etf.encode_term(term))[0] == term
 
     answers = [bytes.fromhex(log[-1][1]) for otp in RELEASES for log in [capture(otp, "call_zoo")["log"]]]
     answers += [
@@ -134,7 +134,7 @@ def elf_target() -> Target:
     """Programs of this machine are seeds too."""
 
     def run(data: bytes) -> None:
-        elf.read(io.BytesIO(data))
+        elf.read_elf(io.BytesIO(data))
 
     forms = [
         an_elf(NEEDS, wide=wide, little=little, soname="lib.so") for wide in (True, False) for little in (True, False)

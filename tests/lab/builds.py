@@ -38,7 +38,7 @@ class Builds:
         out = self.place / version
         with state.locked(self.place / f"{version}.lock"):
             if not out.exists():
-                labs.build(self.app, version=version, out=out.with_suffix(".new"), suite=self.suite)
+                labs.build_app(self.app, version=version, out=out.with_suffix(".new"), suite=self.suite)
                 out.with_suffix(".new").rename(out)
         (built,) = out.iterdir()
         return built

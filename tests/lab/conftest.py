@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Four hosts of the default profile, for the whole session; use `hosts` unless what is on them does not matter."""
-    holder = state.home(NAME).with_suffix(".session")
+    holder = state.lab_home(NAME).with_suffix(".session")
     holder.parent.mkdir(parents=True, exist_ok=True)
     with holder.open("w") as handle:
         try:

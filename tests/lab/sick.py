@@ -102,7 +102,7 @@ class Sick:
 
     def _run(self, text: str, host: LabHost, at: str, *, inside: bool = False) -> None:
         if at == "controller":
-            port = network.port(self.fleet.lab.name, host.index)
+            port = network.lab_port(self.fleet.lab.name, host.index)
             subprocess.run(["sh", "-euc", f"port={port} init={init_of(host)}\n{text}"], check=True)
         elif inside:
             subprocess.run(["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-euc", text], check=True)

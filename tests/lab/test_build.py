@@ -44,7 +44,7 @@ def project(tmp_path):
 
 def test_the_version_that_is_asked_for_is_built_and_the_project_stays_clean(project, tmp_path):
     app = project()
-    tarball = labs.build(app, version="1.2.3", out=tmp_path / "dist")
+    tarball = labs.build_app(app, version="1.2.3", out=tmp_path / "dist")
     assert tarball == tmp_path / "dist/small-1.2.3.tar.gz"
     with tarfile.open(tarball) as contents:
         assert "releases/1.2.3/start.boot" in contents.getnames()
@@ -54,18 +54,18 @@ def test_the_version_that_is_asked_for_is_built_and_the_project_stays_clean(proj
 
 def test_a_project_that_does_not_compile_says_where(project, tmp_path):
     with pytest.raises(DeployerError, match=r"lib/small\.ex:2"):
-        labs.build(project("defmodule Small do\n  no_such_thing(1)\nend\n"), out=tmp_path)
+        labs.build_app(project("defmodule Small do\n  no_such_thing(1)\nend\n"), out=tmp_path)
 
 
 def test_a_release_without_the_tar_step_is_told_to_have_one(project, tmp_path):
     with pytest.raises(DeployerError, match="0 tarballs") as told:
-        labs.build(project(steps=":assemble"), out=tmp_path)
+        labs.build_app(project(steps=":assemble"), out=tmp_path)
     assert ":tar" in told.value.hint
 
 
 def test_a_directory_without_a_mix_project_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="not a mix project"):
-        labs.build(tmp_path)
+        labs.build_app(tmp_path)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def overlaid(project):
 
 @pytest.mark.parametrize(("suite", "elixir"), [("bookworm", "1.14"), ("trixie", "1.18")])
 def test_what_an_overlay_brings_is_in_the_tarball_more_than_once_and_counts_once(overlaid, tmp_path, suite, elixir):
-    tarball = labs.build(overlaid, suite=suite, out=tmp_path / suite)
+    tarball = labs.build_app(overlaid, suite=suite, out=tmp_path / suite)
     with tarfile.open(tarball) as contents:
         listed = Counter(member.name for member in contents if member.isfile())
     assert {"bin/server", "bin/migrate", "etc/small.conf"} <= {name for name, count in listed.items() if count > 1}
@@ -100,7 +100,7 @@ def test_a_host_takes_it_as_it_is_and_the_release_learns_its_cluster_as_the_page
     (overlaid / "config").mkdir()
     (overlaid / "config/runtime.exs").write_text(f"import Config\n{blocks('clustering.md', 'elixir')[way][0]}")
     hosts = untouched(lab, 2)
-    fleet = fleet_of(tmp_path, hosts, labs.build(overlaid, out=tmp_path / "dist"))
+    fleet = fleet_of(tmp_path, hosts, labs.build_app(overlaid, out=tmp_path / "dist"))
     del fleet.words["health"]
     words = yaml.safe_load(blocks("clustering.md", "yaml")[way][0])
     cluster = words["cluster"] | {"cookie": fleet.words["cluster"]["cookie"], "mesh": "boot"}

@@ -55,7 +55,7 @@ def fleet(lab, demo_app, demo_release, tmp_path) -> Fleet:
     """An inventory without a word: these are the plays' own. Each play deploys a release of its own name."""
     made = fleet_of(tmp_path, untouched(lab, 3), demo_release("0.1.0"))
     first = made.words["release"]
-    second = {"name": "second", "tarball": str(labs.build(demo_app, release="second", out=tmp_path))}
+    second = {"name": "second", "tarball": str(labs.build_app(demo_app, release="second", out=tmp_path))}
     made.plays = {
         "first": play(made, first, list(made.hosts), "9100-9109", 4000),
         "second": play(made, second, list(made.hosts[:2]), "9200-9209", 4100),

@@ -10,7 +10,7 @@ from deployer.engine.ladder.rung import Rung
 
 def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, shop_app, tmp_path, ssh):
     pair = lab_of("default", "default", "database", suites=["trixie"]).hosts[:2]
-    fleet = shop_of(tmp_path, pair, labs.build(shop_app, suite="trixie", out=tmp_path))
+    fleet = shop_of(tmp_path, pair, labs.build_app(shop_app, suite="trixie", out=tmp_path))
     before = [labs.upper_state(host) for host in pair]
     plan = fleet.run("plan")
     assert (plan.code, plan.of("TaskPlanned", verdict="unknown")) == (0, [])

@@ -125,7 +125,7 @@ def test_a_damaged_tarball_is_refused_before_any_host_is_asked(fleet, ssh, demo_
 def test_a_release_for_another_system_is_refused_while_the_node_runs_on(running, ssh, demo_app):
     (host,) = running.hosts
     node, before = pid(ssh, host), disk(host)
-    newer = labs.build(demo_app, suite="trixie", version="0.2.0", out=running.directory)
+    newer = labs.build_app(demo_app, suite="trixie", version="0.2.0", out=running.directory)
     running.words["release"]["tarball"] = str(newer)
     for command in ("plan", "deploy"):
         ran = running.run(command)

@@ -16,7 +16,7 @@ PEERS = "demo-ctl rpc 'IO.inspect(Node.list())'"
 @pytest.fixture(scope="module")
 def tarballs(demo_app, tmp_path_factory) -> dict[str, str]:
     out = tmp_path_factory.mktemp("dist")
-    return {suite: str(labs.build(demo_app, suite=suite, out=out / suite)) for suite in SUITES}
+    return {suite: str(labs.build_app(demo_app, suite=suite, out=out / suite)) for suite in SUITES}
 
 
 @pytest.fixture

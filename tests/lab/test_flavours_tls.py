@@ -19,7 +19,7 @@ def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh
     lab = lab_of("default", "default", suites=["trixie"])
     one, two = lab.hosts
     fleet = fleet_of(
-        tmp_path, (one, two), labs.build(demo_app, suite="trixie", out=tmp_path),
+        tmp_path, (one, two), labs.build_app(demo_app, suite="trixie", out=tmp_path),
         env={"PORT": "4000", "DEMO_BIND": "::"}, nodes=[{"name": "demo", "port": 9100}],
         firewall={"admin": [lab.subnet, lab.subnet6]},
         health={"http": "http://[::1]:4000/health", "timeout": 60, "stable": 1},

@@ -29,7 +29,7 @@ def traces(name: str) -> list[str]:
     """Everything on this machine that carries a lab's name."""
     mine = re.compile(rf"dl-{name}(-\d+)?")
     spaces = [place.name for place in Path("/run/netns").glob("*")]
-    found = [each for each in (*spaces, *network.links(), *cgroup.named("dl-*")) if mine.fullmatch(each)]
+    found = [each for each in (*spaces, *network.links(), *cgroup.cgroup_named("dl-*")) if mine.fullmatch(each)]
     mounted = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/labs/{name}/" in line]
     return found + mounted
 
@@ -134,7 +134,7 @@ def test_an_up_that_was_killed_leaves_nothing_that_down_does_not_find(lab_of, ev
     labs.down(name)
     program = f"from deployer import lab; lab.up(4, name={name!r})"
     run = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    eventually(lambda: cgroup.named(f"dl-{name}-*") or run.poll() is not None)
+    eventually(lambda: cgroup.cgroup_named(f"dl-{name}-*") or run.poll() is not None)
     run.kill()
     run.wait()
     assert traces(name)
@@ -215,7 +215,7 @@ def test_a_person_who_is_not_root_is_told_so(monkeypatch):
 def test_what_cannot_be_made_is_refused_before_anything_is_made(options, says):
     with pytest.raises(ConfigError, match=says):
         labs.up(**{"name": "refused", **options})
-    assert not (state.top() / "labs" / "refused" / "lab.json").exists()
+    assert not (state.lab_top() / "labs" / "refused" / "lab.json").exists()
 
 
 def test_a_mount_point_with_a_space_is_found_again(tmp_path):

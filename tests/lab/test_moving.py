@@ -130,7 +130,7 @@ def test_another_epmd_port_or_kind_of_names_is_refused_until_the_cluster_may_be_
 def test_a_renamed_release_is_refused_until_the_old_service_is_to_be_taken_over(
     fleet: Fleet, demo_app: Path, tmp_path: Path, ssh: Ssh
 ) -> None:
-    tarball = labs.build(demo_app, version="0.1.0", release="chat", out=tmp_path / "chat")
+    tarball = labs.build_app(demo_app, version="0.1.0", release="chat", out=tmp_path / "chat")
     fleet.words["release"] = {"name": "chat", "tarball": str(tarball)}
     refused(
         fleet, "demo.service of another release than chat runs in this cluster", "takeover: {service: demo.service}"

@@ -55,7 +55,7 @@ def said(ran, host) -> str:
 def test_all_that_is_wrong_on_all_hosts_is_said_at_once_and_no_host_is_touched(
     lab, demo_app, demo_release, tmp_path, ssh
 ):
-    old, new = demo_release("0.1.0"), labs.build(demo_app, suite="trixie", version="0.2.0", out=tmp_path)
+    old, new = demo_release("0.1.0"), labs.build_app(demo_app, suite="trixie", version="0.2.0", out=tmp_path)
     fleet = fleet_of(tmp_path, untouched(lab, 4), old)
     built_for_another, full, taken, fine = fleet.hosts
     release = fleet.words["release"]

@@ -10,7 +10,7 @@ from deployer import lab as labs
 
 @pytest.fixture(scope="module")
 def by_profile(lab_of) -> dict[str, labs.LabHost]:
-    made = lab_of(*labs.PROFILES)
+    made = lab_of(*labs.LAB_PROFILES)
     return {host.profile: host for host in made.hosts}
 
 

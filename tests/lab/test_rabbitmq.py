@@ -30,7 +30,7 @@ PLAY = {"name": "what others run", "hosts": "all", "become": True, "tasks": []}
 
 def packages() -> list[Path]:
     """rabbitmq-server and what a lab host lacks for it, from this machine's own package sources; fetched once."""
-    cache = state.top() / "debs" / SUITE / "rabbitmq-server"
+    cache = state.lab_top() / "debs" / SUITE / "rabbitmq-server"
     if not (cache / "complete").exists():
         shutil.rmtree(cache, ignore_errors=True)
         for name in ("lists/partial", "archives/partial"):

@@ -12,7 +12,7 @@ from sick import HEALTH, KEEP, PATIENT, ROGUE, Sick, expect, rounds
 from tls_kit import CA, COPY, FOREIGN, NOW, PASSPHRASE, PEM, Made, bundle, declared, pid, pids, put, rpc
 from wrong_states import TLS
 
-from deployer.beam.certificates import first, judge
+from deployer.beam.certificates import first, judge_certificate
 from deployer.beam.cookie import generate
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
@@ -211,7 +211,10 @@ def test_what_is_of_no_use_is_found_by_an_audit_and_mended_by_a_deploy(sick: Sic
     assert ran.code == 0, ran.out
     for host in (two, three):
         text = ssh(host, f"cat {PEM}")[1]
-        assert judge(text[text.index("-----BEGIN CERT") :], ssh(host, f"cat {CA}")[1], host.address, NOW) is None
+        assert (
+            judge_certificate(text[text.index("-----BEGIN CERT") :], ssh(host, f"cat {CA}")[1], host.address, NOW)
+            is None
+        )
     assert sick.fleet.run("audit").code == 0
 
 

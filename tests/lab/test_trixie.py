@@ -13,7 +13,7 @@ def test_a_debian_13_host_runs_a_release_built_for_it_and_keeps_its_disk_untouch
     assert "VERSION_CODENAME=trixie" in ssh(host, "cat /etc/os-release; systemctl is-system-running")[1]
     assert ssh(host, "systemctl is-system-running", tty=True)[1].startswith("running\r\n")
     assert labs.upper_state(host) == before
-    tarball = labs.build(demo_app, suite="trixie", out=tmp_path)
+    tarball = labs.build_app(demo_app, suite="trixie", out=tmp_path)
     assert ssh(host, "mkdir /opt/demo && tar -xzf - -C /opt/demo", stdin=tarball.read_bytes()) == (0, "")
     start = "systemd-run --quiet --unit=demo --setenv=RELEASE_DISTRIBUTION=none /opt/demo/bin/demo start"
     assert ssh(host, start) == (0, "")

@@ -40,7 +40,7 @@ def alone(ran: Ran, hosts: tuple[LabHost, ...], name: str, port: int) -> None:
 
 def test_staging_and_production_share_hosts_and_neither_notices_the_other(lab, demo_app, tmp_path: Path, ssh) -> None:
     hosts = untouched(lab, 2)
-    tarball = labs.build(demo_app, version="0.1.0", release="shop", out=tmp_path / "dist")
+    tarball = labs.build_app(demo_app, version="0.1.0", release="shop", out=tmp_path / "dist")
     production, staging = written(fleet_of(tmp_path, hosts, tarball), tarball)
     alone(production.run("deploy"), hosts, "shop", 4000)
     before = processes(ssh, hosts, "shop")

@@ -60,7 +60,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     text = (app / "mix.exs").read_text()
     assert "steps:" in text
     (app / "mix.exs").write_text(text.replace("steps:", "reboot_system_after_config: true, steps:", 1))
-    return {suite: labs.build(app, suite=suite, out=folder / suite) for suite in ("bookworm", "trixie")}
+    return {suite: labs.build_app(app, suite=suite, out=folder / suite) for suite in ("bookworm", "trixie")}
 
 
 @pytest.fixture(scope="module")

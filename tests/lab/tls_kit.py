@@ -12,7 +12,7 @@ from sick import VM_ARGS
 
 from deployer.beam.authority import Authority
 from deployer.beam.identity import Identity
-from deployer.fleet.pki import Kept
+from deployer.fleet.pki import ManagedCA
 from deployer.lab import Lab, LabHost
 from deployer.model import Secret
 
@@ -37,7 +37,7 @@ class Made:
         return self.fleet.directory / "pki/demo/authority.pem"
 
     def authority(self) -> Authority:
-        return Kept("demo", self.file.parent, Secret(PASSPHRASE), 90, 30).authority(NOW)
+        return ManagedCA("demo", self.file.parent, Secret(PASSPHRASE), 90, 30).authority(NOW)
 
 
 def declared(lab: Lab, tarball: Path, directory: Path) -> Fleet:

@@ -16,14 +16,14 @@ from deployer.model import Blob, Connection, Secret
 from deployer.sh import Frame, Program, sh
 from deployer.transport import Transport, open_transport
 from deployer.transport.recorded import RecordedTransport, Recorder
-from deployer.transport.wrappers import Traced
+from deployer.transport.wrappers import RoundTrips
 
 
 @pytest.fixture(params=["ssh", "local", "traced", "recorder"])
 def transport(request: pytest.FixtureRequest, sshd: Sshd) -> Iterator[Transport]:
     connection = sshd.connection() if request.param == "ssh" else Connection("127.0.0.1", local=True)
     opened = open_transport("web1", connection, sshd.options())
-    yield {"traced": Traced, "recorder": Recorder}.get(request.param, lambda inner: inner)(opened)
+    yield {"traced": RoundTrips, "recorder": Recorder}.get(request.param, lambda inner: inner)(opened)
     opened.close()
 
 

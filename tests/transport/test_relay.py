@@ -16,7 +16,7 @@ from sshd import Sshd, wait_for
 from deployer.errors import ProbeError
 from deployer.sh import Program, sh
 from deployer.transport import ForwardingForbidden
-from deployer.transport.relay import command
+from deployer.transport.relay import relay_command
 
 FORBIDDING = ["AllowTcpForwarding no", "DisableForwarding yes", "PermitOpen 127.0.0.1:9"]
 CLOSED = ("AllowTcpForwarding no", "MaxSessions 1")
@@ -137,16 +137,16 @@ def test_a_host_that_cannot_relay_says_what_sshd_forbids_and_what_is_missing(sta
 @pytest.mark.parametrize("address", ["", "a b", "$(id)", "x;id", "a'b", "x\ny", "-oX" + "x" * 300])
 def test_a_place_that_is_none_never_reaches_a_shell(address: str) -> None:
     with pytest.raises(ProbeError):
-        command(address, 80, "0" * 32, 5)
+        relay_command(address, 80, "0" * 32, 5)
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_port_that_is_none_never_reaches_a_shell(port: int) -> None:
     with pytest.raises(ProbeError):
-        command("127.0.0.1", port, "0" * 32, 5)
+        relay_command("127.0.0.1", port, "0" * 32, 5)
 
 
 def test_only_place_and_token_differ_from_relay_to_relay() -> None:
-    one, other = command("10.0.0.1", 80, "a" * 32, 5), command("10.0.0.2", 90, "b" * 32, 5)
+    one, other = relay_command("10.0.0.1", 80, "a" * 32, 5), relay_command("10.0.0.2", 90, "b" * 32, 5)
     assert one.replace("10.0.0.1 80 " + "a" * 32, "") == other.replace("10.0.0.2 90 " + "b" * 32, "")
     assert os.linesep not in one

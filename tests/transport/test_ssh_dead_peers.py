@@ -34,7 +34,7 @@ SHELLS: dict[str, tuple[str, type[HostError], str]] = {
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployer.transport.conversation.PATIENCE", 2.0)
+    monkeypatch.setattr("deployer.transport.conversation.HOST_PATIENCE", 2.0)
     monkeypatch.setattr("deployer.transport.wire.GREETING", 0.5)
     monkeypatch.setattr("deployer.transport.wire.LOGIN", 0.5)
 

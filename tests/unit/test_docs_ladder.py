@@ -25,7 +25,7 @@ def test_the_page_of_the_ladder_is_the_table(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_help_of_verify_names_the_bottom_and_the_top_of_the_ladder_and_the_readme_every_rung_in_order() -> None:
     titles = [rung.row.title for rung in Rung]
-    assert f'from "{titles[0]}" to "{titles[-1]}"' in (fleet.verify.__doc__ or "")
+    assert f'from "{titles[0]}" to "{titles[-1]}"' in (fleet._verify.__doc__ or "")
     told = " ".join((LAB.parents[1] / "README.md").read_text().partition("**The verify ladder.**")[2].split())
     places = [
         told.find(title.replace("every member", "every other member") if title.startswith("reach") else title)

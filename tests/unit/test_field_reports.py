@@ -46,10 +46,10 @@ def handlers(project: Project, tasks: str, text: str) -> list[tuple[str, ...]]:
     return [task.notify for task in (*play.tasks, *play.handlers)]
 
 
-def ssh(text: str, tmp_path: Path) -> ssh_words.Said:
+def ssh(text: str, tmp_path: Path) -> ssh_words.SshSettings:
     (tmp_path / "config").write_text(text)
     (tmp_path / "local").write_text("User included\n")
-    return ssh_words.evaluate(ssh_lines.read(tmp_path / "config", tmp_path, tmp_path), "web1")
+    return ssh_words.evaluate_config(ssh_lines.read_ssh_config(tmp_path / "config", tmp_path, tmp_path), "web1")
 
 
 def of(*reports: str) -> None:
@@ -127,8 +127,12 @@ def test_a_port_behind_a_name_is_a_port_in_every_form(project: Project) -> None:
 
 def test_a_cookie_that_an_option_would_swallow(project: Project) -> None:
     of("bitwalker/distillery#117", "#59")
-    cookie.check("+GU/boXwlDkbKnLrfV8mZCO/BMgU1OfBb3mGfy0lPRq6rKK16vnosq")  # it goes by a file, never by an option
-    assert "begins with '-'" in refused(lambda: cookie.check("-GU/boXwlDkbKnLrfV8mZCO/BMgU1OfBb3mGfy0lPRq6rKK16vnosq"))
+    cookie.check_cookie(
+        "+GU/boXwlDkbKnLrfV8mZCO/BMgU1OfBb3mGfy0lPRq6rKK16vnosq"
+    )  # it goes by a file, never by an option
+    assert "begins with '-'" in refused(
+        lambda: cookie.check_cookie("-GU/boXwlDkbKnLrfV8mZCO/BMgU1OfBb3mGfy0lPRq6rKK16vnosq")
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def calls(tmp: Path, count: int) -> dict[Any, int]:
         for host in inventory.hosts.values():
             found = resolver.resolve(host, None)
             actions = [action for action in found.actions if action.module and not action.skip]
-            encode(probe.program(actions, become=found.become))
+            encode(probe.probe_program(actions, become=found.become))
     return {function: told[1] for function, told in pstats.Stats(profile).stats.items()}  # type: ignore[attr-defined]
 
 

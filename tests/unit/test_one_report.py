@@ -11,7 +11,7 @@ from project_files import Project
 from deployer.app import run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError, Problems
-from deployer.load.instead import INSTEAD, MODULES
+from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES
 from deployer.load.playbook import load_playbook
 from deployer.modules import names
 from deployer.project import Options
@@ -155,5 +155,5 @@ def test_a_role_is_imported_by_its_long_name(project: Project) -> None:
 
 
 def test_no_word_that_is_understood_is_said_not_to_be() -> None:
-    assert not set(MODULES) & set(names())
-    assert not set(MODULES) & set(INSTEAD)
+    assert not set(INSTEAD_OF_MODULES) & set(names())
+    assert not set(INSTEAD_OF_MODULES) & set(INSTEAD)

@@ -12,10 +12,10 @@ from beam_tarballs import release as recipe
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from deployer.beam.authority import Authority
-from deployer.beam.certificates import judge
+from deployer.beam.certificates import judge_certificate
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration, check_members, declare
-from deployer.fleet.pki import Given, Kept, establish
+from deployer.fleet.pki import ManagedCA, ProvidedCerts, establish
 from deployer.model import Mark, Secret
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -23,11 +23,11 @@ PASSPHRASE = Secret("CANARY-of-the-authority", "cluster.pki.passphrase")
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept("shop", tmp_path / "pki/shop", PASSPHRASE, 90, 30)
+def kept(tmp_path: Path) -> ManagedCA:
+    return ManagedCA("shop", tmp_path / "pki/shop", PASSPHRASE, 90, 30)
 
 
-def test_it_is_made_once_for_its_owner_alone_and_sealed(kept: Kept) -> None:
+def test_it_is_made_once_for_its_owner_alone_and_sealed(kept: ManagedCA) -> None:
     assert establish(kept, NOW)
     text = kept.file.read_text()
     assert "BEGIN ENCRYPTED PRIVATE KEY" in text
@@ -39,24 +39,24 @@ def test_it_is_made_once_for_its_owner_alone_and_sealed(kept: Kept) -> None:
     assert kept.file.read_text() == text
 
 
-def test_what_it_gives_to_nodes_and_to_us_is_believed(kept: Kept) -> None:
+def test_what_it_gives_to_nodes_and_to_us_is_believed(kept: ManagedCA) -> None:
     establish(kept, NOW)
     made = kept.identity("10.0.0.2", NOW)
-    assert judge(made.chain, kept.believed(NOW), "10.0.0.2", NOW, kept.renew) is None
+    assert judge_certificate(made.chain, kept.believed(NOW), "10.0.0.2", NOW, kept.renew) is None
     assert kept.identity("10.0.0.2", NOW) != made
     assert kept.ours("10.0.0.2", NOW) is kept.ours("10.0.0.3", NOW), "one for a run"
 
 
-def test_without_it_the_command_is_named_and_nothing_is_made(kept: Kept) -> None:
+def test_without_it_the_command_is_named_and_nothing_is_made(kept: ManagedCA) -> None:
     with pytest.raises(ConfigError, match="has no certificate authority") as caught:
         kept.identity("10.0.0.2", NOW)
     assert "deployer tls init" in caught.value.hint
     assert not kept.directory.exists()
 
 
-def test_another_passphrase_opens_nothing_and_overwrites_nothing(kept: Kept) -> None:
+def test_another_passphrase_opens_nothing_and_overwrites_nothing(kept: ManagedCA) -> None:
     establish(kept, NOW)
-    other = Kept("shop", kept.directory, Secret("another-passphrase-of-it"), 90, 30)
+    other = ManagedCA("shop", kept.directory, Secret("another-passphrase-of-it"), 90, 30)
     for act in (lambda: other.authority(NOW), lambda: establish(other, NOW)):
         with pytest.raises(ConfigError, match="another passphrase"):
             act()
@@ -64,37 +64,37 @@ def test_another_passphrase_opens_nothing_and_overwrites_nothing(kept: Kept) -> 
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA\n"])
-def test_a_damaged_file_is_one_clear_error(kept: Kept, text: str) -> None:
+def test_a_damaged_file_is_one_clear_error(kept: ManagedCA, text: str) -> None:
     kept.directory.mkdir(parents=True)
     kept.file.write_text(text)
     with pytest.raises(ConfigError, match=r"authority\.pem"):
         kept.authority(NOW)
 
 
-def test_a_weak_passphrase_makes_nothing(kept: Kept) -> None:
+def test_a_weak_passphrase_makes_nothing(kept: ManagedCA) -> None:
     with pytest.raises(ConfigError, match="at least 16 characters"):
-        establish(Kept("shop", kept.directory, Secret("weak"), 90, 30), NOW)
+        establish(ManagedCA("shop", kept.directory, Secret("weak"), 90, 30), NOW)
     assert not kept.directory.exists()
 
 
 def test_a_directory_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="authority"):
-        establish(Kept("shop", tmp_path / "file/pki", PASSPHRASE, 90, 30), NOW)
+        establish(ManagedCA("shop", tmp_path / "file/pki", PASSPHRASE, 90, 30), NOW)
 
 
-def test_an_authority_near_its_own_end_signs_nothing_that_outlives_it(kept: Kept) -> None:
+def test_an_authority_near_its_own_end_signs_nothing_that_outlives_it(kept: ManagedCA) -> None:
     establish(kept, NOW)
     with pytest.raises(ConfigError, match="the authority ends on"):
         kept.identity("10.0.0.2", NOW + timedelta(days=3650 - 89))
 
 
-def given(tmp_path: Path, host: str = "10.0.0.2", *, days: int = 90, by: str = "ca", key: str = "own") -> Given:
+def given(tmp_path: Path, host: str = "10.0.0.2", *, days: int = 90, by: str = "ca", key: str = "own") -> ProvidedCerts:
     one, other = Authority.make("ca", NOW), Authority.make("ca", NOW)
     made = one.issue(host, days, NOW)
     (tmp_path / "ca.pem").write_text((one if by == "ca" else other).pem)
     (tmp_path / "node.pem").write_text(made.chain)
-    return Given(
+    return ProvidedCerts(
         tmp_path / "ca.pem", tmp_path / "node.pem", made.key if key == "own" else other.issue(host, 9, NOW).key, 30
     )
 
@@ -172,7 +172,7 @@ def declared(host: str = "web1", *, pki: Any = OURS, **more: Any) -> Declaration
 
 
 def test_the_words_say_who_vouches() -> None:
-    assert declared(pki=GIVEN).cluster.pki == Given(
+    assert declared(pki=GIVEN).cluster.pki == ProvidedCerts(
         Path("/fleet/ca.pem"), Path("/fleet/node.pem"), KEY, 30, Mark("inventory.yml", 3)
     )
     plain = declared(cluster={"tls": False}).cluster

@@ -10,8 +10,8 @@ from roles_kit import COOKIE, HOME, resolved, shapes, written
 
 from deployer.beam.names import parse_node
 from deployer.fields import describe
-from deployer.fleet import Words
-from deployer.fleet.words import ClusterWords, Firewall, Health, MigrateWords, NodeWords, PkiWords, ReleaseWords
+from deployer.fleet import FleetSettings
+from deployer.fleet.words import ClusterWords, FirewallWords, Health, MigrateWords, NodeWords, PkiWords, ReleaseWords
 from deployer.load.inventory import load_inventory
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.modules.epmd import Epmd
@@ -55,7 +55,7 @@ def test_no_task_shows_the_cookie(tmp_path: Path) -> None:
 def test_the_example_inventory_holds_every_word_of_the_fleet() -> None:
     text = (HOME / "inventory.example.yml").read_text()
     nodes = ("service",)  # of a release that this project did not deploy
-    for words in (Words, ReleaseWords, MigrateWords, ClusterWords, PkiWords, NodeWords, Firewall, Health):
+    for words in (FleetSettings, ReleaseWords, MigrateWords, ClusterWords, PkiWords, NodeWords, FirewallWords, Health):
         missing = [f.name for f in describe(words) if f"{f.name}:" not in text and f.name not in nodes]
         assert missing == [], words.__name__
 

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from deployer.beam import distribution, tls
 from deployer.beam.distribution import Call, CallFailed, Peer
-from deployer.beam.epmd import EpmdError, EpmdNames, Registration, names, port_please
+from deployer.beam.epmd import EpmdError, EpmdNames, Registration, epmd_names, port_please
 from deployer.beam.names import NodeName
 from deployer.beam.stream import Stream
-from deployer.beam.term import Atom, Term, text
+from deployer.beam.term import Atom, Term, term_text
 from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.reading import DistReading
 from deployer.engine.ladder.target import Target
@@ -18,7 +18,7 @@ from deployer.errors import ProbeError
 from deployer.model import Secret
 from deployer.transport.base import Transport
 
-Answer = TypeVar("Answer")
+EpmdAnswer = TypeVar("EpmdAnswer")
 
 _NO_TLS = (tls.NotTls, distribution.NobodyAnswers, distribution.NotAlive)
 
@@ -97,9 +97,9 @@ def _accepted(node: NodeName, answers: Sequence[Term | CallFailed]) -> DistReadi
     for entry in applications if isinstance(applications, list) else ():
         match entry:
             case (Atom(name), _, vsn):
-                running[name] = text(vsn) or ""
-    number = None if isinstance(otp, CallFailed) else text(otp)
-    version = text(release) if isinstance(release, list) else None
+                running[name] = term_text(vsn) or ""
+    number = None if isinstance(otp, CallFailed) else term_text(otp)
+    version = term_text(release) if isinstance(release, list) else None
     applied = running if isinstance(applications, list) else None
     return DistReading(Outcome.ACCEPTED, "", "", seen, _names(hidden), number, version, applied)
 
@@ -123,12 +123,14 @@ def find_port(transport: Transport, target: Target, *, timeout: float) -> int | 
 
 def list_epmd(transport: Transport, target: Target, *, timeout: float) -> str:
     """Return what EPMD lists, in words; empty when that is nothing. For people: the text can be forged."""
-    found = _epmd(transport, target, timeout, names)
+    found = _epmd(transport, target, timeout, epmd_names)
     nodes = found.nodes[:5] if isinstance(found, EpmdNames) else ()
     return ", ".join(f"{name} (port {port})" for name, port in nodes)
 
 
-def _epmd(transport: Transport, target: Target, timeout: float, ask: Callable[[Stream], Answer]) -> Answer | str:
+def _epmd(
+    transport: Transport, target: Target, timeout: float, ask: Callable[[Stream], EpmdAnswer]
+) -> EpmdAnswer | str:
     assert target.epmd_port is not None  # noqa: S101 - the caller looked
     try:
         stream = transport.connect(target.address, target.epmd_port, timeout=timeout)

@@ -13,7 +13,7 @@ from deployer.fields import build
 from deployer.fleet import Health
 
 
-def told(targets: Sequence[Target]) -> str:
+def told_words(targets: Sequence[Target]) -> str:
     """Return what a host's nodes are judged by, as one line; the same for the same declaration. It holds no secret."""
     return json.dumps({target.unit: _told(target) for target in targets}, sort_keys=True, separators=(",", ":"))
 

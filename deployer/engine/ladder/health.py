@@ -7,7 +7,7 @@ from io import BytesIO
 from urllib.parse import urlsplit
 
 from deployer.beam.stream import Stream, read_to_end
-from deployer.beam.term import Atom, show
+from deployer.beam.term import Atom, show_term
 from deployer.beam.tls import TlsStream
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.target import Target
@@ -18,7 +18,7 @@ from deployer.transport.base import Transport
 _LIMIT = 64 * 1024
 
 
-def check(transport: Transport, target: Target, port: int | None, *, timeout: float) -> str | None:
+def check_health(transport: Transport, target: Target, port: int | None, *, timeout: float) -> str | None:
     """Return "" when the declared check passes, else what is wrong; None when none is declared.
 
     Raises:
@@ -108,4 +108,4 @@ def _expression(transport: Transport, target: Target, port: int | None, code: st
     finally:
         stream.close()
     value = answer[0] if isinstance(answer, tuple) and answer else answer
-    return "" if value == Atom("true") else f"{code} gives {show(value)}, not true"
+    return "" if value == Atom("true") else f"{code} gives {show_term(value)}, not true"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.engine.ladder.reading import Judgement, NodeReading, Sight
+from deployer.engine.ladder.reading import Judgement, NodeReading, PeerView
 from deployer.engine.ladder.target import Target
 
 
@@ -21,7 +21,7 @@ def sees_every_member(target: Target, reading: NodeReading) -> Judgement | None:
     if missing:
         said = [f"{name}{_why(target, reading, name)}" for name in missing]
         detail = f"{target.node} does not see {', '.join(said)}{also}"
-        lacking = [reading.members.get(name, Sight()) for name in missing]
+        lacking = [reading.members.get(name, PeerView()) for name in missing]
         return Judgement(
             ok=False,
             detail=detail,
@@ -39,7 +39,7 @@ def sees_every_member(target: Target, reading: NodeReading) -> Judgement | None:
 
 
 def _why(target: Target, reading: NodeReading, missing: str) -> str:
-    sight, me = reading.members.get(missing, Sight()), str(target.node)
+    sight, me = reading.members.get(missing, PeerView()), str(target.node)
     if sight.trouble:
         return f" ({sight.trouble})"
     if reading.dist and missing in reading.dist.hidden:
@@ -50,7 +50,7 @@ def _why(target: Target, reading: NodeReading, missing: str) -> str:
 
 
 def _advice(target: Target, reading: NodeReading, missing: list[str]) -> str:
-    ill = [name for name in missing if reading.members.get(name, Sight()).trouble]
+    ill = [name for name in missing if reading.members.get(name, PeerView()).trouble]
     if ill:
         return f"fix {', '.join(ill)} first: this rung follows"
     if reading.dist and any(name in reading.dist.hidden for name in missing):

@@ -59,7 +59,7 @@ class DistReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PeerView:
     """What is known of another member while a node is judged.
 
     Attributes:
@@ -112,4 +112,4 @@ class NodeReading:
     health: str | None = None
     unclimbable: Mapping[int, str] = field(default_factory=dict)
     hosts: frozenset[str] = frozenset()
-    members: Mapping[str, Sight] = field(default_factory=dict)
+    members: Mapping[str, PeerView] = field(default_factory=dict)

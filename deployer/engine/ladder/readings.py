@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from deployer.errors import ProbeError
 from deployer.modules.base import records
 from deployer.sh import Sh, lines, sh
-from deployer.sh.sockets import address, hex_port
+from deployer.sh.sockets import hex_address, hex_port
 
 _LOOK = Sh(
     r"""
@@ -71,7 +71,7 @@ try() {
 )
 SLICE = 50
 """Places that are tried together: as many processes for a moment, and far fewer than any host's limit."""
-PATIENCE = 4.0
+REACH_PATIENCE = 4.0
 """Seconds that one slice takes at most."""
 _NO_ANSWER = "no answer in 3 s"
 
@@ -116,7 +116,7 @@ class UnitReading:
         """Return the addresses of the host on which anybody listens at a port; None when that is not known."""
         places = (word.partition("/")[2].rpartition(":")[::2] for word in self.listening.split())
         wanted = hex_port(port)
-        return tuple(sorted({address(place) for place, at in places if at == wanted})) if self.listening else None
+        return tuple(sorted({hex_address(place) for place, at in places if at == wanted})) if self.listening else None
 
     @property
     def release_dir(self) -> str:
@@ -131,13 +131,13 @@ class UnitReading:
         return name.name.rpartition("-")[0] or None if name.parent.name == "versions" else None
 
 
-def look(unit: str) -> Sh:
+def look_at_unit(unit: str) -> Sh:
     """Return the fragment that reads one node's unit."""
     return lines(sh("unit={}", unit), _LOOK)
 
 
 def parse_look(out: str) -> UnitReading:
-    """Turn the answer of `look` into a reading; raises ProbeError."""
+    """Turn the answer of `look_at_unit` into a reading; raises ProbeError."""
     raw = records(out)
     try:
         show = dict(line.partition("=")[::2] for line in raw["show"].splitlines())
@@ -178,7 +178,7 @@ REFUSED = "connection refused"
 
 
 def reach(places: Sequence[tuple[str, int]]) -> Sh:
-    """Return the fragment that tries to open each (address, port) from the host, in slices, each in `PATIENCE`.
+    """Return the fragment that tries to open each (address, port) from the host, in slices, each in `REACH_PATIENCE`.
 
     A mesh of N members is N × (N - 1) × 2 of them in all, and 2 × (N - 1) from each host.
     """
@@ -189,7 +189,7 @@ def reach(places: Sequence[tuple[str, int]]) -> Sh:
 
 def reach_time(places: Sequence[tuple[str, int]]) -> float:
     """Return the seconds that `reach` may take, where every packet is dropped."""
-    return PATIENCE * math.ceil(len(places) / SLICE)
+    return REACH_PATIENCE * math.ceil(len(places) / SLICE)
 
 
 def parse_reach(out: str, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str] | None:
@@ -226,7 +226,7 @@ if [ -n "$(find {0} -maxdepth 0 -type f -newermt "${{start:-@0}}" 2>/dev/null)" 
 """
 
 
-def last_words(unit: str, dump: str) -> Sh:
+def unit_last_words(unit: str, dump: str) -> Sh:
     """Return the fragment that shows a unit's last log lines and the first lines of its crash dump.
 
     Old lines explain nothing: only those of the last attempt to start count, and only a dump that is younger than it.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from deployer.beam.epmd import Registration
 from deployer.engine.ladder import asking, health, outside, readings
 from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.outside import Place
 from deployer.engine.ladder.reading import NodeReading
 from deployer.engine.ladder.rung import Rung
 from deployer.engine.ladder.target import Target
@@ -19,14 +20,12 @@ from deployer.transport.base import ForwardingForbidden, Transport
 CHANNEL_TIMEOUT = 5.0
 EXEC_TIMEOUT = 30.0
 
-Place = tuple[str, int]
-"""Address and port."""
 Reached = Mapping[Place, str] | str
 """Place → "" or why it cannot be reached; or why a host could not try."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class LadderSession:
     """An open connection to a host of the play."""
 
     transport: Transport
@@ -35,11 +34,11 @@ class Session:
 
 def fragments(targets: Sequence[Target]) -> tuple[Sh, ...]:
     """Return the fragments that a probe may carry along, so that a converged play needs no exec for the lower rungs."""
-    return tuple(readings.look(target.unit) for target in targets)
+    return tuple(readings.look_at_unit(target.unit) for target in targets)
 
 
-def read(
-    sessions: Mapping[str, Session],
+def read_round(
+    sessions: Mapping[str, LadderSession],
     before: Mapping[Target, NodeReading],
     fresh: Callable[[Target], bool],
     pool: Executor,
@@ -76,7 +75,7 @@ def read(
 
 
 def _read_host(
-    session: Session, before: Mapping[Target, NodeReading], fresh: Callable[[Target], bool]
+    session: LadderSession, before: Mapping[Target, NodeReading], fresh: Callable[[Target], bool]
 ) -> dict[Target, NodeReading]:
     now = dict(before)
     stale = [target for target in now if not fresh(target)]
@@ -108,7 +107,7 @@ def _converse(transport: Transport, target: Target, reading: NodeReading) -> Nod
         if port and target.cookie is not None:
             reading = replace(reading, dist=asking.ask(transport, target, port, timeout=CHANNEL_TIMEOUT))
         if target.health and (reading.dist is None or reading.dist.outcome is Outcome.ACCEPTED):
-            reading = replace(reading, health=health.check(transport, target, port, timeout=CHANNEL_TIMEOUT))
+            reading = replace(reading, health=health.check_health(transport, target, port, timeout=CHANNEL_TIMEOUT))
     except ForwardingForbidden as error:
         return replace(reading, unclimbable=dict.fromkeys((rung for rung in Rung if rung.row.asked), error.message))
     return reading
@@ -133,7 +132,7 @@ def _members(target: Target) -> set[str]:
     return {peer.host for peer in target.others} - {target.host}
 
 
-def _reach_from(session: Session, host: str, places: Mapping[Place, str]) -> Reached:
+def _reach_from(session: LadderSession, host: str, places: Mapping[Place, str]) -> Reached:
     wanted = [place for place, owner in places.items() if owner != host]
     try:
         patience = EXEC_TIMEOUT + readings.reach_time(wanted)

@@ -12,7 +12,7 @@ from deployer.model import Secret
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class Member:
     """Another member of the cluster, as a place to reach."""
 
     node: NodeName
@@ -57,7 +57,7 @@ class Target:
     otp: str | None = None
     cookie: Secret | None = None
     mesh: str = "app"
-    others: tuple[Peer, ...] = ()
+    others: tuple[Member, ...] = ()
     health: Health | None = None
     crash_dump: str = ""
     applications: Mapping[str, str] = field(default_factory=dict)
@@ -87,12 +87,12 @@ def targets_of(own: Declaration | None, members: Sequence[Declaration]) -> tuple
     return tuple(_target(own, own.cluster, node, peers) for node in own.nodes)
 
 
-def _peer(member: Declaration, node: Node) -> Peer:
+def _peer(member: Declaration, node: Node) -> Member:
     cluster = member.cluster
-    return Peer(node.node, member.host, cluster.bind, cluster.epmd_port if cluster.epmd else None)
+    return Member(node.node, member.host, cluster.bind, cluster.epmd_port if cluster.epmd else None)
 
 
-def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Peer]) -> Target:
+def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Member]) -> Target:
     release = None if node.foreign else own.release
     return Target(
         host=own.host,

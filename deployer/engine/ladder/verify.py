@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from deployer.engine.ladder import readings, rounds
-from deployer.engine.ladder.reading import Judgement, NodeReading, Sight
-from deployer.engine.ladder.rounds import EXEC_TIMEOUT, Session, fragments
+from deployer.engine.ladder.reading import Judgement, NodeReading, PeerView
+from deployer.engine.ladder.rounds import EXEC_TIMEOUT, LadderSession, fragments
 from deployer.engine.ladder.rung import Rung, RungResult, climb, failed, healthy, result
 from deployer.engine.ladder.target import Target
 from deployer.errors import DeployerError, HostError
@@ -17,7 +17,7 @@ from deployer.events import Emit, RungRead
 from deployer.model import MASK
 from deployer.sh import Program
 
-__all__ = ["PATIENCE", "STABLE", "Session", "fragments", "verify"]
+__all__ = ["PATIENCE", "STABLE", "LadderSession", "fragments", "verify"]
 
 PATIENCE = 5.0
 """Seconds a node that nobody touched may take to show itself; EPMD gets its names back within 2 s."""
@@ -50,7 +50,7 @@ class _Node:
 
 
 def verify(
-    sessions: Mapping[str, Session],
+    sessions: Mapping[str, LadderSession],
     targets: Sequence[Target],
     known: Mapping[str, readings.UnitReading],
     *,
@@ -101,10 +101,10 @@ def verify(
     return {node.name: node.rungs if node.settled else [] for node in nodes}
 
 
-def _read(sessions: Mapping[str, Session], nodes: Sequence[_Node], fresh: frozenset[str], pool: Executor) -> None:
+def _read(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node], fresh: frozenset[str], pool: Executor) -> None:
     """Read all nodes anew, but for the units of those that are ``fresh``."""
     before = {node.target: node.reading for node in nodes}
-    found = rounds.read(sessions, before, lambda target: str(target.node) in fresh, pool)
+    found = rounds.read_round(sessions, before, lambda target: str(target.node) in fresh, pool)
     for node in nodes:
         node.reading = found[node.target]
 
@@ -119,7 +119,7 @@ def _give_up(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> Non
             node.rungs = list(climb(node.target, NodeReading(lost=error.message, remedy=error.hint)))
 
 
-def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dict[str, Sight]:
+def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dict[str, PeerView]:
     """Return what the other members should know of each node: whom it sees, or what keeps it from being seen."""
     found = {}
     for node in nodes:
@@ -130,7 +130,7 @@ def _members(nodes: Sequence[_Node], absent: Mapping[str, DeployerError]) -> dic
             trouble = f"its host {node.target.host}: {error.message.partition(chr(10))[0]}"
         elif bad and bad.rung < Rung.MESH:
             trouble = f"{node.name} fails rung {bad.rung}: {bad.detail}"
-        found[node.name] = Sight(dist.nodes if dist else None, trouble, absent=bool(error), settled=node.settled)
+        found[node.name] = PeerView(dist.nodes if dist else None, trouble, absent=bool(error), settled=node.settled)
     return found
 
 
@@ -177,7 +177,7 @@ def _hopeless(node: _Node, bad: RungResult) -> bool:
     return looping or (final is not None and final.holds(node.reading, node.seconds))
 
 
-def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Executor) -> None:
+def _explain(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node], pool: Executor) -> None:
     """Add cause and next step to failed rungs: the unit's last words, a crash dump's slogan, a known pattern."""
     from deployer.engine.ladder import explaining
 
@@ -189,10 +189,10 @@ def _explain(sessions: Mapping[str, Session], nodes: Sequence[_Node], pool: Exec
     list(pool.map(lambda host: _explain_host(sessions[host], hosts[host]), hosts))
 
 
-def _explain_host(session: Session, nodes: Sequence[_Node]) -> None:
+def _explain_host(session: LadderSession, nodes: Sequence[_Node]) -> None:
     from deployer.engine.ladder import explaining
 
-    asked = tuple(readings.last_words(node.target.unit, node.target.crash_dump) for node in nodes)
+    asked = tuple(readings.unit_last_words(node.target.unit, node.target.crash_dump) for node in nodes)
     try:
         frames = list(session.transport.run(Program(asked, become=session.become), timeout=EXEC_TIMEOUT))
     except HostError:

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from deployer.engine import ledger
-from deployer.engine.host_run import each
+from deployer.engine.host_run import each_host
 from deployer.engine.ladder import expected
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rollback import Return
@@ -31,10 +31,10 @@ def judge_good(run: HostRoll) -> None:
         return
     if isinstance(switch, Return):
         return  # it was judged long ago; to be judged again would make it the newest
-    by = expected.told(run.targets)
+    by = expected.told_words(run.targets)
     known = switch.id in run.record.good and run.record.expected.get(switch.id) == by
     if walk.switched or run.record.untried or not known:
-        step = ledger.judge_good(switch, declared.release.keep, by)
+        step = ledger.record_good(switch, declared.release.keep, by)
         here.finish("note that the release is good", step)
 
 
@@ -55,7 +55,7 @@ class WayBack:
         """
         touched = [run for run in runs if run.walk and run.walk.switched and HostState.REVERTING in MOVES[run.state]]
         due = [run for run in touched if _may(run.problem)]
-        each(due, lambda run: self._send(run, why), pool=self.pool)
+        each_host(due, lambda run: self._send(run, why), pool=self.pool)
 
     def _send(self, run: HostRoll, why: str) -> None:
         switch = ledger.switch_of(run.connected.play)

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from deployer.engine.host_run import each
+from deployer.engine.host_run import each_host
 from deployer.engine.roll.hooks import AFTER, BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
@@ -19,7 +19,7 @@ Batch = tuple[HostRoll, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Switching:
+class BatchRunner:
     """Brings batches to what is declared; what goes wrong on a host is in its run."""
 
     hooks: Hooks
@@ -66,7 +66,7 @@ class Switching:
         """
         due = [run for run in runs if run.drained and (run.spared or run.health is Verification.HEALTHY)]
         due = [run for run in due if not isinstance(run.problem, HostError)]
-        each(due, self._after, pool=self.pool)
+        each_host(due, self._after, pool=self.pool)
 
     def drain(self, runs: Sequence[HostRoll]) -> None:
         """Run the hooks before the switch, but for those that run once, on hosts that are well and are to go back.
@@ -75,10 +75,10 @@ class Switching:
         stays half on what has failed.
         """
         due = [run for run in runs if not run.drained and run.walk and run.walk.switched]
-        each(due, self._leave, pool=self.pool)
+        each_host(due, self._leave, pool=self.pool)
 
     def _finish(self, runs: Sequence[HostRoll]) -> None:
-        each(runs, self._switch, pool=self.pool)
+        each_host(runs, self._switch, pool=self.pool)
 
     def _leave(self, run: HostRoll) -> None:
         run.drained = True
@@ -108,7 +108,7 @@ class Switching:
         _deploy(run)
 
     def _each(self, runs: Sequence[HostRoll], act: Callable[[HostRoll], None]) -> None:
-        each(runs, act, pool=self.pool, stop=self.stop)
+        each_host(runs, act, pool=self.pool, stop=self.stop)
 
 
 def _ahead(run: HostRoll) -> None:

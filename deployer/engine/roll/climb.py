@@ -110,7 +110,7 @@ class Climb:
             self.emit(Stage(run.name, "ladder"))
         self._told = {str(target.node): [] for target in targets}
         sessions = {
-            run.name: verify.Session(run.transport, run.play.become) for run in able if run.transport and run.play
+            run.name: verify.LadderSession(run.transport, run.play.become) for run in able if run.transport and run.play
         }
         return verify.verify(
             sessions,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.walk.apply import GRACE, STEP_TIMEOUT, last_words, patience
-from deployer.engine.walk.probe import environment
+from deployer.engine.walk.apply import GRACE, STEP_TIMEOUT, patience, step_last_words
+from deployer.engine.walk.probe import probe_environment
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Stage
 from deployer.fleet import Node
@@ -75,18 +75,18 @@ class Hooks:
     def _run(self, run: HostRoll, hook: Action, when: str) -> None:
         transport = self.here() if hook.task.local else run.connected.transport
         steps, before = hook.module.act(), self.clock()
-        what_runs = program(run.connected.play, hook, run.release)
+        what_runs = hook_program(run.connected.play, hook, run.release)
         for frame in transport.run(what_runs, timeout=max(patience(what_runs), (hook.timeout or 0) + GRACE)):
             what, now = steps[frame.index].what, self.clock()
             said = HookDone(run.name, when, hook.label, what, hook.task.local, frame.rc, now - before, frame.out)
             self.emit(said)
             if frame.rc:
-                problem = f"{when}: {hook.label}: {last_words(frame.out, frame.rc)}"
+                problem = f"{when}: {hook.label}: {step_last_words(frame.out, frame.rc)}"
                 raise StepError(problem, where=hook.task.mark)
             before = now
 
 
-def program(play: HostPlay, hook: Action, release: str = "") -> Program:
+def hook_program(play: HostPlay, hook: Action, release: str = "") -> Program:
     """Return what runs of a hook, on the host or on this machine.
 
     Args:
@@ -96,25 +96,25 @@ def program(play: HostPlay, hook: Action, release: str = "") -> Program:
     """
     own = play.fleet[0]
     if own and own.release and (node := node_of(hook, own)):
-        given = (environment(hook.environment, step.text) for step in hook.module.within(node.state).act())
+        given = (probe_environment(hook.environment, step.text) for step in hook.module.within(node.state).act())
         seconds = hook.timeout or STEP_TIMEOUT
-        texts = tuple(as_node(node, release or own.release.id, text, seconds) for text in given)
+        texts = tuple(run_as_node(node, release or own.release.id, text, seconds) for text in given)
         return Program(texts, writes=True, become=play.become, labels=(hook.label,) * len(texts))
-    texts = tuple(environment(hook.environment, step.text) for step in hook.module.act())
+    texts = tuple(probe_environment(hook.environment, step.text) for step in hook.module.act())
     users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
     people = {i: hook.timeout or STEP_TIMEOUT for i, step in enumerate(hook.module.act()) if step.person}
     become = play.become and not hook.task.local
     return Program(texts, writes=True, become=become, users=users, people=people, labels=(hook.label,) * len(texts))
 
 
-def as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:
+def run_as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:
     """Return the step that runs sh text as a node does, with what NODE-ctl gives it, in the node's directory."""
     body = f"main() {{\n{text}\n}}\nmain </dev/null"
     start = sh('{} --release {} --timeout {} --unit "$unit" run /bin/sh -eus', node.ctl, release, seconds)
     return lines(BEGUN, sh("printf '%s\\n' {} | {}", body, start))
 
 
-def words(runs: Sequence[HostRoll]) -> tuple[str, ...]:
+def hook_words(runs: Sequence[HostRoll]) -> tuple[str, ...]:
     """Return each hook of some hosts once, with where and for whom it runs."""
     found = (f"{when}: {_words(hook)}" for run in runs for when in (BEFORE, AFTER) for hook in _hooks(run, when))
     return tuple(dict.fromkeys(found))

@@ -11,14 +11,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from deployer.engine.ladder import readings
+from deployer.engine.ladder.outside import Place
 from deployer.engine.ladder.rounds import EXEC_TIMEOUT
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.errors import HostError, NotConverged
 from deployer.sh import Program
-
-Place = tuple[str, int]
-"""Address and port."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from deployer.engine import ledger
-from deployer.engine.host_run import each
+from deployer.engine.host_run import each_host
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState
 from deployer.errors import ConnectionLost, DeployerError, HostError, Interrupted, Locked, StepError
 from deployer.events import Emit, Note, Stage
-from deployer.fleet import Declaration, Migration, Release
+from deployer.fleet import Declaration, DeclaredRelease, Migration
 from deployer.releases.generations import secured
 from deployer.releases.switch import RECORD
 from deployer.roll_events import MigrationEnded, MigrationSaid
 from deployer.sh import Program, Sh, lines, script, sh
 
-PATIENCE = 120.0
+MIGRATION_PATIENCE = 120.0
 """Seconds without a sign of life of a migration, which gives several a second once the host lets it begin."""
 _HERE = "deployer.engine.roll"
 _RAN, _RUNS = 3, 5
@@ -61,7 +61,7 @@ class Migrations:
         declared = _declared(run)
         return declared if declared and not self._why_not(run, declared.own, declared.release) else None
 
-    def _why_not(self, run: HostRoll, own: Declaration, release: Release) -> str:
+    def _why_not(self, run: HostRoll, own: Declaration, release: DeclaredRelease) -> str:
         if run.record.current == release.id:
             return f"{release.id} is current on {run.name} already"
         for other in self._cluster(own):
@@ -71,7 +71,7 @@ class Migrations:
                 return f"{release.id} is known to be good on {other.name}"
         return ""
 
-    def _unended(self, own: Declaration, release: Release) -> str:
+    def _unended(self, own: Declaration, release: DeclaredRelease) -> str:
         """Return what is to be said where one has begun and no end was noted: it runs, or its host was cut off."""
         for other in self._cluster(own):
             noted = [one for one in other.record.entries if (one.event, one.release) == ("migrate", release.id)]
@@ -84,7 +84,7 @@ class Migrations:
         for run in batch:
             due = self.due(run) if run.state is HostState.AT_SWITCH and not run.problem else None
             if due:
-                each([run], partial(self._migrate, due), pool=self.pool, stop=self.stop)
+                each_host([run], partial(self._migrate, due), pool=self.pool, stop=self.stop)
                 if run.problem:
                     run.advance(HostState.KEPT)
                     return f"the migration on {run.name} {_how(run.problem)}"
@@ -98,7 +98,7 @@ class Migrations:
         step, labels = migrating(root, release, migration), (f"migrate: {migration.label}",)
         program = Program((step,), writes=True, become=here.play.become, labels=labels, hear=heard)
         try:
-            (frame,) = here.transport.run(program, timeout=PATIENCE)
+            (frame,) = here.transport.run(program, timeout=MIGRATION_PATIENCE)
         except Interrupted:
             self._halt(run, root, migration)
             self.emit(MigrationEnded(run.name, release, migration.label, self.clock() - heard.begin, "it was stopped"))
@@ -125,7 +125,7 @@ class Migrations:
         try:
             here.transport.reopen()
             (frame,) = here.transport.run(
-                Program((halting(root, migration),), become=here.play.become), timeout=PATIENCE
+                Program((halting(root, migration),), become=here.play.become), timeout=MIGRATION_PATIENCE
             )
             problem = frame.out if frame.rc else ""
         except HostError as error:
@@ -183,7 +183,7 @@ class _Heard:
     def __call__(self, text: str) -> None:
         if self.stop.is_set():
             raise Interrupted("stopped in the middle of the migration", hint="the next deploy runs it again")
-        if self.clock() - self.begin > self.migration.timeout + PATIENCE:
+        if self.clock() - self.begin > self.migration.timeout + MIGRATION_PATIENCE:
             raise ConnectionLost("the migration has not ended long after its deadline", where=self.host)
         whole, newline, self._rest = (self._rest + text).rpartition("\n")
         if newline:
@@ -224,7 +224,7 @@ class Due:
     """What a host declares, where its play switches nodes and its release has a migration."""
 
     own: Declaration
-    release: Release
+    release: DeclaredRelease
     migration: Migration
     root: str
 

@@ -10,18 +10,18 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from deployer.engine import facts, ledger
-from deployer.engine.host_run import Context, each
+from deployer.engine.host_run import Context, each_host
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
 from deployer.engine.roll.back import WayBack, judge_good
-from deployer.engine.roll.batch import Switching
+from deployer.engine.roll.batch import BatchRunner
 from deployer.engine.roll.climb import Climb, blame
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_roll import HostRoll, hold
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.resolving import Resolving
 from deployer.engine.roll.roll import Roll
-from deployer.engine.roll.rules import Rules
+from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
 from deployer.events import Ending, HostEnded, Note, Stage
@@ -97,7 +97,7 @@ class PlayRun:
         self._walk(runs, climb)
         if self.goal is Goal.DEPLOY:
             # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
-            each([run for run in runs if run.proven], judge_good, pool=context.pool)
+            each_host([run for run in runs if run.proven], judge_good, pool=context.pool)
         climb.tell()
 
     def _walk(self, runs: Sequence[HostRoll], climb: Climb) -> None:
@@ -122,10 +122,10 @@ class PlayRun:
     def _roll(self, runs: Sequence[HostRoll], climb: Climb) -> Roll:
         pool, emit, stop = self.context.pool, self.context.emit, self.context.stop
         hooks, back = Hooks(emit, lambda: LocalTransport("localhost")), WayBack(pool, emit)
-        switching = Switching(hooks, Migrations(runs, pool, emit, stop), pool, stop)
+        switching = BatchRunner(hooks, Migrations(runs, pool, emit, stop), pool, stop)
         play, limits = self.resolver.play, self._limits(runs)
         due = [run for run in runs if run.changes and not run.problem]
-        rules = Rules(runs, due, limits, play.any_errors_fatal, climb, stop, self.done, self.leaving)
+        rules = RolloutRules(runs, due, limits, play.any_errors_fatal, climb, stop, self.done, self.leaving)
         return Roll(rules, play.turns.order, climb, switching, back, emit, stop, self.ask)
 
     def _limits(self, runs: Sequence[HostRoll]) -> Limits:
@@ -184,7 +184,7 @@ class PlayRun:
     def _riders(self, run: HostRoll, root: str) -> tuple[Sh, ...]:
         """Return what rides along with the probe; of a release that lies at ``root`` its record comes last."""
         if self.goal in (Goal.PLAN, Goal.DEPLOY):
-            return (*verify.fragments(run.targets), *([ledger.look(root)] if root else []))
+            return (*verify.fragments(run.targets), *([ledger.look_at_ledger(root)] if root else []))
         rules = self.auditing.riders if self.auditing else ()
         told = ledger.audited(run.play) if root and run.play else None
         return (*rules, *([told] if told else [])) if self.goal is Goal.AUDIT else ()
@@ -192,7 +192,7 @@ class PlayRun:
     def _hear(self, run: HostRoll, said: str) -> None:
         """Keep what a host said of its releases; to an audit that is what is not as it was, or left behind."""
         if self.goal is not Goal.AUDIT:
-            run.record = ledger.parse(said)
+            run.record = ledger.parse_ledger(said)
         elif said.strip():
             run.drift = True
             self.context.emit(Note(f"{run.name}: {said.strip()}"))

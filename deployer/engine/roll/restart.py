@@ -15,8 +15,8 @@ from deployer.resolve import Action, HostPlay, Resolver
 from deployer.sh import Program, Sh, sh
 from deployer.transport.base import Transport
 
-TIMEOUT = 60.0
-Wanted = Literal["restarted", "started"]
+RESTART_TIMEOUT = 60.0
+RestartKind = Literal["restarted", "started"]
 _SAID = "deployer_lives"
 _CURRENT = "deployer_current"
 
@@ -48,7 +48,7 @@ class Lives(Module):
     """
 
     SWITCHES: ClassVar[bool] = True
-    wanted: Wanted
+    wanted: RestartKind
     before: Mapping[str, str]
 
     def desired(self) -> Present:
@@ -99,7 +99,7 @@ class Again:
 
     resolver: Resolver
     nodes: frozenset[str]
-    wanted: Wanted
+    wanted: RestartKind
 
     needs_facts = True
 
@@ -119,11 +119,11 @@ class Again:
         if own is None:
             return said
         units = [node.unit for node in own.nodes if str(node.node) in self.nodes]
-        look = ledger.look(own.release.root, 1) if own.release else Sh(":")
-        found = list(transport.run(Program((sh(_LIVES, units), look), become=become), timeout=TIMEOUT))
+        look = ledger.look_at_ledger(own.release.root, 1) if own.release else Sh(":")
+        found = list(transport.run(Program((sh(_LIVES, units), look), become=become), timeout=RESTART_TIMEOUT))
         if wrong := next((frame for frame in found if frame.rc), None):
             raise ProbeError(f"the nodes' units cannot be read: {wrong.out.strip()[-300:]}", where=host.name)
-        current = ledger.parse(found[1].out).current if own.release else ""
+        current = ledger.parse_ledger(found[1].out).current if own.release else ""
         lives = {unit: life.get("InvocationID", "") for unit, life in _lives(found[0].out, units).items()}
         return {**said, _SAID: lives, _CURRENT: current}
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from deployer.engine.roll import hooks
 from deployer.engine.roll.back import WayBack, settle
-from deployer.engine.roll.batch import Batch, Switching
+from deployer.engine.roll.batch import Batch, BatchRunner
 from deployer.engine.roll.climb import Climb, Fallen, blame
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.rules import Rules
+from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Note
@@ -32,10 +32,10 @@ class Roll:
         batches: who is switched together.
     """
 
-    rules: Rules
+    rules: RolloutRules
     order: str
     climb: Climb
-    switching: Switching
+    switching: BatchRunner
     way_back: WayBack
     emit: Emit
     stop: threading.Event
@@ -91,7 +91,7 @@ class Roll:
                 change together, and a member of their cluster takes no part.
         """
         self.batches = self.rules.batches(self.order)
-        words, migrations = hooks.words(self.due), self.switching.migrations.words(self.batches)
+        words, migrations = hooks.hook_words(self.due), self.switching.migrations.words(self.batches)
         opens = _steps(self.due, lambda step: step.ahead) if len(self.batches) > 1 or self.rules.joining() else ()
         closes = _steps(self.due, lambda step: step.late)
         if len(self.batches) > 1 or (self.batches and (words or migrations or opens or closes)):

@@ -15,7 +15,7 @@ from deployer.engine import facts, ledger
 from deployer.engine.ledger import Ledger
 from deployer.errors import ConfigError, ProbeError
 from deployer.events import Emit, Note
-from deployer.fleet import Declaration, Node, Release
+from deployer.fleet import Declaration, DeclaredRelease, Node
 from deployer.model import Host, Play, Task
 from deployer.modules.base import Changes, Step, records
 from deployer.modules.beam_nodes import BeamNodes
@@ -29,7 +29,7 @@ from deployer.transport.base import Transport
 
 HISTORY = 500
 """Entries of a host's record that are looked at for hooks."""
-TIMEOUT = 120.0
+ROLLBACK_TIMEOUT = 120.0
 _RECORD = "deployer_record"
 
 _WHOLE = """
@@ -106,7 +106,7 @@ class Back:
         if own is None or own.release is None or all(node.foreign for node in own.nodes):
             return said
         root, become = own.release.root, self.resolver.connection(host).become
-        record = ledger.parse(_ask(transport, ledger.look(root, HISTORY), become))
+        record = ledger.parse_ledger(_ask(transport, ledger.look_at_ledger(root, HISTORY), become))
         to = target(record, self.to)
         if to != record.current:
             kept = (_talked(f"{root}/ledger/config/{to}", node, i) for i, node in enumerate(own.nodes))
@@ -213,7 +213,7 @@ def _talked(kept: str, node: Node, number: int) -> Sh:
     return sh(_TALKED, kept, node.vm_args_file, node.env_file, number)
 
 
-def as_running(own: Declaration, declared: Release, release: str) -> Declaration:
+def as_running(own: Declaration, declared: DeclaredRelease, release: str) -> Declaration:
     """Return what a host declares as if this release were declared; of its inside nothing is known here."""
     version, _, digest = release.rpartition("-")
     archive = replace(declared.archive, version=version, sha256=digest, otp=None, applications={})
@@ -221,7 +221,7 @@ def as_running(own: Declaration, declared: Release, release: str) -> Declaration
 
 
 def _ask(transport: Transport, text: Sh, become: bool) -> str:
-    (frame,) = transport.run(Program((text,), become=become), timeout=TIMEOUT)
+    (frame,) = transport.run(Program((text,), become=become), timeout=ROLLBACK_TIMEOUT)
     if frame.rc:
         raise ProbeError(f"the host's record of its releases cannot be read: {frame.out.strip()[-300:]}")
     return frame.out

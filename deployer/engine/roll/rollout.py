@@ -13,7 +13,7 @@ from deployer.fleet import grammar
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ClusterLimits:
     """What must hold in one cluster while its hosts are switched.
 
     Attributes:
@@ -63,7 +63,7 @@ def batches(
     *,
     canary: str | None = None,
     total: int | None = None,
-    clusters: Sequence[Cluster] = (),
+    clusters: Sequence[ClusterLimits] = (),
     down: Mapping[str, int] | None = None,
 ) -> list[tuple[str, ...]]:
     """Return the batches of a roll, none of them empty.
@@ -95,7 +95,7 @@ def batches(
     return found
 
 
-def _fitting(hosts: Sequence[str], clusters: Sequence[Cluster], down: Mapping[str, int]) -> int:
+def _fitting(hosts: Sequence[str], clusters: Sequence[ClusterLimits], down: Mapping[str, int]) -> int:
     """Return how many of ``hosts``, from the first on, may be switched at once."""
     for count in range(len(hosts), 0, -1):
         if all(spare(cluster, down, hosts[:count]) >= 0 for cluster in clusters):
@@ -111,13 +111,13 @@ def _fitting(hosts: Sequence[str], clusters: Sequence[Cluster], down: Mapping[st
     )
 
 
-def spare(cluster: Cluster, down: Mapping[str, int], hosts: Iterable[str]) -> int:
+def spare(cluster: ClusterLimits, down: Mapping[str, int], hosts: Iterable[str]) -> int:
     """Return how many healthy nodes more than ``min_healthy`` asks for are left while ``hosts`` are switched."""
     healthy = sum(cluster.nodes.values()) - sum(down.get(host, 0) for host in cluster.nodes)
     return healthy - _lost(cluster, down, hosts) - cluster.least
 
 
-def _lost(cluster: Cluster, down: Mapping[str, int], hosts: Iterable[str]) -> int:
+def _lost(cluster: ClusterLimits, down: Mapping[str, int], hosts: Iterable[str]) -> int:
     return sum(cluster.nodes.get(host, 0) - min(down.get(host, 0), cluster.nodes.get(host, 0)) for host in hosts)
 
 

@@ -20,7 +20,7 @@ STOPPED = "stopped by Ctrl-C or SIGTERM"
 
 
 @dataclass(slots=True)
-class Rules:
+class RolloutRules:
     """The rules of play and fleet, held against how the hosts of the play are now.
 
     Attributes:
@@ -152,11 +152,11 @@ class Rules:
     def _members(self) -> dict[str, Declaration]:
         return {member.host: member for run in self.runs if run.play for member in run.play.fleet[1]}
 
-    def _clusters(self) -> list[rollout.Cluster]:
+    def _clusters(self) -> list[rollout.ClusterLimits]:
         least, members = self.limits.rollout.min_healthy, self._members()
         names = dict.fromkeys(member.cluster.name for member in members.values())
         return [
-            rollout.Cluster(name, {h: len(m.nodes) for h, m in members.items() if m.cluster.name == name}, least)
+            rollout.ClusterLimits(name, {h: len(m.nodes) for h, m in members.items() if m.cluster.name == name}, least)
             for name in names
         ]
 

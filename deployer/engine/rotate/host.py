@@ -71,17 +71,17 @@ class HostCookies:
         return tuple(dict.fromkeys(secret for secret in found if secret is not None))
 
 
-def read(path: str, nodes: Sequence[NodeUnit]) -> Sh:
-    """Return the fragment that prints a host's cookies. Its answer is a secret: only `parse` may see it."""
+def read_cookies(path: str, nodes: Sequence[NodeUnit]) -> Sh:
+    """Return the fragment that prints a host's cookies. Its answer is a secret: only `parse_cookies` may see it."""
     asked = [("current", path), ("retained", f"{path}.old"), *((f"copy:{node.unit}", _copy(node)) for node in nodes)]
     return lines(_TELL, *(sh("tell {} {}", word, place) for word, place in asked))
 
 
-def parse(out: str, rc: int = 0) -> HostCookies:
-    """Turn the answer of `read` into secrets.
+def parse_cookies(out: str, rc: int = 0) -> HostCookies:
+    """Turn the answer of `read_cookies` into secrets.
 
     Raises:
-        ProbeError: it is not what `read` prints; nothing of it is said.
+        ProbeError: it is not what `read_cookies` prints; nothing of it is said.
     """
     found: dict[str, Secret] = {}
     if rc:
@@ -95,7 +95,7 @@ def parse(out: str, rc: int = 0) -> HostCookies:
     return HostCookies(found.get("current"), found.get("retained"), copies)
 
 
-def write(path: str) -> Sh:
+def write_cookies(path: str) -> Sh:
     """Return the step that keeps the cookie file as ``.old`` and puts the new cookie in its place."""
     return sh(_WRITE, path)
 
@@ -110,7 +110,7 @@ def forget(path: str, dumps: Sequence[str] = ()) -> Sh:
     return lines(*(sh("drop {} || :", dump) for dump in dumps), sh("rm -f -- {}", f"{path}.old"))
 
 
-def program(step: Sh, new: Secret, *, become: bool) -> Program:
+def cookie_program(step: Sh, new: Secret, *, become: bool) -> Program:
     """Return the program of one step, which finds the new cookie's file as ``$1``."""
     text = lines(Sh('set -- "$blobs/0"'), step)
     return Program((text,), writes=True, blobs=(Blob.of(new),), become=become)

@@ -15,7 +15,7 @@ from deployer.errors import NotConverged, StepError
 from deployer.model import Secret
 from deployer.transport.base import Transport
 
-TIMEOUT = 10.0
+CONVERSATION_TIMEOUT = 10.0
 """Seconds one conversation with a node may take."""
 
 
@@ -36,7 +36,7 @@ def accepted(transport: Transport, target: Target, candidates: Iterable[Secret])
     """
     port = _port(transport, target)
     for cookie in candidates:
-        said = asking.ask(transport, replace(target, cookie=cookie), port, timeout=TIMEOUT)
+        said = asking.ask(transport, replace(target, cookie=cookie), port, timeout=CONVERSATION_TIMEOUT)
         if said.outcome is Outcome.ACCEPTED:
             return Accepted(cookie, frozenset(said.nodes or ()))
         if said.outcome is not Outcome.WRONG_COOKIE:
@@ -68,7 +68,7 @@ def switch(transport: Transport, target: Target, held: Secret, new: Secret) -> N
 
 
 def _set_cookie(transport: Transport, target: Target, cookie: Secret, new: Secret) -> None:
-    stream = transport.connect(target.address, _port(transport, target), timeout=TIMEOUT)
+    stream = transport.connect(target.address, _port(transport, target), timeout=CONVERSATION_TIMEOUT)
     try:
         with asking.converse(stream, target, cookie) as peer:
             peer.call("erlang", "set_cookie", [Atom(str(target.node)), Atom(new.reveal())])
@@ -89,7 +89,7 @@ def prove(transport: Transport, target: Target, new: Secret, old: Secret | None,
         raise NotConverged(f"{target.node} no longer sees {', '.join(sorted(lost))}", hint=hint)
     if old is None:
         return
-    said = asking.ask(transport, replace(target, cookie=old), _port(transport, target), timeout=TIMEOUT)
+    said = asking.ask(transport, replace(target, cookie=old), _port(transport, target), timeout=CONVERSATION_TIMEOUT)
     if said.outcome is Outcome.ACCEPTED:
         raise NotConverged(f"{target.node} still accepts the old cookie", hint="look for what else sets its cookie")
     if said.outcome is not Outcome.WRONG_COOKIE:
@@ -99,7 +99,7 @@ def prove(transport: Transport, target: Target, new: Secret, old: Secret | None,
 def _port(transport: Transport, target: Target) -> int:
     if target.epmd_port is None:
         return target.ports[0]
-    found = asking.ask_epmd(transport, target, timeout=TIMEOUT)
+    found = asking.ask_epmd(transport, target, timeout=CONVERSATION_TIMEOUT)
     if isinstance(found, Registration):
         return found.port
     place = f"EPMD at {target.at(target.epmd_port)}"

@@ -17,7 +17,7 @@ from deployer.resolve import HostPlay
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RotationPart:
     """What one host has to do with the rotation.
 
     Attributes:
@@ -45,7 +45,7 @@ class Found:
     nodes: tuple[Accepted, ...]
 
 
-def part_of(play: HostPlay, hosts: Collection[str]) -> Part | None:
+def part_of(play: HostPlay, hosts: Collection[str]) -> RotationPart | None:
     """Return a host's part, or None when it declares no node.
 
     Args:
@@ -71,7 +71,7 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> Part | None:
             problem = f"no task of the play runs {node.node}, so nobody knows where it reads its cookie"
             hint = "use the playbook that deploys it; a foreign node's cookie is changed by its own means, and first"
             raise ConfigError(problem, where=where, hint=hint)
-    return Part(
+    return RotationPart(
         cluster=cluster.name,
         path=cluster.cookie_file,
         new=cluster.cookie,
@@ -81,7 +81,7 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> Part | None:
     )
 
 
-def check_found(part: Part, found: Found) -> None:
+def check_found(part: RotationPart, found: Found) -> None:
     """Refuse what would leave a node behind.
 
     Raises:
@@ -98,20 +98,20 @@ def check_found(part: Part, found: Found) -> None:
             raise NotConverged(f"{target.node} is connected to {', '.join(strangers)}, which takes no part", hint=hint)
 
 
-def old(part: Part, found: Found, index: int) -> Secret | None:
+def old(part: RotationPart, found: Found, index: int) -> Secret | None:
     """Return the cookie that a node has to refuse in the end; None when nobody knows it any more."""
     candidates = (found.nodes[index].cookie, found.cookies.current, found.cookies.retained)
     return next((cookie for cookie in candidates if cookie is not None and cookie != part.new), None)
 
 
-def due(part: Part, found: Found) -> bool:
+def due(part: RotationPart, found: Found) -> bool:
     """Return whether anything is left to do on a host: a file, a copy, a node, or an old cookie to forget."""
     cookies = found.cookies
     held = [cookies.current, *cookies.copies.values(), *(said.cookie for said in found.nodes)]
     return cookies.retained is not None or any(cookie != part.new for cookie in held)
 
 
-def planned(part: Part, found: Found, host: str, where: str) -> Iterator[TaskPlanned]:
+def planned(part: RotationPart, found: Found, host: str, where: str) -> Iterator[TaskPlanned]:
     """Yield the plan: the file, then each node; cookies appear as this run's fingerprints."""
     held = [
         (f"cookie of {target.node}", said.cookie) for (target, _), said in zip(part.nodes, found.nodes, strict=True)

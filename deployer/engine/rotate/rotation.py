@@ -14,7 +14,7 @@ from deployer.engine.host_run import Context, HostRun
 from deployer.engine.rotate import host as rotate_host
 from deployer.engine.rotate import node as rotate_node
 from deployer.engine.rotate import plan as rotate_plan
-from deployer.engine.rotate.plan import Found, Part, part_of
+from deployer.engine.rotate.plan import Found, RotationPart, part_of
 from deployer.errors import StepError
 from deployer.events import HostEnded, Note, Stage, StepDone
 from deployer.model import Host
@@ -22,7 +22,7 @@ from deployer.resolve import Resolver
 from deployer.sh import Program, Sh
 from deployer.transport.base import Transport
 
-TIMEOUT = 60.0
+ROTATION_TIMEOUT = 60.0
 """Seconds a host may stay silent; every step is short."""
 
 MIXED = """\
@@ -43,7 +43,7 @@ class _Ready:
 
     name: str
     transport: Transport
-    part: Part
+    part: RotationPart
     found: Found
     changed: int = 0
 
@@ -52,7 +52,7 @@ class _Ready:
 class _RotatingHost(HostRun):
     """One host's way through the rotation."""
 
-    part: Part | None = None
+    part: RotationPart | None = None
     ready: _Ready | None = None
 
 
@@ -108,9 +108,9 @@ class Rotation:
         if part is None:
             return
         self.context.emit(Stage(name, "probe"))
-        text = rotate_host.read(part.path, [node for _, node in part.nodes])
-        (frame,) = transport.run(Program((text,), become=part.become), timeout=TIMEOUT)
-        cookies = rotate_host.parse(frame.out, frame.rc)
+        text = rotate_host.read_cookies(part.path, [node for _, node in part.nodes])
+        (frame,) = transport.run(Program((text,), become=part.become), timeout=ROTATION_TIMEOUT)
+        cookies = rotate_host.parse_cookies(frame.out, frame.rc)
         nodes = tuple(
             rotate_node.accepted(transport, target, cookies.candidates(node.unit, part.new))
             for target, node in part.nodes
@@ -127,7 +127,7 @@ class Rotation:
 
     def _write(self, ready: _Ready) -> None:
         path = ready.part.path
-        self._step(ready, path, "keep the old cookie, write the new one", rotate_host.write(path))
+        self._step(ready, path, "keep the old cookie, write the new one", rotate_host.write_cookies(path))
 
     def _switch(self, ready: _Ready) -> None:
         """Change each node and then its copy, so that a killed run leaves at most one such pair apart."""
@@ -153,8 +153,8 @@ class Rotation:
 
     def _step(self, ready: _Ready, label: str, what: str, text: Sh) -> None:
         before = self.context.clock()
-        program = rotate_host.program(text, ready.part.new, become=ready.part.become)
-        (frame,) = ready.transport.run(program, timeout=TIMEOUT)
+        program = rotate_host.cookie_program(text, ready.part.new, become=ready.part.become)
+        (frame,) = ready.transport.run(program, timeout=ROTATION_TIMEOUT)
         self.context.emit(
             StepDone(ready.name, label, what, frame.rc, self.context.clock() - before, frame.out if frame.rc else "")
         )

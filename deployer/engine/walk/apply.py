@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from deployer.engine.walk import upload
 from deployer.engine.walk.confirm import confirm
 from deployer.engine.walk.plan import Plan, Planned, handler_id
-from deployer.engine.walk.probe import environment
+from deployer.engine.walk.probe import probe_environment
 from deployer.errors import DeployerError, Locked, Reverted, StepError
 from deployer.events import Emit, StepDone
 from deployer.model import Blob
@@ -51,12 +51,12 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
                 note = sh('mkdir -p "$home/notified" && : >"$home/notified/"{}', handler_id(handler))
                 yield Job(planned, note)
         for step in planned.steps:
-            yield Job(planned, environment(planned.action.environment, step.text), step)
+            yield Job(planned, probe_environment(planned.action.environment, step.text), step)
         if planned.handler:
             yield Job(planned, sh('rm -f "$home/notified/"{}', handler_id(planned.action)))
 
 
-def program(work: Sequence[Job], *, become: bool) -> Program:
+def step_program(work: Sequence[Job], *, become: bool) -> Program:
     """Return the program of these jobs; each step finds its own blobs as ``$1`` and on."""
     fragments: list[Sh] = []
     blobs: list[Blob] = []
@@ -108,14 +108,14 @@ def apply(
         work = list(_ahead(transport, work, emit))
     last = {id(job.planned): job for job in work}
     for part in _parts(work):
-        steps = program(part, become=become)
+        steps = step_program(part, become=become)
         for frame in transport.run(steps, timeout=patience(steps)):
             job, now = part[frame.index], clock()
             label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
             if job.step or frame.rc:
                 emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
             if frame.rc:
-                raise _failure(job, f"{label}: {what}: {last_words(frame.out, frame.rc)}", frame.rc)
+                raise _failure(job, f"{label}: {what}: {step_last_words(frame.out, frame.rc)}", frame.rc)
             before = now
             if last[id(job.planned)] is job and not job.waits:
                 yield job.planned
@@ -173,7 +173,7 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
     """
     for frame in transport.run(Program((step,), writes=True, become=become, labels=(what,)), timeout=STEP_TIMEOUT):
         if frame.rc:
-            raise StepError(f"{what}: {last_words(frame.out, frame.rc)}", where=transport.name)
+            raise StepError(f"{what}: {step_last_words(frame.out, frame.rc)}", where=transport.name)
 
 
 def _failure(job: Job, problem: str, rc: int) -> DeployerError:
@@ -187,7 +187,7 @@ def _failure(job: Job, problem: str, rc: int) -> DeployerError:
     return StepError(problem, where=action.task.mark)
 
 
-def last_words(output: str, rc: int) -> str:
+def step_last_words(output: str, rc: int) -> str:
     """Return how a step failed, with the last lines of what it printed."""
     said = output.strip().splitlines()[-20:]
     return "\n    ".join([f"failed with status {rc}", *said])

@@ -13,7 +13,7 @@ from deployer.errors import HostError, Reverted, StepError, Unreachable
 from deployer.sh import Program, Sh, lines, script
 from deployer.transport.base import Transport
 
-GRACE = 5.0
+CONFIRM_GRACE = 5.0
 """Seconds after its time within which a host has gone back."""
 KEEP = Sh("""place=/run/deployer/pending
 [ -e "$place/keep" ] || { echo 'it was not confirmed in time, and has gone back'; exit 6; }
@@ -43,11 +43,11 @@ def confirm(
         StepError: the login came through, and making it permanent failed.
         Unreachable: nobody can log in, and the host does not come back.
     """
-    until = clock() + within + GRACE
+    until = clock() + within + CONFIRM_GRACE
     try:
         fresh = transport.another()
         try:
-            (frame,) = fresh.run(Program((KEEP,), writes=True, become=become), timeout=within + GRACE)
+            (frame,) = fresh.run(Program((KEEP,), writes=True, become=become), timeout=within + CONFIRM_GRACE)
         finally:
             fresh.close()
     except HostError as error:

@@ -32,9 +32,9 @@ class Reading:
     extra: tuple[Frame, ...] = ()
 
 
-def program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = ()) -> Program:
+def probe_program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = ()) -> Program:
     """Return the program that asks about ``actions``, all of which have a module."""
-    asked = [environment(action.environment, action.module.probe()) for action in actions]
+    asked = [probe_environment(action.environment, action.module.probe()) for action in actions]
     users = {i: action.user for i, action in enumerate(actions) if action.user}
     names = dict.fromkeys(name for action in actions for name in action.module.touches() if _UNIT.fullmatch(name))
     told = {i: action.module.known() for i, action in enumerate(actions) if not (action.user or action.environment)}
@@ -42,8 +42,8 @@ def program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = ()
     return Program((*asked, _PENDING, *extra), become=become, units=tuple(names), known=known, users=users)
 
 
-def read(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
-    """Turn the answers of `program` into a reading.
+def read_probes(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
+    """Turn the answers of `probe_program` into a reading.
 
     Raises:
         ProbeError: an answer cannot be understood; ``where`` is the task's place.
@@ -54,7 +54,7 @@ def read(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
     return Reading(observed, frozenset(pending.out.split()), tuple(extra))
 
 
-def accepted(actions: Sequence[Action], reading: Reading) -> tuple[Observed, ...]:
+def accept_answers(actions: Sequence[Action], reading: Reading) -> tuple[Observed, ...]:
     """Return the answers, none of which a module refuses.
 
     Raises:
@@ -66,7 +66,7 @@ def accepted(actions: Sequence[Action], reading: Reading) -> tuple[Observed, ...
     return tuple(answer for answer in reading.observed if not isinstance(answer, ConfigError))
 
 
-def environment(variables: Mapping[str, str], text: Sh) -> Sh:
+def probe_environment(variables: Mapping[str, str], text: Sh) -> Sh:
     """Return ``text`` with a task's environment exported before it."""
     if not variables:
         return text

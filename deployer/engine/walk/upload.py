@@ -18,7 +18,7 @@ from deployer.transport.base import Transport
 
 LARGE = 1 << 20
 """Bytes from which on the host keeps what it has of a file when the connection breaks (``sh/prelude.sh``)."""
-TIMEOUT = 180.0
+UPLOAD_TIMEOUT = 180.0
 """Seconds without a byte going out, while a host writes and digests what it has got."""
 PAUSES = (1.0, 3.0, 6.0)
 """Seconds before each new try."""
@@ -83,10 +83,10 @@ def send(
 
 
 def _put(transport: Transport, blob: Blob) -> None:
-    list(transport.run(Program((_KEEP,), writes=True, blobs=(blob,), become=True), timeout=TIMEOUT))
+    list(transport.run(Program((_KEEP,), writes=True, blobs=(blob,), become=True), timeout=UPLOAD_TIMEOUT))
 
 
 def _arrived(transport: Transport, blob: Blob) -> int:
-    (frame,) = transport.run(Program((sh(_ARRIVED, blob.sha256),), become=True), timeout=TIMEOUT)
+    (frame,) = transport.run(Program((sh(_ARRIVED, blob.sha256),), become=True), timeout=UPLOAD_TIMEOUT)
     said = frame.out.strip()
     return min(int(said), blob.size) if said.isdecimal() else 0

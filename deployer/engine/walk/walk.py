@@ -173,7 +173,7 @@ class Walk:
 
     def _plan(self, actions: Sequence[Action]) -> Plan:
         reading = self._read(actions)
-        probe.accepted(_asked(actions), reading)
+        probe.accept_answers(_asked(actions), reading)
         return self._made(actions, reading)
 
     def _made(self, actions: Sequence[Action], reading: probe.Reading) -> Plan:
@@ -182,15 +182,15 @@ class Walk:
     def _read(self, actions: Sequence[Action]) -> probe.Reading:
         self.emit(Stage(self.transport.name, "probe"))
         asked = _asked(actions)
-        program = probe.program(asked, become=self.host_play.become, extra=self.riders)
-        reading = probe.read(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
+        program = probe.probe_program(asked, become=self.host_play.become, extra=self.riders)
+        reading = probe.read_probes(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
         self.ridden = reading.extra
         return reading
 
     def _look_again(self, *, followed: bool = False) -> None:
         asked = _asked(self.host_play.actions)
         reading = self._read(asked)
-        answers = probe.accepted(asked, reading)
+        answers = probe.accept_answers(asked, reading)
         waiting = {id(planned.action) for planned in self.waits.tasks}
         # What follows from the rest of the host (the ports of an sshd that this very play has moved) is done once more.
         again = [task for task in self._made(asked, reading).tasks if task.action.module.FOLLOWS]

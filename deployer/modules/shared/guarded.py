@@ -41,10 +41,10 @@ class Guarded(Module):
         str | None, Doc("needed as long as this path exists", check=check.absolute, example="/srv/import.csv")
     ] = None
     onlyif: Annotated[
-        str | None, Doc("needed as long as this sh text, which must only read, succeeds", check=check.script)
+        str | None, Doc("needed as long as this sh text, which must only read, succeeds", check=check.sh_script)
     ] = None
     unless: Annotated[
-        str | None, Doc("needed until this sh text, which must only read, succeeds", check=check.script)
+        str | None, Doc("needed until this sh text, which must only read, succeeds", check=check.sh_script)
     ] = None
 
     def within(self, directory: str) -> Module:

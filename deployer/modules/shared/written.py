@@ -32,7 +32,7 @@ class Written(Module):
     mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = None
     validate: Annotated[
         str | None,
-        Doc("a command that must accept the new file, given as %s, before it is put in place", check=check.words,
+        Doc("a command that must accept the new file, given as %s, before it is put in place", check=check.word_list,
             example="test -s %s"),
     ] = None  # fmt: skip
 

@@ -106,7 +106,7 @@ def port_of(name: str) -> int | None:
 
 
 def is_epmd_up() -> bool | None:
-    return bool(epmd.names(Recorder(EPMD_PORT))) or None
+    return bool(epmd.epmd_names(Recorder(EPMD_PORT))) or None
 
 
 class Captures:
@@ -173,9 +173,9 @@ def main() -> None:
 
 
 def capture_epmd(erlang: Erlang, captures: Captures) -> None:
-    captures.epmd("epmd_names_none", epmd.names)
+    captures.epmd("epmd_names_none", epmd.epmd_names)
     with erlang.node("shop@127.0.0.1") as port, erlang.node("back@127.0.0.1", "-hidden") as hidden:
-        captures.epmd("epmd_names_two", epmd.names, shop=port, back=hidden)
+        captures.epmd("epmd_names_two", epmd.epmd_names, shop=port, back=hidden)
         captures.epmd("epmd_port_shop", lambda stream: epmd.port_please(stream, "shop"), port=port)
         captures.epmd("epmd_port_back", lambda stream: epmd.port_please(stream, "back"), port=hidden)
         captures.epmd("epmd_port_none", lambda stream: epmd.port_please(stream, "none"))

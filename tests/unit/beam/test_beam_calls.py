@@ -16,8 +16,8 @@ from deployer.errors import ProbeError
 
 
 def answer(number: int, value: Term, tag: str = "rex", kind: int = 2, to: NodeName = ME) -> bytes:
-    control = etf.encode((kind, Atom(""), Pid(str(to), number, 0, 5)))
-    return frame(b"p" + control + etf.encode((Atom(tag), value)), 4)
+    control = etf.encode_term((kind, Atom(""), Pid(str(to), number, 0, 5)))
+    return frame(b"p" + control + etf.encode_term((Atom(tag), value)), 4)
 
 
 def connected(says: bytes, end: Exception | None = None) -> tuple[distribution.Peer, Peer]:
@@ -48,7 +48,7 @@ def test_a_late_answer_to_an_earlier_call_is_not_taken_for_a_new_one() -> None:
 
 
 def test_ticks_are_answered_and_everything_that_is_not_ours_is_skipped() -> None:
-    strange = frame(b"p" + etf.encode((4, Atom("x"))), 4)
+    strange = frame(b"p" + etf.encode_term((4, Atom("x"))), 4)
     others = answer(1, b"x", to=NODE) + answer(1, b"x", tag="other") + answer(1, b"x", kind=6) + answer(9, b"x")
     peer, stream = connected(bytes(4) + strange + others + bytes(4) + answer(1, b"mine", kind=22))
     before = len(stream.sent)
@@ -92,7 +92,7 @@ def test_no_representation_of_a_peer_shows_the_cookie() -> None:
 
 @given(st.binary(max_size=200))
 def test_no_frame_makes_the_answer_reader_fail_untyped(noise: bytes) -> None:
-    control = etf.encode((2, Atom(""), Pid(str(ME), 1, 0, 5)))
+    control = etf.encode_term((2, Atom(""), Pid(str(ME), 1, 0, 5)))
     for body in (noise, b"p\x83" + noise, b"p" + control + noise):
         try:
             number, _ = distribution.decode_answer(body, str(ME))

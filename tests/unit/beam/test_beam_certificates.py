@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.beam.authority import Authority, made_at
-from deployer.beam.certificates import Fault, check_key, first, judge, public_point, read_certificates
+from deployer.beam.certificates import Fault, check_key, first, judge_certificate, public_point, read_certificates
 from deployer.errors import ConfigError
 from deployer.model import Secret
 
@@ -25,7 +25,7 @@ OURS = Authority.make("shop", NOW)
 
 
 def faults(host: str = HOST, *, issued: str = HOST, by: Authority = OURS, after: int = 0, renew: int = 30) -> str:
-    found = judge(by.issue(issued, 90, NOW).chain, OURS.pem, host, NOW + timedelta(days=after), renew)
+    found = judge_certificate(by.issue(issued, 90, NOW).chain, OURS.pem, host, NOW + timedelta(days=after), renew)
     return found.words if found else ""
 
 
@@ -51,12 +51,12 @@ def test_an_address_is_named_in_both_ways() -> None:
     ],
 )
 def test_age_is_told_before_and_after_the_end(after: int, words: str, mere: bool) -> None:
-    found = judge(OURS.issue(HOST, 90, NOW).chain, OURS.pem, HOST, NOW + timedelta(days=after), 30)
+    found = judge_certificate(OURS.issue(HOST, 90, NOW).chain, OURS.pem, HOST, NOW + timedelta(days=after), 30)
     assert found == (Fault(words, mere_age=mere) if words else None)
 
 
 def test_a_clock_that_is_behind_by_some_minutes_does_no_harm() -> None:
-    assert judge(OURS.issue(HOST, 90, NOW).chain, OURS.pem, HOST, NOW - timedelta(minutes=59)) is None
+    assert judge_certificate(OURS.issue(HOST, 90, NOW).chain, OURS.pem, HOST, NOW - timedelta(minutes=59)) is None
 
 
 def test_another_authority_of_the_same_name_is_another() -> None:
@@ -84,7 +84,7 @@ def test_one_without_the_usages_of_both_sides_is_refused() -> None:
     server = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
     for more in ((names,), (names, server)):
         chain, _ = made(OURS.certificate, OURS._key, *more)
-        found = judge(chain, OURS.pem, "web1", NOW)
+        found = judge_certificate(chain, OURS.pem, "web1", NOW)
         assert found is not None
         assert "serverAuth and clientAuth" in found.words
 
@@ -99,16 +99,16 @@ def test_a_chain_is_followed_over_those_between_in_any_order() -> None:
     )
     between_pem = between.sign(root, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
     leaf = OURS.issue(HOST, 90, NOW).chain
-    assert judge(leaf + between_pem, top_pem, HOST, NOW) is None
-    assert judge(leaf + top_pem + between_pem, top_pem, HOST, NOW) is None
-    assert judge(leaf, top_pem, HOST, NOW) == Fault("signed by another authority")
+    assert judge_certificate(leaf + between_pem, top_pem, HOST, NOW) is None
+    assert judge_certificate(leaf + top_pem + between_pem, top_pem, HOST, NOW) is None
+    assert judge_certificate(leaf, top_pem, HOST, NOW) == Fault("signed by another authority")
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "é", "A" * 70_000]
 )
 def test_what_is_no_certificate_is_told(text: str) -> None:
-    assert judge(text, OURS.pem, HOST, NOW) == Fault("no certificate")
+    assert judge_certificate(text, OURS.pem, HOST, NOW) == Fault("no certificate")
     assert public_point(text) == b""
     assert read_certificates(text) == ()
 
@@ -118,7 +118,7 @@ def test_no_text_of_a_host_can_do_more_than_be_wrong(noise: bytes) -> None:
     text = noise.decode("latin-1")
     chain = OURS.issue(HOST, 90, NOW).chain
     for said in (text, chain[: len(noise)] + text, chain.replace("A", text[:1] or "B", 3)):
-        judge(said, OURS.pem, HOST, NOW)
+        judge_certificate(said, OURS.pem, HOST, NOW)
         public_point(said)
 
 

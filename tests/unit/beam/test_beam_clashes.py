@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deployer.beam.clashes import Clash, of_args, of_config, of_env
-from deployer.beam.overrides import Harm, ports
-from deployer.beam.sysconfig import Setting, kernel
+from deployer.beam.overrides import Harm, port_limit
+from deployer.beam.sysconfig import Setting, kernel_settings
 
 ARGS: list[tuple[str, list[tuple[str, Harm]]]] = [
     ("## -name demo@127.0.0.1\n# -setcookie x\n+Q 65536\n-env ERL_FULLSWEEP_AFTER 10", []),
@@ -85,7 +85,7 @@ def test_what_env_sh_sets(text: str, expected: list[tuple[str, Harm]]) -> None:
     [("+Q 2048\n+Q 4096", 4096), ("+Q2048 +K true", 2048), ("## +Q 1", None), ("+Q", None), ("-extra +Q 9", None)],
 )
 def test_the_last_port_limit_counts(text: str, limit: int | None) -> None:
-    assert ports(text) == limit
+    assert port_limit(text) == limit
 
 
 CONFIG = """%% coding: utf-8 {kernel,[{net_ticktime,1}]}
@@ -96,14 +96,14 @@ CONFIG = """%% coding: utf-8 {kernel,[{net_ticktime,1}]}
 
 
 def test_what_sys_config_sets_of_the_kernel_application() -> None:
-    told = {found.key: found.value for found in kernel(CONFIG)}
+    told = {found.key: found.value for found in kernel_settings(CONFIG)}
     assert told == {
         "inet_dist_use_interface": "{0,0, 0,0}", "epmd_module": '"}]"', "y": "$}", "net_ticktime": "60",
     }  # fmt: skip
     found = list(of_config("releases/1.0/sys.config", CONFIG))
     assert judged(found) == [("inet_dist_use_interface", "never"), ("epmd_module", "always")]
     assert (found[0].line, found[0].text) == (4, "inet_dist_use_interface: {0,0, 0,0}")
-    assert list(kernel("[{kernel,[{a,1},{b,")) == [Setting("a", "1", 1)], "of a damaged text what can be told"
+    assert list(kernel_settings("[{kernel,[{a,1},{b,")) == [Setting("a", "1", 1)], "of a damaged text what can be told"
 
 
 def test_the_line_is_named_and_no_secret_is_shown() -> None:

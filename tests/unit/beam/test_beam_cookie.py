@@ -18,7 +18,7 @@ def test_a_generated_cookie_is_strong_and_never_the_same() -> None:
     made = {cookie.generate() for _ in range(50)}
     assert len(made) == 50
     for text in made:
-        cookie.check(text)
+        cookie.check_cookie(text)
         assert len(text) == 43
         assert set(text) <= set(cookie.ALPHABET)
 
@@ -34,7 +34,7 @@ def test_generating_draws_each_character_from_the_given_source() -> None:
 
 @pytest.mark.parametrize("text", [STRONG, "X4QJ7ZKMB2VNTRW6HYLDPC3GFAEUO5SI====", STRONG + "-_.+/=@%:"])
 def test_a_strong_cookie_passes(text: str) -> None:
-    cookie.check(text)
+    cookie.check_cookie(text)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_strong_cookie_passes(text: str) -> None:
 )
 def test_a_bad_cookie_is_refused_by_its_reason_and_appears_nowhere(text: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why) as raised:
-        cookie.check(text, "cluster.cookie")
+        cookie.check_cookie(text, "cluster.cookie")
     shown = f"{raised.value}{raised.value!r}{raised.value.hint}"
     assert not text or text not in shown
     assert "cluster.cookie" in shown
@@ -91,7 +91,7 @@ def test_equal_cookies_have_equal_fingerprints_under_one_key_only() -> None:
 def test_whatever_is_refused_is_never_shown(text: str) -> None:
     marked = "Zq9x7" + text
     try:
-        cookie.check(marked)
+        cookie.check_cookie(marked)
     except ConfigError as error:
         assert "Zq9x7" not in "".join(traceback.format_exception(error))
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from beam_tarballs import elf
 
-from deployer.beam.elf import Elf, ElfError, read
+from deployer.beam.elf import Elf, ElfError, read_elf
 
 NEEDS = {"libc.so.6": ("GLIBC_2.4", "GLIBC_2.34"), "libz.so.1": (), "libcrypto.so.3": ("OPENSSL_3.0.0",)}
 FOUND = {library: frozenset(versions) for library, versions in NEEDS.items()}
@@ -18,30 +18,30 @@ FOUND = {library: frozenset(versions) for library, versions in NEEDS.items()}
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("little", [True, False])
 def test_libraries_and_their_versions_are_read_in_every_class_and_order(wide: bool, little: bool) -> None:
-    seen = read(io.BytesIO(elf(NEEDS, wide=wide, little=little, soname="libown.so.1")))
+    seen = read_elf(io.BytesIO(elf(NEEDS, wide=wide, little=little, soname="libown.so.1")))
     assert seen == Elf("x86_64", FOUND, "libown.so.1")
 
 
 def test_what_lies_far_behind_is_reached(tmp_path: Path) -> None:
-    assert read(io.BytesIO(elf(NEEDS, filler=9_000_000))).libraries == FOUND
+    assert read_elf(io.BytesIO(elf(NEEDS, filler=9_000_000))).libraries == FOUND
 
 
 def test_a_weak_version_is_not_needed() -> None:
-    assert read(io.BytesIO(elf(NEEDS, weak=("GLIBC_2.34",)))).libraries["libc.so.6"] == {"GLIBC_2.4"}
+    assert read_elf(io.BytesIO(elf(NEEDS, weak=("GLIBC_2.34",)))).libraries["libc.so.6"] == {"GLIBC_2.4"}
 
 
 def test_the_interpreter_of_this_test_needs_a_libc() -> None:
     with Path(sys.executable).resolve().open("rb") as file:
-        seen = read(file)
+        seen = read_elf(file)
     assert any(library.startswith("libc.") for library in seen.libraries)
 
 
 def test_what_is_linked_statically_needs_nothing() -> None:
-    assert read(io.BytesIO(elf()[:56] + bytes(8))).libraries == {}
+    assert read_elf(io.BytesIO(elf()[:56] + bytes(8))).libraries == {}
 
 
 def test_a_machine_without_a_name_has_its_number() -> None:
-    assert read(io.BytesIO(elf(machine=4711))).machine == "ELF 4711"
+    assert read_elf(io.BytesIO(elf(machine=4711))).machine == "ELF 4711"
 
 
 WRONG = {
@@ -63,5 +63,5 @@ WRONG = {
 @pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
 def test_what_makes_no_sense_is_said_at_once(data: bytes) -> None:
     with pytest.raises(ElfError) as raised:
-        read(io.BytesIO(data))
+        read_elf(io.BytesIO(data))
     assert str(raised.value).isprintable()

@@ -33,7 +33,7 @@ def port2(
 def test_the_names_of_a_real_epmd_are_read_and_asked_for_byte_for_byte(otp: str) -> None:
     seen = capture(otp, "epmd_names_two")
     stream = Replay(seen["log"])
-    answer = epmd.names(stream)
+    answer = epmd.epmd_names(stream)
     assert answer.port == 14369
     assert set(answer.nodes) == {("shop", seen["shop"]), ("back", seen["back"])}
     assert answer.odd == ()
@@ -42,7 +42,7 @@ def test_the_names_of_a_real_epmd_are_read_and_asked_for_byte_for_byte(otp: str)
 
 @pytest.mark.parametrize("otp", RELEASES)
 def test_a_real_epmd_without_nodes_lists_none(otp: str) -> None:
-    assert epmd.names(Replay(capture(otp, "epmd_names_none")["log"])) == epmd.EpmdNames(14369, ())
+    assert epmd.epmd_names(Replay(capture(otp, "epmd_names_none")["log"])) == epmd.EpmdNames(14369, ())
 
 
 @pytest.mark.parametrize("otp", RELEASES)
@@ -101,7 +101,7 @@ def test_an_odd_answer_for_one_name_is_a_typed_error(reply: bytes, error: type[e
 @pytest.mark.parametrize("reply", [b"", b"\0", b"\0\0\x11", b"\0\0\0\0", b"\0\1\0\0", b"HTTP/1.1 400 Bad Request"])
 def test_an_odd_head_of_the_names_is_a_typed_error(reply: bytes) -> None:
     with pytest.raises(epmd.EpmdError):
-        epmd.names(Peer(reply))
+        epmd.epmd_names(Peer(reply))
 
 
 def test_extra_data_of_a_registration_is_kept() -> None:
@@ -126,14 +126,16 @@ def test_extra_data_of_a_registration_is_kept() -> None:
     ],
 )
 def test_an_odd_line_is_flagged_escaped_and_does_not_hide_the_others(line: str) -> None:
-    answer = epmd.names(Peer(struct.pack("!I", 4369) + f"name b at port 9100\n{line}\nname c at port 9101\n".encode()))
+    answer = epmd.epmd_names(
+        Peer(struct.pack("!I", 4369) + f"name b at port 9100\n{line}\nname c at port 9101\n".encode())
+    )
     assert answer.nodes == (("b", 9100), ("c", 9101))
     assert len(answer.odd) == 1
     assert answer.odd[0].isprintable()
 
 
 def test_a_name_listed_twice_counts_once_and_is_flagged() -> None:
-    answer = epmd.names(Peer(struct.pack("!I", 4369) + b"name a at port 1\nname a at port 2\n"))
+    answer = epmd.epmd_names(Peer(struct.pack("!I", 4369) + b"name a at port 1\nname a at port 2\n"))
     assert answer.nodes == (("a", 1),)
     assert answer.odd == ("name a at port 2",)
 
@@ -141,7 +143,7 @@ def test_a_name_listed_twice_counts_once_and_is_flagged() -> None:
 def test_names_without_end_are_cut_at_the_limit() -> None:
     endless = Endless(struct.pack("!I", 4369), b"name a at port 1\n")
     with pytest.raises(epmd.EpmdGarbled):
-        epmd.names(endless)
+        epmd.epmd_names(endless)
     assert endless.given <= epmd.NAMES_LIMIT + 1
 
 

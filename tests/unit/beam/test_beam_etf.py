@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from deployer.beam import etf
 from deployer.beam.distribution import decode_answer
 from deployer.beam.etf_reader import DEPTH_LIMIT, INTEGER_LIMIT, TERMS_LIMIT
-from deployer.beam.term import Atom, Bits, Improper, Opaque, Pid, Term, show, text
+from deployer.beam.term import Atom, Bits, Improper, Opaque, Pid, Term, show_term, term_text
 
 NODE = b"w\x03a@h"
 
 
 def read(body: bytes) -> Term:
-    term, at = etf.decode(b"\x83" + body)
+    term, at = etf.decode_term(b"\x83" + body)
     assert at == len(body) + 1
     return term
 
@@ -47,7 +47,7 @@ def test_every_kind_of_term_that_a_real_node_sends_is_read(otp: str) -> None:
 def test_what_was_read_is_written_so_that_it_reads_the_same(otp: str) -> None:
     frame = received(otp, "call_zoo").partition(b"p\x83h\x03")
     _, zoo = decode_answer(b"".join(frame[1:]), capture(otp, "call_zoo")["me"])
-    assert etf.decode(etf.encode(zoo))[0] == zoo
+    assert etf.decode_term(etf.encode_term(zoo))[0] == zoo
 
 
 @pytest.mark.parametrize(
@@ -123,39 +123,39 @@ def test_each_tag_old_and_new_is_read(body: bytes, term: Term) -> None:
 )
 def test_what_is_no_term_is_a_typed_error(body: bytes) -> None:
     with pytest.raises(etf.EtfError):
-        etf.decode(b"\x83" + body)
+        etf.decode_term(b"\x83" + body)
 
 
 def test_a_term_without_its_version_is_refused() -> None:
     with pytest.raises(etf.EtfError, match="version"):
-        etf.decode(b"\x82a\x01")
+        etf.decode_term(b"\x82a\x01")
 
 
 @pytest.mark.parametrize("opening", [b"h\x01", b"l\0\0\0\x01", b"t\0\0\0\x01a\x01"])
 def test_nesting_ends_at_the_depth_limit_not_at_the_stack(opening: bytes) -> None:
     assert read(b"h\x01" * (DEPTH_LIMIT - 1) + b"j") is not None
     with pytest.raises(etf.EtfError, match="deeply"):
-        etf.decode(b"\x83" + opening * 100_000 + b"j")
+        etf.decode_term(b"\x83" + opening * 100_000 + b"j")
 
 
 def test_the_number_of_terms_is_limited() -> None:
     with pytest.raises(etf.EtfError, match="too large"):
-        etf.decode(b"\x83l" + struct.pack("!I", TERMS_LIMIT) + b"j" * (TERMS_LIMIT + 1))
+        etf.decode_term(b"\x83l" + struct.pack("!I", TERMS_LIMIT) + b"j" * (TERMS_LIMIT + 1))
 
 
 def test_a_huge_message_is_refused_unread() -> None:
     with pytest.raises(etf.EtfError, match="too large"):
-        etf.decode(bytes((16 << 20) + 1))
+        etf.decode_term(bytes((16 << 20) + 1))
 
 
 @pytest.mark.parametrize("wrong", ["text", None, {1, 2}, bytearray(b"x")])
 def test_what_has_no_external_form_is_a_programming_error(wrong: object) -> None:
     with pytest.raises(TypeError):
-        etf.encode((wrong,))  # type: ignore[arg-type]
+        etf.encode_term((wrong,))  # type: ignore[arg-type]
 
 
 def test_booleans_are_written_as_atoms() -> None:
-    assert etf.decode(etf.encode([True, False]))[0] == [Atom("true"), Atom("false")]
+    assert etf.decode_term(etf.encode_term([True, False]))[0] == [Atom("true"), Atom("false")]
 
 
 def test_an_atom_is_not_its_text() -> None:
@@ -181,12 +181,12 @@ def test_an_atom_is_not_its_text() -> None:
     ],
 )
 def test_a_term_is_shown_about_as_the_shell_does(term: Term, shown: str) -> None:
-    assert show(term) == shown
+    assert show_term(term) == shown
 
 
 def test_only_text_has_a_text() -> None:
-    assert [text(term) for term in ([104, 105], b"hi", Atom("hi"))] == ["hi"] * 3
-    assert [text(term) for term in ([1.5], [-1], (1,), 5, [1 << 21])] == [None] * 5
+    assert [term_text(term) for term in ([104, 105], b"hi", Atom("hi"))] == ["hi"] * 3
+    assert [term_text(term) for term in ([1.5], [-1], (1,), 5, [1 << 21])] == [None] * 5
 
 
 scalars = (
@@ -205,12 +205,12 @@ terms = st.recursive(
 
 @given(terms)
 def test_every_term_survives_writing_and_reading(term: Term) -> None:
-    assert etf.decode(etf.encode(term))[0] == term
+    assert etf.decode_term(etf.encode_term(term))[0] == term
 
 
 @given(terms)
 def test_a_shown_term_is_printable_and_short(term: Term) -> None:
-    shown = show(term)
+    shown = show_term(term)
     assert shown.isprintable()
     assert shown.isascii()
     assert len(shown) <= 403
@@ -219,8 +219,8 @@ def test_a_shown_term_is_printable_and_short(term: Term) -> None:
 @given(st.binary(max_size=400), st.sampled_from([b"", b"h\x03", b"l\0\0\0\x05", b"t\0\0\0\x02", b"Xw\x03a@h"]))
 def test_no_bytes_make_the_reader_fail_untyped(body: bytes, head: bytes) -> None:
     try:
-        term, at = etf.decode(b"\x83" + head + body)
+        term, at = etf.decode_term(b"\x83" + head + body)
     except etf.EtfError:
         return
     assert at <= len(head + body) + 1
-    assert show(term).isprintable()
+    assert show_term(term).isprintable()

@@ -35,7 +35,7 @@ class Node:
 
 
 def _frame(to: int, message: Term) -> bytes:
-    body = b"p" + etf.encode((2, Atom(""), Pid(str(ME), to, 0, 5))) + etf.encode(message)
+    body = b"p" + etf.encode_term((2, Atom(""), Pid(str(ME), to, 0, 5))) + etf.encode_term(message)
     return len(body).to_bytes(4, "big") + body
 
 
@@ -64,7 +64,7 @@ def test_what_is_printed_is_written_and_answered(asked: tuple[Term, ...], printe
     with shake(node) as peer:
         assert call_aloud(peer, Call("m", "f"), written.append) == Atom("ok")
     assert "".join(written) == printed
-    assert etf.encode((Atom("io_reply"), MARK, answer)) in node.heard
+    assert etf.encode_term((Atom("io_reply"), MARK, answer)) in node.heard
 
 
 def test_text_that_only_the_node_can_make_is_made_there() -> None:
@@ -74,7 +74,7 @@ def test_text_that_only_the_node_can_make_is_made_there() -> None:
     with shake(node) as peer:
         call_aloud(peer, Call("m", "f"), written.append)
     assert written == ["made there"]
-    assert etf.encode(Atom("io_lib"))[1:] in node.heard
+    assert etf.encode_term(Atom("io_lib"))[1:] in node.heard
 
 
 def test_a_call_that_fails_says_so_and_a_node_that_goes_away_does_not_hang_us() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from beam_tarballs import LIBC, Recipe, elf, release
 
-from deployer.beam.tarball import Need, Tarball, inspect
+from deployer.beam.tarball import LibraryNeed, Tarball, inspect
 from deployer.errors import ConfigError
 
 BEAM, CRYPTO = "erts-13.1.5/bin/beam.smp", "lib/crypto-5.1.2/priv/lib/crypto.so"
@@ -32,8 +32,8 @@ def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
         otp=25,
         machine="x86_64",
         needs=(
-            Need("libc.so.6", ("GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.38"), (BEAM, CRYPTO)),
-            Need("libcrypto.so.3", ("OPENSSL_3.0.0",), (CRYPTO,)),
+            LibraryNeed("libc.so.6", ("GLIBC_2.2.5", "GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.38"), (BEAM, CRYPTO)),
+            LibraryNeed("libcrypto.so.3", ("OPENSSL_3.0.0",), (CRYPTO,)),
         ),
         unreadable=(),
         clashes=(),

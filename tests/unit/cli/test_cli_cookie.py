@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.beam.cookie import check
+from deployer.beam.cookie import check_cookie
 from deployer.cli import main
 
 
@@ -18,7 +18,7 @@ def typed(*words: str) -> int:
 def test_a_generated_cookie_is_strong_plain_and_new_each_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert (typed("generate"), typed("generate")) == (0, 0)
     one, other = capsys.readouterr().out.splitlines()
-    check(one)
+    check_cookie(one)
     assert one.isalnum()
     assert one != other
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.beam.cookie import check
+from deployer.beam.cookie import check_cookie
 from deployer.cli import main
 from deployer.load.vault import VaultPassword, decrypt
 from deployer.model import Secret
@@ -81,7 +81,7 @@ def test_a_generated_cookie_is_encrypted_without_the_line_break_it_was_printed_w
     head, *vault = ran.out.splitlines()
     assert (ran.code, head, ran.err) == (0, "cookie: !vault |", "")
     text = opened("\n".join(line.strip() for line in vault) + "\n", "first password")
-    check(text)
+    check_cookie(text)
     assert text == cookie
 
 

@@ -12,7 +12,7 @@ from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.reading import DistReading, NodeReading
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.rung import RungResult, climb
-from deployer.engine.ladder.target import Peer, Target
+from deployer.engine.ladder.target import Member, Target
 from deployer.errors import HostError
 from deployer.fleet.words import Health
 from deployer.model import Secret
@@ -22,8 +22,8 @@ DIR = "/opt/shop/versions/1.4.2-0123abcd"
 EXE = f"{DIR}/erts-13.1.5/bin/beam.smp"
 NODE = NodeName("shop", "10.0.0.1")
 PEERS = (
-    Peer(NodeName("shop", "10.0.0.2"), "web2", "10.0.0.2", 4369),
-    Peer(NodeName("shop", "10.0.0.3"), "web3", "10.0.0.3", 4369),
+    Member(NodeName("shop", "10.0.0.2"), "web2", "10.0.0.2", 4369),
+    Member(NodeName("shop", "10.0.0.3"), "web3", "10.0.0.3", 4369),
 )
 
 

@@ -15,13 +15,13 @@ from ladder_kit import look, target
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import WayBack
-from deployer.engine.roll.batch import Switching
+from deployer.engine.roll.batch import BatchRunner
 from deployer.engine.roll.climb import Climb, Fallen
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
-from deployer.engine.roll.rules import Rules
+from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState, Verification
 from deployer.engine.walk.walk import Walk
 from deployer.errors import Reverted, Unreachable
@@ -185,9 +185,9 @@ class Fleet:
             limits = Limits(serial, percentage, Rollout(**words))
             due = [run for run in runs if run.changes and not run.problem]
             migrations = self.migrating(runs, pool, self.events, self.stop)
-            switching = Switching(hooks, migrations, pool, self.stop)
+            switching = BatchRunner(hooks, migrations, pool, self.stop)
             back = Backwards(pool, self.events, log=self.log, good=self.good)
-            rules = Rules(runs, due, limits, self.fatal, climb, self.stop, self.done_before)
+            rules = RolloutRules(runs, due, limits, self.fatal, climb, self.stop, self.done_before)
             roll = Roll(rules, order, climb, switching, back, self.events, self.stop, ask)
             roll.survey()
             roll.arrange()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
 
-from deployer.engine.walk.apply import apply, jobs, program
+from deployer.engine.walk.apply import apply, jobs, step_program
 from deployer.engine.walk.plan import Plan, handler_id, make
 from deployer.engine.walk.probe import Reading
 from deployer.errors import Reverted, StepError
@@ -100,7 +100,7 @@ def test_each_step_finds_its_own_uploads(place: Path) -> None:
         (action(Folder(path=place)), Absent()),
         (action(Note(path=place / "b", text="second")), Absent()),
     )
-    made = program(list(jobs(plan, ())), become=True)
+    made = step_program(list(jobs(plan, ())), become=True)
     assert [blob.text for blob in made.blobs] == [b"first", b"second"]
     assert [fragment.text.splitlines()[0] for fragment in made.fragments] == [
         'set -- "$blobs/0"',
@@ -122,7 +122,7 @@ def test_a_secret_upload_is_not_in_the_program(place: Path) -> None:
         def fix(self, changes: object) -> tuple[Step, ...]:
             return (Step("write", sh('cat "$1" >{}', self.path), (Blob.of(Secret("canary-8812")),)),)
 
-    made = program(list(jobs(planned((action(Hidden(path=place, text="x")), Absent())), ())), become=False)
+    made = step_program(list(jobs(planned((action(Hidden(path=place, text="x")), Absent())), ())), become=False)
     assert "canary-8812" not in encode(made) + repr(made)
     assert made.blobs
 
@@ -130,7 +130,7 @@ def test_a_secret_upload_is_not_in_the_program(place: Path) -> None:
 def test_a_user_and_an_environment_go_with_the_step_not_with_the_bookkeeping(place: Path) -> None:
     restart = action(Service(log=place, file=place), "restart")
     one = action(Note(path=place, text="x"), notify=("restart",), user="shop", environment={"A": "it's"})
-    made = program(list(jobs(planned((one, Absent()), handlers=(restart,)), (restart,))), become=True)
+    made = step_program(list(jobs(planned((one, Absent()), handlers=(restart,)), (restart,))), become=True)
     assert made.users == {1: "shop"}
     assert "export A='it'\"'\"'s'" in made.fragments[1].text
     assert "export" not in made.fragments[0].text

@@ -11,7 +11,7 @@ from ladder_kit import HTTP_OK, PEERS, Inline, LadderHost, Says, epmd_says, look
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.meeting import unseen
 from deployer.engine.ladder.rung import Rung, RungResult
-from deployer.engine.ladder.target import Peer
+from deployer.engine.ladder.target import Member
 from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import Verification
@@ -70,7 +70,7 @@ OUTSIDE = {
 def test_a_member_of_another_host_is_unseen_when_nobody_who_was_asked_sees_it(name: str) -> None:
     said, expected = OUTSIDE[name]
     two = PEERS[0]
-    other = Peer(NodeName("shop", "10.0.0.1"), "web1", "10.0.0.1", 4369)
+    other = Member(NodeName("shop", "10.0.0.1"), "web1", "10.0.0.1", 4369)
     targets = [target(), target(host="web2", node=two.node, others=(other, PEERS[1]))]
     climbed = {
         str(one.node): [

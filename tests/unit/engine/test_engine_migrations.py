@@ -11,12 +11,12 @@ import pytest
 from engine_kit import Events, action
 from roll_kit import Fleet, hook
 
-from deployer.engine.ledger import Ledger, parse
+from deployer.engine.ledger import Ledger, parse_ledger
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.migrations import PATIENCE, Due, Migrations, _Heard
+from deployer.engine.roll.migrations import MIGRATION_PATIENCE, Due, Migrations, _Heard
 from deployer.engine.roll.state import HostState
 from deployer.errors import ConnectionLost, DeployerError, Interrupted, StepError
-from deployer.events import Entry
+from deployer.events import ReleaseEntry
 from deployer.fleet import Migration, declare
 from deployer.model import Connection, Host, Mark
 from deployer.modules.beam_nodes import BeamNodes
@@ -55,7 +55,7 @@ def test_a_new_release_is_migrated_on_the_first_host_that_is_switched() -> None:
 
 def test_one_that_has_begun_and_whose_end_nobody_knows_is_said_to_run_again() -> None:
     def noted(*details: str) -> Ledger:
-        entries = tuple(Entry(number, 0, "migrate", NEW, "r", detail) for number, detail in enumerate(details))
+        entries = tuple(ReleaseEntry(number, 0, "migrate", NEW, "r", detail) for number, detail in enumerate(details))
         return Ledger(current=OLD, entries=entries)
 
     (told,) = words(run("a", noted("failed: x", "began: M.up()")), run("b"))
@@ -90,8 +90,8 @@ def test_a_script_and_another_node_are_named() -> None:
 
 
 def test_a_host_tells_which_migrations_it_remembers() -> None:
-    assert parse("current=versions/1-a\x1emigrated=1-a\n2-b\x1e").migrated == {"1-a", "2-b"}
-    assert parse("").migrated == frozenset()
+    assert parse_ledger("current=versions/1-a\x1emigrated=1-a\n2-b\x1e").migrated == {"1-a", "2-b"}
+    assert parse_ledger("").migrated == frozenset()
 
 
 # What is heard -------------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_what_it_prints_is_handed_on_by_whole_lines() -> None:
 def test_it_is_listened_to_until_a_person_wants_no_more_or_its_deadline_is_long_over() -> None:
     now, stop = [0.0], threading.Event()
     listen = heard(Events(), now, stop)
-    now[0] = MIGRATE.timeout + PATIENCE
+    now[0] = MIGRATE.timeout + MIGRATION_PATIENCE
     listen("")
     now[0] += 1
     with pytest.raises(ConnectionLost, match="long after its deadline"):

@@ -21,10 +21,10 @@ from deployer.sh import Program, Sh, encode
 
 HOSTILE = "x'; touch canary; $(touch canary) `id`\n.service"
 FRAGMENTS = {
-    "look": readings.look(HOSTILE),
+    "look": readings.look_at_unit(HOSTILE),
     "reach": readings.reach([("10.0.0.1", 4369), (HOSTILE, 9100)]),
-    "last words": readings.last_words(HOSTILE, f"/var/{HOSTILE}"),
-    "last words without a dump": readings.last_words(HOSTILE, ""),
+    "last words": readings.unit_last_words(HOSTILE, f"/var/{HOSTILE}"),
+    "last words without a dump": readings.unit_last_words(HOSTILE, ""),
 }
 
 
@@ -163,7 +163,7 @@ def test_of_two_hundred_members_a_silent_one_costs_its_own_slice_alone(tmp_path:
     ports = [server.getsockname()[1] for server in servers]
     places = [(f"127.0.{i // 200}.{i % 200 + 1}", port) for i in range(199) for port in ports]
     places[120] = full.getsockname()
-    assert readings.reach_time(places) == 8 * readings.PATIENCE
+    assert readings.reach_time(places) == 8 * readings.REACH_PATIENCE
     found = parse_reach(ask(tmp_path, readings.reach(places)), places)
     for one in (*filling, *servers, full):
         one.close()
@@ -177,9 +177,9 @@ def test_reaching_nobody_is_no_error(tmp_path: Path) -> None:
 def test_a_crash_dump_is_shown_by_its_first_lines(tmp_path: Path) -> None:
     dump = tmp_path / "erl crash.dump"
     dump.write_text("=erl_crash_dump:0.5\ndate\nSlogan: eaddrinuse\n" + "x\n" * 1000)
-    said = ask(tmp_path, readings.last_words("no-such.service", str(dump))).splitlines()
+    said = ask(tmp_path, readings.unit_last_words("no-such.service", str(dump))).splitlines()
     assert said[-5:] == ["=erl_crash_dump:0.5", "date", "Slogan: eaddrinuse", "x", "x"]
 
 
 def test_a_missing_crash_dump_is_silence(tmp_path: Path) -> None:
-    assert "Slogan" not in ask(tmp_path, readings.last_words("no-such.service", "/nowhere/erl_crash.dump"))
+    assert "Slogan" not in ask(tmp_path, readings.unit_last_words("no-such.service", "/nowhere/erl_crash.dump"))

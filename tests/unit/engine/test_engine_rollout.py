@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployer.engine.roll.rollout import Cluster, arranged, batches, spare, too_many
+from deployer.engine.roll.rollout import ClusterLimits, arranged, batches, spare, too_many
 from deployer.errors import ConfigError
 
 
@@ -16,8 +16,8 @@ def names(count: int) -> list[str]:
     return [f"web{i}" for i in range(1, count + 1)]
 
 
-def cluster(count: int, least: int | str = 0) -> Cluster:
-    return Cluster("shop", dict.fromkeys(names(count), 1), least)
+def cluster(count: int, least: int | str = 0) -> ClusterLimits:
+    return ClusterLimits("shop", dict.fromkeys(names(count), 1), least)
 
 
 TABLE: dict[str, tuple[int, tuple[int | str, ...], list[int]]] = {
@@ -117,7 +117,7 @@ def rolls(draw: st.DrawFn) -> dict[str, Any]:
         "running": hosts[cut:],
         "serial": draw(st.lists(size, max_size=4)),
         "canary": draw(st.sampled_from([None, *hosts])),
-        "clusters": [Cluster("shop", nodes, draw(least))],
+        "clusters": [ClusterLimits("shop", nodes, draw(least))],
         "down": down,
     }
 

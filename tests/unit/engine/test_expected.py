@@ -8,8 +8,8 @@ import pytest
 from ladder_kit import NODE, PEERS, target
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.expected import as_it_was, told
-from deployer.engine.ladder.target import Peer
+from deployer.engine.ladder.expected import as_it_was, told_words
+from deployer.engine.ladder.target import Member
 from deployer.engine.ledger import Ledger
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState
@@ -25,7 +25,7 @@ NEW = target(
     mesh="none",
     otp="27",
     applications={"shop": "1.5.0"},
-    others=(*PEERS, Peer(NodeName("shop", "10.0.0.4"), "web4", "10.0.0.4", 4369)),
+    others=(*PEERS, Member(NodeName("shop", "10.0.0.4"), "web4", "10.0.0.4", 4369)),
 )
 
 
@@ -34,25 +34,25 @@ def same(one: object, other: object) -> bool:
 
 
 def test_everything_that_a_rung_compares_with_comes_back() -> None:
-    (was,) = as_it_was([NEW], told([OLD]))
+    (was,) = as_it_was([NEW], told_words([OLD]))
     assert same(was, OLD)
 
 
 def test_the_same_declaration_tells_the_same_line_without_a_secret() -> None:
-    line = told([OLD])
-    assert line == told([replace(OLD, others=PEERS[::-1])])
+    line = told_words([OLD])
+    assert line == told_words([replace(OLD, others=PEERS[::-1])])
     assert "\n" not in line
     assert "c" * 40 not in line, "the cookie"
 
 
 def test_a_node_that_was_not_there_is_not_judged_and_a_member_that_left_is_not_missed() -> None:
     jobs = target(node=NodeName("jobs", "10.0.0.1"), unit="jobs.service")
-    (was,) = as_it_was([replace(NEW, others=PEERS[1:]), jobs], told([OLD]))
+    (was,) = as_it_was([replace(NEW, others=PEERS[1:]), jobs], told_words([OLD]))
     assert (was.node, was.others) == (NODE, PEERS[1:])
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{", "[]", "7", '{"shop.service": 1}', '{"shop.service": {"ports": "ab"}}', told([OLD])[:-20]]
+    "line", ["", "{", "[]", "7", '{"shop.service": 1}', '{"shop.service": {"ports": "ab"}}', told_words([OLD])[:-20]]
 )
 def test_a_line_that_cannot_be_understood_changes_nothing(line: str) -> None:
     assert as_it_was([NEW], line) == (NEW,)
@@ -61,7 +61,7 @@ def test_a_line_that_cannot_be_understood_changes_nothing(line: str) -> None:
 def test_a_host_that_went_back_or_waits_is_judged_as_it_was_good() -> None:
     host = Host("web1", {}, Connection(address="10.0.0.1"), Mark("inventory.yml", 3))
     good, bad = "1.4.1-0f3a9c71", "1.5.0-77ab01c2"
-    record = Ledger(current=good, expected={good: told([OLD])})
+    record = Ledger(current=good, expected={good: told_words([OLD])})
 
     def run(state: HostState = HostState.SETTLED, to: str = "") -> HostRoll:
         return HostRoll(host, 0.0, targets=(NEW,), record=record, state=state, reverted_to=to)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ladder_kit import DIR, EXE, dist, reading, rungs, target, unit
 
-from deployer.engine.ladder.reading import NodeReading, Sight
+from deployer.engine.ladder.reading import NodeReading, PeerView
 from deployer.engine.ladder.rung import Rung, climb, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.fleet.words import Health
@@ -114,14 +114,17 @@ def test_a_health_check_is_called_by_what_it_asks(health: Health | None, words: 
     assert target(health=health).health_words == words
 
 
-DOWN = Sight(trouble="it fails rung 2")
+DOWN = PeerView(trouble="it fails rung 2")
 LACKS = dist(nodes=("shop@10.0.0.2",))
 HEALTHY: dict[str, tuple[NodeReading, bool]] = {
     "every rung holds": (reading(), True),
     "it only misses a member that is down": (reading(dist=LACKS, members={"shop@10.0.0.3": DOWN}), True),
-    "it misses a member that nothing is wrong with": (reading(dist=LACKS, members={"shop@10.0.0.3": Sight()}), False),
+    "it misses a member that nothing is wrong with": (
+        reading(dist=LACKS, members={"shop@10.0.0.3": PeerView()}),
+        False,
+    ),
     "it misses both": (
-        reading(dist=dist(nodes=()), members={"shop@10.0.0.3": DOWN, "shop@10.0.0.2": Sight()}),
+        reading(dist=dist(nodes=()), members={"shop@10.0.0.3": DOWN, "shop@10.0.0.2": PeerView()}),
         False,
     ),
     "it misses a member that is down, and does no work": (
@@ -141,12 +144,12 @@ def test_who_only_misses_unhealthy_members_is_healthy(name: str) -> None:
 @pytest.mark.parametrize(
     ("members", "follows"),
     [
-        ({"shop@10.0.0.3": Sight(trouble="its host is away", absent=True)}, True),
-        ({"shop@10.0.0.3": Sight(trouble="it fails rung 2")}, False),
-        ({"shop@10.0.0.3": Sight()}, False),
+        ({"shop@10.0.0.3": PeerView(trouble="its host is away", absent=True)}, True),
+        ({"shop@10.0.0.3": PeerView(trouble="it fails rung 2")}, False),
+        ({"shop@10.0.0.3": PeerView()}, False),
     ],
 )
 def test_a_node_that_only_misses_hosts_out_of_the_run_is_not_held_to_be_the_cause(
-    members: dict[str, Sight], follows: bool
+    members: dict[str, PeerView], follows: bool
 ) -> None:
     assert rungs(target(), reading(dist=LACKS, members=members))[8].caused_by_absent_host is follows

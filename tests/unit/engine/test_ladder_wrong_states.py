@@ -9,7 +9,7 @@ import pytest
 from ladder_kit import EXE, dist, reading, registration, target, unit
 
 from deployer.engine.ladder.outcome import Outcome
-from deployer.engine.ladder.reading import NodeReading, Sight
+from deployer.engine.ladder.reading import NodeReading, PeerView
 from deployer.engine.ladder.rung import Rung, climb, failed
 
 
@@ -40,7 +40,7 @@ def sees(*nodes: str) -> NodeReading:
     return reading(dist=dist(nodes=nodes))
 
 
-def lacks_web3(sight: Sight, **changed: Any) -> NodeReading:
+def lacks_web3(sight: PeerView, **changed: Any) -> NodeReading:
     hosts = frozenset({"web1", "web2", "web3"})
     seen = dist(nodes=("shop@10.0.0.2",), **changed)
     return reading(dist=seen, members={"shop@10.0.0.3": sight}, hosts=hosts)
@@ -194,26 +194,26 @@ WRONG = {
         MESH,
         "does not see shop@10.0.0.3 (nor does shop@10.0.0.3 see shop@10.0.0.1)",
         "Node.connect",
-        lacks_web3(Sight(nodes=("shop@10.0.0.2",))),
+        lacks_web3(PeerView(nodes=("shop@10.0.0.2",))),
         BOOT,
     ),
     "the other sees it": Wrong(
         MESH,
         "does not see shop@10.0.0.3 (shop@10.0.0.3 sees shop@10.0.0.1)",
         "",
-        lacks_web3(Sight(nodes=("shop@10.0.0.1", "shop@10.0.0.2"))),
+        lacks_web3(PeerView(nodes=("shop@10.0.0.1", "shop@10.0.0.2"))),
     ),
     "hidden from it": Wrong(
         MESH,
         "shop@10.0.0.3 (connected, but hidden)",
         "-hidden",
-        lacks_web3(Sight(nodes=()), hidden=("shop@10.0.0.3",)),
+        lacks_web3(PeerView(nodes=()), hidden=("shop@10.0.0.3",)),
     ),
     "the other is down": Wrong(
         MESH,
         "shop@10.0.0.3 (it fails rung 2)",
         "fix shop@10.0.0.3 first",
-        lacks_web3(Sight(trouble="it fails rung 2")),
+        lacks_web3(PeerView(trouble="it fails rung 2")),
     ),
     "another version of an application": Wrong(
         VERSIONS,

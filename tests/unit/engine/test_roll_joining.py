@@ -11,7 +11,7 @@ from ladder_kit import Inline, LadderHost, target
 from roll_kit import Fleet
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.target import Peer
+from deployer.engine.ladder.target import Member
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.errors import ConfigError, HostError, NotConverged
@@ -100,7 +100,7 @@ def test_nothing_is_closed_to_a_node_that_is_connected_and_no_member(tmp_path: P
 
 def member(number: int, blocked: str = "", *, running: bool = True) -> HostRoll:
     """One of web1 to web3 as a host of the play; ``blocked``: what it is told wherever it knocks."""
-    peers = tuple(Peer(NodeName("shop", f"10.0.0.{i}"), f"web{i}", f"10.0.0.{i}", 4369) for i in (1, 2, 3))
+    peers = tuple(Member(NodeName("shop", f"10.0.0.{i}"), f"web{i}", f"10.0.0.{i}", 4369) for i in (1, 2, 3))
     node = peers[number - 1]
     others = tuple(peer for peer in peers if peer != node)
     one = target(host=node.host, node=node.node, address=node.address, others=others)

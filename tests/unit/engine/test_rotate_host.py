@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rotate_kit import NEW, OLD, OTHER, RUNS
 
 from deployer.engine.rotate import host as rotate_host
-from deployer.engine.rotate.host import HostCookies, parse
+from deployer.engine.rotate.host import HostCookies, parse_cookies
 from deployer.errors import ProbeError
 from deployer.releases.node_unit import NodeUnit
 from deployer.sh import Frame, Program, encode
@@ -34,13 +34,13 @@ def cookie(tmp_path: Path) -> Path:
 
 
 def step(host: DirectoryHost, text: Any) -> Frame:
-    (frame,) = host.run(rotate_host.program(text, NEW, become=False), timeout=10)
+    (frame,) = host.run(rotate_host.cookie_program(text, NEW, become=False), timeout=10)
     return frame
 
 
 def look(host: DirectoryHost, path: Path, *nodes: NodeUnit) -> HostCookies:
-    (frame,) = host.run(Program((rotate_host.read(str(path), nodes),)), timeout=10)
-    return parse(frame.out, frame.rc)
+    (frame,) = host.run(Program((rotate_host.read_cookies(str(path), nodes),)), timeout=10)
+    return parse_cookies(frame.out, frame.rc)
 
 
 def test_a_host_is_read_as_it_is(host: DirectoryHost, cookie: Path, tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_old_cookie_is_kept_beside_the_new_and_no_second_run_overwrites_it(
     host: DirectoryHost, cookie: Path
 ) -> None:
     for _ in range(2):
-        assert step(host, rotate_host.write(str(cookie))).rc == 0
+        assert step(host, rotate_host.write_cookies(str(cookie))).rc == 0
         assert look(host, cookie) == HostCookies(NEW, OLD, {})
     assert {path.name: path.stat().st_mode & 0o777 for path in cookie.parent.iterdir()} == {
         "cookie": 0o400,
@@ -70,13 +70,13 @@ def test_what_a_killed_step_left_half_done_is_done_by_the_next(host: DirectoryHo
     kept = cookie.with_name("cookie.old")
     kept.write_text(OLD.reveal())
     (cookie.parent / ".deployer.cookie.abcdefgh").write_text("half")
-    assert step(host, rotate_host.write(str(cookie))).rc == 0
+    assert step(host, rotate_host.write_cookies(str(cookie))).rc == 0
     assert look(host, cookie) == HostCookies(NEW, OLD, {})
     assert sorted(path.name for path in cookie.parent.iterdir()) == ["cookie", "cookie.old"]
 
 
 def test_the_old_cookie_is_forgotten_however_often_that_is_asked(host: DirectoryHost, cookie: Path) -> None:
-    step(host, rotate_host.write(str(cookie)))
+    step(host, rotate_host.write_cookies(str(cookie)))
     for _ in range(2):
         assert step(host, rotate_host.forget(str(cookie))).rc == 0
         assert look(host, cookie) == HostCookies(NEW, None, {})
@@ -100,9 +100,9 @@ def test_crash_dumps_that_hold_the_old_cookie_go_with_it(host: DirectoryHost, co
 
 def test_no_text_holds_a_cookie_and_all_of_it_is_clean_sh() -> None:
     path = "/etc/beam/shop/private/cookie"
-    steps = (rotate_host.write(path), rotate_host.renew(RUNS), rotate_host.forget(path))
-    programs = [rotate_host.program(text, NEW, become=True) for text in steps]
-    programs.append(Program((rotate_host.read(path, [RUNS]),)))
+    steps = (rotate_host.write_cookies(path), rotate_host.renew(RUNS), rotate_host.forget(path))
+    programs = [rotate_host.cookie_program(text, NEW, become=True) for text in steps]
+    programs.append(Program((rotate_host.read_cookies(path, [RUNS]),)))
     for program in programs:
         assert NEW.reveal() not in encode(program)
         assert NEW.reveal() not in repr(program)
@@ -117,7 +117,7 @@ def test_no_text_holds_a_cookie_and_all_of_it_is_clean_sh() -> None:
 )
 def test_an_odd_answer_is_refused_without_a_word_of_it(said: str) -> None:
     with pytest.raises(ProbeError) as caught:
-        parse(said)
+        parse_cookies(said)
     assert str(caught.value) in {
         "the host's answer about its cookies cannot be understood",
         "the host's current cookie file holds no cookie",
@@ -126,13 +126,13 @@ def test_an_odd_answer_is_refused_without_a_word_of_it(said: str) -> None:
 
 def test_cookies_that_cannot_be_read_are_no_absent_cookies() -> None:
     with pytest.raises(ProbeError, match="root"):
-        parse("current QQ==", 1)
+        parse_cookies("current QQ==", 1)
 
 
 @given(st.text())
 def test_no_answer_crashes_the_reader(said: str) -> None:
     try:
-        parse(said)
+        parse_cookies(said)
     except ProbeError:
         return
     assert all(line.split(" ")[0] for line in said.splitlines())

@@ -83,10 +83,10 @@ class Conversation:
         while True:
             yield from self.take(4)
             yield from self.take(int.from_bytes(self.taken))
-            _, at = etf.decode(self.taken, 1)
-            (sender, call), _ = etf.decode(self.taken, at)  # type: ignore[misc]
+            _, at = etf.decode_term(self.taken, 1)
+            (sender, call), _ = etf.decode_term(self.taken, at)  # type: ignore[misc]
             value = self.node.answer(call)  # type: ignore[arg-type]
-            body = b"p" + etf.encode((2, Atom(""), sender)) + etf.encode((Atom("rex"), value))
+            body = b"p" + etf.encode_term((2, Atom(""), sender)) + etf.encode_term((Atom("rex"), value))
             self.says += len(body).to_bytes(4) + body
 
     def take(self, size: int) -> Iterator[int]:

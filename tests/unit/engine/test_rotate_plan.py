@@ -11,7 +11,7 @@ from rotate_kit import NEW, OLD, RUNS
 from deployer.engine.rotate import plan as rotate_plan
 from deployer.engine.rotate.host import HostCookies
 from deployer.engine.rotate.node import Accepted
-from deployer.engine.rotate.plan import Found, Part, part_of
+from deployer.engine.rotate.plan import Found, RotationPart, part_of
 from deployer.errors import ConfigError, NotConverged
 from deployer.fleet import Declaration, declare
 from deployer.model import Secret
@@ -36,7 +36,7 @@ def play(own: Declaration | None, *tasks: BeamNodes) -> HostPlay:
     return HostPlay(base.host, base.connection, base.actions, fleet=(own, (ONE, TWO)))
 
 
-def part() -> Part:
+def part() -> RotationPart:
     found = part_of(play(ONE, TASK), {"web1", "web2"})
     assert found is not None
     return found

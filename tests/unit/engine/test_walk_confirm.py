@@ -9,7 +9,7 @@ from typing import Any
 
 from ladder_kit import Clock
 
-from deployer.engine.walk.confirm import GRACE, KEEP, UNDO, confirm
+from deployer.engine.walk.confirm import CONFIRM_GRACE, KEEP, UNDO, confirm
 from deployer.errors import ConnectionLost, HostError, Reverted, StepError, Unreachable
 from deployer.sh import Frame, Program, encode
 from deployer.transport.recorded import RecordedTransport
@@ -72,7 +72,7 @@ def test_a_host_that_does_not_come_back_is_unreachable() -> None:
     clock, error = told(host)
     assert isinstance(error, Unreachable)
     assert "journalctl -t deployer" in error.hint
-    assert 60 + GRACE - 1 <= len(clock.slept) <= 60 + GRACE + 1
+    assert 60 + CONFIRM_GRACE - 1 <= len(clock.slept) <= 60 + CONFIRM_GRACE + 1
 
 
 def test_an_undo_that_fails_is_not_taken_for_one() -> None:

@@ -11,8 +11,8 @@ from ladder_kit import HTTP_OK, Clock, Inline, LadderHost, Says, epmd_says, targ
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.rung import RungResult
-from deployer.engine.ladder.target import Peer, Target
-from deployer.engine.ladder.verify import PATIENCE, Session, verify
+from deployer.engine.ladder.target import Member, Target
+from deployer.engine.ladder.verify import PATIENCE, LadderSession, verify
 from deployer.errors import DeployerError
 from deployer.fleet.words import Health
 
@@ -20,7 +20,7 @@ HEALTH = Health(http="http://127.0.0.1:4000/health", timeout=60, stable=10)
 
 
 def node(host: str = "web1", address: str = "10.0.0.1", peers: tuple[str, ...] = (), **changed: Any) -> Target:
-    others = tuple(Peer(NodeName("shop", f"10.0.0.{name[3:]}"), name, f"10.0.0.{name[3:]}", 4369) for name in peers)
+    others = tuple(Member(NodeName("shop", f"10.0.0.{name[3:]}"), name, f"10.0.0.{name[3:]}", 4369) for name in peers)
     wanted = {"host": host, "node": NodeName("shop", address), "address": address, "cookie": None, "others": others}
     return target(**{**wanted, **changed})
 
@@ -37,7 +37,7 @@ class Run:
                  known: dict[str, UnitReading] | None = None,
                  absent: dict[str, DeployerError] | None = None, urgent: tuple[str, ...] = ()) -> None:  # fmt: skip
         self.events, self.clock = Events(), Clock()
-        sessions = {host.name: Session(host, become=False) for host in hosts}
+        sessions = {host.name: LadderSession(host, become=False) for host in hosts}
         self.rungs: dict[str, list[RungResult]] = verify(
             sessions,
             targets,

@@ -77,6 +77,6 @@ class Place:
 
 
 def see_ledger(place: Place) -> str:
-    (frame,) = frames(Program((ledger.look(str(place.root)),)), ["dash"], place.tmp)
+    (frame,) = frames(Program((ledger.look_at_ledger(str(place.root)),)), ["dash"], place.tmp)
     assert frame.rc == 0
     return frame.out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tables import answer, differing, fixed, make
 
-from deployer.beam.names import kind, kind_of_flags
+from deployer.beam.names import kind_of_flags, name_kind
 from deployer.errors import ConfigError
 
 TLS = "inet_tls, EPMD, long names"
@@ -13,8 +13,8 @@ OTHER_PORT = "inet_tcp, EPMD at port 4370, long names"
 
 
 def test_what_flags_say_is_what_a_declaration_says() -> None:
-    assert kind("inet_tls", "long", epmd=4369) == TLS
-    assert kind("inet_tcp", "long", epmd=4370) == kind_of_flags("-name\nERL_EPMD_PORT=4370") == OTHER_PORT
+    assert name_kind("inet_tls", "long", epmd=4369) == TLS
+    assert name_kind("inet_tcp", "long", epmd=4370) == kind_of_flags("-name\nERL_EPMD_PORT=4370") == OTHER_PORT
     assert kind_of_flags("-name\n-proto_dist\ninet_tls\n-proto_dist\ninet_tcp") == TLS
     assert kind_of_flags("-name") == "inet_tcp, EPMD, long names"
     assert kind_of_flags("-sname\n-erl_epmd_port") == "inet_tcp, no EPMD, short names"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer.firewall.foreign import Packet, tables
-from deployer.firewall.let_in import complaints, demands, everyone, walls
+from deployer.firewall.let_in import closed_demands, demands, everyone, walls
 
 DATA = Path(__file__).parents[2] / "data/nft"
 HOST = ipaddress.ip_address("10.77.4.4")
@@ -62,7 +62,7 @@ def test_docker_drops_nothing_that_comes_to_the_host_itself() -> None:
 
 def test_what_is_let_in_for_one_address_is_remedied_for_one_address() -> None:
     text = (DATA / "firewalld.txt").read_text()
-    (error,) = complaints(text, demands("", ["10.77.4.2"], ["9100-9109/tcp"], HOST))
+    (error,) = closed_demands(text, demands("", ["10.77.4.2"], ["9100-9109/tcp"], HOST))
     rule = "rule family=ipv4 source address=10.77.4.2 port port=9100-9109 protocol=tcp accept"
     assert f"firewall-cmd --permanent --add-rich-rule='{rule}'" in error.hint
 

@@ -32,12 +32,12 @@ def test_prune_keeps_what_somebody_may_go_back_or_forward_to(place: Place) -> No
         if name == "3":
             assert place.run(ledger.go_back(nodes, "2", why="slow")) == ""
         else:
-            assert place.run(ledger.judge_good(nodes, 2)) == ""
+            assert place.run(ledger.record_good(nodes, 2)) == ""
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5"]
-    seen = ledger.parse(see_ledger(place))
+    seen = ledger.parse_ledger(see_ledger(place))
     assert (seen.good, seen.previous, seen.bad) == (("5", "4"), "4", {"3": "slow"})
     place.unpacked("6")
-    place.run(ledger.judge_good(replace(nodes, id="5"), 1))
+    place.run(ledger.record_good(replace(nodes, id="5"), 1))
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5", "6"]
 
 
@@ -58,10 +58,10 @@ def test_a_damaged_line_of_the_history_is_left_out_and_put_aside_by_the_next_not
     place.switch(nodes)
     with (place.root / "ledger/history").open("a", encoding="latin-1") as file:
         file.write(f"{damage}\n")
-    seen = ledger.parse(see_ledger(place))
+    seen = ledger.parse_ledger(see_ledger(place))
     assert ([one.event for one in seen.entries], seen.damaged) == (["switch"], 1 if damage else 0)
-    assert place.run(ledger.judge_good(nodes, 5)) == ""
-    seen = ledger.parse(see_ledger(place))
+    assert place.run(ledger.record_good(nodes, 5)) == ""
+    seen = ledger.parse_ledger(see_ledger(place))
     assert ([(one.number, one.event) for one in seen.entries], seen.damaged) == ([(1, "switch"), (2, "good")], 0)
     assert (place.root / "ledger/history.damaged").read_text(encoding="latin-1") == f"{damage}\n"
 
@@ -70,15 +70,17 @@ def test_judgements_keep_their_order_without_the_history_and_with_damaged_number
     for name in ("1", "2", "3"):
         nodes = place.unpacked(name)
         place.switch(nodes)
-        place.run(ledger.judge_good(nodes, 5))
+        place.run(ledger.record_good(nodes, 5))
     (place.root / "ledger/good/2").write_text("")
     (place.root / "ledger/good/1").write_text("x1\n")
-    assert ledger.parse(see_ledger(place)).good == ("3", "2", "1"), "as the history knows it"
+    assert ledger.parse_ledger(see_ledger(place)).good == ("3", "2", "1"), "as the history knows it"
     (place.root / "ledger/history").unlink()
-    assert ledger.parse(see_ledger(place)).previous in ("1", "2")
+    assert ledger.parse_ledger(see_ledger(place)).previous in ("1", "2")
     place.switch(replace(nodes, id="1"))
-    assert place.run(ledger.judge_good(replace(nodes, id="1"), 5)) == ""
-    assert ledger.parse(see_ledger(place)).good[:2] == ("1", "3"), "no new judgement is older than those before it"
+    assert place.run(ledger.record_good(replace(nodes, id="1"), 5)) == ""
+    assert ledger.parse_ledger(see_ledger(place)).good[:2] == ("1", "3"), (
+        "no new judgement is older than those before it"
+    )
 
 
 KINDS = {"history": "mkdir", "good": "touch", "expected": "touch", "migrated": "touch"}
@@ -91,7 +93,7 @@ def test_a_part_of_the_record_that_is_of_another_kind_is_named_with_what_to_do(
     (place.root / "ledger").mkdir(mode=0o700, parents=True)
     place.run(sh("{} {}", made, str(place.root / "ledger" / name)))
     with pytest.raises(ConfigError, match=f"ledger/{name} is of another kind") as caught:
-        ledger.parse(see_ledger(place))
+        ledger.parse_ledger(see_ledger(place))
     assert f"mv {place.root}/ledger/{name} " in caught.value.hint
 
 
@@ -108,10 +110,10 @@ FOREIGN = {
 def test_a_record_that_is_not_roots_own_leads_nowhere_back(place: Place, harm: str) -> None:
     old = place.unpacked("1")
     place.switch(old)
-    place.run(ledger.judge_good(old, 5))
+    place.run(ledger.record_good(old, 5))
     subprocess.run(["sh", "-c", harm.format(place.tmp)], check=True)
     with pytest.raises(ConfigError, match="not root's own"):
-        ledger.parse(see_ledger(place))
+        ledger.parse_ledger(see_ledger(place))
     (place.tmp / "calls").unlink()
     new = place.unpacked("2")
     said = place.switch(new)
@@ -124,7 +126,7 @@ def test_only_declared_files_come_back_from_a_record_of_before(place: Place) -> 
     """What an older version kept: whole units, and whatever somebody may have put beside them."""
     old = place.unpacked("1")
     place.switch(old)
-    place.run(ledger.judge_good(old, 5))
+    place.run(ledger.record_good(old, 5))
     kept = place.root / "ledger/config/1"
     shutil.rmtree(kept)
     unit = f"[Service]\nExecStart=/bin/{'x'}\n[Install]\nWantedBy=multi-user.target\n"
@@ -143,7 +145,7 @@ def test_only_declared_files_come_back_from_a_record_of_before(place: Place) -> 
 def test_a_byte_that_has_flipped_is_found_before_anybody_goes_back_to_it(place: Place) -> None:
     old = place.unpacked("1")
     place.switch(old)
-    place.run(ledger.judge_good(old, 5))
+    place.run(ledger.record_good(old, 5))
     file = place.root / "versions/1/start"
     before = file.stat()
     file.write_text("I")
@@ -163,28 +165,31 @@ def test_a_line_that_was_cut_is_none_and_the_next_one_takes_its_place(place: Pla
     history = place.root / "ledger/history"
     with history.open("a") as file:
         file.write("2\t1790000000\tgo")
-    assert [one.event for one in ledger.parse(see_ledger(place)).entries] == ["switch"]
-    assert place.run(ledger.judge_good(nodes, 5)) == ""
-    assert [(one.number, one.event) for one in ledger.parse(see_ledger(place)).entries] == [(1, "switch"), (2, "good")]
+    assert [one.event for one in ledger.parse_ledger(see_ledger(place)).entries] == ["switch"]
+    assert place.run(ledger.record_good(nodes, 5)) == ""
+    assert [(one.number, one.event) for one in ledger.parse_ledger(see_ledger(place)).entries] == [
+        (1, "switch"),
+        (2, "good"),
+    ]
 
 
 def test_what_was_started_is_untried_until_it_is_judged_or_left(place: Place) -> None:
     for name in ("1", "2"):
         nodes = place.unpacked(name)
         place.switch(nodes)
-        assert ledger.parse(see_ledger(place)).untried
-        place.run(ledger.judge_good(nodes, 5))
-        assert not ledger.parse(see_ledger(place)).untried
+        assert ledger.parse_ledger(see_ledger(place)).untried
+        place.run(ledger.record_good(nodes, 5))
+        assert not ledger.parse_ledger(see_ledger(place)).untried
     place.switch(replace(nodes, id="1"))
     assert place.run(ledger.go_back(replace(nodes, id="1"), "2", why="")) == ""
-    seen = ledger.parse(see_ledger(place))
+    seen = ledger.parse_ledger(see_ledger(place))
     assert (seen.current, seen.untried) == ("2", False)
 
 
 def test_nothing_is_stopped_when_the_record_cannot_be_written(place: Place) -> None:
     old = place.unpacked("1")
     place.switch(old)
-    place.run(ledger.judge_good(old, 5))
+    place.run(ledger.record_good(old, 5))
     (place.tmp / "calls").unlink()
     (place.root / "ledger/history").unlink()
     (place.root / "ledger/history").mkdir()
@@ -195,4 +200,4 @@ def test_nothing_is_stopped_when_the_record_cannot_be_written(place: Place) -> N
 
 
 def test_a_host_without_a_record_has_an_empty_one(place: Place) -> None:
-    assert ledger.parse(see_ledger(place)) == ledger.Ledger()
+    assert ledger.parse_ledger(see_ledger(place)) == ledger.Ledger()

@@ -115,19 +115,19 @@ def test_what_is_not_whole_stops_nothing(place: Place) -> None:
 def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(place: Place) -> None:
     old = place.unpacked("1")
     assert place.switch(old) == ""
-    assert place.run(ledger.judge_good(old, 5)) == ""
-    assert ledger.parse(see_ledger(place)).away is None, "nothing was stopped"
+    assert place.run(ledger.record_good(old, 5)) == ""
+    assert ledger.parse_ledger(see_ledger(place)).away is None, "nothing was stopped"
     new = place.unpacked("2")
     place.declare("second", "[Service]\nLimitCORE=1")
     (place.tmp / "broken").write_text("versions/2\n")
     said = place.switch(new)
     assert "went back to 1, with the files it was last good with" in said
     assert place.starts == ("1", "first", "[Service]")
-    seen = ledger.parse(see_ledger(place))
+    seen = ledger.parse_ledger(see_ledger(place))
     assert (seen.current, seen.good, seen.bad, seen.previous) == ("1", ("1",), {"2": "it did not start"}, "")
     assert seen.away is not None
     (place.root / "ledger/away").write_text("08\x1b[2J\n")
-    assert ledger.parse(see_ledger(place)).away is None
+    assert ledger.parse_ledger(see_ledger(place)).away is None
     assert [(one.number, one.event, one.release) for one in seen.entries] == [
         (1, "switch", "1"), (2, "good", "1"), (3, "switch", "2"), (4, "bad", "2"), (5, "back", "1"),
     ]  # fmt: skip
@@ -137,14 +137,14 @@ def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(
 def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Place) -> None:
     nodes = place.unpacked("1")
     place.switch(nodes)
-    place.run(ledger.judge_good(nodes, 5))
+    place.run(ledger.record_good(nodes, 5))
     place.declare("second")
     (place.tmp / "broken").write_text("versions/1\n")
     stage, switch = nodes.fix({"shop config": Change("shop config", "older", "current")})
     assert place.run(stage.text) == ""
     assert "going back to 1 failed too" in place.run(switch.text), "the test's systemctl blames the release"
     assert place.config.read_text() == "first"
-    assert ledger.parse(see_ledger(place)).bad == {}
+    assert ledger.parse_ledger(see_ledger(place)).bad == {}
 
 
 def test_files_that_lead_to_another_root_are_read_until_the_nodes_stop(place: Place) -> None:

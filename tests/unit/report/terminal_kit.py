@@ -8,7 +8,7 @@ from rich.console import Console
 
 from deployer.events import Event, HostEnded, PlayEnded, PlayStarted, RunEnded, TaskPlanned
 from deployer.model import Change
-from deployer.report.terminal import Terminal
+from deployer.report.terminal import TerminalReport
 
 MODE = Change("mode", "0600", "0644")
 EVIL = "ok\r\x1b[2Jforged\u202e\udcff"
@@ -19,7 +19,7 @@ def report(
 ) -> str:
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=terminal, color_system="truecolor" if terminal else None)
-    printer = Terminal(console, show_diff=show_diff, verbosity=verbosity)
+    printer = TerminalReport(console, show_diff=show_diff, verbosity=verbosity)
     for event in events:
         printer(event)
     printer.close()

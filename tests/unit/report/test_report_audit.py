@@ -17,8 +17,8 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.events import HostEnded, RuleJudged, TaskPlanned
 from deployer.model import Change
-from deployer.report.audited import Audited, as_json, check_files, gathered, write_files
-from deployer.report.exchange import LONGEST, junit, markdown, sarif, table_of
+from deployer.report.audited import Audited, audit_as_json, check_files, gathered, write_files
+from deployer.report.exchange import LONGEST_COMMENT, junit, markdown, sarif, table_of
 from deployer.report.page import html
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -129,7 +129,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
 
 def test_page_and_json_tell_the_same_facts() -> None:
     whole = fleet(3)
-    told, text = json.loads(as_json(whole)), read(html(whole)).text
+    told, text = json.loads(audit_as_json(whole)), read(html(whole)).text
     assert len(told["findings"]) == 3 * 58
     for one in told["findings"]:
         assert one["rule"] in text
@@ -141,7 +141,7 @@ def test_page_and_json_tell_the_same_facts() -> None:
 def test_two_hundred_hosts_fit() -> None:
     whole = fleet(200)
     assert len(html(whole).encode()) <= 600_000
-    assert len(markdown(whole)) <= LONGEST
+    assert len(markdown(whole)) <= LONGEST_COMMENT
     shown = markdown(whole)
     assert shown.index("critical") < shown.index("medium")
     assert "XX-00" in shown
@@ -150,7 +150,7 @@ def test_two_hundred_hosts_fit() -> None:
 def test_a_comment_that_does_not_fit_says_how_much_is_missing() -> None:
     lines = [judged(f"web{n}", f"R{n}-{m:02}", reason="x" * 500) for n in range(40) for m in range(9)]
     shown = markdown(audited(*lines, ended("web1")))
-    assert len(shown) <= LONGEST
+    assert len(shown) <= LONGEST_COMMENT
     assert re.search(r"… and \d+ more: the other formats have them all\n$", shown)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deployer.events import HostEnded, PlayStarted, RunEnded, TaskPlanned
 from deployer.model import Change
-from deployer.report.journal import KEPT, Head, Journals, Writer, read
+from deployer.report.journal import JOURNALS_KEPT, Head, Journals, Writer, read_journal
 
 CHANGE = (Change("content", "old words", "new words"),)
 
@@ -37,7 +37,7 @@ def test_a_killed_run_has_left_what_was_true(tmp_path: Path) -> None:
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     with file.open("a") as cut:
         cut.write('{"host": "b", "end')
-    found = read(file)
+    found = read_journal(file)
     assert found
     assert [found.endings(host) for host in "abc"] == [("changed",), ("",), ("",)]
     assert (found.code, found.plan) == (None, "site.yml: 1 task on 2 hosts")
@@ -72,13 +72,13 @@ def test_a_play_that_never_began_left_its_hosts_without_an_ending(tmp_path: Path
 
 
 def test_only_the_newest_stay(tmp_path: Path) -> None:
-    for number in range(KEPT + 3):
+    for number in range(JOURNALS_KEPT + 3):
         (tmp_path / f"20250101T{number:06}Z-abcdef.jsonl").write_text("")
     writer = Writer(head(), tmp_path)
     writer(BEGUN)
     writer.close()
     names = sorted(file.name for file in tmp_path.iterdir())
-    assert len(names) == KEPT
+    assert len(names) == JOURNALS_KEPT
     assert names[0].startswith("20250101T000004")
     assert names[-1].startswith("20260101T000000")
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployer.events import Entry, HostEnded, HostSeen, NodeSeen
+from deployer.events import HostEnded, HostSeen, NodeSeen, ReleaseEntry
 from deployer.report.journal import Journals
-from deployer.report.releases import history, status
+from deployer.report.releases import history_lines, status_lines
 
 NOWHERE = Journals(Path("/nonexistent"))
 RUN = "20261125T210000Z-3fa9c1 alice@laptop"
 LATER = "20261125T220000Z-77ab01 bob@desk"
 
 
-def entry(number: int, time: int, event: str, release: str, run: str = RUN, detail: str = "") -> Entry:
-    return Entry(number, time, event, release, run, detail)
+def entry(number: int, time: int, event: str, release: str, run: str = RUN, detail: str = "") -> ReleaseEntry:
+    return ReleaseEntry(number, time, event, release, run, detail)
 
 
 def seen(host: str, current: str, *nodes: NodeSeen, **fields: object) -> HostSeen:
@@ -38,14 +38,14 @@ def test_one_sentence_says_how_many_run_what() -> None:
     hosts = [seen(f"web{n}", "1.8.2-aa", node("1.8.2-aa")) for n in range(4)] + [
         seen("web4", "1.8.1-bb", node("1.8.1-bb"))
     ]
-    first, *_ = text(status(hosts, [ended("web5", "unreachable")], NOWHERE)).splitlines()
+    first, *_ = text(status_lines(hosts, [ended("web5", "unreachable")], NOWHERE)).splitlines()
     assert first == "shop: 4 on 1.8.2, 1 on 1.8.1, 1 host unreachable"
 
 
 def test_a_host_says_who_switched_it_and_what_is_odd_about_it() -> None:
     switched = (entry(1, 1764104400, "switch", "1.8.2-aa"), entry(2, 1764104460, "good", "1.8.2-aa"))
     host = seen("web1", "1.8.2-aa", node("1.8.1-bb"), bad=(("1.8.3-cc", "it did not start"),), history=switched)
-    _, said, running, bad = text(status([host], [], NOWHERE)).splitlines()
+    _, said, running, bad = text(status_lines([host], [], NOWHERE)).splitlines()
     when = "switched 2025-11-25 21:00:00Z by alice@laptop (run 20261125T210000Z-3fa9c1)"
     assert said == f"  web1         1.8.2-aa · good · {when}"
     assert running == "    shop@10.0.0.2 active, up 90 s, runs 1.8.1-bb"
@@ -54,7 +54,7 @@ def test_a_host_says_who_switched_it_and_what_is_odd_about_it() -> None:
 
 def test_what_is_stopped_absent_or_not_judged_is_said() -> None:
     host = seen("web1", "1.8.2-aa", node("", "inactive", None), good=(), away=1.8)
-    lines = text(status([host], [], NOWHERE)).splitlines()
+    lines = text(status_lines([host], [], NOWHERE)).splitlines()
     told = "  web1         1.8.2-aa · not judged yet · was away for 1.80 s in its last switch"
     assert lines == ["shop: 1 on nothing", told, "    shop@10.0.0.2 inactive"]
 
@@ -66,7 +66,7 @@ def test_history_is_told_run_by_run_with_the_hosts_of_each_event() -> None:
     )
     begins = (entry(1, 1764104400, "switch", "1.8.2-aa"), entry(2, 1764104460, "good", "1.8.2-aa"))
     hosts = [seen("web1", "1.8.2-aa", history=begins), seen("web2", "1.8.2-aa", history=begins + ends)]
-    told = text(history(hosts, NOWHERE))
+    told = text(history_lines(hosts, NOWHERE))
     assert told.splitlines() == [
         "2025-11-25 21:00:00Z  alice@laptop  run 20261125T210000Z-3fa9c1",
         "  switch  1.8.2-aa  web1 web2",
@@ -79,6 +79,6 @@ def test_history_is_told_run_by_run_with_the_hosts_of_each_event() -> None:
 
 def test_what_a_host_says_cannot_forge_a_line() -> None:
     host = seen("web1", "1-aa", node("1-aa", "act\x1b[31mive"), bad=(("2-bb", "no\nshop: 9 on 9"),))
-    told = text(status([host], [], NOWHERE))
+    told = text(status_lines([host], [], NOWHERE))
     assert "\x1b" not in told
     assert "bad here: 2-bb: no shop: 9 on 9" in told.splitlines()[-1]

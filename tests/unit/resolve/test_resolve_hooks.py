@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from project_files import Project
 
-from deployer.engine.roll.hooks import program
+from deployer.engine.roll.hooks import hook_program
 from deployer.errors import ConfigError
 from deployer.sh import encode
 
@@ -38,9 +38,9 @@ def test_a_hook_runs_as_the_node_does_by_its_command_and_from_the_release_to_com
     project.write("site.yml", play('{shell: "it\'s $HOME", as_node: true, environment: {A: b}}'))
     made = project.resolve("b", need_tarball=False)
     (hook,) = made.before_switch
-    text = encode(program(made, hook))
+    text = encode(hook_program(made, hook))
     assert '| /usr/local/bin/shop-ctl --release 1.4.2- --timeout 600 --unit "$unit" run /bin/sh -eus' in text
-    assert "--release 1.4.1-aa " in encode(program(made, hook, "1.4.1-aa")), "who went back has the old one"
+    assert "--release 1.4.1-aa " in encode(hook_program(made, hook, "1.4.1-aa")), "who went back has the old one"
     assert "/var/lib/beam/shop" in text, "its directory, where the hook names none"
     assert "A=b" in text
 
@@ -49,7 +49,7 @@ def test_one_of_several_nodes_is_named(project: Project) -> None:
     project.write("hosts.yml", FLEET)
     project.write("site.yml", play("{command: bin/x, as_node: jobs}"))
     made = project.resolve("a", need_tarball=False)
-    assert "/usr/local/bin/jobs-ctl --release" in encode(program(made, made.before_switch[0]))
+    assert "/usr/local/bin/jobs-ctl --release" in encode(hook_program(made, made.before_switch[0]))
 
 
 def test_a_node_that_is_none_of_the_hosts_is_refused(project: Project) -> None:

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deployer.errors import ConfigError, HostKeyChanged, HostKeyError
-from deployer.transport.host_line import parse
-from deployer.transport.known_hosts import KnownHosts, fingerprint
+from deployer.transport.host_line import parse_host_line
+from deployer.transport.known_hosts import KnownHosts, key_fingerprint
 
 ED = "ssh-ed25519"
 
@@ -74,8 +74,8 @@ def test_a_line_names_hosts_as_openssh_reads_it(written, hosts: str, name: str, 
 def test_another_key_is_refused_with_both_fingerprints_and_the_line(written) -> None:
     with pytest.raises(HostKeyChanged) as caught:
         written(line("other", 3) + line("web1", 1)).about("web1", 22).check(ED, blob(2))
-    assert fingerprint(blob(1)) in str(caught.value)
-    assert fingerprint(blob(2)) in str(caught.value)
+    assert key_fingerprint(blob(1)) in str(caught.value)
+    assert key_fingerprint(blob(2)) in str(caught.value)
     assert caught.value.where.endswith("known_hosts0:2")
 
 
@@ -142,7 +142,7 @@ GOOD = line("web1", 1).strip()
 )
 def test_a_damaged_line_is_refused_by_its_number(bad: str) -> None:
     with pytest.raises(ConfigError, match=r"^known_hosts:3: this line is damaged"):
-        parse(f"{GOOD}\n# fine\n{bad}\n".encode(), "known_hosts")
+        parse_host_line(f"{GOOD}\n# fine\n{bad}\n".encode(), "known_hosts")
 
 
 def test_a_file_that_everybody_can_write_is_refused(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ PIECES = st.sampled_from(
 @example(os.urandom(64))
 def test_any_bytes_give_entries_or_an_error_with_a_line(text: bytes) -> None:
     try:
-        entries = parse(text, "known_hosts")
+        entries = parse_host_line(text, "known_hosts")
     except ConfigError as error:
         assert error.where.startswith("known_hosts:")
         return

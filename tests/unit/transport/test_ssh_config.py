@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from deployer.errors import ConfigError
 from deployer.model import Connection
 from deployer.transport import SshOptions, ssh_config, ssh_lines, ssh_oracle, ssh_words
-from deployer.transport.ssh_config import Target, expand, hop, resolve
+from deployer.transport.ssh_config import SshTarget, expand_tokens, hop, resolve
 
 
-def resolved(tmp_path: Path, text: str, connection: Connection | None = None, **options: object) -> Target:
+def resolved(tmp_path: Path, text: str, connection: Connection | None = None, **options: object) -> SshTarget:
     return resolve("web1", connection or Connection("web1.example.org"), configured(tmp_path, text, **options))
 
 
@@ -185,7 +185,7 @@ def test_the_client_is_asked_once_for_a_host_and_what_it_refuses_is_read_without
 def test_a_proxy_command_is_filled_in_and_none_is_none(tmp_path: Path) -> None:
     assert resolved(tmp_path, "ProxyCommand nc %h %p\nUser me\n").proxy == "nc web1.example.org 22"
     assert resolved(tmp_path, "ProxyCommand none\n").proxy == ""
-    assert expand("x %h %p %r %% %q", {"h": "h", "p": "1", "r": "u", "%": "%"}) == "x h 1 u % %q"
+    assert expand_tokens("x %h %p %r %% %q", {"h": "h", "p": "1", "r": "u", "%": "%"}) == "x h 1 u % %q"
 
 
 def test_two_roads_at_once_are_refused(tmp_path: Path) -> None:
@@ -243,5 +243,5 @@ def test_whatever_is_written_there_ends_no_run(text: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "config"
         file.write_text(text, newline="")
-        said = ssh_words.evaluate(ssh_lines.read(file, file.parent, file.parent), "web1")
+        said = ssh_words.evaluate_config(ssh_lines.read_ssh_config(file, file.parent, file.parent), "web1")
     assert said["hostname"]

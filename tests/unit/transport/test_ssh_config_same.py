@@ -107,9 +107,9 @@ def test_a_configuration_says_what_it_says_to_the_client(text: str, tmp_path: Pa
         (tmp_path / "side" / name).write_text(inner)
     file = tmp_path / "config"
     file.write_bytes(text.replace("SIDE", str(tmp_path / "side")).encode())
-    client = ssh_oracle.ask(file, hash(text), "web1")
+    client = ssh_oracle.ask_client(file, hash(text), "web1")
     assert client is not None, "the client refuses it"
-    ours = ssh_words.evaluate(ssh_lines.read(file, HOME, HOME / ".ssh"), "web1")
+    ours = ssh_words.evaluate_config(ssh_lines.read_ssh_config(file, HOME, HOME / ".ssh"), "web1")
     defaults = {"user": (ME,), "port": ("22",), "identitiesonly": ("no",)}
     for word in ASKED:
         seen, said = client.get(word, ()), ours.get(word) or defaults.get(word, ())

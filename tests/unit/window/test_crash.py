@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.errors import ProbeError
-from deployer.window.crash import human, parse
+from deployer.window.crash import human, parse_dump
 
 HEAD = "=erl_crash_dump:0.5\nFri Nov 27 12:00:00 2026\nSlogan: eheap_alloc: Cannot allocate \x1b[2J\nSystem: x\n"
 TOLD = """\
@@ -32,7 +32,7 @@ def said(head: str = HEAD, told: str = TOLD, size: str = "2048 1700000000") -> s
 
 
 def test_slogan_memory_and_the_biggest_first() -> None:
-    found = parse(said())
+    found = parse_dump(said())
     assert found
     assert found.slogan.startswith("eheap_alloc: Cannot allocate")
     assert (found.size, found.when, found.memory) == (2048, 1700000000, {"total": 1000, "ets": 12})
@@ -44,15 +44,15 @@ def test_slogan_memory_and_the_biggest_first() -> None:
 
 
 def test_none_is_none_and_one_that_was_cut_short_has_no_slogan() -> None:
-    assert parse("") is None
-    found = parse(said(head="=erl_crash", told=""))
+    assert parse_dump("") is None
+    found = parse_dump(said(head="=erl_crash", told=""))
     assert found
     assert (found.slogan, found.processes, found.memory) == ("", (), {})
 
 
 def test_an_answer_that_makes_no_sense_is_said() -> None:
     with pytest.raises(ProbeError):
-        parse(said(size="x"))
+        parse_dump(said(size="x"))
 
 
 @pytest.mark.parametrize(("size", "words"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB")])

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.window.logs import Wanted, read, wanted
+from deployer.window.logs import LogChoice, read_logs, wanted
 
 
 def raw(**fields: object) -> bytes:
@@ -15,7 +15,7 @@ def raw(**fields: object) -> bytes:
 
 
 def test_a_line_is_what_was_said_and_harmless() -> None:
-    found = read(raw(MESSAGE="clear \x1b[2J\u202e"), "shop@a")
+    found = read_logs(raw(MESSAGE="clear \x1b[2J\u202e"), "shop@a")
     assert found
     line, cursor = found
     assert (line.text, line.at, line.node, line.urgent, cursor) == (
@@ -25,24 +25,24 @@ def test_a_line_is_what_was_said_and_harmless() -> None:
         False,
         "s=1",
     )
-    bytes_of_it = read(raw(MESSAGE=[104, 105, 255]), "shop@a")
+    bytes_of_it = read_logs(raw(MESSAGE=[104, 105, 255]), "shop@a")
     assert bytes_of_it
     assert bytes_of_it[0].text == "hi\\xff"
-    error = read(raw(PRIORITY="3"), "shop@a")
+    error = read_logs(raw(PRIORITY="3"), "shop@a")
     assert error
     assert error[0].urgent
 
 
 @pytest.mark.parametrize("garbage", [b"", b"{}", b"[1]", b"null", b'{"MESSAGE": 1}', raw(__REALTIME_TIMESTAMP="x")])
 def test_what_is_no_line_is_left_out(garbage: bytes) -> None:
-    assert read(garbage, "shop@a") is None
+    assert read_logs(garbage, "shop@a") is None
 
 
 @pytest.mark.parametrize(
     ("since", "seconds"), [("90s", 910.0), ("10m", 400.0), ("2h", -6200.0), ("1d", -85400.0), ("5min", 700.0)]
 )
 def test_an_age_is_a_moment(since: str, seconds: float) -> None:
-    assert wanted(last=5, since=since, grep="", now=1000.0) == Wanted(5, seconds)
+    assert wanted(last=5, since=since, grep="", now=1000.0) == LogChoice(5, seconds)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_a_wrong_flag_is_said(flags: dict[str, object], said: str) -> None:
 
 
 def test_what_is_asked_is_quoted_and_a_journal_goes_on_behind_what_was_seen() -> None:
-    text = Wanted(5, 9.0, "a'b").text("shop.service", follow=False).text
+    text = LogChoice(5, 9.0, "a'b").text("shop.service", follow=False).text
     assert "-n 5" in text
     assert "--since=@9" in text
     assert """'--grep=a'"'"'b'""" in text
-    text = Wanted(5, 9.0).text("shop.service", follow=True, after="s=1;i=2").text
+    text = LogChoice(5, 9.0).text("shop.service", follow=True, after="s=1;i=2").text
     assert "'--after-cursor=s=1;i=2' -n all" in text
     assert "--since" not in text

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.window.trace import Traced, traced
+from deployer.window.trace import TracedFunction, traced
 
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("Shop.Orders.place/2", Traced("Elixir.Shop.Orders", "place", 2, "Shop.Orders.place")),
-        ("Shop.valid?", Traced("Elixir.Shop", "valid?", None, "Shop.valid?")),
-        (":ets.insert/2", Traced("ets", "insert", 2, ":ets.insert")),
-        ("gen_server:call/_", Traced("gen_server", "call", None, "gen_server:call")),
+        ("Shop.Orders.place/2", TracedFunction("Elixir.Shop.Orders", "place", 2, "Shop.Orders.place")),
+        ("Shop.valid?", TracedFunction("Elixir.Shop", "valid?", None, "Shop.valid?")),
+        (":ets.insert/2", TracedFunction("ets", "insert", 2, ":ets.insert")),
+        ("gen_server:call/_", TracedFunction("gen_server", "call", None, "gen_server:call")),
     ],
 )
-def test_a_function_is_written_as_in_either_language(typed: str, meant: Traced) -> None:
+def test_a_function_is_written_as_in_either_language(typed: str, meant: TracedFunction) -> None:
     assert traced(typed) == meant
 
 
