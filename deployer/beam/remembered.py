@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,9 @@ def _home() -> Path | None:
     with suppress(RuntimeError):  # somebody without a home
         cache = cache if cache.is_absolute() else Path("~/.cache").expanduser()
     return cache / "deployer" / "tarballs" if cache.is_absolute() else None
+
+
+@lru_cache(maxsize=64)
+def learn_once(path: Path, _mtime_ns: int, _size: int, name: str, version: str | None) -> Tarball:
+    """A fleet of many hosts reads its tarball once; a file that changed is another key."""
+    return learn(path, name=name, version=version)

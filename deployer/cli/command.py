@@ -79,7 +79,8 @@ class Subcommand(Task[Callable[..., Any]]):
 
 def failure(error: DeployerError) -> Exit:
     """Print an error for a person and return what leaves with its exit code."""
-    from deployer.report.terminal import problem, rich_console
+    from deployer.report.plain import problem
+    from deployer.report.terminal import rich_console
 
     problem(rich_console(sys.stderr), str(error))
     return Exit(code=error.exit_code)

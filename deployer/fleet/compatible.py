@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator, Mapping
 
+from deployer.beam.names import Naming
+from deployer.beam.tarball import Tarball
+from deployer.errors import ConfigError
 from deployer.fleet.declaration import Declaration
 from deployer.fleet.node import Node
 from deployer.fleet.places import Problem
@@ -92,3 +95,12 @@ def same_epmdless(one: Declaration, other: Declaration) -> Problem | None:
 
 def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+
+
+def clash_errors(archive: Tarball, names: Naming) -> Iterator[ConfigError]:
+    """Yield the lines inside a release by which its nodes would not come up as declared."""
+    for clash in archive.clashes:
+        if clash.breaks(names):
+            where = f"{archive.path}:{clash.file}:{clash.line}"
+            problem = f"{clash.what} clashes with what the fleet declares: {clash.text}"
+            yield ConfigError(problem, where=where, hint=clash.advice)

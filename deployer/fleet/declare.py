@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from deployer.beam import cookie, remembered, tarball
-from deployer.beam.names import Naming, check_alive, parse_node
+from deployer.beam.names import check_alive, parse_node
 from deployer.errors import At, ConfigError, Problems
 from deployer.fields import build, describe
 from deployer.fleet import grammar, unit
 from deployer.fleet.cluster import Cluster
+from deployer.fleet.compatible import clash_errors
 from deployer.fleet.declaration import Declaration, DeclaredRelease
-from deployer.fleet.migration import Migration, migration_of
+from deployer.fleet.migration import MigrateWords, Migration, migration_of
 from deployer.fleet.node import Node
 from deployer.fleet.pki import ManagedCA, Pki, ProvidedCerts, authorities
 from deployer.fleet.places import Places
-from deployer.fleet.rules import problems
-from deployer.fleet.words import FleetSettings, Health, MigrateWords, NodeWords, PkiWords, ReleaseWords
+from deployer.fleet.rules import family, problems
+from deployer.fleet.words import FleetSettings, Health, NodeWords, PkiWords, ReleaseWords
 from deployer.load.marked import Map
 from deployer.model import Mark
 
@@ -85,7 +85,7 @@ class _Maker:
         release = self.release()
         cluster = self.cluster(release)
         if release:
-            Problems.check(_clashes(release.archive, cluster.names))
+            Problems.check(clash_errors(release.archive, cluster.names))
         nodes = self.words.nodes or ((NodeWords(name=release.name.lower()),) if release else ())
         return Declaration(
             host=self.host,
@@ -114,7 +114,7 @@ class _Maker:
                 raise self.wrong("release.tarball", problem, "build it, or correct the path") from None
             archive = tarball.unread_tarball(path, words.name, words.version or "")
         else:
-            archive = _inspect(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
+            archive = remembered.learn_once(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
         user = words.user or words.name.lower()
         if complaint := grammar.user(user):
             raise self.wrong("release.user", f"release.user {user!r}: {complaint}", "write release.user")
@@ -236,11 +236,7 @@ class _Maker:
 
     def long_host(self, cluster: Cluster) -> str:
         """A host name stays what it is; an address gives way to the one that the node really listens on."""
-        try:
-            ipaddress.ip_address(self.address)
-        except ValueError:
-            return self.address
-        return cluster.bind
+        return cluster.bind if family(self.address) else self.address
 
     def wrong(self, path: str, problem: str, hint: str) -> ConfigError:
         return ConfigError(problem, where=self.places.of(path), hint=hint)
@@ -252,18 +248,3 @@ class _Maker:
         except ConfigError as error:
             named = error.message if path in error.message else f"{path}: {error.message}"
             raise self.wrong(path, named, error.hint) from None
-
-
-def _clashes(archive: tarball.Tarball, names: Naming) -> Iterator[ConfigError]:
-    """Yield the lines inside a release by which its nodes would not come up as declared."""
-    for clash in archive.clashes:
-        if clash.breaks(names):
-            where = f"{archive.path}:{clash.file}:{clash.line}"
-            problem = f"{clash.what} clashes with what the fleet declares: {clash.text}"
-            yield ConfigError(problem, where=where, hint=clash.advice)
-
-
-@lru_cache(maxsize=64)
-def _inspect(path: Path, _mtime_ns: int, _size: int, name: str, version: str | None) -> tarball.Tarball:
-    """A fleet of many hosts reads its tarball once; a file that changed is another key."""
-    return remembered.learn(path, name=name, version=version)

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import Annotated
 
-from deployer.fleet.words import MigrateWords
+from deployer.fields import Doc
+from deployer.fleet import grammar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrateWords:
+    """What runs once for each new release, before the first switch; exactly one of ``eval`` and ``command``."""
+
+    eval: Annotated[
+        str | None,
+        Doc("expression for the release's eval", check=grammar.single_line, example="Shop.Release.migrate()"),
+    ] = None
+    command: Annotated[
+        str | None, Doc("script of the release and its arguments", check=grammar.release_script, example="bin/migrate")
+    ] = None
+    timeout: Annotated[int, Doc("seconds it may take before it is ended", check=grammar.at_least(1))] = 600
+    node: Annotated[
+        str | None, Doc("which of the host's nodes it runs as; default: the first", check=grammar.alive_name)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from deployer.model import Change
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Part = tuple[str, str]
 """Text of a line, and its style."""
@@ -76,3 +79,20 @@ def diff(change: Change) -> Iterator[str]:
     yield from lines[:_DIFF_LIMIT]
     if len(lines) > _DIFF_LIMIT:
         yield f"… {len(lines) - _DIFF_LIMIT} more lines"
+
+
+def problem(console: Console | Plain, message: str) -> None:
+    """Print what ended the run before any host was touched: each error a line, and its hint below it."""
+    for line in safe(message).splitlines():
+        hint = line.startswith(" ")
+        print_parts(console, (f"{'  ' if hint else 'error: '}{line}", "cyan" if hint else "bold red"))
+
+
+def print_parts(console: Console | Plain, *parts: Part) -> None:
+    """Print one line, each piece in its style where that can be seen."""
+    if isinstance(console, Plain):
+        console.print(*parts)
+        return
+    from rich.text import Text
+
+    console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)

@@ -23,7 +23,7 @@ from deployer.events import (
 )
 from deployer.report import findings, ladder, plans, recap, releases, rolling
 from deployer.report.journal import Journals
-from deployer.report.plain import Part, Plain, safe
+from deployer.report.plain import Part, Plain, print_parts, safe
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
@@ -242,20 +242,4 @@ class TerminalReport:
             self._line((f"\n  {words}", "green"))
 
     def _line(self, *parts: Part) -> None:
-        _print(self._console, *parts)
-
-
-def problem(console: Console | Plain, message: str) -> None:
-    """Print what ended the run before any host was touched: each error a line, and its hint below it."""
-    for line in safe(message).splitlines():
-        hint = line.startswith(" ")
-        _print(console, (f"{'  ' if hint else 'error: '}{line}", "cyan" if hint else "bold red"))
-
-
-def _print(console: Console | Plain, *parts: Part) -> None:
-    if isinstance(console, Plain):
-        console.print(*parts)
-        return
-    from rich.text import Text
-
-    console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
+        print_parts(self._console, *parts)

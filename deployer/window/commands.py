@@ -20,8 +20,8 @@ from deployer.sh import Sh, sh
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, ask_node, doors
 from deployer.window.evaluate import evaluate
+from deployer.window.journal_lines import seconds_of
 from deployer.window.keyboard import attach, here, pass_on
-from deployer.window.logs import seconds_of
 from deployer.window.shells import fit, session_on
 from deployer.window.trace import trace_calls, traced
 from deployer.window.voices import Voices

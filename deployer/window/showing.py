@@ -12,7 +12,8 @@ from deployer.engine.host_run import EXIT_ORDER
 from deployer.errors import ConfigError, DeployerError
 from deployer.window import crash
 from deployer.window.choice import Fleet, Spot
-from deployer.window.logs import LogLine, NodeJournals, wanted
+from deployer.window.journal_lines import LogLine, wanted
+from deployer.window.logs import NodeJournals
 from deployer.window.voices import COLOURS, painted
 
 

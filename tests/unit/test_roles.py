@@ -11,7 +11,8 @@ from roles_kit import COOKIE, HOME, resolved, shapes, written
 from deployer.beam.names import parse_node
 from deployer.fields import describe
 from deployer.fleet import FleetSettings
-from deployer.fleet.words import ClusterWords, FirewallWords, Health, MigrateWords, NodeWords, PkiWords, ReleaseWords
+from deployer.fleet.migration import MigrateWords
+from deployer.fleet.words import ClusterWords, FirewallWords, Health, NodeWords, PkiWords, ReleaseWords
 from deployer.load.inventory import load_inventory
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.modules.epmd import Epmd

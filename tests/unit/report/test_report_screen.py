@@ -17,7 +17,7 @@ from deployer.events import (
     StepDone,
 )
 from deployer.model import Change
-from deployer.report.terminal import problem
+from deployer.report.plain import problem
 
 HOSTILE = (
     *play(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.window.logs import LogChoice, read_logs, wanted
+from deployer.window.journal_lines import LogChoice, read_logs, wanted
 
 
 def raw(**fields: object) -> bytes:
