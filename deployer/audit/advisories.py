@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.audit.versions import hex_key, numbers
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 
 _MOST, _LARGEST = 20_000, 4 * 2**20
 Key = tuple[Any, ...]
@@ -90,18 +90,19 @@ def read_advisories(path: Path) -> Advisories:
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    try:
-        if file.stat().st_size > _LARGEST:
-            raise ConfigError(f"is larger than {_LARGEST} bytes", where=file)
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
-    except ValueError:
-        raise ConfigError("is no JSON", where=file) from None
-    some = told if isinstance(told, list) else [told]
-    if not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in some):
-        raise ConfigError("is no advisory in the OSV format: it has no id", where=file)
-    return [one for one in some if not one.get("withdrawn")]
+    with At(file):
+        try:
+            if file.stat().st_size > _LARGEST:
+                raise ConfigError(f"is larger than {_LARGEST} bytes")
+            told = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}") from None
+        except ValueError:
+            raise ConfigError("is no JSON") from None
+        some = told if isinstance(told, list) else [told]
+        if not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in some):
+            raise ConfigError("is no advisory in the OSV format: it has no id")
+        return [one for one in some if not one.get("withdrawn")]
 
 
 def _moment(raw: Mapping[str, Any]) -> datetime | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
@@ -93,17 +93,18 @@ class _Reader:
         word = next(key for key in given if short_word(key) == "import_playbook")
         with self.problems.going_on():
             check_words(given, (word, "name"), "an import of a playbook")
-        name = given[word]
-        if not isinstance(name, str) or "{{" in name:
-            raise ConfigError("import_playbook takes the name of a file, without templates", where=given.at(word))
-        if depth >= MAX_IMPORTS:
-            raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}", where=given.at(word))
-        beside = path.parent / name
-        try:
-            file = beside if beside.is_file() else find_playbook(Path(name))
-        except ConfigError:
-            raise ConfigError(f"there is no playbook {beside}", where=given.at(word)) from None
-        self.read(file, depth + 1)
+        with At(given.at(word)):
+            name = given[word]
+            if not isinstance(name, str) or "{{" in name:
+                raise ConfigError("import_playbook takes the name of a file, without templates")
+            if depth >= MAX_IMPORTS:
+                raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}")
+            beside = path.parent / name
+            try:
+                file = beside if beside.is_file() else find_playbook(Path(name))
+            except ConfigError:
+                raise ConfigError(f"there is no playbook {beside}") from None
+            self.read(file, depth + 1)
 
 
 class _PlayReader:

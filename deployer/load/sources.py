@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.load import vault
 from deployer.load.secrets import Vaults
 from deployer.load.template import Variables
@@ -34,19 +34,20 @@ class Sources:
         Raises:
             ConfigError: it is nowhere, or is a directory.
         """
-        given = Path(name).expanduser()
-        places = [place for root in (task.role_path, self.directory) if root for place in (root / folder, root)]
-        if folder == "tarball":
-            places = [Path(where.file).parent, self.directory, Path()]
-        tried = [given] if given.is_absolute() else [place / given for place in dict.fromkeys(places)]
-        for path in tried:
-            if path.is_file():
-                return path
-            if path.is_dir():
-                hint = "name the files under loop:"
-                raise ConfigError(f"{path} is a directory", where=where, hint=hint)
-        searched = "\n  ".join(str(path) for path in tried)
-        raise ConfigError(f"there is no file {name!r}", where=where, hint=f"searched:\n  {searched}")
+        with At(where):
+            given = Path(name).expanduser()
+            places = [place for root in (task.role_path, self.directory) if root for place in (root / folder, root)]
+            if folder == "tarball":
+                places = [Path(where.file).parent, self.directory, Path()]
+            tried = [given] if given.is_absolute() else [place / given for place in dict.fromkeys(places)]
+            for path in tried:
+                if path.is_file():
+                    return path
+                if path.is_dir():
+                    hint = "name the files under loop:"
+                    raise ConfigError(f"{path} is a directory", hint=hint)
+            searched = "\n  ".join(str(path) for path in tried)
+            raise ConfigError(f"there is no file {name!r}", hint=f"searched:\n  {searched}")
 
     def blob(self, path: Path) -> Blob:
         """Return a file's content; an encrypted file's is a secret.
@@ -55,14 +56,15 @@ class Sources:
             ConfigError: it cannot be read.
             SecretError: it cannot be decrypted.
         """
-        try:
-            stat = path.stat()
-            key = (path, stat.st_mtime_ns, stat.st_size)
-            if key not in self._blobs:
-                self._blobs[key] = self._small(path) if stat.st_size <= SMALL else _large(path)
-            return self._blobs[key]
-        except OSError as error:
-            raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
+        with At(path):
+            try:
+                stat = path.stat()
+                key = (path, stat.st_mtime_ns, stat.st_size)
+                if key not in self._blobs:
+                    self._blobs[key] = self._small(path) if stat.st_size <= SMALL else _large(path)
+                return self._blobs[key]
+            except OSError as error:
+                raise ConfigError(f"cannot be read: {error.strerror}") from None
 
     def rendered(self, path: Path, variables: Variables) -> Blob:
         """Return a template rendered; a secret in it makes all of it a secret.
@@ -70,16 +72,17 @@ class Sources:
         Raises:
             ConfigError: it is not UTF-8, or the template is wrong; with the template's own line.
         """
-        try:
-            data = read_regular(path)
-            text = self._opened(data.decode(), path)
-        except OSError as error:
-            raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
-        except UnicodeDecodeError:
-            raise ConfigError("is not UTF-8; use copy for what is not text", where=path) from None
-        if isinstance(text, Secret):
-            raise ConfigError("is encrypted; encrypt the values it uses, not the template", where=path)
-        return Blob.of(variables.render_file(text, str(path), path.name))
+        with At(path):
+            try:
+                data = read_regular(path)
+                text = self._opened(data.decode(), path)
+            except OSError as error:
+                raise ConfigError(f"cannot be read: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ConfigError("is not UTF-8; use copy for what is not text") from None
+            if isinstance(text, Secret):
+                raise ConfigError("is encrypted; encrypt the values it uses, not the template")
+            return Blob.of(variables.render_file(text, str(path), path.name))
 
     def _small(self, path: Path) -> Blob:
         data = read_regular(path)
@@ -88,12 +91,13 @@ class Sources:
         return Blob.of(self._opened(data.decode("ascii", "replace"), path))
 
     def _opened(self, text: str, path: Path) -> str | Secret:
-        if not vault.is_encrypted(text):
-            return text
-        try:
-            return Secret(self.vaults.decrypt(text, path).decode(), path.name)
-        except UnicodeDecodeError:
-            raise ConfigError("holds no text once decrypted", where=path) from None
+        with At(path):
+            if not vault.is_encrypted(text):
+                return text
+            try:
+                return Secret(self.vaults.decrypt(text, path).decode(), path.name)
+            except UnicodeDecodeError:
+                raise ConfigError("holds no text once decrypted") from None
 
 
 def _large(path: Path) -> Blob:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import kind
 from deployer.gathering import Gathering
 from deployer.load import yaml
@@ -182,37 +182,35 @@ class TaskReader:
 
     def _import(self, given: Map, key: str, below: Inherited, directory: Path) -> list[Task]:
         value, at = given[key], given.at(key)
-        if isinstance(value, Map):
-            value = value.get("file")
-        if not isinstance(value, str) or "{{" in value:
-            raise ConfigError("import_tasks takes the name of a file, without templates", where=at)
-        if below.depth >= MAX_IMPORTS:
-            raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}", where=at)
-        path = directory / value
-        if not path.is_file():
-            raise ConfigError(f"there is no file {path}", where=at)
-        content = yaml.read(path)
-        return self.read(content, "tasks", Mark(str(path)), replace(below, depth=below.depth + 1), path.parent)
+        with At(at):
+            if isinstance(value, Map):
+                value = value.get("file")
+            if not isinstance(value, str) or "{{" in value:
+                raise ConfigError("import_tasks takes the name of a file, without templates")
+            if below.depth >= MAX_IMPORTS:
+                raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}")
+            path = directory / value
+            if not path.is_file():
+                raise ConfigError(f"there is no file {path}")
+            content = yaml.read(path)
+            return self.read(content, "tasks", Mark(str(path)), replace(below, depth=below.depth + 1), path.parent)
 
 
 def _arguments(module: str, value: Any, where: Mark) -> Map:
     """Return a module's arguments as a mapping."""
-    if value is None:
-        return Map(mark=where)
-    if isinstance(value, Map):
-        return value
-    if isinstance(value, str) and module in FREE_FORM and value.strip():
-        if re.search(r"(?:^|\s)(?:creates|removes|chdir)=", value):
-            hint = f"{module}: {{cmd: …, creates: …}}"
-            raise ConfigError("arguments are not written as KEY=VALUE", where=mark_of(value, where), hint=hint)
-        return Map({"cmd": value}, where, {"cmd": mark_of(value, where)})
-    if isinstance(value, str) and _PAIRS_ONLY.fullmatch(value):
-        pairs = [part.split("=", 1) for part in value.split() if _PAIR.match(part)]
-        form = ", ".join(f"{key}: {item}" for key, item in pairs)
-        raise ConfigError(
-            "arguments are not written as KEY=VALUE", where=mark_of(value, where), hint=f"{module}: {{{form}}}"
-        )
-    hint = f"{module}: {{ARGUMENT: VALUE}}"
-    raise ConfigError(
-        f"the arguments of {module} must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint
-    )
+    with At(mark_of(value, where)):
+        if value is None:
+            return Map(mark=where)
+        if isinstance(value, Map):
+            return value
+        if isinstance(value, str) and module in FREE_FORM and value.strip():
+            if re.search(r"(?:^|\s)(?:creates|removes|chdir)=", value):
+                hint = f"{module}: {{cmd: …, creates: …}}"
+                raise ConfigError("arguments are not written as KEY=VALUE", hint=hint)
+            return Map({"cmd": value}, where, {"cmd": mark_of(value, where)})
+        if isinstance(value, str) and _PAIRS_ONLY.fullmatch(value):
+            pairs = [part.split("=", 1) for part in value.split() if _PAIR.match(part)]
+            form = ", ".join(f"{key}: {item}" for key, item in pairs)
+            raise ConfigError("arguments are not written as KEY=VALUE", hint=f"{module}: {{{form}}}")
+        hint = f"{module}: {{ARGUMENT: VALUE}}"
+        raise ConfigError(f"the arguments of {module} must be a mapping, not {kind(value)}", hint=hint)

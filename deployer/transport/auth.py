@@ -15,7 +15,7 @@ from paramiko import PKey
 from paramiko.agent import AgentSSH
 from paramiko.ssh_exception import BadAuthenticationType, SSHException
 
-from deployer.errors import AuthError, ConfigError, Unreachable
+from deployer.errors import At, AuthError, ConfigError, Unreachable
 from deployer.regular import open_regular, read_regular
 from deployer.transport.options import SshOptions
 from deployer.transport.ssh_config import SshTarget
@@ -76,7 +76,6 @@ def log_in(client: Client, target: SshTarget, options: SshOptions) -> None:
     reasons = "; ".join(reason for reason in (wants, tried) if reason)
     raise AuthError(
         f"{target.user} may not log in to {target.address}:{target.port}; {reasons}",
-        where=target.name,
         hint="name the right user (-u) and key (--private-key), or add the key to the host",
     )
 
@@ -84,7 +83,6 @@ def log_in(client: Client, target: SshTarget, options: SshOptions) -> None:
 def _no_answer(client: Client, target: SshTarget) -> Unreachable:
     return Unreachable(
         f"{target.address}:{target.port} did not answer the login of {target.user} within {client.auth_timeout:.0f} s",
-        where=target.name,
         hint="sshd there is frozen, or what it asks about logins (PAM, a directory server) does not answer",
     )
 
@@ -123,17 +121,18 @@ def _public(file: Path) -> bytes | None:
 
 def _load(file: Path, options: SshOptions) -> PKey:
     """Read a private key, asking for its passphrase when it has one."""
-    for passphrase in _passphrases(file, options):
-        if key := _read(file, passphrase):
-            return key
-    raise ConfigError(f"the passphrase was wrong {_PASSPHRASE_TRIES} times", where=file)
+    with At(file):
+        for passphrase in _passphrases(file, options):
+            if key := _read(file, passphrase):
+                return key
+        raise ConfigError(f"the passphrase was wrong {_PASSPHRASE_TRIES} times")
 
 
 def _passphrases(file: Path, options: SshOptions) -> Iterator[bytes | None]:
     yield None
     if options.ask is None:
         raise ConfigError(
-            "the private key has a passphrase, and nobody is here to give it", where=file, hint="load it into ssh-agent"
+            "the private key has a passphrase, and nobody is here to give it", hint="load it into ssh-agent"
         )
     for _ in range(_PASSPHRASE_TRIES):
         yield options.ask(f"Passphrase for {file}: ").encode()
@@ -145,7 +144,7 @@ def _read(file: Path, passphrase: bytes | None) -> PKey | None:
         open_regular(file).close()
         return PKey.from_path(file, passphrase)  # type: ignore[arg-type]
     except OSError as error:
-        raise ConfigError(f"the private key cannot be read: {error.strerror}", where=file) from None
+        raise ConfigError(f"the private key cannot be read: {error.strerror}") from None
     except TypeError:
         return None  # cryptography's way to say that it is encrypted
     except (ValueError, SSHException):
@@ -153,7 +152,6 @@ def _read(file: Path, passphrase: bytes | None) -> PKey | None:
             return None
         raise ConfigError(
             "this is not a private key that can be used",
-            where=file,
             hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA",
         ) from None
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from deployer.errors import ConfigError, ConnectionLost, HostError, HostKeyError, Unreachable
+from deployer.errors import At, ConfigError, ConnectionLost, HostError, HostKeyError, Unreachable
 from deployer.transport.base import ForwardingForbidden
 from deployer.transport.known_hosts import Knowledge, KnownHosts, key_fingerprint
 from deployer.transport.options import SshOptions
@@ -51,14 +51,15 @@ def open_link(target: SshTarget, options: SshOptions, seen: tuple[str, ...] = ()
         ConfigError: known_hosts, a key file or a jump is wrong.
     """
     until = time.monotonic() + _HANDSHAKE
-    for left in reversed(range(_TRIES)):
-        try:
-            return _attempt(target, options, seen)
-        except _Dropped as error:
-            if not left or time.monotonic() > until:
-                raise Unreachable(error.message, where=target.name, hint=error.hint) from None
-            time.sleep(random.uniform(0.2, 0.8) * (_TRIES - left))  # noqa: S311  # spreads the herd, guards nothing
-    raise AssertionError
+    with At(target.name):
+        for left in reversed(range(_TRIES)):
+            try:
+                return _attempt(target, options, seen)
+            except _Dropped as error:
+                if not left or time.monotonic() > until:
+                    raise Unreachable(error.message, hint=error.hint) from None
+                time.sleep(random.uniform(0.2, 0.8) * (_TRIES - left))  # noqa: S311  # spreads the herd, guards nothing
+        raise AssertionError
 
 
 class _Dropped(Unreachable):
@@ -96,7 +97,7 @@ def _jump(target: SshTarget, options: SshOptions, seen: tuple[str, ...], stack: 
         return None
     *before, last = target.jumps
     if last in seen:
-        raise ConfigError(f"ProxyJump goes in a circle: {' → '.join((*seen, last))}", where=target.name)
+        raise ConfigError(f"ProxyJump goes in a circle: {' → '.join((*seen, last))}")
     over = hop(last, options)
     link = open_link(replace(over, jumps=tuple(before), proxy="") if before else over, options, (*seen, last))
     stack.callback(link.close)
@@ -119,9 +120,7 @@ def _through(target: SshTarget, over: Client) -> Any:
     try:
         return open_stream(over, target.address, target.port, target.connect_timeout, target.jumps[-1])
     except (OSError, HostError) as error:
-        raise Unreachable(
-            f"the jump host does not lead to {target.address}:{target.port}: {error}", where=target.name
-        ) from None
+        raise Unreachable(f"the jump host does not lead to {target.address}:{target.port}: {error}") from None
 
 
 def _direct(target: SshTarget) -> socket.socket:
@@ -132,19 +131,16 @@ def _direct(target: SshTarget) -> socket.socket:
     except TimeoutError:
         raise Unreachable(
             f"{target.address}:{target.port} did not answer within {target.connect_timeout:g} s",
-            where=target.name,
             hint="is it up, and does a firewall let this machine in?",
         ) from None
     except socket.gaierror as error:
         raise Unreachable(
             f"the name {target.address} cannot be resolved: {error.strerror}",
-            where=target.name,
             hint="set ansible_host to an address",
         ) from None
     except OSError as error:
         raise Unreachable(
             f"{target.address}:{target.port}: {error.strerror or error}",
-            where=target.name,
             hint="is sshd running, on this port?",
         ) from None
     road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -162,32 +158,29 @@ def _shake_hands(client: Client, target: SshTarget) -> None:
     if not in_time:
         raise Unreachable(
             f"{where} did not finish the SSH handshake within {_HANDSHAKE:.0f} s",
-            where=target.name,
             hint="something listens there, but it is frozen or no SSH server",
         )
     if not client.remote_version:
-        raise _no_banner(client.greeting, where, target)
+        raise _no_banner(client.greeting, where)
     raise Unreachable(
         f"no SSH handshake with {where}: {client.get_exception() or 'the host hung up'}",
-        where=target.name,
         hint="only modern algorithms are offered; is sshd older than 6.5?",
     )
 
 
-def _no_banner(greeting: str, where: str, target: SshTarget) -> Unreachable:
+def _no_banner(greeting: str, where: str) -> Unreachable:
     from deployer.transport.wire import GREETING
 
     if greeting == "hung up":
         return _Dropped(
             f"{where} hung up before the SSH banner",
-            where=target.name,
             hint="no SSH server, a ban (fail2ban), or too many connections at once (MaxStartups)",
         )
     if greeting == "silent":
         said, hint = "said nothing", "sshd is frozen or starved of CPU, or what listens there is no SSH server"
     else:
         said, hint = "talked, but sent no SSH banner", "what listens there is no SSH server"
-    return Unreachable(f"{where} took the connection and {said} within {GREETING:.0f} s", where=target.name, hint=hint)
+    return Unreachable(f"{where} took the connection and {said} within {GREETING:.0f} s", hint=hint)
 
 
 def _prove(client: Client, target: SshTarget, known: Knowledge) -> tuple[str, bytes]:
@@ -198,7 +191,6 @@ def _prove(client: Client, target: SshTarget, known: Knowledge) -> tuple[str, by
         return kind, key
     raise HostKeyError(
         f"the key of {target.address}:{target.port} is not known: {kind} {key_fingerprint(key)}",
-        where=target.name,
         hint="compare it on the host's console, then run with --accept-new-host-keys",
     )
 

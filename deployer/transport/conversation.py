@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from deployer.errors import AuthError, ConnectionLost, HostError, ProbeError
+from deployer.errors import At, AuthError, ConnectionLost, HostError, ProbeError
 from deployer.sh import Frame, Program, decode, payload
 from deployer.sh.answers import BODY_LIMIT
 from deployer.sh.frame import READY
@@ -76,17 +76,18 @@ class Conversation:
             AuthError: sudo or the login shell refused.
             ProbeError: the program ended before its last answer, or complains without end.
         """
-        if not self._asks:
-            self._start()
-        while True:
-            came = self._pipe.read(max(0.0, self._until() - time.monotonic()))
-            if came is None:
-                raise self._ended()
-            self._hear(*came)
-            if came[0]:
-                yield came[0]
-            if time.monotonic() >= self._until() and (self._part_at or not came[0]):
-                raise self._overdue()
+        with At(self._name):
+            if not self._asks:
+                self._start()
+            while True:
+                came = self._pipe.read(max(0.0, self._until() - time.monotonic()))
+                if came is None:
+                    raise self._ended()
+                self._hear(*came)
+                if came[0]:
+                    yield came[0]
+                if time.monotonic() >= self._until() and (self._part_at or not came[0]):
+                    raise self._overdue()
 
     def _whole(self) -> None:
         """The program has started, or an answer is whole: the next one's time begins."""
@@ -121,7 +122,7 @@ class Conversation:
         self._complaint = (self._complaint + err)[-COMPLAINTS_KEPT:]
         self._complained += len(err)
         if self._complained > BODY_LIMIT:
-            raise ProbeError("the host complains without end, on standard error", where=self._name, hint=self._said())
+            raise ProbeError("the host complains without end, on standard error", hint=self._said())
         if out:
             self._part_at, self._part = self._part_at or time.monotonic(), self._part + len(out)
         if not self._ready:
@@ -148,7 +149,6 @@ class Conversation:
         self._sudo.refuse()
         return AuthError(
             "sudo did not take the become password; it was tried once and will not be tried again",
-            where=self._name,
             hint=f"check -K or ansible_become_password{self._said()}",
         )
 
@@ -157,29 +157,25 @@ class Conversation:
         if status is None:
             return ConnectionLost(
                 self._pipe.broke(),
-                where=self._name,
                 hint="a step that had begun runs to its end on the host; run again to see its state",
             )
         if self._ready and not self._started and status == 1:
             return ProbeError(
                 "what was sent did not come to our program whole: something on the host read it first",
-                where=self._name,
                 hint=f"do the start-up files of the login (~/.bashrc, ~/.ssh/rc) read standard input?{self._said()}",
             )
         if self._ready:
             return ProbeError(
                 f"the program ended on the host before its last answer (status {status})",
-                where=self._name,
                 hint=self._said().strip(),
             )
         if self._answered:
             return self._refused()
         if self._sudo:
             problem, hint = refusal(status, self._complaint)
-            return AuthError(problem, where=self._name, hint=hint + self._said())
+            return AuthError(problem, hint=hint + self._said())
         return AuthError(
             f"the login shell refused to run /bin/sh (status {status})",
-            where=self._name,
             hint=f"the user needs a working login shell{self._said()}",
         )
 
@@ -189,7 +185,6 @@ class Conversation:
         if self._sudo and not self._ready:
             return AuthError(
                 f"sudo neither asked nor answered within {waited:.0f} s",
-                where=self._name,
                 hint=f"try `sudo -v` on the host; or its ~/.bashrc waits for standard input{self._said()}",
             )
         if not self._started:
@@ -204,7 +199,7 @@ class Conversation:
         else:
             said = f"no byte came or went for {since:.0f} s"
             hint = "what runs there takes longer than its deadline; the connection itself is alive"
-        return ConnectionLost(said, where=self._name, hint=hint + self._said())
+        return ConnectionLost(said, hint=hint + self._said())
 
     def _said(self) -> str:
         text = self._complaint or (b"" if self._ready else self._noise)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.errors import ConfigError, HostKeyChanged, HostKeyError
+from deployer.errors import At, ConfigError, HostKeyChanged, HostKeyError
 from deployer.model import Mark
 from deployer.regular import open_regular
 from deployer.transport.host_line import HostKeyEntry, parse_host_line
@@ -131,21 +131,22 @@ def _changed(who: str, kind: str, key: bytes, known: tuple[HostKeyEntry, ...]) -
 
 
 def _read(file: Path) -> bytes:
-    try:
-        if file.samefile(os.devnull):
-            return b""  # the usual way to say that nothing is known
-        with open_regular(file) as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            if mode & stat.S_IWOTH:
-                raise ConfigError("everybody on this machine can write this file", where=file, hint=f"chmod o-w {file}")
-            content = stream.read(_LIMIT + 1)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=file) from None
-    if len(content) > _LIMIT:
-        raise ConfigError("is larger than 16 MiB", where=file)
-    return content
+    with At(file):
+        try:
+            if file.samefile(os.devnull):
+                return b""  # the usual way to say that nothing is known
+            with open_regular(file) as stream:
+                mode = os.fstat(stream.fileno()).st_mode
+                if mode & stat.S_IWOTH:
+                    raise ConfigError("everybody on this machine can write this file", hint=f"chmod o-w {file}")
+                content = stream.read(_LIMIT + 1)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}") from None
+        if len(content) > _LIMIT:
+            raise ConfigError("is larger than 16 MiB")
+        return content
 
 
 def _append(file: Path, line: bytes) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployer.errors import AuthError, ConnectionLost, HostError
+from deployer.errors import At, AuthError, ConnectionLost, HostError
 from deployer.sh import Sh, sh
 from deployer.sh.frame import READY
 from deployer.transport.channel_pipe import ChannelPipe
@@ -67,19 +67,20 @@ class Session:
             AuthError: sudo refused.
             ConnectionLost: the host went away, or nothing began.
         """
-        if terminal:
-            self._channel.get_pty(terminal.kind, terminal.columns, terminal.rows)
-        if text is None:
-            return self._channel.invoke_shell()
-        if terminal:
-            self._client.exec(self._channel, _at_terminal(self._sudo, text))
-        else:
-            self._client.exec(self._channel, command(self._sudo))
-        self._await_ready(on_terminal=terminal is not None)
-        if not terminal:
-            raw = text.text.encode("utf-8", "surrogateescape")
-            self.send(b"%d\n%b" % (len(raw), raw))
-        return None
+        with At(self._name):
+            if terminal:
+                self._channel.get_pty(terminal.kind, terminal.columns, terminal.rows)
+            if text is None:
+                return self._channel.invoke_shell()
+            if terminal:
+                self._client.exec(self._channel, _at_terminal(self._sudo, text))
+            else:
+                self._client.exec(self._channel, command(self._sudo))
+            self._await_ready(on_terminal=terminal is not None)
+            if not terminal:
+                raw = text.text.encode("utf-8", "surrogateescape")
+                self.send(b"%d\n%b" % (len(raw), raw))
+            return None
 
     def run_plainly(self, line: str, terminal: Terminal | None) -> None:
         """Give the login shell a line, as OpenSSH does."""
@@ -150,7 +151,7 @@ class Session:
                     answered = True
                     self.send(self._sudo.password.reveal().encode() + b"\n")
             if time.monotonic() >= until:
-                raise ConnectionLost("the host did not come to our command in time", where=self._name)
+                raise ConnectionLost("the host did not come to our command in time")
             heard, said = heard[-COMPLAINTS_KEPT:], said[-COMPLAINTS_KEPT:]
 
     def _refused(self, said: bytes, *, answered: bool) -> HostError:
@@ -158,15 +159,15 @@ class Session:
         if self._sudo and answered:
             self._sudo.refuse()
             hint = "check -K or ansible_become_password"
-            return AuthError("sudo did not take the become password", where=self._name, hint=hint)
+            return AuthError("sudo did not take the become password", hint=hint)
         words = said.decode("utf-8", "backslashreplace").strip().encode("unicode_escape").decode()
         if status is None:
-            return ConnectionLost(self._pipe.broke(), where=self._name)
+            return ConnectionLost(self._pipe.broke())
         if self._sudo:
             problem, hint = refusal(status, said)
-            return AuthError(problem, where=self._name, hint=f"{hint}\n  the host says: {words}")
+            return AuthError(problem, hint=f"{hint}\n  the host says: {words}")
         problem = f"the login shell did not run the command (status {status})"
-        return AuthError(problem, where=self._name, hint=f"the host says: {words}")
+        return AuthError(problem, hint=f"the host says: {words}")
 
 
 def _at_terminal(sudo: Sudo | None, words: Sh) -> str:
