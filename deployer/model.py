@@ -170,7 +170,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class BatchSettings:
     """How the hosts of a play take their turns, as written: templates are not rendered yet.
 
     Attributes:
@@ -206,7 +206,7 @@ class Play:
     gather_facts: bool | None = None
     any_errors_fatal: bool = False
     directory: Path = Path()
-    turns: Turns = Turns()
+    turns: BatchSettings = BatchSettings()
 
 
 # What a host says of one task ----------------------------------------------------------------------------------------

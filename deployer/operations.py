@@ -220,11 +220,11 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
         out: where the report goes.
     """
     from deployer.engine.pending import PENDING_WORDS, Pending
-    from deployer.engine.survey import Survey
+    from deployer.engine.survey import StatusQuery
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         if goal in PENDING_WORDS:
             return Pending(context, resolver, hosts, goal).run()
-        return Survey(context, resolver, hosts, goal, lines).run()
+        return StatusQuery(context, resolver, hosts, goal, lines).run()
 
     return each_play(walk, load(options, need_secrets=False), out, need_tarball=False, need_secrets=False)

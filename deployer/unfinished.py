@@ -40,7 +40,7 @@ class _Rest:
         reverted: the ones that went back.
         done: the ones without an ending that have noted a good one.
         well: the ones that ended well, those that are done among them.
-        astray: the ones that a rollback has not led to its end: to deploy there would undo what it was meant for.
+        mid_rollback: the ones that a rollback has not led to its end: to deploy there would undo what it was meant for.
         changed: names of what the deploy read and what has been changed since.
     """
 
@@ -50,7 +50,7 @@ class _Rest:
     done: frozenset[str]
     well: frozenset[str]
     changed: tuple[str, ...]
-    astray: frozenset[str] = frozenset()
+    mid_rollback: frozenset[str] = frozenset()
 
 
 def unfinished(project: Project) -> Unfinished:
@@ -70,7 +70,7 @@ def unfinished(project: Project) -> Unfinished:
         hint = "deployer deploy takes all hosts; where everything is done already, it changes nothing"
         problem = f"no deploy of {project.sources[0]} with this inventory was noted on this machine"
         raise ConfigError(problem, hint=hint)
-    told = [rest for rest in last if rest.left or rest.reverted or rest.done or rest.astray] or last[:1]
+    told = [rest for rest in last if rest.left or rest.reverted or rest.done or rest.mid_rollback] or last[:1]
     notes = tuple(note for rest in told for note in _notes(project, rest))
     newest = next((rest for rest in last if rest.left), None)
     well = newest.well if newest and not newest.changed else frozenset[str]()
@@ -102,7 +102,7 @@ def _rest(project: Project, digests: dict[str, str], journal: Journal, hosts: fr
     changed = tuple(Path(path).name for path, digest in journal.head.digests.items() if digests.get(path) != digest)
     if journal.head.goal == "rollback":
         nobody = frozenset[str]()
-        return _Rest(journal, nobody, nobody, nobody, nobody, changed, astray=frozenset(undone))
+        return _Rest(journal, nobody, nobody, nobody, nobody, changed, mid_rollback=frozenset(undone))
     again = str(project.extra.get("deploy_again", "")).lower() == "true"
     reverted = frozenset() if again else frozenset(host for host in undone if "reverted" in ends[host])
     endless = {host for host in undone - reverted if ends[host] <= _WELL | {""}}
@@ -115,8 +115,8 @@ def _notes(project: Project, rest: _Rest) -> Iterator[str]:
     run, _, who = head.run.partition(" ")
     what = f"{len(rest.left)} of {len(rest.journal.hosts)} hosts are left" if rest.left else "nothing to resume"
     yield f"{what} of {'rollback' if head.goal == 'rollback' else 'run'} {run} by {who}, {rest.journal.plan}"
-    if rest.astray:
-        yield f"not back yet: {_names(rest.astray)}; deployer rollback --to VERSION goes on, deploy turns round"
+    if rest.mid_rollback:
+        yield f"not back yet: {_names(rest.mid_rollback)}; deployer rollback --to VERSION goes on, deploy turns round"
     if rest.done:
         yield f"finished by their own record: {_names(rest.done)}"
     if rest.reverted:

@@ -39,11 +39,11 @@ class Fault:
 
     Attributes:
         words: for a person, such as ``expired on 2026-12-01``.
-        mere_age: it still works; it only ends soon.
+        expiring_soon: it still works; it only ends soon.
     """
 
     words: str
-    mere_age: bool = False
+    expiring_soon: bool = False
 
 
 def read_certificates(pem: str) -> tuple[x509.Certificate, ...]:
@@ -114,7 +114,7 @@ def judge_certificate(chain: str, authority: str, host: str, now: datetime, rene
     if missing := _missing(own, host):
         return Fault(f"does not name {' and '.join(missing)}")
     left = (end - now) // timedelta(days=1)
-    return Fault(f"expires in {left} days", mere_age=True) if left < renew else None
+    return Fault(f"expires in {left} days", expiring_soon=True) if left < renew else None
 
 
 def lifetime(chain: str) -> int:

@@ -140,10 +140,10 @@ def shake_hands(
     """Do the whole handshake with ``node``; raises a DistributionError that says which step failed and why."""
     wire = _Wire(stream, width)
     hint = "check that the port is the node's, and whether the node demands TLS (cluster.tls)"
-    with _told(NobodyAnswers(f"nobody answers as {node}: the connection was closed", hint=hint), _mute(node)):
+    with _told(NobodyAnswers(f"nobody answers as {node}: the connection was closed", hint=hint), _timed_out(node)):
         wire.send(encode_send_name(me, creation))
         status = decode_status(wire.receive(_STATUS_LIMIT))
-    _heed(wire, status, node, me)
+    _check_status(wire, status, node, me)
     with _told(_left(node, "after its status"), _hangs(node)):
         theirs = decode_challenge(wire.receive(_CHALLENGE_LIMIT))
     if theirs.name != str(node):
@@ -172,7 +172,7 @@ def greets_back(stream: Stream, me: NodeName, *, creation: int) -> bool:
         return False
 
 
-def _heed(wire: _Wire, status: str, node: NodeName, me: NodeName) -> None:
+def _check_status(wire: _Wire, status: str, node: NodeName, me: NodeName) -> None:
     if status in ("ok", "ok_simultaneous"):
         return
     if status == "alive":  # the node still holds a dead connection of this name; true: take ours instead
@@ -190,7 +190,7 @@ def _left(node: NodeName, when: str) -> NotAlive:
     return NotAlive(f"{node} closed the connection {when}", hint="see whether the node is going down")
 
 
-def _mute(node: NodeName) -> NotAlive:
+def _timed_out(node: NodeName) -> NotAlive:
     what = f"{node} is not alive: its port is open, but not a byte came until the deadline"
     return NotAlive(what, hint="see whether the node hangs")
 

@@ -48,7 +48,7 @@ class Auditing:
         return tuple(name for name in readers() if name in needed)
 
     @property
-    def riders(self) -> tuple[Sh, ...]:
+    def extra_probes(self) -> tuple[Sh, ...]:
         """Return the fragments that ride along with the probe, so that the rules cost no exec of their own."""
         found = readers()
         return tuple(found[name] for name in self.groups)
@@ -65,7 +65,7 @@ class Auditing:
 
         Args:
             play: what it declares.
-            frames: the answers to `riders`, in their order.
+            frames: the answers to `extra_probes`, in their order.
             transport: to the host, for its nodes.
             targets: its nodes, as declared.
             emit: is told every answer.

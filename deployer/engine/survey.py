@@ -20,7 +20,7 @@ SURVEY_TIMEOUT = 60.0
 
 
 @dataclass(slots=True)
-class Survey:
+class StatusQuery:
     """Asks every host of a play what it runs and remembers; `run` returns the exit code.
 
     Attributes:
@@ -87,7 +87,7 @@ def finished(resolver: Resolver, hosts: Sequence[Host], run: str, context: Conte
         if isinstance(event, HostSeen):
             seen.append(event)
 
-    Survey(replace(context, emit=keep), resolver, hosts, "status", 1).run()
+    StatusQuery(replace(context, emit=keep), resolver, hosts, "status", 1).run()
     declared = {host.name: own.release.id for host in hosts if (own := resolver.fleet(host)[0]) and own.release}
     return {one.host for one in seen if _is_last(one, declared[one.host], run)}
 

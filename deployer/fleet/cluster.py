@@ -73,7 +73,7 @@ class Cluster:
             "protocol": self.protocol,
             "kind": self.kind,
             "ca_file": self.ca_file,
-            "authority": self.pki.believed(now) if self.pki else "",
+            "authority": self.pki.trust_anchors(now) if self.pki else "",
         }
 
     def given_to(self, host: str, now: datetime) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class Declaration:
     def warnings(self) -> tuple[str, ...]:
         """What is not wrong yet, and that a person has to see to."""
         pki = self.cluster.pki
-        found = [pki.ageing(node.node.host, self.now) for node in self.nodes] if pki else []
+        found = [pki.expiry_warning(node.node.host, self.now) for node in self.nodes] if pki else []
         if self.release and self.release.takeover and self.cluster.cookie and guessable(self.cluster.cookie.reveal()):
             weak = f"the cookie of cluster {self.cluster.name} can be guessed; it is taken for the takeover alone"
             found.append(f"{weak}: give the cluster another one with deployer cookie rotate")

@@ -65,12 +65,12 @@ class ManagedCA:
         made = self.identity(host, now)
         return {"certificate": made.chain, "key": made.key, "certificate_given": False, "renew": self.renew}
 
-    def ageing(self, host: str, now: datetime) -> str:
+    def expiry_warning(self, host: str, now: datetime) -> str:
         """Return nothing: whatever ends soon is renewed by a deploy."""
         del host, now
         return ""
 
-    def believed(self, now: datetime) -> str:
+    def trust_anchors(self, now: datetime) -> str:
         """Return the certificate that nodes believe."""
         return self.authority(now).pem
 
@@ -143,16 +143,16 @@ class ProvidedCerts:
         made = self.identity(host, now)
         return {"certificate": made.chain, "key": made.key, "certificate_given": True, "renew": self.renew}
 
-    def ageing(self, host: str, now: datetime) -> str:
+    def expiry_warning(self, host: str, now: datetime) -> str:
         """Return a warning when the certificate ends soon, which nobody but a person can fix; else nothing."""
         from deployer.beam.certificates import judge_certificate
 
         fault = judge_certificate(self._read(self.certificate), self._read(self.ca), host, now, self.renew)
-        if not (fault and fault.mere_age):
+        if not (fault and fault.expiring_soon):
             return ""
         return f"cluster.pki.certificate {self.certificate} {fault.words}: put a new one in its place, and deploy"
 
-    def believed(self, now: datetime) -> str:
+    def trust_anchors(self, now: datetime) -> str:
         """Return the certificates that nodes believe."""
         del now
         return self._read(self.ca)

@@ -9,7 +9,7 @@ from deployer.errors import ConfigError
 from deployer.fields import kind, nearest
 from deployer.load.keywords import boolean, check_words, mapping, text
 from deployer.load.marked import Map
-from deployer.model import Mark, Task, Turns
+from deployer.model import BatchSettings, Mark, Task
 
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
 HOOKS = ("before_switch", "after_start")
@@ -17,7 +17,7 @@ HOOKS = ("before_switch", "after_start")
 ReadHooks = Callable[[Any, str, Mark], tuple[Task, ...]]
 
 
-def turns(given: Map, read: ReadHooks) -> Turns:
+def turns(given: Map, read: ReadHooks) -> BatchSettings:
     """Return what a play says of them; ``read`` turns a list of hooks into tasks.
 
     Raises:
@@ -29,7 +29,7 @@ def turns(given: Map, read: ReadHooks) -> Turns:
     hooks = mapping(given.get("hooks", Map(mark=given.mark)), "hooks", given.at("hooks"))
     check_words(hooks, HOOKS, "hooks")
     before, after = (read(hooks.get(word), word, hooks.at(word)) for word in HOOKS)
-    return Turns(
+    return BatchSettings(
         serial=given.get("serial"),
         max_fail_percentage=given.get("max_fail_percentage"),
         order=order,

@@ -58,9 +58,9 @@ class Module(ABC):
     """
     RUNS_AS_USER: ClassVar[bool] = False
     """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
-    SWITCHES: ClassVar[bool] = False
+    RESTARTS_NODES: ClassVar[bool] = False
     """True where the steps stop and start a node: such hosts take their turn in batches (docs/rollouts.md)."""
-    TOGETHER: ClassVar[bool] = False
+    ALL_HOSTS_AT_ONCE: ClassVar[bool] = False
     """True where all hosts have to change at the same time: then they are one batch, whatever ``serial`` says."""
     FOLLOWS: ClassVar[bool] = False
     """True where what should be follows from what the host says, which later tasks may change: it is done again."""
@@ -124,7 +124,7 @@ class Module(ABC):
         del changes
         return self.touches()
 
-    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+    def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
         """Return what a probe would say once earlier tasks of the plan have altered ``touched``.
 
         This is how a plan predicts that a service will be restarted because its configuration is about to change.

@@ -52,7 +52,7 @@ class BeamNodes(Module):
     run has missed is still due in the next one.
     """
 
-    SWITCHES: ClassVar[bool] = True
+    RESTARTS_NODES: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: the nodes run the release
   beam_nodes:
@@ -231,7 +231,7 @@ class BeamNodes(Module):
         """Return the units, the link, and what it leads to."""
         return (*self.units, f"{self.root}/current", *self.files)
 
-    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+    def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
         """What is about to be written will be newer than the process; what is replaced has to be run anew."""
         if not isinstance(observed, Present):
             return observed

@@ -97,8 +97,8 @@ class Certificate(PrivateFile):
         fault = self._fault(chain, point, content)
         words = fault.words if fault else ""
         wanted = self.desired().keys
-        keys["certificate"] = words if fault and not fault.mere_age else _GOOD
-        keys["validity"] = words if fault and fault.mere_age else wanted["validity"]
+        keys["certificate"] = words if fault and not fault.expiring_soon else _GOOD
+        keys["validity"] = words if fault and fault.expiring_soon else wanted["validity"]
         keys["running"] = "an older one" if keys.get("running") else wanted["running"]
         return Present(keys)
 
@@ -111,9 +111,9 @@ class Certificate(PrivateFile):
         )
         if self.exact:
             same = content == super().desired().keys["content"]
-            return None if same else fault or Fault("not the given one", mere_age=True)
+            return None if same else fault or Fault("not the given one", expiring_soon=True)
         own = hashlib.sha256(_SALT.encode() + public_point(chain)).hexdigest()
-        return fault if (fault and not fault.mere_age) or point == own else Fault("its key is that of another one")
+        return fault if (fault and not fault.expiring_soon) or point == own else Fault("its key is that of another one")
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Write this run's certificate, or only renew the running node's copy."""

@@ -30,7 +30,7 @@ class Distribution(Module):
     the whole cluster is to be restarted: then its nodes are stopped on all hosts, and started as they are declared.
     """
 
-    TOGETHER: ClassVar[bool] = True
+    ALL_HOSTS_AT_ONCE: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: how the nodes talk
   distribution:

@@ -179,7 +179,7 @@ class Epmd(Module):
         """Return program, address file and unit."""
         return (f"{HOME}/epmd", f"/etc/beam/epmd.d/{self.port}/{self.cluster}", self.unit)
 
-    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+    def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
         """A changed unit file means a restart."""
         if isinstance(observed, Present) and touched & {"/etc/systemd/system/beam-epmd@.service", "beam-epmd@.service"}:
             return Present({**observed.keys, "config": "newer than the process"})

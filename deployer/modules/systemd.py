@@ -142,7 +142,7 @@ class Systemd(Module):
             steps += (Step(f"reload {self.unit}", sh(_RELOAD, self.unit)),)
         return steps
 
-    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+    def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
         """Expect a daemon-reload after a task that writes the unit's file; one that names the unit does its own."""
         if not isinstance(observed, Present) or self.unit in touched:
             return observed

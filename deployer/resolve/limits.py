@@ -9,11 +9,11 @@ from deployer.fields import coerce
 from deployer.fleet import Rollout, grammar
 from deployer.load.marked import mark_of
 from deployer.load.template import Variables
-from deployer.model import Turns
+from deployer.model import BatchSettings
 from deployer.resolve.action import Limits
 
 
-def limits(turns: Turns, variables: Variables, rollout: Rollout | None) -> Limits:
+def limits(turns: BatchSettings, variables: Variables, rollout: Rollout | None) -> Limits:
     """Return a host's limits.
 
     Args:

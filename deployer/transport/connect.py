@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.errors import At, ConfigError, ConnectionLost, HostError, HostKeyError, Unreachable
 from deployer.transport.base import ForwardingForbidden
-from deployer.transport.known_hosts import Knowledge, KnownHosts, key_fingerprint
+from deployer.transport.known_hosts import KnownHosts, KnownKeys, key_fingerprint
 from deployer.transport.options import SshOptions
 from deployer.transport.proxy import ProxyCommand
 from deployer.transport.ssh_config import SshTarget, hop
@@ -77,7 +77,7 @@ def _attempt(target: SshTarget, options: SshOptions, seen: tuple[str, ...]) -> L
         over = _jump(target, options, seen, stack)
         with options.shared.opening(target.address, target.port):
             proxy = ProxyCommand(target.proxy, target.name) if target.proxy and not over else None
-            client = Client(_road(target, over, proxy, stack), known.kinds)
+            client = Client(_open_socket(target, over, proxy, stack), known.kinds)
             stack.callback(client.hang_up)
             try:
                 _shake_hands(client, target)
@@ -104,7 +104,7 @@ def _jump(target: SshTarget, options: SshOptions, seen: tuple[str, ...], stack: 
     return link.client
 
 
-def _road(target: SshTarget, over: Client | None, proxy: ProxyCommand | None, stack: ExitStack) -> Any:
+def _open_socket(target: SshTarget, over: Client | None, proxy: ProxyCommand | None, stack: ExitStack) -> Any:
     """Return the socket, or what looks like one, that leads to the server."""
     if over:
         return _through(target, over)
@@ -183,7 +183,7 @@ def _no_banner(greeting: str, where: str) -> Unreachable:
     return Unreachable(f"{where} took the connection and {said} within {GREETING:.0f} s", hint=hint)
 
 
-def _prove(client: Client, target: SshTarget, known: Knowledge) -> tuple[str, bytes]:
+def _prove(client: Client, target: SshTarget, known: KnownKeys) -> tuple[str, bytes]:
     """Return type and bytes of the host's key when it is the known one, or a new one that may be accepted."""
     shown = client.get_remote_server_key()
     kind, key = shown.get_name(), shown.asbytes()

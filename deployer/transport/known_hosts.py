@@ -39,14 +39,14 @@ class KnownHosts:
         self._lock = threading.Lock()
         self._entries = [entry for file in self._files for entry in parse_host_line(_read(file), str(file))]
 
-    def about(self, name: str, port: int) -> Knowledge:
+    def about(self, name: str, port: int) -> KnownKeys:
         """Return what the files say of one host."""
         who = _name(name, port)
         with self._lock:
             entries = tuple(self._entries)
         exact = tuple(entry for entry in entries if entry.matches(who))
         loose = tuple(entry for entry in entries if entry.matches(name.lower())) if port != 22 else ()
-        return Knowledge(who, exact, loose)
+        return KnownKeys(who, exact, loose)
 
     def accept(self, who: str, kind: str, key: bytes) -> None:
         """Write down the key of a host met for the first time; raises ConfigError when the file cannot be written."""
@@ -63,7 +63,7 @@ class KnownHosts:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class KnownKeys:
     """What known_hosts says of one host.
 
     Attributes:

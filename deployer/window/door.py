@@ -74,7 +74,7 @@ class Door:
             raise NotConverged(f"{self.spot.name}: its cookie is not known", hint="declare it: cluster.cookie")
         try:
             stream = self.transport.connect(self.target.address, self._find(timeout), timeout=timeout)
-            return asking.converse(stream, self.target, self.cookie)
+            return asking.open_peer(stream, self.target, self.cookie)
         except TimeoutError:
             self._port = None
             raise ProbeError(f"no answer in {timeout:g} s", where=self.spot.name) from None

@@ -42,7 +42,7 @@ def test_it_is_made_once_for_its_owner_alone_and_sealed(kept: ManagedCA) -> None
 def test_what_it_gives_to_nodes_and_to_us_is_believed(kept: ManagedCA) -> None:
     establish(kept, NOW)
     made = kept.identity("10.0.0.2", NOW)
-    assert judge_certificate(made.chain, kept.believed(NOW), "10.0.0.2", NOW, kept.renew) is None
+    assert judge_certificate(made.chain, kept.trust_anchors(NOW), "10.0.0.2", NOW, kept.renew) is None
     assert kept.identity("10.0.0.2", NOW) != made
     assert kept.ours("10.0.0.2", NOW) is kept.ours("10.0.0.3", NOW), "one for a run"
 
@@ -103,7 +103,7 @@ def test_given_certificates_are_used_as_they_are(tmp_path: Path) -> None:
     pki = given(tmp_path)
     made = pki.identity("10.0.0.2", NOW)
     assert made == pki.ours("10.0.0.2", NOW)
-    assert (made.chain, made.authority) == ((tmp_path / "node.pem").read_text(), pki.believed(NOW))
+    assert (made.chain, made.authority) == ((tmp_path / "node.pem").read_text(), pki.trust_anchors(NOW))
 
 
 def test_of_one_file_for_certificate_and_key_only_what_was_judged_is_shipped(tmp_path: Path) -> None:
@@ -139,10 +139,12 @@ def test_given_certificates_that_no_node_would_believe_are_refused(
 
 def test_a_given_certificate_is_warned_of_before_its_end(tmp_path: Path) -> None:
     found = given(tmp_path, days=40)
-    assert [found.ageing("10.0.0.2", NOW + timedelta(days=days)) for days in (9, 41)] == ["", ""], "then it is refused"
-    said = found.ageing("10.0.0.2", NOW + timedelta(days=11))
+    assert [found.expiry_warning("10.0.0.2", NOW + timedelta(days=days)) for days in (9, 41)] == ["", ""], (
+        "then it is refused"
+    )
+    said = found.expiry_warning("10.0.0.2", NOW + timedelta(days=11))
     assert said.startswith(f"cluster.pki.certificate {found.certificate} expires in 29 days: ")
-    assert replace(found, renew=0).ageing("10.0.0.2", NOW + timedelta(days=39)) == ""
+    assert replace(found, renew=0).expiry_warning("10.0.0.2", NOW + timedelta(days=39)) == ""
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
     except TimeoutError:
         return DistReading(Outcome.TIMEOUT, f"no answer from {target.at(port)}")
     try:
-        with converse(stream, target, target.cookie) as peer:
+        with open_peer(stream, target, target.cookie) as peer:
             return _accepted(target.node, peer.calls(_CALLS))
     except distribution.DistributionError as error:
         if isinstance(error, _NO_TLS) and target.tls and _speaks_plainly(transport, target, port, timeout):
@@ -60,7 +60,7 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
         stream.close()
 
 
-def converse(stream: Stream, target: Target, cookie: Secret) -> Peer:
+def open_peer(stream: Stream, target: Target, cookie: Secret) -> Peer:
     """Prove over a stream to a node's distribution port that it is there; over TLS where that is declared.
 
     Raises:

@@ -103,7 +103,7 @@ def _expression(transport: Transport, target: Target, port: int | None, code: st
         return "an expression needs a registered node and a declared cookie"
     stream = transport.connect(target.address, port, timeout=timeout)
     try:
-        with asking.converse(stream, target, target.cookie) as peer:
+        with asking.open_peer(stream, target, target.cookie) as peer:
             answer = peer.call("Elixir.Code", "eval_string", [code.encode()])
     finally:
         stream.close()

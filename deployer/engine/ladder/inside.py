@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from deployer.beam.distribution import Call, CallFailed, DistributionError
 from deployer.beam.term import Atom, Term
-from deployer.engine.ladder.asking import converse, find_port
+from deployer.engine.ladder.asking import open_peer, find_port
 from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
@@ -45,7 +45,7 @@ def ask_inside(transport: Transport, target: Target, *, timeout: float) -> Mappi
     except (ForwardingForbidden, HostError, OSError) as error:
         return getattr(error, "message", "") or f"no connection to {target.address}: {error}"
     try:
-        with converse(stream, target, target.cookie) as peer:
+        with open_peer(stream, target, target.cookie) as peer:
             answers = peer.calls(_CALLS)
     except DistributionError as error:
         outcome = Outcome.of(error)

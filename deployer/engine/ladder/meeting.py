@@ -87,7 +87,7 @@ def _connected(transport: Transport, target: Target, other: str) -> bool:
         port = found if isinstance(found, int) else target.ports[0]
         stream = transport.connect(target.address, port, timeout=CHANNEL_TIMEOUT)
         try:
-            with asking.converse(stream, target, target.cookie) as peer:
+            with asking.open_peer(stream, target, target.cookie) as peer:
                 return peer.call("net_kernel", "connect_node", [Atom(other)]) == Atom("true")
         finally:
             stream.close()

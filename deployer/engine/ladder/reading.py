@@ -92,7 +92,7 @@ class NodeReading:
         walls: tables of others on the host that drop what was tried in vain, in words; ``wall_advice``: what to do.
         dist: None when the node was not asked.
         health: None before it was checked, "" when healthy, else what is wrong.
-        unclimbable: rung → why it cannot be climbed here.
+        skipped_rungs: rung → why it cannot be climbed here.
         hosts: the hosts of this run; what is declared on others (``--limit``) is not held against a node.
         members: node → what is known of the other members.
     """
@@ -110,6 +110,6 @@ class NodeReading:
     wall_advice: str = ""
     dist: DistReading | None = None
     health: str | None = None
-    unclimbable: Mapping[int, str] = field(default_factory=dict)
+    skipped_rungs: Mapping[int, str] = field(default_factory=dict)
     hosts: frozenset[str] = frozenset()
     members: Mapping[str, PeerView] = field(default_factory=dict)

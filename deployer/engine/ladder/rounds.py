@@ -94,7 +94,7 @@ def _read_host(
 
 def _converse(transport: Transport, target: Target, reading: NodeReading) -> NodeReading:
     """Ask EPMD, then the node itself, then its health, each over a stream through the connection that is open."""
-    reading = replace(reading, epmd=None, listed="", dist=None, health=None, unclimbable={})
+    reading = replace(reading, epmd=None, listed="", dist=None, health=None, skipped_rungs={})
     if reading.unit is None or not reading.unit.pid:
         return reading
     port: int | None = target.ports[0]
@@ -109,7 +109,7 @@ def _converse(transport: Transport, target: Target, reading: NodeReading) -> Nod
         if target.health and (reading.dist is None or reading.dist.outcome is Outcome.ACCEPTED):
             reading = replace(reading, health=health.check_health(transport, target, port, timeout=CHANNEL_TIMEOUT))
     except ForwardingForbidden as error:
-        return replace(reading, unclimbable=dict.fromkeys((rung for rung in Rung if rung.row.asked), error.message))
+        return replace(reading, skipped_rungs=dict.fromkeys((rung for rung in Rung if rung.row.asked), error.message))
     return reading
 
 
@@ -122,7 +122,7 @@ def _places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
         elif isinstance(reading.epmd, Registration):
             places[target.address, reading.epmd.port] = target.host
             places[target.address, target.epmd_port] = target.host
-        elif Rung.EPMD in reading.unclimbable and reading.unit:  # then what the process listens on has to do
+        elif Rung.EPMD in reading.skipped_rungs and reading.unit:  # then what the process listens on has to do
             ports = {port for port in reading.unit.ports or () if target.ports[0] <= port <= target.ports[1]}
             places |= dict.fromkeys(((target.address, port) for port in {*ports, target.epmd_port}), target.host)
     return places

@@ -179,7 +179,7 @@ def climb(target: Target, reading: NodeReading) -> Iterator[RungResult]:
     so its climb goes on.
     """
     for rung in Rung:
-        reason = reading.unclimbable.get(rung)
+        reason = reading.skipped_rungs.get(rung)
         judged = Judgement(None, reason) if reason else rung.row.judge(target, reading)
         if judged is None:
             continue

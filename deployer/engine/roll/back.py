@@ -39,7 +39,7 @@ def judge_good(run: HostRoll) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
+class Reverter:
     """Sends hosts back to the release that was good before, with the files it was good with."""
 
     pool: Executor

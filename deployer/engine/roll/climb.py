@@ -167,7 +167,7 @@ def _interrupt(runs: Sequence[HostRoll]) -> None:
         run.problem = run.problem or Interrupted("stopped before its nodes were verified", hint=hint)
 
 
-def blame(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
+def mark_failed(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
     """Note on each host that one of its nodes fell, and return the hosts for which that is news.
 
     As long as there are first causes, what only follows from them is not held against a host.

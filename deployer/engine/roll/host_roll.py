@@ -137,12 +137,12 @@ class HostRoll(HostRun):
     @property
     def disturbed(self) -> frozenset[str]:
         """Units of its nodes that its plan may stop or start."""
-        return self._plan.disturbs(self._units)
+        return self._plan.may_restart(self._units)
 
     @property
     def unsure(self) -> bool:
         """Whether it is unknown until run if its plan stops or starts a node."""
-        return bool(self.disturbed) and not self._plan.surely_disturbs(self._units)
+        return bool(self.disturbed) and not self._plan.will_restart(self._units)
 
     @property
     def _plan(self) -> Plan:
@@ -166,8 +166,8 @@ class HostRoll(HostRun):
     @property
     def readings(self) -> dict[str, UnitReading]:
         """Node → the reading of its unit that rode along with the last probe."""
-        ridden = zip(self.targets, self.walk.ridden if self.walk else (), strict=False)
-        return {str(target.node): parse_look(frame.out) for target, frame in ridden if frame.rc == 0}
+        extra_results = zip(self.targets, self.walk.extra_results if self.walk else (), strict=False)
+        return {str(target.node): parse_look(frame.out) for target, frame in extra_results if frame.rc == 0}
 
     @property
     def alive(self) -> frozenset[str]:
@@ -187,7 +187,7 @@ class HostRoll(HostRun):
     @property
     def together(self) -> bool:
         """Whether its plan changes what all hosts have to change at the same time."""
-        return any(planned.action.module.TOGETHER for planned in self._plan.changing)
+        return any(planned.action.module.ALL_HOSTS_AT_ONCE for planned in self._plan.changing)
 
     @property
     def disruptive(self) -> bool:

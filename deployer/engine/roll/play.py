@@ -13,9 +13,9 @@ from deployer.engine import facts, ledger
 from deployer.engine.host_run import Context, each_host
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
-from deployer.engine.roll.back import WayBack, judge_good
+from deployer.engine.roll.back import Reverter, judge_good
 from deployer.engine.roll.batch import BatchRunner
-from deployer.engine.roll.climb import Climb, blame
+from deployer.engine.roll.climb import Climb, mark_failed
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_roll import HostRoll, hold
 from deployer.engine.roll.migrations import Migrations
@@ -102,7 +102,7 @@ class PlayRun:
 
     def _walk(self, runs: Sequence[HostRoll], climb: Climb) -> None:
         if self.goal is Goal.VERIFY:
-            blame(runs, climb.run(runs, busy=()))
+            mark_failed(runs, climb.run(runs, busy=()))
         if self.goal not in (Goal.PLAN, Goal.DEPLOY):
             return
         if self.goal is Goal.DEPLOY:
@@ -121,7 +121,7 @@ class PlayRun:
 
     def _roll(self, runs: Sequence[HostRoll], climb: Climb) -> Roll:
         pool, emit, stop = self.context.pool, self.context.emit, self.context.stop
-        hooks, back = Hooks(emit, lambda: LocalTransport("localhost")), WayBack(pool, emit)
+        hooks, back = Hooks(emit, lambda: LocalTransport("localhost")), Reverter(pool, emit)
         switching = BatchRunner(hooks, Migrations(runs, pool, emit, stop), pool, stop)
         play, limits = self.resolver.play, self._limits(runs)
         due = [run for run in runs if run.changes and not run.problem]
@@ -166,17 +166,17 @@ class PlayRun:
             run.play = self.resolver.resolve(run.host, run.facts)
         run.targets = targets_of(*run.play.fleet)
         switch = ledger.switch_of(run.play)
-        riders = self._riders(run, switch.root if switch else "")
+        extra_probes = self._riders(run, switch.root if switch else "")
         units = frozenset(target.unit for target in run.targets)
-        run.walk = Walk(transport, run.play, self.context.emit, riders, units=units)
+        run.walk = Walk(transport, run.play, self.context.emit, extra_probes, units=units)
         run.fresh = True
         if self.goal is not Goal.VERIFY:
             plan = run.walk.audit() if self.goal is Goal.AUDIT else run.walk.plan()
             run.drift = bool(plan.changing or plan.unknown or plan.refused)
-            if switch and riders:
-                self._hear(run, run.walk.ridden[-1].out)
+            if switch and extra_probes:
+                self._hear(run, run.walk.extra_results[-1].out)
             if self.auditing:
-                given, emit = run.walk.ridden, self.context.emit
+                given, emit = run.walk.extra_results, self.context.emit
                 run.failing = self.auditing.judge(run.play, given, transport, run.targets, emit)
             if self.goal is Goal.DEPLOY:
                 run.walk.changed = 0  # the plan counts what would change; so far nothing has
@@ -185,7 +185,7 @@ class PlayRun:
         """Return what rides along with the probe; of a release that lies at ``root`` its record comes last."""
         if self.goal in (Goal.PLAN, Goal.DEPLOY):
             return (*verify.fragments(run.targets), *([ledger.look_at_ledger(root)] if root else []))
-        rules = self.auditing.riders if self.auditing else ()
+        rules = self.auditing.extra_probes if self.auditing else ()
         told = ledger.audited(run.play) if root and run.play else None
         return (*rules, *([told] if told else [])) if self.goal is Goal.AUDIT else ()
 

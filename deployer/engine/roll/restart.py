@@ -47,7 +47,7 @@ class Lives(Module):
         before: unit → the invocation that systemd knew when this run began; empty when there was none.
     """
 
-    SWITCHES: ClassVar[bool] = True
+    RESTARTS_NODES: ClassVar[bool] = True
     wanted: RestartKind
     before: Mapping[str, str]
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from deployer.engine.roll import hooks
-from deployer.engine.roll.back import WayBack, settle
+from deployer.engine.roll.back import Reverter, settle
 from deployer.engine.roll.batch import Batch, BatchRunner
-from deployer.engine.roll.climb import Climb, Fallen, blame
+from deployer.engine.roll.climb import Climb, Fallen, mark_failed
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState
@@ -36,7 +36,7 @@ class Roll:
     order: str
     climb: Climb
     switching: BatchRunner
-    way_back: WayBack
+    way_back: Reverter
     emit: Emit
     stop: threading.Event
     ask: Callable[[str], bool] | None = None
@@ -80,7 +80,7 @@ class Roll:
 
     def foretell(self) -> None:
         """Say in a plan what would keep a deploy from beginning now."""
-        if self.batches and (why := self.rules.hinders()):
+        if self.batches and (why := self.rules.start_blocker()):
             self.emit(Note(f"a deploy would not begin: {why}"))
 
     def arrange(self) -> None:
@@ -101,7 +101,7 @@ class Roll:
 
     def run(self) -> None:
         """Switch batch after batch and climb the ladder of all nodes after each; what goes wrong is in the runs."""
-        left, number, stops = list(self.batches), 0, self.rules.hinders()
+        left, number, stops = list(self.batches), 0, self.rules.start_blocker()
         stops = stops or self._open()
         while left and not stops:
             batch, number = left.pop(0), number + 1
@@ -112,7 +112,7 @@ class Roll:
                 stops = self._pause(left)
         _leave(left, stops)
         if not number:
-            blame(self.runs, self.climb.run(self.runs, busy=()))
+            mark_failed(self.runs, self.climb.run(self.runs, busy=()))
         self._close()
 
     def _open(self) -> str:
@@ -134,7 +134,7 @@ class Roll:
             self.emit(Note(f"not taken away on {names}, because {why} may need it: what is declared no more"))
         elif due:
             self.switching.close(due)
-            blame(self.runs, self.climb.run(self.runs, busy=()))
+            mark_failed(self.runs, self.climb.run(self.runs, busy=()))
 
     def _turn(self, batch: Batch, number: int, of: int) -> str:
         """Switch one batch, climb, and return why the roll has to stop; empty when it may go on."""
@@ -176,11 +176,11 @@ class Roll:
             self.way_back.send(news)
             fallen = self._climb(last=last, urgent={run.name for run in batch if not run.problem})
             settle(batch)
-            news = blame(batch, fallen)
+            news = mark_failed(batch, fallen)
             if not news:
                 break
         if alone or all(run.problem is None or run.reverted_to for run in batch):
-            blame(self.runs, fallen)
+            mark_failed(self.runs, fallen)
         return fallen
 
     def _return(self, stops: str) -> None:

@@ -51,7 +51,7 @@ class RolloutRules:
         outside = {host for run in new for target in run.targets for host in (p.host for p in target.others)}
         return Joining(new, old) if new and (old or outside - {run.name for run in self.runs}) else None
 
-    def hinders(self) -> str:
+    def start_blocker(self) -> str:
         """Return why nothing may begin; empty when it may.
 
         Hosts that cannot be reached hinder nobody, but for the canary: without it nothing would go first.

@@ -70,7 +70,7 @@ def switch(transport: Transport, target: Target, held: Secret, new: Secret) -> N
 def _set_cookie(transport: Transport, target: Target, cookie: Secret, new: Secret) -> None:
     stream = transport.connect(target.address, _port(transport, target), timeout=CONVERSATION_TIMEOUT)
     try:
-        with asking.converse(stream, target, cookie) as peer:
+        with asking.open_peer(stream, target, cookie) as peer:
             peer.call("erlang", "set_cookie", [Atom(str(target.node)), Atom(new.reveal())])
     finally:
         stream.close()

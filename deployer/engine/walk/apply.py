@@ -182,7 +182,7 @@ def _failure(job: Job, problem: str, rc: int) -> DeployerError:
         return Locked(
             problem, where=action.task.mark, hint="deployer confirm --show tells what, and --undo takes it back"
         )
-    if action.module.SWITCHES and rc == Reverted.exit_code:
+    if action.module.RESTARTS_NODES and rc == Reverted.exit_code:
         return Reverted(problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again")
     return StepError(problem, where=action.task.mark)
 

@@ -30,14 +30,14 @@ class Planned:
     reason: str = ""
     handler: bool = False
 
-    def disturbs(self, units: frozenset[str]) -> frozenset[str]:
+    def may_restart(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units it may stop or start; ``units`` are those of the host's nodes."""
         return self.reaches(units) if self.verdict in ("change", "unknown") else frozenset()
 
     def reaches(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units it could stop or start, if it were due."""
         touched = units.intersection(self.action.module.touches())
-        return touched or (units if self.action.module.SWITCHES else frozenset())
+        return touched or (units if self.action.module.RESTARTS_NODES else frozenset())
 
     def event(self, host: str) -> TaskPlanned:
         """Return the answer as an event."""
@@ -72,18 +72,18 @@ class Plan:
         """Those that a deploy would refuse because of what the host says; with the reasons."""
         return tuple(planned for planned in self.all if planned.verdict == "refused")
 
-    def disturbs(self, units: frozenset[str]) -> frozenset[str]:
+    def may_restart(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units may be stopped or started.
 
         What stands behind a task that is unknown until run may turn out to be due when that has run.
         """
         behind = dropwhile(lambda planned: planned.verdict != "unknown", self.tasks)
         reached = [planned.reaches(units) for planned in behind if planned.verdict != "skipped"]
-        return frozenset().union(*(planned.disturbs(units) for planned in self.all), *reached)
+        return frozenset().union(*(planned.may_restart(units) for planned in self.all), *reached)
 
-    def surely_disturbs(self, units: frozenset[str]) -> bool:
+    def will_restart(self, units: frozenset[str]) -> bool:
         """Return whether it is known already that one of these units is stopped or started."""
-        return any(planned.disturbs(units) for planned in self.changing)
+        return any(planned.may_restart(units) for planned in self.changing)
 
     def ahead(self) -> tuple[Plan, Plan]:
         """Split off the steps that may run ahead of a host's turn: those before which nothing else has to change."""
@@ -113,8 +113,8 @@ class Plan:
 
     def at_switch(self, units: frozenset[str]) -> tuple[Plan, Plan]:
         """Split before the first step that may stop or start one of these units; the second part may be empty."""
-        count = next((i for i, planned in enumerate(self.tasks) if planned.disturbs(units)), len(self.tasks))
-        late = count < len(self.tasks) or any(planned.disturbs(units) for planned in self.handlers)
+        count = next((i for i, planned in enumerate(self.tasks) if planned.may_restart(units)), len(self.tasks))
+        late = count < len(self.tasks) or any(planned.may_restart(units) for planned in self.handlers)
         if not late:
             return self, Plan(())
         now, later = self.tasks[:count], self.tasks[count:]
@@ -158,7 +158,7 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         if isinstance(answer, ConfigError):
             tasks.append(Planned(action, "refused", reason="\n".join(map(str, answer.each))))
             continue
-        observed = action.module.foresee(frozenset(touched), answer)
+        observed = action.module.predict(frozenset(touched), answer)
         if isinstance(observed, Unknown):
             tasks.append(Planned(action, "unknown", reason=observed.reason))
         else:

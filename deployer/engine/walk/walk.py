@@ -25,8 +25,8 @@ class Walk:
     """A host on its way through a play.
 
     Attributes:
-        riders: read-only fragments that ride along with probes (the ladder's), so that they cost no exec of their own.
-        ridden: their latest answers.
+        extra_probes: read-only fragments (the ladder's) that ride along with probes and so cost no exec of their own.
+        extra_results: their latest answers.
         changed: tasks and handlers that changed, or in a plan would change.
         handled: handlers among them, and those that may be woken.
         switched: a step that switches nodes has run.
@@ -38,8 +38,8 @@ class Walk:
     transport: Transport
     host_play: HostPlay
     emit: Emit
-    riders: tuple[Sh, ...] = ()
-    ridden: tuple[Frame, ...] = ()
+    extra_probes: tuple[Sh, ...] = ()
+    extra_results: tuple[Frame, ...] = ()
     changed: int = 0
     handled: int = 0
     switched: bool = False
@@ -161,7 +161,7 @@ class Walk:
             self._counted.add(id(done.action))
             self.changed += fresh
             self.handled += fresh and done.handler
-            self.switched |= done.action.module.SWITCHES and not all(step.ahead for step in done.steps)
+            self.switched |= done.action.module.RESTARTS_NODES and not all(step.ahead for step in done.steps)
             self._notified.update(done.action.notify)
 
     def _begin_with(self, plan: Plan) -> Plan:
@@ -182,9 +182,9 @@ class Walk:
     def _read(self, actions: Sequence[Action]) -> probe.Reading:
         self.emit(Stage(self.transport.name, "probe"))
         asked = _asked(actions)
-        program = probe.probe_program(asked, become=self.host_play.become, extra=self.riders)
+        program = probe.probe_program(asked, become=self.host_play.become, extra=self.extra_probes)
         reading = probe.read_probes(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
-        self.ridden = reading.extra
+        self.extra_results = reading.extra
         return reading
 
     def _look_again(self, *, followed: bool = False) -> None:

@@ -52,7 +52,7 @@ def test_an_address_is_named_in_both_ways() -> None:
 )
 def test_age_is_told_before_and_after_the_end(after: int, words: str, mere: bool) -> None:
     found = judge_certificate(OURS.issue(HOST, 90, NOW).chain, OURS.pem, HOST, NOW + timedelta(days=after), 30)
-    assert found == (Fault(words, mere_age=mere) if words else None)
+    assert found == (Fault(words, expiring_soon=mere) if words else None)
 
 
 def test_a_clock_that_is_behind_by_some_minutes_does_no_harm() -> None:

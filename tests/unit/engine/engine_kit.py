@@ -97,7 +97,7 @@ class Service(Module):
     def act(self) -> tuple[Step, ...]:
         return (Step("start", sh("echo start >>{}", self.log)),)
 
-    def foresee(self, touched: frozenset[str], observed: Observed) -> Observed:
+    def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
         return Present({"runs": "stale"}) if str(self.file) in touched else observed
 
 

@@ -14,7 +14,7 @@ from ladder_kit import look, target
 
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.rung import Rung, RungResult
-from deployer.engine.roll.back import WayBack
+from deployer.engine.roll.back import Reverter
 from deployer.engine.roll.batch import BatchRunner
 from deployer.engine.roll.climb import Climb, Fallen
 from deployer.engine.roll.hooks import Hooks
@@ -37,7 +37,7 @@ from deployer.sh import Sh
 class Node(Module):
     """A node whose release is a word in a file; unpacking and switching leave lines in a log that all hosts share."""
 
-    SWITCHES: ClassVar[bool] = True
+    RESTARTS_NODES: ClassVar[bool] = True
     file: Path
     log: Path
     host: str
@@ -105,7 +105,7 @@ class Scripted(Climb):
 
 
 @dataclass(frozen=True, slots=True)
-class Backwards(WayBack):
+class Backwards(Reverter):
     """A way back that leaves a line in the log, where a host's own record would lead back."""
 
     log: Path = Path()
@@ -119,7 +119,7 @@ class Backwards(WayBack):
             run.advance(HostState.REVERTED, to="1.4.1-0f3a9c71")
             run.problem = run.problem or Reverted(why)
         else:
-            WayBack._send(self, run, why)
+            Reverter._send(self, run, why)
 
 
 class Fleet:

@@ -53,7 +53,7 @@ def test_where_nothing_runs_yet_hosts_are_switched_first_and_together(tmp_path: 
 class Kind(Node):
     """What no host may be without when others have it."""
 
-    TOGETHER = True
+    ALL_HOSTS_AT_ONCE = True
 
 
 def test_what_cannot_be_rolled_is_one_batch_whatever_else_is_said(fleet: Fleet) -> None:

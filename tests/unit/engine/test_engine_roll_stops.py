@@ -10,7 +10,7 @@ from roll_kit import Fleet
 
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import settle
-from deployer.engine.roll.climb import blame
+from deployer.engine.roll.climb import mark_failed
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import STOPPED
 from deployer.engine.roll.state import HostState, Verification
@@ -87,10 +87,10 @@ def node_of(run: HostRoll) -> str:
 def test_who_only_misses_an_unhealthy_node_is_not_blamed_for_it(fleet: Fleet) -> None:
     one, two, three, _ = runs = [fleet.run(name) for name in fleet.names]
     fallen = {node_of(one): fall(8, secondary=True), node_of(two): fall(3), node_of(three): fall(8, secondary=True)}
-    assert blame(runs, fallen) == [two]
+    assert mark_failed(runs, fallen) == [two]
     assert (one.problem, three.problem) == (None, None)
     assert str(two.problem) == f"{node_of(two)}: rung 3: it fell"
-    assert blame(runs, {node_of(one): fall(8, secondary=True)}) == [one], "when nobody else explains it"
+    assert mark_failed(runs, {node_of(one): fall(8, secondary=True)}) == [one], "when nobody else explains it"
 
 
 def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) -> None:

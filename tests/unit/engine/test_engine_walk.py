@@ -37,8 +37,10 @@ def host(tmp_path: Path) -> DirectoryHost:
     return DirectoryHost(tmp_path)
 
 
-def walk(host: DirectoryHost, *actions: Action, handlers: tuple[Action, ...] = (), riders: tuple[Sh, ...] = ()) -> Walk:
-    return Walk(host, host_play(*actions, handlers=handlers), Events(), riders)
+def walk(
+    host: DirectoryHost, *actions: Action, handlers: tuple[Action, ...] = (), extra_probes: tuple[Sh, ...] = ()
+) -> Walk:
+    return Walk(host, host_play(*actions, handlers=handlers), Events(), extra_probes)
 
 
 def verdicts(events: object) -> list[str]:
@@ -191,9 +193,9 @@ def test_a_probe_that_answers_nonsense_is_an_error_at_its_place(host: DirectoryH
 
 
 def test_riders_come_along_and_cost_no_exec(host: DirectoryHost, place: Path) -> None:
-    going = walk(host, action(Folder(path=place)), riders=(Sh("echo look"), Sh("exit 4")))
+    going = walk(host, action(Folder(path=place)), extra_probes=(Sh("echo look"), Sh("exit 4")))
     going.plan()
-    assert [(frame.rc, frame.out) for frame in going.ridden] == [(0, "look"), (4, "")]
+    assert [(frame.rc, frame.out) for frame in going.extra_results] == [(0, "look"), (4, "")]
     assert len(host.programs) == 1
 
 

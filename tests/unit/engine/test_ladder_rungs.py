@@ -27,7 +27,7 @@ def test_a_healthy_node_climbs_all_ten_rungs() -> None:
 
 
 UNCLIMBABLE: dict[str, tuple[int, str, NodeReading, Target]] = {
-    "no forwarding": (5, "sshd forbids it", reading(unclimbable={5: "sshd forbids it"}), target()),
+    "no forwarding": (5, "sshd forbids it", reading(skipped_rungs={5: "sshd forbids it"}), target()),
     "no root for the process": (
         3,
         "cannot be looked at without root",

@@ -33,7 +33,7 @@ SHOWN = {
     "NeedDaemonReload": "no",
     "MainPID": "77",
 }
-TOGETHER = "as the current generation has them"
+ALL_HOSTS_AT_ONCE = "as the current generation has them"
 DROP_IN = "/etc/systemd/system/shop.service.d/00-deployer.conf"
 STAGE = f"stage {ID} with its files"
 EXE = f"{HERE}/erts-13.1.5/bin/beam.smp"
@@ -92,7 +92,7 @@ def test_a_host_without_link_and_units_has_no_nodes() -> None:
     unit = {**DEAD, "LoadState": "not-found", "FragmentPath": "", "UnitFileState": ""}
     assert NODES.parse(told(unit, ("current", "exe_0", "stale_0"))) == Absent()
     assert NODES.parse(told(unit, ("exe_0", "stale_0"))) == Present(
-        {"current": f"versions/{ID}", "files": TOGETHER, "left behind": "nothing"}
+        {"current": f"versions/{ID}", "files": ALL_HOSTS_AT_ONCE, "left behind": "nothing"}
     )
 
 
@@ -183,7 +183,7 @@ FORESEEN = {
 
 @pytest.mark.parametrize(("touched", "expected"), FORESEEN.values(), ids=FORESEEN)
 def test_a_plan_foresees_the_restart(touched: str, expected: str) -> None:
-    seen = NODES.foresee(frozenset({touched, "/etc/motd"}), NODES.parse(told()))
+    seen = NODES.predict(frozenset({touched, "/etc/motd"}), NODES.parse(told()))
     assert {key: change.before for key, change in NODES.differences(seen).items()} == {"shop config": expected}
 
 
@@ -193,13 +193,13 @@ def test_what_the_whole_cluster_shares_does_not_come_back_with_a_release() -> No
 
 
 def test_a_plan_foresees_that_a_release_is_replaced_in_place() -> None:
-    seen = NODES.foresee(frozenset({HERE}), NODES.parse(told()))
+    seen = NODES.predict(frozenset({HERE}), NODES.parse(told()))
     found = {key: change.before for key, change in NODES.differences(seen).items()}
     assert found == {"shop release": f"{HERE} (before it is replaced)"}
 
 
 def test_a_plan_does_not_invent_a_node_that_is_not_there() -> None:
-    assert NODES.foresee(frozenset({"shop.service"}), Absent()) == Absent()
+    assert NODES.predict(frozenset({"shop.service"}), Absent()) == Absent()
 
 
 @pytest.mark.parametrize(

@@ -160,9 +160,9 @@ def test_to_be_enabled_needs_no_restart() -> None:
 
 
 def test_a_unit_that_is_about_to_change_means_a_restart() -> None:
-    seen = EPMD.foresee(frozenset({"/etc/systemd/system/beam-epmd@.service"}), EPMD.parse(told()))
+    seen = EPMD.predict(frozenset({"/etc/systemd/system/beam-epmd@.service"}), EPMD.parse(told()))
     assert list(EPMD.differences(seen)) == ["config"]
-    assert EPMD.foresee(frozenset({"/etc/motd"}), EPMD.parse(told())) == EPMD.parse(told())
+    assert EPMD.predict(frozenset({"/etc/motd"}), EPMD.parse(told())) == EPMD.parse(told())
 
 
 @pytest.mark.parametrize("addresses", [[], ["0.0.0.0"], ["::"], ["web1"], ["10.0.0.2", "x"]])

@@ -92,7 +92,7 @@ def test_daemon_reload_alone_asks_about_all_units() -> None:
 )
 def test_an_earlier_task_that_writes_the_unit_file_is_foreseen(touched: set[str], stale: str) -> None:
     module = make("systemd", name="shop", state="started")
-    seen = module.foresee(frozenset(touched), module.parse(there()))
+    seen = module.predict(frozenset(touched), module.parse(there()))
     assert isinstance(seen, Present)
     assert seen.keys["reload"] == stale
 
