@@ -165,12 +165,11 @@ class _PlayReader:
 
     def _hosts(self) -> str:
         given = self.given
-        patterns = [pattern.strip() for pattern in words(given, "hosts")]
-        if not any(patterns):
-            raise ConfigError(
-                "the play has no hosts", where=given.at("hosts"), hint="write hosts: all, a group or a host"
-            )
-        return ",".join(pattern for pattern in patterns if pattern)
+        with At(given.at("hosts")):
+            patterns = [pattern.strip() for pattern in words(given, "hosts")]
+            if not any(patterns):
+                raise ConfigError("the play has no hosts", hint="write hosts: all, a group or a host")
+            return ",".join(pattern for pattern in patterns if pattern)
 
     def _vars(self) -> Map:
         layers: list[Mapping[str, Any]] = [variables(self.given.get("vars"), self.given.at("vars"))]

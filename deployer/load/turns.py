@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import kind, nearest
 from deployer.load.keywords import boolean, check_words, mapping, text
 from deployer.load.marked import Map
@@ -65,12 +65,12 @@ def as_node(given: Map) -> bool | str:
     value = given.get("as_node")
     if value is None or value is False:
         return False
-    where = given.at("as_node")
-    if value is not True and (not isinstance(value, str) or "{{" in value):
-        hint = "write true, or the name of one of the host's nodes"
-        raise ConfigError(f"as_node cannot be {kind(value)}", where=where, hint=hint)
-    for word in ("delegate_to", "become", "become_user"):
-        if given.get(word) is not None:
-            hint = "a node has its own place and its own user: leave one of them out"
-            raise ConfigError(f"{word} is not understood with as_node", where=given.at(word), hint=hint)
-    return value if value is True else str(value)
+    with At(given.at("as_node")):
+        if value is not True and (not isinstance(value, str) or "{{" in value):
+            hint = "write true, or the name of one of the host's nodes"
+            raise ConfigError(f"as_node cannot be {kind(value)}", hint=hint)
+        for word in ("delegate_to", "become", "become_user"):
+            if given.get(word) is not None:
+                hint = "a node has its own place and its own user: leave one of them out"
+                raise ConfigError(f"{word} is not understood with as_node", where=given.at(word), hint=hint)
+        return value if value is True else str(value)
