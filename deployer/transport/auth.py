@@ -140,20 +140,21 @@ def _passphrases(file: Path, options: SshOptions) -> Iterator[bytes | None]:
 
 def _read(file: Path, passphrase: bytes | None) -> PKey | None:
     """Return the key; None when it needs another passphrase than this."""
-    try:
-        open_regular(file).close()
-        return PKey.from_path(file, passphrase)  # type: ignore[arg-type]
-    except OSError as error:
-        raise ConfigError(f"the private key cannot be read: {error.strerror}") from None
-    except TypeError:
-        return None  # cryptography's way to say that it is encrypted
-    except (ValueError, SSHException):
-        if passphrase is not None:
-            return None
-        raise ConfigError(
-            "this is not a private key that can be used",
-            hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA",
-        ) from None
+    with At(file):
+        try:
+            open_regular(file).close()
+            return PKey.from_path(file, passphrase)  # type: ignore[arg-type]
+        except OSError as error:
+            raise ConfigError(f"the private key cannot be read: {error.strerror}") from None
+        except TypeError:
+            return None  # cryptography's way to say that it is encrypted
+        except (ValueError, SSHException):
+            if passphrase is not None:
+                return None
+            raise ConfigError(
+                "this is not a private key that can be used",
+                hint="an OpenSSH or PEM key: ed25519, ECDSA or RSA",
+            ) from None
 
 
 class _Agent(AgentSSH):
