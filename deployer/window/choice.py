@@ -37,12 +37,12 @@ class Spot:
         return self.name, f"{self.node.name}@{self.host.name}", self.node.name
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def by_host(some: Iterable[T], spot: Callable[[T], Spot]) -> tuple[list[T], ...]:
+def by_host(some: Iterable[_T], spot: Callable[[_T], Spot]) -> tuple[list[_T], ...]:
     """Return things of nodes, those of one host together: they share its connection."""
-    found: dict[str, list[T]] = {}
+    found: dict[str, list[_T]] = {}
     for one in some:
         found.setdefault(spot(one).host.name, []).append(one)
     return tuple(found.values())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from deployer.beam.distribution import Call, CallFailed, DistributionError
 from deployer.beam.term import Atom, Term
-from deployer.engine.ladder.asking import open_peer, find_port
+from deployer.engine.ladder.asking import find_port, open_peer
 from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
