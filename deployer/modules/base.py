@@ -64,6 +64,8 @@ class Module(ABC):
     """True where all hosts have to change at the same time: then they are one batch, whatever ``serial`` says."""
     FOLLOWS: ClassVar[bool] = False
     """True where what should be follows from what the host says, which later tasks may change: it is done again."""
+    STANDS_ALONE: ClassVar[bool] = False
+    """True where its steps need nothing of earlier tasks: those that may run ahead do so whatever comes before them."""
     INSTEAD: ClassVar[str] = "make it a handler"
     """What to write where `handler_only` arguments stand in a task."""
     EXAMPLE: ClassVar[str] = ""

@@ -76,6 +76,7 @@ class Firewall(Module):
     """
 
     FOLLOWS: ClassVar[bool] = True
+    STANDS_ALONE: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: firewall
   firewall:
@@ -190,9 +191,9 @@ class Firewall(Module):
         }:  # it only opens, and the way in that the inventory knows may be the one that moved
             opens = self._load("open the ports of SSH", self.part.text())
             return (replace(opens, text=lines(opens.text, _AT_ONCE), confirm=None),)
-        old = (changes["rules"].before or "") if changes.keys() <= {"rules", "loaded"} and "rules" in changes else ""
-        if not rules_of(old):
+        if not ("rules" in changes and changes.keys() <= {"rules", "loaded"}):
             return (self._load("load the firewall", self.part.text()),)
+        old = changes["rules"].before or ""  # empty where the parts of other clusters alone are there
         before, after = rules_of(old), rules_of(self.part.text())
         if not takes_away(before, after):
             return (replace(self._load("open the firewall", self.part.text()), ahead=True),)

@@ -60,8 +60,9 @@ def read_round(
 
     found = {target: reading for answers in pool.map(ask, hosts) for target, reading in answers.items()}
     places, public = _places(found), outside.public_places(found)
-    sources = [host for host in sessions if any(owner != host for owner in (places | public).values())]
-    tried = pool.map(lambda host: _reach_from(sessions[host], host, places | public), sources)
+    wanted = {host: _wanted(host, found, places, public) for host in sessions}
+    sources = [host for host in sessions if wanted[host]]
+    tried = pool.map(lambda host: _reach_from(sessions[host], wanted[host]), sources)
     answers = dict(zip(sources, tried, strict=True))
 
     def whole(target: Target) -> NodeReading:
@@ -132,8 +133,19 @@ def _members(target: Target) -> set[str]:
     return {peer.host for peer in target.others} - {target.host}
 
 
-def _reach_from(session: LadderSession, host: str, places: Mapping[Place, str]) -> Reached:
-    wanted = [place for place, owner in places.items() if owner != host]
+def _wanted(
+    source: str, found: Iterable[Target], places: Mapping[Place, str], public: Mapping[Place, str]
+) -> list[Place]:
+    """Return the places that a host tries: what is public, and of members' hosts what they let it in to.
+
+    A host whose nodes are none's member yet would wait for the answers of firewalls that are right to give none.
+    """
+    members = {target.host for target in found if source in _members(target)}
+    ours = {place: owner for place, owner in places.items() if owner in members}
+    return [place for place, owner in (ours | dict(public)).items() if owner != source]
+
+
+def _reach_from(session: LadderSession, wanted: Sequence[Place]) -> Reached:
     try:
         patience = EXEC_TIMEOUT + readings.reach_time(wanted)
         (frame,) = session.transport.run(Program((readings.reach(wanted),)), timeout=patience)

@@ -27,13 +27,14 @@ class BatchRunner:
     pool: Executor
     stop: threading.Event
 
-    def prepare(self, runs: Sequence[HostRoll]) -> None:
-        """Run on all hosts at once what has no effect on what runs."""
-        self._each(runs, _ahead)
+    def prepare(self, runs: Sequence[HostRoll], *, ready: bool) -> None:
+        """Run on all hosts at once what has no effect on what runs.
 
-    def approach(self, runs: Sequence[HostRoll]) -> None:
-        """Bring hosts on which nothing runs that would be disturbed up to the start of their nodes."""
-        self._each(runs, _make_ready)
+        Args:
+            runs: the hosts.
+            ready: bring those on which nothing runs that would be disturbed up to the start of their nodes.
+        """
+        self._each(runs, lambda run: _ahead(run, ready=ready and not run.disruptive))
 
     def close(self, runs: Sequence[HostRoll]) -> None:
         """Take away on all hosts at once what nothing needs any more."""
@@ -111,12 +112,10 @@ class BatchRunner:
         each_host(runs, act, pool=self.pool, stop=self.stop)
 
 
-def _ahead(run: HostRoll) -> None:
+def _ahead(run: HostRoll, *, ready: bool) -> None:
     run.prepared.ahead()
-
-
-def _make_ready(run: HostRoll) -> None:
-    run.prepared.approach()
+    if ready:
+        run.prepared.approach()
 
 
 def _approach(run: HostRoll) -> None:

@@ -15,7 +15,7 @@ from deployer.engine.roll import replacing
 from deployer.engine.roll.rollback import Return
 from deployer.engine.roll.state import AS_BEFORE, AS_DECLARED, MOVES, UNVERIFIED_FROM, HostState, Verification
 from deployer.engine.walk.apply import finish
-from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.plan import Plan, Planned
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Interrupted
 from deployer.events import Emit
@@ -137,15 +137,15 @@ class HostRoll(HostRun):
     @property
     def disturbed(self) -> frozenset[str]:
         """Units of its nodes that its plan may stop or start."""
-        return self._plan.may_restart(self._units)
+        return self.plan.may_restart(self._units)
 
     @property
     def unsure(self) -> bool:
         """Whether it is unknown until run if its plan stops or starts a node."""
-        return bool(self.disturbed) and not self._plan.will_restart(self._units)
+        return bool(self.disturbed) and not self.plan.will_restart(self._units)
 
     @property
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
         """What its first probe gave; empty before it was probed."""
         return (self.walk.first if self.walk else None) or Plan(())
 
@@ -156,12 +156,12 @@ class HostRoll(HostRun):
     @property
     def replaces(self) -> bool:
         """Whether its plan stops what runs the application under another name: a service of before, a renamed node."""
-        return replacing.replaces(self._plan)
+        return replacing.replaces(self.plan)
 
     @property
     def old_names(self) -> frozenset[str]:
         """Names of nodes that services run which its plan takes over."""
-        return replacing.old_names(self._plan)
+        return replacing.old_names(self.plan)
 
     @property
     def readings(self) -> dict[str, UnitReading]:
@@ -177,17 +177,21 @@ class HostRoll(HostRun):
     @property
     def changes(self) -> bool:
         """Whether its plan has anything to do, or may have."""
-        return bool(self._plan.changing or self._plan.unknown)
+        return bool(self.plan.changing or self.plan.unknown)
 
     @property
     def closes(self) -> bool:
         """Whether its plan takes something away when all hosts have had their turn."""
-        return any(step.late for planned in self._plan.changing for step in planned.steps)
+        return any(step.late for planned in self.plan.changing for step in planned.steps)
+
+    def goes_first(self, *, ready: bool) -> tuple[Planned, ...]:
+        """Return what runs here before any host is switched; ``ready``: new members are brought up to their start."""
+        return self.plan.changing if ready and not self.disruptive else self.plan.ahead()[0].changing
 
     @property
     def together(self) -> bool:
         """Whether its plan changes what all hosts have to change at the same time."""
-        return any(planned.action.module.ALL_HOSTS_AT_ONCE for planned in self._plan.changing)
+        return any(planned.action.module.ALL_HOSTS_AT_ONCE for planned in self.plan.changing)
 
     @property
     def disruptive(self) -> bool:

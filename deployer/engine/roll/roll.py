@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from deployer.engine.roll import hooks
@@ -14,6 +14,7 @@ from deployer.engine.roll.climb import Climb, Fallen, mark_failed
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState
+from deployer.engine.walk.plan import Planned
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Note
 from deployer.modules import Step
@@ -92,8 +93,10 @@ class Roll:
         """
         self.batches = self.rules.batches(self.order)
         words, migrations = hooks.hook_words(self.due), self.switching.migrations.words(self.batches)
-        opens = _steps(self.due, lambda step: step.ahead) if len(self.batches) > 1 or self.rules.joining() else ()
-        closes = _steps(self.due, lambda step: step.late)
+        joining = self.rules.joining()
+        first = self.due if len(self.batches) > 1 or joining else ()
+        opens = _steps([(run, run.goes_first(ready=bool(joining))) for run in first], lambda step: step.ahead)
+        closes = _steps([(run, run.plan.changing) for run in self.due], lambda step: step.late)
         if len(self.batches) > 1 or (self.batches and (words or migrations or opens or closes)):
             unsure = tuple(run.name for batch in self.batches for run in batch if run.unsure)
             batches = tuple(_names(batch) for batch in self.batches)
@@ -119,9 +122,8 @@ class Roll:
         """Do on all hosts what only adds, prove that new members can join, and return why nothing may be switched."""
         joining = self.rules.joining()
         if len(self.batches) > 1 or joining:
-            self.switching.prepare(self.due)
+            self.switching.prepare(self.due, ready=bool(joining))
         if joining:
-            self.switching.approach([run for run in self.due if not (run.disruptive or run.problem)])
             joining.prove(self.climb.unseen, self.switching.pool)
         return self.rules.spent()
 
@@ -219,12 +221,11 @@ class Roll:
         return stops
 
 
-def _steps(runs: Sequence[HostRoll], which: Callable[[Step], bool]) -> tuple[str, ...]:
-    """Return each of certain steps of the hosts' plans once, with its hosts."""
+def _steps(given: Iterable[tuple[HostRoll, Sequence[Planned]]], which: Callable[[Step], bool]) -> tuple[str, ...]:
+    """Return each of certain steps of hosts once, with its hosts."""
     found: dict[str, list[str]] = {}
-    for run in runs:
-        plan = run.walk.first if run.walk else None
-        for step in (step for planned in (plan.changing if plan else ()) for step in planned.steps if which(step)):
+    for run, changing in given:
+        for step in (step for planned in changing for step in planned.steps if which(step)):
             found.setdefault(step.what, []).append(run.name)
     return tuple(f"{what}: {' '.join(names)}" for what, names in found.items())
 

@@ -88,17 +88,16 @@ class Plan:
     def ahead(self) -> tuple[Plan, Plan]:
         """Split off the steps that may run ahead of a host's turn: those before which nothing else has to change."""
         now: list[Planned] = []
-        left = list(self.tasks)
+        left, free = list(self.tasks), True
         for i, planned in enumerate(self.tasks):
             if planned.verdict in ("ok", "skipped"):
                 continue
-            head = _head(planned)
+            head = _head(planned) if free or planned.action.module.STANDS_ALONE else ()
             rest = planned.steps[len(head) :]
             if head:
                 now.append(replace(planned, steps=head))
                 left[i] = replace(planned, steps=rest) if rest else _done(planned)
-            if not planned.steps or not all(step.late for step in rest):
-                break
+            free = free and bool(planned.steps) and all(step.late for step in rest)
         return Plan(tuple(now)), replace(self, tasks=tuple(left))
 
     def closing(self) -> tuple[Plan, Plan]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from engine_kit import action, host_play
+from engine_kit import Folder, action, host_play
 from ladder_kit import Inline, LadderHost, target
 from roll_kit import Fleet
 
@@ -75,6 +76,29 @@ def test_beside_nodes_that_run_a_new_one_starts_when_all_are_open(tmp_path: Path
     fleet = walled(Fleet(tmp_path, 3, new=1))
     fleet.roll()
     assert sorted(kinds(fleet)[:6]) == [*["open"] * 3, *["unpack"] * 3], "also where all is one batch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreeWall(Wall):
+    """One that needs nothing of what comes before it."""
+
+    STANDS_ALONE: ClassVar[bool] = True
+
+
+@pytest.mark.parametrize("kind", [Wall, FreeWall])
+def test_what_needs_no_earlier_task_is_opened_on_all_hosts_first_whatever_comes_before_it(
+    tmp_path: Path, kind: type[Wall]
+) -> None:
+    fleet = walled(Fleet(tmp_path, 3))
+    for name in fleet.names:
+        wall = kind(file=fleet.place / name / "wall", log=fleet.log, host=name)
+        fleet.more[name] = (action(Folder(path=fleet.place / name / "etc")), action(wall))
+    fleet.roll(1)
+    (planned,) = fleet.events.of(RollPlanned)
+    free = kind is FreeWall
+    assert planned.opens == (("open: web1 web2 web3",) if free else ()), "a plan says what is done first, no more"
+    assert (sorted(kinds(fleet)[:3]) == ["open"] * 3) is free
+    assert all((fleet.place / name / "wall").read_text() == "closed\n" for name in fleet.names)
 
 
 def test_nothing_is_closed_while_a_host_may_need_it(tmp_path: Path) -> None:

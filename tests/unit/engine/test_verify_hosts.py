@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ladder_kit import Lost
+from ladder_kit import Lost, look
 from verify_kit import Run, alive, node
 
 from deployer.beam.names import NodeName
@@ -35,6 +35,15 @@ def test_a_firewall_between_members_is_told_on_the_node_that_cannot_be_reached()
     assert run.last().rung == 6
     assert "from web2: port 9100 no route to host, port 4369 no route to host" in run.last().detail
     assert run.last("shop@10.0.0.2").ok
+
+
+def test_a_host_that_no_member_counts_among_the_members_does_not_knock_at_ports_that_are_shut_to_it() -> None:
+    hosts = [alive("web1"), alive("web2"), alive("web3", looks=lambda _: look(LoadState="not-found", pid="0"))]
+    newcomer = node("web3", "10.0.0.3", ("web1", "web2"))
+    run = Run(hosts, [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",)), newcomer])
+    assert [host.programs for host in hosts] == [["look", "reach"], ["look", "reach"], ["look", "last words"]]
+    assert run.last().ok
+    assert run.last("shop@10.0.0.3").rung == 2
 
 
 def test_a_lost_host_fails_at_the_first_rung_and_the_others_go_on() -> None:

@@ -181,6 +181,14 @@ def test_what_is_new_is_let_in_first_and_what_is_gone_is_shut_out_last(name: str
     assert not takes_away(rules_of(new.part.text()), rules_of(both))
 
 
+def test_beside_the_parts_of_other_clusters_a_new_part_only_opens_and_goes_first() -> None:
+    new = Firewall(cluster="shop", admin=("10.0.0.0/8",), members=("10.0.0.2",))
+    for before in ({"rules": Change("rules", None, new.part.text())}, {"rules": Change("rules", "", new.part.text())}):
+        assert [(step.what, step.ahead, step.late) for step in new.fix(before)] == [OPEN]
+    (step,) = new.fix(new.differences(Absent()))
+    assert not step.ahead, "a host's first firewall shuts what was open"
+
+
 def test_new_rules_wait_for_a_login_and_the_script_that_keeps_them_is_clean_sh() -> None:
     (step,) = WALL.fix(WALL.differences(Absent()))
     assert step.confirm == 60
