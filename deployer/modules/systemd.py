@@ -9,6 +9,8 @@ from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
+from deployer.sh import lines
+from deployer.sh.units import UNIT_SAID
 
 _SHOW = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,DropInPaths"
 _NO_INSTALL = frozenset({"static", "alias", "indirect", "generated"})
@@ -29,9 +31,10 @@ done
 emit drop_ins "$drop_ins"
 """
 
-_OR_LOG = """systemctl {0} {1} -- {2} || {{
+_OR_LOG = """unit={2}
+systemctl {0} {1} -- "$unit" || {{
   rc=$?
-  journalctl --no-pager --quiet --output=cat --lines=20 --unit={2} || :
+  unit_said 20 || :
   exit "$rc"
 }}"""
 
@@ -157,7 +160,7 @@ class Systemd(Module):
 
     def _step(self, verb: str) -> Step:
         command, *options = verb.split()
-        return Step(f"{command} {self.unit}", sh(_OR_LOG, command, options, self.unit))
+        return Step(f"{command} {self.unit}", lines(UNIT_SAID, sh(_OR_LOG, command, options, self.unit)))
 
     def _enabled(self, boot: str) -> str:
         if boot in _NO_INSTALL:

@@ -26,8 +26,14 @@ def properties(text: str) -> dict[str, str]:
     return found
 
 
-LAST_WORDS = script("last_words.sh", "deployer.sh")
-"""A function for steps: print the last lines of ``$unit``'s last start."""
+UNIT_SAID = script("unit_said.sh", "deployer.sh")
+"""A function: ``unit_said LINES`` prints as many of the last lines of ``$unit``'s last start."""
+
+LAST_WORDS = lines(
+    UNIT_SAID,
+    Sh('last_words() { systemctl status --no-pager --lines=0 -- "$unit" 2>&1 | head -n 3 || :; unit_said 20 || :; }'),
+)
+"""A function for steps: print the state of ``$unit`` and the last lines of its last start."""
 
 FAILED = lines(LAST_WORDS, Sh("failed() { last_words; exit 1; }"))
 """A function for steps: print the last lines of ``$unit``'s last start, and end the step."""

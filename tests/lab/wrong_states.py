@@ -137,6 +137,10 @@ WRONG: dict[str, Wrong] = {
     "the application raises at its start": Wrong(
         UNIT, "once; set_env DEMO_CRASH 1; fails",
         "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix that in the release"),
+    "the journal lags behind the node": Wrong(
+        UNIT, "once; set_env DEMO_CRASH 1; journald=$(systemctl show -p MainPID --value systemd-journald);"
+        " kill -STOP $journald; fails; (sleep 4; kill -CONT $journald) >/dev/null 2>&1 &",
+        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix that in the release"),
     "the node crashes again and again": Wrong(
         UNIT, "set_env DEMO_CRASH 1; loops", "a crash loop … DEMO_CRASH is set", "fix that in the release"),
     "systemd has given up on it": Wrong(

@@ -11,6 +11,7 @@ from deployer.errors import ProbeError
 from deployer.modules.base import records
 from deployer.sh import Sh, lines, sh
 from deployer.sh.sockets import hex_address, hex_port
+from deployer.sh.units import UNIT_SAID
 
 _LOOK = Sh(
     r"""
@@ -210,16 +211,6 @@ def parse_reach(out: str, places: Sequence[tuple[str, int]]) -> dict[tuple[str, 
     return {(address, port): said.get(f"{address}/{port}", _NO_ANSWER) for address, port in places}
 
 
-_WORDS = r"""
-shown=$(systemctl show -p InvocationID,NRestarts,SubState -- "$unit" 2>/dev/null || :)
-id=${shown##*InvocationID=} id=${id%%[!0-9a-f]*}
-log() { journalctl -n 40 -q --no-pager -o cat "$@" 2>/dev/null || :; }
-case $shown in
-  *NRestarts=0*|*SubState=auto-restart*|*SubState=failed*|*SubState=running*) ;;
-  *) id= ;; # between two attempts: the one that has just begun knows nothing yet
-esac
-if [ -n "$id" ]; then log "_SYSTEMD_INVOCATION_ID=$id" + _PID=1 "INVOCATION_ID=$id"; else log -u "$unit"; fi
-"""
 _DUMP = """
 start=$(systemctl show --timestamp=unix -p ExecMainStartTimestamp --value -- "$unit" 2>/dev/null || :)
 if [ -n "$(find {0} -maxdepth 0 -type f -newermt "${{start:-@0}}" 2>/dev/null)" ]; then theirs {0} 4096 | head -n 5; fi
@@ -231,4 +222,4 @@ def unit_last_words(unit: str, dump: str) -> Sh:
 
     Old lines explain nothing: only those of the last attempt to start count, and only a dump that is younger than it.
     """
-    return lines(sh("unit={}", unit), Sh(_WORDS), sh(_DUMP, dump) if dump else Sh(":"))
+    return lines(UNIT_SAID, sh("unit={}\nunit_said 100", unit), sh(_DUMP, dump) if dump else Sh(":"))

@@ -12,7 +12,8 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.model import Host, Play, Task
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
 from deployer.resolve import Action, HostPlay, Resolver
-from deployer.sh import Program, Sh, sh
+from deployer.sh import Program, Sh, lines, sh
+from deployer.sh.units import FAILED
 from deployer.transport.base import Transport
 
 RESTART_TIMEOUT = 60.0
@@ -33,7 +34,7 @@ set -- {0}
 for unit in "$@"; do
   printf '%s: {1} %s\\n' "${{run#* }}" "$unit" | logger -t deployer -p auth.notice || :
   systemctl reset-failed -- "$unit" 2>/dev/null || :
-  systemctl {1} -- "$unit" || {{ journalctl -q -n 12 --no-pager -o cat -u "$unit"; exit 1; }}
+  systemctl {1} -- "$unit" || failed
 done
 """
 
@@ -80,7 +81,7 @@ class Lives(Module):
         if not changes:
             return ()
         units, verb = list(changes), "restart" if self.wanted == "restarted" else "start"
-        return (Step(f"{verb} {', '.join(units)}", sh(_AGAIN, units, verb)),)
+        return (Step(f"{verb} {', '.join(units)}", lines(FAILED, sh(_AGAIN, units, verb))),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the units."""
