@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
+from deployer.engine import facts
 from deployer.engine.host_run import Context, worst
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
@@ -20,6 +21,7 @@ from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
 from deployer.runtime import asker, pool, report, stoppable
 from deployer.sh.frame import this_run
+from deployer.transport import Transport
 from deployer.unfinished import unfinished
 
 Walking: TypeAlias = Callable[[Context, Resolver, Sequence[Host]], int]
@@ -55,8 +57,12 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         # A deploy with drift has fixed it, or failed.
         counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
         ask, code = asker(context.stop, json=options.json), 2 if counts else 0
-        learn = resolver.learn
-        return PlayRun(context, resolver, hosts, goal, drift_code=code, ask=ask, done=project.done, learn=learn).run()
+
+        def gather(transport: Transport, host: Host) -> Mapping[str, Any]:
+            return facts.gather(transport, become=resolver.connection(host).become)
+
+        words: dict[str, Any] = {"drift_code": code, "ask": ask, "done": project.done, "learn": resolver.learn}
+        return PlayRun(context, resolver, hosts, goal, gather=gather, **words).run()
 
     return each_play(walk, project, out, ahead=True, noted="deploy" if goal is Goal.DEPLOY else "", notes=notes)
 
@@ -85,7 +91,7 @@ def each_play(
     journal = Writer(_head(project, work, noted)) if noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
     with told as emit, pool(options.forks, most) as executor, stoppable(emit) as stop:
-        for note in notes:
+        for note in (*project.notes, *notes):
             emit(Note(note))
         for (play, hosts), resolver in zip(work, resolvers, strict=True):
             if not hosts:

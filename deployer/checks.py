@@ -50,7 +50,7 @@ def deletable(path: str) -> str | None:
 def mode(value: str) -> str | None:
     """Complain about anything but an octal mode."""
     good = _MODE.fullmatch(value)
-    return None if good else 'write octal digits in quotes, such as "0644"; symbols are not understood'
+    return None if good else 'write octal digits in quotes, such as "0644"'
 
 
 def name(value: str) -> str | None:

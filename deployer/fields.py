@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from deployer.errors import At, ConfigError
 from deployer.model import Blob, Mark, Secret
+from deployer.syntax import Bare, truth
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ def coerce(hint: Any, value: object, name: str) -> Any:
         return _union(args, value, name)
     if origin is Literal:
         if value in args:
-            return value
+            return str(value) if isinstance(value, Bare) else value
         raise ConfigError(f"{name} cannot be {value!r}", hint=nearest(str(value), map(str, args)))
     if origin is tuple:
         items = value if isinstance(value, list | tuple) else [value]
@@ -170,7 +171,12 @@ def coerce(hint: Any, value: object, name: str) -> Any:
         return {str(key): coerce(args[1], item, f"{name}.{key}") for key, item in value.items()}
     if is_dataclass(hint) and isinstance(hint, type) and hint is not Blob:
         return value if isinstance(value, hint) else build(hint, value, path=name)
-    return _scalar(hint, value, name)
+    return _scalar(hint, _text(value), name)
+
+
+def _text(value: object) -> object:
+    """Return a word of truth as the text that it is: a field is not as true as it says."""
+    return str(value) if isinstance(value, Bare) else value
 
 
 def _union(args: tuple[Any, ...], value: object, name: str) -> Any:
@@ -205,8 +211,8 @@ def _scalar(hint: Any, value: object, name: str) -> Any:
         if number is not None and exact:
             return number
     if hint is bool:
-        if value in ("true", "True", "false", "False"):
-            return value in ("true", "True")
+        if (meant := truth(value)) is not None:
+            return meant
         raise ConfigError(f"{name} must be true or false, not {value!r}", hint="write true or false")
     wanted = {str: "text", int: "a whole number", float: "a number", Secret: "text", Blob: "text"}.get(hint, str(hint))
     hint_text = 'put it in quotes: "…"' if hint in (str, Secret) and isinstance(value, bool | float) else ""
@@ -235,6 +241,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else ""
 
 
-def alike(word: str, known: Iterable[str]) -> str:
+def alike(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the known name that is most like a word, or an empty one when none is."""
-    return next(iter(difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)), "")
+    return next(iter(difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=cutoff)), "")

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-MASK = "***"
-_FINGERPRINT_KEY = secrets.token_bytes(32)
+from deployer.values import MASK, Absent, Change, Changes, Keys, Observed, Present, Secret, State, Unknown
+
+__all__ = [
+    "MASK",
+    "Absent",
+    "BatchSettings",
+    "Blob",
+    "Change",
+    "Changes",
+    "Connection",
+    "Gate",
+    "Host",
+    "Keys",
+    "LoopControl",
+    "Mark",
+    "Observed",
+    "Play",
+    "Present",
+    "Prompt",
+    "Secret",
+    "State",
+    "Task",
+    "Unknown",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,49 +44,6 @@ class Mark:
 
     def __str__(self) -> str:
         return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-
-
-class Secret:
-    """Text that no output may show: it prints as ``***`` wherever it lands.
-
-    ``reveal`` is the only way to the value. Pickling and copying into JSON or YAML fail or give the mask, equality
-    takes constant time, and ``fingerprint`` is keyed per run, so that a weak secret cannot be guessed from it.
-
-    Args:
-        value: the secret text.
-        name: what it is called in messages, such as ``cluster.cookie``; never the value.
-    """
-
-    __slots__ = ("_value", "name")
-
-    def __init__(self, value: str, name: str = "secret") -> None:
-        self._value = value
-        self.name = name
-
-    def reveal(self) -> str:
-        """Return the text itself. Called only where it goes into a blob or a digest."""
-        return self._value
-
-    def fingerprint(self) -> str:
-        """Return 16 hex digits, equal for equal secrets within this run and meaningless outside of it."""
-        return hmac.new(_FINGERPRINT_KEY, self._value.encode(), hashlib.sha256).hexdigest()[:16]
-
-    def __repr__(self) -> str:
-        return MASK
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return MASK
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint())
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret cannot be pickled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +106,45 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopControl:
+    """How a loop is read.
+
+    Attributes:
+        form: ``loop``, or what stands behind ``with_``.
+        var: the name of the item; ``index``: that of its number from 0 on, empty for none.
+        label: what an item is called in a label, as written; None: the item itself.
+        extended: whether ``ansible_loop`` tells more of it.
+    """
+
+    form: str = "loop"
+    var: str = "item"
+    index: str = ""
+    label: Any = None
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gate:
+    """An include around tasks: whether they are there is asked once, where the include stands.
+
+    Attributes:
+        tags: of the include; they are not its tasks'.
+        when: its conditions.
+    """
+
+    tags: frozenset[str]
+    when: tuple[str, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One task as written: nothing templated yet. Handlers are tasks too.
 
     Attributes:
         name: the label; defaults to the module's name.
         module: the module's short name (``copy``, not ``ansible.builtin.copy``).
-        args, loop: as written; None without a loop.
+        args, loop: as written; None without a loop. ``control``: how the loop is read.
         when: conditions, all of which must hold.
         notify: names of handlers; topics that handlers listen to are resolved.
         role: name of the role it came from; empty outside of roles.
@@ -146,6 +155,10 @@ class Task:
         run_once, local: a hook that runs on the first host of the first batch alone; on this machine.
         as_node: a hook that runs as a node of its host does: True for the only one, or the name of one of several.
         timeout: seconds for its command, as written.
+        no_log: what it changes, and what it says when it fails, is not shown.
+        gates: the includes around it, the outermost first.
+        params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
+        include: reads the tasks that a dynamic include means, given its rendered arguments.
     """
 
     name: str
@@ -167,6 +180,11 @@ class Task:
     local: bool = False
     as_node: bool | str = False
     timeout: Any = None
+    control: LoopControl = LoopControl()
+    no_log: bool = False
+    gates: tuple[Gate, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    include: Callable[[Mapping[str, Any]], tuple[Task, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +209,20 @@ class BatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A variable that a person is asked for; what is ``private`` is a secret. ``default``: None where there is none."""
+
+    name: str
+    text: str
+    private: bool
+    default: str | None
+    confirm: bool
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
 class Play:
-    """One play as written."""
+    """One play as written; ``vars_files``: those whose names are templates, and that are not read yet."""
 
     name: str
     hosts: str
@@ -207,44 +237,9 @@ class Play:
     any_errors_fatal: bool = False
     directory: Path = Path()
     turns: BatchSettings = BatchSettings()
-
-
-# What a host says of one task ----------------------------------------------------------------------------------------
-
-Keys = Mapping[str, str]
-"""A flat description of a state; a value may be any text, never a secret (secrets appear as fingerprints)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """The thing is there and looks like this."""
-
-    keys: Keys
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """The thing is not there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody can know before an earlier task has run; ``reason`` says why, for the plan."""
-
-    reason: str
-
-
-Observed = Present | Absent | Unknown
-State = Present | Absent
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One key that differs; None stands for absent."""
-
-    key: str
-    before: str | None
-    after: str | None
-
-
-Changes = Mapping[str, Change]
+    prompts: tuple[Prompt, ...] = ()
+    vars_files: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+    listeners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    remote_user: str | None = None
+    local: bool | None = None

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.fields import kind, nearest
 from deployer.gathering import Gathering
 from deployer.load.inventory import Inventory, load_inventory, named_inventory
 from deployer.load.playbook import find_playbook, load_playbook
+from deployer.load.scope import SetVariables
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
-from deployer.load.template import Layer, Variables
+from deployer.load.template import Layer
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
-from deployer.resolve import FLEET_WORDS, CliConnection, Resolver, judge
+from deployer.resolve import CliConnection, Resolver, judge
 from deployer.transport import SshOptions, Transport, open_transport
+
+FORKS = 50
+"""How many hosts at once, where nobody says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,7 @@ class Options:
     tags: str = ""
     skip_tags: str = ""
     extra_vars: tuple[str, ...] = ()
-    forks: int = 50
+    forks: int = FORKS
     user: str = ""
     private_key: str = ""
     become: bool = False
@@ -65,7 +69,8 @@ class Project:
         become_password: of sudo, where it was asked for.
         only: names of the hosts that take part; None: all.
         done: names of hosts that take no part because an earlier run has brought them to what is declared.
-        facts: what hosts have said of themselves in this run.
+        facts: what hosts have said of themselves in this run; ``settings``: what tasks have set on them.
+        notes: what a person has to know before anything runs.
     """
 
     options: Options
@@ -77,6 +82,8 @@ class Project:
     only: frozenset[str] | None = None
     done: frozenset[str] = frozenset()
     facts: dict[str, Layer] = field(default_factory=dict)
+    settings: SetVariables = field(default_factory=SetVariables)
+    notes: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -113,7 +120,10 @@ class Project:
             ConfigError: no host is left, or a tag is wrong.
         """
         found = [(play, self.hosts(play)) for play in self.plays]
-        _check_tags(self.plays, _words(self.options.tags))
+        if wanted := words_of(self.options.tags):
+            from deployer.asked import check_tags
+
+            check_tags(self.plays, wanted)
         if not any(hosts for _, hosts in found) and not self.options.allow_empty:
             hint = "see hosts: of the plays, and --limit; --allow-empty permits it"
             raise ConfigError("no host is left to work on", hint=hint)
@@ -139,13 +149,15 @@ class Project:
             self.inventory,
             play,
             extra_vars=self.extra,
-            tags=_words(options.tags),
-            skip_tags=_words(options.skip_tags),
+            tags=words_of(options.tags),
+            skip_tags=words_of(options.skip_tags),
             vaults=self.vaults,
             cli=cli,
             need_tarball=need_tarball,
             facts=self.facts,
+            settings=self.settings,
             without=without,
+            first=next((host.name for host in self.hosts(play)), ""),
             need_secrets=need_secrets,
         )
 
@@ -163,11 +175,12 @@ def load(options: Options, *, ask: bool = True, need_secrets: bool = True) -> Pr
         ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
         need_secrets: False leaves encrypted files of variables out, unless a vault password is given.
     """
+    options, role_paths, notes = _ansible_cfg(options)
     vaults = options.vaults()
     playbook = Path(options.playbook) if options.playbook else None
     problems, plays = Gathering(), tuple[Play, ...]()
     with problems.going_on():
-        plays = load_playbook(playbook, vaults=vaults, judge=judge) if playbook else ()
+        plays = load_playbook(playbook, role_paths=role_paths, vaults=vaults, judge=judge) if playbook else ()
     if not options.inventory and not options.hosts:
         raise ConfigError(
             "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"
@@ -182,48 +195,38 @@ def load(options: Options, *, ask: bool = True, need_secrets: bool = True) -> Pr
         )
     problems.check()
     extra = extra_variables(options.extra_vars, vaults)
-    plays = tuple(_chosen(play, Variables([Layer(extra), Layer(play.vars)], vaults.reveal)) for play in plays)
-    _check_pieces(extra, inventory, plays)
+    prompter = _ask_open if ask and sys.stdin.isatty() else None
+    if any(play.prompts or play.vars_files or "{{" in play.hosts for play in plays):
+        from deployer.asked import answered_play
+
+        plays = tuple(answered_play(play, extra, vaults, prompter, need=ask) for play in plays)
+    for play in (play for play in plays if play.local):
+        inventory = inventory.with_here(play.hosts)
+    if any("." in name for name in extra):
+        from deployer.asked import check_pieces
+
+        check_pieces(extra, inventory, plays)
     become = Secret(_ask("sudo password"), "sudo password") if ask and options.ask_become_pass else None
-    return Project(options, inventory, plays, vaults, extra, become)
+    return Project(options, inventory, plays, vaults, extra, become, notes=notes)
 
 
-def _chosen(play: Play, variables: Variables) -> Play:
-    """Return a play whose hosts are known: they may be named by ``-e`` and by variables of the play."""
-    if "{{" not in play.hosts:
-        return play
-    try:
-        found = variables.render(play.hosts, play.mark, "hosts")
-    except ConfigError as error:
-        hint = "hosts: sees the variables of -e and of the play: -e target=GROUP"
-        raise ConfigError(f"hosts: {error.message}", where=error.where, hint=hint) from None
-    if isinstance(found, list) and all(isinstance(item, str) for item in found):
-        found = ",".join(found)
-    if not isinstance(found, str) or not found.strip():
-        raise ConfigError(f"hosts must be text or a list of texts, not {kind(found)}", where=play.mark)
-    return replace(play, hosts=found, name=found if play.name == play.hosts else play.name)
+def _ansible_cfg(options: Options) -> tuple[Options, tuple[Path, ...], tuple[str, ...]]:
+    """Return the options with what ``ansible.cfg`` says, its directories of roles, and notes for a person."""
+    places = Path("ansible.cfg"), Path.home() / ".ansible.cfg", Path("/etc/ansible/ansible.cfg")
+    if not os.environ.get("ANSIBLE_CONFIG") and not any(place.is_file() for place in places):
+        return options, (), ()
+    from deployer.configured import with_ansible_cfg
+
+    return with_ansible_cfg(options)
 
 
-def _check_pieces(extra: Mapping[str, Any], inventory: Inventory, plays: Sequence[Play]) -> None:
-    """Refuse a piece of a variable that nobody has: it would be of no effect."""
-    given = [host.vars for host in inventory.hosts.values()] + [play.vars for play in plays]
-    given += [some for play in plays for task in play.tasks for some in (task.vars, task.defaults)]
-    known = {*FLEET_WORDS, *(name for some in (extra, *given) for name in some if "." not in name)}
-    for path in extra:
-        root, dot, _ = path.partition(".")
-        if dot and root not in known:
-            raise ConfigError(f"-e {path}: there is no variable {root!r}", hint=nearest(root, known))
-
-
-def _check_tags(plays: Sequence[Play], wanted: frozenset[str]) -> None:
-    """Refuse a tag that no task has: a run that does nothing must not look like one that had nothing to do."""
-    tags = {tag for play in plays for task in play.tasks for tag in task.tags}
-    for name in sorted(wanted - tags - {"all", "tagged", "untagged", "always", "never"}):
-        raise ConfigError(f"--tags: no task has the tag {name!r}", hint=nearest(name, tags))
-
-
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of ``--tags`` and ``--skip-tags``, between commas."""
     return frozenset(word.strip() for word in text.split(",") if word.strip())
+
+
+def _ask_open(prompt: str, private: bool) -> str:
+    return _ask(prompt) if private else input(f"{prompt.rstrip(': ')}: ")
 
 
 def _ask(prompt: str) -> str:

@@ -101,3 +101,27 @@ def _numeric(text: str) -> bool:
 
 def _hint(text: str) -> str:
     return "a port belongs into ansible_port" if text.count(":") == 1 else "such as 10.0.0.7 or 2001:db8::7"
+
+
+def truth(word: object) -> bool | None:
+    """Return what a word of YAML 1.1 (``yes``, ``Off``, ``TRUE``) says where a boolean is meant; None: it says none."""
+    if not isinstance(word, str) or word not in (word.lower(), word.capitalize(), word.upper()):
+        return None
+    return {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}.get(word.lower())
+
+
+class Bare(str):
+    """A word that YAML 1.1 reads as a boolean (``yes``, ``off``): it prints as written, and is as true as it says."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return bool(truth(str(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self) is other if isinstance(other, bool) else str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__

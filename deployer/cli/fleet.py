@@ -54,6 +54,14 @@ CHECK = Flag("check", "change nothing, say what would change (= deployer plan)",
 DETAILED = Flag("detailed-exitcode", "exit 2 when something would change", default=False)
 
 
+LISTS = (
+    Flag("list-hosts", "print the hosts of each play, and do nothing", default=False),
+    Flag("list-tasks", "print the tasks of each play, and do nothing", default=False),
+    Flag("list-tags", "print the tags of each play, and do nothing", default=False),
+    Flag("syntax-check", "read everything, say what is wrong, and do nothing", default=False),
+)
+
+
 def options(given: dict[str, Any]) -> Options:
     """Return the flags as the application takes them."""
     from deployer.project import Options
@@ -63,6 +71,13 @@ def options(given: dict[str, Any]) -> Options:
 
 
 def _walk(goal: str, given: dict[str, Any]) -> int:
+    asked = {flag.name: given.pop(flag.name.replace("-", "_"), False) for flag in LISTS}
+    if any(asked.values()):
+        from deployer.listing import listing
+
+        hosts, tasks, tags = (asked[name] for name in ("list-hosts", "list-tasks", "list-tags"))
+        out(listing(options(given), hosts=hosts, tasks=tasks, tags=tags))
+        return 0
     with loading():
         from deployer.app import run
         from deployer.engine.roll.play import Goal
@@ -153,8 +168,8 @@ def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> 
 
 ASK = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
-    Subcommand(deploy, (*COMMON, CHECK, DETAILED)),
-    Subcommand(plan, (*COMMON, DETAILED)),
+    Subcommand(deploy, (*COMMON, CHECK, DETAILED, *LISTS)),
+    Subcommand(plan, (*COMMON, DETAILED, *LISTS)),
     Subcommand(_verify, COMMON),
     Subcommand(
         _rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)

@@ -2,62 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from deployer.modules.base import records
-from deployer.sh import Program, Sh
+from deployer.sh import Program
+from deployer.sh.text import script
 from deployer.transport.base import Transport
 
-_TEXT = Sh(
-    r"""
-emit hostname "$(uname -n | cut -d . -f 1)"
-emit nodename "$(uname -n)"
-emit fqdn "$(hostname -f 2>/dev/null || uname -n)"
-emit kernel "$(uname -r)"
-emit system "$(uname -s)"
-emit architecture "$(uname -m)"
-emit processor_vcpus "$(nproc)"
-while read -r word value _; do
-  case $word in MemTotal:) emit memtotal_mb "$((value / 1024))" ;; esac
-done </proc/meminfo
-(
-  ID='' VERSION_ID='' VERSION_CODENAME='' ID_LIKE=''
-  . /etc/os-release
-  read -r point </etc/debian_version 2>/dev/null || point=
-  case $ID:$point in debian:[0-9]*) VERSION_ID=$point ;; esac  # os-release has no point release
-  emit distribution_id "$ID"
-  emit distribution_version "$VERSION_ID"
-  emit distribution_release "$VERSION_CODENAME"
-  emit distribution_like "$ID_LIKE"
-)
-route=$(ip -4 -o route get 192.0.2.1 2>/dev/null || ip -4 -o addr show scope global 2>/dev/null || :)
-case $route in
-  *' src '*) route=${route#* src }; emit default_ipv4 "${route%% *}" ;;
-  *' inet '*) route=${route#* inet }; emit default_ipv4 "${route%%/*}" ;;
-  *) emit default_ipv4 "" ;;
-esac
-case $(cat /proc/1/comm) in systemd) emit service_mgr systemd ;; *) emit service_mgr other ;; esac
-"""
-)
-_NUMBERS = ("processor_vcpus", "memtotal_mb")
+_NUMBERS = ("processor_vcpus", "memtotal_mb", "swaptotal_mb", "user_uid", "user_gid")
 _FAMILY = {"debian": "Debian", "ubuntu": "Debian", "rhel": "RedHat", "fedora": "RedHat", "alpine": "Alpine"}
+_DISTRIBUTIONS = {"debian": "Debian", "ubuntu": "Ubuntu", "fedora": "Fedora"}
+_DATE = ("year", "month", "day", "hour", "minute", "second", "epoch", "tz_offset", "tz", "weekday", "weeknumber")
 
 
-def gather(transport: Transport, *, timeout: float = 60.0) -> dict[str, Any]:
+def gather(transport: Transport, *, become: bool = False, timeout: float = 60.0) -> dict[str, Any]:
     """Return facts as ``{"ansible_hostname": …}`` plus all of them again under ``ansible_facts``.
 
     Values are data from the host: the templating layer never renders them.
 
+    Args:
+        transport: where to ask.
+        become: ask as root, as whom the play works: ``ansible_user_id`` and ``ansible_env`` are root's then.
+        timeout: seconds.
+
     Raises:
         HostError: the host cannot be read.
     """
-    (frame,) = transport.run(Program((_TEXT,)), timeout=timeout)
+    text = script("facts.sh", "deployer.engine")
+    (frame,) = transport.run(Program((text,), become=become), timeout=timeout)
     raw = records(frame.out)
     facts: dict[str, Any] = {key: int(raw[key]) if key in _NUMBERS and raw[key].isdigit() else raw[key] for key in raw}
     name = facts.pop("distribution_id", "")
     like = facts.pop("distribution_like", "").split()
-    facts["distribution"] = {"debian": "Debian", "ubuntu": "Ubuntu", "fedora": "Fedora"}.get(name, name.capitalize())
+    facts["distribution"] = _DISTRIBUTIONS.get(name, name.capitalize())
     facts["os_family"] = next((_FAMILY[word] for word in (name, *like) if word in _FAMILY), facts["distribution"])
     facts["distribution_major_version"] = str(facts.get("distribution_version", "")).split(".")[0]
-    facts["default_ipv4"] = {"address": facts.get("default_ipv4", "")}
+    facts["domain"] = str(facts.get("fqdn", "")).partition(".")[2]
+    facts["lsb"] = _lsb(facts)
+    facts |= _network(facts)
+    facts |= _user(facts)
+    facts["date_time"] = _date(str(facts.pop("date", "")).split(), str(facts.pop("utc", "")))
     return {**{f"ansible_{key}": value for key, value in facts.items()}, "ansible_facts": facts}
+
+
+def _lsb(facts: dict[str, Any]) -> dict[str, str]:
+    release = str(facts.pop("lsb_release", ""))
+    return {
+        "id": facts["distribution"],
+        "release": release,
+        "codename": str(facts.get("distribution_release", "")),
+        "description": str(facts.pop("lsb_description", "")),
+        "major_release": release.split(".", maxsplit=1)[0],
+    }
+
+
+def _network(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the interfaces with their addresses, from what ``ip`` printed."""
+    found: dict[str, dict[str, Any]] = {}
+    every: dict[str, list[str]] = {"inet": [], "inet6": []}
+    for line in str(facts.pop("addresses", "")).splitlines():
+        words = line.split()
+        if len(words) < 4 or words[2] not in every:
+            continue
+        device, (address, _, prefix) = words[1].partition("@")[0], words[3].partition("/")
+        card = found.setdefault(device, {"device": device})
+        if words[2] == "inet":
+            card.setdefault("ipv4", {"address": address, "prefix": prefix})
+        else:
+            scope = words[words.index("scope") + 1] if "scope" in words[:-1] else ""
+            card.setdefault("ipv6", []).append({"address": address, "prefix": prefix, "scope": scope})
+        if device != "lo":
+            every[words[2]].append(address)
+    default, route = {"address": str(facts.get("default_ipv4", ""))}, str(facts.pop("routes", "")).split()
+    default |= {key: route[route.index(word) + 1] for key, word in _ROUTE.items() if word in route[:-1]}
+    return {
+        **{device.replace("-", "_").replace(":", "_").replace(".", "_"): card for device, card in found.items()},
+        "interfaces": str(facts.pop("links", "")).split(),
+        "all_ipv4_addresses": every["inet"],
+        "all_ipv6_addresses": every["inet6"],
+        "default_ipv4": default,
+    }
+
+
+_ROUTE: Mapping[str, str] = {"gateway": "via", "interface": "dev"}
+
+
+def _user(facts: dict[str, Any]) -> dict[str, Any]:
+    words = [*str(facts.pop("passwd", "")).split(":"), *[""] * 7]
+    home, shell, name = words[5], words[6], str(facts.get("user_id", ""))
+    env = {"HOME": home, "SHELL": shell, "USER": name, "LOGNAME": name, "LANG": str(facts.pop("lang", ""))}
+    return {"user_dir": home, "user_shell": shell, "user_gecos": words[4], "env": env}
+
+
+def _date(words: list[str], utc: str) -> dict[str, str]:
+    """Return the host's clock as it was when it was asked; it is another one in the next run."""
+    if len(words) < len(_DATE) + 1:
+        return {}
+    found = dict(zip(_DATE, words, strict=False))
+    found |= {"date": "-".join(words[:3]), "time": ":".join(words[3:6]), "weekday_number": str(int(words[11]) % 7)}
+    found |= {"iso8601": utc, "iso8601_basic_short": "".join(words[:3]) + "T" + "".join(words[3:6])}
+    return found

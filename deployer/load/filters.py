@@ -16,6 +16,7 @@ from jinja2 import Environment, TemplateRuntimeError, Undefined, pass_environmen
 
 from deployer.load import regexes, yaml
 from deployer.load.versions import version
+from deployer.syntax import Bare
 
 
 def plain(value: Any) -> Any:
@@ -235,6 +236,9 @@ TESTS: Mapping[str, Callable[..., Any]] = {
     "search": _found,
     "subset": lambda one, other: set(one) <= set(other),
     "superset": lambda one, other: set(one) >= set(other),
+    "true": lambda value: value is True or (isinstance(value, Bare) and bool(value)),
+    "false": lambda value: value is False or (isinstance(value, Bare) and not value),
+    "boolean": lambda value: isinstance(value, bool | Bare),
     "truthy": bool,
     "falsy": lambda value: not value,
     "version": version,

@@ -19,6 +19,8 @@ class Inherited:
 
     Attributes:
         params: variables of a role's entry in ``roles:``, stronger than those of its tasks.
+        block_vars: variables of the blocks around it, weaker than its own.
+        private: the variables of the role that is read next are no other role's.
         files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
     """
 
@@ -32,6 +34,9 @@ class Inherited:
     defaults: Map = field(default_factory=Map)
     role_vars: Map = field(default_factory=Map)
     params: Map = field(default_factory=Map)
+    block_vars: Map = field(default_factory=Map)
+    no_log: bool = False
+    private: bool = False
     depth: int = 0
 
     def with_words(self, given: Map) -> Inherited:

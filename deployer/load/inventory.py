@@ -33,10 +33,21 @@ class HostGroup:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All hosts with their merged variables, and the groups they are in."""
+    """All hosts with their merged variables, and the groups they are in; ``here``: names of this machine, in none."""
 
     hosts: Mapping[str, Host]
     groups: Mapping[str, HostGroup]
+    here: frozenset[str] = frozenset()
+
+    def with_here(self, pattern: str) -> Inventory:
+        """Return the same inventory with this machine in it, where a pattern is its name and no host is called so.
+
+        As in Ansible it is in no group, ``all`` included.
+        """
+        if pattern not in ("localhost", "127.0.0.1", "::1") or pattern in self.hosts or pattern in self.groups:
+            return self
+        host = Host(pattern, Map({"ansible_connection": "local"}), (), Mark("localhost"))
+        return Inventory({**self.hosts, pattern: host}, self.groups, self.here | {pattern})
 
     @cached_property
     def members(self) -> Mapping[str, tuple[str, ...]]:
@@ -56,15 +67,16 @@ class Inventory:
         Raises:
             ConfigError: a part of a pattern matches nothing, or no host is left and ``allow_empty`` is false.
         """
+        known = [name for name in self.hosts if name not in self.here]
         try:
             with At(where):
-                names = matching(pattern, list(self.hosts), self.members)
+                names = (pattern,) if pattern in self.here else matching(pattern, known, self.members)
         except ConfigError:
             if not allow_empty:
                 raise
             names = ()
         if limit:
-            within = set(matching(limit, list(self.hosts), self.members))
+            within = {limit} if limit in self.here else set(matching(limit, known, self.members))
             names = tuple(name for name in names if name in within)
         if not names and not allow_empty:
             words = f"{pattern!r} limited to {limit!r}" if limit else repr(pattern)

@@ -10,7 +10,22 @@ from deployer.fields import alike, kind, nearest
 from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES
 from deployer.load.marked import Map, Seq, Text, mark_of
 from deployer.model import Mark
+from deployer.syntax import truth
 
+ACCEPTED = ("collections", "gather_subset", "gather_timeout", "strategy", "throttle", "become_method", "force_handlers")
+"""Words of Ansible's that change nothing here; `check_accepted` refuses those of their values that would."""
+FORMS = (
+    *("list", "items", "flattened", "dict", "nested", "cartesian", "together", "indexed_items", "subelements"),
+    *("sequence", "fileglob", "first_found"),
+)
+"""What may follow ``with_``."""
+WITH = tuple(f"with_{form}" for form in FORMS)
+SETTERS = ("set_fact", "include_vars")
+"""Tasks that set variables for those behind them."""
+ACTS = (*SETTERS, "assert", "debug", "fail", "meta")
+"""Tasks that change no host, and that a plan answers (`deployer.resolve.acts`)."""
+INCLUDES = ("include_tasks", "include_role")
+ROLE_WORDS = ("name", "tasks_from", "defaults_from", "vars_from", "handlers_from", "allow_duplicates", "public")
 SHARED = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 PLAY = (
     *("name", "vars", "tags", "become", "become_user", "environment"),
@@ -26,8 +41,10 @@ PLAY = (
         "any_errors_fatal",
     ),
     *("serial", "max_fail_percentage", "order", "hooks"),
+    *("remote_user", "user", "connection", "vars_prompt", "no_log", *ACCEPTED),
 )
-TASK = (*SHARED, "loop", "notify", "timeout")
+BLOCK = (*SHARED, "block", "no_log", *ACCEPTED)
+TASK = (*SHARED, "loop", "notify", "timeout", "args", "loop_control", "no_log", "run_once", *WITH, *ACCEPTED)
 HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
 ROLE = (*SHARED, "role")
@@ -79,6 +96,20 @@ def _unknown(given: Map, word: str, known: Iterable[str], what: str, otherwise: 
     return ConfigError(f"unknown word {word!r} in {what}", where=given.at(word), hint=hint)
 
 
+def check_accepted(given: Map) -> None:
+    """Refuse those values of accepted words that ask for something else than what happens here.
+
+    Raises:
+        ConfigError: with what happens instead.
+    """
+    for word, fine in (("strategy", ("linear", "free")), ("become_method", ("sudo",))):
+        value = given.get(word)
+        if value is not None and short_name(str(value)) not in fine:
+            raise ConfigError(f"{word} cannot be {str(value)!r}", where=given.at(word), hint=INSTEAD[word])
+    if boolean(given, word := "force_handlers"):
+        raise ConfigError(f"{word} is not supported", where=given.at(word), hint=INSTEAD[word])
+
+
 def mapping(value: Any, what: str, where: Mark) -> Map:
     """Return ``value``, which has to be a mapping.
 
@@ -123,11 +154,13 @@ def boolean(given: Map, word: str) -> bool | None:
     """Return the boolean under a word, or None when the word is not there.
 
     Raises:
-        ConfigError: it is anything but ``true`` and ``false``; ``yes`` and ``on`` are text.
+        ConfigError: it is neither ``true`` or ``false`` nor ``yes``, ``no``, ``on`` or ``off``.
     """
     value = given.get(word)
     if value is None or isinstance(value, bool):
         return value
+    if (meant := truth(value)) is not None:
+        return meant
     raise ConfigError(
         f"{word} must be true or false, not {kind(value)}", where=given.at(word), hint="write true or false"
     )

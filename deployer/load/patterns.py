@@ -11,7 +11,10 @@ from deployer.fields import nearest
 
 _RANGE = re.compile(r"\[([0-9]+|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([0-9]+))?\]")
 _MOST = 10_000
-_HERE = "it is a host like others here: write localhost: {ansible_connection: local} into the inventory"
+_HERE = (
+    "it is a host like others here: write localhost: {ansible_connection: local} into the inventory,"
+    " or connection: local into the play"
+)
 _SEPARATOR = re.compile(r"[,:](?![^\[]*\])")
 
 

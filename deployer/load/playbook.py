@@ -12,13 +12,23 @@ from deployer.fields import nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
 from deployer.load.inherited import Inherited, joined
-from deployer.load.keywords import PLAY, boolean, check_words, mapping, sequence, short_word, text, words
+from deployer.load.keywords import (
+    PLAY,
+    boolean,
+    check_accepted,
+    check_words,
+    mapping,
+    sequence,
+    short_word,
+    text,
+    words,
+)
 from deployer.load.marked import Map, mark_of
 from deployer.load.roles import RoleReader
 from deployer.load.secrets import Vaults
 from deployer.load.shipped import shipped_playbooks, shipped_roles
 from deployer.load.tasks import MAX_IMPORTS, TaskJudge, TaskReader
-from deployer.load.turns import turns
+from deployer.load.turns import local_connection, prompts, turns
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Play, Task
 
@@ -76,7 +86,7 @@ class _Reader:
     problems: Gathering = field(default_factory=Gathering)
     plays: list[Play] = field(default_factory=list)
 
-    def read(self, path: Path, depth: int = 0) -> None:
+    def read(self, path: Path, depth: int = 0, above: Inherited | None = None, given_vars: Map | None = None) -> None:
         where = Mark(str(path))
         items = sequence(yaml.read(path), "a playbook", where)
         if not items:
@@ -85,14 +95,20 @@ class _Reader:
             with self.problems.going_on():
                 given = mapping(item, "a play", items.at(i))
                 if any(short_word(word) == "import_playbook" for word in given):
-                    self._import(given, path, depth)
+                    self._import(given, path, depth, above or Inherited(), given_vars or Map())
+                elif "include" in given and "hosts" not in given:
+                    hint = "write import_playbook: FILE"
+                    raise ConfigError("'include' is not supported in a playbook", where=given.at("include"), hint=hint)
                 else:
-                    self.plays.append(_PlayReader(given, path, self).play())
+                    play = _PlayReader(given, path, self, above or Inherited()).play()
+                    self.plays.append(replace(play, vars=joined(given_vars, play.vars)) if given_vars else play)
 
-    def _import(self, given: Map, path: Path, depth: int) -> None:
+    def _import(self, given: Map, path: Path, depth: int, above: Inherited, own: Map) -> None:
         word = next(key for key in given if short_word(key) == "import_playbook")
         with self.problems.going_on():
-            check_words(given, (word, "name"), "an import of a playbook")
+            check_words(given, (word, "name", "tags", "when", "vars"), "an import of a playbook")
+            own = joined(own, variables(given.get("vars"), given.at("vars")))
+            above = above.with_words(given)
         with At(given.at(word)):
             name = given[word]
             if not isinstance(name, str) or "{{" in name:
@@ -104,11 +120,11 @@ class _Reader:
                 file = beside if beside.is_file() else find_playbook(Path(name))
             except ConfigError:
                 raise ConfigError(f"there is no playbook {beside}") from None
-            self.read(file, depth + 1)
+            self.read(file, depth + 1, above, own)
 
 
 class _PlayReader:
-    def __init__(self, given: Map, path: Path, above: _Reader) -> None:
+    def __init__(self, given: Map, path: Path, above: _Reader, inherited: Inherited) -> None:
         if "roles" not in given and not any(word in given for word in ("hosts", "tasks")):
             hint = "a playbook is a list of plays: - hosts: …; lists of tasks belong in a role's tasks/main.yml"
             raise ConfigError("this is not a play: it has no hosts:", where=given.mark, hint=hint)
@@ -116,12 +132,14 @@ class _PlayReader:
         self.problems = above.problems
         with self.problems.going_on():
             check_words(given, PLAY, "a play")
+        with self.problems.going_on():
+            check_accepted(given)
         own = [self.directory / "roles", self.directory.parent / "roles", Path("roles")]
         paths = dict.fromkeys(one.resolve() for one in (*own, *above.role_paths, shipped_roles()))
         self.roles = RoleReader(list(paths), above.vaults, self.problems, above.judge)
-        self.inherited = Inherited()
+        self.inherited = inherited
         with self.problems.going_on():
-            self.inherited = self.inherited.with_words(given)
+            self.inherited = replace(self.inherited.with_words(given), no_log=bool(boolean(given, "no_log")))
 
     def play(self) -> Play:
         given, mark = self.given, self.given.mark
@@ -148,6 +166,12 @@ class _PlayReader:
             any_errors_fatal=bool(boolean(given, "any_errors_fatal")),
             directory=self.directory,
             turns=turns(given, self._hooks),
+            tags=self.inherited.tags,
+            prompts=prompts(given),
+            vars_files=tuple(name for name in words(given, "vars_files") if "{{" in name),
+            listeners={topic: tuple(names) for topic, names in self.roles.listeners.items()},
+            remote_user=text(given, "remote_user") or text(given, "user"),
+            local=local_connection(given),
         )
 
     def _reader(self, **kind: Any) -> TaskReader:
@@ -176,7 +200,7 @@ class _PlayReader:
         for name in words(self.given, "vars_files"):
             path = self.directory / name
             if "{{" in name:
-                raise ConfigError("vars_files are named without templates", where=name.mark, hint="use group_vars/")
+                continue  # read when -e is known, by deployer.asked
             if not path.is_file():
                 raise ConfigError(f"there is no file {path}", where=name.mark)
             layers.append(read_vars(path, self.above.vaults))

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.fields import nearest
+from deployer.fields import alike, nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
 from deployer.load.inherited import Inherited, joined
-from deployer.load.keywords import ROLE, check_words, mapping, sequence
+from deployer.load.instead import INSTEAD
+from deployer.load.keywords import ROLE, ROLE_WORDS, check_words, mapping, sequence
 from deployer.load.marked import Map, Text, mark_of
 from deployer.load.secrets import Vaults
 from deployer.load.tasks import MAX_IMPORTS, TaskJudge, TaskReader
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Task
 
+_FROM = ("tasks", "defaults", "vars", "handlers")
 _META = ("dependencies", "galaxy_info", "allow_duplicates", "collections", "argument_specs")
 
 
@@ -60,15 +62,25 @@ class RoleReader:
         return found
 
     def imported(self, given: Map, inherited: Inherited, where: Mark) -> list[Task]:
-        """Return the tasks of ``import_role: {name: …}``."""
-        check_words(given, ("name",), "import_role")
+        """Return the tasks of ``import_role: {name: …}``, or of an include's."""
+        check_words(given, (*ROLE_WORDS, "apply", "rolespec_validate"), "import_role")
         entry = Map({"role": given.get("name")}, where, {"role": given.at("name")})
-        return self.one(entry, inherited, once=False)
+        main = {folder: str(given.get(f"{folder}_from") or "main") for folder in _FROM}
+        return self.one(entry, inherited, once=False, main=main)
 
-    def one(self, entry: Map, inherited: Inherited, *, once: bool = True) -> list[Task]:
-        """Return one role's tasks, those of its dependencies first."""
+    def one(
+        self, entry: Map, inherited: Inherited, *, once: bool = True, main: Mapping[str, str] | None = None
+    ) -> list[Task]:
+        """Return one role's tasks, those of its dependencies first.
+
+        Args:
+            entry: what stands under ``roles:``, in its long form.
+            inherited: what the play hands down.
+            once: not again where the role has been listed with the same variables.
+            main: the name of the file to read in each of its folders, where that is not ``main``.
+        """
         with self.problems.going_on():
-            check_words(entry, ROLE, "a role's entry", "a variable of the role goes below vars:")
+            entry = _long(entry)
         path = self._find(entry["role"], entry.at("role"))
         if path in self._open or len(self._open) > MAX_IMPORTS:
             circle = " → ".join(one.name for one in (*self._open, path))
@@ -79,19 +91,22 @@ class RoleReader:
         try:
             first = [task for dependency in _dependencies(path) for task in self._dependency(dependency, below)]
             again = once and not params and path in self.seen
-            return first if again else first + self._tasks(path, below)
+            return first if again else first + self._tasks(path, below, main or {})
         finally:
             self._open.pop()
 
     def _dependency(self, entry: Map, inherited: Inherited) -> list[Task]:
         return self.one(entry, replace(inherited, params=Map()))
 
-    def _tasks(self, path: Path, inherited: Inherited) -> list[Task]:
+    def _tasks(self, path: Path, inherited: Inherited, main: Mapping[str, str]) -> list[Task]:
         where = Mark(str(path))
-        defaults, own = (self._variables(path, folder) for folder in ("defaults", "vars"))
-        self.defaults, self.vars = joined(self.defaults, defaults), joined(self.vars, own)
-        below = replace(inherited, role=path.name, role_path=path, defaults=defaults, role_vars=own)
-        files = {folder: _main(path, folder) for folder in ("tasks", "handlers")}
+        defaults, own = (self._variables(path, folder, main) for folder in ("defaults", "vars"))
+        if not inherited.private:
+            self.defaults, self.vars = joined(self.defaults, defaults), joined(self.vars, own)
+        below = replace(inherited, role=path.name, role_path=path, defaults=defaults, role_vars=own, private=False)
+        files = {folder: _main(path, folder, main.get(folder, "main")) for folder in ("tasks", "handlers")}
+        if main and not files["tasks"]:
+            raise ConfigError(f"the role {path.name} has no tasks/{main['tasks']}", where=where)
         if path not in self.seen:
             self.seen.add(path)
             reader = TaskReader(self.imported, self.problems, self.judge, handlers=True, listeners=self.listeners)
@@ -107,9 +122,9 @@ class RoleReader:
             raise ConfigError("the role has no tasks/main.yml", where=where)
         return found
 
-    def _variables(self, path: Path, folder: str) -> Map:
+    def _variables(self, path: Path, folder: str, main: Mapping[str, str]) -> Map:
         found = Map()
-        for file in _main(path, folder):
+        for file in _main(path, folder, main.get(folder, "main")):
             with self.problems.going_on():
                 found = joined(found, read_vars(file, self.vaults))
         return found
@@ -136,9 +151,25 @@ def _entry(item: Any, where: Mark) -> Map:
     entry = mapping(item, "a role's entry", where)
     if "role" in entry:
         return entry
-    if isinstance(entry.get("name"), Text) and not any(key not in ROLE for key in entry):
+    if isinstance(entry.get("name"), Text):
         return Map({**entry, "role": entry["name"]}, entry.mark, {**entry.marks, "role": entry.at("name")})
     raise ConfigError("the entry names no role", where=entry.mark, hint="write role: NAME")
+
+
+def _long(entry: Map) -> Map:
+    """Return an entry with the variables that stand beside ``role:`` below ``vars:``, where they may stand too.
+
+    Raises:
+        ConfigError: a word is one slip away from one of ours, or no variable can be called so.
+    """
+    beside = [word for word in entry if word not in ROLE]
+    for word in beside:
+        if INSTEAD.get(word) or alike(word, ROLE, 0.75):
+            check_words(entry, (*ROLE, *(one for one in beside if one != word)), "a role's entry")
+    below = mapping(entry.get("vars") or Map(mark=entry.mark), "vars", entry.at("vars"))
+    left = Map({word: entry[word] for word in entry if word in ROLE}, entry.mark, entry.marks)
+    mine = Map({word: entry[word] for word in beside}, entry.mark, entry.marks)
+    return Map({**left, "vars": joined(mine, below)}, entry.mark, entry.marks) if beside else entry
 
 
 def _dependencies(path: Path) -> Iterator[Map]:
@@ -150,6 +181,7 @@ def _dependencies(path: Path) -> Iterator[Map]:
         yield from (_entry(item, items.at(i)) for i, item in enumerate(items))
 
 
-def _main(path: Path, folder: str) -> list[Path]:
-    """Return the main file of a folder of the role, if there is one."""
-    return [file for file in (path / folder / "main.yml", path / folder / "main.yaml") if file.is_file()][:1]
+def _main(path: Path, folder: str, name: str = "main") -> list[Path]:
+    """Return the main file of a folder of the role, or the one of that name, if there is one."""
+    names = [name] if Path(name).suffix in (".yml", ".yaml") else [f"{name}.yml", f"{name}.yaml", name]
+    return [file for file in (path / folder / one for one in names) if file.is_file()][:1]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deployer.load.inherited import joined
 from deployer.load.inventory import Inventory
+from deployer.load.marked import Map
 from deployer.load.pieces import apart
 from deployer.load.secrets import Vaults
 from deployer.load.template import Layer, Variables
@@ -15,7 +18,30 @@ from deployer.model import Host, Play, Task
 MANAGED = "Written by deployer; changes made here are undone."
 """``ansible_managed``, where no variable of that name says otherwise."""
 
+_VERSION: Mapping[str, Any] = {"full": "2.19.0", "string": "2.19.0", "major": 2, "minor": 19, "revision": 0}
+"""``ansible_version``: of the language that is followed here. ``ansible_check_mode`` is false always: a plan tells what
+a deploy does, and not what it would do if it were a plan."""
+
 _MANAGED = Layer({"ansible_managed": MANAGED}, final=True)
+
+
+@dataclass(slots=True)
+class SetVariables:
+    """What tasks have set on hosts, by host, one play after the other.
+
+    Attributes:
+        facts: of ``set_fact``; rendered, and never again.
+        files: of ``include_vars``, as written.
+        late: a play that sets some will be resolved only when its hosts have been asked for facts.
+    """
+
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, Map] = field(default_factory=dict)
+    late: bool = False
+
+    def copy(self) -> SetVariables:
+        """Return the same settings, for a play that begins with them."""
+        return SetVariables({name: dict(some) for name, some in self.facts.items()}, dict(self.files))
 
 
 class Scopes:
@@ -32,6 +58,7 @@ class Scopes:
         extra: Mapping[str, Any],
         vaults: Vaults,
         facts: dict[str, Layer] | None = None,
+        settings: SetVariables | None = None,
     ) -> None:
         self._inventory, self._play, self._vaults = inventory, play, vaults
         whole, self._pieces = apart(extra)
@@ -40,6 +67,8 @@ class Scopes:
         self._hosts: dict[str, Variables] = {}
         self._plays: dict[str, Variables] = {}
         self._facts = {} if facts is None else facts
+        self._settings = SetVariables() if settings is None else settings
+        self._start: SetVariables | None = None
         self._fleet: dict[str, Layer] = {}
         self._tasks: dict[tuple[str, int, int], Variables] = {}
 
@@ -49,6 +78,28 @@ class Scopes:
             self._facts[host.name] = Layer(dict(facts), final=True)
             self._hosts.pop(host.name, None)
 
+    def begin(self, host: Host) -> None:
+        """Let a host's tasks begin with what earlier plays have set."""
+        if self._start is None:
+            self._start = self._settings.copy()
+        self._settings.facts[host.name] = dict(self._start.facts.get(host.name, {}))
+        self._settings.files[host.name] = self._start.files.get(host.name, Map())
+        self._forget(host)
+
+    def put(self, host: Host, facts: Mapping[str, Any], files: Mapping[str, Any]) -> None:
+        """Set variables for the tasks behind this one, and for later plays on the host."""
+        self._settings.facts[host.name] = {**self._settings.facts.get(host.name, {}), **facts}
+        self._settings.files[host.name] = joined(self._settings.files.get(host.name, Map()), files)
+        self._forget(host)
+
+    def _forget(self, host: Host) -> None:
+        self._tasks = {key: found for key, found in self._tasks.items() if key[0] != host.name}
+
+    def _set(self, settings: SetVariables | None, host: Host) -> tuple[Layer, ...]:
+        facts = settings.facts.get(host.name) if settings else None
+        files = settings.files.get(host.name) if settings else None
+        return (*([Layer(facts, final=True)] if facts else ()), *([Layer(files)] if files else ()))
+
     def shadow(self, host: Host, words: Mapping[str, Any]) -> None:
         """Put the fleet's words, normalised, above what was written."""
         self._fleet[host.name] = Layer(dict(words), final=True)
@@ -57,7 +108,8 @@ class Scopes:
         """Return what the inventory, ``-e`` and facts say; this is what ``hostvars`` shows."""
         if host.name not in self._hosts:
             named, facts = Layer(self._named(host), final=True), self._facts.get(host.name, Layer({}))
-            self._hosts[host.name] = self._variables(named, self._extra, facts, Layer(host.vars))
+            mine = self._set(self._start, host)
+            self._hosts[host.name] = self._variables(named, self._extra, *mine, facts, Layer(host.vars))
         return self._hosts[host.name]
 
     def outside(self, host: Host) -> Variables:
@@ -83,14 +135,19 @@ class Scopes:
             role = Layer({"role_name": task.role, "role_path": str(task.role_path)} if task.role else {}, final=True)
             facts = self._facts.get(host.name, Layer({}))
             words = self._fleet.get(host.name, Layer({}))
-            strong = words, self._names(host), role, self._extra, Layer(task.vars)
+            mine = self._set(self._settings, host)
+            params = (Layer(task.params),) if task.params and mine else ()
+            strong = words, self._names(host), role, self._extra, *params, *mine, Layer(task.vars)
             self._tasks[key] = self._variables(
                 *strong, Layer(self._play.vars), facts, Layer(host.vars), Layer(task.defaults)
             )
         return self._tasks[key]
 
     def _variables(self, *layers: Layer) -> Variables:
-        return Variables((*layers, _MANAGED), self._vaults.reveal, self._pieces)
+        own: dict[str, Any] = {}
+        found = Variables((*layers, Layer(own, final=True), _MANAGED), self._vaults.reveal, self._pieces)
+        own["vars"] = found
+        return found
 
     def _names(self, host: Host) -> Layer:
         return Layer({**self._shared, **self._named(host)}, final=True)
@@ -101,16 +158,32 @@ class Scopes:
             "inventory_hostname_short": host.name.partition(".")[0],
             "group_names": sorted(name for name in host.groups if name != "all"),
             "groups": self._groups(),
+            **self._source(host),
         }
+
+    def _source(self, host: Host) -> dict[str, str]:
+        file = Path(host.mark.file)
+        if not host.mark.file or host.mark.file.startswith("-"):
+            return {}
+        return {"inventory_file": str(file.resolve()), "inventory_dir": str(file.resolve().parent)}
 
     def _groups(self) -> dict[str, list[str]]:
         return {name: list(hosts) for name, hosts in self._inventory.members.items()}
 
     def _magic(self) -> dict[str, Any]:
+        roles = list(dict.fromkeys(task.role for task in self._play.tasks if task.role))
         chosen = [host.name for host in self._inventory.select(self._play.hosts, allow_empty=True)]
         return {
             "ansible_play_hosts": chosen,
             "ansible_play_hosts_all": chosen,
+            "ansible_play_batch": chosen,
+            "play_hosts": chosen,
+            "ansible_play_role_names": roles,
+            "ansible_role_names": roles,
+            "role_names": roles,
+            "ansible_check_mode": False,
+            "ansible_diff_mode": False,
+            "ansible_version": _VERSION,
             "ansible_play_name": self._play.name,
             "hostvars": HostVars(self, self._inventory),
             "playbook_dir": str(Path(self._play.directory).resolve()),

@@ -36,7 +36,7 @@ class Sources:
         """
         with At(where):
             given = Path(name).expanduser()
-            places = [place for root in (task.role_path, self.directory) if root for place in (root / folder, root)]
+            places = self.places(folder, task)
             if folder == "tarball":
                 places = [Path(where.file).parent, self.directory, Path()]
             tried = [given] if given.is_absolute() else [place / given for place in dict.fromkeys(places)]
@@ -48,6 +48,10 @@ class Sources:
                     raise ConfigError(f"{path} is a directory", hint=hint)
             searched = "\n  ".join(str(path) for path in tried)
             raise ConfigError(f"there is no file {name!r}", hint=f"searched:\n  {searched}")
+
+    def places(self, folder: str, task: Task) -> list[Path]:
+        """Return where a task's files are looked for: ``FOLDER/`` and the top of its role, then of the playbook."""
+        return [place for root in (task.role_path, self.directory) if root for place in (root / folder, root)]
 
     def blob(self, path: Path) -> Blob:
         """Return a file's content; an encrypted file's is a secret.

@@ -22,9 +22,10 @@ from jinja2.visitor import NodeTransformer
 from deployer.load import bounds
 from deployer.load.marked import Map, Open, mark_of
 from deployer.model import Secret
+from deployer.syntax import Bare
 
 REVEAL, REVEAL_ALL, TEXT = "__reveal", "__reveal_all", "__text"
-_OPEN = frozenset({str, int, float, bool, type(None), Open})
+_OPEN = frozenset({str, int, float, bool, type(None), Open, Bare})
 ONLY_LOOK = ("defined", "undefined", "none")
 
 
@@ -175,7 +176,7 @@ def settled(value: Any) -> Any:
     if isinstance(value, jinja2.Undefined):
         str(value)  # raises, and says what is not defined
     if isinstance(value, str):
-        return str(value)
+        return value if type(value) is Bare else str(value)
     if isinstance(value, dict):
         return Map({key: settled(item) for key, item in value.items()}, mark_of(value), getattr(value, "marks", None))
     if isinstance(value, Mapping) or value is None or isinstance(value, int | float | Secret | Open):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -10,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from deployer.errors import At, ConfigError
-from deployer.fields import kind
 from deployer.gathering import Gathering
 from deployer.load import yaml
 from deployer.load.inherited import Inherited, joined
 from deployer.load.keywords import (
+    BLOCK,
     HANDLER,
     HOOK,
+    INCLUDES,
     TASK,
+    WITH,
     boolean,
+    check_accepted,
     check_words,
     instead,
     mapping,
@@ -28,18 +30,12 @@ from deployer.load.keywords import (
     text,
     words,
 )
-from deployer.load.marked import Map, Seq, mark_of
+from deployer.load.marked import Map, Seq
 from deployer.load.turns import as_node, local
 from deployer.load.varfiles import variables
-from deployer.model import Mark, Task
+from deployer.model import LoopControl, Mark, Task
 
-_PAIR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_PAIRS_ONLY = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*=\S.*")
 _IMPORTS = ("import_tasks", "import_role")
-_READ_ON = ("block", "include_tasks")
-FREE_FORM = ("command", "shell")
-"""Modules that may be given as one text: the command itself."""
-
 MAX_IMPORTS = 16
 """How deep imports may nest."""
 
@@ -48,7 +44,8 @@ ImportRole = Callable[[Map, Inherited, Mark], list[Task]]
 TaskJudge = Callable[[Task], Iterable[ConfigError]]
 """Tells what is wrong with a task's module and its arguments, as far as it shows before anything is rendered."""
 
-_BLOCK = ("block", "rescue", "always")
+_LOOPS = frozenset(("loop", "loop_control", *WITH))
+_REFUSED_PARTS = ("rescue", "always")
 _IMPORT_WORDS = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 
 
@@ -88,11 +85,23 @@ class TaskReader:
         return found
 
     def _one(self, given: Map, inherited: Inherited, directory: Path) -> list[Task]:
+        if "action" in given:
+            from deployer.load.arguments import without_action
+
+            given = without_action(given)
+        if "block" in given and not self.hooks:
+            return self._block(given, inherited, directory)
         key = self._module(given)
         if short_word(key) in _IMPORTS:
             return self._imported(given, key, inherited, directory)
-        if short_word(key) in _READ_ON:
-            self._read_on(given, key, inherited, directory)
+        if short_word(key) in INCLUDES and not (self.hooks or self.handlers):
+            from deployer.load.includes import included
+
+            return included(self, given, key, inherited, directory)
+        if short_word(key) == "include" and str(given[key]).strip():  # refused, and yet its file is looked through
+            name = str(given[key]).split()[0]
+            if (directory / name).is_file():
+                self.file(name, given.at(key), replace(inherited, depth=inherited.depth + 1), directory)
         if not key or instead(key):
             return []
         task = self._task(given, key, inherited)
@@ -102,23 +111,31 @@ class TaskReader:
             self.listeners.setdefault(str(word), []).append(task.name)
         return [task]
 
+    def _block(self, given: Map, inherited: Inherited, directory: Path) -> list[Task]:
+        """Return the tasks of a block, which are no more than tasks that share words."""
+        below = replace(inherited, depth=inherited.depth + 1)
+        if below.depth > MAX_IMPORTS:
+            raise ConfigError(f"blocks and imports are nested deeper than {MAX_IMPORTS}", where=given.mark)
+        with self.problems.going_on():
+            check_words(given, BLOCK, "a block")
+        with self.problems.going_on():
+            below = below.with_words(given)
+        with self.problems.going_on():
+            own = variables(given.get("vars"), given.mark)
+            below = replace(below, block_vars=joined(inherited.block_vars, own), no_log=_hidden(given, inherited))
+        for word in _REFUSED_PARTS:  # refused, and yet looked through for what else is wrong
+            if isinstance(given.get(word), Seq):
+                self.read(given[word], word, given.at(word), below, directory)
+        return self.read(given["block"], "block", given.at("block"), below, directory)
+
     def _imported(self, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
         check_words(given, (key, *_IMPORT_WORDS), "an import")
         below = inherited.with_words(given)
         below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
         if short_word(key) == "import_role":
-            return self.import_role(mapping(given[key], key, given.at(key)), below, given.mark)
+            given_to = _arguments(short_word(key), given[key], None, given.at(key))
+            return self.import_role(given_to, below, given.mark)
         return self._import(given, key, below, directory)
-
-    def _read_on(self, given: Map, key: str, inherited: Inherited, directory: Path) -> None:
-        """Look for what is wrong inside of what is refused already."""
-        bare = replace(inherited, depth=inherited.depth + 1)
-        for word in _BLOCK if bare.depth <= MAX_IMPORTS else ():
-            if isinstance(given.get(word), Seq):
-                self.read(given[word], word, given.at(word), bare, directory)
-        name = given[key]
-        if short_word(key) == "include_tasks" and isinstance(name, str) and (directory / name).is_file():
-            self._import(given, key, inherited, directory)
 
     def _module(self, given: Map) -> str:
         """Return the one key that is no keyword; empty when only keywords that are refused are left."""
@@ -134,7 +151,7 @@ class TaskReader:
             return left[0]
         if not left:
             if refused:
-                return next((key for key in refused if short_word(key) in _READ_ON), refused[0])
+                return refused[0]
             raise ConfigError("the task names no module", where=given.mark, hint="write MODULE: {ARGUMENT: VALUE}")
         for key in left:
             for close in get_close_matches(key, keywords, n=1, cutoff=0.7):
@@ -146,23 +163,31 @@ class TaskReader:
     def _task(self, given: Map, key: str, inherited: Inherited) -> Task | None:
         """Return the task; None when a word of it is wrong, which is noted."""
         before, module, where = len(self.problems.found), short_name(key), given.at(key)
-        all_of, own, arguments, wrong = inherited, Map(), Map(mark=where), Gathering()
+        all_of, own, own_args, wrong = inherited, Map(), Map(mark=where), Gathering()
         with wrong.going_on():
-            arguments = _arguments(module, given[key], where)
+            own_args = _arguments(module, given[key], given.get("args"), where)
         with self.problems.going_on():
             all_of = inherited.with_words(given)
         with self.problems.going_on():
             own = variables(given.get("vars"), given.mark)
-        own_loop = given.get("loop")
-        if "loop" in given and not isinstance(own_loop, Seq | str):
-            raise ConfigError(f"loop must be a list or a template, not {kind(own_loop)}", where=given.at("loop"))
+        loop, control, no_log = None, LoopControl(), inherited.no_log
+        with self.problems.going_on():
+            check_accepted(given)
+            if not _LOOPS.isdisjoint(given):
+                from deployer.load.loops import loop_of
+
+                loop, control = loop_of(given)
+            no_log = _hidden(given, inherited)
+        mine = (inherited.role_vars, inherited.block_vars, own, inherited.params)
         task = Task(
             name=text(given, "name") or module,
             module=module,
-            args=arguments,
+            args=own_args,
             mark=given.mark,
             when=all_of.when,
-            loop=own_loop,
+            loop=loop,
+            control=control,
+            no_log=no_log,
             notify=words(given, "notify"),
             tags=all_of.tags,
             become=all_of.become,
@@ -171,8 +196,9 @@ class TaskReader:
             role=inherited.role,
             role_path=inherited.role_path,
             defaults=inherited.defaults,
-            vars=joined(inherited.role_vars, own, inherited.params) if own or inherited.params else inherited.role_vars,
-            run_once=self.hooks and bool(boolean(given, "run_once")),
+            vars=joined(*mine) if any(mine[1:]) else inherited.role_vars,
+            params=inherited.params,
+            run_once=bool(boolean(given, "run_once")),
             local=self.hooks and local(given),
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
@@ -186,31 +212,35 @@ class TaskReader:
             if isinstance(value, Map):
                 value = value.get("file")
             if not isinstance(value, str) or "{{" in value:
-                raise ConfigError("import_tasks takes the name of a file, without templates")
-            if below.depth >= MAX_IMPORTS:
+                hint = "include_tasks takes templates"
+                raise ConfigError("import_tasks takes the name of a file, without templates", hint=hint)
+        return self.file(value, at, replace(below, depth=below.depth + 1), directory)
+
+    def file(self, name: str, at: Mark, below: Inherited, directory: Path) -> list[Task]:
+        """Return the tasks of one file, which stands beside the one that names it, or in its role's ``tasks/``.
+
+        Raises:
+            ConfigError: there is no such file, or files include each other without end.
+        """
+        with At(at):
+            if below.depth > MAX_IMPORTS:
                 raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}")
-            path = directory / value
-            if not path.is_file():
-                raise ConfigError(f"there is no file {path}")
+            places = [directory, *([below.role_path / "tasks"] if below.role_path else [])]
+            path = next((place / name for place in places if (place / name).is_file()), None)
+            if path is None:
+                raise ConfigError(f"there is no file {directory / name}")
             content = yaml.read(path)
-            return self.read(content, "tasks", Mark(str(path)), replace(below, depth=below.depth + 1), path.parent)
+        return self.read(content, "tasks", Mark(str(path)), below, path.parent)
 
 
-def _arguments(module: str, value: Any, where: Mark) -> Map:
-    """Return a module's arguments as a mapping."""
-    with At(mark_of(value, where)):
-        if value is None:
-            return Map(mark=where)
-        if isinstance(value, Map):
-            return value
-        if isinstance(value, str) and module in FREE_FORM and value.strip():
-            if re.search(r"(?:^|\s)(?:creates|removes|chdir)=", value):
-                hint = f"{module}: {{cmd: …, creates: …}}"
-                raise ConfigError("arguments are not written as KEY=VALUE", hint=hint)
-            return Map({"cmd": value}, where, {"cmd": mark_of(value, where)})
-        if isinstance(value, str) and _PAIRS_ONLY.fullmatch(value):
-            pairs = [part.split("=", 1) for part in value.split() if _PAIR.match(part)]
-            form = ", ".join(f"{key}: {item}" for key, item in pairs)
-            raise ConfigError("arguments are not written as KEY=VALUE", hint=f"{module}: {{{form}}}")
-        hint = f"{module}: {{ARGUMENT: VALUE}}"
-        raise ConfigError(f"the arguments of {module} must be a mapping, not {kind(value)}", hint=hint)
+def _arguments(module: str, value: Any, beside: Any, where: Mark) -> Map:
+    if isinstance(value, Map) and beside is None:
+        return value
+    from deployer.load.arguments import task_arguments
+
+    return task_arguments(module, value, beside, where)
+
+
+def _hidden(given: Map, inherited: Inherited) -> bool:
+    said = boolean(given, "no_log")
+    return inherited.no_log if said is None else said

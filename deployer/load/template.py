@@ -17,6 +17,7 @@ from deployer.load import undefined
 from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
 from deployer.load.pieces import Pieces, put
 from deployer.model import Mark, Secret
+from deployer.syntax import Bare, truth
 
 if TYPE_CHECKING:
     from deployer.load import sandbox
@@ -117,6 +118,8 @@ class Variables(Mapping[str, Any]):
         if isinstance(value, str):
             if isinstance(value, Text) and value.unsafe:
                 return str(value)
+            if isinstance(value, Text) and value.plain and truth(value) is not None:
+                return Bare(value)
             return self._render_text(value, mark_of(value, where), name) if "{" in value else str(value)
         if isinstance(value, Encrypted):
             return self._decrypt(value, name)
@@ -169,10 +172,10 @@ class Variables(Mapping[str, Any]):
         where = mark_of(condition, where)
         ours = shelf.is_shipped(where)
         found = self._explain(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), where)
-        if not isinstance(found, bool):
+        if not isinstance(found, bool | Bare):
             hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"
             raise ConfigError(f"the condition must be true or false, not {kind(found)}", where=where, hint=hint)
-        return found
+        return bool(found)
 
     def _run(self, compiled: sandbox.Compiled, name: str) -> Any:
         import jinja2

@@ -1,4 +1,4 @@
-"""How a play's hosts take their turns: ``serial``, ``max_fail_percentage``, ``order`` and ``hooks``, as written."""
+"""How a play begins: how its hosts take their turns, where its hooks run, what it asks a person for; as written."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from deployer.errors import At, ConfigError
 from deployer.fields import kind, nearest
-from deployer.load.keywords import boolean, check_words, mapping, text
+from deployer.load.keywords import boolean, check_words, mapping, sequence, short_word, text
 from deployer.load.marked import Map
-from deployer.model import BatchSettings, Mark, Task
+from deployer.load.varfiles import variables
+from deployer.model import BatchSettings, Mark, Prompt, Task
 
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
 HOOKS = ("before_switch", "after_start")
@@ -74,3 +75,33 @@ def as_node(given: Map) -> bool | str:
                 hint = "a node has its own place and its own user: leave one of them out"
                 raise ConfigError(f"{word} is not understood with as_node", where=given.at(word), hint=hint)
         return value if value is True else str(value)
+
+
+def local_connection(given: Map) -> bool | None:
+    """Return whether a play works on this machine, where its ``connection`` says so."""
+    said = text(given, "connection")
+    if said is None:
+        return None
+    if short_word(said) not in ("local", "ssh", "smart", "paramiko", "paramiko_ssh"):
+        raise ConfigError(f"connection cannot be {said!r}", where=given.at("connection"), hint="ssh or local")
+    return short_word(said) == "local"
+
+
+def prompts(given: Map) -> tuple[Prompt, ...]:
+    """Return the variables that a play asks a person for.
+
+    Raises:
+        ConfigError: a word is wrong, or asks for what is not done here.
+    """
+    found = []
+    items = sequence(given.get("vars_prompt"), "vars_prompt", given.at("vars_prompt"))
+    for i, item in enumerate(items):
+        words = mapping(item, "a prompt", items.at(i))
+        check_words(words, ("name", "prompt", "private", "default", "confirm", "unsafe"), "a prompt")
+        name = text(words, "name") or ""
+        variables(Map({name: None}, words.mark, {name: words.at("name")}), words.mark)
+        private = boolean(words, "private")
+        confirm = bool(boolean(words, "confirm"))
+        asked = text(words, "prompt") or name
+        found.append(Prompt(name, asked, private is not False, text(words, "default"), confirm, words.mark))
+    return tuple(found)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _FLEET = ("release", "cluster", "nodes", "firewall", "health")
 FACT = re.compile(
     r"ansible_(?:facts|hostname|nodename|fqdn|kernel|system|architecture|processor_vcpus|memtotal_mb|os_family"
-    r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr)"
+    r"|distribution(?:_[a-z_]+)?|default_ipv4|service_mgr|pkg_mgr|lsb|env|date_time|domain|swaptotal_mb|interfaces"
+    r"|all_ipv[46]_addresses|user_(?:id|uid|gid|dir|shell|gecos)|(?:eth|ens|enp|eno|lo|wlan|bond)\w*)"
 )
 """Names of facts."""
 

@@ -211,9 +211,10 @@ class TerminalReport:
             self._line(*line)
 
     def _worth(self, task: TaskPlanned) -> bool:
+        said = task.verdict == "ok" and bool(task.reason)
         if self._goal == "deploy" and not self._show_diff and self._verbosity < 2:
-            return task.verdict == "unknown"
-        return task.verdict in ("change", "unknown", "refused") or self._verbosity > 0
+            return said or task.verdict == "unknown"
+        return said or task.verdict in ("change", "unknown", "refused") or self._verbosity > 0
 
     def _print_releases(self) -> None:
         history, journals = self._goal == "history", Journals()

@@ -5,5 +5,6 @@ from deployer.resolve.action import Action, HostPlay, Limits
 from deployer.resolve.making import judge
 from deployer.resolve.members import FLEET_WORDS
 from deployer.resolve.resolver import Resolver
+from deployer.resolve.tasking import Choice
 
-__all__ = ["FLEET_WORDS", "Action", "CliConnection", "HostPlay", "Limits", "Resolver", "judge"]
+__all__ = ["FLEET_WORDS", "Action", "Choice", "CliConnection", "HostPlay", "Limits", "Resolver", "judge"]

@@ -50,6 +50,9 @@ class Action:
         environment: variables it runs with; never secrets.
         timeout: seconds until its command is killed; None: the engine's default.
         skip: why it does not run (a condition, tags); empty when it does.
+        says: what a task says that changes nothing (``debug``).
+        flush: handlers that have been notified run here.
+        ends: nothing behind it runs.
     """
 
     task: Task
@@ -60,6 +63,9 @@ class Action:
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: int | None = None
     skip: str = ""
+    says: str = ""
+    flush: bool = False
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

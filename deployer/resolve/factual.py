@@ -19,8 +19,9 @@ _FACTS = re.compile(rf"\b{FACT.pattern}\b")
 
 
 def name_facts(play: Play, tasks: Sequence[Task], inventory: Inventory, sources: Sources) -> bool:
-    """Return whether a play's tasks, templates or variables name a fact."""
-    return any(_FACTS.search(text) for text in _texts(play, tasks, inventory, sources))
+    """Return whether a play's tasks, templates or variables name a fact, or include what is not known yet."""
+    texts = _texts(play, tasks, inventory, sources)
+    return any(task.include for task in tasks) or any(_FACTS.search(text) for text in texts)
 
 
 def _texts(play: Play, tasks: Sequence[Task], inventory: Inventory, sources: Sources) -> Iterator[str]:

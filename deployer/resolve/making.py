@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 from deployer import modules
 from deployer.errors import At, ConfigError
-from deployer.fields import build, coerce, complaints, kind, nearest
-from deployer.load.keywords import TASK
-from deployer.load.marked import Map, Text, mark_of
+from deployer.fields import build, coerce, complaints, nearest
+from deployer.load.keywords import ACTS, TASK
+from deployer.load.marked import Map, mark_of
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
 from deployer.load.taint import OMIT
@@ -22,6 +23,7 @@ from deployer.syntax import VARIABLE
 
 LONGEST_TIMEOUT = 86_400
 _ROOT = (None, "root")
+_DIGITS = re.compile("0[0-7]{3}")
 
 
 def module_class(task: Task) -> type[Module]:
@@ -38,6 +40,11 @@ def module_class(task: Task) -> type[Module]:
 
 def judge(task: Task) -> Iterator[ConfigError]:
     """Yield what is wrong with a task's module and arguments, as far as it shows before anything is rendered."""
+    if task.module in ACTS:
+        from deployer.resolve.acts import wrong_words
+
+        yield from wrong_words(task)
+        return
     try:
         cls = module_class(task)
     except ConfigError as error:
@@ -47,8 +54,7 @@ def judge(task: Task) -> Iterator[ConfigError]:
     for key, raw in task.args.items():
         try:
             with At(_at(task.args, key, task)):
-                _check_mode(key, raw)
-            given[key] = raw
+                given[key] = _mode(key, raw, task.args)
         except ConfigError as error:
             yield error
     yield from complaints(cls, Map(given, task.mark, getattr(task.args, "marks", None)), task.mark)
@@ -70,14 +76,13 @@ class Maker:
         """
         cls = module_class(task)
         args: Mapping[str, Any] = task.args
-        given = {}
+        given: dict[str, Any] = {}
         for key, raw in args.items():
             where = _at(args, key, task)
             with At(where):
-                _check_mode(key, raw)
-            value = variables.render(raw, where, key)
-            if value is not OMIT:
-                given[key] = value
+                value = variables.render(_mode(key, raw, args), where, key)
+                if value is not OMIT:
+                    given[key] = _mode(key, value, given) if isinstance(value, str) else value
         filled = fill(cls, Map(given, task.mark, getattr(args, "marks", None)), "", self._read(task))
         for key, folder in cls.SOURCES.items():
             if isinstance(filled.get(key), str):
@@ -165,10 +170,10 @@ def _at(values: Mapping[str, Any], key: str, task: Task) -> Any:
     return marks.get(key, mark_of(values, task.mark))
 
 
-def _check_mode(key: str, raw: Any) -> None:
-    """Refuse an unquoted mode: ``0644`` is a number in YAML, and which one depends on who reads it."""
-    if key != "mode" and not key.endswith("_mode"):
-        return
-    bare = isinstance(raw, Text) and raw.plain and raw.strip("+-").isdigit()
-    if bare or isinstance(raw, int):
-        raise ConfigError(f"{key} must be in quotes, not {kind(raw)}", hint=f'write {key}: "{raw!s:0>4}"')
+def _mode(key: str, value: Any, args: Mapping[str, Any]) -> Any:
+    """Return an argument, with the symbols of a mode turned into digits."""
+    if (key != "mode" and not key.endswith("_mode")) or (isinstance(value, str) and _DIGITS.fullmatch(value)):
+        return value
+    from deployer.resolve.modes import mode_of
+
+    return mode_of(key, value, args)

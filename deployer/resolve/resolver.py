@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from deployer.errors import ConfigError
-from deployer.fields import build, kind
+from deployer.fields import build
 from deployer.fleet import AuditWords, Declaration
 from deployer.fleet.pki import ManagedCA
 from deployer.gathering import Gathering
 from deployer.load.connection import CliConnection, connection
-from deployer.load.inventory import Inventory, masked
-from deployer.load.marked import mark_of
-from deployer.load.scope import Scopes
+from deployer.load.inventory import Inventory
+from deployer.load.keywords import SETTERS
+from deployer.load.scope import Scopes, SetVariables
 from deployer.load.secrets import Vaults
 from deployer.load.sources import Sources
-from deployer.load.template import Layer, Variables
+from deployer.load.template import Layer
 from deployer.model import Blob, Connection, Host, Mark, Play, Task
 from deployer.resolve.action import Action, HostPlay
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
-from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
+from deployer.resolve.making import Maker
 from deployer.resolve.members import Members
-
-_ITEM = re.compile(r"\bitem\b")
+from deployer.resolve.tasking import Choice, Tasking
 
 
 class Resolver:
@@ -43,7 +41,8 @@ class Resolver:
         vaults: decrypts what is encrypted, when it is needed.
         cli: the command line's word on connections.
         need_tarball: False lets a tarball be missing where only the fleet is asked for; ``need_secrets``: reads none.
-        facts: what hosts have said in earlier plays, by name; this play's are added.
+        facts: what hosts have said in earlier plays, by name; this play's are added. ``settings``: what tasks have set.
+        first: the name of the host that does what is done once.
         without: names of nodes that are about to leave: nobody is told of them.
     """
 
@@ -59,14 +58,18 @@ class Resolver:
         cli: CliConnection | None = None,
         need_tarball: bool = True,
         facts: dict[str, Layer] | None = None,
+        settings: SetVariables | None = None,
         without: frozenset[str] = frozenset(),
+        first: str = "",
         need_secrets: bool = True,
     ) -> None:
         self.play = play
         self._inventory, self._cli = inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
-        self._tags, self._skip_tags = frozenset(tags), frozenset(skip_tags)
-        self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts)
+        self._first = first
+        self._choice = Choice.of(tags, skip_tags)
+        self._settings = SetVariables() if settings is None else settings
+        self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts, self._settings)
         self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball, need_secrets, without)
         self._sources = Sources(play.directory, self._vaults)
         self._lock = threading.RLock()
@@ -99,7 +102,13 @@ class Resolver:
             ConfigError: a connection variable is wrong.
         """
         with self._lock:
-            return connection(host, self._scopes.play(host), self._cli, self._vaults, become=self._become)
+            variables, cli = self._scopes.play(host), self._cli
+            if self.play.remote_user:
+                user = str(variables.render(self.play.remote_user, self.play.mark, "remote_user"))
+                cli = replace(cli, user=user)
+            if self.play.local is not None:
+                cli = replace(cli, local=self.play.local)
+            return connection(host, variables, cli, self._vaults, become=self._become)
 
     def authorities(self) -> tuple[ManagedCA, ...]:
         """Return the certificate authorities of the play's clusters that the controller keeps; none is opened."""
@@ -129,7 +138,10 @@ class Resolver:
             ConfigError: what is written is wrong; `Problems` has everything that is, of all of them.
         """
         problems = Gathering()
-        for host in () if self.needs_facts or self._named_facts else hosts:
+        wait = self.needs_facts or self._named_facts or self._settings.late
+        if wait and any(task.include or task.module in SETTERS for task in self.play.tasks):
+            self._settings.late = True
+        for host in () if wait else hosts:
             with problems.going_on():
                 self._ready[host.name] = self.resolve(host, None)
         problems.check()
@@ -162,11 +174,14 @@ class Resolver:
 
             def made(some: Sequence[Task], *, all_of: bool = True) -> tuple[Action, ...]:
                 actions: list[Action] = []
+                choice = None if all_of else self._choice
+                tasking = Tasking(self.play, self._scopes, host, found, maker, choice, self._first)
                 for task in some:
                     with problems.going_on():
-                        actions += self._actions(task, host, found, maker, chosen=all_of or self._chosen(task.tags))
+                        actions += tasking.actions(task)
                 return tuple(actions)
 
+            self._scopes.begin(host)
             actions = made(self.play.tasks if tasks else (), all_of=False)
             handlers = made(self.play.handlers if tasks else ())
             before, after = made(turns.before_switch), made(turns.after_start)
@@ -177,65 +192,3 @@ class Resolver:
             check_nodes((*before, *after), own, become=found.become)
             wanted = limits(turns, self._scopes.words(host), own.rollout if own else None)
             return HostPlay(host, found, actions, handlers, found.become, (own, members), before, after, wanted)
-
-    def _actions(self, task: Task, host: Host, found: Connection, maker: Maker, *, chosen: bool) -> Iterator[Action]:
-        if not chosen:
-            yield Action(task, task.name, skip="its tags are not chosen")
-            return
-        variables = self._scopes.task(host, task)
-        early = [condition for condition in task.when if task.loop is None or not _ITEM.search(condition)]
-        if false := _false(early, variables, task):
-            yield Action(task, _label(task, variables), skip=false)
-            return
-        if task.loop is None:
-            yield self._action(task, variables, _label(task, variables), found, maker)
-            return
-        items = variables.render(task.loop, task.mark, "loop")
-        if not isinstance(items, list | tuple):
-            raise ConfigError(f"loop needs a list, not {kind(items)}", where=mark_of(task.loop, task.mark))
-        if not items:
-            yield Action(task, _label(task, variables), skip="its loop is empty")
-        late = [condition for condition in task.when if condition not in early]
-        for item in items:
-            inner = variables.over(Layer({"item": item}, final=True))
-            label = f"{_label(task, inner)} => {_shown(item)}"
-            false = _false(late, inner, task)
-            yield Action(task, label, skip=false) if false else self._action(task, inner, label, found, maker)
-
-    def _action(self, task: Task, variables: Variables, label: str, found: Connection, maker: Maker) -> Action:
-        module = maker.make(task, variables)
-        notify = tuple(str(variables.render(name, task.mark)) for name in task.notify)
-        user, environment = None if task.local else user_of(task, found), environment_of(task, variables)
-        return Action(task, label, module, notify, user, environment, timeout_of(task, variables))
-
-    def _chosen(self, tags: frozenset[str]) -> bool:
-        """Return whether tags let a task run; always, never, tagged, untagged and all mean what Ansible means."""
-        own = tags | {"tagged"} if tags - {"always", "never"} else tags | {"untagged"}
-        if own & self._skip_tags or ("all" in self._skip_tags and "always" not in tags):
-            return False
-        if "never" in tags:
-            return bool(tags & (self._tags - {"all"}))
-        return not self._tags or bool(own & self._tags) or "always" in tags or "all" in self._tags
-
-
-def _false(conditions: Sequence[str], variables: Variables, task: Task) -> str:
-    """Return why a task is skipped, or nothing when every condition holds."""
-    for condition in conditions:
-        if not variables.holds(condition, task.mark):
-            return f"not: {condition}"
-    return ""
-
-
-def _label(task: Task, variables: Variables) -> str:
-    try:
-        return str(variables.render(task.name, task.mark))
-    except ConfigError:
-        return str(task.name)  # a name is no reason to fail
-
-
-def _shown(item: Any) -> str:
-    """Return how a loop's item is called in a label; secrets in it are masked."""
-    named = item.get("name") if isinstance(item, Mapping) else None
-    plain = masked(item if named is None else named)
-    text = plain if isinstance(plain, str) else repr(plain)
-    return text if len(text) <= 60 else f"{text[:57]}…"

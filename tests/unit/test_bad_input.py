@@ -23,16 +23,16 @@ def fleet(text: str) -> dict[str, str]:
 
 
 ROWS: dict[str, tuple[dict[str, str], str, str, str]] = {
-    "epmd: on": (
-        fleet("cluster: {name: shop, epmd: on}"),
+    "epmd: onn": (
+        fleet("cluster: {name: shop, epmd: onn}"),
         "hosts.yml:6:29",
         "epmd must be true or false",
         "write true",
     ),
-    "become: yes": ({"site.yml": "- hosts: all\n  become: yes\n"}, "site.yml:2:3", "'yes'", "write true or false"),
+    "become: y": ({"site.yml": "- hosts: all\n  become: y\n"}, "site.yml:2:3", "'y'", "write true or false"),
     "text: true": (task("user: {name: a, comment: true}"), "site.yml:3:23", "must be text", "quotes"),
     "sexagesimal": (fleet("ansible_port: 22:22"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
-    "octal": (task("file: {path: /x, mode: 0644}"), "site.yml:3:24", "mode must be in quotes", '"0644"'),
+    "octal": (task("file: {path: /x, mode: 00644}"), "site.yml:3:24", "mode must be in quotes", '"00644"'),
     "decimal": (task("file: {path: /x, mode: 644}"), "site.yml:3:24", "mode must be in quotes", '"0644"'),
     "underscore": (fleet("ansible_port: 2_222"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),
     "octal port": (fleet("ansible_port: 0022"), "hosts.yml:6:7", "ansible_port must be a whole number", ""),

@@ -20,6 +20,7 @@ from deployer.transport.base import Transport
 
 STEP_TIMEOUT = 600
 """Seconds a host has for one step (a package installation, an unpack), and a person's command that says no timeout."""
+_HIDDEN = "(what it said is not shown: no_log)"
 GRACE = 30
 """Seconds a host has to kill a command after its deadline, and to say so."""
 
@@ -112,10 +113,11 @@ def apply(
         for frame in transport.run(steps, timeout=patience(steps)):
             job, now = part[frame.index], clock()
             label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
+            said = _HIDDEN if job.planned.action.task.no_log else frame.out
             if job.step or frame.rc:
-                emit(StepDone(transport.name, label, what, frame.rc, now - before, frame.out if frame.rc else ""))
+                emit(StepDone(transport.name, label, what, frame.rc, now - before, said if frame.rc else ""))
             if frame.rc:
-                raise _failure(job, f"{label}: {what}: {step_last_words(frame.out, frame.rc)}", frame.rc)
+                raise _failure(job, f"{label}: {what}: {step_last_words(said, frame.rc)}", frame.rc)
             before = now
             if last[id(job.planned)] is job and not job.waits:
                 yield job.planned

@@ -11,7 +11,7 @@ from itertools import dropwhile, takewhile
 from deployer.engine.walk.probe import Reading
 from deployer.errors import ConfigError
 from deployer.events import TaskPlanned, Verdict
-from deployer.model import Change, Unknown
+from deployer.model import MASK, Change, Unknown
 from deployer.modules import Step
 from deployer.resolve import Action
 
@@ -41,13 +41,18 @@ class Planned:
 
     def event(self, host: str) -> TaskPlanned:
         """Return the answer as an event."""
-        mark = str(self.action.task.mark)
-        return TaskPlanned(host, self.action.label, mark, self.verdict, self.changes, self.reason, self.handler)
+        mark, changes = str(self.action.task.mark), self.changes
+        if self.action.task.no_log:
+            changes = tuple(Change(one.key, one.before and MASK, one.after and MASK) for one in changes)
+        return TaskPlanned(host, self.action.label, mark, self.verdict, changes, self.reason, self.handler)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would happen on one host: tasks in order, then the handlers they wake."""
+    """What would happen on one host: tasks in order, then the handlers they wake.
+
+    Where handlers are flushed on the way (``meta: flush_handlers``), those that run there stand among the tasks.
+    """
 
     tasks: tuple[Planned, ...]
     handlers: tuple[Planned, ...] = ()
@@ -148,10 +153,16 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
     """
     touched: set[str] = set()
     answers = iter(reading.observed)
-    tasks = []
+    tasks: list[Planned] = []
+    pending, since = reading.pending, 0
     for action in actions:
+        if action.flush:
+            woken = _woken(tasks[since:], handlers, notified, pending)
+            tasks += (Planned(action, "skipped", reason=action.skip), *woken)
+            notified, pending, since = frozenset(), frozenset(), len(tasks)
+        elif action.skip:
+            tasks.append(Planned(action, "ok" if action.says else "skipped", reason=action.says or action.skip))
         if action.skip:
-            tasks.append(Planned(action, "skipped", reason=action.skip))
             continue
         answer = next(answers)
         if isinstance(answer, ConfigError):
@@ -168,7 +179,7 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
             touched.update(action.module.alters(changes))
         elif tasks[-1].verdict == "unknown":
             touched.update(action.module.touches())
-    return Plan(tuple(tasks), _woken(tasks, handlers, notified, reading.pending))
+    return Plan(tuple(tasks), _woken(tasks[since:], handlers, notified, pending))
 
 
 def handler_id(action: Action) -> str:

@@ -49,6 +49,7 @@ class Walk:
     _remaining: Sequence[Action] = ()
     _notified: set[str] = field(default_factory=set)
     _counted: set[int] = field(default_factory=set)
+    _said: set[int] = field(default_factory=set)
     _begun: bool = False
     _ended: bool = False
 
@@ -139,7 +140,7 @@ class Walk:
             elif waiting and not (later.all or now.changing):
                 stuck = plan.unknown[0]
                 raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
-            self._remaining = self._remaining[len(segment.tasks) - len(later.tasks) :]
+            self._remaining = self._remaining[_own(segment) - _own(later) :]
             rest = later.tasks + plan.tasks[len(segment.tasks) :]
             self.first = Plan(rest, plan.handlers) if later.all else None
             if later.all:
@@ -162,13 +163,15 @@ class Walk:
             self.changed += fresh
             self.handled += fresh and done.handler
             self.switched |= done.action.module.RESTARTS_NODES and not all(step.ahead for step in done.steps)
+            if done.handler:
+                self._notified -= {done.action.task.name, done.action.label}
             self._notified.update(done.action.notify)
 
     def _begin_with(self, plan: Plan) -> Plan:
         self.first = plan
         self._tell(plan)
         self.changed = len({id(planned.action) for planned in plan.changing + plan.refused})
-        self.handled = len({id(planned.action) for planned in plan.handlers})
+        self.handled = len({id(planned.action) for planned in plan.all if planned.handler})
         return plan
 
     def _plan(self, actions: Sequence[Action]) -> Plan:
@@ -215,8 +218,16 @@ class Walk:
 
     def _tell(self, plan: Plan) -> None:
         for planned in plan.all:
+            if planned.action.says and id(planned.action) in self._said:
+                continue  # a later segment says it no second time
+            self._said.add(id(planned.action))
             self.emit(planned.event(self.transport.name))
 
 
 def _asked(actions: Sequence[Action]) -> list[Action]:
     return [action for action in actions if not action.skip]
+
+
+def _own(plan: Plan) -> int:
+    """Return how many of a plan's tasks are tasks, and no handlers that run among them."""
+    return sum(not planned.handler for planned in plan.tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from engine_kit import Folder, Note, Service, action, unknown
 from deployer.engine.walk.plan import Plan, handler_id, make
 from deployer.engine.walk.probe import Reading
 from deployer.events import TaskPlanned
-from deployer.model import Absent, Change, Observed, Present
+from deployer.model import MASK, Absent, Change, Observed, Present
 from deployer.resolve import Action
 
 FILE, LOG = Path("/srv/app/conf"), Path("/srv/app/log")
@@ -165,3 +166,32 @@ def test_an_answer_becomes_an_event_with_its_place() -> None:
     (planned,) = plan((NOTE, WRONG)).tasks
     expected = TaskPlanned("web1", "write conf", "site.yml:3", "change", (Change("text", "old", "new"),))
     assert planned.event("web1") == expected
+
+
+FLUSH = action(Note(path=FILE, text="x"), "meta", skip="meta: flush_handlers", flush=True)
+
+
+def test_handlers_that_are_flushed_run_where_that_is_written_and_once() -> None:
+    later = action(Note(path=FILE, text="new"), "write more", 5, notify=("restart app",))
+    found = plan((NOTE, WRONG), (FLUSH, None), (SERVICE, Present({"runs": "yes"})), handlers=(RESTART,))
+    assert [task.action.label for task in found.tasks] == ["write conf", "meta", "restart app", "run app"]
+    assert [task.handler for task in found.tasks] == [False, False, True, False]
+    assert found.handlers == ()
+    again = plan((NOTE, WRONG), (FLUSH, None), (later, WRONG), handlers=(RESTART,))
+    assert [task.action.label for task in again.handlers] == ["restart app"], "notified again behind the flush"
+    assert plan((NOTE, RIGHT), (FLUSH, None), handlers=(RESTART,), pending=(handler_id(RESTART),)).handlers == ()
+    assert len(plan((NOTE, RIGHT), (FLUSH, None), handlers=(RESTART,), notified=("restart app",)).tasks) == 3
+
+
+def test_what_a_task_says_is_told_with_its_answer() -> None:
+    said = action(Note(path=FILE, text="x"), "debug", skip="debug", says="port: 4000")
+    (planned,) = plan((said, None)).tasks
+    assert (planned.verdict, planned.reason) == ("ok", "port: 4000")
+
+
+def test_what_must_not_be_logged_is_masked() -> None:
+    hidden = replace(NOTE, task=replace(NOTE.task, no_log=True))
+    event = plan((hidden, Present({"text": "canary-7f1e"}))).tasks[0].event("web1")
+    assert event.changes == (Change("text", MASK, MASK),)
+    assert "canary" not in repr(event)
+    assert plan((hidden, GONE)).tasks[0].event("web1").changes[1] == Change("text", None, MASK)

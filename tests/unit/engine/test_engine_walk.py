@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,44 @@ def test_the_id_of_a_handlers_note_is_what_the_probe_reports(host: DirectoryHost
     going = walk(host, action(Folder(path=place.parent)), handlers=(restart,))
     assert [task.action.label for task in going.plan().changing] == ["restart"]
     assert Present({}) == going.host_play.actions[0].module.desired()
+
+
+def test_flushed_handlers_run_before_what_stands_behind_and_not_again(host: DirectoryHost, place: Path) -> None:
+    conf, log = place.parent / "conf", place.parent / "log"
+    restart = action(Service(log=log, file=conf), "restart", 9)
+    flush = action(Note(path=conf, text="x"), "meta", skip="meta: flush_handlers", flush=True)
+    inside = action(Note(path=place / "inside", text="x"), "inside", 5)
+    asked = (
+        action(Note(path=conf, text="x"), "conf", 1, notify=("restart",)),
+        flush,
+        action(Folder(path=place), "folder", 3),
+        inside,
+    )
+    going = walk(host, *asked, handlers=(restart,))
+    going.deploy()
+    events = going.emit
+    assert isinstance(events, Events)
+    assert [event.task for event in events.of(StepDone)] == ["conf", "restart", "folder", "inside"]
+    assert log.read_text() == "start\n"
+    assert (going.changed, going.total) == (4, 4)
+    again = walk(host, *asked, handlers=(restart,))
+    again.deploy()
+    assert (again.changed, log.read_text()) == (0, "start\n")
+
+
+def test_what_a_task_without_log_said_when_it_failed_is_not_told(host: DirectoryHost) -> None:
+    loud = action(Broken(does="echo canary-55aa; exit 7"))
+    going = walk(host, replace(loud, task=replace(loud.task, no_log=True)))
+    with pytest.raises(StepError, match="not shown: no_log") as caught:
+        going.deploy()
+    assert "canary" not in str(caught.value)
+    assert "canary" not in repr(going.emit)
+
+
+def test_what_a_task_says_is_told_once_however_many_segments_there_are(host: DirectoryHost, place: Path) -> None:
+    said = action(Note(path=place, text="x"), "debug", skip="debug", says="hello")
+    going = walk(host, action(Folder(path=place)), action(Note(path=place / "a", text="x")), said)
+    going.deploy()
+    events = going.emit
+    assert isinstance(events, Events)
+    assert [event.reason for event in events.of(TaskPlanned) if event.task == "debug"] == ["hello"]

@@ -5,23 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playbook_kit import load, project
 
 from deployer.errors import ConfigError
 from deployer.load.playbook import load_playbook
-from deployer.model import Play
-
-
-def project(directory: Path, playbook: str, **files: str) -> Path:
-    for name, text in {"site_yml": playbook, **files}.items():
-        path = directory / name.replace("__", "/").replace("_yml", ".yml")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return directory / "site.yml"
-
-
-def load(directory: Path, playbook: str, **files: str) -> Play:
-    (play,) = load_playbook(project(directory, playbook, **files))
-    return play
 
 
 def test_a_play_keeps_its_words(tmp_path: Path) -> None:
@@ -77,70 +64,6 @@ def test_arguments_come_as_a_mapping_or_as_the_command_itself(tmp_path: Path, ta
     assert play.tasks[0].args == args
 
 
-ROLES = {
-    "roles__base__tasks__main_yml": "- file: {path: /base, state: directory}\n",
-    "roles__base__defaults__main_yml": "who: base\nwhere: base\n",
-    "roles__app__meta__main_yml": "dependencies: [base]\n",
-    "roles__app__defaults__main_yml": "who: app default\n",
-    "roles__app__vars__main_yml": "kind: app\n",
-    "roles__app__handlers__main_yml": "- {name: reload, listen: changed, systemd: {name: app, state: reloaded}}\n",
-    "roles__app__tasks__main_yml": """\
-- {copy: {dest: /a, content: x}, notify: changed, tags: t}
-- import_tasks: more.yml
-  when: extra
-  tags: more
-""",
-    "roles__app__tasks__more_yml": "- {command: 'true', vars: {own: 1}}\n",
-}
-
-
-def test_a_role_brings_its_folders_its_dependencies_first_and_once(tmp_path: Path) -> None:
-    play = load(
-        tmp_path,
-        "- hosts: all\n  pre_tasks: [{command: first}]\n  post_tasks: [{command: last}]\n  tasks: [{command: mid}]\n"
-        "  roles: [base, {role: app, when: go, tags: [r], vars: {who: param}}]\n",
-        **ROLES,
-    )
-    said = [task.args.get("cmd") or task.args.get("path") or task.args.get("dest") for task in play.tasks]
-    assert said == ["first", "/base", "/a", "true", "mid", "last"]
-    first, more = play.tasks[2], play.tasks[3]
-    assert (first.role, first.role_path) == ("app", tmp_path / "roles/app")
-    assert (first.when, first.tags) == (("go",), {"r", "t"})
-    assert (more.when, more.tags) == (("go", "extra"), {"r", "more"})
-    assert more.vars == {"kind": "app", "own": 1, "who": "param"}
-    assert more.defaults["who"] == "app default"
-    assert more.defaults["where"] == "base", "a role sees the defaults of all roles of the play"
-    assert first.notify == ("reload",)
-
-
-def test_a_role_listed_twice_runs_once_unless_its_variables_differ(tmp_path: Path) -> None:
-    once = load(tmp_path, "- {hosts: all, roles: [base, base]}\n", **ROLES)
-    twice = load(tmp_path, "- {hosts: all, roles: [base, {role: base, vars: {who: x}}]}\n", **ROLES)
-    assert (len(once.tasks), len(twice.tasks)) == (1, 2)
-
-
-def test_roles_are_searched_beside_the_playbook_then_above_it_then_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here = tmp_path / "here"
-    for directory in (tmp_path / "play" / "roles" / "a", tmp_path / "roles" / "b", here / "roles" / "c"):
-        for name in ("a", "b", "c"):
-            main = directory.parent / name / "tasks" / "main.yml"
-            if name >= directory.name:
-                main.parent.mkdir(parents=True, exist_ok=True)
-                main.write_text(f"- command: {main.parents[3].name}\n")
-    monkeypatch.chdir(here)
-    play = load(tmp_path / "play", "- {hosts: all, roles: [a, b, c, epmd]}\n")
-    assert [task.args.get("cmd") for task in play.tasks[:3]] == ["play", "play", "play"]
-    for name in ("b", "c"):
-        (tmp_path / "play" / "roles" / name / "tasks" / "main.yml").rename(tmp_path / f"{name}.yml")
-        (tmp_path / "play" / "roles" / name / "tasks").rmdir()
-        (tmp_path / "play" / "roles" / name).rmdir()
-    play = load(tmp_path / "play", "- {hosts: all, roles: [b, c, epmd]}\n")
-    assert [task.args.get("cmd") for task in play.tasks[:2]] == [tmp_path.name, tmp_path.name]
-    assert play.tasks[2].role == "epmd", "roles that come with the program are found last"
-
-
 def test_a_playbook_can_import_another_one(tmp_path: Path) -> None:
     path = project(tmp_path, "- import_playbook: sub/other.yml\n- {hosts: b}\n", sub__other_yml="- {hosts: a}\n")
     plays = load_playbook(path)
@@ -148,9 +71,12 @@ def test_a_playbook_can_import_another_one(tmp_path: Path) -> None:
     assert plays[0].directory == tmp_path / "sub"
 
 
-def test_a_handler_of_the_play_replaces_one_of_a_role(tmp_path: Path) -> None:
-    play = load(tmp_path, "- {hosts: all, roles: [app], handlers: [{name: reload, command: mine}]}\n", **ROLES)
-    assert [handler.module for handler in play.handlers] == ["command"]
+def test_an_import_of_a_playbook_hands_down_its_words(tmp_path: Path) -> None:
+    text = "- {import_playbook: other.yml, tags: [t], when: go, vars: {a: above, b: above}}\n"
+    path = project(tmp_path, text, other_yml="- {hosts: a, tags: p, vars: {b: own}, tasks: [{command: x, tags: u}]}\n")
+    (play,) = load_playbook(path)
+    assert (play.vars, play.tags) == ({"a": "above", "b": "own"}, {"t", "p"})
+    assert (play.tasks[0].tags, play.tasks[0].when) == ({"t", "p", "u"}, ("go",))
 
 
 def task(text: str) -> str:
@@ -183,17 +109,32 @@ BAD = {
     "as_node elsewhere": (hook("as_node: true\n        delegate_to: localhost"), ":6:9", "delegate_to", "own place"),
     "as_node of a task": (task("command: x\n      as_node: true"), ":4:7", "as_node", ""),
     "register": (task("command: x\n      register: y"), ":4:7", "'register'", "creates"),
-    "with_items": (task("command: x\n      with_items: [1]"), ":4:7", "'with_items'", "loop:"),
+    "a bare word": (task("command: x\n      with_items: names"), ":4:19", "bare word 'names'", '"{{ names }}"'),
+    "two loops": (task("command: x\n      loop: [1]\n      with_items: [1]"), ":5:7", "one loop", ""),
+    "loop_control": (task("command: x\n      loop: [1]\n      loop_control: {pause: 3}"), ":5:22", "'pause'", "label"),
+    "loop_var": (task("command: x\n      loop: [1]\n      loop_control: {loop_var: a-b}"), ":5:22", "'a-b'", ""),
     "with_anything": (task("command: x\n      with_inventory: [1]"), ":4:7", "'with_inventory'", "loop:"),
-    "no_log": (task("command: x\n      no_log: true"), ":4:7", "'no_log'", "not needed"),
+    "no_log": (task("command: x\n      no_log: maybe"), ":4:7", "no_log must be true or false", "true or false"),
     "ignore_errors": (task("command: x\n      ignore_errors: true"), ":4:7", "'ignore_errors'", "|| :"),
-    "block": (task("block: []"), ":3:7", "'block'", "role"),
+    "rescue": (task("block: []\n      rescue: []"), ":4:7", "'rescue'", "nothing runs after"),
+    "block with a module": (task("block: []\n      command: x"), ":4:7", "'command'", ""),
+    "action": (task("action: {src: x}"), ":3:15", "names no module", "MODULE:"),
+    "args": (task("command: x\n      args: x=y"), ":4:13", "args must be a mapping", ""),
+    "connection": ("- hosts: all\n  connection: docker\n", ":2:3", "'docker'", "ssh or local"),
+    "strategy": ("- hosts: all\n  strategy: debug\n", ":2:3", "'debug'", "at its own pace"),
+    "become_method": ("- hosts: all\n  become_method: su\n", ":2:3", "'su'", "sudo is the one"),
+    "force_handlers": ("- hosts: all\n  force_handlers: yes\n", ":2:3", "force_handlers", "run next time"),
+    "sudo": ("- hosts: all\n  sudo: yes\n", ":2:3", "'sudo'", "become: true"),
     "delegate_to": (task("command: x\n      delegate_to: y"), ":4:7", "'delegate_to'", "play for that host"),
-    "include_tasks": (task("include_tasks: x.yml"), ":3:7", "'include_tasks'", "import_tasks"),
-    "become: yes": ("- hosts: all\n  become: yes\n", ":2:3", "become must be true or false", "true or false"),
-    "gather_facts: no": ("- hosts: all\n  gather_facts: no\n", ":2:3", "gather_facts", "true or false"),
-    "k=v": (task("copy: dest=/x mode=0644"), ":3:13", "KEY=VALUE", "copy: {dest: /x, mode: 0644}"),
-    "command with k=v": (task("command: touch /x creates=/x"), ":3:16", "KEY=VALUE", "creates: …"),
+    "include_tasks": (task("include_tasks: x.yml"), ":3:22", "there is no file", ""),
+    "become of an include": (task("include_tasks: x.yml\n      become: yes"), ":4:7", "'become'", "below apply:"),
+    "templated import": (task("import_tasks: '{{ x }}.yml'"), ":3:7", "without templates", "include_tasks"),
+    "templated role of an include": (task("include_role: {name: '{{ x }}'}"), ":3:7", "without templates", "when:"),
+    "become: y": ("- hosts: all\n  become: y\n", ":2:3", "become must be true or false", "true or false"),
+    "gather_facts: never": ("- hosts: all\n  gather_facts: never\n", ":2:3", "gather_facts", "true or false"),
+    "k=v": (task("copy: dest=/x hello"), ":3:13", "'hello' is not KEY=VALUE", "copy: {"),
+    "k=v twice": (task("copy: dest=/x dest=/y"), ":3:13", "dest is given twice", ""),
+    "a command that is none": (task("command: creates=/x"), ":3:16", "names no command", "creates: …"),
     "text for a module": (task("copy: hello"), ":3:13", "must be a mapping", "copy: {"),
     "braces in when": (task("command: x\n      when: '{{ a }}'"), ":4:13", "expression already", "without {{ }}"),
     "when is a list of lists": (task("command: x\n      when: [[a]]"), ":4:14", "must be an expression", ""),
@@ -206,6 +147,7 @@ BAD = {
     "missing vars file": ("- hosts: all\n  vars_files: [no.yml]\n", ":2:16", "there is no file", ""),
     "variable name": ("- hosts: all\n  vars: {a-b: 1}\n", ":2:10", "'a-b' cannot be", "underscores"),
     "missing import": (task("import_tasks: no.yml"), ":3:7", "there is no file", ""),
+    "include of a playbook": ("- include: x.yml\n", ":1:3", "'include' is not supported", "import_playbook"),
     "missing playbook": ("- import_playbook: no.yml\n", ":1:3", "there is no playbook", ""),
     "tags as a mapping": (task("command: x\n      tags: {a: b}"), ":4:", "tags must be text", ""),
 }

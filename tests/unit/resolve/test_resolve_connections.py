@@ -51,7 +51,7 @@ all:
         ("ansible_ssh_common_args: -o ForwardAgent=yes", "ForwardAgent", "ProxyJump"),
         ("ansible_ssh_common_args: -A", "-A", "ProxyJump"),
         ("ansible_port: 22:22", "ansible_port must be a whole number", ""),
-        ("ansible_become: yes", "ansible_become must be true or false", "true or false"),
+        ("ansible_become: y", "ansible_become must be true or false", "true or false"),
         ("ansible_connection: docker", "cannot be 'docker'", "local"),
         ("ansible_become_method: su", "cannot be 'su'", "sudo"),
         ("ansible_host: -oProxyCommand=id", "is not a host name or address", ""),

@@ -86,7 +86,9 @@ def test_handlers_are_resolved_and_notified_by_their_templated_names(project: Pr
 @pytest.mark.parametrize(
     ("text", "column", "problem", "hint"),
     [
-        ("- copy: {dest: /x, content: x, mode: 0644}", 36, "mode must be in quotes", 'mode: "0644"'),
+        ("- copy: {dest: /x, content: x, mode: 00644}", 36, "mode must be in quotes", 'mode: "00644"'),
+        ("- copy: {dest: /x, content: x, mode: u+x}", 36, "depends on the mode that is there", "u=rw,g=r,o=r"),
+        ("- copy: {dest: /x, content: x, mode: 'u=rwX,g=rX,o='}", 36, "X depends", "u=rw,g=r,o=r"),
         ("- copy: {dest: /x, content: x, mode: 644}", 36, "mode must be in quotes", 'mode: "0644"'),
         ("- file: {path: /x, state: directry}", 24, "cannot be 'directry'", "directory"),
         ("- copy: {dset: /x}", 14, "unknown word 'dset'", "'dest'"),
@@ -97,7 +99,7 @@ def test_handlers_are_resolved_and_notified_by_their_templated_names(project: Pr
         ("- {command: x, when: prot == 1}", 26, "'prot' is not defined", "'port'"),
         ("- {command: x, loop: '{{ port }}'}", 26, "loop needs a list", ""),
         ("- {command: x, environment: {A-B: x}}", 34, "'A-B' is not the name", ""),
-        ("- user: {name: app, system: yes}", 25, "system must be true or false", "write true or false"),
+        ("- user: {name: app, system: y}", 25, "system must be true or false", "write true or false"),
     ],
 )
 def test_a_wrong_task_is_refused_with_its_place(

@@ -1,0 +1,113 @@
+"""``include_tasks`` and ``include_role``: tasks that are there only where the include itself is chosen.
+
+What an include says (``when``, ``tags``) is looked at once, before its tasks, and its tags are not theirs; that is the
+difference to an import, which hands its words down. An include whose file is known is read with everything else; one
+that depends on variables or goes through a loop is read when its host's variables are known, which is before any host
+is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deployer.errors import ConfigError
+from deployer.gathering import Gathering
+from deployer.load.arguments import task_arguments
+from deployer.load.inherited import Inherited, conditions, joined, tags
+from deployer.load.keywords import ROLE_WORDS, WITH, check_words, mapping, short_word, text
+from deployer.load.loops import loop_of
+from deployer.load.marked import Map, mark_of
+from deployer.load.varfiles import variables
+from deployer.model import Gate, Mark, Task
+
+if TYPE_CHECKING:
+    from deployer.load.tasks import TaskReader
+
+_WORDS = ("name", "vars", "tags", "when", "loop", "loop_control", "args", "no_log", *WITH)
+_APPLY = ("tags", "when", "become", "become_user", "environment", "no_log")
+_LATER = ("rolespec_validate",)
+
+Read = Callable[[Map], list[Task]]
+
+
+def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
+    """Return the tasks of an include, or the one that stands for it until variables are known.
+
+    Raises:
+        ConfigError: a word of it is wrong, or its file or role is not there.
+    """
+    word, at = short_word(key), given.at(key)
+    check_words(given, (key, *_WORDS), "an include", "become and others go below apply:")
+    args = task_arguments(word, given[key], given.get("args"), at)
+    loop, control = loop_of(given)
+    own = variables(given.get("vars"), given.mark)
+    gate = Gate(inherited.tags | tags(given), () if loop is not None else conditions(given), given.mark)
+    below = _applied(args, replace(inherited, depth=inherited.depth + 1))
+    if word == "include_tasks":
+        below = replace(below, block_vars=joined(inherited.block_vars, own))
+        make: Read = _tasks(reader, below, directory, at)
+    else:
+        below = replace(below, params=joined(inherited.params, own))
+        make = _role(reader, below, at)
+    if loop is None and not any("{{" in str(args.get(name, "")) for name in ("file", "name", "tasks_from")):
+        return [replace(task, gates=(gate, *task.gates)) for task in make(args)]
+    if word == "include_role" and "{{" in str(args.get("name")):
+        hint = "write one include_role with when: for each role, so that the handlers are known"
+        raise ConfigError("include_role takes the name of a role, without templates", where=at, hint=hint)
+    late = replace(reader, problems=Gathering())
+    make = _tasks(late, below, directory, at) if word == "include_tasks" else _role(late, below, at)
+
+    def read(rendered: Mapping[str, Any]) -> tuple[Task, ...]:
+        late.problems.found.clear()
+        found = make(Map({**args, **rendered}, args.mark, args.marks))
+        late.problems.check()
+        return tuple(found)
+
+    if word == "include_role":
+        make(args)  # for its handlers, which have to be known before anything is rendered
+        late.problems.check()
+    mine = (inherited.role_vars, inherited.block_vars, own, inherited.params)
+    task = Task(
+        name=text(given, "name") or word,
+        module=word,
+        args=Map({name: args[name] for name in args if name != "apply"}, args.mark, args.marks),
+        mark=given.mark,
+        when=conditions(given),
+        loop=loop,
+        control=control,
+        tags=inherited.tags | tags(given),
+        role=inherited.role,
+        role_path=inherited.role_path,
+        defaults=inherited.defaults,
+        vars=joined(*mine),
+        params=inherited.params,
+        include=read,
+    )
+    return [replace(task, when=(*inherited.when, *task.when))]
+
+
+def _applied(args: Map, below: Inherited) -> Inherited:
+    apply = mapping(args.get("apply") or Map(mark=args.mark), "apply", args.at("apply"))
+    check_words(apply, _APPLY, "apply")
+    return below.with_words(apply)
+
+
+def _tasks(reader: TaskReader, below: Inherited, directory: Path, at: Mark) -> Read:
+    def make(args: Map) -> list[Task]:
+        check_words(args, ("file", "apply"), "include_tasks")
+        if not isinstance(args.get("file"), str):
+            raise ConfigError("include_tasks takes the name of a file", where=at, hint="include_tasks: more.yml")
+        return reader.file(args["file"], mark_of(args["file"], at), below, directory)
+
+    return make
+
+
+def _role(reader: TaskReader, below: Inherited, at: Mark) -> Read:
+    def make(args: Map) -> list[Task]:
+        check_words(args, (*ROLE_WORDS, *_LATER, "apply"), "include_role")
+        return reader.import_role(args, replace(below, private=not args.get("public")), at)
+
+    return make

@@ -1,0 +1,149 @@
+"""Tasks that change no host: ``set_fact``, ``include_vars``, ``assert``, ``fail``, ``debug``, ``meta``.
+
+All of them are answered before anything is changed, from what is known then: variables and facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import At, ConfigError
+from deployer.fields import coerce, kind, nearest
+from deployer.load.inherited import joined
+from deployer.load.inventory import masked
+from deployer.load.marked import Map, mark_of
+from deployer.load.sources import Sources
+from deployer.load.template import Variables
+from deployer.load.varfiles import read_vars, variables
+from deployer.model import Mark, Secret, Task
+from deployer.resolve.action import Action
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "assert": ("that", "msg", "fail_msg", "success_msg", "quiet"),
+    "debug": ("msg", "var", "verbosity"),
+    "fail": ("msg",),
+    "include_vars": ("file", "dir", "name"),
+    "meta": ("action",),
+}
+_NOTHING = ("noop", "reset_connection", "clear_facts", "clear_host_errors")
+_META: Mapping[str, str] = {
+    "end_play": "end_host ends the play for those hosts for which its condition holds",
+    "end_batch": "end_host ends the play for those hosts for which its condition holds",
+    "end_role": "write when: at the tasks behind it, or a block of them",
+    "refresh_inventory": "the inventory is read once; write the hosts into it",
+}
+
+
+def wrong_words(task: Task) -> Iterator[ConfigError]:
+    """Yield what is wrong with the words of such a task, as far as it shows before anything is rendered."""
+    known = _WORDS.get(task.module, ())
+    marks: Mapping[str, Mark] = getattr(task.args, "marks", {})
+    for word in task.args if known else ():
+        if word not in known:
+            yield ConfigError(f"unknown word {word!r}", where=marks.get(word, task.mark), hint=nearest(word, known))
+    if task.module == "assert" and "that" not in task.args:
+        yield ConfigError("assert has no condition", where=task.mark, hint="assert: {that: [CONDITION, …]}")
+    if task.module == "set_fact" and not task.args:
+        yield ConfigError("set_fact sets nothing", where=task.mark, hint="set_fact: {NAME: VALUE}")
+    action = task.args.get("action") if task.module == "meta" else None
+    if task.module == "meta" and action not in (*_NOTHING, "flush_handlers", "end_host"):
+        hint = _META.get(str(action), "") or nearest(str(action), [*_NOTHING, "flush_handlers", "end_host"])
+        yield ConfigError(f"meta: {action} is not supported", where=task.mark, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers such tasks on one host; ``put`` takes what they set: facts, and variables of files."""
+
+    sources: Sources
+    put: Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+
+    def answer(self, task: Task, scope: Variables, label: str) -> Action:
+        """Return what a task says, as an action that does nothing.
+
+        Raises:
+            ConfigError: an assertion does not hold, the task fails, or a word of it is wrong.
+        """
+        done: Mapping[str, Callable[[Task, Variables, str], Action]] = {
+            "assert": self._assert,
+            "debug": self._debug,
+            "fail": self._fail,
+            "include_vars": self._include_vars,
+            "meta": self._meta,
+            "set_fact": self._set_fact,
+        }
+        return done[task.module](task, scope, label)
+
+    def _set_fact(self, task: Task, scope: Variables, label: str) -> Action:
+        given = {name: value for name, value in task.args.items() if name != "cacheable"}
+        variables(Map(given, task.mark, getattr(task.args, "marks", None)), task.mark)
+        found = {name: scope.render(value, task.mark, name) for name, value in given.items()}
+        self.put(found, {})
+        return Action(task, label, skip=f"sets {', '.join(found)}")
+
+    def _include_vars(self, task: Task, scope: Variables, label: str) -> Action:
+        given = scope.render(task.args, task.mark, "include_vars")
+        where = mark_of(task.args, task.mark)
+        if "dir" in given:
+            roots = self.sources.places("vars", task)
+            place = next((root / str(given["dir"]) for root in roots if (root / str(given["dir"])).is_dir()), None)
+            if place is None:
+                raise ConfigError(f"there is no directory {given['dir']!r}", where=where)
+            endings = (".yml", ".yaml", ".json")
+            files = [file for file in sorted(place.rglob("*")) if file.is_file() and file.suffix in endings]
+        else:
+            files = [self.sources.find(str(given.get("file", "")), "vars", task, where)]
+        found = joined(*(read_vars(file, self.sources.vaults) for file in files))
+        self.put({}, {str(given["name"]): found} if given.get("name") else found)
+        return Action(task, label, skip=f"reads {', '.join(Path(file).name for file in files)}")
+
+    def _assert(self, task: Task, scope: Variables, label: str) -> Action:
+        that = task.args["that"]
+        conditions = that if isinstance(that, list) else [that]
+        for condition in conditions:
+            if isinstance(condition, bool):
+                holds = condition
+            elif not isinstance(condition, str) or "{{" in condition:
+                raise ConfigError(f"that must be an expression, not {kind(condition)}", where=task.mark)
+            else:
+                holds = scope.holds(condition, mark_of(condition, task.mark))
+            if not holds:
+                told = task.args.get("fail_msg", task.args.get("msg", ""))
+                said = _shown(scope.render(told, task.mark, "msg"), task)
+                raise ConfigError(f"{label}: it does not hold: {condition}", where=task.mark, hint=said)
+        return Action(task, label, skip="holds")
+
+    def _fail(self, task: Task, scope: Variables, label: str) -> Action:
+        told = scope.render(task.args.get("msg", "failed as requested from a task"), task.mark, "msg")
+        raise ConfigError(f"{label}: {_shown(told, task)}", where=task.mark)
+
+    def _debug(self, task: Task, scope: Variables, label: str) -> Action:
+        with At(task.mark):
+            verbosity = coerce(int, scope.render(task.args.get("verbosity", 0), task.mark), "verbosity")
+        if verbosity:
+            return Action(task, label, skip="its verbosity is not 0")
+        if "var" in task.args:
+            name = str(scope.render(task.args["var"], task.mark, "var"))
+            try:
+                value = scope.render(f"{{{{ {name} }}}}", task.mark, name)
+            except ConfigError as error:
+                value = error.message
+            return Action(task, label, skip="debug", says=f"{name}: {_shown(value, task)}")
+        value = scope.render(task.args.get("msg", "Hello world!"), task.mark, "msg")
+        return Action(task, label, skip="debug", says=_shown(value, task))
+
+    def _meta(self, task: Task, scope: Variables, label: str) -> Action:
+        del scope
+        action = str(task.args["action"])
+        return Action(task, label, skip=f"meta: {action}", flush=action == "flush_handlers", ends=action == "end_host")
+
+
+def _shown(value: Any, task: Task) -> str:
+    """Return a value as a report shows it: never a secret, and nothing where nothing may be shown."""
+    if task.no_log:
+        return "(not shown: no_log)"
+    plain = "***" if isinstance(value, Secret) else masked(value)
+    return plain if isinstance(plain, str) else repr(plain)

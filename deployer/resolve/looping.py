@@ -1,0 +1,202 @@
+"""What a loop goes through, once its templates are rendered: Ansible's ``with_…`` forms, item by item."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import ConfigError
+from deployer.fields import kind
+from deployer.load.marked import mark_of
+from deployer.load.sources import Sources
+from deployer.load.template import Layer, Variables
+from deployer.model import Mark, Task
+
+MOST = 10_000
+"""How many rounds one loop may have."""
+_SHORT = re.compile(r"(?:(0?x?[0-9a-f]+)-)?(0?x?[0-9a-f]+)(?:/(\d+))?(?::(.+))?", re.IGNORECASE)
+
+
+def items_of(task: Task, variables: Variables, sources: Sources) -> Sequence[Any]:
+    """Return the items of a task's loop.
+
+    Raises:
+        ConfigError: the loop does not give what its form takes.
+    """
+    form, where = task.control.form, mark_of(task.loop, task.mark)
+    value = variables.render(task.loop, task.mark, "loop")
+    if form == "loop":
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"loop needs a list, not {kind(value)}", where=where)
+        return value
+    if form in ("fileglob", "first_found"):
+        found = (_globbed if form == "fileglob" else _first)(value, task, sources, where)
+    else:
+        found = list(itertools.islice(_FORMS[form](value, where), MOST + 1))
+    if len(found) > MOST:
+        raise ConfigError(f"the loop has more than {MOST} rounds", where=where)
+    return found
+
+
+def rounds(task: Task, items: Sequence[Any]) -> Iterator[tuple[Any, Layer]]:
+    """Yield each item with the variables of its round: the item, its index, and ``ansible_loop`` where it is wanted."""
+    control = task.control
+    for i, item in enumerate(items):
+        values = {control.var: item, "ansible_loop_var": control.var}
+        if control.index:
+            values |= {control.index: i, "ansible_index_var": control.index}
+        if control.extended:
+            more = {"first": i == 0, "last": i == len(items) - 1, "length": len(items), "allitems": list(items)}
+            more |= {"index": i + 1, "index0": i, "revindex": len(items) - i, "revindex0": len(items) - i - 1}
+            more |= {"previtem": items[i - 1]} if i else {}
+            more |= {"nextitem": items[i + 1]} if i + 1 < len(items) else {}
+            values["ansible_loop"] = more
+        yield item, Layer(values, final=True)
+
+
+def _list(value: Any, _where: Mark) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _items(value: Any, where: Mark) -> list[Any]:
+    """Return a list with the lists in it opened, one level deep."""
+    return [inner for item in _list(value, where) for inner in _list(item, where)]
+
+
+def _flattened(value: Any, where: Mark) -> Iterator[Any]:
+    for item in _list(value, where):
+        yield from _flattened(item, where) if isinstance(item, list | tuple) else [item]
+
+
+def _dict(value: Any, where: Mark) -> Iterator[Any]:
+    for one in _list(value, where):
+        if not isinstance(one, Mapping):
+            raise ConfigError(f"with_dict needs a mapping, not {kind(one)}", where=where)
+        yield from ({"key": key, "value": item} for key, item in one.items())
+
+
+def _nested(value: Any, where: Mark) -> Iterator[Any]:
+    first, *rest = [_list(part, where) for part in _list(value, where)]
+    for part in rest:  # each is opened when it is joined, and the whole once more at the end, as in Ansible
+        first = [_items([one, other], where) for one in first for other in part][: MOST + 1]
+    yield from (_items(one, where) for one in first)
+
+
+def _together(value: Any, where: Mark) -> Iterator[Any]:
+    parts = [_list(part, where) for part in _list(value, where)]
+    for one in itertools.zip_longest(*parts):
+        yield _items(list(one), where)
+
+
+def _indexed(value: Any, where: Mark) -> Iterator[Any]:
+    yield from ([i, item] for i, item in enumerate(_items(value, where)))
+
+
+def _subelements(value: Any, where: Mark) -> Iterator[Any]:
+    match value:
+        case [list() | dict() as outer, str() as path]:
+            skip = False
+        case [list() | dict() as outer, str() as path, {"skip_missing": bool() | str() as said}]:
+            skip = bool(said)
+        case _:
+            raise ConfigError("with_subelements needs a list and the name of a list inside", where=where)
+    for item in outer.values() if isinstance(outer, Mapping) else outer:
+        inner: Any = item
+        for name in path.split("."):
+            inner = inner.get(name) if isinstance(inner, Mapping) else None
+        if inner is None and skip:
+            continue
+        if not isinstance(inner, list | tuple):
+            hint = "skip_missing: true as a third part passes over items without it"
+            raise ConfigError(f"an item has no list {path!r}", where=where, hint=hint)
+        left = _without(item, path.split("."))
+        yield from ([left, one] for one in inner)
+
+
+def _without(item: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Return an item without the list that is gone through, as Ansible hands it out."""
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in item.items() if key != name}
+    return {**item, name: _without(item[name], rest)}
+
+
+def _sequence(value: Any, where: Mark) -> Iterator[Any]:
+    for text in _list(value, where):
+        yield from _numbers(str(text), where)
+
+
+def _numbers(text: str, where: Mark) -> Iterator[str]:
+    hint = "write start=1 end=5 stride=1 format=web%02d, or count=5"
+    words = dict(word.partition("=")[::2] for word in text.split()) if "=" in text else {}
+    if match := None if words else _SHORT.fullmatch(text.strip()):
+        words = {"start": match[1] or "1", "end": match[2], "stride": match[3] or "1", "format": match[4] or "%d"}
+    form = words.pop("format", "%d")
+    wrong: object = False
+    try:
+        given = {name: int(number, 0) for name, number in words.items()}
+        start, count = given.get("start", 1), given.get("count")
+        stride = given.get("stride", 1)
+        end = given["end"] if count is None else start + (count - 1) * stride if count else start - 1
+        wrong = set(given) - {"start", "end", "stride", "count"} or ("end" in given) == (count is not None)
+        if count == 0 and not wrong:
+            return
+        if wrong or not stride or (end - start) * stride < 0:
+            raise ConfigError(f"with_sequence {text!r} is not understood", where=where, hint=hint)
+        numbers = range(start, end + (1 if stride > 0 else -1), stride)
+        yield from (form % number for number in itertools.islice(numbers, MOST + 1))
+    except (KeyError, ValueError, TypeError):
+        raise ConfigError(f"with_sequence {text!r} is not understood", where=where, hint=hint) from None
+
+
+_FORMS: Mapping[str, Callable[[Any, Mark], Any]] = {
+    "list": _list,
+    "items": _items,
+    "flattened": _flattened,
+    "dict": _dict,
+    "nested": _nested,
+    "cartesian": _nested,
+    "together": _together,
+    "indexed_items": _indexed,
+    "subelements": _subelements,
+    "sequence": _sequence,
+}
+
+
+def _globbed(value: Any, task: Task, sources: Sources, where: Mark) -> list[str]:
+    """Return the files on this machine that patterns match, each pattern's in order of their names."""
+    found: list[str] = []
+    for pattern in _list(value, where):
+        given = Path(str(pattern)).expanduser()
+        roots = [Path(given.anchor)] if given.is_absolute() else sources.places("files", task)
+        relative = str(given.relative_to(given.anchor)) if given.is_absolute() else str(given)
+        matches = ([one for one in sorted(root.glob(relative)) if one.is_file()] for root in roots)
+        found += map(str, next(filter(None, matches), []))
+    return found
+
+
+def _first(value: Any, task: Task, sources: Sources, where: Mark) -> list[str]:
+    """Return the first file on this machine that is there."""
+    folder = {"template": "templates", "include_vars": "vars", "include_tasks": "tasks"}.get(task.module, "files")
+    names: list[str] = []
+    skip = False
+    for one in _list(value, where):
+        if not isinstance(one, Mapping):
+            names.append(str(one))
+            continue
+        skip = skip or bool(one.get("skip"))
+        below = [path for given in _list(one.get("paths") or [""], where) for path in re.split("[,:;]", str(given))]
+        files = [file for given in _list(one.get("files") or [], where) for file in re.split("[,;]", str(given))]
+        names += [str(Path(path) / file) for path in below for file in files]
+    for name in names:
+        given = Path(name).expanduser()
+        tried = [given] if given.is_absolute() else [place / given for place in sources.places(folder, task)]
+        if there := next((path for path in tried if path.is_file()), None):
+            return [str(there)]
+    if skip:
+        return []
+    problem = f"with_first_found: none of these files is there: {', '.join(names)}"
+    raise ConfigError(problem, where=where, hint="skip: true beside files: passes over the task")

@@ -1,0 +1,95 @@
+"""Values that stages hand to each other: secrets, what a host says of one task, what differs from what should be."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+MASK = "***"
+_FINGERPRINT_KEY = secrets.token_bytes(32)
+
+
+class Secret:
+    """Text that no output may show: it prints as ``***`` wherever it lands.
+
+    ``reveal`` is the only way to the value. Pickling and copying into JSON or YAML fail or give the mask, equality
+    takes constant time, and ``fingerprint`` is keyed per run, so that a weak secret cannot be guessed from it.
+
+    Args:
+        value: the secret text.
+        name: what it is called in messages, such as ``cluster.cookie``; never the value.
+    """
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, value: str, name: str = "secret") -> None:
+        self._value = value
+        self.name = name
+
+    def reveal(self) -> str:
+        """Return the text itself. Called only where it goes into a blob or a digest."""
+        return self._value
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits, equal for equal secrets within this run and meaningless outside of it."""
+        return hmac.new(_FINGERPRINT_KEY, self._value.encode(), hashlib.sha256).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+
+Keys = Mapping[str, str]
+"""A flat description of a state; a value may be any text, never a secret (secrets appear as fingerprints)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The thing is there and looks like this."""
+
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The thing is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can know before an earlier task has run; ``reason`` says why, for the plan."""
+
+    reason: str
+
+
+Observed = Present | Absent | Unknown
+State = Present | Absent
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One key that differs; None stands for absent."""
+
+    key: str
+    before: str | None
+    after: str | None
+
+
+Changes = Mapping[str, Change]

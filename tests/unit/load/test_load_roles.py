@@ -1,0 +1,76 @@
+"""Roles: their folders, their dependencies, and where they are looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playbook_kit import load
+
+ROLES = {
+    "roles__base__tasks__main_yml": "- file: {path: /base, state: directory}\n",
+    "roles__base__defaults__main_yml": "who: base\nwhere: base\n",
+    "roles__app__meta__main_yml": "dependencies: [base]\n",
+    "roles__app__defaults__main_yml": "who: app default\n",
+    "roles__app__vars__main_yml": "kind: app\n",
+    "roles__app__handlers__main_yml": "- {name: reload, listen: changed, systemd: {name: app, state: reloaded}}\n",
+    "roles__app__tasks__main_yml": """\
+- {copy: {dest: /a, content: x}, notify: changed, tags: t}
+- import_tasks: more.yml
+  when: extra
+  tags: more
+""",
+    "roles__app__tasks__more_yml": "- {command: 'true', vars: {own: 1}}\n",
+}
+
+
+def test_a_role_brings_its_folders_its_dependencies_first_and_once(tmp_path: Path) -> None:
+    play = load(
+        tmp_path,
+        "- hosts: all\n  pre_tasks: [{command: first}]\n  post_tasks: [{command: last}]\n  tasks: [{command: mid}]\n"
+        "  roles: [base, {role: app, when: go, tags: [r], vars: {who: param}}]\n",
+        **ROLES,
+    )
+    said = [task.args.get("cmd") or task.args.get("path") or task.args.get("dest") for task in play.tasks]
+    assert said == ["first", "/base", "/a", "true", "mid", "last"]
+    first, more = play.tasks[2], play.tasks[3]
+    assert (first.role, first.role_path) == ("app", tmp_path / "roles/app")
+    assert (first.when, first.tags) == (("go",), {"r", "t"})
+    assert (more.when, more.tags) == (("go", "extra"), {"r", "more"})
+    assert more.vars == {"kind": "app", "own": 1, "who": "param"}
+    assert more.defaults["who"] == "app default"
+    assert more.defaults["where"] == "base", "a role sees the defaults of all roles of the play"
+    assert first.notify == ("reload",)
+
+
+def test_a_role_listed_twice_runs_once_unless_its_variables_differ(tmp_path: Path) -> None:
+    once = load(tmp_path, "- {hosts: all, roles: [base, base]}\n", **ROLES)
+    twice = load(tmp_path, "- {hosts: all, roles: [base, {role: base, vars: {who: x}}]}\n", **ROLES)
+    assert (len(once.tasks), len(twice.tasks)) == (1, 2)
+
+
+def test_roles_are_searched_beside_the_playbook_then_above_it_then_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    for directory in (tmp_path / "play" / "roles" / "a", tmp_path / "roles" / "b", here / "roles" / "c"):
+        for name in ("a", "b", "c"):
+            main = directory.parent / name / "tasks" / "main.yml"
+            if name >= directory.name:
+                main.parent.mkdir(parents=True, exist_ok=True)
+                main.write_text(f"- command: {main.parents[3].name}\n")
+    monkeypatch.chdir(here)
+    play = load(tmp_path / "play", "- {hosts: all, roles: [a, b, c, epmd]}\n")
+    assert [task.args.get("cmd") for task in play.tasks[:3]] == ["play", "play", "play"]
+    for name in ("b", "c"):
+        (tmp_path / "play" / "roles" / name / "tasks" / "main.yml").rename(tmp_path / f"{name}.yml")
+        (tmp_path / "play" / "roles" / name / "tasks").rmdir()
+        (tmp_path / "play" / "roles" / name).rmdir()
+    play = load(tmp_path / "play", "- {hosts: all, roles: [b, c, epmd]}\n")
+    assert [task.args.get("cmd") for task in play.tasks[:2]] == [tmp_path.name, tmp_path.name]
+    assert play.tasks[2].role == "epmd", "roles that come with the program are found last"
+
+
+def test_a_handler_of_the_play_replaces_one_of_a_role(tmp_path: Path) -> None:
+    play = load(tmp_path, "- {hosts: all, roles: [app], handlers: [{name: reload, command: mine}]}\n", **ROLES)
+    assert [handler.module for handler in play.handlers] == ["command"]

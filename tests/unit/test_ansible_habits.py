@@ -1,0 +1,240 @@
+"""What Ansible's users have around their playbooks: ansible.cfg, prompts, lists of what a playbook has, magic names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from project_files import CANARY, Project, content
+
+from deployer.asked import answered_play
+from deployer.errors import ConfigError
+from deployer.load.ansible_cfg import configured
+from deployer.load.playbook import load_playbook
+from deployer.load.secrets import Vaults
+from deployer.model import Play, Secret
+from deployer.project import Options, load
+
+BIN = Path(sys.executable).parent
+CFG = """\
+[defaults]
+inventory = hosts, more/
+roles_path = ../shared:~/roles:/opt/roles
+remote_user = ops
+private_key_file = keys/id
+vault_password_file = $WHERE/pass
+forks = 7
+host_key_checking = False   ; said
+stdout_callback = yaml
+
+[ssh_connection]
+pipelining = True
+"""
+
+
+@pytest.fixture
+def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(project.directory)
+    monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(project.directory / "home"))
+    monkeypatch.setenv("WHERE", "/run/where")
+    return project
+
+
+def test_ansible_cfg_says_where_things_are(here: Project) -> None:
+    assert configured() == configured({}), "nothing is found"
+    here.write("ansible.cfg", CFG)
+    found = configured()
+    assert found.inventory == ("hosts", "more")
+    assert found.roles_path == (Path("../shared"), here.directory / "home/roles", Path("/opt/roles"))
+    assert (found.remote_user, found.private_key_file, found.forks) == ("ops", "keys/id", 7)
+    assert found.vault_password_file == "/run/where/pass"
+    (note,) = found.notes
+    assert "host_key_checking = False" in note
+    assert "checked all the same" in note
+
+
+def test_the_first_ansible_cfg_that_is_found_counts(here: Project) -> None:
+    here.write("home/.ansible.cfg", "[defaults]\nremote_user = home\n")
+    assert configured({"HOME": str(here.directory / "home")}).remote_user == "home"
+    here.write("ansible.cfg", "[defaults]\nforks = 3\n")
+    assert (configured().remote_user, configured().forks) == ("", 3)
+    other = here.write("other/mine.cfg", "[defaults]\nprivate_key_file = id\n")
+    assert configured({"ANSIBLE_CONFIG": str(other)}).private_key_file == str(other.parent / "id")
+    here.directory.chmod(0o777)
+    found = configured()
+    assert (found.remote_user, found.forks) == ("home", 0), "everybody could have written it"
+    assert "everybody can write" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("forks = 3\n", "is no ansible.cfg"), ("[defaults]\nforks = many\n", "forks is 'many'")]
+)
+def test_an_ansible_cfg_that_is_wrong_is_refused(here: Project, text: str, problem: str) -> None:
+    here.write("ansible.cfg", text)
+    with pytest.raises(ConfigError, match=problem) as caught:
+        configured()
+    assert caught.value.where == "ansible.cfg"
+
+
+def test_the_command_line_wins_over_ansible_cfg(here: Project) -> None:
+    here.write("hosts", "a\n")
+    here.write("shared/r/tasks/main.yml", "- copy: {dest: /x, content: x}\n")
+    here.write("ansible.cfg", "[defaults]\ninventory = hosts\nroles_path = shared\nremote_user = ops\nforks = 7\n")
+    here.write("site.yml", "- {hosts: all, roles: [r]}\n")
+    loaded = load(Options(playbook="site.yml"))
+    ((play, (host,)),) = loaded.work()
+    assert (host.name, play.tasks[0].role, loaded.options.forks) == ("a", "r", 7)
+    assert loaded.resolver(play).connection(host).user == "ops"
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",), user="me", forks=9))
+    ((play, hosts),) = loaded.work()
+    assert ([one.name for one in hosts], loaded.options.forks) == (["a", "b"], 9)
+    assert loaded.resolver(play).connection(hosts[0]).user == "me"
+
+
+PROMPTS = """\
+- hosts: "{{ where }}"
+  vars_prompt:
+    - {name: where, prompt: Where, private: no, default: all}
+    - name: password
+    - {name: number, private: no}
+  tasks: []
+"""
+
+
+def asked(project: Project) -> Play:
+    project.write("site.yml", PROMPTS)
+    (play,) = load_playbook(project.directory / "site.yml")
+    return play
+
+
+def test_a_prompt_is_answered_by_a_person_or_by_the_command_line(project: Project) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def ask(text: str, private: bool) -> str:
+        seen.append((text, private))
+        return CANARY if private else ""
+
+    play = answered_play(asked(project), {"number": "7"}, Vaults(), ask)
+    assert seen == [("Where [all]", False), ("password", True)]
+    assert play.hosts == "all"
+    assert isinstance(play.vars["password"], Secret)
+    assert CANARY not in repr(play)
+    assert answered_play(asked(project), {"number": "7", "where": "a", "password": "x"}, Vaults(), None).hosts == "a"
+
+
+def test_a_prompt_that_nobody_answers_is_refused(project: Project) -> None:
+    with pytest.raises(ConfigError, match="nobody is there to answer the prompt for password") as caught:
+        answered_play(asked(project), {}, Vaults(), None)
+    assert caught.value.where.endswith("site.yml:4:7")
+    assert "-e password=" in caught.value.hint
+    project.write("site.yml", "- hosts: all\n  vars_prompt: [{name: p, confirm: yes}]\n")
+    (play,) = load_playbook(project.directory / "site.yml")
+    answers = iter(["one", "two"])
+    with pytest.raises(ConfigError, match="p was typed in two ways"):
+        answered_play(play, {}, Vaults(), lambda _text, _private: next(answers))
+
+
+SITE = """\
+- hosts: all
+  name: first
+  tags: [p]
+  roles: [r]
+  tasks:
+    - {name: one, copy: {dest: /x, content: x}, tags: [a, b]}
+    - command: touch /y creates=/y
+    - meta: flush_handlers
+- hosts: web
+  tasks: [{debug: {msg: hi}, tags: always}, {debug: {msg: no}, tags: [never, rare]}]
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--tags", "a,r"], ["--skip-tags", "a"], ["--tags", "rare"]])
+@pytest.mark.parametrize("word", ["--list-tasks", "--list-tags"])
+def test_what_a_playbook_has_is_listed_as_ansible_lists_it(here: Project, word: str, more: list[str]) -> None:
+    here.write("roles/r/tasks/main.yml", "- {name: in role, copy: {dest: /r, content: x}, tags: r}\n")
+    here.write("site.yml", SITE)
+    here.write("hosts", "b\n[web]\na\n")
+    here.write("ansible.cfg", "[defaults]\ninventory = hosts\n")
+    said = [
+        subprocess.run([BIN / name, *words, "site.yml", word, *more], capture_output=True, text=True, env=os.environ)
+        for name, words in (("ansible-playbook", []), ("deployer", ["plan"]))
+    ]
+    assert [one.returncode for one in said] == [0, 0], said
+    assert said[1].stdout.splitlines() == said[0].stdout.splitlines()
+
+
+def test_hosts_are_listed_and_a_syntax_is_checked_without_any_host(here: Project) -> None:
+    here.write("site.yml", "- hosts: all\n  tasks: [{command: 'true'}]\n")
+    run = [BIN / "deployer", "deploy", "site.yml", "-i", "hosts.yml"]
+    listed = subprocess.run([*run, "--list-hosts", "-l", "b"], capture_output=True, text=True)
+    assert (
+        listed.stdout
+        == "\nplaybook: site.yml\n\n  play #1 (all): all\tTAGS: []\n    pattern: ['all']\n    hosts (1):\n      b\n"
+    )
+    checked = subprocess.run([*run, "--syntax-check"], capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, "\nplaybook: site.yml\n")
+    here.write("site.yml", "- hosts: all\n  tasks: [{command: 'true', notfy: x}]\n")
+    wrong = subprocess.run([*run, "--syntax-check"], capture_output=True, text=True)
+    assert (wrong.returncode, "site.yml:2:" in wrong.stderr) == (3, True)
+
+
+def test_magic_variables_are_known(project: Project) -> None:
+    names = (
+        *("inventory_dir", "inventory_file", "playbook_dir", "play_hosts", "ansible_play_batch", "role_names"),
+        *("ansible_check_mode", "ansible_version.major", "vars['port']", "role_path", "inventory_hostname_short"),
+    )
+    text = ", ".join(names)
+    project.write("roles/r/tasks/main.yml", f"- copy: {{dest: /x, content: \"{{{{ [{text}] | join(' ') }}}}\"}}\n")
+    project.write("site.yml", "- {hosts: all, roles: [r]}\n")
+    (action,) = project.actions()
+    where = project.directory
+    assert content(action) == (
+        f"{where} {where}/hosts.yml {where} ['a', 'b'] ['a', 'b'] ['r'] False 2 4000 {where}/roles/r a"
+    )
+
+
+def test_a_play_that_says_so_works_on_this_machine_without_a_line_in_the_inventory(here: Project) -> None:
+    here.write("site.yml", "- {hosts: localhost, connection: local, tasks: []}\n- {hosts: all, tasks: []}\n")
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+    (first, (host,)), (_, others) = loaded.work()
+    assert loaded.resolver(first).connection(host).local
+    assert [one.name for one in others] == ["a", "b"], "it is in no group, as in Ansible"
+    here.write("site.yml", "- {hosts: localhost, tasks: []}\n")
+    with pytest.raises(ConfigError, match="no host and no group matches 'localhost'"):
+        load(Options(playbook="site.yml", inventory=("hosts.yml",))).work()
+
+
+def test_what_runs_once_runs_on_the_first_host_that_takes_part(here: Project) -> None:
+    play = "- hosts: all\n  tasks:\n    - {copy: {dest: /x, content: x}, run_once: yes}\n"
+    here.write("site.yml", play)
+    for limit, skipped in (("", ["", "run_once: a does it"]), ("b", [""])):
+        loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",), limit=limit))
+        ((one, hosts),) = loaded.work()
+        resolver = loaded.resolver(one)
+        assert [resolver.resolve(host, None).actions[0].skip for host in hosts] == skipped
+    here.write("site.yml", play.replace("  tasks:", "  serial: 1\n  tasks:"))
+    with pytest.raises(ConfigError, match="run_once is not understood in a play with serial"):
+        here.actions("b")
+    here.write("site.yml", play.replace("copy: {dest: /x, content: x}", "set_fact: {a: 1}"))
+    with pytest.raises(ConfigError, match="run_once is not understood with set_fact"):
+        here.actions("b")
+
+
+def test_a_file_of_variables_may_be_named_by_those_of_the_play_and_the_command_line(project: Project) -> None:
+    text = "- hosts: all\n  vars: {env: test, size: 1}\n  vars_files: ['vars/{{ env }}.yml']\n"
+    for name, size in (("test", 2), ("prod", 3)):
+        project.write(f"vars/{name}.yml", f"size: {size}\n")
+    (play,) = load_playbook(project.write("site.yml", text))
+    assert answered_play(play, {}, Vaults(), None).vars["size"] == 2
+    assert answered_play(play, {"env": "prod"}, Vaults(), None).vars["size"] == 3
+    with pytest.raises(ConfigError, match="there is no file") as caught:
+        answered_play(play, {"env": "none"}, Vaults(), None)
+    assert caught.value.where.endswith("site.yml:3:16")
+    (play,) = load_playbook(project.write("site.yml", text.replace("env }}", "ansible_os_family }}")))
+    with pytest.raises(ConfigError, match="vars_files: the variable 'ansible_os_family' is not defined") as caught:
+        answered_play(play, {}, Vaults(), None)
+    assert "include_vars" in caught.value.hint

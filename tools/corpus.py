@@ -1,0 +1,197 @@
+"""Read a tree of Ansible projects: which load here, which are refused and why, which additions would unlock most.
+
+``tools/corpus.py DIRECTORY [--places]`` takes every role (a folder with ``tasks/main.yml``) and every playbook below
+the directory as it is, loads it, and where that goes well resolves it for one Debian host whose facts are made up.
+Nothing is connected to, nothing is changed. ``--places`` prints every refusal with its place.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from deployer.errors import ConfigError, DeployerError
+from deployer.load.inventory import Inventory, load_inventory
+from deployer.load.playbook import load_playbook
+from deployer.model import Play
+from deployer.resolve import Resolver, judge
+
+FACTS = {
+    "ansible_hostname": "h",
+    "ansible_nodename": "h",
+    "ansible_fqdn": "h.example",
+    "ansible_kernel": "6.1.0",
+    "ansible_system": "Linux",
+    "ansible_architecture": "x86_64",
+    "ansible_processor_vcpus": 2,
+    "ansible_memtotal_mb": 2000,
+    "ansible_os_family": "Debian",
+    "ansible_distribution": "Debian",
+    "ansible_distribution_version": "12.5",
+    "ansible_distribution_major_version": "12",
+    "ansible_distribution_release": "bookworm",
+    "ansible_default_ipv4": {"address": "192.0.2.1"},
+    "ansible_service_mgr": "systemd",
+}
+FEW = 5
+"""So many places a person changes without a converter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A role or a playbook, and what is refused of it: reasons with their places; ``late``: only when resolved."""
+
+    name: str
+    kind: str
+    refused: tuple[tuple[str, str], ...]
+    late: bool = False
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """What would have to be there for it to load."""
+        return frozenset() if self.late else frozenset(reason for reason, _ in self.refused)
+
+
+def reason(error: ConfigError) -> str:
+    """Return what is refused, without what only this place has: names of words stay, values go."""
+    message = error.message.splitlines()[0]
+    if match := re.match(r"unknown word '([^']*)'(.*)", message):
+        return f"unknown word {match[1]}{match[2]}"
+    if match := re.match(r"'(?:[\w]+\.[\w]+\.)?([^']*)' is not supported", message):
+        return f"{match[1]} is not supported"
+    if match := re.match(r"there is no module '([^']*)'", message):
+        return f"no module {match[1]}"
+    message = re.sub(r"'[^']*'|\"[^\"]*\"", "…", message)
+    return re.sub(r"(there is no (?:file|playbook)) \S+", r"\1 …", message)[:90]
+
+
+def found_roles(root: Path) -> Iterator[Path]:
+    """Yield every folder that is a role."""
+    for name in ("main.yml", "main.yaml"):
+        yield from (file.parent.parent for file in sorted(root.rglob(f"tasks/{name}")))
+
+
+def found_playbooks(root: Path, roles: Sequence[Path]) -> Iterator[Path]:
+    """Yield every file that is a list of plays, outside of what belongs to a role."""
+    inside = [role / folder for role in roles for folder in ("tasks", "handlers", "vars", "defaults", "meta", "files")]
+    for file in sorted([*root.rglob("*.yml"), *root.rglob("*.yaml")]):
+        if any(file.is_relative_to(folder) for folder in inside) or "/.git/" in str(file):
+            continue
+        try:
+            text = file.read_text(errors="replace")
+        except OSError:
+            continue
+        if re.search(r"^\s*-\s+(?:.*\n)?\s*hosts:", text, re.MULTILINE) or re.search(
+            r"^-\s+(?:ansible\.\S+)?import_playbook", text
+        ):
+            yield file
+
+
+def hosts_of(plays: Sequence[Play], directory: Path) -> Inventory:
+    """Return an inventory with one host, which is in every group that a play names."""
+    names = {word for play in plays for word in re.findall(r"[A-Za-z_][\w-]*", play.hosts)} - {"all", "localhost"}
+    groups = {name: {"hosts": {"h": None}} for name in sorted(names)}
+    file = directory / "hosts.yml"
+    file.write_text(yaml.safe_dump({"all": {"hosts": {"h": None}, "children": groups}}))
+    inventory = load_inventory([file])
+    for play in (play for play in plays if play.local):
+        inventory = inventory.with_here(play.hosts)
+    return inventory
+
+
+def tried(playbook: Path, role_paths: Sequence[Path], directory: Path) -> tuple[list[ConfigError], bool]:
+    """Return what is refused of a playbook, and whether that came only when it was resolved."""
+    try:
+        plays = load_playbook(playbook, role_paths=role_paths, judge=judge)
+    except DeployerError as error:
+        return [one for one in error.each if isinstance(one, ConfigError)], False
+    wrong: list[ConfigError] = []
+    for play in plays:
+        try:
+            inventory = hosts_of([play], directory)
+            resolver = Resolver(inventory, play, need_tarball=False, need_secrets=False)
+            resolver.resolve(inventory.hosts["h"], FACTS)
+        except DeployerError as error:
+            wrong += [one for one in error.each if isinstance(one, ConfigError)]
+    return wrong, True
+
+
+def unit(path: Path, kind: str, root: Path, role_paths: Sequence[Path]) -> Unit:
+    """Return one role or playbook with what is refused of it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        playbook = path
+        if kind == "role":
+            playbook = Path(scratch) / "site.yml"
+            (Path(scratch) / "roles").mkdir()
+            name = path.name if re.fullmatch(r"[\w.-]+", path.name) else "role"
+            (Path(scratch) / "roles" / name).symlink_to(path.resolve())
+            playbook.write_text(f"- hosts: all\n  become: true\n  roles: [{name}]\n")
+        wrong, late = tried(playbook, role_paths, Path(scratch))
+    refused = tuple((reason(error), f"{error.where}: {error.message.splitlines()[0]}") for error in wrong)
+    return Unit(str(path.relative_to(root)) or ".", kind, refused, late and bool(refused))
+
+
+def greedy(units: Sequence[Unit], steps: int = 30) -> Iterator[tuple[str, int]]:
+    """Yield additions in the order in which each unlocks most, with how many units load then."""
+    left = [set(one.reasons) for one in units if one.reasons]
+    done = len(units) - len(left)
+    for _ in range(steps):
+        worth: Counter[str] = Counter()
+        for reasons in left:
+            for one in reasons:
+                worth[one] += 1 / len(reasons) ** 3
+        if not worth:
+            return
+        best = max(worth, key=lambda one: (sum(reasons == {one} for reasons in left), worth[one], one))
+        left = [reasons - {best} for reasons in left]
+        done += sum(not reasons for reasons in left)
+        left = [reasons for reasons in left if reasons]
+        yield best, done
+
+
+def told(kind: str, units: Sequence[Unit]) -> None:
+    """Print the figures of one kind of unit."""
+    if not units:
+        return
+    loaded = [one for one in units if not one.reasons]
+    whole = [one for one in loaded if not one.refused]
+    few = [one for one in units if len(one.refused) <= FEW]
+    places = [len(one.refused) for one in units]
+    print(f"\n## {kind}s: {len(units)}, load {len(loaded)}, resolve too {len(whole)}, at most {FEW} places {len(few)}")
+    why = Counter(one for unit in units for one in {reason for reason, _ in unit.refused})
+    print(f"places that are refused: {sum(places)}, median {statistics.median(places):g}")
+    print("refused for (in how many):")
+    for one, count in why.most_common(40):
+        print(f"  {count:4} {one}")
+    print("additions that unlock most, one after the other (then load):")
+    for one, done in greedy(units):
+        print(f"  {done:4} {one}")
+
+
+def main(root: Path, *, places: bool = False) -> None:
+    """Print what is refused of the tree, and the figures."""
+    roles = list(dict.fromkeys(found_roles(root)))
+    paths = list(dict.fromkeys(role.parent for role in roles))
+    units = [unit(path, "role", root, paths) for path in roles]
+    units += [unit(path, "playbook", root, paths) for path in found_playbooks(root, roles)]
+    for one in units:
+        state = "loads" if not one.refused else "loads, is not resolved" if one.late else "refused"
+        print(
+            f"{one.kind} {one.name}: {state} ({len(one.refused)})" if one.refused else f"{one.kind} {one.name}: {state}"
+        )
+        for _, place in one.refused if places else ():
+            print(f"    {place}")
+    for kind in ("role", "playbook"):
+        told(kind, [one for one in units if one.kind == kind])
+
+
+if __name__ == "__main__":
+    main(Path(next(word for word in sys.argv[1:] if not word.startswith("-"))), places="--places" in sys.argv)
