@@ -22,8 +22,9 @@ _TOLD = re.compile(r"name (\S+) at port (\d+)", re.ASCII)
 def readers() -> Mapping[str, Sh]:
     """Return every group of facts → the fragment that reads it: read-only, bounded, no secret travels."""
     sockets, holders = script("sockets.sh", "deployer.sh"), script("holders.sh", "deployer.sh")
-    found = {name: script(f"{name}.sh", _PACKAGE) for name in ("nodes", "machine", "login")}
-    return {**found, "walls": lines(sockets, holders, script("walls.sh", _PACKAGE))}
+    found = {name: script(f"{name}.sh", _PACKAGE) for name in ("machine", "login")}
+    nodes = lines(script("node.sh", _PACKAGE), script("nodes.sh", _PACKAGE))
+    return {"nodes": nodes, **found, "walls": lines(sockets, holders, script("walls.sh", _PACKAGE))}
 
 
 def parse_group(frame: Frame) -> Records | str:

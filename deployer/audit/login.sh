@@ -1,18 +1,53 @@
 # Who may log in and how: what sshd itself says, its keys, who is let in by key, and who becomes root without a word.
-daemon=$(command -v sshd || :)
-if [ -z "$daemon" ]; then emit sshd absent
-elif said=$("$daemon" -T 2>/dev/null); then emit sshd "$(printf '%s\n' "$said" | head -c 16384)"; fi
-emit host_keys "$(stat -c '%a %U %n' /etc/ssh/ssh_host_*_key 2>/dev/null || :)"
-emit host_public "$(cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null | head -c 16384 || :)"
+# shellcheck disable=SC2154  # lf is the prelude's
+if ! daemon=$(command -v sshd); then emit sshd absent
+elif said=$("$daemon" -T 2>/dev/null); then printf 'sshd=%.16384s\036' "$said"; fi
+# Of shadow only lines without a password are kept, and of those the name.
+told=$(grep -HsE '^[^:]+::|^[^#]*NOPASSWD|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/sudoers /etc/sudoers.d/* || :)
+accounts=$(getent passwd || :)
+set -- /etc/ssh/ssh_host_*_key
+set -f
+IFS=$lf
+public='' empty='' sudo=''
+for line in $told; do
+  text=${line#*:}
+  case $line in
+    /etc/ssh/*) public=$public$lf$text ;;
+    /etc/shadow:*)
+      name=${text%%:*}
+      case $text in "$name"::*) empty=$empty$lf$name ;; esac ;;
+    /etc/sudoers*NOPASSWD*) sudo=$sudo$lf$text ;;
+  esac
+done
+printf 'host_public=%.16384s\036' "${public#?}"
+[ ! -r /etc/shadow ] || emit empty "${empty#?}"
+if [ -r /etc/sudoers ] || [ ! -e /etc/sudoers ]; then printf 'sudo=%.4096s\036' "${sudo#?}"; fi
+
 # The accounts that a deploy or a node logs in as, and root.
-emit keys "$(getent passwd | while IFS=: read -r name _ id _ _ house shell; do
+short='' asked='' hidden=''
+for line in $accounts; do
+  name=${line%%:*} shell=${line##*:} id=${line#*:*:} id=${id%%:*}
+  short=$short$lf$name:$id:$shell
   case $shell in */nologin|*/false|'') continue ;; esac
+  house=${line%:*} house=${house##*:}
+  case $house in /*) ;; *) continue ;; esac
   [ "$id" = 0 ] || [ "$id" -ge 1000 ] || [ -e "$house/.ssh" ] || continue
-  stat -c '%a %U %n' "$house/.ssh/authorized_keys" "$house/.ssh" 2>/dev/null | sed "s/^/$name /" || :
-  [ -x "$house" ] || [ ! -e "$house" ] || echo "$name hidden"
-done)"
-emit accounts "$(getent passwd | cut -d : -f 1,3,7 | head -c 16384)"
-if [ -r /etc/shadow ]; then emit empty "$(grep -E '^[^:]+::' /etc/shadow | cut -d : -f 1 || :)"; fi
-if [ -r /etc/sudoers ]; then
-  emit sudo "$(cat /etc/sudoers /etc/sudoers.d/* 2>/dev/null | grep -E '^[^#]*NOPASSWD' | head -c 4096 || :)"
-elif [ ! -e /etc/sudoers ]; then emit sudo ''; fi
+  for file in "$house/.ssh/authorized_keys" "$house/.ssh"; do
+    asked=$asked$lf$name\ $file
+    set -- "$@" "$file"
+  done
+  [ -x "$house" ] || [ ! -e "$house" ] || hidden="$hidden$lf$name hidden"
+done
+printf 'accounts=%.16384s\036' "${short#?}"
+# Modes and owners of all of them at once, in the order in which they were asked for.
+host='' keys=''
+for line in $(stat -c '%a %U %n' -- "$@" 2>/dev/null); do
+  path=${line#* * }
+  case $path in /etc/ssh/ssh_host_*) host=$host$lf$line; continue ;; esac
+  for one in $asked; do
+    [ "${one#* }" != "$path" ] || keys="$keys$lf${one%% *} $line"
+  done
+done
+emit host_keys "${host#?}"
+keys=$keys$hidden
+emit keys "${keys#?}"

@@ -1,135 +1,218 @@
 # Every BEAM and every EPMD of the host with what surrounds it, from /proc: by what runs, not by what was declared.
 # What this user may not read is left out, and whoever judges then says so. Nothing is written, no cookie leaves the host.
-# shellcheck disable=SC2154  # home is the prelude's
-plain() { tr '\0\n\036' '\n??' | head -c 16384; }
-at() { stat -L -c '%a %U %G %n' -- "$@" 2>/dev/null || :; }
+# A process costs a host as much as reading a hundred files: one program reads a kind of file for all nodes together, and
+# the shell sorts out by itself what it printed.
+# shellcheck disable=SC2154  # own_uid and lf are the prelude's
 
-# weak NAME VALUE: of a cookie its length, how many characters are odd, how many differ, and whether it holds a known word.
-weak() {
-  strange=$(printf %s "$2" | tr -d 'A-Za-z0-9_.+/=@%:-' | wc -c)
-  differ=$(printf %s "$2" | fold -w 1 | sort -u | wc -l)
-  known=no
-  case $(printf %s "$2" | tr '[:upper:]' '[:lower:]') in
-    *cookie*|*secret*|*monster*|*rabbit*|*passw*|*changeme*|*default*|*example*|*erlang*|*elixir*|*phoenix*|*production*|*12345678*|*abcdefgh*) known=yes ;;
+# words_of FILE WORD: one argument, or one variable, of a process. Of an environment only what steers the runtime is kept
+# and of all else the names, for each may hold a secret.
+words_of() {
+  case $1 in
+    */cmdline)
+      case $before:$2 in
+        -setcookie:-*) ;;
+        -setcookie:*) [ -n "$shown_cookie" ] || { weak argv "$2"; shown_cookie=$weak; }; set -- "$1" '***' ;;
+        -ssl_dist_optfile:*) options=$2 ;;
+      esac
+      before=$2
+      [ "${#argv}" -gt 65536 ] || argv=$argv$lf$2 ;;
+    *)
+      seen=yes
+      name=${2%%=*}
+      case $2 in
+        ERL_*=*-setcookie*|ELIXIR_ERL*=*-setcookie*) set -- "$1" "${2%%-setcookie*}-setcookie ***" ;;
+        ERL_*|ELIXIR_ERL*|EMU=*|BINDIR=*|HOME=*|RELEASE_NODE=*|RELEASE_TMP=*|RELEASE_MODE=*|RELEASE_DISTRIBUTION=*|RELEASE_ROOT=*) ;;
+        [A-Za-z_]*=*) set -- "$1" '' ;;
+        *) return 0 ;;
+      esac
+      case $name in *[!A-Za-z0-9_]*) return 0 ;; esac
+      [ "${#names}" -gt 16384 ] || names="$names$name "
+      [ -z "$2" ] || [ "${#environ}" -gt 16384 ] || environ=$environ$lf$2 ;;
   esac
-  printf '%s %s %s %s %s\n' "${#2}" "$strange" "$differ" "$known" "$1"
 }
 
-# cookies: every cookie of a node that this user may read, judged here.
-cookies() {
-  for file in "$root/releases/COOKIE" "$house/.erlang.cookie"; do
-    told=$(theirs "$file" 1024)
-    [ -z "$told" ] || weak "$file" "$told"
-  done
-  tr '\0\n' '\n?' <"$process/cmdline" | head -c 65536 | while IFS= read -r word; do
-    case $before:$word in -setcookie:-*) ;; -setcookie:*) weak argv "$word"; break ;; esac
-    before=$word
-  done
+# words_end FILE: keep what was gathered of it.
+words_end() {
+  pid=${1#/proc/} pid=${pid%%/*}
+  case $1 in
+    */cmdline) eval "argv_$pid=\${argv#?} options_$pid=\$options shown_cookie_$pid=\$shown_cookie" ;;
+    */environ) eval "environ_$pid=\${environ#?} names_$pid=\$names seen_$pid=yes" ;;
+  esac
+  argv='' options='' shown_cookie='' environ='' names='' before=''
 }
 
-emit uid "$(id -u)"
+# shellcheck disable=SC2086,SC2046,SC2013  # words are split at newlines alone, and no glob is looked for
+{
+emit uid "$own_uid"
 [ ! -e /proc/1/stat ] || emit all yes
-emit listening "$(grep -hsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 |
-  while read -r _ at _ _ _ _ _ _ _ inode _; do printf '%s/%s ' "$inode" "$at"; done)"
+# A process that ends meanwhile, or one of others, makes these fail: that must not end the list.
+exes=$(find /proc/[0-9]*/exe -maxdepth 0 \( -lname '*/beam.smp*' -o -lname '*/epmd*' \) -printf '%h %l\0' 2>/dev/null | plain)
+comms=$(grep -lxsE 'beam\.smp|epmd' /proc/[0-9]*/comm || :)
+set -f
+IFS=$lf
+listening=''
+for line in $(grep -hsF ' 0A ' /proc/net/tcp /proc/net/tcp6); do
+  IFS=' '
+  set -- $line
+  [ "$4" != 0A ] || listening="$listening${10}/$2 "
+done
+IFS=$lf
+emit listening "$listening"
 
-units=
-count=0
-for process in $({
-  # A process that ends meanwhile, or one of others, makes find fail: that must not end the list.
-  find /proc/[0-9]*/exe -maxdepth 0 \( -lname '*/beam.smp*' -o -lname '*/epmd*' \) -printf '%h\n' 2>/dev/null || :
-  grep -lxsE 'beam\.smp|epmd' /proc/[0-9]*/comm | sed 's,/comm$,,'
-} | sort -u); do
+processes='' count=0 files='' words='' links=''
+for line in $exes $comms; do
+  process=${line%% *} process=${process%/comm}
+  case $processes$lf in *"$lf$process$lf"*) continue ;; esac
   [ "$count" -lt 64 ] || { emit more yes; break; }
-  read -r comm <"$process/comm" || continue
-  before='' variables=''
-  owner=$(stat -c %u "$process") || continue
-  pid=${process#/proc/}
-  argv=$(tr '\0\n\036' '\n??' <"$process/cmdline" | head -c 65536 | sed ':again; /^-setcookie$/{ n; /^-setcookie$/b again; /^-/!s/.*/***/; }')
-  exe=$(readlink "$process/exe" || :)
-  exe=${exe:-${argv%%"
-"*}}
-  case ${exe% (deleted)} in */beam.smp) kind=beam ;; */epmd|epmd) kind=epmd ;; *) continue ;; esac
-  count=$((count + 1))
-  emit "kind_$pid" "$kind"
-  emit "comm_$pid" "$comm"
-  emit "user_$pid" "$owner $(stat -c %U "$process")"
-  emit "exe_$pid" "$exe"
-  emit "argv_$pid" "$argv"
-  emit "status_$pid" "$(grep -E '^(PPid|Uid|NoNewPrivs|Cap(Eff|Amb|Bnd)|Seccomp|Umask):' "$process/status" || :)"
-  emit "limits_$pid" "$(cat "$process/limits" || :)"
-  group=$(tail -n 1 "$process/cgroup" || :)
-  unit=${group##*/}
-  case $unit in *.service) units="$units $unit" ;; esac
-  emit "unit_$pid" "$unit"
-  house=$(getent passwd "$owner" | cut -d : -f 6)
-  if [ -r "$process/fd" ]; then
-    emit "fds_$pid" "$(find "$process/fd" -mindepth 1 -printf '%l\n' 2>/dev/null |
-      sed -n 's/^socket:\[\(.*\)\]$/\1/p; t; s/.*/-/p' | tr '\n' ' ' | head -c 65536)"
-  fi
-  if [ -r "$process/environ" ] && variables=$(plain <"$process/environ"); then
-    emit "environ_$pid" "$(printf '%s\n' "$variables" |
-      grep -E '^(ERL_|ELIXIR_ERL|EMU=|BINDIR=|HOME=|RELEASE_(NODE|TMP|MODE|DISTRIBUTION|ROOT)=)' || :)"
-    # Of an environment only names travel: each may hold a secret.
-    emit "names_$pid" "$(printf '%s\n' "$variables" | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' | tr '\n' ' ')"
-    told=$(printf '%s\n' "$variables" | sed -n 's/^HOME=//p' | head -n 1)
-    house=${told:-$house}
-  fi
-  [ "$kind" = beam ] || { names=$(epmd_names 4369 || :); emit "names_told_$pid" "$names"; continue; }
-  if mounts=$(grep -E '^[0-9]+ [0-9]+ [^ ]+ [^ ]+ (/|/usr|/etc|/home|/proc) ' "$process/mountinfo" 2>/dev/null); then
-    emit "mounts_$pid" "$mounts"
-  fi
-  root=${exe%/erts-*}
-  emit "house_$pid" "$(at "$house")"
-  emit "dotfiles_$pid" "$(at "$house/.erlang" "$house/.config/erlang/.erlang" "$house/.iex.exs")"
-  if [ -x "$house" ]; then emit "house_seen_$pid" yes; fi
-  emit "cookie_at_$pid" "$(at "$root/releases/COOKIE" "$house/.erlang.cookie")"
-  emit "cookies_$pid" "$(cookies)"
-  emit "start_$pid" "$(theirs "$root/releases/start_erl.data" 200)"
-  if found=$(ls -- "$root/lib" 2>/dev/null); then emit "lib_$pid" "$(printf '%s\n' "$found" | head -c 16384)"; fi
-  # One walk: w writable by those who run it or by anybody, s special, l a link that leaves; its last line says how it went.
-  emit "tree_$pid" "$({
-    find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( \
-      ! -type l \( \( -user "$owner" -a ! -user 0 -a -perm /0200 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\0' \
-      , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) -printf 's %p\0' \
-      , -type l \( -lname '/*' -o -lname '*..*' \) -printf 'l %p -> %l\0' \) 2>/dev/null
-    printf 'rc %s\0' "$?"
-  } | tr '\0\n\036' '\n??' | head -c 8192)"
-  emit "disk_$pid" "$(df --output=size,avail,itotal,iavail,target -B1 -- "$root" 2>/dev/null | tail -n 1)"
-  here=$(readlink "$process/cwd" || :)
-  place=$(printf '%s\n' "${variables:-}" | sed -n 's/^ERL_CRASH_DUMP=//p' | head -n 1)
-  emit "dumps_$pid" "$(at "${place:-/nowhere}" "$here"/erl_crash.dump* "$house"/erl_crash.dump* "$root"/erl_crash.dump* | sort -u)"
-  emit "dump_dir_$pid" "$(at "$(dirname -- "${place:-$here/erl_crash.dump}")")"
-  files=$(printf '%s\n' "$argv" | grep -x -A 1 -e -ssl_dist_optfile | tail -n 1)
-  if [ -n "$files" ] && words=$(theirs "$files" 16384 | sed 's/%.*//') && [ -n "$words" ]; then
-    named=$(printf '%s\n' "$words" | grep -o '"/[^"]*"' | tr -d '"' | sort -u | head -n 8)
-    emit "tls_$pid" "$(printf '%s\n' "$words" | tr -d ' \n\t\036')"
-    emit "tls_at_$pid" "$(printf '%s\n' "$named" | while read -r file; do at "$file"; done)"
-    emit "tls_pem_$pid" "$(printf '%s\n' "$named" | while read -r file; do
-      echo "file $file"
-      theirs "$file" 65536 | sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p'
-    done)"
-  fi
-  spool=$(printf '%s\n' "${variables:-}" | sed -n 's/^RELEASE_TMP=//p' | head -n 1)
-  # Without its environment nobody knows where that is.
-  if [ -n "$variables" ] && { rendered=$(find "${spool:-$root/tmp}" -maxdepth 1 -name '*.runtime.config' -perm /0077 \
-    2>/dev/null) || [ ! -e "${spool:-$root/tmp}" ]; }; then
-    emit "rendered_$pid" "$rendered"
-  fi
+  count=$((count + 1)) pid=${process#/proc/}
+  processes=$processes$lf$process
+  case $line in */comm) eval "exe_$pid=" links=\$links\$lf\$process/exe ;; *) eval "exe_$pid=\${line#* }" ;; esac
+  eval "argv_$pid= options_$pid= shown_cookie_$pid= environ_$pid= names_$pid= seen_$pid= unit_$pid= cwd_$pid="
+  files=$files$lf$process/status$lf$process/limits$lf$process/cgroup$lf$process/mountinfo
+  words=$words$lf$process/cmdline$lf$process/environ
+  links=$links$lf$process/cwd
+  [ ! -r "$process/fd" ] || links=$links$lf$process/fd
 done
 
+units=''
+if [ -n "$processes" ]; then
+  kept='^((PPid|Uid|NoNewPrivs|Cap(Eff|Amb|Bnd)|Seccomp|Umask):|Max |[0-9]+:|[0-9]+ [0-9]+ [^ ]+ [^ ]+ (/|/usr|/etc|/home|/proc) )'
+  file='' text=''
+  for line in $(grep -HsE "$kept" $files || :) /end:; do
+    from=${line%%:*}
+    [ "$from" = "$file" ] || {
+      pid=${file#/proc/} pid=${pid%%/*}
+      case $file in
+        */status) emit "status_$pid" "${text#?}" ;;
+        */limits) emit "limits_$pid" "${text#?}" ;;
+        */mountinfo) eval "mounts_$pid=\${text#?}" ;;
+        */cgroup)
+          unit=${text##*/}
+          eval "unit_$pid=\$unit"
+          case $unit in *.service) units=$units$lf$unit ;; esac ;;
+      esac
+      file=$from text=''
+    }
+    text=$text$lf${line#*:}
+  done
+
+  # Without its last line it was cut, and what it ends with is not whole.
+  file='' argv='' options='' shown_cookie='' environ='' names='' before=''
+  for line in $({ grep -zaHs '' $words || :; printf '/end:\0'; } | plain | head -c 2097152); do
+    from=${line%%:*}
+    [ "$from" = "$file" ] || { [ -z "$file" ] || words_end "$file"; file=$from; }
+    words_of "$file" "${line#*:}"
+  done
+
+  for line in $(find $links -maxdepth 1 \( \( -name cwd -o -name exe \) -printf '\0%p %l' -o -name fd -type d -printf '\0%p ' \
+    -o -lname 'socket:*' -printf '%l ' -o -printf '- ' \) 2>/dev/null | plain |
+    sed '/^\/proc\/[0-9]*\/fd /s/socket:\[\([0-9]*\)\]/\1/g'); do
+    pid=${line#/proc/} pid=${pid%%/*} text=${line#* }
+    case $line in
+      */cwd\ *) eval "cwd_$pid=\$text" ;;
+      */exe\ *) eval "exe_$pid=\$text" ;;
+      */fd\ ?*) printf 'fds_%s=%.65536s\036' "$pid" "$text" ;;
+    esac
+  done
+fi
+
 # What systemd says of their units, and of those that a host may protect itself with; secrets by their name alone.
-watched='deployer-firewall.service nftables.service ufw.service firewalld.service netfilter-persistent.service'
+watched=deployer-firewall.service${lf}nftables.service${lf}ufw.service${lf}firewalld.service${lf}netfilter-persistent.service
 wanted=Id,LoadState,ActiveState,UnitFileState,FragmentPath,User,DynamicUser,NoNewPrivileges,ProtectSystem,ProtectHome
 wanted=$wanted,PrivateTmp,CapabilityBoundingSet,RestrictSUIDSGID,Restart,RestartUSec,StartLimitBurst,StartLimitIntervalUSec
 wanted=$wanted,TimeoutStopUSec,NRestarts,KillMode,MemoryMax,TasksMax,OOMPolicy,LimitNOFILE,LimitCORE,Environment,EnvironmentFiles
-# shellcheck disable=SC2086
 if shown=$(systemctl show -p "$wanted" -- $units $watched 2>/dev/null); then
-  emit units "$(printf '%s\n' "$shown" | while IFS= read -r line; do
+  told=''
+  for line in $(printf '%s\n' "$shown" | sed 's/^$/-/'); do
     case $line in
-      Environment=*) printf 'Secrets=%s\n' "$(printf '%s\n' "$line" |
-        grep -oE '[A-Za-z0-9_]*(COOKIE|SECRET|PASSW|TOKEN|_KEY|DATABASE_URL)[A-Za-z0-9_]*=' | tr '\n=' '  ')" ;;
-      EnvironmentFiles=*) file=${line#*=}; file=${file% (ignore_errors=*}; printf 'EnvironmentFile=%s\n' "$(at "$file")" ;;
-      *) printf '%s\n' "$line" ;;
+      -) line='' ;;
+      Environment=*COOKIE*|Environment=*SECRET*|Environment=*PASSW*|Environment=*TOKEN*|Environment=*_KEY*|Environment=*DATABASE_URL*)
+        line=Secrets=$(printf '%s\n' "$line" | grep -oE '[A-Za-z0-9_]*(COOKIE|SECRET|PASSW|TOKEN|_KEY|DATABASE_URL)[A-Za-z0-9_]*=' |
+          tr '\n=' '  ') ;;
+      Environment=*) continue ;;
+      EnvironmentFiles=*)
+        file=${line#*=} file=${file% (ignore_errors=*}
+        line=EnvironmentFile=$(stat -L -c '%a %U %G %n' -- "$file" 2>/dev/null || :) ;;
     esac
-  done)"
+    told=$told$line$lf
+  done
+  emit units "$told"
 fi
+
+[ -n "$processes" ] || return 0
+owners=$(stat -c '%n %u %U' -- $processes 2>/dev/null || :)
+uids='' roots=''
+for line in $owners; do
+  uid=${line#* } uid=${uid%% *} pid=${line%% *} pid=${pid#/proc/}
+  uids=$uids$lf$uid
+  eval "exe=\${exe_$pid:-\${argv_$pid%%\"\$lf\"*}} options=\$options_$pid"
+  for ahead in "${exe%/erts-*}/releases" "${options%/*}"; do
+    while :; do
+      # What is no path could be an option of find.
+      case $ahead in /*) ;; *) break ;; esac
+      case $roots$lf in *"$lf$ahead$lf"*) break ;; esac
+      roots=$roots$lf$ahead ahead=${ahead%/*}
+    done
+  done
+done
+solid=$lf$(find / $roots -maxdepth 0 -type d -uid 0 ! -perm /022 -printf '%p\0' 2>/dev/null | plain)$lf
+passwd=$(getent passwd $uids || :)
+wants='' paths='' roots='' listed='' argued='' cwd=''
+
+for one in $owners; do
+  process=${one%% *} owner=${one#* } pid=${process#/proc/}
+  user=${owner#* } owner=${owner%% *}
+  read -r comm <"$process/comm" || continue
+  eval "exe=\$exe_$pid argv=\$argv_$pid unit=\$unit_$pid cwd=\$cwd_$pid environ=\$environ_$pid names=\$names_$pid"
+  eval "known=\$seen_$pid options=\$options_$pid argued=\$shown_cookie_$pid mounts=\${mounts_$pid-}"
+  exe=${exe:-${argv%%"$lf"*}}
+  case ${exe% (deleted)} in */beam.smp) kind=beam ;; */epmd|epmd) kind=epmd ;; *) continue ;; esac
+  emit "kind_$pid" "$kind"
+  emit "comm_$pid" "$comm"
+  emit "user_$pid" "$owner $user"
+  emit "exe_$pid" "$exe"
+  [ -z "$argv" ] || emit "argv_$pid" "$argv"
+  emit "unit_$pid" "$unit"
+  house=/nowhere dump='' spool=''
+  for line in $passwd; do
+    case ${line#*:*:} in "$owner":*) house=${line%:*} house=${house##*:} ;; esac
+  done
+  if [ -n "$known" ]; then
+    emit "environ_$pid" "$environ"
+    emit "names_$pid" "$names"
+    for line in $environ; do
+      case $line in
+        HOME=?*) house=${line#*=} ;;
+        ERL_CRASH_DUMP=?*) dump=${line#*=} ;;
+        RELEASE_TMP=?*) spool=${line#*=} ;;
+      esac
+    done
+  fi
+  if [ "$kind" = beam ]; then node; continue; fi
+  [ -n "$listed" ] || listed="$(epmd_names 4369 || :) "
+  emit "names_told_$pid" "${listed% }"
+done
+
+# All modes and owners at once, in the order in which they were asked for; a line of its own for each path, which holds none.
+set -- $(stat -L --printf '%n\0%a %U %G\0' -- $paths 2>/dev/null | plain)
+key='' text=''
+for line in $wants 'end -'; do
+  next=${line%% *} path=${line#* }
+  [ "$next" = "$key" ] || { [ -z "$key" ] || emit "$key" "$text"; key=$next text=''; }
+  if [ "${1-}" = "$path" ]; then
+    mode=${2%% *}
+    case $key:$mode in rendered_*:*00) ;; rendered_*) text=$text$path$lf ;; *) text="$text$2 $path$lf" ;; esac
+    shift 2
+  fi
+done
+# Each disk once; its line ends with the directory that was asked about.
+disks=$(df --output=size,avail,itotal,iavail,target,file -B1 -- $roots 2>/dev/null || :)
+for one in $owners; do
+  pid=${one%% *} pid=${pid#/proc/}
+  eval "exe=\$exe_$pid"
+  exe=${exe:-none} root=${exe%/erts-*} text=''
+  for line in $disks; do case $line in *" $root") text=${line%"$root"} ;; esac; done
+  while [ "$text" != "${text% }" ]; do text=${text% }; done
+  case ${exe% (deleted)} in */beam.smp) emit "disk_$pid" "$text" ;; esac
+done
+}

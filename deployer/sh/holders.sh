@@ -5,6 +5,8 @@ holders() {
     while read -r from socket; do
       process=${from%/fd} inode=${socket#*\[}
       read -r name <"$process/comm" || continue
-      printf '%s %s %s %s\n' "${inode%]}" "${process#/proc/}" "$(tail -n 1 "$process/cgroup")" "$name"
+      group=''
+      while IFS= read -r next; do group=$next; done <"$process/cgroup" || continue
+      printf '%s %s %s %s\n' "${inode%]}" "${process#/proc/}" "$group" "$name"
     done 2>/dev/null || :
 }

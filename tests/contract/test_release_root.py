@@ -36,7 +36,7 @@ KNOWN = {
 }  # fmt: skip
 """Files whose text writes below it, all of them among `spoken` but for the last two."""
 READS = {
-    "audit/nodes.sh",
+    "audit/node.sh", "audit/nodes.sh",
     "beam/diagnose.py", "engine/roll/hooks.py", "engine/roll/play.py", "engine/roll/rollback.py", "engine/survey.py",
     "fleet/declaration.py", "fleet/declare.py", "fleet/words.py", "modules/preflight.py", "releases/look.sh",
     "engine/roll/restart.py", "releases/node_unit.py",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from sh_runner import frames, in_every_shell
 
 from deployer.audit.catalog import RULES
 from deployer.audit.facts import Facts, parse_group, readers
+from deployer.audit.process import Records
 from deployer.sh import Program, encode
 
 
@@ -33,3 +36,69 @@ def test_every_reader_answers_on_this_machine_and_writes_nothing(shell: list[str
     kernel = Facts(groups).kernel("kernel/randomize_va_space")
     assert kernel == Path("/proc/sys/kernel/randomize_va_space").read_text().strip()
     assert {rule.apply(Facts(groups)).answer for rule in RULES.values()} >= {"PASS", "NOT APPLICABLE"}
+
+
+COOKIE, OTHER = "aB3" * 10 + "monster" + "!", "canary-in-flags"
+SPOOF = "x\n/proc/1/exe /evil/erts-1/bin/beam.smp\x1ekind_1=beam\x1e"
+
+
+@pytest.fixture
+def beam(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """What looks like a BEAM, whose arguments, environment and files do their worst; and its process."""
+    root, home = tmp_path / "re l", tmp_path / "home"
+    for place in ("erts-16.4.0.6/bin", "releases", "lib/kernel-10.4", f"lib/{SPOOF.replace('/', '_')}-1", "tmp"):
+        (root / place).mkdir(parents=True)
+    home.mkdir(mode=0o755)
+    (root / "releases/COOKIE").write_text(COOKIE)
+    (root / "releases/COOKIE").chmod(0o440)
+    (home / ".erlang.cookie").symlink_to("/etc/passwd")
+    (root / "releases/start_erl.data").write_text("16.4.0.6 1.0\n")
+    (home / "erl_crash.dump").touch(mode=0o640)
+    (home / f"erl_crash.dump{SPOOF.replace('/', '_')}").touch()
+    (root / "tmp/a.runtime.config").touch(mode=0o600)
+    (root / "tmp/b.runtime.config").touch(mode=0o640)
+    program = root / "erts-16.4.0.6/bin/beam.smp"
+    shutil.copy(shutil.which("cat") or "", program)  # it waits until its input ends
+    environ = {
+        "HOME": str(home), "ERL_AFLAGS": f"-pa x -setcookie {OTHER}", "SECRET_KEY_BASE": OTHER, "A": SPOOF,
+        "RELEASE_NODE": SPOOF,
+    }  # fmt: skip
+    argv = ["600", "", "-setcookie", COOKIE, f"0{SPOOF}", "-name", "shop@10.0.0.1"]
+    with subprocess.Popen([program, "-", "--", *argv], env=environ, cwd=home, stdin=subprocess.PIPE) as running:
+        yield root, running.pid
+        running.kill()
+
+
+def _nodes(shell: list[str], tmp: Path) -> tuple[Records, str]:
+    (frame,) = frames(Program((readers()["nodes"],)), shell, tmp)
+    found = parse_group(frame)
+    assert not isinstance(found, str), found
+    return found, frame.out
+
+
+@in_every_shell
+def test_a_hostile_beam_is_read_as_what_it_is_and_nothing_secret_leaves(
+    shell: list[str], beam: tuple[Path, int], tmp_path: Path
+) -> None:
+    root, pid = beam
+    home = tmp_path / "home"
+    found, told = _nodes(shell, tmp_path)
+    own = {key.removesuffix(f"_{pid}"): value for key, value in found.items() if key.endswith(f"_{pid}")}
+    assert "kind_1" not in found
+    assert (own["kind"], own["exe"]) == ("beam", str(root / "erts-16.4.0.6/bin/beam.smp"))
+    assert COOKIE not in told
+    assert OTHER not in told
+    assert own["argv"].split("\n")[3:6] == ["600", "", "-setcookie"]
+    assert own["argv"].split("\n")[6] == "***"
+    assert set(own["names"].split()) == {"HOME", "ERL_AFLAGS", "SECRET_KEY_BASE", "A", "RELEASE_NODE"}
+    assert "ERL_AFLAGS=-pa x -setcookie ***" in own["environ"]
+    weak = [f"38 1 11 yes {root}/releases/COOKIE", "38 1 11 yes argv"]
+    assert own["cookies"].splitlines() == weak, "the link at ~/.erlang.cookie is not followed"
+    assert own["start"].strip() == "16.4.0.6 1.0"
+    assert own["lib"].split() == ["kernel-10.4"]
+    dumps = [line.split(" ", 3)[3] for line in own["dumps"].splitlines()]
+    assert dumps == [f"{home}/erl_crash.dump"]
+    assert own["rendered"].split("\n")[0] == f"{root}/tmp/b.runtime.config"
+    assert own["user"].split()[0] == str(os.geteuid())
+    assert own["disk"].split()[-1].startswith("/")
+    assert own["tree"].split("\n")[-2:] == ["rc 0", ""]

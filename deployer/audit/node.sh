@@ -1,0 +1,129 @@
+# What surrounds one BEAM, whose variables nodes.sh has set: cookies, release, dumps, TLS. No cookie and no key leaves the host.
+# shellcheck disable=SC2154,SC2034  # they are nodes.sh's, and the prelude's
+plain() { tr '\0\n\036' '\n??'; }
+rs=$(printf '\036')
+
+# weak NAME VALUE: leave in $weak a cookie's length, how many characters are odd, how many differ, and whether it holds a known word.
+weak() {
+  strange=0 differ=0 known=no met='' ahead=$2
+  while [ -n "$ahead" ]; do
+    char=${ahead%"${ahead#?}"} ahead=${ahead#?}
+    case $char in [A-Za-z0-9_.+/=@%:-]) ;; *) strange=$((strange + 1)) ;; esac
+    case $met in *"$char"*) ;; *) met=$met$char differ=$((differ + 1)) ;; esac
+  done
+  case $2 in
+    *[Cc][Oo][Oo][Kk][Ii][Ee]*|*[Ss][Ee][Cc][Rr][Ee][Tt]*|*[Mm][Oo][Nn][Ss][Tt][Ee][Rr]*|*[Rr][Aa][Bb][Bb][Ii][Tt]*) known=yes ;;
+    *[Pp][Aa][Ss][Ss][Ww]*|*[Cc][Hh][Aa][Nn][Gg][Ee][Mm][Ee]*|*[Dd][Ee][Ff][Aa][Uu][Ll][Tt]*|*[Ee][Xx][Aa][Mm][Pp][Ll][Ee]*) known=yes ;;
+    *[Ee][Rr][Ll][Aa][Nn][Gg]*|*[Ee][Ll][Ii][Xx][Ii][Rr]*|*[Pp][Hh][Oo][Ee][Nn][Ii][Xx]*|*[Pp][Rr][Oo][Dd][Uu][Cc][Tt][Ii][Oo][Nn]*) known=yes ;;
+    *12345678*|*[Aa][Bb][Cc][Dd][Ee][Ff][Gg][Hh]*) known=yes ;;
+  esac
+  weak="${#2} $strange $differ $known $1"
+}
+
+# read_text FILE LIMIT: leave its beginning in $text. In directories that are root's all the way it is read as it is.
+read_text() {
+  text=''
+  [ -f "$1" ] && [ ! -L "$1" ] || return 0
+  ahead=${1%/*}
+  while :; do
+    case $solid in *"$lf${ahead:-/}$lf"*) ;; *) text=$(theirs "$1" "$2"); return 0 ;; esac
+    [ -n "$ahead" ] || break
+    ahead=${ahead%/*}
+  done
+  [ ! -r "$1" ] || text=$(head -c "$2" <"$1")
+}
+
+# want KEY PATH: its mode and owner are asked for, together with those of all others.
+want() {
+  case $2 in *"$lf"*|*"$rs"*) return 0 ;; /*) ;; *) return 0 ;; esac
+  wants=$wants$lf$1\ $2 paths=$paths$lf$2
+}
+
+# tls FILE: the options of TLS, and of the files that they name the certificates; what else is in those stays where it is.
+tls() {
+  read_text "$1" 16384
+  [ -n "$text" ] || return 0
+  options='' named='' quoted='' count=0
+  for line in $text; do options=$options$lf${line%%\%*}; done
+  IFS='"'
+  for part in $options; do
+    case $quoted:$part in
+      yes:/*) case $named$lf in *"$lf$part$lf"*) ;; *) count=$((count + 1)); [ "$count" -gt 8 ] || named=$named$lf$part ;; esac ;;
+    esac
+    if [ -n "$quoted" ]; then quoted=''; else quoted=yes; fi
+  done
+  bare=''
+  IFS=" 	$lf$rs"
+  for part in $options; do bare=$bare$part; done
+  IFS=$lf
+  emit "tls_$pid" "$bare"
+  pem=''
+  want "tls_at_$pid" /nowhere
+  for file in $named; do
+    want "tls_at_$pid" "$file"
+    read_text "$file" 65536
+    pem="$pem${lf}file $file" inside=''
+    for line in $text; do
+      case $line in *"$rs"*) continue ;; '-----BEGIN CERTIFICATE-----'*) inside=yes ;; esac
+      [ -z "$inside" ] || pem=$pem$lf$line
+      case $line in '-----END CERTIFICATE-----'*) inside='' ;; esac
+    done
+  done
+  emit "tls_pem_$pid" "${pem#?}"
+}
+
+# One walk: w writable by those who run it or by anybody, s special, l a link that leaves; its last line says how it went.
+tree() {
+  printf 'tree_%s=' "$pid"
+  {
+    find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( \
+      ! -type l \( \( -user "$owner" -a ! -user 0 -a -perm /0200 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\0' \
+      , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) -printf 's %p\0' \
+      , -type l \( -lname '/*' -o -lname '*..*' \) -printf 'l %p -> %l\0' \) 2>/dev/null
+    printf 'rc %s\0' "$?"
+  } | head -c 8192 | plain
+  printf '\036'
+}
+
+# node: what surrounds one BEAM.
+node() {
+  [ -z "$mounts" ] || emit "mounts_$pid" "$mounts"
+  root=${exe%/erts-*}
+  case $root in /*) ;; *) return 0 ;; esac
+  want "house_$pid" "$house"
+  for file in .erlang .config/erlang/.erlang .iex.exs; do want "dotfiles_$pid" "$house/$file"; done
+  [ ! -x "$house" ] || emit "house_seen_$pid" yes
+  judged=''
+  for file in "$root/releases/COOKIE" "$house/.erlang.cookie"; do
+    want "cookie_at_$pid" "$file"
+    read_text "$file" 1024
+    [ -z "$text" ] || { weak "$file" "$text"; judged=$judged$weak$lf; }
+  done
+  emit "cookies_$pid" "$judged$argued"
+  read_text "$root/releases/start_erl.data" 200
+  case $text in *"$rs"*) ;; *) emit "start_$pid" "$text" ;; esac
+  set +f
+  set -- "$root"/lib/*
+  set -f
+  found=''
+  for file; do case $file in *"$lf"*|*"$rs"*) ;; *) found=$found${file##*/}$lf ;; esac; done
+  [ ! -r "$root/lib" ] || [ ! -x "$root/lib" ] || printf 'lib_%s=%.16384s\036' "$pid" "$found"
+  tree
+  case $roots$lf in *"$lf$root$lf"*) ;; *) roots=$roots$lf$root ;; esac
+  set +f
+  set -- "${dump:-/nowhere}" "$cwd"/erl_crash.dump* "$house"/erl_crash.dump* "$root"/erl_crash.dump*
+  set -f
+  seen=$lf
+  for file; do case $seen in *"$lf$file$lf"*) ;; *) seen=$seen$file$lf; want "dumps_$pid" "$file" ;; esac; done
+  file=${dump:-$cwd/erl_crash.dump}
+  want "dump_dir_$pid" "${file%/*}"
+  [ -z "$options" ] || tls "$options"
+  # Without its environment nobody knows where that is.
+  spool=${spool:-$root/tmp}
+  if [ -n "$known" ] && { { [ -r "$spool" ] && [ -x "$spool" ]; } || [ ! -e "$spool" ]; }; then
+    want "rendered_$pid" /nowhere
+    set +f
+    for file in "$spool"/*.runtime.config; do want "rendered_$pid" "$file"; done
+    set -f
+  fi
+}
