@@ -109,6 +109,13 @@ def _age(known: Advisories) -> str:
     return f"{known.count} advisories are known{age}"
 
 
+def _deploying(options: Options) -> tuple[str, ...]:
+    """Return the command that deploys what is audited; nothing without a playbook."""
+    given = [word for path in options.inventory for word in ("-i", path)]
+    given += [word for pair in options.extra_vars for word in ("-e", "…" if "=" in pair else pair)]
+    return ("deployer", "deploy", options.playbook, *given) if options.playbook else ()
+
+
 def _walk(
     project: Project,
     rules: Sequence[Rule],
@@ -120,7 +127,7 @@ def _walk(
         names, today, told = project.inventory.hosts.keys(), datetime.now(UTC).date(), context.emit
         words = {host.name: resolver.audit_words(host) for host in hosts}
         given = {name: waivers_of(said, names, where) for name, (said, where) in words.items()}
-        auditing, learn = Auditing(rules, counts, today, given, known), resolver.learn
+        auditing, learn = Auditing(rules, counts, today, given, known, _deploying(project.options)), resolver.learn
 
         def keep(event: Event) -> None:
             events.append(event)

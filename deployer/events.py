@@ -119,6 +119,30 @@ class RuleJudged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DriftTraced(Event):
+    """What a host knows of a task that has drifted, in an audit, and the two ways out.
+
+    Attributes:
+        since: seconds since 1970 by the host's clock; it is so since then at the latest. None where nothing tells.
+        by: who or what did it; empty where nothing tells.
+        how: what that is concluded from, in a sentence.
+        sure: of ``by``: sure, likely, possible or unknown.
+        restore: the command that puts it back.
+        accept: the YAML that accepts it, to be written where ``where`` says.
+    """
+
+    host: str
+    task: str
+    where: str
+    since: int | None
+    by: str
+    how: str
+    sure: str
+    restore: str
+    accept: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseEntry:
     """One line of what a host remembers of its releases.
 

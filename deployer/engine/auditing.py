@@ -13,6 +13,8 @@ from deployer.audit.rule import Rule
 from deployer.audit.waivers import Waiver, waive
 from deployer.engine.ladder.inside import ask_inside
 from deployer.engine.ladder.target import Target
+from deployer.engine.tracing import trace_drift
+from deployer.engine.walk.plan import Plan
 from deployer.events import SEVERITIES, Emit, Note, RuleJudged, Severity
 from deployer.resolve import HostPlay
 from deployer.sh import Frame, Sh
@@ -31,6 +33,7 @@ class Auditing:
         today: by which waivers end.
         waivers: what is let off, by host.
         advisories: known vulnerabilities, where a person has given any.
+        command: that deploys what is audited; empty without a playbook.
     """
 
     rules: Sequence[Rule]
@@ -38,6 +41,7 @@ class Auditing:
     today: date
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
     advisories: Advisories | None = None
+    command: tuple[str, ...] = ()
     _used: set[Waiver] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,6 +87,11 @@ class Auditing:
             remedy = rule.remedy if finding.answer == "FAIL" else ""
             emit(RuleJudged(play.host.name, rule.id, rule.severity, rule.title, finding.answer, finding.reason, remedy))
         return worst
+
+    def trace(self, play: HostPlay, plan: Plan, transport: Transport, emit: Emit) -> None:
+        """Tell since when what has drifted is so, by whom, and the ways out; a second exec, where there is drift."""
+        if self.command:
+            trace_drift(play, plan, transport, emit, self.command)
 
     def tell_useless(self, emit: Emit) -> None:
         """Tell the waivers that hit nothing: what they let off is fine, or was never judged."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.events import Event, HostEnded, RuleJudged, TaskPlanned
+from deployer.events import DriftTraced, Event, HostEnded, RuleJudged, TaskPlanned
 from deployer.fields import nearest
 
 FORMAT = "deployer-audit/1"
@@ -27,6 +27,7 @@ class Audited:
         hosts: how it ended on each.
         drift: what is not as declared, or not known.
         judged: every rule's answer on every host.
+        traced: since when what has drifted is so, and by whom.
     """
 
     time: datetime
@@ -34,6 +35,7 @@ class Audited:
     hosts: tuple[HostEnded, ...]
     drift: tuple[TaskPlanned, ...]
     judged: tuple[RuleJudged, ...]
+    traced: tuple[DriftTraced, ...] = ()
 
     def as_plain(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -43,6 +45,7 @@ class Audited:
             "code": self.code,
             "hosts": [asdict(one) for one in self.hosts],
             "drift": [asdict(one) for one in self.drift],
+            "traced": [asdict(one) for one in self.traced],
             "findings": [asdict(one) for one in self.judged],
         }
 
@@ -56,6 +59,7 @@ def gathered(events: Iterable[Event], code: int, now: datetime | None = None) ->
         tuple(one for one in seen if isinstance(one, HostEnded)),
         tuple(one for one in seen if isinstance(one, TaskPlanned) and one.verdict in _DRIFTED),
         tuple(one for one in seen if isinstance(one, RuleJudged)),
+        tuple(one for one in seen if isinstance(one, DriftTraced)),
     )
 
 

@@ -12,6 +12,7 @@ from deployer.events import SEVERITIES, HostEnded, RuleJudged
 from deployer.report.exchange import drift_words
 from deployer.report.findings import worst_first
 from deployer.report.plain import by_number, safe
+from deployer.report.traced import in_words
 
 if TYPE_CHECKING:
     from deployer.report.audited import Audited
@@ -78,6 +79,12 @@ def _drift(audited: Audited) -> Iterator[str]:
         for words, hosts in told.items():
             yield f"<li>{_text(words)} <span class=dim>({_text(', '.join(hosts))})</span></li>"
         yield "</ul>"
+    if audited.traced:
+        yield "<details><summary>since when, by whom, and what to do</summary>"
+        for one in audited.traced:
+            yield f"<p><b>{_text(one.host)}</b> {_text(one.task)} <span class=dim>{_text(one.where)}</span><br>"
+            yield f"{_text(in_words(one))}</p><pre>{_text(one.restore)}\n\n{_text(one.accept)}</pre>"
+        yield "</details>"
 
 
 def _rules(judged: Iterable[RuleJudged], heading: str, answers: tuple[str, ...]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING, TextIO
 
 from deployer.events import (
+    DriftTraced,
     Event,
     HostEnded,
     HostSeen,
@@ -21,7 +22,7 @@ from deployer.events import (
     StepDone,
     TaskPlanned,
 )
-from deployer.report import findings, ladder, plans, recap, releases, rolling
+from deployer.report import findings, ladder, plans, recap, releases, rolling, traced
 from deployer.report.journal import Journals
 from deployer.report.plain import Part, Plain, print_parts, safe
 from deployer.roll_events import (
@@ -70,6 +71,7 @@ class TerminalReport:
         self._ends: list[HostEnded] = []
         self._seen: list[HostSeen] = []
         self._judged: list[RuleJudged] = []
+        self._traced: list[DriftTraced] = []
         self._rungs: dict[tuple[str, str], list[RungRead]] = defaultdict(list)
         self._steps: dict[tuple[str, str], list[StepDone]] = defaultdict(list)
         self._status: Status | None = None
@@ -180,6 +182,10 @@ class TerminalReport:
         self._judged.append(event)
 
     @_take.register
+    def _(self, event: DriftTraced) -> None:
+        self._traced.append(event)
+
+    @_take.register
     def _(self, event: HostEnded) -> None:
         self._ends.append(event)
         self._stages[event.host] = "done"
@@ -190,10 +196,10 @@ class TerminalReport:
         self._flush_steps()
         self._print_plans()
         roll = rolling.rolling_lines(self._roll) if self._roll and self._goal == "plan" else ()
-        rules = findings.finding_lines(self._judged, self._verbosity)
+        rules = [*traced.traced_lines(self._traced), *findings.finding_lines(self._judged, self._verbosity)]
         for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *rules):
             self._line(*line)
-        self._judged = []
+        self._judged, self._traced = [], []
         self._print_releases()
         self._print_recap(event.seconds)
         # Another play may have begun before this one ended, as when hosts retire: what is told is told once.

@@ -178,6 +178,7 @@ class PlayRun:
             if self.auditing:
                 given, emit = run.walk.extra_results, self.context.emit
                 run.failing = self.auditing.judge(run.play, given, transport, run.targets, emit)
+                self.auditing.trace(run.play, plan, transport, emit)
             if self.goal is Goal.DEPLOY:
                 run.walk.changed = 0  # the plan counts what would change; so far nothing has
 

@@ -1,0 +1,74 @@
+"""Drift with a name and a time: a second exec, on hosts where something has drifted alone, and two ways out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+
+from deployer.audit.facts import parse_group
+from deployer.audit.trace import Trace, judge, reader
+from deployer.engine import ledger
+from deployer.engine.walk.plan import Plan, Planned
+from deployer.errors import DeployerError
+from deployer.events import DriftTraced, Emit
+from deployer.resolve import HostPlay
+from deployer.sh import Program
+from deployer.transport.base import Transport
+
+_TIMEOUT = 60.0
+_LONGEST = 120
+
+
+def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, command: Sequence[str]) -> None:
+    """Tell of each task that has drifted since when it is so, and by whom; of what cannot be read just the ways out.
+
+    Args:
+        play: what the host declares.
+        plan: what differs.
+        transport: read-only.
+        emit: is told.
+        command: that deploys this playbook, without ``--limit``.
+    """
+    drifted = [one for one in plan.tasks if one.verdict in ("change", "unknown", "refused")]
+    if not drifted:
+        return
+    touched = tuple(dict.fromkeys(name for one in drifted for name in one.action.module.touches()))
+    switch = ledger.switch_of(play)
+    program = Program((reader(touched, switch.root if switch else ""),), become=play.become)
+    try:
+        found = parse_group(next(iter(transport.run(program, timeout=_TIMEOUT))))
+    except (DeployerError, StopIteration) as error:
+        found = str(error) or "the host did not answer"
+    for one in drifted:
+        names = one.action.module.touches()
+        said = Trace(how=f"nothing could be read: {found}") if isinstance(found, str) else judge(names, found)
+        emit(_event(play.host.name, one, said, command))
+
+
+def _event(host: str, one: Planned, said: Trace, command: Sequence[str]) -> DriftTraced:
+    restore = shlex.join([*command, "--limit", host])
+    where = str(one.action.task.mark)
+    accept = "\n".join(_accepting(host, one))
+    return DriftTraced(host, one.action.label, where, said.since, said.by, said.how, said.sure, restore, accept)
+
+
+def _accepting(host: str, one: Planned) -> Iterator[str]:
+    """Yield the YAML by which what is there would be as declared; else the one that leaves this host out."""
+    task, module = one.action.task, one.action.module
+    arguments = {field.name for field in fields(module)}
+    given = {change.key: change.before for change in one.changes}
+    if given and not task.role and all(_plain(key, value, arguments) for key, value in given.items()):
+        yield f"{task.module}: {{{', '.join(f'{key}: {json.dumps(value)}' for key, value in given.items())}}}"
+        return
+    condition = f"when: {json.dumps(f'inventory_hostname != {host!r}')}"
+    if task.role:
+        yield f"- role: {task.role}"
+    yield f"  {condition}" if task.role else condition
+
+
+def _plain(key: str, value: str | None, arguments: set[str]) -> bool:
+    return (
+        key in arguments - {"content", "src"} and value is not None and value.isprintable() and len(value) <= _LONGEST
+    )
