@@ -125,9 +125,11 @@ def _walk(
 ) -> Callable[[Context, Resolver, Sequence[Host]], int]:
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         names, today, told = project.inventory.hosts.keys(), datetime.now(UTC).date(), context.emit
-        words = {host.name: resolver.audit_words(host) for host in hosts}
-        given = {name: waivers_of(said, names, where) for name, (said, where) in words.items()}
-        auditing, learn = Auditing(rules, counts, today, given, known, _deploying(project.options)), resolver.learn
+        found = {host.name: resolver.audit_words(host) for host in hosts}
+        given = {name: waivers_of(said, names, where) for name, (said, where) in found.items()}
+        said = {name: words for name, (words, _) in found.items()}
+        command, learn = _deploying(project.options), resolver.learn
+        auditing = Auditing(rules, counts, today, given, known, said, command)
 
         def keep(event: Event) -> None:
             events.append(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from deployer.audit.rule import PROFILES, Rule
+from deployer.audit.rules_built import BUILT_RULES
 from deployer.audit.rules_cookie import COOKIE_RULES
 from deployer.audit.rules_distribution import DISTRIBUTION_RULES
 from deployer.audit.rules_firewall import FIREWALL_RULES
@@ -12,6 +13,7 @@ from deployer.audit.rules_kernel import KERNEL_RULES
 from deployer.audit.rules_live import LIVE_RULES
 from deployer.audit.rules_login import LOGIN_RULES
 from deployer.audit.rules_machine import MACHINE_RULES
+from deployer.audit.rules_peers import PEERS_RULES
 from deployer.audit.rules_release import RELEASE_RULES
 from deployer.audit.rules_start import START_RULES
 from deployer.audit.rules_unit import UNIT_RULES
@@ -20,6 +22,7 @@ from deployer.events import SEVERITIES
 from deployer.fields import nearest
 
 _ALL = (
+    *BUILT_RULES,
     *COOKIE_RULES,
     *DISTRIBUTION_RULES,
     *FIREWALL_RULES,
@@ -27,6 +30,7 @@ _ALL = (
     *LIVE_RULES,
     *LOGIN_RULES,
     *MACHINE_RULES,
+    *PEERS_RULES,
     *RELEASE_RULES,
     *START_RULES,
     *UNIT_RULES,

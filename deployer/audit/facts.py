@@ -10,20 +10,41 @@ from functools import cached_property
 from deployer.audit.advisories import Advisories
 from deployer.audit.process import CannotTell, NotApplicable, Process, Records
 from deployer.errors import ProbeError
-from deployer.fleet import Declaration
+from deployer.fleet import AuditWords, Declaration
 from deployer.modules.base import records
-from deployer.sh import Frame, Sh, lines, script
+from deployer.sh import Frame, Sh, lines, script, sh
 from deployer.sh.sockets import hex_address
 
 _PACKAGE = "deployer.audit"
 _TOLD = re.compile(r"name (\S+) at port (\d+)", re.ASCII)
 
 
-def readers() -> Mapping[str, Sh]:
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is read beyond what every host is asked.
+
+    Attributes:
+        deep: what costs a host more than the rest together: heads of programs, whole logs, a dry run of apt.
+        keys: the public keys by which accounts let people in.
+        names: hosts in the names of the cluster's nodes that are no addresses.
+        places: ``ADDRESS:PORT`` of what is open to everyone.
+    """
+
+    deep: bool = False
+    keys: bool = False
+    names: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+def readers(reach: Reach | None = None) -> Mapping[str, Sh]:
     """Return every group of facts → the fragment that reads it: read-only, bounded, no secret travels."""
+    reach = reach or Reach()
+    deep = sh("deep={} keys_wanted={}", "yes" if reach.deep else "", "yes" if reach.keys else "")
     sockets, holders = script("sockets.sh", "deployer.sh"), script("holders.sh", "deployer.sh")
-    found = {name: script(f"{name}.sh", _PACKAGE) for name in ("machine", "login")}
-    nodes = lines(script("node.sh", _PACKAGE), script("nodes.sh", _PACKAGE))
+    found = {name: lines(deep, script(f"{name}.sh", _PACKAGE)) for name in ("machine", "login")}
+    beyond = sh("names={} places={}", " ".join(reach.names[:64]), " ".join(reach.places[:8]))
+    found["beyond"] = lines(beyond, script("beyond.sh", _PACKAGE))
+    nodes = lines(deep, script("node.sh", _PACKAGE), script("nodes.sh", _PACKAGE))
     return {"nodes": nodes, **found, "walls": lines(sockets, holders, script("walls.sh", _PACKAGE))}
 
 
@@ -47,6 +68,7 @@ class Facts:
         members: what the hosts of its cluster declare.
         live: node → what it answered over distribution; or why it could not be asked.
         advisories: known vulnerabilities; None where nobody has given any.
+        words: what the inventory says of audits.
     """
 
     groups: Mapping[str, Records | str]
@@ -54,6 +76,7 @@ class Facts:
     members: Sequence[Declaration] = ()
     live: Mapping[str, Mapping[str, object] | str] = field(default_factory=dict)
     advisories: Advisories | None = None
+    words: AuditWords = field(default_factory=AuditWords)
 
     def group(self, name: str) -> Records:
         """Return a group's records.

@@ -3,12 +3,12 @@
 if ! daemon=$(command -v sshd); then emit sshd absent
 elif said=$("$daemon" -T 2>/dev/null); then printf 'sshd=%.16384s\036' "$said"; fi
 # Of shadow only lines without a password are kept, and of those the name.
-told=$(grep -HsE '^[^:]+::|^[^#]*NOPASSWD|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/sudoers /etc/sudoers.d/* || :)
+told=$(grep -HsE '^[^:]+::|^[^#]*NOPASSWD|^ *Defaults.*!(syslog|log_allowed)|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/sudoers /etc/sudoers.d/* || :)
 accounts=$(getent passwd || :)
 set -- /etc/ssh/ssh_host_*_key
 set -f
 IFS=$lf
-public='' empty='' sudo=''
+public='' empty='' sudo='' quiet=''
 for line in $told; do
   text=${line#*:}
   case $line in
@@ -17,11 +17,15 @@ for line in $told; do
       name=${text%%:*}
       case $text in "$name"::*) empty=$empty$lf$name ;; esac ;;
     /etc/sudoers*NOPASSWD*) sudo=$sudo$lf$text ;;
+    /etc/sudoers*Defaults*) quiet=$quiet$lf$text ;;
   esac
 done
 printf 'host_public=%.16384s\036' "${public#?}"
 [ ! -r /etc/shadow ] || emit empty "${empty#?}"
-if [ -r /etc/sudoers ] || [ ! -e /etc/sudoers ]; then printf 'sudo=%.4096s\036' "${sudo#?}"; fi
+if [ -r /etc/sudoers ] || [ ! -e /etc/sudoers ]; then
+  printf 'sudo=%.4096s\036' "${sudo#?}"
+  printf 'quiet=%.4096s\036' "${quiet#?}"
+fi
 
 # The accounts that a deploy or a node logs in as, and root.
 short='' asked='' hidden=''
@@ -51,3 +55,16 @@ done
 emit host_keys "${host#?}"
 keys=$keys$hidden
 emit keys "${keys#?}"
+
+# The public keys themselves, where the inventory says which are meant to be there; a home is another's directory.
+[ -n "$keys_wanted" ] || return 0
+letin=''
+for one in $asked; do
+  file=${one#* }
+  case $file in */authorized_keys) ;; *) continue ;; esac
+  if [ ! -e "$file" ] && [ ! -L "$file" ]; then continue; fi
+  told=$(theirs "$file" 65536)
+  [ -n "$told" ] || letin="$letin$lf${one%% *} hidden"
+  for line in $told; do letin="$letin$lf${one%% *} $line"; done
+done
+emit letin "$(printf '%s' "${letin#?}" | tr -d '\036')"

@@ -59,6 +59,12 @@ set +f
 if [ -e /run/systemd/timesync/synchronized ]; then emit synchronized yes; else emit synchronized no; fi
 if [ -e /run/reboot-required ]; then emit reboot yes; else emit reboot no; fi
 emit now "$(date +%s)"
+# A dry run that writes no cache: what waits, one a line.
+if [ -n "$deep" ] && command -v apt-get >/dev/null; then
+  if waits=$(timeout -k 1 30 apt-get -s -o Debug::NoLocking=true -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= upgrade 2>/dev/null); then
+    emit pending "$(printf '%s\n' "$waits" | sed -n 's/^Inst \([^ ]*\) .*-[Ss]ecurity.*/\1/p' | head -c 4096)"
+  fi
+fi
 if [ -d /var/log/journal ]; then emit kept yes; else emit kept no; fi
 if [ -d /run/deployer ] || [ -d /var/lib/deployer ]; then
   if left=$(find /run/deployer /var/lib/deployer -maxdepth 2 -mmin +60 \( -name holder -o -path '*/notified/*' -o -name 'pending*' \) 2>/dev/null) ||

@@ -20,6 +20,47 @@ weak() {
   weak="${#2} $strange $differ $known $1"
 }
 
+# alike COOKIE: add to $same which of the cookies seen so far it is, by number: no digest of one leaves the host.
+alike() {
+  number=0
+  for cookie in $cookies_seen; do
+    number=$((number + 1))
+    [ "$cookie" != "$1" ] || { same="$same $number"; return 0; }
+  done
+  cookies_seen=$cookies_seen$lf$1
+  same="$same $((number + 1))"
+}
+
+# leaks COOKIE: in which logs, dumps and temporary files of the node it stands, as its user finds them, within 5 s. It comes
+# to grep by a pipe, so that it is in no argv.
+leaks() {
+  leaked="$leaked$(printf '%s\n' "$1" | {
+    [ "$own_uid" -ne 0 ] || set -- setpriv --euid="$owner" --clear-groups --no-new-privs --bounding-set=-all
+    [ "$own_uid" -eq 0 ] || set --
+    timeout -k 1 5 "$@" grep -rlZsF -D skip -f - -- "$root/tmp" "$root/log" ${unit:+"/var/log/${unit%.service}"} \
+      ${spool:+"$spool"} "$house/erl_crash.dump" ${dump:+"$dump"} || :
+  } | head -c 4096 | plain)$lf"
+}
+
+# elf: the head of the program that runs and its dynamic section, as numbers of 64 bits.
+elf() {
+  head=$(od -An -v -tu8 -N 1024 "/proc/$pid/exe" 2>/dev/null | tr '\n' ' ') || return 0
+  emit "elf_$pid" "$head"
+  IFS=' '
+  # shellcheck disable=SC2086  # numbers
+  set -- $head
+  IFS=$lf
+  [ "$#" -gt 64 ] || return 0
+  shift 8
+  while [ "$#" -ge 7 ]; do
+    [ "$1" != "$(($1 / 4294967296 * 4294967296 + 2))" ] || {
+      [ "$5" -le 4096 ] && emit "dynamic_$pid" "$(od -An -v -tu8 -j "$2" -N "$5" "/proc/$pid/exe" 2>/dev/null | tr '\n' ' ')"
+      return 0
+    }
+    shift 7
+  done
+}
+
 # read_text FILE LIMIT: leave its beginning in $text. In directories that are root's all the way it is read as it is.
 read_text() {
   text=''
@@ -93,12 +134,14 @@ node() {
   want "house_$pid" "$house"
   for file in .erlang .config/erlang/.erlang .iex.exs; do want "dotfiles_$pid" "$house/$file"; done
   [ ! -x "$house" ] || emit "house_seen_$pid" yes
-  judged=''
+  judged='' same=$argued_same leaked=''
   for file in "$root/releases/COOKIE" "$house/.erlang.cookie"; do
     want "cookie_at_$pid" "$file"
     read_text "$file" 1024
-    [ -z "$text" ] || { weak "$file" "$text"; judged=$judged$weak$lf; }
+    [ -z "$text" ] || { weak "$file" "$text"; judged=$judged$weak$lf; alike "$text"; [ -z "$deep" ] || leaks "$text"; }
   done
+  [ -z "$same" ] || emit "same_$pid" "$same"
+  [ -z "$deep" ] || [ -z "$judged" ] || emit "leaks_$pid" "$leaked"
   emit "cookies_$pid" "$judged$argued"
   read_text "$root/releases/start_erl.data" 200
   case $text in *"$rs"*) ;; *) emit "start_$pid" "$text" ;; esac
@@ -109,6 +152,11 @@ node() {
   for file; do case $file in *"$lf"*|*"$rs"*) ;; *) found=$found${file##*/}$lf ;; esac; done
   [ ! -r "$root/lib" ] || [ ! -x "$root/lib" ] || printf 'lib_%s=%.16384s\036' "$pid" "$found"
   tree
+  set +f
+  set -- "${root%/*}"/*/
+  set -f
+  case $root in */versions/*) [ ! -r "${root%/*}" ] || emit "siblings_$pid" "$#" ;; esac
+  [ -z "$deep" ] || elf
   case $roots$lf in *"$lf$root$lf"*) ;; *) roots=$roots$lf$root ;; esac
   set +f
   set -- "${dump:-/nowhere}" "$cwd"/erl_crash.dump* "$house"/erl_crash.dump* "$root"/erl_crash.dump*

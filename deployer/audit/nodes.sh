@@ -11,7 +11,7 @@ words_of() {
     */cmdline)
       case $before:$2 in
         -setcookie:-*) ;;
-        -setcookie:*) [ -n "$shown_cookie" ] || { weak argv "$2"; shown_cookie=$weak; }; set -- "$1" '***' ;;
+        -setcookie:*) [ -n "$shown_cookie" ] || { weak argv "$2"; shown_cookie=$weak same=''; alike "$2"; argued_same=$same; }; set -- "$1" '***' ;;
         -ssl_dist_optfile:*) options=$2 ;;
       esac
       before=$2
@@ -35,10 +35,10 @@ words_of() {
 words_end() {
   pid=${1#/proc/} pid=${pid%%/*}
   case $1 in
-    */cmdline) eval "argv_$pid=\${argv#?} options_$pid=\$options shown_cookie_$pid=\$shown_cookie" ;;
+    */cmdline) eval "argv_$pid=\${argv#?} options_$pid=\$options shown_cookie_$pid=\$shown_cookie argued_same_$pid=\$argued_same" ;;
     */environ) eval "environ_$pid=\${environ#?} names_$pid=\$names seen_$pid=yes" ;;
   esac
-  argv='' options='' shown_cookie='' environ='' names='' before=''
+  argv='' options='' shown_cookie='' argued_same='' environ='' names='' before=''
 }
 
 # shellcheck disable=SC2086,SC2046,SC2013  # words are split at newlines alone, and no glob is looked for
@@ -59,7 +59,7 @@ done
 IFS=$lf
 emit listening "$listening"
 
-processes='' count=0 files='' words='' links=''
+processes='' cookies_seen='' count=0 files='' words='' links=''
 for line in $exes $comms; do
   process=${line%% *} process=${process%/comm}
   case $processes$lf in *"$lf$process$lf"*) continue ;; esac
@@ -67,7 +67,7 @@ for line in $exes $comms; do
   count=$((count + 1)) pid=${process#/proc/}
   processes=$processes$lf$process
   case $line in */comm) eval "exe_$pid=" links=\$links\$lf\$process/exe ;; *) eval "exe_$pid=\${line#* }" ;; esac
-  eval "argv_$pid= options_$pid= shown_cookie_$pid= environ_$pid= names_$pid= seen_$pid= unit_$pid= cwd_$pid="
+  eval "argv_$pid= options_$pid= shown_cookie_$pid= argued_same_$pid= environ_$pid= names_$pid= seen_$pid= unit_$pid= cwd_$pid="
   files=$files$lf$process/status$lf$process/limits$lf$process/cgroup$lf$process/mountinfo
   words=$words$lf$process/cmdline$lf$process/environ
   links=$links$lf$process/cwd
@@ -97,7 +97,7 @@ if [ -n "$processes" ]; then
   done
 
   # Without its last line it was cut, and what it ends with is not whole.
-  file='' argv='' options='' shown_cookie='' environ='' names='' before=''
+  file='' argv='' options='' shown_cookie='' argued_same='' environ='' names='' before=''
   for line in $({ grep -zaHs '' $words || :; printf '/end:\0'; } | plain | head -c 2097152); do
     from=${line%%:*}
     [ "$from" = "$file" ] || { [ -z "$file" ] || words_end "$file"; file=$from; }
@@ -164,7 +164,7 @@ for one in $owners; do
   user=${owner#* } owner=${owner%% *}
   read -r comm <"$process/comm" || continue
   eval "exe=\$exe_$pid argv=\$argv_$pid unit=\$unit_$pid cwd=\$cwd_$pid environ=\$environ_$pid names=\$names_$pid"
-  eval "known=\$seen_$pid options=\$options_$pid argued=\$shown_cookie_$pid mounts=\${mounts_$pid-}"
+  eval "known=\$seen_$pid options=\$options_$pid argued=\$shown_cookie_$pid argued_same=\$argued_same_$pid mounts=\${mounts_$pid-}"
   exe=${exe:-${argv%%"$lf"*}}
   case ${exe% (deleted)} in */beam.smp) kind=beam ;; */epmd|epmd) kind=epmd ;; *) continue ;; esac
   emit "kind_$pid" "$kind"

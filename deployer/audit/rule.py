@@ -40,6 +40,7 @@ class Rule:
         sources: where the rule comes from.
         others: what Lynis, dev-sec and CIS call something of the kind; theirs may ask for more, or for less.
         profile: ``baseline``: in both profiles; ``strict``: in that one alone.
+        deep: what it reads costs a host more than the rest together, and is read only where it is judged.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Rule:
     command: str = ""
     others: Mapping[str, str] = field(default_factory=dict)
     profile: Literal["baseline", "strict"] = "baseline"
+    deep: bool = False
 
     @property
     def remedy(self) -> str:

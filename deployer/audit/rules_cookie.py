@@ -127,6 +127,38 @@ def _secret_names(facts: Facts) -> Complaints:
     return each(facts.beams, judge)
 
 
+def _shared(facts: Facts) -> Complaints:
+    """Whoever has a cookie owns every node that has it: of one cluster all have the same, beyond it none has."""
+    beams = [beam for beam in facts.beams if beam.alive]
+    if len(beams) < 2:
+        raise NotApplicable("fewer than two nodes run here")
+    own = {str(node.node) for node in facts.declared.nodes} if facts.declared else frozenset[str]()
+    numbers: list[tuple[Process, frozenset[str]]] = []
+    unknown = []
+    for beam in beams:
+        told = frozenset(beam.raw.get("same", "").split())
+        numbers += [(beam, told)] if told else []
+        unknown += [] if told else [beam.name]
+    for at, (one, its) in enumerate(numbers):
+        for other, of_other in numbers[at + 1 :]:
+            together = {one.name, other.name} <= own
+            if its & of_other and not together:
+                yield f"{one.name} and {other.name} have the same cookie, and are no nodes of one declared cluster"
+            elif together and not its & of_other:
+                yield f"{one.name} and {other.name} have different cookies, and are nodes of one cluster"
+    if unknown:
+        raise CannotTell(f"the cookie of {', '.join(unknown)} cannot be read by this user")
+
+
+def _leaked(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        for path in beam.read("leaks", "its cookie, or where it could stand,").splitlines():
+            if path:
+                yield f"{path} holds its cookie"
+
+    return each(facts.beams, judge)
+
+
 COOKIE_RULES = (
     Rule(
         id="CK-01", severity="critical", title="the cookie is long, and nobody guesses it", judge=_strength,
@@ -166,6 +198,19 @@ COOKIE_RULES = (
         id="CK-07", severity="high", title="rendered configuration is the node's alone", judge=_rendered,
         reads="*.runtime.config in RELEASE_TMP, and their modes", groups=("nodes",), fix="unit: {UMask: '0077'}",
         sources=("bin/RELEASE of mix release writes it with the unit's umask",),
+    ),
+    Rule(
+        id="CK-08", severity="medium", title="one cluster has one cookie, and shares it with none", judge=_shared,
+        reads="whether cookies of the nodes of one host are equal; worked out there, by number", groups=("nodes",),
+        command="deployer cookie rotate site.yml -i inventory.yml",
+        sources=("Erlang Ecosystem Foundation, Security WG: distribution",),
+    ),
+    Rule(
+        id="CK-09", severity="high", title="the cookie stands in no log, dump or temporary file", judge=_leaked,
+        reads="tmp, log and crash dump of each node and /var/log/UNIT, searched there as the node's own user",
+        groups=("nodes",), profile="strict", deep=True,
+        command="rm FILE; deployer cookie rotate site.yml -i inventory.yml",
+        sources=("Erlang Ecosystem Foundation, Security WG: sensitive data",),
     ),
     Rule(
         id="CK-10", severity="low", title="the cookie does not travel from environment to command line",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints, Rule
 from deployer.audit.rules_distribution import is_inner
 from deployer.audit.walls import kernel_tables, lets_in
+from deployer.firewall.foreign import Packet
 from deployer.sh.sockets import outside
 
 _NFT = "nft(8)"
@@ -73,6 +77,36 @@ def _declared(facts: Facts) -> Complaints:
             yield f"{one} is open to strangers and declared nowhere"
 
 
+def _keeps_in(facts: Facts) -> Complaints:
+    """Whether whoever is to get in does: SSH from the networks of admin, loopback, and what is established already."""
+    walls, held = kernel_tables(facts), facts.group("walls")
+    own = facts.declared
+    if own is None or own.firewall is None:
+        raise NotApplicable("no firewall is declared here: nothing says from where it is administered")
+    if "holders" not in held or "sockets" not in held:
+        raise CannotTell("who listens cannot be read by this user")
+    doors = {one.port for one in outside(held["sockets"], held["holders"]) if one.program in ("sshd", "systemd")} or {
+        22
+    }
+    unsure = []
+    for network in own.firewall.admin:
+        source = ipaddress.ip_network(network, strict=False)[0]
+        for port in sorted(doors):
+            packet = Packet(source, "tcp", port)
+            said = [(table.called(base), table.verdict(base, packet)) for table in walls for base in table.bases]
+            yield from (f"{name} drops SSH (port {port}) from {network}" for name, lets in said if lets is False)
+            unsure += [f"{name} (port {port} from {network})" for name, lets in said if lets is None]
+    for table in walls:
+        for base, policy in table.bases.items():
+            rules = [rule for chain in table.chains.values() for rule in chain]
+            if policy == "drop" and not any("established" in rule for rule in rules):
+                yield f"{table.called(base)} lets no answer in: nothing accepts what is established"
+            if policy == "drop" and not any(re.search(r'\biif(name)? "?lo"?\b', rule) for rule in rules):
+                yield f"{table.called(base)} lets nothing in over loopback"
+    if unsure:
+        raise CannotTell(f"{'; '.join(unsure)} hangs on rules that are not understood")
+
+
 FIREWALL_RULES = (
     Rule(
         id="FW-01", severity="high", title="what nobody thought of is not let in", judge=_drop, groups=("walls",),
@@ -86,6 +120,11 @@ FIREWALL_RULES = (
         fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}",
         sources=("Erlang Ecosystem Foundation, Security WG: distribution", "Shadowserver: accessible EPMD"),
         others={"CIS": "4.2.6"},
+    ),
+    Rule(
+        id="FW-03", severity="high", title="whoever administers it, and the host itself, are let in", judge=_keeps_in,
+        groups=("walls",), reads="the same, with a connection to SSH from each network of firewall.admin",
+        fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}", sources=(_NFT,), others={"CIS": "4.3.6, 4.3.7"},
     ),
     Rule(
         id="FW-04", severity="high", title="the tables are there after a reboot", judge=_survives,

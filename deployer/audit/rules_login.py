@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -134,13 +136,36 @@ def _authorized(facts: Facts) -> Complaints:
         name, mode, owner, path = words
         if owner not in (name, "root") or int(mode, 8) & 0o022:
             yield f"{path} is {mode} of {owner}: others than {name} may add keys to it"
+    if facts.words.authorized_keys is not None:
+        yield from _undeclared(facts, frozenset(facts.words.authorized_keys), hidden)
     if hidden:
         raise CannotTell(f"the home of {', '.join(hidden)} cannot be looked into by this user")
 
 
+_KEY = re.compile(r"(?:^|\s)(?:ssh|ecdsa|sk)-[\w@.-]+ ([A-Za-z0-9+/]+=*)(?: (.*))?$")
+
+
+def _undeclared(facts: Facts, declared: frozenset[str], hidden: list[str]) -> Complaints:
+    for line in facts.read("login", "letin", "the keys that let people in").splitlines():
+        name, _, key = line.partition(" ")
+        found = _KEY.search(key)
+        if key == "hidden":
+            hidden.append(name)
+        elif found:
+            digest = sha256(b64decode(found[1] + "==")).digest()
+            print_of = f"SHA256:{b64encode(digest).decode().rstrip('=')}"
+            if print_of not in declared:
+                yield f"{name} lets in {print_of} ({(found[2] or '')[:40]}), which audit.authorized_keys has not"
+
+
 def _sudo(facts: Facts) -> Complaints:
+    meant = facts.words.sudo
+    declared = {" ".join(line.split()) for line in meant or ()}
     for line in facts.read("login", "sudo", "the rules of sudo").splitlines():
-        if _SUDO.search(line):
+        said = " ".join(line.split())
+        if meant is not None and said and said not in declared:
+            yield f"sudo asks for no password, and audit.sudo has not: {said}"
+        elif meant is None and _SUDO.search(line):
             yield f"{line.split()[0]} becomes root without a password, for any command"
 
 

@@ -82,6 +82,9 @@ def _updates(facts: Facts) -> Complaints:
     days = (int(facts.machine("now", "the host's clock")) - int(told)) // _DAY
     if days > 30:
         yield f"the lists of packages are {days} days old: nobody looks for updates"
+    waits = facts.machine("pending", "which updates wait (apt-get -s upgrade)").split()
+    if waits:
+        yield f"{len(waits)} security updates wait: {', '.join(waits[:8])}{' …' if len(waits) > 8 else ''}"
 
 
 def _journal(facts: Facts) -> Complaints:
@@ -95,6 +98,17 @@ def _journal(facts: Facts) -> Complaints:
         yield "the journal does not outlive a reboot: why a node fell is gone with it"
     if "SystemMaxUse" not in told:
         yield "nothing says how much the journal may take (SystemMaxUse)"
+
+
+def _named(facts: Facts) -> Complaints:
+    """Whether what is done to the host can be traced to who did it."""
+    if facts.machine("kept", "whether the journal is kept") != "yes":
+        yield "the journal does not outlive a reboot, and with it goes who changed what"
+    storage = facts.machine("journal", "the configuration of journald").splitlines()
+    if any(line in ("Storage=none", "Storage=volatile") for line in storage):
+        yield "journald keeps nothing (Storage)"
+    for line in facts.read("login", "quiet", "the rules of sudo").splitlines():
+        yield f"sudo does not log what it runs: {' '.join(line.split())}"
 
 
 def _needrestart(facts: Facts) -> Complaints:
@@ -127,8 +141,8 @@ MACHINE_RULES = (
         others={"CIS": "2.3.1", "Lynis": "TIME-3185"},
     ),
     Rule(
-        id="OP-02", severity="medium", title="somebody looks for updates, and none waits for a reboot", judge=_updates,
-        reads="/run/reboot-required, and when the lists of apt were fetched", groups=("machine",),
+        id="OP-02", severity="medium", title="no security update waits, nor for a reboot", judge=_updates, deep=True,
+        reads="apt-get -s upgrade, /run/reboot-required, and when the lists of apt were fetched", groups=("machine",),
         fix="- name: updates\n  package: {name: unattended-upgrades, state: present}", sources=("apt(8)",),
         others={"CIS": "1.2.2.1", "Lynis": "PKGS-7392, KRNL-5830"}, profile="strict",
     ),
@@ -149,6 +163,12 @@ MACHINE_RULES = (
         groups=("machine",),
         reads="modes of /tmp and /var/tmp, options of their mounts", command="systemctl enable tmp.mount",
         sources=("mount(8)",), others={"CIS": "1.1.2.1, 1.1.2.5", "Lynis": "FILE-6362"}, profile="strict",
+    ),
+    Rule(
+        id="OP-07", severity="medium", title="the host remembers who has changed what", judge=_named,
+        groups=("machine", "login"), reads="whether the journal is kept, and Defaults of sudo against logging",
+        fix=_JOURNAL, command="mkdir -p /var/log/journal; systemctl restart systemd-journald", profile="strict",
+        sources=("journald.conf(5)", "sudoers(5)"), others={"CIS": "5.2.3, 6.1.2.4", "Lynis": "LOGG-2130"},
     ),
     Rule(
         id="OP-08", severity="medium", title="no disk is about to be full", judge=_disks, groups=("machine",),

@@ -10,12 +10,14 @@ from datetime import date
 from deployer.audit.advisories import Advisories
 from deployer.audit.facts import Facts, parse_group, readers
 from deployer.audit.rule import Rule
+from deployer.audit.rules_peers import reach_of
 from deployer.audit.waivers import Waiver, waive
 from deployer.engine.ladder.inside import ask_inside
 from deployer.engine.ladder.target import Target
 from deployer.engine.tracing import trace_drift
 from deployer.engine.walk.plan import Plan
 from deployer.events import SEVERITIES, Emit, Note, RuleJudged, Severity
+from deployer.fleet import AuditWords
 from deployer.resolve import HostPlay
 from deployer.sh import Frame, Sh
 from deployer.transport.base import Transport
@@ -33,6 +35,7 @@ class Auditing:
         today: by which waivers end.
         waivers: what is let off, by host.
         advisories: known vulnerabilities, where a person has given any.
+        words: what the inventory says of audits, by host.
         command: that deploys what is audited; empty without a playbook.
     """
 
@@ -41,6 +44,7 @@ class Auditing:
     today: date
     waivers: Mapping[str, Sequence[Waiver]] = field(default_factory=dict)
     advisories: Advisories | None = None
+    words: Mapping[str, AuditWords] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     _used: set[Waiver] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -51,10 +55,11 @@ class Auditing:
         needed = {group for rule in self.rules for group in rule.groups}
         return tuple(name for name in readers() if name in needed)
 
-    @property
-    def extra_probes(self) -> tuple[Sh, ...]:
+    def extra_probes(self, play: HostPlay) -> tuple[Sh, ...]:
         """Return the fragments that ride along with the probe, so that the rules cost no exec of their own."""
-        found = readers()
+        words = self.words.get(play.host.name, AuditWords())
+        deep, keys = any(rule.deep for rule in self.rules), words.authorized_keys is not None
+        found = readers(reach_of(*play.fleet, deep=deep, keys=keys))
         return tuple(found[name] for name in self.groups)
 
     def judge(
@@ -76,7 +81,13 @@ class Auditing:
         """
         own, members = play.fleet
         groups = {name: parse_group(frame) for name, frame in zip(self.groups, frames, strict=False)}
-        facts, worst = Facts(groups, own, members, self._live(transport, targets), self.advisories), False
+        told = frames[len(self.groups) :]
+        groups["sums"] = {"told": told[0].out.strip()} if told and not told[0].rc else "nothing of ours was read"
+        if not told:
+            groups["sums"] = {"told": ""}
+        words = self.words.get(play.host.name, AuditWords())
+        facts = Facts(groups, own, members, self._live(transport, targets), self.advisories, words)
+        worst = False
         given = self.waivers.get(play.host.name, ())
         for rule in self.rules:
             finding, waiver = waive(rule.id, play.host.name, rule.apply(facts), given, self.today)

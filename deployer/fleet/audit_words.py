@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from deployer.fields import Doc
 from deployer.fleet import grammar
@@ -16,6 +18,11 @@ def _day(text: str) -> str | None:
     except ValueError:
         return "write a day as 2027-03-01"
     return None if len(text) == 10 else "write a day as 2027-03-01"
+
+
+def _prints(found: Iterable[str]) -> str | None:
+    odd = next((one for one in found if not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", one)), None)
+    return f"{odd!r} is no fingerprint: write SHA256:…, as ssh-keygen -l prints it" if odd else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +39,34 @@ class WaiverWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileWords:
+    """A set of rules of one's own, for ``--profile NAME``."""
+
+    extends: Annotated[
+        Literal["baseline", "strict", "nothing"], Doc("what it starts from; nothing: of rules alone")
+    ] = "nothing"
+    rules: Annotated[
+        tuple[str, ...], Doc("rules that it has too: ids, or the letters before the dash", example=("CK", "ED-01"))
+    ] = ()
+    skip: Annotated[tuple[str, ...], Doc("rules that it does not have")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditWords:
     """What an audit's rules are held to (docs/audit.md)."""
 
     waive: Annotated[tuple[WaiverWords, ...], Doc("findings that are let off, each until a day")] = ()
+    profiles: Annotated[
+        Mapping[str, ProfileWords], Doc("sets of rules of one's own, by name; the same for all hosts")
+    ] = field(default_factory=dict)
+    authorized_keys: Annotated[
+        tuple[str, ...] | None,
+        Doc(
+            "fingerprints of all keys that let anybody in, as ssh-keygen -l prints them (SS-07)",
+            check=_prints,
+        ),
+    ] = None
+    sudo: Annotated[
+        tuple[str, ...] | None,
+        Doc("all lines of sudoers that are meant to ask for no password, for the rule SS-08"),
+    ] = None

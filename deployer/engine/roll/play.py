@@ -186,7 +186,7 @@ class PlayRun:
         """Return what rides along with the probe; of a release that lies at ``root`` its record comes last."""
         if self.goal in (Goal.PLAN, Goal.DEPLOY):
             return (*verify.fragments(run.targets), *([ledger.look_at_ledger(root)] if root else []))
-        rules = self.auditing.extra_probes if self.auditing else ()
+        rules = self.auditing.extra_probes(run.play) if self.auditing and run.play else ()
         told = ledger.audited(run.play) if root and run.play else None
         return (*rules, *([told] if told else [])) if self.goal is Goal.AUDIT else ()
 

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from deployer.audit.advisories import Advisories, Advisory, Range
 from deployer.audit.facts import Facts
+from deployer.fleet import AuditWords
 
 NOW = 1_790_000_000
 NODE, EPMD = "100", "90"
@@ -60,6 +61,8 @@ RULESET = """\
 table inet deployer {
 \tchain input {
 \t\ttype filter hook input priority filter; policy drop;
+\t\tct state established,related accept
+\t\tiif "lo" accept
 \t\ttcp dport { 22, 4000 } accept
 \t}
 }
@@ -74,6 +77,18 @@ LISTENING = "900/0100000A:1111 901/0100007F:1111 902/0100000A:238C 903/00000000:
 KNOWN = Advisories(
     {"plug": (Advisory("EEF-CVE-2026-1", "plug", False, (Range("1.0.0", "1.15.3"),), summary="a header too many"),)}, 1
 )
+
+
+OTHERS = ("10.0.0.2", "web2.example.net")
+"""Hosts in the names of the nodes that run elsewhere."""
+
+
+def elf(kind: int = 3, stack: int = 6) -> str:
+    """The head of a program of 64 bits with a dynamic section, in numbers of 64 bits: its kind, its stack's flags."""
+    head = [0x464C457F | 2 << 32, 0, kind, 0, 64, 0, 0, 3]
+    parts = [[1, 0, 0, 0, 0, 0, 0], [2, 4096, 0, 0, 32, 0, 0], [0x6474E551 | stack << 32, 0, 0, 0, 0, 0, 0]]
+    words = [*head, *(word for part in parts for word in part)]
+    return " ".join(map(str, words + [0] * (128 - len(words))))
 
 
 def told(words: dict[str, str], between: str = "=") -> str:
@@ -112,7 +127,8 @@ def good() -> dict[str, dict[str, str]]:
         "dotfiles": "644 root root /run/beam/shop/.erlang", "house_seen": "yes",
         "cookie_at": "440 root shop /opt/shop/releases/COOKIE\n400 shop shop /run/beam/shop/.erlang.cookie",
         "cookies": "43 0 30 no /run/beam/shop/.erlang.cookie", "start": "16.4.0.6 1.4.2",
-        "lib": "kernel-10.4\nssh-5.5.1\nshop-1.4.2", "tree": "rc 0",
+        "lib": "kernel-10.4\nstdlib-7.1\nssh-5.5.1\nshop-1.4.2", "tree": "rc 0", "same": " 1 1", "leaks": "\n",
+        "elf": elf(), "dynamic": "24 0 1 7", "siblings": "3",
         "disk": "1000000000000 500000000000 1000000 900000 /opt",
         "dumps": "600 shop shop /var/lib/beam/shop/dump", "dump_dir": "700 shop shop /var/lib/beam/shop", "tls": TLS,
         "tls_at": "400 shop shop /etc/beam/node.pem", "tls_pem": f"file /etc/beam/node.pem\n{certificate(90)}",
@@ -135,35 +151,39 @@ def good() -> dict[str, dict[str, str]]:
         "disks": "1000000000000 500000000000 1000000 900000 /", "clocks": "chronyd", "synchronized": "no",
         "reboot": "no",
         "now": str(NOW), "packages": str(NOW - 86_400), "flags": "", "cores": "", "journal": "SystemMaxUse=1G",
-        "kept": "yes",
+        "kept": "yes", "pending": "",
         "needrestart": "$nrconf{override_rc}{qr(^shop)} = 0;", "left": "",
     }  # fmt: skip
     login = {
         "sshd": told(SSHD, " "), "host_keys": "600 root /etc/ssh/ssh_host_ed25519_key",
         "host_public": f"{ed}\n{rsa_key(3072)}",
         "keys": "root 600 root /root/.ssh/authorized_keys", "accounts": "root:0:/bin/bash\nshop:990:/usr/sbin/nologin",
-        "empty": "", "sudo": "",
+        "empty": "", "sudo": "", "quiet": "",
     }  # fmt: skip
     walls = {
         "sockets": "tcp 00000000:0FA0 903\ntcp 00000000:0016 904", "rules": RULESET,
         "holders": "903 100 0::/system.slice/shop.service beam.smp\n904 31 0::/system.slice/ssh.service sshd",
     }  # fmt: skip
-    return {"nodes": nodes, "machine": machine, "login": login, "walls": walls}
+    beyond = {"name_0": "web2.example.net 10.0.0.2", "tls_4000": certificate(90)}
+    sums = {"told": ""}
+    return {"nodes": nodes, "machine": machine, "login": login, "walls": walls, "beyond": beyond, "sums": sums}
 
 
 def declared() -> Any:
     """What the host declares, as far as rules look at it."""
     nodes = (SimpleNamespace(node="shop@10.0.0.1", ports=(9100, 9109)),)
-    cluster, firewall = SimpleNamespace(bind="10.0.0.1"), SimpleNamespace(public=("4000/tcp",))
-    return SimpleNamespace(nodes=nodes, cluster=cluster, address="10.0.0.1", firewall=firewall)
+    cluster, firewall = SimpleNamespace(bind="10.0.0.1"), SimpleNamespace(public=("4000/tcp",), admin=("10.0.0.0/8",))
+    release = SimpleNamespace(root="/opt", keep=5)
+    return SimpleNamespace(nodes=nodes, cluster=cluster, address="10.0.0.1", firewall=firewall, release=release)
 
 
-def facts(changes: dict[str, str | None] | None = None, live: Any = None) -> Facts:
+def facts(changes: dict[str, str | None] | None = None, live: Any = None, words: AuditWords | None = None) -> Facts:
     """The good host with some of its records changed, or taken away (None): ``{"nodes.cookies": "…"}``.
 
     A key of the node or of EPMD is written without its process: ``node.cookies``, ``epmd.fds``.
     """
-    found, other = good(), SimpleNamespace(nodes=(SimpleNamespace(node="shop@10.0.0.2"),))
+    found = good()
+    others = SimpleNamespace(address="10.0.0.2", nodes=tuple(SimpleNamespace(node=f"shop@{name}") for name in OTHERS))
     for path, value in (changes or {}).items():
         group, _, key = path.partition(".")
         if group in ("node", "epmd"):
@@ -173,7 +193,9 @@ def facts(changes: dict[str, str | None] | None = None, live: Any = None) -> Fac
         else:
             found[group][key] = value
     answers = {"shop@10.0.0.1": LIVE} if live is None else live
-    return Facts(found, declared(), (declared(), other), answers, KNOWN)
+    own: Any = declared()
+    members: Any = (own, others)
+    return Facts(found, own, members, answers, KNOWN, words or AuditWords())
 
 
 def without_group(some: Facts, name: str) -> Facts:

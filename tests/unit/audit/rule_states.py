@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_kit import ARGV, KERNEL, LIMITS, LIVE, RULESET, SSHD, STATUS, TLS, UNIT, certificate, rsa_key, told
+from audit_kit import ARGV, KERNEL, LIMITS, LIVE, RULESET, SSHD, STATUS, TLS, UNIT, certificate, elf, rsa_key, told
 
 Changes = dict[str, str | None]
 
@@ -28,6 +28,12 @@ _NO_RULES: Changes = {"walls.rules": None}
 _OPEN: Changes = {"walls.rules": RULESET.replace("policy drop", "policy accept")}
 _FULL = "100000000000 5000000000 1000000 900000 /opt"
 
+_SECOND: Changes = {
+    "nodes.kind_101": "beam", "nodes.user_101": "990 shop", "nodes.exe_101": "/opt/mail/erts-16.4.0.6/bin/beam.smp",
+    "nodes.argv_101": "beam.smp\n-sname\nmail",
+}  # fmt: skip
+_STRAY: Changes = {"node.argv": ARGV.replace("shop@", "stray@")}
+
 STATES: dict[str, tuple[Changes, Changes]] = {
     "CK-01": ({"node.cookies": "20 0 12 no /home/shop/.erlang.cookie"}, {"node.cookies": ""}),
     "CK-02": ({"node.cookie_at": "644 shop shop /home/shop/.erlang.cookie"}, {"node.cookie_at": None}),
@@ -39,6 +45,8 @@ STATES: dict[str, tuple[Changes, Changes]] = {
     "CK-05": (_unit(Secrets="SECRET_KEY_BASE "), _NO_UNITS),
     "CK-06": (_unit(EnvironmentFile="644 root root /etc/default/shop"), _NO_UNITS),
     "CK-07": ({"node.rendered": "/opt/shop/tmp/shop-1.runtime.config"}, {"node.rendered": None}),
+    "CK-08": ({**_SECOND, "nodes.same_101": " 1"}, _SECOND),
+    "CK-09": ({"node.leaks": "/opt/shop/tmp/log/erlang.log.1\n"}, {"node.leaks": None}),
     "CK-10": ({"node.names": "HOME RELEASE_COOKIE", "node.argv": f"{ARGV}\n-setcookie\n***"}, {"node.names": None}),
     "ED-01": ({"nodes.listening": "900/00000000:1111 902/0100000A:238C "}, {"epmd.fds": None}),
     "ED-02": ({"nodes.listening": "900/0100000A:1111 902/00000000:238C "}, {"node.fds": None}),
@@ -53,10 +61,13 @@ STATES: dict[str, tuple[Changes, Changes]] = {
     "ED-08": ({"epmd.user": "0 root"}, {"epmd.environ": None}),
     "ED-09": ({"epmd.unit": "shop.service"}, {"nodes.all": None, "epmd.kind": None}),
     "ED-10": ({"epmd.names_told": "name shop at port 9100\nname ghost at port 9105\n"}, {"node.fds": None}),
+    "ED-11": ({"beyond.name_0": "web2.example.net 10.9.9.9"}, {"beyond.name_0": None}),
+    "ED-15": (_STRAY, {**_STRAY, "node.fds": None}),
     "ED-12": ({"node.exe": "/usr/lib/erlang/erts-13.1.5/bin/beam.smp"}, {"node.exe": "/opt/own/beam.smp"}),
     "ED-13": ({"node.lib": "kernel-9.0\nssh-5.2.9"}, {"node.lib": None}),
     "FW-01": (_OPEN, _NO_RULES),
     "FW-02": (_OPEN, _NO_RULES),
+    "FW-03": ({"walls.rules": RULESET.replace("22, ", "")}, _NO_RULES),
     "FW-04": (_unit(), _NO_RULES),
     "FW-05": (
         {"nodes.units": "Id=nftables.service\nActiveState=active\n\nId=ufw.service\nActiveState=active"},
@@ -79,14 +90,20 @@ STATES: dict[str, tuple[Changes, Changes]] = {
     "OP-03": ({"machine.left": "/run/deployer/holder"}, {"machine.left": None}),
     "OP-04": ({"machine.kept": "no"}, {"machine.kept": None}),
     "OP-05": ({"machine.sticky": "777 /tmp"}, {"machine.sticky": None}),
+    "OP-06": ({"beyond.tls_4000": certificate(5)}, {"beyond.tls_4000": None}),
+    "OP-07": ({"login.quiet": "Defaults !syslog"}, {"login.quiet": None}),
     "OP-08": ({"machine.disks": _FULL}, {"machine.disks": ""}),
     "OP-09": ({"machine.swaps": "Filename\n/dev/sda2 partition 2097148 0 -2"}, {"machine.swaps": "hidden"}),
     "RL-01": ({"node.tree": "w /opt/shop/lib/x.beam\nrc 0"}, {"node.tree": "rc 1"}),
     "RL-02": ({"node.tree": "s /opt/shop/bin/suid\nrc 0"}, {"node.tree": "rc 1"}),
     "RL-03": ({"node.tree": "l /opt/shop/lib/x -> /etc\nrc 0"}, {"node.tree": "rc 1"}),
+    "RL-04": ({"sums.told": "/opt/shop/versions/1-aa is not as it was"}, {"sums.told": None}),
+    "RL-07": ({"node.elf": elf(kind=2)}, {"node.dynamic": None}),
+    "RL-10": ({"node.siblings": "30"}, {"node.siblings": None}),
     "RL-05": ({"node.start": "16.4.1 1.4.3"}, {"node.start": None}),
     "RL-08": ({"node.disk": _FULL}, {"node.disk": ""}),
     "RL-09": ({"node.lib": "observer-2.15"}, {"node.lib": None}),
+    "SB-02": ({"node.lib": "kernel-10.4\nstdlib-6.2"}, {"node.exe": "/opt/own/beam.smp"}),
     "SB-01": ({"node.lib": "plug-1.15.2"}, {"node.lib": None}),
     "SS-01": (_sshd(passwordauthentication="yes"), _NO_SSHD),
     "SS-02": (_sshd(x11forwarding="yes"), _NO_SSHD),
@@ -114,12 +131,7 @@ STATES: dict[str, tuple[Changes, Changes]] = {
     "UN-14": (_unit(NRestarts="7"), _unit(NRestarts="")),
     "UN-15": (_unit(UnitFileState="disabled"), _NO_UNITS),
     "UN-16": (
-        {
-            "nodes.kind_101": "beam",
-            "nodes.user_101": "990 shop",
-            "nodes.exe_101": "/opt/mail/erts-16.4.0.6/bin/beam.smp",
-            "nodes.argv_101": "beam.smp\n-sname\nmail",
-        },
+        _SECOND,
         {"nodes.all": None, "node.kind": None},
     ),
 }

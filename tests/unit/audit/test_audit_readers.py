@@ -12,9 +12,11 @@ import pytest
 from sh_runner import frames, in_every_shell
 
 from deployer.audit.catalog import RULES
-from deployer.audit.facts import Facts, parse_group, readers
+from deployer.audit.facts import Facts, Reach, parse_group, readers
 from deployer.audit.process import Records
 from deployer.sh import Program, encode
+
+ALL = Reach(deep=True, keys=True, names=("localhost",), places=("127.0.0.1:1",))
 
 
 def test_the_readers_are_clean_sh() -> None:
@@ -22,19 +24,20 @@ def test_the_readers_are_clean_sh() -> None:
         pytest.skip("shellcheck is not installed")
     # SC2317: of sockets.sh not every function is called here.
     command = ["shellcheck", "-s", "sh", "-e", "SC2016,SC2317", "-"]
-    program = encode(Program(tuple(readers().values())))
+    program = encode(Program(tuple(readers(ALL).values())))
     assert subprocess.run(command, input=program, capture_output=True, text=True).stdout == ""
 
 
 @in_every_shell
 def test_every_reader_answers_on_this_machine_and_writes_nothing(shell: list[str], tmp_path: Path) -> None:
-    found = readers()
+    found = readers(ALL)
     answers = frames(Program(tuple(found.values())), shell, tmp_path)
     groups = {name: parse_group(frame) for name, frame in zip(found, answers, strict=True)}
     assert not [name for name, group in groups.items() if isinstance(group, str)], groups
     assert list(tmp_path.iterdir()) == []
     kernel = Facts(groups).kernel("kernel/randomize_va_space")
     assert kernel == Path("/proc/sys/kernel/randomize_va_space").read_text().strip()
+    assert "127.0.0.1" in groups["beyond"]["name_0"] or "::1" in groups["beyond"]["name_0"]
     assert {rule.apply(Facts(groups)).answer for rule in RULES.values()} >= {"PASS", "NOT APPLICABLE"}
 
 
@@ -69,8 +72,8 @@ def beam(tmp_path: Path) -> Iterator[tuple[Path, int]]:
         running.kill()
 
 
-def _nodes(shell: list[str], tmp: Path) -> tuple[Records, str]:
-    (frame,) = frames(Program((readers()["nodes"],)), shell, tmp)
+def _nodes(shell: list[str], tmp: Path, reach: Reach | None = None) -> tuple[Records, str]:
+    (frame,) = frames(Program((readers(reach)["nodes"],)), shell, tmp)
     found = parse_group(frame)
     assert not isinstance(found, str), found
     return found, frame.out
@@ -102,3 +105,26 @@ def test_a_hostile_beam_is_read_as_what_it_is_and_nothing_secret_leaves(
     assert own["user"].split()[0] == str(os.geteuid())
     assert own["disk"].split()[-1].startswith("/")
     assert own["tree"].split("\n")[-2:] == ["rc 0", ""]
+
+
+@in_every_shell
+def test_what_costs_more_is_read_where_it_is_asked_for(
+    shell: list[str], beam: tuple[Path, int], tmp_path: Path
+) -> None:
+    root, pid = beam
+    (root / "tmp/erlang.log").write_text(f"=INFO REPORT= cookie {COOKIE}\n")
+    (root / "tmp/clean.log").write_text("nothing\n")
+    (root / "tmp/pipe").touch()
+    (root / "tmp/pipe").unlink()
+    os.mkfifo(root / "tmp/pipe")
+    plain, _ = _nodes(shell, tmp_path)
+    assert not [key for key in plain if key.startswith(("elf_", "leaks_"))]
+    found, told = _nodes(shell, tmp_path, Reach(deep=True))
+    assert COOKIE not in told
+    assert set(found[f"leaks_{pid}"].split("\n")) == {f"{root}/tmp/erlang.log", ""}
+    assert found[f"same_{pid}"].split() == ["1", "1"], "its argument and its file hold the same cookie"
+    nodes = Facts({"nodes": {key: value for key, value in found.items() if key.endswith(f"_{pid}") or "_" not in key}})
+    assert "holds its cookie" in RULES["CK-09"].apply(nodes).reason
+    assert RULES["RL-07"].apply(nodes).answer in ("PASS", "FAIL"), (
+        "a program of this machine is an ELF that can be read"
+    )

@@ -1,0 +1,103 @@
+"""Rules about how what runs was built and put there: one series of OTP, hardened programs, as it was installed."""
+
+from __future__ import annotations
+
+from deployer.audit.facts import Facts
+from deployer.audit.process import CannotTell, NotApplicable, Process
+from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.versions import numbers
+
+_SERIES = {13: 25, 14: 26, 15: 27, 16: 28, 17: 29}
+"""Major of ERTS → of OTP. The major of stdlib is that of ERTS less nine in all of them."""
+_EEF = "Erlang Ecosystem Foundation, Security WG: installing"
+_DYNAMIC, _STACK = 2, 0x6474E551
+"""Program headers of ELF: PT_DYNAMIC and PT_GNU_STACK."""
+
+
+def _as_installed(facts: Facts) -> Complaints:
+    told = facts.read("sums", "told", "what its releases were when they were good")
+    if facts.declared is None or facts.declared.release is None:
+        raise NotApplicable("no release is declared here")
+    yield from (line for line in told.splitlines() if line)
+
+
+def _series(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        lines = beam.read("lib", "its libraries").splitlines()
+        major = (numbers(beam.erts) or (0,))[0]
+        if major not in _SERIES:
+            raise CannotTell(f"{beam.name}: which OTP has ERTS {beam.erts or 'of unknown version'} is not known")
+        found: dict[str, list[str]] = {}
+        for line in lines:
+            name, dash, version = line.rpartition("-")
+            if dash:
+                found.setdefault(name, []).append(version)
+        for name in ("kernel", "stdlib", "sasl", "ssl", "crypto", "compiler"):
+            if len(found.get(name, ())) > 1:
+                yield f"it holds {name} {' and '.join(found[name])}: which of them runs is for the boot script to say"
+        for version in found.get("stdlib", ()):
+            if numbers(version)[:1] != (major - 9,):
+                yield f"stdlib {version} is not of OTP {_SERIES[major]}, as ERTS {beam.erts} is"
+
+    return each(facts.beams, judge)
+
+
+def _hardened(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        words = [int(word) for word in beam.read("elf", "the head of its program").split()]
+        if len(words) < 64 or words[0] & 0xFFFFFFFF != 0x464C457F or words[0] >> 32 & 0xFF != 2:
+            raise CannotTell(f"{beam.name}: its program is no ELF of 64 bits")
+        kind, count = words[2] & 0xFFFF, words[7] & 0xFFFF
+        heads = [words[8 + 7 * n : 15 + 7 * n] for n in range(count)]
+        if kind != 3:
+            yield "beam.smp is not position-independent (PIE)"
+        stack = [one for one in heads if one and one[0] & 0xFFFFFFFF == _STACK]
+        if not stack or stack[0][0] >> 32 & 1:
+            yield "beam.smp has an executable stack"
+        tags = [int(word) for word in beam.read("dynamic", "the dynamic section of its program").split()]
+        told = dict(zip(tags[::2], tags[1::2], strict=False))
+        if 24 not in told and not told.get(30, 0) & 8 and not told.get(0x6FFFFFFB, 0) & 1:
+            yield "beam.smp is linked lazily (no BIND_NOW): its table of functions can be written to"
+
+    return each(facts.beams, judge)
+
+
+def _old(facts: Facts) -> Complaints:
+    def judge(beam: Process) -> Complaints:
+        own = facts.declared.release if facts.declared else None
+        if own is None:
+            raise NotApplicable("no release is declared here: nothing says how many are kept")
+        if not beam.root.startswith(f"{own.root}/"):
+            raise NotApplicable(f"{beam.name} does not run what is declared")
+        count = int(beam.read("siblings", "the directory of its releases"))
+        if count > own.keep + 2:
+            yield f"{count} releases lie in {own.root}/versions; {own.keep} are kept, beside what runs and what is new"
+
+    return each(facts.beams, judge)
+
+
+BUILT_RULES = (
+    Rule(
+        id="RL-04", severity="high", title="releases are as they were when they were good", judge=_as_installed,
+        reads="the digest of each good release's files against the one the host keeps", groups=("sums",),
+        command="deployer deploy site.yml -i inventory.yml (it unpacks anew)", sources=("this project's own records",),
+        others={"Lynis": "FINT-4350 by analogy"},
+    ),
+    Rule(
+        id="RL-07", severity="low", title="the runtime is linked so that it is hard to turn", judge=_hardened,
+        reads="ELF header and dynamic section of the program that runs: PIE, BIND_NOW, stack", groups=("nodes",),
+        profile="strict", deep=True, command="build OTP with CFLAGS=-fpie, LDFLAGS='-pie -z now'", sources=(_EEF,),
+        others={"Lynis": "HRDN-7222 by analogy"},
+    ),
+    Rule(
+        id="RL-10", severity="low", title="no more releases lie about than are kept", judge=_old, groups=("nodes",),
+        reads="how many directories lie beside the one that runs", profile="strict",
+        command="deployer deploy site.yml -i inventory.yml (it prunes)", sources=("distillery and edeliver kept all",),
+    ),
+    Rule(
+        id="SB-02", severity="medium", title="runtime and applications are of one series of OTP", judge=_series,
+        reads="the version of ERTS in the path of what runs, and the names in lib/", groups=("nodes",),
+        command="rm -rf _build and build the release anew with one OTP", sources=("OTP, otp_versions.table",),
+    ),
+)  # fmt: skip
+"""All of them."""
