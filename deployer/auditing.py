@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -12,9 +12,9 @@ from typing import TextIO
 
 from deployer.app import each_play
 from deployer.audit.advisories import Advisories, read_advisories
-from deployer.audit.catalog import choose
+from deployer.audit.catalog import choose, own_profiles
 from deployer.audit.changes import changed, read_audit
-from deployer.audit.rule import Rule
+from deployer.audit.rule import PROFILES, Rule
 from deployer.audit.waivers import waivers_of
 from deployer.engine.auditing import Auditing
 from deployer.engine.host_run import Context
@@ -25,6 +25,7 @@ from deployer.model import Host, Mark, Play
 from deployer.project import Options, Project, load
 from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe
+from deployer.report.rules import age
 from deployer.resolve import Resolver
 
 
@@ -41,6 +42,10 @@ class AuditChoice:
     severity: str = ""
     profile: str = ""
     advisories: str = ""
+
+    def rules(self, own: Mapping[str, frozenset[str]] | None = None) -> tuple[Rule, ...]:
+        """Return the rules that are judged; ``own`` has the inventory's profiles. Raises ConfigError."""
+        return choose(only=self.only, skip=self.skip, severity=self.severity, profile=self.profile, own=own)
 
     @property
     def counts(self) -> Severity:
@@ -78,7 +83,8 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
         ConfigError: what is written is wrong; no host was touched. Or a file cannot be written.
     """
     files, out = files or Files(), out or sys.stdout
-    rules = choose(only=wanted.only, skip=wanted.skip, severity=wanted.severity, profile=wanted.profile)
+    if wanted.profile in ("", *PROFILES):
+        wanted.rules()  # what is wrong with it is told before anything is read
     known = read_advisories(Path(wanted.advisories)) if wanted.advisories else None
     check_files(files.report)
     before = read_audit(Path(files.against), FORMAT) if files.against else None
@@ -89,7 +95,7 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
         project = replace(project, plays=(Play("hosts as they are", "all", Mark("no playbook"), ()),))
     events: list[Event] = []
     held = StringIO() if files.quiet_if_same else out
-    walk, notes = _walk(project, rules, wanted.counts, events, known), [_age(known)] if known else []
+    walk, notes = _walk(project, wanted, events, known), [age(known)] if known else []
     code = each_play(walk, project, held, ahead=True, need_tarball=bool(options.playbook), notes=notes)
     audited = gathered(events, code)
     write_files(files.report, audited)
@@ -104,11 +110,6 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
     return code
 
 
-def _age(known: Advisories) -> str:
-    age = f", the newest {(datetime.now(UTC) - known.newest).days} days old" if known.newest else ""
-    return f"{known.count} advisories are known{age}"
-
-
 def _deploying(options: Options) -> tuple[str, ...]:
     """Return the command that deploys what is audited; nothing without a playbook."""
     given = [word for path in options.inventory for word in ("-i", path)]
@@ -118,8 +119,7 @@ def _deploying(options: Options) -> tuple[str, ...]:
 
 def _walk(
     project: Project,
-    rules: Sequence[Rule],
-    counts: Severity,
+    wanted: AuditChoice,
     events: list[Event],
     known: Advisories | None,
 ) -> Callable[[Context, Resolver, Sequence[Host]], int]:
@@ -127,6 +127,7 @@ def _walk(
         names, today, told = project.inventory.hosts.keys(), datetime.now(UTC).date(), context.emit
         found = {host.name: resolver.audit_words(host) for host in hosts}
         given = {name: waivers_of(said, names, where) for name, (said, where) in found.items()}
+        rules, counts = wanted.rules(own_profiles(found.values())), wanted.counts
         said = {name: words for name, (words, _) in found.items()}
         command, learn = _deploying(project.options), resolver.learn
         auditing = Auditing(rules, counts, today, given, known, said, command)

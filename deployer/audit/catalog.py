@@ -17,9 +17,11 @@ from deployer.audit.rules_peers import PEERS_RULES
 from deployer.audit.rules_release import RELEASE_RULES
 from deployer.audit.rules_start import START_RULES
 from deployer.audit.rules_unit import UNIT_RULES
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.events import SEVERITIES
 from deployer.fields import nearest
+from deployer.fleet import AuditWords
+from deployer.model import Mark
 
 _ALL = (
     *BUILT_RULES,
@@ -39,33 +41,69 @@ RULES: Mapping[str, Rule] = {rule.id: rule for rule in sorted(_ALL, key=lambda r
 """Id → rule, in order of the ids."""
 
 
-def choose(*, only: str = "", skip: str = "", severity: str = "", profile: str = "") -> tuple[Rule, ...]:
+def choose(
+    *,
+    only: str = "",
+    skip: str = "",
+    severity: str = "",
+    profile: str = "",
+    own: Mapping[str, frozenset[str]] | None = None,
+) -> tuple[Rule, ...]:
     """Return the rules that a person wants judged, in order of their ids.
 
     Args:
         only: ids or their first letters (``CK``), with commas between; these alone, whatever the profile.
         skip: the same: none of these.
         severity: none that is less severe.
-        profile: ``baseline`` (the default) or ``strict``.
+        profile: ``baseline`` (the default), ``strict``, or one of ``own``.
+        own: the inventory's profiles → the ids of their rules.
 
     Raises:
         ConfigError: a word is none that is known, or nothing is left.
     """
     if severity and severity not in SEVERITIES:
         raise ConfigError(f"--severity {severity!r} is none", hint=nearest(severity, SEVERITIES))
-    if profile and profile not in PROFILES:
-        raise ConfigError(f"--profile {profile!r} is none", hint=nearest(profile, PROFILES))
+    known = dict(own or {})
+    if profile and profile not in (*PROFILES, *known):
+        raise ConfigError(f"--profile {profile!r} is none", hint=nearest(profile, (*PROFILES, *known)))
+    having = known.get(profile, frozenset(_base(profile or PROFILES[0])))
     wanted, unwanted = _named(only, "--only"), _named(skip, "--skip")
     worst = SEVERITIES[: SEVERITIES.index(severity) + 1] if severity else SEVERITIES
     found = tuple(
         rule
         for rule in RULES.values()
-        if rule.id not in unwanted
-        and rule.severity in worst
-        and (rule.id in wanted if only else rule.profile == "baseline" or profile == "strict")
+        if rule.id not in unwanted and rule.severity in worst and (rule.id in wanted if only else rule.id in having)
     )
     if not found:
         raise ConfigError("no rule is left to judge by", hint="deployer audit --list shows them")
+    return found
+
+
+def _base(profile: str) -> Iterable[str]:
+    return (rule.id for rule in RULES.values() if profile == "strict" or rule.profile == profile)
+
+
+def own_profiles(words: Iterable[tuple[AuditWords, Mark | None]]) -> Mapping[str, frozenset[str]]:
+    """Return the profiles that an inventory has of its own → the ids of their rules.
+
+    Args:
+        words: what each host says of audits, and where.
+
+    Raises:
+        ConfigError: a profile names a rule that there is not, has a name of ours, or is another one on another host.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for said, where in words:
+        with At(where):
+            for name, one in said.profiles.items():
+                path = f"audit.profiles.{name}"
+                if name in PROFILES:
+                    raise ConfigError(f"{path}: {name} is there already", hint="give yours another name")
+                chosen = frozenset(_base(one.extends)) | _named(",".join(one.rules), path)
+                ids = chosen - _named(",".join(one.skip), path)
+                if found.setdefault(name, ids) != ids:
+                    hint = "write it once, under the group that has all of them"
+                    raise ConfigError(f"{path} is not the same for all hosts", hint=hint)
     return found
 
 

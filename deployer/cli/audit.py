@@ -14,7 +14,7 @@ RULES_FLAGS = (
     Flag("only", "judge by these rules alone: ids or their first letters, comma-separated, such as CK,ED-01"),
     Flag("skip", "judge by none of these rules"),
     Flag("severity", "no rule that is less severe: critical, high, medium or low; one that FAILs makes exit 2"),
-    Flag("profile", "baseline (the default) or strict, which has more rules"),
+    Flag("profile", "baseline (the default), strict, which has more rules, or one of the inventory's audit.profiles"),
 )
 ADVISORIES = Flag("advisories", "known vulnerabilities in the OSV format, a file or a directory, for the rule SB-01")
 FILES = (
@@ -63,6 +63,17 @@ def audit(c: Context, **given: Any) -> int:
     return audit_fleet(asked, wanted, Files(**files))
 
 
+def advisories(c: Context, *, path: str) -> None:
+    """Tell how to get known vulnerabilities for --advisories, and how old those in a file or directory are.
+
+    Asks nobody: what is fetched, and when, is up to you.
+    """
+    del c
+    from deployer.report.rules import told_of_advisories
+
+    out(told_of_advisories(path))
+
+
 def _tell(words: dict[str, Any], *, json: bool) -> int:
     from deployer.audit.catalog import choose, find_rule
     from deployer.report.rules import listed, rule_page
@@ -77,3 +88,4 @@ def _tell(words: dict[str, Any], *, json: bool) -> int:
 
 
 AUDIT = Subcommand(audit, AUDIT_FLAGS, usage="[PLAYBOOK]")
+ADVISED = Subcommand(advisories, (Flag("path", "a file or directory in the OSV format that you have already"),))

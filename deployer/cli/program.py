@@ -84,7 +84,7 @@ class DeployerProgram(Program):
         """Return the program with all its commands."""
         from deployer.cli import audit, completion, fleet, lab, look, secrets, vault, window
 
-        every = (*fleet.COMMANDS, audit.AUDIT, *window.COMMANDS, *look.COMMANDS, *completion.COMMANDS)
+        every = (*fleet.COMMANDS, audit.AUDIT, audit.ADVISED, *window.COMMANDS, *look.COMMANDS, *completion.COMMANDS)
         root = Collection(*every)
         for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
             root.add_collection(collection)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json as written
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from textwrap import indent
 
+from deployer.audit.advisories import Advisories, read_advisories
 from deployer.audit.rule import Rule
 
 
@@ -52,3 +55,38 @@ def _plain(rule: Rule) -> dict[str, object]:
         "sources": list(rule.sources),
         "others": dict(rule.others),
     }
+
+
+_GET = """\
+known vulnerabilities come as files that you fetch yourself, in the OSV format (https://ossf.github.io/osv-schema):
+
+    mkdir -p advisories
+    curl -fLo all.zip https://osv-vulnerabilities.storage.googleapis.com/Hex/all.zip
+    unzip -qo all.zip -d advisories
+    deployer audit site.yml -i inventory.yml --advisories advisories
+
+Those of OTP itself are published in the same format by the CNA of the Erlang Ecosystem Foundation (https://cna.erlef.org);
+put their .json files into the same directory. Fetch anew at least once a week: deployer advisories --path advisories
+says how old they are."""
+_OLD = 14
+
+
+def age(known: Advisories) -> str:
+    """Return how many advisories there are, and how old the newest is."""
+    days = f", the newest {(datetime.now(UTC) - known.newest).days} days old" if known.newest else ""
+    return f"{known.count} advisories are known{days}"
+
+
+def told_of_advisories(path: str) -> str:
+    """Return how to get advisories; with a path, what is there and how old it is.
+
+    Raises:
+        ConfigError: nothing is there, or it is no advisory.
+    """
+    if not path:
+        return _GET
+    known = read_advisories(Path(path))
+    packages = sum(not some[0].otp for some in known.by_package.values())
+    told = f"{path}: {age(known)}; {packages} packages of Hex, {len(known.by_package) - packages} applications of OTP"
+    stale = known.newest is None or (datetime.now(UTC) - known.newest).days > _OLD
+    return f"{told}\nthat is old; fetch them anew: deployer advisories says how" if stale else told

@@ -13,7 +13,7 @@ from deployer.lab import Lab
 
 NOT_OURS = {"KR-01", "KR-02", "KR-03", "KR-04", "KR-05", "KR-06", "NT-01", "UN-06", "ED-12"}
 """Rules about the machine that the lab runs on, whatever its kernel is set to, and about the age of Debian's OTP."""
-NOT_DECLARED = {"ED-04", "OP-04", "SS-02", "SS-04", "SS-06", "UN-08", "UN-10"}
+NOT_DECLARED = {"ED-04", "OP-04", "OP-07", "RL-07", "SS-02", "SS-04", "SS-06", "UN-08", "UN-10"}
 """What an image of Debian and a fleet without TLS, MemoryMax and bounds for crash dumps do not hold."""
 BREAK = r"""
 set -eu

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from audit_kit import KNOWN, LIVE, facts, good, without_group
 from rule_states import LIVE_STATES, STATES, TWO_LIVES
 
-from deployer.audit.catalog import RULES, choose
+from deployer.audit.catalog import RULES, choose, own_profiles
 from deployer.audit.facts import Facts, parse_group
 from deployer.audit.rule import Rule
 from deployer.errors import ConfigError
+from deployer.fields import build
+from deployer.fleet import AuditWords
 from deployer.sh import Frame
 
 GOOD = facts()
@@ -132,6 +136,73 @@ def test_rules_are_chosen_by_id_letters_severity_and_profile() -> None:
     assert not {rule.id for rule in choose(skip="CK,ED-01")} & {"CK-01", "ED-01"}
     assert len(choose(profile="strict")) == len(RULES) > len(choose())
     assert [rule.id for rule in choose(only="RL-09")] == ["RL-09"], "named ones count whatever the profile"
+
+
+def _profiles(**given: object) -> tuple[AuditWords, None]:
+    return build(AuditWords, {"profiles": given}), None
+
+
+def test_a_profile_of_ones_own_extends_and_leaves_out() -> None:
+    mine = {"extends": "baseline", "rules": ["RL-09", "SS"], "skip": ["FW", "ss-08"]}
+    own = own_profiles([_profiles(mine=mine, bare={"rules": ["CK-01"]}), _profiles(mine=mine)])
+    ids = {rule.id for rule in choose(profile="mine", own=own)}
+    assert ids >= {"RL-09", "SS-09", "CK-01"}
+    assert not {one for one in ids if one.startswith("FW") or one == "SS-08"}
+    assert [rule.id for rule in choose(profile="bare", own=own)] == ["CK-01"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "message"),
+    [
+        ([_profiles(strict={"rules": ["CK"]})], "strict is there already"),
+        ([_profiles(mine={"rules": ["CK-99"]})], "there is no rule 'CK-99'"),
+        ([_profiles(mine={"rules": ["CK"]}), _profiles(mine={"rules": ["ED"]})], "not the same for all hosts"),
+    ],
+)
+def test_a_profile_that_cannot_be_is_refused(hosts: list[tuple[AuditWords, None]], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        own_profiles(hosts)
+
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIx9yqGdXKcdf2eMO9Yc3n7mR1AYrzxv9r0yNn3HfHbK ana@laptop"
+PRINT = f"SHA256:{b64encode(sha256(b64decode(KEY.split()[1])).digest()).decode().rstrip('=')}"
+
+
+@pytest.mark.parametrize(
+    ("declared", "letin", "answer"),
+    [
+        ([PRINT], f"root {KEY}", "PASS"),
+        ([PRINT], f'root from="10.0.0.1",command="ssh-x y" {KEY}', "PASS"),
+        ([], f"root {KEY}", "FAIL"),
+        ([PRINT], "root hidden", "UNKNOWN"),
+        ([PRINT], None, "UNKNOWN"),
+        ([PRINT], "root # a comment", "PASS"),
+    ],
+)
+def test_only_declared_keys_let_anybody_in(declared: list[str], letin: str | None, answer: str) -> None:
+    words = build(AuditWords, {"authorized_keys": declared})
+    found = facts({"login.letin": letin} if letin is not None else {}, words=words)
+    finding = RULES["SS-07"].apply(found)
+    assert finding.answer == answer, finding
+    assert finding.answer != "FAIL" or PRINT in finding.reason
+
+
+def test_only_declared_lines_of_sudo_ask_for_no_password() -> None:
+    said = {"login.sudo": "deploy  ALL=(ALL) NOPASSWD: ALL\nops ALL=(root) NOPASSWD: /usr/bin/systemctl"}
+    both = build(
+        AuditWords, {"sudo": ["deploy ALL=(ALL) NOPASSWD: ALL", "ops ALL=(root) NOPASSWD: /usr/bin/systemctl"]}
+    )
+    assert RULES["SS-08"].apply(facts(said, words=both)).answer == "PASS"
+    one = build(AuditWords, {"sudo": ["deploy ALL=(ALL) NOPASSWD: ALL"]})
+    assert "/usr/bin/systemctl" in RULES["SS-08"].apply(facts(said, words=one)).reason
+    assert "deploy becomes root" in RULES["SS-08"].apply(facts(said)).reason
+
+
+def test_security_updates_that_wait_are_told() -> None:
+    assert (
+        "2 security updates wait: curl, openssl"
+        in RULES["OP-02"].apply(facts({"machine.pending": "curl\nopenssl"})).reason
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from cli_kit import Run, code_of
@@ -57,3 +58,19 @@ def test_no_inventory_and_no_hosts_is_one_clear_error(run: Run, capsys: pytest.C
 def test_a_host_that_is_named_badly_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(run, "audit", "--hosts", "we b1;id") == 3
     assert "host name" in capsys.readouterr().err
+
+
+def test_advisories_says_how_to_get_them_and_how_old_they_are(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert code_of(run, "advisories") == 0
+    assert "--advisories advisories" in capsys.readouterr().out
+    affected = [{"package": {"ecosystem": "Hex", "name": "plug"}, "versions": ["1.0.0"]}]
+    old = {"id": "X-1", "modified": "2020-01-01T00:00:00Z", "affected": affected}
+    (tmp_path / "one.json").write_text(json.dumps(old))
+    assert code_of(run, "advisories", "--path", str(tmp_path)) == 0
+    shown = capsys.readouterr().out
+    assert "1 advisories are known, the newest" in shown
+    assert "1 packages of Hex, 0 applications of OTP" in shown
+    assert "that is old" in shown
+    assert code_of(run, "advisories", "--path", str(tmp_path / "none")) == 3
