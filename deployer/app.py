@@ -13,13 +13,14 @@ from deployer.engine import facts
 from deployer.engine.host_run import Context, worst
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
-from deployer.events import Note, RunEnded
+from deployer.events import Event, Note, RunEnded
 from deployer.gathering import Gathering
 from deployer.model import Host, Play
+from deployer.notifying import tell, webhooks, worth_telling
 from deployer.project import Options, Project, load
 from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
-from deployer.runtime import asker, pool, report, stoppable
+from deployer.runtime import asker, keeping, pool, report, stoppable
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
 from deployer.unfinished import unfinished
@@ -64,7 +65,8 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         words: dict[str, Any] = {"drift_code": code, "ask": ask, "done": project.done, "learn": resolver.learn}
         return PlayRun(context, resolver, hosts, goal, gather=gather, **words).run()
 
-    return each_play(walk, project, out, ahead=True, noted="deploy" if goal is Goal.DEPLOY else "", notes=notes)
+    noted = "deploy" if goal is Goal.DEPLOY else ""
+    return each_play(walk, project, out, ahead=True, noted=noted, notes=notes, what=noted)
 
 
 def each_play(
@@ -77,8 +79,13 @@ def each_play(
     ahead: bool = False,
     noted: str = "",
     notes: Iterable[str] = (),
+    what: str = "",
+    worth: Callable[[Sequence[Event], int], bool] = worth_telling,
 ) -> int:
-    """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written."""
+    """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
+
+    Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it.
+    """
     begin, options = time.monotonic(), project.options
     work = project.work()
     resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
@@ -87,10 +94,14 @@ def each_play(
         with problems.going_on():
             resolver.prepare(hosts if ahead else ())
     problems.check()
+    asked = zip(work, resolvers, strict=True) if what else ()
+    hooks = webhooks([resolver.notify_words(host) for (_, hosts), resolver in asked for host in hosts], what)
+    seen: list[Event] = []
     codes, most = {0}, max(len(hosts) for _, hosts in work)
     journal = Writer(_head(project, work, noted)) if noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
-    with told as emit, pool(options.forks, most) as executor, stoppable(emit) as stop:
+    with told as out_loud, pool(options.forks, most) as executor, stoppable(out_loud) as stop:
+        emit = keeping(seen, out_loud) if hooks else out_loud
         for note in (*project.notes, *notes):
             emit(Note(note))
         for (play, hosts), resolver in zip(work, resolvers, strict=True):
@@ -101,6 +112,8 @@ def each_play(
             if codes - {0, 2}:
                 break
         code = worst(codes, stop)
+        for failed in tell(hooks, what, seen, code) if hooks and worth(seen, code) else ():
+            emit(Note(failed))
         emit(RunEnded(code, time.monotonic() - begin))
     return code
 

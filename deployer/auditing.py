@@ -22,11 +22,13 @@ from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import SEVERITIES, Event, Severity
 from deployer.model import Host, Mark, Play
+from deployer.notifying import worth_telling
 from deployer.project import Options, Project, load
 from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe
 from deployer.report.rules import age
 from deployer.resolve import Resolver
+from deployer.runtime import keeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,13 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
     events: list[Event] = []
     held = StringIO() if files.quiet_if_same else out
     walk, notes = _walk(project, wanted, events, known), [age(known)] if known else []
-    code = each_play(walk, project, held, ahead=True, need_tarball=bool(options.playbook), notes=notes)
+
+    def worth(seen: Sequence[Event], code: int) -> bool:
+        news = before is None or any(changed(before, gathered(seen, code).as_plain()))
+        return news and worth_telling(seen, code)
+
+    need = bool(options.playbook)
+    code = each_play(walk, project, held, ahead=True, need_tarball=need, notes=notes, what="audit", worth=worth)
     audited = gathered(events, code)
     write_files(files.report, audited)
     if files.save:
@@ -132,11 +140,7 @@ def _walk(
         command, learn = _deploying(project.options), resolver.learn
         auditing = Auditing(rules, counts, today, given, known, said, command)
 
-        def keep(event: Event) -> None:
-            events.append(event)
-            told(event)
-
-        own = replace(context, emit=keep)
+        own = replace(context, emit=keeping(events, told))
         return PlayRun(own, resolver, hosts, Goal.AUDIT, drift_code=2, learn=learn, auditing=auditing).run()
 
     return walk

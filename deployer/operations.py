@@ -56,11 +56,13 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
     """
     from deployer.engine.roll.rollback import Back
 
+    done = "" if check else "rollback"
+
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         back, goal = Back(resolver, to, context.emit), Goal.PLAN if check else Goal.DEPLOY
         return PlayRun(context, back, hosts, goal, ask=asker(context.stop, json=options.json), gather=back.gather).run()
 
-    return each_play(walk, load(options), out, need_tarball=False, noted="" if check else "rollback")
+    return each_play(walk, load(options), out, need_tarball=False, noted=done, what=done)
 
 
 def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool, out: TextIO | None = None) -> int:

@@ -45,6 +45,16 @@ def report(out: TextIO, journal: Writer | None = None, *, json: bool, diff: bool
             journal.close()
 
 
+def keeping(seen: list[Event], emit: Emit) -> Emit:
+    """Return what keeps each event in ``seen``, and then emits it."""
+
+    def keep(event: Event) -> None:
+        seen.append(event)
+        emit(event)
+
+    return keep
+
+
 def _json(out: TextIO) -> tuple[Callable[[], None], Emit]:
     from deployer.report.jsonl import JsonLines
 

@@ -7,6 +7,7 @@ from deployer.fleet.declaration import Declaration, DeclaredRelease, Roster
 from deployer.fleet.declare import declare
 from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
+from deployer.fleet.notify_words import NotifyWords
 from deployer.fleet.words import FirewallWords, FleetSettings, Health, Rollout
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Health",
     "Migration",
     "Node",
+    "NotifyWords",
     "Rollout",
     "Roster",
     "WaiverWords",

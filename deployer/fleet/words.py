@@ -11,6 +11,7 @@ from deployer.firewall.openings import Allow, seconds
 from deployer.fleet import grammar, unit
 from deployer.fleet.audit_words import AuditWords
 from deployer.fleet.migration import MigrateWords
+from deployer.fleet.notify_words import NotifyWords
 from deployer.model import Secret
 
 Environment = Mapping[str, str | Secret]
@@ -238,3 +239,4 @@ class FleetSettings:
     health: Annotated[Health | None, Doc("how a node proves that it does its work")] = None
     rollout: Annotated[Rollout, Doc("how a new version reaches the hosts")] = field(default_factory=Rollout)
     audit: Annotated[AuditWords, Doc("what deployer audit lets off")] = field(default_factory=AuditWords)
+    notify: Annotated[tuple[NotifyWords, ...], Doc("webhooks that are told of what was done")] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,7 +23,7 @@ from deployer.events import (
     StepDone,
     TaskPlanned,
 )
-from deployer.report import findings, ladder, plans, recap, releases, rolling, traced
+from deployer.report import findings, ladder, plans, recap, releases, rolling
 from deployer.report.journal import Journals
 from deployer.report.plain import Part, Plain, print_parts, safe
 from deployer.roll_events import (
@@ -196,7 +197,7 @@ class TerminalReport:
         self._flush_steps()
         self._print_plans()
         roll = rolling.rolling_lines(self._roll) if self._roll and self._goal == "plan" else ()
-        rules = [*traced.traced_lines(self._traced), *findings.finding_lines(self._judged, self._verbosity)]
+        rules = [*self._drift(), *findings.finding_lines(self._judged, self._verbosity)]
         for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *rules):
             self._line(*line)
         self._judged, self._traced = [], []
@@ -210,6 +211,13 @@ class TerminalReport:
     @_take.register
     def _(self, _: RunEnded) -> None:
         self.close()
+
+    def _drift(self) -> Iterable[tuple[Part, ...]]:
+        if not self._traced:
+            return ()
+        from deployer.report import traced  # an audit's alone
+
+        return traced.traced_lines(self._traced)
 
     def _print_plans(self) -> None:
         worth = {host: [task for task in plan if self._worth(task)] for host, plan in self._plans.items()}

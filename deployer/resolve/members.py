@@ -132,9 +132,9 @@ class Members:
     def _declare(self, host: Host, variables: Variables) -> Declaration | None:
         _refuse_misspelt(variables, host.mark)
         own = variables.over(Layer(_Late({"cluster": lambda: self._cluster(host, variables)}), final=True))
-        words = Map(
-            (name, (variables if name == "cluster" else own)[name]) for name in FLEET_WORDS if name in variables
-        )
+        # Whom to tell is read by what tells: its secrets are nobody else's business.
+        names = [name for name in FLEET_WORDS if name in variables and name != "notify"]
+        words = Map((name, (variables if name == "cluster" else own)[name]) for name in names)
         return self._made(host, variables, words, need_tarball=self._need_tarball)
 
     def _cluster(self, host: Host, variables: Variables) -> Mapping[str, Any]:

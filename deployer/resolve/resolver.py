@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from deployer.fields import build
-from deployer.fleet import AuditWords, Declaration
+from deployer.fleet import AuditWords, Declaration, NotifyWords
 from deployer.fleet.pki import ManagedCA
 from deployer.gathering import Gathering
 from deployer.load.connection import CliConnection, connection
@@ -26,6 +26,7 @@ from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker
 from deployer.resolve.members import Members
+from deployer.resolve.notified import read_notify
 from deployer.resolve.tasking import Choice, Tasking
 
 
@@ -130,6 +131,13 @@ class Resolver:
             variables = self._scopes.play(host)
             where = variables.place("audit", host.mark)
             return build(AuditWords, variables.get("audit", {}), where=where, path="audit"), where
+
+    def notify_words(self, host: Host) -> tuple[tuple[NotifyWords, ...], Mark]:
+        """Return a host's word ``notify``, its secrets read, and its place; raises ConfigError."""
+        with self._lock:
+            variables = self._scopes.play(host)
+            where = variables.place("notify", host.mark)
+            return read_notify(variables, where, self._vaults) if "notify" in variables else (), where
 
     def prepare(self, hosts: Iterable[Host]) -> None:
         """Resolve hosts ahead, where no facts are needed, and keep the result for `resolve`.

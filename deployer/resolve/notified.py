@@ -1,0 +1,34 @@
+"""Whom an inventory wants told: the word ``notify`` with its secrets read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployer.fields import build
+from deployer.fleet import NotifyWords
+from deployer.load.marked import Map, mark_of
+from deployer.load.secrets import Vaults, fill, read_secret
+from deployer.load.template import Variables
+from deployer.model import Mark, Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Notified:
+    notify: tuple[NotifyWords, ...] = ()
+
+
+def read_notify(variables: Variables, where: Mark, vaults: Vaults) -> tuple[NotifyWords, ...]:
+    """Return what is said, with the addresses of the webhooks.
+
+    Raises:
+        ConfigError: a word is wrong, or a secret cannot be read.
+    """
+    given = Map({"notify": variables["notify"]}, where)
+    given.marks = {"notify": where}
+
+    def read(value: Any, name: str) -> Secret:
+        return read_secret(value, name, Path(mark_of(value, where).file).parent, vaults)
+
+    return build(_Notified, fill(_Notified, given, "", read), where=where).notify
