@@ -97,11 +97,12 @@ def each_play(
     asked = zip(work, resolvers, strict=True) if what else ()
     hooks = webhooks([resolver.notify_words(host) for (_, hosts), resolver in asked for host in hosts], what)
     seen: list[Event] = []
+    _check_report(options.report)
     codes, most = {0}, max(len(hosts) for _, hosts in work)
     journal = Writer(_head(project, work, noted)) if noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
     with told as out_loud, pool(options.forks, most) as executor, stoppable(out_loud) as stop:
-        emit = keeping(seen, out_loud) if hooks else out_loud
+        emit = keeping(seen, out_loud) if hooks or options.report else out_loud
         for note in (*project.notes, *notes):
             emit(Note(note))
         for (play, hosts), resolver in zip(work, resolvers, strict=True):
@@ -114,8 +115,26 @@ def each_play(
         code = worst(codes, stop)
         for failed in tell(hooks, what, seen, code) if hooks and worth(seen, code) else ():
             emit(Note(failed))
-        emit(RunEnded(code, time.monotonic() - begin))
+        ended = RunEnded(code, time.monotonic() - begin)
+        for failed in _report_to(options.report, (*seen, ended)):
+            emit(Note(failed))
+        emit(ended)
     return code
+
+
+def _check_report(paths: Sequence[str]) -> None:
+    if paths:
+        from deployer.report.run_page import check_pages
+
+        check_pages(paths)
+
+
+def _report_to(paths: Sequence[str], events: Sequence[Event]) -> tuple[str, ...]:
+    if not paths:
+        return ()
+    from deployer.report.run_page import write_pages
+
+    return write_pages(paths, events)
 
 
 def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: str) -> Head:

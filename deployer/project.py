@@ -51,6 +51,7 @@ class Options:
     json: bool = False
     verbose: int = 0
     hosts: str = ""
+    report: tuple[str, ...] = ()
 
     def vaults(self) -> Vaults:
         """Return the vault passwords, none of them read yet."""

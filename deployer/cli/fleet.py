@@ -48,6 +48,7 @@ REPORT = (
     Flag("json", "print events as JSON lines", default=False),
     Flag("verbose", "more: tasks without changes, their places, every rung; may be repeated", "v", 0, count=True),
 )
+PAGE = Flag("report", "write it to a file too: .html, one page that stands alone, or .json; may be repeated", "", ())
 COMMON = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, *CHOICE, *REPORT)
 REST = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, *CHOICE[1:3], *REPORT)
 CHECK = Flag("check", "change nothing, say what would change (= deployer plan)", "C", default=False)
@@ -168,15 +169,15 @@ def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> 
 
 ASK = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
-    Subcommand(deploy, (*COMMON, CHECK, DETAILED, *LISTS)),
-    Subcommand(plan, (*COMMON, DETAILED, *LISTS)),
-    Subcommand(_verify, COMMON),
+    Subcommand(deploy, (*COMMON, CHECK, DETAILED, *LISTS, PAGE)),
+    Subcommand(plan, (*COMMON, DETAILED, *LISTS, PAGE)),
+    Subcommand(_verify, (*COMMON, PAGE)),
     Subcommand(
         _rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)
     ),
     Subcommand(_resume, REST),
-    Subcommand(_status, ASK),
-    Subcommand(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50))),
+    Subcommand(_status, (*ASK, PAGE)),
+    Subcommand(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50), PAGE)),
     Subcommand(
         _retire,
         (

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from html import escape
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from deployer.events import SEVERITIES, HostEnded, RuleJudged
 from deployer.report.exchange import drift_words
 from deployer.report.findings import worst_first
-from deployer.report.plain import by_number, safe
-from deployer.report.traced import in_words
+from deployer.report.plain import by_number
+from deployer.report.sheet import as_text, sheet
+from deployer.report.traced import traced_words
 
 if TYPE_CHECKING:
     from deployer.report.audited import Audited
@@ -21,13 +20,7 @@ if TYPE_CHECKING:
 def html(audited: Audited) -> str:
     """Return the page. Everything that a host has said is text in it, never markup."""
     judged = worst_first(audited.judged)
-    style = resources.files("deployer.report").joinpath("page.css").read_text(encoding="utf-8")
     parts = [
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width,initial-scale=1">',
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>Audit of {len(audited.hosts)} hosts</title><style>{style}</style></head><body><main>",
-        f"<h1>Audit of {len(audited.hosts)} hosts</h1>",
         f"<p>{audited.time:%Y-%m-%d %H:%M} UTC, exit code {audited.code}. {_counted(judged, len(audited.drift))}</p>",
         *_fleet(audited),
         *_drift(audited),
@@ -35,13 +28,8 @@ def html(audited: Audited) -> str:
         *_rules(judged, "Let off", ("WAIVED",)),
         *_rules(judged, "Unknown", ("UNKNOWN",)),
         *_quiet(judged, len(audited.hosts)),
-        "</main></body></html>\n",
     ]
-    return "\n".join(parts)
-
-
-def _text(text: object) -> str:
-    return escape(safe(str(text)), quote=True)
+    return sheet(f"Audit of {len(audited.hosts)} hosts", parts)
 
 
 def _counted(judged: Iterable[RuleJudged], drift: int) -> str:
@@ -66,8 +54,8 @@ def _fleet(audited: Audited) -> Iterator[str]:
 def _row(host: HostEnded, counts: Counter[str], drift: int) -> str:
     cells = "".join(f'<td class="{name if counts[name] else "dim"}">{counts[name]}</td>' for name in SEVERITIES)
     ending = host.ending.replace(" ", "-")
-    name = f'<th scope="row">{_text(host.host)}</th><td class="{ending}">{_text(host.ending)}</td>'
-    return f"<tr>{name}{cells}<td>{drift}</td><td>{_text(host.problem)}</td></tr>"
+    name = f'<th scope="row">{as_text(host.host)}</th><td class="{ending}">{as_text(host.ending)}</td>'
+    return f"<tr>{name}{cells}<td>{drift}</td><td>{as_text(host.problem)}</td></tr>"
 
 
 def _drift(audited: Audited) -> Iterator[str]:
@@ -77,13 +65,13 @@ def _drift(audited: Audited) -> Iterator[str]:
     if told:
         yield "<h2>Drift</h2><ul>"
         for words, hosts in told.items():
-            yield f"<li>{_text(words)} <span class=dim>({_text(', '.join(hosts))})</span></li>"
+            yield f"<li>{as_text(words)} <span class=dim>({as_text(', '.join(hosts))})</span></li>"
         yield "</ul>"
     if audited.traced:
         yield "<details><summary>since when, by whom, and what to do</summary>"
         for one in audited.traced:
-            yield f"<p><b>{_text(one.host)}</b> {_text(one.task)} <span class=dim>{_text(one.where)}</span><br>"
-            yield f"{_text(in_words(one))}</p><pre>{_text(one.restore)}\n\n{_text(one.accept)}</pre>"
+            yield f"<p><b>{as_text(one.host)}</b> {as_text(one.task)} <span class=dim>{as_text(one.where)}</span><br>"
+            yield f"{as_text(traced_words(one))}</p><pre>{as_text(one.restore)}\n\n{as_text(one.accept)}</pre>"
         yield "</details>"
 
 
@@ -98,12 +86,14 @@ def _rules(judged: Iterable[RuleJudged], heading: str, answers: tuple[str, ...])
     for rule, reasons in rules.items():
         ones = [one for some in reasons.values() for one in some]
         first, hosts = ones[0], f"{len(ones)} host{'s' if len(ones) > 1 else ''}"
-        head = f'<span class="{first.severity}">{_text(first.severity)}</span> {_text(rule)}: {_text(first.title)}'
+        head = (
+            f'<span class="{first.severity}">{as_text(first.severity)}</span> {as_text(rule)}: {as_text(first.title)}'
+        )
         yield f"<article><h3>{head} <span class=dim>({hosts})</span></h3>"
         yield f"<details{' open' if len(reasons) <= 3 else ''}><summary>why, and what to do</summary><ul>"
         for reason, some in reasons.items():
-            yield f"<li><b>{_text(', '.join(one.host for one in some))}</b> {_text(reason)}</li>"
-        remedy = f"<pre>{_text(first.remedy)}</pre>" if first.remedy else ""
+            yield f"<li><b>{as_text(', '.join(one.host for one in some))}</b> {as_text(reason)}</li>"
+        remedy = f"<pre>{as_text(first.remedy)}</pre>" if first.remedy else ""
         yield f"</ul>{remedy}</details></article>"
 
 
@@ -119,5 +109,5 @@ def _quiet(judged: Iterable[RuleJudged], count: int) -> Iterator[str]:
         for (rule, words, reason), hosts in rules.items():
             told = " ".join(part for part in (rule, words, reason) if part)
             whom = "all hosts" if len(hosts) == count > 1 else ", ".join(hosts)
-            yield f"<li>{_text(told)} <span class=dim>{_text(whom)}</span></li>"
+            yield f"<li>{as_text(told)} <span class=dim>{as_text(whom)}</span></li>"
         yield "</ul></details>"
