@@ -59,9 +59,12 @@ set +f
 if [ -e /run/systemd/timesync/synchronized ]; then emit synchronized yes; else emit synchronized no; fi
 if [ -e /run/reboot-required ]; then emit reboot yes; else emit reboot no; fi
 emit now "$(date +%s)"
-# A dry run that writes no cache: what waits, one a line.
+# A dry run as nobody, who can write neither cache nor log: what waits, one a line.
 if [ -n "$deep" ] && command -v apt-get >/dev/null; then
-  if waits=$(timeout -k 1 30 apt-get -s -o Debug::NoLocking=true -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= upgrade 2>/dev/null); then
+  set --
+  [ "$own_uid" != 0 ] || set -- setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs
+  if waits=$(timeout -k 1 30 "$@" apt-get -s -o Debug::NoLocking=true \
+    -o Dir::Log::Planner=/dev/null -o Dir::Log::Solver=/dev/null upgrade 2>/dev/null); then
     emit pending "$(printf '%s\n' "$waits" | sed -n 's/^Inst \([^ ]*\) .*-[Ss]ecurity.*/\1/p' | head -c 4096)"
   fi
 fi

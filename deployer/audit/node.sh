@@ -38,7 +38,7 @@ leaks() {
     [ "$own_uid" -ne 0 ] || set -- setpriv --euid="$owner" --clear-groups --no-new-privs --bounding-set=-all
     [ "$own_uid" -eq 0 ] || set --
     timeout -k 1 5 "$@" grep -rlZsF -D skip -f - -- "$root/tmp" "$root/log" ${unit:+"/var/log/${unit%.service}"} \
-      ${spool:+"$spool"} "$house/erl_crash.dump" ${dump:+"$dump"} || :
+      ${spool:+"$spool"} "$house/erl_crash.dump" ${dump:+"$dump"} || [ "$?" -lt 124 ] || printf '?\0'
   } | head -c 4096 | plain)$lf"
 }
 

@@ -83,7 +83,8 @@ def test_what_a_deploy_leaves_has_no_critical_finding_and_an_audit_writes_nothin
     assert {each["rule"] for each in ran.of("RuleJudged")} == RULES.keys()
     failing = {each["rule"]: each["reason"] for each in ran.of("RuleJudged", answer="FAIL")}
     assert failing.keys() - NOT_OURS - NOT_DECLARED == set(), failing
-    assert answers(ran, "UNKNOWN") == set(), ran.of("RuleJudged", answer="UNKNOWN")
+    # OP-06 asks the public ports with the host's own openssl, which a host need not have.
+    assert answers(ran, "UNKNOWN") - {"OP-06"} == set(), ran.of("RuleJudged", answer="UNKNOWN")
 
 
 def test_what_is_broken_by_hand_fails_and_an_ordinary_login_passes_none_of_it(

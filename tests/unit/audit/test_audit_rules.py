@@ -218,3 +218,8 @@ def test_a_word_that_is_none_is_refused_with_the_nearest(words: dict[str, str], 
     with pytest.raises(ConfigError) as refused:
         choose(**words)
     assert hint in refused.value.hint
+
+
+def test_logs_that_were_not_searched_to_the_end_are_not_clean() -> None:
+    assert RULES["CK-09"].apply(facts({"node.leaks": "?\n"})).answer == "UNKNOWN"
+    assert RULES["CK-09"].apply(facts({"node.leaks": "/var/log/shop/a\n?\n"})).answer == "FAIL"
