@@ -194,9 +194,9 @@ def _steps(events: Sequence[Event]) -> Iterator[str]:
 def _seen(events: Sequence[Event]) -> Iterator[str]:
     seen, parts = sorted(_of(events, HostSeen), key=lambda one: by_number(one.host)), []
     nodes = [
-        (node.node, one.host, one.release, node.state, node.release, "" if node.age is None else node.age)
+        (its.node, one.host, one.release, its.state, its.release, "" if its.age is None else its.age)
         for one in seen
-        for node in one.nodes
+        for its in one.nodes
     ]
     parts.append(table(("host", "release", "current", "good", "away for"), (
         (one.host, one.release, one.current, ", ".join(one.good), "" if one.away is None else one.away) for one in seen
