@@ -18,7 +18,7 @@ from deployer.model import Mark
 from deployer.syntax import check_host_name
 
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
-_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>(?:[^:\[\]]|\[[^\]]*\])+)):(?P<port>\d+)")
+_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>(?:[^:\[\]]|\[[^\]]*\])+)):(?P<port>\d{1,9})")
 _DEEPEST = 100
 _WORDS = ("hosts", "children", "vars")
 _FORM = "write all: {children: {web: {hosts: {web1: {ansible_host: 10.0.0.1}}}}}"

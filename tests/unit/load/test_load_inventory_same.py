@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deployer.errors import ConfigError
@@ -159,6 +159,7 @@ ATOMS = [
 ]
 
 
+@example(f"web1:{'9' * 5000}\n")
 @given(st.lists(st.sampled_from(ATOMS), max_size=12).map("".join))
 def test_whatever_an_inventory_holds_is_read_or_refused_and_nothing_else(text: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
