@@ -13,10 +13,10 @@ from deployer.engine import facts
 from deployer.engine.host_run import Context, worst
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
-from deployer.events import Event, Note, RunEnded
+from deployer.events import Event, HostEnded, Note, RunEnded
+from deployer.fleet import NotifyWords
 from deployer.gathering import Gathering
-from deployer.model import Host, Play
-from deployer.notifying import tell, webhooks, worth_telling
+from deployer.model import Host, Mark, Play
 from deployer.project import Options, Project, load
 from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
@@ -69,6 +69,11 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
     return each_play(walk, project, out, ahead=True, noted=noted, notes=notes, what=noted)
 
 
+def worth_telling(events: Iterable[Event], code: int) -> bool:
+    """Return whether a run has changed or found anything, or has failed."""
+    return bool(code) or any(isinstance(event, HostEnded) and event.changed for event in events)
+
+
 def each_play(
     walk: Walking,
     project: Project,
@@ -95,7 +100,7 @@ def each_play(
             resolver.prepare(hosts if ahead else ())
     problems.check()
     asked = zip(work, resolvers, strict=True) if what else ()
-    hooks = webhooks([resolver.notify_words(host) for (_, hosts), resolver in asked for host in hosts], what)
+    hooks = _webhooks([resolver.notify_words(host) for (_, hosts), resolver in asked for host in hosts], what)
     seen: list[Event] = []
     _check_report(options.report)
     codes, most = {0}, max(len(hosts) for _, hosts in work)
@@ -113,13 +118,27 @@ def each_play(
             if codes - {0, 2}:
                 break
         code = worst(codes, stop)
-        for failed in tell(hooks, what, seen, code) if hooks and worth(seen, code) else ():
+        for failed in _tell(hooks, what, seen, code) if hooks and worth(seen, code) else ():
             emit(Note(failed))
         ended = RunEnded(code, time.monotonic() - begin)
         for failed in _report_to(options.report, (*seen, ended)):
             emit(Note(failed))
         emit(ended)
     return code
+
+
+def _webhooks(words: Sequence[tuple[Sequence[NotifyWords], Mark]], what: str) -> tuple[NotifyWords, ...]:
+    if not any(said for said, _ in words):
+        return ()
+    from deployer.notifying import webhooks
+
+    return webhooks(words, what)
+
+
+def _tell(hooks: Sequence[NotifyWords], what: str, events: Sequence[Event], code: int) -> tuple[str, ...]:
+    from deployer.notifying import tell
+
+    return tell(hooks, what, events, code)
 
 
 def _check_report(paths: Sequence[str]) -> None:

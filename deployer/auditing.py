@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
-from deployer.app import each_play
+from deployer.app import each_play, worth_telling
 from deployer.audit.advisories import Advisories, read_advisories
 from deployer.audit.catalog import choose, own_profiles
 from deployer.audit.changes import changed, read_audit
@@ -22,7 +22,6 @@ from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import SEVERITIES, Event, Severity
 from deployer.model import Host, Mark, Play
-from deployer.notifying import worth_telling
 from deployer.project import Options, Project, load
 from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe

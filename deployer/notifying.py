@@ -48,11 +48,6 @@ def webhooks(words: Iterable[tuple[Sequence[NotifyWords], Mark]], what: str) -> 
     return tuple(found.values())
 
 
-def worth_telling(events: Iterable[Event], code: int) -> bool:
-    """Return whether a run has changed or found anything, or has failed."""
-    return bool(code) or any(isinstance(event, HostEnded) and event.changed for event in events)
-
-
 def tell(hooks: Iterable[NotifyWords], what: str, events: Sequence[Event], code: int) -> tuple[str, ...]:
     """Send one message to each webhook and return what went wrong, in sentences that hold no address.
 

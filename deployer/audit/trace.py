@@ -70,7 +70,7 @@ def reader(touched: Collection[str], root: str = "") -> Sh:
     return lines(head, script("trace.sh", "deployer.audit"))
 
 
-def judge(touched: Collection[str], found: Records) -> Trace:
+def judge_trace(touched: Collection[str], found: Records) -> Trace:
     """Return what is known of what one task touches.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from deployer.audit.facts import parse_group
-from deployer.audit.trace import Trace, judge, reader
+from deployer.audit.trace import Trace, judge_trace, reader
 from deployer.engine import ledger
 from deployer.engine.walk.plan import Plan, Planned
 from deployer.errors import DeployerError
@@ -43,7 +43,7 @@ def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, co
         found = str(error) or "the host did not answer"
     for one in drifted:
         names = one.action.module.touches()
-        said = Trace(how=f"nothing could be read: {found}") if isinstance(found, str) else judge(names, found)
+        said = Trace(how=f"nothing could be read: {found}") if isinstance(found, str) else judge_trace(names, found)
         emit(_event(play.host.name, one, said, command))
 
 

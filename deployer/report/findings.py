@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from deployer.events import SEVERITIES, RuleJudged
+from deployer.events import SEVERITIES, DriftTraced, RuleJudged
 from deployer.report.plain import Line, by_number, safe
 
 _STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
@@ -19,6 +19,14 @@ def worst_first(judged: Sequence[RuleJudged]) -> list[RuleJudged]:
         judged,
         key=lambda one: (_TOLD.get(one.answer, 3), SEVERITIES.index(one.severity), one.rule, by_number(one.host)),
     )
+
+
+def audit_lines(events: Sequence[RuleJudged | DriftTraced], verbosity: int) -> Iterator[Line]:
+    """Yield what is known of drift, and below it what the rules found."""
+    from deployer.report.traced import traced_lines  # an audit's alone
+
+    yield from traced_lines([one for one in events if isinstance(one, DriftTraced)])
+    yield from finding_lines([one for one in events if isinstance(one, RuleJudged)], verbosity)
 
 
 def finding_lines(judged: Sequence[RuleJudged], verbosity: int) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from deployer.events import SEVERITIES, HostEnded, RuleJudged
 from deployer.report.exchange import drift_words
 from deployer.report.findings import worst_first
 from deployer.report.plain import by_number
-from deployer.report.sheet import as_text, sheet
+from deployer.report.sheet import escaped, sheet
 from deployer.report.traced import traced_words
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _fleet(audited: Audited) -> Iterator[str]:
 def _row(host: HostEnded, counts: Counter[str], drift: int) -> str:
     cells = "".join(f'<td class="{name if counts[name] else "dim"}">{counts[name]}</td>' for name in SEVERITIES)
     ending = host.ending.replace(" ", "-")
-    name = f'<th scope="row">{as_text(host.host)}</th><td class="{ending}">{as_text(host.ending)}</td>'
-    return f"<tr>{name}{cells}<td>{drift}</td><td>{as_text(host.problem)}</td></tr>"
+    name = f'<th scope="row">{escaped(host.host)}</th><td class="{ending}">{escaped(host.ending)}</td>'
+    return f"<tr>{name}{cells}<td>{drift}</td><td>{escaped(host.problem)}</td></tr>"
 
 
 def _drift(audited: Audited) -> Iterator[str]:
@@ -65,13 +65,13 @@ def _drift(audited: Audited) -> Iterator[str]:
     if told:
         yield "<h2>Drift</h2><ul>"
         for words, hosts in told.items():
-            yield f"<li>{as_text(words)} <span class=dim>({as_text(', '.join(hosts))})</span></li>"
+            yield f"<li>{escaped(words)} <span class=dim>({escaped(', '.join(hosts))})</span></li>"
         yield "</ul>"
     if audited.traced:
         yield "<details><summary>since when, by whom, and what to do</summary>"
         for one in audited.traced:
-            yield f"<p><b>{as_text(one.host)}</b> {as_text(one.task)} <span class=dim>{as_text(one.where)}</span><br>"
-            yield f"{as_text(traced_words(one))}</p><pre>{as_text(one.restore)}\n\n{as_text(one.accept)}</pre>"
+            yield f"<p><b>{escaped(one.host)}</b> {escaped(one.task)} <span class=dim>{escaped(one.where)}</span><br>"
+            yield f"{escaped(traced_words(one))}</p><pre>{escaped(one.restore)}\n\n{escaped(one.accept)}</pre>"
         yield "</details>"
 
 
@@ -87,13 +87,13 @@ def _rules(judged: Iterable[RuleJudged], heading: str, answers: tuple[str, ...])
         ones = [one for some in reasons.values() for one in some]
         first, hosts = ones[0], f"{len(ones)} host{'s' if len(ones) > 1 else ''}"
         head = (
-            f'<span class="{first.severity}">{as_text(first.severity)}</span> {as_text(rule)}: {as_text(first.title)}'
+            f'<span class="{first.severity}">{escaped(first.severity)}</span> {escaped(rule)}: {escaped(first.title)}'
         )
         yield f"<article><h3>{head} <span class=dim>({hosts})</span></h3>"
         yield f"<details{' open' if len(reasons) <= 3 else ''}><summary>why, and what to do</summary><ul>"
         for reason, some in reasons.items():
-            yield f"<li><b>{as_text(', '.join(one.host for one in some))}</b> {as_text(reason)}</li>"
-        remedy = f"<pre>{as_text(first.remedy)}</pre>" if first.remedy else ""
+            yield f"<li><b>{escaped(', '.join(one.host for one in some))}</b> {escaped(reason)}</li>"
+        remedy = f"<pre>{escaped(first.remedy)}</pre>" if first.remedy else ""
         yield f"</ul>{remedy}</details></article>"
 
 
@@ -109,5 +109,5 @@ def _quiet(judged: Iterable[RuleJudged], count: int) -> Iterator[str]:
         for (rule, words, reason), hosts in rules.items():
             told = " ".join(part for part in (rule, words, reason) if part)
             whom = "all hosts" if len(hosts) == count > 1 else ", ".join(hosts)
-            yield f"<li>{as_text(told)} <span class=dim>{as_text(whom)}</span></li>"
+            yield f"<li>{escaped(told)} <span class=dim>{escaped(whom)}</span></li>"
         yield "</ul></details>"

@@ -26,7 +26,7 @@ from deployer.events import (
 )
 from deployer.fields import nearest
 from deployer.report.plain import by_number
-from deployer.report.sheet import as_text, sheet, table
+from deployer.report.sheet import escaped, html_table, sheet
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
@@ -37,8 +37,8 @@ from deployer.roll_events import (
     RollPlanned,
 )
 
-FORMAT = "deployer-run/1"
-E = TypeVar("E", bound=Event)
+RUN_FORMAT = "deployer-run/1"
+EventT = TypeVar("EventT", bound=Event)
 _MARKS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -69,7 +69,8 @@ def write_pages(paths: Sequence[str], events: Sequence[Event]) -> tuple[str, ...
 def run_json(events: Sequence[Event], now: datetime) -> str:
     """Return one JSON document with the lines that ``--json`` prints."""
     lines = [{"event": type(event).__name__, **asdict(event)} for event in events]
-    return json.dumps({"format": FORMAT, "time": now.isoformat(timespec="seconds"), "events": lines}, indent=1) + "\n"
+    whole = {"format": RUN_FORMAT, "time": now.isoformat(timespec="seconds"), "events": lines}
+    return json.dumps(whole, indent=1) + "\n"
 
 
 def run_html(events: Sequence[Event], now: datetime) -> str:
@@ -85,7 +86,7 @@ def run_html(events: Sequence[Event], now: datetime) -> str:
 _FORMATS: Mapping[str, Callable[[Sequence[Event], datetime], str]] = {".html": run_html, ".json": run_json}
 
 
-def _of(events: Iterable[Event], kind: type[E]) -> list[E]:
+def _of(events: Iterable[Event], kind: type[EventT]) -> list[EventT]:
     return [event for event in events if isinstance(event, kind)]
 
 
@@ -93,7 +94,7 @@ def _head(events: Sequence[Event], ends: Sequence[HostEnded], now: datetime) -> 
     counts = Counter(end.ending for end in ends)
     said = ", ".join(f"{count} {ending}" for ending, count in counts.most_common())
     ended = "".join(f", exit code {end.code} after {end.seconds} s" for end in _of(events, RunEnded))
-    return f"<p>{now:%Y-%m-%d %H:%M} UTC{as_text(ended)}. {as_text(said)}</p>"
+    return f"<p>{now:%Y-%m-%d %H:%M} UTC{escaped(ended)}. {escaped(said)}</p>"
 
 
 def _hosts(ends: Sequence[HostEnded]) -> Iterator[str]:
@@ -102,13 +103,13 @@ def _hosts(ends: Sequence[HostEnded]) -> Iterator[str]:
         (end.host, end.ending, end.changed, end.total, end.seconds, end.release, end.code, end.problem)
         for end in sorted(ends, key=lambda end: by_number(end.host))
     )
-    yield from _section("Hosts", table(heads, rows))
+    yield from _section("Hosts", html_table(heads, rows))
 
 
 def _plays(events: Sequence[Event]) -> Iterator[str]:
     ended = {one.play: one.seconds for one in _of(events, PlayEnded)}
     rows = ((one.play, one.goal, ", ".join(one.hosts), ended.get(one.play, "")) for one in _of(events, PlayStarted))
-    yield from _section("Plays", table(("play", "goal", "hosts", "seconds"), rows))
+    yield from _section("Plays", html_table(("play", "goal", "hosts", "seconds"), rows))
 
 
 def _roll(events: Sequence[Event]) -> Iterator[str]:
@@ -119,7 +120,7 @@ def _roll(events: Sequence[Event]) -> Iterator[str]:
         told = [("batches", shown), ("unknown until run", ", ".join(one.unsure))]
         told += [("migration", text) for text in one.migrations] + [("hook", text) for text in one.hooks]
         told += [("first, on all hosts", text) for text in one.opens] + [("last", text) for text in one.closes]
-        parts.append(table(("roll", ""), (pair for pair in told if pair[1])))
+        parts.append(html_table(("roll", ""), (pair for pair in told if pair[1])))
     began = {one.number: one for one in _of(events, BatchStarted)}
     ended = {one.number: one for one in _of(events, BatchEnded)}
     at, rows = 0.0, []
@@ -133,15 +134,15 @@ def _roll(events: Sequence[Event]) -> Iterator[str]:
         at += last.seconds
         healthy = f"{last.healthy} of {last.nodes} nodes healthy"
         rows.append((f"{number} of {last.of}", hosts, span, healthy, f"{'ok' if last.ok else 'failed'} {last.stops}"))
-    parts.append(table(("batch", "hosts", "time", "availability", "ended"), rows))
+    parts.append(html_table(("batch", "hosts", "time", "availability", "ended"), rows))
     hooks = (
         (one.host, one.when, one.hook, one.what, "here" if one.local else "there", one.rc, one.seconds, one.output)
         for one in _of(events, HookDone)
     )
-    parts.append(table(("host", "when", "hook", "what", "where", "status", "seconds", "output"), hooks))
+    parts.append(html_table(("host", "when", "hook", "what", "where", "status", "seconds", "output"), hooks))
     ran = [(one.host, one.release, one.what, f"{one.seconds}", one.problem) for one in _of(events, MigrationEnded)]
     ran += [(one.host, one.release, one.text, "", "") for one in _of(events, MigrationSaid)]
-    parts.append(table(("host", "migration of", "what", "seconds", "trouble"), ran))
+    parts.append(html_table(("host", "migration of", "what", "seconds", "trouble"), ran))
     yield from _section("Roll", "".join(parts))
 
 
@@ -153,15 +154,15 @@ def _ladder(events: Sequence[Event]) -> Iterator[str]:
     for (host, node), rungs in nodes.items():
         marks = {rung.rung: f"{_MARKS[rung.ok]}" for rung in rungs}
         rows.append((node, host, *(marks.get(number, "") for number in range(1, 11)), rungs[-1].seconds))
-    told = table(("node", "host", *map(str, range(1, 11)), "seconds"), rows)
+    told = html_table(("node", "host", *map(str, range(1, 11)), "seconds"), rows)
     kinds: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for rung in _of(events, RungRead):
         kinds[rung.rung, rung.title, rung.ok, rung.detail, rung.advice].append(rung.node)
     for (number, title, ok, detail, advice), whose in sorted(kinds.items(), key=lambda item: str(item[0])):
-        advised = f"<pre>{as_text(advice)}</pre>" if advice else ""
+        advised = f"<pre>{escaped(advice)}</pre>" if advice else ""
         head = f"{_MARKS[ok]} {number} {title}: {detail}"
-        told += f"<details{' open' if ok is False else ''}><summary>{as_text(head)}</summary>"
-        told += f"<p>{as_text(', '.join(whose))}</p>{advised}</details>"
+        told += f"<details{' open' if ok is False else ''}><summary>{escaped(head)}</summary>"
+        told += f"<p>{escaped(', '.join(whose))}</p>{advised}</details>"
     yield from _section("Ladder", told)
 
 
@@ -176,19 +177,19 @@ def _plan(events: Sequence[Event]) -> Iterator[str]:
     for task, hosts in told.items():
         kind = "handler " if task.handler else ""
         head = f"{task.verdict}: {kind}{task.task} {task.where} {task.reason}"
-        values = table(("what", "before", "after"), (
+        values = html_table(("what", "before", "after"), (
             (change.key, "" if change.before is None else change.before, "" if change.after is None else change.after)
             for change in task.changes
         ))  # fmt: skip
         opened = " open" if task.verdict in ("change", "refused") and len(told) <= 30 else ""
-        whom = f"<p>{as_text(', '.join(hosts))}</p>"
-        parts.append(f"<details{opened}><summary>{as_text(head)}</summary>{whom}{values}</details>")
+        whom = f"<p>{escaped(', '.join(hosts))}</p>"
+        parts.append(f"<details{opened}><summary>{escaped(head)}</summary>{whom}{values}</details>")
     yield from _section("Plan", "".join(parts))
 
 
 def _steps(events: Sequence[Event]) -> Iterator[str]:
     rows = ((one.host, one.task, one.what, one.rc, one.seconds, one.output) for one in _of(events, StepDone))
-    yield from _section("Steps", table(("host", "task", "step", "status", "seconds", "output"), rows))
+    yield from _section("Steps", html_table(("host", "task", "step", "status", "seconds", "output"), rows))
 
 
 def _seen(events: Sequence[Event]) -> Iterator[str]:
@@ -198,14 +199,14 @@ def _seen(events: Sequence[Event]) -> Iterator[str]:
         for one in seen
         for its in one.nodes
     ]
-    parts.append(table(("host", "release", "current", "good", "away for"), (
+    parts.append(html_table(("host", "release", "current", "good", "away for"), (
         (one.host, one.release, one.current, ", ".join(one.good), "" if one.away is None else one.away) for one in seen
     )))  # fmt: skip
-    parts.append(table(("node", "host", "release", "state", "runs", "up for seconds"), nodes))
+    parts.append(html_table(("node", "host", "release", "state", "runs", "up for seconds"), nodes))
     bad = [(release, one.host, why) for one in seen for release, why in one.bad]
-    parts.append(table(("bad release", "host", "why"), bad))
+    parts.append(html_table(("bad release", "host", "why"), bad))
     entries = ((entry, one.host) for one in seen for entry in one.history)
-    parts.append(table(("time", "host", "number", "what", "release", "run", "detail"), (
+    parts.append(html_table(("time", "host", "number", "what", "release", "run", "detail"), (
         (_day(entry.time), host, entry.number, entry.event, entry.release, entry.run, entry.detail)
         for entry, host in sorted(entries, key=lambda pair: -pair[0].time)
     )))  # fmt: skip
@@ -220,7 +221,7 @@ def _day(seconds: int) -> str:
 
 
 def _notes(events: Sequence[Event]) -> Iterator[str]:
-    yield from _section("Notes", "".join(f"<p>{as_text(one.text)}</p>" for one in _of(events, Note)))
+    yield from _section("Notes", "".join(f"<p>{escaped(one.text)}</p>" for one in _of(events, Note)))
 
 
 def _course(events: Sequence[Event]) -> Iterator[str]:
@@ -232,7 +233,7 @@ def _course(events: Sequence[Event]) -> Iterator[str]:
         elif isinstance(event, HostMoved):
             course[event.host].append(" ".join(part for part in (event.state, event.release, event.reason) if part))
     rows = ((host, " → ".join(words)) for host, words in course.items())
-    if told := table(("host", "course"), rows):
+    if told := html_table(("host", "course"), rows):
         yield f"<h2>Course</h2><details><summary>every stage</summary>{told}</details>"
 
 

@@ -16,28 +16,28 @@ def sheet(title: str, parts: Iterable[str]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>{as_text(title)}</title><style>{style}</style></head><body><main>",
-        f"<h1>{as_text(title)}</h1>",
+        f"<title>{escaped(title)}</title><style>{style}</style></head><body><main>",
+        f"<h1>{escaped(title)}</h1>",
         *parts,
         "</main></body></html>\n",
     ]
     return "\n".join(whole)
 
 
-def as_text(text: object) -> str:
+def escaped(text: object) -> str:
     """Return it as text in markup: nothing in it is a tag, an entity, or a character that steers a terminal."""
     return escape(safe(str(text)), quote=True)
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def html_table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return a table whose cells are text; the first of each row is its head. Nothing where there is no row."""
     body = []
     for first, *rest in rows:
-        cells = "".join(f"<td>{as_text(cell)}</td>" for cell in rest)
-        body.append(f'<tr><th scope="row">{as_text(first)}</th>{cells}</tr>')
+        cells = "".join(f"<td>{escaped(cell)}</td>" for cell in rest)
+        body.append(f'<tr><th scope="row">{escaped(first)}</th>{cells}</tr>')
     if not body:
         return ""
-    head = "".join(f'<th scope="col">{as_text(name)}</th>' for name in heads)
+    head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in heads)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="table"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"

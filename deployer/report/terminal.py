@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, TextIO
 
@@ -71,8 +70,7 @@ class TerminalReport:
         self._plans: dict[str, list[TaskPlanned]] = defaultdict(list)
         self._ends: list[HostEnded] = []
         self._seen: list[HostSeen] = []
-        self._judged: list[RuleJudged] = []
-        self._traced: list[DriftTraced] = []
+        self._audited: list[RuleJudged | DriftTraced] = []
         self._rungs: dict[tuple[str, str], list[RungRead]] = defaultdict(list)
         self._steps: dict[tuple[str, str], list[StepDone]] = defaultdict(list)
         self._status: Status | None = None
@@ -179,12 +177,8 @@ class TerminalReport:
         self._seen.append(event)
 
     @_take.register
-    def _(self, event: RuleJudged) -> None:
-        self._judged.append(event)
-
-    @_take.register
-    def _(self, event: DriftTraced) -> None:
-        self._traced.append(event)
+    def _(self, event: RuleJudged | DriftTraced) -> None:
+        self._audited.append(event)
 
     @_take.register
     def _(self, event: HostEnded) -> None:
@@ -197,10 +191,10 @@ class TerminalReport:
         self._flush_steps()
         self._print_plans()
         roll = rolling.rolling_lines(self._roll) if self._roll and self._goal == "plan" else ()
-        rules = [*self._drift(), *findings.finding_lines(self._judged, self._verbosity)]
+        rules = findings.audit_lines(self._audited, self._verbosity) if self._audited else ()
         for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *rules):
             self._line(*line)
-        self._judged, self._traced = [], []
+        self._audited = []
         self._print_releases()
         self._print_recap(event.seconds)
         # Another play may have begun before this one ended, as when hosts retire: what is told is told once.
@@ -211,13 +205,6 @@ class TerminalReport:
     @_take.register
     def _(self, _: RunEnded) -> None:
         self.close()
-
-    def _drift(self) -> Iterable[tuple[Part, ...]]:
-        if not self._traced:
-            return ()
-        from deployer.report import traced  # an audit's alone
-
-        return traced.traced_lines(self._traced)
 
     def _print_plans(self) -> None:
         worth = {host: [task for task in plan if self._worth(task)] for host, plan in self._plans.items()}

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from deployer.audit.trace import day
 from deployer.events import DriftTraced
-from deployer.report.plain import Part, safe
-
-Line = tuple[Part, ...]
+from deployer.report.plain import Line, safe
 
 
 def traced_words(one: DriftTraced) -> str:

@@ -19,16 +19,17 @@ class _Notified:
     notify: tuple[NotifyWords, ...] = ()
 
 
-def read_notify(variables: Variables, where: Mark, vaults: Vaults) -> tuple[NotifyWords, ...]:
-    """Return what is said, with the addresses of the webhooks.
+def read_notify(variables: Variables, near: Mark, vaults: Vaults) -> tuple[tuple[NotifyWords, ...], Mark]:
+    """Return what is said, with the addresses of the webhooks, and where it is said; ``near``: a place at the least.
 
     Raises:
         ConfigError: a word is wrong, or a secret cannot be read.
     """
+    where = variables.place("notify", near)
     given = Map({"notify": variables["notify"]}, where)
     given.marks = {"notify": where}
 
     def read(value: Any, name: str) -> Secret:
         return read_secret(value, name, Path(mark_of(value, where).file).parent, vaults)
 
-    return build(_Notified, fill(_Notified, given, "", read), where=where).notify
+    return build(_Notified, fill(_Notified, given, "", read), where=where).notify, where

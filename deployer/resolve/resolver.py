@@ -26,7 +26,6 @@ from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker
 from deployer.resolve.members import Members
-from deployer.resolve.notified import read_notify
 from deployer.resolve.tasking import Choice, Tasking
 
 
@@ -135,9 +134,11 @@ class Resolver:
     def notify_words(self, host: Host) -> tuple[tuple[NotifyWords, ...], Mark]:
         """Return a host's word ``notify``, its secrets read, and its place; raises ConfigError."""
         with self._lock:
-            variables = self._scopes.play(host)
-            where = variables.place("notify", host.mark)
-            return read_notify(variables, where, self._vaults) if "notify" in variables else (), where
+            if "notify" not in (variables := self._scopes.play(host)):
+                return (), host.mark
+            from deployer.resolve.notified import read_notify  # whoever tells nobody starts without it
+
+            return read_notify(variables, host.mark, self._vaults)
 
     def prepare(self, hosts: Iterable[Host]) -> None:
         """Resolve hosts ahead, where no facts are needed, and keep the result for `resolve`.

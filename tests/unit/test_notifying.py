@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hearing import Hearing, hearing_on_loopback
 
+from deployer.app import worth_telling
 from deployer.errors import ConfigError
 from deployer.events import Event, HostEnded, PlayStarted, RuleJudged
 from deployer.fleet import NotifyWords
 from deployer.model import Mark, Secret
-from deployer.notifying import tell, webhooks, worth_telling
+from deployer.notifying import tell, webhooks
 
 WHERE = Mark("inventory.yml", 4)
 EVENTS: list[Event] = [

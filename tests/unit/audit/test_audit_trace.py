@@ -12,10 +12,10 @@ from sh_runner import frames, in_every_shell
 
 from deployer.audit.facts import parse_group
 from deployer.audit.process import Records
-from deployer.audit.trace import Trace, day, judge, places, reader
+from deployer.audit.trace import Trace, day, judge_trace, places, reader
 from deployer.events import DriftTraced
 from deployer.report.plain import safe
-from deployer.report.traced import in_words, lines
+from deployer.report.traced import traced_lines, traced_words
 from deployer.sh import Program, Sh, sh
 from deployer.sh import lines as joined
 
@@ -39,7 +39,7 @@ def told(**records: str) -> dict[str, str]:
 
 def test_the_one_whose_sudo_names_the_file_is_the_likely_one() -> None:
     heard = f"{NOW - 3700} sudo ana /usr/bin/vi /etc/motd\n{NOW - 3650} login ben ssh"
-    found = judge(["/etc/motd"], told(heard=heard))
+    found = judge_trace(["/etc/motd"], told(heard=heard))
     assert (found.since, found.by, found.sure) == (NOW - 3600, "ana", "likely")
     assert "/usr/bin/vi" in found.how
     assert "its content, it says itself" in found.how, "the mtime is another one, and anybody may set it"
@@ -48,11 +48,11 @@ def test_the_one_whose_sudo_names_the_file_is_the_likely_one() -> None:
 @pytest.mark.parametrize("early", [-901, 6])
 def test_what_happened_at_another_moment_is_no_clue(early: int) -> None:
     heard = f"{NOW - 3600 + early} sudo ana /usr/bin/vi /etc/motd"
-    assert judge(["/etc/motd"], told(heard=heard)).sure == "unknown"
+    assert judge_trace(["/etc/motd"], told(heard=heard)).sure == "unknown"
 
 
 def test_people_who_were_there_are_possible_and_no_more() -> None:
-    found = judge(["/etc/motd"], told(heard=f"{NOW - 3700} login ben ssh\n{NOW - 3690} sudo ana /usr/bin/ls"))
+    found = judge_trace(["/etc/motd"], told(heard=f"{NOW - 3700} login ben ssh\n{NOW - 3690} sudo ana /usr/bin/ls"))
     assert (found.by, found.sure) == ("ana or ben", "possible")
 
 
@@ -60,35 +60,35 @@ def test_a_package_of_the_host_is_sure_in_the_hosts_own_zone() -> None:
     # 1_790_000_000 is 2026-09-21 14:13:20 UTC; the host's zone is two hours ahead, and dpkg writes in it.
     log = "2026-09-21 15:13:19 upgrade base-files:amd64 1 2"
     records = told(dpkg=log, packages="/var/lib/dpkg/info/base-files.list:/etc/motd")
-    found = judge(["/etc/motd"], records)
+    found = judge_trace(["/etc/motd"], records)
     assert (found.by, found.sure) == ("dpkg", "sure")
     assert "upgrade base-files:amd64 1 2" in found.how
-    assert judge(["/etc/motd"], told(dpkg=log)).sure == "unknown", "a package that does not own it is none of its"
+    assert judge_trace(["/etc/motd"], told(dpkg=log)).sure == "unknown", "a package that does not own it is none of its"
     with_apt = records | {"heard": f"{NOW - 3610} sudo ana /usr/bin/apt"}
-    assert judge(["/etc/motd"], with_apt).by == "ana with dpkg"
+    assert judge_trace(["/etc/motd"], with_apt).by == "ana with dpkg"
 
 
 def test_a_run_of_ours_is_told_from_the_hosts_own_record() -> None:
     line = f"7\t{NOW - 3605}\tswitch\t1.4.2-aa\t20260921-ab ana@laptop\t"
-    assert judge(["/etc/motd"], told(record=line)).by == "ana@laptop"
+    assert judge_trace(["/etc/motd"], told(record=line)).by == "ana@laptop"
 
 
 def test_whoever_owns_a_file_may_have_written_it() -> None:
-    found = judge(["/etc/shop"], told())
+    found = judge_trace(["/etc/shop"], told())
     assert (found.by, found.sure) == ("what runs as shop", "possible")
 
 
 def test_without_the_right_to_read_the_journal_it_says_so() -> None:
     records = {key: value for key, value in told().items() if key != "root"}
-    assert "may not read the journal" in judge(["/etc/motd"], records).how
+    assert "may not read the journal" in judge_trace(["/etc/motd"], records).how
 
 
 def test_what_is_gone_and_units_have_a_moment_too() -> None:
-    gone = judge(["/etc/gone"], told(above=f"/etc/gone\n{NOW - 50} {NOW - 50} root\n"))
+    gone = judge_trace(["/etc/gone"], told(above=f"/etc/gone\n{NOW - 50} {NOW - 50} root\n"))
     assert gone.since == NOW - 50
-    unit = judge(["shop.service"], told(units="StateChangeTimestampMonotonic=99990000000\nId=shop.service"))
+    unit = judge_trace(["shop.service"], told(units="StateChangeTimestampMonotonic=99990000000\nId=shop.service"))
     assert unit.since == NOW - 10
-    assert judge(["/etc/nothing"], told()) == Trace()
+    assert judge_trace(["/etc/nothing"], told()) == Trace()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_gone_and_units_have_a_moment_too() -> None:
 )
 def test_whatever_a_host_says_the_judge_does_not_break(garbage: str) -> None:
     for key in (*told(), "heard", "dpkg", "packages", "record"):
-        found = judge(["/etc/motd", "shop.service"], told() | {key: garbage})
+        found = judge_trace(["/etc/motd", "shop.service"], told() | {key: garbage})
         assert found.sure in ("sure", "likely", "possible", "unknown")
         assert day(found.since)
 
@@ -124,18 +124,18 @@ def test_the_reader_tells_who_and_which_file_and_no_argument(shell: list[str], t
         f"sudo ana /usr/bin/vi {ours}", f"sudo ben /usr/bin/tee {ours}", "login eve ssh", "su dan su",
         "deployer fay@laptop deployer",
     ]  # fmt: skip
-    said = judge([str(ours)], found)
+    said = judge_trace([str(ours)], found)
     assert said.by in ("ana", "ben"), "both were there in the same second"
     assert said.sure == "likely"
-    assert judge([str(other)], found).since == int(other.stat().st_ctime)
-    assert "its content, it says itself, at 1970-01-01" in judge([str(other)], found).how
+    assert judge_trace([str(other)], found).since == int(other.stat().st_ctime)
+    assert "its content, it says itself, at 1970-01-01" in judge_trace([str(other)], found).how
 
 
 @in_every_shell
 def test_the_reader_answers_on_this_machine(shell: list[str], tmp_path: Path) -> None:
     found = _read(shell, tmp_path, ["/etc/passwd", "/etc/none/at/all"], Sh(":"))
-    assert judge(["/etc/passwd"], found).since == int(Path("/etc/passwd").stat().st_ctime)
-    assert judge(["/etc/none/at/all"], found).since == int(Path("/etc").stat().st_ctime)
+    assert judge_trace(["/etc/passwd"], found).since == int(Path("/etc/passwd").stat().st_ctime)
+    assert judge_trace(["/etc/none/at/all"], found).since == int(Path("/etc").stat().st_ctime)
 
 
 def test_units_are_looked_for_where_their_files_are() -> None:
@@ -148,10 +148,11 @@ def test_a_person_reads_when_who_how_sure_and_both_ways_out() -> None:
     one = DriftTraced(
         "web1", "motd", "site.yml:3", NOW, "ana", "vi", "likely", "deployer deploy x", "file: {mode: '1'}"
     )
-    text = "\n".join("".join(part for part, _ in line) for line in lines([one, replace(one, host="web2\x1b[0m")]))
+    told = traced_lines([one, replace(one, host="web2\x1b[0m")])
+    text = "\n".join("".join(part for part, _ in line) for line in told)
     assert "since 2026-09-21 14:13:20 UTC, by ana (likely): vi" in text
     assert "put it back: deployer deploy x  (and so on for 1 more)" in text
     assert "| file: {mode: '1'}" in text
     assert "\x1b" not in text
-    assert in_words(replace(one, since=None, by="")) == "nobody knows when, nobody knows by whom: vi"
+    assert traced_words(replace(one, since=None, by="")) == "nobody knows when, nobody knows by whom: vi"
     assert safe(text) == text

@@ -16,7 +16,6 @@ import pytest
 
 from deployer.errors import ConfigError
 from deployer.events import (
-    Entry,
     Event,
     HostEnded,
     HostSeen,
@@ -24,6 +23,7 @@ from deployer.events import (
     Note,
     PlayEnded,
     PlayStarted,
+    ReleaseEntry,
     RunEnded,
     RungRead,
     Stage,
@@ -58,7 +58,7 @@ def every(say: str = "") -> list[Event]:
     node_seen = NodeSeen(node, text("active"), text("1.2-bb"), 6.25)
     change = Change(text("key"), text("was"), text("will"))
     around = (text("hook"),), (text("unsure"),), (text("migrate"),), (text("opens"),), (text("closes"),)
-    entry = Entry(7, 1_790_000_001, text("switch"), text("1.4-aa"), text("run"), text("detail"))
+    entry = ReleaseEntry(7, 1_790_000_001, text("switch"), text("1.4-aa"), text("run"), text("detail"))
     return [
         PlayStarted(play, "deploy", (host,)),
         Stage(host, text("stage")),
