@@ -1,13 +1,12 @@
 """The fleet's words (inventory.example.yml): one declaration feeds names, flags, units, firewall, verify and audit."""
 
 from deployer.fleet.alike import check_members
-from deployer.fleet.audit_words import AuditWords, WaiverWords
+from deployer.fleet.audit_words import AuditWords, NotifyWords, WaiverWords
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, DeclaredRelease, Roster
 from deployer.fleet.declare import declare
 from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
-from deployer.fleet.notify_words import NotifyWords
 from deployer.fleet.words import FirewallWords, FleetSettings, Health, Rollout
 
 __all__ = [

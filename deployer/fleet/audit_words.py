@@ -1,4 +1,4 @@
-"""What a person says of an audit: which finding is let off, until when, by whom and why."""
+"""What a person says of an audit: which finding is let off, until when, by whom and why; and whom runs are told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from deployer.fields import Doc
 from deployer.fleet import grammar
+from deployer.model import Secret
 
 
 def _day(text: str) -> str | None:
@@ -70,3 +71,21 @@ class AuditWords:
         tuple[str, ...] | None,
         Doc("all lines of sudoers that are meant to ask for no password, for the rule SS-08"),
     ] = None
+
+
+Told = Literal["audit", "deploy", "rollback"]
+
+
+def _url(secret: Secret | None) -> str | None:
+    return "the address of a webhook is empty" if secret is None or not secret else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyWords:
+    """One webhook; its address is a secret, because whoever knows it may write there."""
+
+    webhook: Annotated[Secret, Doc("http:// or https:// address; {env: …}, {file: …}, {command: […]} or !vault")]
+    on: Annotated[tuple[Told, ...], Doc("what is told of")] = ("audit", "deploy", "rollback")
+    format: Annotated[Literal["generic", "slack"] | None, Doc("default: slack for hooks.slack.com, else generic")] = (
+        None
+    )

@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 from deployer.fields import Doc
 from deployer.firewall.openings import Allow, seconds
 from deployer.fleet import grammar, unit
-from deployer.fleet.audit_words import AuditWords
+from deployer.fleet.audit_words import AuditWords, NotifyWords
 from deployer.fleet.migration import MigrateWords
-from deployer.fleet.notify_words import NotifyWords
 from deployer.model import Secret
 
 Environment = Mapping[str, str | Secret]

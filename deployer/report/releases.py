@@ -14,6 +14,13 @@ StyledLine = tuple[str, str]
 """Text and style."""
 
 
+def survey_lines(
+    goal: str, seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals: Journals
+) -> Iterator[StyledLine]:
+    """Return the lines of ``deployer history`` where that is the goal, else those of ``deployer status``."""
+    return history_lines(seen, journals) if goal == "history" else status_lines(seen, ended, journals)
+
+
 def status_lines(seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals: Journals) -> Iterator[StyledLine]:
     """Yield a sentence for each release, a line for each host and what is odd about it, and the last deploy's plan."""
     lost = sum(end.ending == "unreachable" for end in ended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,9 +23,9 @@ from deployer.events import (
     StepDone,
     TaskPlanned,
 )
-from deployer.report import findings, ladder, plans, recap, releases, rolling
+from deployer.report import ladder, plans, recap, releases, rolling
 from deployer.report.journal import Journals
-from deployer.report.plain import Part, Plain, print_parts, safe
+from deployer.report.plain import Line, Part, Plain, print_parts, safe
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
@@ -191,8 +192,7 @@ class TerminalReport:
         self._flush_steps()
         self._print_plans()
         roll = rolling.rolling_lines(self._roll) if self._roll and self._goal == "plan" else ()
-        rules = findings.audit_lines(self._audited, self._verbosity) if self._audited else ()
-        for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *rules):
+        for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *self._found()):
             self._line(*line)
         self._audited = []
         self._print_releases()
@@ -206,6 +206,13 @@ class TerminalReport:
     def _(self, _: RunEnded) -> None:
         self.close()
 
+    def _found(self) -> Iterable[Line]:
+        if not self._audited:
+            return ()
+        from deployer.report.findings import audit_lines
+
+        return audit_lines(self._audited, self._verbosity)
+
     def _print_plans(self) -> None:
         worth = {host: [task for task in plan if self._worth(task)] for host, plan in self._plans.items()}
         for line in plans.plan_lines(worth, show_diff=self._show_diff, verbosity=self._verbosity):
@@ -218,15 +225,9 @@ class TerminalReport:
         return said or task.verdict in ("change", "unknown", "refused") or self._verbosity > 0
 
     def _print_releases(self) -> None:
-        history, journals = self._goal == "history", Journals()
-        told = (
-            releases.history_lines(self._seen, journals)
-            if history
-            else releases.status_lines(self._seen, self._ends, journals)
-        )
         if self._seen:
             self._line(("", ""))
-        for text, style in told:
+        for text, style in releases.survey_lines(self._goal, self._seen, self._ends, Journals()):
             self._line((f"  {text}", style))
         self._seen = []
 
