@@ -30,6 +30,25 @@ class RollPlanned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FactChanged(Event):
+    """Something that a kept plan rests on is not as it was, so the plan is refused.
+
+    Attributes:
+        host: empty for what is the whole play's.
+        task: the label of a task; empty for what is the host's.
+        key: what of it, such as ``mode`` or ``host key``.
+        before: as it was planned; contents and secrets appear as digests.
+        now: as it is.
+    """
+
+    host: str
+    task: str
+    key: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostMoved(Event):
     """A host has come to another state of the roll.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
+from deployer.salts import fingerprint_key
+
 MASK = "***"
-_FINGERPRINT_KEY = secrets.token_bytes(32)
 
 
 class Secret:
@@ -36,7 +36,7 @@ class Secret:
 
     def fingerprint(self) -> str:
         """Return 16 hex digits, equal for equal secrets within this run and meaningless outside of it."""
-        return hmac.new(_FINGERPRINT_KEY, self._value.encode(), hashlib.sha256).hexdigest()[:16]
+        return hmac.new(fingerprint_key(), self._value.encode(), hashlib.sha256).hexdigest()[:16]
 
     def __repr__(self) -> str:
         return MASK

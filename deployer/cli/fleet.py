@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from deployer.cli.command import Flag, Subcommand, out
+from deployer.cli.command import Flag, Subcommand
+from deployer.cli.command import out as print_out
 from deployer.errors import ConfigError
 from deployer.lean import loading
 
@@ -77,7 +79,7 @@ def _walk(goal: str, given: dict[str, Any]) -> int:
         from deployer.listing import listing
 
         hosts, tasks, tags = (asked[name] for name in ("list-hosts", "list-tasks", "list-tags"))
-        out(listing(options(given), hosts=hosts, tasks=tasks, tags=tags))
+        print_out(listing(options(given), hosts=hosts, tasks=tasks, tags=tags))
         return 0
     with loading():
         from deployer.app import run
@@ -94,10 +96,30 @@ def deploy(c: Context, *, check: bool, **given: Any) -> int:
     return _walk("plan" if check else "deploy", given)
 
 
-def plan(c: Context, **given: Any) -> int:
-    """Say what a deploy would change: will, will not, or unknown until run. Changes nothing."""
+def plan(c: Context, *, out: str, expires: str, show: bool, **given: Any) -> int:
+    """Say what a deploy would change, or keep it in a file for apply (--out), or tell such a file. Changes nothing."""
     del c
-    return _walk("plan", given)
+    if out and show:
+        raise ConfigError("--out and --show contradict each other", hint="say one of them")
+    if show:
+        from deployer.planning import show_plan
+
+        print_out(show_plan(Path(given["playbook"]), as_json=given["json"]))
+        return 0
+    if not out or any(given[flag.name.replace("-", "_")] for flag in LISTS):
+        return _walk("plan", given)
+    from deployer.planning import keep
+
+    listed = {flag.name.replace("-", "_") for flag in LISTS}
+    return keep(options({name: value for name, value in given.items() if name not in listed}), Path(out), expires)
+
+
+def _apply(c: Context, *, plan: str, **given: Any) -> int:
+    """Do what a plan that was kept says: exactly that, or nothing where what it rests on has changed."""
+    del c
+    from deployer.planning import apply_plan
+
+    return apply_plan(Path(plan), options({"playbook": "", **given}))
 
 
 def _verify(c: Context, **given: Any) -> int:
@@ -153,7 +175,7 @@ def _render(c: Context, *, host: str, **given: Any) -> None:
     del c
     from deployer.app import render as programs
 
-    out(programs(options(given), host))
+    print_out(programs(options(given), host))
 
 
 def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> int:
@@ -170,7 +192,27 @@ def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> 
 ASK = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
     Subcommand(deploy, (*COMMON, CHECK, DETAILED, *LISTS, PAGE)),
-    Subcommand(plan, (*COMMON, DETAILED, *LISTS, PAGE)),
+    Subcommand(
+        plan,
+        (
+            *COMMON,
+            DETAILED,
+            *LISTS,
+            PAGE,
+            Flag("out", "keep the plan in this file, for deployer apply"),
+            Flag("expires", "how long a plan that is kept is good: 90s, 30m, 2h or 1d", "", "1h"),
+            Flag("show", "the word is a plan that was kept: tell what it says", default=False),
+        ),
+    ),
+    Subcommand(
+        _apply,
+        (
+            Flag("plan", "a file that plan --out has made", word=True),
+            SOURCE_FLAGS[1],
+            *REPORT,
+            PAGE,
+        ),
+    ),
     Subcommand(_verify, (*COMMON, PAGE)),
     Subcommand(
         _rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)

@@ -103,6 +103,10 @@ class Module(ABC):
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Return the steps that bring about ``changes``; no changes, no steps."""
 
+    def anew(self) -> frozenset[str]:
+        """Return the arguments that every run makes anew, such as a key: a plan that is kept is not tied to them."""
+        return frozenset()
+
     def act(self) -> tuple[Step, ...]:
         """Return what a notified handler does regardless of any state, such as a restart; nothing for most modules."""
         return ()

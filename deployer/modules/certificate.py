@@ -10,7 +10,8 @@ from deployer.checks import absolute, name
 from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules.base import Changes, Observed, Present, Step, lines
-from deployer.modules.shared.private_file import _SALT, PrivateFile
+from deployer.modules.shared.private_file import PrivateFile
+from deployer.salts import salt
 from deployer.sh import Sh, sh
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class Certificate(PrivateFile):
     renew: Annotated[int, Doc("days before its end from which a certificate is renewed")] = 30
     exact: Annotated[bool, Doc("true: this very certificate; false: any that still serves")] = False
 
+    def anew(self) -> frozenset[str]:
+        """Return certificate and key, unless they are given ones."""
+        return frozenset() if self.exact else frozenset({"certificate", "key"})
+
     def text(self) -> Secret:
         """Return the file: the key, then the certificates."""
         return Secret(f"{self.key.reveal().rstrip()}\n{self.certificate}", self.path)
@@ -85,7 +90,7 @@ class Certificate(PrivateFile):
 
     def probe(self) -> Sh:
         """Print the certificate, which is public, and a digest that tells the key."""
-        return lines(super().probe(), sh(_TELL, self.copy, _SALT))
+        return lines(super().probe(), sh(_TELL, self.copy, salt()))
 
     def parse(self, out: str) -> Observed:
         """Judge it as of the moment when this run's own was made."""
@@ -112,7 +117,7 @@ class Certificate(PrivateFile):
         if self.exact:
             same = content == super().desired().keys["content"]
             return None if same else fault or Fault("not the given one", expiring_soon=True)
-        own = hashlib.sha256(_SALT.encode() + public_point(chain)).hexdigest()
+        own = hashlib.sha256(salt().encode() + public_point(chain)).hexdigest()
         return fault if (fault and not fault.expiring_soon) or point == own else Fault("its key is that of another one")
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:

@@ -11,8 +11,9 @@ from deployer.checks import absolute
 from deployer.fields import Doc
 from deployer.model import MASK, Secret
 from deployer.modules.base import Change, Observed, Present, Sh, lines, sh
-from deployer.modules.shared.private_file import _SALT, PrivateFile, salted
+from deployer.modules.shared.private_file import PrivateFile, salted
 from deployer.releases.generations import BELONGS
+from deployer.salts import salt
 from deployer.sh import script
 from deployer.syntax import VARIABLE
 
@@ -95,7 +96,7 @@ class EnvFile(PrivateFile):
 
     def tell(self) -> Sh:
         """Return text that tells each variable, and a digest of all of them."""
-        told = sh("salt={} plain={}", _SALT, f" {' '.join(self._plain())} ")
+        told = sh("salt={} plain={}", salt(), f" {' '.join(self._plain())} ")
         return lines(told, script("env_file.sh"), sh(_CONTENT, self.most()))
 
     def parse(self, out: str) -> Observed:

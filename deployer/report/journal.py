@@ -11,7 +11,6 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from deployer.events import Event, HostEnded, PlayStarted, RunEnded, TaskPlanned
+from deployer.machine_key import machine_key, state_home
 
 JOURNALS_KEPT = 100
 """Journals that stay; the oldest go first."""
@@ -196,10 +196,7 @@ def read_journal(file: Path) -> Journal | None:
 
 
 def _home() -> Path:
-    state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    with suppress(RuntimeError):  # somebody without a home
-        state = state if state.is_absolute() else Path("~/.local/state").expanduser()
-    return state / "deployer" / "runs" if state.is_absolute() else Path(os.devnull) / "runs"
+    return (state_home() or Path(os.devnull)) / "runs"
 
 
 def _files(place: Path) -> list[Path]:
@@ -220,15 +217,8 @@ def _open(place: Path, name: str) -> TextIO:
 
 def _key(place: Path) -> bytes:
     """Return this machine's key for digests, made when there is none; empty when that cannot be."""
-    file = place / "key"
     with suppress(OSError):
-        place.mkdir(0o700, parents=True, exist_ok=True)
-        with (
-            suppress(FileExistsError),
-            os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new,
-        ):
-            new.write(secrets.token_bytes(32))
-        return file.read_bytes()
+        return machine_key(place)
     return b""
 
 

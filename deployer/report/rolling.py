@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.report.plain import Part, safe
-from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
+from deployer.report.plain import Part, safe, short
+from deployer.roll_events import (
+    BatchEnded,
+    BatchStarted,
+    FactChanged,
+    HookDone,
+    MigrationEnded,
+    MigrationSaid,
+    RollPlanned,
+)
 
-Rolling = RollPlanned | BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded
+Rolling = RollPlanned | BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded | FactChanged
 
 
 def rolling_lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ...]]:
@@ -20,6 +28,10 @@ def rolling_lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ..
         yield _ended(event)
         if event.stops:
             yield ((f"    the roll stops: {safe(event.stops)}", "red"),)
+    elif isinstance(event, FactChanged):
+        what = ": ".join(filter(None, (event.task, event.key)))
+        told = f"{safe(what)}: {short(event.before)} → {short(event.now)}"
+        yield ("  ! ", "red"), (f"{event.host or 'all hosts':<12} ", "bold"), (told, "")
     elif isinstance(event, MigrationSaid):
         for line in safe(event.text).splitlines():
             yield ((f"    {event.host:<12} ", "dim"), (line, "dim"))

@@ -29,6 +29,7 @@ from deployer.report.plain import Line, Part, Plain, print_parts, safe
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
+    FactChanged,
     HookDone,
     HostMoved,
     MigrationEnded,
@@ -150,7 +151,7 @@ class TerminalReport:
         self._roll = event
 
     @_take.register
-    def _(self, event: BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded) -> None:
+    def _(self, event: BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded | FactChanged) -> None:
         self._flush_steps()
         for line in rolling.rolling_lines(event, self._verbosity):
             self._line(*line)

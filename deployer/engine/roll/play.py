@@ -22,6 +22,7 @@ from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.resolving import Resolving
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import RolloutRules
+from deployer.engine.roll.witness import IDENTITY, NOBODY, Witness
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Reverted
 from deployer.events import Ending, HostEnded, Note, Stage
@@ -57,6 +58,7 @@ class PlayRun:
         done: names of hosts that an earlier run has brought to what is declared, and that take no part.
         leaving: names of nodes that are on their way out of the cluster, whoever still sees them.
         auditing: the rules that an audit judges by, beside drift.
+        witness: sees all that is planned before anything is written.
     """
 
     context: Context
@@ -70,6 +72,7 @@ class PlayRun:
     done: frozenset[str] = frozenset()
     leaving: frozenset[str] = frozenset()
     auditing: Auditing | None = None
+    witness: Witness = NOBODY
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -126,7 +129,8 @@ class PlayRun:
         play, limits = self.resolver.play, self._limits(runs)
         due = [run for run in runs if run.changes and not run.problem]
         rules = RolloutRules(runs, due, limits, play.any_errors_fatal, climb, stop, self.done, self.leaving)
-        return Roll(rules, play.turns.order, climb, switching, back, emit, stop, self.ask)
+        order = self.witness.order or play.turns.order
+        return Roll(rules, order, climb, switching, back, emit, stop, self.ask, witness=self.witness)
 
     def _limits(self, runs: Sequence[HostRoll]) -> Limits:
         """Return what the play's hosts say of batches; those that declare no nodes have no say where others do.
@@ -185,7 +189,8 @@ class PlayRun:
     def _riders(self, run: HostRoll, root: str) -> tuple[Sh, ...]:
         """Return what rides along with the probe; of a release that lies at ``root`` its record comes last."""
         if self.goal in (Goal.PLAN, Goal.DEPLOY):
-            return (*verify.fragments(run.targets), *([ledger.look_at_ledger(root)] if root else []))
+            identity = () if self.witness is NOBODY else (IDENTITY,)
+            return (*verify.fragments(run.targets), *identity, *([ledger.look_at_ledger(root)] if root else []))
         rules = self.auditing.extra_probes(run.play) if self.auditing and run.play else ()
         told = ledger.audited(run.play) if root and run.play else None
         return (*rules, *([told] if told else [])) if self.goal is Goal.AUDIT else ()

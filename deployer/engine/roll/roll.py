@@ -14,6 +14,7 @@ from deployer.engine.roll.climb import Climb, Fallen, mark_failed
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState
+from deployer.engine.roll.witness import NOBODY, Witness
 from deployer.engine.walk.plan import Planned
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Note
@@ -27,14 +28,15 @@ class Roll:
 
     Attributes:
         rules: which hosts there are, and what may be done with them when.
-        order: of the hosts, as the play has it.
+        order: of the hosts, as the play has it, or their names.
         stop: set when a person wants no more; a no to a question sets it too.
         ask: puts a question to the person.
         batches: who is switched together.
+        witness: sees all that is planned.
     """
 
     rules: RolloutRules
-    order: str
+    order: str | Sequence[str]
     climb: Climb
     switching: BatchRunner
     way_back: Reverter
@@ -43,6 +45,7 @@ class Roll:
     ask: Callable[[str], bool] | None = None
     clock: Callable[[], float] = time.monotonic
     batches: list[Batch] = field(default_factory=list)
+    witness: Witness = NOBODY
     _done: list[Batch] = field(default_factory=list)
     _unsound: frozenset[str] = frozenset()
 
@@ -91,7 +94,7 @@ class Roll:
             ConfigError: not even one host could be switched without falling below ``min_healthy``; or hosts have to
                 change together, and a member of their cluster takes no part.
         """
-        self.batches = self.rules.batches(self.order)
+        self.batches = self.witness.judge(self.runs, self.rules.batches(self.order))
         words, migrations = hooks.hook_words(self.due), self.switching.migrations.words(self.batches)
         joining = self.rules.joining()
         first = self.due if len(self.batches) > 1 or joining else ()
@@ -200,9 +203,11 @@ class Roll:
     def _refitted(self, left: list[Batch]) -> tuple[list[Batch], str]:
         """Return the batches to come, smaller where too few nodes are healthy now, and why none can come."""
         try:
-            return self.rules.refitted(left), ""
+            fitted = self.rules.refitted(left)
         except ConfigError as error:
             return left, error.message
+        as_planned = fitted == left or not self.witness.holds
+        return fitted, "" if as_planned else f"too few nodes are healthy for {' '.join(_names(left[0]))}, as planned"
 
     def _pause(self, left: Sequence[Batch]) -> str:
         """Wait, or ask, and return why no other batch may follow: a no is as good as Ctrl-C."""

@@ -32,13 +32,16 @@ class ClusterLimits:
         return ceil(grammar.amount(self.min_healthy, sum(self.nodes.values())))
 
 
-def arranged(hosts: Sequence[str], order: str) -> list[str]:
+def arranged(hosts: Sequence[str], order: str | Sequence[str]) -> list[str]:
     """Return the hosts of a play in the order in which they take their turns.
 
     Args:
         hosts: as the inventory has them.
-        order: inventory, reverse_inventory, sorted, reverse_sorted or shuffle.
+        order: inventory, reverse_inventory, sorted, reverse_sorted or shuffle; or names, all others behind them.
     """
+    if not isinstance(order, str):
+        places = {name: place for place, name in enumerate(order)}
+        return sorted(hosts, key=lambda name: places.get(name, len(places)))
     if order == "shuffle":
         return random.sample(hosts, len(hosts))
     found = sorted(hosts) if "sorted" in order else list(hosts)

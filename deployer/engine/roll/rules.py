@@ -86,7 +86,7 @@ class RolloutRules:
         failed = [run.name for run in self.runs if run.problem and self.fatal]
         return f"failed: {', '.join(failed)}; any_errors_fatal is true" if failed else ""
 
-    def batches(self, order: str) -> list[Batch]:
+    def batches(self, order: str | Sequence[str]) -> list[Batch]:
         """Return who is switched together, in turns.
 
         Hosts that have to change together are one batch, as those where nothing runs are.

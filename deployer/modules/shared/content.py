@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,11 +11,10 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.model import Secret
 from deployer.modules.base import Absent, Blob, Changes, Known, Observed, Present, Sh, Step, lines, records, sh
 from deployer.releases.generations import draft_place, in_force
+from deployer.salts import salt
 
 SHOWN = 64 * 1024
 """Bytes up to which a plan shows the difference of a text; beyond, it shows digests."""
-_SALT = secrets.token_hex(16)
-_DIFFERENT = "secret:different"
 
 _OPEN = """look {0}
 if [ "$type" = file ]; then
@@ -111,7 +109,7 @@ class Content:
         """Return text that looks at the file."""
         before, place = in_force(self.path, self.generations)
         if isinstance(self.blob.text, Secret):
-            return lines(*before, sh(_SALTED, place, _SALT, (self.blob.size // SHOWN + 1) * SHOWN))
+            return lines(*before, sh(_SALTED, place, salt(), (self.blob.size // SHOWN + 1) * SHOWN))
         shown = SHOWN if self._text() is not None else 0
         return lines(*before, sh(_OPEN, place, self.blob.sha256, shown, max(self.blob.size, SHOWN)))
 
@@ -173,8 +171,8 @@ class Content:
         if len(sha) != 64:
             raise ProbeError(f"{self.path} could not be read whole")
         if isinstance(self.blob.text, Secret):
-            wanted = hashlib.sha256((_SALT + self.blob.text.reveal()).encode()).hexdigest()
-            return self._key() if sha == wanted else _DIFFERENT
+            wanted = hashlib.sha256((salt() + self.blob.text.reveal()).encode()).hexdigest()
+            return self._key() if sha == wanted else f"secret:different {sha[:16]}"
         if sha == self.blob.sha256:
             return self._key()
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,10 +13,9 @@ from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
 from deployer.releases.generations import draft_place, in_force
+from deployer.salts import salt
 from deployer.sh import Sh, lines, sh
 
-_SALT = secrets.token_hex(16)
-"""Fresh in every run, so that a digest that leaks with a transcript of one run says nothing about another's."""
 _STEP = 64 * 1024
 """How much is read of a file is told in such steps, because its length is nobody's business."""
 
@@ -43,7 +41,7 @@ settle "$path"
 
 def salted(text: str) -> str:
     """Return what a probe tells of a secret content."""
-    return hashlib.sha256((_SALT + text).encode()).hexdigest()[:16]
+    return hashlib.sha256((salt() + text).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +72,7 @@ class PrivateFile(Module):
 
     def tell(self) -> Sh:
         """Return text that tells the content of the file ``"$path"``."""
-        return sh(_CONTENT, _SALT, self.most())
+        return sh(_CONTENT, salt(), self.most())
 
     def most(self) -> int:
         """Return how many bytes of the file are looked at, so that an endless one takes no time."""

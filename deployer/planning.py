@@ -1,0 +1,198 @@
+"""Plans that are kept: ``plan --out`` writes one, ``apply`` does exactly that or nothing, ``plan --show`` tells it."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from deployer import __version__
+from deployer.app import each_play
+from deployer.engine import facts
+from deployer.engine.host_run import Context
+from deployer.engine.roll.play import Goal, PlayRun
+from deployer.errors import ConfigError, Problems
+from deployer.events import Note
+from deployer.load.playbook import find_playbook
+from deployer.model import Host
+from deployer.project import Options, Project, load
+from deployer.resolve import Resolver
+from deployer.runtime import asker
+from deployer.salts import pin_salts
+from deployer.saved import origins
+from deployer.saved.digests import Digests
+from deployer.saved.plan_file import AGAIN, SavedPlan, Seal, new_plan, plan_in, with_plays
+from deployer.saved.shown import plan_text, until
+from deployer.saved.witnesses import Checker, Keeper
+from deployer.sh.frame import this_run
+from deployer.transport import Transport
+
+_TIME = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 30 * 86400
+
+
+def lifetime_of(text: str) -> int:
+    """Return the seconds of ``90s``, ``30m``, ``2h`` or ``1d``, for which a plan is to be good; raises ConfigError."""
+    found = _TIME.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if not 0 < seconds <= _LONGEST:
+        raise ConfigError(f"--expires {text!r} is no time", hint="write 90s, 30m, 2h or 1d; at most 30d")
+    return seconds
+
+
+def keep(options: Options, file: Path, expires: str, out: TextIO | None = None) -> int:
+    """Plan, keep the plan in a file, and return the exit code; nothing is kept unless every host could be planned.
+
+    Args:
+        options: as for a plan.
+        file: is made, or replaced where it is a plan already.
+        expires: how long the plan is good, as `lifetime_of` reads it.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: what is written is wrong, or the file cannot be written.
+    """
+    seconds, seal = lifetime_of(expires), Seal.of_machine()
+    _check_place(file)
+    options = origins.anywhere(options, find_playbook(Path(options.playbook)))
+    plan = new_plan(this_run().partition(" ")[2], seconds, version=__version__, code=origins.program())
+    key = seal.of_plan(plan.id)
+    pin_salts(key)
+    digests, keepers, project = Digests(key), list[Keeper](), load(options)
+    plan = replace(
+        plan,
+        options=origins.kept(options),
+        extra_vars=origins.extra_digest(options, digests),
+        sources=origins.source_digests(project, digests),
+    )
+
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        keepers.append(Keeper(resolver.play.name, digests))
+        count = 2 if options.detailed_exitcode else 0
+        run = PlayRun(context, resolver, hosts, Goal.PLAN, drift_code=count, witness=keepers[-1], **_facts(resolver))
+        code = run.run()
+        if len(keepers) == sum(bool(hosts) for _, hosts in project.work()):
+            plays = tuple(keeper.kept for keeper in keepers if keeper.kept)
+            whole = code in (0, 2) and len(plays) == len(keepers)
+            if whole:
+                seal.write(with_plays(plan, plays), file)
+            kept = f"kept in {file}, good until {until(plan)}; to do it: deployer apply {file}"
+            context.emit(Note(kept if whole else f"no plan was kept in {file}: not every host could be planned"))
+        return code
+
+    return each_play(walk, project, out, ahead=True)
+
+
+def apply_plan(file: Path, options: Options, out: TextIO | None = None) -> int:
+    """Do what a plan says, all of it or nothing, and return the exit code.
+
+    Args:
+        file: the plan.
+        options: what a plan does not keep: variables of the command line, which have to be those of the plan, and what
+            is printed.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: the plan does not hold any more, was used, or is not what this machine has sealed.
+    """
+    seal = Seal.of_machine()
+    plan = seal.read(file)
+    _check_fresh(plan, seal)
+    key = seal.of_plan(plan.id)
+    pin_salts(key)
+    digests = Digests(key)
+    options = origins.anywhere(origins.kept_flags(plan.options, options), Path(plan.options["playbook"]))
+    Problems.check(_given_otherwise(plan, options, digests))
+    project = load(options)
+    Problems.check(_edited(plan, project, digests))
+    if len(plan.plays) > 1:
+        said = io.StringIO()
+        quiet = replace(project, options=replace(project.options, report=()))
+        if code := _walked(plan, quiet, digests, lambda: None, said, Goal.PLAN):
+            (out or sys.stdout).write(said.getvalue())
+            return code
+    use = cache(lambda: seal.use(plan, this_run()))  # by the first play that begins
+    return _walked(plan, project, digests, use, out, Goal.DEPLOY)
+
+
+def _walked(
+    plan: SavedPlan, project: Project, digests: Digests, begin: Callable[[], object], out: TextIO | None, goal: Goal
+) -> int:
+    plays = itertools.count()
+
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        number = next(plays)
+        later = goal is Goal.DEPLOY and number > 0
+        checker = Checker(plan.plays[number], digests, context.emit, begin, later)
+        ask = asker(context.stop, json=project.options.json)
+        return PlayRun(context, resolver, hosts, goal, ask=ask, witness=checker, **_facts(resolver)).run()
+
+    return each_play(walk, project, out, ahead=True, noted="deploy" if goal is Goal.DEPLOY else "")
+
+
+def show_plan(file: Path, *, as_json: bool) -> str:
+    """Return a plan for a person, or as it is; raises ConfigError where this machine has not sealed it."""
+    plan = Seal.of_machine().read(file)
+    if as_json:
+        return file.read_text(encoding="ascii").rstrip("\n")
+    return "\n".join(plan_text(plan, Seal.of_machine().used(plan), time.time()))
+
+
+def _facts(resolver: Resolver) -> dict[str, Any]:
+    def gather(transport: Transport, host: Host) -> Mapping[str, Any]:
+        return facts.gather(transport, become=resolver.connection(host).become)
+
+    return {"gather": gather, "learn": resolver.learn}
+
+
+def _check_place(file: Path) -> None:
+    """Refuse what a plan cannot be written to, before any host is asked; nothing but a plan is replaced by one."""
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        raise ConfigError("--out names a file in a directory that is there", where=file)
+    if file.exists():
+        try:
+            plan_in(file)
+        except ConfigError:
+            hint = "--out replaces nothing but a plan; name another file"
+            raise ConfigError("it is there, and no plan of deployer", where=file, hint=hint) from None
+    if not os.access(file.absolute().parent, os.W_OK | os.X_OK):
+        raise ConfigError("its directory cannot be written to", where=file)
+
+
+def _check_fresh(plan: SavedPlan, seal: Seal) -> None:
+    now = time.time()
+    if used := seal.used(plan):
+        raise ConfigError(f"the plan was applied already, by the run {used}", hint=AGAIN)
+    if not plan.made <= now + 1:
+        raise ConfigError("the plan was made later than this machine's clock shows", hint=AGAIN)
+    if now >= plan.expires:
+        raise ConfigError(f"the plan was good until {until(plan)}", hint=AGAIN)
+
+
+def _given_otherwise(plan: SavedPlan, options: Options, digests: Digests) -> Iterator[ConfigError]:
+    if (plan.version, plan.code) != (__version__, origins.program()):
+        same = f", whose files were others than those of {__version__} here" * (plan.version == __version__)
+        yield ConfigError(f"the plan was made by deployer {plan.version}{same}", hint=AGAIN)
+    if plan.extra_vars != origins.extra_digest(options, digests):
+        words = "the plan was made with other variables of the command line (-e)"
+        yield ConfigError(words, hint="they may be secrets, so a plan does not hold them: give the same ones again")
+
+
+def _edited(plan: SavedPlan, project: Project, digests: Digests) -> Iterator[ConfigError]:
+    now = origins.source_digests(project, digests)
+    for path in dict.fromkeys((*plan.sources, *now)):
+        was, is_ = plan.sources.get(path), now.get(path)
+        if was != is_:
+            what = "was edited" if was and is_ else "is gone" if was else "is new"
+            yield ConfigError(f"{what} since the plan was made", where=path, hint=AGAIN)
+    if len(plan.plays) != sum(bool(hosts) for _, hosts in project.work()):
+        yield ConfigError("the plays are others than the plan has", hint=AGAIN)
