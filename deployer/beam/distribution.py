@@ -16,7 +16,6 @@ from deployer.beam import etf, handshake
 from deployer.beam.etf_reader import SIZE_LIMIT
 from deployer.beam.handshake import (
     CallFailed,
-    Challenge,
     DemandsTls,
     DistributionError,
     FrameWidth,
@@ -68,10 +67,9 @@ class Peer:
         creation: tells one life of the node from the next.
     """
 
-    def __init__(self, stream: Stream, node: NodeName, me: NodeName, creation: int, theirs: Challenge) -> None:
+    def __init__(self, stream: Stream, node: NodeName, me: NodeName, creation: int) -> None:
         self.node = node
-        self.flags = theirs.flags
-        self.creation = theirs.creation
+        self.flags = self.creation = 0
         self._stream = stream
         self._me = me
         self._creation = creation
@@ -108,14 +106,23 @@ class Peer:
         Each call has a process identifier of its own as the sender, so answers may come in any order: the node runs
         them side by side. Raises as `call` does.
         """
-        first = self._last + 1
+        return self.answers(calls, self.requests(calls))
+
+    def requests(self, calls: Sequence[Call]) -> bytes:
+        """Return what asks a node for these calls, which are then waited for with `answers`."""
         self._last += len(calls)
+        return b"".join(self._request(at, call) for at, call in enumerate(calls, self._last + 1 - len(calls)))
+
+    def answers(self, calls: Sequence[Call], requests: bytes = b"") -> list[Term | CallFailed]:
+        """Return the values of the calls that were asked for last, or are with these requests; see `calls`."""
+        first = self._last + 1 - len(calls)
         answers: dict[int, Term | CallFailed] = {}
         try:
-            self._stream.send(b"".join(self._request(first + at, call) for at, call in enumerate(calls)))
+            if requests:
+                self._stream.send(requests)
             for _ in range(_FRAMES_LIMIT + len(calls)):
                 if len(answers) == len(calls):
-                    return [answers[first + at] for at in range(len(calls))]
+                    return [answers[number] for number in sorted(answers)]
                 number, value = self._receive()
                 if first <= number <= self._last:
                     answers.setdefault(number, _judge(calls[number - first], value))
@@ -203,6 +210,7 @@ def connect(
     creation: int | None = None,
     challenge: int | None = None,
     width: FrameWidth = 2,
+    calls: Sequence[Call] = (),
 ) -> Peer:
     """Prove over ``stream``, which leads to a distribution port, that ``node`` is there and shares ``cookie``.
 
@@ -214,20 +222,24 @@ def connect(
         creation: 4 to 2**32 - 1; by default random.
         challenge: 0 to 2**32 - 1; by default random.
         width: see `FrameWidth`.
+        calls: sent right behind our proof, for `Peer.answers`; nothing in them may be secret.
 
     Raises:
         DistributionError: one of its kinds, which tell apart why the node could not be reached.
     """
     me = me or own_name(node)
-    creation = 4 + secrets.randbelow((1 << 32) - 4) if creation is None else creation
+    creation = secrets.choice(range(4, 1 << 32)) if creation is None else creation
     challenge = secrets.randbits(32) if challenge is None else challenge
-    theirs = shake_hands(stream, node, cookie, me, creation=creation, challenge=challenge, width=width)
-    return Peer(stream, node, me, creation, theirs)
+    peer = Peer(stream, node, me, creation)
+    behind = peer.requests(calls)
+    theirs = shake_hands(stream, node, cookie, me, creation=creation, challenge=challenge, width=width, behind=behind)
+    peer.flags, peer.creation = theirs.flags, theirs.creation
+    return peer
 
 
 def greets(stream: Stream, node: NodeName) -> bool:
     """Return whether a node answers in plain text; no cookie is used."""
-    return handshake.greets_back(stream, own_name(node), creation=4 + secrets.randbelow((1 << 32) - 4))
+    return handshake.greets_back(stream, own_name(node), creation=secrets.choice(range(4, 1 << 32)))
 
 
 def _judge(call: Call, value: Term) -> Term | CallFailed:

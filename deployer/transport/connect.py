@@ -77,7 +77,7 @@ def _attempt(target: SshTarget, options: SshOptions, seen: tuple[str, ...]) -> L
         over = _jump(target, options, seen, stack)
         with options.shared.opening(target.address, target.port):
             proxy = ProxyCommand(target.proxy, target.name) if target.proxy and not over else None
-            client = Client(_open_socket(target, over, proxy, stack), known.kinds)
+            client = Client(_open_socket(target, over, proxy, stack), known.kinds, session=not seen)
             stack.callback(client.hang_up)
             try:
                 _shake_hands(client, target)
@@ -204,7 +204,7 @@ def open_stream(client: Client, address: str, port: int, timeout: float, who: st
     from paramiko.ssh_exception import ChannelException, SSHException
 
     try:
-        return client.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout)
+        return client.given(client.ask_channel("direct-tcpip", (address, port)), timeout)
     except ChannelException as error:
         if error.code == 2:
             raise ConnectionRefusedError(f"{who}: nobody answers at {address}:{port}") from None

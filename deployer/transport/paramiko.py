@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _SESSION_OPENING = 40.0
 _SESSION_PATIENCE = 5.0
 """Seconds for sshd to free the session of the program before, which counts where MaxSessions is 1."""
+_RELAYS_PATIENCE = 20.0
+"""Seconds where relays hold what sshd allows, each of which ends by its own deadline."""
 
 
 class SshTransport:
@@ -52,8 +54,9 @@ class SshTransport:
         self._target, self._options, self._password = target, options, become_password
         self._link: Link = open_link(target, options)
         self.host_key = self._link.host_key
-        self._opening = threading.Lock()
-        self._last: Channel | None = None
+        self._books = threading.Lock()
+        self._ended: list[Channel] = []
+        self._relays = 0
         self._forbidden: ForwardingForbidden | None = None
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
@@ -63,24 +66,30 @@ class SshTransport:
         with closing(ChannelPipe(channel, timeout, self._link.client)) as pipe:
             self._link.client.exec(channel, command(sudo))
             yield from Conversation(self.name, pipe, program, sudo, timeout).frames()
-            self._last, pipe.finished = channel, True
+            self._ended.append(channel)
+            pipe.finished = True
 
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
         """Open a direct-tcpip channel, or a relay where sshd forbids those; see `base.Transport.connect`."""
         if not self._forbidden:
             try:
-                with self._opening:
-                    channel = open_stream(self._link.client, address, port, timeout, self.name)
+                channel = open_stream(self._link.client, address, port, timeout, self.name)
                 return SocketStream(channel, timeout, self._link.client.is_active)
             except ForwardingForbidden as error:
                 self._forbidden = error
         return self._relay(address, port, timeout, self._forbidden)
 
     def _relay(self, address: str, port: int, timeout: float, forbidden: ForwardingForbidden) -> Stream:
-        channel, client = self._session(timeout), self._link.client
+        channel, client, held = self._session(timeout), self._link.client, [True]
+        with self._books:
+            self._relays += 1
 
         def release() -> None:
-            self._last = channel
+            with self._books:
+                if held:
+                    held.clear()
+                    self._relays -= 1
+                    self._ended.append(channel)
 
         return Relay(
             channel, address, port, timeout, start=lambda text: client.exec(channel, text), alive=client.is_active,
@@ -109,7 +118,7 @@ class SshTransport:
     def reopen(self) -> None:
         """Hang up and connect again; see `base.Transport.reopen`."""
         self._link.close()
-        self._last, link = None, open_link(self._target, self._options)
+        self._ended, link = [], open_link(self._target, self._options)
         self._prove(link)
         self._link = link
 
@@ -144,23 +153,29 @@ class SshTransport:
         return ConnectionLost(said, where=self.name, hint="run again to see the host's state")
 
     def _session(self, timeout: float) -> Channel:
-        """Open a session channel, once the one before is gone from the host's books."""
+        """Open a session channel; where sshd opens no more of them, once those before are gone from its books."""
         from paramiko.ssh_exception import ChannelException, SSHException
 
-        client, until = self._link.client, time.monotonic() + _SESSION_PATIENCE
-        if self._last:
-            self._last.status_event.wait(_SESSION_PATIENCE)
-            self._last.close()
-            self._last = None
+        client, begin = self._link.client, time.monotonic()
         while True:
+            self._settle()
+            with self._books:
+                asked, client.early = client.early, None
             try:
-                with self._opening:
-                    return client.open_session(timeout=min(timeout, _SESSION_OPENING))
+                return client.given(asked or client.ask_channel("session"), min(timeout, _SESSION_OPENING))
             except ChannelException as error:
-                if time.monotonic() > until:
+                if time.monotonic() > begin + (_RELAYS_PATIENCE if self._relays else _SESSION_PATIENCE):
                     raise HostError(
                         f"sshd opens no session ({error.text})", where=self.name, hint="MaxSessions must be at least 1"
                     ) from None
                 time.sleep(0.05)
             except (SSHException, EOFError, OSError):
                 raise self._unopened(client) from None
+
+    def _settle(self) -> None:
+        """Close what has ended: a session counts until then where MaxSessions is 1."""
+        with self._books:
+            ended, self._ended = self._ended, []
+        for channel in ended:
+            channel.status_event.wait(_SESSION_PATIENCE)
+            channel.close()

@@ -17,6 +17,8 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
+from deployer.transport.asked_channel import AskingTransport
+
 KEX = (
     "curve25519-sha256@libssh.org",
     "mlkem768x25519-sha256",
@@ -127,16 +129,18 @@ class _Watch(Packetizer):
         self._handshake_until = float("inf")
 
 
-class Client(paramiko.Transport):
+class Client(AskingTransport):
     """One SSH connection. `start_client` and the methods of authentication are paramiko's.
 
     Args:
         sock: connected; a socket or a channel of a jump host.
         known: key types that known_hosts holds for this host; they are asked for first.
+        session: whether a session will be needed, which is then asked for with the login.
     """
 
-    def __init__(self, sock: Any, known: Iterable[str]) -> None:
+    def __init__(self, sock: Any, known: Iterable[str], *, session: bool = False) -> None:
         super().__init__(sock, packetizer_class=_Watch)
+        self.wants_session = session
         options = self.get_security_options()
         options.kex, options.ciphers, options.digests = KEX, CIPHERS, MACS
         first = tuple(name for kind in known for name in _SAME_KEY.get(kind, (kind,)))

@@ -47,8 +47,8 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
     except TimeoutError:
         return DistReading(Outcome.TIMEOUT, f"no answer from {target.at(port)}")
     try:
-        with open_peer(stream, target, target.cookie) as peer:
-            return _accepted(target.node, peer.calls(_CALLS))
+        with open_peer(stream, target, target.cookie, _CALLS) as peer:
+            return _accepted(target.node, peer.answers(_CALLS))
     except distribution.DistributionError as error:
         if isinstance(error, _NO_TLS) and target.tls and _speaks_plainly(transport, target, port, timeout):
             error = tls.NotTls(f"{target.node} answers in plain text, and the cluster is declared with TLS")
@@ -60,15 +60,18 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
         stream.close()
 
 
-def open_peer(stream: Stream, target: Target, cookie: Secret) -> Peer:
+def open_peer(stream: Stream, target: Target, cookie: Secret, calls: Sequence[Call] = ()) -> Peer:
     """Prove over a stream to a node's distribution port that it is there; over TLS where that is declared.
+
+    ``calls``: sent along; see `distribution.connect`.
 
     Raises:
         DistributionError: one of its kinds.
     """
     if target.tls is None:
-        return distribution.connect(stream, target.node, cookie)
-    return distribution.connect(tls.secure(stream, target.tls, target.node.host), target.node, cookie, width=4)
+        return distribution.connect(stream, target.node, cookie, calls=calls)
+    inside = tls.secure(stream, target.tls, target.node.host)
+    return distribution.connect(inside, target.node, cookie, width=4, calls=calls)
 
 
 def _speaks_plainly(transport: Transport, target: Target, port: int, timeout: float) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from deployer.beam.distribution import DistributionError
 from deployer.beam.term import Atom
 from deployer.engine.ladder import asking
-from deployer.engine.ladder.rounds import CHANNEL_TIMEOUT
+from deployer.engine.ladder.conversing import CHANNEL_TIMEOUT
 from deployer.engine.ladder.rung import Rung, RungResult, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.errors import HostError, ProbeError

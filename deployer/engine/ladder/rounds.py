@@ -1,23 +1,21 @@
-"""One round of readings: every host of its own nodes, then, knowing all ports, from every host to every other."""
+"""One round of readings: of every host's own units; then, side by side, its nodes, and the way to all others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from deployer.beam.epmd import Registration
-from deployer.engine.ladder import asking, health, outside, readings
-from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder import conversing, outside, readings
 from deployer.engine.ladder.outside import Place
 from deployer.engine.ladder.reading import NodeReading
 from deployer.engine.ladder.rung import Rung
 from deployer.engine.ladder.target import Target
 from deployer.errors import ConnectionLost, HostError
 from deployer.sh import Program, Sh
-from deployer.transport.base import ForwardingForbidden, Transport
+from deployer.transport.base import Transport
 
-CHANNEL_TIMEOUT = 5.0
 EXEC_TIMEOUT = 30.0
 
 Reached = Mapping[Place, str] | str
@@ -55,15 +53,22 @@ def read_round(
     for target in before:
         hosts.setdefault(target.host, []).append(target)
 
-    def ask(host: str) -> dict[Target, NodeReading]:
-        return _read_host(sessions[host], {target: before[target] for target in hosts[host]}, fresh)
+    looked = pool.map(lambda host: _look(sessions[host], {each: before[each] for each in hosts[host]}, fresh), hosts)
+    found = {target: reading for answers in looked for target, reading in answers.items()}
+    public = outside.public_places(found)
+    likely = _likely_places(found)
 
-    found = {target: reading for answers in pool.map(ask, hosts) for target, reading in answers.items()}
-    places, public = _places(found), outside.public_places(found)
+    def ask(host: str) -> _Asked:
+        mine = {target: reading for target, reading in found.items() if target.host == host}
+        return _ask(sessions[host], mine, _wanted(host, found, likely, public))
+
+    asked = dict(zip(sessions, pool.map(ask, sessions), strict=True))
+    found = {target: reading for each in asked.values() for target, reading in each.found.items()}
+    places = _places(found)
     wanted = {host: _wanted(host, found, places, public) for host in sessions}
-    sources = [host for host in sessions if wanted[host]]
-    tried = pool.map(lambda host: _reach_from(sessions[host], wanted[host]), sources)
-    answers = dict(zip(sources, tried, strict=True))
+    late = [host for host, those in wanted.items() if set(those) - asked[host].tried]
+    anew = dict(zip(late, pool.map(lambda host: _reach_from(sessions[host], wanted[host]), late), strict=True))
+    answers = {host: anew.get(host, each.reached) for host, each in asked.items() if wanted[host]}
 
     def whole(target: Target) -> NodeReading:
         untried = {host: why for host, why in answers.items() if isinstance(why, str) and host in _members(target)}
@@ -75,9 +80,10 @@ def read_round(
     return dict(zip(found, pool.map(whole, found), strict=True))
 
 
-def _read_host(
+def _look(
     session: LadderSession, before: Mapping[Target, NodeReading], fresh: Callable[[Target], bool]
 ) -> dict[Target, NodeReading]:
+    """Read the units of a host's nodes."""
     now = dict(before)
     stale = [target for target in now if not fresh(target)]
     try:
@@ -86,32 +92,51 @@ def _read_host(
             program = Program(fragments(stale), become=session.become, units=units)
             frames = list(session.transport.run(program, timeout=EXEC_TIMEOUT))
             for target, frame in zip(stale, frames, strict=True):
-                now[target] = replace(now[target], unit=readings.parse_look(frame.out))
-        return {target: _converse(session.transport, target, reading) for target, reading in now.items()}
+                now[target] = replace(now[target], unit=readings.parse_look(frame.out), lost="", remedy="", gone=False)
     except HostError as error:
-        lost = NodeReading(lost=error.message, remedy=error.hint, gone=isinstance(error, ConnectionLost))
-        return dict.fromkeys(now, lost)
+        return dict.fromkeys(now, _lost(error))
+    return now
 
 
-def _converse(transport: Transport, target: Target, reading: NodeReading) -> NodeReading:
-    """Ask EPMD, then the node itself, then its health, each over a stream through the connection that is open."""
-    reading = replace(reading, epmd=None, listed="", dist=None, health=None, skipped_rungs={})
-    if reading.unit is None or not reading.unit.pid:
-        return reading
-    port: int | None = target.ports[0]
-    try:
-        if target.epmd_port is not None:
-            found = asking.ask_epmd(transport, target, timeout=CHANNEL_TIMEOUT)
-            listed = asking.list_epmd(transport, target, timeout=CHANNEL_TIMEOUT) if found is None else ""
-            reading = replace(reading, epmd=found, listed=listed)
-            port = found.port if isinstance(found, Registration) else None
-        if port and target.cookie is not None:
-            reading = replace(reading, dist=asking.ask(transport, target, port, timeout=CHANNEL_TIMEOUT))
-        if target.health and (reading.dist is None or reading.dist.outcome is Outcome.ACCEPTED):
-            reading = replace(reading, health=health.check_health(transport, target, port, timeout=CHANNEL_TIMEOUT))
-    except ForwardingForbidden as error:
-        return replace(reading, skipped_rungs=dict.fromkeys((rung for rung in Rung if rung.row.asked), error.message))
-    return reading
+def _lost(error: HostError) -> NodeReading:
+    return NodeReading(lost=error.message, remedy=error.hint, gone=isinstance(error, ConnectionLost))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a host's nodes said, and which places it has tried meanwhile."""
+
+    found: Mapping[Target, NodeReading]
+    tried: frozenset[Place]
+    reached: Reached
+
+
+def _ask(session: LadderSession, found: Mapping[Target, NodeReading], wanted: Sequence[Place]) -> _Asked:
+    """Ask a host's nodes, and have it try at the same time the places that the others' nodes most likely have."""
+    open_ = [target for target, reading in found.items() if not reading.lost]
+    with ThreadPoolExecutor((conversing.ASKS + 1) * len(open_) + 1) as at_once:
+        reach = at_once.submit(_reach_from, session, wanted) if wanted else None
+        said = {
+            target: at_once.submit(conversing.converse, session.transport, target, found[target], at_once)
+            for target in open_
+        }
+        now = dict(found)
+        try:
+            for target, each in said.items():
+                now[target] = each.result()
+        except HostError as error:
+            now = dict.fromkeys(now, _lost(error))
+        return _Asked(now, frozenset(wanted), reach.result() if reach else {})
+
+
+def _likely_places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
+    """Return what `_places` will say, if EPMD says what the nodes' processes say."""
+    places: dict[Place, str] = {}
+    for target, reading in found.items():
+        port = conversing.listens_at(target, reading.unit)
+        for each in (port, target.epmd_port) if port else ():
+            places |= {(target.address, each): target.host} if each else {}
+    return places
 
 
 def _places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:

@@ -1,0 +1,84 @@
+"""What is asked of a node beside its unit: EPMD, the node itself, its health; side by side where that can be.
+
+Whoever asks in turn has to wait for the road to the host each time. EPMD only has to say where the node listens, and
+that is known from the node's own process, which is asked meanwhile. Where EPMD says otherwise, it is believed, and the
+node is asked anew at the port that others would be sent to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from typing import TypeVar
+
+from deployer.beam.epmd import Registration
+from deployer.engine.ladder import asking, health
+from deployer.engine.ladder.outcome import Outcome
+from deployer.engine.ladder.reading import DistReading, NodeReading
+from deployer.engine.ladder.readings import UnitReading
+from deployer.engine.ladder.rung import Rung
+from deployer.engine.ladder.target import Target
+from deployer.transport.base import ForwardingForbidden, Transport
+
+CHANNEL_TIMEOUT = 5.0
+ASKS = 3
+"""Threads that a node's conversation needs at once."""
+_Answer = TypeVar("_Answer")
+
+
+def listens_at(target: Target, unit: UnitReading | None) -> int | None:
+    """Return the port at which a node's own process takes its peers; None where that is not certain."""
+    if unit is None or not unit.pid:
+        return None
+    found = [port for port in unit.ports or () if target.ports[0] <= port <= target.ports[1]]
+    return found[0] if len(found) == 1 else None
+
+
+def converse(transport: Transport, target: Target, reading: NodeReading, at_once: Executor) -> NodeReading:
+    """Ask EPMD, the node and its health, each over a stream through the connection that is open.
+
+    Args:
+        transport: to the node's host.
+        target: the node.
+        reading: has what its unit is; the rest is read anew.
+        at_once: has `ASKS` threads for it.
+
+    Raises:
+        HostError: the connection broke.
+    """
+    reading = replace(reading, epmd=None, listed="", dist=None, health=None, skipped_rungs={})
+    if reading.unit is None or not reading.unit.pid:
+        return reading
+    port, likely = listens_at(target, reading.unit), at_once.submit
+    early = likely(_ask_node, transport, target, port) if port else None
+    check = likely(_check, transport, target, port) if port and target.health and not target.health.expr else None
+    try:
+        known: int | None = target.ports[0]
+        if target.epmd_port is not None:
+            found = asking.ask_epmd(transport, target, timeout=CHANNEL_TIMEOUT)
+            listed = asking.list_epmd(transport, target, timeout=CHANNEL_TIMEOUT) if found is None else ""
+            reading = replace(reading, epmd=found, listed=listed)
+            known = found.port if isinstance(found, Registration) else None
+        if known:
+            reading = replace(
+                reading, dist=_taken(early if known == port else None, _ask_node, transport, target, known)
+            )
+        if target.health and (reading.dist is None or reading.dist.outcome is Outcome.ACCEPTED):
+            reading = replace(reading, health=_taken(check, _check, transport, target, known))
+    except ForwardingForbidden as error:
+        return replace(reading, skipped_rungs=dict.fromkeys((rung for rung in Rung if rung.row.asked), error.message))
+    return reading
+
+
+def _taken(soon: Future[_Answer] | None, ask: Callable[..., _Answer], *words: object) -> _Answer:
+    """Return what was asked already, or ask now."""
+    return soon.result() if soon else ask(*words)
+
+
+def _ask_node(transport: Transport, target: Target, port: int) -> DistReading | None:
+    return asking.ask(transport, target, port, timeout=CHANNEL_TIMEOUT) if target.cookie is not None else None
+
+
+def _check(transport: Transport, target: Target, port: int | None) -> str | None:
+    return health.check_health(transport, target, port, timeout=CHANNEL_TIMEOUT)

@@ -1,0 +1,135 @@
+"""paramiko's transport, where asking comes apart from waiting: for channels, and for the login before them.
+
+A request that needs nothing from the answer before it goes right behind the request before it, which spares a round
+trip each: the login right behind the question whether one may log in, the first session right behind the login. Both
+are what RFC 4252 and 4254 allow; an sshd that is no OpenSSH is asked in turn, for nobody has tried what it makes of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import paramiko
+from paramiko.auth_handler import AuthHandler
+from paramiko.common import CONNECTION_FAILED_CODE, MSG_SERVICE_ACCEPT, cMSG_CHANNEL_OPEN
+from paramiko.ssh_exception import ChannelException, SSHException
+
+_LOOK = 1.0
+"""Seconds after which somebody who waits looks whether the connection is still there; all else wakes him."""
+
+
+class AskedChannel(NamedTuple):
+    """A channel that has been asked for."""
+
+    channel: paramiko.Channel
+    number: int
+    answered: threading.Event
+
+
+class AskingTransport(paramiko.Transport):
+    """A connection whose channels may be asked for side by side: each refusal belongs to its channel.
+
+    Attributes:
+        early: the session that was asked for with the login; whoever needs one first takes it.
+        wants_session: whether one is asked for with the login.
+    """
+
+    early: AskedChannel | None = None
+    wants_session = False
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._refusals: dict[int, ChannelException] = {}
+
+    def ask_channel(self, kind: str, to: tuple[str, int] | None = None) -> AskedChannel:
+        """Ask for a channel without waiting for it; ``to``: where a ``direct-tcpip`` leads.
+
+        Raises:
+            SSHException, EOFError, OSError: the connection is gone.
+        """
+        if not self.is_active():
+            raise SSHException("the connection is gone")
+        with self.lock:
+            number = self._next_channel()  # type: ignore[attr-defined]
+            made = AskedChannel(paramiko.Channel(number), number, threading.Event())
+            self._channels.put(number, made.channel)  # type: ignore[attr-defined]
+            self.channel_events[number] = made.answered
+            self.channels_seen[number] = True
+            made.channel._set_transport(self)  # type: ignore[attr-defined]
+            window, packet = self.default_window_size, self.default_max_packet_size
+            made.channel._set_window(window, packet)  # type: ignore[attr-defined]
+        message = paramiko.Message()
+        message.add_byte(cMSG_CHANNEL_OPEN)
+        message.add_string(kind)
+        for value in (number, window, packet):
+            message.add_int(value)
+        for address, port in (to, ("127.0.0.1", 0)) if to else ():
+            message.add_string(address)
+            message.add_int(port)
+        self._send_user_message(message)  # type: ignore[attr-defined]
+        return made
+
+    def given(self, asked: AskedChannel, timeout: float) -> paramiko.Channel:
+        """Wait for a channel that was asked for, and return it.
+
+        Raises:
+            ChannelException: the peer refused it.
+            SSHException: no answer in ``timeout`` seconds, or the connection is gone.
+        """
+        until = time.monotonic() + timeout
+        while not asked.answered.wait(max(0.0, min(_LOOK, until - time.monotonic()))):
+            if not self.is_active() or time.monotonic() >= until:
+                break
+        refusal = self._refusals.pop(asked.number, None)
+        if refusal:
+            raise refusal
+        if not self.is_active() or not asked.answered.is_set():
+            raise SSHException("no channel was opened in time")
+        return asked.channel
+
+    def auth_publickey(self, username: str, key: paramiko.PKey, event: threading.Event | None = None) -> list[str]:
+        """Log in by a key, and where the peer is known to take it, without a pause; see paramiko.
+
+        An RSA key may have to wait for what the peer says of the algorithms it takes.
+        """
+        if event or "OpenSSH_" not in self.remote_version or "rsa" in key.get_name():
+            return super().auth_publickey(username, key, event)
+        answered = threading.Event()
+        self.auth_handler: Any = _EagerLogin(self)
+        self.auth_handler.auth_publickey(username, key, answered)
+        wanted, self.wants_session = self.wants_session, False
+        self.early = self.ask_channel("session") if wanted else None
+        try:
+            more: list[str] = self.auth_handler.wait_for_response(answered)
+        except Exception:
+            self.early = None
+            raise
+        return more
+
+    def _parse_channel_open_failure(self, message: paramiko.Message) -> None:
+        number, code = message.get_int(), message.get_int()
+        with self.lock:
+            self._refusals[number] = ChannelException(code, CONNECTION_FAILED_CODE.get(code, "(unknown code)"))
+            self._channels.delete(number)  # type: ignore[attr-defined]
+            answered = self.channel_events.pop(number, None)
+        if answered:
+            answered.set()
+
+
+class _EagerLogin(AuthHandler):
+    """Does not wait to hear that one may log in; where one may not, the answer to the login says so."""
+
+    def _request_auth(self) -> None:
+        super()._request_auth()  # type: ignore[misc]
+        allowed = paramiko.Message()
+        allowed.add_string("ssh-userauth")
+        allowed.rewind()
+        self._parse_service_accept(allowed)  # type: ignore[attr-defined]
+
+    @property
+    def _client_handler_table(self) -> dict[int, Callable[[paramiko.Message], None]]:
+        table: dict[int, Callable[[paramiko.Message], None]] = super()._client_handler_table  # type: ignore[misc]
+        return {**table, MSG_SERVICE_ACCEPT: lambda _: None}

@@ -1,0 +1,108 @@
+"""A road to sshd that takes its time, and counts how often a conversation has to go there and back.
+
+Seconds are not compared with anything, so that a busy machine changes nothing: what is counted is causes. What a side
+says can only follow from what it has been handed; a side's words have the depth of the deepest that it had been handed,
+and the server's are one round trip deeper than the client's they follow. The delay only keeps side by side what was
+sent side by side.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from deployer.lab import LabHost
+
+DELAY = 0.15
+"""Seconds each way: far more than a busy machine takes to answer what needs no work."""
+
+
+@dataclass
+class _Way:
+    """One connection: how deep each side has been handed words."""
+
+    there: int = 0
+    back: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    told: list[str] = field(default_factory=list)
+
+
+class SlowRoad:
+    """Listens on 127.0.0.1 in front of one host's sshd."""
+
+    def __init__(self, host: LabHost) -> None:
+        self.host = host
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._ways: list[_Way] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def trips(self) -> int:
+        """Round trips of the longest conversation so far; a TCP connection is one."""
+        return max((way.back + 1 for way in self._ways), default=0)
+
+    @property
+    def trace(self) -> str:
+        """What went over the road, for a person."""
+        return "\n".join(line for way in self._ways for line in way.told)
+
+    @property
+    def ssh_config(self) -> str:
+        """What a person writes to go this way."""
+        address = self.host.address
+        return f"Host {address}\n  HostName 127.0.0.1\n  Port {self.port}\n  HostKeyAlias {address}"
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection((self.host.address, 22))
+                for one in (client, server):
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                way = _Way()
+                self._ways.append(way)
+                _pump(client, server, way, outward=True)
+                _pump(server, client, way, outward=False)
+
+
+def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: bool) -> None:
+    line: queue.SimpleQueue[tuple[float, int, bytes]] = queue.SimpleQueue()
+
+    def read() -> None:
+        data = b"."
+        while data:
+            try:
+                data = source.recv(65536)
+            except OSError:
+                data = b""
+            with way.lock:
+                depth = way.back if outward else way.there + 1
+                way.told.append(f"{time.monotonic():.3f} {'>' if outward else '<'} {depth} {len(data)}")
+            line.put((time.monotonic() + DELAY, depth, data))
+
+    def write() -> None:
+        with suppress(OSError):
+            while True:
+                due, depth, data = line.get()
+                time.sleep(max(0.0, due - time.monotonic()))
+                if not data:
+                    sink.shutdown(socket.SHUT_WR)
+                    return
+                sink.sendall(data)
+                with way.lock:
+                    if outward:
+                        way.there = max(way.there, depth)
+                    else:
+                        way.back = max(way.back, depth)
+
+    for work in (read, write):
+        threading.Thread(target=work, daemon=True).start()
