@@ -14,8 +14,10 @@ from deployer.engine.host_run import Context, close, worst
 from deployer.engine.roll.hooks import BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.apply import step_last_words
+from deployer.engine.walk.confirm import confirm
 from deployer.errors import ConfigError, StepError
 from deployer.events import HostEnded, StepDone, TaskPlanned
+from deployer.firewall.parts import CONFIRM, without_parts
 from deployer.fleet import Declaration, Node
 from deployer.model import Change, Host
 from deployer.releases.generations import secured
@@ -108,10 +110,14 @@ class Retirement:
 
     def _forget(self, run: HostRoll) -> None:
         own, nodes = self._nodes(run)
+        if self.purge and len(nodes) == len(own.nodes):
+            said = self._step(run, f"close the firewall to {own.cluster.name}", closing(own))
+            if "closed" not in said.split():
+                confirm(run.connected.transport, CONFIRM, become=run.connected.play.become)
         what = "remove what was put there" if self.purge else "remove cookie, keys and secrets"
         self._step(run, what, removal(own, nodes, purge=self.purge))
 
-    def _step(self, run: HostRoll, what: str, text: Sh) -> None:
+    def _step(self, run: HostRoll, what: str, text: Sh) -> str:
         here = run.connected
         before = self.context.clock()
         program = Program((text,), writes=True, become=here.play.become)
@@ -121,6 +127,7 @@ class Retirement:
         )
         if frame.rc:
             raise StepError(f"{what}: {step_last_words(frame.out, frame.rc)}", where=run.name)
+        return frame.out
 
     def _ended(self, run: HostRoll) -> HostEnded:
         count = len(self.leaving[run.name])
@@ -140,6 +147,25 @@ for unit in "$@"; do
   systemctl stop -- "$unit"
 done
 """
+
+
+_OTHER = """
+gone={}
+cluster=$(find "$place/deployer.d" -name '*.nft' ! -name "$gone.nft" 2>/dev/null | sort | head -n 1)
+cluster=${{cluster##*/}} cluster=${{cluster%.nft}}
+if [ -z "$cluster" ] || [ ! -e "$place/deployer.d/$gone.nft" ]; then
+  echo closed
+  exit 0
+fi
+"""
+
+
+def closing(own: Declaration) -> Sh:
+    """Return the step that takes a cluster's part out of the firewall where others have theirs, to be confirmed.
+
+    Where there is no other, or it has none, it prints ``closed``, and nothing is to be confirmed.
+    """
+    return without_parts(sh(_OTHER, own.cluster.name))
 
 
 def removal(own: Declaration, nodes: Iterable[Node], *, purge: bool) -> Sh:

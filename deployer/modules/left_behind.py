@@ -7,26 +7,12 @@ from typing import Annotated, ClassVar
 
 from deployer.checks import absolute, filled
 from deployer.fields import Doc
-from deployer.firewall.nft import BASE, PLACE, UNIT, UNIT_TEXT
+from deployer.firewall.parts import CONFIRM, without_parts
 from deployer.modules.base import Changes, Module, Observed, Present, Step, records
 from deployer.releases.generations import PLACES
 from deployer.sh import Sh, lines, script, sh
-from deployer.sh.units import FAILED
 
 _NOTHING = "nothing"
-CONFIRM = 60
-"""Seconds in which a new login has to come through rules with fewer parts."""
-_RULES = """
-rules=$(cat -- "$place/deployer.d/$cluster.nft")
-gone=$(firewall_parts)
-base={}
-unit_text={}
-more= within={}
-keep="gone='$(printf '%s ' $gone)'
-"{}
-"""
-
-
 _TOLD = """
 found=$(left | paste -s -d , - | sed 's/,/, /g')
 [ -z "$found" ] || echo "left behind: $found; a deploy with -e remove_left_behind=true removes it"
@@ -86,21 +72,9 @@ class LeftBehind(Module):
         return (*steps, remove)
 
     def _close(self) -> Step:
-        names = sh("place={} unit={}", PLACE, UNIT)
-        own = sh("cluster={}", self.cluster)
-        keep = lines(
-            script("confirm.sh", "deployer.firewall"), FAILED, names, own, script("keep.sh", "deployer.firewall")
-        )
-        given = sh(_RULES, BASE, UNIT_TEXT, CONFIRM, keep.text)
-        load = lines(
-            script("pending.sh", "deployer.firewall"),
-            script("sockets.sh", "deployer.sh"),
-            self._functions,
-            names,
-            given,
-            script("load.sh", "deployer.firewall"),
-        )
-        return Step("close the firewall to clusters that are gone", load, late=True, confirm=CONFIRM)
+        given = lines(self._functions, Sh("gone=$(firewall_parts | paste -s -d ' ' -)"))
+        what = "close the firewall to clusters that are gone"
+        return Step(what, without_parts(given), late=True, confirm=CONFIRM)
 
     def touches(self) -> tuple[str, ...]:
         """Return nothing that another task reads."""

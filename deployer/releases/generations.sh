@@ -110,6 +110,6 @@ stage() {
   # What leads to the files of another root, or lies there itself, is read until the nodes stop.
   reached=''
   for file; do [ ! -e "$file" ] || reached=yes; done
-  if [ -e "$held/current/release" ] || [ -z "$reached" ]; then linked "$@" || return 1; fi
+  if [ -z "$reached" ] || { [ -e "$held/current/release" ] && [ -z "$(old_state)" ]; }; then linked "$@" || return 1; fi
   rm -rf -- "$held/drafts"
 }

@@ -157,12 +157,16 @@ def left_behind(units: Sequence[str], release: str) -> ConfigError:
 
 def renamed(units: Sequence[str], release: str) -> ConfigError:
     """Return what is wrong where the cluster's nodes run from another release, which nobody declares to be replaced."""
-    hint = (
-        "was the release renamed, or its root? Its nodes need names of their own for that, which no node here has, and "
-        f"the old service is taken over: release: {{takeover: {{service: {units[0]}}}}}. "
-        "A second release beside it needs a cluster of its own: cluster.name and cluster.ports"
+    one = len(units) == 1
+    way = f"Then have the old service taken over, host by host: release: {{takeover: {{service: {units[0]}}}}}"
+    several = (
+        "One service of a host can be taken over, so go host by host: put the old words back, take the host out by "
+        "deployer retire PLAYBOOK HOST -i INVENTORY --purge, write the new ones for it alone, and deploy"
     )
-    return ConfigError(f"{', '.join(units)} of another release than {release} runs in this cluster", hint=hint)
+    own = "A second release beside it needs a cluster of its own: cluster.name and cluster.ports"
+    hint = f"was the release renamed, or its root? {way if one else several}. {own}"
+    runs = "runs" if one else "run"
+    return ConfigError(f"{', '.join(units)} of another release than {release} {runs} in this cluster", hint=hint)
 
 
 def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:

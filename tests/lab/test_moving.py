@@ -26,13 +26,19 @@ def fleet(lab, demo_release, tmp_path: Path) -> Fleet:
 
 @contextmanager
 def one_cluster(fleet: Fleet, old: str = "", new: str = "") -> Iterator[None]:
-    """One node is healthy all the time; the first of a new name and the last of the old one are of one cluster."""
+    """One node is healthy all the time; the first of a new name and the last of the old one are of one cluster.
+
+    A name without a host part has the host's address there.
+    """
     first, last = fleet.hosts
     mixed, over = threading.Event(), threading.Event()
+    new_first, old_last = (
+        name if "@" in name else f"{name}@{host.address}" for name, host in ((new, first), (old, last))
+    )
 
     def look() -> None:
         while not over.wait(0.1):
-            if health(first)[1].get("node") == f"{new}@{first.address}" and f"{old}@{last.address}" in seen(first):
+            if health(first)[1].get("node") == new_first and old_last in seen(first):
                 mixed.set()
 
     looking = threading.Thread(target=look)
@@ -82,6 +88,15 @@ def test_a_renamed_node_takes_the_place_of_the_old_one_in_turns_and_comes_back_u
     for host in fleet.hosts:
         assert ssh(host, "systemctl is-active demo.service web.service")[1].split() == ["inactive", "active"]
         assert ssh(host, "ls /etc/systemd/system/demo.service /usr/local/bin/demo-ctl 2>/dev/null")[1] == ""
+    known = "".join(f"{host.address} {host.name}.lan\n" for host in fleet.hosts)
+    for host in fleet.hosts:
+        assert ssh(host, "cat >>/etc/hosts", stdin=known.encode())[0] == 0
+    fleet.words["nodes"] = [{"name": "web", "host": "{{ inventory_hostname }}.lan"}]
+    with one_cluster(fleet, "web", f"web@{fleet.hosts[0].name}.lan"):
+        ran = fleet.run("deploy")
+    assert ran.code == 0, ran.out + ran.err
+    names = {f"web@{host.name}.lan" for host in fleet.hosts}
+    assert [{health(host)[1]["node"], *seen(host)} for host in fleet.hosts] == [names] * 2
 
 
 def test_ports_and_the_clusters_name_move_in_turns_and_what_stays_behind_is_told_and_removed(
@@ -127,7 +142,7 @@ def test_another_epmd_port_or_kind_of_names_is_refused_until_the_cluster_may_be_
     refused(fleet, "long names; declared is", "short names", "restart_cluster")
 
 
-def test_a_renamed_release_is_refused_until_the_old_service_is_to_be_taken_over(
+def test_a_renamed_release_and_another_root_are_refused_until_the_old_service_is_to_be_taken_over(
     fleet: Fleet, demo_app: Path, tmp_path: Path, ssh: Ssh
 ) -> None:
     tarball = labs.build_app(demo_app, version="0.1.0", release="chat", out=tmp_path / "chat")
@@ -139,7 +154,34 @@ def test_a_renamed_release_is_refused_until_the_old_service_is_to_be_taken_over(
     with one_cluster(fleet, "demo", "chat"):
         ran = fleet.run("deploy")
     settled(ran, fleet, "chat")
+    another_root(fleet, ssh)
     audit = fleet.run("audit")
-    assert "left behind: release /opt/demo" in "".join(note["text"] for note in audit.of("Note"))
+    told = "".join(note["text"] for note in audit.of("Note"))
+    assert "left behind: release /opt/chat, release /opt/demo" in told
     whole(fleet.run("deploy", "-e", "remove_left_behind=true"), fleet.hosts, "chat")
-    assert ssh(fleet.hosts[-1], "ls /opt /etc/beam/generations.d/opt")[1].split().count("demo") == 0
+    for host in fleet.hosts:
+        assert ssh(host, "find /opt /etc/beam/generations.d/opt -mindepth 1 -maxdepth 1") == (0, "")
+
+
+def another_root(fleet: Fleet, ssh: Ssh) -> None:
+    """The node keeps its name and its unit: what does not start gives both back with the files that they read."""
+    release = fleet.words["release"]
+    release.pop("takeover")
+    release["root"] = "/srv/chat"
+    refused(
+        fleet, "chat.service of another release than chat runs in this cluster", "takeover: {service: chat.service}"
+    )
+    release["takeover"] = {"service": "chat.service"}
+    fleet.words["env"] = {"PORT": "4000", "DEMO_CRASH": "1"}
+    with one_cluster(fleet):
+        broken = fleet.run("deploy")
+    assert broken.code == 1, broken.out
+    assert "chat.service runs again as before" in broken.end(fleet.hosts[0])["problem"]
+    link = ssh(fleet.hosts[0], "readlink /etc/beam/demo/private/chat.env /etc/systemd/system/chat.service.d/*")[1]
+    assert [line.partition("/current/")[0] for line in link.split()] == ["/etc/beam/generations.d/opt/chat"] * 2
+    fleet.words["env"] = {"PORT": "4000"}
+    with one_cluster(fleet):
+        ran = fleet.run("deploy", "-e", "deploy_again=true")
+    whole(ran, fleet.hosts, "chat")
+    release.pop("takeover")
+    settled(fleet.run("deploy"), fleet, "chat")

@@ -54,4 +54,8 @@ def test_staging_and_production_share_hosts_and_neither_notices_the_other(lab, d
     alone(production.run("deploy"), hosts, "shop", 4000)
     assert processes(ssh, hosts, "shop") == before
     assert production.run("audit").code == 0
-    assert "staging" not in ssh(hosts[0], "ls /opt /etc/beam /etc/systemd/system")[1]
+    for host in hosts:
+        places = "/opt /etc/beam /etc/systemd/system /etc/nftables.d/deployer.d"
+        assert "staging" not in ssh(host, f"ls {places}; nft list table inet deployer")[1]
+    again = staging.run(f"retire on {','.join(host.name for host in hosts)}", "--purge")
+    assert again.code == 0, again.out + again.err

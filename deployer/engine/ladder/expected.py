@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from deployer.beam.names import parse_node
 from deployer.engine.ladder.target import Target
 from deployer.errors import ConfigError
 from deployer.fields import build
@@ -26,6 +27,7 @@ def _told(target: Target) -> dict[str, Any]:
         "erts": target.erts,
         "health": asdict(target.health) if target.health else None,
         "mesh": target.mesh,
+        "node": str(target.node),
         "otp": target.otp,
         "others": sorted(str(peer) for peer in target.others),
         "ports": list(target.ports),
@@ -58,6 +60,7 @@ def _was(target: Target, kept: Mapping[str, Any]) -> Target:
     port, health = kept["epmd_port"], kept["health"]
     return replace(
         target,
+        node=parse_node(str(kept.get("node", target.node))),
         address=str(kept["address"]),
         applications={str(name): str(version) for name, version in kept["applications"].items()},
         epmd_port=None if port is None else int(port),

@@ -141,7 +141,7 @@ def _former(run: HostRoll, waiting: Collection[HostRoll]) -> frozenset[str]:
     hosts = {word for one in waiting for t in one.targets for word in (one.name, t.address, t.node.host)}
     was = once_seen(run.record.expected.get(run.record.current, ""))
     names = {name for name in was if name.rpartition("@")[2] in hosts}
-    return frozenset(names.union(*(one.old_names for one in waiting)) - known)
+    return frozenset(names.union(*(one.old_names | one.names for one in waiting)) - known)
 
 
 def _without(target: Target, gone: Collection[str]) -> Target:

@@ -209,6 +209,11 @@ class HostRoll(HostRun):
             return self.reverted_to or self.record.current
         return switch.id if isinstance(switch, Return) else ""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of its nodes as they are now: one that is to be called otherwise has its old one until its turn."""
+        return frozenset(str(target.node) for target in self.judged(frozenset()))
+
     def judged(self, unsound: frozenset[str]) -> tuple[Target, ...]:
         """Return its nodes as they have to be at this moment.
 
@@ -222,12 +227,9 @@ class HostRoll(HostRun):
             found = tuple(_as_it_was(target) for target in found)
         if kept in self.record.expected:
             found = as_it_was(found, self.record.expected[kept])
-        if not unsound:
-            return found
-        return tuple(
-            replace(target, others=tuple(peer for peer in target.others if str(peer) not in unsound))
-            for target in found
-        )
+        if unsound:
+            found = tuple(replace(t, others=tuple(p for p in t.others if str(p) not in unsound)) for t in found)
+        return found
 
 
 def _as_it_was(target: Target, release: str = "") -> Target:

@@ -168,9 +168,9 @@ class Roll:
         if len(self.batches) < 2:
             changed = {run.name for run in self.due if run.walk and run.walk.changed}
             return self.climb.run(self.runs, changed, urgent=urgent)
-        waiting = {str(t.node) for run in self.due if run.state is HostState.WAITING for t in run.targets}
+        waiting = {name for run in self.due if run.state is HostState.WAITING for name in run.names}
         ill = frozenset() if last else self._unsound & waiting
-        sound = {run.name for run in self.runs if not ill.issuperset(str(t.node) for t in run.targets)}
+        sound = {run.name for run in self.runs if not ill.issuperset(run.names)}
         fallen = self.climb.run(self.runs, sound, ill, urgent)
         return {node: bad for node, bad in fallen.items() if node not in ill}
 

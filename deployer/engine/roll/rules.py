@@ -122,7 +122,8 @@ class RolloutRules:
 
     def _check_strangers(self) -> None:
         """Refuse to close firewalls to a node that is connected: that would take apart a cluster that is whole."""
-        ours = {target.node.host for run in self.runs for target in run.targets}
+        nodes = [target for run in self.runs for target in (*run.targets, *run.judged(frozenset()))]
+        ours = {word for target in nodes for word in (target.node.host, target.address)}
         found = sorted(name for name in self.climb.strangers - self.leaving if name.rpartition("@")[2] not in ours)
         if found and any(run.closes for run in self.due):
             names, one = ", ".join(found), len(found) == 1
@@ -164,11 +165,11 @@ class RolloutRules:
         """Return how many nodes of each host are not healthy; of a host outside, those that nobody sees."""
         climb, outside = self.climb, self.outside()
         well = climb.healthy if climb.nodes else frozenset(node for run in self.runs for node in run.alive)
-        ill = {host: [node for node in _nodes(one) if node not in well] for host, one in self._members().items()}
-        ill |= {host: [node for node in nodes if node in climb.unseen] for host, nodes in outside.items()}
+        names = {run.name: run.names if climb.nodes else run.alive for run in self.runs}
+        ill = {host: len(one.nodes) - len(well & names.get(host, frozenset())) for host, one in self._members().items()}
+        ill |= {host: len(climb.unseen.intersection(nodes)) for host, nodes in outside.items()}
         # What is replaced serves until then.
-        ill |= {run.name: [] for run in self.due if run.replaces and run.state is HostState.WAITING}
-        return {host: len(nodes) for host, nodes in ill.items()}
+        return ill | {run.name: 0 for run in self.due if run.replaces and run.state is HostState.WAITING}
 
 
 def _nodes(member: Declaration) -> list[str]:

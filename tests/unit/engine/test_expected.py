@@ -22,6 +22,7 @@ NEW = target(
     ports=(9200, 9200),
     epmd_port=None,
     address="10.9.9.9",
+    node=NodeName("shop", "web1.lan"),
     mesh="none",
     otp="27",
     applications={"shop": "1.5.0"},
@@ -68,6 +69,8 @@ def test_a_host_that_went_back_or_waits_is_judged_as_it_was_good() -> None:
 
     (declared,) = run().judged(frozenset())
     assert declared is NEW
+    assert run().names == {"shop@web1.lan"}
+    assert run(HostState.WAITING).names == {"shop@10.0.0.1"}, "until its turn it has its old name"
     (waiting,) = run(HostState.WAITING).judged(frozenset())
     assert (waiting.health, waiting.release_dir) == (OLD.health, None)
     (back,) = run(HostState.REVERTED, good).judged(frozenset())
