@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import collections.abc
 import re
+from pathlib import Path
+from types import TracebackType
 from typing import ClassVar
 
 _GLANCE = 5
@@ -179,3 +181,31 @@ class Interrupted(DeployerError):
     """Stopped by the person or the system."""
 
     exit_code = 130
+
+
+class AnswerOf:
+    """A host whose answer is read: one that a reader trips over is that host's problem, and not the run's.
+
+    Readers say themselves what they do not understand. What none of them thought of (a number of 5000 digits, a list
+    that is too short) leaves this context as a ProbeError too, and says where to look.
+    """
+
+    __slots__ = ("_host",)
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def __enter__(self) -> None:
+        """Nothing is done on the way in."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise a ProbeError in the place of what data can raise."""
+        if kind and issubclass(kind, (ValueError, LookupError, ArithmeticError, RecursionError)):
+            while trace and trace.tb_next:
+                trace = trace.tb_next
+            place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+            raise ProbeError(
+                f"an answer of the host makes no sense ({kind.__name__}, {place})", where=self._host
+            ) from None

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from deployer.errors import DeployerError, HostError, Interrupted
+from deployer.errors import AnswerOf, DeployerError, HostError, Interrupted
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
 from deployer.transport.base import Transport
@@ -55,7 +55,8 @@ def each_host(
         try:
             if stop and stop.is_set():
                 raise Interrupted("stopped before this host was finished")
-            act(run)
+            with AnswerOf(run.name):
+                act(run)
         except DeployerError as error:
             run.problem = error
 

@@ -190,4 +190,5 @@ def removal(own: Declaration, nodes: Iterable[Node], *, purge: bool) -> Sh:
         own.release.user if own.release else "",
     )
     safe = (secured(root),) if root else ()
-    return lines(*safe, given, script("retire.sh", "deployer.engine"))
+    dumps = (sh("drop {} || :", dump) for node in nodes for dump in node.crash_dumps)
+    return lines(*safe, *dumps, given, script("retire.sh", "deployer.engine"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,10 @@ from deployer.beam.names import NodeName
 from deployer.fleet.unit import open_files
 from deployer.fleet.words import Environment
 from deployer.releases.generations import drop_in
+
+_DUMP = "erl_crash.dump"
+_COUNTED = re.compile(r"(/[\w./+-]+)/([\w.+][\w.+-]*)", re.ASCII)
+"""Paths that mean themselves in a unit, in sh and as a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +82,15 @@ class Node:
 
     @property
     def crash_dump(self) -> str:
-        """Where the emulator writes a crash dump."""
+        """Where the emulator writes a crash dump; its working directory is `state`."""
         told = self.env.get("ERL_CRASH_DUMP")
-        own = told if isinstance(told, str) and told.startswith("/") else f"{self.state}/erl_crash.dump"
-        return "" if self.foreign else own
+        place = posixpath.join(self.state, told if isinstance(told, str) and told else _DUMP)
+        return "" if self.foreign else place
+
+    @property
+    def crash_dumps(self) -> tuple[str, ...]:
+        """Where crash dumps may lie: where it writes them now, and where it did before that was declared."""
+        return () if self.foreign else tuple(dict.fromkeys((self.crash_dump, f"{self.state}/{_DUMP}")))
 
     @property
     def open_files(self) -> int | None:
@@ -114,6 +125,7 @@ class Node:
             "tls_options_file": self.tls_options_file,
             "state": self.state,
             "crash_dump": self.crash_dump,
+            "counted_dump": _counted(self.crash_dump),
         }
 
     @property
@@ -145,3 +157,9 @@ class Node:
             ],
             "shared": [f"{self.etc}/ca.pem"] if self.tls else [],
         }
+
+
+def _counted(dump: str) -> dict[str, str] | None:
+    """Return directory and name of the crash dumps that the unit counts and ages; None where it does not."""
+    found = None if dump.startswith("/dev/") else _COUNTED.fullmatch(dump)
+    return found and {"folder": found[1], "name": found[2]}

@@ -24,11 +24,19 @@ lf='
 # have turned the way to it into somebody else's directory nothing is read.
 theirs() {
   if [ "$own_uid" -ne 0 ]; then taste "$1" "$2"; return 0; fi
-  (firm "${1%/*}") >/dev/null || return 0
-  [ -f "$1" ] && [ ! -L "$1" ] && whose=$(stat -c '%u %g' -- "${1%/*}/" 2>/dev/null) || return 0
-  timeout -k 1 3 setpriv --euid="${whose% *}" --egid="${whose#* }" --clear-groups --no-new-privs --bounding-set=-all \
-    dd if="$1" iflag=nofollow,nonblock,fullblock,count_bytes bs=65536 count="$2" status=none 2>/dev/null |
-    timeout -k 1 4 head -c "$2" || :
+  (
+    whose_file "$1" || exit 0
+    exec timeout -k 1 3 setpriv --euid="${whose% *}" --egid="${whose#* }" --clear-groups --no-new-privs \
+      --bounding-set=-all dd if="$file" iflag=nofollow,nonblock,fullblock,count_bytes bs=65536 count="$2" status=none
+  ) 2>/dev/null | timeout -k 1 4 head -c "$2" || :
+}
+
+# whose_file PATH: leave in $file the way to a regular file through its directory, which is opened once, and in $whose that
+# one's owner and group; 1 where there is none. Whoever turns the way elsewhere meanwhile turns nothing of it.
+whose_file() {
+  inside "${1%/*}" >/dev/null
+  file=/proc/self/fd/5/${1##*/}
+  [ -f "$file" ] && [ ! -L "$file" ] && whose=$(stat -c '%u %g' /proc/self/fd/5/)
 }
 
 # firm PATH: leave in $firm where a directory really is. A link on the way counts only where none but root can turn it.

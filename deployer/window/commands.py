@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from deployer.beam.distribution import DistributionError
 from deployer.engine.host_run import worst
-from deployer.errors import ConfigError, DeployerError, Interrupted, StepError
+from deployer.errors import AnswerOf, ConfigError, DeployerError, Interrupted, StepError
 from deployer.sh import Sh, sh
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, ask_node, doors
@@ -197,7 +197,8 @@ def _each(
     def guarded(own: Sequence[Door]) -> None:
         for door in own:
             try:
-                codes.append(one(door))
+                with AnswerOf(door.spot.host.name):
+                    codes.append(one(door))
             except DistributionError as error:
                 fail(door.spot, StepError(f"{door.spot.name}: {error.message}", hint=error.hint))
             except DeployerError as error:

@@ -11,17 +11,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from deployer.errors import ConfigError, NotConverged, ProbeError
 from deployer.modules.base import records
 from deployer.report.plain import safe
 from deployer.sh import Sh, lines, script, sh
+from deployer.transport import Transport
 from deployer.window.choice import Fleet, Spot
 from deployer.window.door import ask_node, note
-from deployer.window.shells import fit, session_on
+from deployer.window.shells import SAID_KEPT, fit, session_on
 
 _SHOWN = 10
 _WORD = 8
+_LAST = 253_000_000_000
+"""Seconds since the epoch, in the year 9987."""
 
 
 @dataclass(slots=True)
@@ -87,7 +91,10 @@ def look_at_dump(path: str) -> Sh:
 
 def whole_dump(path: str) -> Sh:
     """Return the program that prints a dump."""
-    return lines(sh("dump={}", path), script("crash_save.sh", "deployer.window"))
+    own = Sh("own_uid=$(id -u) lf=")
+    return lines(
+        own, script("files.sh", "deployer.sh"), sh("dump={}", path), script("crash_save.sh", "deployer.window")
+    )
 
 
 def parse_dump(out: str) -> Crash | None:
@@ -108,11 +115,11 @@ def parse_dump(out: str) -> Crash | None:
             memory.setdefault(key, _number(value))
         elif section == "=proc":
             found[-1].says.setdefault(key, value.strip())
-    if not size.isdecimal() or not when.isdecimal():
+    if not (size.isdecimal() and when.isdecimal()) or _number(when) > _LAST:
         raise ProbeError("the host's answer about a crash dump cannot be understood")
     first = sorted(found, key=lambda one: (one.memory, one.queue), reverse=True)[:_SHOWN]
     running = tuple(one for one in found if one.says.get("State") == "Running")
-    return Crash(slogan, int(when), int(size), memory, tuple(first), running[:_SHOWN])
+    return Crash(slogan, _number(when), _number(size), memory, tuple(first), running[:_SHOWN])
 
 
 def dump_lines(spot: Spot, found: Crash) -> Iterator[str]:
@@ -145,24 +152,29 @@ def save(fleet: Fleet, spot: Spot, place: Path) -> int:
             out = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise ConfigError(f"--save {place}: {error.strerror}", hint="name a new file") from None
-        session = session_on(transport, become=become)
         try:
-            session.open(whole_dump(spot.node.crash_dump), None)
-            size, said = [0], bytearray()
-
-            def keep(data: bytes) -> None:
-                size[0] += os.write(out, data)
-
-            code = session.pump(keep, said.extend)
-        finally:
-            session.close()
-            os.close(out)
+            with os.fdopen(out, "wb") as file:
+                return _fetch(transport, spot, file, become=become)
+        except BaseException as error:
+            place.unlink()  # a part of a dump looks like one, and holds secrets too
+            if isinstance(error, OSError):
+                raise ConfigError(f"--save {place}: {error.strerror}") from None
+            raise
     finally:
         transport.close()
-    if code or not size[0]:
-        place.unlink()
+
+
+def _fetch(transport: Transport, spot: Spot, file: BinaryIO, *, become: bool) -> int:
+    said = bytearray()
+    session = session_on(transport, become=become)
+    try:
+        session.open(whole_dump(spot.node.crash_dump), None)
+        code = session.pump(file.write, lambda data: said.extend(data[: SAID_KEPT - len(said)]))
+    finally:
+        session.close()
+    if code or not file.tell():
         raise NotConverged(f"{spot.name} has no crash dump", hint=safe(said.decode("utf-8", "replace").strip())[-300:])
-    return size[0]
+    return file.tell()
 
 
 def human(size: int) -> str:
@@ -181,4 +193,5 @@ def _called(one: DumpedProcess) -> str:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdecimal() else 0
+    """Return what a dump, which may hold anything, gives as a number; 0 for what is none."""
+    return int(text) if text and len(text) < 19 and text.isascii() and text.isdecimal() else 0

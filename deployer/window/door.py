@@ -15,7 +15,7 @@ from deployer.beam.identity import Identity
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.readings import unit_last_words
 from deployer.engine.ladder.target import Target
-from deployer.errors import DeployerError, NotConverged, ProbeError
+from deployer.errors import AnswerOf, DeployerError, NotConverged, ProbeError
 from deployer.model import Secret
 from deployer.modules.base import records
 from deployer.report.plain import safe
@@ -147,7 +147,8 @@ def doors(
 
     def meet(own: list[Spot]) -> None:
         try:
-            found = open_doors(fleet, own, what)
+            with AnswerOf(own[0].host.name):
+                found = open_doors(fleet, own, what)
         except DeployerError as error:
             for spot in own:
                 fail(spot, error)

@@ -16,6 +16,10 @@ _AGE = re.compile(r"([0-9]+)\s*(s|m|min|h|d)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _FIELDS = "MESSAGE,PRIORITY"
 _LONGEST = 1 << 16
+LINE_LIMIT = 4 << 20
+"""Bytes of a line of JSON; journald itself takes messages that are larger."""
+_LAST = 253_000_000_000_000_000
+"""Microseconds since the epoch, in the year 9987."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,13 +97,43 @@ def _since(text: str, now: float) -> float:
     raise ConfigError(f"--since {text!r} is no time", hint="write 90s, 10m, 2h, 1d, or 2026-11-27 14:30")
 
 
+class LineCutter:
+    """Cuts what a host prints into lines. One without an end costs no memory: it is left out, and counted.
+
+    Attributes:
+        lost: lines that were left out.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._rest, self._losing = bytearray(), False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that ``data`` ends."""
+        *whole, rest = data.split(b"\n")
+        if whole:
+            whole[0] = bytes(self._rest) + whole[0]
+            self._rest.clear()
+            if self._losing:
+                del whole[0]
+            self._losing = False
+        if not self._losing:
+            self._rest += rest
+            if len(self._rest) > LINE_LIMIT:
+                self._rest.clear()
+                self.lost, self._losing = self.lost + 1, True
+        return whole
+
+
 def read_logs(raw: bytes, node: str) -> tuple[LogLine, str] | None:
     """Turn one JSON line of journalctl into a line and its cursor; None for what is none."""
     try:
         said = json.loads(raw)
         message, at, cursor = said["MESSAGE"], int(said["__REALTIME_TIMESTAMP"]), str(said["__CURSOR"])
         urgent = int(said.get("PRIORITY", 6)) <= 3
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not 0 <= at < _LAST:
         return None
     if isinstance(message, list):  # bytes that are no text: journald writes them as numbers
         message = bytes(byte for byte in message if isinstance(byte, int) and 0 <= byte < 256).decode(

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import heapq
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
-from deployer.errors import ConfigError, ConnectionLost, DeployerError, HostError, ProbeError
+from deployer.errors import AnswerOf, ConfigError, ConnectionLost, DeployerError, HostError, ProbeError
 from deployer.report.plain import safe
 from deployer.transport import Transport
 from deployer.window.choice import Fleet, Spot, by_host
-from deployer.window.journal_lines import LogChoice, LogLine, read_logs
-from deployer.window.shells import session_on
+from deployer.window.journal_lines import LINE_LIMIT, LineCutter, LogChoice, LogLine, read_logs
+from deployer.window.shells import SAID_KEPT, session_on
 
 _SETTLE = 0.4
 """Seconds that a line of a followed journal waits for older ones of other hosts."""
 _AGAIN = 2.0, 30.0
 """Seconds between two tries to reach a host again: the first, and the most."""
-_PARTS = re.compile(rb"[^\n]*\n")
+_ALL_LIMIT = 256 << 20
+"""Bytes of one node's journal that are sorted among those of others."""
 
 
 class NodeJournals:
@@ -79,7 +79,8 @@ class NodeJournals:
             transport = self._fleet.open(own[0].host)
             try:
                 for spot in own:
-                    self._stream(transport, spot, partial(_keep, kept[spot]))
+                    with AnswerOf(spot.host.name):
+                        self._stream(transport, spot, partial(_keep, kept[spot]))
             finally:
                 transport.close()
         except DeployerError as error:
@@ -100,7 +101,8 @@ class NodeJournals:
                 if wait != _AGAIN[0]:
                     self._tell(f"{spot.host.name}: it is back")
                 wait = _AGAIN[0]
-                self._stream(transport, spot, hear, follow=True, after=cursor[0])
+                with AnswerOf(spot.host.name):
+                    self._stream(transport, spot, hear, follow=True, after=cursor[0])
                 self._tell(f"{spot.host.name}: its journal has ended; looking again")
             except (ConfigError, ProbeError) as error:
                 self._tell(_named(spot, error))
@@ -119,21 +121,25 @@ class NodeJournals:
     ) -> None:  # fmt: skip
         """Hear one journal to its end; raises HostError."""
         session = session_on(transport, become=self._fleet.resolver.connection(spot.host).become)
-        rest, said = bytearray(), bytearray()
+        cut, said, heard = LineCutter(), bytearray(), 0
 
         def out(data: bytes) -> None:
-            rest.extend(data)
-            end = rest.rfind(b"\n") + 1
-            for raw in _PARTS.findall(bytes(rest[:end])):
+            nonlocal heard
+            heard += len(data)
+            if heard > _ALL_LIMIT and not follow:
+                hint = "narrow it with -n, --since or --grep, or follow it with -f"
+                raise ProbeError(f"its journal is longer than {_ALL_LIMIT >> 20} MiB", where=transport.name, hint=hint)
+            for raw in cut.feed(data):
                 if found := read_logs(raw, spot.name):
                     hear(*found)
-            del rest[:end]
 
         try:
             session.open(self._what.text(spot.node.unit, follow=follow, after=after), None)
-            code = session.pump(out, said.extend)
+            code = session.pump(out, lambda data: said.extend(data[: SAID_KEPT - len(said)]))
         finally:
             session.close()
+        if cut.lost:
+            self._tell(f"{spot.name}: lines of more than {LINE_LIMIT >> 20} MiB: {cut.lost}, left out")
         words = safe(said.decode("utf-8", "replace").strip())[-300:]
         if follow and code in (128, 143, 255):
             raise ConnectionLost("journalctl was ended there", where=transport.name)

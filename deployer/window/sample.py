@@ -17,6 +17,8 @@ from deployer.window.evaluate import parsed, run_forms
 MANY = 50_000
 """Processes beyond which their message queues are not looked through at each refresh: it costs the node a second."""
 ROWS_SHOWN = 40
+_MOST = 1 << 64
+"""No counter of a node is larger; what is can be no float."""
 KEYS = {"m": "memory", "r": "reductions", "q": "message_queue_len"}
 """Key that a person presses → what the biggest processes are chosen by."""
 
@@ -149,7 +151,7 @@ def read_sample(answer: Term) -> Sample:
                 said["memory"] = {str(kind): size for kind, size in _pairs(kinds)}
             case (Atom("release" | "otp" as name), value):
                 said[name] = safe((term_text(value) or "")[:64])
-            case (Atom(name), int(value)):
+            case (Atom(name), int(value)) if abs(value) < _MOST:
                 said[name] = value
     if said.keys() != {field.name for field in fields(Sample)}:
         raise CallFailed(f"the node answered {show_term(answer)}")
@@ -164,7 +166,7 @@ def read_biggest(answer: Term) -> tuple[Big, ...]:
             case (bytes(pid), initial, list(items)):
                 said = {str(key): value for key, value in _pairs(items, only_numbers=False)}
                 numbers = {
-                    key: value if isinstance(value := said.get(key), int) else 0
+                    key: value if isinstance(value := said.get(key), int) and abs(value) < _MOST else 0
                     for key in ("memory", "reductions", "message_queue_len")
                 }
                 name = said.get("registered_name")
@@ -209,5 +211,5 @@ def _pairs(items: list[Term], *, only_numbers: bool = True) -> list[tuple[Atom, 
         (pair[0], pair[1])
         for pair in items
         if isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Atom)
-        and (isinstance(pair[1], int) or not only_numbers)
+        and ((isinstance(pair[1], int) and abs(pair[1]) < _MOST) or not only_numbers)
     ]  # fmt: skip

@@ -21,6 +21,8 @@ from deployer.window.keyboard import attach, here, pass_on
 
 _PATIENCE = 20.0
 _DOT_LIMIT = 1 << 20
+SAID_KEPT = 1 << 16
+"""Bytes that are kept of what a command says beside its answer."""
 _PROMPT = b"iex("
 
 

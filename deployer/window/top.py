@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from deployer.errors import DeployerError, HostError
+from deployer.errors import AnswerOf, DeployerError, HostError
 from deployer.transport import Transport
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, open_doors
@@ -103,7 +103,8 @@ class Top:
         """Connect to a host for as long as it takes, then watch each of its nodes."""
         while not self._over.is_set():
             try:
-                found = open_doors(self._fleet, [one.spot for one in own], "top {}")
+                with AnswerOf(own[0].spot.host.name):
+                    found = open_doors(self._fleet, [one.spot for one in own], "top {}")
             except DeployerError as error:
                 for one in own:
                     one.problem, one.asked = str(error).partition("\n")[0], None
@@ -123,7 +124,8 @@ class Top:
             if self._over.is_set():
                 return
             try:
-                asker = self._answer(one, door, asker)
+                with AnswerOf(one.spot.name):
+                    asker = self._answer(one, door, asker)
                 one.problem = ""
             except _GONE as error:
                 asker, one.problem = None, str(error).partition("\n")[0]

@@ -28,6 +28,7 @@ X = r"""("?[$/][^\s"]*"?)"""
 HARMLESS = [
     rf"\[ !? ?-[efLrsd] {X} \]",  # what is there is asked, and nothing of it is read
     rf"\btheirs {X} \d+",
+    rf"\bwhose_file {X}",
     rf"\btaste {X} \d+",
     rf"\btell \S+ {X}",  # which reads by theirs
     r"\bdraft [^\n;]*",
@@ -40,7 +41,7 @@ HARMLESS = [
     r"\becho \"[^\"]*\"",
     r"\bemit \w+ \"[^\"$]*\$\{\w+##\*/\}\"",  # a name
     rf"\bstat -c '[^']*' -- {X}",  # of a link the link itself
-    rf"\bexec setpriv --euid=\S+ --egid=\S+[^\n]* dd if={X} [^\n]*",  # as `theirs` does
+    r"\bexec setpriv --euid=\S+ --egid=\S+[^\n]* dd if=\"\$file\" [^\n]*",  # what whose_file found
     LOOPED.pattern,
     ASSIGNED.pattern,
 ]

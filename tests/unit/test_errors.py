@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
 from deployer import errors
-from deployer.errors import At, ConfigError, DeployerError, Problems
+from deployer.errors import AnswerOf, At, ConfigError, DeployerError, ProbeError, Problems
 from deployer.model import Mark
 
 CODES = {
@@ -87,3 +88,17 @@ def test_an_error_without_place_and_hint_is_its_sentence() -> None:
 )
 def test_a_mark_shows_what_it_knows(mark: Mark, text: str) -> None:
     assert str(mark) == text
+
+
+@pytest.mark.parametrize(
+    "hostile", [lambda: int("9" * 5000), lambda: list[int]()[1], lambda: {}["x"], lambda: 10**400 / 1e6]
+)
+def test_an_answer_that_a_reader_trips_over_is_its_hosts_problem(hostile: Callable[[], object]) -> None:
+    with pytest.raises(ProbeError, match=r"makes no sense .*test_errors.py:\d+") as caught, AnswerOf("web1"):
+        hostile()
+    assert (caught.value.where, caught.value.exit_code) == ("web1", 4)
+
+
+def test_what_no_data_can_raise_is_not_hidden() -> None:
+    with pytest.raises(AttributeError), AnswerOf("web1"):
+        None.x  # type: ignore[attr-defined]  # noqa: B018

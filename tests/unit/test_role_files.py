@@ -120,19 +120,37 @@ def test_the_command_for_people_knows_only_commands_that_start_nothing(tmp_path:
 
 
 @pytest.mark.parametrize("keep", [1, 3])
-def test_so_many_crash_dumps_stay_and_none_for_longer(tmp_path: Path, keep: int) -> None:
+@pytest.mark.parametrize("place", ["/var/lib/beam/demo/erl_crash.dump", "/srv/dumps/demo-1.dump"])
+def test_so_many_crash_dumps_stay_and_none_for_longer(tmp_path: Path, keep: int, place: str) -> None:
     words = changed(WORDS, "release.crash_dumps", {"keep": keep, "days": 2})
-    unit, state = written(resolved(tmp_path, words))[UNIT], tmp_path / "state"
-    line = next(line for line in unit.splitlines() if "erl_crash.dump" in line)
+    if place.startswith("/srv"):
+        words = changed(words, "env", {"ERL_CRASH_DUMP": place})
+    unit, folder = written(resolved(tmp_path, words))[UNIT], tmp_path / "state"
+    dump = folder / Path(place).name
+    line = next(line for line in unit.splitlines() if dump.name in line)
     _, _, command = shlex.split(line.partition("=-")[2].replace("$$", "$").replace("%%", "%"))
-    state.mkdir()
+    command = command.replace(str(Path(place).parent), str(folder))
+    folder.mkdir()
+    others = {folder / f"{dump.name}{rest}" for rest in ("s", ".txt", "-1")}
+    for other in others:
+        other.touch()
+        os.utime(other, (0, 0))
+
+    def dumps() -> set[Path]:
+        return set(folder.iterdir()) - others
+
     for number in range(keep + 2):
-        dump = state / "erl_crash.dump"
         dump.write_text(str(number))
         os.utime(dump, (time.time() - 86400 - 60 * (9 - number),) * 2)
-        subprocess.run(["sh", "-c", command], cwd=state, check=True)
-    assert sorted(path.read_text() for path in state.iterdir()) == [str(number) for number in range(keep + 2)][-keep:]
-    for dump in state.iterdir():
-        os.utime(dump, (time.time() - 2 * 86400 - 60,) * 2)
-    subprocess.run(["sh", "-c", command], cwd=state, check=True)
-    assert list(state.iterdir()) == []
+        subprocess.run(["sh", "-c", command], cwd="/", check=True)
+    assert sorted(path.read_text() for path in dumps()) == [str(number) for number in range(keep + 2)][-keep:]
+    for old in dumps():
+        os.utime(old, (time.time() - 2 * 86400 - 60,) * 2)
+    subprocess.run(["sh", "-c", command], cwd="/", check=True)
+    assert set(folder.iterdir()) == others
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/srv/a b/dump", "/srv/%h/dump", "/srv/d*"])
+def test_a_crash_dump_that_is_none_or_has_an_odd_name_is_not_counted(tmp_path: Path, place: str) -> None:
+    unit = written(resolved(tmp_path, changed(WORDS, "env", {"ERL_CRASH_DUMP": place})))[UNIT]
+    assert "-delete" not in unit

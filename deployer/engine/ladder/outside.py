@@ -13,7 +13,7 @@ from dataclasses import replace
 from deployer.engine.ladder.reading import NodeReading
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.target import Target
-from deployer.errors import HostError
+from deployer.errors import AnswerOf, HostError
 from deployer.firewall.let_in import Demand, demands, everyone, walls
 from deployer.firewall.openings import holds
 from deployer.sh import Program, Sh, lines, script
@@ -82,9 +82,10 @@ def with_walls(target: Target, reading: NodeReading, transport: Transport, *, be
         return replace(reading, walls=(), wall_advice="")
     try:
         (frame,) = transport.run(Program((_FOREIGN,), become=become), timeout=30)
+        with AnswerOf(transport.name):
+            found = walls(frame.out, wanted)
     except HostError:
         return reading
-    found = walls(frame.out, wanted)
     return replace(reading, walls=tuple(map(str, found)), wall_advice=found[0].remedy if found else "")
 
 

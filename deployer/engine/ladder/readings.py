@@ -143,6 +143,9 @@ def parse_look(out: str) -> UnitReading:
     try:
         show = dict(line.partition("=")[::2] for line in raw["show"].splitlines())
         up, active = float(raw["uptime"]), show["ActiveState"]
+        for word in raw["listening"].split():
+            address, _, port = word.partition("/")[2].rpartition(":")
+            hex_address(address), int(port, 16)
         entered = int(show["ActiveEnterTimestampMonotonic"] or 0) / 1e6
         left = int(show.get("InactiveExitTimestampMonotonic") or 0) / 1e6
         return UnitReading(

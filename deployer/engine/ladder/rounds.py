@@ -12,7 +12,7 @@ from deployer.engine.ladder.outside import Place
 from deployer.engine.ladder.reading import NodeReading
 from deployer.engine.ladder.rung import Rung
 from deployer.engine.ladder.target import Target
-from deployer.errors import ConnectionLost, HostError
+from deployer.errors import AnswerOf, ConnectionLost, HostError
 from deployer.sh import Program, Sh
 from deployer.transport.base import Transport
 
@@ -122,8 +122,9 @@ def _ask(session: LadderSession, found: Mapping[Target, NodeReading], wanted: Se
         }
         now = dict(found)
         try:
-            for target, each in said.items():
-                now[target] = each.result()
+            with AnswerOf(session.transport.name):
+                for target, each in said.items():
+                    now[target] = each.result()
         except HostError as error:
             now = dict.fromkeys(now, _lost(error))
         return _Asked(now, frozenset(wanted), reach.result() if reach else {})
@@ -174,7 +175,8 @@ def _reach_from(session: LadderSession, wanted: Sequence[Place]) -> Reached:
     try:
         patience = EXEC_TIMEOUT + readings.reach_time(wanted)
         (frame,) = session.transport.run(Program((readings.reach(wanted),)), timeout=patience)
-        found = readings.parse_reach(frame.out, wanted)
+        with AnswerOf(session.transport.name):
+            found = readings.parse_reach(frame.out, wanted)
     except HostError as error:
         return error.message
     return "there is no bash" if found is None else found

@@ -26,6 +26,7 @@ class RotationPart:
         new: the declared cookie.
         nodes: every node of the host: what the ladder knows of it, and the task that runs it.
         members: names of all nodes of the cluster.
+        dumps: where crash dumps may lie that hold the old cookie.
         become: whether programs run as root through sudo.
     """
 
@@ -34,6 +35,7 @@ class RotationPart:
     new: Secret
     nodes: tuple[tuple[Target, NodeUnit], ...]
     members: frozenset[str]
+    dumps: tuple[str, ...]
     become: bool
 
 
@@ -77,6 +79,7 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> RotationPart | None:
         new=cluster.cookie,
         nodes=tuple((target, units[target.unit]) for target in targets_of(own, members)),
         members=frozenset(str(node.node) for member in members for node in member.nodes),
+        dumps=tuple(dump for node in own.nodes for dump in node.crash_dumps),
         become=play.become,
     )
 

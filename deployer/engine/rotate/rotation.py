@@ -147,9 +147,8 @@ class Rotation:
             self.context.emit(StepDone(ready.name, str(target.node), what, 0, self.context.clock() - before))
 
     def _forget(self, ready: _Ready) -> None:
-        dumps = [target.crash_dump for target, _ in ready.part.nodes if target.crash_dump]
         what = "remove the old cookie, and crash dumps that hold it"
-        self._step(ready, ready.part.path, what, rotate_host.forget(ready.part.path, dumps))
+        self._step(ready, ready.part.path, what, rotate_host.forget(ready.part.path, ready.part.dumps))
 
     def _step(self, ready: _Ready, label: str, what: str, text: Sh) -> None:
         before = self.context.clock()

@@ -71,6 +71,12 @@ def test_ports_of_other_processes_are_left_out() -> None:
     assert unit.ports == frozenset({4000})
 
 
+@pytest.mark.parametrize("listening", ["11/0100007F:", "11", "11/0100007F:{{", "11/01:0FA0", "x" * 9000])
+def test_a_damaged_list_of_sockets_is_a_probe_error(listening: str) -> None:
+    with pytest.raises(ProbeError):
+        parse_look(look(listening=listening))
+
+
 def test_sockets_that_cannot_be_seen_are_unknown_not_none() -> None:
     assert parse_look(look(sockets="")).ports is None
 

@@ -153,7 +153,8 @@ def test_flags_in_the_environment_that_undo_nothing_are_given_to_the_node(words:
     [
         ({}, "/var/lib/beam/demo/erl_crash.dump"),
         ({"ERL_CRASH_DUMP": "/srv/dumps/demo"}, "/srv/dumps/demo"),
-        ({"ERL_CRASH_DUMP": "here"}, "/var/lib/beam/demo/erl_crash.dump"),
+        ({"ERL_CRASH_DUMP": "here"}, "/var/lib/beam/demo/here"),
+        ({"ERL_CRASH_DUMP": ""}, "/var/lib/beam/demo/erl_crash.dump"),
     ],
 )
 def test_a_crash_dump_is_looked_for_where_the_node_writes_it(

@@ -50,9 +50,17 @@ def test_none_is_none_and_one_that_was_cut_short_has_no_slogan() -> None:
     assert (found.slogan, found.processes, found.memory) == ("", (), {})
 
 
-def test_an_answer_that_makes_no_sense_is_said() -> None:
+@pytest.mark.parametrize("size", ["x", "1", "1 99999999999999999", " "])
+def test_an_answer_that_makes_no_sense_is_said(size: str) -> None:
     with pytest.raises(ProbeError):
-        parse_dump(said(size="x"))
+        parse_dump(said(size=size))
+
+
+def test_numbers_that_no_node_has_are_none() -> None:
+    """Python refuses to read a number of so many digits, and a float holds no such number."""
+    found = parse_dump(said(size=f"{'9' * 5000} 1", told=TOLD.replace("9000", "9" * 5000).replace("1000", "9" * 400)))
+    assert found
+    assert (found.size, found.memory["total"], found.running[0].memory) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("size", "words"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB")])

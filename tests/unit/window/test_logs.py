@@ -7,7 +7,7 @@ import json
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.window.journal_lines import LogChoice, read_logs, wanted
+from deployer.window.journal_lines import LineCutter, LogChoice, read_logs, wanted
 
 
 def raw(**fields: object) -> bytes:
@@ -33,9 +33,24 @@ def test_a_line_is_what_was_said_and_harmless() -> None:
     assert error[0].urgent
 
 
-@pytest.mark.parametrize("garbage", [b"", b"{}", b"[1]", b"null", b'{"MESSAGE": 1}', raw(__REALTIME_TIMESTAMP="x")])
+HOSTILE = [
+    b"", b"{}", b"[1]", b"null", b'{"MESSAGE": 1}', b"[" * 100_000,
+    *(raw(__REALTIME_TIMESTAMP=at) for at in ("x", "9" * 5000, "9" * 400, "253402300800000000", "-1")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("garbage", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_is_no_line_is_left_out(garbage: bytes) -> None:
     assert read_logs(garbage, "shop@a") is None
+
+
+def test_lines_are_cut_however_they_come_and_one_without_end_costs_nothing() -> None:
+    cut = LineCutter()
+    assert [cut.feed(piece) for piece in (b"a", b"b\nc\n\nd", b"", b"\n")] == [[], [b"ab", b"c", b""], [], [b"d"]]
+    for _ in range(20):
+        assert cut.feed(b"x" * (1 << 20)) == []
+    assert cut.feed(b"x\nnext\n") == [b"next"]
+    assert cut.lost == 1
 
 
 @pytest.mark.parametrize(
