@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -14,11 +15,12 @@ from deployer.fields import describe
 from deployer.fleet import Declaration, FleetSettings, Roster, check_members, declare
 from deployer.load.connection import address
 from deployer.load.inventory import Inventory
-from deployer.load.marked import Map, Seq, mark_of
+from deployer.load.marked import Map, mark_of
 from deployer.load.scope import Scopes
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.template import Layer, Variables
 from deployer.model import Host, Mark, Play, Secret
+from deployer.resolve.outline import dump_alone, outlined
 
 _Declare = Callable[[Host, Variables], Declaration | None]
 FLEET_WORDS: tuple[str, ...] = tuple(field.name for field in describe(FleetSettings))
@@ -148,7 +150,9 @@ class Members:
 
     def _outline(self, host: Host, variables: Variables) -> Declaration | None:
         closed = variables.closed()
-        words = Map((name, closed.only(name, _outlined)) for name in ("release", "cluster", "nodes") if name in closed)
+        words = Map((name, closed.only(name, outlined)) for name in ("release", "cluster", "nodes") if name in closed)
+        with suppress(ConfigError, KeyError):  # who needs the environment says what is wrong with it
+            words["env"] = closed.only("env", dump_alone)
         return self._made(host, variables, words, need_tarball=False)
 
     def _made(self, host: Host, variables: Variables, words: Map, *, need_tarball: bool) -> Declaration | None:
@@ -189,22 +193,6 @@ class Members:
         if not isinstance(tarball, str):
             return Path()
         return directory if (directory / Path(tarball).expanduser()).is_file() else Path()
-
-
-_INSIDE = frozenset({"cookie", "tls", "pki", "env", "vm_args", "unit"})
-"""Of cluster and nodes: what says nothing of who and where a node is, and may be or hold a secret."""
-
-
-def _outlined(value: Any) -> Any:
-    """Return a word without what an outline leaves out."""
-    if isinstance(value, Mapping):
-        kept = {key: item for key, item in value.items() if key not in _INSIDE}
-        return Map(kept, mark_of(value), getattr(value, "marks", None))
-    if isinstance(value, list):
-        found = Seq((_outlined(item) for item in value), mark_of(value))
-        found.marks = list(getattr(value, "marks", ()))
-        return found
-    return value
 
 
 def _beside(mark: Mark) -> Path:

@@ -86,15 +86,17 @@ def crash(fleet: Fleet, spot: Spot) -> Crash | None:
 
 def look_at_dump(path: str) -> Sh:
     """Return the fragment that tells what is in a dump."""
-    return lines(sh("dump={}", path), script("crash.sh", "deployer.window"))
+    return lines(_newest(path), script("crash.sh", "deployer.window"))
 
 
 def whole_dump(path: str) -> Sh:
     """Return the program that prints a dump."""
     own = Sh("own_uid=$(id -u) lf=")
-    return lines(
-        own, script("files.sh", "deployer.sh"), sh("dump={}", path), script("crash_save.sh", "deployer.window")
-    )
+    return lines(own, script("files.sh", "deployer.sh"), _newest(path), script("crash_save.sh", "deployer.window"))
+
+
+def _newest(path: str) -> Sh:
+    return lines(sh("dump={}", path), script("newest_dump.sh", "deployer.window"))
 
 
 def parse_dump(out: str) -> Crash | None:

@@ -29,6 +29,7 @@ HARMLESS = [
     rf"\[ !? ?-[efLrsd] {X} \]",  # what is there is asked, and nothing of it is read
     rf"\btheirs {X} \d+",
     rf"\bwhose_file {X}",
+    r"\bcase \$\{\w+##\*\.\} in",  # a name
     rf"\btaste {X} \d+",
     rf"\btell \S+ {X}",  # which reads by theirs
     r"\bdraft [^\n;]*",

@@ -34,6 +34,23 @@ def fleet(tmp_path: Path) -> Fleet:
 
 
 @pytest.mark.parametrize(
+    ("env", "dump"),
+    [
+        ("{KEY: {env: NOR_THIS}, ERL_CRASH_DUMP: '/srv/dumps/{{ x }}'}", "/var/lib/beam/shop/erl_crash.dump"),
+        ("{KEY: {env: NOR_THIS}, ERL_CRASH_DUMP: {env: NOR_THAT}}", "/var/lib/beam/shop/erl_crash.dump"),
+        ("{KEY: {env: NOR_THIS}, ERL_CRASH_DUMP: /srv/dumps/shop}", "/srv/dumps/shop"),
+        ("'{{ elsewhere }}'", "/var/lib/beam/shop/erl_crash.dump"),
+    ],
+)
+def test_a_crash_dump_is_looked_for_where_env_says_though_no_secret_is_read(
+    tmp_path: Path, env: str, dump: str
+) -> None:
+    (tmp_path / "inventory.yml").write_text(INVENTORY.replace("{KEY: {env: NOR_THIS}}", env))
+    found = Fleet.of(Options(playbook="", inventory=(str(tmp_path / "inventory.yml"),)))
+    assert found.choose(["shop"])[0].node.crash_dump == dump
+
+
+@pytest.mark.parametrize(
     ("words", "nodes"),
     [
         ([], "shop@10.0.0.2 jobs@10.0.0.2 shop@10.0.0.3 jobs@10.0.0.3"),
