@@ -109,7 +109,8 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
         if not code and not gone.keys().isdisjoint(host.name for host in hosts):
             when = "when this is done, take" if check else "take"
             told = f"{when} {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
-            context.emit(Note(told))
+            had = "; its host had the cookie, and may come back: write another one, then deployer cookie rotate"
+            context.emit(Note(told + (had if lost else "")))
         return code
 
     return each_play(walk, project, out)

@@ -14,9 +14,13 @@ from watcher import watching
 from deployer.lab import LabHost
 
 # A release as people run it by hand: its own directory, its own unit, EPMD as its child, the cookie in the environment.
+# The second host of each has it from another tool.
 LAYOUTS = {
-    "no unit at all, as edeliver leaves it, which gets one of another name": ("/srv/chat", "chat.service"),
-    "a unit of the node's own name, as mix_systemd writes it": ("/srv/demo/current", "demo.service"),
+    "no unit at all, as edeliver leaves it, and a unit around distillery's daemon": ("/srv/chat", "chat.service"),
+    "a unit of the node's own name, as mix_systemd writes it, and one that Capistrano's links are for": (
+        "/srv/demo/current",
+        "demo.service",
+    ),
 }
 UNIT = """[Unit]
 Description=by hand
@@ -32,13 +36,46 @@ WantedBy=multi-user.target
 """
 SETUP = """set -e
 useradd --system chat
-mkdir -p {place} /var/tmp/chat
+case {place} in
+  /var/www/*)
+    top={place} top=${{top%/*}}
+    mkdir -p "$top/shared/log" "$top/releases/20260901120000"
+    ln -s releases/20260901120000 {place} ;;
+  *) mkdir -p {place} ;;
+esac
+mkdir /var/tmp/chat
 tar -xzf - -C {place}
-chown -R chat {place} /var/tmp/chat
+chown -R chat {place}/ /var/tmp/chat
 cat >/etc/systemd/system/{unit} <<'EOF'
 {text}EOF
 systemctl daemon-reload
 systemctl enable --quiet --now {unit}
+"""
+
+
+# distillery's own script around a release, with name and cookie in vm.args, and a unit that starts it and is done.
+DISTILLERY = """set -e
+useradd --system chat
+mkdir /srv/chat
+tar -xzf - -C /srv/chat
+cat >/srv/chat/bin/chat <<'EOF'
+{script}EOF
+chmod 0755 /srv/chat/bin/chat
+printf '%s\\n' '-name demo@{address}' '-setcookie {cookie}' >"$(echo /srv/chat/releases/*/vm.args)"
+chown -R chat /srv/chat
+cat >/etc/systemd/system/chat.service <<'EOF'
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+User=chat
+Environment=LANG=C.UTF-8 PORT=4000 DEMO_PEERS={peers}
+ExecStart=/srv/chat/bin/chat start
+ExecStop=/srv/chat/bin/chat stop
+[Install]
+WantedBy=multi-user.target
+EOF
+systemctl daemon-reload
+systemctl enable --quiet --now chat.service
 """
 
 
@@ -73,6 +110,13 @@ def as_edeliver(host: LabHost, ssh: Ssh, tarball: Path, peers: str) -> None:
     assert code == 0, said
 
 
+def as_distillery(host: LabHost, ssh: Ssh, tarball: Path, peers: str) -> None:
+    script = (Path(__file__).parent / "distillery.sh").read_text()
+    text = DISTILLERY.format(script=script, address=host.address, cookie=COOKIE, peers=peers)
+    code, said = ssh(host, text, stdin=tarball.read_bytes())
+    assert code == 0, said
+
+
 def by_hand(host: LabHost, ssh: Ssh, tarball: Path, place: str, unit: str, peers: str) -> None:
     text = UNIT.format(place=place, address=host.address, cookie=COOKIE, peers=peers)
     code, said = ssh(host, SETUP.format(place=place, unit=unit, text=text), stdin=tarball.read_bytes())
@@ -86,11 +130,12 @@ def test_what_ran_by_hand_is_taken_over_host_by_host_and_comes_back_when_that_fa
     place, unit = LAYOUTS[name]
     hosts = untouched(lab, 2)
     peers = ",".join(f"demo@{host.address}" for host in hosts)
-    for host in hosts:
-        if unit == "chat.service":
-            as_edeliver(host, ssh, demo_release("0.1.0"), peers)
-        else:
-            by_hand(host, ssh, demo_release("0.1.0"), place, unit, peers)
+    if unit == "chat.service":
+        as_edeliver(hosts[0], ssh, demo_release("0.1.0"), peers)
+        as_distillery(hosts[1], ssh, demo_release("0.1.0"), peers)
+    else:
+        by_hand(hosts[0], ssh, demo_release("0.1.0"), place, unit, peers)
+        by_hand(hosts[1], ssh, demo_release("0.1.0"), "/var/www/demo/current", unit, peers)
     eventually(lambda: all(len(health(host)[1].get("nodes", ())) == 1 for host in hosts))
     words: dict[str, Any] = {"rollout": {"serial": [1]}, "env": {"PORT": "4000"}}
     fleet = fleet_of(tmp_path, hosts, demo_release("0.2.0"), **words)

@@ -14,11 +14,23 @@ from deployer.engine.ladder.rung import RungResult, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState, Verification
-from deployer.errors import DeployerError, HostError, Interrupted, NotConverged
+from deployer.errors import ConfigError, DeployerError, HostError, Interrupted, NotConverged
 from deployer.events import Emit, Event, Note, RungRead, Stage
 
 Fallen = dict[str, RungResult]
 """Node → the rung it failed, of those that failed one for a reason of their own."""
+
+
+WAY_OUT = (
+    "was its host taken out of the inventory? Put it back, then: deployer retire PLAYBOOK HOST -i INVENTORY. "
+    "A host that was --lost and came back: the same, then deployer cookie rotate. A node of somebody else's: stop it"
+)
+
+
+def connected(names: Sequence[str]) -> str:
+    """Return what is wrong with nodes that are connected and no members."""
+    are = "is" if len(names) == 1 else "are"
+    return f"{', '.join(names)} {are} connected to the cluster, and no member of this inventory"
 
 
 @dataclass(slots=True)
@@ -128,11 +140,19 @@ class Climb:
         if isinstance(event, RungRead):
             self._told.setdefault(event.node, []).append(event)
 
-    def tell(self) -> None:
-        """Say what the last climb found."""
+    def tell(self, runs: Sequence[HostRoll], leaving: Collection[str] = ()) -> None:
+        """Say what the last climb found; ``leaving``: names of nodes that are on their way out of the cluster."""
         for rungs in self._told.values():
             for rung in rungs:
                 self.emit(rung)
+        if (found := self.outsiders(runs, leaving)) and not any(isinstance(run.problem, ConfigError) for run in runs):
+            self.emit(Note(f"{connected(found)}\n  {WAY_OUT}"))
+
+    def outsiders(self, runs: Sequence[HostRoll], leaving: Collection[str] = ()) -> list[str]:
+        """Return names of nodes that somebody sees, and that are no members, ``leaving`` or of the play's hosts."""
+        nodes = [target for run in runs for target in (*run.targets, *run.judged(frozenset()))]
+        ours = {word for target in nodes for word in (target.node.host, target.address)}
+        return sorted(name for name in self.strangers.difference(leaving) if name.rpartition("@")[2] not in ours)
 
 
 def _former(run: HostRoll, waiting: Collection[HostRoll]) -> frozenset[str]:

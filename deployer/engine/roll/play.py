@@ -101,7 +101,7 @@ class PlayRun:
         if self.goal is Goal.DEPLOY:
             # Also after Ctrl-C: what the ladder has proved is where the next run can go back to.
             each_host([run for run in runs if run.proven], judge_good, pool=context.pool)
-        climb.tell()
+        climb.tell(runs, self.leaving)
 
     def _walk(self, runs: Sequence[HostRoll], climb: Climb) -> None:
         if self.goal is Goal.VERIFY:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deployer.engine.roll import rollout
 from deployer.engine.roll.batch import Batch
-from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.climb import WAY_OUT, Climb, connected
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.engine.roll.state import HostState
@@ -122,17 +122,10 @@ class RolloutRules:
 
     def _check_strangers(self) -> None:
         """Refuse to close firewalls to a node that is connected: that would take apart a cluster that is whole."""
-        nodes = [target for run in self.runs for target in (*run.targets, *run.judged(frozenset()))]
-        ours = {word for target in nodes for word in (target.node.host, target.address)}
-        found = sorted(name for name in self.climb.strangers - self.leaving if name.rpartition("@")[2] not in ours)
+        found = self.climb.outsiders(self.runs, self.leaving)
         if found and any(run.closes for run in self.due):
-            names, one = ", ".join(found), len(found) == 1
-            problem = f"{names} {'is' if one else 'are'} connected to the cluster, and no member of this inventory"
-            hint = (
-                "closing the firewalls while it runs would split the cluster. Was its host taken out of the inventory? "
-                "Put it back, then: deployer retire PLAYBOOK HOST -i INVENTORY. A node of somebody else's: stop it"
-            )
-            raise ConfigError(problem, hint=hint)
+            problem = f"{connected(found)}: closing the firewalls while it runs would split the cluster"
+            raise ConfigError(problem, hint=WAY_OUT)
 
     def refitted(self, left: Sequence[Batch]) -> list[Batch]:
         """Return the batches to come, smaller where too few nodes are healthy now.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from engine_kit import Folder, action, host_play
+from engine_kit import Events, Folder, action, host_play
 from ladder_kit import Inline, LadderHost, target
 from roll_kit import Fleet
 
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.target import Member
+from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.errors import ConfigError, HostError, NotConverged
@@ -120,6 +122,22 @@ def test_nothing_is_closed_to_a_node_that_is_connected_and_no_member(tmp_path: P
     fleet.strangers = frozenset({"old@10.0.0.1"})  # of a host of this play: its own task sees to it
     fleet.roll(1)
     assert kinds(fleet)[-3:] == ["close"] * 3
+
+
+@pytest.mark.parametrize("quiet", ["", "it leaves", "the play is refused for it"])
+def test_a_node_that_is_connected_and_no_member_is_told_with_the_way_out_where_nothing_is_closed(quiet: str) -> None:
+    told, name = Events(), "shop@10.0.0.9"
+    climb = Climb(Inline(), told, threading.Event(), strangers=frozenset({name, "old@10.0.0.1"}))  # type: ignore[arg-type]
+    run = member(1)
+    run.problem = ConfigError("it is connected") if quiet.startswith("the play") else None
+    climb.tell([run], {name} if quiet == "it leaves" else ())
+    said = [event.text for event in told.of(Said)]
+    if quiet:
+        assert said == []
+    else:
+        (text,) = said
+        assert text.startswith(f"{name} is connected to the cluster, and no member of this inventory")
+        assert "deployer retire PLAYBOOK HOST" in text
 
 
 def member(number: int, blocked: str = "", *, running: bool = True) -> HostRoll:
