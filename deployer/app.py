@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 from deployer.engine import facts
 from deployer.engine.host_run import Context, worst
+from deployer.engine.lease import RunLease, Way
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Event, HostEnded, Note, RunEnded
@@ -66,7 +69,7 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         return PlayRun(context, resolver, hosts, goal, gather=gather, **words).run()
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
-    return each_play(walk, project, out, ahead=True, noted=noted, notes=notes, what=noted)
+    return each_play(walk, project, out, ahead=True, noted=noted, notes=notes, what=noted, doing=goal.value)
 
 
 def worth_telling(events: Iterable[Event], code: int) -> bool:
@@ -86,10 +89,13 @@ def each_play(
     notes: Iterable[str] = (),
     what: str = "",
     worth: Callable[[Sequence[Event], int], bool] = worth_telling,
+    doing: str = "",
+    absent: Collection[str] = (),
 ) -> int:
     """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
 
-    Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it.
+    Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it. Whoever comes while the
+    run has the lease of its hosts is told what it is ``doing``. Nobody connects to hosts that are ``absent``.
     """
     begin, options = time.monotonic(), project.options
     work = project.work()
@@ -105,18 +111,28 @@ def each_play(
     _check_report(options.report)
     codes, most = {0}, max(len(hosts) for _, hosts in work)
     journal = Writer(_head(project, work, noted)) if noted else None
+    openers = [project.opener(resolver) for resolver in resolvers]
+    ways: dict[str, Callable[[], Way]] = {}
+    for (_, hosts), resolver, opener in zip(work, resolvers, openers, strict=True):
+        ways |= {host.name: partial(_way, resolver, opener, host) for host in hosts if host.name not in absent}
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
     with told as out_loud, pool(options.forks, most) as executor, stoppable(out_loud) as stop:
         emit = keeping(seen, out_loud) if hooks or options.report else out_loud
         for note in (*project.notes, *notes):
             emit(Note(note))
-        for (play, hosts), resolver in zip(work, resolvers, strict=True):
-            if not hosts:
-                emit(Note(project.why_none(play)))
-                continue
-            codes.add(walk(Context(project.opener(resolver), executor, emit, stop), resolver, hosts))
-            if codes - {0, 2}:
-                break
+        lease = RunLease(" ".join(filter(None, (doing, Path(options.playbook).name))), emit, ways)
+        try:
+            for (play, hosts), resolver, opener in zip(work, resolvers, openers, strict=True):
+                if not hosts:
+                    emit(Note(project.why_none(play)))
+                    continue
+                codes.add(walk(Context(opener, executor, emit, stop, lease=lease), resolver, hosts))
+                if codes - {0, 2}:
+                    break
+        except Exception:  # not where the person has said to end at once
+            lease.release()
+            raise
+        lease.release()
         code = worst(codes, stop)
         for failed in _tell(hooks, what, seen, code) if hooks and worth(seen, code) else ():
             emit(Note(failed))
@@ -125,6 +141,10 @@ def each_play(
             emit(Note(failed))
         emit(ended)
     return code
+
+
+def _way(resolver: Resolver, opener: Callable[[Host], Transport], host: Host) -> Way:
+    return lambda: opener(host), resolver.connection(host).become
 
 
 def _webhooks(words: Sequence[tuple[Sequence[NotifyWords], Mark]], what: str) -> tuple[NotifyWords, ...]:

@@ -39,7 +39,7 @@ def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
         code = Rotation(context, resolver, hosts, check).run()
         return code if code or check else PlayRun(context, resolver, hosts, Goal.VERIFY).run()
 
-    return each_play(walk, load(options), out)
+    return each_play(walk, load(options), out, doing="cookie rotate")
 
 
 def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = None) -> int:
@@ -62,7 +62,7 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
         back, goal = Back(resolver, to, context.emit), Goal.PLAN if check else Goal.DEPLOY
         return PlayRun(context, back, hosts, goal, ask=asker(context.stop, json=options.json), gather=back.gather).run()
 
-    return each_play(walk, load(options), out, need_tarball=False, noted=done, what=done)
+    return each_play(walk, load(options), out, need_tarball=False, noted=done, what=done, doing="rollback")
 
 
 def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool, out: TextIO | None = None) -> int:
@@ -113,7 +113,7 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
             context.emit(Note(told + (had if lost else "")))
         return code
 
-    return each_play(walk, project, out)
+    return each_play(walk, project, out, doing=f"retire {whom}", absent=gone if lost else ())
 
 
 def again(
@@ -139,7 +139,8 @@ def again(
         anew, goal = Again(resolver, chosen, wanted), Goal.PLAN if check else Goal.DEPLOY
         return PlayRun(context, anew, hosts, goal, ask=asker(context.stop, json=options.json), gather=anew.gather).run()
 
-    return each_play(walk, load(options), out, need_tarball=False)
+    doing = f"{'restart' if wanted == 'restarted' else 'start'} {whom}"
+    return each_play(walk, load(options), out, need_tarball=False, doing=doing)
 
 
 def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None) -> int:
@@ -174,7 +175,7 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
             code = PlayRun(context, stay, staying, Goal.VERIFY).run()
         return leave.end() or code
 
-    return each_play(walk, project, out, need_tarball=False)
+    return each_play(walk, project, out, need_tarball=False, doing=f"stop {whom}")
 
 
 def _check_left(resolver: Resolver, hosts: Sequence[Host], stopping: frozenset[str]) -> None:
@@ -230,4 +231,5 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
             return Pending(context, resolver, hosts, goal).run()
         return StatusQuery(context, resolver, hosts, goal, lines).run()
 
-    return each_play(walk, load(options, need_secrets=False), out, need_tarball=False, need_secrets=False)
+    project = load(options, need_secrets=False)
+    return each_play(walk, project, out, need_tarball=False, need_secrets=False, doing=f"confirm --{goal}")

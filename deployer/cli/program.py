@@ -16,7 +16,10 @@ from deployer import __version__
 from deployer.cli import overview
 from deployer.cli.words import HIDDEN, as_flags
 
-_OPTIONAL_WORD = {"lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page"}
+_OPTIONAL_WORD = {
+    "lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page",
+    "lock.show": "--hosts", "lock.break": "--hosts", "lock.hold": "--hosts",
+}  # fmt: skip
 _CORE = ("--help", "-h", "--version", "-V")
 """What is left of invoke's own flags: the others would take a wrong flag of ours for one of theirs."""
 _LOOK = "--look"
@@ -86,7 +89,7 @@ class DeployerProgram(Program):
 
         every = (*fleet.COMMANDS, audit.AUDIT, audit.ADVISED, *window.COMMANDS, *look.COMMANDS, *completion.COMMANDS)
         root = Collection(*every)
-        for collection in (look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
+        for collection in (fleet.LOCK, look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
 

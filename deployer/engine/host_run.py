@@ -9,7 +9,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from deployer.errors import AnswerOf, DeployerError, HostError, Interrupted
+from deployer.engine.lease import RunLease
+from deployer.errors import AnswerOf, DeployerError, HostError, Interrupted, Locked
 from deployer.events import Emit, Ending, HostEnded, PlayEnded, PlayStarted, Stage
 from deployer.model import Host
 from deployer.transport.base import Transport
@@ -79,6 +80,7 @@ class Context:
         pool: hosts run in it in parallel.
         emit: where events go.
         stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
+        lease: of all hosts of the run; None where nothing is written.
     """
 
     open: Callable[[Host], Transport]
@@ -86,6 +88,7 @@ class Context:
     emit: Emit
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
+    lease: RunLease | None = None
 
     def each(self, runs: Sequence[L], act: Callable[[L], object]) -> bool:
         """Do as `each_host`, until a person wants no more."""
@@ -98,8 +101,21 @@ class Context:
             HostError: it cannot be reached.
         """
         self.emit(Stage(run.name, "connect"))
-        run.transport = self.open(run.host)
+        lease, host = self.lease, run.host
+        run.transport = lease.connect(host.name, lambda: self.open(host)) if lease else self.open(host)
         return run.transport
+
+    def may_write(self, runs: Iterable[HostRun]) -> bool:
+        """Take the lease of the run's hosts, and return whether it was had; what keeps it from that is in the runs."""
+        try:
+            if self.lease:
+                self.lease.take()
+        except DeployerError as error:
+            for run in runs:
+                own = error if run.name == error.where else Locked(f"not begun here, because of {error.where}")
+                run.problem = run.problem or own
+            return False
+        return True
 
     def walk(
         self, play: str, goal: str, runs: Sequence[L], body: Callable[[], object], end: Callable[[L], HostEnded]

@@ -61,7 +61,7 @@ class Retirement:
             return 0
         self._runs = [HostRoll(host, self.context.clock()) for host in self.hosts]
         self._began = self.context.begin(self.resolver.play.name, "plan" if self.check else self._verb, self._runs)
-        if self.context.each(self._runs, self._connect):
+        if self.context.each(self._runs, self._connect) and (self.check or self.context.may_write(self._runs)):
             self.context.each(self._runs, self._plan if self.check else self._leave)
         return self._worst()
 

@@ -25,7 +25,7 @@ def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] 
     Raises:
         ProbeError: a frame is malformed, out of order or larger than `BODY_LIMIT`, or answers are missing.
         StepError: the host refused the program before its first fragment (no room for an upload).
-        Locked: another run changes the host, and did not end in time.
+        Locked: another run has the host, or this one has lost its lease of it.
         ConnectionLost: the stream ended before the closing frame.
     """
     buffer = _Buffer(chunks)
@@ -40,7 +40,8 @@ def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] 
             raise ProbeError("the host's answers are too large together")
         body = buffer.take(size).decode("utf-8", "surrogateescape")
         if last and rc == Locked.exit_code:
-            raise Locked(body, hint="nothing was changed by this one: run it again when the other has ended")
+            hint = "" if program.lease else "nothing was changed by this one: run it again when the other has ended"
+            raise Locked(body, hint=hint)
         if last and rc:
             raise StepError(body or "the host refused the program")
         if last != (failed or expected == asked):

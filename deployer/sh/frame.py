@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePosixPath
+from typing import Literal
 
 from deployer.model import Blob, Secret
 from deployer.regular import open_regular
@@ -101,6 +102,8 @@ class Program:
             signals and the login's umask, and no longer than the run that asked for it.
         labels: what each fragment does, in a few words, for a run that waits for this one.
         run: which run this is, and whose; a step that notes what it does finds it as ``$run``.
+        lease: ``held``: the run has the lease of the host, says so again with this program, and writes only while that
+            is so. ``edit``: the program is about the lease itself. Empty: it writes where no other run has the lease.
         hear: is told what a step says (``say TEXT``) while it runs; what it raises ends the listening, not the step.
     """
 
@@ -115,6 +118,7 @@ class Program:
     labels: Sequence[str] = ()
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
     run: str = field(default_factory=this_run)
+    lease: Literal["", "held", "edit"] = ""
     hear: Callable[[str], None] | None = None
 
 
@@ -134,24 +138,30 @@ def encode(program: Program, *, watched: bool = False) -> str:
         program: what to run.
         watched: whoever sends it then writes a line every `BEAT` seconds, and the program ends when those do.
     """
-    head = sh("marker={} run={} hears={}", program.marker, program.run, "yes" if program.hear else "")
+    leased = "yes" if program.lease == "held" else ""
+    hears = "yes" if program.hear else ""
+    head = sh("marker={} run={} hears={} leased={}", program.marker, program.run, hears, leased)
     parts = ["#!/bin/sh", head.text, prelude(), "start"]
-    if program.blobs or program.writes:
+    steps = program.writes and program.lease != "edit"
+    if program.blobs or steps:
         parts += [_part("upload.sh").text]
-    if program.writes:
+    if program.writes or program.lease:
+        parts += [_part("lease.sh").text]
+    if steps:
         parts += [_part("steps.sh").text]
     parts += [_function(i, program) for i in range(len(program.fragments))]
-    if program.blobs:
+    if steps:
+        parts += ["steps_open || refuse"]
+    elif program.blobs:
         parts += ["blobs_open || refuse"]
-        parts += [
-            f"blob {i} {blob.size} {_proof(blob)} {blob.offset} || refuse" for i, blob in enumerate(program.blobs)
-        ]
-    elif program.writes:
-        parts += ["blobs_open || refuse"]
+    parts += [f"blob {i} {blob.size} {_proof(blob)} {blob.offset} || refuse" for i, blob in enumerate(program.blobs)]
     if watched:
         parts += ["watch_open"]
-    if program.writes:
-        parts += ["steps_open || refuse"]
+    if steps:
+        # From here on it changes the host: a vanished reader must not end it in mid-step.
+        parts += ["trap '' HUP PIPE"]
+    elif leased:
+        parts += ["lease_renew || :"]
     if program.units:
         parts += [sh("units_read {}", program.units).text]
     parts += _reading(program)
@@ -206,6 +216,8 @@ def _reading(program: Program) -> list[str]:
 
 
 def _call(index: int, program: Program) -> str:
+    if program.lease == "edit":
+        return f"  edit {index}"
     if not program.writes:
         one = program.known.get(index)
         if one is None or index in program.users:

@@ -15,7 +15,7 @@ failed=0
 watcher=
 run_dir=
 code=1
-: "${marker:?}" "${run:?}" "${hears?}" "${connection?}" "${mask?}" "${home?}" "${failed?}" "${own_uid?}"
+: "${marker:?}" "${run:?}" "${hears?}" "${leased?}" "${connection?}" "${mask?}" "${home?}" "${failed?}" "${own_uid?}"
 
 # full PLACE...: say which of their file systems have run out, and of what: bytes or inodes look the same to a program.
 full() {
@@ -117,7 +117,7 @@ clean() {
     if [ -L "$link" ]; then rm -f -- "$(readlink "$link")"; fi
   done
   { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ] && rm -f -- "$run_dir/holder"
-  rm -rf -- "$blobs" "${sending:-$blobs}"
+  rm -rf -- "$blobs"
 }
 trap clean EXIT
 

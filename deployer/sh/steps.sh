@@ -3,19 +3,30 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 lock_wait=60
 
-# From here on the program changes the host; a vanished reader must not end it in mid-step. One program at a time does so:
-# the kernel lets the lock go with the process that holds it, and no step inherits it.
+# One program at a time changes a host, and only one whose run may (lease.sh): the kernel lets the lock go with the process that
+# holds it, and no step inherits it. Looking whether the run may comes after it: what it finds stays so until the program ends.
 steps_open() {
-  trap '' HUP PIPE
   [ -n "$blobs" ] || blobs_open || return 1
   [ "$own_uid" -eq 0 ] || return 0
   command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
   exec 8<"$run_dir"
-  flock -w "$lock_wait" 8 || {
-    held "another run is changing this host, and has not ended in $lock_wait s" "$run_dir/holder"
-    return 1
+  flock -n 8 || {
+    lease_holds || return 1
+    end_own_upload
+    flock -w "$lock_wait" 8 || {
+      held "another run is changing this host, and has not ended in $lock_wait s" "$run_dir/holder"
+      return 1
+    }
   }
+  lease_holds || return 1
+  locked=yes
   printf '%s\t%s\t%s\n' "$run" "$$" "$blobs" >"$run_dir/holder"
+}
+
+# end_own_upload: a program of this run that still takes a file in waits for a connection that is dead.
+end_own_upload() {
+  { IFS='	' read -r who pid place <"$run_dir/holder" && read -r at _ <"$place/doing"; } 2>/dev/null || return 0
+  [ "$who" != "$run" ] || [ "$at" != receive ] || fell "$pid"
 }
 
 # doing KIND LABEL: note what the program is at, for whoever waits for it and for what watches over it (watch.sh).
@@ -30,6 +41,7 @@ say() { printf '%s said 0 %s\n%s' "$marker" "${#1}" "$1" >&6 2>/dev/null || :; }
 # step INDEX KIND LABEL: run one step to its end with its output in a file, then report. It tells by $failed, because to
 # test its status with || would switch off set -e inside of it. KIND is own or people.
 step() {
+  [ -z "$leased" ] || lease_holds || refuse
   doing "$2" "$3"
   ( exec 8>&-; [ -n "$hears" ] || exec 6>&-; set -eu; "fragment_$1" ) 6>&1 >"$blobs/log" 2>&1; failed=$?
   doing told "$3"

@@ -2,7 +2,7 @@
 # Given: the prelude. Loaded where a program has blobs or steps.
 # shellcheck shell=sh disable=SC2034,SC2154
 silence=30
-sending=
+locked=
 
 # What an earlier run left when it was killed: its name holds its pid.
 sweep() {
@@ -31,6 +31,10 @@ blobs_open() {
 # whole. Of a secret there is no digest (it could be guessed from one): "-" proves the length only, and the channel's own
 # checks do the rest.
 blob() {
+  if [ -n "$locked" ]; then
+    [ -z "$leased" ] || lease_holds || return 1
+    doing receive 'an upload'
+  fi
   at=$run_dir place=$blobs/$1 size=$2
   if [ "$2" -gt 1048576 ]; then
     at=$big_dir
@@ -53,22 +57,20 @@ blob() {
     return 1
   fi
   [ "$place" = "$blobs/$1" ] || ln -s "$place" "$blobs/$1"
-  exec 7>&-
-  [ -z "$sending" ] || rm -f -- "$sending"
 }
 
 # receive SIZE FILE: append what comes, until it is all there or nothing has come for some time: the connection is dead
 # then, whatever sshd thinks, and what is held for it has to be let go.
 receive() {
   if [ "$1" -le 65536 ]; then
-    timeout $((silence + $1 / 1000)) head -c "$1" >>"$2" 2>"$blobs/why" || [ $? -eq 124 ]
+    timeout $((silence + $1 / 1000)) head -c "$1" >>"$2" 2>"$blobs/why" 8>&- || [ $? -eq 124 ]
     return
   fi
   exec 5<&0
-  head -c "$1" <&5 >>"$2" 2>"$blobs/why" &
+  head -c "$1" <&5 >>"$2" 2>"$blobs/why" 8>&- &
   reader=$!
   exec 5<&-
-  ( watch_growth "$2" "$reader" ) </dev/null >/dev/null 2>&1 7>&- &
+  ( watch_growth "$2" "$reader" ) </dev/null >/dev/null 2>&1 8>&- &
   growth=$!
   wait "$reader"; taken=$?
   fell "$growth"
@@ -81,7 +83,10 @@ watch_growth() {
   idle=0 before=-1
   while sleep 5; do
     now=$(wc -c <"$1")
-    if [ "$now" != "$before" ]; then idle=0 before=$now; else idle=$((idle + 5)); fi
+    if [ "$now" != "$before" ]; then
+      idle=0 before=$now
+      [ -z "$leased" ] || lease_renew || :
+    else idle=$((idle + 5)); fi
     [ "$idle" -lt "$silence" ] || kill -KILL "$2"
   done
 }
@@ -90,32 +95,6 @@ watch_growth() {
 part() {
   place=$home/part.$1
   touch -- "$place" || { why="cannot make $place"; return 1; }
-  exec 7>>"$place" || { why="cannot write $place"; return 1; }
-  note=$run_dir/sending.${1%"${1#????????????????}"}
-  take_part || { held "another run is sending the same file to this host" "$note"; return 1; }
-  sending=$note
-  printf '%s\t%s\t-\n' "$run" "$$" >"$sending"
   [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: run again"; return 1; }
   truncate -s "$2" -- "$place" || { why="cannot write $place"; return 1; }
-}
-
-# take_part: get the lock of a part. A program of this run that still holds it waits for a connection that is dead.
-take_part() {
-  flock -n 7 && return
-  { IFS='	' read -r who pid _ <"$note"; } 2>/dev/null || return 1
-  [ "$who" = "$run" ] || return 1
-  fell "$pid"
-  flock -w 5 7
-}
-
-# held TROUBLE NOTE: leave in $why who holds what this program wants, since when, and what helps when that one hangs.
-held() {
-  code=5 why=$1
-  { IFS='	' read -r who pid place <"$2" && kill -0 "$pid"; } 2>/dev/null || return 0
-  why="$1: ${who#* } holds it (run ${who%% *}, process $pid)"
-  { read -r _ since label <"$place/doing" && read -r now _ </proc/uptime; } 2>/dev/null &&
-    why="$why, for $((${now%.*} - since)) s now at: $label"
-  read -r _ _ _ _ group _ <"/proc/$pid/stat"
-  why="$why
-  should that hang, this ends it there: kill -KILL -- -$group"
 }

@@ -17,7 +17,7 @@ fell() {
 # watch_open: from here on the run says every few seconds that it is there; standard input is for nothing else.
 watch_open() {
   exec 5<&0 </dev/null
-  ( watch ) <&5 >/dev/null 2>&1 5<&- &
+  ( watch ) <&5 >/dev/null 2>&1 5<&- 8>&- &
   watcher=$!
   exec 5<&-
 }
@@ -25,7 +25,7 @@ watch_open() {
 # watch: when the run has gone, everything here ends with it, but for a step of our own, which comes to its end.
 watch() {
   read -r spared _ </proc/self/stat
-  while timeout "$heartbeat" sh -c 'read -r beat'; do :; done
+  while timeout "$heartbeat" sh -c 'read -r beat'; do [ -z "$leased" ] || lease_renew || :; done
   [ -z "$blobs" ] || : >"$blobs/gone"
   while kill -0 "$$" && at_own_step; do
     end_unit

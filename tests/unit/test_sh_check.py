@@ -16,6 +16,9 @@ PROGRAMS = {
     "probe": Program((sh("emit name {}", HOSTILE), Sh("look /etc/passwd"))),
     "steps": Program((sh("printf %s {}", HOSTILE), sh("mkdir -p -- {}", "/a b")), writes=True),
     "blobs": Program((Sh('cat "$blobs/0"'),), writes=True, blobs=(Blob.of("x"), Blob.of("y" * 2_000_000))),
+    "leased": Program((Sh("emit a b"),), writes=True, blobs=(Blob.of("x"),), lease="held"),
+    "lease": Program((Sh("lease_take run 1 120 'deploy site.yml'"),), writes=True, lease="edit"),
+    "read under a lease": Program((Sh("emit a b"),), lease="held"),
     "users": Program((lines(Sh("id"), sh("echo {}", HOSTILE)), Sh("id")), users={0: "shop"}),
     "drafts": Program((lines(sh('draft "$blobs/0" {} 0600 "" ""', "/a"), sh("settle {}", "/a")),), writes=True),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from sh_runner import ROOT, answer, frames, in_every_shell, steps, stream
 
-from deployer.errors import Locked, StepError
+from deployer.errors import StepError
 from deployer.model import Blob, Secret
 from deployer.sh import decode, encode, payload
 
@@ -90,15 +89,6 @@ def test_a_part_that_is_something_else_is_thrown_away(shell: list[str], tmp_path
     part(large).write_bytes(b"x" * 1000)
     with pytest.raises(StepError, match="become shorter: run again"):
         frames(steps(":", blobs=(replace(large, offset=1_200_000),)), shell, tmp_path)
-
-
-def test_two_runs_do_not_send_one_file_into_each_other(shell: list[str], tmp_path: Path, large: Blob) -> None:
-    part(large).parent.mkdir(exist_ok=True)
-    with part(large).open("ab") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(Locked, match="another run is sending the same file"):
-            frames(steps("touch canary", blobs=(large,)), shell, tmp_path)
-    assert not (tmp_path / "canary").exists()
 
 
 def test_a_killed_run_is_swept_by_the_next(shell: list[str], tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ class PlayRun:
             return
         if self.goal is Goal.DEPLOY:
             hold(runs)
+            if any(run.changes and not run.problem for run in runs) and not self.context.may_write(runs):
+                return
         roll = self._roll(runs, climb)
         roll.survey()
         try:

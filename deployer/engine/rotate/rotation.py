@@ -93,7 +93,7 @@ class Rotation:
                 self._tell(run.ready)
         if due:
             self.context.emit(Note(MIXED))
-        if due and not self.check:
+        if due and not self.check and self.context.may_write(runs):
             phases = (self._write, self._switch, self._prove, self._forget)
             if not all(self.context.each(runs, _when_ready(phase)) for phase in phases):
                 self.context.emit(Note(UNFINISHED))

@@ -1,0 +1,234 @@
+"""One run at a time changes a host: before it first writes it takes the lease of all its hosts, and keeps it.
+
+A host alone judges whether a run holds its lease, in the program that writes and before it does (``sh/lease.sh``). What
+is here takes it in time, says every half minute that the run is there, and gives it back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from deployer.engine.leased import Leased, LeasedHost
+from deployer.errors import DeployerError, HostError, Locked, StepError
+from deployer.events import Emit, Note
+from deployer.sh import Frame, Program, Sh, sh
+from deployer.transport.base import Transport
+
+LEASE_TIME = 120
+"""Seconds of a host's uptime after which the lease of a run that is not heard of ends; ``lease_time`` of lease.sh."""
+_RENEWED = 30.0
+_TICK = 5.0
+_TIMEOUT = 15.0
+"""Seconds for one short program."""
+_AT_ONCE = 64
+_STRANGE = re.compile(r"[^ -~]")
+_FREE = "nothing was changed; deployer lock show tells who is at work, and lock break ends what nobody will give back"
+_RENEW = Sh('lease_renew || { lease_read "$lease"; lease_lost; echo "$why"; exit 5; }')
+
+_T = TypeVar("_T")
+Way = tuple[Callable[[], Transport], bool]
+"""What opens a connection to a host, and whether it is worked on through sudo."""
+
+
+@dataclass(slots=True)
+class RunLease:
+    """The leases of a run: taken together, kept together, given back together.
+
+    Attributes:
+        doing: what the run is for; told to whoever comes meanwhile.
+        emit: is told of a lease that was lost, and of one that could not be given back.
+        ways: host → how to reach it, of all hosts of the run.
+        clock: seconds; only differences count.
+    """
+
+    doing: str
+    emit: Emit
+    ways: Mapping[str, Callable[[], Way]] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+    _places: dict[str, LeasedHost] = field(default_factory=dict)
+    _absent: set[str] = field(default_factory=set)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _refusal: DeployerError | None = None
+    _begun: bool = False
+
+    def connect(self, name: str, open_it: Callable[[], Transport]) -> Transport:
+        """Open a play's connection to a host of the run, and return it with the lease around it.
+
+        Raises:
+            HostError: it cannot be reached.
+        """
+        try:
+            inner = open_it()
+        except HostError:
+            self._absent.add(name)
+            raise
+        self._absent.discard(name)
+        return self._meet(name, inner)
+
+    def _meet(self, name: str, inner: Transport) -> Leased:
+        with self._lock:
+            place = self._places.setdefault(name, LeasedHost(name))
+            before, kept = place.way, place.kept
+            place.way, place.kept = Leased(inner, self, place), False
+            place.met = place.met if place.held else 0.0
+        if before and kept:
+            before.inner.close()
+        return place.way
+
+    def take(self, due: LeasedHost | None = None) -> None:
+        """Take the lease of all hosts of the run that can be reached, or of none.
+
+        The first by name is taken alone: of runs over the same hosts one wins there. The others are taken side by side.
+
+        Args:
+            due: the host for which it cannot be left out, whatever that raises.
+
+        Raises:
+            Locked: another run has one of them, or had it after this run had begun to read it.
+            StepError: a host cannot keep the record of its lease.
+            HostError: the host that is ``due`` was lost.
+        """
+        with self._taking:
+            if self._refusal:
+                raise type(self._refusal)(self._refusal.message, where=self._refusal.where, hint=self._refusal.hint)
+            if not self._begun:
+                self._reach_others()
+            places = [place for _, place in sorted(self._places.items()) if not place.settled and place.way]
+            try:
+                _side_by_side(self._take_one, places[:1])
+                _side_by_side(self._take_one, places[1:])
+                if due and not due.settled:
+                    self._take_one(due, lenient=False)
+            except (Locked, StepError) as error:
+                self._refusal = error
+                self._give_back()
+                raise
+            if not self._begun:
+                threading.Thread(target=self._keep_on, name="lease", daemon=True).start()
+            self._begun = True
+
+    def _reach_others(self) -> None:
+        """Connect to those hosts of the run that no play has a connection to, but for those that do not answer."""
+
+        def reach(name: str) -> None:
+            with suppress(HostError):
+                open_it, become = self.ways[name]()
+                self._meet(name, open_it())
+                place = self._places[name]
+                place.become, place.kept = become, True
+
+        known = {name for name, place in self._places.items() if place.way} | self._absent
+        _side_by_side(reach, sorted(self.ways.keys() - known))
+
+    def _take_one(self, place: LeasedHost, *, lenient: bool = True) -> None:
+        assert place.way  # noqa: S101
+        what = _STRANGE.sub("?", self.doing)[:200] or "-"
+        text = sh("lease_take run {} {} {}", os.getpid(), LEASE_TIME, what)
+        try:
+            frame = _ask(place, place.way.inner, text)
+        except HostError:
+            if lenient:
+                return
+            raise
+        said = frame.out.strip()
+        if frame.rc == Locked.exit_code:
+            raise Locked(said, where=place.name, hint=_FREE)
+        if frame.rc:
+            raise StepError(said or "the lease of the host cannot be taken", where=place.name)
+        place.free, place.held, place.heard = said == "not root", said != "not root", self.clock()
+        word, _, rest = said.partition(" ")
+        ago, _, who = rest.partition(" ")
+        # What was read of the host before another run had ended may be old.
+        if word == "before" and place.met and int(ago) / 100 <= self.clock() - place.met:
+            run, _, person = who.partition(" ")
+            problem = f"{person} (run {run}) was at work on the host while this run read it"
+            raise Locked(problem, where=place.name, hint="nothing was changed: run it again")
+
+    def _keep_on(self) -> None:
+        """Say again and again that the run is there, wherever no program says so."""
+        with ThreadPoolExecutor(_AT_ONCE, "lease") as pool:
+            while not self._over.wait(_TICK):
+                for place in list(self._places.values()):
+                    due = place.held and not (place.lost or place.renewing)
+                    if due and self.clock() - place.heard >= _RENEWED:
+                        place.renewing = True
+                        pool.submit(self._renew, place)
+
+    def _renew(self, place: LeasedHost) -> None:
+        try:
+            if place.way:
+                place.way.between(lambda inner: self._say_so(place, inner))
+        except DeployerError:
+            if place.kept and place.way:
+                with suppress(DeployerError):
+                    place.way.reopen()
+        finally:
+            place.renewing = False
+
+    def _say_so(self, place: LeasedHost, inner: Transport) -> None:
+        frame = _ask(place, inner, _RENEW)
+        place.heard = self.clock()
+        if frame.rc == Locked.exit_code:
+            place.lost = frame.out.strip()
+            self.emit(Note(f"{place.name}: {place.lost}"))
+
+    def keep(self, way: Leased, place: LeasedHost) -> bool:
+        """Whether the lease needs a connection that a play closes; it is closed with the lease then."""
+        with self._lock:
+            current = place.way is way
+            if current and place.held and not self._over.is_set():
+                place.kept = True
+                return True
+            if current:
+                place.way = None
+            return False
+
+    def release(self) -> None:
+        """Give back what is held, and close what is open; a host that is lost gives it up by itself."""
+        self._over.set()
+        with self._taking:
+            self._give_back()
+            for place in self._places.values():
+                if place.kept and place.way:
+                    place.way.inner.close()
+
+    def _give_back(self) -> None:
+        held = [place for place in self._places.values() if place.held and place.way and not place.lost]
+        _side_by_side(self._give_one_back, held)
+
+    def _give_one_back(self, place: LeasedHost) -> None:
+        place.held = False
+        with suppress(DeployerError):
+            assert place.way  # noqa: S101
+            place.way.between(lambda inner: _ask(place, inner, Sh("lease_end")), last=True)
+            return
+        left = f"its lease could not be given back, and ends by itself within {LEASE_TIME} s"
+        self.emit(Note(f"{place.name}: {left}"))
+
+
+def _ask(place: LeasedHost, inner: Transport, text: Sh) -> Frame:
+    program = Program((text,), writes=True, become=place.become, lease="edit", labels=("the lease",))
+    (frame,) = inner.run(program, timeout=_TIMEOUT)
+    return frame
+
+
+def _side_by_side(act: Callable[[_T], object], some: Sequence[_T]) -> None:
+    """Act on all, whatever is raised meanwhile; then raise the first of it."""
+    if len(some) < 2:
+        for one in some:
+            act(one)
+        return
+    with ThreadPoolExecutor(min(len(some), _AT_ONCE), "lease") as pool:
+        made = [pool.submit(act, one) for one in some]
+    for future in made:
+        future.result()

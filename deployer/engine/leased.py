@@ -1,0 +1,126 @@
+"""A connection whose programs write only while the run has the host's lease, and what is known of a host meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from deployer.beam.stream import Stream
+from deployer.sh import Frame, Program
+from deployer.transport.base import Transport
+
+
+class _Keeper(Protocol):
+    """Who takes leases, and keeps them: `deployer.engine.lease.RunLease`."""
+
+    def clock(self) -> float: ...
+
+    def take(self, due: LeasedHost | None = None) -> None: ...
+
+    def keep(self, way: Leased, place: LeasedHost) -> bool: ...
+
+
+@dataclass(slots=True, eq=False)
+class LeasedHost:
+    """A host of the run.
+
+    Attributes:
+        way: the connection over which the run is heard of.
+        become: through sudo.
+        met: when the first program was sent, by the run's clock; 0: none yet.
+        held: the run has its lease, as far as it knows.
+        free: it can have none: what is worked on is not root's.
+        heard: when a program last spoke for the run.
+        kept: no play uses the connection any more.
+        lost: how the lease was lost.
+    """
+
+    name: str
+    way: Leased | None = None
+    become: bool = False
+    met: float = 0.0
+    held: bool = False
+    free: bool = False
+    heard: float = 0.0
+    kept: bool = False
+    lost: str = ""
+    renewing: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing has to be taken."""
+        return self.held or self.free
+
+
+class Leased:
+    """A transport whose programs write only while the run has the host's lease; the first that writes takes it."""
+
+    def __init__(self, inner: Transport, lease: _Keeper, place: LeasedHost) -> None:
+        self.name, self.host_key, self.inner = inner.name, inner.host_key, inner
+        self._lease, self._place = lease, place
+        self._turn = threading.Lock()
+        self._busy: object = None
+
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
+        """Run a program; see `deployer.transport.base.Transport.run`.
+
+        Raises:
+            Locked: another run has a host of this run, or this run has lost its lease.
+        """
+        place = self._place
+        place.become |= program.become
+        about_it = program.lease == "edit"
+        if program.writes and not (place.settled or about_it):
+            self._lease.take(place)
+        if place.held and not about_it:
+            program, place.heard = replace(program, lease="held"), self._lease.clock()
+        place.met = place.met or self._lease.clock()
+        with self._turn:
+            busy = self._busy = object()
+        last = len(program.fragments) - 1
+        try:
+            for frame in self.inner.run(program, timeout=timeout):
+                # Whoever asked may never ask for more than the last answer.
+                if frame.index == last or (program.writes and frame.rc):
+                    self._rest(busy)
+                yield frame
+        finally:
+            self._rest(busy)
+
+    def _rest(self, busy: object) -> None:
+        if self._busy is busy:
+            self._busy = None
+
+    def between(self, act: Callable[[Transport], object], *, last: bool = False) -> None:
+        """Do something short while no program runs; where one does, nothing: it speaks for the run itself.
+
+        Args:
+            act: is given the inner transport.
+            last: no program runs any more, even if the last one was not read to its end.
+        """
+        with self._turn:
+            if last or not self._busy:
+                act(self.inner)
+
+    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
+        """Open a stream, as the inner transport does."""
+        return self.inner.connect(address, port, timeout=timeout)
+
+    def knock(self, port: int, *, timeout: float) -> str | None:
+        """Try a port plainly, as the inner transport does."""
+        return self.inner.knock(port, timeout=timeout)
+
+    def another(self) -> Transport:
+        """Make a second connection, under the same lease."""
+        return Leased(self.inner.another(), self._lease, self._place)
+
+    def reopen(self) -> None:
+        """Make the inner connection anew."""
+        self.inner.reopen()
+
+    def close(self) -> None:
+        """Close the connection, or leave it to the lease, which lasts until the run ends."""
+        if not self._lease.keep(self, self._place):
+            self.inner.close()

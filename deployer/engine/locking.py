@@ -1,0 +1,61 @@
+"""A person's word on the leases of hosts: who has them, end one whatever has it, and keep runs away for a while."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from deployer.engine.host_run import Context, HostRun
+from deployer.errors import Locked, StepError
+from deployer.events import Note
+from deployer.model import Host
+from deployer.resolve import Resolver
+from deployer.sh import Program, Sh, sh
+
+LockWord = Literal["show", "break", "hold"]
+_LOCK_TIMEOUT = 30.0
+
+
+@dataclass(slots=True)
+class LeaseWalk:
+    """Passes a person's word to every host; `run` returns the exit code: 5 where a host is to be held and is not free.
+
+    Attributes:
+        word: what is wanted.
+        why: why; printable.
+        seconds: how long runs are kept away.
+    """
+
+    context: Context
+    resolver: Resolver
+    hosts: Sequence[Host]
+    word: LockWord
+    why: str = ""
+    seconds: int = 0
+
+    def run(self) -> int:
+        """Ask all hosts and return the exit code."""
+        runs = [HostRun(host, self.context.clock()) for host in self.hosts]
+        play, ask = self.resolver.play.name, self._ask
+        return self.context.walk(
+            play, f"lock {self.word}", runs, lambda: self.context.each(runs, ask), self.context.ended
+        )
+
+    def _ask(self, run: HostRun) -> None:
+        transport, become = self.context.connect(run), self.resolver.connection(run.host).become
+        program = Program((self._text(),), writes=self.word != "show", become=become, lease="edit")
+        (frame,) = transport.run(program, timeout=_LOCK_TIMEOUT)
+        said = frame.out.strip()
+        if frame.rc == Locked.exit_code:
+            raise Locked(said, where=run.name, hint="hold it when that has ended, or end that: deployer lock break")
+        if frame.rc or said == "not root":
+            raise StepError(said[-500:] if frame.rc else "it takes root: ansible_become: true", where=run.name)
+        told = f"held for {self.seconds} s: {self.why}" if self.word == "hold" else said
+        self.context.emit(Note("\n".join(f"{run.name}: {line}" for line in told.splitlines())))
+
+    def _text(self) -> Sh:
+        if self.word == "hold":
+            return sh("lease_take hold {} {} {}", os.getpid(), self.seconds, self.why)
+        return sh("lease_break {}", self.why) if self.word == "break" else Sh("lease_show")

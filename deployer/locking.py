@@ -1,0 +1,66 @@
+"""``lock show``, ``lock break``, ``lock hold``: over hosts of an inventory, whatever is deployed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TextIO
+
+from deployer.app import each_play
+from deployer.engine.host_run import Context
+from deployer.engine.locking import LeaseWalk, LockWord
+from deployer.errors import ConfigError
+from deployer.model import Host, Mark, Play
+from deployer.project import Options, load
+from deployer.resolve import Resolver
+from deployer.window.journal_lines import seconds_of
+
+_LONGEST = 7 * 86_400
+_WORDS = 200
+
+
+def lock(
+    options: Options, word: LockWord, hosts: str, *, why: str = "", within: str = "", out: TextIO | None = None
+) -> int:
+    """Show who has the hosts' leases, break them, or hold the hosts for maintenance; return the exit code.
+
+    Args:
+        options: the inventory, and how to connect.
+        word: which of the three.
+        hosts: names, groups and patterns, with commas between; empty means all, where nothing is changed.
+        why: the reason, for whoever comes; one to break or to hold is needed.
+        within: how long they are held: ``30m``, ``2h``, ``1d``.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: a word is wrong; no host was touched.
+    """
+    if word != "show" and not hosts:
+        raise ConfigError(f"say which hosts: deployer lock {word} HOSTS", hint="a name, a group or a pattern; or all")
+    if word != "show":
+        _check_reason(word, why)
+    seconds = _seconds(within) if word == "hold" else 0
+    project = load(options, need_secrets=False)
+    play = Play("the lease of each host", hosts or "all", Mark("the command line"), (), become=True)
+
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        return LeaseWalk(context, resolver, hosts, word, why, seconds).run()
+
+    whole = replace(project, plays=(play,))
+    return each_play(walk, whole, out, need_tarball=False, need_secrets=False)
+
+
+def _check_reason(word: str, why: str) -> None:
+    if not why.strip():
+        hint = "it is told to whoever comes, and a break is noted in the host's journal"
+        raise ConfigError(f"say why: deployer lock {word} HOSTS --why 'REASON'", hint=hint)
+    if not why.isprintable() or not why.isascii() or len(why) > _WORDS:
+        raise ConfigError(f"--why is one line of plain ASCII text, at most {_WORDS} characters")
+
+
+def _seconds(text: str) -> int:
+    seconds = seconds_of(text)
+    if not seconds or seconds > _LONGEST:
+        problem = f"--for {text!r} is no time to hold a host" if text else "say for how long"
+        raise ConfigError(problem, hint="write --for 30m, 2h or 1d; at most 7d: longer than that nobody remembers it")
+    return seconds

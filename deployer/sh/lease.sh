@@ -1,0 +1,256 @@
+# One run at a time changes a host: the one that holds its lease. Who holds it says so every few seconds; who is not heard of
+# any more loses it, by the host's own uptime: no clock that somebody sets can lengthen or end it. Whoever writes looks first,
+# and holds the lock of all writers meanwhile; the lease changes hands under that lock alone.
+# A record is one line, fields apart by tabs: form run kind process from since until date boot what end
+# Since and until are hundredths of a second of that uptime.
+# Given: the prelude.
+# shellcheck shell=sh disable=SC2034,SC2154
+lease_dir=/run/deployer
+lease=$lease_dir/lease
+hold=$home/hold
+lease_time=12000
+lease_form=1
+
+# lease_read FILE: leave in $state what it says: none, live, over or damaged; and its fields in $l_….
+lease_read() {
+  state=none
+  lease_clear
+  read -r now _ </proc/uptime && now=$((${now%.*} * 100 + 1${now#*.} - 100)) && read -r boot </proc/sys/kernel/random/boot_id
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  state=damaged
+  lease_parse "$1" || lease_clear
+}
+
+# What is no number must not come into a calculation: a shell would evaluate it.
+lease_clear() { l_run='' l_kind='' l_pid='' l_from='' l_since=0 l_until=0 l_date=0 l_boot='' l_what=''; }
+
+lease_parse() {
+  [ -f "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] || return 1
+  { record=$(head -c 1000 -- "$1"); } 2>/dev/null
+  IFS='	' read -r l_form l_run l_kind l_pid l_from l_since l_until l_date l_boot l_what l_end <<RECORD || return 1
+$record
+RECORD
+  [ "$l_form" = "$lease_form" ] && [ "$l_end" = end ] && [ ${#l_until} -lt 13 ] && [ ${#l_since} -lt 13 ] && [ ${#l_date} -lt 13 ] &&
+    [ -n "$l_since" ] && [ -n "$l_until" ] && [ -n "$l_date" ] || return 1
+  case $l_since$l_until$l_date in *[!0-9]*) return 1 ;; esac
+  case $l_kind in
+    run) [ "$l_boot" = "$boot" ] || { state=over l_until=0; return 0; } ;;
+    hold) [ "$l_boot" = "$boot" ] || l_until=$((l_until - l_since)) ;; # it counts anew from each boot
+    broken) ;;
+    *) return 1 ;;
+  esac
+  if [ "$l_kind" != broken ] && [ "$now" -le "$l_until" ]; then state=live; else state=over; fi
+}
+
+# lease_write FILE: the fields become its content in one rename, in a directory that is root's alone.
+lease_write() {
+  rm -f -- "$1.new" && (
+    set -C
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\tend\n' "$lease_form" "$l_run" "$l_kind" "$l_pid" "$l_from" \
+      "$l_since" "$l_until" "$l_date" "$l_boot" "$l_what" >"$1.new"
+  ) 2>/dev/null && mv -fT -- "$1.new" "$1" 2>/dev/null && return
+  rm -f -- "$1.new"
+  why="cannot write $1"
+  lease_full=$(full "$lease_dir" "$home")
+  [ -z "$lease_full" ] || why="$why: $lease_full"
+  return 1
+}
+
+# lease_open: make the places, see that they are root's own and no links, and be alone at the records (descriptor 9).
+lease_open() {
+  for place in "$lease_dir" "$home"; do
+    mkdir -p -- "$place" 2>/dev/null
+    if [ -L "$place" ] || [ ! -d "$place" ] || [ ! -O "$place" ]; then
+      why="$place has to be a directory of root's own"
+      return 1
+    fi
+    chmod 0700 -- "$place" 2>/dev/null || { why="cannot write $place"; return 1; }
+  done
+  command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
+  exec 9<"$home"
+  flock -w 5 9 || { why="the record of the lease is not to be had: a process on the host keeps $home locked"; return 1; }
+}
+
+# span HUNDREDTHS: in words.
+span() {
+  if [ "$1" -lt 12000 ]; then echo "$(($1 / 100)) s"
+  elif [ "$1" -lt 720000 ]; then echo "$(($1 / 6000)) min"
+  else echo "$(($1 / 360000)) h $(($1 % 360000 / 6000)) min"; fi
+}
+
+# lease_words FILE: who holds it, since when, from where, and for what, in $why.
+lease_words() {
+  began=$(date -d "@$l_date" '+%F %T %Z' 2>/dev/null || :)
+  case $state in
+    damaged) why="$1 cannot be understood: it is damaged, or of another version of deployer" ;;
+    *)
+      ago=$((now - l_since))
+      [ "$l_boot" = "$boot" ] || ago=$((($(date +%s) - l_date) * 100))
+      [ "$ago" -ge 0 ] || ago=0
+      why="held by ${l_run#* } for $(span "$ago") (since $began): $l_what"
+      if [ "$l_kind" = hold ]; then why="$why (for another $(span $((l_until - now))))"
+      else why="$why (run ${l_run%% *}, process $l_pid there, from $l_from)"; fi
+      ;;
+  esac
+}
+
+# lease_taken: whether somebody else has it, or something that a run has left changes the host; then $why tells.
+lease_taken() {
+  lease_read "$hold"
+  if [ "$state" = damaged ]; then lease_words "$hold"; return 0; fi
+  if [ "$state" = live ] && { [ "${kind:-run}" != hold ] || [ "${l_run#* }" != "${run#* }" ]; }; then
+    lease_words "$hold"
+    why="maintenance: $why"
+    return 0
+  fi
+  lease_read "$lease"
+  case $state in damaged) lease_words "$lease"; return 0 ;; esac
+  [ "$state" = live ] && [ "$l_run" != "$run" ] || return 1
+  lease_words "$lease"
+}
+
+# lease_take KIND PROCESS SECONDS WHAT: take what is free, or say who has it. Of two that begin at the same time the one that
+# gave itself a name first waits for the other to give way.
+lease_take() {
+  [ "$own_uid" -eq 0 ] || { echo 'not root'; return 0; }
+  kind=$1 round=0 file=$lease
+  [ "$kind" = run ] || file=$hold
+  while :; do
+    lease_open || { echo "$why"; return 1; }
+    exec 8<"$lease_dir"
+    if ! lease_taken; then
+      flock -w 1 8 && break
+      held 'what a run has left there still changes it' "$lease_dir/holder"
+      echo "$why"
+      return 5
+    fi
+    flock -u 9
+    round=$((round + 1))
+    if [ "$state" = damaged ] || [ "$round" -gt 8 ] || [ "$l_kind" = hold ] || [ $((now - l_since)) -gt 1000 ] ||
+      ! expr "$l_run" \> "$run" >/dev/null; then echo "$why"; return 5; fi
+    sleep 0.4
+  done
+  # Who had it last, and for how long it has not any more: what was read here before that may be old.
+  if [ -n "$l_run" ] && [ "$l_run" != "$run" ]; then echo "before $((now - l_until)) $l_run"; fi
+  [ "$l_run" = "$run" ] && [ "$state" = live ] || l_since=$now l_date=$(date +%s)
+  l_run=$run l_kind=$kind l_pid=$2 l_from=${connection%% *} l_until=$((now + $3 * 100)) l_boot=$boot l_what=$4
+  l_from=${l_from:-this machine}
+  lease_write "$file" || { echo "$why"; return 1; }
+  [ "$kind" = run ] || sync -- "$file" "$home"
+}
+
+# lease_renew: say that the run is still there; fails where it holds the lease no more.
+lease_renew() {
+  lease_read "$lease"
+  [ "$state" = live ] && [ "$l_run" = "$run" ] && [ "$l_kind" = run ] || return 1
+  [ $((l_until - now)) -lt $((lease_time - 800)) ] || return 0
+  (lease_longer)
+}
+
+# lease_longer: the same under the records' lock; that this is not to be had now ends no lease yet.
+lease_longer() {
+  lease_open || return 0
+  lease_read "$lease"
+  [ "$state" = live ] && [ "$l_run" = "$run" ] || return 1
+  l_until=$((now + lease_time))
+  lease_write "$lease" || :
+}
+
+# lease_holds: whether this run may write; in $why why not.
+lease_holds() {
+  code=5
+  if [ -n "$leased" ]; then
+    lease_renew && { code=1; return 0; }
+    lease_read "$lease"
+    lease_lost
+    return 1
+  fi
+  if lease_taken; then return 1; fi
+  code=1
+}
+
+# lease_lost: how a run has lost its lease, in $why.
+lease_lost() {
+  lost="this run has lost its lease of the host, and writes nothing more here"
+  if [ "$state" = damaged ]; then lease_words "$lease"; why="$lost: $why"
+  elif [ "$state" = none ] || [ "$l_boot" != "$boot" ]; then
+    why="$lost: its record is gone, as after a restart of the host"
+  elif [ "$l_kind" = broken ]; then why="$lost: $l_what"
+  elif [ "$l_run" = "$run" ]; then
+    why="$lost: nothing was heard of it for $((lease_time / 100)) s, so the lease ended $(span $((now - l_until))) ago"
+  elif [ "$state" = live ]; then lease_words "$lease"; why="$lost: $why"
+  else why="$lost: ${l_run#* } has had it meanwhile for: $l_what"; fi
+}
+
+# lease_end: give it back.
+lease_end() {
+  lease_open || return 0
+  lease_read "$lease"
+  [ "$state" = live ] && [ "$l_run" = "$run" ] || return 0
+  l_until=$((now - 1))
+  lease_write "$lease" || rm -f -- "$lease"
+}
+
+# lease_show: who holds the host, and what runs there of somebody's.
+lease_show() {
+  [ "$own_uid" -eq 0 ] || { echo 'it takes root to see who holds it: ansible_become: true'; return 1; }
+  shown=''
+  for file in "$hold" "$lease"; do
+    lease_read "$file"
+    [ "$state" = live ] || [ "$state" = damaged ] || continue
+    lease_words "$file"
+    [ "$file" = "$lease" ] || [ "$state" = damaged ] || why="maintenance: $why"
+    [ "$state" != live ] || [ "$l_kind" != run ] || why="$why; without a sign of it, free in $(span $((l_until - now)))"
+    echo "$why"
+    shown=yes
+  done
+  if [ -d "$lease_dir" ] && { exec 8<"$lease_dir"; } 2>/dev/null && ! flock -n 8; then
+    held 'a program changes it at this moment' "$lease_dir/holder"
+    echo "$why"
+    shown=yes
+  fi
+  [ -z "$shown" ] || return 0
+  lease_read "$lease"
+  if [ "$l_kind" = broken ]; then echo "free; $l_what"
+  elif [ -n "$l_run" ]; then echo "free; ${l_run#* } had it last, for: $l_what"
+  else echo free; fi
+}
+
+# lease_break WHY: end whatever lease or hold there is, whoever has it; the host's journal is told by whom and why.
+lease_break() {
+  [ "$own_uid" -eq 0 ] || { echo 'it takes root: ansible_become: true'; return 1; }
+  lease_open || { echo "$why"; return 1; }
+  broke=''
+  for file in "$hold" "$lease"; do
+    lease_read "$file"
+    [ "$state" = live ] || [ "$state" = damaged ] || continue
+    lease_words "$file"
+    broke="$broke${broke:+; }$why"
+  done
+  [ -n "$broke" ] || { echo 'there is nothing to break: nobody holds it'; return 0; }
+  printf '%s (%s, from %s): breaks the lease: %s. It was: %s\n' "${run#* }" "${SUDO_USER:-$(id -un)}" \
+    "${connection%% *}" "$1" "$broke" | logger -t deployer -p auth.notice ||
+    { echo 'the host does not take a note of this (logger), so nothing was broken'; return 1; }
+  rm -rf -- "$hold"
+  rm -rf -- "$lease"
+  lease_read "$lease"
+  l_run=$run l_kind=broken l_pid=- l_from=${connection%% *} l_since=$now l_until=$now l_date=$(date +%s) l_boot=$boot
+  l_from=${l_from:--} l_what="${run#* } broke it: $1"
+  lease_write "$lease" || :
+  echo "broken; it was: $broke"
+}
+
+# held TROUBLE NOTE: leave in $why who holds what this program wants, since when, and what helps when that one hangs.
+held() {
+  code=5 why=$1
+  { IFS='	' read -r who pid place <"$2" && kill -0 "$pid"; } 2>/dev/null || return 0
+  why="$1: ${who#* } holds it (run ${who%% *}, process $pid)"
+  { read -r _ since label <"$place/doing" && read -r now _ </proc/uptime; } 2>/dev/null &&
+    why="$why, for $((${now%.*} - since)) s now at: $label"
+  read -r _ _ _ _ group _ <"/proc/$pid/stat"
+  why="$why
+  should that hang, this ends it there: kill -KILL -- -$group"
+}
+
+# edit INDEX: run a fragment that is about the lease itself; it tells by its status, 5 being that somebody else has it.
+edit() { answer=$(exec 2>/dev/null; set -eu; "fragment_$1"); frame "$1" "$?" "$answer"; }
