@@ -147,6 +147,8 @@ def encode(program: Program, *, watched: bool = False) -> str:
         parts += [_part("upload.sh").text]
     if program.writes or program.lease:
         parts += [_part("lease.sh").text]
+    if program.lease == "edit":
+        parts += [_part("lease_edit.sh").text]
     if steps:
         parts += [_part("steps.sh").text]
     parts += [_function(i, program) for i in range(len(program.fragments))]

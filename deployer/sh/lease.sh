@@ -13,7 +13,7 @@ lease_form=1
 
 # lease_read FILE: leave in $state what it says: none, live, over or damaged; and its fields in $l_….
 lease_read() {
-  state=none
+  state=none boot=''
   lease_clear
   read -r now _ </proc/uptime && now=$((${now%.*} * 100 + 1${now#*.} - 100)) && read -r boot </proc/sys/kernel/random/boot_id
   [ -e "$1" ] || [ -L "$1" ] || return 0
@@ -30,9 +30,10 @@ lease_parse() {
   IFS='	' read -r l_form l_run l_kind l_pid l_from l_since l_until l_date l_boot l_what l_end <<RECORD || return 1
 $record
 RECORD
-  [ "$l_form" = "$lease_form" ] && [ "$l_end" = end ] && [ ${#l_until} -lt 13 ] && [ ${#l_since} -lt 13 ] && [ ${#l_date} -lt 13 ] &&
-    [ -n "$l_since" ] && [ -n "$l_until" ] && [ -n "$l_date" ] || return 1
-  case $l_since$l_until$l_date in *[!0-9]*) return 1 ;; esac
+  [ "$l_form" = "$lease_form" ] && [ "$l_end" = end ] || return 1
+  for number in "$l_since" "$l_until" "$l_date"; do
+    case $number in '' | *[!0-9]* | 0?* | ?????????????*) return 1 ;; esac
+  done
   case $l_kind in
     run) [ "$l_boot" = "$boot" ] || { state=over l_until=0; return 0; } ;;
     hold) [ "$l_boot" = "$boot" ] || l_until=$((l_until - l_since)) ;; # it counts anew from each boot
@@ -109,36 +110,6 @@ lease_taken() {
   lease_words "$lease"
 }
 
-# lease_take KIND PROCESS SECONDS WHAT: take what is free, or say who has it. Of two that begin at the same time the one that
-# gave itself a name first waits for the other to give way.
-lease_take() {
-  [ "$own_uid" -eq 0 ] || { echo 'not root'; return 0; }
-  kind=$1 round=0 file=$lease
-  [ "$kind" = run ] || file=$hold
-  while :; do
-    lease_open || { echo "$why"; return 1; }
-    exec 8<"$lease_dir"
-    if ! lease_taken; then
-      flock -w 1 8 && break
-      held 'what a run has left there still changes it' "$lease_dir/holder"
-      echo "$why"
-      return 5
-    fi
-    flock -u 9
-    round=$((round + 1))
-    if [ "$state" = damaged ] || [ "$round" -gt 8 ] || [ "$l_kind" = hold ] || [ $((now - l_since)) -gt 1000 ] ||
-      ! expr "$l_run" \> "$run" >/dev/null; then echo "$why"; return 5; fi
-    sleep 0.4
-  done
-  # Who had it last, and for how long it has not any more: what was read here before that may be old.
-  if [ -n "$l_run" ] && [ "$l_run" != "$run" ]; then echo "before $((now - l_until)) $l_run"; fi
-  [ "$l_run" = "$run" ] && [ "$state" = live ] || l_since=$now l_date=$(date +%s)
-  l_run=$run l_kind=$kind l_pid=$2 l_from=${connection%% *} l_until=$((now + $3 * 100)) l_boot=$boot l_what=$4
-  l_from=${l_from:-this machine}
-  lease_write "$file" || { echo "$why"; return 1; }
-  [ "$kind" = run ] || sync -- "$file" "$home"
-}
-
 # lease_renew: say that the run is still there; fails where it holds the lease no more.
 lease_renew() {
   lease_read "$lease"
@@ -182,64 +153,6 @@ lease_lost() {
   else why="$lost: ${l_run#* } has had it meanwhile for: $l_what"; fi
 }
 
-# lease_end: give it back.
-lease_end() {
-  lease_open || return 0
-  lease_read "$lease"
-  [ "$state" = live ] && [ "$l_run" = "$run" ] || return 0
-  l_until=$((now - 1))
-  lease_write "$lease" || rm -f -- "$lease"
-}
-
-# lease_show: who holds the host, and what runs there of somebody's.
-lease_show() {
-  [ "$own_uid" -eq 0 ] || { echo 'it takes root to see who holds it: ansible_become: true'; return 1; }
-  shown=''
-  for file in "$hold" "$lease"; do
-    lease_read "$file"
-    [ "$state" = live ] || [ "$state" = damaged ] || continue
-    lease_words "$file"
-    [ "$file" = "$lease" ] || [ "$state" = damaged ] || why="maintenance: $why"
-    [ "$state" != live ] || [ "$l_kind" != run ] || why="$why; without a sign of it, free in $(span $((l_until - now)))"
-    echo "$why"
-    shown=yes
-  done
-  if [ -d "$lease_dir" ] && { exec 8<"$lease_dir"; } 2>/dev/null && ! flock -n 8; then
-    held 'a program changes it at this moment' "$lease_dir/holder"
-    echo "$why"
-    shown=yes
-  fi
-  [ -z "$shown" ] || return 0
-  lease_read "$lease"
-  if [ "$l_kind" = broken ]; then echo "free; $l_what"
-  elif [ -n "$l_run" ]; then echo "free; ${l_run#* } had it last, for: $l_what"
-  else echo free; fi
-}
-
-# lease_break WHY: end whatever lease or hold there is, whoever has it; the host's journal is told by whom and why.
-lease_break() {
-  [ "$own_uid" -eq 0 ] || { echo 'it takes root: ansible_become: true'; return 1; }
-  lease_open || { echo "$why"; return 1; }
-  broke=''
-  for file in "$hold" "$lease"; do
-    lease_read "$file"
-    [ "$state" = live ] || [ "$state" = damaged ] || continue
-    lease_words "$file"
-    broke="$broke${broke:+; }$why"
-  done
-  [ -n "$broke" ] || { echo 'there is nothing to break: nobody holds it'; return 0; }
-  printf '%s (%s, from %s): breaks the lease: %s. It was: %s\n' "${run#* }" "${SUDO_USER:-$(id -un)}" \
-    "${connection%% *}" "$1" "$broke" | logger -t deployer -p auth.notice ||
-    { echo 'the host does not take a note of this (logger), so nothing was broken'; return 1; }
-  rm -rf -- "$hold"
-  rm -rf -- "$lease"
-  lease_read "$lease"
-  l_run=$run l_kind=broken l_pid=- l_from=${connection%% *} l_since=$now l_until=$now l_date=$(date +%s) l_boot=$boot
-  l_from=${l_from:--} l_what="${run#* } broke it: $1"
-  lease_write "$lease" || :
-  echo "broken; it was: $broke"
-}
-
 # held TROUBLE NOTE: leave in $why who holds what this program wants, since when, and what helps when that one hangs.
 held() {
   code=5 why=$1
@@ -251,6 +164,3 @@ held() {
   why="$why
   should that hang, this ends it there: kill -KILL -- -$group"
 }
-
-# edit INDEX: run a fragment that is about the lease itself; it tells by its status, 5 being that somebody else has it.
-edit() { answer=$(exec 2>/dev/null; set -eu; "fragment_$1"); frame "$1" "$?" "$answer"; }

@@ -141,7 +141,7 @@ def test_nothing_is_left_lying_about(fleet, host, ssh):
         assert ssh(each, LEFTOVERS) == (0, "")
 
 
-def test_a_converged_play_is_one_exec_a_host_and_a_change_two_more(fleet, host, ssh):
+def test_a_converged_play_is_one_exec_a_host_and_a_change_two_more_and_two_for_the_lease(fleet, host, ssh):
     """Counted by the hosts' own sshd: each exec is one "Starting session"."""
     for each in fleet.hosts:
         say = "echo LogLevel VERBOSE >/etc/ssh/sshd_config.d/00-verbose.conf && systemctl reload ssh"
@@ -157,7 +157,7 @@ def test_a_converged_play_is_one_exec_a_host_and_a_change_two_more(fleet, host, 
     assert execs("deploy") == {2}, "the probe, and what the ladder tries from each host to the others"
     for each in fleet.hosts:
         assert ssh(each, "chmod 0700 /usr/local/bin/demo-ctl")[0] == 0
-    assert execs("deploy") == {4}
+    assert execs("deploy") == {6}, "the same, the change, the second reading, and the lease taken and given back"
 
 
 def sessions(ssh, host) -> int:

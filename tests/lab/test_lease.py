@@ -86,7 +86,7 @@ def test_who_comes_second_is_told_whose_turn_it_is_and_looking_never_waits(fleet
     slow = write(fleet, "slow", task("slow", text="until [ -e /srv/go ]; do sleep 0.1; done"))
     other = write(fleet, "other", task("other"))
     process = begin(fleet, slow)
-    eventually(lambda: written(fleet, ssh) == ["slow"] * 3)
+    eventually(lambda: written(fleet, ssh) == ["slow"] * 3, deadline=90)
     second = fleet.run("deploy", playbook=other)
     assert second.code == 5, second.out
     said = second.end(fleet.hosts[0])["problem"]
@@ -107,7 +107,7 @@ def test_who_comes_second_is_told_whose_turn_it_is_and_looking_never_waits(fleet
 
 def test_a_killed_run_keeps_the_next_away_no_longer_than_its_lease(fleet, ssh, eventually):
     process = begin(fleet, write(fleet, "slow", task("slow", text="sleep 4")))
-    eventually(lambda: written(fleet, ssh) == ["slow"] * 3)
+    eventually(lambda: written(fleet, ssh) == ["slow"] * 3, deadline=90)
     process.kill()
     process.communicate()
     eventually(lambda: ssh(fleet.hosts[0], "pgrep -fx 'sleep 4'")[0] == 1)
@@ -122,7 +122,7 @@ def test_a_killed_run_keeps_the_next_away_no_longer_than_its_lease(fleet, ssh, e
 
 def test_a_cancelled_run_gives_its_leases_back(fleet, ssh, eventually):
     process = begin(fleet, write(fleet, "slow", task("slow", text="sleep 2") | {"serial": 1}))
-    eventually(lambda: written(fleet, ssh)[0] == "slow")
+    eventually(lambda: written(fleet, ssh)[0] == "slow", deadline=90)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 130
@@ -135,7 +135,7 @@ def test_who_has_lost_the_lease_writes_nothing_more(fleet, ssh, eventually, how)
     first, second, _ = fleet.hosts
     turns = task("mine", text="until [ -e /srv/go ]; do sleep 0.1; done") | {"serial": 1}
     process = begin(fleet, write(fleet, "turns", turns))
-    eventually(lambda: written(fleet, ssh)[0] == "mine")
+    eventually(lambda: written(fleet, ssh)[0] == "mine", deadline=90)
     if how == "frozen":
         process.send_signal(signal.SIGSTOP)
         assert ssh(first, "touch /srv/go") == (0, "")

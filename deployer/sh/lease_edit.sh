@@ -1,0 +1,94 @@
+# What is done with a lease itself: taken, given back, shown and broken.
+# Given: the prelude and lease.sh.
+# shellcheck shell=sh disable=SC2034,SC2154
+
+# lease_take KIND PROCESS SECONDS WHAT: take what is free, or say who has it. Of two that begin at the same time the one that
+# gave itself a name first waits for the other to give way.
+lease_take() {
+  [ "$own_uid" -eq 0 ] || { echo 'not root'; return 0; }
+  kind=$1 round=0 file=$lease
+  [ "$kind" = run ] || file=$hold
+  while :; do
+    lease_open || { echo "$why"; return 1; }
+    exec 8<"$lease_dir"
+    if ! lease_taken; then
+      flock -w 1 8 && break
+      held 'what a run has left there still changes it' "$lease_dir/holder"
+      echo "$why"
+      return 5
+    fi
+    flock -u 9
+    round=$((round + 1))
+    if [ "$state" = damaged ] || [ "$round" -gt 8 ] || [ "$l_kind" = hold ] || [ $((now - l_since)) -gt 1000 ] ||
+      ! expr "$l_run" \> "$run" >/dev/null; then echo "$why"; return 5; fi
+    sleep 0.4
+  done
+  # Who had it last, and for how long it has not any more: what was read here before that may be old.
+  if [ -n "$l_run" ] && [ "$l_run" != "$run" ]; then echo "before $((now - l_until)) $l_run"; fi
+  [ "$l_run" = "$run" ] && [ "$state" = live ] || l_since=$now l_date=$(date +%s)
+  l_run=$run l_kind=$kind l_pid=$2 l_from=${connection%% *} l_until=$((now + $3 * 100)) l_boot=$boot l_what=$4
+  l_from=${l_from:-this machine}
+  lease_write "$file" || { echo "$why"; return 1; }
+  [ "$kind" = run ] || sync -- "$file" "$home"
+}
+
+# lease_end: give it back.
+lease_end() {
+  lease_open || return 0
+  lease_read "$lease"
+  [ "$state" = live ] && [ "$l_run" = "$run" ] || return 0
+  l_until=$((now - 1))
+  lease_write "$lease" || rm -f -- "$lease"
+}
+
+# lease_show: who holds the host, and what runs there of somebody's.
+lease_show() {
+  [ "$own_uid" -eq 0 ] || { echo 'it takes root to see who holds it: ansible_become: true'; return 1; }
+  shown=''
+  for file in "$hold" "$lease"; do
+    lease_read "$file"
+    [ "$state" = live ] || [ "$state" = damaged ] || continue
+    lease_words "$file"
+    [ "$file" = "$lease" ] || [ "$state" = damaged ] || why="maintenance: $why"
+    [ "$state" != live ] || [ "$l_kind" != run ] || why="$why; without a sign of it, free in $(span $((l_until - now)))"
+    echo "$why"
+    shown=yes
+  done
+  if [ -d "$lease_dir" ] && { exec 8<"$lease_dir"; } 2>/dev/null && ! flock -n 8; then
+    held 'a program changes it at this moment' "$lease_dir/holder"
+    echo "$why"
+    shown=yes
+  fi
+  [ -z "$shown" ] || return 0
+  lease_read "$lease"
+  if [ "$l_kind" = broken ]; then echo "free; $l_what"
+  elif [ -n "$l_run" ]; then echo "free; ${l_run#* } had it last, for: $l_what"
+  else echo free; fi
+}
+
+# lease_break WHY: end whatever lease or hold there is, whoever has it; the host's journal is told by whom and why.
+lease_break() {
+  [ "$own_uid" -eq 0 ] || { echo 'it takes root: ansible_become: true'; return 1; }
+  lease_open || { echo "$why"; return 1; }
+  broke=''
+  for file in "$hold" "$lease"; do
+    lease_read "$file"
+    [ "$state" = live ] || [ "$state" = damaged ] || continue
+    lease_words "$file"
+    broke="$broke${broke:+; }$why"
+  done
+  [ -n "$broke" ] || { echo 'there is nothing to break: nobody holds it'; return 0; }
+  printf '%s (%s, from %s): breaks the lease: %s. It was: %s\n' "${run#* }" "${SUDO_USER:-$(id -un)}" \
+    "${connection%% *}" "$1" "$broke" | logger -t deployer -p auth.notice ||
+    { echo 'the host does not take a note of this (logger), so nothing was broken'; return 1; }
+  rm -rf -- "$hold"
+  rm -rf -- "$lease"
+  lease_read "$lease"
+  l_run=$run l_kind=broken l_pid=- l_from=${connection%% *} l_since=$now l_until=$now l_date=$(date +%s) l_boot=$boot
+  l_from=${l_from:--} l_what="${run#* } broke it: $1"
+  lease_write "$lease" || :
+  echo "broken; it was: $broke"
+}
+
+# edit INDEX: run a fragment that is about the lease itself; it tells by its status, 5 being that somebody else has it.
+edit() { answer=$(exec 2>/dev/null; set -eu; "fragment_$1"); frame "$1" "$?" "$answer"; }
