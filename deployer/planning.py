@@ -136,7 +136,8 @@ def _walked(
         ask = asker(context.stop, json=project.options.json)
         return PlayRun(context, resolver, hosts, goal, ask=ask, witness=checker, **_facts(resolver)).run()
 
-    return each_play(walk, project, out, ahead=True, noted="deploy" if goal is Goal.DEPLOY else "")
+    noted = "deploy" if goal is Goal.DEPLOY else ""
+    return each_play(walk, project, out, ahead=True, noted=noted, doing="apply a plan of")
 
 
 def show_plan(file: Path, *, as_json: bool) -> str:

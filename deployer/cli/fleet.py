@@ -1,4 +1,4 @@
-"""``deploy``, ``plan``, ``verify``, ``render``: one walk, stopped at different places; ``lock``: who may walk."""
+"""``deploy``, ``plan``, ``verify``, ``render``: one walk, stopped at different places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand
@@ -244,42 +243,4 @@ COMMANDS = (
         ),
     ),
     Subcommand(_render, (*COMMON, Flag("host", "the host whose programs are printed"))),
-)
-
-
-_HOSTS = Flag("hosts", "hosts, groups or patterns, with commas between; or all")
-_WHY = Flag("why", "the reason: whoever comes is told, and a break is noted in the host's journal")
-_REACH = (*SOURCE_FLAGS, *CONNECTION, *REPORT[1:])
-
-
-def _lock_show(c: Context, *, hosts: str, **given: Any) -> int:
-    """Say who changes the hosts, or keeps runs away from them: since when, from where, for what. Changes nothing."""
-    del c
-    from deployer.locking import lock
-
-    return lock(options(given | {"playbook": ""}), "show", hosts)
-
-
-def _lock_break(c: Context, *, hosts: str, why: str, **given: Any) -> int:
-    """End the lease of hosts whatever has it: that run writes nothing more there. It takes a reason."""
-    del c
-    from deployer.locking import lock
-
-    return lock(options(given | {"playbook": ""}), "break", hosts, why=why)
-
-
-def _lock_hold(c: Context, *, hosts: str, why: str, **given: Any) -> int:
-    """Keep every run away from hosts for a while, also across a restart of theirs; lock break ends it sooner."""
-    del c
-    from deployer.locking import lock
-
-    within = given.pop("for")
-    return lock(options(given | {"playbook": ""}), "hold", hosts, why=why, within=within)
-
-
-LOCK = Collection(
-    "lock",
-    Subcommand(_lock_show, (_HOSTS, *_REACH), "show"),
-    Subcommand(_lock_break, (_HOSTS, _WHY, *_REACH), "break"),
-    Subcommand(_lock_hold, (_HOSTS, Flag("for", "for how long: 30m, 2h, 1d"), _WHY, *_REACH), "hold"),
 )

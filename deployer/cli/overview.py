@@ -11,8 +11,9 @@ from deployer.cli.command import Flag, Subcommand
 from deployer.cli.words import HIDDEN
 
 _SECTIONS: Mapping[str, str] = {
-    "fleet": "Deploy a fleet", "audit": "Deploy a fleet", "window": "Look into nodes that run",
-    "look": "Look around", "secrets": "Secrets", "vault": "Secrets", "lab": "Real hosts on this machine",
+    "fleet": "Deploy a fleet", "audit": "Deploy a fleet", "lock": "Deploy a fleet",
+    "window": "Look into nodes that run", "look": "Look around",
+    "secrets": "Secrets", "vault": "Secrets", "lab": "Real hosts on this machine",
 }  # fmt: skip
 """Module of `deployer.cli` → the heading its commands stand under; other modules stand under their own name."""
 _HEAD = "Usage: deployer COMMAND [PLAYBOOK] [flags]      deployer COMMAND --help shows a command's flags\n"

@@ -138,19 +138,10 @@ def encode(program: Program, *, watched: bool = False) -> str:
         program: what to run.
         watched: whoever sends it then writes a line every `BEAT` seconds, and the program ends when those do.
     """
-    leased = "yes" if program.lease == "held" else ""
-    hears = "yes" if program.hear else ""
-    head = sh("marker={} run={} hears={} leased={}", program.marker, program.run, hears, leased)
-    parts = ["#!/bin/sh", head.text, prelude(), "start"]
-    steps = program.writes and program.lease != "edit"
-    if program.blobs or steps:
-        parts += [_part("upload.sh").text]
-    if program.writes or program.lease:
-        parts += [_part("lease.sh").text]
-    if program.lease == "edit":
-        parts += [_part("lease_edit.sh").text]
-    if steps:
-        parts += [_part("steps.sh").text]
+    leased, steps = program.lease == "held", program.writes and program.lease != "edit"
+    words = program.marker, program.run, "yes" if program.hear else "", "yes" if leased else ""
+    parts = ["#!/bin/sh", sh("marker={} run={} hears={} leased={}", *words).text, prelude(), "start"]
+    parts += [_part(name).text for name in _rooms(program)]
     parts += [_function(i, program) for i in range(len(program.fragments))]
     if steps:
         parts += ["steps_open || refuse"]
@@ -194,6 +185,19 @@ def payload(program: Program, *, watched: bool = False) -> Iterator[bytes]:
                     yield chunk
         elif blob.text is not None:
             yield blob.text.reveal().encode() if isinstance(blob.text, Secret) else blob.text
+
+
+def _rooms(program: Program) -> Iterator[str]:
+    """Yield the files that a program needs beside the prelude."""
+    steps = program.writes and program.lease != "edit"
+    if program.blobs or steps:
+        yield "upload.sh"
+    if program.writes or program.lease:
+        yield "lease.sh"
+    if program.lease == "edit":
+        yield "lease_edit.sh"
+    if steps:
+        yield "steps.sh"
 
 
 def _function(index: int, program: Program) -> str:
