@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -239,12 +239,12 @@ def _as_it_was(target: Target, release: str = "") -> Target:
     return replace(target, release_dir=place, version=version, otp=None, applications={})
 
 
-def hold(runs: Iterable[HostRoll]) -> None:
-    """A play that one host refuses is wrong (exit 3: nothing was touched), so it begins on no host.
+def hold(runs: Sequence[HostRoll]) -> bool:
+    """Return whether anything is to be changed. A play that one host refuses (exit 3) begins on no host.
 
     Half a cluster that goes on alone, with another cookie or release, is what a refusal is there to prevent.
     """
-    runs = tuple(runs)
     refusing = ", ".join(run.host.name for run in runs if isinstance(run.problem, ConfigError))
     for run in runs if refusing else ():
         run.problem = run.problem or ConfigError(f"not begun here, because the play is refused on {refusing}")
+    return any(run.changes and not run.problem for run in runs)

@@ -108,10 +108,8 @@ class PlayRun:
             mark_failed(runs, climb.run(runs, busy=()))
         if self.goal not in (Goal.PLAN, Goal.DEPLOY):
             return
-        if self.goal is Goal.DEPLOY:
-            hold(runs)
-            if any(run.changes and not run.problem for run in runs) and not self.context.may_write(runs):
-                return
+        if self.goal is Goal.DEPLOY and hold(runs) and not self.context.may_write(runs):
+            return
         roll = self._roll(runs, climb)
         roll.survey()
         try:
