@@ -29,22 +29,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 NAME = "bench"
 MIB = 1024 * 1024
-FIRST = """set -e
-mkdir -p /opt/raw
-tar -xz -C /opt/raw
-address=${SSH_CONNECTION#* * }
-address=${address%% *}
-cat >/etc/systemd/system/raw.service <<END
-[Service]
-Environment=RELEASE_NODE=demo@$address RELEASE_DISTRIBUTION=name RELEASE_COOKIE=raw PORT=4000
-ExecStart=/opt/raw/bin/demo start
-END
-systemctl daemon-reload
-systemctl restart raw
-i=0
-until /opt/raw/erts-*/bin/epmd -names | grep -q '^name demo '; do
-  i=$((i + 1)); [ "$i" -lt 600 ]; sleep 0.1
-done"""
+FIRST = (HERE / "first.sh").read_text()
 """Unpack, restart, wait for EPMD: the least that a first deploy has to do."""
 RPC = "demo1-ctl rpc 'IO.puts(Node.self())'"
 
@@ -151,6 +136,15 @@ def converged(bench: Bench, tarball: Path) -> None:
         bench.deployer("plan, nothing to do", "plan", inventory)
 
 
+def audited(bench: Bench, tarball: Path) -> None:
+    """Compare an audit with a plan by what a host spends: the difference is what reading for the rules takes."""
+    inventory = bench.inventory(["demo"], tarball)
+    _settle(bench, inventory)
+    for _ in range(bench.repeat):
+        bench.deployer("plan, beside an audit", "plan", inventory)
+        bench.deployer("audit, nothing to do", "audit", inventory)
+
+
 def ladder(bench: Bench, tarball: Path) -> None:
     """Compare every rung of two nodes a host with one ``bin/demo rpc`` a host."""
     inventory = bench.inventory(["demo1", "demo2"], tarball)
@@ -179,6 +173,7 @@ def growth(bench: Bench, tarball: Path) -> None:
 PARTS: dict[str, Callable[[Bench, Path], None]] = {
     "first": first_deploy,
     "converged": converged,
+    "audit": audited,
     "ladder": ladder,
     "growth": growth,
 }
@@ -189,6 +184,8 @@ AIMS = (
     ("verify, two nodes a host", "floor: demo rpc, one a host", 1.0),
 )
 MEMORY = 80 * MIB
+READING = 0.060
+"""Seconds of a host's processor that the rules of an audit may take, over those of a plan."""
 
 
 def table(bench: Bench) -> Iterator[str]:
@@ -212,6 +209,11 @@ def table(bench: Bench) -> Iterator[str]:
             yield f"{title + ' / ' + floor:<60} {ratio:6.2f}   ≤ {aim:g}  {'✓' if ratio <= aim else '✗'}"
     if not bench.costs:
         return
+    if "audit, nothing to do" in bench.costs:
+        pairs = zip(bench.costs["audit, nothing to do"], bench.costs["plan, beside an audit"], strict=True)
+        more = statistics.median(audit.host_cpu - plan.host_cpu for audit, plan in pairs)
+        good = "✓" if more <= READING else "✗"
+        yield f"{'host CPU of an audit over a plan, ms':<60} {more * 1000:6.0f}   ≤ {READING * 1000:g}  {good}"
     ours = [cost.peak for title, costs in bench.costs.items() if not title.startswith("floor") for cost in costs]
     yield f"{'peak memory of deployer, MiB':<60} {max(ours) / MIB:6.0f}   < 80  {'✓' if max(ours) < MEMORY else '✗'}"
 

@@ -81,6 +81,7 @@ class RungRead(Event):
         ok: True, False, or None when it could not be climbed (``detail`` says why).
         advice: what to do next, empty when all is well.
         seconds: from the first reading to the last.
+        missing: hosts that do not reach the node (rung 6), or members that it does not see (rung 8).
     """
 
     host: str
@@ -91,6 +92,7 @@ class RungRead(Event):
     detail: str
     advice: str = ""
     seconds: float = 0.0
+    missing: tuple[str, ...] = ()
 
 
 Severity = Literal["critical", "high", "medium", "low"]

@@ -14,10 +14,11 @@ from deployer.cli import overview
 from deployer.cli.program import DeployerProgram
 from deployer.fleet import FleetSettings
 from deployer.report.reference import reference
-from deployer.report.rules import table
+from deployer.report.rules import others_of, table
 from deployer.schema import json_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
+TESTS = DOCS.parent / "tests"
 _HEAD = """# Modules
 
 One page, made from the classes by `make docs`; `deployer modules show NAME` prints the same. General kinds have the
@@ -29,6 +30,30 @@ One table, made from the rules by `make docs`; `deployer audit --list` prints it
 about one. What the last column names is of the same kind, and may ask for more or for less. [audit.md](audit.md) says
 how they are judged.
 """
+_COVERAGE = """# How the rules of an audit are tested
+
+Made by `make docs` from the rules, their fixtures (`tests/unit/audit/rule_states.py`) and what breaks them on real
+hosts (`tests/lab/broken_rules.py`). Every rule has a good host that passes, one that FAILs, and one that cannot be
+read, which never passes.
+
+| rule | fixtures | FAILs on a host of the lab | Lynis, dev-sec, CIS |
+|---|---|---|---|
+"""
+
+
+def coverage() -> str:
+    """Return the page that says of each rule by which fixtures and on which hosts it is tested."""
+    sys.path[:0] = [str(TESTS / "unit" / "audit"), str(TESTS / "lab")]
+    from broken_rules import PLACES
+    from rule_states import LIVE_STATES, STATES
+
+    states = {*STATES, *LIVE_STATES, "ED-17"}  # its two nodes are TWO_LIVES
+    if lacking := (set(RULES) - states) | (set(RULES) ^ set(PLACES)):
+        raise SystemExit(f"these rules have no fixtures, or no place in the lab: {sorted(lacking)}")
+    rows = (
+        f"| {rule.id} | passes, FAILs, unreadable | {PLACES[rule.id]} | {others_of(rule)} |" for rule in RULES.values()
+    )
+    return _COVERAGE + "\n".join(rows) + "\n"
 
 
 def pages() -> dict[Path, str]:
@@ -36,6 +61,7 @@ def pages() -> dict[Path, str]:
     found = {DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.find(n)) + "\n" for n in modules.names())])}
     found[DOCS / "cli.md"] = overview.command_page(DeployerProgram.standard().namespace or Collection())
     found[DOCS / "audit-rules.md"] = f"{_RULES}\n{table(tuple(RULES.values()))}\n"
+    found[DOCS / "audit-coverage.md"] = coverage()
     schemas = {"fleet": json_schema(FleetSettings)} | {
         name: json_schema(modules.find(name)) for name in modules.names()
     }

@@ -150,6 +150,20 @@ node() {
   set -f
   found=''
   for file; do case $file in *"$lf"*|*"$rs"*) ;; *) found=$found${file##*/}$lf ;; esac; done
+  # ERL_LIBS names more of them, in directories that hold other things too (Debian's ejabberd).
+  IFS=:
+  for place in $libraries; do
+    case $place in /*) ;; *) continue ;; esac
+    set +f
+    set -- "$place"/*-[0-9]*/ebin
+    set -f
+    IFS=$lf
+    for file; do
+      file=${file%/ebin}
+      case $file in *'*'*|*"$lf"*|*"$rs"*) ;; *) found=$found${file##*/}$lf ;; esac
+    done
+  done
+  IFS=$lf
   [ ! -r "$root/lib" ] || [ ! -x "$root/lib" ] || printf 'lib_%s=%.16384s\036' "$pid" "$found"
   tree
   set +f

@@ -173,7 +173,7 @@ for one in $owners; do
   emit "exe_$pid" "$exe"
   [ -z "$argv" ] || emit "argv_$pid" "$argv"
   emit "unit_$pid" "$unit"
-  house=/nowhere dump='' spool=''
+  house=/nowhere dump='' spool='' libraries=''
   for line in $passwd; do
     case ${line#*:*:} in "$owner":*) house=${line%:*} house=${house##*:} ;; esac
   done
@@ -184,6 +184,7 @@ for one in $owners; do
       case $line in
         HOME=?*) house=${line#*=} ;;
         ERL_CRASH_DUMP=?*) dump=${line#*=} ;;
+        ERL_LIBS=?*) libraries=${line#*=} ;;
         RELEASE_TMP=?*) spool=${line#*=} ;;
       esac
     done

@@ -134,6 +134,22 @@ class Process:
         told = self.read("environ", "its environment")
         return dict(line.partition("=")[::2] for line in told.splitlines())
 
+    @property
+    def libraries(self) -> Iterator[tuple[str, str]]:
+        """Name and version of each application that is seen where it looks for them; a name may come twice.
+
+        Raises:
+            CannotTell: none can be seen.
+        """
+        for line in self.read("lib", "its libraries").splitlines():
+            found = re.fullmatch(r"([^-]+)-([0-9].*)", line)
+            if found:
+                yield found[1], found[2]
+
+    def need_all_libraries(self) -> None:
+        """Make sure that `libraries` has all of them; raises CannotTell."""
+        self.read("environ", "its environment, which may name more libraries (ERL_LIBS),")
+
     def need_home(self) -> None:
         """Make sure that its HOME is its own and not only the account's; raises CannotTell."""
         self.read("environ", "its environment, which says where its HOME is,")

@@ -15,29 +15,27 @@ _DYNAMIC, _STACK = 2, 0x6474E551
 
 
 def _as_installed(facts: Facts) -> Complaints:
-    told = facts.read("sums", "told", "what its releases were when they were good")
     if facts.declared is None or facts.declared.release is None:
         raise NotApplicable("no release is declared here")
+    told = facts.read("sums", "told", "what its releases were when they were good")
     yield from (line for line in told.splitlines() if line)
 
 
 def _series(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
-        lines = beam.read("lib", "its libraries").splitlines()
         major = (numbers(beam.erts) or (0,))[0]
         if major not in _SERIES:
             raise CannotTell(f"{beam.name}: which OTP has ERTS {beam.erts or 'of unknown version'} is not known")
         found: dict[str, list[str]] = {}
-        for line in lines:
-            name, dash, version = line.rpartition("-")
-            if dash:
-                found.setdefault(name, []).append(version)
+        for name, version in beam.libraries:
+            found.setdefault(name, []).append(version)
         for name in ("kernel", "stdlib", "sasl", "ssl", "crypto", "compiler"):
             if len(found.get(name, ())) > 1:
                 yield f"it holds {name} {' and '.join(found[name])}: which of them runs is for the boot script to say"
         for version in found.get("stdlib", ()):
             if numbers(version)[:1] != (major - 9,):
                 yield f"stdlib {version} is not of OTP {_SERIES[major]}, as ERTS {beam.erts} is"
+        beam.need_all_libraries()
 
     return each(facts.beams, judge)
 

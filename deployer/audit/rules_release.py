@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process
@@ -59,11 +60,6 @@ def _stays(link: str, root: str) -> bool:
     return posixpath.normpath(posixpath.join(posixpath.dirname(place), target)).startswith(f"{root}/")
 
 
-def _libraries(beam: Process) -> Mapping[str, str]:
-    told = beam.read("lib", "its libraries").splitlines()
-    return {name: version for name, dash, version in (line.rpartition("-") for line in told) if dash}
-
-
 def _erts(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         version = numbers(beam.erts)
@@ -80,16 +76,14 @@ def _erts(facts: Facts) -> Complaints:
 
 def _ssh(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
-        version = _libraries(beam).get("ssh", "")
-        if not version:
-            return
-        floor = next(
-            (floor for line, floor in _SSH_FLOORS.items() if numbers(version)[: len(numbers(line))] == numbers(line)),
-            "",
-        )
-        too_old = numbers(version) < numbers(floor) if floor else numbers(version) < (5, 2, 10)
-        if too_old:
-            yield f"ssh-{version} lets anybody run anything (CVE-2025-32433), once something starts it"
+        for version in (version for name, version in beam.libraries if name == "ssh"):
+            its = numbers(version)
+            floor = next(
+                (floor for line, floor in _SSH_FLOORS.items() if its[: len(numbers(line))] == numbers(line)), ""
+            )
+            if its < (numbers(floor) if floor else (5, 2, 10)):
+                yield f"ssh-{version} lets anybody run anything (CVE-2025-32433), once something starts it"
+        beam.need_all_libraries()
 
     return each(facts.beams, judge)
 
@@ -100,18 +94,20 @@ def _vulnerable(facts: Facts) -> Complaints:
         raise NotApplicable("no advisories are given (--advisories)")
 
     def judge(beam: Process) -> Complaints:
-        for name, version in sorted({**_libraries(beam), "erts": beam.erts}.items()):
+        for name, version in chain((("erts", beam.erts),), beam.libraries):
             for one in known.of(name, version):
                 yield f"{name} {version} has {one.id}{': ' if one.summary else ''}{one.summary}"
+        beam.need_all_libraries()
 
     return each(facts.beams, judge)
 
 
 def _tools(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
-        found = sorted(_TOOLS & _libraries(beam).keys())
-        if found:
-            yield f"it carries tools of development: {', '.join(found)}"
+        for name, _ in beam.libraries:
+            if name in _TOOLS:
+                yield f"it carries a tool of development: {name}"
+        beam.need_all_libraries()
 
     return each(facts.beams, judge)
 

@@ -80,7 +80,13 @@ def _files(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         soft, _ = beam.limit("Max open files")
         if soft.isdigit() and int(soft) < 65536:
-            yield f"it may open {soft} files; a connection is one, and 65536 are usual"
+            try:
+                allowed = facts.unit_of(beam).get("LimitNOFILE", "")
+            except (CannotTell, NotApplicable):
+                allowed = ""
+            lowered = allowed.isdigit() and int(allowed) > int(soft)
+            told = f" ({beam.unit} allows {allowed}: what it starts lowers that)" if lowered else ""
+            yield f"it may open {soft} files{told}; a connection is one, and 65536 are usual"
 
     return each(facts.beams, judge)
 

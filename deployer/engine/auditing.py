@@ -82,9 +82,10 @@ class Auditing:
         own, members = play.fleet
         groups = {name: parse_group(frame) for name, frame in zip(self.groups, frames, strict=False)}
         told = frames[len(self.groups) :]
-        groups["sums"] = {"told": told[0].out.strip()} if told and not told[0].rc else "nothing of ours was read"
-        if not told:
-            groups["sums"] = {"told": ""}
+        unread = "no task of this play installs the release, so the host's own record was not read"
+        groups["sums"] = unread
+        if told:
+            groups["sums"] = "the host's own record cannot be read" if told[0].rc else {"told": told[0].out.strip()}
         words = self.words.get(play.host.name, AuditWords())
         facts = Facts(groups, own, members, self._live(transport, targets), self.advisories, words)
         worst = False

@@ -39,7 +39,8 @@ def _counted(judged: Iterable[RuleJudged], drift: int) -> str:
 
 
 def _fleet(audited: Audited) -> Iterator[str]:
-    yield '<h2>Hosts</h2><div class="scroll"><table><thead><tr><th scope="col">host</th><th scope="col">ended</th>'
+    yield '<h2>Hosts</h2><div class="scroll" tabindex="0" role="group" aria-label="hosts">'
+    yield '<table><thead><tr><th scope="col">host</th><th scope="col">ended</th>'
     yield "".join(f'<th scope="col">{name}</th>' for name in SEVERITIES)
     yield '<th scope="col">drift</th><th scope="col">trouble</th></tr></thead><tbody>'
     worst: dict[str, Counter[str]] = defaultdict(Counter)

@@ -33,12 +33,16 @@ def rule_page(rule: Rule) -> str:
     return "\n".join(parts)
 
 
+def others_of(rule: Rule) -> str:
+    """Return what Lynis, dev-sec and CIS call something of the kind; a dash where they have nothing."""
+    return "; ".join(f"{name} {ids}" for name, ids in rule.others.items()) or "–"
+
+
 def table(rules: Sequence[Rule]) -> str:
     """Return the rules as a table in Markdown."""
     head = "| rule | severity | holds when | what is read | profile | Lynis, dev-sec, CIS |\n|---|---|---|---|---|---|"
     rows = [
-        f"| {rule.id} | {rule.severity} | {rule.title} | {rule.reads} | {rule.profile} | "
-        f"{'; '.join(f'{name} {ids}' for name, ids in rule.others.items()) or '–'} |"
+        f"| {rule.id} | {rule.severity} | {rule.title} | {rule.reads} | {rule.profile} | {others_of(rule)} |"
         for rule in rules
     ]
     return "\n".join([head, *rows])

@@ -25,6 +25,7 @@ from deployer.events import (
     TaskPlanned,
 )
 from deployer.fields import nearest
+from deployer.report.charts import fleet_map, timeline
 from deployer.report.plain import by_number
 from deployer.report.sheet import escaped, html_table, sheet
 from deployer.roll_events import (
@@ -120,7 +121,7 @@ def _roll(events: Sequence[Event]) -> Iterator[str]:
         told = [("batches", shown), ("unknown until run", ", ".join(one.unsure))]
         told += [("migration", text) for text in one.migrations] + [("hook", text) for text in one.hooks]
         told += [("first, on all hosts", text) for text in one.opens] + [("last", text) for text in one.closes]
-        parts.append(html_table(("roll", ""), (pair for pair in told if pair[1])))
+        parts.append(html_table(("roll", "what"), (pair for pair in told if pair[1])))
     began = {one.number: one for one in _of(events, BatchStarted)}
     ended = {one.number: one for one in _of(events, BatchEnded)}
     at, rows = 0.0, []
@@ -134,7 +135,7 @@ def _roll(events: Sequence[Event]) -> Iterator[str]:
         at += last.seconds
         healthy = f"{last.healthy} of {last.nodes} nodes healthy"
         rows.append((f"{number} of {last.of}", hosts, span, healthy, f"{'ok' if last.ok else 'failed'} {last.stops}"))
-    parts.append(html_table(("batch", "hosts", "time", "availability", "ended"), rows))
+    parts += [timeline(began, ended), html_table(("batch", "hosts", "time", "availability", "ended"), rows)]
     hooks = (
         (one.host, one.when, one.hook, one.what, "here" if one.local else "there", one.rc, one.seconds, one.output)
         for one in _of(events, HookDone)
@@ -158,12 +159,18 @@ def _ladder(events: Sequence[Event]) -> Iterator[str]:
     kinds: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     for rung in _of(events, RungRead):
         kinds[rung.rung, rung.title, rung.ok, rung.detail, rung.advice].append(rung.node)
-    for (number, title, ok, detail, advice), whose in sorted(kinds.items(), key=lambda item: str(item[0])):
+    for (number, title, ok, detail, advice), whose in sorted(kinds.items(), key=_worst):
         advised = f"<pre>{escaped(advice)}</pre>" if advice else ""
         head = f"{_MARKS[ok]} {number} {title}: {detail}"
         told += f"<details{' open' if ok is False else ''}><summary>{escaped(head)}</summary>"
         told += f"<p>{escaped(', '.join(whose))}</p>{advised}</details>"
+    yield from _section("Fleet", fleet_map(_of(events, RungRead)))
     yield from _section("Ladder", told)
+
+
+def _worst(item: tuple[tuple[Any, ...], list[str]]) -> tuple[Any, ...]:
+    number, _, ok, *_ = item[0]
+    return ok is not False, ok is not None, number
 
 
 def _plan(events: Sequence[Event]) -> Iterator[str]:

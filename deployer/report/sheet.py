@@ -8,6 +8,9 @@ from importlib import resources
 
 from deployer.report.plain import safe
 
+_COLOURS = {word: f' class="{word}"' for word in ("ok", "changed", "failed", "unreachable", "drift", "findings")}
+"""How a host ended, or a batch: cells whose whole text is one of these words have its colour."""
+
 
 def sheet(title: str, parts: Iterable[str]) -> str:
     """Return a whole page of markup."""
@@ -33,12 +36,14 @@ def html_table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return a table whose cells are text; the first of each row is its head. Nothing where there is no row."""
     body = []
     for first, *rest in rows:
-        cells = "".join(f"<td>{escaped(cell)}</td>" for cell in rest)
+        cells = "".join(f"<td{_COLOURS.get(str(cell), '')}>{escaped(cell)}</td>" for cell in rest)
         body.append(f'<tr><th scope="row">{escaped(first)}</th>{cells}</tr>')
     if not body:
         return ""
     head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in heads)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="table"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+    return scrolled(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>", "table")
+
+
+def scrolled(wide: str, name: str) -> str:
+    """Return markup that scrolls by itself where a page is narrow, by the keyboard too."""
+    return f'<div class="scroll" tabindex="0" role="group" aria-label="{name}">{wide}</div>'

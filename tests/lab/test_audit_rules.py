@@ -2,63 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from broken_rules import (
+    BREAK,
+    BROKEN,
+    DECLARED_WRONG,
+    ESTRANGED,
+    LIMITS,
+    NOT_DECLARED,
+    NOT_OURS,
+    STRANGERS,
+)
 from conftest import Ssh
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from fleet import Fleet, Ran, disk, fleet_of, untouched
 
 from deployer.audit.catalog import RULES
 from deployer.lab import Lab
-
-NOT_OURS = {"KR-01", "KR-02", "KR-03", "KR-04", "KR-05", "KR-06", "NT-01", "UN-06", "ED-12"}
-"""Rules about the machine that the lab runs on, whatever its kernel is set to, and about the age of Debian's OTP."""
-NOT_DECLARED = {"ED-04", "OP-04", "OP-07", "RL-07", "SS-02", "SS-04", "SS-06", "UN-08", "UN-10"}
-"""What an image of Debian and a fleet without TLS, MemoryMax and bounds for crash dumps do not hold."""
-BREAK = r"""
-set -eu
-cd /opt/demo/current/
-home=/run/beam/demo
-chmod 0644 $home/.erlang.cookie; printf monster >$home/.erlang.cookie
-install -o demo -m 0644 /dev/null $home/.erlang
-pid=$(systemctl show -p MainPID --value demo)
-spool=$(tr '\0' '\n' </proc/$pid/environ | sed -n 's/^RELEASE_TMP=//p')
-install -d -o demo "$spool"; install -o demo -m 0644 /dev/null "$spool/demo-1.runtime.config"
-chmod 0644 /etc/beam/demo/private/demo.env
-install -o demo -m 0644 /dev/null /var/lib/beam/demo/erl_crash.dump
-file=$(find . -name 'demo.app'); chown demo "$file"
-chmod u+s "$(find . -name 'kernel.app')"
-ln -s /etc lib/elsewhere
-echo 'ERL_FLAGS="+S 1"' >>/etc/environment
-printf 'PasswordAuthentication yes\nMaxAuthTries 100\nX11Forwarding yes\nCiphers aes128-cbc,aes256-ctr\n' \
-  >/etc/ssh/sshd_config.d/00-lax.conf
-useradd -m -s /bin/bash guest; passwd -qd guest
-install -d -o guest /home/guest/.ssh; install -o guest -m 0666 /dev/null /home/guest/.ssh/authorized_keys
-echo 'guest ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/guest
-touch /run/reboot-required
-touch -d '2 hours ago' /run/deployer/holder
-mkdir -p /etc/systemd/journald.conf.d /run/systemd/system/demo.service.d
-printf '[Journal]\nStorage=volatile\n' >/etc/systemd/journald.conf.d/00.conf
-printf '[Service]\nEnvironment=SECRET_KEY_BASE=canary-77\nRestart=no\n[Unit]\nStartLimitIntervalSec=0\n' \
-  >/run/systemd/system/demo.service.d/zz.conf
-systemctl daemon-reload; systemctl disable -q demo
-install -m 0755 /dev/null /usr/sbin/needrestart
-chmod 0777 /var/tmp
-nft flush ruleset
-export ROOTDIR=/opt/demo/current BINDIR=$(echo /opt/demo/current/erts-*/bin) EMU=beam HOME=/root
-ERL_EPMD_PORT=4370 setsid $BINDIR/epmd -daemon
-boot=$(echo releases/*/start_clean.boot)
-setsid $BINDIR/erlexec -boot "${boot%.boot}" -boot_var RELEASE_LIB $ROOTDIR/lib -noinput \
-  -hidden -name "rem-77@ADDRESS" -setcookie COOKIE \
-  -eval 'net_kernel:connect_node(list_to_atom("demo@ADDRESS")).' >/root/rogue.log 2>&1 </dev/null &
-"""
-BROKEN = {
-    "CK-01", "CK-02", "CK-04", "CK-05", "CK-06", "CK-07", "ED-01", "ED-02", "ED-03", "ED-08", "ED-09", "ED-16", "FW-01",
-    "FW-02", "FW-06", "HO-01", "HO-02", "OP-02", "OP-03", "OP-04", "OP-05", "RL-01", "RL-02", "RL-03", "SS-01", "SS-02",
-    "SS-03", "SS-04", "SS-07", "SS-08", "SS-10", "UN-01", "UN-02", "UN-03", "UN-05", "UN-07", "UN-09", "UN-10",
-    "UN-11", "UN-15",
-}  # fmt: skip
-"""What has to FAIL once all of that is done."""
 
 
 def answers(ran: Ran, *of: str) -> set[str]:
@@ -85,6 +53,55 @@ def test_what_a_deploy_leaves_has_no_critical_finding_and_an_audit_writes_nothin
     assert failing.keys() - NOT_OURS - NOT_DECLARED == set(), failing
     # OP-06 asks the public ports with the host's own openssl, which a host need not have.
     assert answers(ran, "UNKNOWN") - {"OP-06"} == set(), ran.of("RuleJudged", answer="UNKNOWN")
+
+
+def ending(days: int) -> str:
+    """A certificate that ends in some days."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "rogue")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=days))
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode().strip()
+
+
+def test_strangers_and_limits_fail_by_rule(
+    fleet: Fleet, ssh: Ssh, eventually: Callable[..., None], tmp_path: Path
+) -> None:
+    (host,) = fleet.hosts
+    cookie = (fleet.directory / "cookie").read_text()
+    assert ssh(host, LIMITS)[0] == 0
+    again = "test $(systemctl show -p NRestarts --value demo) -ge 1 && bash -c '</dev/tcp/127.0.0.1/4000'"
+    eventually(lambda: ssh(host, again)[0] == 0, deadline=60)
+    told = STRANGERS.replace("@ADDRESS@", host.address).replace("@COOKIE@", cookie).replace("@CERTIFICATE@", ending(20))
+    code, said = ssh(host, told)
+    assert code == 0, said
+    inside = "net/ipv4/ip_forward=1 net/core/somaxconn=128"  # a host of the lab may not write them itself
+    for pair in inside.split():
+        place, _, value = pair.partition("=")
+        subprocess.run(["ip", "netns", "exec", host.netns, "sh", "-c", f"echo {value} >/proc/sys/{place}"], check=True)
+    listed = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/4369; printf \"\\0\\1n\" >&3; timeout 1 cat <&3' | grep -a ghost"
+    eventually(lambda: "ghost" in ssh(host, listed)[1], deadline=60)
+    known = {"id": "EX-2026-2", "affected": [{"package": {"ecosystem": "Hex", "name": "demo"}, "versions": ["0.1.0"]}]}
+    (tmp_path / "osv.json").write_text(json.dumps(known))
+    before = disk(host)
+    ran = fleet.run("audit", "--profile", "strict", "--advisories", str(tmp_path / "osv.json"))
+    assert disk(host) == before
+    assert ran.code == 2
+    judged = {each["rule"]: (each["answer"], each["reason"]) for each in ran.of("RuleJudged")}
+    assert {rule: judged[rule] for rule in ESTRANGED if judged[rule][0] != "FAIL"} == {}
+    assert cookie not in ran.out
+    of_machine = {"KR-02": "fs/protected_symlinks", "KR-03": "kernel/core_pattern", "KR-04": "kernel/kptr_restrict"}
+    for rule, place in of_machine.items():
+        value = ssh(host, f"cat /proc/sys/{place}")[1].strip()
+        assert (value in judged[rule][1]) == (value in ("0", "core")), (rule, value, judged[rule])
+    fleet.of[host.name] = {"nodes": [{"name": "demo", "host": "web.example"}]}
+    wrong = fleet.run("audit", "--only", "ED-11")
+    assert "web.example resolves to nothing here" in wrong.of("RuleJudged")[0]["reason"]
+    fleet.of[host.name] = {"nodes": [{"name": "demo"}, {"name": "rogue"}]}
+    wrong = fleet.run("audit", "--only", "ED-17")
+    assert "net_ticktime is 61 on rogue@" in wrong.of("RuleJudged")[0]["reason"]
+    del fleet.of[host.name]
+    assert {"ED-11", "ED-17"} == DECLARED_WRONG
 
 
 def test_what_is_broken_by_hand_fails_and_an_ordinary_login_passes_none_of_it(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,55 +10,22 @@ from typing import Any
 
 import pytest
 from conftest import Ssh
+from debs import installed
 from fleet import PROGRAM, Fleet
 
-from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
-from deployer.lab import Lab, LabHost, state
+from deployer.lab import Lab, LabHost
 
-SUITE = "bookworm"
-# Some want others configured before they are unpacked: dpkg leaves those out, and the next turn takes them.
-INSTALL = """cd /root/debs; export DEBIAN_FRONTEND=noninteractive
-for turn in 1 2 3 4; do dpkg --force-unsafe-io -E -i ./*.deb && exec dpkg --configure -a; done"""
 LOOK = "systemctl show -p MainPID,NRestarts rabbitmq-server epmd; find /etc /lib/systemd -type f -newer /root/debs"
 FAILS = {"ED-01", "ED-02", "ED-04", "ED-12", "FW-01", "FW-02", "UN-02", "UN-03", "UN-04", "UN-08"}
 """Rules that the package, as it comes, does not hold."""
 PLAY = {"name": "what others run", "hosts": "all", "become": True, "tasks": []}
 
 
-def packages() -> list[Path]:
-    """rabbitmq-server and what a lab host lacks for it, from this machine's own package sources; fetched once."""
-    cache = state.lab_top() / "debs" / SUITE / "rabbitmq-server"
-    if not (cache / "complete").exists():
-        shutil.rmtree(cache, ignore_errors=True)
-        for name in ("lists/partial", "archives/partial"):
-            (cache / name).mkdir(parents=True)
-        status = state.images() / SUITE / "base" / "var/lib/dpkg/status"
-        places = {"State::lists": cache / "lists", "Cache::archives": cache / "archives", "State::status": status}
-        options = [word for name, place in places.items() for word in ("-o", f"Dir::{name}={place}")]
-        quiet = ["apt-get", "-qq", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root", *options]
-        subprocess.run([*quiet, "update"], check=True)
-        wanted = ["--download-only", "--yes", "--no-install-recommends", "install", "rabbitmq-server"]
-        subprocess.run([*quiet, *wanted], check=True, stdout=subprocess.DEVNULL)
-        (cache / "complete").touch()
-    return sorted((cache / "archives").glob("*.deb"))
-
-
 @pytest.fixture(scope="module")
 def host(lab: Lab, ssh: Ssh) -> LabHost:
     """A host with the package installed and nothing configured."""
-    debs = packages()
-    labs.reset(lab.hosts[-1].name, lab.name)
-    fresh = labs.status(lab.name)
-    assert fresh
-    found = fresh.hosts[-1]
-    place = found.root / "root/debs"
-    place.mkdir()
-    for deb in debs:
-        os.link(deb, place / deb.name) if deb.stat().st_dev == place.stat().st_dev else shutil.copy(deb, place)
-    code, said = ssh(found, INSTALL, patience=300)
-    assert code == 0, said[-2000:]
-    return found
+    return installed(lab, ssh, "rabbitmq-server")
 
 
 @pytest.fixture

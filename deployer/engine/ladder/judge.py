@@ -6,6 +6,8 @@ judgement with ``ok`` None where its rung cannot be climbed: it is neither passe
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployer.beam.epmd import Registration
 from deployer.beam.faults import epmd_fault
 from deployer.engine.ladder.outcome import Outcome
@@ -18,8 +20,8 @@ def host_reachable(target: Target, reading: NodeReading) -> Judgement:
     return Judgement(ok=not reading.lost, detail=reading.lost or target.host, advice=reading.remedy)
 
 
-def _wrong(detail: str, advice: str = "") -> Judgement:
-    return Judgement(ok=False, detail=detail, advice=advice)
+def _wrong(detail: str, advice: str = "", missing: tuple[str, ...] = ()) -> Judgement:
+    return Judgement(ok=False, detail=detail, advice=advice, missing=missing)
 
 
 def unit_active(target: Target, reading: NodeReading) -> Judgement:
@@ -136,6 +138,7 @@ def _fixed_port(target: Target, reading: NodeReading) -> Judgement:
 def reachable(target: Target, reading: NodeReading) -> Judgement:
     """Whether members, and the outside, reach what they have to."""
     bad = {host: why for host, why in reading.reach.items() if why}
+    shut_out = tuple(sorted(bad))
     count = len(reading.reach)
     left_out = "; ".join(f"not tried from {host}: {why}" for host, why in sorted(reading.untried.items()))
     shut = "; ".join(f"public, from {host}: {why}" for host, why in sorted(reading.outside.items()) if why)
@@ -153,13 +156,13 @@ def reachable(target: Target, reading: NodeReading) -> Judgement:
     port = reading.epmd.port if isinstance(reading.epmd, Registration) else target.ports[0]
     if others := _elsewhere(target, reading, port):
         advice = f"inet_dist_use_interface of the running node is not {target.address}: systemctl restart {target.unit}"
-        return _wrong(f"{wrong}; the node listens on {others} only", advice)
+        return _wrong(f"{wrong}; the node listens on {others} only", advice, shut_out)
     if reading.walls:
-        return _walled(wrong, reading)
+        return replace(_walled(wrong, reading), missing=shut_out)
     advice = "the firewall of this host, or the network between them, drops cluster members: nft list ruleset"
     if len(bad) < count:
         advice += f"; it lets others in, so see also what {', '.join(sorted(bad))} may open to the outside"
-    return _wrong(wrong, advice)
+    return _wrong(wrong, advice, shut_out)
 
 
 def _walled(wrong: str, reading: NodeReading) -> Judgement:

@@ -19,7 +19,7 @@ class Judgement:
     ``secondary``: it lacks nothing but members which are unhealthy or absent themselves.
     ``settled``: and of all of those nothing more will be read.
     ``outside``: members that it does not see, on hosts that are not in this run; they are not held against it.
-    ``missing``: members that it should see and does not.
+    ``missing``: members that it should see and does not, or hosts that do not reach it.
     ``strangers``: nodes that it sees, and that are no members.
     """
 

@@ -206,4 +206,5 @@ def _explain_host(session: LadderSession, nodes: Sequence[_Node]) -> None:
 def _tell(node: _Node, emit: Emit) -> None:
     for each in node.rungs:
         row, number = each.rung.row, int(each.rung)
-        emit(RungRead(node.target.host, node.name, number, row.title, each.ok, each.detail, each.advice, node.seconds))
+        words = (row.title, each.ok, each.detail, each.advice, node.seconds, each.missing)
+        emit(RungRead(node.target.host, node.name, number, *words))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from audit_kit import KNOWN, LIVE, facts, good, without_group
+from audit_kit import KNOWN, LIVE, UNIT, facts, good, told, without_group
 from rule_states import LIVE_STATES, STATES, TWO_LIVES
 
 from deployer.audit.catalog import RULES, choose, own_profiles
@@ -218,6 +218,21 @@ def test_a_word_that_is_none_is_refused_with_the_nearest(words: dict[str, str], 
     with pytest.raises(ConfigError) as refused:
         choose(**words)
     assert hint in refused.value.hint
+
+
+def test_libraries_are_known_once_the_environment_is() -> None:
+    """ERL_LIBS may name more of them; whoever may not read it passes nothing, and still hears of what is seen."""
+    hidden: dict[str, str | None] = {"node.environ": None}
+    for name in ("SB-01", "SB-02", "ED-13", "RL-09"):
+        good = RULES[name].apply(facts(hidden))
+        assert (good.answer, "ERL_LIBS" in good.reason) == ("UNKNOWN", True)
+        assert RULES[name].apply(facts(STATES[name][0] | hidden)).answer == "FAIL"
+
+
+def test_a_limit_that_something_lowers_is_told_apart_from_a_units() -> None:
+    lowered = STATES["UN-06"][0] | {"nodes.units": told(UNIT | {"LimitNOFILE": "65536"})}
+    assert "allows 65536: what it starts lowers that" in RULES["UN-06"].apply(facts(lowered)).reason
+    assert "allows" not in RULES["UN-06"].apply(facts(lowered | {"nodes.units": None})).reason
 
 
 def test_logs_that_were_not_searched_to_the_end_are_not_clean() -> None:
