@@ -226,7 +226,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=PARTS, help="one part; may be repeated")
     parser.add_argument("--keep", action="store_true", help="leave the hosts up")
     chosen = parser.parse_args()
-    tarball = labs.build(ROOT / "tests" / "apps" / "demo")
+    tarball = labs.build_app(ROOT / "tests" / "apps" / "demo")
     lab = labs.up(chosen.hosts, name=NAME)
     try:
         with tempfile.TemporaryDirectory(prefix="deployer-bench.") as directory:

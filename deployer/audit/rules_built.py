@@ -15,9 +15,9 @@ _DYNAMIC, _STACK = 2, 0x6474E551
 
 
 def _as_installed(facts: Facts) -> Complaints:
+    told = facts.read("sums", "told", "what its releases were when they were good")
     if facts.declared is None or facts.declared.release is None:
         raise NotApplicable("no release is declared here")
-    told = facts.read("sums", "told", "what its releases were when they were good")
     yield from (line for line in told.splitlines() if line)
 
 

@@ -82,10 +82,12 @@ class Auditing:
         own, members = play.fleet
         groups = {name: parse_group(frame) for name, frame in zip(self.groups, frames, strict=False)}
         told = frames[len(self.groups) :]
-        unread = "no task of this play installs the release, so the host's own record was not read"
-        groups["sums"] = unread
         if told:
             groups["sums"] = "the host's own record cannot be read" if told[0].rc else {"told": told[0].out.strip()}
+        elif own is None or own.release is None:
+            groups["sums"] = {"told": ""}
+        else:
+            groups["sums"] = "no task of this play installs the release, so the host's own record was not read"
         words = self.words.get(play.host.name, AuditWords())
         facts = Facts(groups, own, members, self._live(transport, targets), self.advisories, words)
         worst = False

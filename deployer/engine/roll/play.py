@@ -216,10 +216,8 @@ class PlayRun:
 
     def _refuse_twin(self, name: str, host_key: str) -> None:
         """Two inventory names of one host would be two writers on it."""
-        if not host_key:
-            return
         with self._lock:
-            other = self._host_keys.setdefault(host_key, name)
+            other = self._host_keys.setdefault(host_key, name) if host_key else name
         if other != name:
             hint = "remove one of the names, or give cloned machines host keys of their own"
             raise ConfigError(f"{name} and {other} answer with the same host key {host_key}", where=name, hint=hint)
