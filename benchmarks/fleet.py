@@ -21,6 +21,9 @@ from typing import Any
 import yaml
 from host_cost import LOOKING, taken
 
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "lab"))
+from delaying import slow_roads
+
 from deployer import lab as labs
 from deployer.beam.cookie import generate
 from deployer.lab import Lab
@@ -53,6 +56,7 @@ class Bench:
     directory: Path
     repeat: int
     costs: dict[str, list[Cost]] = field(default_factory=dict)
+    trips: dict[str, int] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[str]:
@@ -100,6 +104,15 @@ class Bench:
         program = Path(sys.executable).with_name("deployer")
         return self.measure(title, [program, command, ROOT / "playbooks" / "site.yml", "-i", inventory])
 
+    def round_trips(self, title: str, command: str, inventory: Path) -> None:
+        """Count how often the longest conversation with a host goes there and back."""
+        with slow_roads(self.directory, self.lab.hosts) as roads:
+            program, playbook = Path(sys.executable).with_name("deployer"), ROOT / "playbooks" / "site.yml"
+            argv = [program, command, playbook, "-i", inventory]
+            env = {**os.environ, "HOME": str(self.directory)}
+            subprocess.run(argv, stdout=subprocess.DEVNULL, check=True, cwd=self.directory, env=env)
+        self.trips[title] = max(road.trips for road in roads.values())
+
     def floor(self, title: str = "floor: connect, true") -> Cost:
         """Measure paramiko alone."""
         return self.measure(
@@ -133,7 +146,10 @@ def converged(bench: Bench, tarball: Path) -> None:
     for _ in range(bench.repeat):
         bench.floor()
         bench.deployer("deploy, nothing to do", "deploy", inventory)
-        bench.deployer("plan, nothing to do", "plan", inventory)
+        for command in ("plan", "verify", "audit"):
+            bench.deployer(f"{command}, nothing to do", command, inventory)
+    for command in ("deploy", "plan", "verify"):
+        bench.round_trips(f"{command}, nothing to do", command, inventory)
 
 
 def audited(bench: Bench, tarball: Path) -> None:
@@ -191,7 +207,7 @@ READING = 0.060
 def table(bench: Bench) -> Iterator[str]:
     """Yield what was measured, and how it compares with the aims."""
     yield f"\n{len(bench.addresses)} hosts, {bench.repeat} times; medians, (best)\n"
-    yield f"{'':<28} {'wall s':>8} {'(best)':>8} {'cpu s':>8} {'peak MiB':>9} {'host ms':>8} {'forks':>6}"
+    yield f"{'':<28} {'wall s':>8} {'(best)':>8} {'cpu s':>8} {'peak MiB':>9} {'host ms':>8} {'forks':>6} {'trips':>6}"
     median: dict[str, float] = {}
     for title, costs in bench.costs.items():
         wall, cpu, peak = ([getattr(cost, name) for cost in costs] for name in ("wall", "cpu", "peak"))
@@ -200,7 +216,7 @@ def table(bench: Bench) -> Iterator[str]:
         busy, forks = (min(getattr(cost, name) for cost in costs) for name in ("host_cpu", "forks"))
         yield (
             f"{title:<28} {median[title]:8.2f} {best:>8} {statistics.median(cpu):8.2f} {max(peak) / MIB:9.0f}"
-            f" {busy * 1000:8.0f} {forks:6.0f}"
+            f" {busy * 1000:8.0f} {forks:6.0f} {bench.trips.get(title, ''):>6}"
         )
     yield f"\n{'ratio':<60} {'':>6}   aim"
     for title, floor, aim in AIMS:

@@ -6,7 +6,10 @@
 # run has come in.
 ssh_set() {
   all=$({
-    ssh_ports "$(sockets)"
+    net_read
+    sockets_listed
+    ssh_ports "$listed"
+    printf '%s\n' "$served"
     sshd -T 2>/dev/null | sed -n '/^listenaddress \(127\.\|\[::1\]\)/d; s/^listenaddress .*://p' || :
     printf '%s\n' "${connection##* }" "$more"
   } | grep -xE '[0-9]{1,5}' | sort -nu)

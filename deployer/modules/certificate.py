@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from deployer.checks import absolute, name
 from deployer.fields import Doc
 from deployer.model import Secret
-from deployer.modules.base import Changes, Observed, Present, Step, lines
+from deployer.modules.base import Changes, Known, Observed, Present, Step, lines
 from deployer.modules.shared.private_file import PrivateFile
 from deployer.salts import salt
 from deployer.sh import Sh, sh
@@ -87,6 +87,10 @@ class Certificate(PrivateFile):
         file = {key: value for key, value in super().desired().keys.items() if key != "content"}
         days = lifetime(self.certificate)
         return Present({**file, "certificate": _GOOD, "validity": f"{days} days", "running": "the same"})
+
+    def known(self) -> Known | None:
+        """Return nothing: a certificate that still serves is as good as the declared one."""
+        return None
 
     def probe(self) -> Sh:
         """Print the certificate, which is public, and a digest that tells the key."""

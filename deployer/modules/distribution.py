@@ -16,9 +16,11 @@ from deployer.sh.units import show_unit
 # Names and flags alone: what else a command line or an environment holds is nobody's business.
 _FLAGS = r"""
 if [ "$pid" != 0 ]; then
-  emit flags_{} "$(tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null |
-    sed -n '/^-s*name$/p; /^-erl_epmd_port$/p; /^-proto_dist$/{{p; n; p; }}' | head -n 20
-    tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n '/^ERL_EPMD_PORT=[0-9]*$/p' | head -n 1)"
+  flags=$(sed -zn 's/^-s*name$/&\n/p; s/^-erl_epmd_port$/&\n/p; /^-proto_dist$/{{s/$/\n/p; n; s/$/\n/p; }}' \
+    "/proc/$pid/cmdline" 2>/dev/null) || :
+  port=$(sed -zn '/^ERL_EPMD_PORT=[0-9]*$/{{p; q; }}' "/proc/$pid/environ" 2>/dev/null) || :
+  [ "${{#flags}}" -lt 4000 ] || flags='' # no node is started like that
+  emit flags_{} "$flags${{port:+ $port}}"
 fi"""
 
 

@@ -106,6 +106,9 @@ class EnvFile(PrivateFile):
             return found
         told = {key: value for key, value in found.keys.items() if _TOLD.fullmatch(key)}
         seen = "".join(f"{self._seen(key, value)}\n" for key, value in told.items())
+        wanted = self.desired().keys
+        if not told and found.keys["content"] == wanted["content"]:  # a host on which all is as declared says no more
+            seen = wanted["variables"]
         return Present({key: value for key, value in found.keys.items() if key not in told} | {"variables": seen})
 
     def differences(self, observed: Observed) -> dict[str, Change]:

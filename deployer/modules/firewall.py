@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from deployer.errors import ConfigError, Problems
 from deployer.fields import Doc
 from deployer.firewall import openings as check
-from deployer.firewall.nft import BASE, DIGESTS, PLACE, RULES_RECORD, UNIT, UNIT_TEXT, RulesPart, rules_of, takes_away
+from deployer.firewall.nft import BASE, PLACE, RULES_RECORD, UNIT, UNIT_TEXT, RulesPart, rules_of, takes_away
 from deployer.firewall.openings import Allow
 from deployer.firewall.seen import PROBED, Seen
 from deployer.model import Unknown
@@ -25,7 +25,7 @@ _AT_ONCE = Sh('run="$run" /bin/sh -eu "$pending/keep"')
 
 _PROBE = """
 part={} wanted={}
-listed=$(sockets)
+sockets_listed
 nft=''
 ! command -v nft >/dev/null || nft=yes
 emit nft "$nft"
@@ -49,10 +49,14 @@ for other in {}/*.nft; do
 done
 emit others "$others"
 emit recorded "$recorded"
-emit now "$({{ {}; }} 2>/dev/null)"
+nft_read
+rules_now
+emit now "$now"
 emit sockets "$listed"
-emit serving "$(ssh_ports "$listed")"
-emit foreign "$(foreign)"
+ssh_ports "$listed"
+emit serving "$served"
+foreign
+emit foreign "$found"
 if [ "$rules" != "$wanted" ]; then
   emit holders "$(holders "$listed")"
   emit activated "$(activated)"
@@ -145,7 +149,7 @@ class Firewall(Module):
         place = f"{PLACE}/deployer.d"
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
-        body = sh(_PROBE, part, self.part.text(), RULES_RECORD, unit, base, ssh, place, Sh(DIGESTS))
+        body = sh(_PROBE, part, self.part.text(), RULES_RECORD, unit, base, ssh, place)
         return lines(
             show_unit(UNIT),
             script("sockets.sh", "deployer.sh"),

@@ -19,8 +19,10 @@ from deployer.sh import Sh, lines, sh
 _PROBE = """
 release={}
 emit root "$(realpath -m -- "$root")"
-emit insecure "$(insecure {})"
-emit closed "$(find "$root" -maxdepth 0 ! -perm -001 2>/dev/null || :)"
+insecure {}
+emit insecure "$odd"
+closed=$(find "$root" -maxdepth 0 ! -perm -001 2>/dev/null) || :
+emit closed "$closed"
 if [ -d "$root" ] && [ ! -d "$root/versions" ]; then
   emit others "$(find "$root" -mindepth 1 -maxdepth 1 ! -name lost+found | head -n 3)"
 fi

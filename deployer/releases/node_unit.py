@@ -27,24 +27,28 @@ current_id
 [ -z "$now" ] || emit current "versions/$now"
 if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then emit directory yes; fi
 [ ! -e "$root/ledger/bad/$id" ] || emit bad "$(cat -- "$root/ledger/bad/$id")"
-emit loose "$(loose {})"
-old={}
-state=$(old_state)
+loose {}
+emit loose "$apart"
+old={} state=''
+[ -z "$old" ] || state=$(old_state)
 [ -z "$state" ] || emit old "$state"
-left=$(left_behind {})
+left_behind {}
 [ -z "$left" ] || emit left "$left"
-other=$(astray {})
+astray {}
 [ -z "$other" ] || emit other "$other"
-emit insecure "$(insecure {})"
+insecure {}
+emit insecure "$odd"
 """
 """What `beam_nodes` asks of the release; after `PLACES`."""
 
 _PROBE_NODE = """
 started={}
 emit shown_{} "$shown"
-emit outside_{} "$(outside "$unit")"
+outside
+emit outside_{} "$steered"
 if [ "$pid" != 0 ]; then
-  emit exe_{} "$(readlink -- "/proc/$pid/exe" || :)"
+  exe=$(readlink -- "/proc/$pid/exe") || :
+  emit exe_{} "$exe"
   newline='
 '
   drops=${{shown#*DropInPaths=}}

@@ -1,21 +1,22 @@
 # Where the files of a release are, for what reads or writes one of them; generations.sh says what they are.
 # They read $root, $held (the directory of the release's generations) and $run.
 
-# insecure DIRECTORY...: say which of them somebody else than root could write into, or put something else in the place of.
+# insecure DIRECTORY...: leave in $odd which of them somebody else than root could write into, or put something else in the
+# place of.
 insecure() {
-  find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$own_uid" \) \
-    \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null || :
+  odd=$(find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$own_uid" \) \
+    \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null) || :
 }
 
 # trusted DIRECTORY...: end the step where one is insecure.
 trusted() {
-  odd=$(insecure "$@")
+  insecure "$@"
   [ -z "$odd" ] || { printf 'nothing is written below a directory that is not root'\''s alone:\n%s\n' "$odd"; exit 1; }
 }
 
 # current_id: leave in $now the release that a start would take; nothing when there is none.
 current_id() {
-  now=$(readlink -f -- "$root/current" || :)
+  now=$(readlink -f -- "$root/current") || :
   case $now in "$root/versions/"*) now=${now##*/} ;; *) now='' ;; esac
 }
 
@@ -59,36 +60,44 @@ unit_is_ours() {
   [ "$text" = "$own_unit" ]
 }
 
-# left_behind UNIT...: say which units of these generations run, or start at boot, and are none of those.
+# left_behind UNIT...: leave in $left which units of these generations run, or start at boot, and are none of those.
 left_behind() {
-  ours=" $* "
-  confs=$(find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -lname "$held/current/*" 2>/dev/null || :)
+  ours=" $* " left=''
+  confs=$(find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -lname "$held/current/*" 2>/dev/null) || :
   [ -n "$confs" ] || return 0
   # Where there is only what is declared, nobody has to be asked.
   [ "$confs" != "/etc/systemd/system/$*.d/00-deployer.conf" ] || return 0
-  printf '%s\n' "$confs" |
+  # shellcheck disable=SC2034 # whoever asks reads it
+  left=$(printf '%s\n' "$confs" |
     while read -r conf; do
       unit=${conf%.d/*}
       unit=${unit##*/}
       case $ours in *" $unit "*) continue ;; esac
       if systemctl --quiet is-active -- "$unit" || systemctl --quiet is-enabled -- "$unit" 2>/dev/null; then echo "$unit"; fi
-    done | sort
+    done | sort)
 }
 
-# astray ETC: say which units run nodes of the cluster whose files are in ETC, of a release with another root. Those that are
-# to be taken over are known; one that has a declared node's name is not, for its files would be replaced while it runs.
+# astray ETC: leave in $other which units run nodes of the cluster whose files are in ETC, of a release with another root.
+# Those that are to be taken over are known; one that has a declared node's name is not, for its files would be replaced while
+# it runs. After `loose`, which has read where our own links lead.
 astray() {
-  etc=$1
+  etc=$1 other=''
   ours=" $old "
-  grep -ls -- "$etc/" /etc/systemd/system/*.service.d/00-deployer.conf 2>/dev/null | while read -r conf; do
+  confs=$(grep -ls -- "$etc/" /etc/systemd/system/*.service.d/00-deployer.conf 2>/dev/null) || :
+  set -f
+  IFS=$lf
+  for conf in $confs; do
+    case $links in *"$row$conf $held/"*) continue ;; esac
     unit=${conf%.d/00-deployer.conf}
     unit=${unit##*/}
     case $ours in *" $unit "*) continue ;; esac
     case $(readlink -- "$conf") in "$held"/*) continue ;; esac
     # Somebody's editor has put a file in the place of the link: it is ours all the same.
     if [ ! -L "$conf" ] && grep -qF -- "$root/" "$conf"; then continue; fi
-    if systemctl --quiet is-active -- "$unit"; then echo "$unit"; fi
+    if systemctl --quiet is-active -- "$unit"; then other=$other${other:+$lf}$unit; fi
   done
+  unset IFS
+  set +f
 }
 
 # old_state: say whether $old, a service that is to be taken over, runs or starts at boot; what is ours by now is none of it.
@@ -107,16 +116,25 @@ old_state() {
   printf '%s' "$state"
 }
 
-# loose FILE...: say which of them, and of ROOT/current and the units, is not as `linked` makes it.
+# loose FILE...: leave in $apart which of them, and of ROOT/current and the units, is not as `linked` makes it.
 loose() {
   row='
-'
-  links=$row$(find "$root/current" "$@" -maxdepth 0 -printf '%p %l\n' 2>/dev/null || :)$row
-  case $links in *"$row$root/current $held/current/release$row"*) ;; *) echo "$root/current" ;; esac
+' apart='' count=$#
   for file; do
-    case $links in *"$row$file $held/current$file$row"*) ;; *) echo "$file" ;; esac
-    case $file in */00-deployer.conf)
-      unit_is_ours "${file%.d/00-deployer.conf}" || echo "${file%.d/00-deployer.conf}" ;;
-    esac
+    case $file in */00-deployer.conf) set -- "$@" "${file%.d/00-deployer.conf}" ;; esac
   done
+  links=$(find "$root/current" "$@" -maxdepth 0 \( -type f -perm 0644 \( -uid 0 -o -uid "$own_uid" \) -printf 'own %p\n' -o \
+    -printf '%p %l\n' \) 2>/dev/null) || :
+  links=$row$links$row
+  case $links in *"$row$root/current $held/current/release$row"*) ;; *) apart=$root/current$lf ;; esac
+  for file; do
+    [ "$count" -gt 0 ] || break
+    count=$((count - 1))
+    case $links in *"$row$file $held/current$file$row"*) ;; *) apart=$apart$file$lf ;; esac
+    case $file in */00-deployer.conf) ;; *) continue ;; esac
+    unit=${file%.d/00-deployer.conf} text=''
+    case $links in *"${row}own $unit$row"*) slurp "$unit" ;; esac
+    [ "$text" = "$own_unit" ] || apart=$apart$unit$lf
+  done
+  apart=${apart%"$lf"}
 }

@@ -44,12 +44,14 @@ inscribe() {
     mv -T -- "$root/ledger/.new" "$1" && sync -- "${1%/*}"
 }
 
-# own_record: say what is wrong with the record where it may not be root's own; nothing of such a one is believed.
+# own_record: leave in $distrust what is wrong with the record where it may not be root's own; nothing of such a one is believed.
 own_record() {
+  distrust=''
   if [ ! -e "$root/ledger" ] && [ ! -L "$root/ledger" ]; then return 0; fi
-  odd=$(find "$root/ledger" -maxdepth 0 ! \( -type d -perm 0700 \( -uid 0 -o -uid "$own_uid" \) \) -print
-    find "$root/ledger/" \( -type l -o ! -uid 0 ! -uid "$own_uid" \) -print 2>/dev/null)
-  [ -z "$odd" ] || printf 'the record of the releases is not root'\''s own (0700, no links): %s\n' "$odd"
+  odd=$(find "$root/ledger" \( -type l -o ! -uid 0 ! -uid "$own_uid" -o -samefile "$root/ledger" \
+    ! \( -type d -perm 0700 \) \) -print 2>/dev/null) || :
+  # shellcheck disable=SC2034 # whoever asks reads it
+  [ -z "$odd" ] || distrust="the record of the releases is not root's own (0700, no links): $odd"
 }
 
 # unaltered ID: its files hold what they held when it was judged good; where not, say which do not.

@@ -128,7 +128,7 @@ go_back() {
 forward() {
   current_id
   before=$now next=$(readlink -- "$held/next" || :) same='' wrong=''
-  distrust=$(own_record)
+  own_record
   [ -z "$distrust" ] || { echo "$distrust; nothing was stopped"; exit 1; }
   if [ "$(cat -- "$held/next.run" 2>/dev/null)" != "$run" ] ||
     [ "$(readlink -- "$held/next/release")" != "$root/versions/$id" ]; then
@@ -194,7 +194,7 @@ blame() { [ "$before" = "$id" ] || [ -z "$wrong" ] || mark_bad "$id" "$wrong" ||
 leave() {
   from=$1 to=$2 why=$3
   shift 3
-  distrust=$(own_record)
+  own_record
   [ -z "$distrust" ] || { echo "$distrust"; exit 1; }
   is_good "$to" || { echo "$to was never good here, or is not whole any more"; exit 1; }
   if ! adopt "$@" || ! linked "$@"; then full "$held"; echo "nothing was stopped"; exit 1; fi

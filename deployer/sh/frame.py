@@ -20,6 +20,7 @@ from typing import Literal
 
 from deployer.model import Blob, Secret
 from deployer.regular import open_regular
+from deployer.sh.known import Known
 from deployer.sh.text import Sh, lines, script, sh
 
 READY = b"deployer-ready\n"
@@ -59,28 +60,6 @@ def this_run() -> str:
     except (KeyError, OSError):
         who = "somebody"
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)} {_STRANGE.sub('?', who)[:100]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a fragment would answer where a file or directory is as declared.
-
-    Attributes:
-        path: the file, or the directory.
-        sha256: digest of the file's content; empty for a directory.
-        size: of the file, in bytes.
-        held: where the file belongs to a release, the directory of its generations; ``path`` is a link then.
-    """
-
-    path: str
-    sha256: str = ""
-    size: int = 0
-    held: str = ""
-
-    @property
-    def place(self) -> str:
-        """Where the file itself lies."""
-        return f"{self.held}/current{self.path}" if self.held else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +136,8 @@ def encode(program: Program, *, watched: bool = False) -> str:
         parts += ["lease_renew || :"]
     if program.units:
         parts += [sh("units_read {}", program.units).text]
+    if not program.writes and any("sockets_listed" in one.text or "heard_at" in one.text for one in program.fragments):
+        parts += ["net_read"]
     parts += _reading(program)
     calls = [_call(i, program) for i in range(len(program.fragments))]
     parts += ["main() {\n" + "\n".join(calls or ["  :"]) + "\n}", "main </dev/null", "finish"]
@@ -217,7 +198,8 @@ def _reading(program: Program) -> list[str]:
         return []
     ways = {str(way) for one in told.values() for way in (PurePosixPath(one.place), *PurePosixPath(one.place).parents)}
     ways |= {one.path for one in told.values()}
-    files = [word for one in told.values() if one.sha256 for word in (one.place, str(one.size))]
+    sizes = {one.place: "-" if one.salted else str(one.size) for one in told.values() if one.salted or one.sha256}
+    files = [word for pair in sizes.items() for word in pair]
     return [_part("known.sh").text, sh("places_read {}\nsums_read {}", sorted(ways), files).text]
 
 
@@ -228,9 +210,11 @@ def _call(index: int, program: Program) -> str:
         one = program.known.get(index)
         if one is None or index in program.users:
             return f"  ask {index}"
-        return sh(
-            "  known {} {} {} {} || ask {}", index, one.place, one.sha256, one.path if one.held else "", index
-        ).text
+        reached = one.path if one.held else ""
+        if one.salted:
+            secret = (index, one.place, reached, one.salt, one.salted, one.said, index)
+            return sh("  known_secret {} {} {} {} {} {} || ask {}", *secret).text
+        return sh("  known {} {} {} {} || ask {}", index, one.place, one.sha256, reached, index).text
     kind = "people" if index in program.people else "own"
     label = program.labels[index] if index < len(program.labels) else f"step {index + 1}"
     words = index, kind, _STRANGE_LABEL.sub("?", label)[:100]

@@ -31,11 +31,16 @@ roots_own() {
   done
 }
 
-# sums_read PATH SIZE...: one sha256sum of those that are regular files of that size.
+# sums_read PATH SIZE...: one sha256sum of those that are regular files of that size; SIZE may be - for any that is small.
 sums_read() {
   left=$#
   while [ "$left" -gt 0 ]; do
-    if roots_own "$1" && place "$1" && [ "$kind:$size" = "regular file:$2" ] && [ -r "$1" ]; then set -- "$@" "$1"; fi
+    if roots_own "$1" && place "$1" && [ -r "$1" ]; then
+      case $kind:$2:$size in
+        "regular file:$size:$size") set -- "$@" "$1" ;;
+        'regular file:-:'*) [ "$size" -gt 131072 ] || set -- "$@" "$1" ;;
+      esac
+    fi
     shift 2
     left=$((left - 2))
   done
@@ -55,4 +60,22 @@ known() {
       printf '%s %s 0 %s\ntype=file\036at=%s\036sha=%s\036' "$marker" "$1" "$((${#owners} + ${#3} + 19))" "$owners" "$3" ;;
     *) return 1 ;;
   esac
+}
+
+# known_secret INDEX PATH REACHED SALT DIGEST SAID: the same of a file that is nobody's business. DIGEST is of SALT and of the
+# digest of what it should hold; SAID is told of it where it does.
+known_secret() {
+  if [ -n "$3" ]; then place "$3" && [ "$kind" = 'symbolic link' ] || return 1; fi
+  place "$2" && [ "$kind" = 'regular file' ] || return 1
+  case $sums in *"  $2$row_end"*) ;; *) return 1 ;; esac
+  sum=${sums%%"  $2$row_end"*}
+  sum=$(sha256sum <<END
+$4${sum##*"$row_end"}
+END
+)
+  [ "${sum%% *}" = "$5" ] || return 1
+  mode=${owners##*:} whose=${owners%:*:*}
+  whose=${whose%%:*}:${whose##*:}
+  printf '%s %s 0 %s\ntype=regular file\036mode=%s\036owner=%s\036%s\036' \
+    "$marker" "$1" "$((${#mode} + ${#whose} + ${#6} + 32))" "$mode" "$whose" "$6"
 }

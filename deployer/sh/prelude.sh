@@ -3,8 +3,12 @@
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
-mask=$(umask)
-own_uid=$(id -u)
+mask='' own_uid=''
+# What `umask` and `id -u` say, without a process for either.
+while [ -z "$own_uid" ] && read -r word value effective _; do
+  case $word in Umask:) mask=$value ;; Uid:) own_uid=$effective ;; esac
+done </proc/self/status
+: "${mask:=$(umask)}" "${own_uid:=$(id -u)}"
 umask 077
 connection=${1:-}
 home=/var/lib/deployer
@@ -70,19 +74,69 @@ blank='
 '
 properties=LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,NRestarts,Result
 properties=$properties,ActiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic,ControlGroup
-units_read() { units_shown=$(systemctl show -p "$properties" -- "$@" 2>/dev/null) && units=$*; }
+of_surroundings=Environment,EnvironmentFiles
+units_read() { units_shown=$(systemctl show -p "$properties,$of_surroundings" -- "$@" 2>/dev/null) && units=$*; }
 
-# unit_show UNIT: leave what systemd says of it in $shown, one NAME=VALUE a line, and its main process (0: none) in $pid.
+# unit_show UNIT: leave what systemd says of it in $shown, one NAME=VALUE a line, and its main process (0: none) in $pid. What
+# its environment is, which may be secret, is in $surroundings alone.
 unit_show() {
-  shown='' rest=${units_shown:-}
+  shown='' surroundings='' said='' rest=${units_shown:-}
   for known in $units; do
-    [ "$known" != "$1" ] || { shown=${rest%%"$blank"*}; break; }
+    [ "$known" != "$1" ] || { said=${rest%%"$blank"*}; break; }
     rest=${rest#*"$blank"}
   done
-  [ -n "$shown" ] || shown=$(systemctl show -p "$properties" -- "$1")
+  [ -n "$said" ] || said=$(systemctl show -p "$properties,$of_surroundings" -- "$1")
+  set -f
+  IFS=$lf
+  for line in $said; do
+    case ",$properties,:,$of_surroundings," in
+      *",${line%%=*},"*:*) shown="$shown${shown:+$lf}$line" ;;
+      *:*",${line%%=*},"*) surroundings="$surroundings${surroundings:+$lf}$line" ;;
+    esac
+  done
+  unset IFS
+  set +f
   pid=${shown#*MainPID=}
   pid=${pid%%[!0-9]*}
   pid=${pid:-0}
+}
+
+# net_read: leave in $net each TCP socket that listens and each UDP socket without a peer, as /proc/net lists them.
+net=''
+net_read() {
+  net=$(grep -HsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0[A7] ' \
+    /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 || :)
+}
+
+# sockets_listed: leave them in $listed: protocol, ADDRESS:PORT in hex, inode, one a line. A probe reads them once.
+sockets_listed() {
+  [ -n "$net" ] || net_read
+  listed=''
+  set -f
+  IFS=$lf
+  for line in $net; do
+    IFS=' '
+    table=${line#/proc/net/}
+    table=${table%%:*}
+    # shellcheck disable=SC2086 # words of the kernel's own
+    set -- ${line#*:}
+    case $table:$4 in tcp*:0A|udp*:07) listed="$listed${listed:+$lf}${table%6} $2 ${10}" ;; esac
+  done
+  unset IFS
+  set +f
+}
+
+# heard_at HEXPORT: leave in $heard address and inode of each TCP socket that listens there, one a line.
+heard_at() {
+  sockets_listed
+  heard=''
+  set -f
+  IFS=$lf
+  for line in $listed; do
+    case $line in 'tcp '*:"$1 "*) line=${line#tcp } heard="$heard${heard:+$lf}${line%%:*} ${line##* }" ;; esac
+  done
+  unset IFS
+  set +f
 }
 
 # epmd_names PORT: what EPMD lists to whoever asks on loopback (NAMES_REQ), four bytes of its port cut off; nothing without bash.

@@ -1,17 +1,5 @@
 # Who listens on this host, from /proc: no tool beyond coreutils, find, grep and sed is needed.
 
-# sockets: each TCP socket that listens and each UDP socket without a peer: protocol, ADDRESS:PORT in hex, inode.
-sockets() {
-  grep -HsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0[A7] ' /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 |
-    while IFS= read -r line; do
-      table=${line#/proc/net/}
-      table=${table%%:*}
-      # shellcheck disable=SC2086 # words of the kernel's own
-      set -- ${line#*:}
-      case $table:$4 in tcp*:0A|udp*:07) printf '%s %s %s\n' "${table%6}" "$2" "${10}" ;; esac
-    done
-}
-
 # ports SOCKETS INODES: leave in $at_ports the ports of those TCP sockets, one a line, but for sockets on loopback.
 ports() {
   at_ports='' IFS=$lf
@@ -25,7 +13,7 @@ ports() {
   unset IFS
 }
 
-# ssh_ports SOCKETS: where SSH is served: by its server, or by systemd in its place.
+# ssh_ports SOCKETS: leave in $served where SSH is served, one port a line: by its server, or by systemd in its place.
 ssh_ports() {
   servers='' of_systemd='' of_servers=''
   # shellcheck disable=SC2013 # places in /proc are words
@@ -43,14 +31,14 @@ ssh_ports() {
     case $line in /proc/1/*) of_systemd=$of_systemd$line ;; *) of_servers=$of_servers$line ;; esac
   done
   ports "$1" "$of_servers"
-  printf '%s' "$at_ports"
+  served=$at_ports
   ports "$1" "$of_systemd"
   set +f
-  [ -n "$at_ports" ] || return 0
-  activated | while read -r at what; do
+  [ -z "$at_ports" ] || served=$served$(activated | while read -r at what; do
     case $what in *ssh*|*dropbear*) ;; *) continue ;; esac
     case $at in 127.*|'[::1]':*|/*) ;; *:*) echo "${at##*:}" ;; esac
-  done
+  done)
+  served=${served%"$lf"}
 }
 
 # activated: what systemd listens on for others: place, socket, service.

@@ -12,21 +12,24 @@ import queue
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deployer.lab import LabHost
 
-DELAY = 0.15
+DELAY = 0.3
 """Seconds each way: far more than a busy machine takes to answer what needs no work."""
 
 
 @dataclass
 class _Way:
-    """One connection: how deep each side has been handed words."""
+    """One connection: how deep each side has been handed words, and whether the client has hung up."""
 
     there: int = 0
     back: int = 0
+    over: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     told: list[str] = field(default_factory=list)
 
@@ -39,7 +42,10 @@ class SlowRoad:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._ways: list[_Way] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._listening = threading.Thread(target=self._accept, daemon=True)
+        self._listening.start()
 
     @property
     def trips(self) -> int:
@@ -58,8 +64,18 @@ class SlowRoad:
         return f"Host {address}\n  HostName 127.0.0.1\n  Port {self.port}\n  HostKeyAlias {address}"
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Hang up on both sides."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listening.join()
         self._listener.close()
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -70,11 +86,26 @@ class SlowRoad:
                     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 way = _Way()
                 self._ways.append(way)
-                _pump(client, server, way, outward=True)
-                _pump(server, client, way, outward=False)
+                self._ends += [client, server]
+                self._threads += _pump(client, server, way, outward=True) + _pump(server, client, way, outward=False)
 
 
-def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: bool) -> None:
+@contextmanager
+def slow_roads(home: Path, hosts: Iterable[LabHost]) -> Iterator[dict[str, SlowRoad]]:
+    """A slow road to each host, which the ssh configuration of a person with this home leads over."""
+    roads = {host.name: SlowRoad(host) for host in hosts}
+    config = home / ".ssh" / "config"
+    config.parent.mkdir(mode=0o700, exist_ok=True)
+    config.write_text("\n".join(road.ssh_config for road in roads.values()))
+    try:
+        yield roads
+    finally:
+        config.unlink()
+        for road in roads.values():
+            road.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: bool) -> list[threading.Thread]:
     line: queue.SimpleQueue[tuple[float, int, bytes]] = queue.SimpleQueue()
 
     def read() -> None:
@@ -86,6 +117,7 @@ def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: boo
                 data = b""
             with way.lock:
                 depth = way.back if outward else way.there + 1
+                way.over = way.over or (outward and not data)
                 way.told.append(f"{time.monotonic():.3f} {'>' if outward else '<'} {depth} {len(data)}")
             line.put((time.monotonic() + DELAY, depth, data))
 
@@ -101,8 +133,10 @@ def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: boo
                 with way.lock:
                     if outward:
                         way.there = max(way.there, depth)
-                    else:
+                    elif not way.over:
                         way.back = max(way.back, depth)
 
-    for work in (read, write):
-        threading.Thread(target=work, daemon=True).start()
+    threads = [threading.Thread(target=work, daemon=True) for work in (read, write)]
+    for thread in threads:
+        thread.start()
+    return threads

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import subprocess
 
 import pytest
-from delaying import SlowRoad
+from delaying import slow_roads
 from fleet import Fleet, fleet_of
+
+from deployer.lab import LabHost
+from deployer.lab import host as machines
 
 TRIPS = {"plan": 6, "deploy": 9, "verify": 9}
 """Round trips: TCP, versions and algorithms, keys, login and session, the command, the program. The ladder has three
 more for all that it asks: a way to a port, its first answer, its last."""
+
+
+FORKS = {"plan": 90, "deploy": 100, "verify": 40, "audit": 185}
+"""Processes that a host starts, those of its sshd and of what else it does meanwhile among them."""
 
 
 @pytest.fixture(scope="module")
@@ -23,25 +29,26 @@ def two(lab_of, demo_release, tmp_path_factory) -> Fleet:
     return fleet
 
 
-@contextmanager
-def slow_roads(fleet: Fleet) -> Iterator[dict[str, SlowRoad]]:
-    """A slow road to each host, which the person's ssh configuration leads over."""
-    roads = {host.name: SlowRoad(host) for host in fleet.hosts}
-    config = fleet.directory / ".ssh" / "config"
-    config.parent.mkdir(mode=0o700, exist_ok=True)
-    config.write_text("\n".join(road.ssh_config for road in roads.values()))
-    try:
-        yield roads
-    finally:
-        config.unlink()
-        for road in roads.values():
-            road.close()
-
-
 @pytest.mark.parametrize("command", TRIPS)
 def test_a_look_goes_there_and_back_only_as_often_as_it_must(two: Fleet, command: str) -> None:
-    with slow_roads(two) as roads:
+    with slow_roads(two.directory, two.hosts) as roads:
         ran = two.run(command)
     assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
     trips = {name: road.trips for name, road in roads.items()}
     assert set(trips.values()) <= {*range(4, TRIPS[command] + 1)}, "\n".join(road.trace for road in roads.values())
+
+
+@pytest.mark.parametrize("command", FORKS)
+def test_a_look_starts_few_processes_on_a_host(two: Fleet, command: str) -> None:
+    before = [processes_started(host) for host in two.hosts]
+    ran = two.run(command)
+    assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
+    started = [processes_started(host) - was for host, was in zip(two.hosts, before, strict=True)]
+    assert 0 < min(started) <= FORKS[command], started
+
+
+def processes_started(host: LabHost) -> int:
+    """The last process id of a host's own namespace, which are given in order."""
+    pid = machines.running(host.home) or 0
+    argv = ["nsenter", "-t", str(machines._leader(pid) or pid), "-p", "-m", "cat", "/proc/loadavg"]
+    return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()[-1])

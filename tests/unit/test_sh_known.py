@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,11 @@ from pathlib import Path
 import pytest
 from sh_runner import frames, in_every_shell
 
+from deployer.model import Secret
+from deployer.modules.base import Module
+from deployer.modules.cookie import Cookie
 from deployer.modules.copy import Copy
+from deployer.modules.env_file import EnvFile
 from deployer.modules.file import File
 from deployer.sh import Known, Program, encode
 
@@ -31,7 +36,7 @@ def _away(place: Path) -> object:
     os.system(f"rm -rf -- {place}")  # noqa: S605 - a name of ours
 
 
-def both(shell: list[str], tmp: Path, module: Copy | File) -> tuple[str, str, bool]:
+def both(shell: list[str], tmp: Path, module: Module) -> tuple[str, str, bool]:
     """Return the answer of a program that looks together, of one that does not, and whether the first one asked."""
     known = module.known()
     assert known
@@ -89,6 +94,41 @@ def test_a_file_below_a_link_of_somebody_else_is_read_with_care_alone(
     assert not both(shell, tmp_path, module)[2]
     os.chown(place / "way", 65534, 65534, follow_symlinks=False)
     assert both(shell, tmp_path, module)[2]
+
+
+@pytest.mark.parametrize("what", ["declared", "longer", "shorter", "link", "fifo", "empty", "open to others"])
+def test_a_secret_file_is_told_by_a_salted_digest_or_asked_about(
+    shell: list[str], place: Path, tmp_path: Path, what: str
+) -> None:
+    file, cookie = place / "file", "Xq3vT9mW2kLr8ZpYb5Nd7HcJ4sGf6Ra1"
+    match what:
+        case "link":
+            (place / "there").write_text(cookie)
+            file.symlink_to("there")
+        case "fifo":
+            os.mkfifo(file)
+        case _:
+            file.write_text({"longer": f"{cookie}\n", "shorter": cookie[:-1], "empty": ""}.get(what, cookie))
+            file.chmod(0o444 if what == "open to others" else 0o400)
+    module = Cookie(path=str(file), content=Secret(cookie, "cookie"))
+    text = encode(Program((module.probe(),), known={0: module.known() or Known("")}))
+    assert cookie not in text
+    assert hashlib.sha256(cookie.encode()).hexdigest() not in text
+    assert both(shell, tmp_path, module)[2] == (what not in ("declared", "open to others"))
+
+
+@pytest.mark.parametrize("values", [{"PORT": "4000", "KEY": Secret("s3cret", "KEY")}, {}])
+@pytest.mark.parametrize("other", [False, True])
+def test_an_environment_as_declared_is_told_as_a_whole(
+    shell: list[str], place: Path, tmp_path: Path, values: dict[str, str | Secret], other: bool
+) -> None:
+    module = EnvFile(path=str(place / "file"), values=values)
+    (place / "file").write_text(module.text().reveal() + ("X=1\n" if other else ""))
+    asked, known = Program((module.probe(),)), module.known()
+    assert known
+    (one,), (two,) = frames(replace(asked, known={0: known}), shell, tmp_path), frames(asked, shell, tmp_path)
+    assert module.parse(one.out) == module.parse(two.out)
+    assert bool(module.differences(module.parse(one.out)).keys() - {"mode"}) == other
 
 
 def test_a_strange_path_is_asked_about(shell: list[str]) -> None:

@@ -26,22 +26,27 @@ group=${shown#*ControlGroup=}; group=${group%%"$newline"*}
 pids=$main
 for tree in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
   if [ -n "$group" ] && [ -r "$tree$group/cgroup.procs" ]; then
-    pids=$(cat "$tree$group/cgroup.procs")
+    pids=''
+    while read -r pid; do pids="$pids $pid"; done <"$tree$group/cgroup.procs"
     break
   fi
 done
 beam=0
 for pid in $pids; do
   [ "$pid" != 0 ] || continue
-  exe=$(readlink "/proc/$pid/exe" || :)
+  exe=$(readlink "/proc/$pid/exe") || :
   case $exe in
     */beam.smp*) beam=$pid; emit exe "$exe" ;;
     '') [ "$pid" != "$main" ] || beam=$pid; continue ;; # without root nobody can look
     *) [ "$pid" != "$main" ] || emit main "$exe"; continue ;;
   esac
-  emit sockets "$(readlink "/proc/$pid/fd/"* 2>/dev/null | while read -r line; do
-    case $line in 'socket:['*) line=${line#*\[}; printf '%s ' "${line%\]}" ;; esac
-  done)"
+  open=$(readlink "/proc/$pid/fd/"* 2>/dev/null) || :
+  held='' IFS=$newline
+  for line in $open; do
+    case $line in 'socket:['*) line=${line#*\[} held="$held${line%\]} " ;; esac
+  done
+  unset IFS
+  emit sockets "$held"
   break
 done
 emit pid "$beam"
@@ -49,8 +54,13 @@ if [ "$beam" != 0 ] && read -r stat <"/proc/$beam/stat"; then
   stat=${stat##*) }
   emit state "${stat%% *}"
 fi
-emit listening "$(grep -hs '^ *[0-9]*: [^ ]* [^ ]* 0A ' /proc/net/tcp /proc/net/tcp6 |
-  while read -r _ address _ _ _ _ _ _ _ inode _; do printf '%s/%s ' "$inode" "$address"; done)"
+sockets_listed
+listening='' IFS=$newline
+for line in $listed; do
+  case $line in 'tcp '*) address=${line#tcp } listening="$listening${line##* }/${address% *} " ;; esac
+done
+unset IFS
+emit listening "$listening"
 """
 )
 

@@ -237,10 +237,8 @@ def _ending(run: HostRoll, goal: Goal) -> Ending:
         return "unreachable"
     if isinstance(run.problem, Reverted):
         return "reverted"
-    if run.problem:
-        return "failed"
-    if run.skip_reason:
-        return "not reached"
+    if run.problem or run.skip_reason:
+        return "failed" if run.problem else "not reached"
     if run.walk and run.walk.first and run.walk.first.unknown:
         return "unknown"
     if goal is Goal.AUDIT and (run.drift or run.failing):

@@ -12,12 +12,12 @@ emit shown "$shown"
 declared=
 for file in "$addresses"/*; do slurp "$file"; declared=$declared${{text:+$text$lf}}; done
 emit declared "${{declared%"$lf"}}"
-heard=$(listeners {})
+heard_at {}
 sockets=
 emit listening "$heard"
 if [ "$pid" != 0 ]; then
   # A busy EPMD closes sockets while they are listed.
-  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null || :)
+  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null) || :
   emit sockets "$sockets"
   emit stale "$(find "$lib/epmd" "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
 fi

@@ -11,7 +11,7 @@ from deployer.checks import absolute
 from deployer.errors import ProbeError
 from deployer.fields import Doc
 from deployer.model import Secret
-from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
+from deployer.modules.base import Absent, Blob, Changes, Known, Module, Observed, Present, Step, records
 from deployer.releases.generations import draft_place, in_force
 from deployer.salts import salt
 from deployer.sh import Sh, lines, sh
@@ -69,6 +69,13 @@ class PrivateFile(Module):
         """Print them as they are, without following a link."""
         before, place = in_force(self.path, self._generations)
         return lines(*before, sh(_PROBE, place, self.tell()))
+
+    def known(self) -> Known | None:
+        """Return what the probe would say of a file that holds just this, by a salted digest of its digest."""
+        digest = hashlib.sha256(self.text().reveal().encode()).hexdigest()
+        salted_digest = hashlib.sha256(f"{salt()}{digest}\n".encode()).hexdigest()
+        said = f"content={self.desired().keys['content']}"
+        return Known(self.path, held=self._generations, salt=salt(), salted=salted_digest, said=said)
 
     def tell(self) -> Sh:
         """Return text that tells the content of the file ``"$path"``."""

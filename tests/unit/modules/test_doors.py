@@ -22,7 +22,7 @@ systemctl() {{
 
 
 def seen(tmp: Path, *, manager: str = "PATH=/usr/bin:/bin", shown: str = "Environment=") -> str:
-    text = lines(sh(STUB, manager, shown), OUTSIDE, Sh("outside shop.service"))
+    text = lines(sh(STUB, manager, shown), OUTSIDE, Sh('unit_show shop.service\noutside\nprintf %s "$steered"'))
     (frame,) = frames(Program((text,)), ["dash"], tmp)
     return frame.out
 
