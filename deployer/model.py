@@ -155,6 +155,7 @@ class Task:
         run_once, local: a hook that runs on the first host of the first batch alone; on this machine.
         as_node: a hook that runs as a node of its host does: True for the only one, or the name of one of several.
         timeout: seconds for its command, as written.
+        confirm: until when a new login has to confirm what it does, as written.
         no_log: what it changes, and what it says when it fails, is not shown.
         gates: the includes around it, the outermost first.
         params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
@@ -180,6 +181,7 @@ class Task:
     local: bool = False
     as_node: bool | str = False
     timeout: Any = None
+    confirm: Any = None
     control: LoopControl = LoopControl()
     no_log: bool = False
     gates: tuple[Gate, ...] = ()

@@ -137,7 +137,7 @@ def _walked(
         return PlayRun(context, resolver, hosts, goal, ask=ask, witness=checker, **_facts(resolver)).run()
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
-    return each_play(walk, project, out, ahead=True, noted=noted, doing="apply a plan of")
+    return each_play(walk, project, out, ahead=True, noted=noted, what=noted, doing="apply a plan of")
 
 
 def show_plan(file: Path, *, as_json: bool) -> str:

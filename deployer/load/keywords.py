@@ -44,7 +44,7 @@ PLAY = (
     *("remote_user", "user", "connection", "vars_prompt", "no_log", *ACCEPTED),
 )
 BLOCK = (*SHARED, "block", "no_log", *ACCEPTED)
-TASK = (*SHARED, "loop", "notify", "timeout", "args", "loop_control", "no_log", "run_once", *WITH, *ACCEPTED)
+TASK = (*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", *WITH, *ACCEPTED)
 HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
 ROLE = (*SHARED, "role")

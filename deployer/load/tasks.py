@@ -202,6 +202,7 @@ class TaskReader:
             local=self.hooks and local(given),
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
+            confirm=given.get("confirm"),
         )
         self.problems.found += list(self.judge(task)) or wrong.found
         return task if len(self.problems.found) == before else None

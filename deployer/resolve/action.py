@@ -49,6 +49,8 @@ class Action:
         user: the user it runs as instead of root (or instead of the login user); None for no change.
         environment: variables it runs with; never secrets.
         timeout: seconds until its command is killed; None: the engine's default.
+        confirm: seconds within which a new login has to confirm what it does, or it goes back; 0: it is permanent.
+        undoes: the files that go back then.
         skip: why it does not run (a condition, tags); empty when it does.
         says: what a task says that changes nothing (``debug``).
         flush: handlers that have been notified run here.
@@ -62,6 +64,8 @@ class Action:
     user: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: int | None = None
+    confirm: int = 0
+    undoes: tuple[str, ...] = ()
     skip: str = ""
     says: str = ""
     flush: bool = False

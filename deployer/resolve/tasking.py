@@ -16,6 +16,7 @@ from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
 from deployer.model import Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action
+from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 
 _UNCHOSEN = "its tags are not chosen"
@@ -163,7 +164,9 @@ class Tasking:
         known = {handler.name for handler in self.play.handlers}
         told = tuple(name for name in notify if name in known or name not in self.play.listeners)
         user, environment = None if task.local else user_of(task, self.connection), environment_of(task, variables)
-        return Action(task, label, module, told, user, environment, timeout_of(task, variables))
+        timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, self.connection)
+        undoes = undoable(task, module) if confirm else ()
+        return Action(task, label, module, told, user, environment, timeout, confirm, undoes)
 
 
 def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:

@@ -46,7 +46,7 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
     between cannot lose a restart: the next one finds the note.
     """
     for planned in plan.changing:
-        names = set(planned.action.notify)
+        names = planned.notify
         for handler in handlers:
             if not handler.skip and names & {handler.task.name, handler.label}:
                 note = sh('mkdir -p "$home/notified" && : >"$home/notified/"{}', handler_id(handler))

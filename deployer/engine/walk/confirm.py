@@ -55,7 +55,7 @@ def confirm(
         problem = f"it would have cut off the next login, so the host has gone back: {error.message}"
         raise Reverted(problem, hint=error.hint or "what filters between this machine and the host?") from None
     if frame.rc == Reverted.exit_code:
-        raise Reverted(frame.out.strip(), hint="firewall.confirm gives it more time")
+        raise Reverted(frame.out.strip(), hint="confirm: 120s gives it more time, of a firewall firewall.confirm")
     if frame.rc:
         raise StepError(f"a new login came through, but making it permanent failed: {frame.out.strip()[-500:]}")
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile, takewhile
 
+from deployer.engine.walk.confirmed import confirmed
 from deployer.engine.walk.probe import Reading
 from deployer.errors import ConfigError
 from deployer.events import TaskPlanned, Verdict
@@ -21,7 +22,7 @@ _RUNS = 2
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan's answer for one task of one host."""
+    """The plan's answer for one task of one host; ``done_within``: handlers that its own steps run."""
 
     action: Action
     verdict: Verdict
@@ -29,6 +30,12 @@ class Planned:
     steps: tuple[Step, ...] = ()
     reason: str = ""
     handler: bool = False
+    done_within: frozenset[str] = frozenset()
+
+    @property
+    def notify(self) -> frozenset[str]:
+        """The names of the handlers that it wakes."""
+        return frozenset(self.action.notify) - self.done_within
 
     def may_restart(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units it may stop or start; ``units`` are those of the host's nodes."""
@@ -174,7 +181,12 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         else:
             changes = action.module.differences(observed)
             steps = action.module.fix(changes) if changes else ()
-            tasks.append(Planned(action, "change" if changes else "ok", tuple(changes.values()), steps))
+            inner = frozenset[str]()
+            if steps and action.confirm:
+                whole = confirmed(action, steps, handlers)
+                steps, inner = (whole.step,), whole.handlers
+            verdict: Verdict = "change" if changes else "ok"
+            tasks.append(Planned(action, verdict, tuple(changes.values()), steps, done_within=inner))
         if tasks[-1].verdict == "change":
             touched.update(action.module.alters(changes))
         elif tasks[-1].verdict == "unknown":
@@ -195,7 +207,7 @@ def _woken(
     As in Ansible they are gone through in the order of their definition, and again for those that a later one has
     notified. A handler that others notify after it ran runs once more, and no more often than that.
     """
-    sure = {name for task in tasks if task.verdict == "change" for name in task.action.notify} | notified
+    sure = {name for task in tasks if task.verdict == "change" for name in task.notify} | notified
     maybe = {name for task in tasks if task.verdict == "unknown" for name in task.action.notify}
     awake = [handler for handler in handlers if not handler.skip]
     left = {id(handler) for handler in awake if handler_id(handler) in pending} - _named(awake, sure)

@@ -165,7 +165,7 @@ class Walk:
             self.switched |= done.action.module.RESTARTS_NODES and not all(step.ahead for step in done.steps)
             if done.handler:
                 self._notified -= {done.action.task.name, done.action.label}
-            self._notified.update(done.action.notify)
+            self._notified.update(done.notify)
 
     def _begin_with(self, plan: Plan) -> Plan:
         self.first = plan

@@ -16,6 +16,7 @@ import pytest
 from engine_kit import DirectoryHost
 
 from deployer import planning
+from deployer.engine.lease import RunLease
 from deployer.engine.roll import play as roll_play
 from deployer.errors import ConfigError, DeployerError
 from deployer.machine_key import machine_key
@@ -54,6 +55,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "opener",
         lambda *_: lambda host: DirectoryHost(made(tmp_path / host.name), host.name, f"SHA256:{host.name}"),
     )
+    # Who holds a host is no matter here: directories have no lease.
+    monkeypatch.setattr(RunLease, "connect", lambda _, _name, open_host: open_host())
+    monkeypatch.setattr(RunLease, "take", lambda *_: None)
     hosts = "all: {children: {web: {hosts: {w1: {}, w2: {}}}}}"
     (tmp_path / "hosts.yml").write_text(hosts)
     (tmp_path / "vars.yml").write_text("words: hello\n")

@@ -1,0 +1,123 @@
+"""A task that could cut off the next login as one step: what its files were comes back unless a login confirms it.
+
+Whoever reads the files anew (handlers, sshd) does so within the step, and again when the files come back: a login that
+is let in by a configuration that nobody has read yet proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from deployer.model import Absent, Blob
+from deployer.modules import Step
+from deployer.resolve import Action
+from deployer.sh import Sh, lines, script, sh
+
+_READ_ANEW = 60
+"""Seconds that a service has to read its files anew."""
+_SSHD = ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*")
+_SUDOERS = ("/etc/sudoers", "/etc/sudoers.d/*")
+_SSHD_UNITS = frozenset({"ssh.service", "sshd.service", "ssh.socket"})
+_CHECK_SSHD = Sh('"$(command -v sshd || echo /usr/sbin/sshd)" -t')
+_RELOAD_SSHD = Sh("""for unit in ssh.service sshd.service; do
+  if systemctl --quiet is-active -- "$unit"; then systemctl reload -- "$unit"; break; fi
+done""")
+_CHECK_SUDOERS = Sh("visudo -c >/dev/null")
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The one step, and the names of the handlers that have run within it."""
+
+    step: Step
+    handlers: frozenset[str] = frozenset()
+
+
+def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action]) -> Confirmed:
+    """Return a task's steps as one that goes back by itself after ``action.confirm`` seconds."""
+    paths = action.undoes
+    notified = [one for one in handlers if not one.skip and {one.task.name, one.label} & set(action.notify)]
+    within = [one for one in notified if not (one.user or one.environment or any(s.blobs for s in one.module.act()))]
+    sshd, sudoers = _among(paths, _SSHD), _among(paths, _SUDOERS)
+    anew = [_plain(step) for one in within for step in one.module.act()]
+    told = {unit for one in within for unit in one.module.touches()}
+    anew += [_RELOAD_SSHD] if sshd and not told & _SSHD_UNITS else []
+    body, blobs = _bodies(steps)
+    what = ", ".join(step.what for step in steps)
+    whole = "yes" if isinstance(action.module.desired(), Absent) else "no"
+    text = lines(
+        script("pending.sh", "deployer.firewall"),
+        script("arm.sh", "deployer.undo"),
+        sh("# shellcheck disable=SC2016\nback={}", _back(paths, anew).text),
+        sh("# shellcheck disable=SC2016\nkeep={}", _keep(paths).text),
+        sh('await {} "/bin/sh $held/back" "$keep"', f"what {action.label!r} has written"),
+        Sh("begin_undo"),
+        *(sh("keep_old {} {} {}", number, path, whole) for number, path in enumerate(paths)),
+        Sh('printf \'%s\\n\' "$back" >"$held/back"\nboot_armed'),
+        sh("armed {}", action.confirm),
+        *body,
+        *([_CHECK_SSHD] if sshd else []),
+        *([_CHECK_SUDOERS] if sudoers else []),
+        *(sh("timeout -k 5 {} /bin/sh -euc {}", _READ_ANEW, one.text) for one in anew),
+        *([Sh("listening")] if sshd else []),
+    )
+    names = frozenset(name for one in within for name in (one.task.name, one.label))
+    return Confirmed(Step(what, text, blobs, confirm=action.confirm), names)
+
+
+def _bodies(steps: Sequence[Step]) -> tuple[list[Sh], tuple[Blob, ...]]:
+    """Return each step in a shell of its own, so that its traps are its own, with its own blobs; and all blobs."""
+    found, blobs = [], list[Blob]()
+    for step in steps:
+        first = len(blobs) + 1
+        blobs += step.blobs
+        given = Sh(" ".join(f'"${{{first + i}}}"' for i in range(len(step.blobs))))
+        found.append(lines(Sh("("), lines(sh("set -- {}", given), step.text) if step.blobs else step.text, Sh(")")))
+    return found, tuple(blobs)
+
+
+def _back(paths: Sequence[str], anew: Sequence[Sh]) -> Sh:
+    """Return the script that puts everything back."""
+    calls = [sh("put_back {} {} || wrong=yes", number, path) for number, path in enumerate(paths)]
+    reads = [sh("again {} {}", _READ_ANEW, one.text) for one in anew]
+    return lines(
+        Sh("wrong=''"),
+        script("files.sh", "deployer.sh"),
+        script("restore.sh", "deployer.undo"),
+        *calls,
+        Sh('if [ "${1:-}" = boot ]; then'),
+        Sh('logger -t deployer -- "taken back at the start of this host" || :'),
+        Sh("else"),
+        *(reads or [Sh(":")]),
+        Sh("fi"),
+        Sh('if [ -n "$wrong" ]; then logger -t deployer -- "could not take back all: see $held"; exit 1; fi'),
+        script("forget.sh", "deployer.undo"),
+        Sh("forget_undo"),
+    )
+
+
+def _keep(paths: Sequence[str]) -> Sh:
+    """Return the script that makes everything permanent."""
+    beside = [sh("rm -rf -- {}", _beside(path)) for path in paths]
+    return lines(
+        script("confirm.sh", "deployer.firewall"),
+        script("forget.sh", "deployer.undo"),
+        Sh("confirm\nforget_undo"),
+        *beside,
+        Sh("disarm"),
+    )
+
+
+def _beside(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.before-deployer.{name}"
+
+
+def _plain(step: Step) -> Sh:
+    return lines(Sh("trap - HUP PIPE"), step.text) if step.person else step.text
+
+
+def _among(paths: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path, pattern) for path in paths for pattern in patterns)

@@ -1,0 +1,72 @@
+"""Which tasks wait for a new login to confirm them: those that say so, and those that could cut one off."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+from deployer.errors import At, ConfigError
+from deployer.fields import kind
+from deployer.load.marked import mark_of
+from deployer.load.template import Variables
+from deployer.model import Connection, Task
+from deployer.modules import Module
+
+CONFIRM_WITHIN = 60
+"""Seconds within which what could cut off a login has to be confirmed, where a task does not say."""
+_LONGEST = 3600
+_TIME = re.compile(r"([1-9][0-9]{0,4})(s|m|)", re.ASCII)
+_FILES = ("copy", "template", "file")
+_ACCOUNTS = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow")
+_RISKY = (
+    *("/etc/ssh/*", "*/.ssh", "*/.ssh/authorized_keys*", "/etc/sudoers", "/etc/sudoers.d", "/etc/sudoers.d/*"),
+    *("/etc/pam.d", "/etc/pam.d/*", "/etc/pam.conf", "/etc/security/*", "/etc/nsswitch.conf", "/etc/hosts.allow"),
+    *("/etc/hosts.deny", "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/shells", "/etc/nologin"),
+    *("/etc/network/*", "/etc/netplan", "/etc/netplan/*", "/etc/systemd/network/*", "/etc/NetworkManager/*"),
+    "/etc/nftables.conf",
+)
+_HARMLESS = ("/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d/*", "/etc/ssh/ssh_known_hosts")
+
+
+def undoable(task: Task, module: Module) -> tuple[str, ...]:
+    """Return the files that are put back when what a task has changed is taken back; none where nobody could."""
+    if task.module in ("user", "group"):
+        return _ACCOUNTS
+    return module.touches() if task.module in _FILES and not getattr(module, "generations", None) else ()
+
+
+def confirm_of(task: Task, variables: Variables, module: Module, found: Connection) -> int:
+    """Return how many seconds a task waits for its confirmation; 0 when it does not.
+
+    Raises:
+        ConfigError: it is no time, or nobody could take back what the task does.
+    """
+    paths = undoable(task, module)
+    where = mark_of(task.confirm, task.mark)
+    with At(where):
+        if task.confirm is None:
+            root = found.become or found.user == "root"
+            return CONFIRM_WITHIN if root and not found.local and _risky(task, module, paths, found) else 0
+        given = variables.render(task.confirm, where, "confirm")
+        if given is False:
+            return 0
+        time = _TIME.fullmatch(str(given)) if not isinstance(given, bool) else None
+        seconds = int(time[1]) * (60 if time[2] == "m" else 1) if time else 0
+        if not 5 <= seconds <= _LONGEST:
+            said = repr(given) if isinstance(given, str | int) else kind(given)
+            raise ConfigError(f"confirm is {said}", hint="write 60s or 2m, at least 5s and at most 60m; or false")
+        if not paths:
+            hint = "copy, template, file, user and group can be taken back; the firewall has a confirm of its own"
+            raise ConfigError(f"{task.module} has no confirm: what it does cannot be taken back", hint=hint)
+        if found.local:
+            raise ConfigError("confirm needs a host to log in to, and this one is this machine itself")
+        return seconds
+
+
+def _risky(task: Task, module: Module, paths: tuple[str, ...], found: Connection) -> bool:
+    if task.module == "user":
+        return getattr(module, "name", "") in ("root", found.user)
+    if task.module == "group":
+        return False
+    named = [path for path in paths if not any(fnmatchcase(path, harmless) for harmless in _HARMLESS)]
+    return any(fnmatchcase(path, pattern) for path in named for pattern in _RISKY)

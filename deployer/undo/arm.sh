@@ -1,0 +1,62 @@
+# Before files change that a login may need, what they are is kept, and a timer of systemd's is started that puts it back.
+# The way back lies on disk: a host that restarts meanwhile goes back before anybody can log in (deployer-undo-boot.service).
+# Given: pending.sh and the prelude. What is kept of a file lies beside it where root alone can write, so that going back
+# is a rename and needs no room; elsewhere (a user's authorized_keys) it lies in $held.
+# shellcheck shell=sh disable=SC2154
+held=/var/lib/deployer/undo
+boot=deployer-undo-boot.service
+units=/etc/systemd/system
+
+# keep_old NUMBER PATH WHOLE: keep what is at PATH, of a directory only owner and mode unless WHOLE says yes.
+keep_old() {
+  folder=${2%/*} name=${2##*/}
+  while [ ! -d "${folder:-/}/" ]; do name=${folder##*/} folder=${folder%/*}; done
+  firm "${folder:-/}"
+  if [ ! -e "$2" ] && [ ! -L "$2" ]; then
+    kind=absent
+  elif [ -d "$2" ] && [ ! -L "$2" ] && [ "$3" != yes ]; then
+    kind=attributes
+  elif [ -n "$(find "$firm/" -maxdepth 0 -uid 0 ! -perm /022)" ]; then
+    kind=beside
+    rm -rf -- "$firm/.before-deployer.$name"
+    cp -a -T -- "$2" "$firm/.before-deployer.$name"
+  elif [ -f "$2" ] && [ ! -L "$2" ]; then
+    kind=copy
+    dd if="$2" iflag=nofollow,fullblock bs=65536 status=none >"$held/$1.file"
+  else
+    echo "$2 is no plain file, in a directory that others than root can write to: it cannot be put back"
+    exit 1
+  fi
+  printf '%s\n' "$kind" >"$held/$1.kind"
+  [ "$kind" = absent ] || stat -c '%u %g %a' -- "$2" >"$held/$1.attributes"
+}
+
+# begin_undo: everything is forgotten that was kept before.
+begin_undo() {
+  [ "$own_uid" -eq 0 ] || { echo 'confirm: needs root, whom systemd lets start a timer: become: true'; exit 1; }
+  rm -rf -- "$held"
+  mkdir -p -- "${held%/*}"
+  mkdir -m 0700 -- "$held"
+}
+
+# boot_armed: from here on a restart goes back, too.
+boot_armed() {
+  printf '%s\n' '[Unit]' 'Description=Takes back what deployer has changed and nobody has confirmed' \
+    DefaultDependencies=no After=local-fs.target 'Before=sysinit.target shutdown.target' Conflicts=shutdown.target \
+    "ConditionPathExists=$held/back" '[Service]' Type=oneshot "ExecStart=/bin/sh $held/back boot" >"$units/$boot.new"
+  mv -T -- "$units/$boot.new" "$units/$boot"
+  mkdir -p -- "$units/sysinit.target.wants"
+  ln -sfn -- "../$boot" "$units/sysinit.target.wants/$boot"
+  sync -f -- "$held/back" "$units/$boot"
+}
+
+# listening: wait until an sshd that reads its configuration anew listens again where this run has come in; 3 s at most,
+# for it may have moved.
+listening() {
+  port=$(printf ':%04X' "${connection##* }") tries=30
+  sleep 0.3
+  while [ "$tries" -gt 0 ] && ! grep -qs "$port [0-9A-F]*:0000 0A " /proc/net/tcp /proc/net/tcp6; do
+    tries=$((tries - 1))
+    sleep 0.1
+  done
+}

@@ -1,0 +1,31 @@
+# Puts back what arm.sh has kept. It runs alone: by a timer, at a start of the host, or when the run has been told to.
+# Given: files.sh. Each file is put back whatever has become of the others.
+# shellcheck shell=sh disable=SC2154,SC2034
+held=/var/lib/deployer/undo
+own_uid=0
+
+# put_back NUMBER PATH
+put_back() (
+  set -eu
+  umask 077
+  read -r kind <"$held/$1.kind"
+  [ "$kind" = absent ] || read -r uid gid bits <"$held/$1.attributes"
+  case $kind in
+    absent)
+      [ -d "${2%/*}/" ] || exit 0
+      inside "${2%/*}"
+      at=/proc/self/fd/5/${2##*/}
+      if [ -d "$at" ] && [ ! -L "$at" ]; then rmdir -- "$at"; else rm -f -- "$at"; fi
+      ;;
+    beside)
+      if [ -d "$2" ] && [ ! -L "$2" ]; then rm -rf --one-file-system -- "$2"; fi
+      mv -fT -- "${2%/*}/.before-deployer.${2##*/}" "$2"
+      sync -- "${2%/*}"
+      ;;
+    copy) draft "$held/$1.file" "$2" "$bits" "$uid" "$gid"; settle "$2" ;;
+    attributes) adorn "$2" "$uid" "$gid" "$bits" ;;
+  esac
+)
+
+# again SECONDS TEXT: what makes a service read its files anew.
+again() { timeout -k 5 "$1" /bin/sh -euc "$2" </dev/null >/dev/null 2>&1 || :; }

@@ -1,0 +1,90 @@
+"""A task that waits for its confirmation is one step: kept, armed, written, read anew; its scripts are clean sh."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from project_files import Project
+
+from deployer.engine.walk import plan as planning
+from deployer.engine.walk.confirmed import _back, _keep
+from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.probe import Reading
+from deployer.model import Absent
+from deployer.resolve import HostPlay
+from deployer.sh import Program, Sh, encode
+
+SITE = """\
+- hosts: all
+  become: true
+  handlers:
+    - name: sshd
+      systemd: {name: ssh, state: reloaded}
+    - name: mine
+      command: {argv: [touch, "/run/mine's"]}
+    - name: of somebody
+      command: {cmd: "true"}
+      become_user: nobody
+  tasks:
+    - name: sshd's port
+      copy: {dest: "/etc/ssh/sshd_config.d/it's.conf", content: "Port 22\\n"}
+      notify: [sshd, mine, of somebody]
+    - name: gone
+      file: {path: /etc/sudoers.d/old, state: absent}
+    - name: plain
+      copy: {dest: /etc/motd, content: "x\\n"}
+      notify: mine
+"""
+
+
+@pytest.fixture
+def play(project: Project) -> HostPlay:
+    project.write("hosts.yml", "all: {hosts: {a: {ansible_host: 10.0.0.1, ansible_user: deploy}}}")
+    project.write("site.yml", SITE)
+    return project.resolve("a")
+
+
+def planned(play: HostPlay, *which: int) -> Plan:
+    actions = [play.actions[i] for i in which]
+    seen = [Absent() if action.task.module == "copy" else action.module.parse("type=file\x1eat=root:0:root:0:644\x1e")
+            for action in actions]  # fmt: skip
+    return planning.make(actions, Reading(tuple(seen)), play.handlers, frozenset())
+
+
+def test_handlers_run_within_and_not_once_more(play: HostPlay) -> None:
+    plan = planned(play, 0)
+    (task,) = plan.tasks
+    (step,) = task.steps
+    assert step.confirm == 60
+    assert step.what == "write /etc/ssh/sshd_config.d/it's.conf"
+    assert [handler.action.label for handler in plan.handlers] == ["of somebody"], "whoever needs another user waits"
+    text = step.text.text
+    places = [text.rindex(word) for word in ("keep_old 0", "armed 60", "\nsettle ", "systemctl reload", "listening")]
+    assert places == sorted(places), "kept, armed, written, read anew, and heard again"
+
+
+def test_a_handler_that_another_task_wakes_too_runs_at_the_end(play: HostPlay) -> None:
+    assert [handler.action.label for handler in planned(play, 0, 2).handlers] == ["mine", "of somebody"]
+
+
+def test_what_is_deleted_is_kept_whole(play: HostPlay) -> None:
+    (task,) = planned(play, 1).tasks
+    assert "keep_old 0 /etc/sudoers.d/old yes" in task.steps[0].text.text
+
+
+def test_all_that_runs_is_clean_sh(play: HostPlay, tmp_path: Path) -> None:
+    texts = [
+        encode(Program((step.text,), writes=True, blobs=step.blobs))
+        for step in (planned(play, 0).tasks[0].steps[0], planned(play, 1).tasks[0].steps[0])
+    ]
+    paths = ["/etc/ssh/it's.conf", "/etc/sudoers.d/old"]
+    texts += [
+        f'#!/bin/sh\nrun=x\n: "$run"\n{text}' for text in (_back(paths, [Sh("true")]), _back(paths, []), _keep(paths))
+    ]
+    for text in texts:
+        path = tmp_path / "text.sh"
+        path.write_text(text)
+        found = subprocess.run(["shellcheck", "--shell=sh", "-e", "SC2317", path], capture_output=True, text=True)
+        assert found.returncode == 0, found.stdout
