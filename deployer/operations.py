@@ -15,11 +15,11 @@ from deployer.errors import ConfigError
 from deployer.events import Note
 from deployer.fleet import Declaration
 from deployer.model import Host
-from deployer.project import Options, load
+from deployer.project import Options, Project, load
 from deployer.resolve import Resolver
 from deployer.retiring import leaving
 from deployer.runtime import asker
-from deployer.window.choice import Fleet
+from deployer.window.choice import Fleet, Spot
 
 
 def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
@@ -133,14 +133,15 @@ def again(
     """
     from deployer.engine.roll.restart import Again
 
-    chosen = frozenset(spot.name for spot in Fleet.of(options, ask=False).choose([whom]))
+    project, spots = _load_and_choose(options, whom)
+    chosen = frozenset(spot.name for spot in spots)
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         anew, goal = Again(resolver, chosen, wanted), Goal.PLAN if check else Goal.DEPLOY
         return PlayRun(context, anew, hosts, goal, ask=asker(context.stop, json=options.json), gather=anew.gather).run()
 
     doing = f"{'restart' if wanted == 'restarted' else 'start'} {whom}"
-    return each_play(walk, load(options), out, need_tarball=False, doing=doing)
+    return each_play(walk, project, out, need_tarball=False, doing=doing)
 
 
 def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None) -> int:
@@ -157,7 +158,7 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
     """
     from deployer.engine.retire import Retirement
 
-    spots, project = Fleet.of(options, ask=False).choose([whom]), load(options)
+    project, spots = _load_and_choose(options, whom)
     nodes = frozenset(spot.name for spot in spots)
     gone = {spot.host.name: frozenset(own.name for own in spots if own.host is spot.host) for spot in spots}
 
@@ -176,6 +177,12 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
         return leave.end() or code
 
     return each_play(walk, project, out, need_tarball=False, doing=f"stop {whom}")
+
+
+def _load_and_choose(options: Options, whom: str) -> tuple[Project, tuple[Spot, ...]]:
+    """Load what is written; a word that means no node is told before a password is asked for."""
+    spots: list[Spot] = []
+    return load(options, first=lambda read: spots.extend(Fleet.within(read).choose([whom]))), tuple(spots)
 
 
 def _check_left(resolver: Resolver, hosts: Sequence[Host], stopping: frozenset[str]) -> None:

@@ -168,13 +168,16 @@ class Project:
         return lambda host: open_transport(host.name, resolver.connection(host), ssh)
 
 
-def load(options: Options, *, ask: bool = True, need_secrets: bool = True) -> Project:
+def load(
+    options: Options, *, ask: bool = True, need_secrets: bool = True, first: Callable[[Project], object] = bool
+) -> Project:
     """Read inventory, playbook and variables; raises ConfigError. Nothing is connected to.
 
     Args:
         options: what to load.
         ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
         need_secrets: False leaves encrypted files of variables out, unless a vault password is given.
+        first: is shown what was read before anything is asked; what it raises ends the loading.
     """
     options, role_paths, notes = _ansible_cfg(options)
     vaults = options.vaults()
@@ -196,6 +199,7 @@ def load(options: Options, *, ask: bool = True, need_secrets: bool = True) -> Pr
         )
     problems.check()
     extra = extra_variables(options.extra_vars, vaults)
+    first(Project(options, inventory, plays, vaults, extra))
     prompter = _ask_open if ask and sys.stdin.isatty() else None
     if any(play.prompts or play.vars_files or "{{" in play.hosts for play in plays):
         from deployer.asked import answered_play

@@ -69,7 +69,11 @@ class Fleet:
             options: the inventory, and how to connect.
             ask: hosts will be connected to, so that ``--ask-become-pass`` asks.
         """
-        project = load(options, ask=ask, need_secrets=False)
+        return cls.within(load(options, ask=ask, need_secrets=False))
+
+    @classmethod
+    def within(cls, project: Project) -> Self:
+        """Return the hosts of what is loaded already; raises ConfigError."""
         play = Play("window", "all", _MARK, (), become=True)
         return cls(project, project.resolver(play, need_tarball=False, need_secrets=False))
 

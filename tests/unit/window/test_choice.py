@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deployer import operations, project
 from deployer.errors import ConfigError
 from deployer.project import Options
 from deployer.window.choice import Fleet
@@ -100,3 +102,34 @@ def test_a_host_is_named_by_itself_or_by_a_node_that_is_on_no_other(fleet: Fleet
         fleet.host("shop")
     with pytest.raises(ConfigError, match="did you mean 'db1'"):
         fleet.host("db2")
+
+
+@pytest.mark.parametrize("act", ["restarted", "stop"])
+def test_a_word_that_means_none_is_told_before_a_password_is_asked_for_and_all_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    (tmp_path / "inventory.yml").write_text(INVENTORY)
+    asked, read, whole = list[str](), list[object](), project.load_inventory
+
+    def leave(prompt: str) -> str:
+        asked.append(prompt)
+        raise KeyboardInterrupt
+
+    def load_inventory(*words: Any, **more: Any) -> Any:
+        read.append(words)
+        return whole(*words, **more)
+
+    def run(whom: str) -> int:
+        if act == "stop":
+            return operations.stop(options, whom, check=True)
+        return operations.again(options, "restarted", whom, check=True)
+
+    monkeypatch.setattr(project.getpass, "getpass", leave)
+    monkeypatch.setattr(project, "load_inventory", load_inventory)
+    options = Options(playbook="release.yml", inventory=(str(tmp_path / "inventory.yml"),), ask_become_pass=True)
+    with pytest.raises(ConfigError, match="did you mean 'web1'"):
+        run("wbe1")
+    assert (asked, len(read)) == ([], 1)
+    with pytest.raises(KeyboardInterrupt):
+        run("web1")
+    assert (asked, len(read)) == (["sudo password: "], 2)
