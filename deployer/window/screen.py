@@ -104,13 +104,13 @@ def _cells(one: Watched, sample: Sample, *, wide: bool) -> list[Text | str]:
     queue = "-" if sample.longest_queue < 0 else short_number(sample.longest_queue)
     cells: list[Text | str] = [
         since(sample.wall / 1000), f"{rates.busy * 100:.0f}%" if rates else "-", str(sample.run_queue),
-        human(memory.get("total", 0)).replace("iB", ""), _of(sample.processes, sample.process_limit), queue,
+        _short(memory.get("total", 0)), _of(sample.processes, sample.process_limit), queue,
         short_number(rates.reductions) if rates else "-",
     ]  # fmt: skip
     if wide:
         cells += [
-            sample.release or "-", human(memory.get("binary", 0)).replace("iB", ""),
-            human(memory.get("ets", 0)).replace("iB", ""), _of(sample.atoms, sample.atom_limit),
+            sample.release or "-", _short(memory.get("binary", 0)),
+            _short(memory.get("ets", 0)), _of(sample.atoms, sample.atom_limit),
             _of(sample.ports, sample.port_limit), short_number(rates.collections) if rates else "-",
         ]  # fmt: skip
     return [*cells, str(sample.connected)]
@@ -124,7 +124,7 @@ def about(one: Watched) -> RenderableType:
     if sample:
         memory = sample.memory
         kinds = " ".join(
-            f"{kind} {human(memory.get(kind, 0))}" for kind in ("processes", "binary", "ets", "atom", "code")
+            f"{kind} {_short(memory.get(kind, 0))}" for kind in ("processes", "binary", "ets", "atom", "code")
         )
         limits = (
             f"processes {sample.processes}/{sample.process_limit}  ports {sample.ports}/{sample.port_limit}  "
@@ -133,7 +133,7 @@ def about(one: Watched) -> RenderableType:
         lines += [
             Text(f"release {sample.release or '?'} on OTP {sample.otp}, {sample.schedulers} schedulers, "
                  f"up {since(sample.wall / 1000)}, {sample.connected} nodes and {sample.hidden} hidden"),
-            Text(f"memory {human(memory.get('total', 0))}: {kinds}"),
+            Text(f"memory {_short(memory.get('total', 0))}: {kinds}"),
             Text(f"{limits}  ets {sample.tables}"),
             Text(f"gc {rates.collections:.0f}/s, {rates.reductions:.0f} reductions/s" if rates else ""),
         ]  # fmt: skip
@@ -151,7 +151,7 @@ def processes_table(one: Watched, key: str, *, width: int, height: int) -> Table
     for big in one.big[: max(1, min(height, ROWS_SHOWN))]:
         name = big.name or f"{big.pid} {big.initial}"
         reductions, queue = short_number(big.reductions), short_number(big.message_queue_len)
-        table.add_row(Text(name), Text(big.current), human(big.memory).replace("iB", ""), reductions, queue)
+        table.add_row(Text(name), Text(big.current), _short(big.memory), reductions, queue)
     return table
 
 
@@ -227,6 +227,11 @@ def short_number(value: float) -> str:
         if value >= size:
             return f"{value / size:.1f}{unit}" if value < 10 * size else f"{value / size:.0f}{unit}"
     return f"{value:.0f}"
+
+
+def _short(size: int) -> str:
+    """Return bytes in at most seven characters: ``12.4 M``."""
+    return human(size).replace("iB", "")
 
 
 def _of(value: int, limit: int) -> Text | str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
-from deployer.errors import AnswerOf, DeployerError, HostError
+from deployer.errors import AnswerOf, ConnectionLost, DeployerError, HostError
 from deployer.transport import Transport
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, open_doors
@@ -69,6 +71,7 @@ class Top:
         self.watched = tuple(Watched(spot) for spot in spots)
         self._fleet, self._transports = fleet, list[Transport]()
         self._over = threading.Event()
+        self._again = defaultdict[str, threading.Lock](threading.Lock)
         for own in by_host(self.watched, lambda one: one.spot):
             self._begin(self._host, own)
 
@@ -143,7 +146,7 @@ class Top:
                 asker.close()
             else:
                 return asker
-        asker = Asker(door.enter(TOP_PATIENCE))
+        asker = Asker(door.enter(TOP_PATIENCE, with_words=False))
         try:
             self._turn(one, asker)
         except _GONE:
@@ -169,9 +172,14 @@ class Top:
         return False
 
     def _look_again(self, one: Watched, door: Door) -> None:
-        """The node may have been restarted, with another cookie: read anew what lies on its host."""
-        try:
-            (fresh,) = open_doors(self._fleet, [one.spot], "", over=door.transport)
-        except DeployerError:
-            return
-        door.state, door.runs, door.cookie, door.tls = fresh.state, fresh.runs, fresh.cookie, fresh.tls
+        """Read anew what lies on the host: the node may have another cookie since its restart, or the host was gone."""
+        with (
+            self._again[one.spot.host.name],
+            suppress(DeployerError),
+        ):  # of a host's nodes the first one reaches it again
+            try:
+                (fresh,) = open_doors(self._fleet, [one.spot], "", over=door.transport)
+            except ConnectionLost:
+                door.transport.reopen()
+                (fresh,) = open_doors(self._fleet, [one.spot], "top {}", over=door.transport)
+            door.state, door.runs, door.cookie, door.tls = fresh.state, fresh.runs, fresh.cookie, fresh.tls
