@@ -4,8 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # the lab's tests start deployer hundreds of times: compile it once
 LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client openssh-server shellcheck
+WINDOW_PACKAGES := erlang-observer erlang-ssl xvfb x11-utils  # tests of observe; where they cannot be, those are skipped
 
-.PHONY: help setup packages demo demo-down check test lab-test bench docs mutants fuzz clean
+.PHONY: help setup packages demo demo-down check test lab-test bench docs pictures mutants fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -38,10 +39,12 @@ check: setup  ## the quick part: lint, types, import rules, unit and contract te
 	$(BIN)/pytest -q -n 2 tests/unit tests/contract
 
 test: check packages  ## everything: the quick part, the transports, and the lab's real hosts
+	-@tools/packages $(WINDOW_PACKAGES)
 	$(BIN)/pytest -q tests/transport
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/lab
 
 lab-test: setup packages  ## only the lab's real hosts
+	-@tools/packages $(WINDOW_PACKAGES)
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/lab
 
 bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts
@@ -49,6 +52,10 @@ bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts
 
 docs: setup  ## write the reference pages again
 	$(BIN)/python tools/reference.py
+
+pictures: setup  ## draw the pictures of docs/window.md again, on the fleet of make demo
+	@tools/packages tmux
+	$(BIN)/python tools/screens.py docs -i /var/lib/deployer-lab/labs/lab/inventory.yml -i tests/apps/shop/fleet.yml
 
 mutants: setup  ## break the program in places: each break has to be noticed by the test that is named beside it
 	$(BIN)/python tools/mutants.py

@@ -57,9 +57,9 @@ def _expression(typed: str, file: str) -> str:
     return text
 
 
-def _console(c: Context, *, nodes: str, dot_iex: str, **given: Any) -> int:
+def _console(c: Context, *, nodes: str, dot_iex: str, quiet_journal: bool, **given: Any) -> int:
     """Open an IEx of a running node on this terminal."""
-    del c
+    del c, quiet_journal  # a console's note has no more than that it was opened
     from deployer.window.shells import console as open_console
 
     return open_console(_fleet(given), nodes, dot_iex=dot_iex)
@@ -96,12 +96,20 @@ def _run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any)
     return run_there(_asked(given, nodes, one=one, quiet=quiet), tuple(command), **how)
 
 
-def _ssh(c: Context, *, nodes: str, command: list[str], **given: Any) -> int:
+def _observe(c: Context, *, nodes: str, print: bool, **given: Any) -> int:  # noqa: A002 - the flag's name
+    """Open the observer of this machine's Erlang at a running node, through the SSH connection."""
+    del c
+    from deployer.window.observe import observe
+
+    return observe(_fleet(given), nodes, printed=print)
+
+
+def _ssh(c: Context, *, nodes: str, command: list[str], quiet_journal: bool, **given: Any) -> int:
     """Log in to a host as the inventory says (with -b as root), or run one command there."""
     del c
     from deployer.window.shells import ssh_to_node as log_in
 
-    return log_in(_fleet(given), nodes, tuple(command), become=given["become"])
+    return log_in(_fleet(given), nodes, tuple(command), become=given["become"], quiet=quiet_journal)
 
 
 def logs(c: Context, *, nodes: str, crash: bool, save: str, **given: Any) -> int:
@@ -154,13 +162,13 @@ def _stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
     return halt(options(given), nodes, check=check)
 
 
-def _trace(c: Context, *, nodes: str, function: str, max: int, **given: Any) -> int:  # noqa: A002 - the flag's name
+def _trace(c: Context, *, nodes: str, function: str, max: int, quiet_journal: bool, **given: Any) -> int:  # noqa: A002 - the flag's name
     """Show calls of a function in running nodes, as they return: arguments, result and time; bounded by the node."""
     del c
     from deployer.window.commands import trace as trace_there
 
     age = given.pop("for")
-    return trace_there(_asked(given, nodes, one=False, quiet=False), function, age, most=max)
+    return trace_there(_asked(given, nodes, one=False, quiet=quiet_journal), function, age, most=max)
 
 
 _ROLL = (
@@ -173,7 +181,7 @@ _ROLL = (
 COMMANDS = (
     Subcommand(
         _console,
-        (_NODES, *_REACH, Flag("dot-iex", "evaluate this file of this machine first, as .iex.exs is")),
+        (_NODES, *_REACH, Flag("dot-iex", "evaluate this file of this machine first, as .iex.exs is"), _QUIET),
         usage="NODE",
     ),
     Subcommand(
@@ -187,7 +195,12 @@ COMMANDS = (
         usage="NODE… 'EXPR'",
     ),
     Subcommand(_run, (_NODES, _COMMAND, *_REACH, _ONE, _RELEASE, _ENDS, _QUIET), usage="NODE… -- COMMAND…"),
-    Subcommand(_ssh, (_NODES, _COMMAND, *_REACH), usage="HOST [-- COMMAND…]"),
+    Subcommand(
+        _observe,
+        (_NODES, *_REACH, Flag("print", "print the command and hold the way to the node open", default=False)),
+        usage="NODE",
+    ),
+    Subcommand(_ssh, (_NODES, _COMMAND, *_REACH, _QUIET), usage="HOST [-- COMMAND…]"),
     Subcommand(
         logs,
         (
@@ -225,6 +238,7 @@ COMMANDS = (
             *_REACH,
             Flag("for", "how long at most: 10s, 2m", default="10s"),
             Flag("max", "how many calls at most, of each node", "", 100),
+            _QUIET,
         ),
         usage="NODE… 'MOD.FUN/ARITY'",
     ),

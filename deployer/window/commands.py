@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 from deployer.beam.distribution import DistributionError
 from deployer.engine.host_run import worst
-from deployer.errors import AnswerOf, ConfigError, DeployerError, Interrupted, StepError
+from deployer.errors import AnswerOf, ConfigError, DeployerError, Interrupted
 from deployer.sh import Sh, sh
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, ask_node, doors
 from deployer.window.evaluate import evaluate
 from deployer.window.journal_lines import seconds_of
 from deployer.window.keyboard import attach, here, pass_on
-from deployer.window.shells import fit, session_on
+from deployer.window.shells import as_step, fit, session_on
 from deployer.window.trace import trace_calls, traced
 from deployer.window.voices import Voices
 
@@ -200,7 +200,7 @@ def _each(
                 with AnswerOf(door.spot.host.name):
                     codes.append(one(door))
             except DistributionError as error:
-                fail(door.spot, StepError(f"{door.spot.name}: {error.message}", hint=error.hint))
+                fail(door.spot, as_step(door.spot.name, error))
             except DeployerError as error:
                 fail(door.spot, error)
             finally:

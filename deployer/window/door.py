@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from deployer.beam.distribution import Peer
 from deployer.beam.identity import Identity
+from deployer.beam.stream import Stream
 from deployer.engine.ladder import asking
 from deployer.engine.ladder.readings import unit_last_words
 from deployer.engine.ladder.target import Target
@@ -58,29 +59,37 @@ class Door:
             epmd_port=cluster.epmd_port if cluster.epmd else None, ports=node.ports, tls=self.tls,
         )  # fmt: skip
 
-    def enter(self, timeout: float) -> Peer:
+    def enter(self, timeout: float, *, with_words: bool = True) -> Peer:
         """Shake hands with the node; the peer is to be closed.
 
         Args:
             timeout: seconds for all that is said to it.
+            with_words: of a node that does not run its host is asked what it said last.
 
         Raises:
             NotConverged: it does not run, is not registered, or does not take the cookie.
             HostError: the host does not let us ask, or does not answer in time.
         """
         if not self.runs:
-            raise self.down(with_words=True)
+            raise self.down(with_words=with_words)
         if self.cookie is None:
             raise NotConverged(f"{self.spot.name}: its cookie is not known", hint="declare it: cluster.cookie")
         try:
-            stream = self.transport.connect(self.target.address, self._find(timeout), timeout=timeout)
-            return asking.open_peer(stream, self.target, self.cookie)
+            return asking.open_peer(self.stream(timeout), self.target, self.cookie)
         except TimeoutError:
             self._port = None
             raise ProbeError(f"no answer in {timeout:g} s", where=self.spot.name) from None
         except OSError as error:
             self._port = None
             raise ProbeError(str(error), where=self.spot.name, hint=self.hint) from None
+
+    def stream(self, timeout: float) -> Stream:
+        """Return a stream to the port of the node's distribution; raises what `Transport.connect` does, NotConverged.
+
+        Args:
+            timeout: seconds that it lives.
+        """
+        return self.transport.connect(self.target.address, self._find(min(timeout, DOOR_TIMEOUT)), timeout=timeout)
 
     @property
     def hint(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployer.beam.distribution import DistributionError
 from deployer.beam.term import Atom
-from deployer.errors import ConfigError, DeployerError, HostError
+from deployer.errors import ConfigError, DeployerError, HostError, StepError
 from deployer.model import Host
 from deployer.sh import sh
 from deployer.transport import Transport
@@ -19,7 +19,7 @@ from deployer.window.choice import Fleet, Spot
 from deployer.window.door import Door, ask_node, doors, note
 from deployer.window.keyboard import attach, here, pass_on
 
-_PATIENCE = 20.0
+_PATIENCE, _SECOND_LOOK = 20.0, 8.0
 _DOT_LIMIT = 1 << 20
 SAID_KEPT = 1 << 16
 """Bytes that are kept of what a command says beside its answer."""
@@ -38,6 +38,12 @@ def only_door(found: tuple[Door, ...], problems: list[DeployerError]) -> Door:
     if problems:
         raise problems[0]
     return found[0]
+
+
+def as_step(name: str, error: DistributionError) -> StepError:
+    """Return what a node has answered as the failure of a step: its host is read well."""
+    told = error.message if error.message.startswith(name) else f"{name}: {error.message}"
+    return StepError(told, hint=error.hint)
 
 
 def fit(spot: Spot) -> None:
@@ -73,16 +79,18 @@ def console(fleet: Fleet, word: str, *, dot_iex: str = "") -> int:
         become = fleet.resolver.connection(spot.host).become
         place = _leave(door, dot) if dot else ""
         session = session_on(door.transport, become=become)
+        typist = _Typist(session, place)
         try:
             session.open(sh("{} remote", spot.node.ctl), terminal)
-            return attach(session, saw=_Typist(session, place) if place else lambda _: None)
+            code = attach(session, saw=typist)
         finally:
             session.close()
             if place:
                 _take_away(door, place)
+        return code if typist.prompted or not code else _why_not(door, code)
 
 
-def ssh_to_node(fleet: Fleet, word: str, command: tuple[str, ...], *, become: bool) -> int:
+def ssh_to_node(fleet: Fleet, word: str, command: tuple[str, ...], *, become: bool, quiet: bool = False) -> int:
     """Log in to a host, or run one command there, and return its exit status.
 
     Args:
@@ -90,6 +98,7 @@ def ssh_to_node(fleet: Fleet, word: str, command: tuple[str, ...], *, become: bo
         word: the host, or a node on it.
         command: one word is a line for the login shell; several are a program and its arguments. Empty: a login.
         become: as root.
+        quiet: the host's journal is told that somebody came, and not for which command.
 
     Raises:
         ConfigError: no such host, or there is no terminal to log in on.
@@ -101,7 +110,7 @@ def ssh_to_node(fleet: Fleet, word: str, command: tuple[str, ...], *, become: bo
     line = command[0] if len(command) == 1 else shlex.join(command)
     transport = fleet.open(host)
     try:
-        _note_login(transport, host, line)
+        _note_login(transport, host, "" if quiet else line)
         session = session_on(transport, become=become)
         try:
             _begin(session, line, become=become)
@@ -130,17 +139,27 @@ def _note_login(transport: Transport, host: Host, line: str) -> None:
 
 
 class _Typist:
-    """Types the line that reads a file, once the prompt is there."""
+    """Sees the first prompt, and types the line that reads a file where there is one."""
 
     def __init__(self, session: Session, place: str) -> None:
         self._session, self._place, self._shown = session, place, b""
+        self.prompted = False
 
     def __call__(self, shown: bytes) -> None:
-        if self._place:
+        if not self.prompted:
             self._shown = (self._shown + shown)[-4096:]
-            if _PROMPT in self._shown:
+            self.prompted = _PROMPT in self._shown
+            if self.prompted and self._place:
                 self._session.send(f'import_file("{self._place}")\r'.encode())
-                self._place = ""
+
+
+def _why_not(door: Door, code: int) -> int:
+    """Raise why a node has let no shell in, which its release calls nodedown whatever it is; else return the code."""
+    try:
+        door.enter(_SECOND_LOOK).close()
+    except DistributionError as error:
+        raise as_step(door.spot.name, error) from None
+    return code
 
 
 def _read_dot(name: str) -> bytes:

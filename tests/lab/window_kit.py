@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 import struct
 import subprocess
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
 from fleet import PATIENCE, PROGRAM, Fleet, Ran
 from person import Person
 
@@ -47,3 +52,25 @@ class Window:
 
 def resize(person: Person, columns: int, rows: int) -> None:
     fcntl.ioctl(person._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+@contextmanager
+def a_display() -> Iterator[str]:
+    """Yield a display that nobody sees; the test is skipped where none can be, or where there is no observer."""
+    if missing := [one for one in ("Xvfb", "xwininfo", "erl") if not shutil.which(one)]:
+        pytest.skip(f"no {', '.join(missing)} on this machine: make lab-test gets them")
+    answer, theirs = os.pipe()
+    argv = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    with subprocess.Popen(argv, pass_fds=(theirs,), stderr=subprocess.DEVNULL) as server:
+        try:
+            os.close(theirs)
+            yield f":{os.read(answer, 64).decode().strip()}"
+        finally:
+            server.terminate()
+            os.close(answer)
+
+
+def windows(display: str) -> str:
+    """Return the titles of all windows of a display, as X itself has them."""
+    argv = ["xwininfo", "-display", display, "-root", "-tree"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout

@@ -17,8 +17,9 @@ defmodule Demo.MixProject do
     ]
   end
 
-  # :ssl although no line here uses it: TLS distribution needs it, and its :crypto links the host's OpenSSL.
+  # :ssl although no line here uses it: TLS distribution needs it, and its :crypto links the host's OpenSSL. :runtime_tools
+  # as mix phx.new has it: an observer asks it.
   def application do
-    [extra_applications: [:logger, :ssl], mod: {Demo.Application, []}]
+    [extra_applications: [:logger, :ssl, :runtime_tools], mod: {Demo.Application, []}]
   end
 end
