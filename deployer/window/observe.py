@@ -49,7 +49,7 @@ class _Facts:
     """What a node says that whoever connects to it has to know."""
 
     otp: int
-    ticktime: int
+    net_ticktime: int
 
 
 def observe(fleet: Fleet, word: str, *, printed: bool = False) -> int:
@@ -78,7 +78,7 @@ def observe(fleet: Fleet, word: str, *, printed: bool = False) -> int:
             try:
                 _leave_secrets(door, place)
                 argv = observer_argv(
-                    door.target.node, erlang, place, way.port, facts.ticktime, tls=door.tls is not None
+                    door.target.node, erlang, place, way.port, facts.net_ticktime, tls=door.tls is not None
                 )
                 return _hold(argv, place) if printed else _watch(door, way, argv, place)
             finally:
@@ -93,7 +93,7 @@ def _ask(door: Door) -> _Facts:
     )  # fmt: skip
     try:
         with door.enter(_PATIENCE) as peer:
-            otp, ticktime, backend = peer.calls(calls)
+            otp, net_ticktime, backend = peer.calls(calls)
     except DistributionError as error:
         raise as_step(name, error) from None
     if backend == Atom("non_existing"):
@@ -102,7 +102,7 @@ def _ask(door: Door) -> _Facts:
     number = term_text(otp) if not isinstance(otp, Exception) else None
     if not number or not number.isdecimal():
         raise NotConverged(f"{name} does not say which OTP it is")
-    return _Facts(int(number), ticktime if isinstance(ticktime, int) else 60)
+    return _Facts(int(number), net_ticktime if isinstance(net_ticktime, int) else 60)
 
 
 def check_fit(name: str, erlang: LocalErlang, otp: int, *, tls: bool) -> None:
@@ -122,7 +122,7 @@ def check_fit(name: str, erlang: LocalErlang, otp: int, *, tls: bool) -> None:
 
 
 def observer_argv(
-    node: NodeName, erlang: LocalErlang, place: Path, port: int, ticktime: int, *, tls: bool
+    node: NodeName, erlang: LocalErlang, place: Path, port: int, net_ticktime: int, *, tls: bool
 ) -> tuple[str, ...]:
     """Return the command that opens the observer; no secret is in it."""
     family, me = "inet6" if ":" in node.host else "inet", own_name(node, f"observe-{secrets.token_hex(4)}")
@@ -131,7 +131,7 @@ def observer_argv(
         "-hidden", "-dist_listen", "false", "-start_epmd", "false", "-epmd_module", "deployer_observe",
         "-pa", str(place), "-proto_dist", f"{family}_{'tls' if tls else 'tcp'}",
         *(("-ssl_dist_optfile", f"{place}/tls.conf") if tls else ()),
-        "-kernel", "dist_auto_connect", "never", "net_ticktime", str(ticktime),
+        "-kernel", "dist_auto_connect", "never", "net_ticktime", str(net_ticktime),
         "-deployer_node", str(node), "-deployer_port", str(port), "-s", "deployer_observe", "open",
     )  # fmt: skip
 
