@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,8 @@ _FILTERS = _WIDTHS | {
     *("truncate", "wordwrap"),
 }
 _LONG = re.compile(r"\d{7,}")
+_NESTED = re.compile(r":[^{}]*\{[^{}.\[]*([.\[])?")
+"""A width that is one of what is given; with a group, where it is a part of that."""
 
 
 class _Budget(threading.local):
@@ -88,14 +90,22 @@ def check_filter(name: str, args: list[Any], named: dict[str, Any]) -> None:
         )
 
 
-def check_call(function: Any, args: tuple[Any, ...]) -> None:
+def check_call(function: Any, args: tuple[Any, ...], named: Mapping[str, Any]) -> None:
     """Refuse a method of text that would make too much."""
-    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+    method = getattr(function, "__wrapped__", function)  # the sandbox puts its own format in the place of text's
+    owner, name = getattr(method, "__self__", None), getattr(method, "__name__", "")
     if isinstance(owner, str | bytes):
         if name in _WIDTHS:
             _widths(args)
         elif name in ("format", "format_map"):
             _format(owner, args)
+            nested = _NESTED.search(owner if isinstance(owner, str) else "")
+            if nested and nested[1]:
+                raise TemplateRuntimeError(
+                    "a width within a format is written there, or is a whole value that is given"
+                )
+            if nested:
+                _widths([*args, *named.values(), *(v for a in args if isinstance(a, dict) for v in a.values())])
         elif name in ("join", "replace"):
             _text_method(name, owner, list(args))
 

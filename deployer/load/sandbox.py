@@ -78,7 +78,7 @@ class _Bounded(ImmutableSandboxedEnvironment):
         return bounds.made(super().call_binop(context, operator, left, right))
 
     def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        bounds.check_call(function, args)
+        bounds.check_call(function, args, kwargs)
         return bounds.made(super().call(context, function, *args, **kwargs))
 
 

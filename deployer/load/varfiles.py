@@ -101,7 +101,14 @@ def _entries(folder: Path) -> dict[str, list[Path]]:
 
 
 def _is_vars(path: Path) -> bool:
-    return path.is_file() and path.suffix in (*_SUFFIXES, "") and path.name[0] != "." and path.name[-1] != "~"
+    # What is no file is refused by whoever reads it, with its name.
+    return (
+        path.exists()
+        and not path.is_dir()
+        and path.suffix in (*_SUFFIXES, "")
+        and path.name[0] != "."
+        and path.name[-1] != "~"
+    )
 
 
 def _sealed(value: Any, name: str) -> Any:

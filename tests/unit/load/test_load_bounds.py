@@ -22,6 +22,9 @@ TOO_LARGE = [
     "{{ ('%1000000000d' % 1) }}",
     "{{ '%*d' % (1000000000, 1) }}",
     "{{ '{:>1000000000}'.format(1) }}",
+    "{{ '{:>{w}}'.format(1, w=1000000000) }}",
+    "{{ '{0:>{1}}'.format(1, 1000000000) }}",
+    "{{ '{w:>{x}}'.format_map({'w': 1, 'x': 1000000000}) }}",
     "{{ 'x'.center(1000000000) }}",
     "{{ 'x' | center(1000000000) }}",
     "{{ 'x' | indent(1000000000, true) }}",
@@ -42,7 +45,13 @@ TOO_LARGE = [
 def test_what_would_take_all_memory_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"too large|too much|more than"):
         variables().render_file(text, "t.j2")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2_000_000, "in KiB"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 600_000, "in KiB"
+
+
+def test_a_width_that_hides_in_a_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a width within a format"):
+        variables().render_file("{{ '{a:>{x[y]}}'.format(a=1, x={'y': 1000000000}) }}", "t.j2")
+    assert str(variables().render_file("{{ '{:>{w}}{:.2f}'.format(1, 2.0, w=3) }}", "t.j2")) == "  12.00"
 
 
 def test_what_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
