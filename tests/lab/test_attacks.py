@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import Ssh
 from fleet import COOKIE, Fleet, fleet_of, untouched
+from window_kit import Window
 
 from deployer.beam.authority import Authority
 
@@ -56,10 +57,20 @@ def test_a_crash_dump_shows_nothing_that_its_user_could_not_read_and_holds_nobod
     assert shadow.startswith("root:")
     ssh(host, f"systemctl restart demo; systemctl kill -s KILL demo; systemctl stop demo; rm -rf {DUMP}")
     demo(ssh, host, trick)
+    window = Window(fleet)
     try:
         ran = fleet.run("verify")
+        seen = [window("logs", "--crash")]
+        if "8T" not in trick:  # of that as much is saved as a person has patience and room for
+            seen.append(window("logs", "--crash", "--save", "saved"))
     finally:
         ssh(host, f"rm -rf {DUMP}; systemctl reset-failed demo; systemctl start demo")
+    saved = fleet.directory / "saved"
+    assert saved.exists() == ("printf" in trick), "what is no regular file is none"
+    saved.unlink(missing_ok=True)
+    for said in seen:
+        assert shadow not in said.out + said.err
+        assert "printf" in trick or COOKIE not in said.out + said.err
     assert ran.code == 1
     assert ran.bad_rungs()["demo@" + host.address]["rung"] == 2
     assert COOKIE not in ran.out + ran.err

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Ssh
-from fleet import Fleet, fleet_of
+from fleet import COOKIE, Fleet, fleet_of
 from keeping import processes, seen, undisturbed, whole
 
 from deployer import lab as labs
@@ -72,6 +72,8 @@ def test_a_host_that_retires_is_drained_stopped_and_forgotten_and_nobody_else_no
         "delegate_to": "localhost",
     }
     play = {"name": "all", "hosts": "all", "become": True, "roles": ROLES, "hooks": {"before_switch": [drain]}}
+    dump = "runuser -u demo -- sh -c 'umask 077; cat >/var/lib/beam/demo/erl_crash.dump'"
+    assert ssh(gone, dump, stdin=COOKIE.encode()) == (0, "")
     with undisturbed(ssh, stay, leaving=(gone,)):
         planned = fleet.run(f"retire on {gone.name}", "--check", playbook=fleet.play(play))
         assert planned.code == 0, planned.out + planned.err
