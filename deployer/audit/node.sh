@@ -35,7 +35,7 @@ alike() {
 # to grep by a pipe, so that it is in no argv.
 leaks() {
   leaked="$leaked$(printf '%s\n' "$1" | {
-    [ "$own_uid" -ne 0 ] || set -- setpriv --euid="$owner" --clear-groups --no-new-privs --bounding-set=-all
+    [ "$own_uid" -ne 0 ] || set -- setpriv --euid="$owner" --egid=65534 --clear-groups --no-new-privs --bounding-set=-all
     [ "$own_uid" -eq 0 ] || set --
     timeout -k 1 5 "$@" grep -rlZsF -D skip -f - -- "$root/tmp" "$root/log" ${unit:+"/var/log/${unit%.service}"} \
       ${spool:+"$spool"} "$house/erl_crash.dump" ${dump:+"$dump"} || [ "$?" -lt 124 ] || printf '?\0'
@@ -113,11 +113,12 @@ tls() {
   emit "tls_pem_$pid" "${pem#?}"
 }
 
-# One walk: w writable by those who run it or by anybody, s special, l a link that leaves; its last line says how it went.
+# One walk: w writable by those who run it or by anybody, s special, l a link that leaves; its last line says how it went. What
+# runs may be any user's, and so the tree may be as large as that one likes: 15 s of it.
 tree() {
   printf 'tree_%s=' "$pid"
   {
-    find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( \
+    timeout -k 1 15 find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( \
       ! -type l \( \( -user "$owner" -a ! -user 0 -a -perm /0200 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\0' \
       , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) -printf 's %p\0' \
       , -type l \( -lname '/*' -o -lname '*..*' \) -printf 'l %p -> %l\0' \) 2>/dev/null
