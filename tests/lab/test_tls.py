@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from conftest import Ssh
 from sick import HEALTH, KEEP, PATIENT, ROGUE, Sick, expect, rounds
 from tls_kit import CA, COPY, FOREIGN, NOW, PASSPHRASE, PEM, Made, bundle, declared, pid, pids, put, rpc
+from window_kit import Window, a_display, windows
 from wrong_states import TLS
 
 from deployer.beam.certificates import first, judge_certificate
@@ -73,6 +75,24 @@ def test_from_an_untouched_host_to_a_mesh_over_tls(made: Made, ssh: Ssh) -> None
     assert (again.code, again.of("StepDone")) == (0, [])
     assert (made.fleet.run("audit").code, made.fleet.show("tls init").out[:16]) == (0, "is there already")
     assert made.file.read_bytes() == before
+
+
+def test_an_observer_of_this_machine_is_let_in_and_keeps_no_key(
+    made: Made, ssh: Ssh, eventually: Callable[..., None], tmp_path: Path
+) -> None:
+    window, (host, *_) = Window(made.fleet), made.fleet.hosts
+    with a_display() as display:
+        environ = {**made.fleet.environment(), "DISPLAY": display, "TMPDIR": str(tmp_path)}
+        with subprocess.Popen(window.argv("observe", "web1"), env=environ, cwd=made.fleet.directory) as observer:
+            try:
+                title = f'"Observer - {window.node("web1")}"'
+                eventually(lambda: title in windows(display) or observer.poll() is not None, deadline=90)
+                assert "deployer-observe-" in rpc(ssh, host, "IO.inspect(:erlang.nodes(:hidden))")
+                assert list(tmp_path.rglob("*.pem")) == []
+            finally:
+                observer.terminate()
+            assert observer.wait(60) == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_key_and_no_passphrase_is_said_or_left_anywhere(made: Made, ssh: Ssh) -> None:
