@@ -6,7 +6,6 @@ is here takes it in time, says every half minute that the run is there, and give
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from deployer.engine.leased import Leased, LeasedHost
+from deployer.engine.seat import is_dead, seat
 from deployer.errors import DeployerError, HostError, Locked, StepError
 from deployer.events import Emit, Note
 from deployer.sh import Frame, Program, Sh, sh
@@ -28,6 +28,8 @@ _RENEWED = 30.0
 _TICK = 5.0
 _TIMEOUT = 15.0
 """Seconds for one short program."""
+_LEFT = 75.0
+"""Seconds for one that may wait for what a dead run has left; 60 of them on the host."""
 _AT_ONCE = 64
 _STRANGE = re.compile(r"[^ -~]")
 _FREE = "nothing was changed; deployer lock show tells who is at work, and lock break ends what nobody will give back"
@@ -132,15 +134,17 @@ class RunLease:
 
     def _take_one(self, place: LeasedHost, *, lenient: bool = True) -> None:
         assert place.way  # noqa: S101
-        what = _STRANGE.sub("?", self.doing)[:200] or "-"
-        text = sh("lease_take run {} {} {}", os.getpid(), LEASE_TIME, what)
+        what, inner = _STRANGE.sub("?", self.doing)[:200] or "-", place.way.inner
         try:
-            frame = _ask(place, place.way.inner, text)
+            frame = _ask(place, inner, sh("lease_take run {} {} {}", seat(), LEASE_TIME, what), _LEFT)
+            said, _, process = frame.out.strip().partition("\nprocess ")
+            if frame.rc == Locked.exit_code and is_dead(process):
+                frame = _ask(place, inner, sh("lease_take run {} {} {} {}", seat(), LEASE_TIME, what, process), _LEFT)
+                said = frame.out.strip().partition("\nprocess ")[0]
         except HostError:
             if lenient:
                 return
             raise
-        said = frame.out.strip()
         if frame.rc == Locked.exit_code:
             raise Locked(said, where=place.name, hint=_FREE)
         if frame.rc:
@@ -216,9 +220,9 @@ class RunLease:
         self.emit(Note(f"{place.name}: {left}"))
 
 
-def _ask(place: LeasedHost, inner: Transport, text: Sh) -> Frame:
+def _ask(place: LeasedHost, inner: Transport, text: Sh, timeout: float = _TIMEOUT) -> Frame:
     program = Program((text,), writes=True, become=place.become, lease="edit", labels=("the lease",))
-    (frame,) = inner.run(program, timeout=_TIMEOUT)
+    (frame,) = inner.run(program, timeout=timeout)
     return frame
 
 

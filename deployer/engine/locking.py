@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from deployer.engine.host_run import Context, HostRun
+from deployer.engine.seat import seat
 from deployer.errors import Locked, StepError
 from deployer.events import Note
 from deployer.model import Host
@@ -15,7 +15,7 @@ from deployer.resolve import Resolver
 from deployer.sh import Program, Sh, sh
 
 LockWord = Literal["show", "break", "hold"]
-_LOCK_TIMEOUT = 30.0
+_LOCK_TIMEOUT = 75.0
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class LeaseWalk:
         transport, become = self.context.connect(run), self.resolver.connection(run.host).become
         program = Program((self._text(),), writes=self.word != "show", become=become, lease="edit")
         (frame,) = transport.run(program, timeout=_LOCK_TIMEOUT)
-        said = frame.out.strip()
+        said = frame.out.strip().partition("\nprocess ")[0]
         if frame.rc == Locked.exit_code:
             raise Locked(said, where=run.name, hint="hold it when that has ended, or end that: deployer lock break")
         if frame.rc or said == "not root":
@@ -57,5 +57,5 @@ class LeaseWalk:
 
     def _text(self) -> Sh:
         if self.word == "hold":
-            return sh("lease_take hold {} {} {}", os.getpid(), self.seconds, self.why)
+            return sh("lease_take hold {} {} {}", seat(), self.seconds, self.why)
         return sh("lease_break {}", self.why) if self.word == "break" else Sh("lease_show")

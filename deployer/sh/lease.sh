@@ -90,7 +90,7 @@ lease_words() {
       [ "$ago" -ge 0 ] || ago=0
       why="held by ${l_run#* } for $(span "$ago") (since $began): $l_what"
       if [ "$l_kind" = hold ]; then why="$why (for another $(span $((l_until - now))))"
-      else why="$why (run ${l_run%% *}, process $l_pid there, from $l_from)"; fi
+      else why="$why (run ${l_run%% *}, process ${l_pid%%/*} there, from $l_from)"; fi
       ;;
   esac
 }
@@ -106,7 +106,7 @@ lease_taken() {
   fi
   lease_read "$lease"
   case $state in damaged) lease_words "$lease"; return 0 ;; esac
-  [ "$state" = live ] && [ "$l_run" != "$run" ] || return 1
+  [ "$state" = live ] && [ "$l_run" != "$run" ] && [ "${over:--}" != "$l_pid" ] || return 1
   lease_words "$lease"
 }
 

@@ -1,35 +1,50 @@
 # What is done with a lease itself: taken, given back, shown and broken.
 # Given: the prelude and lease.sh.
 # shellcheck shell=sh disable=SC2034,SC2154
+left_wait=60
 
-# lease_take KIND PROCESS SECONDS WHAT: take what is free, or say who has it. Of two that begin at the same time the one that
-# gave itself a name first waits for the other to give way.
+# lease_take KIND PROCESS SECONDS WHAT [OVER]: take what is free, or say who has it. Of two that begin at the same time the one
+# that gave itself a name first waits for the other to give way. OVER is a process that is known to be dead.
 lease_take() {
   [ "$own_uid" -eq 0 ] || { echo 'not root'; return 0; }
-  kind=$1 round=0 file=$lease
+  kind=$1 round=0 file=$lease over=${5:-}
   [ "$kind" = run ] || file=$hold
+  lease_open || { echo "$why"; return 1; }
+  exec 8<"$lease_dir"
   while :; do
-    lease_open || { echo "$why"; return 1; }
-    exec 8<"$lease_dir"
-    if ! lease_taken; then
-      flock -w 1 8 && break
-      held 'what a run has left there still changes it' "$lease_dir/holder"
-      echo "$why"
-      return 5
-    fi
+    lease_taken || { lease_alone && break; continue; }
     flock -u 9
     round=$((round + 1))
     if [ "$state" = damaged ] || [ "$round" -gt 8 ] || [ "$l_kind" = hold ] || [ $((now - l_since)) -gt 1000 ] ||
-      ! expr "$l_run" \> "$run" >/dev/null; then echo "$why"; return 5; fi
+      ! expr "$l_run" \> "$run" >/dev/null; then
+      echo "$why"
+      [ "$l_kind" != run ] || echo "process $l_pid"
+      return 5
+    fi
     sleep 0.4
+    lease_open || { echo "$why"; return 1; }
   done
   # Who had it last, and for how long it has not any more: what was read here before that may be old.
-  if [ -n "$l_run" ] && [ "$l_run" != "$run" ]; then echo "before $((now - l_until)) $l_run"; fi
+  if [ -n "$l_run" ] && [ "$l_run" != "$run" ] && [ "$state" != live ]; then echo "before $((now - l_until)) $l_run"; fi
   [ "$l_run" = "$run" ] && [ "$state" = live ] || l_since=$now l_date=$(date +%s)
   l_run=$run l_kind=$kind l_pid=$2 l_from=${connection%% *} l_until=$((now + $3 * 100)) l_boot=$boot l_what=$4
   l_from=${l_from:-this machine}
   lease_write "$file" || { echo "$why"; return 1; }
   [ "$kind" = run ] || sync -- "$file" "$home"
+}
+
+# lease_alone: have the lock of all writers, too. What a run that is gone has left comes to its end first; meanwhile others may
+# look at the records, so that they have to be looked at anew (1).
+lease_alone() {
+  ! flock -n 8 || return 0
+  flock -u 9
+  flock -w "$left_wait" 8 || {
+    held 'what a run has left there still changes it' "$lease_dir/holder"
+    echo "$why"
+    exit 5
+  }
+  lease_open || { echo "$why"; exit 1; }
+  return 1
 }
 
 # lease_end: give it back.

@@ -33,7 +33,11 @@ class Place:
         sent = b"".join(payload(program))
         length, _, text = sent.partition(b"\n")
         text, blobs = text[: int(length)], text[int(length) :]
-        text = text.replace(b"/run/deployer", bytes(self.run_dir)).replace(b"/var/lib/deployer", bytes(self.home))
+        text = (
+            text.replace(b"left_wait=60", b"left_wait=1")
+            .replace(b"/run/deployer", bytes(self.run_dir))
+            .replace(b"/var/lib/deployer", bytes(self.home))
+        )
         given = b"%d\n%b%b" % (len(text), text, blobs)
         return decode(program, stream(answer(program, self.shell, self.root, given=given), 4096))
 
@@ -45,8 +49,10 @@ class Place:
         """End it; this machine may have no journal, so a file takes the note."""
         return self.edit(run, sh("logger() {{ cat >{}; }}\nlease_break {}", self.root / "journal", why))
 
-    def take(self, run: str, what: str = "deploy site.yml", kind: str = "run", seconds: int = 120) -> Frame:
-        return self.edit(run, sh("lease_take {} 77 {} {}", kind, seconds, what))
+    def take(
+        self, run: str, what: str = "deploy site.yml", kind: str = "run", seconds: int = 120, over: str = ""
+    ) -> Frame:
+        return self.edit(run, sh("lease_take {} 77 {} {} {}", kind, seconds, what, over))
 
     def write(self, run: str, *texts: str, held: bool = True, blobs: tuple[Blob, ...] = ()) -> list[Frame]:
         texts = texts or (f"touch {self.root}/canary",)
@@ -76,7 +82,8 @@ def test_one_has_it_and_the_other_is_told_who_since_when_from_where_and_for_what
     assert refused.rc == 5
     assert refused.out.startswith("held by alice@laptop for 0 s (since 20")
     end = "): deploy site.yml (run 20260101T000000Z-aaaaaa, process 77 there, from 192.0.2.7)"
-    assert refused.out.strip().endswith(end)
+    assert refused.out.splitlines()[0].endswith(end)
+    assert refused.out.splitlines()[1:] == ["process 77"]
     with pytest.raises(Locked, match="held by alice@laptop"):
         place.write(BOB, held=False)
     with pytest.raises(Locked, match=r"lost its lease .*: held by alice@laptop"):
@@ -150,6 +157,14 @@ def test_as_long_as_a_program_runs_there_the_lease_does_not_change_hands(place: 
     assert (refused.rc, "what a run has left there still changes it" in refused.out) == (5, True)
     os.close(lock)
     assert place.take(BOB).rc == 0
+
+
+def test_a_run_that_is_known_to_be_dead_is_followed_at_once(place: Place) -> None:
+    place.take(ALICE)
+    assert place.take(BOB, over="78/1/x/1/0").rc == 5
+    assert place.take(BOB, over="77") == Frame(0, 0, "")
+    with pytest.raises(Locked, match=r"lost its lease .*: held by bob@ci"):
+        place.write(ALICE)
 
 
 def test_of_equal_runs_at_the_same_moment_one_gets_it(place: Place) -> None:
