@@ -43,7 +43,7 @@ def attach(session: Session, *, saw: Callable[[bytes], object] = lambda _: None)
         _write(1, data)
         saw(data)
 
-    with _raw(0), _sized(session), feeding(session):
+    with lent(tty.setraw), _sized(session), feeding(session):
         return session.pump(show, show)
 
 
@@ -88,13 +88,31 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 @contextmanager
-def _raw(descriptor: int) -> Iterator[None]:
-    before = termios.tcgetattr(descriptor)
-    tty.setraw(descriptor)
+def lent(mode: Callable[[int], object], farewell: bytes = b"") -> Iterator[None]:
+    """Have this process's terminal in another mode for a while. Also a process that is ended gives it back.
+
+    Args:
+        mode: of the module ``tty``.
+        farewell: what puts the screen right, where the process is ended.
+    """
+    before = termios.tcgetattr(0)
+
+    def ended(number: int, frame: object) -> None:
+        """Whoever is ended leaves a terminal that can be typed at."""
+        del frame
+        termios.tcsetattr(0, termios.TCSANOW, before)
+        os.write(1, farewell)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    told = {number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP)}
+    mode(0)
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+        for number, handler in told.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import termios
 import time
 import tty
 from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from deployer.window.crash import human
+from deployer.window.keyboard import lent
 from deployer.window.sample import KEYS, ROWS_SHOWN, Sample
 from deployer.window.top import Top, Watched
 
 _HELP = "up/down choose a node   p its processes   s sort (now: {})   x leave"
 _HELP_BIG = "by m memory, r reductions, q queue   p back to the nodes   x leave"
 _KINDS = ("processes", "binary", "ets", "atom", "code")
+_LEAVE = b"\x1b[?1049l\x1b[?25h"
+"""Back to the screen of before, with its cursor."""
 _LATE = 2.0
 """Seconds without an answer after which a row says so."""
 _FULL = 0.8
@@ -195,8 +197,6 @@ def live(top: Top, interval: float) -> None:
 @contextmanager
 def _keys() -> Iterator[Callable[[float], Iterator[str]]]:
     """Yield what waits for keys, so many seconds, and yields each."""
-    before = termios.tcgetattr(0)
-    tty.setcbreak(0)
 
     def wait(seconds: float) -> Iterator[str]:
         if select.select([0], [], [], seconds)[0]:
@@ -206,10 +206,8 @@ def _keys() -> Iterator[Callable[[float], Iterator[str]]]:
                 yield text[:size]
                 text = text[size:]
 
-    try:
+    with lent(tty.setcbreak, _LEAVE):
         yield wait
-    finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
 def since(seconds: float) -> str:
