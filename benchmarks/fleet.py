@@ -146,7 +146,7 @@ def converged(bench: Bench, tarball: Path) -> None:
     for _ in range(bench.repeat):
         bench.floor()
         bench.deployer("deploy, nothing to do", "deploy", inventory)
-        for command in ("plan", "verify"):
+        for command in ("plan", "verify", "audit"):
             bench.deployer(f"{command}, nothing to do", command, inventory)
     for command in ("deploy", "plan", "verify"):
         bench.round_trips(f"{command}, nothing to do", command, inventory)

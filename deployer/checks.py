@@ -41,6 +41,11 @@ def absolute(value: str) -> str | None:
     return None
 
 
+def file_or_folder(path: str) -> str | None:
+    """Complain as `absolute`; a slash at the end says that it is a directory."""
+    return absolute(path.removesuffix("/") or "/")
+
+
 def deletable(path: str) -> str | None:
     """Complain about deleting what the system lives in."""
     kept = path in SYSTEM_PLACES or path.count("/") < 2
@@ -90,6 +95,21 @@ def package(value: str) -> str | None:
     """Complain about what is not a package's bare name, or one with ``=VERSION``."""
     good = _PACKAGE.fullmatch(value)
     return None if good else "write a package's bare name, or NAME=VERSION with the whole version"
+
+
+def dpkg_options(value: str) -> str | None:
+    """Complain about what are no words of dpkg between commas."""
+    good = all(word.strip().replace("-", "").isalnum() for word in value.split(","))
+    return None if good else "write words of dpkg, such as force-confdef,force-confold"
+
+
+def pattern(value: str) -> str | None:
+    """Complain about what is no regular expression of Python's."""
+    try:
+        re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"it is no regular expression ({error})"
+    return None
 
 
 def gecos(value: str) -> str | None:

@@ -2,6 +2,7 @@
 
     DeployerError                1
     ├── ConfigError              3   what is written is wrong; nothing was touched
+    │   ├── NotYet               3   a task's result is used where it cannot be known
     │   ├── SecretError          3   a secret cannot be read (vault, file, command)
     │   └── Problems             3   several of these at once
     ├── HostError                4   a host cannot be reached or read
@@ -63,6 +64,15 @@ class ConfigError(DeployerError):
     def each(self) -> tuple[ConfigError, ...]:
         """The errors that it is made of: itself."""
         return (self,)
+
+
+class NotYet(ConfigError):
+    """The result of a task is looked at before it has run; ``name`` is the variable it is registered under."""
+
+    def __init__(self, name: str, reason: str = "") -> None:
+        hint = "tasks behind it can use it; handlers, hooks and what belongs to the whole play cannot"
+        super().__init__(f"{name!r} is not known here: {reason}", hint=hint)
+        self.name, self.reason = name, reason
 
 
 class SecretError(ConfigError):

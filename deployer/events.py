@@ -11,7 +11,7 @@ from typing import Literal
 
 from deployer.model import Change
 
-Verdict = Literal["change", "ok", "unknown", "skipped", "refused"]
+Verdict = Literal["change", "runs", "ok", "unknown", "skipped", "refused"]
 Ending = Literal["ok", "changed", "drift", "findings", "unknown", "failed", "unreachable", "reverted", "not reached"]
 
 
@@ -40,6 +40,8 @@ class Stage(Event):
 @dataclass(frozen=True, slots=True)
 class TaskPlanned(Event):
     """The plan's answer for one task: will change, will not, unknown until run (with the reason), or skipped.
+
+    Or runs: it has no end state, so it runs every time, and what it changes is not known.
 
     In an audit also: refused, because a deploy would not touch a host that says this; ``reason`` has a line for each.
     """
@@ -204,7 +206,7 @@ class HostEnded(Event):
 
     Attributes:
         ending: the worst that happened.
-        changed: tasks that changed or would change.
+        changed: tasks that changed or would change; ``ran``: those that run every time.
         total: tasks of the play, skipped ones not counted.
         problem: the error for a person, with where and what next; empty when there was none.
         code: the exit code this host asks for.
@@ -219,6 +221,7 @@ class HostEnded(Event):
     problem: str = ""
     code: int = 0
     release: str = ""
+    ran: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Doc:
         text: one sentence for the reference page.
         check: returns a complaint about a well-typed value, or None when it is fine.
         example: a value for documentation and for the contract test.
-        alias: another name under which the field may be written (Ansible's older names).
+        alias: other names under which the field may be written (Ansible's older ones), with spaces between.
         quoted: a number is refused, because YAML reads ``0644`` without quotes as another one.
         hint: what to write instead of a value of another type.
     """
@@ -112,7 +112,7 @@ def _values(cls: type, given: object, path: str) -> dict[str, Any]:
 
 
 def _known(cls: type) -> dict[str, Field]:
-    return {f.name: f for f in describe(cls)} | {f.doc.alias: f for f in describe(cls) if f.doc.alias}
+    return {f.name: f for f in describe(cls)} | {word: f for f in describe(cls) for word in f.doc.alias.split()}
 
 
 def _marks(given: object) -> Mapping[str, Mark]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployer.values import MASK, Absent, Change, Changes, Keys, Observed, Present, Secret, State, Unknown
+from deployer.values import MASK, Absent, Change, Changes, Keys, Observed, Present, ResultWords, Secret, State, Unknown
 
 __all__ = [
     "MASK",
@@ -27,6 +27,7 @@ __all__ = [
     "Play",
     "Present",
     "Prompt",
+    "ResultWords",
     "Secret",
     "State",
     "Task",
@@ -160,6 +161,7 @@ class Task:
         gates: the includes around it, the outermost first.
         params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
         include: reads the tasks that a dynamic include means, given its rendered arguments.
+        result: what it says of its result.
     """
 
     name: str
@@ -187,6 +189,7 @@ class Task:
     gates: tuple[Gate, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     include: Callable[[Mapping[str, Any]], tuple[Task, ...]] | None = None
+    result: ResultWords = field(default_factory=ResultWords)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Options:
     verbose: int = 0
     hosts: str = ""
     report: tuple[str, ...] = ()
+    strict: bool = False
 
     def vaults(self) -> Vaults:
         """Return the vault passwords, none of them read yet."""
@@ -149,6 +150,7 @@ class Project:
         return Resolver(
             self.inventory,
             play,
+            strict=options.strict,
             extra_vars=self.extra,
             tags=words_of(options.tags),
             skip_tags=words_of(options.skip_tags),

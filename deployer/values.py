@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from deployer.salts import fingerprint_key
 
@@ -93,3 +93,46 @@ class Change:
 
 
 Changes = Mapping[str, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultWords:
+    """What a task says of its result, as written; conditions are expressions, all of which have to hold.
+
+    Attributes:
+        register: the variable that holds the result; empty for none.
+        changed_when, failed_when: what decides instead of the module; None where nothing is said.
+        ignore_errors: whether a failure lets the next tasks run.
+        until: what is waited for; None: that it succeeds, where ``retries`` is said.
+        retries: how often it is tried again; None: it is tried once. ``delay``: seconds between two tries.
+        check_mode: False: the author says that it only reads.
+    """
+
+    register: str = ""
+    changed_when: tuple[str, ...] | None = None
+    failed_when: tuple[str, ...] | None = None
+    ignore_errors: Any = None
+    until: tuple[str, ...] | None = None
+    retries: Any = None
+    delay: Any = 5
+    check_mode: bool | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is tried again until something holds."""
+        return self.until is not None or self.retries is not None
+
+    @property
+    def judged(self) -> bool:
+        """Whether something else than the module decides what the result is worth."""
+        return self.waits or any(one is not None for one in (self.changed_when, self.failed_when, self.ignore_errors))
+
+    @property
+    def decides(self) -> bool:
+        """Whether only the result says if anything has changed."""
+        return self.changed_when is not None and not self.unchanged
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether it says that it never changes anything."""
+        return self.changed_when == ("false",)

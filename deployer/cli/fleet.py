@@ -45,6 +45,7 @@ CHOICE = (
     Flag("skip-tags", "no tasks with these tags, comma-separated"),
     Flag("allow-empty", "a pattern that matches no host is no error", default=False),
 )
+STRICT = Flag("strict", "refuse tasks that would run every time, as commands without a guard do", default=False)
 REPORT = (
     Flag("diff", "show what changes inside of files", "D", default=False),
     Flag("json", "print events as JSON lines", default=False),
@@ -191,12 +192,13 @@ def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> 
 
 ASK = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
-    Subcommand(deploy, (*COMMON, CHECK, DETAILED, *LISTS, PAGE)),
+    Subcommand(deploy, (*COMMON, CHECK, DETAILED, STRICT, *LISTS, PAGE)),
     Subcommand(
         plan,
         (
             *COMMON,
             DETAILED,
+            STRICT,
             *LISTS,
             PAGE,
             Flag("out", "keep the plan in this file, for deployer apply"),

@@ -10,7 +10,8 @@ from dataclasses import fields
 from deployer.audit.facts import parse_group
 from deployer.audit.trace import Trace, judge_trace, reader
 from deployer.engine import ledger
-from deployer.engine.walk.plan import Plan, Planned
+from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned
 from deployer.errors import DeployerError
 from deployer.events import DriftTraced, Emit
 from deployer.resolve import HostPlay

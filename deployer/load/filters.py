@@ -229,6 +229,7 @@ MOVING_FILTERS: frozenset[str] = frozenset(
 )
 """Filters that only move values about, so that a secret passing through them need not be revealed."""
 
+
 TESTS: Mapping[str, Callable[..., Any]] = {
     "contains": lambda value, item: item in value,
     "match": _match,

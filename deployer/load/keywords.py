@@ -26,6 +26,16 @@ ACTS = (*SETTERS, "assert", "debug", "fail", "meta")
 """Tasks that change no host, and that a plan answers (`deployer.resolve.acts`)."""
 INCLUDES = ("include_tasks", "include_role")
 ROLE_WORDS = ("name", "tasks_from", "defaults_from", "vars_from", "handlers_from", "allow_duplicates", "public")
+RESULT_WORDS = ("register", "changed_when", "failed_when", "ignore_errors", "until", "retries", "delay", "check_mode")
+"""What a task says of its result (`deployer.load.results`)."""
+RESULT_TESTS = {
+    **dict.fromkeys(("changed", "change"), ("changed", True)),
+    **dict.fromkeys(("failed", "failure"), ("failed", True)),
+    **dict.fromkeys(("succeeded", "success", "successful"), ("failed", False)),
+    **dict.fromkeys(("skipped", "skip"), ("skipped", True)),
+    **dict.fromkeys(("finished", "started"), ("finished", True)),
+}
+"""Tests of results: which word of one is looked at, and what it has to say."""
 SHARED = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 PLAY = (
     *("name", "vars", "tags", "become", "become_user", "environment"),
@@ -44,7 +54,10 @@ PLAY = (
     *("remote_user", "user", "connection", "vars_prompt", "no_log", *ACCEPTED),
 )
 BLOCK = (*SHARED, "block", "no_log", *ACCEPTED)
-TASK = (*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", *WITH, *ACCEPTED)
+TASK = (
+    *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once"),
+    *(*RESULT_WORDS, *WITH, *ACCEPTED),
+)
 HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
 ROLE = (*SHARED, "role")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from types import CodeType
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ from jinja2.utils import pass_context
 from deployer.errors import ConfigError
 from deployer.load import bounds
 from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
+from deployer.load.keywords import RESULT_TESTS
 from deployer.load.shelf import StoredTemplate, shelf
 from deployer.load.taint import (
     OMIT,
@@ -92,9 +93,15 @@ def sandbox_environment() -> jinja2.Environment:
         for name, function in {**found.filters, **FILTERS}.items()
     }
     found.filters |= {REVEAL: pass_context(reveal), REVEAL_ALL: pass_context(reveal_all), TEXT: pass_context(untaint)}
-    tests: dict[str, Any] = {**found.tests, **TESTS}
+    tests: dict[str, Any] = {**found.tests, **TESTS, **{word: partial(_of_result, word) for word in RESULT_TESTS}}
     found.tests = {name: function if name in ONLY_LOOK else guarded(function) for name, function in tests.items()}
     return found
+
+
+def _of_result(word: str, result: Any) -> bool:
+    from deployer.load.results import says
+
+    return says(result, word)
 
 
 @dataclass(frozen=True, slots=True)

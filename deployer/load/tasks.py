@@ -10,15 +10,9 @@ from typing import Any
 
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
-from deployer.load import yaml
+from deployer.load import keywords, yaml
 from deployer.load.inherited import Inherited, joined
 from deployer.load.keywords import (
-    BLOCK,
-    HANDLER,
-    HOOK,
-    INCLUDES,
-    TASK,
-    WITH,
     boolean,
     check_accepted,
     check_words,
@@ -33,20 +27,19 @@ from deployer.load.keywords import (
 from deployer.load.marked import Map, Seq
 from deployer.load.turns import as_node, local
 from deployer.load.varfiles import variables
-from deployer.model import LoopControl, Mark, Task
+from deployer.model import LoopControl, Mark, ResultWords, Task
 
 _IMPORTS = ("import_tasks", "import_role")
 MAX_IMPORTS = 16
 """How deep imports may nest."""
 
-
 ImportRole = Callable[[Map, Inherited, Mark], list[Task]]
 TaskJudge = Callable[[Task], Iterable[ConfigError]]
 """Tells what is wrong with a task's module and its arguments, as far as it shows before anything is rendered."""
 
-_LOOPS = frozenset(("loop", "loop_control", *WITH))
+_LOOPS = frozenset(("loop", "loop_control", *keywords.WITH))
+_RESULT = frozenset(keywords.RESULT_WORDS)
 _REFUSED_PARTS = ("rescue", "always")
-_IMPORT_WORDS = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +87,7 @@ class TaskReader:
         key = self._module(given)
         if short_word(key) in _IMPORTS:
             return self._imported(given, key, inherited, directory)
-        if short_word(key) in INCLUDES and not (self.hooks or self.handlers):
+        if short_word(key) in keywords.INCLUDES and not (self.hooks or self.handlers):
             from deployer.load.includes import included
 
             return included(self, given, key, inherited, directory)
@@ -117,7 +110,7 @@ class TaskReader:
         if below.depth > MAX_IMPORTS:
             raise ConfigError(f"blocks and imports are nested deeper than {MAX_IMPORTS}", where=given.mark)
         with self.problems.going_on():
-            check_words(given, BLOCK, "a block")
+            check_words(given, keywords.BLOCK, "a block")
         with self.problems.going_on():
             below = below.with_words(given)
         with self.problems.going_on():
@@ -129,7 +122,7 @@ class TaskReader:
         return self.read(given["block"], "block", given.at("block"), below, directory)
 
     def _imported(self, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
-        check_words(given, (key, *_IMPORT_WORDS), "an import")
+        check_words(given, (key, *keywords.SHARED), "an import")
         below = inherited.with_words(given)
         below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
         if short_word(key) == "import_role":
@@ -139,8 +132,8 @@ class TaskReader:
 
     def _module(self, given: Map) -> str:
         """Return the one key that is no keyword; empty when only keywords that are refused are left."""
-        keywords = HANDLER if self.handlers else HOOK if self.hooks else TASK
-        left = [key for key in given if key not in keywords]
+        known = keywords.HANDLER if self.handlers else keywords.HOOK if self.hooks else keywords.TASK
+        left = [key for key in given if key not in known]
         refused = [key for key in left if instead(key)]
         self.problems.found += (
             ConfigError(f"{key!r} is not supported in a task", where=given.at(key), hint=instead(key))
@@ -154,7 +147,7 @@ class TaskReader:
                 return refused[0]
             raise ConfigError("the task names no module", where=given.mark, hint="write MODULE: {ARGUMENT: VALUE}")
         for key in left:
-            for close in get_close_matches(key, keywords, n=1, cutoff=0.7):
+            for close in get_close_matches(key, known, n=1, cutoff=0.7):
                 raise ConfigError(
                     f"unknown word {key!r} in a task", where=given.at(key), hint=f"did you mean {close!r}?"
                 )
@@ -170,7 +163,7 @@ class TaskReader:
             all_of = inherited.with_words(given)
         with self.problems.going_on():
             own = variables(given.get("vars"), given.mark)
-        loop, control, no_log = None, LoopControl(), inherited.no_log
+        loop, control, no_log, result = None, LoopControl(), inherited.no_log, ResultWords()
         with self.problems.going_on():
             check_accepted(given)
             if not _LOOPS.isdisjoint(given):
@@ -178,6 +171,7 @@ class TaskReader:
 
                 loop, control = loop_of(given)
             no_log = _hidden(given, inherited)
+            result = _result(given)
         mine = (inherited.role_vars, inherited.block_vars, own, inherited.params)
         task = Task(
             name=text(given, "name") or module,
@@ -203,6 +197,7 @@ class TaskReader:
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
             confirm=given.get("confirm"),
+            result=result,
         )
         self.problems.found += list(self.judge(task)) or wrong.found
         return task if len(self.problems.found) == before else None
@@ -240,6 +235,14 @@ def _arguments(module: str, value: Any, beside: Any, where: Mark) -> Map:
     from deployer.load.arguments import task_arguments
 
     return task_arguments(module, value, beside, where)
+
+
+def _result(given: Map) -> ResultWords:
+    if _RESULT.isdisjoint(given):
+        return ResultWords()
+    from deployer.load.results import result_words
+
+    return result_words(given)
 
 
 def _hidden(given: Map, inherited: Inherited) -> bool:

@@ -66,8 +66,10 @@ class Module(ABC):
     """True where what should be follows from what the host says, which later tasks may change: it is done again."""
     STANDS_ALONE: ClassVar[bool] = False
     """True where its steps need nothing of earlier tasks: those that may run ahead do so whatever comes before them."""
+    READS: ClassVar[bool] = False
+    """True where it changes nothing, and what its probe says is what it gives (`answer`)."""
     INSTEAD: ClassVar[str] = "make it a handler"
-    """What to write where `handler_only` arguments stand in a task."""
+    """What to write where `handler_only` arguments stand in a task and ``--strict`` refuses them."""
     EXAMPLE: ClassVar[str] = ""
     """A task in YAML that shows the module; the reference page prints it and a test resolves it."""
 
@@ -113,8 +115,17 @@ class Module(ABC):
 
     @property
     def handler_only(self) -> bool:
-        """Whether these arguments describe an action with no end state, which only a handler may take."""
+        """Whether these arguments describe an action with no end state: a handler's, or a task's that always runs."""
         return False
+
+    def reading(self) -> Module:
+        """Return it as what only reads, where its author says that it does: then its probe runs it."""
+        return self
+
+    def answer(self, observed: Observed) -> Mapping[str, object]:
+        """Return what ``register`` gives of it beside ``changed`` and ``failed``."""
+        del observed
+        return {}
 
     def within(self, directory: str) -> Module:
         """Return it so that what it runs starts in a directory, unless it names one of its own."""
@@ -137,6 +148,16 @@ class Module(ABC):
         """
         del touched
         return observed
+
+    def writes(self, changes: Changes) -> Mapping[str, str]:
+        """Return the whole text that these changes give to files; what nobody can tell is left out."""
+        del changes
+        return {}
+
+    def foresee(self, written: Mapping[str, str], touched: frozenset[str], observed: Observed) -> Observed:
+        """Return what `predict` returns, for a module that has to know the text that earlier tasks write."""
+        del written
+        return self.predict(touched, observed)
 
     def differences(self, observed: Observed) -> dict[str, Change]:
         """Return what `fix` has to change, in the order of the desired keys. ``observed`` must not be `Unknown`."""

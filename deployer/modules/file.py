@@ -26,6 +26,12 @@ for part in "$@"; do
   {2}
 done"""
 
+_ODD = """if [ -d {0} ] && [ ! -L {0} ]; then
+  inside=same
+  [ -z "$(find {0} -mindepth 1 \\( {1} \\) -print -quit)" ] || inside=other
+  emit inside "$inside"
+fi"""
+
 _LINK = """folder={1}
 link="${{folder%/*}}/.deployer.link.$$"
 rm -f -- "$link"
@@ -40,8 +46,10 @@ class File(Module):
     Missing parents of a directory are made with its owner, group and mode, as in Ansible; the mode is 0755 unless mode
     says otherwise.
     With ``state: file``, or none, only attributes are managed: a path that is not there is not made (write it with copy
-    or template). A link that stands where a directory or file is declared is an error, and so is a directory where a
-    link is declared; nothing but ``state: absent`` deletes a directory.
+    or template). ``touch`` makes an empty file; it runs every time, unless both its times are preserved. With
+    ``recurse`` a plan tells that something in the directory is otherwise, and not what. A link that stands where a
+    directory or file is declared is an error, and so is a directory where a link is declared; nothing but
+    ``state: absent`` deletes a directory.
     """
 
     EXAMPLE: ClassVar[str] = """\
@@ -63,18 +71,19 @@ class File(Module):
     state: absent
 """
 
-    path: Annotated[str, Doc("the path on the host", check=check.absolute, example="/srv/shop", alias="dest")]
+    path: Annotated[str, Doc("the path on the host", check=check.absolute, example="/srv/shop", alias="dest name")]
     state: Annotated[
         Literal["file", "directory", "link", "absent", "touch"] | None,
-        Doc("what is there; touch is refused, because it would change the host in every run: write the file with copy",
-            check=check.but("touch", "it would change the host in every run; write the file with copy"),
-            example="directory"),
+        Doc("what is there; touch makes an empty file, and else sets its times, in every run", example="directory"),
     ] = None  # fmt: skip
     src: Annotated[str | None, Doc("what a link points to", check=check.one_line, example="/srv/shop-2")] = None
     owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
     group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
     mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0750", quoted=True)] = None
     force: Annotated[bool, Doc("a link may take the place of a file")] = False
+    recurse: Annotated[bool, Doc("owner, group and mode are also those of all that is in the directory")] = False
+    access_time: Annotated[Literal["preserve", "now"], Doc("of touch: preserve leaves it")] = "now"
+    modification_time: Annotated[Literal["preserve", "now"], Doc("of touch: preserve leaves it")] = "now"
 
     def __post_init__(self) -> None:
         if (self.state == "link") != (self.src is not None):
@@ -85,6 +94,26 @@ class File(Module):
             raise ConfigError(f"{self.path}: {why}")
         if self.src == "":
             raise ConfigError("src is empty")
+        if self.recurse and self.state != "directory":
+            raise ConfigError("recurse goes with state: directory")
+        if self._touches and (self.access_time != self.modification_time):
+            raise ConfigError("one of access_time and modification_time is now", hint="say preserve for both, or none")
+
+    @property
+    def _touches(self) -> bool:
+        return self.state == "touch"
+
+    @property
+    def handler_only(self) -> bool:
+        """Whether its times change in every run."""
+        return self._touches and self.access_time == "now"
+
+    def act(self) -> tuple[Step, ...]:
+        """Touch it."""
+        return (Step(f"touch {self.path}", self._touched()),) if self.handler_only else ()
+
+    def _touched(self) -> Sh:
+        return lines(sh("touch_file {}", self.path), self._attributes.fix(self.path))
 
     @property
     def _attributes(self) -> Attributes:
@@ -94,18 +123,40 @@ class File(Module):
         """Return type and attributes as declared."""
         if self.state == "absent":
             return Absent()
-        kind = {"type": self.state} if self.state else {}
-        return Present(kind | ({"target": self.src} if self.src else {}) | self._attributes.desired())
+        kind = {"type": "file" if self._touches else self.state} if self.state else {}
+        inside = {"inside": "same"} if self.recurse and self._attributes.desired() else {}
+        return Present(kind | ({"target": self.src} if self.src else {}) | self._attributes.desired() | inside)
 
     def probe(self) -> Sh:
         """Print what is there; where it is not ours to make, nothing there is unknown rather than absent."""
         if self.state in (None, "file"):
             return sh('look {0}\n[ -n "$type" ] || unknown {0}" is not there yet"', self.path)
+        if self.recurse and (odd := self._odd()):
+            return lines(sh("look {}", self.path), sh(_ODD, self.path, odd))
         return sh("look {}", self.path)
+
+    def _odd(self) -> list[str]:
+        """Return the words by which find tells what is not as declared."""
+        wanted = self._attributes.desired()
+        words = [
+            word
+            for key, flag in (("owner", "-user"), ("group", "-group"))
+            if key in wanted
+            for word in ("-o", "!", flag, wanted[key])
+        ]
+        words += (
+            ["-o", "(", "-type", "f", "-o", "-type", "d", ")", "!", "-perm", wanted["mode"]] if "mode" in wanted else []
+        )
+        return words[1:]
+
+    def _inside(self) -> tuple[Step, ...]:
+        wanted = self._attributes.desired()
+        each = [wanted.get(key, "") for key in ("owner", "group", "mode")]
+        return (Step(f"set owner and mode of all in {self.path}/", sh("adorn_all {} {} {} {}", self.path, *each)),)
 
     def known(self) -> Known | None:
         """Return the directory, where one is declared."""
-        return Known(self.path) if self.state == "directory" else None
+        return Known(self.path) if self.state == "directory" and not self.recurse else None
 
     def parse(self, out: str) -> Observed:
         """Return type, target and attributes; refuse to put one kind in the place of another."""
@@ -116,7 +167,8 @@ class File(Module):
             hint = "say force: true to replace it" if (self.state, found["type"]) == ("link", "file") else ""
             raise ConfigError(f"{self.path} is a {found['type']} on this host, not a {self.state or 'file'}", hint=hint)
         target = {"target": found.get("target", "")} if found["type"] == "link" else {}
-        return Present({"type": found["type"], **target, **self._attributes.observed(found["at"])})
+        inside = {"inside": found["inside"]} if "inside" in found else {"inside": "same"} if self.recurse else {}
+        return Present({"type": found["type"], **target, **self._attributes.observed(found["at"]), **inside})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Make, link, delete, or set attributes."""
@@ -125,10 +177,17 @@ class File(Module):
         if self.state == "absent":
             return (Step(f"delete {self.path}", sh("rm -rf --one-file-system -- {}", self.path)),)
         attributes = self._attributes.fix(self.path)
+        if self._touches:
+            return (Step(f"make {self.path}", self._touched()),)
         if self.state == "directory":
             mode = "0700" if self.mode else "0755"
             each = self._attributes.fix(Sh('"$part"'))
-            return (Step(f"make {self.path}/", sh(_DIRECTORY, self.path, mode, each)),)
+            own = (
+                (Step(f"make {self.path}/", sh(_DIRECTORY, self.path, mode, each)),)
+                if set(changes) - {"inside"}
+                else ()
+            )
+            return (*own, *(self._inside() if "inside" in changes else ()))
         if self.state == "link":
             return (Step(f"link {self.path}", lines(sh(_LINK, self.src or "", self.path), attributes)),)
         return (Step(f"set owner and mode of {self.path}", attributes),)
@@ -142,6 +201,8 @@ class File(Module):
             return kind != "link" and not (kind == "file" and self.force)
         if self.state in ("file", "directory"):
             return kind != self.state
+        if self._touches:
+            return kind != "file"
         return self.state is None and kind == "link"
 
 

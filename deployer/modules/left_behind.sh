@@ -18,8 +18,8 @@ has_nodes() {
 has_node() {
   find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -lname "$1/*" 2>/dev/null | {
     while read -r conf; do
-      unit=${conf%.d/00-deployer.conf}
-      if serves "${unit##*/}"; then exit 0; fi
+      starts=${conf%.d/00-deployer.conf}
+      if serves "${starts##*/}"; then exit 0; fi
     done
     exit 1
   }

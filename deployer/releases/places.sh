@@ -23,6 +23,7 @@ current_id() {
 # in_force PATH: leave in $at the file that a start would read as PATH. What a person has put in a link's place counts, and on
 # a host of before there were generations all of them lie there, the whole unit too.
 in_force() {
+  # shellcheck disable=SC2154
   at=$held/current$1
   if [ -f "$1" ] && [ ! -L "$1" ]; then at=$1; return 0; fi
   [ ! -e "$at" ] || return 0

@@ -137,7 +137,7 @@ class Writer:
             case PlayStarted():
                 self._begin()
                 self._write({"play": event.play})
-            case TaskPlanned(verdict="change"):
+            case TaskPlanned(verdict="change" | "runs"):
                 self._write({"host": event.host, "plan": event.task})
             case HostEnded():
                 ended = {"ending": event.ending, "code": event.code, "release": event.release}

@@ -9,8 +9,8 @@ from deployer.events import TaskPlanned
 from deployer.report.plain import Line, by_number, diff, is_text, safe, summary
 
 _SIGNS = {
-    "change": ("~", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"), "skipped": ("-", "dim"),
-    "refused": ("!", "bold red"),
+    "change": ("~", "yellow"), "runs": (">", "yellow"), "ok": ("=", "dim"), "unknown": ("?", "magenta"),
+    "skipped": ("-", "dim"), "refused": ("!", "bold red"),
 }  # fmt: skip
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

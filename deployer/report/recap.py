@@ -34,7 +34,12 @@ def recap_lines(ended: Sequence[HostEnded], goal: str) -> Iterator[Line]:
             told[problem].append(end.host)
     for end in ends:
         words = {"changed": "would change" if goal == "plan" else "changed"}.get(end.ending, end.ending)
-        count = f"{end.changed} of {end.total} tasks" if end.total else ""
+        ran = (
+            f", {end.ran} {'would run' if goal == 'plan' else 'not judged' if goal == 'audit' else 'ran'}"
+            if end.ran
+            else ""
+        )
+        count = f"{end.changed}{ran} of {end.total} tasks" if end.total else ""
         yield (
             (f"    {end.host:<12} ", "bold"),
             (f"{words:<12} ", _ENDINGS[end.ending]),

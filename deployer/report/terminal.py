@@ -223,7 +223,7 @@ class TerminalReport:
         said = task.verdict == "ok" and bool(task.reason)
         if self._goal == "deploy" and not self._show_diff and self._verbosity < 2:
             return said or task.verdict == "unknown"
-        return said or task.verdict in ("change", "unknown", "refused") or self._verbosity > 0
+        return said or task.verdict in ("change", "runs", "unknown", "refused") or self._verbosity > 0
 
     def _print_releases(self) -> None:
         if self._seen:
@@ -240,7 +240,7 @@ class TerminalReport:
             self._line(*parts)
         if self._goal in recap.LOOKS:
             return
-        if self._ends and all(end.ending == "ok" for end in self._ends):
+        if self._ends and all(end.ending == "ok" and not end.ran for end in self._ends):
             nothing = self._goal != "verify" or not self._rungs
             words = "as declared" if self._goal == "audit" else "nothing to do" if nothing else "all rungs hold"
             self._line((f"\n  {words}", "green"))

@@ -1,10 +1,9 @@
 """Play + variables (+ facts) → validated module instances for one host. Pure, but for the files that tasks name."""
 
 from deployer.load.connection import CliConnection
-from deployer.resolve.action import Action, HostPlay, Limits
+from deployer.resolve.action import Action, Choice, HostPlay, Limits
 from deployer.resolve.making import judge
 from deployer.resolve.members import FLEET_WORDS
 from deployer.resolve.resolver import Resolver
-from deployer.resolve.tasking import Choice
 
 __all__ = ["FLEET_WORDS", "Action", "Choice", "CliConnection", "HostPlay", "Limits", "Resolver", "judge"]

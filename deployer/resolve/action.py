@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deployer.fleet import Declaration, Rollout
 from deployer.model import Connection, Host, Observed, Present, State, Task
 from deployer.modules.base import Changes, Module, Step
-from deployer.sh import Sh
+from deployer.sh import Sh, sh
+
+if TYPE_CHECKING:
+    from deployer.resolve.judging import ResultJudge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,24 @@ class Nothing(Module):
 NOTHING = Nothing()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Awaiting(Nothing):
+    """A task that cannot be resolved before another one has run; ``name`` is what that one registers."""
+
+    name: str
+    reason: str
+
+    def probe(self) -> Sh:
+        """Say that nobody can know yet."""
+        return sh("unknown {}", self.reason)
+
+
+class AwaitingRestart(Awaiting):
+    """The same of a task that may stop or start the host's nodes."""
+
+    RESTARTS_NODES: ClassVar[bool] = True
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One task, or one item of its loop, on one host.
@@ -55,6 +77,7 @@ class Action:
         says: what a task says that changes nothing (``debug``).
         flush: handlers that have been notified run here.
         ends: nothing behind it runs.
+        judge: says what its result is worth, and is there where the result is registered or judged.
     """
 
     task: Task
@@ -70,6 +93,29 @@ class Action:
     says: str = ""
     flush: bool = False
     ends: bool = False
+    judge: ResultJudge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which tags a person chose."""
+
+    tags: frozenset[str]
+    skip_tags: frozenset[str]
+
+    @classmethod
+    def of(cls, tags: Collection[str], skip_tags: Collection[str]) -> Choice:
+        """Return the choice of ``--tags`` and ``--skip-tags``."""
+        return cls(frozenset(tags), frozenset(skip_tags))
+
+    def takes(self, tags: frozenset[str]) -> bool:
+        """Return whether tags let a task run; always, never, tagged, untagged and all mean what Ansible means."""
+        own = tags | {"tagged"} if tags - {"always", "never"} else tags | {"untagged"}
+        if own & self.skip_tags or ("all" in self.skip_tags and "always" not in tags):
+            return False
+        if "never" in tags:
+            return bool(tags & (self.tags - {"all"}))
+        return not self.tags or bool(own & self.tags) or "always" in tags or "all" in self.tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +143,7 @@ class HostPlay:
         before_switch: hooks before its nodes are switched.
         after_start: hooks when they are well again.
         limits: what the play says of batches, rendered for this host.
+        again: resolves the play once more, with the results of actions by their place among ``actions``.
     """
 
     host: Host
@@ -108,3 +155,4 @@ class HostPlay:
     before_switch: tuple[Action, ...] = ()
     after_start: tuple[Action, ...] = ()
     limits: Limits = Limits()
+    again: Callable[[Mapping[int, Mapping[str, Any]]], HostPlay] | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import At, ConfigError
+from deployer.errors import At, ConfigError, NotYet
 from deployer.fields import coerce, kind, nearest
 from deployer.load.inherited import joined
 from deployer.load.inventory import masked
@@ -129,6 +129,8 @@ class Answers:
             name = str(scope.render(task.args["var"], task.mark, "var"))
             try:
                 value = scope.render(f"{{{{ {name} }}}}", task.mark, name)
+            except NotYet:
+                raise
             except ConfigError as error:
                 value = error.message
             return Action(task, label, skip="debug", says=f"{name}: {_shown(value, task)}")

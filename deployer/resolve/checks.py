@@ -27,13 +27,13 @@ def check_handlers(actions: Sequence[Action], handlers: Sequence[Action]) -> Non
                     raise ConfigError(f"there is no handler {name!r}", hint=nearest(name, known))
 
 
-def check_acts(actions: Sequence[Action], handlers: Sequence[Action]) -> None:
-    """Refuse an act without an end state among the tasks, and an end state without an act among handlers and hooks.
+def check_acts(actions: Sequence[Action], handlers: Sequence[Action], *, strict: bool) -> None:
+    """Refuse an end state without an act among handlers and hooks; if ``strict``, acts without one among the tasks.
 
     Raises:
         ConfigError: with what to write instead.
     """
-    for action in actions:
+    for action in actions if strict else ():
         if not action.skip and action.module.handler_only:
             problem = f"{action.task.module} says what to do, not when it is needed, so it would run every time"
             raise ConfigError(problem, where=action.task.mark, hint=action.module.INSTEAD)

@@ -28,6 +28,8 @@ def items_of(task: Task, variables: Variables, sources: Sources) -> Sequence[Any
     """
     form, where = task.control.form, mark_of(task.loop, task.mark)
     value = variables.render(task.loop, task.mark, "loop")
+    if hasattr(value, "wait"):  # a result that is not there yet
+        value.wait()
     if form == "loop":
         if not isinstance(value, list | tuple):
             raise ConfigError(f"loop needs a list, not {kind(value)}", where=where)

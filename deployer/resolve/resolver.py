@@ -20,13 +20,13 @@ from deployer.load.secrets import Vaults
 from deployer.load.sources import Sources
 from deployer.load.template import Layer
 from deployer.model import Blob, Connection, Host, Mark, Play, Task
-from deployer.resolve.action import Action, HostPlay
+from deployer.resolve.action import Action, Choice, HostPlay
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker
 from deployer.resolve.members import Members
-from deployer.resolve.tasking import Choice, Tasking
+from deployer.resolve.tasking import Tasking
 
 
 class Resolver:
@@ -44,6 +44,7 @@ class Resolver:
         facts: what hosts have said in earlier plays, by name; this play's are added. ``settings``: what tasks have set.
         first: the name of the host that does what is done once.
         without: names of nodes that are about to leave: nobody is told of them.
+        strict: a task that would run every time is refused.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class Resolver:
         without: frozenset[str] = frozenset(),
         first: str = "",
         need_secrets: bool = True,
+        strict: bool = False,
     ) -> None:
-        self.play = play
+        self.play, self._strict = play, strict
         self._inventory, self._cli = inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
         self._first = first
@@ -148,26 +150,35 @@ class Resolver:
         """
         problems = Gathering()
         wait = self.needs_facts or self._named_facts or self._settings.late
-        if wait and any(task.include or task.module in SETTERS for task in self.play.tasks):
-            self._settings.late = True
+        sets = any(task.include or task.module in SETTERS for task in self.play.tasks)
+        told = any(task.result.register for task in self.play.tasks)  # by what will have run before the next play
         for host in () if wait else hosts:
             with problems.going_on():
                 self._ready[host.name] = self.resolve(host, None)
         problems.check()
+        self._settings.late |= bool((wait and sets) or told)
 
-    def resolve(self, host: Host, facts: Mapping[str, Any] | None, *, tasks: bool = True) -> HostPlay:
+    def resolve(
+        self,
+        host: Host,
+        facts: Mapping[str, Any] | None,
+        *,
+        tasks: bool = True,
+        results: Mapping[int, Mapping[str, Any]] | None = None,
+    ) -> HostPlay:
         """Return everything the play wants of a host, checked.
 
         Args:
             host: one of the play's hosts.
             facts: what the host says of itself; never templated.
             tasks: False leaves tasks and handlers out, for a run that makes its own.
+            results: what actions have given so far, by their place among those of the play.
 
         Raises:
             ConfigError: anything that is written is wrong; with its place.
         """
         with self._lock:
-            if tasks and facts is None and host.name in self._ready:
+            if tasks and facts is None and results is None and host.name in self._ready:
                 return self._ready.pop(host.name)
             found = self.connection(host)
             own, members = self._members.fleet(host)
@@ -184,7 +195,7 @@ class Resolver:
             def made(some: Sequence[Task], *, all_of: bool = True) -> tuple[Action, ...]:
                 actions: list[Action] = []
                 choice = None if all_of else self._choice
-                tasking = Tasking(self.play, self._scopes, host, found, maker, choice, self._first)
+                tasking = Tasking(self.play, self._scopes, host, found, maker, choice, self._first, results or {})
                 for task in some:
                     with problems.going_on():
                         actions += tasking.actions(task)
@@ -197,7 +208,11 @@ class Resolver:
             problems.check()
             check_handlers((*actions, *handlers), handlers)
             check_twice(actions)
-            check_acts(actions, (*handlers, *before, *after))
+            check_acts(actions, (*handlers, *before, *after), strict=self._strict)
             check_nodes((*before, *after), own, become=found.become)
             wanted = limits(turns, self._scopes.words(host), own.rollout if own else None)
-            return HostPlay(host, found, actions, handlers, found.become, (own, members), before, after, wanted)
+
+            def again(given: Mapping[int, Mapping[str, Any]]) -> HostPlay:
+                return self.resolve(host, facts, tasks=tasks, results=given)
+
+            return HostPlay(host, found, actions, handlers, found.become, (own, members), before, after, wanted, again)

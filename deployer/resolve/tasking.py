@@ -3,47 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer import modules
+from deployer.errors import ConfigError, NotYet
 from deployer.load.inherited import joined
 from deployer.load.inventory import masked
 from deployer.load.keywords import ACTS, SETTERS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
 from deployer.model import Connection, Gate, Host, Play, Task
-from deployer.resolve.action import Action
+from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 
 _UNCHOSEN = "its tags are not chosen"
 MAX_INCLUDES = 16
 """How deep includes may nest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which tags a person chose."""
-
-    tags: frozenset[str]
-    skip_tags: frozenset[str]
-
-    @classmethod
-    def of(cls, tags: Collection[str], skip_tags: Collection[str]) -> Choice:
-        """Return the choice of ``--tags`` and ``--skip-tags``."""
-        return cls(frozenset(tags), frozenset(skip_tags))
-
-    def takes(self, tags: frozenset[str]) -> bool:
-        """Return whether tags let a task run; always, never, tagged, untagged and all mean what Ansible means."""
-        own = tags | {"tagged"} if tags - {"always", "never"} else tags | {"untagged"}
-        if own & self.skip_tags or ("all" in self.skip_tags and "always" not in tags):
-            return False
-        if "never" in tags:
-            return bool(tags & (self.tags - {"all"}))
-        return not self.tags or bool(own & self.tags) or "always" in tags or "all" in self.tags
 
 
 @dataclass(slots=True)
@@ -53,6 +32,7 @@ class Tasking:
     Attributes:
         choice: the tags that were chosen; None where all tasks count (handlers, hooks).
         first: the name of the play's first host, who does what is done once; empty: whoever is asked.
+        results: of actions that have run or were asked, by their place in the order of the play.
     """
 
     play: Play
@@ -62,8 +42,11 @@ class Tasking:
     maker: Maker
     choice: Choice | None
     first: str = ""
+    results: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     ended: str = ""
     _gates: dict[Gate, str] = field(default_factory=dict)
+    _count: int = 0
+    _blocked: NotYet | None = None
 
     def actions(self, task: Task, over: tuple[Layer, ...] = (), depth: int = 0) -> Iterator[Action]:
         """Yield what a task is on this host: one action, one for each round of its loop, or those of its include.
@@ -73,11 +56,44 @@ class Tasking:
             over: variables of the rounds of the loops around it.
             depth: how many includes are around it.
 
+        Where it uses what another one registers, and that is not known, it is one action that waits for it.
+
         Raises:
             ConfigError: anything about it is wrong.
         """
+        begin = self._count
+        try:
+            if self._blocked:
+                raise self._blocked
+            yield from list(self._actions(task, over, depth))
+        except NotYet as error:
+            if self.choice is None:
+                raise
+            self._count = begin
+            yield self._told(self._waiting(task, error))
+
+    def _waiting(self, task: Task, error: NotYet) -> Action:
+        """Return what stands for a task that cannot be resolved yet; nobody may use what it would have set."""
+        from deployer.load.results import Foreseen
+
+        label = str(task.name)
+        names = [*(task.args if task.module == "set_fact" else ()), *filter(None, [task.result.register])]
+        self.scopes.put(self.host, {name: Foreseen(name, f"{label!r} has not run yet") for name in names}, {})
+        if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
+            self._blocked = error
+        known = task.module in modules.names() and modules.find(task.module)
+        restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
+        reason = f"it uses {error.name!r}: {error.reason}"
+        module = (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason)
+        return Action(task, label, module)
+
+    def _told(self, action: Action) -> Action:
+        self._count += 1
+        return action
+
+    def _actions(self, task: Task, over: tuple[Layer, ...], depth: int) -> Iterator[Action]:
         if task.run_once and self.choice and not self._alone(task):
-            yield Action(task, task.name, skip=f"run_once: {self.first} does it")
+            yield self._told(Action(task, task.name, skip=f"run_once: {self.first} does it"))
             return
         if self.choice is None and task.module in ACTS and task.module != "debug":
             hint = "handlers and hooks act: systemd, command, shell; write it among the tasks"
@@ -85,30 +101,51 @@ class Tasking:
         variables = self.scopes.task(self.host, task)
         variables = variables.over(*over) if over else variables
         if no := self.ended or self._shut(task, variables):
-            yield Action(task, task.name if no == _UNCHOSEN else label_of(task, variables), skip=no)
+            skipped = Action(task, task.name if no == _UNCHOSEN else label_of(task, variables), skip=no)
+            yield from self._kept(task, [(None, skipped)], told=no != _UNCHOSEN)
             return
         control = task.control
         named = re.compile(rf"\b(?:{control.var}|{control.index or control.var}|ansible_loop)\b")
         early = [condition for condition in task.when if task.loop is None or not named.search(condition)]
         if no := unmet(early, variables, task):
-            yield Action(task, label_of(task, variables), skip=no)
+            yield from self._kept(task, [(None, Action(task, label_of(task, variables), skip=no))])
             return
         if task.loop is None:
-            yield from self._one(task, variables, label_of(task, variables), over, depth)
+            yield from self._kept(task, ((None, one) for one in self._one(task, variables, "", over, depth)))
             return
+        yield from self._kept(task, self._rounds(task, variables, over, depth, early))
+
+    def _rounds(
+        self, task: Task, variables: Variables, over: tuple[Layer, ...], depth: int, early: Sequence[str]
+    ) -> Iterator[tuple[Any, Action]]:
         from deployer.resolve.looping import items_of, rounds
 
         items = items_of(task, variables, self.maker.sources)
         if not items:
-            yield Action(task, label_of(task, variables), skip="its loop is empty")
+            yield None, Action(task, label_of(task, variables), skip="its loop is empty")
         late = [condition for condition in task.when if condition not in early]
         for item, layer in rounds(task, items):
             inner = (self.scopes.task(self.host, task) if task.module in ACTS else variables).over(layer, *over)
             label = f"{label_of(task, inner)}{item_label(task, item, inner)}"
             if no := unmet(late, inner, task):
-                yield Action(task, label, skip=no)
+                yield item, Action(task, label, skip=no)
             else:
-                yield from self._one(task, inner, label, (layer, *over), depth)
+                yield from ((item, one) for one in self._one(task, inner, label, (layer, *over), depth))
+
+    def _kept(self, task: Task, found: Iterable[tuple[Any, Action]], *, told: bool = True) -> Iterator[Action]:
+        """Yield actions, and set what the task registers; what an include brings has counted itself."""
+        if task.include:
+            for _, action in found:
+                yield action if action.task is not task else self._told(action)
+            return
+        entries = []
+        for item, action in found:
+            entries.append((item, action, self.results.get(self._count)))
+            yield self._told(action)
+        if task.result.register and told and self.choice:
+            from deployer.resolve.judging import registered
+
+            self.scopes.put(self.host, {task.result.register: registered(task, entries)}, {})
 
     def _alone(self, task: Task) -> bool:
         """Return whether this is the one host of the play that runs a task that is run once.
@@ -119,9 +156,10 @@ class Tasking:
         if self.play.turns.serial is not None:
             hint = "write a play for one host, or a hook, which understands run_once in each batch"
             raise ConfigError("run_once is not understood in a play with serial", where=task.mark, hint=hint)
-        if task.module in SETTERS or task.include:
+        if task.module in SETTERS or task.include or task.result.register:
             hint = "leave run_once out: every host answers it for itself, before anything runs"
-            raise ConfigError(f"run_once is not understood with {task.module}", where=task.mark, hint=hint)
+            what = "register" if task.result.register else task.module
+            raise ConfigError(f"run_once is not understood with {what}", where=task.mark, hint=hint)
         return self.first in ("", self.host.name)
 
     def _shut(self, task: Task, variables: Variables) -> str:
@@ -138,6 +176,7 @@ class Tasking:
     def _one(
         self, task: Task, variables: Variables, label: str, over: tuple[Layer, ...], depth: int
     ) -> Iterator[Action]:
+        label = label or label_of(task, variables)
         if task.include:
             yield from self._included(task, variables, over, depth)
         elif task.module in ACTS:
@@ -158,7 +197,9 @@ class Tasking:
             yield from self.actions(mine, over, depth + 1)
 
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
-        module = self.maker.make(task, variables)
+        module, words = self.maker.make(task, variables), task.result
+        if words.register and (words.unchanged or words.check_mode is False):
+            module = module.reading()
         names = [str(variables.render(name, task.mark)) for name in task.notify]
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
         known = {handler.name for handler in self.play.handlers}
@@ -166,7 +207,15 @@ class Tasking:
         user, environment = None if task.local else user_of(task, self.connection), environment_of(task, variables)
         timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, self.connection)
         undoes = undoable(task, module) if confirm else ()
-        return Action(task, label, module, told, user, environment, timeout, confirm, undoes)
+        found = Action(task, label, module, told, user, environment, timeout, confirm, undoes)
+        if not (words.register or words.judged):
+            return found
+        if confirm:
+            hint = "write two tasks: what is confirmed goes back by itself, and has no result until then"
+            raise ConfigError("confirm goes without register, until and their like", where=task.mark, hint=hint)
+        from deployer.resolve.judging import ResultJudge
+
+        return replace(found, judge=ResultJudge.of(task, variables))
 
 
 def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.walk.plan import Planned
+from deployer.engine.walk.planned import Planned
 from deployer.errors import ProbeError
 from deployer.resolve import Action
 from deployer.saved.digests import Digests

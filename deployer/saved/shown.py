@@ -14,7 +14,7 @@ from deployer.saved.digests import DIGEST
 from deployer.saved.facts import SavedHost, SavedPlay, SavedTask
 from deployer.saved.plan_file import SavedPlan
 
-_VERDICTS: Mapping[str, Verdict] = {"change": "change", "unknown": "unknown"}
+_VERDICTS: Mapping[str, Verdict] = {"change": "change", "runs": "runs", "unknown": "unknown"}
 _SHORT = len(DIGEST) + 8
 
 

@@ -130,3 +130,43 @@ settle() {
   sync -- /proc/self/fd/5/
   exec 5<&-
 }
+
+# keep PATH: write a file as it is beside it, as PATH.PID.DATE@TIME~ with its owner and mode. Neither name may be a link, and
+# whoever owns the directory can make none of them one.
+keep() (
+  [ -f "$1" ] && [ ! -L "$1" ] || exit 0
+  inside "${1%/*}"
+  exec 9<"/proc/self/fd/5/${1##*/}"
+  [ "$(readlink /proc/self/fd/9)" = "$firm/${1##*/}" ] || { echo "$1 is a link"; exit 1; }
+  set -C
+  exec 7>"/proc/self/fd/5/${1##*/}.$$.$(date +%Y-%m-%d@%H:%M:%S~)"
+  set +C
+  cat <&9 >&7
+  chown -- "$(stat -L -c %u:%g /proc/self/fd/9)" /proc/self/fd/7
+  chmod -- "$(stat -L -c %a /proc/self/fd/9)" /proc/self/fd/7
+)
+
+# adorn_all DIRECTORY OWNER GROUP MODE: the same for all that is in it; each is reached through the directory that it is in, and
+# a mode is set on what was opened and is no link.
+adorn_all() (
+  inside "$1"
+  [ -z "$2" ] || find /proc/self/fd/5/ -mindepth 1 -execdir chown -h -- "$2" '{}' +
+  [ -z "$3" ] || find /proc/self/fd/5/ -mindepth 1 -execdir chgrp -h -- "$3" '{}' +
+  [ -n "$4" ] || exit 0
+  # shellcheck disable=SC2016
+  find /proc/self/fd/5/ -mindepth 1 '(' -type f -o -type d ')' ! -perm "$4" -execdir /bin/sh -euc 'mode=$1 here=$(pwd -P)
+    shift
+    for entry; do
+      exec 9<"$entry"
+      [ "$(readlink /proc/self/fd/9)" = "$here/${entry#./}" ] || { echo "$entry is a link"; exit 1; }
+      chmod -- "$mode" /proc/self/fd/9
+    done' sh "$4" '{}' +
+)
+
+# touch_file PATH: set the times of what is there, and not of what a link there leads to; make an empty file where nothing is.
+touch_file() (
+  inside "${1%/*}"
+  at=/proc/self/fd/5/${1##*/}
+  umask 022
+  if [ -e "$at" ] || [ -L "$at" ]; then touch -h -- "$at"; else set -C; : >"$at"; fi
+)

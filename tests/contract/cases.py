@@ -43,13 +43,15 @@ def example(module: str) -> list[dict[str, Any]]:
     cls = modules.find(module)
     found = []
     for task in yaml.safe_load(cls.EXAMPLE):
-        (args,) = (value for key, value in task.items() if key not in ("name", "notify"))
+        (args,) = (value for key, value in task.items() if key not in ("name", "notify", "register"))
         found.append({key: _given(cls, key, value) for key, value in args.items()})
     return found
 
 
 def _given(cls: type[Module], key: str, value: Any) -> Any:
-    if key in cls.SOURCES or "Blob" in str(next(f.type for f in describe(cls) if key in (f.name, f.doc.alias))):
+    if key in cls.SOURCES or "Blob" in str(
+        next(f.type for f in describe(cls) if key in (f.name, *f.doc.alias.split()))
+    ):
         return Blob.of("a file\n")
     return SAID.get(key, COOKIE) if isinstance(value, str) and value.startswith("{{") else value
 
@@ -111,7 +113,9 @@ def built(module: str, field: Field, value: Any) -> Iterator[Module]:
     """Yield the examples of a module with one argument replaced, where the module accepts that."""
     for args in example(module):
         for without in (None, *args):
-            given = {key: args[key] for key in args if key not in (without, field.doc.alias)} | {field.name: value}
+            given = {key: args[key] for key in args if key not in (without, *field.doc.alias.split())} | {
+                field.name: value
+            }
             try:
                 yield build(modules.find(module), given)
             except ConfigError:

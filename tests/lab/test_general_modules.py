@@ -200,6 +200,60 @@ def test_packages_are_seen_and_removed(bench: Bench, witness: Any) -> None:
     assert not witness.package("nftables").is_installed
 
 
+def test_parts_of_a_file_are_put_in_taken_out_and_replaced(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
+    assert (
+        ssh(host, "printf 'a=1\\nb=old\\n' >/srv/conf && chown nobody:daemon /srv/conf && chmod 0640 /srv/conf")[0] == 0
+    )
+    bench.apply("lineinfile", path="/srv/conf", regexp="^a=", line="a=2")
+    bench.apply("replace", path="/srv/conf", regexp=r"\bold\b", replace="new", backup=True)
+    bench.apply("blockinfile", path="/srv/conf", block="c=3\n", insertafter="^a")
+    bench.apply("lineinfile", path="/srv/conf", line="b=new", state="absent")
+    conf = witness.file("/srv/conf")
+    assert conf.content_string == "a=2\n# BEGIN ANSIBLE MANAGED BLOCK\nc=3\n# END ANSIBLE MANAGED BLOCK\n"
+    assert (conf.user, conf.group, conf.mode) == ("nobody", "daemon", 0o640)
+    assert "b=old" in ssh(host, "cat /srv/conf.*~")[1]
+    made = make("lineinfile", {"path": "/srv/conf", "line": "late"})
+    changes = made.differences(made.parse(bench.ask(made).out))
+    assert ssh(host, "echo meanwhile >>/srv/conf")[0] == 0
+    (done,) = bench.run(made.fix(changes))
+    assert (done.rc, "has changed since it was read" in done.out) == (1, True)
+
+
+REPOSITORY = r"""mkdir -p /srv/repo /srv/build
+make() {
+  rm -rf "/srv/build/$1" && mkdir -p "/srv/build/$1/DEBIAN" "/srv/build/$1/etc/$1"
+  printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: nobody <a@b.c>\nDescription: x\n' "$1" "$2" \
+    >"/srv/build/$1/DEBIAN/control"
+  echo conf >"/srv/build/$1/etc/$1/conf" && echo "/etc/$1/conf" >"/srv/build/$1/DEBIAN/conffiles"
+  dpkg-deb -b "/srv/build/$1" "/srv/repo/$1_$2.deb" >&2
+  dpkg-deb -f "/srv/repo/$1_$2.deb"
+  printf 'Filename: ./%s_%s.deb\nSize: %s\nSHA256: %s\n\n' "$1" "$2" "$(stat -c %s "/srv/repo/$1_$2.deb")" \
+    "$(sha256sum <"/srv/repo/$1_$2.deb" | cut -d ' ' -f 1)"
+}
+"""
+
+
+def test_apt_installs_upgrades_and_purges_from_a_repository(
+    bench: Bench, witness: Any, ssh: Any, host: LabHost
+) -> None:
+    publish = f"{REPOSITORY}{{ make one 1; make two 1; }} >/srv/repo/Packages"
+    assert ssh(host, f"{publish} && rm -f /etc/apt/sources.list.d/* && cat /etc/apt/sources.list")[0] == 0
+    assert ssh(host, "echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list")[0] == 0
+    bench.apply("apt", name=["one", "two=1"], update_cache=True, cache_valid_time=3600, install_recommends=False)
+    assert witness.package("one").version == witness.package("two").version == "1"
+    assert ssh(host, f"{REPOSITORY}make one 2 >/srv/repo/Packages && apt-get -q update")[0] == 0
+    assert bench.plan(make("apt", {"name": ["one"]})) == {}
+    assert bench.plan(make("apt", {"name": ["one"], "state": "latest"})) == {"one": ("1", "latest")}
+    bench.apply("apt", name=["one"], state="latest")
+    assert witness.package("one").version == "2"
+    bench.apply("apt", name=["one"], state="absent", purge=True)
+    assert not witness.file("/etc/one/conf").exists
+    bench.apply("apt", deb="/srv/repo/one_1.deb")
+    assert witness.package("one").version == "1"
+    (done,) = bench.run(make("apt", {"update_cache": True}).act())
+    assert done.rc == 0, done.out
+
+
 def test_a_guarded_command_runs_once_and_as_another_user(bench: Bench, witness: Any) -> None:
     bench.apply("file", path="/srv/data", state="directory", owner="nobody")
     module = make("shell", {"cmd": "id -un > who", "chdir": "/srv/data", "creates": "/srv/data/who"})

@@ -14,7 +14,6 @@ from conftest import Ssh
 from fleet import Fleet, Ran, fleet_of, untouched
 from keeping import kept, whole
 from test_kill_points import Point, kind, points, some
-from test_lease import lock
 
 from deployer.lab import LabHost
 
@@ -22,10 +21,7 @@ TAKEN = 3
 
 
 def killed(fleet: Fleet, command: str, point: Point) -> None:
-    """Start a command and kill it with SIGKILL when it has said something for the nth time; it may end before.
-
-    What it held is broken, as a person does who will not wait until its lease ends by itself.
-    """
+    """Start a command and kill it with SIGKILL when it has said something for the nth time; it may end before."""
     process = fleet.start(command)
     assert process.stdout
     seen = 0
@@ -35,7 +31,6 @@ def killed(fleet: Fleet, command: str, point: Point) -> None:
             break
     process.kill()
     process.communicate(timeout=60)
-    lock(fleet, "break", "all", "--why", "its controller was killed")
 
 
 def told(ran: Ran, hosts: Iterable[LabHost]) -> list[Point]:

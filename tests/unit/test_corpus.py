@@ -10,7 +10,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "corpus.py"
 TREE = {
     "one/roles/good/tasks/main.yml": "- copy: src=a dest=/a mode=0644\n  with_items: [1]\n",
     "one/roles/good/files/a": "x",
-    "one/roles/bad/tasks/main.yml": "- pause: seconds=3\n- reboot:\n- {command: x, register: y}\n",
+    "one/roles/bad/tasks/main.yml": "- pause: seconds=3\n- reboot:\n- {command: x, async: 5}\n",
     "one/site.yml": "- hosts: web\n  roles: [good]\n",
     "one/wrong.yml": "- name: x\n  hosts: all\n  tasks: [{pause: }]\n",
     "one/late.yml": "- hosts: all\n  tasks: [{copy: {dest: /x, content: '{{ nobody }}'}}]\n",

@@ -14,6 +14,7 @@ from deployer.model import Mark
 CODES = {
     "DeployerError": 1,
     "ConfigError": 3,
+    "NotYet": 3,
     "SecretError": 3,
     "Problems": 3,
     "HostError": 4,

@@ -20,10 +20,10 @@ from deployer.resolve import judge
 ROLE = """\
 - apt: name=nginx state=present
 - ansible.builtin.lineinfile: {path: /etc/x, line: y}
-  register: foo
+  delegate_to: foo
 - command: echo hi
   with_items: [1, 2]
-  changed_when: false
+  async: 5
 - block:
     - file: {path: /x, state: directory, mode: 0755, recurse: yes}
     - copy: {dest: /y, content: x, backup: true}
@@ -61,8 +61,8 @@ def test_one_report_has_every_place_by_file_and_line(project: Project) -> None:
     assert [re.sub(r":\d+ ", " ", line) for line in role] == [
         "1 'apt' is not supported in a task",
         "2 'ansible.builtin.lineinfile' is not supported in a task",
-        "3 'register' is not supported in a task",
-        "6 'changed_when' is not supported in a task",
+        "3 'delegate_to' is not supported in a task",
+        "6 'async' is not supported in a task",
         "8 unknown word 'recurse'",
         "9 unknown word 'backup'",
         "11 'include' is not supported in a task",

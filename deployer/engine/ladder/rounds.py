@@ -56,23 +56,23 @@ def read_round(
     looked = pool.map(lambda host: _look(sessions[host], {each: before[each] for each in hosts[host]}, fresh), hosts)
     found = {target: reading for answers in looked for target, reading in answers.items()}
     public = outside.public_places(found)
-    likely, lets_in = _likely_places(found), _lets_in(found)
+    likely = _likely_places(found)
 
     def ask(host: str) -> _Asked:
         mine = {target: reading for target, reading in found.items() if target.host == host}
-        return _ask(sessions[host], mine, _wanted(host, lets_in, likely, public))
+        return _ask(sessions[host], mine, _wanted(host, found, likely, public))
 
     asked = dict(zip(sessions, pool.map(ask, sessions), strict=True))
     found = {target: reading for each in asked.values() for target, reading in each.found.items()}
     places = _places(found)
-    wanted = {host: _wanted(host, lets_in, places, public) for host in sessions}
+    wanted = {host: _wanted(host, found, places, public) for host in sessions}
     late = [host for host, those in wanted.items() if set(those) - asked[host].tried]
     anew = dict(zip(late, pool.map(lambda host: _reach_from(sessions[host], wanted[host]), late), strict=True))
     answers = {host: anew.get(host, each.reached) for host, each in asked.items() if wanted[host]}
 
     def whole(target: Target) -> NodeReading:
         untried = {host: why for host, why in answers.items() if isinstance(why, str) and host in _members(target)}
-        session, reach = sessions[target.host], _reach_of(target, places, answers, lets_in)
+        session, reach = sessions[target.host], _reach_of(target, places, answers)
         seen = outside.seen_from(target, public, answers, session.transport)
         reading = replace(found[target], reach=reach, untried=untried, outside=seen, hosts=frozenset(sessions))
         return outside.with_walls(target, reading, session.transport, become=session.become)
@@ -159,24 +159,15 @@ def _members(target: Target) -> set[str]:
     return {peer.host for peer in target.others} - {target.host}
 
 
-def _lets_in(found: Mapping[Target, NodeReading]) -> dict[str, set[str]]:
-    """Return host → hosts that have to reach its nodes: those of members, where any node runs or is not known not to.
-
-    Who is no member yet, or runs nothing, would wait for the answers of firewalls that are right to give none.
-    """
-    maybe = {target.host for target, reading in found.items() if reading.unit is None or reading.unit.pid}
-    idle = {target.host for target in found} - maybe
-    wanted: dict[str, set[str]] = {target.host: set() for target in found}
-    for target in found:
-        wanted[target.host] |= _members(target) - idle
-    return wanted
-
-
 def _wanted(
-    source: str, lets_in: Mapping[str, set[str]], places: Mapping[Place, str], public: Mapping[Place, str]
+    source: str, found: Iterable[Target], places: Mapping[Place, str], public: Mapping[Place, str]
 ) -> list[Place]:
-    """Return the places that a host tries: what is public, and what it has to reach."""
-    ours = {place: owner for place, owner in places.items() if source in lets_in[owner]}
+    """Return the places that a host tries: what is public, and of members' hosts what they let it in to.
+
+    A host whose nodes are none's member yet would wait for the answers of firewalls that are right to give none.
+    """
+    members = {target.host for target in found if source in _members(target)}
+    ours = {place: owner for place, owner in places.items() if owner in members}
     return [place for place, owner in (ours | dict(public)).items() if owner != source]
 
 
@@ -191,11 +182,9 @@ def _reach_from(session: LadderSession, wanted: Sequence[Place]) -> Reached:
     return "there is no bash" if found is None else found
 
 
-def _reach_of(
-    target: Target, places: Iterable[Place], answers: Mapping[str, Reached], lets_in: Mapping[str, set[str]]
-) -> dict[str, str]:
+def _reach_of(target: Target, places: Iterable[Place], answers: Mapping[str, Reached]) -> dict[str, str]:
     mine = [place for place in places if place[0] == target.address]
-    members = _members(target) & lets_in[target.host]
+    members = _members(target)
     found: dict[str, str] = {}
     for host, seen in answers.items():
         if host in members and not isinstance(seen, str):

@@ -87,7 +87,7 @@ def verify(
     _give_up(nodes, absent)
     fresh, pauses = frozenset(known), iter(_PAUSES)
     while asked := [node for node in nodes if not node.settled]:
-        _read(_sources(sessions, nodes), asked, fresh, pool)
+        _read(sessions, asked, fresh, pool)
         now, members, hosts = clock(), _members(nodes, absent), frozenset({*sessions, *absent})
         for node in asked:
             node.reading = replace(node.reading, members=members, hosts=hosts)
@@ -99,14 +99,6 @@ def verify(
     for node in nodes:
         _tell(node, emit)
     return {node.name: node.rungs if node.settled else [] for node in nodes}
-
-
-def _sources(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node]) -> Mapping[str, LadderSession]:
-    """Return the hosts that are asked: those where it is settled that nothing runs have to reach nobody."""
-    asked = {
-        node.target.host for node in nodes if not (node.settled and node.reading.unit and not node.reading.unit.pid)
-    }
-    return {host: session for host, session in sessions.items() if host in asked}
 
 
 def _read(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node], fresh: frozenset[str], pool: Executor) -> None:

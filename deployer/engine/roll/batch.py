@@ -136,7 +136,7 @@ def _deploy(run: HostRoll) -> None:
         run.advance(HostState.REVERTED, to=run.record.current)
         raise
     run.advance(HostState.SWITCHED)
-    run.fresh = bool(walk.changed)
+    run.fresh = bool(walk.changed or walk.ran)
 
 
 def _keep(runs: Sequence[HostRoll], reason: str) -> None:

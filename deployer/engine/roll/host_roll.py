@@ -15,7 +15,8 @@ from deployer.engine.roll import replacing
 from deployer.engine.roll.rollback import Return
 from deployer.engine.roll.state import AS_BEFORE, AS_DECLARED, MOVES, UNVERIFIED_FROM, HostState, Verification
 from deployer.engine.walk.apply import finish
-from deployer.engine.walk.plan import Plan, Planned
+from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Interrupted
 from deployer.events import Emit
@@ -44,8 +45,7 @@ class HostRoll(HostRun):
     Attributes:
         play: what it has to become; None before it is resolved.
         walk: its walk, where it was prepared.
-        drift: something would change.
-        failing: a rule of the audit that counts FAILs.
+        drift: something would change; ``failing``: a rule of the audit that counts FAILs.
         targets: its nodes as declared.
         fresh: its units were read with the last probe, a moment ago.
         facts: what the host says of itself, where the play needs that.

@@ -168,15 +168,14 @@ class PlayRun:
         transport = run.transport or self._meet(run)
         if run.play is None:
             run.play = self.resolver.resolve(run.host, run.facts)
-        run.targets = targets_of(*run.play.fleet)
+        run.targets, run.fresh = targets_of(*run.play.fleet), True
         switch = ledger.switch_of(run.play)
         extra_probes = self._riders(run, switch.root if switch else "")
         units = frozenset(target.unit for target in run.targets)
         run.walk = Walk(transport, run.play, self.context.emit, extra_probes, units=units)
-        run.fresh = True
         if self.goal is not Goal.VERIFY:
             plan = run.walk.audit() if self.goal is Goal.AUDIT else run.walk.plan()
-            run.drift = bool(plan.changing or plan.unknown or plan.refused)
+            run.drift = plan.stirs(judged=self.goal is Goal.AUDIT)
             if switch and extra_probes:
                 self._hear(run, run.walk.extra_results[-1].out)
             if self.auditing:
@@ -184,7 +183,7 @@ class PlayRun:
                 run.failing = self.auditing.judge(run.play, given, transport, run.targets, emit)
                 self.auditing.trace(run.play, plan, transport, emit)
             if self.goal is Goal.DEPLOY:
-                run.walk.changed = 0  # the plan counts what would change; so far nothing has
+                run.walk.changed = run.walk.ran = 0  # the plan counts what would change; so far nothing has
 
     def _riders(self, run: HostRoll, root: str) -> tuple[Sh, ...]:
         """Return what rides along with the probe; of a release that lies at ``root`` its record comes last."""
@@ -225,11 +224,11 @@ class PlayRun:
     def _end(self, run: HostRoll) -> HostEnded:
         problem, walk = run.problem, run.walk
         code = problem.exit_code if problem else self.drift_code if run.drift or run.failing else 0
-        changed = walk.changed if walk else 0
+        changed, ran = (walk.changed, walk.ran) if walk else (0, 0)
         total = walk.total if walk and self.goal is not Goal.VERIFY else 0
         said = str(problem) if problem else f"the roll stopped before it: {run.skip_reason}" if run.skip_reason else ""
         ending, seconds = _ending(run, self.goal), self.context.clock() - run.begin
-        return HostEnded(run.name, ending, changed, total, seconds, said, code, run.release)
+        return HostEnded(run.name, ending, changed, total, seconds, said, code, run.release, ran)
 
 
 def _ending(run: HostRoll, goal: Goal) -> Ending:

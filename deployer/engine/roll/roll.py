@@ -15,7 +15,7 @@ from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState
 from deployer.engine.roll.witness import NOBODY, Witness
-from deployer.engine.walk.plan import Planned
+from deployer.engine.walk.planned import Planned
 from deployer.errors import ConfigError, Interrupted
 from deployer.events import Emit, Note
 from deployer.modules import Step
@@ -166,7 +166,7 @@ class Roll:
     def _climb(self, *, last: bool, urgent: Collection[str] = ()) -> Fallen:
         """Climb all nodes; as long as others wait for their turn, those that were ill before are nobody's trouble."""
         if len(self.batches) < 2:
-            changed = {run.name for run in self.due if run.walk and run.walk.changed}
+            changed = {run.name for run in self.due if run.walk and (run.walk.changed or run.walk.ran)}
             return self.climb.run(self.runs, changed, urgent=urgent)
         waiting = {name for run in self.due if run.state is HostState.WAITING for name in run.names}
         ill = frozenset() if last else self._unsound & waiting

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from deployer.engine.walk import upload
-from deployer.engine.walk.confirm import confirm
-from deployer.engine.walk.plan import Plan, Planned, handler_id
+from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned, handler_id
 from deployer.engine.walk.probe import probe_environment
 from deployer.errors import DeployerError, Locked, Reverted, StepError
 from deployer.events import Emit, StepDone
 from deployer.model import Blob
 from deployer.modules import Step
 from deployer.resolve import Action
-from deployer.sh import Program, Sh, lines, sh
+from deployer.sh import Frame, Program, Sh, lines, sh
 from deployer.transport.base import Transport
 
 STEP_TIMEOUT = 600
@@ -52,7 +52,12 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
                 note = sh('mkdir -p "$home/notified" && : >"$home/notified/"{}', handler_id(handler))
                 yield Job(planned, note)
         for step in planned.steps:
-            yield Job(planned, probe_environment(planned.action.environment, step.text), step)
+            text = step.text
+            if planned.action.judge and step.person:
+                from deployer.engine.walk.judged import told_apart
+
+                text = told_apart(text)
+            yield Job(planned, probe_environment(planned.action.environment, text), step)
         if planned.handler:
             yield Job(planned, sh('rm -f "$home/notified/"{}', handler_id(planned.action)))
 
@@ -112,27 +117,53 @@ def apply(
         steps = step_program(part, become=become)
         for frame in transport.run(steps, timeout=patience(steps)):
             job, now = part[frame.index], clock()
-            label, what = job.planned.action.label, job.step.what if job.step else "note the handler"
-            said = _HIDDEN if job.planned.action.task.no_log else frame.out
+            label, (what, said, failed) = job.planned.action.label, _told(job, frame)
             if job.step or frame.rc:
-                emit(StepDone(transport.name, label, what, frame.rc, now - before, said if frame.rc else ""))
-            if frame.rc:
-                raise _failure(job, f"{label}: {what}: {step_last_words(said, frame.rc)}", frame.rc)
+                emit(StepDone(transport.name, label, what, failed, now - before, said if failed else ""))
+            if failed:
+                raise _failure(job, f"{label}: {what}: {step_last_words(said, failed)}", failed)
             before = now
-            if last[id(job.planned)] is job and not job.waits:
-                yield job.planned
+            if (last[id(job.planned)] is job or frame.rc) and not job.waits:
+                yield _judged(transport, part, frame, become) if job.planned.action.judge else job.planned
         if part[-1].waits:
             _confirm(transport, part[-1], become, emit)
             if last[id(part[-1].planned)] is part[-1]:
                 yield part[-1].planned
 
 
+def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
+    """Return what a job did, what it said to a person, and its status; 0 where that alone is no failure."""
+    what, said, failed, action = (
+        job.step.what if job.step else "note the handler",
+        frame.out,
+        frame.rc,
+        job.planned.action,
+    )
+    if action.judge and job.step:
+        from deployer.engine.walk.judged import readable
+
+        said, failed = readable(job.step, said), 0 if action.judge.lenient else failed
+    if action.task.no_log:  # the beginning of a command may be what is not to be shown
+        return "run it" if job.step and job.step.person else what, _HIDDEN, failed
+    return what, said, failed
+
+
+def _judged(transport: Transport, part: Sequence[Job], frame: Frame, become: bool) -> Planned:
+    """Return what has run with its result, after as many tries as it wants; raises StepError where it failed."""
+    from deployer.engine.walk.judged import settled_result
+
+    planned = part[frame.index].planned
+    steps = step_program([one for one in part if one.planned is planned and one.step], become=become)
+    return settled_result(planned, frame, lambda: [*transport.run(steps, timeout=patience(steps))][-1])
+
+
 def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
-    """Yield what is one program each: what waits to be confirmed ends one."""
+    """Yield what is one program each: what waits to be confirmed ends one, and what has to be judged."""
     part: list[Job] = []
-    for job in work:
+    for job, follower in zip(work, (*work[1:], None), strict=False):
         part.append(job)
-        if job.waits:
+        ends = follower is None or follower.planned is not job.planned
+        if job.waits or (job.planned.action.judge and job.planned.action.task.result.judged and ends):
             yield part
             part = []
     if part:
@@ -140,6 +171,8 @@ def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
 
 
 def _confirm(transport: Transport, job: Job, become: bool, emit: Emit) -> None:
+    from deployer.engine.walk.confirm import confirm
+
     label, mark, begin = job.planned.action.label, job.planned.action.task.mark, time.monotonic()
     assert job.step  # noqa: S101 - it waits
     assert job.step.confirm  # noqa: S101

@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile, takewhile
 
 from deployer.engine.walk.confirmed import confirmed
+from deployer.engine.walk.planned import Planned, woken_handlers
 from deployer.engine.walk.probe import Reading
 from deployer.errors import ConfigError
-from deployer.events import TaskPlanned, Verdict
-from deployer.model import MASK, Change, Unknown
+from deployer.model import Observed, Unknown
 from deployer.modules import Step
 from deployer.resolve import Action
+from deployer.resolve.action import Awaiting
 
-_RUNS = 2
-"""How often one handler runs at most in one run: handlers may notify each other in a circle."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The plan's answer for one task of one host; ``done_within``: handlers that its own steps run."""
-
-    action: Action
-    verdict: Verdict
-    changes: tuple[Change, ...] = ()
-    steps: tuple[Step, ...] = ()
-    reason: str = ""
-    handler: bool = False
-    done_within: frozenset[str] = frozenset()
-
-    @property
-    def notify(self) -> frozenset[str]:
-        """The names of the handlers that it wakes."""
-        return frozenset(self.action.notify) - self.done_within
-
-    def may_restart(self, units: frozenset[str]) -> frozenset[str]:
-        """Return which of these units it may stop or start; ``units`` are those of the host's nodes."""
-        return self.reaches(units) if self.verdict in ("change", "unknown") else frozenset()
-
-    def reaches(self, units: frozenset[str]) -> frozenset[str]:
-        """Return which of these units it could stop or start, if it were due."""
-        touched = units.intersection(self.action.module.touches())
-        return touched or (units if self.action.module.RESTARTS_NODES else frozenset())
-
-    def event(self, host: str) -> TaskPlanned:
-        """Return the answer as an event."""
-        mark, changes = str(self.action.task.mark), self.changes
-        if self.action.task.no_log:
-            changes = tuple(Change(one.key, one.before and MASK, one.after and MASK) for one in changes)
-        return TaskPlanned(host, self.action.label, mark, self.verdict, changes, self.reason, self.handler)
+_RUNS_ALWAYS = "runs every time; what it changes is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +35,41 @@ class Plan:
 
     @property
     def changing(self) -> tuple[Planned, ...]:
-        """Those that will change something."""
-        return tuple(planned for planned in self.all if planned.verdict == "change")
+        """Those that will do something: change what is otherwise, or run as they do every time."""
+        return tuple(planned for planned in self.all if planned.verdict in ("change", "runs"))
+
+    @property
+    def drifting(self) -> tuple[Planned, ...]:
+        """Those that find something otherwise than declared; what runs every time is not judged."""
+        return tuple(planned for planned in self.changing if planned.verdict == "change")
+
+    @property
+    def own(self) -> int:
+        """How many of its tasks are tasks, and no handlers that run among them."""
+        return sum(not planned.handler for planned in self.tasks)
+
+    def stirs(self, *, judged: bool) -> bool:
+        """Return whether there is anything to do; ``judged``: what runs every time does not count."""
+        return bool((self.drifting if judged else self.changing) or self.unknown or self.refused)
+
+    def not_judged(self) -> Plan:
+        """Return it in an audit's words: of what runs every time nobody can say whether it is as declared."""
+        told = "not judged: it runs every time"
+        names = {name for planned in self.tasks if planned.verdict == "change" for name in planned.notify}
+
+        def quiet(planned: Planned) -> Planned:
+            """A handler that only such a task wakes is no drift either."""
+            own = {planned.action.task.name, planned.action.label}
+            woken = planned.handler and planned.verdict == "change" and not planned.reason and names.isdisjoint(own)
+            return replace(planned, verdict="runs", reason=told) if woken or planned.verdict == "runs" else planned
+
+        return Plan(tuple(map(quiet, self.tasks)), tuple(map(quiet, self.handlers)))
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return how many tasks and handlers it changes, how many run as they do every time, how many are handlers."""
+        runs = {id(planned.action) for planned in self.changing if planned.verdict == "runs"}
+        changes = {id(planned.action) for planned in self.drifting + self.refused}
+        return len(changes), len(runs), len({id(planned.action) for planned in self.all if planned.handler})
 
     @property
     def unknown(self) -> tuple[Planned, ...]:
@@ -137,7 +134,13 @@ class Plan:
     def known_part(self) -> Plan:
         """Return the tasks before the first unknown one: the segment that can run now. Handlers wait for the end."""
         count = next((i for i, planned in enumerate(self.tasks) if planned.verdict == "unknown"), len(self.tasks))
+        while count < len(self.tasks) and count and self.tasks[count].handler:
+            count -= 1  # handlers that are flushed here wait for those that may notify them
         return Plan(self.tasks[:count])
+
+
+def _quiet(tasks: Sequence[Planned]) -> bool:
+    return all(planned.verdict in ("ok", "skipped") for planned in tasks)
 
 
 def _done(planned: Planned) -> Planned:
@@ -159,12 +162,14 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         notified: names of handlers that earlier segments of this run have woken.
     """
     touched: set[str] = set()
+    written: dict[str, str] = {}
+    wanted = {action.module.name for action in actions if isinstance(action.module, Awaiting)}
     answers = iter(reading.observed)
     tasks: list[Planned] = []
     pending, since = reading.pending, 0
     for action in actions:
         if action.flush:
-            woken = _woken(tasks[since:], handlers, notified, pending)
+            woken = woken_handlers(tasks[since:], handlers, notified, pending)
             tasks += (Planned(action, "skipped", reason=action.skip), *woken)
             notified, pending, since = frozenset(), frozenset(), len(tasks)
         elif action.skip:
@@ -175,68 +180,31 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         if isinstance(answer, ConfigError):
             tasks.append(Planned(action, "refused", reason="\n".join(map(str, answer.each))))
             continue
-        observed = action.module.predict(frozenset(touched), answer)
-        if isinstance(observed, Unknown):
-            tasks.append(Planned(action, "unknown", reason=observed.reason))
-        else:
-            changes = action.module.differences(observed)
-            steps = action.module.fix(changes) if changes else ()
-            inner = frozenset[str]()
-            if steps and action.confirm:
-                whole = confirmed(action, steps, handlers)
-                steps, inner = (whole.step,), whole.handlers
-            verdict: Verdict = "change" if changes else "ok"
-            tasks.append(Planned(action, verdict, tuple(changes.values()), steps, done_within=inner))
-        if tasks[-1].verdict == "change":
-            touched.update(action.module.alters(changes))
-        elif tasks[-1].verdict == "unknown":
-            touched.update(action.module.touches())
-    return Plan(tuple(tasks), _woken(tasks[since:], handlers, notified, pending))
+        observed = action.module.foresee(written, frozenset(touched), answer)
+        if action.task.result.register in wanted and action.module.READS and not _quiet(tasks):
+            observed = Unknown("it reads what earlier tasks may change")
+        one = _answered(action, observed, handlers)
+        tasks.append(one)
+        if one.verdict != "ok":
+            changes = {change.key: change for change in one.changes}
+            told = action.module.alters(changes) if one.verdict == "change" else action.module.touches()
+            touched.update(told)
+            written = {path: text for path, text in written.items() if path not in told}
+            written.update(action.module.writes(changes) if one.verdict == "change" else {})
+    return Plan(tuple(tasks), woken_handlers(tasks[since:], handlers, notified, pending))
 
 
-def handler_id(action: Action) -> str:
-    """Return the name under which a host remembers that a handler has been notified and has not run."""
-    return hashlib.sha256(f"{action.task.role}\0{action.label}".encode()).hexdigest()[:16]
-
-
-def _woken(
-    tasks: Sequence[Planned], handlers: Sequence[Action], notified: frozenset[str], pending: frozenset[str]
-) -> tuple[Planned, ...]:
-    """Return the handlers that will run, and those that may, in order.
-
-    As in Ansible they are gone through in the order of their definition, and again for those that a later one has
-    notified. A handler that others notify after it ran runs once more, and no more often than that.
-    """
-    sure = {name for task in tasks if task.verdict == "change" for name in task.notify} | notified
-    maybe = {name for task in tasks if task.verdict == "unknown" for name in task.action.notify}
-    awake = [handler for handler in handlers if not handler.skip]
-    left = {id(handler) for handler in awake if handler_id(handler) in pending} - _named(awake, sure)
-    due, woken = left | _named(awake, sure), list[Planned]()
-    counts: Counter[int] = Counter()
-    told = -1
-    while len(woken) > told:
-        told = len(woken)
-        for handler in awake:
-            key = id(handler)
-            if key in due:
-                due.discard(key)
-                reason = "an earlier run was stopped before it" if key in left and not counts[key] else ""
-                woken.append(_run(handler, reason))
-                counts[key] += 1
-                due |= {other for other in _named(awake, handler.notify) if counts[other] < _RUNS}
-            elif not counts[key] and key in _named(awake, maybe):
-                why = "notified by a task that is unknown until run"
-                woken.append(Planned(handler, "unknown", reason=why, handler=True))
-                counts[key] = _RUNS
-                maybe.update(handler.notify)
-    return tuple(woken)
-
-
-def _named(handlers: Sequence[Action], names: Collection[str]) -> set[int]:
-    return {id(handler) for handler in handlers if not {handler.task.name, handler.label}.isdisjoint(names)}
-
-
-def _run(handler: Action, reason: str) -> Planned:
-    steps = handler.module.act()
-    change = Change("run", None, steps[0].what if steps else handler.label)
-    return Planned(handler, "change", (change,), steps, reason, handler=True)
+def _answered(action: Action, observed: Observed, handlers: Sequence[Action]) -> Planned:
+    """Return what is planned for one task, of which this is seen."""
+    if isinstance(observed, Unknown):
+        return Planned(action, "unknown", reason=observed.reason)
+    if action.module.handler_only:
+        reason = "it says that it changes nothing" if action.task.result.unchanged else _RUNS_ALWAYS
+        return Planned(action, "runs", steps=action.module.act(), reason=reason)
+    changes = action.module.differences(observed)
+    steps = action.module.fix(changes) if changes else ()
+    inner = frozenset[str]()
+    if steps and action.confirm:
+        whole = confirmed(action, steps, handlers)
+        steps, inner = (whole.step,), whole.handlers
+    return Planned(action, "change" if changes else "ok", tuple(changes.values()), steps, done_within=inner)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from deployer.engine.walk import plan as planning
 from deployer.engine.walk import probe
 from deployer.engine.walk.apply import apply
 from deployer.engine.walk.plan import Plan
-from deployer.errors import NotConverged, StepError
+from deployer.errors import StepError
 from deployer.events import Emit, Stage
-from deployer.model import Absent, Unknown
 from deployer.resolve import Action, HostPlay
 from deployer.sh import Frame, Sh
 from deployer.transport.base import Transport
+
+if TYPE_CHECKING:
+    from deployer.engine.walk.results import Results
 
 PROBE_TIMEOUT = 120.0
 """Seconds a host may stay silent while it answers a probe."""
@@ -27,7 +30,7 @@ class Walk:
     Attributes:
         extra_probes: read-only fragments (the ladder's) that ride along with probes and so cost no exec of their own.
         extra_results: their latest answers.
-        changed: tasks and handlers that changed, or in a plan would change.
+        changed: tasks and handlers that changed, or in a plan would change; ``ran``: those that run every time.
         handled: handlers among them, and those that may be woken.
         switched: a step that switches nodes has run.
         first: the plan that the first probe gave; in a deploy what is left of it.
@@ -41,6 +44,7 @@ class Walk:
     extra_probes: tuple[Sh, ...] = ()
     extra_results: tuple[Frame, ...] = ()
     changed: int = 0
+    ran: int = 0
     handled: int = 0
     switched: bool = False
     first: Plan | None = None
@@ -52,9 +56,14 @@ class Walk:
     _said: set[int] = field(default_factory=set)
     _begun: bool = False
     _ended: bool = False
+    _results: Results | None = None
 
     def __post_init__(self) -> None:
         self._remaining = self.host_play.actions
+        if any(action.judge for action in (*self.host_play.actions, *self.host_play.handlers)):
+            from deployer.engine.walk.results import Results
+
+            self._results = Results()
 
     @property
     def total(self) -> int:
@@ -68,7 +77,7 @@ class Walk:
             ConfigError: a module refuses what the host says.
             HostError: the host was lost or cannot be read.
         """
-        return self._begin_with(self._plan(self.host_play.actions))
+        return self._begin_with(self._plan())
 
     def audit(self) -> Plan:
         """Do as `plan` does; what a module refuses is told beside all else that is not as declared.
@@ -76,8 +85,7 @@ class Walk:
         Raises:
             HostError: the host was lost or cannot be read.
         """
-        actions = self.host_play.actions
-        return self._begin_with(self._made(actions, self._read(actions)))
+        return self._begin_with(self._plan(refuses=False).not_judged())
 
     def ahead(self) -> None:
         """Run what has no effect on what runs, before the host's turn comes.
@@ -87,7 +95,7 @@ class Walk:
             HostError: the host was lost.
         """
         self._begin()
-        now, self.first = (self.first or self._plan(self._remaining)).ahead()
+        now, self.first = (self.first or self._plan()).ahead()
         if now.changing:
             self._apply(now, "prepare")
 
@@ -127,8 +135,9 @@ class Walk:
         self._begin()
         told = self.first is not None
         while not self._ended:
-            plan = self.first or self._plan(self._remaining)
-            waiting = any(task.verdict == "unknown" for task in plan.tasks)
+            fresh = self.first is None
+            plan = self.first or self._plan()
+            waiting = any(task.verdict == "unknown" for task in plan.all)
             segment = plan.known_part() if waiting else plan
             if not told:
                 self._tell(segment)
@@ -137,10 +146,10 @@ class Walk:
             self.waits = Plan(self.waits.tasks + waits.tasks)
             if known.changing:
                 self._apply(known, "apply")
-            elif waiting and not (later.all or now.changing):
+            elif waiting and not (later.all or now.changing) and (fresh or not self._results):
                 stuck = plan.unknown[0]
                 raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
-            self._remaining = self._remaining[_own(segment) - _own(later) :]
+            self._remaining = self._remaining[segment.own - later.own :]
             rest = later.tasks + plan.tasks[len(segment.tasks) :]
             self.first = Plan(rest, plan.handlers) if later.all else None
             if later.all:
@@ -151,33 +160,54 @@ class Walk:
     def _begin(self) -> None:
         """A plan counts what would change; from here on what has changed is counted."""
         if not self._begun:
-            self.changed = self.handled = 0
+            self.changed = self.ran = self.handled = 0
+        if self._results:
+            self._results.running = True
         self._begun = True
 
     def _apply(self, plan: Plan, stage: str) -> None:
         self.emit(Stage(self.transport.name, stage))
-        become = self.host_play.become
-        for done in apply(self.transport, plan, self.host_play.handlers, become=become, emit=self.emit):
+        play = self.host_play
+        for done in apply(self.transport, plan, play.handlers, become=play.become, emit=self.emit):
             fresh = id(done.action) not in self._counted
             self._counted.add(id(done.action))
-            self.changed += fresh
+            changes = not done.result or bool(done.result["changed"])
+            self.ran += fresh and done.verdict == "runs"
+            self.changed += fresh and changes and done.verdict != "runs"
             self.handled += fresh and done.handler
             self.switched |= done.action.module.RESTARTS_NODES and not all(step.ahead for step in done.steps)
             if done.handler:
                 self._notified -= {done.action.task.name, done.action.label}
-            self._notified.update(done.notify)
+            if self._results and not done.handler:
+                self._results.ran(done, play.actions)
+            if changes and not done.action.task.result.unchanged:
+                self._notified.update(done.notify)
+            elif named := set(done.notify) - self._notified:
+                from deployer.engine.walk.judged import take_back
+
+                take_back(self.transport, play, named)
 
     def _begin_with(self, plan: Plan) -> Plan:
         self.first = plan
         self._tell(plan)
-        self.changed = len({id(planned.action) for planned in plan.changing + plan.refused})
-        self.handled = len({id(planned.action) for planned in plan.all if planned.handler})
+        self.changed, self.ran, self.handled = plan.counts()
         return plan
 
-    def _plan(self, actions: Sequence[Action]) -> Plan:
-        reading = self._read(actions)
-        probe.accept_answers(_asked(actions), reading)
-        return self._made(actions, reading)
+    def _plan(self, *, refuses: bool = True) -> Plan:
+        """Read and plan what is left, as often as that tells more of it."""
+        while True:
+            reading = self._read(self._remaining)
+            if refuses:
+                probe.accept_answers(_asked(self._remaining), reading)
+            plan = self._made(self._remaining, reading)
+            if not self._results:
+                return plan
+            base = len(self.host_play.actions) - len(self._remaining)
+            plan, again = self._results.learn(plan, reading.observed, base)
+            if resolved := self._results.resolved(self.host_play):
+                self.host_play, self._remaining = resolved, resolved.actions[base:]
+            elif not again:
+                return plan
 
     def _made(self, actions: Sequence[Action], reading: probe.Reading) -> Plan:
         return planning.make(actions, reading, self.host_play.handlers, frozenset(self._notified))
@@ -191,7 +221,11 @@ class Walk:
         return reading
 
     def _look_again(self, *, followed: bool = False) -> None:
-        asked = _asked(self.host_play.actions)
+        from deployer.engine.walk.second_look import check_second_look
+
+        actions = self.host_play.actions
+        forgiven = self._results.forgiven(actions) if self._results else ()
+        asked = [one for one in _asked(actions) if not (one.module.READS or id(one) in forgiven)]
         reading = self._read(asked)
         answers = probe.accept_answers(asked, reading)
         waiting = {id(planned.action) for planned in self.waits.tasks}
@@ -202,19 +236,7 @@ class Walk:
             self._apply(late, "apply")
             self._look_again(followed=True)
             return
-        for action, observed in zip(asked, answers, strict=True):
-            if id(action) in waiting:
-                continue
-            if isinstance(observed, Unknown):
-                raise NotConverged(f"{action.label}: {observed.reason}", where=action.task.mark)
-            left = action.module.differences(observed)
-            if left:
-                said = "absent" if isinstance(observed, Absent) else ", ".join(left)
-                raise NotConverged(
-                    f"{action.label}: every step returned 0, but a second look still differs: {said}",
-                    where=action.task.mark,
-                    hint="another run, or the host itself, changes it back; or two tasks declare different ends for it",
-                )
+        check_second_look(asked, answers, waiting)
 
     def _tell(self, plan: Plan) -> None:
         for planned in plan.all:
@@ -226,8 +248,3 @@ class Walk:
 
 def _asked(actions: Sequence[Action]) -> list[Action]:
     return [action for action in actions if not action.skip]
-
-
-def _own(plan: Plan) -> int:
-    """Return how many of a plan's tasks are tasks, and no handlers that run among them."""
-    return sum(not planned.handler for planned in plan.tasks)

@@ -110,7 +110,7 @@ class Content:
         before, place = in_force(self.path, self.generations)
         if isinstance(self.blob.text, Secret):
             return lines(*before, sh(_SALTED, place, salt(), (self.blob.size // SHOWN + 1) * SHOWN))
-        shown = SHOWN if self._text() is not None else 0
+        shown = SHOWN if self.text is not None else 0
         return lines(*before, sh(_OPEN, place, self.blob.sha256, shown, max(self.blob.size, SHOWN)))
 
     def known(self) -> Known | None:
@@ -135,8 +135,14 @@ class Content:
             return Present({"type": found["type"]})
         return Present({"type": "file", "content": self._seen(found), **self.attributes.observed(found["at"])})
 
-    def fix(self, changes: Changes, *, validate: Sh | None = None) -> tuple[Step, ...]:
-        """Return the one step that fixes ``changes``; ``validate`` is a command that may look at ``"$draft"`` first."""
+    def fix(self, changes: Changes, *, validate: Sh | None = None, backup: bool = False) -> tuple[Step, ...]:
+        """Return the one step that fixes ``changes``.
+
+        Args:
+            changes: what differs.
+            validate: a command that may look at ``"$draft"`` first.
+            backup: keep the file as it was, beside it.
+        """
         if not changes:
             return ()
         managed = self.attributes
@@ -147,10 +153,14 @@ class Content:
         text = [*before, sh('draft "$1" {} {} {} {}', place, mode, owner, group), sh("settle {}", place)]
         if validate:
             text.insert(-1, validate)
+        if backup:
+            text.insert(0, sh("keep {}", place))
         what = f"{'stage' if self.generations else 'write'} {self.path}"
         return (Step(what, lines(*text), (self.blob,), ahead=bool(self.generations)),)
 
-    def _text(self) -> str | None:
+    @property
+    def text(self) -> str | None:
+        """The text, where a plan may show it: no secret, no large file, and UTF-8."""
         if not isinstance(self.blob.text, bytes) or self.blob.size > SHOWN:
             return None
         try:
@@ -161,7 +171,7 @@ class Content:
     def _key(self) -> str:
         if isinstance(self.blob.text, Secret):
             return f"secret:{self.blob.text.fingerprint()}"
-        text = self._text()
+        text = self.text
         return f"sha256:{self.blob.sha256}" if text is None else text
 
     def _seen(self, found: Mapping[str, str]) -> str:

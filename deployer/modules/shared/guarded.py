@@ -28,7 +28,7 @@ _ONLY_IF = """/bin/sh -c {} >/dev/null 2>&1 || {{
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded(Module):
-    """A command with a guard. Without one it has no end state, so that only a handler may be it."""
+    """A command with a guard. Without one it has no end state, and runs every time."""
 
     RUNS_AS_USER: ClassVar[bool] = True
     INSTEAD: ClassVar[str] = "say when it is needed: creates, removes, onlyif or unless; or make it a handler"
@@ -46,6 +46,12 @@ class Guarded(Module):
     unless: Annotated[
         str | None, Doc("needed until this sh text, which must only read, succeeds", check=check.sh_script)
     ] = None
+
+    def reading(self) -> Module:
+        """Return it as a reading of what it prints."""
+        from deployer.modules.shared.command_reading import CommandReading
+
+        return CommandReading(command=self)
 
     def within(self, directory: str) -> Module:
         """Return it so that it runs in a directory, unless it names one of its own."""
@@ -71,8 +77,11 @@ class Guarded(Module):
 
     def probe(self) -> Sh:
         """Ask the guards, in the directory and as the user of the command itself."""
-        here = [sh(_CHDIR, self.chdir)] if self.chdir else []
-        return lines(*here, self._guards(), sh("printf 'needed=%s' \"$needed\""))
+        return lines(*self.ask(), sh("printf 'needed=%s' \"$needed\""))
+
+    def ask(self) -> tuple[Sh, ...]:
+        """Return text that goes into the directory, and leaves in ``$needed`` what the guards say."""
+        return (*([sh(_CHDIR, self.chdir)] if self.chdir else []), self._guards())
 
     def parse(self, out: str) -> Observed:
         """Return whether it is needed."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from deployer import checks as check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Known, Module, Observed, Present, Sh, State, Step, sh
+from deployer.modules.base import Change, Changes, Known, Module, Observed, Present, Sh, State, Step, sh
 from deployer.modules.shared.content import Content
 
 _VALIDATE = """# shellcheck disable=SC2016
@@ -36,23 +37,16 @@ class Written(Module):
             example="test -s %s"),
     ] = None  # fmt: skip
 
+    backup: Annotated[bool, Doc("keep the file as it was, beside it: NAME.PID.DATE@TIME~")] = False
+    force: Annotated[bool, Doc("false: a file that is there stays as it is, whatever is in it")] = True
+
     def __post_init__(self) -> None:
         if self.validate is not None:
-            self._validation()
+            validation(self.validate)
 
     @property
     @abstractmethod
     def _content(self) -> Content: ...
-
-    def _validation(self) -> Sh | None:
-        words = shlex.split(self.validate or "")
-        if self.validate is None:
-            return None
-        if words.count("%s") != 1:
-            raise ConfigError("validate must hold %s once, as a word of its own", hint="such as: visudo -cf %s")
-        at = words.index("%s")
-        # The command may be a shell with a text of its own, as in: sh -c '… "$1"' sh %s
-        return sh(_VALIDATE, words[:at], words[at + 1 :])
 
     def desired(self) -> State:
         """Return type, content and what else is declared."""
@@ -72,8 +66,34 @@ class Written(Module):
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Write it anew, or set owner and mode when only those differ."""
-        return self._content.fix(changes, validate=self._validation())
+        return self._content.fix(changes, validate=validation(self.validate), backup=self.backup)
+
+    def differences(self, observed: Observed) -> dict[str, Change]:
+        """Return what differs; nothing of a file that is there and may not be replaced."""
+        there = isinstance(observed, Present) and observed.keys.get("type") == "file"
+        return {} if there and not self.force else super().differences(observed)
 
     def touches(self) -> tuple[str, ...]:
         """Return the file."""
         return (self.dest,)
+
+    def writes(self, changes: Changes) -> Mapping[str, str]:
+        """Return the text, where a plan may show it."""
+        text = self._content.text
+        return {self.dest: text} if text is not None and {"type", "content"} & set(changes) else {}
+
+
+def validation(command: str | None) -> Sh | None:
+    """Return text that has a command accept the draft of a file; None without one.
+
+    Raises:
+        ConfigError: it does not say where the draft stands in it.
+    """
+    if command is None:
+        return None
+    words = shlex.split(command)
+    if words.count("%s") != 1:
+        raise ConfigError("validate must hold %s once, as a word of its own", hint="such as: visudo -cf %s")
+    at = words.index("%s")
+    # The command may be a shell with a text of its own, as in: sh -c '… "$1"' sh %s
+    return sh(_VALIDATE, words[:at], words[at + 1 :])

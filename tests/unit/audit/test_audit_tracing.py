@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from deployer.engine.tracing import trace_drift
-from deployer.engine.walk.plan import Plan, Planned
+from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned
 from deployer.errors import ConnectionLost
 from deployer.events import DriftTraced, Event
 from deployer.model import Change, Mark, Task

@@ -9,7 +9,8 @@ import pytest
 from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
 
 from deployer.engine.walk.apply import apply, jobs, step_program
-from deployer.engine.walk.plan import Plan, handler_id, make
+from deployer.engine.walk.plan import Plan, make
+from deployer.engine.walk.planned import handler_id
 from deployer.engine.walk.probe import Reading
 from deployer.errors import Reverted, StepError
 from deployer.events import StepDone

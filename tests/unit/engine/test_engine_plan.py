@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from engine_kit import Folder, Note, Service, action, unknown
 
-from deployer.engine.walk.plan import Plan, handler_id, make
+from deployer.engine.walk.plan import Plan, make
+from deployer.engine.walk.planned import handler_id
 from deployer.engine.walk.probe import Reading
 from deployer.events import TaskPlanned
 from deployer.model import MASK, Absent, Change, Observed, Present

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action, host_play
 
-from deployer.engine.walk.plan import handler_id
+from deployer.engine.walk.planned import handler_id
 from deployer.engine.walk.walk import Walk
 from deployer.errors import (
     ConfigError,

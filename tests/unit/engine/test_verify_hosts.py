@@ -46,14 +46,6 @@ def test_a_host_that_no_member_counts_among_the_members_does_not_knock_at_ports_
     assert run.last("shop@10.0.0.3").rung == 2
 
 
-def test_a_member_whose_nodes_do_not_run_has_to_reach_nobody() -> None:
-    stopped = alive("web2", looks=lambda _: look(ActiveState="failed", pid="0"), blocked="Connection timed out")
-    run = Run([alive(), stopped], [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",))])
-    told = {rung.rung: rung for rung in run.rungs["shop@10.0.0.1"]}
-    assert (told[6].ok, told[6].detail) == (True, "no other host")
-    assert run.last("shop@10.0.0.2").rung == 2
-
-
 def test_a_lost_host_fails_at_the_first_rung_and_the_others_go_on() -> None:
     run = Run([Lost("web1"), alive("web2")], [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",))])
     assert (run.last().rung, run.last().detail) == (1, "the connection broke")

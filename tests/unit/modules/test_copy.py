@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tables import answer, differing, fixed, make, sha
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Absent, Blob, Present, Secret
 from deployer.sh import Program, encode
+from deployer.sh.frame import prelude
 
 AT = "root:0:root:0:644"
 COOKIE = "correcthorsebatterystaple0123456789"
@@ -124,3 +126,19 @@ def test_a_secret_is_recognised_by_its_salted_digest() -> None:
     assert differing(module, answer(type="file", at="root:0:root:0:600", sha=sha(salt[1] + COOKIE))) == {}
     other = differing(module, answer(type="file", at="root:0:root:0:600", sha=sha(salt[1] + "other")))
     assert re.fullmatch("secret:different [0-9a-f]{16}", other["content"][0])
+
+
+def test_a_file_that_is_there_stays_where_force_is_false_and_is_kept_where_backup_is_true(tmp_path: Path) -> None:
+    seen = f"type=file\x1eat=root:0:root:0:644\x1esha={'0' * 64}\x1e"
+    assert differing(make("copy", dest="/etc/x", content="new"), seen)
+    assert differing(make("copy", dest="/etc/x", content="new", force=False), seen) == {}
+    assert differing(make("copy", dest="/etc/x", content="new", force=False), "")
+    file = tmp_path / "file"
+    file.write_text("old")
+    made = make("copy", dest=str(file), content="new", backup=True)
+    (step,) = made.fix(made.differences(made.parse(seen)))
+    (tmp_path / "blob").write_text("new")
+    program = f"marker=x run=x hears=no\n{prelude()}\nset -- {tmp_path}/blob\n{step.text}"
+    subprocess.run(["dash", "-eu"], input=program, text=True, check=True)
+    (kept,) = tmp_path.glob("file.*~")
+    assert (file.read_text(), kept.read_text()) == ("new", "old")

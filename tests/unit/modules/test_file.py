@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from sh_runner import frames, probe
 from tables import answer, differing, fixed, make
 
 from deployer.errors import ConfigError
+from deployer.sh.frame import prelude
 
 DIRECTORY = answer(type="directory", at="root:0:root:0:755")
 FILE = answer(type="file", at="root:0:root:0:644")
@@ -33,7 +41,8 @@ def test_a_plan_says_what_differs(args: dict[str, object], out: str, expected: o
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
-        ({"path": "/srv/a", "state": "touch"}, "write the file with copy"),
+        ({"path": "/srv/a", "recurse": True}, "recurse goes with state: directory"),
+        ({"path": "/srv/a", "state": "touch", "access_time": "preserve"}, "preserve for both"),
         ({"path": "/srv/a", "state": "link"}, "go together"),
         ({"path": "/srv/a", "src": "b"}, "go together"),
         ({"path": "/srv/a", "state": "link", "src": "b", "mode": "0644"}, "no mode"),
@@ -79,3 +88,43 @@ def test_a_private_directory_is_never_open_for_a_moment() -> None:
 
 def test_dest_is_another_name_of_path() -> None:
     assert make("file", dest="/srv/shop", state="directory").touches() == ("/srv/shop",)
+
+
+def listed(root: Path) -> list[tuple[str, str, int, int]]:
+    seen = ((path, path.lstat()) for path in sorted(root.rglob("*")))
+    return [(str(path.relative_to(root)), oct(at.st_mode), at.st_uid, at.st_gid) for path, at in seen]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_is_in_a_directory_gets_its_attributes_as_ansible_gives_them(tmp_path: Path) -> None:
+    roots = [tmp_path / name for name in ("ours", "theirs")]
+    for root in roots:
+        (root / "deep" / "er").mkdir(parents=True)
+        (root / "deep" / "a file").write_text("x")
+        (root / "deep" / "link").symlink_to("/nowhere")
+    args = {"state": "directory", "recurse": True, "owner": "nobody", "group": "1", "mode": "0750"}
+    asked = json.dumps({"ANSIBLE_MODULE_ARGS": {**args, "path": str(roots[1])}})
+    done = subprocess.run([sys.executable, "-m", "ansible.modules.file"], input=asked, capture_output=True, text=True)
+    assert json.loads(done.stdout)["changed"], done.stdout
+    made = make("file", path=str(roots[0]), **args)
+    assert made.known() is None, "what is in it has to be looked at"
+    (seen,) = frames(probe(made.probe().text), ["dash"], tmp_path)
+    changes = made.differences(made.parse(seen.out))
+    assert changes["inside"].before == "other"
+    for step in made.fix(changes):
+        subprocess.run(
+            ["dash", "-eu"], input=f"marker=x run=x hears=no\n{prelude()}\n{step.text}", text=True, check=True
+        )
+    assert listed(roots[0]) == listed(roots[1])
+    (seen,) = frames(probe(made.probe().text), ["dash"], tmp_path)
+    assert made.differences(made.parse(seen.out)) == {}
+
+
+def test_touch_runs_every_time_or_makes_what_is_not_there() -> None:
+    assert make("file", path="/srv/a", state="touch").handler_only
+    kept = make("file", path="/srv/a", state="touch", access_time="preserve", modification_time="preserve")
+    assert not kept.handler_only
+    assert differing(kept, FILE) == {}
+    assert list(differing(kept, "")) == ["state", "type"]
+    with pytest.raises(ConfigError, match="is a directory"):
+        differing(kept, DIRECTORY)

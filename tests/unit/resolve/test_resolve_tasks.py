@@ -132,10 +132,13 @@ def test_two_tasks_that_want_one_file_to_differ_are_refused_with_both_places(pro
         ("ansible.builtin.service: {name: shop, state: reloaded}", "make it a handler"),
     ],
 )
-def test_an_act_without_an_end_state_belongs_into_handlers(project: Project, task: str, hint: str) -> None:
+def test_an_act_without_an_end_state_runs_every_time_and_strict_refuses_it(
+    project: Project, task: str, hint: str
+) -> None:
     project.tasks(f"- {task}")
+    assert project.actions()[0].module.handler_only
     with pytest.raises(ConfigError, match="it would run every time") as caught:
-        project.actions()
+        project.actions(strict=True)
     assert hint in caught.value.hint
     project.write("site.yml", f"- hosts: all\n  tasks: []\n  handlers:\n  - {task}\n")
     assert project.resolve().handlers[0].module.act()

@@ -1,0 +1,87 @@
+"""What a task gave when it ran: its result, judged by the task's own words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from deployer.engine.walk.planned import Planned, handler_id
+from deployer.errors import StepError
+from deployer.model import MASK
+from deployer.modules import Step
+from deployer.resolve import Action, HostPlay
+from deployer.sh import Frame, Sh, sh
+from deployer.sh.captured import captured, command_result, heard
+from deployer.transport.base import Transport
+
+TOLD = 20_000
+"""Bytes of each stream of a command that its ``register`` holds; a step tells 64 KiB in all."""
+
+
+def told_apart(text: Sh) -> Sh:
+    """Return a command's text so that it tells its streams apart."""
+    return captured(text, TOLD, fails=True)
+
+
+def readable(step: Step, out: str) -> str:
+    """Return what a step printed, for a person, its streams one after the other."""
+    if not step.person or "\x1e" not in out:
+        return out
+    told = heard(out)
+    return "\n".join(str(told[name]).rstrip("\n") for name in ("stdout", "stderr") if told[name])
+
+
+def settled_result(planned: Planned, frame: Frame, again: Callable[[], Frame]) -> Planned:
+    """Return what has run with its result.
+
+    Args:
+        planned: with a judge.
+        frame: the answer of its last step.
+        again: runs its steps once more, where something is waited for.
+
+    Raises:
+        StepError: it failed by its own words.
+        ConfigError: a condition of it is wrong.
+    """
+    judge = planned.action.judge
+    assert judge  # noqa: S101 - whoever asks has looked
+    result, tried = _result(planned, frame), 1
+    while not judge.satisfied(result):
+        if tried >= judge.tries:
+            result["failed"] = True
+            break
+        time.sleep(judge.delay)
+        result, tried = _result(planned, again()), tried + 1
+    if judge.waits:
+        result["attempts"] = tried
+    if result["failed"] and not judge.ignores:
+        raise result_failure(planned.action, result)
+    return replace(planned, result=result)
+
+
+def _result(planned: Planned, frame: Frame) -> dict[str, Any]:
+    judge = planned.action.judge
+    assert judge  # noqa: S101
+    if any(step.person for step in planned.steps) and "\x1e" in frame.out:
+        return judge.judged({"changed": True, **command_result(heard(frame.out))})
+    told = {"rc": frame.rc, "msg": frame.out.strip()} if frame.rc else {}
+    return judge.judged({"changed": True, **told})
+
+
+def result_failure(action: Action, result: Mapping[str, Any]) -> StepError:
+    """Return the error that a task has failed by its own words."""
+    said = "\n".join(str(result[key]) for key in ("stdout", "stderr", "msg") if result.get(key))
+    shown = MASK if action.task.no_log else said
+    tail = "".join(f"\n    {line}" for line in shown.strip().splitlines()[-20:])
+    status = f" with status {result['rc']}" if result.get("rc") else ""
+    return StepError(f"{action.label}: failed{status}{tail}", where=action.task.mark)
+
+
+def take_back(transport: Transport, host_play: HostPlay, named: Collection[str]) -> None:
+    """Forget on a host which handlers were noted for a task that may notify them, and then changed nothing."""
+    from deployer.engine.walk.apply import finish
+
+    left = [handler_id(one) for one in host_play.handlers if {one.task.name, one.label} & set(named)]
+    finish(transport, "forget the handler", sh('cd "$home/notified" && rm -f -- {}', left), become=host_play.become)

@@ -1,0 +1,108 @@
+"""A plan's answer for one task, and which handlers tasks wake: those that will run, and those that may."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.events import TaskPlanned, Verdict
+from deployer.model import MASK, Change
+from deployer.modules import Step
+from deployer.resolve import Action
+
+_RUNS = 2
+"""How often one handler runs at most in one run: handlers may notify each other in a circle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan's answer for one task of one host.
+
+    Attributes:
+        done_within: handlers that its own steps run.
+        result: what it gave when it ran, where somebody asks.
+    """
+
+    action: Action
+    verdict: Verdict
+    changes: tuple[Change, ...] = ()
+    steps: tuple[Step, ...] = ()
+    reason: str = ""
+    handler: bool = False
+    result: Mapping[str, Any] | None = None
+    done_within: frozenset[str] = frozenset()
+
+    @property
+    def notify(self) -> frozenset[str]:
+        """The names of the handlers that it wakes."""
+        return frozenset(self.action.notify) - self.done_within
+
+    def may_restart(self, units: frozenset[str]) -> frozenset[str]:
+        """Return which of these units it may stop or start; ``units`` are those of the host's nodes."""
+        return self.reaches(units) if self.verdict in ("change", "runs", "unknown") else frozenset()
+
+    def reaches(self, units: frozenset[str]) -> frozenset[str]:
+        """Return which of these units it could stop or start, if it were due."""
+        module = self.action.module
+        return units.intersection(module.touches()) or (units if module.RESTARTS_NODES else frozenset())
+
+    def event(self, host: str) -> TaskPlanned:
+        """Return the answer as an event."""
+        mark, changes = str(self.action.task.mark), self.changes
+        if self.action.task.no_log:
+            changes = tuple(Change(one.key, one.before and MASK, one.after and MASK) for one in changes)
+        return TaskPlanned(host, self.action.label, mark, self.verdict, changes, self.reason, self.handler)
+
+
+def handler_id(action: Action) -> str:
+    """Return the name under which a host remembers that a handler has been notified and has not run."""
+    return hashlib.sha256(f"{action.task.role}\0{action.label}".encode()).hexdigest()[:16]
+
+
+def woken_handlers(
+    tasks: Sequence[Planned], handlers: Sequence[Action], notified: frozenset[str], pending: frozenset[str]
+) -> tuple[Planned, ...]:
+    """Return the handlers that will run, and those that may, in order.
+
+    As in Ansible they are gone through in the order of their definition, and again for those that a later one has
+    notified. A handler that others notify after it ran runs once more, and no more often than that.
+    """
+    due = [task for task in tasks if task.verdict in ("change", "runs") and not task.action.task.result.unchanged]
+    undecided = [task for task in due if task.action.task.result.decides]
+    sure = {name for task in due if not task.action.task.result.decides for name in task.notify} | notified
+    undecided += [task for task in tasks if task.verdict == "unknown"]
+    maybe = {name for task in undecided for name in task.action.notify}
+    awake = [handler for handler in handlers if not handler.skip]
+    left = {id(handler) for handler in awake if handler_id(handler) in pending} - _named(awake, sure)
+    woken, ready = list[Planned](), left | _named(awake, sure)
+    counts: Counter[int] = Counter()
+    told = -1
+    while len(woken) > told:
+        told = len(woken)
+        for handler in awake:
+            key = id(handler)
+            if key in ready:
+                ready.discard(key)
+                reason = "an earlier run was stopped before it" if key in left and not counts[key] else ""
+                woken.append(_run(handler, reason))
+                counts[key] += 1
+                ready |= {other for other in _named(awake, handler.notify) if counts[other] < _RUNS}
+            elif not counts[key] and key in _named(awake, maybe):
+                why = "notified by a task that is unknown until run"
+                woken.append(Planned(handler, "unknown", reason=why, handler=True))
+                counts[key] = _RUNS
+                maybe.update(handler.notify)
+    return tuple(woken)
+
+
+def _named(handlers: Sequence[Action], names: Collection[str]) -> set[int]:
+    return {id(handler) for handler in handlers if not {handler.task.name, handler.label}.isdisjoint(names)}
+
+
+def _run(handler: Action, reason: str) -> Planned:
+    steps = handler.module.act()
+    change = Change("run", None, steps[0].what if steps else handler.label)
+    return Planned(handler, "change", (change,), steps, reason, handler=True)

@@ -1,0 +1,143 @@
+"""What the results of a host's tasks are, as far as they are known: from what the probe read, and from what has run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deployer.engine.walk.judged import result_failure
+from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned
+from deployer.errors import ConfigError, StepError
+from deployer.load.results import Foreseen
+from deployer.resolve import Action, HostPlay
+from deployer.resolve.action import Awaiting
+from deployer.resolve.judging import ResultJudge
+
+_QUIET = ("ok", "skipped")
+
+
+@dataclass(slots=True)
+class Results:
+    """The results of one host's actions, by their place in its play.
+
+    Attributes:
+        known: of those that have a judge.
+        pause: waits some seconds between two tries.
+        running: changes are made, so what waits is waited for.
+    """
+
+    known: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    pause: Callable[[float], None] = time.sleep
+    running: bool = False
+    _used: dict[int, int] = field(default_factory=dict)
+    _tries: dict[int, int] = field(default_factory=dict)
+
+    def learn(self, plan: Plan, observed: Sequence[Any], base: int) -> tuple[Plan, bool]:
+        """Keep what a plan tells of results.
+
+        Args:
+            plan: what was made of a reading.
+            observed: the answers to those of its actions that are not skipped.
+            base: the place of its first action among those of the play.
+
+        Returns:
+            the plan, in which readings that wait for something are unknown; whether it has to be read again.
+
+        Raises:
+            StepError: a reading failed, or what it waits for has not come about.
+        """
+        answers, quiet, wait = iter(observed), True, 0.0
+        tasks, place = [], base
+        for planned in plan.tasks:
+            if not planned.handler:
+                answer = None if planned.action.skip else next(answers)
+                judge = planned.action.judge
+                if judge and planned.verdict in ("ok", "change", "runs"):
+                    planned, left = self._one(planned, judge, answer, place, quiet=quiet)  # noqa: PLW2901
+                    wait = max(wait, left)
+                place += 1
+            quiet = quiet and planned.verdict in _QUIET
+            tasks.append(planned)
+        if wait:
+            self.pause(wait)
+        return replace(plan, tasks=tuple(tasks)), bool(wait)
+
+    def _one(
+        self, planned: Planned, judge: ResultJudge, answer: Any, place: int, *, quiet: bool
+    ) -> tuple[Planned, float]:
+        """Keep one result; return what is planned, and the seconds after which it has to be read again."""
+        module = planned.action.module
+        if planned.verdict != "ok":
+            self.known[place] = self._foreseen(planned)
+            return planned, 0
+        if module.READS and not quiet:
+            return planned, 0
+        result = judge.judged({"changed": False, **module.answer(answer)})
+        if not module.READS:
+            self.known[place] = {**result, "changed": False} if judge.task.result.failed_when is None else result
+            return planned, 0
+        if not judge.satisfied(result):
+            tried = self._tries[place] = self._tries.get(place, 0) + self.running
+            if tried < judge.tries or not self.running:
+                return replace(planned, verdict="unknown", reason="what it waits for may come about"), (
+                    max(judge.delay, 0.1) if self.running else 0
+                )
+            result["failed"] = True
+        self._check(planned.action, judge, result)
+        self.known[place] = result
+        return planned, 0
+
+    def _foreseen(self, planned: Planned) -> Mapping[str, Any]:
+        words, name = planned.action.task.result, planned.action.task.result.register
+        changed = not words.unchanged
+        known = {} if words.decides or words.failed_when else {"changed": changed, "failed": False, "skipped": False}
+        return Foreseen(name, f"{planned.action.label!r} has not run yet", known)
+
+    def _check(self, action: Action, judge: ResultJudge, result: Mapping[str, Any]) -> None:
+        if result["failed"] and not judge.ignores:
+            raise result_failure(action, result)
+
+    def ran(self, planned: Planned, actions: Sequence[Action]) -> None:
+        """Keep what a task, one of these, gave when it ran."""
+        if planned.result is not None:
+            self.known[next(i for i, one in enumerate(actions) if one is planned.action)] = planned.result
+
+    def _now(self) -> dict[int, int]:
+        """Return what is known, by its identity: a result of which only a part is known cannot be compared."""
+        return {place: id(result) for place, result in self.known.items()}
+
+    def forgiven(self, actions: Sequence[Action]) -> set[int]:
+        """Return the ids of those that have failed, and may."""
+        return {id(one) for i, one in enumerate(actions) if i in self.known and _failed(self.known[i])}
+
+    def resolved(self, host_play: HostPlay) -> HostPlay | None:
+        """Return the play resolved once more, where something waits for what is known by now; None where nothing does.
+
+        What stands before the first action that waits stays as it is.
+        """
+        count = waiting(host_play.actions)
+        if count is None or host_play.again is None or self._used == self._now():
+            return None
+        self._used = self._now()
+        try:
+            fresh = host_play.again(self.known)
+        except ConfigError as error:
+            if not self.running:
+                raise
+            raise StepError(error.message, where=error.where, hint=error.hint) from None  # hosts have been touched
+        later = waiting(fresh.actions)
+        if later is not None and later <= count and len(fresh.actions) == len(host_play.actions):
+            return None
+        return replace(fresh, actions=(*host_play.actions[:count], *fresh.actions[count:]), handlers=host_play.handlers)
+
+
+def _failed(result: Mapping[str, Any]) -> bool:
+    return not isinstance(result, Foreseen) and bool(result.get("failed"))
+
+
+def waiting(actions: Sequence[Action]) -> int | None:
+    """Return the place of the first action that waits for another one's result."""
+    return next((i for i, action in enumerate(actions) if isinstance(action.module, Awaiting)), None)

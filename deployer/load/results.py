@@ -1,0 +1,106 @@
+"""What a task says of its result (``register``, ``changed_when``, ``until`` …), and results that are known in part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from deployer.errors import ConfigError, NotYet
+from deployer.fields import kind
+from deployer.load.keywords import RESULT_TESTS, boolean, text
+from deployer.load.marked import Map, Seq, Text, mark_of
+from deployer.model import ResultWords
+from deployer.syntax import VARIABLE, truth
+
+
+class Foreseen(Mapping[str, Any]):
+    """A result of which a part is known before its task has run, or nothing; who looks at the rest gets `NotYet`.
+
+    Args:
+        name: the variable it is registered under.
+        reason: what it waits for.
+        known: what is known already, such as ``changed``.
+    """
+
+    def __init__(self, name: str, reason: str, known: Mapping[str, Any] | None = None) -> None:
+        self.name, self.reason, self.known = name, reason, dict(known or {})
+
+    def __getitem__(self, key: str) -> Any:
+        return self.known[key] if key in self.known else self.wait()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.known or self.wait()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.wait()
+
+    def wait(self) -> NoReturn:
+        """Raise NotYet."""
+        raise NotYet(self.name, self.reason)
+
+    def _wait(self, *_: Any) -> NoReturn:
+        self.wait()
+
+    __iter__ = __len__ = __str__ = __bool__ = _wait
+    __hash__ = object.__hash__
+
+
+def says(result: Any, test: str) -> bool:
+    """Return whether a result passes a test such as ``is changed``.
+
+    Raises:
+        jinja2.TemplateError: it is no result of a task, or not defined.
+    """
+    from jinja2 import TemplateRuntimeError, Undefined
+
+    if isinstance(result, Undefined):
+        str(result)  # it says which
+    if not isinstance(result, Mapping):
+        raise TemplateRuntimeError(f"{test!r} asks what is no result of a task (register)")
+    word, wanted = RESULT_TESTS[test]
+    return bool(result.get(word, word == "finished")) is wanted
+
+
+def result_words(given: Map) -> ResultWords:
+    """Return what a task says of its result.
+
+    Raises:
+        ConfigError: a word of it is wrong.
+    """
+    name = text(given, "register") or ""
+    if name and not VARIABLE.fullmatch(name):
+        raise ConfigError(f"register: {name!r} cannot be the name of a variable", where=given.at("register"))
+    check_mode = boolean(given, "check_mode")
+    if check_mode:
+        hint = "deployer plan tells what would change; leave the task out, or say check_mode: false where it only reads"
+        raise ConfigError("check_mode: true asks for a task that never runs", where=given.at("check_mode"), hint=hint)
+    return ResultWords(
+        register=name,
+        changed_when=_expressions(given, "changed_when"),
+        failed_when=_expressions(given, "failed_when"),
+        ignore_errors=given.get("ignore_errors"),
+        until=_expressions(given, "until"),
+        retries=given.get("retries"),
+        delay=given.get("delay", 5),
+        check_mode=check_mode,
+    )
+
+
+def _expressions(given: Map, word: str) -> tuple[str, ...] | None:
+    """Return the conditions under a word; a word of truth is one, too."""
+    value = given.get(word)
+    if value is None:
+        return None
+    found = []
+    for item in value if isinstance(value, Seq) else [value]:
+        at = mark_of(item, given.at(word))
+        meant = item if isinstance(item, bool) else truth(item)
+        if meant is not None:
+            found.append(Text(str(meant).lower(), at))
+        elif not isinstance(item, str) or not item.strip():
+            raise ConfigError(f"{word} must be an expression, not {kind(item)}", where=at)
+        elif "{{" in item or "{%" in item:
+            raise ConfigError(f"{word} is an expression already", where=at, hint="write it without {{ }}")
+        else:
+            found.append(item if isinstance(item, Text) else Text(item, at))
+    return tuple(found)

@@ -1,0 +1,52 @@
+"""A command of which its author says that it only reads: it runs in the probe, and its answer is there for the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, sh
+from deployer.modules.shared.guarded import Guarded
+from deployer.sh.captured import captured, command_result, heard
+
+_MOST = 1024 * 1024
+"""Bytes of each of its streams that are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandReading(Module):
+    """What a command prints, and its status, whatever that is."""
+
+    RUNS_AS_USER: ClassVar[bool] = True
+    READS: ClassVar[bool] = True
+
+    command: Guarded
+
+    def desired(self) -> State:
+        """Return that nothing is wanted."""
+        return Present({})
+
+    def probe(self) -> Sh:
+        """Run it, unless its guards say that it is not needed."""
+        here = sh("cd -- {}", self.command.chdir or "/")
+        run = lines(sh("umask 022"), here, self.command.run())
+        needed = sh(
+            "if [ \"$needed\" = yes ]; then\n{}\nelse printf 'rc=0\\036stdout=\\036stderr=\\036'; fi",
+            captured(run, _MOST),
+        )
+        return lines(*self.command.ask(), needed)
+
+    def parse(self, out: str) -> Observed:
+        """Return status and streams."""
+        return Present({key: str(value) for key, value in heard(out).items()})
+
+    def answer(self, observed: Observed) -> Mapping[str, object]:
+        """Return them as ``register`` gives them."""
+        keys = observed.keys if isinstance(observed, Present) else {}
+        return command_result(keys)
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Return no steps."""
+        del changes
+        return ()

@@ -1,0 +1,161 @@
+"""What lineinfile, blockinfile and replace share: a part of a file is declared, and the rest of it stays."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from deployer import checks as check
+from deployer.errors import ConfigError, ProbeError
+from deployer.fields import Doc
+from deployer.model import Unknown
+from deployer.modules.base import (
+    Absent,
+    Blob,
+    Change,
+    Changes,
+    Module,
+    Observed,
+    Present,
+    Sh,
+    State,
+    Step,
+    lines,
+    records,
+    sh,
+)
+from deployer.modules.shared.content import Attributes
+from deployer.modules.shared.written import validation
+
+LARGEST_EDITED = 1024 * 1024
+"""Bytes that a file may have of which a part is declared."""
+
+_PROBE = """look {0}
+if [ "$type" = file ]; then
+  readable {0}
+  size=$(stat -c %s -- {0})
+  emit size "$size"
+  [ "$size" -gt {1} ] || emit content "$(taste {0} {1} | base64 -w 0)"
+fi"""
+
+_SAME = """file={0}
+if [ -e "$file" ]; then now=$(digest "$file"); else now=; fi
+[ "$now" = {1} ] || [ "$now" = {2} ] || {{ echo "$file has changed since it was read; run again"; exit 1; }}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited(Module):
+    """A file of UTF-8 text, at most a MiB, of which a part is declared."""
+
+    path: Annotated[str, Doc("the file on the host", check=check.absolute, example="/etc/hosts", alias="dest")]
+    state: Annotated[Literal["present", "absent"], Doc("whether it is there")] = "present"
+    create: Annotated[bool, Doc("make the file where it is not there")] = False
+    backup: Annotated[bool, Doc("keep the file as it was, beside it")] = False
+    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
+    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
+    mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = None
+    validate: Annotated[
+        str | None,
+        Doc("a command that must accept the new file, given as %s, before it is put in place", check=check.word_list,
+            example="test -s %s"),
+    ] = None  # fmt: skip
+
+    def __post_init__(self) -> None:
+        validation(self.validate)
+
+    @abstractmethod
+    def edited(self, text: str) -> str:
+        """Return a file's text as it should be."""
+
+    @property
+    def _attributes(self) -> Attributes:
+        return Attributes(owner=self.owner, group=self.group, mode=self.mode)
+
+    def desired(self) -> State:
+        """Return the attributes; what the text should be depends on what it is."""
+        return Present(self._attributes.desired())
+
+    def probe(self) -> Sh:
+        """Print type, attributes and the whole text."""
+        if self.create or self.state == "absent":
+            return sh(_PROBE, self.path, LARGEST_EDITED)
+        return lines(
+            sh(_PROBE, self.path, LARGEST_EDITED), sh('[ -n "$type" ] || unknown {}" is not there yet"', self.path)
+        )
+
+    def parse(self, out: str) -> Observed:
+        """Return them.
+
+        Raises:
+            ConfigError: it is no file of text, or a large one.
+        """
+        if not out:
+            return Absent()
+        found = records(out, "type", "at")
+        if found["type"] != "file":
+            hint = "name the file itself" if found["type"] == "link" else "name a file"
+            raise ConfigError(f"{self.path} is a {found['type']} on this host", hint=hint)
+        found = records(out, "type", "at", "size")
+        if "content" not in found:
+            raise ConfigError(f"{self.path} has {found['size']} bytes", hint=f"a file may have {LARGEST_EDITED}")
+        try:
+            text = base64.b64decode(found["content"], validate=True).decode()
+        except UnicodeDecodeError:
+            raise ConfigError(f"{self.path} is no UTF-8 text") from None
+        except ValueError:
+            raise ProbeError(f"{self.path} could not be read whole") from None
+        return Present({"content": text, **self._attributes.observed(found["at"])})
+
+    def foresee(self, written: Mapping[str, str], touched: frozenset[str], observed: Observed) -> Observed:
+        """Return the text that earlier tasks of the plan will have written; what they do otherwise is unknown."""
+        if self.path not in touched:
+            return observed
+        if self.path not in written:
+            return Unknown(f"an earlier task changes {self.path}")
+        keys = observed.keys if isinstance(observed, Present) else {}
+        return Present({**keys, "content": written[self.path]})
+
+    def differences(self, observed: Observed) -> dict[str, Change]:
+        """Return how the text has to change, and the attributes."""
+        if isinstance(observed, Absent):
+            if self.state == "absent" or not self.create:
+                return {}
+            return {"content": Change("content", None, self.edited("")), **super().differences(Present({}))}
+        found = super().differences(observed)
+        if isinstance(observed, Present) and "content" in observed.keys:
+            old = observed.keys["content"]
+            new = self.edited(old)
+            if new != old:
+                return {"content": Change("content", old, new), **found}
+        return found
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Write the file anew beside its place and rename it, if it is still as it was read; or set attributes."""
+        if not changes:
+            return ()
+        if "content" not in changes:
+            return (Step(f"set owner and mode of {self.path}", self._attributes.fix(self.path)),)
+        before, after = changes["content"].before, changes["content"].after or ""
+        kept = self._attributes.desired()
+        blob = Blob.of(after)
+        parts = [
+            sh(_SAME, self.path, "" if before is None else hashlib.sha256(before.encode()).hexdigest(), blob.sha256)
+        ]
+        parts += [sh("keep {}", self.path)] if self.backup else []
+        own = kept.get("mode", ""), kept.get("owner", ""), kept.get("group", "")
+        parts.append(sh('draft "$1" {} {} {} {}', self.path, *own))
+        if test := validation(self.validate):
+            parts.append(test)
+        return (Step(f"edit {self.path}", lines(*parts, sh("settle {}", self.path)), (blob,)),)
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the file."""
+        return (self.path,)
+
+    def writes(self, changes: Changes) -> Mapping[str, str]:
+        """Return the text that the file will have."""
+        return {self.path: changes["content"].after or ""} if "content" in changes else {}

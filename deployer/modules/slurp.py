@@ -1,0 +1,76 @@
+"""slurp: what is in a file. It changes nothing; ``register`` is what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer import checks as check
+from deployer.errors import ConfigError
+from deployer.fields import Doc
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
+
+_MOST = 1024 * 1024
+
+_PROBE = """look {0}
+if [ "$type" = file ]; then
+  readable {0}
+  size=$(stat -c %s -- {0})
+  emit size "$size"
+  [ "$size" -gt {1} ] || emit content "$(taste {0} {1} | base64 -w 0)"
+fi"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slurp(Module):
+    """What is in a file, in base64: ``content | b64decode`` is its text. At most a MiB.
+
+    It is read with everything else before a plan is made, so later tasks may use it (docs/playbooks.md).
+    """
+
+    READS: ClassVar[bool] = True
+    EXAMPLE: ClassVar[str] = """\
+- name: the host's own name
+  slurp:
+    src: /etc/hostname
+  register: own_name
+"""
+
+    src: Annotated[str, Doc("the file on the host", check=check.absolute, example="/etc/hostname", alias="path")]
+
+    def desired(self) -> State:
+        """Return that nothing is wanted."""
+        return Present({})
+
+    def probe(self) -> Sh:
+        """Print its content."""
+        return sh(_PROBE, self.src, _MOST)
+
+    def parse(self, out: str) -> Observed:
+        """Return it as keys; none where no file is there.
+
+        Raises:
+            ConfigError: it is larger than what is kept.
+        """
+        found = records(out, "type", "at") if out else {"type": ""}
+        if found["type"] != "file":
+            return Present({})
+        found = records(out, "size")
+        if "content" not in found:
+            raise ConfigError(f"{self.src} has {found['size']} bytes", hint=f"slurp takes {_MOST} at most")
+        return Present(found)
+
+    def answer(self, observed: Observed) -> Mapping[str, object]:
+        """Return it as Ansible does."""
+        if not isinstance(observed, Present) or not observed.keys:
+            return {"failed": True, "msg": f"there is no file {self.src}"}
+        return {"content": observed.keys["content"], "encoding": "base64", "source": self.src}
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Return no steps."""
+        del changes
+        return ()
+
+
+MODULE = Slurp

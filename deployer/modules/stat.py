@@ -1,0 +1,131 @@
+"""stat: what is at a path. It changes nothing; ``register`` is what it is for."""
+
+from __future__ import annotations
+
+import base64
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from deployer import checks as check
+from deployer.errors import ProbeError
+from deployer.fields import Doc
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
+
+_PROBE = """path={0}
+follow={1}
+if [ -e "$path" ] || [ -L "$path" ]; then
+  if [ "$follow" = yes ] && [ -e "$path" ]; then at=$(readlink -f -- "$path"); else at=$path; fi
+  emit at "$(stat -c '%f:%u:%g:%s:%h:%i:%d:%X:%Y:%Z:%U:%G' -- "$at")"
+  if [ -L "$at" ]; then
+    emit target "$(readlink -- "$at" | base64 -w 0)"
+    emit source "$(readlink -f -- "$at" | base64 -w 0)"
+  fi
+  kind={2}
+  if [ -n "$kind" ] && [ -f "$at" ] && [ ! -L "$at" ] && [ -r "$at" ]; then
+    sum=$("${{kind}}sum" <"$at")
+    emit checksum "${{sum%% *}}"
+  fi
+  can=
+  [ ! -r "$at" ] || can=r
+  [ ! -w "$at" ] || can=${{can}}w
+  [ ! -x "$at" ] || can=${{can}}x
+  emit can "$can"
+else
+  hidden "$path"
+fi"""
+
+_NUMBERS = ("uid", "gid", "size", "nlink", "inode", "dev", "atime", "mtime", "ctime")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stat(Module):
+    """What is at a path: ``exists``, ``isdir``, ``isreg``, ``islnk``, ``mode``, ``size``, ``checksum`` and so on.
+
+    It is read with everything else before a plan is made, so ``when`` of a later task may use it (docs/playbooks.md).
+    Ansible's ``mimetype``, ``charset``, ``attributes`` and ``version`` are left out; times are whole seconds.
+    """
+
+    READS: ClassVar[bool] = True
+    EXAMPLE: ClassVar[str] = """\
+- name: whether the shop has a database
+  stat:
+    path: /srv/shop.db
+  register: database
+"""
+
+    path: Annotated[str, Doc("the path on the host", check=check.absolute, example="/srv/shop.db", alias="dest")]
+    follow: Annotated[bool, Doc("of a link, what it points to")] = False
+    get_checksum: Annotated[bool, Doc("with a digest of a file's content")] = True
+    checksum_algorithm: Annotated[
+        Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"], Doc("which digest", alias="checksum")
+    ] = "sha1"
+    get_mime: Annotated[bool, Doc("accepted; no type is told", alias="mime")] = True
+    get_attributes: Annotated[bool, Doc("accepted; none are told", alias="attr")] = True
+    get_md5: Annotated[bool, Doc("accepted; Ansible has taken it out")] = False
+
+    def desired(self) -> State:
+        """Return that nothing is wanted."""
+        return Present({})
+
+    def probe(self) -> Sh:
+        """Print what stat says of it, and a digest."""
+        kind = self.checksum_algorithm if self.get_checksum else ""
+        return sh(_PROBE, self.path, "yes" if self.follow else "no", kind)
+
+    def parse(self, out: str) -> Observed:
+        """Return it as keys; none where nothing is there."""
+        return Present(records(out, "at", "can") if out else {})
+
+    def answer(self, observed: Observed) -> Mapping[str, object]:
+        """Return it as Ansible does, under ``stat``."""
+        if not isinstance(observed, Present) or not observed.keys:
+            return {"stat": {"exists": False}}
+        keys = observed.keys
+        try:
+            raw, *rest = keys["at"].split(":")
+            *numbers, owner, group = rest
+            mode = int(raw, 16)
+            found: dict[str, object] = dict(zip(_NUMBERS, map(int, numbers), strict=True))
+        except ValueError:
+            raise ProbeError(f"what is at {self.path} cannot be read from {keys['at'][:80]!r}") from None
+        found |= {"exists": True, "path": self.path, "mode": f"{stat.S_IMODE(mode):04o}"}
+        found |= {"pw_name": owner, "gr_name": group, **_kinds(mode), **_permissions(mode)}
+        ways = {"readable": "r", "writeable": "w", "executable": "x"}
+        found |= {name: way in keys["can"] for name, way in ways.items()}
+        if "checksum" in keys:
+            found["checksum"] = keys["checksum"]
+        if "target" in keys:
+            found |= {"lnk_target": _text(keys["target"]), "lnk_source": _text(keys["source"])}
+        return {"stat": found}
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Return no steps."""
+        del changes
+        return ()
+
+
+def _kinds(mode: int) -> dict[str, bool]:
+    asked = {
+        "isreg": stat.S_ISREG, "isdir": stat.S_ISDIR, "islnk": stat.S_ISLNK, "isblk": stat.S_ISBLK,
+        "ischr": stat.S_ISCHR, "isfifo": stat.S_ISFIFO, "issock": stat.S_ISSOCK,
+    }  # fmt: skip
+    return {name: test(mode) for name, test in asked.items()}
+
+
+def _permissions(mode: int) -> dict[str, bool]:
+    bits = {
+        f"{way}{who}": 1 << (8 - 3 * i - j)
+        for i, who in enumerate(("usr", "grp", "oth"))
+        for j, way in enumerate("rwx")
+    }
+    bits |= {"isuid": stat.S_ISUID, "isgid": stat.S_ISGID}
+    return {name: bool(mode & bit) for name, bit in bits.items()}
+
+
+def _text(encoded: str) -> str:
+    return base64.b64decode(encoded).decode("utf-8", "replace").rstrip("\n")
+
+
+MODULE = Stat

@@ -1,0 +1,289 @@
+"""Results of tasks: what a plan knows of them, what is known when they have run, and what a task's words make of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from engine_kit import DirectoryHost, Events
+from project_files import Project
+
+from deployer.engine.walk.walk import Walk
+from deployer.errors import ConfigError, StepError
+from deployer.events import StepDone, TaskPlanned
+from deployer.transport.wrappers import ReadOnly
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> DirectoryHost:
+    return DirectoryHost(tmp_path)
+
+
+class Trial:
+    """A play of some tasks, walked on a directory that stands for a host."""
+
+    def __init__(self, project: Project, host: DirectoryHost) -> None:
+        self.project, self.host = project, host
+        self.place = project.directory / "there"
+        self.place.mkdir(exist_ok=True)
+
+    def walk(self, tasks: str, **more: str) -> Walk:
+        self.project.tasks(tasks.replace("HERE", str(self.place)), gather_facts="false", **more)
+        return Walk(self.host, self.project.resolve(), Events())
+
+    def plan(self, tasks: str, **more: str) -> list[tuple[str, str]]:
+        walk = self.walk(tasks, **more)
+        walk.transport = ReadOnly(self.host)
+        walk.plan()
+        assert isinstance(walk.emit, Events)
+        return [(event.task, event.verdict) for event in walk.emit.of(TaskPlanned)]
+
+    def deploy(self, tasks: str, **more: str) -> Walk:
+        walk = self.walk(tasks, **more)
+        walk.plan()
+        walk.deploy()
+        return walk
+
+    def read(self, name: str) -> str:
+        return (self.place / name).read_text()
+
+
+@pytest.fixture
+def trial(project: Project, host: DirectoryHost) -> Trial:
+    return Trial(project, host)
+
+
+LOOK = """\
+- name: look
+  command: cat HERE/version
+  register: version
+  changed_when: false
+  failed_when: version.rc not in [0, 1]
+- name: write
+  shell: {cmd: 'echo {{ version.stdout }}+ >HERE/out', creates: HERE/out}
+  when: version.rc == 0 and version.stdout_lines[0] is version('1.0', '>=')
+- name: none
+  shell: {cmd: 'touch HERE/none', creates: HERE/none}
+  when: version is failed or version.stderr | length > 0
+"""
+
+
+def test_what_only_reads_is_known_in_a_plan_and_conditions_loops_and_templates_use_it(trial: Trial) -> None:
+    (trial.place / "version").write_text("1.2\n")
+    assert trial.plan(LOOK) == [("look", "ok"), ("write", "change"), ("none", "skipped")]
+    assert [program.writes for program in trial.host.programs] == [False, False]
+    walk = trial.deploy(LOOK)
+    assert (trial.read("out"), walk.changed) == ("1.2+\n", 1)
+    (trial.place / "version").unlink()
+    assert trial.plan(LOOK) == [("look", "ok"), ("write", "skipped"), ("none", "change")]
+
+
+def test_what_reads_behind_a_change_is_unknown_until_that_has_run(trial: Trial) -> None:
+    tasks = "- name: make\n  shell: {cmd: 'echo 2.0 >HERE/version', creates: HERE/version}\n" + LOOK
+    assert trial.plan(tasks) == [("make", "change"), ("look", "unknown"), ("write", "unknown"), ("none", "unknown")]
+    walk = trial.deploy(tasks)
+    assert (trial.read("out"), walk.changed, (trial.place / "none").exists()) == ("2.0+\n", 2, False)
+    assert trial.plan(tasks) == [("make", "ok"), ("look", "ok"), ("write", "ok"), ("none", "skipped")]
+
+
+def test_a_reading_that_fails_ends_the_plan_where_nothing_is_changed_before_it(trial: Trial) -> None:
+    tasks = "- name: look\n  shell: echo why >&2; exit 4\n  register: x\n  changed_when: false\n"
+    with pytest.raises(StepError, match=r"look: failed with status 4\n    why") as caught:
+        trial.plan(tasks)
+    assert caught.value.where.endswith("site.yml:4:7")
+    assert trial.plan(tasks + "  ignore_errors: true\n") == [("look", "ok")]
+
+
+CHANGED = """\
+- name: note
+  shell: {cmd: 'echo a >HERE/note; echo said', creates: HERE/note}
+  register: note
+- name: after
+  shell: echo {{ note is changed }} >>HERE/after
+  when: note.changed
+- name: said
+  shell: echo {{ note.stdout }} >>HERE/said
+  when: note is changed
+"""
+
+
+def test_whether_something_changes_is_known_in_the_plan_and_what_it_says_when_it_has_run(trial: Trial) -> None:
+    assert trial.plan(CHANGED) == [("note", "change"), ("after", "runs"), ("said", "unknown")]
+    walk = trial.deploy(CHANGED)
+    assert (trial.read("after"), trial.read("said"), walk.changed, walk.ran) == ("True\n", "said\n", 1, 2)
+    again = trial.deploy(CHANGED)
+    assert (again.changed, again.ran, trial.read("after")) == (0, 0, "True\n")
+
+
+def test_a_command_without_a_guard_runs_every_time_and_strict_refuses_it(trial: Trial) -> None:
+    tasks = "- name: always\n  shell: echo x >>HERE/x\n"
+    assert trial.plan(tasks) == [("always", "runs")]
+    for count in (1, 2):
+        walk = trial.deploy(tasks)
+        assert (walk.changed, walk.ran, trial.read("x")) == (0, 1, "x\n" * count)
+    auditing = trial.walk(tasks)
+    plan = auditing.audit()
+    assert ([one.reason for one in plan.tasks], plan.drifting) == (["not judged: it runs every time"], ())
+    lists = "  tasks: [{shell: echo, notify: h}]\n  handlers: [{name: h, shell: echo}]\n"
+    play = f"- hosts: all\n  gather_facts: false\n{lists}"
+    trial.project.write("site.yml", play)
+    assert Walk(trial.host, trial.project.resolve(), Events()).audit().drifting == (), "nor is what it notifies"
+    with pytest.raises(ConfigError, match="it would run every time"):
+        trial.project.resolve(strict=True)
+
+
+HANDLED = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+  - name: maybe
+    shell: echo WORD
+    register: said
+    changed_when: "'yes' in said.stdout"
+    notify: told
+  - name: quiet
+    shell: echo quiet
+    changed_when: false
+    notify: silent
+  handlers:
+  - {name: told, shell: echo told >>HERE/told}
+  - {name: silent, shell: echo told >>HERE/silent}
+"""
+
+
+@pytest.mark.parametrize(("word", "runs"), [("yes", True), ("no", False)])
+def test_changed_when_decides_about_handlers(trial: Trial, word: str, runs: bool) -> None:
+    trial.project.write("site.yml", HANDLED.replace("WORD", word).replace("HERE", str(trial.place)))
+    walk = Walk(trial.host, trial.project.resolve(), Events())
+    assert [(one.action.label, one.verdict) for one in walk.plan().all] == [
+        ("maybe", "runs"), ("quiet", "runs"), ("told", "unknown"),
+    ]  # fmt: skip
+    walk.deploy()
+    assert (trial.place / "told").exists() is runs
+    assert not (trial.place / "silent").exists()
+    assert list((trial.host.home / "notified").iterdir()) == [], "no run after this one finds a note"
+
+
+def test_failed_when_and_ignore_errors_decide_what_a_failure_is(trial: Trial) -> None:
+    rest = "- name: rest\n  shell: echo {{ x.rc }} {{ x is failed }} {{ x.msg | default('-') }} >HERE/rest\n"
+    bad = "- name: bad\n  shell: echo out; echo err >&2; exit 3\n  register: x\n"
+    with pytest.raises(StepError, match="failed with status 3\n    out\n    err"):
+        trial.deploy(bad + rest)
+    walk = trial.deploy(bad + "  ignore_errors: true\n" + rest)
+    assert trial.read("rest") == "3 True -\n"
+    assert isinstance(walk.emit, Events)
+    assert [done.rc for done in walk.emit.of(StepDone)] == [0, 0]
+    trial.deploy(bad + "  failed_when: x.rc != 3 or 'err' not in x.stderr\n" + rest)
+    assert trial.read("rest") == "3 False -\n"
+    with pytest.raises(StepError, match="bad: failed\n    out"):
+        trial.deploy(bad.replace("exit 3", "exit 0") + "  failed_when: \"'out' in x.stdout\"\n" + rest)
+
+
+def test_something_is_tried_until_it_holds_and_no_longer(trial: Trial) -> None:
+    tasks = (
+        "- name: count\n  shell: echo x >>HERE/x; wc -l <HERE/x\n  register: x\n  until: x.stdout | int >= 3\n"
+        "  retries: RETRIES\n  delay: 0\n- name: rest\n  shell: echo {{ x.attempts }} >HERE/rest\n"
+    )
+    trial.deploy(tasks.replace("RETRIES", "5"))
+    assert (trial.read("x"), trial.read("rest")) == ("x\n" * 3, "3\n")
+    (trial.place / "x").unlink()
+    with pytest.raises(StepError, match="count: failed"):
+        trial.deploy(tasks.replace("RETRIES", "1"))
+    assert trial.read("x") == "x\n" * 2
+
+
+def test_a_reading_is_waited_for_in_a_deploy_and_unknown_in_a_plan(trial: Trial) -> None:
+    tasks = """\
+- name: start
+  shell: {cmd: 'echo >HERE/started', creates: HERE/started}
+- name: wait
+  shell: echo x >>HERE/asked; [ $(wc -l <HERE/asked) -ge 5 ] && echo up
+  register: x
+  changed_when: false
+  until: x is succeeded
+  retries: 10
+  delay: 0
+- name: rest
+  shell: {cmd: 'echo {{ x.stdout }} >HERE/rest', creates: HERE/rest}
+"""
+    assert trial.plan(tasks) == [("start", "change"), ("wait", "unknown"), ("rest", "unknown")]
+    trial.deploy(tasks)
+    assert trial.read("rest") == "up\n"
+    assert trial.plan(tasks) == [("start", "ok"), ("wait", "ok"), ("rest", "ok")]
+
+
+def test_a_loop_registers_one_result_for_each_round(trial: Trial) -> None:
+    tasks = """\
+- name: look
+  shell: echo {{ item }}{{ item }}
+  loop: [a, b]
+  register: all
+  changed_when: false
+- name: each
+  shell:
+    cmd: echo {{ item.item }} {{ item.stdout }} >>HERE/each
+    creates: HERE/{{ item.item }}
+  loop: '{{ all.results }}'
+  loop_control: {label: '{{ item.item }}'}
+- set_fact: {joined: "{{ all.results | map(attribute='stdout') | join(',') }}"}
+- name: joined
+  shell: {cmd: 'echo {{ joined }} >HERE/joined', creates: HERE/joined}
+"""
+    assert [task for task, _ in trial.plan(tasks)] == [
+        "look => a", "look => b", "each => a", "each => b", "set_fact", "joined",
+    ]  # fmt: skip
+    trial.deploy(tasks.replace("    creates: HERE/{{ item.item }}\n", ""))
+    assert (trial.read("each"), trial.read("joined")) == ("a aa\nb bb\n", "aa,bb\n")
+
+
+def test_what_is_skipped_says_so_and_what_its_tags_leave_out_is_not_there(trial: Trial) -> None:
+    skipped = "- command: /bin/true\n  when: 1 == 2\n  register: x\n"
+    cmd = "echo {{ x is skipped }} {{ x.changed }} >HERE/use"
+    use = f"- name: use\n  tags: t\n  shell: {{cmd: '{cmd}', creates: HERE/use}}\n"
+    trial.deploy(skipped + use)
+    assert trial.read("use") == "True False\n"
+    trial.walk(skipped + use)
+    with pytest.raises(ConfigError, match="'x' is not defined"):
+        trial.project.resolve(tags=["t"])
+
+
+def test_a_fact_that_cannot_be_set_yet_hides_its_old_value(trial: Trial) -> None:
+    tasks = (
+        "- set_fact: {v: old}\n- name: make\n  shell: {cmd: 'echo new >HERE/v; cat HERE/v', creates: HERE/v}\n"
+        "  register: made\n- set_fact: {v: '{{ made.stdout }}'}\n  when: made is changed\n"
+        "- name: use\n  shell: {cmd: 'echo {{ v }} >HERE/use', creates: HERE/use}\n"
+    )
+    assert trial.plan(tasks)[-1] == ("use", "unknown")
+    trial.deploy(tasks)
+    assert trial.read("use") == "new\n"
+
+
+def test_a_handler_cannot_use_a_result_and_no_log_shows_nothing_of_one(trial: Trial) -> None:
+    with pytest.raises(StepError) as caught:
+        trial.deploy("- name: bad\n  shell: echo canary-91c4; exit 3\n  register: x\n  no_log: true\n")
+    assert "canary" not in str(caught.value)
+    trial.project.write(
+        "site.yml",
+        "- hosts: all\n  gather_facts: false\n  tasks:\n  - {shell: echo a, register: x, notify: h}\n"
+        "  handlers:\n  - {name: h, shell: 'echo {{ x.stdout }}'}\n",
+    )
+    with pytest.raises(ConfigError, match="'x' is not known here"):
+        trial.project.resolve()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("register: 1x", "cannot be the name of a variable"),
+        ("changed_when: '{{ x }}'", "changed_when is an expression already"),
+        ("failed_when: {a: b}", "failed_when must be an expression, not a mapping"),
+        ("check_mode: true", "check_mode: true asks for a task that never runs"),
+        ("until: x is succeeded\n  register: x\n  retries: many", "retries must be a whole number"),
+        ("until: x is succeeded\n  register: x\n  delay: 100000", "it would wait"),
+        ("ignore_errors: maybe", "ignore_errors must be true or false"),
+    ],
+)
+def test_a_wrong_word_is_one_clear_error(trial: Trial, words: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        trial.walk(f"- command: /bin/true\n  {words}\n")
+    assert "site.yml:" in caught.value.where
