@@ -30,7 +30,6 @@ from deployer.lab import Lab
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-NAME = "bench"
 MIB = 1024 * 1024
 FIRST = (HERE / "first.sh").read_text()
 """Unpack, restart, wait for EPMD: the least that a first deploy has to do."""
@@ -126,7 +125,7 @@ class Bench:
 
     def reset(self) -> None:
         """Put every host back to untouched."""
-        labs.reset(None, NAME)
+        labs.reset(None, self.lab.name)
 
 
 def first_deploy(bench: Bench, tarball: Path) -> None:
@@ -240,10 +239,11 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=20, help="how many hosts (20)")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (3)")
     parser.add_argument("--only", action="append", choices=PARTS, help="one part; may be repeated")
+    parser.add_argument("--name", default="bench", help="of the lab: one for each who measures at a time (bench)")
     parser.add_argument("--keep", action="store_true", help="leave the hosts up")
     chosen = parser.parse_args()
     tarball = labs.build_app(ROOT / "tests" / "apps" / "demo")
-    lab = labs.up(chosen.hosts, name=NAME)
+    lab = labs.up(chosen.hosts, name=chosen.name)
     try:
         with tempfile.TemporaryDirectory(prefix="deployer-bench.") as directory:
             bench = Bench(lab, Path(directory), chosen.repeat)
@@ -253,7 +253,7 @@ def main() -> None:
             print("\n".join(table(bench)))
     finally:
         if not chosen.keep:
-            labs.down(NAME)
+            labs.down(chosen.name)
 
 
 if __name__ == "__main__":

@@ -73,8 +73,8 @@ def _result(
 ) -> dict[str, Any]:
     key = hashlib.sha256(f"{host}\0{rule}\0{more}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
     place = {
-        "physicalLocation": {"artifactLocation": {"uri": f"hosts/{quote(host)}"}, "region": {"startLine": 1}},
-        "logicalLocations": [{"name": host, "kind": "host"}],
+        "physicalLocation": {"artifactLocation": {"uri": f"hosts/{quote(safe(host))}"}, "region": {"startLine": 1}},
+        "logicalLocations": [{"name": safe(host), "kind": "host"}],
     }
     return {
         "ruleId": rule,

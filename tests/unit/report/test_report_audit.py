@@ -187,6 +187,13 @@ def test_sarif_has_what_its_readers_need() -> None:
     assert [result["ruleId"] for result in run["results"] if "suppressions" in result] == ["A2-1"]
 
 
+def test_sarif_of_a_hostile_host_is_text_that_can_be_written() -> None:
+    for result in json.loads(sarif(evil()).encode())["runs"][0]["results"]:
+        place = result["locations"][0]
+        assert re.fullmatch(r"hosts/[A-Za-z0-9_.~%/-]+", place["physicalLocation"]["artifactLocation"]["uri"])
+        assert place["logicalLocations"][0]["name"].isprintable()
+
+
 def test_junit_counts_and_can_be_read_whatever_a_host_says() -> None:
     suite = read_xml(
         junit(
