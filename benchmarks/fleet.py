@@ -98,10 +98,10 @@ class Bench:
         print(f"  {title:<28} {cost.wall:7.2f} s", flush=True)
         return cost
 
-    def deployer(self, title: str, command: str, inventory: Path) -> Cost:
+    def deployer(self, title: str, command: str, inventory: Path, *flags: str) -> Cost:
         """Measure one run of the command line."""
         program = Path(sys.executable).with_name("deployer")
-        return self.measure(title, [program, command, ROOT / "playbooks" / "site.yml", "-i", inventory])
+        return self.measure(title, [program, command, ROOT / "playbooks" / "site.yml", "-i", inventory, *flags])
 
     def round_trips(self, title: str, command: str, inventory: Path) -> None:
         """Count how often the longest conversation with a host goes there and back."""
@@ -152,12 +152,12 @@ def converged(bench: Bench, tarball: Path) -> None:
 
 
 def audited(bench: Bench, tarball: Path) -> None:
-    """Compare an audit with a plan by what a host spends: the difference is what reading for the rules takes."""
+    """Compare an audit by its rules with one that reads nothing for them, by what a host spends on either."""
     inventory = bench.inventory(["demo"], tarball)
     _settle(bench, inventory)
     for _ in range(bench.repeat):
-        bench.deployer("plan, beside an audit", "plan", inventory)
-        bench.deployer("audit, nothing to do", "audit", inventory)
+        bench.deployer("audit of drift alone", "audit", inventory, "--only", "RL-04")
+        bench.deployer("audit by the rules too", "audit", inventory)
 
 
 def ladder(bench: Bench, tarball: Path) -> None:
@@ -200,7 +200,7 @@ AIMS = (
 )
 MEMORY = 80 * MIB
 READING = 0.060
-"""Seconds of a host's processor that the rules of an audit may take, over those of a plan."""
+"""Seconds of a host's processor that the rules of an audit may take, over those of one of drift alone."""
 
 
 def table(bench: Bench) -> Iterator[str]:
@@ -224,11 +224,11 @@ def table(bench: Bench) -> Iterator[str]:
             yield f"{title + ' / ' + floor:<60} {ratio:6.2f}   ≤ {aim:g}  {'✓' if ratio <= aim else '✗'}"
     if not bench.costs:
         return
-    if "audit, nothing to do" in bench.costs:
-        pairs = zip(bench.costs["audit, nothing to do"], bench.costs["plan, beside an audit"], strict=True)
-        more = statistics.median(audit.host_cpu - plan.host_cpu for audit, plan in pairs)
+    if "audit by the rules too" in bench.costs:
+        pairs = zip(bench.costs["audit by the rules too"], bench.costs["audit of drift alone"], strict=True)
+        more = statistics.median(rules.host_cpu - drift.host_cpu for rules, drift in pairs)
         good = "✓" if more <= READING else "✗"
-        yield f"{'host CPU of an audit over a plan, ms':<60} {more * 1000:6.0f}   ≤ {READING * 1000:g}  {good}"
+        yield f"{'host CPU for the rules of an audit, ms':<60} {more * 1000:6.0f}   ≤ {READING * 1000:g}  {good}"
     ours = [cost.peak for title, costs in bench.costs.items() if not title.startswith("floor") for cost in costs]
     yield f"{'peak memory of deployer, MiB':<60} {max(ours) / MIB:6.0f}   < 80  {'✓' if max(ours) < MEMORY else '✗'}"
 

@@ -40,15 +40,18 @@ class Advisory:
     versions: frozenset[str] = frozenset()
     summary: str = ""
 
-    def hits(self, version: str) -> bool:
-        """Return whether a version is affected."""
+    def hits(self, version: str) -> bool | None:
+        """Return whether a version is affected; None where it, or an end of a range, is none that can be compared."""
         order = numbers if self.otp else hex_key
-        at: Key = order(version)
-        return version in self.versions or any(_within(at, one, order) for one in self.ranges)
+        told = {_within(order(version), one, order) for one in self.ranges}
+        return True if version in self.versions or True in told else None if None in told else False
 
 
-def _within(at: Key, one: Range, order: Any) -> bool:
-    if not at or (one.introduced not in ("", "0") and at < order(one.introduced)):
+def _within(at: Key, one: Range, order: Any) -> bool | None:
+    ends = [bound for bound in (one.introduced, one.fixed, one.last) if bound not in ("", "0")]
+    if not at or not all(order(bound) for bound in ends):
+        return None
+    if one.introduced not in ("", "0") and at < order(one.introduced):
         return False
     if one.fixed:
         return bool(at < order(one.fixed))
@@ -64,8 +67,8 @@ class Advisories:
     newest: datetime | None = None
 
     def of(self, package: str, version: str) -> tuple[Advisory, ...]:
-        """Return the advisories that hit a version of a package."""
-        return tuple(one for one in self.by_package.get(package, ()) if one.hits(version))
+        """Return the advisories that hit a version of a package, or of which that cannot be told."""
+        return tuple(one for one in self.by_package.get(package, ()) if one.hits(version) is not False)
 
 
 def read_advisories(path: Path) -> Advisories:
@@ -102,6 +105,10 @@ def _read(file: Path) -> list[dict[str, Any]]:
         some = told if isinstance(told, list) else [told]
         if not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in some):
             raise ConfigError("is no advisory in the OSV format: it has no id")
+        for one in some:
+            parts = one.get("affected", [])
+            if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+                raise ConfigError(f"{one['id']}: affected is no list of packages, as the OSV format has it")
         return [one for one in some if not one.get("withdrawn")]
 
 

@@ -96,7 +96,8 @@ def _vulnerable(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         for name, version in chain((("erts", beam.erts),), beam.libraries):
             for one in known.of(name, version):
-                yield f"{name} {version} has {one.id}{': ' if one.summary else ''}{one.summary}"
+                has = "has" if one.hits(version) else "may have (versions that cannot be compared)"
+                yield f"{name} {version} {has} {one.id}{': ' if one.summary else ''}{one.summary}"
         beam.need_all_libraries()
 
     return each(facts.beams, judge)

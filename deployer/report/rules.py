@@ -92,5 +92,7 @@ def told_of_advisories(path: str) -> str:
     known = read_advisories(Path(path))
     packages = sum(not some[0].otp for some in known.by_package.values())
     told = f"{path}: {age(known)}; {packages} packages of Hex, {len(known.by_package) - packages} applications of OTP"
-    stale = known.newest is None or (datetime.now(UTC) - known.newest).days > _OLD
+    if known.newest is None:
+        return f"{told}\nnone says when it was changed, so nobody knows how old they are"
+    stale = (datetime.now(UTC) - known.newest).days > _OLD
     return f"{told}\nthat is old; fetch them anew: deployer advisories says how" if stale else told

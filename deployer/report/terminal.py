@@ -195,9 +195,9 @@ class TerminalReport:
         roll = rolling.rolling_lines(self._roll) if self._roll and self._goal == "plan" else ()
         for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *self._found()):
             self._line(*line)
-        self._audited = []
         self._print_releases()
         self._print_recap(event.seconds)
+        self._audited = []
         # Another play may have begun before this one ended, as when hosts retire: what is told is told once.
         self._ends = []
         self._plans.clear()
@@ -243,7 +243,8 @@ class TerminalReport:
         if self._ends and all(end.ending == "ok" and not end.ran for end in self._ends):
             nothing = self._goal != "verify" or not self._rungs
             words = "as declared" if self._goal == "audit" else "nothing to do" if nothing else "all rungs hold"
-            self._line((f"\n  {words}", "green"))
+            fails = any(isinstance(one, RuleJudged) and one.answer == "FAIL" for one in self._audited)
+            self._line((f"\n  {'no drift; no FAIL is severe enough to count' if fails else words}", "green"))
 
     def _line(self, *parts: Part) -> None:
         print_parts(self._console, *parts)

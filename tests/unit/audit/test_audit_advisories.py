@@ -28,11 +28,11 @@ def hits(tmp_path: Path, advisory: dict[str, object], package: str, version: str
 @pytest.mark.parametrize(
     ("version", "hit"),
     [("0.9.0", False), ("1.0.0-rc.1", False), ("1.0.0", True), ("1.15.3-rc.1", True), ("1.15.3-dev+build", True),
-     ("1.15.3", False), ("1.16.0-rc.0", False), ("2.0.0", True), ("2.0.4", True), ("2.0.5", False), ("unknown", False)],
+     ("1.15.3", False), ("1.16.0-rc.0", False), ("2.0.0", True), ("2.0.4", True), ("2.0.5", False), ("unknown", True)],
 )  # fmt: skip
 def test_a_range_of_hex(tmp_path: Path, version: str, hit: bool) -> None:
     events = ({"introduced": "1.0.0"}, {"fixed": "1.15.3"}, {"introduced": "2.0.0"}, {"last_affected": "2.0.4"})
-    assert hits(tmp_path, osv("plug", *events), "plug", version) is hit
+    assert hits(tmp_path, osv("plug", *events), "plug", version) is hit, "what cannot be compared may be affected"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,21 @@ def test_an_open_range_a_list_of_versions_and_other_ecosystems(tmp_path: Path) -
     assert hits(tmp_path, osv("plug", versions=["1.2.3"]), "plug", "1.2.3")
     assert not hits(tmp_path, osv("plug", {"introduced": "0"}, ecosystem="npm"), "plug", "1.0.0")
     assert not hits(tmp_path, osv("plug", {"introduced": "0"}) | {"withdrawn": "2026-01-01T00:00:00Z"}, "plug", "1.0.0")
+
+
+def test_an_end_that_is_no_version_never_lets_anything_off(tmp_path: Path) -> None:
+    bogus = osv("plug", {"introduced": "0"}, {"fixed": "soon"})
+    assert hits(tmp_path, bogus, "plug", "1.0.0")
+    (tmp_path / "one.json").write_text(json.dumps(bogus))
+    (one,) = read_advisories(tmp_path / "one.json").of("plug", "1.0.0")
+    assert one.hits("1.0.0") is None
+
+
+@pytest.mark.parametrize("affected", ["plug", {"package": {}}, ["plug"], 7])
+def test_what_is_affected_has_to_be_a_list_of_packages(tmp_path: Path, affected: object) -> None:
+    with pytest.raises(ConfigError, match="X-9: affected is no list of packages") as refused:
+        hits(tmp_path, {"id": "X-9", "affected": affected}, "plug", "1.0.0")
+    assert str(tmp_path / "one.json") in str(refused.value.where)
 
 
 def test_hex_orders_as_semantic_versions_do() -> None:
