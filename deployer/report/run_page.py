@@ -31,6 +31,7 @@ from deployer.report.sheet import escaped, html_table, sheet
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
+    FactChanged,
     HookDone,
     HostMoved,
     MigrationEnded,
@@ -92,8 +93,7 @@ def _of(events: Iterable[Event], kind: type[EventT]) -> list[EventT]:
 
 
 def _head(events: Sequence[Event], ends: Sequence[HostEnded], now: datetime) -> str:
-    counts = Counter(end.ending for end in ends)
-    said = ", ".join(f"{count} {ending}" for ending, count in counts.most_common())
+    said = ", ".join(f"{count} {ending}" for ending, count in Counter(end.ending for end in ends).most_common())
     ended = "".join(f", exit code {end.code} after {end.seconds} s" for end in _of(events, RunEnded))
     return f"<p>{now:%Y-%m-%d %H:%M} UTC{escaped(ended)}. {escaped(said)}</p>"
 
@@ -153,7 +153,7 @@ def _ladder(events: Sequence[Event]) -> Iterator[str]:
         nodes[rung.host, rung.node].append(rung)
     rows = []
     for (host, node), rungs in nodes.items():
-        marks = {rung.rung: f"{_MARKS[rung.ok]}" for rung in rungs}
+        marks = {rung.rung: _MARKS[rung.ok] for rung in rungs}
         rows.append((node, host, *(marks.get(number, "") for number in range(1, 11)), rungs[-1].seconds))
     told = html_table(("node", "host", *map(str, range(1, 11)), "seconds"), rows)
     kinds: dict[tuple[Any, ...], list[str]] = defaultdict(list)
@@ -164,8 +164,7 @@ def _ladder(events: Sequence[Event]) -> Iterator[str]:
         head = f"{_MARKS[ok]} {number} {title}: {detail}"
         told += f"<details{' open' if ok is False else ''}><summary>{escaped(head)}</summary>"
         told += f"<p>{escaped(', '.join(whose))}</p>{advised}</details>"
-    yield from _section("Fleet", fleet_map(_of(events, RungRead)))
-    yield from _section("Ladder", told)
+    yield from (*_section("Fleet", fleet_map(_of(events, RungRead))), *_section("Ladder", told))
 
 
 def _worst(item: tuple[tuple[Any, ...], list[str]]) -> tuple[Any, ...]:
@@ -191,6 +190,8 @@ def _plan(events: Sequence[Event]) -> Iterator[str]:
         opened = " open" if task.verdict in ("change", "refused") and len(told) <= 30 else ""
         whom = f"<p>{escaped(', '.join(hosts))}</p>"
         parts.append(f"<details{opened}><summary>{escaped(head)}</summary>{whom}{values}</details>")
+    moved = ((one.host, one.task, one.key, one.before, one.now) for one in _of(events, FactChanged))
+    parts.append(html_table(("host", "task", "not as it was", "planned", "now"), moved))
     yield from _section("Plan", "".join(parts))
 
 
@@ -210,7 +211,7 @@ def _seen(events: Sequence[Event]) -> Iterator[str]:
         (one.host, one.release, one.current, ", ".join(one.good), "" if one.away is None else one.away) for one in seen
     )))  # fmt: skip
     parts.append(html_table(("node", "host", "release", "state", "runs", "up for seconds"), nodes))
-    bad = [(release, one.host, why) for one in seen for release, why in one.bad]
+    bad = ((release, one.host, why) for one in seen for release, why in one.bad)
     parts.append(html_table(("bad release", "host", "why"), bad))
     entries = ((entry, one.host) for one in seen for entry in one.history)
     parts.append(html_table(("time", "host", "number", "what", "release", "run", "detail"), (

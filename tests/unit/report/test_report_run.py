@@ -36,6 +36,7 @@ from deployer.report.run_page import check_pages, run_html, run_json, write_page
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
+    FactChanged,
     HookDone,
     HostMoved,
     MigrationEnded,
@@ -64,6 +65,7 @@ def every(say: str = "") -> list[Event]:
         Stage(host, text("stage")),
         RollPlanned(((host,),), *around),
         TaskPlanned(host, task, text("site.yml"), "change", (change,), text("why")),
+        FactChanged(host, task, text("mode"), text("0644"), text("0600")),
         BatchStarted(1, 1, (host,)),
         HookDone(host, text("before"), text("drain"), text("what"), True, 3, 1.25, text("said")),
         MigrationSaid(host, text("1.4-bb"), text("migrating")),
