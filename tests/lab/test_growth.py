@@ -115,3 +115,4 @@ def test_a_line_that_was_merely_deleted_is_told_and_nobody_is_cut_off(
     eventually(lambda: all(len(seen(host)) == 1 for host in five[:2]))
     lost = fleet.run(f"retire on {gone.name}", "--lost")
     whole(lost, five[:2])
+    assert "its host had the cookie, and may come back" in "".join(note["text"] for note in lost.of("Note"))
