@@ -193,6 +193,7 @@ REVIEWED = {
     "transport/conversation.py": "into sudo's input, once",
     "transport/session.py": "into sudo's input, once",
     "transport/sudo.py": "into the question whether a password is one line",
+    "window/observe.py": "into files of a private directory, where an observer started here reads them",
 }
 
 
