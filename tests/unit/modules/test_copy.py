@@ -138,7 +138,7 @@ def test_a_file_that_is_there_stays_where_force_is_false_and_is_kept_where_backu
     made = make("copy", dest=str(file), content="new", backup=True)
     (step,) = made.fix(made.differences(made.parse(seen)))
     (tmp_path / "blob").write_text("new")
-    program = f"marker=x run=x hears=no\n{prelude()}\nset -- {tmp_path}/blob\n{step.text}"
+    program = f"marker=x run=x hears=no leased=\n{prelude()}\nset -- {tmp_path}/blob\n{step.text}"
     subprocess.run(["dash", "-eu"], input=program, text=True, check=True)
     (kept,) = tmp_path.glob("file.*~")
     assert (file.read_text(), kept.read_text()) == ("new", "old")

@@ -113,7 +113,7 @@ def test_what_is_in_a_directory_gets_its_attributes_as_ansible_gives_them(tmp_pa
     assert changes["inside"].before == "other"
     for step in made.fix(changes):
         subprocess.run(
-            ["dash", "-eu"], input=f"marker=x run=x hears=no\n{prelude()}\n{step.text}", text=True, check=True
+            ["dash", "-eu"], input=f"marker=x run=x hears=no leased=\n{prelude()}\n{step.text}", text=True, check=True
         )
     assert listed(roots[0]) == listed(roots[1])
     (seen,) = frames(probe(made.probe().text), ["dash"], tmp_path)

@@ -38,7 +38,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 def run(steps: tuple[Step, ...]) -> subprocess.CompletedProcess[str]:
     (step,) = steps
-    program = f"marker=x run=x hears=no\n{prelude()}\n{step.text}"
+    program = f"marker=x run=x hears=no leased=\n{prelude()}\n{step.text}"
     return subprocess.run(["dash", "-eu"], input=program, text=True, capture_output=True)
 
 
