@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from deployer.engine.leased import Leased, LeasedHost
@@ -113,7 +114,7 @@ class RunLease:
                     self._take_one(due, lenient=False)
             except (Locked, StepError) as error:
                 self._refusal = error
-                self._give_back()
+                self._give_back(unused=True)
                 raise
             if not self._begun:
                 threading.Thread(target=self._keep_on, name="lease", daemon=True).start()
@@ -153,6 +154,7 @@ class RunLease:
         word, _, rest = said.partition(" ")
         ago, _, who = rest.partition(" ")
         # What was read of the host before another run had ended may be old.
+        place.before = self.clock() - (int(ago) / 100 if word == "before" else 1e7)
         if word == "before" and place.met and int(ago) / 100 <= self.clock() - place.met:
             run, _, person = who.partition(" ")
             problem = f"{person} (run {run}) was at work on the host while this run read it"
@@ -206,15 +208,16 @@ class RunLease:
                 if place.kept and place.way:
                     place.way.inner.close()
 
-    def _give_back(self) -> None:
+    def _give_back(self, *, unused: bool = False) -> None:
         held = [place for place in self._places.values() if place.held and place.way and not place.lost]
-        _side_by_side(self._give_one_back, held)
+        _side_by_side(partial(self._give_one_back, unused=unused), held)
 
-    def _give_one_back(self, place: LeasedHost) -> None:
+    def _give_one_back(self, place: LeasedHost, *, unused: bool) -> None:
         place.held = False
+        end = sh("lease_end {}", int((self.clock() - place.before) * 100)) if unused else Sh("lease_end")
         with suppress(DeployerError):
             assert place.way  # noqa: S101
-            place.way.between(lambda inner: _ask(place, inner, Sh("lease_end")), last=True)
+            place.way.between(lambda inner: _ask(place, inner, end), last=True)
             return
         left = f"its lease could not be given back, and ends by itself within {LEASE_TIME} s"
         self.emit(Note(f"{place.name}: {left}"))

@@ -35,6 +35,7 @@ class LeasedHost:
         heard: when a program last spoke for the run.
         kept: no play uses the connection any more.
         lost: how the lease was lost.
+        before: when somebody else had the lease last, by the run's clock.
     """
 
     name: str
@@ -47,6 +48,7 @@ class LeasedHost:
     kept: bool = False
     lost: str = ""
     renewing: bool = False
+    before: float = 0.0
 
     @property
     def settled(self) -> bool:

@@ -47,12 +47,14 @@ lease_alone() {
   return 1
 }
 
-# lease_end: give it back.
+# lease_end [AGO]: give it back; AGO where nothing was done with it: hundredths of a second since somebody had it who did.
 lease_end() {
   lease_open || return 0
   lease_read "$lease"
   [ "$state" = live ] && [ "$l_run" = "$run" ] || return 0
-  l_until=$((now - 1))
+  ago=${1:-1}
+  [ "$ago" -lt "$now" ] || ago=$now
+  l_until=$((now - ago))
   lease_write "$lease" || rm -f -- "$lease"
 }
 

@@ -107,6 +107,12 @@ def test_what_is_given_back_is_free_and_the_next_hears_who_had_it(place: Place) 
         place.write(ALICE)
 
 
+def test_who_gave_it_back_unused_was_not_at_work(place: Place) -> None:
+    place.take(ALICE)
+    place.edit(ALICE, Sh("lease_end 123456"))
+    assert 123456 <= int(place.take(BOB).out.split()[1]) < 130000
+
+
 def test_who_is_not_heard_of_loses_it_and_who_is_heard_of_does_not(place: Place) -> None:
     place.take(ALICE)
     place.change(6, "1")
