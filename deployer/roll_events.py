@@ -49,6 +49,34 @@ class FactChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CellTried:
+    """A port of a host, tried from another one.
+
+    Attributes:
+        source: the host it was tried from.
+        what: what the port is for: SSH, EPMD, distribution, public or allow.
+        declared: the rules let it through.
+        tried: ``open``, ``refused`` (let through, and nobody listens), ``no answer``, or why it was not tried.
+        differs: it is not as declared.
+    """
+
+    source: str
+    host: str
+    port: int
+    what: str
+    declared: bool
+    tried: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixTried(Event):
+    """Who reaches which port of whom, in one play."""
+
+    cells: tuple[CellTried, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HostMoved(Event):
     """A host has come to another state of the roll.
 

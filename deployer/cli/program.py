@@ -85,11 +85,20 @@ class DeployerProgram(Program):
     @classmethod
     def standard(cls) -> DeployerProgram:
         """Return the program with all its commands."""
-        from deployer.cli import audit, completion, fleet, lab, lock, look, secrets, vault, window
+        from deployer.cli import audit, completion, firewall, fleet, lab, lock, look, secrets, vault, window
 
         every = (*fleet.COMMANDS, audit.AUDIT, audit.ADVISED, *window.COMMANDS, *look.COMMANDS, *completion.COMMANDS)
         root = Collection(*every)
-        for collection in (lock.LOCK, look.MODULES, look.RELEASE, lab.LAB, vault.VAULT, secrets.COOKIE, secrets.TLS):
+        for collection in (
+            firewall.FIREWALL,
+            lock.LOCK,
+            look.MODULES,
+            look.RELEASE,
+            lab.LAB,
+            vault.VAULT,
+            secrets.COOKIE,
+            secrets.TLS,
+        ):
             root.add_collection(collection)
         return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deployer.report.matrix import matrix_lines
 from deployer.report.plain import Part, safe, short
 from deployer.roll_events import (
     BatchEnded,
     BatchStarted,
     FactChanged,
     HookDone,
+    MatrixTried,
     MigrationEnded,
     MigrationSaid,
     RollPlanned,
 )
 
-Rolling = RollPlanned | BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded | FactChanged
+RollTold = BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded | FactChanged | MatrixTried
+"""What is told as it happens."""
+Rolling = RollPlanned | RollTold
 
 
 def rolling_lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ...]]:
@@ -29,19 +33,29 @@ def rolling_lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ..
         if event.stops:
             yield ((f"    the roll stops: {safe(event.stops)}", "red"),)
     elif isinstance(event, FactChanged):
-        what = ": ".join(filter(None, (event.task, event.key)))
-        told = f"{safe(what)}: {short(event.before)} → {short(event.now)}"
-        yield ("  ! ", "red"), (f"{event.host or 'all hosts':<12} ", "bold"), (told, "")
+        yield _fact(event)
+    elif isinstance(event, MatrixTried):
+        yield from matrix_lines(event.cells)
     elif isinstance(event, MigrationSaid):
         for line in safe(event.text).splitlines():
             yield ((f"    {event.host:<12} ", "dim"), (line, "dim"))
     elif isinstance(event, MigrationEnded):
         yield _ran(event, f"migrate · {safe(event.what)}", bool(event.problem))
     else:
-        place = " (on this machine)" if event.local else ""
-        yield _ran(event, f"{event.when} · {safe(event.hook)}{place}", bool(event.rc))
-        for line in safe(event.output).splitlines() if event.rc or verbosity else ():
-            yield ((f"        {line}", "dim"),)
+        yield from _hook(event, verbosity)
+
+
+def _hook(event: HookDone, verbosity: int) -> Iterator[tuple[Part, ...]]:
+    place = " (on this machine)" if event.local else ""
+    yield _ran(event, f"{event.when} · {safe(event.hook)}{place}", bool(event.rc))
+    for line in safe(event.output).splitlines() if event.rc or verbosity else ():
+        yield ((f"        {line}", "dim"),)
+
+
+def _fact(event: FactChanged) -> tuple[Part, ...]:
+    what = ": ".join(filter(None, (event.task, event.key)))
+    told = f"{safe(what)}: {short(event.before)} → {short(event.now)}"
+    return ("  ! ", "red"), (f"{event.host or 'all hosts':<12} ", "bold"), (told, "")
 
 
 def _planned(event: RollPlanned) -> Iterator[tuple[Part, ...]]:

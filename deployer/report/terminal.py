@@ -28,12 +28,7 @@ from deployer.report.journal import Journals
 from deployer.report.plain import Line, Part, Plain, print_parts, safe
 from deployer.roll_events import (
     BatchEnded,
-    BatchStarted,
-    FactChanged,
-    HookDone,
     HostMoved,
-    MigrationEnded,
-    MigrationSaid,
     RollPlanned,
 )
 
@@ -151,7 +146,7 @@ class TerminalReport:
         self._roll = event
 
     @_take.register
-    def _(self, event: BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded | FactChanged) -> None:
+    def _(self, event: rolling.RollTold) -> None:
         self._flush_steps()
         for line in rolling.rolling_lines(event, self._verbosity):
             self._line(*line)
@@ -242,7 +237,8 @@ class TerminalReport:
             return
         if self._ends and all(end.ending == "ok" and not end.ran for end in self._ends):
             nothing = self._goal != "verify" or not self._rungs
-            words = "as declared" if self._goal == "audit" else "nothing to do" if nothing else "all rungs hold"
+            said = "nothing to do" if nothing else "all rungs hold"
+            words = "as declared" if self._goal in ("audit", "matrix") else said
             fails = any(isinstance(one, RuleJudged) and one.answer == "FAIL" for one in self._audited)
             self._line((f"\n  {'no drift; no FAIL is severe enough to count' if fails else words}", "green"))
 

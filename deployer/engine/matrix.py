@@ -1,0 +1,110 @@
+"""Who reaches which port of whom: declared, and tried from every host. Nothing is changed."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from deployer.engine.host_run import Context, HostRun
+from deployer.errors import ConfigError, DeployerError, HostError
+from deployer.events import HostEnded
+from deployer.firewall.cells import Cell, Walled, cells
+from deployer.model import Host
+from deployer.modules.firewall import Firewall
+from deployer.resolve import Resolver
+from deployer.roll_events import CellTried, MatrixTried
+from deployer.transport.base import Transport
+from deployer.transport.wrappers import ReadOnly
+
+TRIED_FOR = 3.0
+"""Seconds for one TCP connection; whoever drops it says nothing."""
+_AT_ONCE = 4
+DIFFERS = 2
+NOT_TRIED = "not tried"
+
+
+@dataclass(slots=True)
+class MatrixRun:
+    """Tries every port of every host of a play from every other one; `run` returns the exit code.
+
+    That is 0 where all is as declared, 2 where a cell differs, and otherwise as of any run.
+    """
+
+    context: Context
+    resolver: Resolver
+    hosts: Sequence[Host]
+    _tried: list[CellTried] = field(default_factory=list)
+
+    def run(self) -> int:
+        """Try all cells.
+
+        Raises:
+            ConfigError: no firewall is declared, or an address is a name; no connection was opened.
+        """
+        runs = [HostRun(host, self.context.clock()) for host in self.hosts]
+        walled = [found for host in self.hosts if (found := self._walled(host))]
+        if not walled:
+            hint = "a play with the role firewall, such as site.yml; or a task of the module firewall"
+            raise ConfigError("the play declares no firewall", where=self.resolver.play.mark, hint=hint)
+        due: dict[str, list[Cell]] = {run.name: [] for run in runs}
+        for source, some in groupby(sorted(cells(walled), key=lambda cell: cell.source), key=lambda cell: cell.source):
+            due[source] = list(some)
+
+        def body() -> None:
+            self.context.each(runs, lambda run: self._try(run, due[run.name]))
+            order = sorted(self._tried, key=lambda cell: (cell.host, cell.port, cell.source))
+            self.context.emit(MatrixTried(tuple(order)))
+
+        return self.context.walk(self.resolver.play.name, "matrix", runs, body, self._end)
+
+    def _walled(self, host: Host) -> Walled | None:
+        play = self.resolver.resolve(host, None)
+        own, found = play.fleet[0], [one.module for one in play.actions if isinstance(one.module, Firewall)]
+        if not found:
+            return None
+        address = own.cluster.bind if own else play.connection.address
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            hint = "write ansible_host: 10.0.0.2"
+            raise ConfigError(f"{address} is a name, and rules hold addresses", where=host.mark, hint=hint) from None
+        ports = tuple(port for node in (own.nodes if own else ()) for port in node.ports[:1])
+        return Walled(host.name, address, play.connection.port or 22, found[0].part, ports)
+
+    def _try(self, run: HostRun, due: Sequence[Cell]) -> None:
+        transport = ReadOnly(self.context.connect(run))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            answers = list(pool.map(lambda one: tried_from(transport, one), due))
+        for cell, tried in zip(due, answers, strict=True):
+            differs = differing_cell(cell, tried)
+            self._tried.append(CellTried(cell.source, cell.host, cell.port, cell.what, cell.open, tried, differs))
+        if lost := next((tried for tried in answers if tried.startswith(NOT_TRIED)), ""):
+            raise HostError(lost, where=run.name)
+
+    def _end(self, run: HostRun) -> HostEnded:
+        wrong = any(cell.differs for cell in self._tried if cell.host == run.name)
+        ended = self.context.ended(run, "drift" if wrong else "ok")
+        if run.problem or not wrong:
+            return ended
+        return HostEnded(ended.host, ended.ending, 0, 0, ended.seconds, "", DIFFERS)
+
+
+def tried_from(transport: Transport, cell: Cell) -> str:
+    """Return what became of a connection: open, refused (nobody listens), no answer, or why it was not tried."""
+    try:
+        transport.connect(cell.address, cell.port, timeout=TRIED_FOR).close()
+    except ConnectionRefusedError:
+        return "refused"
+    except TimeoutError:
+        return "no answer"
+    except (HostError, DeployerError) as error:
+        return f"{NOT_TRIED}: {error.message}"
+    return "open"
+
+
+def differing_cell(cell: Cell, tried: str) -> bool:
+    """Whether a cell is not as declared. That nobody listens says that the firewall has let it through."""
+    return (tried == "no answer") if cell.open else tried in ("open", "refused")
