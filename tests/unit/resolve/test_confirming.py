@@ -29,6 +29,7 @@ def one(project: Project, task: str, host: str = "a") -> Action:
     [
         ("copy: {dest: /etc/ssh/sshd_config, content: x}", 60),
         ("copy: {dest: /etc/ssh/sshd_config.d/a.conf, content: x}", 60),
+        ("lineinfile: {path: /etc/ssh/sshd_config, line: x}", 60),
         ("copy: {dest: /etc/ssh/ssh_config, content: x}", 0),
         ("copy: {dest: /etc/sudoers.d/shop, content: x}", 60),
         ("copy: {dest: /home/deploy/.ssh/authorized_keys, content: x}", 60),
