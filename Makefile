@@ -61,7 +61,7 @@ mutants: setup  ## break the program in places: each break has to be noticed by 
 	$(BIN)/python tools/mutants.py
 
 fuzz: setup  ## ten minutes of garbage for every parser
-	$(BIN)/python tests/fuzz/fuzz.py --seconds 600
+	$(BIN)/python -m tests.fuzz.fuzz --seconds 600
 
 clean: ## what the build left
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -21,12 +21,10 @@ from typing import Any
 import yaml
 from host_cost import LOOKING, taken
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "lab"))
-from delaying import slow_roads
-
 from deployer import lab as labs
 from deployer.beam.cookie import generate
 from deployer.lab import Lab
+from tests.lab.delaying import slow_roads
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

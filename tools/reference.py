@@ -44,8 +44,8 @@ read, which never passes.
 def coverage() -> str:
     """Return the page that says of each rule by which fixtures and on which hosts it is tested."""
     sys.path[:0] = [str(TESTS / "unit" / "audit"), str(TESTS / "lab")]
-    from broken_rules import PLACES
-    from rule_states import LIVE_STATES, STATES
+    from tests.lab.broken_rules import PLACES
+    from tests.unit.audit.rule_states import LIVE_STATES, STATES
 
     states = {*STATES, *LIVE_STATES, "ED-17"}  # its two nodes are TWO_LIVES
     if lacking := (set(RULES) - states) | (set(RULES) ^ set(PLACES)):

@@ -14,8 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from cases import HOSTILE, dressed, fields_of_text, instances, texts, variants
-from sandbox import FILES, SYSTEM, Sandbox
 
 from deployer import firewall, modules, releases
 from deployer.errors import ProbeError
@@ -23,6 +21,8 @@ from deployer.fields import describe
 from deployer.model import Absent, Present
 from deployer.modules import Module
 from deployer.sh import Program, Sh, encode, sockets, units
+from tests.contract.cases import HOSTILE, dressed, fields_of_text, instances, texts, variants
+from tests.contract.sandbox import FILES, SYSTEM, Sandbox
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cases import instances, texts
 
 import deployer
 from deployer import modules
@@ -16,6 +15,7 @@ from deployer.engine.ladder import readings
 from deployer.engine.rotate import host
 from deployer.modules.beam_nodes import NodeUnit
 from deployer.window import crash, door
+from tests.contract.cases import instances, texts
 
 ROOT = Path(deployer.__file__).parent
 STATE, RUNTIME = "/var/lib/beam/shop", "/run/beam/shop"

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cases import instances
 
 import deployer
 from deployer.engine import ledger
@@ -17,6 +16,7 @@ from deployer.engine.roll import migrations
 from deployer.fleet import Migration, declare
 from deployer.model import Absent, Present
 from deployer.modules.beam_nodes import BeamNodes
+from tests.contract.cases import instances
 
 CODE = Path(deployer.__file__).parent
 ROOT = "/opt/shop"

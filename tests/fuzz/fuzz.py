@@ -1,7 +1,7 @@
 """Feed every parser with damaged captures until the time is up.
 
-    python tests/fuzz/fuzz.py --seconds 600                 all targets, the time shared among them
-    python tests/fuzz/fuzz.py --seconds 60 --target etf     one of them
+    python -m tests.fuzz.fuzz --seconds 600                 all targets, the time shared among them
+    python -m tests.fuzz.fuzz --seconds 60 --target etf     one of them
 
 Exit 1 when an input causes anything but the parser's own error, takes longer than 20 seconds or more than 1 GiB; the
 input is then kept in a file. The run is repeated with --seed, which is printed.
@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from fuzz_targets import TARGETS, Target
+from tests.fuzz.fuzz_targets import TARGETS, Target
 
 HANG_SECONDS, MEMORY_LIMIT = 20, 1 << 30
 EXTREMES = (b"\0", b"\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\0\0", b"\xff\xff")

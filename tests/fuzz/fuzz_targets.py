@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "unit" / "beam")]
-
-from beam_streams import CAPTURES, RELEASES, Peer, capture, received  # noqa: E402
-from beam_tarballs import elf as an_elf  # noqa: E402
-from beam_tarballs import release  # noqa: E402
-from vault_seeds import PASSWORD, vault_seeds  # noqa: E402
 
 from deployer.beam import clashes, distribution, elf, epmd, etf, handshake  # noqa: E402
 from deployer.beam.names import NodeName  # noqa: E402
@@ -25,6 +18,10 @@ from deployer.beam.term import show_term  # noqa: E402
 from deployer.errors import ConfigError, ProbeError, SecretError  # noqa: E402
 from deployer.load import vault  # noqa: E402
 from deployer.model import Secret  # noqa: E402
+from tests.fuzz.vault_seeds import PASSWORD, vault_seeds  # noqa: E402
+from tests.unit.beam.beam_streams import CAPTURES, RELEASES, Peer, capture, received  # noqa: E402
+from tests.unit.beam.beam_tarballs import elf as an_elf  # noqa: E402
+from tests.unit.beam.beam_tarballs import release  # noqa: E402
 
 COOKIE, NODE = Secret("ONLYFORTHECAPTURESNOTASECRETATALL0001"), NodeName("shop", "127.0.0.1")
 ME, CREATION, CHALLENGE = NodeName("deployer-0badcafe", "127.0.0.1"), 0x01020304, 0x0A0B0C0D

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builds import Builds
-from watcher import Watched
 
 from deployer import lab as labs
 from deployer.errors import ConfigError
 from deployer.lab import Lab, LabHost, programs, state
+from tests.lab.builds import Builds
+from tests.lab.watcher import Watched
 
 HERE = Path(__file__).parent
 APPS = HERE.parent / "apps"

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from conftest import Ssh
-from fleet import Ran, health
-from watcher import Watched, watching
-
 from deployer.lab import LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Ran, health
+from tests.lab.watcher import Watched, watching
 
 # Counts the links that a node loses, from now on; the process is the node's own and outlives the call.
 COUNT = """demo-ctl rpc '

@@ -1,12 +1,11 @@
-"""docs/ladder.md, made from the table of wrong states: ``python tests/lab/ladder_page.py`` writes it."""
+"""docs/ladder.md, made from the table of wrong states: ``python -m tests.lab.ladder_page`` writes it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from wrong_states import TLS, WRONG
-
 from deployer.engine.ladder.rung import Rung
+from tests.lab.wrong_states import TLS, WRONG
 
 ROWS = [(rung, rung.row) for rung in Rung]
 PAGE = Path(__file__).parents[2] / "docs" / "ladder.md"

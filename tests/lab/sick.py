@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conftest import Ssh
-from fleet import Event, Fleet, Ran
-from wrong_states import PREAMBLE, RESTORE, START, Wrong
-
 from deployer.lab import LabHost, network
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Event, Fleet, Ran
+from tests.lab.wrong_states import PREAMBLE, RESTORE, START, Wrong
 
 ROGUE = Path(__file__).with_name("rogue.pl")
 # Without it, global on one node answers a lost link by dropping others, and no pair can be missing alone.

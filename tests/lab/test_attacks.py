@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import Ssh
-from fleet import COOKIE, Fleet, fleet_of, untouched
-from window_kit import Window
 
 from deployer.beam.authority import Authority
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import COOKIE, Fleet, fleet_of, untouched
+from tests.lab.window_kit import Window
 
 STATE, RUNTIME = "/var/lib/beam/demo", "/run/beam/demo"
 DUMP = f"{STATE}/erl_crash.dump"

@@ -9,7 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from broken_rules import (
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from deployer.audit.catalog import RULES
+from deployer.lab import Lab
+from tests.lab.broken_rules import (
     BREAK,
     BROKEN,
     DECLARED_WRONG,
@@ -19,14 +25,8 @@ from broken_rules import (
     NOT_OURS,
     STRANGERS,
 )
-from conftest import Ssh
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from fleet import Fleet, Ran, disk, fleet_of, untouched
-
-from deployer.audit.catalog import RULES
-from deployer.lab import Lab
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, Ran, disk, fleet_of, untouched
 
 
 def answers(ran: Ran, *of: str) -> set[str]:

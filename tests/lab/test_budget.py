@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from delaying import slow_roads
-from fleet import Fleet, fleet_of
 
 from deployer.lab import LabHost
 from deployer.lab import host as machines
+from tests.lab.delaying import slow_roads
+from tests.lab.fleet import Fleet, fleet_of
 
 TRIPS = {"plan": 6, "deploy": 9, "verify": 9}
 """Round trips: TCP, versions and algorithms, keys, login and session, the command, the program. The ladder has three

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import tarfile
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import yaml
-from fleet import fleet_of, untouched
 
 from deployer import lab as labs
 from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError, DeployerError
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-from docs_kit import blocks
+from tests.lab.fleet import fleet_of, untouched
+from tests.unit.docs_kit import blocks
 
 MIX = """\
 defmodule Small.MixProject do

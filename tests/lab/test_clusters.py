@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fleet import Fleet, fleet_of, health, untouched
 
 from deployer import lab as labs
+from tests.lab.fleet import Fleet, fleet_of, health, untouched
 
 KNOCK = "timeout 3 bash -c 'exec 3<>/dev/tcp/{}/{}'"
 ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]

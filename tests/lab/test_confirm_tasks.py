@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ssh
-from fleet import LEFTOVERS, Fleet, Ran, untouched
-from sick import init_of
 
 from deployer import lab as labs
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import LEFTOVERS, Fleet, Ran, untouched
+from tests.lab.sick import init_of
 
 LOCK = "/etc/ssh/sshd_config.d/lock.conf"
 WAITS = "[ -e /run/deployer/pending/armed ] && ! [ -e /run/deployer/holder ]"

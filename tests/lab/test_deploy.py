@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from fleet import COOKIE, LEFTOVERS, PLAYBOOKS, Fleet, Ran, fleet_of, health, untouched
 
 from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
+from tests.lab.fleet import COOKIE, LEFTOVERS, PLAYBOOKS, Fleet, Ran, fleet_of, health, untouched
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fleet import health, shop_of
-
 from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
+from tests.lab.fleet import health, shop_of
 
 
 def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, shop_app, tmp_path, ssh):

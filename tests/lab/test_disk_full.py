@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fleet import LEFTOVERS, Fleet, Ran, fleet_of, health, untouched
-from watcher import watching
+
+from tests.lab.fleet import LEFTOVERS, Fleet, Ran, fleet_of, health, untouched
+from tests.lab.watcher import watching
 
 OLD, NEW = "0.1.0", "0.2.0"
 ROOMY = "mount -o remount,size=400m,nr_inodes=100k {place}"

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fleet import PATIENCE, PROGRAM, Fleet, fleet_of, health, untouched
 
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-from doc_examples import PAGES, Example, commands
+from tests.lab.fleet import PATIENCE, PROGRAM, Fleet, fleet_of, health, untouched
+from tests.unit.doc_examples import PAGES, Example, commands
 
 OF_THEIR_OWN = ("from-mix-phx-new.md", "two-fleets.md", "window.md")
 """Pages that have a test of their own, which types all of it."""

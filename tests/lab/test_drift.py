@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fleet import Fleet, disk, fleet_of, health, untouched
 
 from deployer import lab as labs
+from tests.lab.fleet import Fleet, disk, fleet_of, health, untouched
 
 TREE = "/opt/demo/versions/$(basename $(readlink -f /opt/demo/current))"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ssh
-from debs import installed
-from fleet import PROGRAM, Fleet
 
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.debs import installed
+from tests.lab.fleet import PROGRAM, Fleet
 
 LOOK = "systemctl show -p MainPID,NRestarts ejabberd epmd; find /etc /lib/systemd -type f -newer /root/debs"
 FAILS = {

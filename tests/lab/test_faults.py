@@ -7,9 +7,9 @@ import signal
 import subprocess
 
 import pytest
-from fleet import LEFTOVERS, Fleet, disk, fleet_of, health, untouched
 
 from deployer import lab as labs
+from tests.lab.fleet import LEFTOVERS, Fleet, disk, fleet_of, health, untouched
 
 CUT = "ip -n {0} link set host0 {1}"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conftest import Ssh
-from fleet import Fleet, untouched
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, untouched
 
 
 def test_a_cell_that_differs_is_named_and_nothing_else(lab, tmp_path, ssh: Ssh) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet import fleet_of, open_ports, untouched, walk
+from tests.lab.fleet import fleet_of, open_ports, untouched, walk
 
 _RULE = "nft -a list chain inet deployer cluster_demo | sed -n 's/.*ip6 saddr.*9100.*handle //p'"
 CLOSE = f'nft delete rule inet deployer cluster_demo handle "$({_RULE})"'

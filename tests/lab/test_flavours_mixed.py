@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fleet import Fleet, fleet_of, open_ports, walk
 
 from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
+from tests.lab.fleet import Fleet, fleet_of, open_ports, walk
 
 SUITES = ("bookworm", "trixie")
 RUNS = ("demo 0.1.0, OTP 25", "demo 0.1.0, OTP 27")

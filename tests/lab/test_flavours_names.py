@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet import fleet_of, health, untouched, walk
+from tests.lab.fleet import fleet_of, health, untouched, walk
 
 
 def test_nodes_named_after_host_names_that_the_hosts_know(lab, demo_release, tmp_path, ssh):

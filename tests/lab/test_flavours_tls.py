@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-from fleet import fleet_of, open_ports, walk
-from window_kit import Window
-
 from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
+from tests.lab.fleet import fleet_of, open_ports, walk
+from tests.lab.window_kit import Window
 
 PEM = "/etc/beam/demo/private/demo.pem"
 PEERS = "demo-ctl rpc 'IO.puts(inspect({node(), Node.list()}))'"

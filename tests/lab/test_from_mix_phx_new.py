@@ -11,9 +11,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fleet import PROGRAM, health
 
 from deployer import lab as labs
+from tests.lab.fleet import PROGRAM, health
 
 PAGE = Path(__file__).parents[2] / "docs/from-mix-phx-new.md"
 SHOP = Path(__file__).parents[1] / "apps/shop"

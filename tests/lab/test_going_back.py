@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
+
+from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Ssh
-from fleet import COOKIE, Fleet, fleet_of
-from keeping import processes, seen, undisturbed, whole
 
 from deployer import lab as labs
 from deployer.lab import LabHost
 from deployer.lab import host as machines
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import COOKIE, Fleet, fleet_of
+from tests.lab.keeping import processes, seen, undisturbed, whole
 
 ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]
 

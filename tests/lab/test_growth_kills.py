@@ -10,12 +10,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from conftest import Ssh
-from fleet import Fleet, Ran, fleet_of, untouched
-from keeping import kept, whole
-from test_kill_points import Point, kind, points, some
-
 from deployer.lab import LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, Ran, fleet_of, untouched
+from tests.lab.keeping import kept, whole
+from tests.lab.test_kill_points import Point, kind, points, some
 
 TAKEN = 3
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builds import Builds
-from conftest import Ssh
-from fleet import Fleet, Ran, fleet_of
-from keeping import Figures, kept, seen, whole
-from test_takeover import LAYOUTS, by_hand
-from tls_kit import PASSPHRASE
-from watcher import watching
 
 from deployer import lab as labs
 from deployer.lab import LabHost
+from tests.lab.builds import Builds
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, Ran, fleet_of
+from tests.lab.keeping import Figures, kept, seen, whole
+from tests.lab.test_takeover import LAYOUTS, by_hand
+from tests.lab.tls_kit import PASSPHRASE
+from tests.lab.watcher import watching
 
 ALL = os.environ.get("DEPLOYER_GROWTH_ALL") == "1"
 MESHES: dict[str, dict[str, Any]] = {"boot": {"mesh": "boot"}, "app": {"mesh": "app", "members_env": "DEMO_PEERS"}}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fleet import Fleet, fleet_of, health, untouched
+
+from tests.lab.fleet import Fleet, fleet_of, health, untouched
 
 HOSTILE = (
     'it\'s "$(touch /canary-1)" `touch /canary-2` \\ \\\\ %n %% ${HOME} $HOME ; touch /canary-3 | & < > * ? [a] ~ #\n'

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleet import PROGRAM
+
+from tests.lab.fleet import PROGRAM
 
 GOOD = """\
 - hosts: all

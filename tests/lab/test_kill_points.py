@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from fleet import LEFTOVERS, PATIENCE, Event, Fleet, fleet_of, health, untouched
 
 from deployer import lab as labs
+from tests.lab.fleet import LEFTOVERS, PATIENCE, Event, Fleet, fleet_of, health, untouched
 
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9a-f]{8})?")

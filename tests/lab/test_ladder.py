@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Ssh
-from fleet import fleet_of, untouched
-from sick import HEALTH, KEEP, PATIENT, ROGUE, VM_ARGS, Sick, expect, rounds
-from wrong_states import WRONG
 
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import fleet_of, untouched
+from tests.lab.sick import HEALTH, KEEP, PATIENT, ROGUE, VM_ARGS, Sick, expect, rounds
+from tests.lab.wrong_states import WRONG
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Ssh
-from fleet import Fleet, fleet_of
 
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, fleet_of
 
 PROFILES = ("no-forwarding", "one-session", "closed")
 ALL = dict.fromkeys(Rung, True)

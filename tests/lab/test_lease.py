@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleet import PROGRAM, Fleet, Ran, untouched
+
+from tests.lab.fleet import PROGRAM, Fleet, Ran, untouched
 
 ALL = os.environ.get("DEPLOYER_LEASE_ALL") == "1"
 TRIALS = 200 if ALL else 2

@@ -15,11 +15,11 @@ from itertools import count
 from typing import Any
 
 import pytest
-from conftest import Ssh
-from fleet import LEFTOVERS, PATIENCE, Event, Fleet, Ran, health, shop_of
 
 from deployer import lab as labs
 from deployer.lab import LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import LEFTOVERS, PATIENCE, Event, Fleet, Ran, health, shop_of
 
 LEDGER = "/opt/shop/ledger"
 ON_HOST = {

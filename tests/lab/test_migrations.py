@@ -6,20 +6,16 @@ import json
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import Fleet, Ran, health, shop_of
-from person import CTRL_C, Person
-from sampler import watching
 
 from deployer import lab as labs
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-from doc_examples import PAGES, blocks, commands
+from tests.lab.fleet import Fleet, Ran, health, shop_of
+from tests.lab.person import CTRL_C, Person
+from tests.lab.sampler import watching
+from tests.unit.doc_examples import PAGES, blocks, commands
 
 ROOT_DOCS = Path(__file__).parents[2] / "docs"
 ROOT = "/opt/shop"

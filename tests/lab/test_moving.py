@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Ssh
-from fleet import Fleet, Ran, disk, fleet_of, health, untouched
-from keeping import seen, whole
-from watcher import watching
 
 from deployer import lab as labs
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, Ran, disk, fleet_of, health, untouched
+from tests.lab.keeping import seen, whole
+from tests.lab.watcher import watching
 
 
 @pytest.fixture

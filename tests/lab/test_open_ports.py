@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ssh
-from fleet import Fleet, Ran, untouched
-from sick import init_of
 
 from deployer import lab as labs
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, Ran, untouched
+from tests.lab.sick import init_of
 
 LISTEN = r"""cat >/root/listen.pl <<'X'
 use IO::Socket::INET;

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fleet import Fleet, fleet_of, health, untouched
 
 from deployer import lab as labs
+from tests.lab.fleet import Fleet, fleet_of, health, untouched
 
 ROLES = Path(__file__).parents[2] / "roles"
 CANARY = "canary-5f1e0c77 $(id) \"quoted\" 'too'"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
-
-from fleet import disk, fleet_of, health, untouched
 
 from deployer import lab as labs
 from deployer.model import Absent, Blob
@@ -14,9 +11,8 @@ from deployer.modules.base import lines, sh
 from deployer.modules.release import Release
 from deployer.sh import Program, Sh, decode, payload
 from deployer.sh.frame import BOOTSTRAP
-
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "beam"))
-from hostile_tarballs import HOSTILE
+from tests.lab.fleet import disk, fleet_of, health, untouched
+from tests.unit.beam.hostile_tarballs import HOSTILE
 
 ROGUE = Path(__file__).with_name("rogue.pl")
 SQUAT = """cat >/root/rogue.pl && systemd-run -q --unit=rogue-epmd /srv/erts-13.1.5/bin/epmd &&

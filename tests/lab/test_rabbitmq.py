@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ssh
-from debs import installed
-from fleet import PROGRAM, Fleet
 
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.debs import installed
+from tests.lab.fleet import PROGRAM, Fleet
 
 LOOK = "systemctl show -p MainPID,NRestarts rabbitmq-server epmd; find /etc /lib/systemd -type f -newer /root/debs"
 FAILS = {"ED-01", "ED-02", "ED-04", "ED-12", "FW-01", "FW-02", "UN-02", "UN-03", "UN-04", "UN-08"}

@@ -7,8 +7,9 @@ import signal
 from typing import Any
 
 import pytest
-from fleet import LEFTOVERS, Fleet, Ran, fleet_of, health, untouched
-from person import CTRL_C, Person
+
+from tests.lab.fleet import LEFTOVERS, Fleet, Ran, fleet_of, health, untouched
+from tests.lab.person import CTRL_C, Person
 
 QUESTION = "Go on? [y/N] "
 

@@ -6,8 +6,9 @@ import subprocess
 from typing import Any
 
 import pytest
-from fleet import LEFTOVERS, Fleet, Ran, health, shop_of
-from watcher import watching
+
+from tests.lab.fleet import LEFTOVERS, Fleet, Ran, health, shop_of
+from tests.lab.watcher import watching
 
 OLD, NEW = "0.1.0", "0.2.0"
 ROLES = ["host", "firewall", "release", "cookie", "epmd", "node"]

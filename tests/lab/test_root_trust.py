@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fleet import Fleet, fleet_of, health, untouched
+
+from tests.lab.fleet import Fleet, fleet_of, health, untouched
 
 PLANT = """set -e
 cd /srv/app && mv demo was && mkdir -p demo/versions

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fleet import Event, Fleet, Ran, fleet_of, health, untouched
 
 from deployer import lab as labs
 from deployer.beam.cookie import generate
+from tests.lab.fleet import Event, Fleet, Ran, fleet_of, health, untouched
 
 COOKIE = "/etc/beam/demo/private/cookie"
 COPY = "/run/beam/demo/.erlang.cookie"

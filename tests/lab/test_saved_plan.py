@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fleet import Fleet, fleet_of, untouched
 
 from deployer import lab as labs
+from tests.lab.fleet import Fleet, fleet_of, untouched
 
 CANARY = "canary-9a41d7e2"
 WEAK = "hunter2"

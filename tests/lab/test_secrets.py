@@ -22,9 +22,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import Ssh
-from fleet import LEFTOVERS, PLAYBOOKS, PROGRAM, Fleet, fleet_of
-from sampler import Seen, watching
 
 from deployer import lab as labs
 from deployer.app import run
@@ -33,6 +30,9 @@ from deployer.engine.roll.play import Goal
 from deployer.lab import Lab, LabHost
 from deployer.project import Options
 from deployer.transport.wire import Client
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import LEFTOVERS, PLAYBOOKS, PROGRAM, Fleet, fleet_of
+from tests.lab.sampler import Seen, watching
 
 NOBODY = 65534
 LEDGER = "/opt/demo/ledger/config/ID"

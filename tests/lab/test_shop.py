@@ -8,9 +8,9 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fleet import health
 
 from deployer import lab as labs
+from tests.lab.fleet import health
 
 RELEASE = "/opt/shop"
 MIGRATIONS = ["20261101090000", "20261108100000"]

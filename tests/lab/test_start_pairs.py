@@ -14,11 +14,11 @@ from itertools import count
 from typing import Any
 
 import pytest
-from conftest import Ssh
-from fleet import LEFTOVERS, PATIENCE, Fleet, fleet_of, health, untouched
 
 from deployer import lab as labs
 from deployer.lab import LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import LEFTOVERS, PATIENCE, Fleet, fleet_of, health, untouched
 
 HELD = "/etc/beam/generations.d/opt/demo"
 MOMENTS = {

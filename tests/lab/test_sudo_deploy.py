@@ -8,9 +8,9 @@ import select
 import subprocess
 
 import pytest
-from fleet import PATIENCE, Fleet, fleet_of, health
 
 from deployer import lab as labs
+from tests.lab.fleet import PATIENCE, Fleet, fleet_of, health
 
 PROFILES = ("sudo", "sudo-password", "one-session", "no-forwarding", "closed")
 FAILURES = "journalctl --sync; journalctl -t sudo --no-pager | grep -c 'incorrect password attempt'"

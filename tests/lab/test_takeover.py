@@ -7,11 +7,11 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from conftest import Ssh
-from fleet import COOKIE, Fleet, fleet_of, health, untouched
-from watcher import watching
 
 from deployer.lab import LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import COOKIE, Fleet, fleet_of, health, untouched
+from tests.lab.watcher import watching
 
 # A release as people run it by hand: its own directory, its own unit, EPMD as its child, the cookie in the environment.
 # The second host of each has it from another tool.

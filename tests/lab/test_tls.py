@@ -8,16 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Ssh
-from sick import HEALTH, KEEP, PATIENT, ROGUE, Sick, expect, rounds
-from tls_kit import CA, COPY, FOREIGN, NOW, PASSPHRASE, PEM, Made, bundle, declared, pid, pids, put, rpc
-from window_kit import Window, a_display, windows
-from wrong_states import TLS
 
 from deployer.beam.certificates import first, judge_certificate
 from deployer.beam.cookie import generate
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.sick import HEALTH, KEEP, PATIENT, ROGUE, Sick, expect, rounds
+from tests.lab.tls_kit import CA, COPY, FOREIGN, NOW, PASSPHRASE, PEM, Made, bundle, declared, pid, pids, put, rpc
+from tests.lab.window_kit import Window, a_display, windows
+from tests.lab.wrong_states import TLS
 
 
 @pytest.fixture(scope="module")

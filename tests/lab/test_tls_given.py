@@ -6,13 +6,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from conftest import Ssh
-from fleet import Fleet, disk
-from tls_kit import FOREIGN, NOW, PEM, declared, pids
-
 from deployer.beam.authority import Authority
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, disk
+from tests.lab.tls_kit import FOREIGN, NOW, PEM, declared, pids
 
 
 def give(fleet: Fleet, by: Authority, days: int = 90, now: datetime = NOW) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import yaml
-from fleet import Fleet, Ran, fleet_of, health, untouched
-from keeping import processes
 
 from deployer import lab as labs
 from deployer.lab import LabHost
+from tests.lab.fleet import Fleet, Ran, fleet_of, health, untouched
+from tests.lab.keeping import processes
 
 PAGE = Path(__file__).parents[2] / "docs" / "two-fleets.md"
 COOKIES = {"SHOP_COOKIE": "Zr4Lk8Qw2Xv6Bn0Mj5Hg7Td3PqWeRtYu", "SHOP_STAGING_COOKIE": "Kx9Fd2Lp7Wq4Zn6Vb1Mc8Ht5Jy3Gs0Ra"}

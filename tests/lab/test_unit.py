@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEMO, Ssh
-from fleet import Fleet, fleet_of, health
 
 from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import DEMO, Ssh
+from tests.lab.fleet import Fleet, fleet_of, health
 
 SECRET = "zq9x4canary"
 BYTES = ",".join(str(byte) for byte in SECRET[:4].encode())

@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
-from sick import init_of
+
+from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
+from tests.lab.sick import init_of
 
 PART = "/var/lib/deployer/part.*"
 # A program that has lost its sshd already is somebody else's child.

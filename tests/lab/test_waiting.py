@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
-from sick import init_of
+
+from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
+from tests.lab.sick import init_of
 
 T1 = 45
 """Seconds within which a dead peer is noticed, and what it was given up with has ended on the host."""

@@ -12,13 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import Ssh
-from fleet import COOKIE, Ran, fleet_of
-from person import CTRL_C
-from window_kit import Window, a_display, resize, windows
 
 from deployer import lab as labs
 from deployer.lab import Lab, LabHost
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import COOKIE, Ran, fleet_of
+from tests.lab.person import CTRL_C
+from tests.lab.window_kit import Window, a_display, resize, windows
 
 PROFILES = ("stock", "closed", "sudo-password", "one-session")
 ALL = len(PROFILES)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from conftest import Ssh
-from fleet import Fleet, Ran, fleet_of, untouched
-from sick import VM_ARGS
-
 from deployer.beam.authority import Authority
 from deployer.beam.identity import Identity
 from deployer.fleet.pki import ManagedCA
 from deployer.lab import Lab, LabHost
 from deployer.model import Secret
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import Fleet, Ran, fleet_of, untouched
+from tests.lab.sick import VM_ARGS
 
 PASSPHRASE = "CANARY-q8ZbR2vTn5LxK7mWc4Yd9Ps3"
 PEM, COPY, CA = "/etc/beam/demo/private/demo.pem", "/run/beam/demo/node.pem", "/etc/beam/demo/ca.pem"

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from fleet import PATIENCE, PROGRAM, Fleet, Ran
-from person import Person
+
+from tests.lab.fleet import PATIENCE, PROGRAM, Fleet, Ran
+from tests.lab.person import Person
 
 
 class Window:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import sshd as private_sshd
-
 from deployer.transport import SshOptions, Transport, open_transport
+from tests.transport import sshd as private_sshd
 
 
 @pytest.fixture(scope="session")

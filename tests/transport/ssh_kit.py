@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sshd import Sshd, wait_for
-
 from deployer.sh import Program, sh
 from deployer.transport import Transport
+from tests.transport.sshd import Sshd, wait_for
 
 HELLO = Program((sh("echo hello"),))
 Start = Callable[..., Sshd]

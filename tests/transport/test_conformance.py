@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sshd import Sshd, wait_for
 
 from deployer.errors import ConnectionLost, ProbeError, StepError
 from deployer.model import Blob, Connection, Secret
@@ -17,6 +16,7 @@ from deployer.sh import Frame, Program, sh
 from deployer.transport import Transport, open_transport
 from deployer.transport.recorded import RecordedTransport, Recorder
 from deployer.transport.wrappers import RoundTrips
+from tests.transport.sshd import Sshd, wait_for
 
 
 @pytest.fixture(params=["ssh", "local", "traced", "recorder"])

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from ssh_kit import Reach, Start
-from sshd import Sshd, wait_for
 
 from deployer.errors import ProbeError
 from deployer.sh import Program, sh
 from deployer.transport import ForwardingForbidden
 from deployer.transport.relay import relay_command
+from tests.transport.ssh_kit import Reach, Start
+from tests.transport.sshd import Sshd, wait_for
 
 FORBIDDING = ["AllowTcpForwarding no", "DisableForwarding yes", "PermitOpen 127.0.0.1:9"]
 CLOSED = ("AllowTcpForwarding no", "MaxSessions 1")

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ssh_kit import HELLO, Reach, Start, answer
-from sshd import Sshd, keygen
 
 from deployer.errors import AuthError, ConnectionLost, HostError, ProbeError, Unreachable
 from deployer.model import Blob
 from deployer.sh import Program, sh
+from tests.transport.ssh_kit import HELLO, Reach, Start, answer
+from tests.transport.sshd import Sshd, keygen
 
 DRIP = (
     '{ ORIGINAL; } | perl -e \'$|=1; my $all=""; while (sysread STDIN, my $c, 1) { print $c; $all.=$c;'

@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ssh_kit import Reach, Start, answer, no_login_was_tried
-from sshd import keygen, public
 
 from deployer.errors import ConfigError, HostKeyError
+from tests.transport.ssh_kit import Reach, Start, answer, no_login_was_tried
+from tests.transport.sshd import keygen, public
 
 
 def test_a_changed_host_key_is_refused_before_any_login_and_both_fingerprints_are_shown(

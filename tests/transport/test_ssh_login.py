@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ssh_kit import Reach, Start, answer
-from sshd import Sshd, keygen, public, wait_for
 
 from deployer.errors import AuthError, ConfigError
 from deployer.sh import Program, sh
+from tests.transport.ssh_kit import Reach, Start, answer
+from tests.transport.sshd import Sshd, keygen, public, wait_for
 
 
 def test_one_named_key_is_the_only_one_offered(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:

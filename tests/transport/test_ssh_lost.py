@@ -6,12 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from ssh_kit import Reach, Start, answer
-from sshd import wait_for
 
 from deployer.errors import ConnectionLost
 from deployer.model import Blob
 from deployer.sh import Program, sh
+from tests.transport.ssh_kit import Reach, Start, answer
+from tests.transport.sshd import wait_for
 
 
 def test_a_frozen_host_is_found_by_the_keepalive(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:

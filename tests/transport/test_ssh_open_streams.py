@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ssh_kit import Reach, Start
 
 from deployer.errors import AuthError, ConnectionLost
 from deployer.sh import sh
 from deployer.transport.paramiko import SshTransport
 from deployer.transport.session import Session, Terminal
+from tests.transport.ssh_kit import Reach, Start
 
 NOISE = 'echo Welcome; eval "$SSH_ORIGINAL_COMMAND"'
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ssh_kit import Reach, Start, answer
-from sshd import Sshd
 
 from deployer.errors import Unreachable
+from tests.transport.ssh_kit import Reach, Start, answer
+from tests.transport.sshd import Sshd
 
 
 class Listener:

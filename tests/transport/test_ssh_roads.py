@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ssh_kit import Reach, Start, answer, no_login_was_tried
-from sshd import Sshd, wait_for
 
 from deployer.errors import ConfigError, HostKeyError, Unreachable
 from deployer.transport import SshOptions
+from tests.transport.ssh_kit import Reach, Start, answer, no_login_was_tried
+from tests.transport.sshd import Sshd, wait_for
 
 
 def config_for(bastion: Sshd, target: Sshd) -> str:

@@ -7,12 +7,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from ssh_kit import Reach, Start, answer
-from sshd import wait_for
 
 from deployer.errors import AuthError
 from deployer.model import Blob
 from deployer.sh import Program, sh
+from tests.transport.ssh_kit import Reach, Start, answer
+from tests.transport.sshd import wait_for
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "zsh", "fish", "tcsh"])

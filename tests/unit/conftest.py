@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from project_files import Project
+
+from tests.unit.project_files import Project
 
 # A busy machine is no fault of what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-sys.path.append(str(Path(__file__).parent / "beam"))
 
 
 _NEW_MOUNTS = 0x00020000

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from beam_tarballs import release as recipe
 
 from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.modules.template import Template
 from deployer.resolve import HostPlay, Resolver
+from tests.unit.beam.beam_tarballs import release as recipe
 
 HOME = Path(__file__).parents[2]
 COOKIE = "q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN"

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from project_files import CANARY, Project, content
 
 from deployer.asked import answered_play
 from deployer.errors import ConfigError
@@ -17,6 +16,7 @@ from deployer.load.playbook import load_playbook
 from deployer.load.secrets import Vaults
 from deployer.model import Play, Secret
 from deployer.project import Options, load
+from tests.unit.project_files import CANARY, Project, content
 
 BIN = Path(sys.executable).parent
 CFG = """\

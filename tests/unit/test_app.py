@@ -7,12 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from beam_tarballs import release as recipe
 
 from deployer.app import render, run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
 from deployer.project import Options
+from tests.unit.beam.beam_tarballs import release as recipe
 
 COOKIE = "q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN"
 CANARY = "canary-7f3a-in-the-environment"

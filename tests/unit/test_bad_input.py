@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from project_files import INVENTORY, Project
 
 from deployer.errors import ConfigError
 from deployer.load import yaml
+from tests.unit.project_files import INVENTORY, Project
 
 SITE = "- hosts: all\n  tasks: [{command: x}]\n"
 VARS = "all:\n  hosts:\n    a:\n      ansible_host: 10.0.0.1\n      nodes: [{name: shop, service: shop.service}]\n"

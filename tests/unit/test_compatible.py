@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beam_tarballs import release as recipe
 
 from deployer.beam.faults import epmd_fault
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration, check_members, declare
 from deployer.model import Secret
+from tests.unit.beam.beam_tarballs import release as recipe
 
 COOKIE = Secret("q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN")
 

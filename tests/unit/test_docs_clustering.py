@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from beam_tarballs import release as recipe
-from docs_kit import blocks
 
 from deployer.modules.env_file import EnvFile
 from deployer.project import Options, load
+from tests.unit.beam.beam_tarballs import release as recipe
+from tests.unit.docs_kit import blocks
 
 WORDS = {
     heading: [yaml.safe_load(text) for text in texts] for heading, texts in blocks("clustering.md", "yaml").items()

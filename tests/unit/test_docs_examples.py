@@ -13,9 +13,6 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from beam_tarballs import release
-from doc_examples import PAGES, ROOT, Example, blocks, commands
-from roles_kit import HOME, resolved, written
 
 from deployer.audit.catalog import RULES
 from deployer.audit.rule import Rule
@@ -25,6 +22,9 @@ from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.yaml import read
 from deployer.resolve import Resolver, judge
+from tests.unit.beam.beam_tarballs import release
+from tests.unit.doc_examples import PAGES, ROOT, Example, blocks, commands
+from tests.unit.roles_kit import HOME, resolved, written
 
 BASE = {
     "release": "{name: shop, tarball: dist/shop-1.4.2.tar.gz}",

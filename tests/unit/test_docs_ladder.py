@@ -15,7 +15,7 @@ LAB = Path(__file__).parents[1] / "lab"
 
 def test_the_page_of_the_ladder_is_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(LAB)
-    import ladder_page
+    from tests.lab import ladder_page
 
     again = f"{sys.executable} {ladder_page.__file__} writes it again"
     assert ladder_page.PAGE.read_text() == ladder_page.page(), again

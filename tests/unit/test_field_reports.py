@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from project_files import Project, content
 
 from deployer.beam import cookie
 from deployer.errors import ConfigError
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.transport import ssh_lines, ssh_words
+from tests.unit.project_files import Project, content
 
 PAGE = (Path(__file__).parents[2] / "docs" / "field-reports.md").read_text()
 COPY = "- copy: {{dest: '/x{{{{ {} }}}}', content: y}}\n  {}\n  when: {}"

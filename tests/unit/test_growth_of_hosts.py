@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from roles_kit import COOKIE, HOME, WORDS, changed, recipe
 
 from deployer.engine.walk import probe
 from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.resolve import Resolver
 from deployer.sh.frame import encode
+from tests.unit.roles_kit import COOKIE, HOME, WORDS, changed, recipe
 
 FLEET = changed(WORDS, "cluster.mesh", "boot")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hearing import Hearing, hearing_on_loopback
 
 from deployer.app import worth_telling
 from deployer.errors import ConfigError
@@ -14,6 +13,7 @@ from deployer.events import Event, HostEnded, PlayStarted, RuleJudged
 from deployer.fleet import NotifyWords
 from deployer.model import Mark, Secret
 from deployer.notifying import tell, webhooks
+from tests.unit.hearing import Hearing, hearing_on_loopback
 
 WHERE = Mark("inventory.yml", 4)
 EVENTS: list[Event] = [

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from project_files import Project
 
 from deployer.app import run
 from deployer.engine.roll.play import Goal
@@ -16,6 +15,7 @@ from deployer.load.playbook import load_playbook
 from deployer.modules import names
 from deployer.project import Options
 from deployer.resolve import judge
+from tests.unit.project_files import Project
 
 ROLE = """\
 - apt: name=nginx state=present

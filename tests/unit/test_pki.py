@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beam_tarballs import release as recipe
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from deployer.beam.authority import Authority
@@ -17,6 +16,7 @@ from deployer.errors import ConfigError
 from deployer.fleet import Declaration, check_members, declare
 from deployer.fleet.pki import ManagedCA, ProvidedCerts, establish
 from deployer.model import Mark, Secret
+from tests.unit.beam.beam_tarballs import release as recipe
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PASSPHRASE = Secret("CANARY-of-the-authority", "cluster.pki.passphrase")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from roles_kit import COOKIE, SHAPES, WORDS, changed, resolved, shapes, written
+
+from tests.unit.roles_kit import COOKIE, SHAPES, WORDS, changed, resolved, shapes, written
 
 UNIT = "/etc/systemd/system/demo.service.d/00-deployer.conf"
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from roles_kit import COOKIE, HOME, resolved, shapes, written
 
 from deployer.beam.names import parse_node
 from deployer.fields import describe
@@ -16,6 +15,7 @@ from deployer.fleet.words import ClusterWords, FirewallWords, Health, NodeWords,
 from deployer.load.inventory import load_inventory
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.modules.epmd import Epmd
+from tests.unit.roles_kit import COOKIE, HOME, resolved, shapes, written
 
 
 @shapes

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
-from person import CTRL_C, Person
-
 from deployer.runtime import STOPPING
+from tests.lab.person import CTRL_C, Person
 
 PROGRAM = """
 from deployer.runtime import asker, stoppable

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sh_runner import stream
 
 from deployer.errors import ConnectionLost, ProbeError, StepError
 from deployer.sh import Frame, Program, Sh, decode
 from deployer.sh.answers import BODY_LIMIT
+from tests.unit.sh_runner import stream
 
 MARKER = "@0123456789abcdef"
 ASKED = Program((Sh(":"), Sh(":")), marker=MARKER)

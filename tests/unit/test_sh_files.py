@@ -10,10 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sh_runner import ROOT, frames, in_every_shell, probe, steps
 
 from deployer.model import Blob
 from deployer.sh import sh
+from tests.unit.sh_runner import ROOT, frames, in_every_shell, probe, steps
 
 pytestmark = [in_every_shell, pytest.mark.skipif(not ROOT, reason="only root reads what is another user's")]
 USER = 54321

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sh_runner import answer, frames, in_every_shell, probe, steps, stream
 
 from deployer.errors import ConnectionLost
 from deployer.sh import Frame, decode, payload
+from tests.unit.sh_runner import answer, frames, in_every_shell, probe, steps, stream
 
 pytestmark = in_every_shell
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sh_runner import ROOT, answer, frames, in_every_shell, probe, steps, stream
 
 from deployer.errors import Interrupted, Locked
 from deployer.model import Blob
 from deployer.sh import Program, Sh, decode, lines, payload, sh
 from deployer.sh.frame import BOOTSTRAP
+from tests.unit.sh_runner import ROOT, answer, frames, in_every_shell, probe, steps, stream
 
 pytestmark = in_every_shell
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sh_runner import frames, in_every_shell
 
 from deployer.model import Secret
 from deployer.modules.base import Module
@@ -17,6 +16,7 @@ from deployer.modules.copy import Copy
 from deployer.modules.env_file import EnvFile
 from deployer.modules.file import File
 from deployer.sh import Known, Program, encode
+from tests.unit.sh_runner import frames, in_every_shell
 
 pytestmark = [in_every_shell, pytest.mark.skipif(os.geteuid() != 0, reason="trusts only what is root's own")]
 TEXT = "as declared\n"

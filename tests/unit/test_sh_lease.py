@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sh_runner import ROOT, answer, in_every_shell, stream
 
 from deployer.errors import Locked
 from deployer.model import Blob
 from deployer.sh import Frame, Program, Sh, decode, payload, sh
+from tests.unit.sh_runner import ROOT, answer, in_every_shell, stream
 
 pytestmark = [in_every_shell, pytest.mark.skipif(not ROOT, reason="only root has a lease")]
 ALICE, BOB = "20260101T000000Z-aaaaaa alice@laptop", "20260101T000001Z-bbbbbb bob@ci"

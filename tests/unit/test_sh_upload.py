@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sh_runner import ROOT, answer, frames, in_every_shell, steps, stream
 
 from deployer.errors import StepError
 from deployer.model import Blob, Secret
 from deployer.sh import decode, encode, payload
+from tests.unit.sh_runner import ROOT, answer, frames, in_every_shell, steps, stream
 
 pytestmark = in_every_shell
 

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sh_runner import ROOT, answer, frames, in_every_shell, probe, steps, stream
 
 from deployer.errors import Locked
 from deployer.model import Blob
 from deployer.sh import Frame, Program, decode, payload
 from deployer.sh.frame import BOOTSTRAP
+from tests.unit.sh_runner import ROOT, answer, frames, in_every_shell, probe, steps, stream
 
 pytestmark = [in_every_shell, pytest.mark.skipif(not ROOT, reason="only root holds a host's lock")]
 

@@ -15,14 +15,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
-
-sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from deployer.beam import distribution, epmd
 from deployer.beam.names import NodeName, parse_node

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_kit import ARGV, KERNEL, LIMITS, LIVE, RULESET, SSHD, STATUS, TLS, UNIT, certificate, elf, rsa_key, told
+from tests.unit.audit.audit_kit import (
+    ARGV,
+    KERNEL,
+    LIMITS,
+    LIVE,
+    RULESET,
+    SSHD,
+    STATUS,
+    TLS,
+    UNIT,
+    certificate,
+    elf,
+    rsa_key,
+    told,
+)
 
 Changes = dict[str, str | None]
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sh_runner import frames, in_every_shell
 
 from deployer.audit.catalog import RULES
 from deployer.audit.facts import Facts, Reach, parse_group, readers
 from deployer.audit.process import Records
 from deployer.sh import Program, encode
+from tests.unit.sh_runner import frames, in_every_shell
 
 ALL = Reach(deep=True, keys=True, names=("localhost",), places=("127.0.0.1:1",))
 

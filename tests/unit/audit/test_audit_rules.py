@@ -7,8 +7,6 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from audit_kit import KNOWN, LIVE, UNIT, facts, good, told, without_group
-from rule_states import LIVE_STATES, STATES, TWO_LIVES
 
 from deployer.audit.catalog import RULES, choose, own_profiles
 from deployer.audit.facts import Facts, parse_group
@@ -17,6 +15,8 @@ from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.fleet import AuditWords
 from deployer.sh import Frame
+from tests.unit.audit.audit_kit import KNOWN, LIVE, UNIT, facts, good, told, without_group
+from tests.unit.audit.rule_states import LIVE_STATES, STATES, TWO_LIVES
 
 GOOD = facts()
 BAD = {

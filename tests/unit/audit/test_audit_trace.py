@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sh_runner import frames, in_every_shell
 
 from deployer.audit.facts import parse_group
 from deployer.audit.process import Records
@@ -18,6 +17,7 @@ from deployer.report.plain import safe
 from deployer.report.traced import traced_lines, traced_words
 from deployer.sh import Program, Sh, sh
 from deployer.sh import lines as joined
+from tests.unit.sh_runner import frames, in_every_shell
 
 NOW = 1_790_000_000
 MARKS = f"/etc/motd\n{NOW - 7200} {NOW - 3600} root\n/etc/shop\n{NOW - 60} {NOW - 60} shop\n"

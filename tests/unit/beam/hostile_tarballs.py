@@ -6,7 +6,7 @@ import gzip
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 
-from beam_tarballs import LOADER, Recipe, elf, release
+from tests.unit.beam.beam_tarballs import LOADER, Recipe, elf, release
 
 Made = Callable[[str], bytes]
 """Takes the absolute path of a directory that nothing may reach, and gives a .tar.gz."""

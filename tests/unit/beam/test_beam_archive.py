@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beam_tarballs import packed, release
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deployer.beam import archive, inflate
 from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError
+from tests.unit.beam.beam_tarballs import packed, release
 
 
 @pytest.mark.parametrize(

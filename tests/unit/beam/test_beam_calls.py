@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from beam_streams import Peer
-from distribution_kit import COOKIE, ME, NODE, frame, node_says, shake
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +11,8 @@ from deployer.beam.distribution import Call
 from deployer.beam.names import NodeName
 from deployer.beam.term import Atom, Pid, Term
 from deployer.errors import ProbeError
+from tests.unit.beam.beam_streams import Peer
+from tests.unit.beam.distribution_kit import COOKIE, ME, NODE, frame, node_says, shake
 
 
 def answer(number: int, value: Term, tag: str = "rex", kind: int = 2, to: NodeName = ME) -> bytes:

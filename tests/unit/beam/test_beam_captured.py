@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from beam_streams import CAPTURES, RELEASES, Replay, capture
 
 from deployer.beam import distribution
 from deployer.beam.distribution import Call, connect
@@ -14,6 +13,7 @@ from deployer.beam.names import parse_node
 from deployer.beam.stream import Stream
 from deployer.beam.term import Atom, Term
 from deployer.model import Secret
+from tests.unit.beam.beam_streams import CAPTURES, RELEASES, Replay, capture
 
 CALLS = {
     "erlang:nodes/0": Call("erlang", "nodes"),

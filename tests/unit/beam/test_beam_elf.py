@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from beam_tarballs import elf
 
 from deployer.beam.elf import Elf, ElfError, read_elf
+from tests.unit.beam.beam_tarballs import elf
 
 NEEDS = {"libc.so.6": ("GLIBC_2.4", "GLIBC_2.34"), "libz.so.1": (), "libcrypto.so.3": ("OPENSSL_3.0.0",)}
 FOUND = {library: frozenset(versions) for library, versions in NEEDS.items()}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 
 import pytest
-from beam_streams import RELEASES, Endless, Peer, Replay, capture
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.beam import epmd
 from deployer.errors import ConfigError, ProbeError
+from tests.unit.beam.beam_streams import RELEASES, Endless, Peer, Replay, capture
 
 
 def port2(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 
 import pytest
-from beam_streams import RELEASES, capture, received
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from deployer.beam import etf
 from deployer.beam.distribution import decode_answer
 from deployer.beam.etf_reader import DEPTH_LIMIT, INTEGER_LIMIT, TERMS_LIMIT
 from deployer.beam.term import Atom, Bits, Improper, Opaque, Pid, Term, show_term, term_text
+from tests.unit.beam.beam_streams import RELEASES, capture, received
 
 NODE = b"w\x03a@h"
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import random
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
-
-from fuzz import mutated
-from fuzz_targets import TARGETS
+from tests.fuzz.fuzz import mutated
+from tests.fuzz.fuzz_targets import TARGETS
 
 
 @pytest.mark.parametrize("name", list(TARGETS))

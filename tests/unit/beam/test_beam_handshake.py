@@ -5,8 +5,6 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from beam_streams import Endless, Peer
-from distribution_kit import COOKIE, ME, NODE, OURS, THEIRS, ack, challenge, frame, node_says, shake
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +13,8 @@ from deployer.beam.distribution import connect
 from deployer.beam.names import NodeName
 from deployer.errors import ProbeError
 from deployer.model import Secret
+from tests.unit.beam.beam_streams import Endless, Peer
+from tests.unit.beam.distribution_kit import COOKIE, ME, NODE, OURS, THEIRS, ack, challenge, frame, node_says, shake
 
 
 @pytest.mark.parametrize("status", [b"sok", b"sok_simultaneous", b"salive"])

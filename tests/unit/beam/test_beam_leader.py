@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from distribution_kit import ME, node_says, shake
 
 from deployer.beam import etf
 from deployer.beam.distribution import Call, CallFailed, NotAlive
 from deployer.beam.leader import call_aloud
 from deployer.beam.term import Atom, Pid, Term
+from tests.unit.beam.distribution_kit import ME, node_says, shake
 
 THEIR = Pid("shop@127.0.0.1", 77, 0, 7)
 MARK = Atom("mark")

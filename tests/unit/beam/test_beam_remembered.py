@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from beam_tarballs import release
 
 from deployer.beam import remembered
 from deployer.beam.tarball import Tarball, inspect
 from deployer.errors import ConfigError
+from tests.unit.beam.beam_tarballs import release
 
 
 def later() -> float:

@@ -8,10 +8,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from beam_tarballs import LIBC, Recipe, elf, release
 
 from deployer.beam.tarball import LibraryNeed, Tarball, inspect
 from deployer.errors import ConfigError
+from tests.unit.beam.beam_tarballs import LIBC, Recipe, elf, release
 
 BEAM, CRYPTO = "erts-13.1.5/bin/beam.smp", "lib/crypto-5.1.2/priv/lib/crypto.so"
 

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from beam_streams import Endless, Peer
 
 from deployer.beam import tls
 from deployer.beam.authority import Authority
 from deployer.beam.handshake import DistributionError, NobodyAnswers, NotAlive
 from deployer.beam.identity import Identity
 from deployer.beam.stream import read_exactly
+from tests.unit.beam.beam_streams import Endless, Peer
 
 NOW = datetime.now(UTC)
 HOST = "10.0.0.2"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_kit import Run
 
 from deployer.cli import main
+from tests.unit.cli.cli_kit import Run
 
 PLAY = """
 - hosts: here

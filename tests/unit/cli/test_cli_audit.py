@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_kit import Run, code_of
 
 from deployer.audit.catalog import RULES
 from deployer.cli.program import _with_playbook
+from tests.unit.cli.cli_kit import Run, code_of
 
 
 @pytest.mark.parametrize(

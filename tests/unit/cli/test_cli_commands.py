@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_kit import Run, code_of, walk
+
+from tests.unit.cli.cli_kit import Run, code_of, walk
 
 
 def test_a_deploy_changes_and_a_second_one_has_nothing_to_do(

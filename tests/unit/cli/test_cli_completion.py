@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli_kit import Run, code_of
 
 from deployer.cli.completion import _commands, candidates
+from tests.unit.cli.cli_kit import Run, code_of
 
 INVENTORY = """\
 all:

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_kit import Run, code_of
 from invoke.collection import Collection
 
 from deployer import __version__
 from deployer.cli import overview
 from deployer.cli.program import DeployerProgram
 from deployer.load.shipped import shipped_pages
+from tests.unit.cli.cli_kit import Run, code_of
 
 HEAVY = {"paramiko", "cryptography", "jinja2", "rich", "deployer.lab", "deployer.transport", "deployer.app"}
 _ADVICE = re.compile(r"deployer docs ([\w./-]+\w)")

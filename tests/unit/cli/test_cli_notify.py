@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_kit import Run, code_of, walk
-from hearing import Hearing, hearing_on_loopback
+
+from tests.unit.cli.cli_kit import Run, code_of, walk
+from tests.unit.hearing import Hearing, hearing_on_loopback
 
 
 @pytest.fixture

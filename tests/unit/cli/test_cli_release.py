@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from beam_tarballs import elf
-from beam_tarballs import release as recipe
 
 from deployer.cli import main
+from tests.unit.beam.beam_tarballs import elf
+from tests.unit.beam.beam_tarballs import release as recipe
 
 
 def typed(*words: str) -> int:

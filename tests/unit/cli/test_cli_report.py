@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_kit import Run, code_of, walk
+
+from tests.unit.cli.cli_kit import Run, code_of, walk
 
 
 @pytest.mark.parametrize("command", ["plan", "deploy", "verify", "status", "history"])

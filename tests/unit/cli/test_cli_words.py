@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from cli_kit import Run
 from invoke.exceptions import ParseError
 
 from deployer.cli.window import COMMANDS
 from deployer.cli.words import as_flags
+from tests.unit.cli.cli_kit import Run
 
 KNOWN = {str(command.name): command for command in COMMANDS}
 

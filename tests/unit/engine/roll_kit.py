@@ -9,9 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from engine_kit import DirectoryHost, Events, action
-from ladder_kit import look, target
-
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import Reverter
@@ -31,6 +28,8 @@ from deployer.modules.base import Changes, Module, Observed, State, Step, record
 from deployer.modules.shell import Shell
 from deployer.resolve import Action, HostPlay, Limits
 from deployer.sh import Sh
+from tests.unit.engine.engine_kit import DirectoryHost, Events, action
+from tests.unit.engine.ladder_kit import look, target
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from beam_streams import Peer
-from ladder_kit import NODE, LadderHost, target
 
 from deployer.beam import tls
 from deployer.beam.authority import Authority
 from deployer.beam.distribution import DistributionError
 from deployer.engine.ladder import asking
+from tests.unit.beam.beam_streams import Peer
+from tests.unit.engine.ladder_kit import NODE, LadderHost, target
 
 NOW = datetime.now(UTC)
 OURS = Authority.make("shop", NOW)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
 
 from deployer.engine.walk.apply import apply, jobs, step_program
 from deployer.engine.walk.plan import Plan, make
@@ -19,6 +18,7 @@ from deployer.modules.base import Changes, Step, sh
 from deployer.resolve import Action
 from deployer.sh import Frame, encode
 from deployer.transport.recorded import RecordedTransport
+from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
 
 
 def planned(*asked: tuple[Action, Observed], handlers: tuple[Action, ...] = (), pending: tuple[str, ...] = ()) -> Plan:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from engine_kit import Events, host_play
-from ladder_kit import HTTP_OK, PEERS, Inline, LadderHost, Says, epmd_says, look, target
 
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.meeting import unseen
@@ -18,6 +16,8 @@ from deployer.engine.roll.state import Verification
 from deployer.errors import Interrupted
 from deployer.events import Stage
 from deployer.model import Host
+from tests.unit.engine.engine_kit import Events, host_play
+from tests.unit.engine.ladder_kit import HTTP_OK, PEERS, Inline, LadderHost, Says, epmd_says, look, target
 
 
 @pytest.fixture

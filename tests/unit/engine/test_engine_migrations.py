@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from engine_kit import Events, action
-from roll_kit import Fleet, hook
 
 from deployer.engine.ledger import Ledger, parse_ledger
 from deployer.engine.roll.host_roll import HostRoll
@@ -22,6 +20,8 @@ from deployer.model import Connection, Host, Mark
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
 from deployer.roll_events import HookDone, MigrationSaid
+from tests.unit.engine.engine_kit import Events, action
+from tests.unit.engine.roll_kit import Fleet, hook
 
 MIGRATE = Migration(("eval", "Shop.Release.migrate()"), 600, "shop")
 NEW, OLD = "1.4.2-", "1.4.1-0f3a9c71"

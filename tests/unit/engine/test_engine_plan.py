@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_kit import Folder, Note, Service, action, unknown
 
 from deployer.engine.walk.plan import Plan, make
 from deployer.engine.walk.planned import handler_id
@@ -14,6 +13,7 @@ from deployer.engine.walk.probe import Reading
 from deployer.events import TaskPlanned
 from deployer.model import MASK, Absent, Change, Observed, Present
 from deployer.resolve import Action
+from tests.unit.engine.engine_kit import Folder, Note, Service, action, unknown
 
 FILE, LOG = Path("/srv/app/conf"), Path("/srv/app/log")
 NOTE = action(Note(path=FILE, text="new"), "write conf", 3, notify=("restart app",))

@@ -9,15 +9,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from engine_kit import DirectoryHost
 from hypothesis import example, given
 from hypothesis import strategies as st
-from ladder_kit import DIR, EXE, look
 
 from deployer.engine.ladder import readings
 from deployer.engine.ladder.readings import parse_look, parse_reach
 from deployer.errors import ProbeError
 from deployer.sh import Program, Sh, encode
+from tests.unit.engine.engine_kit import DirectoryHost
+from tests.unit.engine.ladder_kit import DIR, EXE, look
 
 HOSTILE = "x'; touch canary; $(touch canary) `id`\n.service"
 FRAGMENTS = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_kit import Folder, Note, action
-from roll_kit import Fleet, Node, Scripted
 
 from deployer.errors import ConfigError, NotConverged
 from deployer.events import Note as Said
 from deployer.modules.base import Sh, sh
 from deployer.roll_events import BatchEnded, BatchStarted, RollPlanned
+from tests.unit.engine.engine_kit import Folder, Note, action
+from tests.unit.engine.roll_kit import Fleet, Node, Scripted
 
 
 @pytest.fixture

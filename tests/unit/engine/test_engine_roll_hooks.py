@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from roll_kit import Fleet, hook
 
 from deployer.engine.roll.rules import STOPPED
 from deployer.errors import Interrupted, Reverted, StepError
 from deployer.roll_events import HookDone
+from tests.unit.engine.roll_kit import Fleet, hook
 
 WHERE = "$(basename $(dirname $TMPDIR))"
 """In a hook: the name of the host on which it runs."""

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from roll_kit import Fleet
 
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import settle
@@ -17,6 +16,7 @@ from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
 from deployer.roll_events import BatchEnded, BatchStarted
+from tests.unit.engine.roll_kit import Fleet
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_kit import Events
 
 from deployer.engine.walk.upload import PAUSES, large, send
 from deployer.errors import AuthError, ConnectionLost, DeployerError, Locked, StepError, Unreachable
 from deployer.model import Blob
 from deployer.sh import Frame
 from deployer.transport.recorded import RecordedTransport
+from tests.unit.engine.engine_kit import Events
 
 CUT = ConnectionLost("the connection broke", where="web1")
 DONE = [Frame(0, 0, "")]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action, host_play
 
 from deployer.engine.walk.planned import handler_id
 from deployer.engine.walk.walk import Walk
@@ -26,6 +25,7 @@ from deployer.resolve import Action
 from deployer.sh import Frame, Sh
 from deployer.transport.recorded import RecordedTransport
 from deployer.transport.wrappers import ReadOnly
+from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action, host_play
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ladder_kit import NODE, PEERS, target
 
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.expected import as_it_was, told_words
@@ -15,6 +14,7 @@ from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState
 from deployer.fleet.words import Health
 from deployer.model import Connection, Host, Mark
+from tests.unit.engine.ladder_kit import NODE, PEERS, target
 
 OLD = target(applications={"shop": "1.4.1"}, otp="25", mesh="boot")
 NEW = target(

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ladder_kit import target
 
 from deployer.beam.authority import Authority
 from deployer.engine.ladder import health
 from deployer.fleet.words import Health
+from tests.unit.engine.ladder_kit import target
 
 NOW = datetime.now(UTC)
 OURS, FOREIGN = Authority.make("ours", NOW), Authority.make("foreign", NOW)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ladder_kit import reading, rungs, target, unit
-
 from deployer.engine.ladder.explaining import explained
 from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.rung import Rung, RungResult
+from tests.unit.engine.ladder_kit import reading, rungs, target, unit
 
 
 def test_an_epmd_that_cannot_start_on_this_host_is_explained_by_its_version() -> None:

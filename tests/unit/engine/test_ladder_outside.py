@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ladder_kit import reading, rungs, target, unit
 
 from deployer.engine.ladder.outside import HERE, public_places, seen_from, with_walls
 from deployer.sh import Frame, Program
 from deployer.transport.recorded import RecordedTransport
+from tests.unit.engine.ladder_kit import reading, rungs, target, unit
 
 PUBLIC = target(public=("4000/tcp", "5000-5001/tcp", "53/udp"))
 LISTENING = "1/00000000:0FA0 2/0100000A:1388 3/0200000A:1389 4/00000000:0050"

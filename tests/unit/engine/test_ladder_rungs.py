@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ladder_kit import DIR, EXE, dist, reading, rungs, target, unit
 
 from deployer.engine.ladder.reading import NodeReading, PeerView
 from deployer.engine.ladder.rung import Rung, climb, failed, healthy
 from deployer.engine.ladder.target import Target
 from deployer.fleet.words import Health
+from tests.unit.engine.ladder_kit import DIR, EXE, dist, reading, rungs, target, unit
 
 
 def test_a_healthy_node_climbs_all_ten_rungs() -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from ladder_kit import EXE, dist, reading, registration, target, unit
 
 from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.reading import NodeReading, PeerView
 from deployer.engine.ladder.rung import Rung, climb, failed
+from tests.unit.engine.ladder_kit import EXE, dist, reading, registration, target, unit
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_kit import DirectoryHost, Events
-from project_files import Project
 
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, StepError
 from deployer.events import StepDone, TaskPlanned
 from deployer.transport.wrappers import ReadOnly
+from tests.unit.engine.engine_kit import DirectoryHost, Events
+from tests.unit.project_files import Project
 
 
 @pytest.fixture

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from engine_kit import Events, Folder, action, host_play
-from ladder_kit import Inline, LadderHost, target
-from roll_kit import Fleet
 
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.target import Member
@@ -23,6 +20,9 @@ from deployer.model import Host, Present
 from deployer.modules.base import Changes, Module, Observed, State, Step, records, sh
 from deployer.roll_events import RollPlanned
 from deployer.sh import Sh
+from tests.unit.engine.engine_kit import Events, Folder, action, host_play
+from tests.unit.engine.ladder_kit import Inline, LadderHost, target
+from tests.unit.engine.roll_kit import Fleet
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ import ast
 from pathlib import Path
 
 import pytest
-from roll_kit import Fleet
 
 import deployer
 from deployer.engine.roll.state import MOVES, HostState
 from deployer.roll_events import HostMoved
+from tests.unit.engine.roll_kit import Fleet
 
 ROOT = Path(deployer.__file__).parent
 WRITTEN_BY_ADVANCE = {"state", "reverted_to", "skip_reason"}

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_kit import DirectoryHost
 from hypothesis import given
 from hypothesis import strategies as st
-from rotate_kit import NEW, OLD, OTHER, RUNS
 
 from deployer.engine.rotate import host as rotate_host
 from deployer.engine.rotate.host import HostCookies, parse_cookies
 from deployer.errors import ProbeError
 from deployer.releases.node_unit import NodeUnit
 from deployer.sh import Frame, Program, encode
+from tests.unit.engine.engine_kit import DirectoryHost
+from tests.unit.engine.rotate_kit import NEW, OLD, OTHER, RUNS
 
 
 @pytest.fixture

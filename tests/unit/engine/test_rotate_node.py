@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ladder_kit import epmd_says, target
-from rotate_kit import NEW, OLD, OTHER
 
 from deployer.beam import etf
 from deployer.beam.handshake import FLAGS
@@ -19,6 +17,8 @@ from deployer.engine.rotate.node import Accepted
 from deployer.errors import DeployerError, NotConverged, StepError
 from deployer.model import Secret
 from deployer.sh import Frame, Program
+from tests.unit.engine.ladder_kit import epmd_says, target
+from tests.unit.engine.rotate_kit import NEW, OLD, OTHER
 
 
 class Node:

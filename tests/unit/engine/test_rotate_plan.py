@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from engine_kit import action, host_play
-from rotate_kit import NEW, OLD, RUNS
 
 from deployer.engine.rotate import plan as rotate_plan
 from deployer.engine.rotate.host import HostCookies
@@ -17,6 +15,8 @@ from deployer.fleet import Declaration, declare
 from deployer.model import Secret
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
+from tests.unit.engine.engine_kit import action, host_play
+from tests.unit.engine.rotate_kit import NEW, OLD, RUNS
 
 TASK = BeamNodes(root="/opt/shop", id="1", nodes=(RUNS,))
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from beam_tarballs import release as recipe
-from engine_kit import DirectoryHost
-from ladder_kit import look
 
 from deployer.engine import ledger
 from deployer.engine.host_run import Context
@@ -23,6 +20,9 @@ from deployer.project import Options, Project, load
 from deployer.sh import Frame, Program, Sh
 from deployer.sh.frame import this_run
 from deployer.transport.base import Transport
+from tests.unit.beam.beam_tarballs import release as recipe
+from tests.unit.engine.engine_kit import DirectoryHost
+from tests.unit.engine.ladder_kit import look
 
 INVENTORY = """
 all:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ladder_kit import Says, epmd_says
-from verify_kit import HEALTH, Run, alive, node
 
 from deployer.fleet.words import Health
+from tests.unit.engine.ladder_kit import Says, epmd_says
+from tests.unit.engine.verify_kit import HEALTH, Run, alive, node
 
 EPMD = {
     "hangs": (lambda _: TimeoutError(), 4, "no answer"),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ladder_kit import Lost, look
-from verify_kit import Run, alive, node
-
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.ladder.verify import fragments
 from deployer.errors import ConnectionLost, StepError, Unreachable
 from deployer.events import RungRead
 from deployer.transport.base import ForwardingForbidden
+from tests.unit.engine.ladder_kit import Lost, look
+from tests.unit.engine.verify_kit import Run, alive, node
 
 
 def test_two_nodes_of_a_host_are_looked_at_in_one_exec() -> None:

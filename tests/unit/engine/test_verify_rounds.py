@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ladder_kit import HTTP_OK, Says, epmd_says, look, unit
-from verify_kit import HEALTH, Run, alive, node
 
 from deployer.engine.ladder.verify import PATIENCE
 from deployer.events import RungRead
 from deployer.model import Secret
+from tests.unit.engine.ladder_kit import HTTP_OK, Says, epmd_says, look, unit
+from tests.unit.engine.verify_kit import HEALTH, Run, alive, node
 
 
 def test_a_healthy_node_takes_one_round() -> None:

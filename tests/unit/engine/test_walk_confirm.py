@@ -7,12 +7,11 @@ import subprocess
 from collections.abc import Iterable
 from typing import Any
 
-from ladder_kit import Clock
-
 from deployer.engine.walk.confirm import CONFIRM_GRACE, KEEP, UNDO, confirm
 from deployer.errors import ConnectionLost, HostError, Reverted, StepError, Unreachable
 from deployer.sh import Frame, Program, encode
 from deployer.transport.recorded import RecordedTransport
+from tests.unit.engine.ladder_kit import Clock
 
 CUT = Unreachable("10.0.0.1:22 did not answer within 10 s", hint="is it up?")
 GONE = ConnectionLost("the connection to the host is gone")

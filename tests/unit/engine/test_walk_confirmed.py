@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from project_files import Project
 
 from deployer.engine.walk import plan as planning
 from deployer.engine.walk.confirmed import _back, _keep
@@ -15,6 +14,7 @@ from deployer.engine.walk.probe import Reading
 from deployer.model import Absent
 from deployer.resolve import HostPlay
 from deployer.sh import Program, Sh, encode
+from tests.unit.project_files import Project
 
 SITE = """\
 - hosts: all

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine_kit import Events
-from ladder_kit import HTTP_OK, Clock, Inline, LadderHost, Says, epmd_says, target
-
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.rung import RungResult
@@ -15,6 +12,8 @@ from deployer.engine.ladder.target import Member, Target
 from deployer.engine.ladder.verify import PATIENCE, LadderSession, verify
 from deployer.errors import DeployerError
 from deployer.fleet.words import Health
+from tests.unit.engine.engine_kit import Events
+from tests.unit.engine.ladder_kit import HTTP_OK, Clock, Inline, LadderHost, Says, epmd_says, target
 
 HEALTH = Health(http="http://127.0.0.1:4000/health", timeout=60, stable=10)
 

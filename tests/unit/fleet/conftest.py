@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beam_tarballs import release as recipe
-from fleet_kit import COOKIE
+
+from tests.unit.beam.beam_tarballs import release as recipe
+from tests.unit.fleet.fleet_kit import COOKIE
 
 
 @pytest.fixture(scope="session")

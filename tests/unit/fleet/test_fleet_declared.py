@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_kit import COOKIE, at, declared, refusal
 
 from deployer.fleet import declare
 from deployer.model import Secret
+from tests.unit.fleet.fleet_kit import COOKIE, at, declared, refusal
 
 
 def test_a_host_without_release_and_nodes_declares_nothing() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fleet_kit import COOKIE, at, declared
 
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration, check_members
 from deployer.model import Secret
+from tests.unit.fleet.fleet_kit import COOKIE, at, declared
 
 MEMBERS: list[tuple[str, object, str]] = [
     ("nodes", [{"name": "demo", "host": "10.77.0.2"}], "both have the node demo@10.77.0.2"),

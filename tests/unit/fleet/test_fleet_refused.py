@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from beam_tarballs import release as recipe
-from fleet_kit import COOKIE, at, refusal
 
 from deployer.model import Secret
+from tests.unit.beam.beam_tarballs import release as recipe
+from tests.unit.fleet.fleet_kit import COOKIE, at, refusal
 
 WRONG: list[tuple[str, object, str]] = [
     # migrations

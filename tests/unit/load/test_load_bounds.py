@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from template_kit import variables
 
 from deployer.errors import ConfigError
 from deployer.load import bounds, regexes
+from tests.unit.load.template_kit import variables
 
 TOO_LARGE = [
     "{{ 'x' * 10**10 }}",

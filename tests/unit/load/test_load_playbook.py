@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playbook_kit import load, project
 
 from deployer.errors import ConfigError
 from deployer.load.playbook import load_playbook
+from tests.unit.load.playbook_kit import load, project
 
 
 def test_a_play_keeps_its_words(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playbook_kit import load
+
+from tests.unit.load.playbook_kit import load
 
 ROLES = {
     "roles__base__tasks__main_yml": "- file: {path: /base, state: directory}\n",

@@ -6,12 +6,12 @@ import traceback
 from typing import Any
 
 import pytest
-from template_kit import CANARY, HERE, variables
 
 from deployer.errors import DeployerError
 from deployer.load.marked import Encrypted
 from deployer.load.template import Layer, Variables
 from deployer.model import Secret
+from tests.unit.load.template_kit import CANARY, HERE, variables
 
 
 def secret_variables() -> Variables:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from template_kit import HERE, variables
 
 from deployer.errors import ConfigError
 from deployer.load import yaml
@@ -15,6 +14,7 @@ from deployer.load.taint import OMIT
 from deployer.load.template import Layer, Variables
 from deployer.load.variables import extra_variables
 from deployer.model import Mark, Secret
+from tests.unit.load.template_kit import HERE, variables
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import stat
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.parsing.splitter import parse_kv
-from project_files import Project, content
 
 from deployer.errors import ConfigError
 from deployer.load.arguments import task_arguments
 from deployer.model import Mark
 from deployer.resolve.modes import mode_of
+from tests.unit.project_files import Project, content
 
 HERE = Mark("site.yml", 3, 7)
 PAIRS = [

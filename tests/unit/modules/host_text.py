@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sh_runner import frames
-
 from deployer.model import Blob, Observed
 from deployer.modules import Module, Step
 from deployer.sh import Program, Sh, lines, sh
+from tests.unit.sh_runner import frames
 
 UNPRIVILEGED = Sh("""chown() { :; }
 transient=$TMPDIR/units

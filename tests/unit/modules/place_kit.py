@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from host_text import do, see
-from sh_runner import frames
-
 from deployer.engine import ledger
 from deployer.model import Blob, Change
 from deployer.modules import Step
@@ -16,6 +13,8 @@ from deployer.modules.template import Template
 from deployer.releases import generations
 from deployer.releases.node_unit import NodeUnit
 from deployer.sh import Program, Sh, lines, sh
+from tests.unit.modules.host_text import do, see
+from tests.unit.sh_runner import frames
 
 SHOP = NodeUnit(name="shop", unit="shop.service", runtime="/run/beam/shop")
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from host_text import converge, do, see
 
 from deployer.beam.authority import Authority
 from deployer.beam.identity import Identity
 from deployer.model import Absent, Change, Present
 from deployer.modules.certificate import Certificate
 from deployer.sh import Program, encode
+from tests.unit.modules.host_text import converge, do, see
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOST = "10.0.0.2"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tables import differing, fixed, make
 
 from deployer.errors import ConfigError
+from tests.unit.modules.tables import differing, fixed, make
 
 
 def test_a_command_is_needed_or_not() -> None:

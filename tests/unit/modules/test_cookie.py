@@ -6,13 +6,13 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from host_text import converge, see
 
 from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.model import Absent, Present, Secret
 from deployer.modules.cookie import Cookie
 from deployer.sh import Program, encode
+from tests.unit.modules.host_text import converge, see
 
 COOKIE = "q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN"
 

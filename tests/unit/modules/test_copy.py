@@ -10,13 +10,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from host_text import do
-from tables import answer, differing, fixed, make, sha
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Absent, Blob, Present, Secret
 from deployer.sh import Program, encode
 from deployer.sh.frame import prelude
+from tests.unit.modules.host_text import do
+from tests.unit.modules.tables import answer, differing, fixed, make, sha
 
 AT = "root:0:root:0:644"
 COOKIE = "correcthorsebatterystaple0123456789"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tables import answer, differing, fixed, make
 
 from deployer.beam.names import kind_of_flags, name_kind
 from deployer.errors import ConfigError
+from tests.unit.modules.tables import answer, differing, fixed, make
 
 TLS = "inet_tls, EPMD, long names"
 OTHER_PORT = "inet_tcp, EPMD at port 4370, long names"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sh_runner import frames
 
 from deployer.errors import ConfigError
 from deployer.releases.doors import OUTSIDE, check_outside
 from deployer.sh import Program, Sh, lines, sh
+from tests.unit.sh_runner import frames
 
 STUB = """
 systemctl() {{

@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from host_text import converge, see
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.model import Secret
 from deployer.modules.env_file import EnvFile, quoted
+from tests.unit.modules.host_text import converge, see
 
 VALUES = [
     "",

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from sh_runner import frames, probe
-from tables import answer, differing, fixed, make
 
 from deployer.errors import ConfigError
 from deployer.sh.frame import prelude
+from tests.unit.modules.tables import answer, differing, fixed, make
+from tests.unit.sh_runner import frames, probe
 
 DIRECTORY = answer(type="directory", at="root:0:root:0:755")
 FILE = answer(type="file", at="root:0:root:0:644")

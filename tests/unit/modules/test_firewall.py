@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from firewall_kit import RULES, SHOWN, SSHD, WALL, came, differing, told
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.firewall.nft import BASE, rules_of, takes_away
 from deployer.model import Absent, Change, Present, Unknown
 from deployer.modules.firewall import Firewall
+from tests.unit.modules.firewall_kit import RULES, SHOWN, SSHD, WALL, came, differing, told
 
 
 def test_the_rules_let_in_exactly_what_was_declared() -> None:

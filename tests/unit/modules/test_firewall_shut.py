@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from firewall_kit import HELD, NGINX, WALL, differing, first, refusal, told
 
 from deployer.errors import ConfigError
 from deployer.firewall.openings import Allow
 from deployer.model import Present
+from tests.unit.modules.firewall_kit import HELD, NGINX, WALL, differing, first, refusal, told
 
 
 def test_a_port_that_answers_is_not_shut_before_somebody_says_so() -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from firewall_kit import WALL, came, told
 
 from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.modules.firewall import Firewall
+from tests.unit.modules.firewall_kit import WALL, came, told
 
 CONTRADICTIONS = [
     ({"admin": ["0.0.0.0/0"]}, "firewall.admin holds 0.0.0.0/0"),

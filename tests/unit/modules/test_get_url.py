@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host_text import see
-from tables import differing, make
 
 from deployer.errors import ConfigError
 from deployer.modules import Step
 from deployer.sh.frame import prelude
+from tests.unit.modules.host_text import see
+from tests.unit.modules.tables import differing, make
 
 TEXT = "what the server has\n"
 SUM = f"sha256:{hashlib.sha256(TEXT.encode()).hexdigest()}"

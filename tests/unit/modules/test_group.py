@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tables import answer, differing, fixed, make
 
 from deployer.errors import ConfigError, ProbeError
+from tests.unit.modules.tables import answer, differing, fixed, make
 
 THERE = answer(entry="shop:x:990:ann,bob")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tables import answer, differing, make
+from tests.unit.modules.tables import answer, differing, make
 
 ARGS = {"cluster": "shop", "epmd_port": 4369, "root": "/opt/shop"}
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from host_text import see
-from tables import answer, make
 
 from deployer.errors import ConfigError, ProbeError, Problems
 from deployer.model import Present
 from deployer.modules.preflight import Preflight
 from deployer.releases import libraries
+from tests.unit.modules.host_text import see
+from tests.unit.modules.tables import answer, make
 
 BEAM, NIF = "erts-15.2/bin/beam.smp", "lib/x-1.0/priv/x.so"
 NEEDS = [

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from place_kit import Place, see_ledger
-from sh_runner import frames
 
 from deployer.engine import ledger
 from deployer.errors import ConfigError
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.releases import generations
 from deployer.sh import Program, sh
+from tests.unit.modules.place_kit import Place, see_ledger
+from tests.unit.sh_runner import frames
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from beam_tarballs import Recipe
-from beam_tarballs import release as recipe
-from host_text import converge, do, see
-from hostile_tarballs import HOSTILE, RUNS_ELSEWHERE, Made
-from tables import answer
 
 from deployer.beam import archive
 from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError
 from deployer.model import Absent, Blob
 from deployer.modules.release import Release
+from tests.unit.beam.beam_tarballs import Recipe
+from tests.unit.beam.beam_tarballs import release as recipe
+from tests.unit.beam.hostile_tarballs import HOSTILE, RUNS_ELSEWHERE, Made
+from tests.unit.modules.host_text import converge, do, see
+from tests.unit.modules.tables import answer
 
 
 def blob(path: Path) -> Blob:

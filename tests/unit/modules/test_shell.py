@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tables import fixed, make
 
 from deployer.errors import ConfigError
+from tests.unit.modules.tables import fixed, make
 
 
 def test_the_text_is_one_word_for_its_own_shell() -> None:

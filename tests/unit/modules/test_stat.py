@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sh_runner import frames, probe
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Present
 from deployer.modules import Module
 from deployer.modules.slurp import Slurp
 from deployer.modules.stat import Stat
+from tests.unit.sh_runner import frames, probe
 
 OURS_ALONE = ("mimetype", "charset", "attributes", "attr_flags", "version", "blocks", "block_size", "device_type")
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from place_kit import Place, see_ledger
 
 from deployer.engine import ledger
 from deployer.model import Change
 from deployer.releases import generations
+from tests.unit.modules.place_kit import Place, see_ledger
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tables import answer, differing, make
 
 from deployer.errors import ConfigError
+from tests.unit.modules.tables import answer, differing, make
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tables import answer, differing, fixed, make
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Present
 from deployer.sh.units import UNIT_SAID
+from tests.unit.modules.tables import answer, differing, fixed, make
 
 
 def there(

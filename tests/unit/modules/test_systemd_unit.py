@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tables import answer, differing, fixed, make, sha
 
 from deployer.errors import ConfigError
 from deployer.model import Secret
+from tests.unit.modules.tables import answer, differing, fixed, make, sha
 
 TEXT = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
 

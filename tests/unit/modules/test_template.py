@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tables import answer, differing, make, sha
 
 from deployer.errors import ConfigError
 from deployer.model import Blob, Secret
+from tests.unit.modules.tables import answer, differing, make, sha
 
 
 def test_a_rendered_template_is_a_file_with_that_content() -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report_charts import BLIND, SHUT, WELL
-from test_report_run import NOW, every
 
 from deployer.events import HostEnded, RuleJudged
 from deployer.report.audited import gathered
 from deployer.report.page import html
 from deployer.report.run_page import run_html
+from tests.unit.report.test_report_charts import BLIND, SHUT, WELL
+from tests.unit.report.test_report_run import NOW, every
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium is installed")

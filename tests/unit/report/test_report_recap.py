@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from terminal_kit import ended, play, report
+from tests.unit.report.terminal_kit import ended, play, report
 
 
 def test_the_recap_comes_last_with_every_host_and_its_problem() -> None:

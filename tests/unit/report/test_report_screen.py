@@ -6,7 +6,6 @@ import io
 
 import pytest
 from rich.console import Console
-from terminal_kit import EVIL, ended, planned, play, report
 
 from deployer.events import (
     Event,
@@ -18,6 +17,7 @@ from deployer.events import (
 )
 from deployer.model import Change
 from deployer.report.plain import problem
+from tests.unit.report.terminal_kit import EVIL, ended, planned, play, report
 
 HOSTILE = (
     *play(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from terminal_kit import EVIL, MODE, ended, planned, play, report
 
 from deployer.events import Event, PlayEnded, RunEnded, RungRead, StepDone
 from deployer.model import Change
 from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
+from tests.unit.report.terminal_kit import EVIL, MODE, ended, planned, play, report
 
 TEXT = Change("content", "a\nb\n", "a\nc\n")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from project_files import Project
 
 from deployer.errors import ConfigError
 from deployer.resolve import Action
+from tests.unit.project_files import Project
 
 ROOT = """\
 all:

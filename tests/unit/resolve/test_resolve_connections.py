@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from project_files import CANARY, Project
 
 from deployer.errors import ConfigError
 from deployer.model import Secret
 from deployer.resolve import CliConnection
+from tests.unit.project_files import CANARY, Project
 
 
 def test_a_connection_comes_from_variables_and_then_from_the_command_line(project: Project) -> None:

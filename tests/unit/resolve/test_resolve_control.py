@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from project_files import CANARY, Project, content
 
 from deployer.app import run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
 from deployer.project import Options
 from deployer.resolve import Action
+from tests.unit.project_files import CANARY, Project, content
 
 FACTS = {"ansible_os_family": "Debian", "ansible_distribution": "Debian"}
 

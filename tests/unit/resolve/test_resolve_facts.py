@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from project_files import Project, content
 
 from deployer.errors import ConfigError
 from deployer.load.template import Layer
 from deployer.resolve import Resolver
+from tests.unit.project_files import Project, content
 
 TASK = "- copy: {dest: /c, content: \"{{ hostvars['b'].ansible_default_ipv4.address }}\"}"
 FACTS = {"ansible_default_ipv4": {"address": "10.9.9.9"}}

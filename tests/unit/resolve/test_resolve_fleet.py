@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from project_files import Project, content
 
 from deployer.errors import ConfigError
+from tests.unit.project_files import Project, content
 
 FLEET = """\
 all:

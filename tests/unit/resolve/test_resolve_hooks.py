@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from project_files import Project
 
 from deployer.engine.roll.hooks import hook_program
 from deployer.errors import ConfigError
 from deployer.sh import encode
+from tests.unit.project_files import Project
 
 FLEET = """\
 all:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from project_files import Project, content
+
+from tests.unit.project_files import Project, content
 
 LOOPS: dict[str, Any] = {
     "with_items": [[1, [2, 3]], "{{ names }}", "{{ nested }}", ["{{ names }}", "x", ["y", ["z"]]], "{{ number }}"],

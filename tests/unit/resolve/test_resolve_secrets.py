@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from project_files import CANARY, Project, content
 
 from deployer.errors import ConfigError, SecretError
 from deployer.model import Secret
+from tests.unit.project_files import CANARY, Project, content
 
 
 def test_a_secret_stays_a_secret_in_arguments_loops_and_labels(

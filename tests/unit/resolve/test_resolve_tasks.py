@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from project_files import Project, content
 
 from deployer.errors import ConfigError
+from tests.unit.project_files import Project, content
 
 
 def test_a_loop_gives_one_action_for_each_item_and_conditions_see_the_item(project: Project) -> None:

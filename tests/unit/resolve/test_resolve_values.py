@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from project_files import Project, content
 
 from deployer.errors import ConfigError
 from deployer.load.variables import extra_variables
+from tests.unit.project_files import Project, content
 
 
 def test_arguments_are_templated_for_each_host_and_validated(project: Project) -> None:

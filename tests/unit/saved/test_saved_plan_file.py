@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_kit import DirectoryHost
 
 from deployer import planning
 from deployer.engine.lease import RunLease
@@ -24,6 +23,7 @@ from deployer.project import Options, Project
 from deployer.saved import origins, plan_file
 from deployer.saved.plan_file import Seal
 from deployer.sh import Sh
+from tests.unit.engine.engine_kit import DirectoryHost
 
 CANARY = "canary-41c7"
 PLAY = """

@@ -1,0 +1,1 @@
+"""Tests, and what they share: imported from the root of the checkout."""
