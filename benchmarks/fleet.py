@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 from host_cost import LOOKING, taken
 
+sys.path.append(str(Path(__file__).parents[1]))
 from deployer import lab as labs
 from deployer.beam.cookie import generate
 from deployer.lab import Lab

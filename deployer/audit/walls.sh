@@ -1,7 +1,7 @@
 # Who listens, and what the host's tables let in: as the kernel has them, not as a file says.
-found=$(sockets)
-emit sockets "$found"
-emit holders "$(holders "$found")"
+sockets_listed
+emit sockets "$listed"
+emit holders "$(holders "$listed")"
 if command -v nft >/dev/null; then
   if rules=$(nft list ruleset 2>/dev/null); then emit rules "$(printf '%s\n' "$rules" | head -c 262144)"; fi
 elif command -v iptables >/dev/null; then emit tool iptables

@@ -72,7 +72,7 @@ def outside(sockets: str, holders: str = "", activated: str = "") -> Iterator[Li
     """Yield who listens on other addresses than loopback.
 
     Args:
-        sockets: what ``sockets`` of sockets.sh printed.
+        sockets: what ``sockets_listed`` of the prelude listed.
         holders: what ``holders`` of holders.sh printed.
         activated: what ``systemctl list-sockets`` said, for sockets that systemd holds for others.
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-import pytest
 
 from deployer.cli import fleet
 from deployer.engine.ladder.rung import Rung
 
-LAB = Path(__file__).parents[1] / "lab"
+ROOT = Path(__file__).parents[2]
 
 
-def test_the_page_of_the_ladder_is_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(LAB)
+def test_the_page_of_the_ladder_is_the_table() -> None:
     from tests.lab import ladder_page
 
-    again = f"{sys.executable} {ladder_page.__file__} writes it again"
+    again = "python -m tests.lab.ladder_page writes it again"
     assert ladder_page.PAGE.read_text() == ladder_page.page(), again
     assert len(ladder_page.WRONG) >= 25
     assert {wrong.rung for wrong in ladder_page.WRONG.values()} == set(Rung)
@@ -26,7 +22,7 @@ def test_the_page_of_the_ladder_is_the_table(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_help_of_verify_names_the_bottom_and_the_top_of_the_ladder_and_the_readme_every_rung_in_order() -> None:
     titles = [rung.row.title for rung in Rung]
     assert f'from "{titles[0]}" to "{titles[-1]}"' in (fleet._verify.__doc__ or "")
-    told = " ".join((LAB.parents[1] / "README.md").read_text().partition("**The verify ladder.**")[2].split())
+    told = " ".join((ROOT / "README.md").read_text().partition("**The verify ladder.**")[2].split())
     places = [
         told.find(title.replace("every member", "every other member") if title.startswith("reach") else title)
         for title in titles

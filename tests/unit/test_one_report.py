@@ -18,15 +18,15 @@ from deployer.resolve import judge
 from tests.unit.project_files import Project
 
 ROLE = """\
-- apt: name=nginx state=present
-- ansible.builtin.lineinfile: {path: /etc/x, line: y}
+- yum: name=nginx state=present
+- ansible.builtin.unarchive: {src: /etc/x, dest: /y}
   delegate_to: foo
 - command: echo hi
   with_items: [1, 2]
   async: 5
 - block:
-    - file: {path: /x, state: directory, mode: 0755, recurse: yes}
-    - copy: {dest: /y, content: x, backup: true}
+    - file: {path: /x, state: directory, mode: 0755, recurs: yes}
+    - copy: {dest: /y, content: x, bakup: true}
   when: x is defined
 - include: more.yml tags=x
 - user: {name: bob, system: perhaps}
@@ -59,12 +59,12 @@ def test_one_report_has_every_place_by_file_and_line(project: Project) -> None:
     found = told(project)
     role = [line.removeprefix("roles/old/tasks/main.yml:") for line in found if "tasks/main.yml" in line]
     assert [re.sub(r":\d+ ", " ", line) for line in role] == [
-        "1 'apt' is not supported in a task",
-        "2 'ansible.builtin.lineinfile' is not supported in a task",
+        "1 'yum' is not supported in a task",
+        "2 'ansible.builtin.unarchive' is not supported in a task",
         "3 'delegate_to' is not supported in a task",
         "6 'async' is not supported in a task",
-        "8 unknown word 'recurse'",
-        "9 unknown word 'backup'",
+        "8 unknown word 'recurs'",
+        "9 unknown word 'bakup'",
         "11 'include' is not supported in a task",
         "12 system must be true or false, not 'perhaps'",
         "13 become must be true or false, not the text 'perhaps'",
@@ -116,9 +116,9 @@ def test_variables_that_are_not_there_are_all_told_in_all_plays_before_a_host_is
         ("assert: {msg: x}", "assert has no condition", "that:"),
         ("set_fact: {}", "set_fact sets nothing", "NAME: VALUE"),
         ("include: x.yml", "not supported", "import_tasks"),
-        ("apt: name=nginx", "not supported", "package:"),
-        ("lineinfile: {path: /etc/x}", "not supported", "template or copy"),
-        ("get_url: {url: x, dest: y}", "not supported", "files/"),
+        ("dnf: name=nginx", "not supported", "package:"),
+        ("ini_file: {path: /etc/x}", "not supported", "template or copy"),
+        ("uri: {url: x}", "not supported", "files/"),
         ("debug: {message: hello}", "unknown word 'message'", "'msg'"),
         ("community.general.ufw: {rule: allow}", "not supported", "firewall:"),
         ("copi: dest=/x content=y", "there is no module 'copi'", "'copy'"),

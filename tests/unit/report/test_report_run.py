@@ -128,7 +128,7 @@ def test_there_is_one_of_each_kind_of_event_that_a_run_has() -> None:
     seen = {type(event).__name__ for event in every()}
     modules = ("deployer.events", "deployer.roll_events")
     known = {kind.__name__ for kind in Event.__subclasses__() if kind.__module__ in modules}
-    assert known - seen == {"RuleJudged", "DriftTraced"}, "those are an audit's, which has a page of its own"
+    assert known - seen == {"RuleJudged", "DriftTraced", "MatrixTried"}, "those are an audit's and a matrix's"
 
 
 def test_the_file_of_json_has_the_lines_of_json() -> None:
