@@ -27,8 +27,9 @@ session() {
   done
 }
 
-# alive: whether the run that waits is still connected; what a dead one has left nobody will confirm.
+# alive: whether the run that waits may still confirm: it is connected, and nobody has taken the host's lease from it.
 alive() {
+  [ -z "$leased" ] || [ "$(cat -- "$pending/run")" = "$run" ] || return 1
   read -r at start <"$pending/session" || return 0
   [ "$(cut -d ' ' -f 22 "/proc/$at/stat" 2>/dev/null)" = "$start" ]
 }
