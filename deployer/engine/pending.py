@@ -13,6 +13,8 @@ from deployer.resolve import Resolver
 from deployer.sh import Program, Sh, lines, script
 
 _ASK = """
+exec 2>&1
+trap '' HUP PIPE
 if waits; then
   still
   {}
@@ -50,7 +52,8 @@ class Pending:
         transport = self.context.connect(run)
         text = lines(script("pending.sh", "deployer.firewall"), Sh(_ASK.format(PENDING_WORDS[self.word])))
         become = self.resolver.connection(run.host).become
-        program = Program((text,), writes=self.word != "show", become=become)
+        # Whoever has the lease: a run that froze while its change waits must not keep a person from their word.
+        program = Program((text,), writes=self.word != "show", become=become, lease="edit")
         (frame,) = transport.run(program, timeout=60)
         if frame.rc:
             raise StepError(frame.out.strip()[-500:], where=run.name)

@@ -1,11 +1,8 @@
-# nft_read: leave in $ours our own table, and in $chains the heads of all chains, as nft lists them; one nft where ours is there.
+# nft_read: leave in $ours our own table, and in $chains the heads of all chains, as nft lists them. One nft each: of two
+# commands in one, nft 1.0.6 answers the second from what it has read for the first, and leaves the tables of others out.
 nft_read() {
-  ours='' end="$lf}$lf"
-  if chains=$(nft -s 'list table inet deployer; list chains' 2>/dev/null); then
-    ours="${chains%%"$end"*}$lf}" chains=${chains#*"$end"}
-  else
-    chains=$(nft -s list chains 2>/dev/null || :)
-  fi
+  ours=$(nft -s list table inet deployer 2>/dev/null || :)
+  chains=$(nft -s list chains 2>/dev/null || :)
 }
 
 # rules_now: leave in $now digests of our files and of our table, as they were recorded when they were loaded.

@@ -82,7 +82,8 @@ class Program:
         labels: what each fragment does, in a few words, for a run that waits for this one.
         run: which run this is, and whose; a step that notes what it does finds it as ``$run``.
         lease: ``held``: the run has the lease of the host, says so again with this program, and writes only while that
-            is so. ``edit``: the program is about the lease itself. Empty: it writes where no other run has the lease.
+            is so. ``edit``: a person's word on the lease itself, or on what waits, whoever has it. Empty: it writes
+            where no other run has the lease.
         hear: is told what a step says (``say TEXT``) while it runs; what it raises ends the listening, not the step.
     """
 

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# unit_said LINES: what $unit and systemd said of its last start, from the journal, the newest last.
-unit_said() {
+# unit_said LINES: what $unit and systemd said of its last start, from the journal, the newest last. A shell of its own: what
+# it works out must not come into the variables of the step that asks.
+unit_said() (
   # The journal's daemon lags behind on a busy machine.
   timeout 5 journalctl --sync 2>/dev/null || :
   shown=$(systemctl show -p InvocationID,NRestarts,SubState,ExecMainStartTimestampMonotonic -- "$unit" 2>/dev/null || :)
@@ -19,4 +20,4 @@ unit_said() {
   [ -z "$start" ] || since=$(journalctl -q --no-pager -o short-unix _PID=1 "INVOCATION_ID=$start" 2>/dev/null | head -n 1)
   journalctl -q --no-pager -o cat -r -n "$1" ${since:+"--since=@${since%% *}"} \
     "_SYSTEMD_UNIT=$unit" + _PID=1 "UNIT=$unit" 2>/dev/null | tac
-}
+)
