@@ -42,7 +42,8 @@ begin_undo() {
 # boot_armed: from here on a restart goes back, too.
 boot_armed() {
   printf '%s\n' '[Unit]' 'Description=Takes back what deployer has changed and nobody has confirmed' \
-    DefaultDependencies=no After=local-fs.target 'Before=sysinit.target shutdown.target' Conflicts=shutdown.target \
+    DefaultDependencies=no 'After=local-fs.target systemd-journald-dev-log.socket' \
+    'Before=sysinit.target shutdown.target' Conflicts=shutdown.target \
     "ConditionPathExists=$held/back" '[Service]' Type=oneshot "ExecStart=/bin/sh $held/back boot" >"$units/$boot.new"
   mv -T -- "$units/$boot.new" "$units/$boot"
   mkdir -p -- "$units/sysinit.target.wants"

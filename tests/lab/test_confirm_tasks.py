@@ -177,4 +177,5 @@ def test_a_restart_in_between_goes_back_before_anybody_logs_in(
     fleet.hosts = [host for host in fresh.hosts if host.name == fleet.hosts[0].name]
     eventually(lambda: enters(fleet))
     assert ssh(fleet.hosts[0], f"ls {LOCK}")[0] == 2
-    assert "taken back at the start" in ssh(fleet.hosts[0], "journalctl -b -t deployer --no-pager")[1]
+    said = "journalctl -b -t deployer --no-pager"
+    eventually(lambda: "taken back at the start" in ssh(fleet.hosts[0], said)[1])
