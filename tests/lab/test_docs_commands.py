@@ -36,7 +36,7 @@ def fleet(lab, demo_release, tmp_path_factory) -> Fleet:
 def as_typed(example: Example, fleet: Fleet) -> list[str]:
     """The words of a command; names of hosts and versions are those that there are here."""
     words = shlex.split(example.text, comments=True)
-    here = {"web2": fleet.hosts[1].name, "1.8.1": "0.1.0"}
+    here = {"web1": fleet.hosts[0].name, "web2": fleet.hosts[1].name, "1.8.1": "0.1.0"}
     return [here.get(word, word) for word in words]
 
 
