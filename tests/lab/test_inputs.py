@@ -31,7 +31,7 @@ WRONG: dict[str, tuple[str, str, list[str], str, str]] = {
     "a missing argument": ("- hosts: all\n  tasks:\n    - copy:\n        content: x\n", "", [], "play.yml:3", "dest"),
     "an unknown keyword of a play": ("- hosts: all\n  taskss: []\n", "", [], "play.yml:2:3", "tasks"),
     "Ansible's keyword that is not supported": (
-        "- hosts: all\n  strategy: free\n", "", [], "play.yml:2:3", "not supported",
+        "- hosts: all\n  debugger: never\n", "", [], "play.yml:2:3", "not supported",
     ),
     "an unknown keyword of a task": (
         "- hosts: all\n  tasks:\n    - command: id\n      wehn: x\n", "", [], "play.yml:4:7", "when",
