@@ -128,6 +128,11 @@ class Context:
             close(runs)
         return self.end(play, began, [end(run) for run in runs])
 
+    def ask_each(self, play: str, goal: str, hosts: Iterable[Host], ask: Callable[[HostRun], object]) -> int:
+        """Walk over hosts that are only asked, each as `each` does it, and return the exit code."""
+        runs = [HostRun(host, self.clock()) for host in hosts]
+        return self.walk(play, goal, runs, lambda: self.each(runs, ask), self.ended)
+
     def begin(self, play: str, goal: str, runs: Sequence[HostRun]) -> float:
         """Tell that a play begins on these hosts, and return when."""
         self.emit(PlayStarted(play, goal, tuple(run.name for run in runs)))

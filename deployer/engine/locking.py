@@ -37,11 +37,7 @@ class LeaseWalk:
 
     def run(self) -> int:
         """Ask all hosts and return the exit code."""
-        runs = [HostRun(host, self.context.clock()) for host in self.hosts]
-        play, ask = self.resolver.play.name, self._ask
-        return self.context.walk(
-            play, f"lock {self.word}", runs, lambda: self.context.each(runs, ask), self.context.ended
-        )
+        return self.context.ask_each(self.resolver.play.name, f"lock {self.word}", self.hosts, self._ask)
 
     def _ask(self, run: HostRun) -> None:
         transport, become = self.context.connect(run), self.resolver.connection(run.host).become

@@ -44,9 +44,7 @@ class Pending:
 
     def run(self) -> int:
         """Ask all hosts and return the exit code."""
-        runs = [HostRun(host, self.context.clock()) for host in self.hosts]
-        name, ask = self.resolver.play.name, self._ask
-        return self.context.walk(name, "confirm", runs, lambda: self.context.each(runs, ask), self.context.ended)
+        return self.context.ask_each(self.resolver.play.name, "confirm", self.hosts, self._ask)
 
     def _ask(self, run: HostRun) -> None:
         transport = self.context.connect(run)

@@ -40,14 +40,9 @@ class StatusQuery:
         Raises:
             ConfigError: what is written is wrong; no connection was opened.
         """
-        context, name = self.context, self.resolver.play.name
-        runs = [HostRun(host, context.clock()) for host in self.hosts]
         declared = {host.name: self.resolver.fleet(host)[0] for host in self.hosts}
-
-        def ask() -> None:
-            context.each(runs, lambda run: self._ask(run, declared[run.name]))
-
-        return context.walk(name, self.goal, runs, ask, context.ended)
+        name = self.resolver.play.name
+        return self.context.ask_each(name, self.goal, self.hosts, lambda run: self._ask(run, declared[run.name]))
 
     def _ask(self, run: HostRun, declared: Declaration | None) -> None:
         name, transport = run.name, ReadOnly(self.context.connect(run))

@@ -104,18 +104,6 @@ def bind(text: str) -> str | None:
     return None
 
 
-def network_list(given: tuple[str, ...]) -> str | None:
-    """Networks such as ``10.0.0.0/8``, without host bits."""
-    for text in given:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError as error:
-            return f"{text!r}: {error}; write a network such as 10.0.0.0/8 or fd00::/8"
-        if "%" in text:
-            return f"{text!r}: a network has no zone"
-    return None if given else "name at least one network, or nobody could reach SSH"
-
-
 def public(given: tuple[str, ...]) -> str | None:
     """Ports with their protocol: ``4000/tcp``."""
     for text in given:

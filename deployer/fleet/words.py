@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from deployer.fields import Doc
-from deployer.firewall.openings import Allow, seconds
+from deployer.firewall.openings import Allow, admins, seconds
 from deployer.fleet import grammar, unit
 from deployer.fleet.audit_words import AuditWords, NotifyWords
 from deployer.fleet.migration import MigrateWords
@@ -144,9 +144,7 @@ class FirewallWords:
     Every port at which a host serves SSH is open to ``admin``, whichever it is.
     """
 
-    admin: Annotated[
-        tuple[str, ...], Doc("networks that may reach SSH", check=grammar.network_list, example=("10.0.0.0/8",))
-    ]
+    admin: Annotated[tuple[str, ...], Doc("networks that may reach SSH", check=admins, example=("10.0.0.0/8",))]
     public: Annotated[tuple[str, ...], Doc("ports open to everyone, such as 4000/tcp", check=grammar.public)] = ()
     allow: Annotated[
         tuple[Allow, ...], Doc("ports open to some, such as {port: 9187/tcp, from: [10.0.9.0/24]} or from: admin")

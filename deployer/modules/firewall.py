@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from deployer.errors import ConfigError, Problems
 from deployer.fields import Doc
 from deployer.firewall import openings as check
-from deployer.firewall.nft import BASE, PLACE, RULES_RECORD, UNIT, UNIT_TEXT, RulesPart, rules_of, takes_away
+from deployer.firewall.nft import BASE, DIGESTS, PLACE, RULES_RECORD, UNIT, UNIT_TEXT, RulesPart, rules_of, takes_away
 from deployer.firewall.openings import Allow
 from deployer.firewall.seen import PROBED, Seen
 from deployer.model import Unknown
@@ -49,9 +49,7 @@ for other in {}/*.nft; do
 done
 emit others "$others"
 emit recorded "$recorded"
-nft_read
-rules_now
-emit now "$now"
+emit now "$({{ {}; }} 2>/dev/null)"
 emit sockets "$listed"
 ssh_ports "$listed"
 emit serving "$served"
@@ -149,7 +147,7 @@ class Firewall(Module):
         place = f"{PLACE}/deployer.d"
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
-        body = sh(_PROBE, part, self.part.text(), RULES_RECORD, unit, base, ssh, place)
+        body = sh(_PROBE, part, self.part.text(), RULES_RECORD, unit, base, ssh, place, Sh(DIGESTS))
         return lines(
             show_unit(UNIT),
             script("sockets.sh", "deployer.sh"),

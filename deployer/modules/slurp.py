@@ -9,17 +9,8 @@ from typing import Annotated, ClassVar
 from deployer import checks as check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
-
-_MOST = 1024 * 1024
-
-_PROBE = """look {0}
-if [ "$type" = file ]; then
-  readable {0}
-  size=$(stat -c %s -- {0})
-  emit size "$size"
-  [ "$size" -gt {1} ] || emit content "$(taste {0} {1} | base64 -w 0)"
-fi"""
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records
+from deployer.modules.shared.content import LARGEST_READ, read_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +36,7 @@ class Slurp(Module):
 
     def probe(self) -> Sh:
         """Print its content."""
-        return sh(_PROBE, self.src, _MOST)
+        return read_whole(self.src)
 
     def parse(self, out: str) -> Observed:
         """Return it as keys; none where no file is there.
@@ -58,7 +49,7 @@ class Slurp(Module):
             return Present({})
         found = records(out, "size")
         if "content" not in found:
-            raise ConfigError(f"{self.src} has {found['size']} bytes", hint=f"slurp takes {_MOST} at most")
+            raise ConfigError(f"{self.src} has {found['size']} bytes", hint=f"slurp takes {LARGEST_READ} at most")
         return Present(found)
 
     def answer(self, observed: Observed) -> Mapping[str, object]:

@@ -89,7 +89,7 @@ def with_walls(target: Target, reading: NodeReading, transport: Transport, *, be
     return replace(reading, walls=tuple(map(str, found)), wall_advice=found[0].remedy if found else "")
 
 
-_FOREIGN = lines(script("foreign.sh", "deployer.firewall"), Sh('nft_read\nforeign\nprintf %s "$found"'))
+_FOREIGN = lines(script("foreign.sh", "deployer.firewall"), Sh('foreign\nprintf %s "$found"'))
 
 
 def _missed(target: Target, reading: NodeReading) -> Iterator[Demand]:

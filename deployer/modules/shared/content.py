@@ -38,6 +38,23 @@ if [ "$type" = file ]; then
 fi"""
 
 
+LARGEST_READ = 1024 * 1024
+"""Bytes that a file may have whose whole content is read."""
+
+_WHOLE = """look {0}
+if [ "$type" = file ]; then
+  readable {0}
+  size=$(stat -c %s -- {0})
+  emit size "$size"
+  [ "$size" -gt {1} ] || emit content "$(taste {0} {1} | base64 -w 0)"
+fi"""
+
+
+def read_whole(path: str) -> Sh:
+    """Return text that emits what ``look`` does, and of a file its ``size`` and, unless too large, its ``content``."""
+    return sh(_WHOLE, path, LARGEST_READ)
+
+
 def octal(mode: str | None) -> str | None:
     """Return a mode as four digits, so that ``644`` and ``0644`` are one."""
     return None if mode is None else f"{int(mode, 8):04o}"

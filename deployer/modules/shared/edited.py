@@ -28,19 +28,8 @@ from deployer.modules.base import (
     records,
     sh,
 )
-from deployer.modules.shared.content import Attributes
+from deployer.modules.shared.content import LARGEST_READ, Attributes, read_whole
 from deployer.modules.shared.written import validation
-
-LARGEST_EDITED = 1024 * 1024
-"""Bytes that a file may have of which a part is declared."""
-
-_PROBE = """look {0}
-if [ "$type" = file ]; then
-  readable {0}
-  size=$(stat -c %s -- {0})
-  emit size "$size"
-  [ "$size" -gt {1} ] || emit content "$(taste {0} {1} | base64 -w 0)"
-fi"""
 
 _SAME = """file={0}
 if [ -e "$file" ]; then now=$(digest "$file"); else now=; fi
@@ -82,10 +71,8 @@ class Edited(Module):
     def probe(self) -> Sh:
         """Print type, attributes and the whole text."""
         if self.create or self.state == "absent":
-            return sh(_PROBE, self.path, LARGEST_EDITED)
-        return lines(
-            sh(_PROBE, self.path, LARGEST_EDITED), sh('[ -n "$type" ] || unknown {}" is not there yet"', self.path)
-        )
+            return read_whole(self.path)
+        return lines(read_whole(self.path), sh('[ -n "$type" ] || unknown {}" is not there yet"', self.path))
 
     def parse(self, out: str) -> Observed:
         """Return them.
@@ -101,7 +88,7 @@ class Edited(Module):
             raise ConfigError(f"{self.path} is a {found['type']} on this host", hint=hint)
         found = records(out, "type", "at", "size")
         if "content" not in found:
-            raise ConfigError(f"{self.path} has {found['size']} bytes", hint=f"a file may have {LARGEST_EDITED}")
+            raise ConfigError(f"{self.path} has {found['size']} bytes", hint=f"a file may have {LARGEST_READ}")
         try:
             text = base64.b64decode(found["content"], validate=True).decode()
         except UnicodeDecodeError:
