@@ -239,4 +239,4 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
         return StatusQuery(context, resolver, hosts, goal, lines).run()
 
     project = load(options, need_secrets=False)
-    return each_play(walk, project, out, need_tarball=False, need_secrets=False, doing=f"confirm --{goal}")
+    return each_play(walk, project, out, need_tarball=False, need_secrets=False)
