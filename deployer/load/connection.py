@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import At, ConfigError
 from deployer.fields import coerce, nearest
-from deployer.load.marked import mark_of
+from deployer.load.marked import mark_of, marks_of
 from deployer.load.secrets import Vaults, read_secret
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Mark, Secret
@@ -112,8 +112,7 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
 
 
 def _where(host: Host, name: str) -> Mark:
-    marks: Mapping[str, Mark] = getattr(host.vars, "marks", {})
-    return marks.get(name, host.mark)
+    return marks_of(host.vars).get(name, host.mark)
 
 
 def _get(variables: Variables, name: str, hint: type, where: Mark | None) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from deployer.errors import ConfigError
 from deployer.fields import kind
 from deployer.load.keywords import boolean, mapping, text, words
-from deployer.load.marked import Map, Seq, Text, mark_of
+from deployer.load.marked import Map, Seq, Text, mark_of, marks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def joined(*maps: Mapping[str, Any]) -> Map:
     found = Map()
     for one in maps:
         found.update(one)
-        found.marks.update(getattr(one, "marks", {}))
+        found.marks.update(marks_of(one))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.load.groups import Tree
-from deployer.load.marked import Encrypted, Map
+from deployer.load.marked import Encrypted, Map, marks_of
 from deployer.load.patterns import matching
 from deployer.load.secrets import Vaults
 from deployer.load.varfiles import VarFiles
@@ -220,7 +220,7 @@ def _host(name: str, tree: Tree, near: Sequence[Path], beside_play: Sequence[Pat
     merged = Map(mark=tree.marks[name])
     for layer in layers:
         merged.update(layer)
-        merged.marks.update(getattr(layer, "marks", {}))
+        merged.marks.update(marks_of(layer))
     return Host(name, merged, tuple(groups), tree.marks[name])
 
 

@@ -93,6 +93,16 @@ class Encrypted:
         raise TypeError("an encrypted value cannot be pickled")
 
 
+def marks_of(value: object) -> Mapping[str, Mark]:
+    """Return where each key of a mapping was written; nothing for a mapping that does not know."""
+    return getattr(value, "marks", {})
+
+
+def placed_as(value: object, items: Mapping[str, Any], default: Mark | None = None) -> Map:
+    """Return items as a mapping that stands, key by key, where ``value`` does: what was made of a written mapping."""
+    return Map(items, mark_of(value, default), marks_of(value))
+
+
 def mark_of(value: object, default: Mark | None = None) -> Mark:
     """Return where a value was written, or ``default`` when it does not know."""
     mark = getattr(value, "mark", None)

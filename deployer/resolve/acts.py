@@ -14,11 +14,11 @@ from deployer.errors import At, ConfigError, NotYet
 from deployer.fields import coerce, kind, nearest
 from deployer.load.inherited import joined
 from deployer.load.inventory import masked
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, mark_of, marks_of
 from deployer.load.sources import Sources
 from deployer.load.template import Variables
 from deployer.load.varfiles import read_vars, variables
-from deployer.model import Mark, Secret, Task
+from deployer.model import Secret, Task
 from deployer.resolve.action import Action
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -40,10 +40,11 @@ _META: Mapping[str, str] = {
 def wrong_words(task: Task) -> Iterator[ConfigError]:
     """Yield what is wrong with the words of such a task, as far as it shows before anything is rendered."""
     known = _WORDS.get(task.module, ())
-    marks: Mapping[str, Mark] = getattr(task.args, "marks", {})
     for word in task.args if known else ():
         if word not in known:
-            yield ConfigError(f"unknown word {word!r}", where=marks.get(word, task.mark), hint=nearest(word, known))
+            yield ConfigError(
+                f"unknown word {word!r}", where=marks_of(task.args).get(word, task.mark), hint=nearest(word, known)
+            )
     if task.module == "assert" and "that" not in task.args:
         yield ConfigError("assert has no condition", where=task.mark, hint="assert: {that: [CONDITION, …]}")
     if task.module == "set_fact" and not task.args:
@@ -79,7 +80,7 @@ class Answers:
 
     def _set_fact(self, task: Task, scope: Variables, label: str) -> Action:
         given = {name: value for name, value in task.args.items() if name != "cacheable"}
-        variables(Map(given, task.mark, getattr(task.args, "marks", None)), task.mark)
+        variables(Map(given, task.mark, marks_of(task.args)), task.mark)
         found = {name: scope.render(value, task.mark, name) for name, value in given.items()}
         self.put(found, {})
         return Action(task, label, skip=f"sets {', '.join(found)}")
