@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
-from deployer.fields import kind
-from deployer.load.keywords import boolean, mapping, text, words
-from deployer.load.marked import Map, Seq, Text, mark_of, marks_of
+from deployer.load.keywords import boolean, expression, items, mapping, text, words
+from deployer.load.marked import Map, Text, marks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +68,10 @@ def conditions(given: Map) -> tuple[str, ...]:
     Raises:
         ConfigError: one is not text or has braces.
     """
-    value = given.get("when")
-    if value is None:
-        return ()
-    found = []
-    for i, item in enumerate(value if isinstance(value, Seq) else [value]):
-        at = mark_of(item, value.at(i) if isinstance(value, Seq) else given.at("when"))
-        if isinstance(item, bool):
-            item = Text(str(item).lower(), at)  # noqa: PLW2901
-        if not isinstance(item, str) or not item.strip():
-            raise ConfigError(f"when must be an expression, not {kind(item)}", where=at)
-        if "{{" in item or "{%" in item:
-            raise ConfigError("when is an expression already", where=at, hint="write it without {{ }}")
-        found.append(item)
-    return tuple(found)
+    return tuple(
+        Text(str(item).lower(), at) if isinstance(item, bool) else expression(item, "when", at)
+        for item, at in items(given, "when")
+    )
 
 
 def tags(given: Map) -> frozenset[str]:

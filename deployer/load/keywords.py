@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from deployer.errors import ConfigError, Problems
+from deployer.errors import At, ConfigError, Problems
 from deployer.fields import alike, kind, nearest
 from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES
 from deployer.load.marked import Map, Seq, Text, mark_of
@@ -179,18 +179,35 @@ def boolean(given: Map, word: str) -> bool | None:
     )
 
 
+def items(given: Map, word: str) -> Iterator[tuple[Any, Mark]]:
+    """Yield what stands under a word that takes one value or a list of them, and where; nothing without the word."""
+    value = given.get(word)
+    for i, item in enumerate(value if isinstance(value, Seq) else () if value is None else [value]):
+        yield item, mark_of(item, value.at(i) if isinstance(value, Seq) else given.at(word))
+
+
+def expression(item: Any, word: str, at: Mark) -> Text:
+    """Return a condition as it is written: an expression, without braces.
+
+    Raises:
+        ConfigError: it is not text, or has braces.
+    """
+    with At(at):
+        if not isinstance(item, str) or not item.strip():
+            raise ConfigError(f"{word} must be an expression, not {kind(item)}")
+        if "{{" in item or "{%" in item:
+            raise ConfigError(f"{word} is an expression already", hint="write it without {{ }}")
+        return item if isinstance(item, Text) else Text(item, at)
+
+
 def words(given: Map, word: str) -> tuple[Text, ...]:
     """Return the texts under a word that takes one text or a list of them.
 
     Raises:
         ConfigError: it is something else.
     """
-    value = given.get(word)
-    if value is None:
-        return ()
     found = []
-    for i, item in enumerate(value if isinstance(value, Seq) else [value]):
-        at = mark_of(item, value.at(i) if isinstance(value, Seq) else given.at(word))
+    for item, at in items(given, word):
         if not isinstance(item, str | int) or isinstance(item, bool):
             raise ConfigError(f"{word} must be text or a list of texts, not {kind(item)}", where=at)
         found.append(item if isinstance(item, Text) else Text(str(item), at))

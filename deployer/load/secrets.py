@@ -64,7 +64,9 @@ class Vaults:
             SecretError: see `deployer.load.vault.decrypt`.
         """
         if text not in self._opened:
-            self._opened[text] = vault.decrypt(text, self.passwords, where)
+            passwords = self.passwords
+            with At(where):
+                self._opened[text] = vault.decrypt(text, passwords)
         return self._opened[text]
 
     def reveal(self, value: Encrypted, name: str) -> Secret:
