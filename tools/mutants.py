@@ -59,7 +59,7 @@ MUTANTS = (
            "            finally:\n                pass", "tests/unit/cli/test_cli_pipes.py"),
     Mutant("releases/switch.sh", '[ -z "$made" ] || aim "$made" || { full "$held"; return 1; }', ":",
            "tests/unit/modules/test_switch.py"),
-    Mutant("sh/frame.py", "parts += [\"trap '' HUP PIPE\"]", "pass", "tests/unit/test_sh_watch.py"),
+    Mutant("sh/frame.py", "parts += [\"trap '' HUP PIPE\"]", "pass", "tests/unit/test_sh_frame.py"),
     Mutant("engine/roll/rollout.py", "ill = {host: nodes for host, nodes in ill.items() if host not in found[-1]}",
            "pass", f"{ENGINE}/test_engine_rollout.py"),
     Mutant("engine/roll/rollout.py", "return ceil(grammar.amount",
