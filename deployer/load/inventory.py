@@ -183,15 +183,16 @@ _PASSED_OVER = re.compile(r"\.|.*(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|c
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        hint = "-i takes a file in YAML, INI or JSON, or a directory of them; deployer lab up writes one"
-        raise ConfigError("there is no such inventory", where=path, hint=hint)
-    if not path.is_dir():
-        return [path]
-    found = list(_inside(path))
-    if not found:
-        raise ConfigError("has no inventory: no file in YAML, INI or JSON", where=path)
-    return found
+    with At(path):
+        if not path.exists():
+            hint = "-i takes a file in YAML, INI or JSON, or a directory of them; deployer lab up writes one"
+            raise ConfigError("there is no such inventory", hint=hint)
+        if not path.is_dir():
+            return [path]
+        found = list(_inside(path))
+        if not found:
+            raise ConfigError("has no inventory: no file in YAML, INI or JSON")
+        return found
 
 
 def _inside(directory: Path, depth: int = 0) -> Iterator[Path]:
