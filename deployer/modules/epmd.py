@@ -64,7 +64,7 @@ class Epmd(Module):
     ]
     version: Annotated[str, Doc("the ERTS version that program is of", check=_word, example="13.1.5")]
     sha256: Annotated[
-        str, Doc("digest of that program, as release.epmd_sha256 has it; left out, what lies there is believed")
+        str, Doc("digest of that program, as release.epmd_sha256 has it; left out, what lies there is trusted")
     ] = ""
     port: Annotated[int, Doc("the port")] = 4369
 

@@ -310,8 +310,8 @@ TLS: dict[str, Wrong] = {
         COOKIE, "shows expired", "not valid today: certificate has expired", "deploy renews it", undo=_OURS),
     "over TLS: its certificate is another host's": Wrong(
         COOKIE, "shows other", "names another host", "it was installed on the wrong host", undo=_OURS),
-    "over TLS: the node believes another authority": Wrong(
+    "over TLS: the node trusts another authority": Wrong(
         COOKIE, "rm -f $ca; cp /root/kept/foreign-ca.pem $ca; chmod 0644 $ca; systemctl restart demo",
-        "does not take our certificate: unknown ca", "the node believes another authority", undo=_OURS),
+        "does not take our certificate: unknown ca", "the node trusts another authority", undo=_OURS),
 }  # fmt: skip
 """What `test_tls` makes on a fleet with ``cluster.tls: true``; `test_tls` says what is in /root/kept."""
