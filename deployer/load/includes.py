@@ -90,7 +90,7 @@ def _standing_for(word: str, given: Map, args: Map, own: Map, inherited: Inherit
         role=inherited.role,
         role_path=inherited.role_path,
         defaults=inherited.defaults,
-        vars=joined(inherited.role_vars, inherited.block_vars, own, inherited.params),
+        vars=inherited.variables(own),
         params=inherited.params,
     )
 

@@ -52,6 +52,16 @@ class Inherited:
             ),
         )
 
+    def variables(self, own: Map) -> Map:
+        """Return what a task sees of role, blocks, itself and the role's entry; the last is the strongest."""
+        stronger = (self.block_vars, own, self.params)
+        return joined(self.role_vars, *stronger) if any(stronger) else self.role_vars
+
+    def hides(self, given: Map) -> bool:
+        """Return whether nothing of a task or block may be shown, by its own ``no_log`` or the one around it."""
+        said = boolean(given, "no_log")
+        return self.no_log if said is None else said
+
 
 def joined(*maps: Mapping[str, Any]) -> Map:
     """Return one mapping of several, the last one winning, with the marks of all."""
