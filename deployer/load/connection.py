@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import At, ConfigError
 from deployer.fields import coerce, nearest
-from deployer.load.marked import mark_of, marks_of
+from deployer.load.marked import folder_of, marks_of
 from deployer.load.secrets import Vaults, read_secret
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Mark, Secret
@@ -125,7 +125,7 @@ def _password(host: Host, variables: Variables, vaults: Vaults) -> Secret | None
     for name in ("ansible_become_password", "ansible_become_pass"):
         if name in variables and variables[name] is not None:
             value = variables[name]
-            base = Path(mark_of(value, _where(host, name)).file).parent
+            base = folder_of(value, _where(host, name))
             return read_secret(value, name, base, vaults)
     return None
 

@@ -160,7 +160,8 @@ class Epmd(Module):
         parts = [
             LISTENERS,
             FAILED,
-            sh(INSTALL, self.unit, place, self.source, HOME),
+            sh("unit={} addresses={} source={} lib={}", self.unit, place, self.source, HOME),
+            INSTALL,
             sh(BACK, epmd_fault(self.version)),
         ]
         if "version" in changes:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from deployer import modules
 from deployer.errors import At, ConfigError
 from deployer.fields import build, coerce, complaints, nearest
 from deployer.load.keywords import ACTS, TASK
-from deployer.load.marked import Map, mark_of, marks_of
+from deployer.load.marked import Map, folder_of, mark_of, marks_of
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
 from deployer.load.taint import OMIT
@@ -91,7 +90,7 @@ class Maker:
 
     def _read(self, task: Task) -> Any:
         def read(value: Any, name: str) -> Secret:
-            return read_secret(value, name, Path(mark_of(value, task.mark).file).parent, self.vaults)
+            return read_secret(value, name, folder_of(value, task.mark), self.vaults)
 
         return read
 

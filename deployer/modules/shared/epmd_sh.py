@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-INSTALL = """
-unit={} addresses={} source={} lib={}
-mkdir -p -- "$lib" "$addresses"
-chmod 0755 -- "$lib" /etc/beam /etc/beam/epmd.d "$addresses"
-note() {{ # NAME TEXT: a small file for all to read
-  draft - "$1" 0644 0 0 <<EOF
-$2
-EOF
-  settle "$1"
-}}
-# The unit starts nothing else than what is recorded.
-record() {{ note "$lib/epmd.sha256" "$(digest "$lib/epmd")  epmd"; }}
-is_recorded() {{
-  [ -f "$lib/epmd" ] && [ -f "$lib/epmd.sha256" ] &&
-    [ "$(digest "$lib/epmd")  epmd" = "$(cat "$lib/epmd.sha256")" ]
-}}
-"""
+from deployer.sh import script
+
+INSTALL = script("epmd_install.sh", "deployer.modules.shared")
+"""Begins an installation; ``unit``, ``addresses``, ``source`` and ``lib`` are assigned above."""
 
 BINARY = """
 wanted={}
