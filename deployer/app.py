@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import Any, NamedTuple, TextIO, TypeAlias
 
 from deployer.engine import facts
 from deployer.engine.host_run import Context, worst
@@ -100,21 +100,14 @@ def each_play(
     begin, options = time.monotonic(), project.options
     work = project.work()
     resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
-    problems = Gathering()
-    for (_, hosts), resolver in zip(work, resolvers, strict=True):
-        with problems.going_on():
-            resolver.prepare(hosts if ahead else ())
-    problems.check()
-    asked = zip(work, resolvers, strict=True) if what else ()
-    hooks = _webhooks([resolver.notify_words(host) for (_, hosts), resolver in asked for host in hosts], what)
+    plays = _prepared(project, work, resolvers, ahead=ahead)
+    asked = plays if what else ()
+    hooks = _webhooks([each.resolver.notify_words(host) for each in asked for host in each.hosts], what)
     seen: list[Event] = []
     _check_report(options.report)
-    codes, most = {0}, max(len(hosts) for _, hosts in work)
+    codes, most = {0}, max(len(each.hosts) for each in plays)
     journal = Writer(_head(project, work, noted)) if noted else None
-    openers = [project.opener(resolver) for resolver in resolvers]
-    ways: dict[str, Callable[[], Way]] = {}
-    for (_, hosts), resolver, opener in zip(work, resolvers, openers, strict=True):
-        ways |= {host.name: partial(_way, resolver, opener, host) for host in hosts if host.name not in absent}
+    ways = {host.name: partial(_way, each, host) for each in plays for host in each.hosts if host.name not in absent}
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
     with told as out_loud, pool(options.forks, most) as executor, stoppable(out_loud) as stop:
         emit = keeping(seen, out_loud) if hooks or options.report else out_loud
@@ -122,11 +115,11 @@ def each_play(
             emit(Note(note))
         lease = RunLease(" ".join(filter(None, (doing, Path(options.playbook).name))), emit, ways)
         try:
-            for (play, hosts), resolver, opener in zip(work, resolvers, openers, strict=True):
-                if not hosts:
-                    emit(Note(project.why_none(play)))
+            for each in plays:
+                if not each.hosts:
+                    emit(Note(project.why_none(each.play)))
                     continue
-                codes.add(walk(Context(opener, executor, emit, stop, lease=lease), resolver, hosts))
+                codes.add(walk(Context(each.opener, executor, emit, stop, lease=lease), each.resolver, each.hosts))
                 if codes - {0, 2}:
                     break
         except Exception:  # not where the person has said to end at once
@@ -143,8 +136,34 @@ def each_play(
     return code
 
 
-def _way(resolver: Resolver, opener: Callable[[Host], Transport], host: Host) -> Way:
-    return lambda: opener(host), resolver.connection(host).become
+class _Prepared(NamedTuple):
+    """A play of the run, with what resolves it and what opens the connections to its hosts."""
+
+    play: Play
+    hosts: Sequence[Host]
+    resolver: Resolver
+    opener: Callable[[Host], Transport]
+
+
+def _prepared(
+    project: Project, work: Sequence[tuple[Play, Sequence[Host]]], resolvers: Sequence[Resolver], *, ahead: bool
+) -> list[_Prepared]:
+    """Return the plays; ``ahead``: all of them are right as they are written.
+
+    Raises:
+        ConfigError: what is written is wrong; `Problems` has all of it.
+    """
+    problems = Gathering()
+    for (_, hosts), resolver in zip(work, resolvers, strict=True):
+        with problems.going_on():
+            resolver.prepare(hosts if ahead else ())
+    problems.check()
+    both = zip(work, resolvers, strict=True)
+    return [_Prepared(play, hosts, resolver, project.opener(resolver)) for (play, hosts), resolver in both]
+
+
+def _way(prepared: _Prepared, host: Host) -> Way:
+    return lambda: prepared.opener(host), prepared.resolver.connection(host).become
 
 
 def _webhooks(words: Sequence[tuple[Sequence[NotifyWords], Mark]], what: str) -> tuple[NotifyWords, ...]:

@@ -10,7 +10,7 @@ from deployer.errors import ConfigError
 from deployer.fields import kind, nearest
 from deployer.load.inherited import joined
 from deployer.load.inventory import Inventory
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, mark_of, marks_of
 from deployer.load.secrets import Vaults
 from deployer.load.template import Layer, Variables
 from deployer.load.varfiles import read_vars
@@ -36,7 +36,7 @@ def answered_play(
     Raises:
         ConfigError: nobody answers a prompt, or ``hosts`` is no text.
     """
-    given = Map(play.vars, marks=getattr(play.vars, "marks", None))
+    given = Map(play.vars, marks=marks_of(play.vars))
     for prompt in play.prompts:
         if prompt.name in extra:
             continue

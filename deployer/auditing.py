@@ -19,7 +19,7 @@ from deployer.audit.waivers import waivers_of
 from deployer.engine.auditing import Auditing
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.events import SEVERITIES, Event, Severity
 from deployer.model import Host, Mark, Play
 from deployer.project import Options, Project, load
@@ -133,7 +133,10 @@ def _walk(
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         names, today, told = project.inventory.hosts.keys(), datetime.now(UTC).date(), context.emit
         found = {host.name: resolver.audit_words(host) for host in hosts}
-        given = {name: waivers_of(said, names, where) for name, (said, where) in found.items()}
+        given = {}
+        for name, (words, where) in found.items():
+            with At(where):
+                given[name] = waivers_of(words, names)
         rules, counts = wanted.rules(own_profiles(found.values())), wanted.counts
         said = {name: words for name, (words, _) in found.items()}
         command, learn = _deploying(project.options), resolver.learn

@@ -19,7 +19,7 @@ from deployer.app import each_play
 from deployer.engine import facts
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
-from deployer.errors import ConfigError, Problems
+from deployer.errors import At, ConfigError, Problems
 from deployer.events import Note
 from deployer.load.playbook import find_playbook
 from deployer.model import Host
@@ -157,16 +157,17 @@ def _facts(resolver: Resolver) -> dict[str, Any]:
 
 def _check_place(file: Path) -> None:
     """Refuse what a plan cannot be written to, before any host is asked; nothing but a plan is replaced by one."""
-    if file.is_dir() or not file.absolute().parent.is_dir():
-        raise ConfigError("--out names a file in a directory that is there", where=file)
-    if file.exists():
-        try:
-            plan_in(file)
-        except ConfigError:
-            hint = "--out replaces nothing but a plan; name another file"
-            raise ConfigError("it is there, and no plan of deployer", where=file, hint=hint) from None
-    if not os.access(file.absolute().parent, os.W_OK | os.X_OK):
-        raise ConfigError("its directory cannot be written to", where=file)
+    with At(file):
+        if file.is_dir() or not file.absolute().parent.is_dir():
+            raise ConfigError("--out names a file in a directory that is there")
+        if file.exists():
+            try:
+                plan_in(file)
+            except ConfigError:
+                hint = "--out replaces nothing but a plan; name another file"
+                raise ConfigError("it is there, and no plan of deployer", hint=hint) from None
+        if not os.access(file.absolute().parent, os.W_OK | os.X_OK):
+            raise ConfigError("its directory cannot be written to")
 
 
 def _check_fresh(plan: SavedPlan, seal: Seal) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 
 AuditJson = Mapping[str, Any]
 """An audit as JSON has it; see `deployer.report.audited`."""
@@ -20,15 +20,16 @@ def read_audit(path: Path, wanted: str) -> AuditJson:
     Raises:
         ConfigError: the file cannot be read, or is none.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=path, hint=_HINT) from None
-    except ValueError:
-        raise ConfigError("is no audit that was kept", where=path, hint=_HINT) from None
-    if not isinstance(found, dict) or found.get("format") != wanted or not all(map(_is_list, _parts(found))):
-        raise ConfigError("is no audit that was kept", where=path, hint=_HINT)
-    return found
+    with At(path):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot be read: {error.strerror}", hint=_HINT) from None
+        except ValueError:
+            raise ConfigError("is no audit that was kept", hint=_HINT) from None
+        if not isinstance(found, dict) or found.get("format") != wanted or not all(map(_is_list, _parts(found))):
+            raise ConfigError("is no audit that was kept", hint=_HINT)
+        return found
 
 
 def _parts(found: AuditJson) -> tuple[object, object]:

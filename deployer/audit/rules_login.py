@@ -55,7 +55,7 @@ def _passwords(facts: Facts) -> Complaints:
             ("passwordauthentication", no, "passwords are guessed day and night"),
             ("kbdinteractiveauthentication", no, "passwords in another guise"),
             ("permituserenvironment", no, "who logs in sets LD_PRELOAD"),
-            ("hostbasedauthentication", no, "whole machines are believed"),
+            ("hostbasedauthentication", no, "whole machines are trusted"),
         ),
     )
 

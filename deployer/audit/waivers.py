@@ -11,7 +11,6 @@ from deployer.audit.rule import Finding
 from deployer.errors import ConfigError
 from deployer.fields import nearest
 from deployer.fleet import AuditWords
-from deployer.model import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Waiver:
         return f"{self.rule}{' on ' if self.host else ''}{self.host}, until {self.until}, by {self.by}: {self.why}"
 
 
-def waivers_of(words: AuditWords, hosts: Collection[str], where: Mark | None) -> tuple[Waiver, ...]:
+def waivers_of(words: AuditWords, hosts: Collection[str]) -> tuple[Waiver, ...]:
     """Return what a host's word ``audit`` lets off.
 
     Raises:
@@ -39,10 +38,10 @@ def waivers_of(words: AuditWords, hosts: Collection[str], where: Mark | None) ->
         try:
             rule = find_rule(one.rule).id
         except ConfigError as error:
-            raise ConfigError(f"audit.waive[{at}].rule: {error.message}", where=where, hint=error.hint) from None
+            raise ConfigError(f"audit.waive[{at}].rule: {error.message}", hint=error.hint) from None
         if one.host and one.host not in hosts:
             hint = nearest(one.host, hosts)
-            raise ConfigError(f"audit.waive[{at}].host: there is no host {one.host!r}", where=where, hint=hint)
+            raise ConfigError(f"audit.waive[{at}].host: there is no host {one.host!r}", hint=hint)
         found.append(Waiver(rule, one.host or "", date.fromisoformat(one.until), one.by, one.why))
     return tuple(found)
 

@@ -93,7 +93,7 @@ def judge_certificate(chain: str, authority: str, host: str, now: datetime, rene
 
     Args:
         chain: the certificate, then those between it and the authority; PEM.
-        authority: whom the nodes believe; PEM.
+        authority: whom the nodes trust; PEM.
         host: the host part of the node's name.
         now: with a time zone.
         renew: days before its end from which it counts as old.
@@ -143,7 +143,7 @@ def _missing(certificate: x509.Certificate, host: str) -> list[str]:
 
 
 def _signed(own: x509.Certificate, between: tuple[x509.Certificate, ...], roots: tuple[x509.Certificate, ...]) -> bool:
-    """Whether a way leads from a certificate, over those between, to an authority that is believed."""
+    """Whether a way leads from a certificate, over those between, to an authority that is trusted."""
     current, left = own, list(between)
     while not any(_issued(current, root) for root in roots):
         above = next((one for one in left if _issued(current, one)), None)

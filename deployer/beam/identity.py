@@ -9,12 +9,12 @@ from deployer.model import Secret
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What one side of a TLS connection shows, and whom it believes.
+    """What one side of a TLS connection shows, and whom it trusts.
 
     Attributes:
         chain: its certificate, then those between it and the authority; PEM.
         key: the certificate's private key; PEM, PKCS#8, not encrypted.
-        authority: certificates of the authorities it believes; PEM.
+        authority: certificates of the authorities it trusts; PEM.
     """
 
     chain: str

@@ -2,7 +2,7 @@
 
     DistributionError
     ├── NotTls               the peer answers in something else than TLS
-    ├── ForeignCertificate   the node's certificate is signed by an authority we do not believe
+    ├── ForeignCertificate   the node's certificate is signed by an authority we do not trust
     ├── ExpiredCertificate   the node's certificate has ended, or not begun
     ├── OtherHost            the node's certificate names another host
     └── OurCertificate       the node does not take our certificate
@@ -35,7 +35,7 @@ class NotTls(DistributionError):
 
 
 class ForeignCertificate(DistributionError):
-    """The node's certificate is signed by an authority that we do not believe."""
+    """The node's certificate is signed by an authority that we do not trust."""
 
 
 class ExpiredCertificate(DistributionError):
@@ -115,7 +115,7 @@ def secure(stream: Stream, identity: Identity, host: str) -> TlsStream:
 
     Args:
         stream: connected to a distribution port; the caller closes it when this raises.
-        identity: what we show, and whom we believe.
+        identity: what we show, and whom we trust.
         host: the host part of the node's name.
 
     Raises:
@@ -182,4 +182,4 @@ def _distrust(error: ssl.SSLCertVerificationError) -> DistributionError:
         return OtherHost(f"the node's certificate names another host: {words}")
     if code in _FOREIGN:
         return ForeignCertificate(f"the node's certificate is signed by another authority: {words}")
-    return ForeignCertificate(f"the node's certificate cannot be believed: {words}")
+    return ForeignCertificate(f"the node's certificate cannot be trusted: {words}")

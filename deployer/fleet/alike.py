@@ -93,7 +93,7 @@ def _same_authority(one: Declaration, other: Declaration) -> Problem | None:
     mine, theirs = one.cluster.pki, other.cluster.pki
     if type(mine) is type(theirs) and (not isinstance(mine, ManagedCA) or mine.same_as(theirs)):
         return None
-    hint = "nodes believe one; write it where all hosts see it"
+    hint = "nodes trust one; write it where all hosts see it"
     return Problem("cluster.pki", "they have different authorities in cluster.pki", hint)
 
 

@@ -67,7 +67,7 @@ class Cluster:
         return f"beam-epmd@{self.epmd_port}.service"
 
     def talk(self, now: datetime) -> dict[str, Any]:
-        """Return what templates see of how its nodes talk to each other, and whom they believe."""
+        """Return what templates see of how its nodes talk to each other, and whom they trust."""
         return {
             "tls": self.tls,
             "protocol": self.protocol,

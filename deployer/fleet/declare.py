@@ -23,7 +23,7 @@ from deployer.fleet.pki import ManagedCA, Pki, ProvidedCerts, authorities
 from deployer.fleet.places import Places
 from deployer.fleet.rules import family, problems
 from deployer.fleet.words import FleetSettings, Health, NodeWords, PkiWords, ReleaseWords
-from deployer.load.marked import Map
+from deployer.load.marked import Map, marks_of
 from deployer.model import Mark
 
 
@@ -56,9 +56,7 @@ def declare(
     """
     known = [field.name for field in describe(FleetSettings) if words.get(field.name) is not None]
     places = Places(words, where)
-    given = build(
-        FleetSettings, Map(((name, words[name]) for name in known), marks=getattr(words, "marks", {})), where=where
-    )
+    given = build(FleetSettings, Map(((name, words[name]) for name in known), marks=marks_of(words)), where=where)
     if given.release is None and not given.nodes:
         return None
     bases = directory or Path(), beside or Path()

@@ -71,7 +71,7 @@ class ManagedCA:
         return ""
 
     def trust_anchors(self, now: datetime) -> str:
-        """Return the certificate that nodes believe."""
+        """Return the certificate that nodes trust."""
         return self.authority(now).pem
 
     def ours(self, host: str, now: datetime) -> Identity:
@@ -153,7 +153,7 @@ class ProvidedCerts:
         return f"cluster.pki.certificate {self.certificate} {fault.words}: put a new one in its place, and deploy"
 
     def trust_anchors(self, now: datetime) -> str:
-        """Return the certificates that nodes believe."""
+        """Return the certificates that nodes trust."""
         del now
         return self._read(self.ca)
 

@@ -189,5 +189,5 @@ def _tls_problems(declared: Declaration) -> Iterator[Problem]:
             "cluster.tls", f"cluster.tls: true needs applications that the release has not: {', '.join(missing)}", hint
         )
     if isinstance(pki, ManagedCA) and any(node.foreign for node in declared.nodes):
-        hint = "give cluster.pki ca, certificate and key: those that the foreign node believes"
+        hint = "give cluster.pki ca, certificate and key: those that the foreign node trusts"
         yield Problem("cluster.pki", "a node with a unit of its own does not know our authority", hint)

@@ -64,7 +64,7 @@ class PkiWords:
     """Whose certificates nodes trust: an authority of our own (``passphrase``), or certificates given (``ca``, …)."""
 
     passphrase: Annotated[
-        Secret | None, Doc("seals the key of the authority that deployer tls init makes; at least 16 characters")
+        Secret | None, Doc("encrypts the key of the authority that deployer tls init makes; at least 16 characters")
     ] = None
     directory: Annotated[
         str | None, Doc("where the authority is kept on the controller; default pki/CLUSTER beside the inventory")
@@ -73,7 +73,7 @@ class PkiWords:
     renew: Annotated[
         int, Doc("days before its end from which it is renewed; given: is warned of", check=grammar.at_least(0))
     ] = 30
-    ca: Annotated[str | None, Doc("given: certificates of the authorities to believe, PEM")] = None
+    ca: Annotated[str | None, Doc("given: certificates of the authorities to trust, PEM")] = None
     certificate: Annotated[
         str | None, Doc("given: the certificate of a host's nodes, PEM", example="certs/{{ inventory_hostname }}.pem")
     ] = None
@@ -172,7 +172,7 @@ class Health:
         bool, Doc("of https: its certificate is checked and names server_name; false: any certificate will do")
     ] = True
     ca: Annotated[
-        str | None, Doc("of https: authorities to believe, PEM, beside the inventory; default: this machine's own")
+        str | None, Doc("of https: authorities to trust, PEM, beside the inventory; default: this machine's own")
     ] = None
     server_name: Annotated[
         str | None,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import kind
 from deployer.load.marked import Map, Text, mark_of
 from deployer.model import Mark
@@ -48,7 +48,8 @@ def task_arguments(module: str, value: Any, beside: Any, where: Mark) -> Map:
     Raises:
         ConfigError: they are neither a mapping nor ``KEY=VALUE`` text.
     """
-    own = _own(module, value, where)
+    with At(mark_of(value, where)):
+        own = _own(module, value, where)
     if beside is None:
         return own
     if not isinstance(beside, Map):
@@ -73,9 +74,9 @@ def _own(module: str, value: Any, where: Mark) -> Map:
             return found
         if found:
             problem = f"{left[0][:60]!r} is not KEY=VALUE"
-            raise ConfigError(problem, where=at, hint=f"{module}: {{ARGUMENT: VALUE}}, or put the value in quotes")
+            raise ConfigError(problem, hint=f"{module}: {{ARGUMENT: VALUE}}, or put the value in quotes")
     problem = f"the arguments of {module} must be a mapping, not {kind(value)}"
-    raise ConfigError(problem, where=at, hint=f"{module}: {{ARGUMENT: VALUE}}")
+    raise ConfigError(problem, hint=f"{module}: {{ARGUMENT: VALUE}}")
 
 
 def named_module(value: Any, where: Mark) -> tuple[str, Any]:
@@ -108,7 +109,7 @@ def _command(text: str, where: Mark) -> Map:
     left += text[last:]
     found["cmd"], found.marks["cmd"] = (Text(left.strip() if last else text, where)), where
     if last and not left.strip():
-        raise ConfigError("it names no command", where=where, hint="command: {cmd: …, creates: …}")
+        raise ConfigError("it names no command", hint="command: {cmd: …, creates: …}")
     return found
 
 
@@ -121,7 +122,7 @@ def _pairs(text: str, where: Mark) -> tuple[Map, list[str]]:
             left.append(word)
             continue
         if match[1] in found:
-            raise ConfigError(f"{match[1]} is given twice", where=where)
+            raise ConfigError(f"{match[1]} is given twice")
         found[match[1]], found.marks[match[1]] = _value(word[match.end() :], where), where
     return found, left
 
@@ -131,7 +132,7 @@ def _words(text: str) -> Iterator[tuple[str, int, int]]:
     begin = end = -1
     if len(text) > _LONGEST:
         hint = "write the arguments as a mapping, and content into a file"
-        raise ConfigError(f"KEY=VALUE text is longer than {_LONGEST} characters", where=mark_of(text), hint=hint)
+        raise ConfigError(f"KEY=VALUE text is longer than {_LONGEST} characters", hint=hint)
     for piece in _PIECE.finditer(text):
         if piece.start() != end:
             if begin >= 0:

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import At, ConfigError
 from deployer.fields import coerce, nearest
-from deployer.load.marked import mark_of
+from deployer.load.marked import folder_of, marks_of
 from deployer.load.secrets import Vaults, read_secret
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Mark, Secret
@@ -68,9 +68,8 @@ def address(host: Host, variables: Variables) -> str:
     Raises:
         ConfigError: it is no host name and no IP address.
     """
-    where = _where(host, "ansible_host")
-    with At(where):
-        return check_address(str(_get(variables, "ansible_host", str, where) or host.name))
+    with At(_where(host, "ansible_host")):
+        return check_address(str(_get(host, variables, "ansible_host", str) or host.name))
 
 
 def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vaults, *, become: bool) -> Connection:
@@ -93,32 +92,32 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
         if name in host.vars:
             raise ConfigError(f"{name} is not supported", where=_where(host, name), hint=hint)
     for name, known in (("ansible_become_method", ("sudo",)), ("ansible_connection", tuple(_LOCAL))):
-        value = _get(variables, name, str, _where(host, name))
-        if value is not None and value not in known:
-            raise ConfigError(f"{name} cannot be {value!r}", where=_where(host, name), hint=nearest(value, known))
-    key = _get(variables, "ansible_ssh_private_key_file", str, _where(host, "ansible_ssh_private_key_file"))
-    own = _get(variables, "ansible_become", bool, _where(host, "ansible_become"))
-    kind = _get(variables, "ansible_connection", str, None)
+        value = _get(host, variables, name, str)
+        with At(_where(host, name)):
+            if value is not None and value not in known:
+                raise ConfigError(f"{name} cannot be {value!r}", hint=nearest(value, known))
+    key = _get(host, variables, "ansible_ssh_private_key_file", str)
+    own = _get(host, variables, "ansible_become", bool)
+    kind = _get(host, variables, "ansible_connection", str)
     return Connection(
         address=address(host, variables),
-        port=_get(variables, "ansible_port", int, _where(host, "ansible_port")),
-        user=_get(variables, "ansible_user", str, _where(host, "ansible_user")) or cli.user,
+        port=_get(host, variables, "ansible_port", int),
+        user=_get(host, variables, "ansible_user", str) or cli.user,
         private_key=Path(key).expanduser() if key else cli.private_key,
         become=become if own is None else own,
         become_password=_password(host, variables, vaults) or cli.become_password,
-        ssh_options=_ssh_options(variables, _where(host, "ansible_ssh_common_args")),
+        ssh_options=_ssh_options(host, variables),
         local=_LOCAL[kind] if kind else bool(cli.local),
     )
 
 
 def _where(host: Host, name: str) -> Mark:
-    marks: Mapping[str, Mark] = getattr(host.vars, "marks", {})
-    return marks.get(name, host.mark)
+    return marks_of(host.vars).get(name, host.mark)
 
 
-def _get(variables: Variables, name: str, hint: type, where: Mark | None) -> Any:
+def _get(host: Host, variables: Variables, name: str, hint: type) -> Any:
     value = variables.get(name)
-    with At(where):
+    with At(_where(host, name)):
         return None if value is None else coerce(hint, value, name)
 
 
@@ -126,18 +125,23 @@ def _password(host: Host, variables: Variables, vaults: Vaults) -> Secret | None
     for name in ("ansible_become_password", "ansible_become_pass"):
         if name in variables and variables[name] is not None:
             value = variables[name]
-            base = Path(mark_of(value, _where(host, name)).file).parent
+            base = folder_of(value, _where(host, name))
             return read_secret(value, name, base, vaults)
     return None
 
 
-def _ssh_options(variables: Variables, where: Mark) -> dict[str, str]:
+def _ssh_options(host: Host, variables: Variables) -> dict[str, str]:
     """Return the ``-o`` options, names in lower case."""
-    text = _get(variables, "ansible_ssh_common_args", str, where) or ""
+    text = _get(host, variables, "ansible_ssh_common_args", str) or ""
+    with At(_where(host, "ansible_ssh_common_args")):
+        return _option_words(text)
+
+
+def _option_words(text: str) -> dict[str, str]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise ConfigError(f"ansible_ssh_common_args: {error}", where=where) from None
+        raise ConfigError(f"ansible_ssh_common_args: {error}") from None
     found: dict[str, str] = {}
     known = {name.lower(): name for name in _OPTIONS}
     left = iter(words)
@@ -146,8 +150,7 @@ def _ssh_options(variables: Variables, where: Mark) -> dict[str, str]:
         name, equals, value = option.partition("=") if "=" in option else option.partition(" ")
         if not word.startswith("-o") or not equals or name.strip().lower() not in known:
             hint = f"understood: {', '.join(f'-o {name}=…' for name in _OPTIONS)}"
-            raise ConfigError(
-                f"ansible_ssh_common_args: {word} {option if word == '-o' else ''}".rstrip(), where=where, hint=hint
-            )
+            problem = f"ansible_ssh_common_args: {word} {option if word == '-o' else ''}".rstrip()
+            raise ConfigError(problem, hint=hint)
         found[name.strip().lower()] = value.strip()
     return found

@@ -59,6 +59,15 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
         raise ConfigError("include_role takes the name of a role, without templates", where=at, hint=hint)
     late = replace(reader, problems=Gathering())
     make = _tasks(late, below, directory, at) if word == "include_tasks" else _role(late, below, at)
+    if word == "include_role":
+        make(args)  # for its handlers, which have to be known before anything is rendered
+        late.problems.check()
+    task = _standing_for(word, given, args, own, inherited)
+    return [replace(task, loop=loop, control=control, include=_reading(late, make, args))]
+
+
+def _reading(late: TaskReader, make: Read, args: Map) -> Callable[[Mapping[str, Any]], tuple[Task, ...]]:
+    """Return what reads the tasks of an include once its arguments are rendered."""
 
     def read(rendered: Mapping[str, Any]) -> tuple[Task, ...]:
         late.problems.found.clear()
@@ -66,27 +75,24 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
         late.problems.check()
         return tuple(found)
 
-    if word == "include_role":
-        make(args)  # for its handlers, which have to be known before anything is rendered
-        late.problems.check()
-    mine = (inherited.role_vars, inherited.block_vars, own, inherited.params)
-    task = Task(
+    return read
+
+
+def _standing_for(word: str, given: Map, args: Map, own: Map, inherited: Inherited) -> Task:
+    """Return the task that stands for those of an include until variables are known."""
+    return Task(
         name=text(given, "name") or word,
         module=word,
         args=Map({name: args[name] for name in args if name != "apply"}, args.mark, args.marks),
         mark=given.mark,
-        when=conditions(given),
-        loop=loop,
-        control=control,
+        when=(*inherited.when, *conditions(given)),
         tags=inherited.tags | tags(given),
         role=inherited.role,
         role_path=inherited.role_path,
         defaults=inherited.defaults,
-        vars=joined(*mine),
+        vars=inherited.variables(own),
         params=inherited.params,
-        include=read,
     )
-    return [replace(task, when=(*inherited.when, *task.when))]
 
 
 def _applied(args: Map, below: Inherited) -> Inherited:

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
-from deployer.fields import kind
-from deployer.load.keywords import boolean, mapping, text, words
-from deployer.load.marked import Map, Seq, Text, mark_of
+from deployer.load.keywords import boolean, expression, items, mapping, text, words
+from deployer.load.marked import Map, Text, marks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +52,23 @@ class Inherited:
             ),
         )
 
+    def variables(self, own: Map) -> Map:
+        """Return what a task sees of role, blocks, itself and the role's entry; the last is the strongest."""
+        stronger = (self.block_vars, own, self.params)
+        return joined(self.role_vars, *stronger) if any(stronger) else self.role_vars
+
+    def hides(self, given: Map) -> bool:
+        """Return whether nothing of a task or block may be shown, by its own ``no_log`` or the one around it."""
+        said = boolean(given, "no_log")
+        return self.no_log if said is None else said
+
 
 def joined(*maps: Mapping[str, Any]) -> Map:
     """Return one mapping of several, the last one winning, with the marks of all."""
     found = Map()
     for one in maps:
         found.update(one)
-        found.marks.update(getattr(one, "marks", {}))
+        found.marks.update(marks_of(one))
     return found
 
 
@@ -70,20 +78,10 @@ def conditions(given: Map) -> tuple[str, ...]:
     Raises:
         ConfigError: one is not text or has braces.
     """
-    value = given.get("when")
-    if value is None:
-        return ()
-    found = []
-    for i, item in enumerate(value if isinstance(value, Seq) else [value]):
-        at = mark_of(item, value.at(i) if isinstance(value, Seq) else given.at("when"))
-        if isinstance(item, bool):
-            item = Text(str(item).lower(), at)  # noqa: PLW2901
-        if not isinstance(item, str) or not item.strip():
-            raise ConfigError(f"when must be an expression, not {kind(item)}", where=at)
-        if "{{" in item or "{%" in item:
-            raise ConfigError("when is an expression already", where=at, hint="write it without {{ }}")
-        found.append(item)
-    return tuple(found)
+    return tuple(
+        Text(str(item).lower(), at) if isinstance(item, bool) else expression(item, "when", at)
+        for item, at in items(given, "when")
+    )
 
 
 def tags(given: Map) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.load.groups import Tree
-from deployer.load.marked import Encrypted, Map
+from deployer.load.marked import Encrypted, Map, marks_of
 from deployer.load.patterns import matching
 from deployer.load.secrets import Vaults
 from deployer.load.varfiles import VarFiles
@@ -183,15 +183,16 @@ _PASSED_OVER = re.compile(r"\.|.*(?:~|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|c
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        hint = "-i takes a file in YAML, INI or JSON, or a directory of them; deployer lab up writes one"
-        raise ConfigError("there is no such inventory", where=path, hint=hint)
-    if not path.is_dir():
-        return [path]
-    found = list(_inside(path))
-    if not found:
-        raise ConfigError("has no inventory: no file in YAML, INI or JSON", where=path)
-    return found
+    with At(path):
+        if not path.exists():
+            hint = "-i takes a file in YAML, INI or JSON, or a directory of them; deployer lab up writes one"
+            raise ConfigError("there is no such inventory", hint=hint)
+        if not path.is_dir():
+            return [path]
+        found = list(_inside(path))
+        if not found:
+            raise ConfigError("has no inventory: no file in YAML, INI or JSON")
+        return found
 
 
 def _inside(directory: Path, depth: int = 0) -> Iterator[Path]:
@@ -220,7 +221,7 @@ def _host(name: str, tree: Tree, near: Sequence[Path], beside_play: Sequence[Pat
     merged = Map(mark=tree.marks[name])
     for layer in layers:
         merged.update(layer)
-        merged.marks.update(getattr(layer, "marks", {}))
+        merged.marks.update(marks_of(layer))
     return Host(name, merged, tuple(groups), tree.marks[name])
 
 

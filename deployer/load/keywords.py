@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from difflib import get_close_matches
 from typing import Any
 
-from deployer.errors import ConfigError, Problems
+from deployer.errors import At, ConfigError, Problems
 from deployer.fields import alike, kind, nearest
+from deployer.gathering import Gathering
 from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES
 from deployer.load.marked import Map, Seq, Text, mark_of
 from deployer.model import Mark
@@ -179,19 +181,65 @@ def boolean(given: Map, word: str) -> bool | None:
     )
 
 
+def items(given: Map, word: str) -> Iterator[tuple[Any, Mark]]:
+    """Yield what stands under a word that takes one value or a list of them, and where; nothing without the word."""
+    value = given.get(word)
+    for i, item in enumerate(value if isinstance(value, Seq) else () if value is None else [value]):
+        yield item, mark_of(item, value.at(i) if isinstance(value, Seq) else given.at(word))
+
+
+def expression(item: Any, word: str, at: Mark) -> Text:
+    """Return a condition as it is written: an expression, without braces.
+
+    Raises:
+        ConfigError: it is not text, or has braces.
+    """
+    with At(at):
+        if not isinstance(item, str) or not item.strip():
+            raise ConfigError(f"{word} must be an expression, not {kind(item)}")
+        if "{{" in item or "{%" in item:
+            raise ConfigError(f"{word} is an expression already", hint="write it without {{ }}")
+        return item if isinstance(item, Text) else Text(item, at)
+
+
 def words(given: Map, word: str) -> tuple[Text, ...]:
     """Return the texts under a word that takes one text or a list of them.
 
     Raises:
         ConfigError: it is something else.
     """
-    value = given.get(word)
-    if value is None:
-        return ()
     found = []
-    for i, item in enumerate(value if isinstance(value, Seq) else [value]):
-        at = mark_of(item, value.at(i) if isinstance(value, Seq) else given.at(word))
+    for item, at in items(given, word):
         if not isinstance(item, str | int) or isinstance(item, bool):
             raise ConfigError(f"{word} must be text or a list of texts, not {kind(item)}", where=at)
         found.append(item if isinstance(item, Text) else Text(str(item), at))
     return tuple(found)
+
+
+def module_key(given: Map, known: Collection[str], problems: Gathering) -> str:
+    """Return the one key that is no keyword; where only keywords that are refused are left, the first of these.
+
+    Args:
+        given: the task.
+        known: the keywords it may have.
+        problems: where refused keywords go.
+
+    Raises:
+        ConfigError: there is none, or there are several.
+    """
+    left = [key for key in given if key not in known]
+    refused = [key for key in left if instead(key)]
+    problems.found += (
+        ConfigError(f"{key!r} is not supported in a task", where=given.at(key), hint=instead(key)) for key in refused
+    )
+    left = [key for key in left if key not in refused]
+    if len(left) == 1:
+        return left[0]
+    if not left:
+        if refused:
+            return refused[0]
+        raise ConfigError("the task names no module", where=given.mark, hint="write MODULE: {ARGUMENT: VALUE}")
+    for key in left:
+        for close in get_close_matches(key, known, n=1, cutoff=0.7):
+            raise ConfigError(f"unknown word {key!r} in a task", where=given.at(key), hint=f"did you mean {close!r}?")
+    raise ConfigError(f"a task has one module, not {' and '.join(left)}", where=given.at(left[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import kind
 from deployer.load.keywords import WITH, boolean, check_words, mapping, text
 from deployer.load.marked import Map, Seq, mark_of
@@ -30,15 +30,15 @@ def loop_of(given: Map) -> tuple[Any, LoopControl]:
     if not words:
         return None, control
     word, value = words[0], given[words[0]]
-    at = mark_of(value, given.at(word))
-    if word == "loop" and not isinstance(value, Seq | str):
-        raise ConfigError(f"loop must be a list or a template, not {kind(value)}", where=given.at("loop"))
-    if value is None:
-        raise ConfigError(f"{word} has nothing to go through", where=at)
-    if isinstance(value, str) and word not in _TEXTS and "{" not in value and _BARE.fullmatch(value):
-        hint = f'write {word}: "{{{{ {value} }}}}" for a variable, {word}: [{value}] for the word itself'
-        raise ConfigError(f"{word} is the bare word {str(value)!r}", where=at, hint=hint)
-    return value, control
+    with At(mark_of(value, given.at(word))):
+        if word == "loop" and not isinstance(value, Seq | str):
+            raise ConfigError(f"loop must be a list or a template, not {kind(value)}", where=given.at("loop"))
+        if value is None:
+            raise ConfigError(f"{word} has nothing to go through")
+        if isinstance(value, str) and word not in _TEXTS and "{" not in value and _BARE.fullmatch(value):
+            hint = f'write {word}: "{{{{ {value} }}}}" for a variable, {word}: [{value}] for the word itself'
+            raise ConfigError(f"{word} is the bare word {str(value)!r}", hint=hint)
+        return value, control
 
 
 def _control(given: Map, form: str) -> LoopControl:

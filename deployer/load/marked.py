@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from deployer.model import MASK, Mark
@@ -91,6 +92,21 @@ class Encrypted:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an encrypted value cannot be pickled")
+
+
+def marks_of(value: object) -> Mapping[str, Mark]:
+    """Return where each key of a mapping was written; nothing for a mapping that does not know."""
+    return getattr(value, "marks", {})
+
+
+def placed_as(value: object, items: Mapping[str, Any], default: Mark | None = None) -> Map:
+    """Return items as a mapping that stands, key by key, where ``value`` does: what was made of a written mapping."""
+    return Map(items, mark_of(value, default), marks_of(value))
+
+
+def folder_of(value: object, default: Mark) -> Path:
+    """Return the directory of the file in which a value was written: where what it names relatively starts."""
+    return Path(mark_of(value, default).file).parent
 
 
 def mark_of(value: object, default: Mark | None = None) -> Mark:

@@ -7,7 +7,7 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import kind
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, mark_of, marks_of
 
 Pieces = Mapping[str, Mapping[str, Any]]
 """By the variable's name: what is put into it, by dotted path such as ``env.GREETING``."""
@@ -15,7 +15,7 @@ Pieces = Mapping[str, Mapping[str, Any]]
 
 def apart(extra: Mapping[str, Any]) -> tuple[Map, Pieces]:
     """Return the variables of ``-e`` that stand for themselves, and the pieces of others."""
-    whole = Map((name for name in extra.items() if "." not in name[0]), marks=getattr(extra, "marks", None))
+    whole = Map((name for name in extra.items() if "." not in name[0]), marks=marks_of(extra))
     pieces: dict[str, dict[str, Any]] = {}
     for path, value in extra.items():
         if "." in path:
@@ -43,4 +43,4 @@ def _put(value: Any, keys: Sequence[str], new: Any, path: str) -> Any:
         raise ConfigError(f"-e {path}: {name} is {kind(value)}, and a part of it has no name", hint=hint)
     key, *rest = keys
     inner = _put(value.get(key), rest, new, path)
-    return Map({**value, key: inner}, mark_of(value), {**getattr(value, "marks", {}), key: mark_of(new)})
+    return Map({**value, key: inner}, mark_of(value), {**marks_of(value), key: mark_of(new)})

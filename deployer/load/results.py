@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from deployer.errors import ConfigError, NotYet
-from deployer.fields import kind
-from deployer.load.keywords import RESULT_TESTS, boolean, text
-from deployer.load.marked import Map, Seq, Text, mark_of
+from deployer.load.keywords import RESULT_TESTS, boolean, expression, items, text
+from deployer.load.marked import Map, Text
 from deployer.model import ResultWords
 from deployer.syntax import VARIABLE, truth
 
@@ -88,19 +87,10 @@ def result_words(given: Map) -> ResultWords:
 
 def _expressions(given: Map, word: str) -> tuple[str, ...] | None:
     """Return the conditions under a word; a word of truth is one, too."""
-    value = given.get(word)
-    if value is None:
+    if given.get(word) is None:
         return None
     found = []
-    for item in value if isinstance(value, Seq) else [value]:
-        at = mark_of(item, given.at(word))
+    for item, at in items(given, word):
         meant = item if isinstance(item, bool) else truth(item)
-        if meant is not None:
-            found.append(Text(str(meant).lower(), at))
-        elif not isinstance(item, str) or not item.strip():
-            raise ConfigError(f"{word} must be an expression, not {kind(item)}", where=at)
-        elif "{{" in item or "{%" in item:
-            raise ConfigError(f"{word} is an expression already", where=at, hint="write it without {{ }}")
-        else:
-            found.append(item if isinstance(item, Text) else Text(item, at))
+        found.append(expression(item, word, at) if meant is None else Text(str(meant).lower(), at))
     return tuple(found)

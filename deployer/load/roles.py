@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import alike, nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
@@ -81,10 +81,11 @@ class RoleReader:
         """
         with self.problems.going_on():
             entry = _long(entry)
-        path = self._find(entry["role"], entry.at("role"))
-        if path in self._open or len(self._open) > MAX_IMPORTS:
-            circle = " → ".join(one.name for one in (*self._open, path))
-            raise ConfigError(f"roles depend on each other in a circle: {circle}", where=entry.at("role"))
+        with At(entry.at("role")):
+            path = self._find(entry["role"])
+            if path in self._open or len(self._open) > MAX_IMPORTS:
+                circle = " → ".join(one.name for one in (*self._open, path))
+                raise ConfigError(f"roles depend on each other in a circle: {circle}")
         params = variables(entry.get("vars"), entry.mark)
         below = replace(inherited.with_words(entry), params=joined(inherited.params, params))
         self._open.append(path)
@@ -129,9 +130,9 @@ class RoleReader:
                 found = joined(found, read_vars(file, self.vaults))
         return found
 
-    def _find(self, name: Any, where: Mark) -> Path:
+    def _find(self, name: Any) -> Path:
         if not isinstance(name, str) or "{{" in name or not name:
-            raise ConfigError("a role is named by text without templates", where=mark_of(name, where))
+            raise ConfigError("a role is named by text without templates", where=mark_of(name))
         for directory in self.paths:
             path = directory / name
             if path.is_dir() and ".." not in Path(name).parts:
@@ -141,7 +142,7 @@ class RoleReader:
         ]
         searched = ", ".join(str(path) for path in self.paths)
         hint = f"{nearest(name, known)}\n  searched: {searched}"
-        raise ConfigError(f"there is no role {str(name)!r}", where=where, hint=hint.strip())
+        raise ConfigError(f"there is no role {str(name)!r}", hint=hint.strip())
 
 
 def _entry(item: Any, where: Mark) -> Map:

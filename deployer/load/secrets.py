@@ -17,7 +17,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from deployer.errors import At, ConfigError, SecretError
 from deployer.fields import describe, kind
 from deployer.load import vault
-from deployer.load.marked import Encrypted, Map, mark_of
+from deployer.load.marked import Encrypted, mark_of, placed_as
 from deployer.load.vault import VaultPassword
 from deployer.model import Secret
 from deployer.regular import open_regular
@@ -64,7 +64,9 @@ class Vaults:
             SecretError: see `deployer.load.vault.decrypt`.
         """
         if text not in self._opened:
-            self._opened[text] = vault.decrypt(text, self.passwords, where)
+            passwords = self.passwords
+            with At(where):
+                self._opened[text] = vault.decrypt(text, passwords)
         return self._opened[text]
 
     def reveal(self, value: Encrypted, name: str) -> Secret:
@@ -169,10 +171,10 @@ def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -
     if isinstance(value, Mapping) and isinstance(hint, type) and is_dataclass(hint):
         hints = {field.name: field.type for field in describe(hint)}
         items = {key: fill(hints.get(key), item, f"{name}.{key}".lstrip("."), read) for key, item in value.items()}
-        return Map(items, mark_of(value), getattr(value, "marks", None))
+        return placed_as(value, items)
     if isinstance(value, Mapping) and isinstance(origin, type) and issubclass(origin, Mapping):
         items = {key: fill(args[1], item, f"{name}.{key}", read) for key, item in value.items()}
-        return Map(items, mark_of(value), getattr(value, "marks", None))
+        return placed_as(value, items)
     if isinstance(value, list) and origin is tuple and args[0] is not str:
         return [fill(args[0], item, f"{name}[{i}]", read) for i, item in enumerate(value)]
     return value

@@ -20,7 +20,7 @@ from jinja2.utils import _PassArg, pass_context
 from jinja2.visitor import NodeTransformer
 
 from deployer.load import bounds
-from deployer.load.marked import Map, Open, mark_of
+from deployer.load.marked import Open, placed_as
 from deployer.model import Secret
 from deployer.syntax import Bare
 
@@ -178,7 +178,7 @@ def settled(value: Any) -> Any:
     if isinstance(value, str):
         return value if type(value) is Bare else str(value)
     if isinstance(value, dict):
-        return Map({key: settled(item) for key, item in value.items()}, mark_of(value), getattr(value, "marks", None))
+        return placed_as(value, {key: settled(item) for key, item in value.items()})
     if isinstance(value, Mapping) or value is None or isinstance(value, int | float | Secret | Open):
         return value
     return [settled(item) for item in value] if hasattr(value, "__iter__") else value
@@ -187,11 +187,7 @@ def settled(value: Any) -> Any:
 def sealed(value: Any, name: str) -> Any:
     """Return a result in which a secret was revealed: whatever could hold a part of it is a secret."""
     if isinstance(value, dict):
-        return Map(
-            {key: sealed(item, f"{name}.{key}") for key, item in value.items()},
-            mark_of(value),
-            getattr(value, "marks", None),
-        )
+        return placed_as(value, {key: sealed(item, f"{name}.{key}") for key, item in value.items()})
     if isinstance(value, list):
         return [sealed(item, f"{name}[{i}]") for i, item in enumerate(value)]
     if value is None or isinstance(value, bool | Secret):

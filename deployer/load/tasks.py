@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,8 @@ class TaskReader:
             given = without_action(given)
         if "block" in given and not self.hooks:
             return self._block(given, inherited, directory)
-        key = self._module(given)
+        known = keywords.HANDLER if self.handlers else keywords.HOOK if self.hooks else keywords.TASK
+        key = keywords.module_key(given, known, self.problems)
         if short_word(key) in _IMPORTS:
             return self._imported(given, key, inherited, directory)
         if short_word(key) in keywords.INCLUDES and not (self.hooks or self.handlers):
@@ -115,7 +115,7 @@ class TaskReader:
             below = below.with_words(given)
         with self.problems.going_on():
             own = variables(given.get("vars"), given.mark)
-            below = replace(below, block_vars=joined(inherited.block_vars, own), no_log=_hidden(given, inherited))
+            below = replace(below, block_vars=joined(inherited.block_vars, own), no_log=inherited.hides(given))
         for word in _REFUSED_PARTS:  # refused, and yet looked through for what else is wrong
             if isinstance(given.get(word), Seq):
                 self.read(given[word], word, given.at(word), below, directory)
@@ -130,29 +130,6 @@ class TaskReader:
             return self.import_role(given_to, below, given.mark)
         return self._import(given, key, below, directory)
 
-    def _module(self, given: Map) -> str:
-        """Return the one key that is no keyword; empty when only keywords that are refused are left."""
-        known = keywords.HANDLER if self.handlers else keywords.HOOK if self.hooks else keywords.TASK
-        left = [key for key in given if key not in known]
-        refused = [key for key in left if instead(key)]
-        self.problems.found += (
-            ConfigError(f"{key!r} is not supported in a task", where=given.at(key), hint=instead(key))
-            for key in refused
-        )
-        left = [key for key in left if key not in refused]
-        if len(left) == 1:
-            return left[0]
-        if not left:
-            if refused:
-                return refused[0]
-            raise ConfigError("the task names no module", where=given.mark, hint="write MODULE: {ARGUMENT: VALUE}")
-        for key in left:
-            for close in get_close_matches(key, known, n=1, cutoff=0.7):
-                raise ConfigError(
-                    f"unknown word {key!r} in a task", where=given.at(key), hint=f"did you mean {close!r}?"
-                )
-        raise ConfigError(f"a task has one module, not {' and '.join(left)}", where=given.at(left[1]))
-
     def _task(self, given: Map, key: str, inherited: Inherited) -> Task | None:
         """Return the task; None when a word of it is wrong, which is noted."""
         before, module, where = len(self.problems.found), short_name(key), given.at(key)
@@ -166,13 +143,9 @@ class TaskReader:
         loop, control, no_log, result = None, LoopControl(), inherited.no_log, ResultWords()
         with self.problems.going_on():
             check_accepted(given)
-            if not _LOOPS.isdisjoint(given):
-                from deployer.load.loops import loop_of
-
-                loop, control = loop_of(given)
-            no_log = _hidden(given, inherited)
+            loop, control = _looped(given)
+            no_log = inherited.hides(given)
             result = _result(given)
-        mine = (inherited.role_vars, inherited.block_vars, own, inherited.params)
         task = Task(
             name=text(given, "name") or module,
             module=module,
@@ -190,7 +163,7 @@ class TaskReader:
             role=inherited.role,
             role_path=inherited.role_path,
             defaults=inherited.defaults,
-            vars=joined(*mine) if any(mine[1:]) else inherited.role_vars,
+            vars=inherited.variables(own),
             params=inherited.params,
             run_once=bool(boolean(given, "run_once")),
             local=self.hooks and local(given),
@@ -245,6 +218,9 @@ def _result(given: Map) -> ResultWords:
     return result_words(given)
 
 
-def _hidden(given: Map, inherited: Inherited) -> bool:
-    said = boolean(given, "no_log")
-    return inherited.no_log if said is None else said
+def _looped(given: Map) -> tuple[Any, LoopControl]:
+    if _LOOPS.isdisjoint(given):
+        return None, LoopControl()
+    from deployer.load.loops import loop_of
+
+    return loop_of(given)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deployer.errors import ConfigError, DeployerError
 from deployer.fields import kind
 from deployer.load import undefined
-from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
+from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of, marks_of, placed_as
 from deployer.load.pieces import Pieces, put
 from deployer.model import Mark, Secret
 from deployer.syntax import Bare, truth
@@ -127,7 +127,7 @@ class Variables(Mapping[str, Any]):
             items = {
                 key: self.render(item, _place(value, key, item, where), f"{name}.{key}") for key, item in value.items()
             }
-            return Map(items, mark_of(value, where), getattr(value, "marks", None))
+            return placed_as(value, items, where)
         if isinstance(value, list | tuple):
             found = Seq(
                 (self.render(item, where, f"{name}[{i}]") for i, item in enumerate(value)), mark_of(value, where)
@@ -234,8 +234,7 @@ def _globals() -> Mapping[str, Any]:
 
 
 def _place(values: Mapping[str, Any], name: str, raw: Any, default: Mark | None = None) -> Mark:
-    marks: Mapping[str, Mark] = getattr(values, "marks", {})
-    return mark_of(raw, marks.get(name, default))
+    return mark_of(raw, marks_of(values).get(name, default))
 
 
 def _line(error: BaseException, where: Mark, lines: bool) -> Mark:

@@ -62,7 +62,7 @@ class Certificate(PrivateFile):
 
     certificate: Annotated[str, Doc("what is installed where it is due: the certificate and those above it, PEM")]
     key: Annotated[Secret, Doc("its private key, PEM")]
-    authority: Annotated[str, Doc("certificates of the authorities that the nodes believe, PEM")]
+    authority: Annotated[str, Doc("certificates of the authorities that the nodes trust, PEM")]
     host: Annotated[str, Doc("the host part of the node's name", example="10.0.0.2")]
     copy: Annotated[str, Doc("the copy of the running node", check=absolute, example="/run/beam/shop/node.pem")]
     user: Annotated[str, Doc("the node's user, who owns the copy", check=name, example="shop")]

@@ -12,8 +12,8 @@ from deployer.checks import absolute
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
-from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROBE, PROVEN, START, TAKE_OVER
-from deployer.sh import Sh, lines, sh
+from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROVEN, START, TAKE_OVER
+from deployer.sh import Sh, lines, script, sh
 from deployer.sh.sockets import LISTENERS, hex_address, hex_port
 from deployer.sh.units import FAILED, properties, show_unit
 
@@ -64,7 +64,7 @@ class Epmd(Module):
     ]
     version: Annotated[str, Doc("the ERTS version that program is of", check=_word, example="13.1.5")]
     sha256: Annotated[
-        str, Doc("digest of that program, as release.epmd_sha256 has it; left out, what lies there is believed")
+        str, Doc("digest of that program, as release.epmd_sha256 has it; left out, what lies there is trusted")
     ] = ""
     port: Annotated[int, Doc("the port")] = 4369
 
@@ -91,8 +91,9 @@ class Epmd(Module):
         """Print the unit, the files and the sockets."""
         started = f"/run/beam-epmd-{self.port}/started"
         place = f"/etc/beam/epmd.d/{self.port}"
-        body = sh(PROBE, HOME, place, self.cluster, self.cluster, hex_port(self.port), started, self.port)
-        return lines(LISTENERS, show_unit(self.unit), body)
+        given = sh("lib={} addresses={} cluster={} started={}", HOME, place, self.cluster, started)
+        ports = sh("port={} heard_port={}", self.port, hex_port(self.port))
+        return lines(LISTENERS, show_unit(self.unit), given, ports, script("epmd.sh"))
 
     def parse(self, out: str) -> Observed:
         """Judge them.
@@ -159,7 +160,8 @@ class Epmd(Module):
         parts = [
             LISTENERS,
             FAILED,
-            sh(INSTALL, self.unit, place, self.source, HOME),
+            sh("unit={} addresses={} source={} lib={}", self.unit, place, self.source, HOME),
+            INSTALL,
             sh(BACK, epmd_fault(self.version)),
         ]
         if "version" in changes:

@@ -23,44 +23,6 @@ _NAME = re.compile(NODE_LABEL, re.ASCII)
 _OPEN = "open to admin"
 _AT_ONCE = Sh('run="$run" /bin/sh -eu "$pending/keep"')
 
-_PROBE = """
-part={} wanted={}
-sockets_listed
-nft=''
-! command -v nft >/dev/null || nft=yes
-emit nft "$nft"
-emit connection "$connection"
-emit shown "$shown"
-slurp {}
-recorded=$text
-slurp {}
-emit unit "$text"
-slurp {}
-emit base "$text"
-slurp {}
-emit ssh "$text"
-slurp "$part"
-rules=$text others=''
-emit rules "$rules"
-for other in {}/*.nft; do
-  if [ "$other" = "$part" ] || [ ! -f "$other" ]; then continue; fi
-  slurp "$other"
-  others=$others$text$lf
-done
-emit others "$others"
-emit recorded "$recorded"
-emit now "$({{ {}; }} 2>/dev/null)"
-emit sockets "$listed"
-ssh_ports "$listed"
-emit serving "$served"
-foreign
-emit foreign "$found"
-if [ "$rules" != "$wanted" ]; then
-  emit holders "$(holders "$listed")"
-  emit activated "$(activated)"
-fi
-"""
-
 
 def _cluster(text: str) -> str | None:
     return None if _NAME.fullmatch(text) else "write letters, digits, _ and -"
@@ -147,13 +109,18 @@ class Firewall(Module):
         place = f"{PLACE}/deployer.d"
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
-        body = sh(_PROBE, part, self.part.text(), RULES_RECORD, unit, base, ssh, place, Sh(DIGESTS))
+        given = sh("part={} wanted={} noted={} service={}", part, self.part.text(), RULES_RECORD, unit)
+        files = sh("base={} doors={} parts={}", base, ssh, place)
+        digests = sh("rules_now() {{\n{}\n}}", Sh(DIGESTS))
         return lines(
             show_unit(UNIT),
             script("sockets.sh", "deployer.sh"),
             script("holders.sh", "deployer.sh"),
             script("foreign.sh", "deployer.firewall"),
-            body,
+            given,
+            files,
+            digests,
+            script("firewall.sh"),
         )
 
     def parse(self, out: str) -> Observed:

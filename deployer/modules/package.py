@@ -8,33 +8,8 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
-
-_PROBE = """if command -v dpkg-query >/dev/null; then
-  there() {{
-    answer=$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' -- "${{1%%=*}}" 2>/dev/null) || return 1
-    [ "${{answer%% *}}" = installed ] || return 1
-    case $1 in *=*) set -- "${{1%%=*}}=${{answer#* }}" ;; esac
-    found="$found$1 "
-  }}
-elif command -v rpm >/dev/null; then
-  there() {{ rpm -q --whatprovides -- "$1" >/dev/null 2>&1 && found="$found$1 "; }}
-elif command -v apk >/dev/null; then
-  there() {{ apk info -e -- "$1" >/dev/null 2>&1 && found="$found$1 "; }}
-else
-  echo "no package manager here that is understood: apt, dnf, apk"
-  exit 1
-fi
-found=
-set -- {}
-for name in "$@"; do
-  case $name in
-    *=*) command -v dpkg-query >/dev/null || {{ echo "$name: a version can be chosen with apt only"; exit 1; }} ;;
-  esac
-  there "$name" || :
-done
-emit found "$found"
-"""
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.sh import script
 
 _INSTALL = """if command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
@@ -111,7 +86,7 @@ class Package(Module):
 
     def probe(self) -> Sh:
         """Print those that are installed."""
-        return sh(_PROBE, self.name)
+        return lines(sh("set -- {}", self.name), script("package.sh"))
 
     def parse(self, out: str) -> Observed:
         """Return which are present, in which version where one is asked for, and which are absent."""

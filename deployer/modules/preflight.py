@@ -13,26 +13,8 @@ from deployer.modules.base import Changes, Module, Observed, Present, Step, reco
 from deployer.releases import claim as judge
 from deployer.releases.claim import Claim
 from deployer.releases.libraries import LIBRARIES, Need
-from deployer.sh import Sh, lines, sh
+from deployer.sh import Sh, lines, script, sh
 from deployer.sh.sockets import LISTENERS, hex_port
-
-_ROOM = """
-release={} root={}
-nearest() {{
-  place=$1
-  while [ ! -d "$place" ]; do place=${{place%/*}}; place=${{place:-/}}; done
-  df --output=avail,iavail,itotal,target -B1 -- "$place" | tail -n 1
-}}
-if [ -f "$release/.complete" ]; then
-  emit installed yes
-else
-  emit installed no
-  emit machine "$(uname -m)"
-  emit room "$(nearest "$root")"
-  emit upload "$(nearest "$home")"
-  emit libraries "$(libraries {})"
-fi
-idle=0"""
 
 _CLAIM = """
 if [ ! -e {}/started ]; then
@@ -118,7 +100,8 @@ class Preflight(Module):
     def probe(self) -> Sh:
         """Print what decides; next to nothing where release and nodes are there."""
         asked = [" ".join((need.library, *need.versions)) for need in self.needs if need.library not in self.may_lack]
-        parts = [LISTENERS, LIBRARIES, sh(_ROOM, self.release, self.root, asked)]
+        given = sh("release={} root={}\nset -- {}", self.release, self.root, asked)
+        parts = [LISTENERS, LIBRARIES, given, script("preflight.sh"), Sh("idle=0")]
         for i, claim in enumerate(self.claims):
             place, port = f"/etc/systemd/system/{claim.unit}", hex_port(claim.port_min)
             ours = f"{self.root}/current/"

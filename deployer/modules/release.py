@@ -14,25 +14,7 @@ from deployer.fields import Doc
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
 from deployer.releases.generations import PLACES, above, check_secure, declared
 from deployer.releases.unpack import TREE, unpack
-from deployer.sh import Sh, lines, sh
-
-_PROBE = """
-release={}
-emit root "$(realpath -m -- "$root")"
-insecure {}
-emit insecure "$odd"
-closed=$(find "$root" -maxdepth 0 ! -perm -001 2>/dev/null) || :
-emit closed "$closed"
-if [ -d "$root" ] && [ ! -d "$root/versions" ]; then
-  emit others "$(find "$root" -mindepth 1 -maxdepth 1 ! -name lost+found | head -n 3)"
-fi
-if [ -f "$release/.complete" ]; then
-  slurp "$release/.complete"
-  emit complete "$text"
-  emit tree "$(tree "$release")"
-else
-  [ ! -f "$home/part."{} ] || emit sent "$(wc -c <"$home/part."{})"
-fi"""
+from deployer.sh import Sh, lines, script, sh
 
 _SENT = re.compile(r"(\d+) of \d+ bytes are there")
 
@@ -80,13 +62,8 @@ class Release(Module):
 
     def probe(self) -> Sh:
         """Print what is there."""
-        sha256 = self.tarball.sha256
-        return lines(
-            TREE,
-            declared(self.root, ""),
-            PLACES,
-            sh(_PROBE, self.path, above(self.root), sha256, sha256),
-        )
+        given = sh("release={} sha256={}\nset -- {}", self.path, self.tarball.sha256, above(self.root))
+        return lines(TREE, declared(self.root, ""), PLACES, given, script("release.sh"))
 
     def parse(self, out: str) -> Observed:
         """Judge it.

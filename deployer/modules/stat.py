@@ -11,30 +11,8 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
-
-_PROBE = """path={0}
-follow={1}
-if [ -e "$path" ] || [ -L "$path" ]; then
-  if [ "$follow" = yes ] && [ -e "$path" ]; then at=$(readlink -f -- "$path"); else at=$path; fi
-  emit at "$(stat -c '%f:%u:%g:%s:%h:%i:%d:%X:%Y:%Z:%U:%G' -- "$at")"
-  if [ -L "$at" ]; then
-    emit target "$(readlink -- "$at" | base64 -w 0)"
-    emit source "$(readlink -f -- "$at" | base64 -w 0)"
-  fi
-  kind={2}
-  if [ -n "$kind" ] && [ -f "$at" ] && [ ! -L "$at" ] && [ -r "$at" ]; then
-    sum=$("${{kind}}sum" <"$at")
-    emit checksum "${{sum%% *}}"
-  fi
-  can=
-  [ ! -r "$at" ] || can=r
-  [ ! -w "$at" ] || can=${{can}}w
-  [ ! -x "$at" ] || can=${{can}}x
-  emit can "$can"
-else
-  hidden "$path"
-fi"""
+from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.sh import script
 
 _NUMBERS = ("uid", "gid", "size", "nlink", "inode", "dev", "atime", "mtime", "ctime")
 
@@ -72,7 +50,8 @@ class Stat(Module):
     def probe(self) -> Sh:
         """Print what stat says of it, and a digest."""
         kind = self.checksum_algorithm if self.get_checksum else ""
-        return sh(_PROBE, self.path, "yes" if self.follow else "no", kind)
+        given = sh("path={} follow={} kind={}", self.path, "yes" if self.follow else "no", kind)
+        return lines(given, script("stat.sh"))
 
     def parse(self, out: str) -> Observed:
         """Return it as keys; none where nothing is there."""

@@ -14,7 +14,7 @@ from deployer.fields import Doc
 from deployer.model import Changes
 from deployer.releases import generations
 from deployer.releases.doors import check_outside
-from deployer.sh import Sh, sh
+from deployer.sh import Sh, lines, script, sh
 from deployer.sh.units import properties
 from deployer.syntax import NODE_LABEL
 
@@ -40,24 +40,6 @@ insecure {}
 emit insecure "$odd"
 """
 """What `beam_nodes` asks of the release; after `PLACES`."""
-
-_PROBE_NODE = """
-started={}
-emit shown_{} "$shown"
-outside
-emit outside_{} "$steered"
-if [ "$pid" != 0 ]; then
-  exe=$(readlink -- "/proc/$pid/exe") || :
-  emit exe_{} "$exe"
-  newline='
-'
-  drops=${{shown#*DropInPaths=}}
-  drops=${{drops%%"$newline"*}}
-  # Before a reload systemd does not see a unit's first drop-in.
-  [ ! -d "/etc/systemd/system/$unit.d" ] || drops="$drops /etc/systemd/system/$unit.d"
-  # shellcheck disable=SC2086
-  [ ! -e "$started" ] || emit stale_{} "$(find -L {} $drops -cnewer "$started" -print 2>&1)"
-fi"""
 
 
 def _unit(text: str) -> str | None:
@@ -147,7 +129,7 @@ def gone_nodes(changes: Changes) -> list[str]:
 def look_at(node: NodeUnit, i: int, cookie: str | None) -> Sh:
     """Return text that prints the unit, its program, and the files that are newer than its start; after `show`."""
     read = [*node.reads, *([cookie] if cookie else [])]
-    return sh(_PROBE_NODE, node.started, i, i, i, i, read)
+    return lines(sh("started={} i={}\nset -- {}", node.started, i, read), script("node_look.sh", "deployer.releases"))
 
 
 def left_behind(units: Sequence[str], release: str) -> ConfigError:

@@ -14,11 +14,11 @@ from deployer.errors import At, ConfigError, NotYet
 from deployer.fields import coerce, kind, nearest
 from deployer.load.inherited import joined
 from deployer.load.inventory import masked
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, mark_of, marks_of
 from deployer.load.sources import Sources
 from deployer.load.template import Variables
 from deployer.load.varfiles import read_vars, variables
-from deployer.model import Mark, Secret, Task
+from deployer.model import Secret, Task
 from deployer.resolve.action import Action
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -40,10 +40,10 @@ _META: Mapping[str, str] = {
 def wrong_words(task: Task) -> Iterator[ConfigError]:
     """Yield what is wrong with the words of such a task, as far as it shows before anything is rendered."""
     known = _WORDS.get(task.module, ())
-    marks: Mapping[str, Mark] = getattr(task.args, "marks", {})
     for word in task.args if known else ():
         if word not in known:
-            yield ConfigError(f"unknown word {word!r}", where=marks.get(word, task.mark), hint=nearest(word, known))
+            where = marks_of(task.args).get(word, task.mark)
+            yield ConfigError(f"unknown word {word!r}", where=where, hint=nearest(word, known))
     if task.module == "assert" and "that" not in task.args:
         yield ConfigError("assert has no condition", where=task.mark, hint="assert: {that: [CONDITION, …]}")
     if task.module == "set_fact" and not task.args:
@@ -75,27 +75,27 @@ class Answers:
             "meta": self._meta,
             "set_fact": self._set_fact,
         }
-        return done[task.module](task, scope, label)
+        with At(task.mark):
+            return done[task.module](task, scope, label)
 
     def _set_fact(self, task: Task, scope: Variables, label: str) -> Action:
         given = {name: value for name, value in task.args.items() if name != "cacheable"}
-        variables(Map(given, task.mark, getattr(task.args, "marks", None)), task.mark)
+        variables(Map(given, task.mark, marks_of(task.args)), task.mark)
         found = {name: scope.render(value, task.mark, name) for name, value in given.items()}
         self.put(found, {})
         return Action(task, label, skip=f"sets {', '.join(found)}")
 
     def _include_vars(self, task: Task, scope: Variables, label: str) -> Action:
         given = scope.render(task.args, task.mark, "include_vars")
-        where = mark_of(task.args, task.mark)
         if "dir" in given:
             roots = self.sources.places("vars", task)
             place = next((root / str(given["dir"]) for root in roots if (root / str(given["dir"])).is_dir()), None)
             if place is None:
-                raise ConfigError(f"there is no directory {given['dir']!r}", where=where)
+                raise ConfigError(f"there is no directory {given['dir']!r}", where=mark_of(task.args, task.mark))
             endings = (".yml", ".yaml", ".json")
             files = [file for file in sorted(place.rglob("*")) if file.is_file() and file.suffix in endings]
         else:
-            files = [self.sources.find(str(given.get("file", "")), "vars", task, where)]
+            files = [self.sources.find(str(given.get("file", "")), "vars", task, mark_of(task.args, task.mark))]
         found = joined(*(read_vars(file, self.sources.vaults) for file in files))
         self.put({}, {str(given["name"]): found} if given.get("name") else found)
         return Action(task, label, skip=f"reads {', '.join(Path(file).name for file in files)}")
@@ -107,23 +107,21 @@ class Answers:
             if isinstance(condition, bool):
                 holds = condition
             elif not isinstance(condition, str) or "{{" in condition:
-                raise ConfigError(f"that must be an expression, not {kind(condition)}", where=task.mark)
+                raise ConfigError(f"that must be an expression, not {kind(condition)}")
             else:
                 holds = scope.holds(condition, mark_of(condition, task.mark))
             if not holds:
                 told = task.args.get("fail_msg", task.args.get("msg", ""))
                 said = _shown(scope.render(told, task.mark, "msg"), task)
-                raise ConfigError(f"{label}: it does not hold: {condition}", where=task.mark, hint=said)
+                raise ConfigError(f"{label}: it does not hold: {condition}", hint=said)
         return Action(task, label, skip="holds")
 
     def _fail(self, task: Task, scope: Variables, label: str) -> Action:
         told = scope.render(task.args.get("msg", "failed as requested from a task"), task.mark, "msg")
-        raise ConfigError(f"{label}: {_shown(told, task)}", where=task.mark)
+        raise ConfigError(f"{label}: {_shown(told, task)}")
 
     def _debug(self, task: Task, scope: Variables, label: str) -> Action:
-        with At(task.mark):
-            verbosity = coerce(int, scope.render(task.args.get("verbosity", 0), task.mark), "verbosity")
-        if verbosity:
+        if coerce(int, scope.render(task.args.get("verbosity", 0), task.mark), "verbosity"):
             return Action(task, label, skip="its verbosity is not 0")
         if "var" in task.args:
             name = str(scope.render(task.args["var"], task.mark, "var"))

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import kind
 from deployer.load.marked import mark_of
 from deployer.load.sources import Sources
 from deployer.load.template import Layer, Variables
-from deployer.model import Mark, Task
+from deployer.model import Task
 
 MOST = 10_000
 """How many rounds one loop may have."""
@@ -26,21 +26,22 @@ def items_of(task: Task, variables: Variables, sources: Sources) -> Sequence[Any
     Raises:
         ConfigError: the loop does not give what its form takes.
     """
-    form, where = task.control.form, mark_of(task.loop, task.mark)
+    form = task.control.form
     value = variables.render(task.loop, task.mark, "loop")
     if hasattr(value, "wait"):  # a result that is not there yet
         value.wait()
-    if form == "loop":
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"loop needs a list, not {kind(value)}", where=where)
-        return value
-    if form in ("fileglob", "first_found"):
-        found = (_globbed if form == "fileglob" else _first)(value, task, sources, where)
-    else:
-        found = list(itertools.islice(_FORMS[form](value, where), MOST + 1))
-    if len(found) > MOST:
-        raise ConfigError(f"the loop has more than {MOST} rounds", where=where)
-    return found
+    with At(mark_of(task.loop, task.mark)):
+        if form == "loop":
+            if not isinstance(value, list | tuple):
+                raise ConfigError(f"loop needs a list, not {kind(value)}")
+            return value
+        if form in ("fileglob", "first_found"):
+            found = (_globbed if form == "fileglob" else _first)(value, task, sources)
+        else:
+            found = list(itertools.islice(_FORMS[form](value), MOST + 1))
+        if len(found) > MOST:
+            raise ConfigError(f"the loop has more than {MOST} rounds")
+        return found
 
 
 def rounds(task: Task, items: Sequence[Any]) -> Iterator[tuple[Any, Layer]]:
@@ -59,52 +60,52 @@ def rounds(task: Task, items: Sequence[Any]) -> Iterator[tuple[Any, Layer]]:
         yield item, Layer(values, final=True)
 
 
-def _list(value: Any, _where: Mark) -> list[Any]:
+def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _items(value: Any, where: Mark) -> list[Any]:
+def _items(value: Any) -> list[Any]:
     """Return a list with the lists in it opened, one level deep."""
-    return [inner for item in _list(value, where) for inner in _list(item, where)]
+    return [inner for item in _list(value) for inner in _list(item)]
 
 
-def _flattened(value: Any, where: Mark) -> Iterator[Any]:
-    for item in _list(value, where):
-        yield from _flattened(item, where) if isinstance(item, list | tuple) else [item]
+def _flattened(value: Any) -> Iterator[Any]:
+    for item in _list(value):
+        yield from _flattened(item) if isinstance(item, list | tuple) else [item]
 
 
-def _dict(value: Any, where: Mark) -> Iterator[Any]:
-    for one in _list(value, where):
+def _dict(value: Any) -> Iterator[Any]:
+    for one in _list(value):
         if not isinstance(one, Mapping):
-            raise ConfigError(f"with_dict needs a mapping, not {kind(one)}", where=where)
+            raise ConfigError(f"with_dict needs a mapping, not {kind(one)}")
         yield from ({"key": key, "value": item} for key, item in one.items())
 
 
-def _nested(value: Any, where: Mark) -> Iterator[Any]:
-    first, *rest = [_list(part, where) for part in _list(value, where)]
+def _nested(value: Any) -> Iterator[Any]:
+    first, *rest = [_list(part) for part in _list(value)]
     for part in rest:  # each is opened when it is joined, and the whole once more at the end, as in Ansible
-        first = [_items([one, other], where) for one in first for other in part][: MOST + 1]
-    yield from (_items(one, where) for one in first)
+        first = [_items([one, other]) for one in first for other in part][: MOST + 1]
+    yield from (_items(one) for one in first)
 
 
-def _together(value: Any, where: Mark) -> Iterator[Any]:
-    parts = [_list(part, where) for part in _list(value, where)]
+def _together(value: Any) -> Iterator[Any]:
+    parts = [_list(part) for part in _list(value)]
     for one in itertools.zip_longest(*parts):
-        yield _items(list(one), where)
+        yield _items(list(one))
 
 
-def _indexed(value: Any, where: Mark) -> Iterator[Any]:
-    yield from ([i, item] for i, item in enumerate(_items(value, where)))
+def _indexed(value: Any) -> Iterator[Any]:
+    yield from ([i, item] for i, item in enumerate(_items(value)))
 
 
-def _subelements(value: Any, where: Mark) -> Iterator[Any]:
+def _subelements(value: Any) -> Iterator[Any]:
     match value:
         case [list() | dict() as outer, str() as path]:
             skip = False
         case [list() | dict() as outer, str() as path, {"skip_missing": bool() | str() as said}]:
             skip = bool(said)
         case _:
-            raise ConfigError("with_subelements needs a list and the name of a list inside", where=where)
+            raise ConfigError("with_subelements needs a list and the name of a list inside")
     for item in outer.values() if isinstance(outer, Mapping) else outer:
         inner: Any = item
         for name in path.split("."):
@@ -113,7 +114,7 @@ def _subelements(value: Any, where: Mark) -> Iterator[Any]:
             continue
         if not isinstance(inner, list | tuple):
             hint = "skip_missing: true as a third part passes over items without it"
-            raise ConfigError(f"an item has no list {path!r}", where=where, hint=hint)
+            raise ConfigError(f"an item has no list {path!r}", hint=hint)
         left = _without(item, path.split("."))
         yield from ([left, one] for one in inner)
 
@@ -126,12 +127,12 @@ def _without(item: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
     return {**item, name: _without(item[name], rest)}
 
 
-def _sequence(value: Any, where: Mark) -> Iterator[Any]:
-    for text in _list(value, where):
-        yield from _numbers(str(text), where)
+def _sequence(value: Any) -> Iterator[Any]:
+    for text in _list(value):
+        yield from _numbers(str(text))
 
 
-def _numbers(text: str, where: Mark) -> Iterator[str]:
+def _numbers(text: str) -> Iterator[str]:
     hint = "write start=1 end=5 stride=1 format=web%02d, or count=5"
     words = dict(word.partition("=")[::2] for word in text.split()) if "=" in text else {}
     if match := None if words else _SHORT.fullmatch(text.strip()):
@@ -147,14 +148,14 @@ def _numbers(text: str, where: Mark) -> Iterator[str]:
         if count == 0 and not wrong:
             return
         if wrong or not stride or (end - start) * stride < 0:
-            raise ConfigError(f"with_sequence {text!r} is not understood", where=where, hint=hint)
+            raise ConfigError(f"with_sequence {text!r} is not understood", hint=hint)
         numbers = range(start, end + (1 if stride > 0 else -1), stride)
         yield from (form % number for number in itertools.islice(numbers, MOST + 1))
     except (KeyError, ValueError, TypeError):
-        raise ConfigError(f"with_sequence {text!r} is not understood", where=where, hint=hint) from None
+        raise ConfigError(f"with_sequence {text!r} is not understood", hint=hint) from None
 
 
-_FORMS: Mapping[str, Callable[[Any, Mark], Any]] = {
+_FORMS: Mapping[str, Callable[[Any], Any]] = {
     "list": _list,
     "items": _items,
     "flattened": _flattened,
@@ -168,10 +169,10 @@ _FORMS: Mapping[str, Callable[[Any, Mark], Any]] = {
 }
 
 
-def _globbed(value: Any, task: Task, sources: Sources, where: Mark) -> list[str]:
+def _globbed(value: Any, task: Task, sources: Sources) -> list[str]:
     """Return the files on this machine that patterns match, each pattern's in order of their names."""
     found: list[str] = []
-    for pattern in _list(value, where):
+    for pattern in _list(value):
         given = Path(str(pattern)).expanduser()
         roots = [Path(given.anchor)] if given.is_absolute() else sources.places("files", task)
         relative = str(given.relative_to(given.anchor)) if given.is_absolute() else str(given)
@@ -180,18 +181,18 @@ def _globbed(value: Any, task: Task, sources: Sources, where: Mark) -> list[str]
     return found
 
 
-def _first(value: Any, task: Task, sources: Sources, where: Mark) -> list[str]:
+def _first(value: Any, task: Task, sources: Sources) -> list[str]:
     """Return the first file on this machine that is there."""
     folder = {"template": "templates", "include_vars": "vars", "include_tasks": "tasks"}.get(task.module, "files")
     names: list[str] = []
     skip = False
-    for one in _list(value, where):
+    for one in _list(value):
         if not isinstance(one, Mapping):
             names.append(str(one))
             continue
         skip = skip or bool(one.get("skip"))
-        below = [path for given in _list(one.get("paths") or [""], where) for path in re.split("[,:;]", str(given))]
-        files = [file for given in _list(one.get("files") or [], where) for file in re.split("[,;]", str(given))]
+        below = [path for given in _list(one.get("paths") or [""]) for path in re.split("[,:;]", str(given))]
+        files = [file for given in _list(one.get("files") or []) for file in re.split("[,;]", str(given))]
         names += [str(Path(path) / file) for path in below for file in files]
     for name in names:
         given = Path(name).expanduser()
@@ -201,4 +202,4 @@ def _first(value: Any, task: Task, sources: Sources, where: Mark) -> list[str]:
     if skip:
         return []
     problem = f"with_first_found: none of these files is there: {', '.join(names)}"
-    raise ConfigError(problem, where=where, hint="skip: true beside files: passes over the task")
+    raise ConfigError(problem, hint="skip: true beside files: passes over the task")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from deployer import modules
 from deployer.errors import At, ConfigError
 from deployer.fields import build, coerce, complaints, nearest
 from deployer.load.keywords import ACTS, TASK
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, folder_of, mark_of, marks_of
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
 from deployer.load.taint import OMIT
@@ -57,7 +56,7 @@ def judge(task: Task) -> Iterator[ConfigError]:
                 given[key] = _mode(key, raw, task.args)
         except ConfigError as error:
             yield error
-    yield from complaints(cls, Map(given, task.mark, getattr(task.args, "marks", None)), task.mark)
+    yield from complaints(cls, Map(given, task.mark, marks_of(task.args)), task.mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Maker:
                 value = variables.render(_mode(key, raw, args), where, key)
                 if value is not OMIT:
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
-        filled = fill(cls, Map(given, task.mark, getattr(args, "marks", None)), "", self._read(task))
+        filled = fill(cls, Map(given, task.mark, marks_of(args)), "", self._read(task))
         for key, folder in cls.SOURCES.items():
             if isinstance(filled.get(key), str):
                 filled[key] = self._blob(task, key, filled[key], folder, variables)
@@ -91,7 +90,7 @@ class Maker:
 
     def _read(self, task: Task) -> Any:
         def read(value: Any, name: str) -> Secret:
-            return read_secret(value, name, Path(mark_of(value, task.mark).file).parent, self.vaults)
+            return read_secret(value, name, folder_of(value, task.mark), self.vaults)
 
         return read
 
@@ -166,8 +165,7 @@ def timeout_of(task: Task, variables: Variables) -> int | None:
 
 
 def _at(values: Mapping[str, Any], key: str, task: Task) -> Any:
-    marks = getattr(values, "marks", {})
-    return marks.get(key, mark_of(values, task.mark))
+    return marks_of(values).get(key, mark_of(values, task.mark))
 
 
 def _mode(key: str, value: Any, args: Mapping[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from deployer.fields import describe
 from deployer.fleet import Declaration, FleetSettings, Roster, check_members, declare
 from deployer.load.connection import address
 from deployer.load.inventory import Inventory
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, folder_of, mark_of, marks_of
 from deployer.load.scope import Scopes
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.template import Layer, Variables
@@ -164,7 +164,7 @@ class Members:
         )
 
         def read(value: Any, name: str) -> Secret:
-            base = Path(mark_of(value, where).file).parent
+            base = folder_of(value, where)
             key = f"{base} {value!r}"
             if key not in self._secrets:
                 self._secrets[key] = read_secret(value, name, base, self._vaults)
@@ -188,8 +188,7 @@ class Members:
     def _directory(self, release: Any, where: Mark) -> Path:
         """Return where a relative tarball starts: beside the inventory or playbook that names it, else where we are."""
         tarball = release.get("tarball") if isinstance(release, Mapping) else None
-        marks: Mapping[str, Mark] = getattr(release, "marks", {})
-        directory = _beside(marks.get("tarball", where))
+        directory = _beside(marks_of(release).get("tarball", where))
         if not isinstance(tarball, str):
             return Path()
         return directory if (directory / Path(tarball).expanduser()).is_file() else Path()

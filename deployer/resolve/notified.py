@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from deployer.fields import build
 from deployer.fleet import NotifyWords
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, folder_of
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.template import Variables
 from deployer.model import Mark, Secret
@@ -30,6 +29,6 @@ def read_notify(variables: Variables, near: Mark, vaults: Vaults) -> tuple[tuple
     given.marks = {"notify": where}
 
     def read(value: Any, name: str) -> Secret:
-        return read_secret(value, name, Path(mark_of(value, where).file).parent, vaults)
+        return read_secret(value, name, folder_of(value, where), vaults)
 
     return build(_Notified, fill(_Notified, given, "", read), where=where).notify, where

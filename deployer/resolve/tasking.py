@@ -12,11 +12,12 @@ from deployer import modules
 from deployer.errors import ConfigError, NotYet
 from deployer.load.inherited import joined
 from deployer.load.inventory import masked
-from deployer.load.keywords import ACTS, SETTERS
+from deployer.load.keywords import ACTS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
 from deployer.model import Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
+from deployer.resolve.checks import check_run_once
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 
@@ -153,13 +154,7 @@ class Tasking:
         Raises:
             ConfigError: the play has batches, or the task sets variables, which all hosts would have to know.
         """
-        if self.play.turns.serial is not None:
-            hint = "write a play for one host, or a hook, which understands run_once in each batch"
-            raise ConfigError("run_once is not understood in a play with serial", where=task.mark, hint=hint)
-        if task.module in SETTERS or task.include or task.result.register:
-            hint = "leave run_once out: every host answers it for itself, before anything runs"
-            what = "register" if task.result.register else task.module
-            raise ConfigError(f"run_once is not understood with {what}", where=task.mark, hint=hint)
+        check_run_once(task, self.play.turns)
         return self.first in ("", self.host.name)
 
     def _shut(self, task: Task, variables: Variables) -> str:

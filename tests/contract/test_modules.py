@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from deployer import firewall, modules, releases
+from deployer.engine import ladder
 from deployer.errors import ProbeError
 from deployer.fields import describe
 from deployer.model import Absent, Present
-from deployer.modules import Module
+from deployer.modules import Module, shared
 from deployer.sh import Program, Sh, encode, sockets, units
 from tests.contract.cases import HOSTILE, dressed, fields_of_text, instances, texts, variants
 from tests.contract.sandbox import FILES, SYSTEM, Sandbox
@@ -62,7 +63,7 @@ def test_all_text_of_modules_is_clean_sh(some: list[str]) -> None:
         assert done.stdout + done.stderr == ""
 
 
-ROOMS = [Path(room.__file__ or "").parent for room in (modules, firewall, releases)]
+ROOMS = [Path(room.__file__ or "").parent for room in (modules, firewall, releases, ladder, shared)]
 
 
 def test_in_the_room_of_modules_there_are_only_kinds_and_each_file_of_sh_is_of_one() -> None:

@@ -38,8 +38,9 @@ KNOWN = {
 READS = {
     "audit/node.sh", "audit/nodes.sh",
     "beam/diagnose.py", "engine/roll/hooks.py", "engine/roll/play.py", "engine/roll/rollback.py", "engine/survey.py",
-    "fleet/declaration.py", "fleet/declare.py", "fleet/words.py", "modules/preflight.py", "releases/look.sh",
-    "engine/roll/restart.py", "releases/node_unit.py",
+    "fleet/declaration.py", "fleet/declare.py", "fleet/words.py", "releases/look.sh",
+    "modules/preflight.py", "modules/preflight.sh", "engine/roll/restart.py", "modules/release.sh",
+    "releases/node_unit.py",
 }  # fmt: skip
 
 

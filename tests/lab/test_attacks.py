@@ -171,8 +171,8 @@ def test_a_health_page_over_tls_is_asked_in_tls_and_believed_as_declared(fleet, 
     told = {
         "": {"verify": False},
         " ": {"ca": "ca.pem", "server_name": "shop.example"},
-        "its certificate is not believed: IP address mismatch": {"ca": "ca.pem"},
-        "its certificate is not believed: unable to get local issuer": {
+        "its certificate is not trusted: IP address mismatch": {"ca": "ca.pem"},
+        "its certificate is not trusted: unable to get local issuer": {
             "ca": "foreign.pem",
             "server_name": "shop.example",
         },

@@ -5,21 +5,14 @@ What is not proven here is proven where docs/secrets.md says.
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
-import re
 import secrets
 import signal
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
@@ -27,69 +20,13 @@ from deployer import lab as labs
 from deployer.app import run
 from deployer.beam.cookie import generate
 from deployer.engine.roll.play import Goal
-from deployer.lab import Lab, LabHost
+from deployer.lab import Lab
 from deployer.project import Options
 from deployer.transport.wire import Client
+from tests.lab.canaries import DECLARED, NOBODY, Canaries, Watched, leaked_here, modes, secret_files, set_sudo_password
 from tests.lab.conftest import Ssh
-from tests.lab.fleet import LEFTOVERS, PLAYBOOKS, PROGRAM, Fleet, fleet_of
-from tests.lab.sampler import Seen, watching
-
-NOBODY = 65534
-LEDGER = "/opt/demo/ledger/config/ID"
-GENERATION = "/etc/beam/generations.d/opt/demo/ID"
-DECLARED = {
-    f"{LEDGER}/etc/beam/demo/private/demo.env",
-    "/etc/beam/demo/private/cookie",
-    f"{GENERATION}/etc/beam/demo/private/demo.env",
-    "/run/beam/demo/.erlang.cookie",
-    "/run/credentials/demo.service/cookie",
-}
-"""Where a secret may lie on a host: what was declared, systemd's credential of it, the node's own copy, the
-environment of the current generation, and the one that a good release goes back to (of the release's ID there is one
-here)."""
-
-
-@dataclass
-class Canaries:
-    """A fleet whose every kind of secret is a canary, each from another kind of source.
-
-    Attributes:
-        output: everything that any command printed, by its name.
-    """
-
-    fleet: Fleet
-    values: Mapping[str, str]
-    output: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def needles(self) -> dict[str, str]:
-        """Every canary in every form it could leak in."""
-        found = {}
-        for name, value in self.values.items():
-            raw = value.encode()
-            forms = {value, base64.b64encode(raw).decode(), raw.hex(), quote(value, safe="")}
-            found |= {f"{name} {number}": form for number, form in enumerate(sorted(forms))}
-        return found
-
-    def show(self, command: str, *flags: str) -> int:
-        done = self.fleet.show(command, *flags)
-        self.output[" ".join((command, *flags))] = done.out + done.err
-        return done.code
-
-    def inventory(self) -> int:
-        argv = [str(PROGRAM), "inventory", "-i", str(self.fleet.write()), "--list"]
-        done = subprocess.run(
-            argv, env=self.fleet.environment(), cwd=self.fleet.directory, capture_output=True, text=True
-        )
-        self.output["inventory --list"] = done.stdout + done.stderr
-        return done.returncode
-
-    def lines(self) -> bytes:
-        return "".join(f"{needle}\n" for needle in self.needles.values()).encode()
-
-
-def set_sudo_password(host: LabHost, password: str, ssh: Ssh) -> None:
-    assert ssh(host, "chpasswd", stdin=f"deploy:{password}\n".encode())[0] == 0
+from tests.lab.fleet import LEFTOVERS, PLAYBOOKS, fleet_of
+from tests.lab.sampler import watching
 
 
 @pytest.fixture(scope="module")
@@ -121,15 +58,6 @@ def canaries(
     return Canaries(fleet, values)
 
 
-@dataclass
-class Watched:
-    """What was seen while everything happened."""
-
-    arguments: Seen
-    environments: Seen
-    wide: set[str]
-
-
 @pytest.fixture(scope="module")
 def watched(canaries: Canaries, ssh: Ssh) -> Watched:
     """A first deploy, then every command and everything a person does on a host, under constant watch."""
@@ -152,42 +80,6 @@ def watched(canaries: Canaries, ssh: Ssh) -> Watched:
         assert canaries.show("render", "--host", hosts[1].name) == 0
         assert canaries.inventory() == 0
     return Watched(arguments, environments, wide)
-
-
-@contextmanager
-def modes(host: LabHost) -> Iterator[set[str]]:
-    """Look all the time at the modes of what lies where secrets arrive; yields what others could have opened."""
-    init = next(
-        pid
-        for pid in Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
-        if Path(f"/proc/{pid}/comm").read_text() == "systemd\n"
-    )
-    root = Path(f"/proc/{init}/root")
-    places = [root / "run/deployer", root / "etc/beam/demo/private", root / "run/beam/demo", root / "var/lib/deployer"]
-    found: set[str] = set()
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.is_set():
-            for place in places:
-                for directory, _, files in os.walk(place):
-                    note(Path(directory), *(Path(directory, name) for name in files))
-            time.sleep(0.001)
-
-    def note(directory: Path, *files: Path) -> None:
-        try:
-            open_to_others = directory.stat().st_mode & 0o077
-            for file in files:
-                if file.lstat().st_mode & 0o077 and open_to_others:
-                    found.add(str(file.relative_to(root)))
-        except OSError:
-            return
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    yield found
-    over.set()
-    thread.join()
 
 
 def test_no_secret_is_in_the_arguments_of_any_process_anywhere(watched: Watched) -> None:
@@ -238,15 +130,6 @@ def test_neither_journal_nor_units_nor_any_readable_file_shows_a_secret(
         assert ssh(host, everything, stdin=canaries.lines())[1] == ""
 
 
-def secret_files(host: LabHost, ssh: Ssh, canaries: Canaries) -> set[str]:
-    """Every file of a host's whole file system, memory included, that holds a secret."""
-    look = "grep -rlaF -f - --exclude-dir=proc --exclude-dir=sys / 2>/dev/null"
-    found = ssh(host, look, stdin=canaries.lines(), patience=120)[1].split("\n")
-    return {
-        re.sub(r"^(/opt/demo/ledger/config|/etc/beam/generations.d/opt/demo)/[^/]+", r"\1/ID", path) for path in found
-    } - {""}
-
-
 def test_a_host_has_a_secret_only_where_it_was_declared(watched: Watched, canaries: Canaries, ssh: Ssh) -> None:
     for host in canaries.fleet.hosts:
         assert secret_files(host, ssh, canaries) == DECLARED
@@ -255,14 +138,6 @@ def test_a_host_has_a_secret_only_where_it_was_declared(watched: Watched, canari
             assert told, path
             assert set(told) <= {"400 root", "440 root", "400 demo"}, path
         assert ssh(host, "find /opt/demo -name COOKIE")[1] == ""
-
-
-def leaked_here(canaries: Canaries) -> set[str]:
-    """Files of this machine, where the program may write, that hold a secret and are no source of one."""
-    directory = canaries.fleet.directory
-    needles = [needle.encode() for needle in canaries.needles.values()]
-    files = [path for path in directory.rglob("*") if path.is_file() and path.name not in canaries.values]
-    return {str(path) for path in files if any(needle in path.read_bytes() for needle in needles)}
 
 
 @pytest.mark.parametrize("step", ["unpack demo 0.1.0", "write /etc/beam/demo/private/cookie", "restart demo.service"])

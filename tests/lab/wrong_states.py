@@ -8,55 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from deployer.engine.ladder.rung import Rung
 
-PREAMBLE = r"""
-unit=demo.service env=/etc/beam/demo/private/demo.env flags=/etc/beam/demo/demo.vm.args
-pem=/etc/beam/demo/private/demo.pem ca=/etc/beam/demo/ca.pem
-drop=/etc/systemd/system/demo.service.d live=$(readlink -f /opt/demo/current)
-main() { systemctl show -p MainPID --value "$unit"; }
-rpc() { demo-ctl rpc "$1"; }
-set_env() { printf '%s="%s"\n' "$1" "$2" >>"$env"; }
-drop_in() {
-  mkdir -p "$drop"; printf '[%s]\n' "$1" >"$drop/wrong.conf"; shift
-  printf '%s\n' "$@" >>"$drop/wrong.conf"; systemctl daemon-reload
-}
-once() { drop_in Service Restart=no "$@"; }
-fails() { systemctl restart "$unit" && exit 1; :; }
-starts() { systemctl restart --no-block "$unit"; until [ "$(main)" != 0 ]; do sleep 0.1; done; }
-loops() { starts; until [ "$(systemctl show -p NRestarts --value "$unit")" -ge 1 ]; do sleep 0.2; done; }
-port_opens() { until perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(shift)' "$me:$1"; do sleep 0.1; done; }
-rogue() { systemd-run --quiet --collect --unit="rogue$RANDOM" perl /root/rogue.pl "$@"; sleep 0.3; }
-keep() { cp -p "$@" /root/kept/; }
-epmd_pid() { systemctl show -p MainPID --value beam-epmd@4369; }
-other_epmd() {
-  systemctl stop beam-epmd@4369.service
-  systemd-run --quiet --collect --unit=rogue-epmd /usr/local/lib/beam/epmd "$@"
-}
-forgotten() { rpc ':sys.suspend(:erl_epmd)'; systemctl restart beam-epmd@4369.service; }
-table() { nft add table ip rogue; nft add chain ip rogue "$1" "{ type $2 hook $1 priority $3; }"; }
-shut() { table input filter -5; nft add rule ip rogue input "$@"; }
-detour() { table output nat -100; nft add rule ip rogue output ip daddr "$me" tcp dport 9100 "$@"; }
-lose() { rpc ":application.set_env(:kernel, :dist_auto_connect, :never); :erlang.disconnect_node(:\"demo@$1\")"; }
-shows() { rm -f "$pem"; cp /root/kept/$1.pem "$pem"; systemctl restart demo; }
-unhealthy() { rpc "Application.put_env(:demo, :unhealthy, $1)"; }
-meshed() { until [ "$(rpc 'IO.puts(length(Node.list()))')" -ge 2 ]; do sleep 0.1; done; }
-no_page() { rpc 'Supervisor.terminate_child(Demo.Supervisor, Demo.Http)'; }
-"""
+_HERE = Path(__file__).parent
+PREAMBLE = "\n" + (_HERE / "wrong_states.sh").read_text()
 
-RESTORE = r"""
-nft delete table ip rogue 2>/dev/null || :
-systemctl stop 'rogue*' 2>/dev/null || :
-rm -f "$drop/wrong.conf"
-rm -f "$env" "$flags"; cp -p /root/kept/demo.env "$env"; cp -p /root/kept/demo.vm.args "$flags"
-rm -f /etc/systemd/system/demo.service; cp -p /root/kept/demo.service /etc/systemd/system/
-cp -p /root/kept/cookie /etc/beam/demo/private/cookie
-systemctl unmask --runtime --quiet beam-epmd@4369.service
-systemctl daemon-reload
-systemctl reset-failed 2>/dev/null || :
-"""
+RESTORE = "\n" + (_HERE / "wrong_states_restore.sh").read_text()
 """What is the same after every wrong state; each adds what is its own."""
 
 START = "systemctl kill -s KILL demo.service || :; systemctl restart beam-epmd@4369.service demo.service\n"
@@ -350,8 +310,8 @@ TLS: dict[str, Wrong] = {
         COOKIE, "shows expired", "not valid today: certificate has expired", "deploy renews it", undo=_OURS),
     "over TLS: its certificate is another host's": Wrong(
         COOKIE, "shows other", "names another host", "it was installed on the wrong host", undo=_OURS),
-    "over TLS: the node believes another authority": Wrong(
+    "over TLS: the node trusts another authority": Wrong(
         COOKIE, "rm -f $ca; cp /root/kept/foreign-ca.pem $ca; chmod 0644 $ca; systemctl restart demo",
-        "does not take our certificate: unknown ca", "the node believes another authority", undo=_OURS),
+        "does not take our certificate: unknown ca", "the node trusts another authority", undo=_OURS),
 }  # fmt: skip
 """What `test_tls` makes on a fleet with ``cluster.tls: true``; `test_tls` says what is in /root/kept."""

@@ -36,6 +36,12 @@ def test_steps_stop_at_the_first_failure(shell: list[str], tmp_path: Path) -> No
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.parametrize("name", ["HUP", "PIPE"])
+def test_steps_outlive_the_one_who_reads_them(shell: list[str], tmp_path: Path, name: str) -> None:
+    found = frames(steps(f'kill -s {name} "$$"', "echo went on"), shell, tmp_path)
+    assert found == [Frame(0, 0, ""), Frame(1, 0, "went on")]
+
+
 def test_a_step_tells_both_of_its_streams_and_a_probe_only_its_answer(shell: list[str], tmp_path: Path) -> None:
     text = "echo out; echo err >&2"
     assert frames(steps(text), shell, tmp_path)[0].out == "out\nerr"

@@ -45,7 +45,7 @@ def _why(error: Exception, timeout: float) -> str:
         case ConnectionRefusedError():
             return "nobody listens"
         case ssl.SSLCertVerificationError():
-            return f"its certificate is not believed: {error.verify_message.rstrip('.')}"
+            return f"its certificate is not trusted: {error.verify_message.rstrip('.')}"
         case ssl.SSLError():
             return f"no TLS is spoken there: {(error.reason or 'no reason given').lower().replace('_', ' ')}"
         case TimeoutError():
@@ -79,7 +79,7 @@ def _http(transport: Transport, health: Health, url: str, timeout: float) -> str
 
 
 def _secured(stream: Stream, health: Health, name: str) -> Stream:
-    """Return the stream inside of TLS 1.2 or newer, with a peer that is believed as declared."""
+    """Return the stream inside of TLS 1.2 or newer, with a peer that is trusted as declared."""
     context = ssl.create_default_context(cadata=health.ca)
     if not health.verify:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

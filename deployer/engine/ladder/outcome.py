@@ -104,7 +104,7 @@ class Outcome(StrEnum):
     OUR_CERTIFICATE = (
         "our certificate is refused",
         tls.OurCertificate,
-        "the node believes another authority, or its clock is wrong: see its log; deploy gives it the declared one",
+        "the node trusts another authority, or its clock is wrong: see its log; deploy gives it the declared one",
         True,
     )
     PROTOCOL = (

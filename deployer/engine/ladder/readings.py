@@ -9,60 +9,9 @@ from pathlib import PurePosixPath
 
 from deployer.errors import ProbeError
 from deployer.modules.base import records
-from deployer.sh import Sh, lines, sh
+from deployer.sh import Sh, lines, script, sh
 from deployer.sh.sockets import hex_address, hex_port
 from deployer.sh.units import UNIT_SAID
-
-_LOOK = Sh(
-    r"""
-newline='
-'
-unit_show "$unit"
-emit show "$shown"
-read -r up _ </proc/uptime
-emit uptime "$up"
-main=$pid
-group=${shown#*ControlGroup=}; group=${group%%"$newline"*}
-pids=$main
-for tree in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
-  if [ -n "$group" ] && [ -r "$tree$group/cgroup.procs" ]; then
-    pids=''
-    while read -r pid; do pids="$pids $pid"; done <"$tree$group/cgroup.procs"
-    break
-  fi
-done
-beam=0
-for pid in $pids; do
-  [ "$pid" != 0 ] || continue
-  exe=$(readlink "/proc/$pid/exe") || :
-  case $exe in
-    */beam.smp*) beam=$pid; emit exe "$exe" ;;
-    '') [ "$pid" != "$main" ] || beam=$pid; continue ;; # without root nobody can look
-    *) [ "$pid" != "$main" ] || emit main "$exe"; continue ;;
-  esac
-  open=$(readlink "/proc/$pid/fd/"* 2>/dev/null) || :
-  held='' IFS=$newline
-  for line in $open; do
-    case $line in 'socket:['*) line=${line#*\[} held="$held${line%\]} " ;; esac
-  done
-  unset IFS
-  emit sockets "$held"
-  break
-done
-emit pid "$beam"
-if [ "$beam" != 0 ] && read -r stat <"/proc/$beam/stat"; then
-  stat=${stat##*) }
-  emit state "${stat%% *}"
-fi
-sockets_listed
-listening='' IFS=$newline
-for line in $listed; do
-  case $line in 'tcp '*) address=${line#tcp } listening="$listening${line##* }/${address% *} " ;; esac
-done
-unset IFS
-emit listening "$listening"
-"""
-)
 
 _REACH = Sh(
     r"""
@@ -144,7 +93,7 @@ class UnitReading:
 
 def look_at_unit(unit: str) -> Sh:
     """Return the fragment that reads one node's unit."""
-    return lines(sh("unit={}", unit), _LOOK)
+    return lines(sh("unit={}", unit), script("unit_look.sh", "deployer.engine.ladder"))
 
 
 def parse_look(out: str) -> UnitReading:

@@ -39,7 +39,7 @@ class Target:
         foreign: others install it; only its unit is named.
         applications: version by application, as the tarball holds them; empty when no release is declared.
         epmd_unit: the unit of EPMD; empty when another project runs it.
-        tls: what we show and whom we believe where the distribution runs over TLS; None where it does not.
+        tls: what we show and whom we trust where the distribution runs over TLS; None where it does not.
         others: every other member of its cluster.
         public: ports of the host that everyone may reach, as declared: ``4000/tcp``.
         crash_dump: path of its crash dump on the host; empty when unknown.

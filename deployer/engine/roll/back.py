@@ -54,12 +54,12 @@ class Reverter:
             why: what is told of a host that has not failed itself.
         """
         touched = [run for run in runs if run.walk and run.walk.switched and HostState.REVERTING in MOVES[run.state]]
-        due = [run for run in touched if _may(run.problem)]
+        due = [run for run in touched if _revertible(run.problem)]
         each_host(due, lambda run: self._send(run, why), pool=self.pool)
 
     def _send(self, run: HostRoll, why: str) -> None:
         switch = ledger.switch_of(run.connected.play)
-        to = _refuge(run.record, switch.id if switch else "")
+        to = _revert_target(run.record, switch.id if switch else "")
         failure = run.problem
         if switch and not to and switch.takeover and failure:
             self._give_back(run, switch, failure)
@@ -109,12 +109,12 @@ def settle(runs: Sequence[HostRoll]) -> None:
             run.problem = Reverted(said, where=where, hint=hint)
 
 
-def _may(problem: DeployerError | None) -> bool:
+def _revertible(problem: DeployerError | None) -> bool:
     """Whether a host with this problem can be sent back: what was lost or interrupted is left as it is."""
     return problem is None or isinstance(problem, StepError | NotConverged)
 
 
-def _refuge(record: ledger.Ledger, leaving: str) -> str:
+def _revert_target(record: ledger.Ledger, leaving: str) -> str:
     """Return the release that ran before, if it was good, or else the last good one; empty when there is none."""
     if record.current in record.good:
         return record.current

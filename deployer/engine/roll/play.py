@@ -24,7 +24,7 @@ from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.witness import IDENTITY, NOBODY, Witness
 from deployer.engine.walk.walk import Walk
-from deployer.errors import ConfigError, HostError, Reverted
+from deployer.errors import At, ConfigError, HostError, Reverted
 from deployer.events import Ending, HostEnded, Note, Stage
 from deployer.model import Host
 from deployer.resolve import Limits
@@ -140,16 +140,20 @@ class PlayRun:
         """
         plays = [run.play for run in runs if run.play]
         found = {play.limits: play.host.name for play in ([play for play in plays if play.fleet[0]] or plays)}
-        place = self.resolver.play.mark
-        if len(found) > 1:
-            problem = f"{' and '.join(list(found.values())[:2])} do not agree on serial, max_fail_percentage or rollout"
-            hint = "take one after the other with --limit, or say the same for both"
-            raise ConfigError(problem, where=place, hint=hint)
-        limits = next(iter(found), Limits())
-        if limits.rollout.pause == "ask" and limits.serial and self.goal is Goal.DEPLOY and self.ask is None:
-            hint = "give a number of seconds: -e '{rollout: {…, pause: 0}}'; or run it in a terminal, without --json"
-            raise ConfigError("rollout.pause is ask, and there is no terminal to ask on", where=place, hint=hint)
-        return limits
+        with At(self.resolver.play.mark):
+            if len(found) > 1:
+                problem = (
+                    f"{' and '.join(list(found.values())[:2])} do not agree on serial, max_fail_percentage or rollout"
+                )
+                hint = "take one after the other with --limit, or say the same for both"
+                raise ConfigError(problem, hint=hint)
+            limits = next(iter(found), Limits())
+            if limits.rollout.pause == "ask" and limits.serial and self.goal is Goal.DEPLOY and self.ask is None:
+                hint = (
+                    "give a number of seconds: -e '{rollout: {…, pause: 0}}'; or run it in a terminal, without --json"
+                )
+                raise ConfigError("rollout.pause is ask, and there is no terminal to ask on", hint=hint)
+            return limits
 
     def _meet(self, run: HostRoll) -> Transport:
         """Connect, and hear what the host says of itself: what other hosts get may tell of it."""

@@ -113,7 +113,7 @@ class Roll:
             batch, number = left.pop(0), number + 1
             stops = self._turn(batch, number, number + len(left))
             if left and not stops:
-                left, stops = self._refitted(left)
+                left, stops = self._resized(left)
             if left and not stops:
                 stops = self._pause(left)
         _leave(left, stops)
@@ -128,7 +128,7 @@ class Roll:
             self.switching.prepare(self.due, ready=bool(joining))
         if joining:
             joining.prove(self.climb.unseen, self.switching.pool)
-        return self.rules.spent()
+        return self.rules.stop_reason()
 
     def _close(self) -> None:
         """Take away on all hosts what nothing needs any more, when all of them have had their turn and are healthy."""
@@ -151,10 +151,10 @@ class Roll:
         stops = self.switching.run([run for run in batch if not run.problem])
         fallen = self._judge(batch, last=number == of, alone=of == 1)
         self._done.append(batch)
-        held = self._wish if stops or self.rules.spent(batch) else "stop"
+        held = self._wish if stops or self.rules.stop_reason(batch) else "stop"
         # Who is well and goes back at once gets no traffic before.
         self.switching.undrain([run for run in batch if run.problem or held == "stop"])
-        stops = stops or self.rules.spent(batch)
+        stops = stops or self.rules.stop_reason(batch)
         if stops:
             self._return(stops)
         if of > 1:
@@ -200,10 +200,10 @@ class Roll:
                 settle(others)
             self.switching.undrain(others)
 
-    def _refitted(self, left: list[Batch]) -> tuple[list[Batch], str]:
+    def _resized(self, left: list[Batch]) -> tuple[list[Batch], str]:
         """Return the batches to come, smaller where too few nodes are healthy now, and why none can come."""
         try:
-            fitted = self.rules.refitted(left)
+            fitted = self.rules.resized(left)
         except ConfigError as error:
             return left, error.message
         as_planned = fitted == left or not self.witness.holds
@@ -218,7 +218,7 @@ class Roll:
         elif self.ask and not self.ask(f"still to come: {', '.join(to_come)}. Go on?") and not self.stop.is_set():
             stops = "stopped at your word"
             self.stop.set()
-        stops = stops or self.rules.spent()
+        stops = stops or self.rules.stop_reason()
         if stops:
             had = [run.name for batch in self._done for run in batch if not run.problem]
             words = f"{stops}; switched: {', '.join(had) or 'none'}; not reached: {', '.join(to_come)}"

@@ -65,7 +65,7 @@ class RolloutRules:
             return f"the canary {canary.name} cannot go first: {canary.problem.message.partition(chr(10))[0]}"
         return ""
 
-    def spent(self, batch: Batch = ()) -> str:
+    def stop_reason(self, batch: Batch = ()) -> str:
         """Return why no other batch may follow: a person wants it, or more hosts have failed than may."""
         if self.stop.is_set():
             return STOPPED
@@ -127,7 +127,7 @@ class RolloutRules:
             problem = f"{connected(found)}: closing the firewalls while it runs would split the cluster"
             raise ConfigError(problem, hint=WAY_OUT)
 
-    def refitted(self, left: Sequence[Batch]) -> list[Batch]:
+    def resized(self, left: Sequence[Batch]) -> list[Batch]:
         """Return the batches to come, smaller where too few nodes are healthy now.
 
         Raises:

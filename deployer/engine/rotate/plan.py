@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deployer.engine.ladder.target import Target, targets_of
 from deployer.engine.rotate.host import HostCookies
 from deployer.engine.rotate.node import Accepted
-from deployer.errors import ConfigError, NotConverged
+from deployer.errors import At, ConfigError, NotConverged
 from deployer.events import TaskPlanned
 from deployer.model import Change, Secret
 from deployer.modules.beam_nodes import BeamNodes
@@ -60,19 +60,22 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> RotationPart | None:
     own, members = play.fleet
     if own is None:
         return None
-    cluster, where = own.cluster, own.where
-    if cluster.cookie is None:
-        raise ConfigError(f"cluster {cluster.name} has no cluster.cookie", where=where, hint="write the new one there")
-    if absent := sorted({member.host for member in members} - set(hosts)):
-        problem = f"{', '.join(absent)} is of cluster {cluster.name}, and the play leaves it out"
-        raise ConfigError(problem, where=where, hint="the whole cluster takes part: widen the play's hosts:")
-    runs = (action.module.nodes for action in play.actions if isinstance(action.module, BeamNodes))
-    units = {node.unit: node for nodes in runs for node in nodes}
-    for node in own.nodes:
-        if node.unit not in units:
-            problem = f"no task of the play runs {node.node}, so nobody knows where it reads its cookie"
-            hint = "use the playbook that deploys it; a foreign node's cookie is changed by its own means, and first"
-            raise ConfigError(problem, where=where, hint=hint)
+    cluster = own.cluster
+    with At(own.where):
+        if cluster.cookie is None:
+            raise ConfigError(f"cluster {cluster.name} has no cluster.cookie", hint="write the new one there")
+        if absent := sorted({member.host for member in members} - set(hosts)):
+            problem = f"{', '.join(absent)} is of cluster {cluster.name}, and the play leaves it out"
+            raise ConfigError(problem, hint="the whole cluster takes part: widen the play's hosts:")
+        runs = (action.module.nodes for action in play.actions if isinstance(action.module, BeamNodes))
+        units = {node.unit: node for nodes in runs for node in nodes}
+        for node in own.nodes:
+            if node.unit not in units:
+                problem = f"no task of the play runs {node.node}, so nobody knows where it reads its cookie"
+                hint = (
+                    "use the playbook that deploys it; a foreign node's cookie is changed by its own means, and first"
+                )
+                raise ConfigError(problem, hint=hint)
     return RotationPart(
         cluster=cluster.name,
         path=cluster.cookie_file,

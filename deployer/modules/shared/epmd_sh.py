@@ -2,53 +2,10 @@
 
 from __future__ import annotations
 
-PROBE = """
-lib={} addresses={}
-emit shown "$shown"
-[ ! -f "$lib/epmd.version" ] || {{ slurp "$lib/epmd.version"; emit version "$text"; }}
-[ ! -f "$lib/epmd" ] || {{ sum=$(sha256sum <"$lib/epmd"); emit digest "${{sum%% *}}"; }}
-[ ! -f "$lib/epmd.sha256" ] || {{ slurp "$lib/epmd.sha256"; emit recorded "${{text%% *}}"; }}
-[ ! -f "$addresses/"{} ] || {{ slurp "$addresses/"{}; emit own "$text"; }}
-declared=
-for file in "$addresses"/*; do slurp "$file"; declared=$declared${{text:+$text$lf}}; done
-emit declared "${{declared%"$lf"}}"
-heard_at {}
-sockets=
-emit listening "$heard"
-if [ "$pid" != 0 ]; then
-  # A busy EPMD closes sockets while they are listed.
-  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\\n' 2>/dev/null) || :
-  emit sockets "$sockets"
-  emit stale "$(find "$lib/epmd" "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer {} -print -quit 2>&1)"
-fi
-inode=${{heard##* }}
-case $sockets in
-  *"socket:[$inode]"*) ;;
-  *)
-    if [ -n "$inode" ]; then
-      emit holder "$(holder "$inode" | head -n 1)"
-      emit socket "$(systemctl list-sockets --plain --no-legend | grep -F ':{} ' | head -n 1)"
-    fi
-    ;;
-esac"""
+from deployer.sh import script
 
-INSTALL = """
-unit={} addresses={} source={} lib={}
-mkdir -p -- "$lib" "$addresses"
-chmod 0755 -- "$lib" /etc/beam /etc/beam/epmd.d "$addresses"
-note() {{ # NAME TEXT: a small file for all to read
-  draft - "$1" 0644 0 0 <<EOF
-$2
-EOF
-  settle "$1"
-}}
-# The unit starts nothing else than what is recorded.
-record() {{ note "$lib/epmd.sha256" "$(digest "$lib/epmd")  epmd"; }}
-is_recorded() {{
-  [ -f "$lib/epmd" ] && [ -f "$lib/epmd.sha256" ] &&
-    [ "$(digest "$lib/epmd")  epmd" = "$(cat "$lib/epmd.sha256")" ]
-}}
-"""
+INSTALL = script("epmd_install.sh", "deployer.modules.shared")
+"""Begins an installation; ``unit``, ``addresses``, ``source`` and ``lib`` are assigned above."""
 
 BINARY = """
 wanted={}

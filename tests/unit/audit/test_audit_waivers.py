@@ -18,7 +18,7 @@ FAIL = Finding("FAIL", "the cookie is listed")
 
 
 def given(**words: str) -> tuple[Waiver, ...]:
-    return waivers_of(build(AuditWords, {"waive": [ONE | words]}), HOSTS, None)
+    return waivers_of(build(AuditWords, {"waive": [ONE | words]}), HOSTS)
 
 
 def test_a_finding_is_let_off_until_the_day_and_says_by_whom() -> None:

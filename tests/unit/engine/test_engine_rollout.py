@@ -42,6 +42,10 @@ def test_sizes(name: str) -> None:
     assert [len(batch) for batch in batches([], names(count), serial)] == expected
 
 
+def test_a_share_of_nodes_that_stay_healthy_is_rounded_up() -> None:
+    assert [cluster(count, "50%").least for count in (3, 4)] == [2, 2]
+
+
 def test_who_disturbs_nobody_goes_first_and_together() -> None:
     found = batches(["new1", "new2", "new3"], names(3), (1,), canary="web2")
     assert found == [("new1", "new2", "new3"), ("web2",), ("web1",), ("web3",)]

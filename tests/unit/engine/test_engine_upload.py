@@ -82,6 +82,13 @@ def test_what_another_try_would_not_mend_is_told_at_once(blob: Blob, error: Depl
     assert host.reopened == 0
 
 
+def test_who_is_not_let_in_any_more_is_not_tried_again(blob: Blob) -> None:
+    host = RecordedTransport("web1", [[CUT], [AuthError("sudo refused")], have(1), DONE])
+    with pytest.raises(AuthError, match="sudo refused"):
+        send(host, blob, Events(), lambda _: None)
+    assert host.reopened == 1
+
+
 def test_a_host_that_has_not_noticed_the_cut_is_waited_for(blob: Blob) -> None:
     host = RecordedTransport("web1", [[CUT], have(1), [Locked("another run is sending it")], have(1), DONE])
     send(host, blob, Events(), lambda _: None)

@@ -90,7 +90,7 @@ def test_a_certificate_of_the_declared_authority_for_the_declared_name_is_believ
 def test_one_that_is_not_to_be_believed_is_unhealthy(port: int, words: dict[str, str], why: str) -> None:
     found = said(asks(port, **words))
     assert found
-    assert found.startswith(f"https://127.0.0.1:{port}/health?x=1: its certificate is not believed: ")
+    assert found.startswith(f"https://127.0.0.1:{port}/health?x=1: its certificate is not trusted: ")
     assert any(each in found for each in why.split("|")), found
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployer.errors import SecretError
+from deployer.errors import At, SecretError
 from deployer.load import vault, vault_files, yaml
 from deployer.load.secrets import Vaults
 from deployer.load.vault import VaultPassword
@@ -54,8 +54,8 @@ def test_two_vaults_of_one_content_differ() -> None:
 
 
 def refused(text: str, password: VaultPassword = FIRST) -> SecretError:
-    with pytest.raises(SecretError) as caught:
-        vault.decrypt(text, [password], "f.yml")
+    with pytest.raises(SecretError) as caught, At("f.yml"):
+        vault.decrypt(text, [password])
     assert "canary" not in "".join(traceback.format_exception(caught.value))
     return caught.value
 

@@ -1,0 +1,27 @@
+emit shown "$shown"
+[ ! -f "$lib/epmd.version" ] || { slurp "$lib/epmd.version"; emit version "$text"; }
+[ ! -f "$lib/epmd" ] || { sum=$(sha256sum <"$lib/epmd"); emit digest "${sum%% *}"; }
+[ ! -f "$lib/epmd.sha256" ] || { slurp "$lib/epmd.sha256"; emit recorded "${text%% *}"; }
+[ ! -f "$addresses/$cluster" ] || { slurp "$addresses/$cluster"; emit own "$text"; }
+declared=
+for file in "$addresses"/*; do slurp "$file"; declared=$declared${text:+$text$lf}; done
+emit declared "${declared%"$lf"}"
+heard_at "$heard_port"
+sockets=
+emit listening "$heard"
+if [ "$pid" != 0 ]; then
+  # A busy EPMD closes sockets while they are listed.
+  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null) || :
+  emit sockets "$sockets"
+  emit stale "$(find "$lib/epmd" "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer "$started" -print -quit 2>&1)"
+fi
+inode=${heard##* }
+case $sockets in
+  *"socket:[$inode]"*) ;;
+  *)
+    if [ -n "$inode" ]; then
+      emit holder "$(holder "$inode" | head -n 1)"
+      emit socket "$(systemctl list-sockets --plain --no-legend | grep -F ":$port " | head -n 1)"
+    fi
+    ;;
+esac
