@@ -56,6 +56,8 @@ class Module(ABC):
 
     `deployer.resolve` replaces such an argument by a `Blob`; one from ``templates`` is rendered first.
     """
+    ON_HOST: ClassVar[str] = ""
+    """An argument that says that what `SOURCES` name lies on the host already."""
     RUNS_AS_USER: ClassVar[bool] = False
     """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
     RESTARTS_NODES: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Modules of the files that people bring, on a real host: look, fix, look again, and let another one say what is so."""
+"""Modules of files that people bring, on a real host: look, fix, look again, and let another one say what is so."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from deployer import modules
+from deployer.fields import build
 from deployer.lab import LabHost
 from deployer.model import Absent
 from tests.lab.test_general_modules import REPOSITORY, Bench, bench, host, make, witness
@@ -119,3 +121,30 @@ def test_a_checkout_follows_its_branch_as_the_user_it_belongs_to(
     assert witness.file("/srv/keeper/pages/page").user == "nobody"
     frame = bench.ask(made)
     assert (frame.rc, "say become_user: nobody" in frame.out) == (1, True)
+
+
+def test_an_archive_is_unpacked_where_others_own_the_directory(
+    bench: Bench, witness: Any, ssh: Any, host: LabHost
+) -> None:
+    pack = "mkdir -p /srv/tree/pages && echo hello >/srv/tree/pages/index && tar -C /srv/tree -czf /srv/pages.tgz pages"
+    assert ssh(host, pack)[0] == 0
+    for name, owner in (("own", "root"), ("theirs", "nobody")):
+        bench.apply("file", path=f"/srv/{name}", state="directory", owner=owner)
+        args = {"dest": f"/srv/{name}", "creates": f"/srv/{name}/pages/index", "owner": owner, "remote_src": True}
+        made = build(modules.find("unarchive"), {**args, "src": "/srv/pages.tgz"})
+        for _ in range(2):
+            assert [frame.out for frame in bench.run(made.fix(made.differences(Absent()))) if frame.rc] == []
+        assert bench.plan(made) == {}
+        assert witness.file(f"/srv/{name}/pages/index").user == owner
+    turn = "cd /srv/theirs && rm -r pages && mkdir /etc/aim && ln -s /etc/aim pages && chown -h nobody pages"
+    assert ssh(host, turn)[0] == 0
+    bench.run(made.fix(made.differences(Absent())))
+    assert not witness.file("/etc/aim/index").exists
+
+
+def test_what_pip_has_is_seen(bench: Bench, ssh: Any, host: LabHost) -> None:
+    made = make("pip", {"name": ["one==1"], "virtualenv": "/srv/venv"})
+    if ssh(host, "command -v python3")[0]:
+        assert bench.ask(made).rc == 3
+        pytest.skip("the lab's image has no python3")
+    assert "one" in bench.plan(made)
