@@ -88,6 +88,11 @@ def revision(value: str) -> str | None:
     return None if good else "write a branch, a tag or a commit"
 
 
+def pip_word(value: str) -> str | None:
+    """Complain about what pip would take for an option."""
+    return "it is empty, or an option" if not value.strip() or value.startswith("-") else one_line(value)
+
+
 def deletable(path: str) -> str | None:
     """Complain about deleting what the system lives in."""
     kept = path in SYSTEM_PLACES or path.count("/") < 2
