@@ -86,9 +86,9 @@ class Git(Module):
         ssh += ["-o", "IdentitiesOnly=yes", "-i", self.key_file] if self.key_file else []
         over = f"{sh('{}', ssh).text} {self.ssh_opts}".strip()
         words = (self.repo, self.dest, self.version, self.remote, self.depth or "", over)
-        flags = ("yes" if on else "" for on in (self.update, self.clone, self.force, self.recursive))
+        flags = ("yes" if on else "" for on in (self.update, self.force, self.recursive))
         given = sh("repo={} dest={} version={} remote={} depth={} over={}", *words)
-        return lines(given, sh("update={} clone={} force={} recursive={}", *flags), script("git.sh"))
+        return lines(given, sh("update={} force={} recursive={}", *flags), script("git.sh"))
 
     def desired(self) -> State:
         """Return the address and the revision; what it is now is for the host to say."""

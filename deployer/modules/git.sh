@@ -1,5 +1,5 @@
 # A checkout. Runs as the user of the task, without the functions of the prelude. Given: repo, dest, version, remote, depth, over
-# (ssh and its options), and update, clone, force, recursive, which are empty for no.
+# (ssh and its options), and update, force, recursive, which are empty for no.
 # shellcheck shell=sh disable=SC2154
 unset SUDO_UID SUDO_GID SUDO_USER GIT_DIR GIT_WORK_TREE
 GIT_SSH_COMMAND=$over GIT_TERMINAL_PROMPT=0
