@@ -183,7 +183,7 @@ class Tasking:
             from deployer.resolve.acts import Answers
 
             done = Answers(self.maker.sources, partial(self.scopes.put, self.host)).answer(task, variables, label)
-            self.ended = "the host has ended the play (meta: end_host)" if done.ends else ""
+            self.ended = f"the host has ended the play ({done.skip})" if done.ends else ""
             yield done
         else:
             yield self._action(task, variables, label)
