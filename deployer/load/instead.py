@@ -83,7 +83,6 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "snap": f"{_GUARDED}: command: {{cmd: snap install …, creates: …}}",
     "synchronize": "copy one file at a time, or ship the files in the release",
     "tempfile": "deployer's modules write beside the file and rename",
-    "wait_for": "deployer verify waits for nodes; health: {tcp: PORT, timeout: 60} for their answers",
     "wait_for_connection": "deployer waits for a host that is reached; rollouts wait for nodes by themselves",
 }
 """What to write instead of a module of Ansible's that is not here."""

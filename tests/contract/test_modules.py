@@ -115,6 +115,7 @@ PROVEN_IN_THE_LAB = {
     "timezone": "test_brought_modules.py::test_a_host_has_its_name_and_its_timezone",
     "pip": "test_brought_modules.py::test_what_pip_has_is_seen",
     "unarchive": "test_brought_modules.py::test_an_archive_is_unpacked_where_others_own_the_directory",
+    "wait_for": "test_brought_modules.py::test_a_port_is_waited_for_that_opens_later",
     "user": "test_general_modules.py::test_an_account_is_made_changed_and_deleted",
 }
 """Modules that talk to the system or want a real release → the lab test that proves their second reading."""

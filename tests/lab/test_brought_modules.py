@@ -10,6 +10,8 @@ from deployer import modules
 from deployer.fields import build
 from deployer.lab import LabHost
 from deployer.model import Absent
+from deployer.modules import Step
+from deployer.modules.base import sh
 from tests.lab.test_general_modules import REPOSITORY, Bench, bench, host, make, witness
 
 __all__ = ["bench", "host", "witness"]
@@ -140,6 +142,18 @@ def test_an_archive_is_unpacked_where_others_own_the_directory(
     assert ssh(host, turn)[0] == 0
     bench.run(made.fix(made.differences(Absent())))
     assert not witness.file("/etc/aim/index").exists
+
+
+def test_a_port_is_waited_for_that_opens_later(bench: Bench) -> None:
+    made = make("wait_for", {"port": 7070, "timeout": 20})
+    assert bench.plan(made) == {"state": ("absent", "there")}
+    unit = "[Unit]\nRequires=late.socket\n[Service]\nType=oneshot\nExecStart=/usr/bin/true\n"
+    bench.apply("systemd_unit", name="late.service", content=unit)
+    bench.apply("systemd_unit", name="late.socket", content="[Socket]\nListenStream=127.0.0.1:7070\n")
+    bench.run((Step("open it later", sh("systemd-run --on-active=2s systemctl start late.socket")),))
+    assert [frame.rc for frame in bench.run(made.fix(made.differences(Absent())))] == [0]
+    assert bench.plan(made) == {}
+    bench.apply("systemd", name="late.socket", state="stopped")
 
 
 def test_what_pip_has_is_seen(bench: Bench, ssh: Any, host: LabHost) -> None:
