@@ -34,7 +34,8 @@ refreshed() {
     -o APT::Update::Error-Mode=any update
 }
 
-# replaced FILE: put $blobs/new in its place, keep what was there, and go back to it where the lists cannot be refreshed.
+# replaced FILE: put $blobs/new in its place, and go back to what was there where the lists cannot be refreshed. Not to be tested
+# with ||, which would switch off set -e inside of it.
 replaced() {
   rm -f -- "$blobs/old"
   if [ -f "$1" ]; then cat -- "$1" >"$blobs/old"; fi
@@ -52,14 +53,15 @@ replaced() {
     rm -f -- "$1"
   fi
   echo "apt-get update failed; $1 is as it was"
-  return 1
+  exit 1
 }
 
 put_in() {
-  [ -z "$(holders "$repo")" ] || return 0
+  holders "$repo" >/dev/null
+  [ -z "$held" ] || return 0
   [ ! -f "$list" ] || mode=''
   { if [ -f "$list" ]; then cat -- "$list"; ended "$list"; fi; printf '%s\n' "$repo"; } >"$blobs/new"
-  replaced "$list" || exit 1
+  replaced "$list"
 }
 
 take_out() {
@@ -70,6 +72,6 @@ take_out() {
       plain "$one"
       [ "$plain" = "$repo" ] || printf '%s\n' "$one"
     done <"$file" >"$blobs/new"
-    replaced "$file" || exit 1
+    replaced "$file"
   done <"$blobs/holders"
 }

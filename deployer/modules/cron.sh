@@ -1,15 +1,18 @@
 # A crontab. Given: user (whose), file (one of /etc/cron.d instead, or empty), keeps.
 # shellcheck shell=sh disable=SC2154
 
+if [ -z "$file" ]; then
+  command -v crontab >/dev/null || unknown "cron is not installed yet"
+  id -u "$user" >/dev/null 2>&1 || unknown "the user $user does not exist yet"
+elif [ -e "$file" ]; then readable "$file"
+else hidden "$file"; fi
+
 # old_text LIMIT: print it; nothing where there is none.
 old_text() {
   if [ -n "$file" ]; then
-    if [ -e "$file" ]; then readable "$file"; else hidden "$file"; fi
     taste "$file" "$1"
     return 0
   fi
-  command -v crontab >/dev/null || unknown "cron is not installed yet"
-  id -u "$user" >/dev/null 2>&1 || unknown "the user $user does not exist yet"
   # 1 says that the user has none; so it does of other mishaps, but writing would meet them again.
   crontab -u "$user" -l 2>/dev/null | head -c "$1" || :
 }

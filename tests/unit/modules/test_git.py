@@ -14,8 +14,10 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.model import Absent
 from deployer.modules import Module
+from deployer.sh import Program
 from tests.unit.modules.host_text import converge, do, see
 from tests.unit.modules.tables import make
+from tests.unit.sh_runner import frames
 
 WHO = [
     "-c",
@@ -143,6 +145,14 @@ def test_submodules_come_with_it(tmp_path: Path, server: Server) -> None:
     server.git("commit", "-q", "-m", "with a part")
     converge(pages(tmp_path, server), tmp_path)
     assert text(tmp_path / "pages/part") == "part"
+
+
+def test_a_server_that_does_not_answer_is_an_error_of_the_plan(tmp_path: Path, server: Server) -> None:
+    converge(pages(tmp_path, server), tmp_path)
+    gone = make("git", repo=f"file://{tmp_path}/nowhere", dest=f"{tmp_path}/pages")
+    (frame,) = frames(Program((gone.probe(),)), ["dash"], tmp_path)
+    assert frame.rc not in (0, 3)
+    assert "nowhere" in frame.out
 
 
 def test_none_is_made_where_none_is_to_be_made(tmp_path: Path, server: Server) -> None:
