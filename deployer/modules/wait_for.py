@@ -12,7 +12,7 @@ from deployer.model import Unknown
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 from deployer.sh.text import script
 
-LONGEST_WAIT = 600
+_LONGEST = 600
 """Seconds that such a task may wait."""
 _GONE = ("stopped", "absent")
 
@@ -32,7 +32,8 @@ class WaitFor(Module):
 - name: the broker listens
   wait_for:
     port: 5672
-    timeout: 60
+    timeout: 20
+    sleep: 5
 """
 
     port: Annotated[int | None, Doc("a TCP port", example=5672)] = None
@@ -57,8 +58,8 @@ class WaitFor(Module):
             raise ConfigError(f"port is {self.port}", hint="from 1 to 65535")
         if self.search_regex and (not self.path or self.state in _GONE):
             raise ConfigError("search_regex goes with path, and something that is there")
-        if not 0 <= self.timeout + self.delay <= LONGEST_WAIT:
-            raise ConfigError(f"timeout and delay are {self.timeout + self.delay} s", hint=f"at most {LONGEST_WAIT}")
+        if not 0 <= self.timeout + self.delay <= _LONGEST:
+            raise ConfigError(f"timeout and delay are {self.timeout + self.delay} s", hint=f"at most {_LONGEST}")
         if not 1 <= self.sleep <= 60 or not 1 <= self.connect_timeout <= 60:
             raise ConfigError("sleep and connect_timeout are from 1 to 60 seconds")
 

@@ -94,8 +94,8 @@ GENERAL = "test_general_modules.py::test_every_example_converges_on_a_fresh_host
 MOVING = "test_moving.py::test_another_epmd_port_or_kind_of_names_is_refused_until_the_cluster_may_be_restarted"
 PROVEN_IN_THE_LAB = {
     "apt": "test_general_modules.py::test_apt_installs_upgrades_and_purges_from_a_repository",
-    "apt_key": "test_brought_modules.py::test_a_repository_and_its_key_are_added_used_and_taken_away",
-    "apt_repository": "test_brought_modules.py::test_a_repository_and_its_key_are_added_used_and_taken_away",
+    "apt_key": "test_brought_modules.py::test_only_the_key_of_a_repository_vouches_for_it",
+    "apt_repository": "test_brought_modules.py::test_a_repository_is_added_used_and_taken_away",
     "authorized_key": "test_brought_modules.py::test_a_key_lets_its_owner_in_until_it_is_taken_out",
     "beam_nodes": "test_deploy.py::test_the_release_is_complete_belongs_to_root_and_has_lost_its_cookie",
     "distribution": MOVING,

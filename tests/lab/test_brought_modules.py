@@ -17,9 +17,7 @@ from tests.lab.test_general_modules import REPOSITORY, Bench, bench, host, make,
 __all__ = ["bench", "host", "witness"]
 
 
-def test_a_repository_and_its_key_are_added_used_and_taken_away(
-    bench: Bench, witness: Any, ssh: Any, host: LabHost
-) -> None:
+def test_a_repository_is_added_used_and_taken_away(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
     assert ssh(host, f"{REPOSITORY}make one 1 >/srv/repo/Packages && rm -f /etc/apt/sources.list.d/*")[0] == 0
     assert ssh(host, ": >/etc/apt/sources.list")[0] == 0
     repo = "deb [trusted=yes] file:/srv/repo ./"
