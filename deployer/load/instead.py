@@ -12,7 +12,7 @@ INSTEAD: Mapping[str, str] = {
     "become_method": "sudo is the one method",
     "connection": "it belongs to the play, or set ansible_connection in the inventory",
     "debugger": "deployer render --host HOST prints the exact programs",
-    "delegate_to": "write a play for that host; hooks of a play understand delegate_to: localhost",
+    "delegate_to": "it belongs to tasks, and names the host that runs them itself; write a play for another host",
     "diff": "use --diff; secrets are masked by their type",
     "force_handlers": "a handler that could not run is remembered on the host and run next time",
     "hooks": "they belong to the play",

@@ -148,9 +148,8 @@ class TaskReader:
             raise ConfigError("the task names no module", where=given.mark, hint="write MODULE: {ARGUMENT: VALUE}")
         for key in left:
             for close in get_close_matches(key, known, n=1, cutoff=0.7):
-                raise ConfigError(
-                    f"unknown word {key!r} in a task", where=given.at(key), hint=f"did you mean {close!r}?"
-                )
+                hint = f"did you mean {close!r}?"
+                raise ConfigError(f"unknown word {key!r} in a task", where=given.at(key), hint=hint)
         raise ConfigError(f"a task has one module, not {' and '.join(left)}", where=given.at(left[1]))
 
     def _task(self, given: Map, key: str, inherited: Inherited) -> Task | None:
@@ -194,6 +193,7 @@ class TaskReader:
             params=inherited.params,
             run_once=bool(boolean(given, "run_once")),
             local=self.hooks and local(given),
+            delegate_to=None if self.hooks else text(given, "delegate_to"),
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
             confirm=given.get("confirm"),

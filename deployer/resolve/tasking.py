@@ -18,6 +18,7 @@ from deployer.load.template import Layer, Variables
 from deployer.model import Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.confirming import confirm_of, undoable
+from deployer.resolve.delegating import check_delegated
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 
 _UNCHOSEN = "its tags are not chosen"
@@ -197,6 +198,7 @@ class Tasking:
             yield from self.actions(mine, over, depth + 1)
 
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
+        check_delegated(task, variables, self.host, self.connection)
         module, words = self.maker.make(task, variables), task.result
         if words.register and (words.unchanged or words.check_mode is False):
             module = module.reading()
@@ -220,10 +222,7 @@ class Tasking:
 
 def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:
     """Return why a task is skipped, or nothing when every condition holds."""
-    for condition in conditions:
-        if not variables.holds(condition, task.mark):
-            return f"not: {condition}"
-    return ""
+    return next((f"not: {condition}" for condition in conditions if not variables.holds(condition, task.mark)), "")
 
 
 def label_of(task: Task, variables: Variables) -> str:
