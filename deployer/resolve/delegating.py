@@ -9,16 +9,14 @@ from deployer.model import Connection, Host, Task
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def check_delegated(task: Task, variables: Variables, host: Host, connection: Connection) -> None:
+def check_delegated(to_whom: str, task: Task, variables: Variables, host: Host, connection: Connection) -> None:
     """Refuse a task that is delegated to a host that is not the one it is resolved for.
 
     Raises:
         ConfigError: it is another one; one host's walk reads, locks and changes that host alone.
     """
-    if task.delegate_to is None:
-        return
     with At(task.mark):
-        to = str(variables.render(task.delegate_to, task.mark, "delegate_to"))
+        to = str(variables.render(to_whom, task.mark, "delegate_to"))
         if to == host.name or (connection.local and to in _HERE):
             return
         where = "this machine" if to in _HERE else to

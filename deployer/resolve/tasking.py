@@ -18,7 +18,6 @@ from deployer.load.template import Layer, Variables
 from deployer.model import Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.confirming import confirm_of, undoable
-from deployer.resolve.delegating import check_delegated
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 
 _UNCHOSEN = "its tags are not chosen"
@@ -85,8 +84,7 @@ class Tasking:
         known = task.module in modules.names() and modules.find(task.module)
         restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
         reason = f"it uses {error.name!r}: {error.reason}"
-        module = (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason)
-        return Action(task, label, module)
+        return Action(task, label, (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason))
 
     def _told(self, action: Action) -> Action:
         self._count += 1
@@ -198,7 +196,10 @@ class Tasking:
             yield from self.actions(mine, over, depth + 1)
 
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
-        check_delegated(task, variables, self.host, self.connection)
+        if task.delegate_to is not None:
+            from deployer.resolve.delegating import check_delegated
+
+            check_delegated(task.delegate_to, task, variables, self.host, self.connection)
         module, words = self.maker.make(task, variables), task.result
         if words.register and (words.unchanged or words.check_mode is False):
             module = module.reading()
