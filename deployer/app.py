@@ -205,6 +205,7 @@ def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: s
         limit=options.limit,
         tags=options.tags,
         skip_tags=options.skip_tags,
+        start_at_task=options.start_at_task,
         extra_vars=bool(options.extra_vars),
         digests=Journals().keyed(project.sources),
         plays=tuple(tuple(host.name for host in hosts) for _, hosts in work),

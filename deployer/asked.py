@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from deployer.errors import ConfigError
@@ -94,6 +95,26 @@ def check_pieces(extra: Mapping[str, Any], inventory: Inventory, plays: Sequence
         root, dot, _ = path.partition(".")
         if dot and root not in known:
             raise ConfigError(f"-e {path}: there is no variable {root!r}", hint=nearest(root, known))
+
+
+def started_at(plays: Sequence[Play], name: str) -> tuple[Play, ...]:
+    """Return plays from the first task of a name on (``--start-at-task``); what stands before it is not there at all.
+
+    Args:
+        plays: as loaded.
+        name: as the task is written, with ``ROLE : `` before it or without; ``*`` and ``?`` stand for anything.
+
+    Raises:
+        ConfigError: no task has that name; with the nearest one.
+    """
+    names = [[{str(task.name), f"{task.role} : {task.name}"} for task in play.tasks] for play in plays]
+    for number, play in enumerate(plays):
+        for place, called in enumerate(names[number]):
+            if name in called or any(fnmatchcase(one, name) for one in called):
+                return (replace(play, tasks=play.tasks[place:]), *plays[number + 1 :])
+    every = [one for some in names for called in some for one in called]
+    hint = nearest(name, every) if every else ""
+    raise ConfigError(f"--start-at-task: no task is called {name!r}; those of an include cannot be seen", hint=hint)
 
 
 def check_tags(plays: Sequence[Play], wanted: frozenset[str]) -> None:

@@ -46,6 +46,53 @@ def file_or_folder(path: str) -> str | None:
     return absolute(path.removesuffix("/") or "/")
 
 
+def file_stem(value: str) -> str | None:
+    """Complain about what is not the name of a file that starts with a letter or digit."""
+    good = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,127}", value)
+    return None if good else "write letters, digits and _.+-, first a letter or digit"
+
+
+def cron_file(value: str) -> str | None:
+    """Complain about what is neither the name of a file in /etc/cron.d/ that cron reads, nor a path."""
+    if "/" in value:
+        return (
+            "it has words of its own: write a line of it with lineinfile"
+            if value == "/etc/crontab"
+            else absolute(value)
+        )
+    good = re.fullmatch("[A-Za-z0-9_.-]+", value) and value.strip(".")
+    return None if good else "write letters, digits, _ and -"
+
+
+def cron_time(value: str) -> str | None:
+    """Complain about what is no field of a crontab's line (crontab(5))."""
+    return None if re.fullmatch("[A-Za-z0-9*,/~-]+", value) else "write what crontab(5) knows, such as 5, */10 or 1-5"
+
+
+def host_name(value: str) -> str | None:
+    """Complain about what is not the name of a host (hostname(7))."""
+    label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    good = len(value) <= 64 and re.fullmatch(rf"{label}(\.{label})*", value)
+    return None if good else "write letters, digits and -, with dots between parts, at most 64 in all"
+
+
+def timezone(value: str) -> str | None:
+    """Complain about what cannot be a name in /usr/share/zoneinfo."""
+    good = re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", value)
+    return None if good else "write a name of /usr/share/zoneinfo, such as Europe/Vienna or UTC"
+
+
+def revision(value: str) -> str | None:
+    """Complain about what git would not take as the name of a branch, a tag or a commit."""
+    good = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,200}", value) and ".." not in value and "@{" not in value
+    return None if good else "write a branch, a tag or a commit"
+
+
+def pip_word(value: str) -> str | None:
+    """Complain about what pip would take for an option."""
+    return "it is empty, or an option" if not value.strip() or value.startswith("-") else one_line(value)
+
+
 def deletable(path: str) -> str | None:
     """Complain about deleting what the system lives in."""
     kept = path in SYSTEM_PLACES or path.count("/") < 2

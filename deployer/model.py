@@ -146,15 +146,14 @@ class Task:
         name: the label; defaults to the module's name.
         module: the module's short name (``copy``, not ``ansible.builtin.copy``).
         args, loop: as written; None without a loop. ``control``: how the loop is read.
-        when: conditions, all of which must hold.
-        notify: names of handlers; topics that handlers listen to are resolved.
+        when: conditions, all of which must hold. ``notify``: names of handlers; topics they listen to are resolved.
         role: name of the role it came from; empty outside of roles.
         become: what the task, its role or its play says, the innermost winning; None when none of them says anything.
         environment: of the play, the role and the task, merged.
         defaults: defaults of all roles of the play, its own role's on top: weaker than the inventory.
         vars: variables of all roles of the play, its own role's, its own, its role's parameters: second to ``-e``.
-        run_once, local: a hook that runs on the first host of the first batch alone; on this machine.
-        as_node: a hook that runs as a node of its host does: True for the only one, or the name of one of several.
+        run_once, local: a hook that runs on the first host of the first batch alone; on this machine. delegate_to: a
+            task's host, as written. as_node: a hook that runs as a node of its host does: True, or that one's name.
         timeout: seconds for its command, as written.
         confirm: until when a new login has to confirm what it does, as written.
         no_log: what it changes, and what it says when it fails, is not shown.
@@ -181,6 +180,7 @@ class Task:
     vars: Mapping[str, Any] = field(default_factory=dict)
     run_once: bool = False
     local: bool = False
+    delegate_to: str | None = None
     as_node: bool | str = False
     timeout: Any = None
     confirm: Any = None

@@ -35,6 +35,7 @@ class Options:
     limit: str = ""
     tags: str = ""
     skip_tags: str = ""
+    start_at_task: str = ""
     extra_vars: tuple[str, ...] = ()
     forks: int = FORKS
     user: str = ""
@@ -207,6 +208,10 @@ def load(
         from deployer.asked import answered_play
 
         plays = tuple(answered_play(play, extra, vaults, prompter, need=ask) for play in plays)
+    if options.start_at_task:
+        from deployer.asked import started_at
+
+        plays = started_at(plays, options.start_at_task)
     for play in (play for play in plays if play.local):
         inventory = inventory.with_here(play.hosts)
     if any("." in name for name in extra):

@@ -86,7 +86,8 @@ def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, froze
     open_ = {host.name for play in project.plays for host in project.hosts(play)}
     for number, journal in enumerate(journals.alike(playbook, inventories)):
         hosts = open_.intersection(journal.hosts)
-        others = (journal.head.tags, journal.head.skip_tags) != (options.tags, options.skip_tags)
+        before = (journal.head.tags, journal.head.skip_tags, journal.head.start_at_task)
+        others = before != (options.tags, options.skip_tags, options.start_at_task)
         if others and journal.head.goal != "rollback":
             hosts = {host for host in hosts if not _WELL.issuperset(journal.endings(host))}
         open_ -= hosts
@@ -132,7 +133,8 @@ def _notes(project: Project, rest: _Rest) -> Iterator[str]:
 
 def _missing(project: Project, head: Head) -> list[str]:
     options = project.options
-    words = (("--tags", head.tags, options.tags), ("--skip-tags", head.skip_tags, options.skip_tags))
+    words = [("--tags", head.tags, options.tags), ("--skip-tags", head.skip_tags, options.skip_tags)]
+    words.append(("--start-at-task", head.start_at_task, options.start_at_task))
     found = [f"{flag} {before}" for flag, before, now in words if before and before != now]
     return found + (["variables of the command line (-e)"] if head.extra_vars and not options.extra_vars else [])
 

@@ -43,6 +43,7 @@ CHOICE = (
     Flag("limit", "only these hosts: a pattern of names and groups, such as web:!web3", "l"),
     Flag("tags", "only tasks with these tags, comma-separated", "t"),
     Flag("skip-tags", "no tasks with these tags, comma-separated"),
+    Flag("start-at-task", "leave out all that stands before the first task of this name"),
     Flag("allow-empty", "a pattern that matches no host is no error", default=False),
 )
 STRICT = Flag("strict", "refuse tasks that would run every time, as commands without a guard do", default=False)

@@ -57,7 +57,7 @@ PLAY = (
 )
 BLOCK = (*SHARED, "block", "no_log", *ACCEPTED)
 TASK = (
-    *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once"),
+    *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", "delegate_to"),
     *(*RESULT_WORDS, *WITH, *ACCEPTED),
 )
 HANDLER = (*TASK, "listen")

@@ -167,6 +167,7 @@ class TaskReader:
             params=inherited.params,
             run_once=bool(boolean(given, "run_once")),
             local=self.hooks and local(given),
+            delegate_to=None if self.hooks else text(given, "delegate_to"),
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
             confirm=given.get("confirm"),

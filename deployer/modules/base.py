@@ -56,6 +56,8 @@ class Module(ABC):
 
     `deployer.resolve` replaces such an argument by a `Blob`; one from ``templates`` is rendered first.
     """
+    ON_HOST: ClassVar[str] = ""
+    """An argument that says that what `SOURCES` name lies on the host already."""
     RUNS_AS_USER: ClassVar[bool] = False
     """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
     RESTARTS_NODES: ClassVar[bool] = False
@@ -66,6 +68,8 @@ class Module(ABC):
     """True where what should be follows from what the host says, which later tasks may change: it is done again."""
     STANDS_ALONE: ClassVar[bool] = False
     """True where its steps need nothing of earlier tasks: those that may run ahead do so whatever comes before them."""
+    PASSING: ClassVar[bool] = False
+    """True where what it wants has to hold at its moment alone: the second reading does not ask for it."""
     READS: ClassVar[bool] = False
     """True where it changes nothing, and what its probe says is what it gives (`answer`)."""
     INSTEAD: ClassVar[str] = "make it a handler"

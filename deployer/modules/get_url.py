@@ -12,6 +12,7 @@ from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 from deployer.modules.shared.content import Attributes
+from deployer.modules.shared.fetching import fetchable, fetching
 from deployer.sh.text import script
 
 _PROBE = """dest={0} kind={2}
@@ -63,11 +64,8 @@ class GetUrl(Module):
     mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = None
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https", "ftp", "file") or not self._name:
-            raise ConfigError(f"url {self.url!r} is none of a file", hint="https://HOST/FILE")
-        if parts.password:
-            raise ConfigError("url holds a password, which everybody on the host could read")
+        if why := fetchable(self.url):
+            raise ConfigError(f"url {why}", hint="https://HOST/FILE")
         if not self.validate_certs:
             raise ConfigError(
                 "certificates are checked", hint="put the authority into /usr/local/share/ca-certificates/"
@@ -144,7 +142,7 @@ class GetUrl(Module):
         words += [self.timeout]
         words += [kept.get(key, "") for key in ("mode", "owner", "group")]
         given = sh(_GIVEN, *words, "yes" if self.backup else "no")
-        return Step(f"fetch {self._name}", lines(given, script("get_url.sh")))
+        return Step(f"fetch {self._name}", lines(given, fetching(), script("get_url.sh")))
 
     def touches(self) -> tuple[str, ...]:
         """Return the file."""

@@ -51,6 +51,7 @@ class Head:
     limit: str = ""
     tags: str = ""
     skip_tags: str = ""
+    start_at_task: str = ""
     extra_vars: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
     plays: tuple[tuple[str, ...], ...] = ()

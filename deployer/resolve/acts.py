@@ -28,9 +28,9 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "include_vars": ("file", "dir", "name"),
     "meta": ("action",),
 }
+_ENDS = ("end_host", "end_play")
 _NOTHING = ("noop", "reset_connection", "clear_facts", "clear_host_errors")
 _META: Mapping[str, str] = {
-    "end_play": "end_host ends the play for those hosts for which its condition holds",
     "end_batch": "end_host ends the play for those hosts for which its condition holds",
     "end_role": "write when: at the tasks behind it, or a block of them",
     "refresh_inventory": "the inventory is read once; write the hosts into it",
@@ -49,8 +49,8 @@ def wrong_words(task: Task) -> Iterator[ConfigError]:
     if task.module == "set_fact" and not task.args:
         yield ConfigError("set_fact sets nothing", where=task.mark, hint="set_fact: {NAME: VALUE}")
     action = task.args.get("action") if task.module == "meta" else None
-    if task.module == "meta" and action not in (*_NOTHING, "flush_handlers", "end_host"):
-        hint = _META.get(str(action), "") or nearest(str(action), [*_NOTHING, "flush_handlers", "end_host"])
+    if task.module == "meta" and action not in (*_NOTHING, "flush_handlers", *_ENDS):
+        hint = _META.get(str(action), "") or nearest(str(action), [*_NOTHING, "flush_handlers", *_ENDS])
         yield ConfigError(f"meta: {action} is not supported", where=task.mark, hint=hint)
 
 
@@ -138,7 +138,7 @@ class Answers:
     def _meta(self, task: Task, scope: Variables, label: str) -> Action:
         del scope
         action = str(task.args["action"])
-        return Action(task, label, skip=f"meta: {action}", flush=action == "flush_handlers", ends=action == "end_host")
+        return Action(task, label, skip=f"meta: {action}", flush=action == "flush_handlers", ends=action in _ENDS)
 
 
 def _shown(value: Any, task: Task) -> str:

@@ -18,7 +18,7 @@ from deployer.load.taint import OMIT
 from deployer.load.template import Variables
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
-from deployer.syntax import VARIABLE
+from deployer.syntax import VARIABLE, truth
 
 LONGEST_TIMEOUT = 86_400
 _ROOT = (None, "root")
@@ -84,7 +84,7 @@ class Maker:
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         filled = fill(cls, Map(given, task.mark, marks_of(args)), "", self._read(task))
         for key, folder in cls.SOURCES.items():
-            if isinstance(filled.get(key), str):
+            if isinstance(filled.get(key), str) and not (cls.ON_HOST and truth(filled.get(cls.ON_HOST, False))):
                 filled[key] = self._blob(task, key, filled[key], folder, variables)
         return build(cls, filled, where=task.mark)
 

@@ -85,8 +85,7 @@ class Tasking:
         known = task.module in modules.names() and modules.find(task.module)
         restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
         reason = f"it uses {error.name!r}: {error.reason}"
-        module = (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason)
-        return Action(task, label, module)
+        return Action(task, label, (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason))
 
     def _told(self, action: Action) -> Action:
         self._count += 1
@@ -178,7 +177,7 @@ class Tasking:
             from deployer.resolve.acts import Answers
 
             done = Answers(self.maker.sources, partial(self.scopes.put, self.host)).answer(task, variables, label)
-            self.ended = "the host has ended the play (meta: end_host)" if done.ends else ""
+            self.ended = f"the host has ended the play ({done.skip})" if done.ends else ""
             yield done
         else:
             yield self._action(task, variables, label)
@@ -192,6 +191,10 @@ class Tasking:
             yield from self.actions(mine, over, depth + 1)
 
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
+        if task.delegate_to is not None:
+            from deployer.resolve.delegating import check_delegated
+
+            check_delegated(task.delegate_to, task, variables, self.host, self.connection)
         module, words = self.maker.make(task, variables), task.result
         if words.register and (words.unchanged or words.check_mode is False):
             module = module.reading()
@@ -215,10 +218,7 @@ class Tasking:
 
 def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:
     """Return why a task is skipped, or nothing when every condition holds."""
-    for condition in conditions:
-        if not variables.holds(condition, task.mark):
-            return f"not: {condition}"
-    return ""
+    return next((f"not: {condition}" for condition in conditions if not variables.holds(condition, task.mark)), "")
 
 
 def label_of(task: Task, variables: Variables) -> str:

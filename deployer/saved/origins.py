@@ -18,8 +18,8 @@ from deployer.saved.digests import Digests
 _NEAR = ("group_vars", "host_vars")
 _LISTED = ("inventory", "vault_password_file", "vault_id")
 ABOUT = (
-    "playbook", *_LISTED, "limit", "tags", "skip_tags", "forks", "user", "private_key", "become", "ask_become_pass",
-    "ask_vault_pass", "allow_empty",
+    "playbook", *_LISTED, "limit", "tags", "skip_tags", "start_at_task", "forks", "user", "private_key", "become",
+    "ask_become_pass", "ask_vault_pass", "allow_empty",
 )  # fmt: skip
 """Flags that say what a plan is about; the others are given again, or say only what is printed."""
 

@@ -35,7 +35,8 @@ def plan_text(plan: SavedPlan, used: str, now: float) -> Iterator[str]:
     yield f"plan {plan.id} by {safe(plan.by)}, with deployer {plan.version}"
     yield f"  good until {until(plan)}: {safe(state)}"
     options = plan.options
-    flags = [f"--{name.replace('_', '-')} {options[name]}" for name in ("limit", "tags", "skip_tags") if options[name]]
+    said = [name for name in ("limit", "tags", "skip_tags", "start_at_task") if options.get(name)]
+    flags = [f"--{name.replace('_', '-')} {options[name]}" for name in said]
     flags += ["-e … (given again when it is applied)"] if plan.extra_vars else []
     words = (Path(options["playbook"]).name, *(f"-i {path}" for path in options["inventory"]), *flags)
     yield f"  of {safe(' '.join(words))}; {len(plan.sources)} files read"

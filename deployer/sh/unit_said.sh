@@ -16,10 +16,14 @@ unit_said() (
     *) said_start='' ;;
   esac
   # Lines that the daemon reads when their process has ended carry its unit but no id of its start any more, so the start
-  # counts as a time. Any user may say UNIT or INVOCATION_ID; only what systemd itself says of a unit counts.
+  # counts as a time: when systemd looked at the unit's conditions, before it forked. Its own line about the start may come
+  # after the words of a program that fails at once.
   said_since=''
-  [ -z "$said_start" ] ||
-    said_since=$(journalctl -q --no-pager -o short-unix _PID=1 "INVOCATION_ID=$said_start" 2>/dev/null | head -n 1)
-  journalctl -q --no-pager -o cat -r -n "$1" ${said_since:+"--since=@${said_since%% *}"} \
+  [ -z "$said_start" ] || said_since=$(
+    TZ=UTC systemctl show --timestamp=us+utc -p ConditionTimestamp --value -- "$unit" 2>/dev/null ||
+      TZ=UTC systemctl show -p ConditionTimestamp --value -- "$unit" 2>/dev/null
+  ) || said_since=''
+  # Any user may say UNIT or INVOCATION_ID; only what systemd itself says of a unit counts.
+  TZ=UTC journalctl -q --no-pager -o cat -r -n "$1" ${said_since:+"--since=$said_since"} \
     "_SYSTEMD_UNIT=$unit" + _PID=1 "UNIT=$unit" 2>/dev/null | tac
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections.abc
+import io
+import tarfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -35,6 +37,15 @@ DRESSES = ("{}", "/srv/{}", "/srv/shop/{}", "{}.service", "x{}", "root{}", "test
 
 
 @cache
+def archive() -> bytes:
+    """Return a tar file with one file in it."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as made:
+        made.addfile(tarfile.TarInfo("pages"))
+    return packed.getvalue()
+
+
+@cache
 def example(module: str) -> list[dict[str, Any]]:
     """Return the arguments of each task in a module's example, with a blob where a file of the controller is named.
 
@@ -52,7 +63,7 @@ def _given(cls: type[Module], key: str, value: Any) -> Any:
     if key in cls.SOURCES or "Blob" in str(
         next(f.type for f in describe(cls) if key in (f.name, *f.doc.alias.split()))
     ):
-        return Blob.of("a file\n")
+        return Blob.of(archive() if cls.__name__ == "Unarchive" else "a file\n")
     return SAID.get(key, COOKIE) if isinstance(value, str) and value.startswith("{{") else value
 
 

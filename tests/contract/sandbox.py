@@ -27,11 +27,12 @@ tar tee test timeout touch tr true uname uniq wc xargs
 """.split()  # noqa: SIM905 - a list of words reads better
 SYSTEM = """
 apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl ldconfig nft rpm runuser setpriv
-curl setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod
+crontab curl git python3 setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod
 """.split()  # noqa: SIM905
 (FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
 ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
-PLACES = ("etc/systemd/system", "etc/sysctl.d", "etc/sudoers.d", "usr/local/lib", "var/lib", "run", "srv/shop", "opt")
+PLACES = ("etc/systemd/system", "etc/sysctl.d", "etc/sudoers.d", "etc/apt/sources.list.d", "etc/apt/keyrings",
+          "etc/apt/trusted.gpg.d", "etc/cron.d", "usr/local/lib", "var/lib", "run", "srv/shop", "opt")  # fmt: skip
 RECORDER = """#!/bin/sh
 {{ printf '%s\\0' "${{0##*/}}" "$@"; printf '\\001\\0'; }} >>{}
 """

@@ -72,7 +72,9 @@ def test_in_the_room_of_modules_there_are_only_kinds_and_each_file_of_sh_is_of_o
             assert file.stem in modules.names(), f"{file.name} is no kind: what several share is in modules/shared/"
 
 
-@pytest.mark.parametrize("file", sorted(file for room in ROOMS for file in room.glob("*.sh")), ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "file", sorted(file for room in [*ROOMS, ROOMS[0] / "shared"] for file in room.glob("*.sh")), ids=lambda f: f.name
+)
 def test_text_in_a_file_of_its_own_is_clean_sh(file: Path) -> None:
     # SC2154: what a module assigns above it. Functions that it shares with others are not used by all.
     done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC2154,SC2317", file], text=True, capture_output=True)
@@ -93,12 +95,17 @@ GENERAL = "test_general_modules.py::test_every_example_converges_on_a_fresh_host
 MOVING = "test_moving.py::test_another_epmd_port_or_kind_of_names_is_refused_until_the_cluster_may_be_restarted"
 PROVEN_IN_THE_LAB = {
     "apt": "test_general_modules.py::test_apt_installs_upgrades_and_purges_from_a_repository",
+    "apt_key": "test_brought_modules.py::test_only_the_key_of_a_repository_vouches_for_it",
+    "apt_repository": "test_brought_modules.py::test_a_repository_is_added_used_and_taken_away",
+    "authorized_key": "test_brought_modules.py::test_a_key_lets_its_owner_in_until_it_is_taken_out",
     "beam_nodes": "test_deploy.py::test_the_release_is_complete_belongs_to_root_and_has_lost_its_cookie",
     "distribution": MOVING,
     "epmd": "test_attacks.py::test_an_epmd_that_is_not_the_releases_is_found_not_started_and_replaced",
     "firewall": "test_drift.py::test_drift_is_found_without_a_touch_and_mended",
     "get_url": "test_same_as_ansible.py::test_a_playbook_leaves_the_same_behind_under_both",
+    "git": "test_brought_modules.py::test_a_checkout_follows_its_branch_as_the_user_it_belongs_to",
     "group": GENERAL,
+    "hostname": "test_brought_modules.py::test_a_host_has_its_name_and_its_timezone",
     "package": "test_general_modules.py::test_packages_are_seen_and_removed",
     "preflight": "test_preflight.py::test_all_that_is_wrong_on_all_hosts_is_said_at_once_and_no_host_is_touched",
     "release": "test_deploy.py::test_the_release_is_complete_belongs_to_root_and_has_lost_its_cookie",
@@ -106,6 +113,10 @@ PROVEN_IN_THE_LAB = {
     "shell": GENERAL,
     "systemd": "test_general_modules.py::test_a_unit_is_written_read_started_restarted_and_deleted",
     "systemd_unit": "test_general_modules.py::test_a_unit_is_written_read_started_restarted_and_deleted",
+    "timezone": "test_brought_modules.py::test_a_host_has_its_name_and_its_timezone",
+    "pip": "test_brought_modules.py::test_what_pip_has_is_seen",
+    "unarchive": "test_brought_modules.py::test_an_archive_is_unpacked_where_others_own_the_directory",
+    "wait_for": "test_brought_modules.py::test_a_port_is_waited_for_that_opens_later",
     "user": "test_general_modules.py::test_an_account_is_made_changed_and_deleted",
 }
 """Modules that talk to the system or want a real release → the lab test that proves their second reading."""

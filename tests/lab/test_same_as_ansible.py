@@ -63,3 +63,24 @@ def test_a_playbook_leaves_the_same_behind_under_both(pair, ssh, tmp_path: Path)
         plan = run([BIN / "deployer", "plan", "-i", inventory(host, tmp_path), *site], tmp_path)
         assert "nothing to do" in plan
         assert "would change" not in plan
+
+
+BROUGHT = """
+cd / && find srv/brought etc/cron.d/brought* etc/hostname -printf '%p %y %m %u %g\\n' | sort
+cat etc/cron.d/brought etc/hostname srv/brought/into/pages/index; uname -n
+"""
+
+
+def test_modules_that_people_bring_leave_the_same_behind_under_both(pair, ssh, tmp_path: Path) -> None:
+    theirs, ours = pair
+    names = [ssh(host, "uname -n")[1].strip() for host in pair]
+    run([BIN / "ansible-playbook", "-i", inventory(theirs, tmp_path), SAME / "brought.yml"], tmp_path)
+    run([BIN / "deployer", "deploy", "-i", inventory(ours, tmp_path), SAME / "brought.yml"], tmp_path)
+    (_, left), (_, right) = ssh(theirs, BROUGHT), ssh(ours, BROUGHT)
+    assert right.splitlines() == left.splitlines()
+    assert "#Ansible: second" in left
+    for host in pair:
+        plan = run([BIN / "deployer", "plan", "-i", inventory(host, tmp_path), SAME / "brought.yml"], tmp_path)
+        assert "nothing to do" in plan
+    for host, name in zip(pair, names, strict=True):
+        assert ssh(host, f"echo {name} >/etc/hostname; hostname {name}")[0] == 0

@@ -238,3 +238,51 @@ def test_a_file_of_variables_may_be_named_by_those_of_the_play_and_the_command_l
     with pytest.raises(ConfigError, match="vars_files: the variable 'ansible_os_family' is not defined") as caught:
         answered_play(play, {}, Vaults(), None)
     assert "include_vars" in caught.value.hint
+
+
+STARTS = """\
+- hosts: all
+  tasks:
+    - {name: one, copy: {dest: /srv/one, content: x}}
+- hosts: all
+  tasks:
+    - {name: two, copy: {dest: /srv/two, content: x}}
+    - {name: "three of {{ inventory_hostname }}", copy: {dest: /srv/three, content: x}}
+- hosts: all
+  tasks:
+    - {name: four, copy: {dest: /srv/four, content: x}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("one", [["one"], ["two", "three of {{ inventory_hostname }}"], ["four"]]),
+        ("three of*", [["three of {{ inventory_hostname }}"], ["four"]]),
+        ("four", [["four"]]),
+    ],
+)
+def test_what_stands_before_the_task_to_start_at_is_not_there(
+    project: Project, name: str, left: list[list[str]]
+) -> None:
+    (project.directory / "site.yml").write_text(STARTS)
+    found = load(Options(playbook=str(project.directory / "site.yml"), hosts="h", start_at_task=name))
+    assert [[task.name for task in play.tasks] for play in found.plays] == left
+
+
+def test_a_task_to_start_at_that_is_nowhere_is_an_error(project: Project) -> None:
+    (project.directory / "site.yml").write_text(STARTS)
+    with pytest.raises(ConfigError, match="no task is called 'tow'") as caught:
+        load(Options(playbook=str(project.directory / "site.yml"), hosts="h", start_at_task="tow"))
+    assert "'two'" in caught.value.hint
+
+
+def test_end_play_ends_it_where_its_condition_holds(project: Project) -> None:
+    ends = "- {meta: end_play, when: inventory_hostname == 'h'}\n"
+    tasks = f"- hosts: all\n  tasks:\n    {ends}    - {{name: last, copy: {{dest: /srv/x, content: x}}}}\n"
+    (project.directory / "site.yml").write_text(tasks)
+    found = load(Options(playbook=str(project.directory / "site.yml"), hosts="h,other"))
+    (play,) = found.plays
+    resolver = found.resolver(play)
+    skipped = {host.name: resolver.resolve(host, None).actions[-1].skip for host in found.hosts(play)}
+    assert skipped == {"h": "the host has ended the play (meta: end_play)", "other": ""}

@@ -19,8 +19,8 @@ from tests.unit.project_files import Project
 
 ROLE = """\
 - yum: name=nginx state=present
-- ansible.builtin.unarchive: {src: /etc/x, dest: /y}
-  delegate_to: foo
+- ansible.posix.synchronize: {src: /etc/x, dest: /y}
+  debugger: foo
 - command: echo hi
   with_items: [1, 2]
   async: 5
@@ -60,8 +60,8 @@ def test_one_report_has_every_place_by_file_and_line(project: Project) -> None:
     role = [line.removeprefix("roles/old/tasks/main.yml:") for line in found if "tasks/main.yml" in line]
     assert [re.sub(r":\d+ ", " ", line) for line in role] == [
         "1 'yum' is not supported in a task",
-        "2 'ansible.builtin.unarchive' is not supported in a task",
-        "3 'delegate_to' is not supported in a task",
+        "2 'ansible.posix.synchronize' is not supported in a task",
+        "3 'debugger' is not supported in a task",
         "6 'async' is not supported in a task",
         "8 unknown word 'recurs'",
         "9 unknown word 'bakup'",
@@ -111,7 +111,7 @@ def test_variables_that_are_not_there_are_all_told_in_all_plays_before_a_host_is
 @pytest.mark.parametrize(
     ("task", "problem", "hint"),
     [
-        ("meta: end_play", "meta: end_play is not supported", "end_host"),
+        ("meta: end_batch", "meta: end_batch is not supported", "end_host"),
         ("meta: flush_handler", "meta: flush_handler is not supported", "'flush_handlers'"),
         ("assert: {msg: x}", "assert has no condition", "that:"),
         ("set_fact: {}", "set_fact sets nothing", "NAME: VALUE"),

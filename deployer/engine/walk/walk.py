@@ -225,7 +225,7 @@ class Walk:
 
         actions = self.host_play.actions
         forgiven = self._results.forgiven(actions) if self._results else ()
-        asked = [one for one in _asked(actions) if not (one.module.READS or id(one) in forgiven)]
+        asked = [one for one in _asked(actions) if not (one.module.READS or one.module.PASSING or id(one) in forgiven)]
         reading = self._read(asked)
         answers = probe.accept_answers(asked, reading)
         waiting = {id(planned.action) for planned in self.waits.tasks}

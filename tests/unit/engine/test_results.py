@@ -287,3 +287,9 @@ def test_a_wrong_word_is_one_clear_error(trial: Trial, words: str, message: str)
     with pytest.raises(ConfigError, match=message) as caught:
         trial.walk(f"- command: /bin/true\n  {words}\n")
     assert "site.yml:" in caught.value.where
+
+
+def test_what_was_waited_for_need_not_hold_any_more_at_the_end(trial: Trial) -> None:
+    tasks = "- wait_for: {path: HERE/x, state: absent}\n- shell: {cmd: 'touch HERE/x', creates: HERE/x}\n"
+    walk = trial.deploy(tasks)
+    assert (walk.changed, trial.read("x")) == (1, "")

@@ -1,0 +1,21 @@
+"""What several kinds share that have a host fetch a file."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from deployer.sh import Sh
+from deployer.sh.text import script
+
+
+def fetching() -> Sh:
+    """Return the sh function ``fetched URL FILE SECONDS``."""
+    return script("fetch.sh", "deployer.modules.shared")
+
+
+def fetchable(url: str) -> str | None:
+    """Complain about what is no address of a file, or holds a password."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https", "ftp", "file") or not parts.path.rpartition("/")[2]:
+        return f"{url!r} is none of a file"
+    return "holds a password, which everybody on the host could read" if parts.password else None

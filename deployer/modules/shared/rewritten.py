@@ -1,0 +1,102 @@
+"""A text of which a part is declared, and which lies where only the host can say: a crontab, somebody's keys."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployer.errors import ConfigError, ProbeError
+from deployer.modules.base import (
+    Absent,
+    Blob,
+    Change,
+    Changes,
+    Module,
+    Observed,
+    Present,
+    Sh,
+    State,
+    Step,
+    lines,
+    records,
+    sh,
+)
+
+LARGEST_REWRITTEN = 1024 * 1024
+"""Bytes that such a text may have."""
+
+_READ = """emit content "$(old_text {0} | base64 -w 0)"
+emit read yes"""
+
+_WRITE = """old_text {0} >"$blobs/before"
+now=$(digest "$blobs/before")
+if [ "$now" = {1} ]; then {3}
+elif [ "$now" != {2} ]; then echo "it has changed since it was read; run again"; exit 1
+fi"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewritten(Module):
+    """Text of UTF-8, at most a MiB, of which a part is declared; the rest stays."""
+
+    @abstractmethod
+    def edited(self, text: str) -> str:
+        """Return the text as it should be."""
+
+    @abstractmethod
+    def place(self) -> Sh:
+        """Return sh with ``old_text LIMIT``, which prints the text, and ``new_text FILE``, which puts it in place."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What is done, in a few words."""
+
+    def desired(self) -> State:
+        """Return nothing: what the text should be depends on what it is."""
+        return Present({})
+
+    def probe(self) -> Sh:
+        """Print the text."""
+        return lines(self.place(), sh(_READ, LARGEST_REWRITTEN + 1))
+
+    def parse(self, out: str) -> Observed:
+        """Return it.
+
+        Raises:
+            ConfigError: it is no text, or a large one.
+        """
+        found = records(out, "content", "read")
+        try:
+            raw = base64.b64decode(found["content"], validate=True)
+        except ValueError:
+            raise ProbeError("the text could not be read whole") from None
+        if len(raw) > LARGEST_REWRITTEN:
+            raise ConfigError(f"it has more than {LARGEST_REWRITTEN} bytes", hint="take out what nobody needs")
+        try:
+            return Present({"content": raw.decode()})
+        except UnicodeDecodeError:
+            raise ConfigError("it is no UTF-8 text") from None
+
+    def differences(self, observed: Observed) -> dict[str, Change]:
+        """Return how the text has to change."""
+        if not isinstance(observed, Present | Absent):
+            return {}
+        keys: Mapping[str, str] = observed.keys if isinstance(observed, Present) else {"content": ""}
+        if "content" not in keys or (new := self.edited(keys["content"])) == keys["content"]:
+            return {}
+        return {"content": Change("content", keys["content"] or None, new)}
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        """Put the new text in place of the one that was read, if it is still that."""
+        if not changes:
+            return ()
+        before, after = changes["content"].before or "", changes["content"].after or ""
+        blob = Blob.of(after)
+        text = sh(
+            _WRITE, LARGEST_REWRITTEN + 1, hashlib.sha256(before.encode()).hexdigest(), blob.sha256, sh('new_text "$1"')
+        )
+        return (Step(self.label, lines(self.place(), text), (blob,)),)

@@ -1,0 +1,162 @@
+"""Modules of files that people bring, on a real host: look, fix, look again, and let another one say what is so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deployer import modules
+from deployer.fields import build
+from deployer.lab import LabHost
+from deployer.model import Absent
+from deployer.modules import Step
+from deployer.modules.base import sh
+from tests.lab.test_general_modules import REPOSITORY, Bench, bench, host, make, witness
+
+__all__ = ["bench", "host", "witness"]
+
+
+def test_a_repository_is_added_used_and_taken_away(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
+    assert ssh(host, f"{REPOSITORY}make one 1 >/srv/repo/Packages && rm -f /etc/apt/sources.list.d/*")[0] == 0
+    assert ssh(host, ": >/etc/apt/sources.list")[0] == 0
+    repo = "deb [trusted=yes] file:/srv/repo ./"
+    bench.apply("apt_repository", repo=repo, filename="own")
+    assert witness.file("/etc/apt/sources.list.d/own.list").content_string == f"{repo}\n"
+    bench.apply("apt", name=["one"])
+    gone = make("apt_repository", {"repo": "deb file:/srv/nothing ./"})
+    (frame,) = bench.run(gone.fix(gone.differences(gone.parse(bench.ask(gone).out))))
+    assert (frame.rc, "is as it was" in frame.out) == (1, True)
+    bench.apply("apt_repository", repo=repo, state="absent")
+    assert not witness.file("/etc/apt/sources.list.d/own.list").exists
+
+
+KEY = """export GNUPGHOME=$(mktemp -d); gpg --batch --passphrase '' --quick-gen-key 'nobody <a@b.example>' ed25519 sign
+cd /srv/repo && apt-ftparchive release . >Release && gpg --batch --yes -o InRelease --clearsign Release
+gpg --armor --export >/srv/key.asc; gpg --list-keys --with-colons | awk -F: '$1 == "fpr" { print $10; exit }'"""
+
+
+def test_only_the_key_of_a_repository_vouches_for_it(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
+    """Needs gpg and apt-ftparchive (apt-utils) on the lab's host; where they are not, this cannot be looked at."""
+    if ssh(host, "command -v gpg && command -v apt-ftparchive")[0]:
+        pytest.skip("the lab's image has no gpg and apt-ftparchive")
+    assert ssh(host, f"{REPOSITORY}make one 3 >/srv/repo/Packages")[0] == 0
+    code, said = ssh(host, KEY)
+    assert code == 0, said
+    ring = "/etc/apt/keyrings/own.gpg"
+    bench.apply("apt_key", file="/srv/key.asc", keyring=ring, id=said.split()[-1])
+    assert witness.file(ring).mode == 0o644
+    bench.apply("apt_repository", repo=f"deb [signed-by={ring}] file:/srv/repo ./", filename="own")
+    bench.apply("apt_repository", repo=f"deb [signed-by={ring}] file:/srv/repo ./", state="absent")
+    given = {"name": "own", "uris": ["file:/srv/repo"], "suites": ["./"], "signed_by": ring}
+    bench.apply("deb822_repository", **given)
+    assert ssh(host, "apt-get -q update")[0] == 0
+    bench.apply("deb822_repository", **given, state="absent")
+    assert not witness.file("/etc/apt/sources.list.d/own.sources").exists
+
+
+def test_a_job_is_in_its_users_crontab_and_in_a_file(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
+    bench.apply("cron", name="old", job="true", user="root", cron_file="shop", minute="5")
+    assert witness.file("/etc/cron.d/shop").content_string == "#Ansible: old\n5 * * * * root true\n"
+    bench.apply("cron", name="old", user="root", cron_file="shop", state="absent")
+    assert not witness.file("/etc/cron.d/shop").exists
+    made = make("cron", {"name": "old", "job": "true", "user": "nobody"})
+    if ssh(host, "command -v crontab")[0]:
+        assert (bench.ask(made).rc, bench.ask(made).out) == (3, "cron is not installed yet")
+        return
+    bench.apply("cron", name="old", job="true", user="nobody", special_time="daily")
+    assert "#Ansible: old\n@daily true" in ssh(host, "crontab -u nobody -l")[1]
+    bench.apply("cron", name="old", user="nobody", state="absent")
+    assert "old" not in ssh(host, "crontab -u nobody -l")[1]
+
+
+def test_a_key_lets_its_owner_in_until_it_is_taken_out(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
+    key = (host.home.parent.parent / "id_ed25519.pub").read_text().strip()
+    assert bench.ask(make("authorized_key", {"user": "keyed", "key": key})).rc == 3
+    bench.apply("user", name="keyed")
+    bench.apply("authorized_key", user="keyed", key=key)
+    file = witness.file("/home/keyed/.ssh/authorized_keys")
+    assert (file.user, file.mode, witness.file("/home/keyed/.ssh").mode) == ("keyed", 0o600, 0o700)
+    assert ssh(host, "id -un", user="keyed")[1].strip() == "keyed"
+    bench.apply("authorized_key", user="keyed", key=key, state="absent")
+    assert ssh(host, "id -un", user="keyed")[0] != 0
+    assert ssh(host, "rm -rf /home/keyed/.ssh; ln -s /etc /home/keyed/.ssh; chown -h keyed /home/keyed/.ssh")[0] == 0
+    made = make("authorized_key", {"user": "keyed", "key": key})
+    (frame,) = bench.run(made.fix(made.differences(made.parse(bench.ask(made).out))))
+    assert (frame.rc, "is a link that others than root can turn" in frame.out) == (1, True)
+    assert not witness.file("/etc/authorized_keys").exists
+
+
+def test_a_host_has_its_name_and_its_timezone(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
+    was = ssh(host, "uname -n")[1].strip()
+    bench.apply("hostname", name="renamed")
+    assert (ssh(host, "uname -n")[1].strip(), witness.file("/etc/hostname").content_string) == ("renamed", "renamed\n")
+    bench.apply("hostname", name=was)
+    if ssh(host, "test -e /usr/share/zoneinfo/Europe/Vienna")[0]:
+        assert bench.ask(make("timezone", {"name": "Europe/Vienna"})).rc == 3
+        return
+    bench.apply("timezone", name="Europe/Vienna")
+    assert ssh(host, "date +%Z")[1].strip() in ("CET", "CEST")
+    bench.apply("timezone", name="UTC")
+
+
+PAGES = """set -e; rm -rf /srv/pages.git; git init -q -b main /srv/pages.git; cd /srv/pages.git
+echo {0} >page; git add page
+git -c user.name=n -c user.email=a@b.example commit -q -m {0}; chmod -R a+rX /srv/pages.git"""
+
+
+def test_a_checkout_follows_its_branch_as_the_user_it_belongs_to(
+    bench: Bench, witness: Any, ssh: Any, host: LabHost
+) -> None:
+    args: dict[str, Any] = {"repo": "file:///srv/pages.git", "dest": "/srv/keeper/pages", "version": "main"}
+    if ssh(host, "command -v git")[0]:
+        assert (bench.ask(make("git", args)).rc, bench.ask(make("git", args)).out) == (3, "git is not installed yet")
+        pytest.skip("the lab's image has no git")
+    assert ssh(host, PAGES.format("one"))[0] == 0
+    bench.apply("file", path="/srv/keeper", state="directory", owner="nobody")
+    made = make("git", args)
+    (frame,) = bench.run(made.fix(made.differences(made.parse(bench.ask(made).out))))
+    assert (frame.rc, "say become_user: nobody" in frame.out) == (1, True)
+    bench.run(made.fix(made.differences(Absent())), user="nobody")
+    assert witness.file("/srv/keeper/pages/page").user == "nobody"
+    frame = bench.ask(made)
+    assert (frame.rc, "say become_user: nobody" in frame.out) == (1, True)
+
+
+def test_an_archive_is_unpacked_where_others_own_the_directory(
+    bench: Bench, witness: Any, ssh: Any, host: LabHost
+) -> None:
+    pack = "mkdir -p /srv/tree/pages && echo hello >/srv/tree/pages/index && tar -C /srv/tree -czf /srv/pages.tgz pages"
+    assert ssh(host, pack)[0] == 0
+    for name, owner in (("own", "root"), ("theirs", "nobody")):
+        bench.apply("file", path=f"/srv/{name}", state="directory", owner=owner)
+        args = {"dest": f"/srv/{name}", "creates": f"/srv/{name}/pages/index", "owner": owner, "remote_src": True}
+        made = build(modules.find("unarchive"), {**args, "src": "/srv/pages.tgz"})
+        for _ in range(2):
+            assert [frame.out for frame in bench.run(made.fix(made.differences(Absent()))) if frame.rc] == []
+        assert bench.plan(made) == {}
+        assert witness.file(f"/srv/{name}/pages/index").user == owner
+    turn = "cd /srv/theirs && rm -r pages && mkdir /etc/aim && ln -s /etc/aim pages && chown -h nobody pages"
+    assert ssh(host, turn)[0] == 0
+    bench.run(made.fix(made.differences(Absent())))
+    assert not witness.file("/etc/aim/index").exists
+
+
+def test_a_port_is_waited_for_that_opens_later(bench: Bench) -> None:
+    made = make("wait_for", {"port": 7070, "timeout": 20})
+    assert bench.plan(made) == {"state": ("absent", "there")}
+    unit = "[Unit]\nRequires=late.socket\n[Service]\nType=oneshot\nExecStart=/usr/bin/true\n"
+    bench.apply("systemd_unit", name="late.service", content=unit)
+    bench.apply("systemd_unit", name="late.socket", content="[Socket]\nListenStream=127.0.0.1:7070\n")
+    bench.run((Step("open it later", sh("systemd-run --on-active=2s systemctl start late.socket")),))
+    assert [frame.rc for frame in bench.run(made.fix(made.differences(Absent())))] == [0]
+    assert bench.plan(made) == {}
+    bench.apply("systemd", name="late.socket", state="stopped")
+
+
+def test_what_pip_has_is_seen(bench: Bench, ssh: Any, host: LabHost) -> None:
+    made = make("pip", {"name": ["one==1"], "virtualenv": "/srv/venv"})
+    if ssh(host, "command -v python3")[0]:
+        assert bench.ask(made).rc == 3
+        pytest.skip("the lab's image has no python3")
+    assert "one" in bench.plan(made)
