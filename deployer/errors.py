@@ -3,6 +3,7 @@
     DeployerError                1
     ├── ConfigError              3   what is written is wrong; nothing was touched
     │   ├── NotYet               3   a task's result is used where it cannot be known
+    │   ├── TaskFails            3   an assert does not hold, a fail is reached
     │   ├── SecretError          3   a secret cannot be read (vault, file, command)
     │   └── Problems             3   several of these at once
     ├── HostError                4   a host cannot be reached or read
@@ -73,6 +74,10 @@ class NotYet(ConfigError):
         hint = "tasks behind it can use it; handlers, hooks and what belongs to the whole play cannot"
         super().__init__(f"{name!r} is not known here: {reason}", hint=hint)
         self.name, self.reason = name, reason
+
+
+class TaskFails(ConfigError):
+    """An ``assert`` does not hold, or a ``fail`` is reached."""
 
 
 class SecretError(ConfigError):
@@ -168,7 +173,25 @@ class ProbeError(HostError):
 
 
 class StepError(DeployerError):
-    """A step of the plan failed on a host."""
+    """A step of the plan failed on a host.
+
+    Args:
+        failed: the action whose step it was, where a block may go on without it.
+        result: what ``register`` would hold of it, as far as that is known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: object = "",
+        hint: str = "",
+        failed: object = None,
+        result: collections.abc.Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.failed = failed
+        self.result = dict(result or {})
 
 
 class Reverted(StepError):

@@ -8,13 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployer.values import MASK, Absent, Change, Changes, Keys, Observed, Present, ResultWords, Secret, State, Unknown
+from deployer.values import (
+    MASK,
+    Absent,
+    Block,
+    Change,
+    Changes,
+    Keys,
+    LoopControl,
+    Observed,
+    Present,
+    ResultWords,
+    Secret,
+    State,
+    Unknown,
+)
 
 __all__ = [
     "MASK",
     "Absent",
     "BatchSettings",
     "Blob",
+    "Block",
     "Change",
     "Changes",
     "Connection",
@@ -106,24 +121,6 @@ class Host:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class LoopControl:
-    """How a loop is read.
-
-    Attributes:
-        form: ``loop``, or what stands behind ``with_``.
-        var: the name of the item; ``index``: that of its number from 0 on, empty for none.
-        label: what an item is called in a label, as written; None: the item itself.
-        extended: whether ``ansible_loop`` tells more of it.
-    """
-
-    form: str = "loop"
-    var: str = "item"
-    index: str = ""
-    label: Any = None
-    extended: bool = False
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Gate:
     """An include around tasks: whether they are there is asked once, where the include stands.
@@ -157,7 +154,8 @@ class Task:
         timeout: seconds for its command, as written.
         confirm: until when a new login has to confirm what it does, as written.
         no_log: what it changes, and what it says when it fails, is not shown.
-        gates: the includes around it, the outermost first.
+        gates: the includes around it, the outermost first. blocks: the blocks around it that say what happens when it
+            fails, the outermost first, each with the part in which it stands: ``block``, ``rescue`` or ``always``.
         params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
         include: reads the tasks that a dynamic include means, given its rendered arguments.
         result: what it says of its result.
@@ -184,9 +182,10 @@ class Task:
     as_node: bool | str = False
     timeout: Any = None
     confirm: Any = None
-    control: LoopControl = LoopControl()
+    control: LoopControl = field(default_factory=LoopControl)
     no_log: bool = False
     gates: tuple[Gate, ...] = ()
+    blocks: tuple[tuple[Block, str], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     include: Callable[[Mapping[str, Any]], tuple[Task, ...]] | None = None
     result: ResultWords = field(default_factory=ResultWords)

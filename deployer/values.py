@@ -96,6 +96,37 @@ Changes = Mapping[str, Change]
 
 
 @dataclass(frozen=True, slots=True)
+class LoopControl:
+    """How a loop is read.
+
+    Attributes:
+        form: ``loop``, or what stands behind ``with_``.
+        var: the name of the item; ``index``: that of its number from 0 on, empty for none.
+        label: what an item is called in a label, as written; None: the item itself.
+        extended: whether ``ansible_loop`` tells more of it.
+    """
+
+    form: str = "loop"
+    var: str = "item"
+    index: str = ""
+    label: Any = None
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block that says what happens when a task in it fails.
+
+    Attributes:
+        key: what makes it another one than all others of its play on a host.
+        rescues: it has tasks that take over then.
+    """
+
+    key: tuple[int, ...]
+    rescues: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ResultWords:
     """What a task says of its result, as written; conditions are expressions, all of which have to hold.
 

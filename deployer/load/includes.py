@@ -92,6 +92,7 @@ def _standing_for(word: str, given: Map, args: Map, own: Map, inherited: Inherit
         defaults=inherited.defaults,
         vars=inherited.variables(own),
         params=inherited.params,
+        blocks=inherited.blocks,
     )
 
 

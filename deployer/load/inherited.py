@@ -9,6 +9,7 @@ from typing import Any
 
 from deployer.load.keywords import boolean, expression, items, mapping, text, words
 from deployer.load.marked import Map, Text, marks_of
+from deployer.model import Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Inherited:
     Attributes:
         params: variables of a role's entry in ``roles:``, stronger than those of its tasks.
         block_vars: variables of the blocks around it, weaker than its own.
+        blocks: those around it that say what happens when a task fails, each with the part one is in.
         private: the variables of the role that is read next are no other role's.
         files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
     """
@@ -34,6 +36,7 @@ class Inherited:
     params: Map = field(default_factory=Map)
     block_vars: Map = field(default_factory=Map)
     no_log: bool = False
+    blocks: tuple[tuple[Block, str], ...] = ()
     private: bool = False
     depth: int = 0
 

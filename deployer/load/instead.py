@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 INSTEAD: Mapping[str, str] = {
-    "always": "a failed host is left as it is and reported; nothing runs after a failure",
+    "always": "it belongs to a block among the tasks",
     "any_errors_fatal": "it belongs to the play",
     "async": "long work belongs in a systemd unit; deployer waits for what it starts",
     "become_flags": "only become: true and become_user: NAME",
@@ -27,7 +27,7 @@ INSTEAD: Mapping[str, str] = {
     "poll": "long work belongs in a systemd unit; deployer waits for what it starts",
     "port": "set ansible_port in the inventory",
     "remote_user": "it belongs to the play; another user of the host: become_user",
-    "rescue": "a failed host is left as it is and reported; nothing runs after a failure",
+    "rescue": "it belongs to a block among the tasks",
     "serial": "it belongs to the play",
     "strategy": "all hosts run in parallel, each at its own pace",
     "sudo": "write become: true",

@@ -55,7 +55,7 @@ PLAY = (
     *("serial", "max_fail_percentage", "order", "hooks"),
     *("remote_user", "user", "connection", "vars_prompt", "no_log", *ACCEPTED),
 )
-BLOCK = (*SHARED, "block", "no_log", *ACCEPTED)
+BLOCK = (*SHARED, "block", "rescue", "always", "no_log", *ACCEPTED)
 TASK = (
     *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", "delegate_to"),
     *(*RESULT_WORDS, *WITH, *ACCEPTED),

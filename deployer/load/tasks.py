@@ -23,7 +23,7 @@ from deployer.load.keywords import (
     text,
     words,
 )
-from deployer.load.marked import Map, Seq
+from deployer.load.marked import Map
 from deployer.load.turns import as_node, local
 from deployer.load.varfiles import variables
 from deployer.model import LoopControl, Mark, ResultWords, Task
@@ -38,7 +38,7 @@ TaskJudge = Callable[[Task], Iterable[ConfigError]]
 
 _LOOPS = frozenset(("loop", "loop_control", *keywords.WITH))
 _RESULT = frozenset(keywords.RESULT_WORDS)
-_REFUSED_PARTS = ("rescue", "always")
+_PARTS = frozenset(("block", "rescue", "always"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class TaskReader:
             from deployer.load.arguments import without_action
 
             given = without_action(given)
-        if "block" in given and not self.hooks:
+        if not (self.hooks or _PARTS.isdisjoint(given)):
             return self._block(given, inherited, directory)
         known = keywords.HANDLER if self.handlers else keywords.HOOK if self.hooks else keywords.TASK
         key = keywords.module_key(given, known, self.problems)
@@ -105,21 +105,12 @@ class TaskReader:
         return [task]
 
     def _block(self, given: Map, inherited: Inherited, directory: Path) -> list[Task]:
-        """Return the tasks of a block, which are no more than tasks that share words."""
         below = replace(inherited, depth=inherited.depth + 1)
         if below.depth > MAX_IMPORTS:
             raise ConfigError(f"blocks and imports are nested deeper than {MAX_IMPORTS}", where=given.mark)
-        with self.problems.going_on():
-            check_words(given, keywords.BLOCK, "a block")
-        with self.problems.going_on():
-            below = below.with_words(given)
-        with self.problems.going_on():
-            own = variables(given.get("vars"), given.mark)
-            below = replace(below, block_vars=joined(inherited.block_vars, own), no_log=inherited.hides(given))
-        for word in _REFUSED_PARTS:  # refused, and yet looked through for what else is wrong
-            if isinstance(given.get(word), Seq):
-                self.read(given[word], word, given.at(word), below, directory)
-        return self.read(given["block"], "block", given.at("block"), below, directory)
+        from deployer.load.blocks import block_tasks
+
+        return block_tasks(self, given, below, directory)
 
     def _imported(self, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
         check_words(given, (key, *keywords.SHARED), "an import")
@@ -155,6 +146,7 @@ class TaskReader:
             loop=loop,
             control=control,
             no_log=no_log,
+            blocks=inherited.blocks,
             notify=words(given, "notify"),
             tags=all_of.tags,
             become=all_of.become,

@@ -13,6 +13,7 @@ from deployer.sh import Sh, sh
 
 if TYPE_CHECKING:
     from deployer.resolve.judging import ResultJudge
+    from deployer.resolve.rescuing import Failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,8 @@ class HostPlay:
         before_switch: hooks before its nodes are switched.
         after_start: hooks when they are well again.
         limits: what the play says of batches, rendered for this host.
-        again: resolves the play once more, with the results of actions by their place among ``actions``.
+        failures: of tasks in blocks, as far as it was resolved in view of them.
+        again: resolves the play once more, with the results of actions by their place among ``actions``, and failures.
     """
 
     host: Host
@@ -155,4 +157,5 @@ class HostPlay:
     before_switch: tuple[Action, ...] = ()
     after_start: tuple[Action, ...] = ()
     limits: Limits = Limits()
-    again: Callable[[Mapping[int, Mapping[str, Any]]], HostPlay] | None = None
+    failures: tuple[Failure, ...] = ()
+    again: Callable[[Mapping[int, Mapping[str, Any]], tuple[Failure, ...]], HostPlay] | None = None

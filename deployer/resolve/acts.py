@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import At, ConfigError, NotYet
+from deployer.errors import At, ConfigError, NotYet, TaskFails
 from deployer.fields import coerce, kind, nearest
 from deployer.load.inherited import joined
 from deployer.load.inventory import masked
@@ -113,12 +113,12 @@ class Answers:
             if not holds:
                 told = task.args.get("fail_msg", task.args.get("msg", ""))
                 said = _shown(scope.render(told, task.mark, "msg"), task)
-                raise ConfigError(f"{label}: it does not hold: {condition}", hint=said)
+                raise TaskFails(f"{label}: it does not hold: {condition}", hint=said)
         return Action(task, label, skip="holds")
 
     def _fail(self, task: Task, scope: Variables, label: str) -> Action:
         told = scope.render(task.args.get("msg", "failed as requested from a task"), task.mark, "msg")
-        raise ConfigError(f"{label}: {_shown(told, task)}")
+        raise TaskFails(f"{label}: {_shown(told, task)}")
 
     def _debug(self, task: Task, scope: Variables, label: str) -> Action:
         if coerce(int, scope.render(task.args.get("verbosity", 0), task.mark), "verbosity"):

@@ -26,6 +26,7 @@ from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker
 from deployer.resolve.members import Members
+from deployer.resolve.rescuing import Failure, forgiven
 from deployer.resolve.tasking import Tasking
 
 
@@ -165,6 +166,7 @@ class Resolver:
         *,
         tasks: bool = True,
         results: Mapping[int, Mapping[str, Any]] | None = None,
+        failures: tuple[Failure, ...] = (),
     ) -> HostPlay:
         """Return everything the play wants of a host, checked.
 
@@ -173,6 +175,7 @@ class Resolver:
             facts: what the host says of itself; never templated.
             tasks: False leaves tasks and handlers out, for a run that makes its own.
             results: what actions have given so far, by their place among those of the play.
+            failures: of those in blocks.
 
         Raises:
             ConfigError: anything that is written is wrong; with its place.
@@ -190,12 +193,13 @@ class Resolver:
                 archive = own.release.archive
                 tarballs[str(archive.path)] = Blob(None, archive.path, archive.size, archive.sha256)
             maker = Maker(self._sources, self._vaults, tarballs)
-            problems, turns = Gathering(), self.play.turns
+            problems, turns, failed = Gathering(), self.play.turns, list(failures)
 
             def made(some: Sequence[Task], *, all_of: bool = True) -> tuple[Action, ...]:
                 actions: list[Action] = []
-                choice = None if all_of else self._choice
-                tasking = Tasking(self.play, self._scopes, host, found, maker, choice, self._first, results or {})
+                tasking = Tasking(self.play, self._scopes, host, found, maker, None, self._first)
+                if not all_of:
+                    tasking.choice, tasking.results, tasking.failures = self._choice, results or {}, failed
                 for task in some:
                     with problems.going_on():
                         actions += tasking.actions(task)
@@ -207,12 +211,13 @@ class Resolver:
             before, after = made(turns.before_switch), made(turns.after_start)
             problems.check()
             check_handlers((*actions, *handlers), handlers)
-            check_twice(actions)
+            check_twice([action for action in actions if not (failed and forgiven(action.task, failed))])
             check_acts(actions, (*handlers, *before, *after), strict=self._strict)
             check_nodes((*before, *after), own, become=found.become)
             wanted = limits(turns, self._scopes.words(host), own.rollout if own else None)
 
-            def again(given: Mapping[int, Mapping[str, Any]]) -> HostPlay:
-                return self.resolve(host, facts, tasks=tasks, results=given)
+            def again(given: Mapping[int, Mapping[str, Any]], more: tuple[Failure, ...]) -> HostPlay:
+                return self.resolve(host, facts, tasks=tasks, results=given, failures=more)
 
-            return HostPlay(host, found, actions, handlers, found.become, (own, members), before, after, wanted, again)
+            whole = (own, members), before, after, wanted, tuple(failed), again
+            return HostPlay(host, found, actions, handlers, found.become, *whole)

@@ -9,17 +9,18 @@ from functools import partial
 from typing import Any
 
 from deployer import modules
-from deployer.errors import ConfigError, NotYet
+from deployer.errors import ConfigError, NotYet, TaskFails
 from deployer.load.inherited import joined
-from deployer.load.inventory import masked
 from deployer.load.keywords import ACTS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
-from deployer.model import Connection, Gate, Host, Play, Task
+from deployer.model import Block, Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.checks import check_run_once
 from deployer.resolve.confirming import confirm_of, undoable
+from deployer.resolve.labels import item_label, label_of
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
+from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks
 
 _UNCHOSEN = "its tags are not chosen"
 MAX_INCLUDES = 16
@@ -34,6 +35,7 @@ class Tasking:
         choice: the tags that were chosen; None where all tasks count (handlers, hooks).
         first: the name of the play's first host, who does what is done once; empty: whoever is asked.
         results: of actions that have run or were asked, by their place in the order of the play.
+        failures: of tasks in blocks, those that were told and those that are found here.
     """
 
     play: Play
@@ -44,6 +46,7 @@ class Tasking:
     choice: Choice | None
     first: str = ""
     results: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
     ended: str = ""
     _gates: dict[Gate, str] = field(default_factory=dict)
     _count: int = 0
@@ -95,6 +98,11 @@ class Tasking:
         if task.run_once and self.choice and not self._alone(task):
             yield self._told(Action(task, task.name, skip=f"run_once: {self.first} does it"))
             return
+        if no := self._left_out(task):
+            yield self._told(Action(task, task.name, skip=no))
+            return
+        if passed := [one for one in self.failures if one.place < self._count]:
+            over = (*over, passed[-1].variables())
         if self.choice is None and task.module in ACTS and task.module != "debug":
             hint = "handlers and hooks act: systemd, command, shell; write it among the tasks"
             raise ConfigError(f"{task.module} does nothing when it is notified", where=task.mark, hint=hint)
@@ -127,7 +135,7 @@ class Tasking:
         for item, layer in rounds(task, items):
             inner = (self.scopes.task(self.host, task) if task.module in ACTS else variables).over(layer, *over)
             label = f"{label_of(task, inner)}{item_label(task, item, inner)}"
-            if no := unmet(late, inner, task):
+            if no := self._left_out(task) or unmet(late, inner, task):
                 yield item, Action(task, label, skip=no)
             else:
                 yield from ((item, one) for one in self._one(task, inner, label, (layer, *over), depth))
@@ -176,18 +184,39 @@ class Tasking:
         elif task.module in ACTS:
             from deployer.resolve.acts import Answers
 
-            done = Answers(self.maker.sources, partial(self.scopes.put, self.host)).answer(task, variables, label)
+            answers = Answers(self.maker.sources, partial(self.scopes.put, self.host))
+            try:
+                done = answers.answer(task, variables, label)
+            except TaskFails as error:
+                done = self._failed(task, label, error)
             self.ended = f"the host has ended the play ({done.skip})" if done.ends else ""
             yield done
         else:
             yield self._action(task, variables, label)
 
+    def _left_out(self, task: Task) -> str:
+        return left_out(task, self._count, self.failures) if task.blocks or self.failures else ""
+
+    def _failed(self, task: Task, label: str, error: TaskFails) -> Action:
+        """Return what stands for a task that fails by its own word."""
+        told = error.message.removeprefix(f"{label}: ")
+        if any(one.place < self._count for one in self.failures):  # others have to run before it
+            return Action(task, label, Failing(reason=told))
+        failure = Failure(self._count, task, {"changed": False, "failed": True, "msg": told})
+        if not failure.catcher:
+            raise error
+        if all(one.place != self._count for one in self.failures):
+            self.failures.append(failure)
+        return Action(task, label, skip=f"fails: {told}", says=f"fails, and the rescue of its block goes on: {told}")
+
     def _included(self, task: Task, variables: Variables, over: tuple[Layer, ...], depth: int) -> Iterator[Action]:
         if depth >= MAX_INCLUDES:
             raise ConfigError(f"includes are nested deeper than {MAX_INCLUDES}", where=task.mark)
         read: Callable[[Mapping[str, object]], Sequence[Task]] = task.include or (lambda _args: ())
+        blocks, key = dict[Block, Block](), (self._count, depth)
         for inner in read(variables.render(task.args, task.mark, task.module)):
-            mine = replace(inner, defaults=joined(task.defaults, inner.defaults), vars=joined(task.vars, inner.vars))
+            own = own_blocks(inner, task, key, blocks) if inner.blocks else inner
+            mine = replace(own, defaults=joined(task.defaults, inner.defaults), vars=joined(task.vars, inner.vars))
             yield from self.actions(mine, over, depth + 1)
 
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
@@ -219,27 +248,3 @@ class Tasking:
 def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:
     """Return why a task is skipped, or nothing when every condition holds."""
     return next((f"not: {condition}" for condition in conditions if not variables.holds(condition, task.mark)), "")
-
-
-def label_of(task: Task, variables: Variables) -> str:
-    """Return a task's name, rendered as far as it can be."""
-    try:
-        return str(variables.render(task.name, task.mark))
-    except ConfigError:
-        return str(task.name)  # a name is no reason to fail
-
-
-def item_label(task: Task, item: Any, variables: Variables) -> str:
-    """Return how a label names a loop's item; not at all where nothing of the task may be shown."""
-    if task.no_log:
-        return ""
-    label = task.control.label
-    return f" => {_shown(item if label is None else variables.render(label, task.mark, 'label'))}"
-
-
-def _shown(item: Any) -> str:
-    """Return how a loop's item is called in a label; secrets in it are masked."""
-    named = item.get("name") if isinstance(item, Mapping) else None
-    plain = masked(item if named is None else named)
-    text = plain if isinstance(plain, str) else repr(plain)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -53,7 +53,7 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
                 yield Job(planned, note)
         for step in planned.steps:
             text = step.text
-            if planned.action.judge and step.person:
+            if step.person and (planned.action.judge or planned.action.task.blocks):
                 from deployer.engine.walk.judged import told_apart
 
                 text = told_apart(text)
@@ -121,7 +121,7 @@ def apply(
             if job.step or frame.rc:
                 emit(StepDone(transport.name, label, what, failed, now - before, said if failed else ""))
             if failed:
-                raise _failure(job, f"{label}: {what}: {step_last_words(said, failed)}", failed)
+                raise _failure(job, f"{label}: {what}: {step_last_words(said, failed)}", failed, frame.out)
             before = now
             if (last[id(job.planned)] is job or frame.rc) and not job.waits:
                 yield _judged(transport, part, frame, become) if job.planned.action.judge else job.planned
@@ -139,10 +139,10 @@ def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
         frame.rc,
         job.planned.action,
     )
-    if action.judge and job.step:
+    if job.step and (action.judge or action.task.blocks):
         from deployer.engine.walk.judged import readable
 
-        said, failed = readable(job.step, said), 0 if action.judge.lenient else failed
+        said, failed = readable(job.step, said), 0 if action.judge and action.judge.lenient else failed
     if action.task.no_log:  # the beginning of a command may be what is not to be shown
         return "run it" if job.step and job.step.person else what, _HIDDEN, failed
     return what, said, failed
@@ -211,7 +211,7 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
             raise StepError(f"{what}: {step_last_words(frame.out, frame.rc)}", where=transport.name)
 
 
-def _failure(job: Job, problem: str, rc: int) -> DeployerError:
+def _failure(job: Job, problem: str, rc: int, out: str) -> DeployerError:
     action = job.planned.action
     if job.waits and rc == Locked.exit_code:
         return Locked(
@@ -219,7 +219,12 @@ def _failure(job: Job, problem: str, rc: int) -> DeployerError:
         )
     if action.module.RESTARTS_NODES and rc == Reverted.exit_code:
         return Reverted(problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again")
-    return StepError(problem, where=action.task.mark)
+    result: dict[str, object] = {"rc": rc, "msg": problem}
+    if job.step and job.step.person and "\x1e" in out:
+        from deployer.sh.captured import command_result, heard
+
+        result |= command_result(heard(out))
+    return StepError(problem, where=action.task.mark, failed=action, result=result)
 
 
 def step_last_words(output: str, rc: int) -> str:

@@ -76,7 +76,7 @@ def result_failure(action: Action, result: Mapping[str, Any]) -> StepError:
     shown = MASK if action.task.no_log else said
     tail = "".join(f"\n    {line}" for line in shown.strip().splitlines()[-20:])
     status = f" with status {result['rc']}" if result.get("rc") else ""
-    return StepError(f"{action.label}: failed{status}{tail}", where=action.task.mark)
+    return StepError(f"{action.label}: failed{status}{tail}", where=action.task.mark, failed=action, result=result)
 
 
 def take_back(transport: Transport, host_play: HostPlay, named: Collection[str]) -> None:

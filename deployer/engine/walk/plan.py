@@ -102,6 +102,7 @@ class Plan:
             if planned.verdict in ("ok", "skipped"):
                 continue
             head = _head(planned) if free or planned.action.module.STANDS_ALONE else ()
+            head = () if planned.action.task.blocks else head  # its failure is looked at where it stands
             rest = planned.steps[len(head) :]
             if head:
                 now.append(replace(planned, steps=head))

@@ -100,6 +100,13 @@ class Results:
         if result["failed"] and not judge.ignores:
             raise result_failure(action, result)
 
+    def failed(self, action: Action, place: int, result: Mapping[str, Any]) -> None:
+        """Keep the result of an action that has failed, and forget those of all behind it."""
+        self._used.clear()
+        self.known = {at: one for at, one in self.known.items() if at < place}
+        if action.judge:
+            self.known[place] = {"changed": False, **result, "failed": True}
+
     def ran(self, planned: Planned, actions: Sequence[Action]) -> None:
         """Keep what a task, one of these, gave when it ran."""
         if planned.result is not None:
@@ -123,7 +130,7 @@ class Results:
             return None
         self._used = self._now()
         try:
-            fresh = host_play.again(self.known)
+            fresh = host_play.again(self.known, host_play.failures)
         except ConfigError as error:
             if not self.running:
                 raise

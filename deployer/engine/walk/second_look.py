@@ -6,7 +6,25 @@ from collections.abc import Collection, Sequence
 
 from deployer.errors import NotConverged
 from deployer.model import Absent, Observed, Unknown
-from deployer.resolve import Action
+from deployer.resolve import Action, HostPlay
+from deployer.resolve.rescuing import forgiven
+
+
+def to_look_at(actions: Sequence[Action], host_play: HostPlay, failed: Collection[int]) -> list[Action]:
+    """Return the actions of a play whose end state is asked about once more.
+
+    Args:
+        actions: those that have a module.
+        host_play: says which blocks have failed and were rescued.
+        failed: ids of those that have failed, and may.
+    """
+    failures = host_play.failures
+    return [
+        one
+        for one in actions
+        if not (one.module.READS or one.module.PASSING or id(one) in failed)
+        and not (failures and forgiven(one.task, failures))
+    ]
 
 
 def check_second_look(asked: Sequence[Action], answers: Sequence[Observed], waiting: Collection[int]) -> None:

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from deployer.engine.walk import plan as planning
 from deployer.engine.walk import probe
 from deployer.engine.walk.apply import apply
+from deployer.engine.walk.looking import HostLook, asked_of
 from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned
 from deployer.errors import StepError
-from deployer.events import Emit, Stage
-from deployer.resolve import Action, HostPlay
-from deployer.sh import Frame, Sh
-from deployer.transport.base import Transport
-
-if TYPE_CHECKING:
-    from deployer.engine.walk.results import Results
-
-PROBE_TIMEOUT = 120.0
-"""Seconds a host may stay silent while it answers a probe."""
+from deployer.events import Stage
 
 
 @dataclass(slots=True)
-class Walk:
+class Walk(HostLook):
     """A host on its way through a play.
 
     Attributes:
-        extra_probes: read-only fragments (the ladder's) that ride along with probes and so cost no exec of their own.
-        extra_results: their latest answers.
         changed: tasks and handlers that changed, or in a plan would change; ``ran``: those that run every time.
         handled: handlers among them, and those that may be woken.
         switched: a step that switches nodes has run.
@@ -38,11 +26,6 @@ class Walk:
         units: of the host's nodes.
     """
 
-    transport: Transport
-    host_play: HostPlay
-    emit: Emit
-    extra_probes: tuple[Sh, ...] = ()
-    extra_results: tuple[Frame, ...] = ()
     changed: int = 0
     ran: int = 0
     handled: int = 0
@@ -50,20 +33,8 @@ class Walk:
     first: Plan | None = None
     waits: Plan = Plan(())  # noqa: RUF009 - frozen
     units: frozenset[str] = frozenset()
-    _remaining: Sequence[Action] = ()
-    _notified: set[str] = field(default_factory=set)
     _counted: set[int] = field(default_factory=set)
-    _said: set[int] = field(default_factory=set)
-    _begun: bool = False
     _ended: bool = False
-    _results: Results | None = None
-
-    def __post_init__(self) -> None:
-        self._remaining = self.host_play.actions
-        if any(action.judge for action in (*self.host_play.actions, *self.host_play.handlers)):
-            from deployer.engine.walk.results import Results
-
-            self._results = Results()
 
     @property
     def total(self) -> int:
@@ -144,17 +115,24 @@ class Walk:
             now, later = segment.at_switch(self.units) if halt else (segment, Plan(()))
             known, waits = now.closing()
             self.waits = Plan(self.waits.tasks + waits.tasks)
-            if known.changing:
-                self._apply(known, "apply")
-            elif waiting and not (later.all or now.changing) and (fresh or not self._results):
-                stuck = plan.unknown[0]
-                raise StepError(f"{stuck.action.label}: {stuck.reason}", where=stuck.action.task.mark)
+            stuck = waiting and not (later.all or now.changing) and (fresh or not self._results)
+            try:
+                if known.changing or stuck:
+                    self._apply(known, "apply", stuck=None if known.changing else plan.unknown[0])
+            except StepError as error:
+                place, self.first, told = self._go_on_after(error), None, False
+                done = {id(one) for one in self.host_play.actions[:place]}
+                self.waits = Plan(tuple(one for one in self.waits.tasks if id(one.action) in done))
+                self._remaining = self.host_play.actions[place:]
+                continue
             self._remaining = self._remaining[segment.own - later.own :]
             rest = later.tasks + plan.tasks[len(segment.tasks) :]
             self.first = Plan(rest, plan.handlers) if later.all else None
             if later.all:
                 return True
             self._ended, told = not waiting, False
+        if self._failed:
+            raise self._failed
         return False
 
     def _begin(self) -> None:
@@ -165,7 +143,10 @@ class Walk:
             self._results.running = True
         self._begun = True
 
-    def _apply(self, plan: Plan, stage: str) -> None:
+    def _apply(self, plan: Plan, stage: str, *, stuck: Planned | None = None) -> None:
+        if stuck:
+            problem, action = f"{stuck.action.label}: {stuck.reason}", stuck.action
+            raise StepError(problem, where=action.task.mark, failed=action)
         self.emit(Stage(self.transport.name, stage))
         play = self.host_play
         for done in apply(self.transport, plan, play.handlers, become=play.become, emit=self.emit):
@@ -193,39 +174,12 @@ class Walk:
         self.changed, self.ran, self.handled = plan.counts()
         return plan
 
-    def _plan(self, *, refuses: bool = True) -> Plan:
-        """Read and plan what is left, as often as that tells more of it."""
-        while True:
-            reading = self._read(self._remaining)
-            if refuses:
-                probe.accept_answers(_asked(self._remaining), reading)
-            plan = self._made(self._remaining, reading)
-            if not self._results:
-                return plan
-            base = len(self.host_play.actions) - len(self._remaining)
-            plan, again = self._results.learn(plan, reading.observed, base)
-            if resolved := self._results.resolved(self.host_play):
-                self.host_play, self._remaining = resolved, resolved.actions[base:]
-            elif not again:
-                return plan
-
-    def _made(self, actions: Sequence[Action], reading: probe.Reading) -> Plan:
-        return planning.make(actions, reading, self.host_play.handlers, frozenset(self._notified))
-
-    def _read(self, actions: Sequence[Action]) -> probe.Reading:
-        self.emit(Stage(self.transport.name, "probe"))
-        asked = _asked(actions)
-        program = probe.probe_program(asked, become=self.host_play.become, extra=self.extra_probes)
-        reading = probe.read_probes(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
-        self.extra_results = reading.extra
-        return reading
-
     def _look_again(self, *, followed: bool = False) -> None:
-        from deployer.engine.walk.second_look import check_second_look
+        from deployer.engine.walk.second_look import check_second_look, to_look_at
 
         actions = self.host_play.actions
-        forgiven = self._results.forgiven(actions) if self._results else ()
-        asked = [one for one in _asked(actions) if not (one.module.READS or one.module.PASSING or id(one) in forgiven)]
+        failed = self._results.forgiven(actions) if self._results else ()
+        asked = to_look_at(asked_of(actions), self.host_play, failed)
         reading = self._read(asked)
         answers = probe.accept_answers(asked, reading)
         waiting = {id(planned.action) for planned in self.waits.tasks}
@@ -237,14 +191,3 @@ class Walk:
             self._look_again(followed=True)
             return
         check_second_look(asked, answers, waiting)
-
-    def _tell(self, plan: Plan) -> None:
-        for planned in plan.all:
-            if planned.action.says and id(planned.action) in self._said:
-                continue  # a later segment says it no second time
-            self._said.add(id(planned.action))
-            self.emit(planned.event(self.transport.name))
-
-
-def _asked(actions: Sequence[Action]) -> list[Action]:
-    return [action for action in actions if not action.skip]

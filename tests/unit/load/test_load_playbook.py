@@ -114,7 +114,6 @@ BAD = {
     "loop_var": (task("command: x\n      loop: [1]\n      loop_control: {loop_var: a-b}"), ":5:22", "'a-b'", ""),
     "with_anything": (task("command: x\n      with_inventory: [1]"), ":4:7", "'with_inventory'", "loop:"),
     "no_log": (task("command: x\n      no_log: maybe"), ":4:7", "no_log must be true or false", "true or false"),
-    "rescue": (task("block: []\n      rescue: []"), ":4:7", "'rescue'", "nothing runs after"),
     "block with a module": (task("block: []\n      command: x"), ":4:7", "'command'", ""),
     "action": (task("action: {src: x}"), ":3:15", "names no module", "MODULE:"),
     "args": (task("command: x\n      args: x=y"), ":4:13", "args must be a mapping", ""),

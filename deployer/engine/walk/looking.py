@@ -1,0 +1,109 @@
+"""One host is read, and what is left of its play is planned, as often as that tells more of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from deployer.engine.walk import plan as planning
+from deployer.engine.walk import probe
+from deployer.engine.walk.plan import Plan
+from deployer.errors import StepError
+from deployer.events import Emit, Stage
+from deployer.resolve import Action, HostPlay
+from deployer.sh import Frame, Sh
+from deployer.transport.base import Transport
+
+if TYPE_CHECKING:
+    from deployer.engine.walk.results import Results
+
+PROBE_TIMEOUT = 120.0
+"""Seconds a host may stay silent while it answers a probe."""
+
+
+@dataclass(slots=True)
+class HostLook:
+    """What is read and planned of a host on its way through a play.
+
+    Attributes:
+        extra_probes: read-only fragments (the ladder's) that ride along with probes and so cost no exec of their own.
+        extra_results: their latest answers.
+    """
+
+    transport: Transport
+    host_play: HostPlay
+    emit: Emit
+    extra_probes: tuple[Sh, ...] = ()
+    extra_results: tuple[Frame, ...] = ()
+    _remaining: Sequence[Action] = ()
+    _notified: set[str] = field(default_factory=set)
+    _said: set[int] = field(default_factory=set)
+    _begun: bool = False
+    _results: Results | None = None
+    _failed: StepError | None = None
+
+    def __post_init__(self) -> None:
+        self._remaining = self.host_play.actions
+        if any(action.judge for action in (*self.host_play.actions, *self.host_play.handlers)):
+            self._told_results()
+
+    def _plan(self, *, refuses: bool = True) -> Plan:
+        """Read and plan what is left, as often as that tells more of it."""
+        while True:
+            reading = self._read(self._remaining)
+            if refuses:
+                probe.accept_answers(asked_of(self._remaining), reading)
+            plan = self._made(self._remaining, reading)
+            if not self._results:
+                return plan
+            base = len(self.host_play.actions) - len(self._remaining)
+            try:
+                plan, again = self._results.learn(plan, reading.observed, base)
+            except StepError as error:
+                self._go_on_after(error)
+                self._remaining = self.host_play.actions[base:]
+                continue
+            if resolved := self._results.resolved(self.host_play):
+                self.host_play, self._remaining = resolved, resolved.actions[base:]
+            elif not again:
+                return plan
+
+    def _made(self, actions: Sequence[Action], reading: probe.Reading) -> Plan:
+        handlers = () if self._failed else self.host_play.handlers
+        return planning.make(actions, reading, handlers, frozenset(self._notified))
+
+    def _read(self, actions: Sequence[Action]) -> probe.Reading:
+        self.emit(Stage(self.transport.name, "probe"))
+        asked = asked_of(actions)
+        program = probe.probe_program(asked, become=self.host_play.become, extra=self.extra_probes)
+        reading = probe.read_probes(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
+        self.extra_results = reading.extra
+        return reading
+
+    def _go_on_after(self, error: StepError) -> int:
+        """Let the blocks around a task that has failed take over, and return its place."""
+        from deployer.engine.walk import rescue
+
+        place = rescue.failed_place(self.host_play, error)
+        self.host_play = rescue.rescued(self.host_play, place, error, self._told_results(), running=self._begun)
+        self._failed = None if self.host_play.failures[-1].catcher else error
+        return place
+
+    def _told_results(self) -> Results:
+        from deployer.engine.walk.results import Results
+
+        self._results = self._results or Results(running=self._begun)
+        return self._results
+
+    def _tell(self, plan: Plan) -> None:
+        for planned in plan.all:
+            if planned.action.says and id(planned.action) in self._said:
+                continue  # a later segment says it no second time
+            self._said.add(id(planned.action))
+            self.emit(planned.event(self.transport.name))
+
+
+def asked_of(actions: Sequence[Action]) -> list[Action]:
+    """Return those that have a module."""
+    return [action for action in actions if not action.skip]

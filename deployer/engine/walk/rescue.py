@@ -1,0 +1,61 @@
+"""A task has failed: what its blocks have left of the host's play."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from deployer.errors import ConfigError, Reverted, StepError
+from deployer.resolve import HostPlay
+from deployer.resolve.action import NOTHING
+from deployer.resolve.rescuing import Failure
+
+if TYPE_CHECKING:
+    from deployer.engine.walk.results import Results
+
+_GOES_ON = "it failed, and {what} of its block goes on"
+
+
+def failed_place(host_play: HostPlay, error: StepError) -> int:
+    """Return the place of the action that has failed.
+
+    Raises:
+        StepError: the error itself, where it is none of the play's tasks in a block.
+    """
+    places = (i for i, one in enumerate(host_play.actions) if one is error.failed and one.task.blocks)
+    place = next(places, None)
+    if place is None or isinstance(error, Reverted):
+        raise error
+    return place
+
+
+def rescued(host_play: HostPlay, place: int, error: StepError, results: Results, *, running: bool) -> HostPlay:
+    """Return the play with what is left of it: the block's rescue, or what is done always.
+
+    Args:
+        host_play: as it was resolved so far.
+        place: of the action that has failed.
+        error: its failure.
+        results: of its actions.
+        running: changes are made; a plan has no use for what is done always on a host that has failed.
+
+    Raises:
+        StepError: the host has failed, and nothing is left to do.
+    """
+    action = host_play.actions[place]
+    failure = Failure(place, action.task, {"changed": False, "msg": error.message, **error.result, "failed": True})
+    caught = failure.catcher is not None
+    if host_play.again is None or not (caught or running):
+        raise error
+    results.failed(action, place, error.result)
+    before = tuple(one for one in host_play.failures if one.place < place)
+    try:
+        fresh = host_play.again(results.known, (*before, failure))
+    except ConfigError as wrong:
+        raise StepError(wrong.message, where=wrong.where, hint=wrong.hint) from error
+    left = fresh.actions[place + 1 :]
+    if not caught and all(one.skip for one in left):
+        raise error
+    told = _GOES_ON.format(what="the rescue" if caught else "always")
+    passed = replace(action, module=NOTHING, skip="failed", says=told, judge=None)
+    return replace(fresh, actions=(*host_play.actions[:place], passed, *left), handlers=host_play.handlers)
