@@ -97,8 +97,7 @@ class Blob:
 class Connection:
     """How a host is reached; from Ansible's connection variables and the command line.
 
-    ``ssh_options`` holds the understood ``-o`` options of ``ansible_ssh_common_args`` (lower-case names):
-    userknownhostsfile, stricthostkeychecking, proxyjump, proxycommand, connecttimeout.
+    ``ssh_options``: those understood of ``ansible_ssh_common_args``, lower-case; ``ways``: those of ``confirm_over``.
     """
 
     address: str
@@ -109,6 +108,7 @@ class Connection:
     become_password: Secret | None = None
     ssh_options: Mapping[str, str] = field(default_factory=dict)
     local: bool = False
+    ways: tuple[Connection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,10 @@ class Leased:
         """Make a second connection, under the same lease."""
         return Leased(self.inner.another(), self._lease, self._place)
 
+    def prove_ways(self) -> None:
+        """Log in by every further way, as the inner transport does."""
+        self.inner.prove_ways()
+
     def reopen(self) -> None:
         """Make the inner connection anew."""
         self.inner.reopen()

@@ -127,7 +127,8 @@ def _started(pid: int) -> str:
 
 def _await(host: LabHost, pid: int) -> None:
     end = time.monotonic() + BOOT_DEADLINE
-    while not (_greets(host.address) and _settled(pid)):
+    # In this order, for each greeting counts: sshd's penalties (PerSourcePenalties) include whoever does not log in.
+    while not (_settled(pid) and _greets(host.address)):
         if time.monotonic() > end or not _started(pid):
             what = "did not come up in time" if _started(pid) else "stopped while it booted"
             said = host.console.read_text(errors="replace") + _inside(pid, "journalctl", "-n", "15", "--no-pager")

@@ -24,9 +24,6 @@ PrintMotd no
 PrintLastLog no
 """
 _MANY = "MaxStartups 100:30:200\n"
-# From 9.8 on OpenSSH locks out addresses that fail to log in; a lab's controller does so on purpose.
-_PATIENT = {"trixie": "PerSourcePenalties no\n"}
-
 _SSHD = {
     "stock": "",
     "one-session": _MANY + "MaxSessions 1\n",
@@ -72,7 +69,7 @@ def write_identity(lab: Lab, host: LabHost) -> None:
     _put(root / "etc/machine-id", hashlib.sha256(f"{lab.name}/{host.name}".encode()).hexdigest()[:32] + "\n", 0o444)
     _put(root / "etc/ssh/ssh_host_ed25519_key", key.read_text(), 0o600)
     _put(root / "etc/ssh/ssh_host_ed25519_key.pub", key.with_suffix(".pub").read_text())
-    _put(root / "etc/ssh/sshd_config.d/lab.conf", _sshd(host.suite, host.profile))
+    _put(root / "etc/ssh/sshd_config.d/lab.conf", _sshd(host.profile))
     _authorize(root / "root", lab.key, owner=0)
     if host.profile.startswith("sudo"):
         _add_user(root, lab.key, asks=host.profile == "sudo-password")
@@ -95,9 +92,8 @@ def _names(lab: Lab) -> str:
     return "".join(f"{address} {host.fqdn} {host.name}\n" for address, host in addresses)
 
 
-def _sshd(suite: str, profile: str) -> str:
-    patient = "" if profile == "stock" else _PATIENT.get(suite, "")
-    return _COMMON + _SSHD.get(profile, _MANY) + patient
+def _sshd(profile: str) -> str:
+    return _COMMON + _SSHD.get(profile, _MANY)
 
 
 def _add_user(root: Path, key: Path, *, asks: bool) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from deployer.errors import At, ConfigError
 from deployer.fields import coerce, nearest
+from deployer.load.login_ways import WORD, check_spelling, login_ways
 from deployer.load.marked import folder_of, marks_of
 from deployer.load.secrets import Vaults, read_secret
 from deployer.load.template import Variables
@@ -96,10 +97,12 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
         with At(_where(host, name)):
             if value is not None and value not in known:
                 raise ConfigError(f"{name} cannot be {value!r}", hint=nearest(value, known))
+    if slip := check_spelling(host.vars):
+        raise ConfigError(f"unknown word {slip!r}", where=_where(host, slip), hint=f"did you mean {WORD!r}?")
     key = _get(host, variables, "ansible_ssh_private_key_file", str)
     own = _get(host, variables, "ansible_become", bool)
     kind = _get(host, variables, "ansible_connection", str)
-    return Connection(
+    found = Connection(
         address=address(host, variables),
         port=_get(host, variables, "ansible_port", int),
         user=_get(host, variables, "ansible_user", str) or cli.user,
@@ -109,6 +112,7 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
         ssh_options=_ssh_options(host, variables),
         local=_LOCAL[kind] if kind else bool(cli.local),
     )
+    return replace(found, ways=login_ways(variables.get(WORD), found, _where(host, WORD)))
 
 
 def _where(host: Host, name: str) -> Mark:

@@ -66,6 +66,14 @@ class Transport(Protocol):
         """
         ...
 
+    def prove_ways(self) -> None:
+        """Log in by every further way to the host that is declared (`Connection.ways`), and leave again.
+
+        Raises:
+            Unreachable, HostKeyError, AuthError: one does not let in; the message begins with it.
+        """
+        ...
+
     def reopen(self) -> None:
         """Make the connection anew after `ConnectionLost`, to the same host.
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _TRIES = 3
 _HANDSHAKE = 30.0
 """Seconds for banner and key exchange together."""
+_PENALTY = 20.0
+"""Seconds for which sshd's penalty for failed logins is waited out; three of them cost 15 (PerSourcePenalties)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def open_link(target: SshTarget, options: SshOptions, seen: tuple[str, ...] = ()
     """Connect, prove the host, log in.
 
     A drop before the server's first line is what sshd does when too many knock at once (MaxStartups): it is tried
-    again, at most three times in all. Nothing else is.
+    again, at most three times in all. A penalty that sshd names is waited out, for up to 20 seconds; knocking meanwhile
+    makes it no longer. Nothing else is tried again.
 
     Raises:
         Unreachable: no road, no SSH server there, or no algorithm in common.
@@ -50,20 +53,24 @@ def open_link(target: SshTarget, options: SshOptions, seen: tuple[str, ...] = ()
         AuthError: the login is refused.
         ConfigError: known_hosts, a key file or a jump is wrong.
     """
-    until = time.monotonic() + _HANDSHAKE
+    begin, tries = time.monotonic(), 0
     with At(target.name):
-        for left in reversed(range(_TRIES)):
+        while True:
+            tries += 1
             try:
                 return _attempt(target, options, seen)
             except _Dropped as error:
-                if not left or time.monotonic() > until:
+                passed = time.monotonic() - begin
+                if passed > _PENALTY if error.penalty else (tries >= _TRIES or passed > _HANDSHAKE):
                     raise Unreachable(error.message, hint=error.hint) from None
-                time.sleep(random.uniform(0.2, 0.8) * (_TRIES - left))  # noqa: S311  # spreads the herd, guards nothing
-        raise AssertionError
+                pause = 2 if error.penalty else tries
+                time.sleep(random.uniform(0.2, 0.8) * pause)  # noqa: S311  # spreads the herd, guards nothing
 
 
 class _Dropped(Unreachable):
-    """The server hung up before its first line."""
+    """The server hung up before its first line; ``penalty``: for logins that failed."""
+
+    penalty = False
 
 
 def _attempt(target: SshTarget, options: SshOptions, seen: tuple[str, ...]) -> Link:
@@ -71,7 +78,7 @@ def _attempt(target: SshTarget, options: SshOptions, seen: tuple[str, ...]) -> L
     from deployer.transport.wire import Client
 
     hosts = options.shared.once(("known_hosts", target.known_hosts), lambda: KnownHosts(target.known_hosts))
-    known = hosts.about(target.known_as, target.port)
+    known = hosts.about(target.known_as, target.known_port or target.port)
     read_named_key(target, options)
     with ExitStack() as stack:
         over = _jump(target, options, seen, stack)
@@ -171,6 +178,14 @@ def _shake_hands(client: Client, target: SshTarget) -> None:
 def _no_banner(greeting: str, where: str) -> Unreachable:
     from deployer.transport.wire import GREETING
 
+    if greeting == "penalty":
+        error = _Dropped(
+            f"{where} lets nobody in from this address for now: too many logins have failed (PerSourcePenalties)",
+            hint="it ends by itself, 15 s after few failures and 10 min after many;"
+            " PerSourcePenaltyExemptList in its sshd_config exempts this machine",
+        )
+        error.penalty = True
+        return error
     if greeting == "hung up":
         return _Dropped(
             f"{where} hung up before the SSH banner",

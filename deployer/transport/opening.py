@@ -24,6 +24,8 @@ def open_transport(host_name: str, connection: Connection, options: SshOptions) 
 
         return LocalTransport(host_name, connection.become_password)
     from deployer.transport.paramiko import SshTransport
-    from deployer.transport.ssh_config import resolve
+    from deployer.transport.ssh_config import resolve, resolve_ways
 
-    return SshTransport(resolve(host_name, connection, options), options, connection.become_password)
+    target = resolve(host_name, connection, options)
+    ways = resolve_ways(target, connection, options)
+    return SshTransport(target, options, connection.become_password, ways)

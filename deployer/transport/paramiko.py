@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from deployer.beam.stream import Stream
 from deployer.errors import AuthError, ConnectionLost, HostError, HostKeyChanged
 from deployer.model import Secret
-from deployer.sh import Frame, Program
+from deployer.sh import Frame, Program, Sh
 from deployer.transport.base import ForwardingForbidden
 from deployer.transport.channel_pipe import ChannelPipe, gone
 from deployer.transport.connect import Link, open_link, open_stream
@@ -43,15 +43,22 @@ class SshTransport:
     Args:
         target: where to, completely resolved.
         become_password: what sudo may be told; None: sudo must not ask.
+        ways: further ways to the same host.
 
     Raises:
         Unreachable, HostKeyError, AuthError: see `open_link`.
     """
 
-    def __init__(self, target: SshTarget, options: SshOptions, become_password: Secret | None = None) -> None:
+    def __init__(
+        self,
+        target: SshTarget,
+        options: SshOptions,
+        become_password: Secret | None = None,
+        ways: tuple[SshTarget, ...] = (),
+    ) -> None:
         check_password(become_password)
         self.name = target.name
-        self._target, self._options, self._password = target, options, become_password
+        self._target, self._options, self._password, self._ways = target, options, become_password, ways
         self._link: Link = open_link(target, options)
         self.host_key = self._link.host_key
         self._books = threading.Lock()
@@ -114,6 +121,18 @@ class SshTransport:
         found = SshTransport(self._target, self._options, self._password)
         self._prove(found)
         return found
+
+    def prove_ways(self) -> None:
+        """Log in by every further way, and leave again; see `base.Transport.prove_ways`."""
+        for way in self._ways:
+            try:
+                with closing(SshTransport(way, self._options)) as found:
+                    self._prove(found)
+                    list(found.run(Program((Sh(":"),)), timeout=_SESSION_OPENING))
+            except HostError as error:
+                over = f" over {', '.join(way.jumps)}" if way.jumps else ""
+                error.message = f"by {way.address}:{way.port}{over} (confirm_over): {error.message}"
+                raise
 
     def reopen(self) -> None:
         """Hang up and connect again; see `base.Transport.reopen`."""

@@ -59,6 +59,9 @@ class RecordedTransport:
         """Give the same list of answers."""
         return self
 
+    def prove_ways(self) -> None:
+        """There is none but this."""
+
     def reopen(self) -> None:
         """Count the calls."""
         self.reopened += 1
@@ -98,6 +101,10 @@ class Recorder:
     def another(self) -> Transport:
         """Make a second connection; what it says is not kept."""
         return self._inner.another()
+
+    def prove_ways(self) -> None:
+        """Log in by every further way, as the inner transport does."""
+        self._inner.prove_ways()
 
     def reopen(self) -> None:
         """Make the inner connection anew."""

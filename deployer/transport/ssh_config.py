@@ -17,7 +17,7 @@ import re
 import shlex
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployer.errors import At, ConfigError
@@ -43,6 +43,7 @@ class SshTarget:
         jumps: hops before it, nearest first, as ``[user@]host[:port]``.
         proxy: a command whose standard streams are the connection; empty: none.
         agent_socket: where the agent listens; empty: nobody may be asked.
+        known_port: the port looked up in known_hosts; 0: ``port``.
     """
 
     name: str
@@ -58,6 +59,7 @@ class SshTarget:
     jumps: tuple[str, ...]
     proxy: str
     agent_socket: str = ""
+    known_port: int = 0
 
     @property
     def who(self) -> str:
@@ -98,6 +100,16 @@ def resolve(name: str, connection: Connection, options: SshOptions) -> SshTarget
             proxy=expand_tokens(proxy, tokens),
             agent_socket=_agent_socket(said.get("identityagent", ""), tokens, options.home),
         )
+
+
+def resolve_ways(main: SshTarget, connection: Connection, options: SshOptions) -> tuple[SshTarget, ...]:
+    """Return the further ways to a host that is resolved; it is known by its key there, too, so no new one is accepted.
+
+    Raises:
+        ConfigError: as `resolve`.
+    """
+    same = {"known_as": main.known_as, "known_port": main.port, "accept_new": False}
+    return tuple(replace(resolve(main.name, way, options), **same) for way in connection.ways)  # type: ignore[arg-type]
 
 
 def hop(spec: str, options: SshOptions) -> SshTarget:

@@ -39,6 +39,9 @@ _PERIOD = 0.7
 """Three requests, and as long again for the last answer, fit into 2.8 keepalive intervals: 28 s by default."""
 GREETING = 15.0
 """Seconds for all that a server says before SSH begins, its version line included (RFC 4253, section 4.2)."""
+_WORDS = 256
+_PENALTY = b"Not allowed at this time"
+"""What OpenSSH says before it hangs up on an address with a penalty (PerSourcePenalties; 9.8 and later)."""
 HANDSHAKE = 15.0
 LOGIN = 30.0
 """Seconds for the answer to one key: a login that asks a slow directory server takes long."""
@@ -63,7 +66,7 @@ class _Watch(Packetizer):
         self._handshake_until = float("inf")
         self.silence = 0.0
         self._greeting_until = time.monotonic() + GREETING
-        self.greeted = False
+        self.greeting = b""
         self.hung_up = False
 
     def watch(self, keepalive: float, ask: Callable[[], None]) -> None:
@@ -77,10 +80,10 @@ class _Watch(Packetizer):
             raise TimeoutError
         try:
             came: bytes = super()._read_timeout(left)  # type: ignore[misc]
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             self.hung_up = True
             raise
-        self.greeted = True
+        self.greeting = (self.greeting + came)[:_WORDS]
         return came
 
     def read_message(self) -> Any:
@@ -150,9 +153,11 @@ class Client(AskingTransport):
 
     @property
     def greeting(self) -> str:
-        """How far the server came before SSH began: ``hung up``, ``silent`` or ``strange``."""
-        watch = self.packetizer
-        return "hung up" if watch.hung_up else "strange" if watch.greeted else "silent"  # type: ignore[attr-defined]
+        """How far the server came before SSH began: ``penalty``, ``hung up``, ``silent`` or ``strange``."""
+        watch: Any = self.packetizer
+        if watch.hung_up:
+            return "penalty" if watch.greeting.startswith(_PENALTY) else "hung up"
+        return "strange" if watch.greeting else "silent"
 
     @property
     def silence(self) -> float:

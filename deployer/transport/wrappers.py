@@ -34,6 +34,10 @@ class ReadOnly:
         """Make a second connection that may not write either."""
         return ReadOnly(self._inner.another())
 
+    def prove_ways(self) -> None:
+        """Log in by every further way, as the inner transport does."""
+        self._inner.prove_ways()
+
     def reopen(self) -> None:
         """Make the inner connection anew."""
         self._inner.reopen()
@@ -77,6 +81,10 @@ class RoundTrips:
     def another(self) -> Transport:
         """Make a second connection, which is counted by itself."""
         return RoundTrips(self._inner.another())
+
+    def prove_ways(self) -> None:
+        """Log in by every further way, as the inner transport does."""
+        self._inner.prove_ways()
 
     def reopen(self) -> None:
         """Make the inner connection anew."""

@@ -124,6 +124,34 @@ def test_keys_and_a_task_that_asks_for_it_go_back(fleet: Fleet, ssh: Ssh) -> Non
     ssh(host, "rm /etc/mine; rmdir /srv/mine")
 
 
+def test_a_way_that_is_declared_and_cut_off_takes_it_back_though_this_one_is_open(fleet: Fleet, ssh: Ssh) -> None:
+    (host,) = fleet.hosts
+    place = fleet.directory / ".ssh"
+    place.mkdir(mode=0o700)
+    config = f"Host *\n  IdentityFile {fleet.lab.key}\n  UserKnownHostsFile {fleet.lab.known_hosts}\n"
+    (place / "config").write_text(config)
+    ways = [host.address6, {"jump": f"root@{host.address}"}]
+    fleet.of[host.name] = {"confirm_over": ways}
+    for shut, said in (
+        (f"Match LocalAddress {host.address6}\n  DenyUsers root\n", f"by {host.address6}:22 (confirm_over)"),
+        (f"Match Address {host.address}\n  DenyUsers root\n", f"over root@{host.address} (confirm_over)"),
+    ):
+        tasks(fleet, written(LOCK, shut))
+        ran = run(fleet)
+        assert (ran.code, ran.end(host)["ending"]) == (6, "reverted"), ran.out
+        assert said in ran.end(host)["problem"]
+        assert ssh(host, f"ls {LOCK}")[0] == 2
+    tasks(fleet, written(LOCK, "MaxAuthTries 5\n"))
+    assert run(fleet).code == 0
+    fleet.of[host.name] = {"confirm_over": [*ways, f"{host.address}:2299"]}
+    tasks(fleet, written(LOCK, "MaxAuthTries 4\n"))
+    ran = run(fleet)
+    assert (ran.code, ran.of("StepDone")) == (4, []), ran.out
+    assert "by 10." in ran.end(host)["problem"]
+    assert ":2299 (confirm_over)" in ran.end(host)["problem"]
+    console(host, f"rm {LOCK}; systemctl reload ssh")
+
+
 def test_on_debian_13_with_its_penalties_sudo_and_sshd_go_back_too(lab_of, tmp_path: Path) -> None:
     around = lab_of("stock", "sudo", suites=("trixie",))
     stock, sudo = around.hosts

@@ -86,6 +86,24 @@ def test_a_server_that_always_drops_is_left_alone_after_three(
     assert listener.accepted == 3
 
 
+REFUSED = b"Not allowed at this time\r\n"
+"""What OpenSSH says for a penalty."""
+
+
+def test_a_penalty_is_waited_out_and_named_when_it_lasts(
+    sshd: Sshd, reach: Reach, listen: Callable[..., Listener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda *_: 0.01)
+    listener = listen(5, REFUSED, leads_to=sshd.port)
+    sshd.known_hosts.write_text(f"{sshd.host_line}\n{sshd.host_line.replace(str(sshd.port), str(listener.port))}\n")
+    assert answer(reach(sshd, port=listener.port)) == "hello"
+    assert listener.accepted == 6
+    monkeypatch.setattr("deployer.transport.connect._PENALTY", 0.5)
+    with pytest.raises(Unreachable, match="too many logins have failed") as raised:
+        reach(sshd, port=listen(999, REFUSED).port)
+    assert "PerSourcePenaltyExemptList" in raised.value.hint
+
+
 def test_a_server_that_freezes_after_its_banner_is_no_hang(
     sshd: Sshd, reach: Reach, listen: Callable[..., Listener], monkeypatch: pytest.MonkeyPatch
 ) -> None:

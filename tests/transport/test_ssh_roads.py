@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deployer.errors import ConfigError, HostKeyError, Unreachable
+from deployer.errors import ConfigError, HostKeyChanged, HostKeyError, Unreachable
 from deployer.transport import SshOptions
 from tests.transport.ssh_kit import Reach, Start, answer, no_login_was_tried
 from tests.transport.sshd import Sshd, wait_for
@@ -42,6 +43,25 @@ def test_a_jump_host_that_is_not_known_is_refused(start_sshd: Start, reach: Reac
         reach(target, with_config(target, config_for(bastion, target)), **BARE)
     assert no_login_was_tried(bastion)
     assert "Connection from" not in target.log
+
+
+def test_every_further_way_is_tried_and_the_one_that_does_not_let_in_is_named(start_sshd: Start, reach: Reach) -> None:
+    one = start_sshd()
+    way = one.connection()
+    over = replace(way, ssh_options={**way.ssh_options, "proxyjump": f"root@127.0.0.1:{one.port}"})
+    config = f"Host *\n  IdentityFile {one.key}\n  UserKnownHostsFile {one.known_hosts}\n"
+    for ways, logins in (((way, way), 3), ((over,), 3), ((), 1)):
+        before = one.log.count("Accepted publickey")
+        reach(one, with_config(one, config), ways=ways).prove_ways()
+        wait_for(lambda: one.log.count("Accepted publickey") == before + logins)  # noqa: B023 - it is over by then
+    with pytest.raises(Unreachable, match=r"^web1: by 127.0.0.1:1 \(confirm_over\): 127.0.0.1:1: "):
+        reach(one, ways=(way, replace(way, port=1))).prove_ways()
+
+
+def test_a_further_way_to_another_host_is_told_by_its_key(start_sshd: Start, reach: Reach) -> None:
+    one, other = start_sshd(), start_sshd()
+    with pytest.raises(HostKeyChanged, match=r"by 127.0.0.1:.*is not the known one"):
+        reach(one, ways=(replace(one.connection(), port=other.port),)).prove_ways()
 
 
 def test_a_jump_in_a_circle_is_refused(sshd: Sshd, reach: Reach) -> None:

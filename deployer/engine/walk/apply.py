@@ -105,11 +105,14 @@ def apply(
 
     Raises:
         StepError: a step failed; its output's last lines are in the message, nothing after it ran.
+        Unreachable: a way to the host that is declared lets nobody in before anything has changed.
         Reverted: a switch failed, or nobody could log in anew, and the host has gone back by itself.
         Locked: the change of another run waits to be confirmed.
         HostError: the connection broke; the step under way ends by itself on the host.
     """
     work, before = list(jobs(plan, handlers)), clock()
+    if any(job.waits for job in work):
+        transport.prove_ways()  # one that is shut already would make the change look guilty
     if work and become:
         work = list(_ahead(transport, work, emit))
     last = {id(job.planned): job for job in work}

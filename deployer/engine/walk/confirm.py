@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
-from deployer.errors import HostError, Reverted, StepError, Unreachable
+from deployer.errors import AuthError, HostError, Reverted, StepError, Unreachable
 from deployer.sh import Program, Sh, lines, script
 from deployer.transport.base import Transport
 
 CONFIRM_GRACE = 5.0
 """Seconds after its time within which a host has gone back."""
+_AGAIN = 1.0
+_PENALTY = 5.0
+"""Seconds by which a login that fails lengthens sshd's penalty for this address: no faster, or it shuts us out when the
+host has gone back already (PerSourcePenalties)."""
 KEEP = Sh("""place=/run/deployer/pending
 [ -e "$place/keep" ] || { echo 'it was not confirmed in time, and has gone back'; exit 6; }
 run="$run" /bin/sh -eu "$place/keep\"""")
@@ -29,7 +32,7 @@ def confirm(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Log in anew, the way the inventory describes, and make a step permanent over that connection.
+    """Log in anew, by every way that the inventory describes, and make a step permanent over such a connection.
 
     Args:
         transport: the connection over which the step has run.
@@ -45,6 +48,7 @@ def confirm(
     """
     until = clock() + within + CONFIRM_GRACE
     try:
+        transport.prove_ways()
         fresh = transport.another()
         try:
             (frame,) = fresh.run(Program((KEEP,), writes=True, become=become), timeout=within + CONFIRM_GRACE)
@@ -68,9 +72,13 @@ def _go_back(
         if clock() > until:
             hint = "it was to go back by itself; on its console, journalctl -t deployer tells whether it did"
             raise Unreachable("nobody can log in to the host any more", where=transport.name, hint=hint)
-        sleep(1.0)
-        with suppress(HostError):
+        sleep(_AGAIN)
+        try:
             transport.reopen()
+        except AuthError:
+            sleep(_PENALTY)
+        except HostError:
+            continue
 
 
 def _undone(transport: Transport, become: bool) -> bool:

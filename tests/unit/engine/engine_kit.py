@@ -197,6 +197,9 @@ class DirectoryHost:
     def reopen(self) -> None:
         pass
 
+    def prove_ways(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from deployer.engine.walk.confirm import CONFIRM_GRACE, KEEP, UNDO, confirm
-from deployer.errors import ConnectionLost, HostError, Reverted, StepError, Unreachable
+from deployer.errors import AuthError, ConnectionLost, HostError, Reverted, StepError, Unreachable
 from deployer.sh import Frame, Program, encode
 from deployer.transport.recorded import RecordedTransport
 from tests.unit.engine.ladder_kit import Clock
 
+DENIED = AuthError("root may not log in")
 CUT = Unreachable("10.0.0.1:22 did not answer within 10 s", hint="is it up?")
 GONE = ConnectionLost("the connection to the host is gone")
 
@@ -22,6 +23,8 @@ class Host(RecordedTransport):
 
     def __init__(self, new: HostError | list[Any], old: Iterable[list[Any]] = ()) -> None:
         super().__init__("web1", old)
+        self.way: HostError | None = None
+        self.shut: HostError | None = None
         self.new = new if isinstance(new, HostError) else RecordedTransport("web1", [new])
 
     def another(self) -> RecordedTransport:
@@ -29,6 +32,17 @@ class Host(RecordedTransport):
         if isinstance(self.new, HostError):
             raise self.new
         return self.new
+
+    def prove_ways(self) -> None:
+        """Log in by the other ways, or not."""
+        if self.way:
+            raise self.way
+
+    def reopen(self) -> None:
+        """Count, or be denied."""
+        super().reopen()
+        if self.shut:
+            raise self.shut
 
 
 def told(host: Host) -> tuple[Clock, Exception | None]:
@@ -72,6 +86,24 @@ def test_a_host_that_does_not_come_back_is_unreachable() -> None:
     assert isinstance(error, Unreachable)
     assert "journalctl -t deployer" in error.hint
     assert 60 + CONFIRM_GRACE - 1 <= len(clock.slept) <= 60 + CONFIRM_GRACE + 1
+
+
+def test_a_further_way_that_is_shut_takes_it_back_though_the_first_is_open() -> None:
+    host = Host([Frame(0, 0, "")], [[Frame(0, 0, "")]])
+    host.way = Unreachable("by 10.9.0.1:22 (confirm_over): 10.9.0.1:22 did not answer within 10 s")
+    error = told(host)[1]
+    assert isinstance(error, Reverted)
+    assert "the host has gone back: by 10.9.0.1:22 (confirm_over)" in error.message
+    assert [program.fragments for program in host.programs] == [(UNDO,)]
+
+
+def test_logins_that_are_denied_are_not_tried_faster_than_their_penalty_fades() -> None:
+    host = Host(CUT, [[GONE]] * 100)
+    host.shut = DENIED
+    clock, error = told(host)
+    assert isinstance(error, Unreachable)
+    assert host.reopened <= (60 + CONFIRM_GRACE) / 5
+    assert sum(clock.slept) / host.reopened >= 5
 
 
 def test_an_undo_that_fails_is_not_taken_for_one() -> None:
