@@ -56,8 +56,10 @@ class CellTried:
         source: the host it was tried from.
         what: what the port is for: SSH, EPMD, distribution, public or allow.
         declared: the rules let it through.
-        tried: ``open``, ``refused`` (let through, and nobody listens), ``no answer``, or why it was not tried.
+        tried: ``open``, ``refused`` (let through, and nobody listens), ``no answer``, ``silent`` (of UDP: somebody
+            listens and says nothing, so whether it came through is not known), or why it was not tried.
         differs: it is not as declared.
+        protocol: tcp or udp.
     """
 
     source: str
@@ -67,6 +69,7 @@ class CellTried:
     declared: bool
     tried: str
     differs: bool
+    protocol: str = "tcp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from deployer.engine.host_run import Context, HostRun
@@ -16,12 +16,18 @@ from deployer.model import Host
 from deployer.modules.firewall import Firewall
 from deployer.resolve import Resolver
 from deployer.roll_events import CellTried, MatrixTried
+from deployer.sh import Program, Sh, lines, script, sh
 from deployer.transport.base import Transport
 from deployer.transport.wrappers import ReadOnly
 
 TRIED_FOR = 3.0
 """Seconds for one TCP connection; whoever drops it says nothing."""
+UDP_TRIED_FOR = 3.0
+"""Seconds for one port of UDP, three tries."""
 _AT_ONCE = 4
+_UNCONNECTED = "07"
+_LOOPBACK = ("0100007F:", f"{'0' * 24}01000000:")
+"""How /proc/net/udp and udp6 write 127.0.0.1 and ::1 (proc(5); little-endian)."""
 DIFFERS = 2
 NOT_TRIED = "not tried"
 
@@ -55,8 +61,8 @@ class MatrixRun:
 
         def body() -> None:
             self.context.each(runs, lambda run: self._try(run, due[run.name]))
-            order = sorted(self._tried, key=lambda cell: (cell.host, cell.port, cell.source))
-            self.context.emit(MatrixTried(tuple(order)))
+            told = self._heard(runs)
+            self.context.emit(MatrixTried(tuple(sorted(told, key=lambda cell: (cell.host, cell.port, cell.source)))))
 
         return self.context.walk(self.resolver.play.name, "matrix", runs, body, self._end)
 
@@ -77,12 +83,24 @@ class MatrixRun:
     def _try(self, run: HostRun, due: Sequence[Cell]) -> None:
         transport = ReadOnly(self.context.connect(run))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            answers = list(pool.map(lambda one: tried_from(transport, one), due))
-        for cell, tried in zip(due, answers, strict=True):
+            answers = list(pool.map(lambda one: tried_from(transport, one), _of(due, "tcp")))
+        udp = _of(due, "udp")
+        answers += tried_udp(transport, udp)
+        for cell, tried in zip((*_of(due, "tcp"), *udp), answers, strict=True):
             differs = differing_cell(cell, tried)
-            self._tried.append(CellTried(cell.source, cell.host, cell.port, cell.what, cell.open, tried, differs))
+            told = CellTried(cell.source, cell.host, cell.port, cell.what, cell.open, tried, differs, cell.protocol)
+            self._tried.append(told)
         if lost := next((tried for tried in answers if tried.startswith(NOT_TRIED)), ""):
             raise HostError(lost, where=run.name)
+
+    def _heard(self, runs: Sequence[HostRun]) -> Sequence[CellTried]:
+        """Return all cells; a port of UDP that says nothing though somebody listens there is neither open nor shut."""
+        quiet = {cell.host for cell in self._tried if cell.protocol == "udp" and cell.tried == "no answer"}
+        listen = {run.name: udp_listeners(run.transport) for run in runs if run.name in quiet and run.transport}
+        for number, cell in enumerate(self._tried):
+            if cell.protocol == "udp" and cell.tried == "no answer" and cell.port in listen.get(cell.host, {cell.port}):
+                self._tried[number] = replace(cell, tried="silent", differs=False)
+        return self._tried
 
     def _end(self, run: HostRun) -> HostEnded:
         wrong = any(cell.differs for cell in self._tried if cell.host == run.name)
@@ -103,6 +121,29 @@ def tried_from(transport: Transport, cell: Cell) -> str:
     except (HostError, DeployerError) as error:
         return f"{NOT_TRIED}: {error.message}"
     return "open"
+
+
+def tried_udp(transport: Transport, due: Sequence[Cell]) -> list[str]:
+    """Return what became of a datagram to each port: an answer, an ICMP error, or nothing, or why it was not tried."""
+    if not due:
+        return []
+    cells = "\n".join(f"{number} {cell.address} {cell.port}" for number, cell in enumerate(due))
+    text = lines(sh("cells={}", cells), script("udp_try.sh", "deployer.firewall"))
+    (frame,) = transport.run(Program((text,)), timeout=UDP_TRIED_FOR * (1 + len(due) / _AT_ONCE) + 10)
+    told = dict(line.split(" ", 1) for line in frame.out.splitlines() if " " in line)
+    lost = f"{NOT_TRIED}: {frame.out.strip()[-200:]}"
+    return [told.get(str(number), lost) for number in range(len(due))]
+
+
+def udp_listeners(transport: Transport) -> frozenset[int]:
+    """Return the ports of UDP on which a host listens for others."""
+    (frame,) = transport.run(Program((Sh("cat /proc/net/udp /proc/net/udp6 2>/dev/null || :"),)), timeout=20)
+    places = (line.split()[1:4:2] for line in frame.out.splitlines() if line.split()[3:4] == [_UNCONNECTED])
+    return frozenset(int(place.rpartition(":")[2], 16) for place, _ in places if not place.startswith(_LOOPBACK))
+
+
+def _of(due: Sequence[Cell], protocol: str) -> Sequence[Cell]:
+    return [cell for cell in due if cell.protocol == protocol]
 
 
 def differing_cell(cell: Cell, tried: str) -> bool:

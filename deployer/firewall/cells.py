@@ -31,7 +31,7 @@ class Walled:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One port of one host, from another one."""
+    """One port of one host, from another one; ``protocol``: tcp or udp."""
 
     source: str
     host: str
@@ -39,27 +39,28 @@ class Cell:
     port: int
     what: str
     open: bool
+    protocol: str = "tcp"
 
 
 def cells(hosts: Sequence[Walled]) -> Iterator[Cell]:
-    """Yield all cells but those of a host to itself, which no firewall of ours has a say in. Ports of UDP have none."""
+    """Yield all cells but those of a host to itself, which no firewall of ours has a say in."""
     for target in hosts:
         doors = list(_doors(target))
         for source in hosts:
             if source.name == target.name:
                 continue
-            for port, what, networks in doors:
+            for port, protocol, what, networks in doors:
                 let_in = _within(source.address, networks)
-                yield Cell(source.name, target.name, target.address, port, what, let_in)
+                yield Cell(source.name, target.name, target.address, port, what, let_in, protocol)
 
 
-def _doors(host: Walled) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Yield each port once, with what it is for and the networks that may reach it."""
-    part, found = host.part, dict[int, tuple[str, tuple[str, ...]]]()
+def _doors(host: Walled) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
+    """Yield each port once, with its protocol, what it is for and the networks that may reach it."""
+    part, found = host.part, dict[tuple[int, str], tuple[str, tuple[str, ...]]]()
 
-    def door(port: int, what: str, networks: Sequence[str]) -> None:
-        named, before = found.get(port, (what, ()))
-        found[port] = named, (*before, *networks)
+    def door(port: int, what: str, networks: Sequence[str], protocol: str = "tcp") -> None:
+        named, before = found.get((port, protocol), (what, ()))
+        found[port, protocol] = named, (*before, *networks)
 
     door(host.ssh, "SSH", part.admin)
     if part.epmd_port is not None:
@@ -69,9 +70,8 @@ def _doors(host: Walled) -> Iterator[tuple[int, str, tuple[str, ...]]]:
         door(port, "distribution", part.members)
     listed: Mapping[str, tuple[str, ...]] = {**dict.fromkeys(part.public, _ALL), **dict(part.allow)}
     for word, networks in listed.items():
-        if word.endswith("/tcp"):
-            door(span(word)[0], "public" if networks is _ALL else "allow", networks)
-    yield from ((port, what, networks) for port, (what, networks) in found.items())
+        door(span(word)[0], "public" if networks is _ALL else "allow", networks, word.rpartition("/")[2])
+    yield from ((port, protocol, what, networks) for (port, protocol), (what, networks) in found.items())
 
 
 def _within(address: str, networks: Sequence[str]) -> bool:

@@ -31,9 +31,10 @@ def test_every_pair_and_port_has_one_cell_and_the_rules_decide() -> None:
     assert len(found) == len(list(cells(hosts)))
     assert not any(source == host for source, host, _ in found)
     assert {port: found["b", "a", port] for _, host, port in found if host == "a"} == {
-        22: True, 4369: True, 9100: True, 9101: True, 4000: True, 9187: False,
+        22: True, 4369: True, 9100: True, 9101: True, 4000: True, 9187: False, 514: True,
     }  # fmt: skip
     assert {port for port in (22, 4369, 9100, 9101, 4000, 9187) if found["c", "a", port]} == {4000, 9187}
+    assert {cell.port for cell in cells(hosts) if cell.protocol == "udp"} == {514}
     assert [found["d", "a", port] for port in (22, 9101, 4000)] == [False, True, True]
 
 
