@@ -140,12 +140,21 @@ def _walked(
     return each_play(walk, project, out, ahead=True, noted=noted, what=noted, doing="apply a plan of")
 
 
-def show_plan(file: Path, *, as_json: bool) -> str:
-    """Return a plan for a person, or as it is; raises ConfigError where this machine has not sealed it."""
-    plan = Seal.of_machine().read(file)
+def show_plan(file: Path, *, as_json: bool, pages: Sequence[str] = ()) -> str:
+    """Return a plan for a person, or as it is, and write it to pages, too.
+
+    Raises:
+        ConfigError: this machine has not sealed it, or a page cannot be written.
+    """
+    seal = Seal.of_machine()
+    plan = seal.read(file)
+    if pages:
+        from deployer.saved.shown_page import write_plan_pages
+
+        write_plan_pages(pages, plan, seal.used(plan), time.time())
     if as_json:
         return file.read_text(encoding="ascii").rstrip("\n")
-    return "\n".join(plan_text(plan, Seal.of_machine().used(plan), time.time()))
+    return "\n".join(plan_text(plan, seal.used(plan), time.time()))
 
 
 def _facts(resolver: Resolver) -> dict[str, Any]:

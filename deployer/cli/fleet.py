@@ -106,7 +106,7 @@ def plan(c: Context, *, out: str, expires: str, show: bool, **given: Any) -> int
     if show:
         from deployer.planning import show_plan
 
-        print_out(show_plan(Path(given["playbook"]), as_json=given["json"]))
+        print_out(show_plan(Path(given["playbook"]), as_json=given["json"], pages=given["report"]))
         return 0
     if not out or any(given[flag.name.replace("-", "_")] for flag in LISTS):
         return _walk("plan", given)

@@ -24,7 +24,14 @@ def until(plan: SavedPlan) -> str:
 
 
 def plan_text(plan: SavedPlan, used: str, now: float) -> Iterator[str]:
-    """Yield the lines that tell a plan.
+    """Yield the lines that tell a plan: its head, and each play."""
+    yield from plan_head(plan, used, now)
+    for play in plan.plays:
+        yield from _play(play)
+
+
+def plan_head(plan: SavedPlan, used: str, now: float) -> Iterator[str]:
+    """Yield the lines that tell whose plan it is, until when it is good, and what it was made from.
 
     Args:
         plan: whose seal holds.
@@ -40,8 +47,6 @@ def plan_text(plan: SavedPlan, used: str, now: float) -> Iterator[str]:
     flags += ["-e … (given again when it is applied)"] if plan.extra_vars else []
     words = (Path(options["playbook"]).name, *(f"-i {path}" for path in options["inventory"]), *flags)
     yield f"  of {safe(' '.join(words))}; {len(plan.sources)} files read"
-    for play in plan.plays:
-        yield from _play(play)
 
 
 def _play(play: SavedPlay) -> Iterator[str]:
@@ -49,22 +54,24 @@ def _play(play: SavedPlay) -> Iterator[str]:
     yield f"\nPLAY {safe(play.play)} · {hosts} host{'s' if hosts != 1 else ''}"
     if play.batches:
         yield f"  batches: {' | '.join(' '.join(batch) for batch in play.batches)}"
-    told = {name: [_event(name, task) for task in _worth(host)] for name, host in play.hosts.items()}
+    told = {name: [_event(name, task) for task in worth_showing(host)] for name, host in play.hosts.items()}
     for line in plan_lines(told, show_diff=False, verbosity=0):
         yield "".join(text for text, _ in line)
     if idle := [name for name, tasks in told.items() if not tasks]:
         yield f"\n  {' '.join(idle)}\n    = nothing to do"
 
 
-def _worth(host: SavedHost) -> list[SavedTask]:
+def worth_showing(host: SavedHost) -> list[SavedTask]:
+    """Return what will or may be done on a host."""
     return [task for task in host.tasks if task.verdict in _VERDICTS]
 
 
 def _event(host: str, task: SavedTask) -> TaskPlanned:
-    changes = tuple(Change(key, _word(before), _word(after)) for key, before, after in task.changes)
+    changes = tuple(Change(key, shown_word(before), shown_word(after)) for key, before, after in task.changes)
     verdict = _VERDICTS[task.verdict]
     return TaskPlanned(host, task.task, task.where, verdict, changes, task.reason, task.kind == "handler")
 
 
-def _word(value: str | None) -> str | None:
+def shown_word(value: str | None) -> str | None:
+    """Return a value as it is shown: of what could be content the beginning of its digest."""
     return value if value is None or not value.startswith(DIGEST) else f"{value[:_SHORT]}…"

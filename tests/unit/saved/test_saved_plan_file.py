@@ -345,6 +345,14 @@ def test_it_can_be_read(options: Options, place: Path) -> None:
     assert "batches: w1 | w2" in shown or "batches: w1 w2" in shown
     assert "note of w1" in shown
     assert json.loads(planning.show_plan(file, as_json=True)) == json.loads(file.read_text())
+    page = place / "plan.html"
+    planning.show_plan(file, as_json=False, pages=(str(page),))
+    told = page.read_text()
+    assert all(word in told for word in ("note of w1", "note of w2", "absent → ", "<td>w1</td>", "it can be applied"))
+    assert CANARY not in told
+    assert "<script" not in told
+    with pytest.raises(ConfigError, match="a plan is shown as"):
+        planning.show_plan(file, as_json=False, pages=(str(place / "plan.txt"),))
     assert applied(file)[0] == 0
     assert "applied by the run" in planning.show_plan(file, as_json=False)
 
