@@ -1,7 +1,8 @@
 # Before files change that a login may need, what they are is kept, and a timer of systemd's is started that puts it back.
 # The way back lies on disk: a host that restarts meanwhile goes back before anybody can log in (deployer-undo-boot.service).
-# Given: pending.sh and the prelude. What is kept of a file lies beside it where root alone can write, so that going back
-# is a rename and needs no room; elsewhere (a user's authorized_keys) it lies in $held.
+# Given: pending.sh, forget.sh and the prelude. What is kept of a file lies beside it where root alone can write, so that going back
+# is a rename and needs no room. For elsewhere (a user's authorized_keys) it lies in the nearest directory above that is
+# root's alone and on the same file system, such as /home; where there is none, in $held.
 # shellcheck shell=sh disable=SC2154
 held=/var/lib/deployer/undo
 boot=deployer-undo-boot.service
@@ -22,7 +23,14 @@ keep_old() {
     cp -a -T -- "$2" "$firm/.before-deployer.$name"
   elif [ -f "$2" ] && [ ! -L "$2" ]; then
     kind=copy
-    dd if="$2" iflag=nofollow,fullblock bs=65536 status=none >"$held/$1.file"
+    into=$held/$1.file
+    if near "$firm"; then
+      kind=near
+      into=$near/.before-deployer.$1.$name
+      printf '%s\n' "$into" >"$held/$1.near"
+      rm -f -- "$into"
+    fi
+    (umask 077; dd if="$2" iflag=nofollow,fullblock bs=65536 status=none >"$into")
   else
     echo "$2 is no plain file, in a directory that others than root can write to: it cannot be put back"
     exit 1
@@ -31,10 +39,21 @@ keep_old() {
   [ "$kind" = absent ] || stat -c '%u %g %a' -- "$2" >"$held/$1.attributes"
 }
 
+# near DIRECTORY: leave in $near the nearest directory above it that is root's alone and on its file system; 1: there is none.
+near() {
+  near=$1 device=$(stat -c %d -- "$1/")
+  while [ -n "$near" ]; do
+    near=${near%/*}
+    [ "$(stat -c %d -- "$near/")" = "$device" ] || return 1
+    [ -z "$(find "$near/" -maxdepth 0 -uid 0 ! -perm /022)" ] || return 0
+  done
+  return 1
+}
+
 # begin_undo: everything is forgotten that was kept before.
 begin_undo() {
   [ "$own_uid" -eq 0 ] || { echo 'confirm: needs root, whom systemd lets start a timer: become: true'; exit 1; }
-  rm -rf -- "$held"
+  forget_kept
   mkdir -p -- "${held%/*}"
   mkdir -m 0700 -- "$held"
 }

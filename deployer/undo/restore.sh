@@ -22,6 +22,14 @@ put_back() (
       mv -fT -- "${2%/*}/.before-deployer.${2##*/}" "$2"
       sync -- "${2%/*}"
       ;;
+    near)
+      read -r from <"$held/$1.near"
+      inside "${2%/*}"
+      chown -- "$uid:$gid" "$from"
+      chmod -- "$bits" "$from"
+      mv -fT -- "$from" "/proc/self/fd/5/${2##*/}"
+      sync -- /proc/self/fd/5/
+      ;;
     copy) draft "$held/$1.file" "$2" "$bits" "$uid" "$gid"; settle "$2" ;;
     attributes) adorn "$2" "$uid" "$gid" "$bits" ;;
   esac

@@ -5,9 +5,11 @@ The witness is plain OpenSSH: it gets in, and the files are as they were.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,13 @@ from deployer import lab as labs
 from deployer.lab import Lab, LabHost
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import LEFTOVERS, Fleet, Ran, untouched
+from tests.lab.lockouts import lockout_table, trials
 from tests.lab.sick import init_of
 
 LOCK = "/etc/ssh/sshd_config.d/lock.conf"
 WAITS = "[ -e /run/deployer/pending/armed ] && ! [ -e /run/deployer/holder ]"
+COUNT = 10 if os.environ.get("DEPLOYER_CONFIRM_ALL") == "1" else 1
+"""Trials of each kind; the first is with the controller dead."""
 HANDLER = {"name": "ssh", "systemd": {"name": "ssh", "state": "reloaded"}}
 OLD = "# as it was\n"
 KEPT = "find /etc /root /home -xdev -name '.before-deployer.*' -o -xdev -name 'deployer-undo-boot*'"
@@ -42,6 +47,11 @@ def fleet(one: LabHost, lab: Lab, tmp_path: Path, ssh: Ssh, eventually: Callable
     eventually(lambda: enters(made))
     left = ssh(made.hosts[0], f"{KEPT}; {LEFTOVERS}")[1]
     assert left == "", left
+
+
+def made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
 
 
 def console(host: LabHost, text: str) -> int:
@@ -152,23 +162,71 @@ def test_a_way_that_is_declared_and_cut_off_takes_it_back_though_this_one_is_ope
     console(host, f"rm {LOCK}; systemctl reload ssh")
 
 
-def test_on_debian_13_with_its_penalties_sudo_and_sshd_go_back_too(lab_of, tmp_path: Path) -> None:
-    around = lab_of("stock", "sudo", suites=("trixie",))
-    stock, sudo = around.hosts
-    made = Fleet(tmp_path, around, [stock], {})
-    tasks(made, written(LOCK, "AllowUsers nobody-at-all\n"))
-    ran = run(made)
+def test_on_debian_13_with_its_penalties_nobody_is_locked_out_whatever_kind_of_change_it_is(lab_of, tmp_path) -> None:
+    kinds = {"sshd": "stock", "sudoers": "sudo", "firewall": "default", "key": "default"}
+    around = lab_of(*kinds.values(), suites=("trixie",))
+    fleets = dict(
+        zip(kinds, (Fleet(made(tmp_path / host.name), around, [host], {}) for host in around.hosts), strict=True)
+    )
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        runs = [pool.submit(trials, fleets[kind], kind, COUNT) for kind in kinds]
+        found = [one for each in runs for one in each.result()]
+    print(lockout_table(found))  # noqa: T201 - figures are asked for
+    assert [one for one in found if one.seconds is None] == []
+    assert {one.kind for one in found if one.refused} == set(kinds), "a trial that lets in all the time proves nothing"
+    sudo = fleets["sudoers"]
+    assert console(sudo.hosts[0], "[ -e /etc/sudoers.d/zz-lab ]") == 1
+    tasks(sudo, written("/etc/sudoers.d/zz-lab", "# a comment\n"))
+    assert run(sudo).code == 0
+    assert console(sudo.hosts[0], f"{KEPT} | grep -q .") == 1
+
+
+FULL = "head -c 64m /dev/zero >/srv/full/fill; exit 1"
+HOME = """mkdir -p /srv/full && mount -t tmpfs -o size=64k,mode=0755 tmpfs /srv/full
+mkdir -m 0755 /srv/full/own /srv/full/home; chown daemon /srv/full/home
+for one in own home; do echo before >/srv/full/$one/f; done
+chown daemon:daemon /srv/full/*/f; chmod 0640 /srv/full/*/f"""
+STATE = "cd /srv/full; stat -c '%n %a %U %G' */f; cat */f; ls -A . own home | grep deployer"
+
+
+def test_it_goes_back_on_a_file_system_that_is_full(fleet: Fleet, ssh: Ssh) -> None:
+    (host,) = fleet.hosts
+    assert ssh(host, HOME)[0] == 0
+    before = ssh(host, STATE)
+    for place in ("own", "home"):
+        fill = {"name": "fill", "shell": {"cmd": FULL}}
+        change = written(f"/srv/full/{place}/f", "x" * 9000, confirm="30s", notify="fill")
+        fleet.play({"hosts": "all", "gather_facts": False, "handlers": [fill], "tasks": [change]})
+        ran = run(fleet)
+        assert ran.code == 1, ran.out
+        assert ssh(host, "df --output=avail /srv/full | tail -n 1")[1].split() == ["0"]
+        assert ssh(host, STATE) == before
+        ssh(host, "rm /srv/full/fill")
+    ssh(host, "umount /srv/full; rmdir /srv/full")
+
+
+def test_accounts_and_the_network_go_back(fleet: Fleet, ssh: Ssh) -> None:
+    (host,) = fleet.hosts
+    accounts = (
+        "cd /etc; for f in passwd shadow group gshadow; do stat -c '%n %a %U %G' $f; cat $f; done; ls /etc/netplan"
+    )
+    ssh(host, "mkdir /etc/netplan")
+    before = ssh(host, accounts)
+    tasks(fleet, {"name": "account", "user": {"name": "root", "shell": "/usr/sbin/nologin"}})
+    ran = run(fleet)
+    assert (ran.code, ran.end(host)["ending"]) == (6, "reverted"), ran.out
+    assert ssh(host, accounts) == before
+    away = "nft delete table inet netplan 2>/dev/null; [ ! -e /etc/netplan/50-lab.yaml ] ||"
+    away += (
+        " nft 'add table inet netplan; add chain inet netplan i { type filter hook input priority -9; policy drop; }'"
+    )
+    network = {"name": "network", "shell": {"cmd": away}}
+    change = written("/etc/netplan/50-lab.yaml", "network: {}\n", confirm="10s", notify="network")
+    fleet.play({"hosts": "all", "gather_facts": False, "handlers": [network], "tasks": [change]})
+    ran = run(fleet)
     assert ran.code == 6, ran.out
-    assert enters(made)
-    made.hosts = [sudo]
-    rule = "ALL ALL=(ALL) !ALL\n"
-    tasks(made, written("/etc/sudoers.d/zz-lab", rule))
-    ran = run(made)
-    assert (ran.code, ran.end(sudo)["ending"]) == (6, "reverted"), ran.out
-    assert console(sudo, "[ -e /etc/sudoers.d/zz-lab ]") == 1
-    tasks(made, written("/etc/sudoers.d/zz-lab", "# a comment\n"))
-    assert run(made).code == 0
-    assert console(sudo, f"{KEPT} | grep -q .") == 1
+    assert ssh(host, accounts) == before
+    ssh(host, "rmdir /etc/netplan")
 
 
 def frozen(fleet: Fleet, eventually: Callable[..., None], seconds: int) -> subprocess.Popen[str]:

@@ -49,6 +49,7 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
     whole = "yes" if isinstance(action.module.desired(), Absent) else "no"
     text = lines(
         script("pending.sh", "deployer.firewall"),
+        script("forget.sh", "deployer.undo"),
         script("arm.sh", "deployer.undo"),
         sh("# shellcheck disable=SC2016\nback={}", _back(paths, anew).text),
         sh("# shellcheck disable=SC2016\nkeep={}", _keep(paths).text),

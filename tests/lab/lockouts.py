@@ -1,0 +1,161 @@
+"""Changes that lock out, tried again and again: each kind of them, with the controller alive and with it dead.
+
+A trial ends when plain OpenSSH gets in by a new connection. It knocks once while the change waits, and then not before
+the console says that the host has gone back: on Debian 13 sshd punishes whoever fails to log in.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployer import lab as labs
+from deployer.lab import LabHost
+from tests.lab.fleet import Fleet
+from tests.lab.sick import init_of
+from tests.lab.walled import CUTS, console, wall
+
+WITHIN = 8
+"""Seconds after which a change that nobody confirms goes back."""
+GRACE = 5
+"""Seconds more within which a login has to come through."""
+_PATIENCE = 60
+_ARMED = "stat -c %.Y /run/deployer/pending/armed"
+_WAITS = "[ -e /run/deployer/pending ] || [ -e /run/deployer/undoing ]"
+_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA0000000000000000000000000000000000000000000 x\n"
+_AWAY = """nft delete table inet cut 2>/dev/null; [ ! -e /etc/netplan/50-lab.yaml ] ||
+  nft 'add table inet cut; add chain inet cut i { type filter hook input priority -9; policy drop; }'"""
+_READY = """groupadd -f outside; echo DenyGroups outside >/etc/ssh/sshd_config.d/groups.conf; systemctl reload ssh
+mkdir -p /etc/netplan"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lockout:
+    """One trial: how long until a login came through, and whether one was refused meanwhile.
+
+    Attributes:
+        seconds: from when the undo was armed; None: nobody got in again.
+    """
+
+    kind: str
+    dead: bool
+    refused: bool
+    seconds: float | None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it took longer than is promised."""
+        return self.seconds is None or self.seconds > WITHIN + GRACE
+
+
+def _file(dest: str, content: str, **words: Any) -> Callable[[Fleet], None]:
+    task = {"name": "write", "copy": {"dest": dest, "content": content, "mode": "0440"}, "confirm": f"{WITHIN}s"}
+    handlers = [{"name": "network", "shell": {"cmd": _AWAY}}]
+
+    def write(fleet: Fleet) -> None:
+        play = {"hosts": "all", "become": True, "gather_facts": False, "handlers": handlers}
+        fleet.play({**play, "tasks": [{**task, **words}]})
+
+    return write
+
+
+def _user(fleet: Fleet) -> None:
+    words = {"name": "root", "groups": ["outside"], "append": True}
+    task = {"name": "user", "user": words, "confirm": f"{WITHIN}s"}
+    fleet.play({"hosts": "all", "become": True, "gather_facts": False, "tasks": [task]})
+
+
+def _firewall(fleet: Fleet) -> None:
+    console(fleet.hosts[0], CUTS)
+    wall(fleet, confirm=WITHIN, public=["4000/tcp"])
+
+
+KINDS: Mapping[str, Callable[[Fleet], None]] = {
+    "firewall": _firewall,
+    "sshd": _file("/etc/ssh/sshd_config.d/lock.conf", "AllowUsers nobody-at-all\n"),
+    "key": _file("/root/.ssh/authorized_keys", _KEY),
+    "user": _user,
+    "network": _file("/etc/netplan/50-lab.yaml", "network: {}\n", notify="network"),
+    "sudoers": _file("/etc/sudoers.d/zz-lab", "ALL ALL=(ALL) !ALL\n"),
+}
+"""Kind → what writes the play that locks out; sudoers is for hosts of the profile ``sudo``, login ``deploy``."""
+
+
+def trials(fleet: Fleet, kind: str, count: int) -> Sequence[Lockout]:
+    """Lock this machine out of the fleet's one host so many times; every second time the controller is dead."""
+    console(fleet.hosts[0], _READY)
+    return [_trial(fleet, kind, dead=number % 2 == 0) for number in range(count)]
+
+
+def lockout_table(found: Sequence[Lockout]) -> str:
+    """Return the figures of each kind, for a person."""
+    rows = [
+        f"{'kind':<10} {'controller':<10} {'trials':>6} {'refused meanwhile':>18} {'longest':>9} {'locked out':>11}"
+    ]
+    for kind, dead in dict.fromkeys((one.kind, one.dead) for one in found):
+        some = [one for one in found if (one.kind, one.dead) == (kind, dead)]
+        longest = max((one.seconds for one in some if one.seconds is not None), default=0)
+        refused, shut = sum(one.refused for one in some), sum(one.seconds is None for one in some)
+        said = f"{kind:<10} {'dead' if dead else 'alive':<10} {len(some):>6} {refused:>18} {longest:>7.1f} s {shut:>11}"
+        rows.append(said)
+    return "\n".join(rows)
+
+
+def _trial(fleet: Fleet, kind: str, *, dead: bool) -> Lockout:
+    (host,) = fleet.hosts
+    KINDS[kind](fleet)
+    argv = fleet.argv("deploy", "--json", playbook=fleet.directory / "play.yml")
+    quiet = subprocess.DEVNULL
+    run = subprocess.Popen(argv, env=fleet.environment(), stdin=quiet, stdout=quiet, stderr=quiet, cwd=fleet.directory)
+    try:
+        armed = _armed(host, run)
+        refused = False
+        if dead:
+            run.send_signal(signal.SIGSTOP)
+            _until(lambda: time.time() > armed + WITHIN / 3, 0.1)
+            refused = not _enters(fleet, kind, 2)
+        _until(lambda: console(host, _WAITS) != 0, 0.1)
+        entered = _until(lambda: _enters(fleet, kind, 5), 1.0)
+        return Lockout(kind, dead, refused, time.time() - armed if entered else None)
+    finally:
+        if dead:
+            run.kill()
+        run.wait()
+
+
+def _armed(host: LabHost, run: subprocess.Popen[bytes]) -> float:
+    """Wait until the undo is armed, and return when that was; at the end of the run in any case."""
+    command = ["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-c", _ARMED]
+    while run.poll() is None:
+        said = subprocess.run(command, capture_output=True, text=True).stdout
+        if said:
+            return float(said)
+    raise AssertionError(f"the run ended with {run.returncode} and has armed nothing")
+
+
+def _until(condition: Callable[[], bool], pause: float) -> bool:
+    end = time.monotonic() + _PATIENCE
+    while not (met := condition()) and time.monotonic() < end:
+        time.sleep(pause)
+    return met
+
+
+def _enters(fleet: Fleet, kind: str, seconds: int) -> bool:
+    (host,) = fleet.hosts
+    program, *rest = labs.ssh_arguments(fleet.lab, host)
+    who, what = ("deploy", "sudo -n true") if kind == "sudoers" else ("root", "true")
+    argv = [
+        program,
+        "-o",
+        f"ConnectTimeout={seconds}",
+        "-o",
+        "BatchMode=yes",
+        *rest[:-1],
+        f"{who}@{host.address}",
+        what,
+    ]
+    return subprocess.run(argv, capture_output=True).returncode == 0
