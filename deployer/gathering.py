@@ -14,9 +14,11 @@ class Gathering:
 
     Attributes:
         found: the errors so far.
+        outdated: places that are read all the same, in the words of an Ansible that nobody has any more.
     """
 
     def __init__(self) -> None:
+        self.outdated: list[str] = []
         self.found: list[ConfigError] = []
 
     @contextmanager

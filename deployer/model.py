@@ -176,7 +176,7 @@ class Task:
     role_path: Path | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     vars: Mapping[str, Any] = field(default_factory=dict)
-    run_once: bool = False
+    run_once: bool | str = False
     local: bool = False
     delegate_to: str | None = None
     as_node: bool | str = False
@@ -226,7 +226,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play as written; ``vars_files``: those whose names are templates, and that are not read yet."""
+    """One play as written; ``vars_files``: with templated names, not read yet; ``notes``: what a person has to know."""
 
     name: str
     hosts: str
@@ -247,3 +247,4 @@ class Play:
     listeners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remote_user: str | None = None
     local: bool | None = None
+    notes: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ class Inherited:
     params: Map = field(default_factory=Map)
     block_vars: Map = field(default_factory=Map)
     no_log: bool = False
+    run_once: bool | str = False
     blocks: tuple[tuple[Block, str], ...] = ()
     private: bool = False
     depth: int = 0
@@ -43,12 +44,14 @@ class Inherited:
     def with_words(self, given: Map) -> Inherited:
         """Return what is handed down below ``given``, which may say when, tags, become, become_user, environment."""
         where = given.mark
-        become = boolean(given, "become")
+        become, once = boolean(given, "become"), given.get("run_once")
+        once = once if isinstance(once, str) and "{{" in once else boolean(given, "run_once")
         return replace(
             self,
             when=self.when + conditions(given),
             tags=self.tags | tags(given),
             become=self.become if become is None else become,
+            run_once=self.run_once if once is None else once,
             become_user=text(given, "become_user", self.become_user),
             environment=joined(
                 self.environment, mapping(given.get("environment") or Map(mark=where), "environment", where)
@@ -62,6 +65,8 @@ class Inherited:
 
     def hides(self, given: Map) -> bool:
         """Return whether nothing of a task or block may be shown, by its own ``no_log`` or the one around it."""
+        if "{{" in str(given.get("no_log")):
+            return True  # whatever it will say: nothing is shown that it may hide
         said = boolean(given, "no_log")
         return self.no_log if said is None else said
 

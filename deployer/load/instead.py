@@ -17,7 +17,7 @@ INSTEAD: Mapping[str, str] = {
     "force_handlers": "a handler that could not run is remembered on the host and run next time",
     "hooks": "they belong to the play",
     "ignore_unreachable": "other hosts always go on",
-    "include": "write import_tasks (or include_tasks, where the name or a loop depends on the host)",
+    "include": "it belongs to tasks and handlers: write import_tasks there, import_playbook in a playbook",
     "listen": "only handlers listen",
     "local_action": "write a play for a host with ansible_connection: local",
     "max_fail_percentage": "it belongs to the play",
@@ -52,6 +52,8 @@ _CONTAINERS = "deployer runs releases as systemd units; a container: systemd_uni
 
 INSTEAD_OF_MODULES: Mapping[str, str] = {
     **dict.fromkeys(("yum", "dnf", "apk", "pacman", "zypper", "aptitude"), _PACKAGE),
+    **dict.fromkeys(("zypper_repository", "pkgng", "openbsd_pkg", "portage", "homebrew"), _PACKAGE),
+    **dict.fromkeys(("seboolean", "seport", "sefcontext", "selinux"), "write a command with a guard"),
     **dict.fromkeys(("ini_file", "xml"), _WHOLE),
     **dict.fromkeys(("uri", "maven_artifact"), _FETCH),
     **dict.fromkeys(("setup", "gather_facts", "service_facts", "package_facts"), _FACTS),
@@ -86,3 +88,9 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "wait_for_connection": "deployer waits for a host that is reached; rollouts wait for nodes by themselves",
 }
 """What to write instead of a module of Ansible's that is not here."""
+
+OF_OTHER_SYSTEMS = (
+    *("yum", "dnf", "yum_repository", "rpm_key", "pacman", "apk", "zypper", "zypper_repository", "pkgng"),
+    *("openbsd_pkg", "portage", "homebrew", "firewalld", "seboolean", "seport", "sefcontext", "selinux"),
+)
+"""Modules of systems other than Debian's: their tasks are read, and refused only on a host that would run them."""

@@ -9,7 +9,7 @@ from typing import Any
 from deployer.errors import At, ConfigError, Problems
 from deployer.fields import alike, kind, nearest
 from deployer.gathering import Gathering
-from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES
+from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.marked import Map, Seq, Text, mark_of
 from deployer.model import Mark
 from deployer.syntax import truth
@@ -55,7 +55,7 @@ PLAY = (
     *("serial", "max_fail_percentage", "order", "hooks"),
     *("remote_user", "user", "connection", "vars_prompt", "no_log", *ACCEPTED),
 )
-BLOCK = (*SHARED, "block", "rescue", "always", "no_log", *ACCEPTED)
+BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", *ACCEPTED)
 TASK = (
     *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", "delegate_to"),
     *(*RESULT_WORDS, *WITH, *ACCEPTED),
@@ -65,7 +65,10 @@ HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
 ROLE = (*SHARED, "role")
 
 _BUILTIN = ("ansible.builtin.", "ansible.legacy.")
-_COLLECTIONS = (*_BUILTIN, "ansible.posix.", "community.general.", "community.postgresql.", "community.docker.")
+_COLLECTIONS = (
+    *(*_BUILTIN, "ansible.posix.", "community.general.", "community.postgresql.", "community.docker."),
+    "community.rabbitmq.",
+)
 _ALIASES = {"service": "systemd", "systemd_service": "systemd"}
 
 
@@ -228,7 +231,7 @@ def module_key(given: Map, known: Collection[str], problems: Gathering) -> str:
         ConfigError: there is none, or there are several.
     """
     left = [key for key in given if key not in known]
-    refused = [key for key in left if instead(key)]
+    refused = [key for key in left if instead(key) and short_name(key) not in OF_OTHER_SYSTEMS]
     problems.found += (
         ConfigError(f"{key!r} is not supported in a task", where=given.at(key), hint=instead(key)) for key in refused
     )

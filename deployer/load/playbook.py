@@ -11,6 +11,7 @@ from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
+from deployer.load.includes import import_of_old, outdated_notes
 from deployer.load.inherited import Inherited, joined
 from deployer.load.keywords import (
     PLAY,
@@ -73,7 +74,8 @@ def load_playbook(
     with reader.problems.going_on():
         reader.read(find_playbook(path))
     reader.problems.check()
-    return tuple(reader.plays)
+    first, *others = reader.plays
+    return replace(first, notes=outdated_notes(reader.problems.outdated)), *others
 
 
 @dataclass(slots=True)
@@ -94,11 +96,10 @@ class _Reader:
         for i, item in enumerate(items):
             with self.problems.going_on():
                 given = mapping(item, "a play", items.at(i))
+                if "include" in given and "hosts" not in given:
+                    given = import_of_old(given, self.problems.outdated)
                 if any(short_word(word) == "import_playbook" for word in given):
                     self._import(given, path, depth, above or Inherited(), given_vars or Map())
-                elif "include" in given and "hosts" not in given:
-                    hint = "write import_playbook: FILE"
-                    raise ConfigError("'include' is not supported in a playbook", where=given.at("include"), hint=hint)
                 else:
                     play = _PlayReader(given, path, self, above or Inherited()).play()
                     self.plays.append(replace(play, vars=joined(given_vars, play.vars)) if given_vars else play)

@@ -11,6 +11,7 @@ from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
 from deployer.load import keywords, yaml
 from deployer.load.inherited import Inherited, joined
+from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import (
     boolean,
     check_accepted,
@@ -81,6 +82,11 @@ class TaskReader:
             from deployer.load.arguments import without_action
 
             given = without_action(given)
+        if not self.hooks and (old := next((word for word in given if short_word(word) == "include"), "")):
+            from deployer.load.includes import as_written_today
+
+            given = as_written_today(given, old)
+            self.problems.outdated.append(str(given.mark))
         if not (self.hooks or _PARTS.isdisjoint(given)):
             return self._block(given, inherited, directory)
         known = keywords.HANDLER if self.handlers else keywords.HOOK if self.hooks else keywords.TASK
@@ -91,11 +97,7 @@ class TaskReader:
             from deployer.load.includes import included
 
             return included(self, given, key, inherited, directory)
-        if short_word(key) == "include" and str(given[key]).strip():  # refused, and yet its file is looked through
-            name = str(given[key]).split()[0]
-            if (directory / name).is_file():
-                self.file(name, given.at(key), replace(inherited, depth=inherited.depth + 1), directory)
-        if not key or instead(key):
+        if not key or (instead(key) and short_name(key) not in OF_OTHER_SYSTEMS):
             return []
         task = self._task(given, key, inherited)
         if task is None:
@@ -113,7 +115,7 @@ class TaskReader:
         return block_tasks(self, given, below, directory)
 
     def _imported(self, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
-        check_words(given, (key, *keywords.SHARED), "an import")
+        check_words(given, (key, *keywords.SHARED, "run_once"), "an import")
         below = inherited.with_words(given)
         below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
         if short_word(key) == "import_role":
@@ -157,7 +159,7 @@ class TaskReader:
             defaults=inherited.defaults,
             vars=inherited.variables(own),
             params=inherited.params,
-            run_once=bool(boolean(given, "run_once")),
+            run_once=bool(boolean(given, "run_once")) if self.hooks else all_of.run_once,
             local=self.hooks and local(given),
             delegate_to=None if self.hooks else text(given, "delegate_to"),
             as_node=self.hooks and as_node(given),

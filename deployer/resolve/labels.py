@@ -1,8 +1,8 @@
-"""What tasks and the rounds of their loops are called."""
+"""What tasks and the rounds of their loops are called, and why they are skipped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployer.errors import ConfigError
@@ -33,3 +33,8 @@ def _shown(item: Any) -> str:
     plain = masked(item if named is None else named)
     text = plain if isinstance(plain, str) else repr(plain)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:
+    """Return why a task is skipped, or nothing when every condition holds."""
+    return next((f"not: {condition}" for condition in conditions if not variables.holds(condition, task.mark)), "")

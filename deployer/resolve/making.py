@@ -10,7 +10,8 @@ from typing import Any
 from deployer import modules
 from deployer.errors import At, ConfigError
 from deployer.fields import build, coerce, complaints, nearest
-from deployer.load.keywords import ACTS, TASK
+from deployer.load.instead import OF_OTHER_SYSTEMS
+from deployer.load.keywords import ACTS, TASK, instead
 from deployer.load.marked import Map, folder_of, mark_of, marks_of
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
@@ -18,6 +19,7 @@ from deployer.load.taint import OMIT
 from deployer.load.template import Variables
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
+from deployer.resolve.spelling import spelled
 from deployer.syntax import VARIABLE, truth
 
 LONGEST_TIMEOUT = 86_400
@@ -31,6 +33,9 @@ def module_class(task: Task) -> type[Module]:
     Raises:
         ConfigError: there is none of that name; with the nearest name.
     """
+    if task.module in OF_OTHER_SYSTEMS:
+        hint = f"{instead(task.module)}; a condition may leave it out: when: ansible_os_family == 'RedHat'"
+        raise ConfigError(f"{task.module!r} is not supported", where=mark_of(task.args, task.mark), hint=hint)
     if task.module not in modules.names():
         hint = nearest(task.module, [*modules.names(), *TASK])
         raise ConfigError(f"there is no module {task.module!r}", where=mark_of(task.args, task.mark), hint=hint)
@@ -44,6 +49,8 @@ def judge(task: Task) -> Iterator[ConfigError]:
 
         yield from wrong_words(task)
         return
+    if task.module in OF_OTHER_SYSTEMS:
+        return
     try:
         cls = module_class(task)
     except ConfigError as error:
@@ -53,7 +60,7 @@ def judge(task: Task) -> Iterator[ConfigError]:
     for key, raw in task.args.items():
         try:
             with At(_at(task.args, key, task)):
-                given[key] = _mode(key, raw, task.args)
+                given[key] = spelled(task.module, key, _mode(key, raw, task.args), task.args)
         except ConfigError as error:
             yield error
     yield from complaints(cls, Map(given, task.mark, marks_of(task.args)), task.mark)
@@ -82,6 +89,7 @@ class Maker:
                 value = variables.render(_mode(key, raw, args), where, key)
                 if value is not OMIT:
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
+        given = {key: spelled(task.module, key, value, given) for key, value in given.items()}
         filled = fill(cls, Map(given, task.mark, marks_of(args)), "", self._read(task))
         for key, folder in cls.SOURCES.items():
             if isinstance(filled.get(key), str) and not (cls.ON_HOST and truth(filled.get(cls.ON_HOST, False))):

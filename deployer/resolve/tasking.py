@@ -10,6 +10,7 @@ from typing import Any
 
 from deployer import modules
 from deployer.errors import ConfigError, NotYet, TaskFails
+from deployer.fields import coerce
 from deployer.load.inherited import joined
 from deployer.load.keywords import ACTS
 from deployer.load.scope import Scopes
@@ -18,7 +19,7 @@ from deployer.model import Block, Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.checks import check_run_once
 from deployer.resolve.confirming import confirm_of, undoable
-from deployer.resolve.labels import item_label, label_of
+from deployer.resolve.labels import item_label, label_of, unmet
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks
 
@@ -95,7 +96,7 @@ class Tasking:
         return action
 
     def _actions(self, task: Task, over: tuple[Layer, ...], depth: int) -> Iterator[Action]:
-        if task.run_once and self.choice and not self._alone(task):
+        if task.run_once and self.choice and not self._alone(task, over):
             yield self._told(Action(task, task.name, skip=f"run_once: {self.first} does it"))
             return
         if no := self._left_out(task):
@@ -155,12 +156,16 @@ class Tasking:
 
             self.scopes.put(self.host, {task.result.register: registered(task, entries)}, {})
 
-    def _alone(self, task: Task) -> bool:
+    def _alone(self, task: Task, over: tuple[Layer, ...]) -> bool:
         """Return whether this is the one host of the play that runs a task that is run once.
 
         Raises:
             ConfigError: the play has batches, or the task sets variables, which all hosts would have to know.
         """
+        if isinstance(task.run_once, str):
+            said = self.scopes.task(self.host, task).over(*over).render(task.run_once, task.mark, "run_once")
+            if not coerce(bool, said, "run_once"):
+                return True
         check_run_once(task, self.play.turns)
         return self.first in ("", self.host.name)
 
@@ -243,8 +248,3 @@ class Tasking:
         from deployer.resolve.judging import ResultJudge
 
         return replace(found, judge=ResultJudge.of(task, variables))
-
-
-def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:
-    """Return why a task is skipped, or nothing when every condition holds."""
-    return next((f"not: {condition}" for condition in conditions if not variables.holds(condition, task.mark)), "")

@@ -1,0 +1,53 @@
+"""What people write for an argument, and what it says: older words of ``state``, slashes at the ends of paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from deployer.load.marked import Text
+
+_INSTALLED = {"installed": "present", "removed": "absent"}
+_STATES: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(("apt", "package"), _INSTALLED),
+    "systemd": {"running": "started"},
+}
+_INTO = {"copy": "src", "template": "src"}
+"""Modules whose ``dest`` may be a directory, and the argument whose last part is the file's name there."""
+_PATHS = ("path", "dest", "chdir")
+_FOLDERS = ("unarchive", "get_url")
+"""Modules to which a slash at the end of ``dest`` says something."""
+
+
+def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
+    """Return an argument as it is called here; what is not understood is left as it is, and refused by its module.
+
+    Args:
+        module: its short name.
+        key: the argument.
+        value: as written, rendered or not.
+        args: all arguments of the task.
+    """
+    if not isinstance(value, str):
+        return value
+    if key == "state":
+        return _same_place(value, _STATES.get(module, {}).get(value, value))
+    if key not in _PATHS or not value.startswith("/") or value == "/" or (key == "dest" and module in _FOLDERS):
+        return value
+    path = re.sub("/{2,}", "/", value)
+    if not path.endswith("/"):
+        return _same_place(value, path)
+    source = args.get(_INTO.get(module, "")) if key == "dest" else None
+    name = _file_name(source)
+    return _same_place(value, path + name if name else path.rstrip("/"))
+
+
+def _file_name(source: Any) -> str:
+    plain = isinstance(source, str) and "{{" not in source and not source.endswith("/")
+    return PurePosixPath(source).name if plain else ""
+
+
+def _same_place(written: str, said: str) -> str:
+    return Text(said, written.mark) if isinstance(written, Text) and said != written else said
