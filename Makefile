@@ -41,11 +41,11 @@ check: setup  ## the quick part: lint, types, import rules, unit and contract te
 test: check packages  ## everything: the quick part, the transports, and the lab's real hosts
 	-@tools/packages $(WINDOW_PACKAGES)
 	$(BIN)/pytest -q tests/transport
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/lab
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/lab
 
 lab-test: setup packages  ## only the lab's real hosts
 	-@tools/packages $(WINDOW_PACKAGES)
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/lab
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/lab
 
 bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts
 	$(BIN)/python benchmarks/fleet.py

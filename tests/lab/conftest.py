@@ -27,6 +27,15 @@ DEMO = APPS / "demo"
 # pytest-xdist's workers share no fixtures: each has its own lab.
 NAME = os.environ.get("DEPLOYER_TEST_LAB", "test") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "w")
 
+LONG = """
+ladder window rollout tls moving faults rotation kill_points migrations migration_kills unit drift attacks going_back
+growth secrets takeover roll_stops from_mix_phx_new growth_kills sudo_deploy confirm_tasks deploy flavours_mixed
+flavours_tls clusters flavours_names disk_full waiting growth_table docs_commands lease start_pairs tls_given preflight
+two_fleets general_modules plan
+""".split()  # noqa: SIM905 - a list of words reads better
+"""The files that take longest, the longest first: they begin first, so that no worker is left with one at the end."""
+SHORT = "lab demo budget build uploads hostile inputs profiles firewall_matrix trixie sudo".split()  # noqa: SIM905
+
 Ssh = Callable[..., tuple[int, str]]
 
 
@@ -36,12 +45,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker("lab")
+    items.sort(key=_turn)
     yield
     if any(item.get_closest_marker("lab") for item in items):
         try:
             programs.require()
         except ConfigError as error:
             raise pytest.UsageError(f"tests/lab cannot run here: {error} (leave it out with: -m 'not lab')") from None
+
+
+def _turn(item: pytest.Item) -> int:
+    """When the file of a test begins, where several workers take one file after the other (``--dist loadfile``)."""
+    if HERE not in item.path.parents:
+        return -1
+    name = item.path.stem.removeprefix("test_")
+    return LONG.index(name) if name in LONG else len(LONG) + (name in SHORT)
 
 
 @pytest.fixture(scope="session")

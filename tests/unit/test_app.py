@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
 from deployer.project import Options
 from tests.unit.beam.beam_tarballs import release as recipe
+from tests.unit.sh_clean import complaints
 
 COOKIE = "q8ZbR2vTn5LxK7mWc4Yd9Ps3Hj6Gf1QaUeXoIiVtBrN"
 CANARY = "canary-7f3a-in-the-environment"
@@ -58,13 +57,9 @@ def test_the_whole_fleet_is_one_program_that_reads_and_one_that_writes(programs:
     assert "systemctl restart" in steps
 
 
-def test_every_generated_program_passes_shellcheck(programs: list[str], tmp_path: Path) -> None:
-    assert shutil.which("shellcheck"), "apt-get install shellcheck"
-    for number, text in enumerate(programs):
-        path = tmp_path / f"{number}.sh"
-        path.write_text(text)
-        done = subprocess.run(["shellcheck", "--shell=sh", "-e", "SC2317", path], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
+def test_every_generated_program_passes_shellcheck(programs: list[str]) -> None:
+    for text in programs:
+        assert complaints(text, "SC2317") == ""
 
 
 def test_no_program_holds_a_secret(programs: list[str]) -> None:

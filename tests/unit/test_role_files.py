@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.roles_kit import COOKIE, SHAPES, WORDS, changed, resolved, shapes, written
+from tests.unit.sh_clean import complaints
 
 UNIT = "/etc/systemd/system/demo.service.d/00-deployer.conf"
 
@@ -102,13 +103,11 @@ def test_ipv6_needs_its_own_distribution(tmp_path: Path) -> None:
 
 
 @shapes
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 def test_the_command_for_people_is_clean_sh(tmp_path: Path, words: dict[str, Any], hosts: dict[str, Any]) -> None:
     commands = [text for path, text in written(resolved(tmp_path, words, hosts)).items() if path.endswith("-ctl")]
     assert commands
     for text in commands:
-        done = subprocess.run(["shellcheck", "-"], input=text, text=True, capture_output=True)
-        assert done.stdout == ""
+        assert complaints(text) == ""
 
 
 def test_the_command_for_people_knows_only_commands_that_start_nothing(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from deployer.firewall.nft import BASE, rules_of, takes_away
 from deployer.model import Absent, Change, Present, Unknown
 from deployer.modules.firewall import Firewall
 from tests.unit.modules.firewall_kit import RULES, SHOWN, SSHD, WALL, came, differing, told
+from tests.unit.sh_clean import complaints
 
 
 def test_the_rules_let_in_exactly_what_was_declared() -> None:
@@ -196,9 +197,7 @@ def test_new_rules_wait_for_a_login_and_the_script_that_keeps_them_is_clean_sh()
     assert quoted
     (script,) = shlex.split(quoted[1])
     assert "systemctl enable" in script
-    check = ["shellcheck", "-s", "sh", "-e", "SC2154", "-"]  # the run is given by whoever calls it
-    done = subprocess.run(check, input=f"#!/bin/sh\nset -eu\n{script}", text=True, capture_output=True)
-    assert done.stdout + done.stderr == ""
+    assert complaints(f"#!/bin/sh\nset -eu\n{script}", "SC2154") == "", "the run is given by whoever calls it"
 
 
 def test_a_port_of_ssh_more_is_open_at_once_for_it_takes_nothing_away() -> None:
