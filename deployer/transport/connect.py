@@ -169,8 +169,9 @@ def _shake_hands(client: Client, target: SshTarget) -> None:
         )
     if not client.remote_version:
         raise _no_banner(client.greeting, where)
+    said = str(client.get_exception() or "") or "the host hung up, or did not come to its end in time"
     raise Unreachable(
-        f"no SSH handshake with {where}: {client.get_exception() or 'the host hung up'}",
+        f"no SSH handshake with {where}: {said}",
         hint="only modern algorithms are offered; is sshd older than 6.5?",
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployer import lab as labs
-from tests.lab.fleet import Fleet, fleet_of, untouched
+from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, untouched
 
 CANARY = "canary-9a41d7e2"
 WEAK = "hunter2"
@@ -118,3 +118,31 @@ def test_a_roll_from_a_plan_takes_the_planned_batches_and_another_host_key_refus
     turns = [json.loads(line) for line in won[0].splitlines() if '"BatchStarted"' in line]
     assert [each["hosts"] for each in turns] == roll["batches"]
     assert fleet.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_apply_that_is_killed_half_way_has_used_its_plan_and_resume_goes_on(fleet, ssh, eventually):
+    one, two = fleet.hosts
+    file = fleet.directory / "half.json"
+    waits = {"cmd": "until [ -e /run/go ]; do sleep 0.1; done; touch /srv/whole", "creates": "/srv/whole"}
+    half = {"name": "half", "copy": {"dest": "/etc/half", "content": "x\n"}}
+    play = fleet.play({"hosts": "all", "tasks": [half, {"name": "whole", "shell": waits}]})
+    assert fleet.run("plan", "--out", str(file), playbook=play).code == 0
+    argv = [fleet.argv("status")[0], "apply", str(file), "--json"]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(argv, env=fleet.environment(), stdin=quiet, stdout=quiet, stderr=quiet, cwd="/")
+    for host in (one, two):
+        eventually(lambda host=host: ssh(host, "pgrep -f 'until \\[ -e /run/go'")[0] == 0)
+    process.kill()
+    process.wait()
+    for host in (one, two):
+        eventually(lambda host=host: ssh(host, LEFTOVERS) == (0, ""))
+        assert ssh(host, "ls /etc/half /srv/whole 2>/dev/null")[1] == "/etc/half\n"
+    again = apply(fleet, file)
+    assert again.returncode == 3
+    assert "applied already, by the run" in again.stdout + again.stderr
+    assert "applied by the run" in fleet.show("plan", "--show", playbook=file).out
+    for host in (one, two):
+        ssh(host, "touch /run/go")
+    ran = fleet.run("resume", playbook=play)
+    assert ran.code == 0, ran.out
+    assert [ssh(host, "ls /etc/half /srv/whole")[0] for host in (one, two)] == [0, 0]

@@ -54,7 +54,11 @@ with stoppable(lambda event: None) as stop:
 """
 
 
-@pytest.mark.parametrize("moment", [WAITING, WRITING], ids=["waiting", "writing"])
+@pytest.mark.parametrize(
+    "moment",
+    [WAITING, WRITING, *(WAITING.replace("SIGINT", name) for name in ("SIGTERM", "SIGHUP"))],
+    ids=["waiting", "writing", "SIGTERM", "SIGHUP"],
+)
 def test_ctrl_c_is_heard_at_any_moment(moment: str) -> None:
     done = subprocess.run([sys.executable, "-c", moment], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("stopped True\n", 0), done.stderr
