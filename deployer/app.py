@@ -11,15 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, TypeAlias
 
+from deployer.afterwards import check_report, report_to, tell_hooks, webhooks_of
+from deployer.ansible_core import ansible_run
 from deployer.engine import facts
 from deployer.engine.host_run import Context, worst
 from deployer.engine.lease import RunLease, Way
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Event, HostEnded, Note, RunEnded
-from deployer.fleet import NotifyWords
 from deployer.gathering import Gathering
-from deployer.model import Host, Mark, Play
+from deployer.model import Host, Play
 from deployer.project import Options, Project, load
 from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
@@ -57,9 +58,10 @@ def resume(options: Options, out: TextIO | None = None) -> int:
 def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] = ()) -> int:
     options = project.options
 
+    # A deploy with drift has fixed it, or failed.
+    counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
+
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        # A deploy with drift has fixed it, or failed.
-        counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
         ask, code = asker(context.stop, json=options.json), 2 if counts else 0
 
         def gather(transport: Transport, host: Host) -> Mapping[str, Any]:
@@ -68,8 +70,12 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         words: dict[str, Any] = {"drift_code": code, "ask": ask, "done": project.done, "learn": resolver.learn}
         return PlayRun(context, resolver, hosts, goal, gather=gather, **words).run()
 
+    def through(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        return ansible_run(project, resolver, hosts).run(context, goal, 2 if counts else 0)
+
     noted = "deploy" if goal is Goal.DEPLOY else ""
-    return each_play(walk, project, out, ahead=True, noted=noted, notes=notes, what=noted, doing=goal.value)
+    heard: dict[str, Any] = {"noted": noted, "notes": notes, "what": noted, "doing": goal.value}
+    return each_play(walk, project, out, ahead=True, through=None if goal is Goal.VERIFY else through, **heard)
 
 
 def worth_telling(events: Iterable[Event], code: int) -> bool:
@@ -91,20 +97,22 @@ def each_play(
     worth: Callable[[Sequence[Event], int], bool] = worth_telling,
     doing: str = "",
     absent: Collection[str] = (),
+    through: Walking | None = None,
 ) -> int:
     """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
 
     Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it. Whoever comes while the
-    run has the lease of its hosts is told what it is ``doing``. Nobody connects to hosts that are ``absent``.
+    run has the lease of its hosts is told what it is ``doing``. Nobody connects to hosts that are ``absent``. Those
+    of its plays that are ansible-core's are left out unless ``through`` takes them.
     """
     begin, options = time.monotonic(), project.options
     work = project.work()
     resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
     plays = _prepared(project, work, resolvers, ahead=ahead)
     asked = plays if what else ()
-    hooks = _webhooks([each.resolver.notify_words(host) for each in asked for host in each.hosts], what)
+    hooks = webhooks_of([each.resolver.notify_words(host) for each in asked for host in each.hosts], what)
     seen: list[Event] = []
-    _check_report(options.report)
+    check_report(options.report)
     codes, most = {0}, max(len(each.hosts) for each in plays)
     journal = Writer(_head(project, work, noted)) if noted else None
     ways = {host.name: partial(_way, each, host) for each in plays for host in each.hosts if host.name not in absent}
@@ -119,7 +127,9 @@ def each_play(
                 if not each.hosts:
                     emit(Note(project.why_none(each.play)))
                     continue
-                codes.add(walk(Context(each.opener, executor, emit, stop, lease=lease), each.resolver, each.hosts))
+                taken = through if each.play.ansible else walk
+                if taken:
+                    codes.add(taken(Context(each.opener, executor, emit, stop, lease=lease), each.resolver, each.hosts))
                 if codes - {0, 2}:
                     break
         except Exception:  # not where the person has said to end at once
@@ -127,10 +137,10 @@ def each_play(
             raise
         lease.release()
         code = worst(codes, stop)
-        for failed in _tell(hooks, what, seen, code) if hooks and worth(seen, code) else ():
+        for failed in tell_hooks(hooks, what, seen, code) if hooks and worth(seen, code) else ():
             emit(Note(failed))
         ended = RunEnded(code, time.monotonic() - begin)
-        for failed in _report_to(options.report, (*seen, ended)):
+        for failed in report_to(options.report, (*seen, ended)):
             emit(Note(failed))
         emit(ended)
     return code
@@ -154,9 +164,11 @@ def _prepared(
         ConfigError: what is written is wrong; `Problems` has all of it.
     """
     problems = Gathering()
-    for (_, hosts), resolver in zip(work, resolvers, strict=True):
+    for (play, hosts), resolver in zip(work, resolvers, strict=True):
         with problems.going_on():
             resolver.prepare(hosts if ahead else ())
+            if play.ansible and ahead and hosts:
+                ansible_run(project, resolver, hosts).check()
     problems.check()
     both = zip(work, resolvers, strict=True)
     return [_Prepared(play, hosts, resolver, project.opener(resolver)) for (play, hosts), resolver in both]
@@ -164,35 +176,6 @@ def _prepared(
 
 def _way(prepared: _Prepared, host: Host) -> Way:
     return lambda: prepared.opener(host), prepared.resolver.connection(host).become
-
-
-def _webhooks(words: Sequence[tuple[Sequence[NotifyWords], Mark]], what: str) -> tuple[NotifyWords, ...]:
-    if not any(said for said, _ in words):
-        return ()
-    from deployer.notifying import webhooks
-
-    return webhooks(words, what)
-
-
-def _tell(hooks: Sequence[NotifyWords], what: str, events: Sequence[Event], code: int) -> tuple[str, ...]:
-    from deployer.notifying import tell
-
-    return tell(hooks, what, events, code)
-
-
-def _check_report(paths: Sequence[str]) -> None:
-    if paths:
-        from deployer.report.run_page import check_pages
-
-        check_pages(paths)
-
-
-def _report_to(paths: Sequence[str], events: Sequence[Event]) -> tuple[str, ...]:
-    if not paths:
-        return ()
-    from deployer.report.run_page import write_pages
-
-    return write_pages(paths, events)
 
 
 def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: str) -> Head:

@@ -119,6 +119,8 @@ def started_at(plays: Sequence[Play], name: str) -> tuple[Play, ...]:
 
 def check_tags(plays: Sequence[Play], wanted: frozenset[str]) -> None:
     """Refuse a tag that no task has: a run that does nothing must not look like one that had nothing to do."""
+    if any(play.ansible for play in plays):
+        return  # its tags are ansible-core's to know
     tags = {tag for play in plays for task in play.tasks for tag in task.tags}
     for name in sorted(wanted - tags - {"all", "tagged", "untagged", "always", "never"}):
         raise ConfigError(f"--tags: no task has the tag {name!r}", hint=nearest(name, tags))

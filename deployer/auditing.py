@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from deployer.ansible_core import ansible_run
 from deployer.app import each_play, worth_telling
 from deployer.audit.advisories import Advisories, read_advisories
 from deployer.audit.catalog import choose, own_profiles
@@ -102,8 +103,12 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
         news = before is None or any(changed(before, gathered(seen, code).as_plain()))
         return news and worth_telling(seen, code)
 
-    need = bool(options.playbook)
-    code = each_play(walk, project, held, ahead=True, need_tarball=need, notes=notes, what="audit", worth=worth)
+    def through(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        own = replace(context, emit=keeping(events, context.emit))
+        return ansible_run(project, resolver, hosts).run(own, Goal.AUDIT, 2)
+
+    asked: dict[str, Any] = {"need_tarball": bool(options.playbook), "notes": notes, "what": "audit", "worth": worth}
+    code = each_play(walk, project, held, ahead=True, through=through, **asked)
     audited = gathered(events, code)
     write_files(files.report, audited)
     if files.save:

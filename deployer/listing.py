@@ -23,6 +23,7 @@ def listing(options: Options, *, hosts: bool, tasks: bool, tags: bool) -> str:
         if hosts:
             lines += [f"    pattern: {play.hosts.split(',')!r}", f"    hosts ({len(chosen)}):"]
             lines += [f"      {host.name}" for host in chosen]
+        lines += ["    run by ansible-core, which knows its tasks and tags"] if play.ansible else []
         taken = [task for task in play.tasks if takes(choice, task)]
         if tasks:
             lines += ["    tasks:", *(_line(task) for task in taken)]

@@ -11,9 +11,11 @@ from typing import Any
 from deployer.values import (
     MASK,
     Absent,
+    AnsiblePart,
     Block,
     Change,
     Changes,
+    Connection,
     Keys,
     LoopControl,
     Observed,
@@ -27,6 +29,7 @@ from deployer.values import (
 __all__ = [
     "MASK",
     "Absent",
+    "AnsiblePart",
     "BatchSettings",
     "Blob",
     "Block",
@@ -91,24 +94,6 @@ class Blob:
 
     def __repr__(self) -> str:
         return f"Blob({self.path or 'text'}, {self.size} bytes)"
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How a host is reached; from Ansible's connection variables and the command line.
-
-    ``ssh_options``: those understood of ``ansible_ssh_common_args``, lower-case; ``ways``: those of ``confirm_over``.
-    """
-
-    address: str
-    port: int | None = None
-    user: str | None = None
-    private_key: Path | None = None
-    become: bool = False
-    become_password: Secret | None = None
-    ssh_options: Mapping[str, str] = field(default_factory=dict)
-    local: bool = False
-    ways: tuple[Connection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +211,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play as written; ``vars_files``: with templated names, not read yet; ``notes``: what a person has to know."""
+    """One play as written; ``vars_files``: with templated names; ``notes``: for a person; ``ansible``: not ours."""
 
     name: str
     hosts: str
@@ -248,3 +233,4 @@ class Play:
     remote_user: str | None = None
     local: bool | None = None
     notes: tuple[str, ...] = ()
+    ansible: AnsiblePart | None = None

@@ -68,6 +68,9 @@ def keep(options: Options, file: Path, expires: str, out: TextIO | None = None) 
     key = seal.of_plan(plan.id)
     pin_salts(key)
     digests, keepers, project = Digests(key), list[Keeper](), load(options)
+    for play in (play for play in project.plays if play.ansible):
+        hint = "a plan that is kept is compared with what hosts say; ansible-core does not tell that"
+        raise ConfigError("a play of ansible-core's cannot be kept", where=play.mark, hint=hint)
     plan = replace(
         plan,
         options=origins.kept(options),

@@ -54,6 +54,7 @@ class Options:
     hosts: str = ""
     report: tuple[str, ...] = ()
     strict: bool = False
+    ansible_fallback: bool = False
 
     def vaults(self) -> Vaults:
         """Return the vault passwords, none of them read yet."""
@@ -100,9 +101,11 @@ class Project:
         Raises:
             ConfigError: there are none, and that was not permitted.
         """
-        allow_empty = self.options.allow_empty or len(self.plays) > 1
-        found = self.inventory.select(play.hosts, self.options.limit, where=play.mark, allow_empty=allow_empty)
-        return tuple(host for host in found if self.only is None or host.name in self.only)
+        words = play.hosts.split(",") if play.ansible and len(play.ansible.patterns) > 1 else [play.hosts]
+        empty, select = self.options.allow_empty or len(self.plays) > 1 or len(words) > 1, self.inventory.select
+        some = (select(word, self.options.limit, where=play.mark, allow_empty=empty) for word in words)
+        found = {host.name: host for hosts in some for host in hosts}
+        return tuple(host for name, host in found.items() if self.only is None or name in self.only)
 
     def why_none(self, play: Play) -> str:
         """Return why a play among several has no host to work on, for a person."""
@@ -187,7 +190,8 @@ def load(
     playbook = Path(options.playbook) if options.playbook else None
     problems, plays = Gathering(), tuple[Play, ...]()
     with problems.going_on():
-        plays = load_playbook(playbook, role_paths=role_paths, vaults=vaults, judge=judge) if playbook else ()
+        more: dict[str, Any] = {"role_paths": role_paths, "judge": judge, "fallback": options.ansible_fallback}
+        plays = load_playbook(playbook, vaults=vaults, **more) if playbook else ()
     if not options.inventory and not options.hosts:
         raise ConfigError(
             "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
 from deployer.salts import fingerprint_key
@@ -167,3 +168,38 @@ class ResultWords:
     def unchanged(self) -> bool:
         """Whether it says that it never changes anything."""
         return self.changed_when == ("false",)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a host is reached; from Ansible's connection variables and the command line.
+
+    ``ssh_options``: those understood of ``ansible_ssh_common_args``, lower-case; ``ways``: those of ``confirm_over``.
+    """
+
+    address: str
+    port: int | None = None
+    user: str | None = None
+    private_key: Path | None = None
+    become: bool = False
+    become_password: Secret | None = None
+    ssh_options: Mapping[str, str] = field(default_factory=dict)
+    local: bool = False
+    ways: tuple[Connection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnsiblePart:
+    """What of a playbook ansible-core runs.
+
+    Attributes:
+        file: the playbook in which it is written.
+        text: that file's text, of which only this part is left, in its place.
+        patterns: the hosts of its plays, as written.
+        reason: why ``--ansible-fallback`` has chosen it; empty where the playbook says ``engine: ansible``.
+    """
+
+    file: Path
+    text: str
+    patterns: tuple[str, ...]
+    reason: str = ""

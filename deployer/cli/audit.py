@@ -8,7 +8,7 @@ from typing import Any
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand, out
-from deployer.cli.fleet import CHOICE, CONNECTION, REPORT, SOURCE_FLAGS, options
+from deployer.cli.fleet import CHOICE, CONNECTION, FALLBACK, REPORT, SOURCE_FLAGS, options
 
 RULES_FLAGS = (
     Flag("only", "judge by these rules alone: ids or their first letters, comma-separated, such as CK,ED-01"),
@@ -34,6 +34,7 @@ AUDIT_FLAGS = (
     *SOURCE_FLAGS,
     *CONNECTION,
     *CHOICE,
+    FALLBACK,
     *REPORT,
     *RULES_FLAGS,
     ADVISORIES,

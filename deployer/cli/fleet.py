@@ -47,6 +47,7 @@ CHOICE = (
     Flag("allow-empty", "a pattern that matches no host is no error", default=False),
 )
 STRICT = Flag("strict", "refuse tasks that would run every time, as commands without a guard do", default=False)
+FALLBACK = Flag("ansible-fallback", "let ansible-core run what is not supported here, and say so", default=False)
 REPORT = (
     Flag("diff", "show what changes inside of files", "D", default=False),
     Flag("json", "print events as JSON lines", default=False),
@@ -191,17 +192,15 @@ def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> 
     return survey(next(iter(said), "show"), options(given))
 
 
+WALKED = (DETAILED, STRICT, FALLBACK, *LISTS, PAGE)
 ASK = (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, CHOICE[0], *REPORT)
 COMMANDS = (
-    Subcommand(deploy, (*COMMON, CHECK, DETAILED, STRICT, *LISTS, PAGE)),
+    Subcommand(deploy, (*COMMON, CHECK, *WALKED)),
     Subcommand(
         plan,
         (
             *COMMON,
-            DETAILED,
-            STRICT,
-            *LISTS,
-            PAGE,
+            *WALKED,
             Flag("out", "keep the plan in this file, for deployer apply"),
             Flag("expires", "how long a plan that is kept is good: 90s, 30m, 2h or 1d", "", "1h"),
             Flag("show", "the word is a plan that was kept: tell what it says", default=False),

@@ -53,7 +53,7 @@ PLAY = (
         "any_errors_fatal",
     ),
     *("serial", "max_fail_percentage", "order", "hooks"),
-    *("remote_user", "user", "connection", "vars_prompt", "no_log", *ACCEPTED),
+    *("remote_user", "user", "connection", "vars_prompt", "no_log", "engine", *ACCEPTED),
 )
 BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", *ACCEPTED)
 TASK = (
@@ -62,7 +62,7 @@ TASK = (
 )
 HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
-ROLE = (*SHARED, "role")
+ROLE = (*SHARED, "role", "engine")
 
 _BUILTIN = ("ansible.builtin.", "ansible.legacy.")
 _COLLECTIONS = (

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from deployer.errors import At, ConfigError
-from deployer.fields import nearest
 from deployer.gathering import Gathering
-from deployer.load import yaml
+from deployer.load import engines, yaml
 from deployer.load.includes import import_of_old, outdated_notes
 from deployer.load.inherited import Inherited, joined
-from deployer.load.keywords import (
-    PLAY,
-    boolean,
-    check_accepted,
-    check_words,
-    mapping,
-    sequence,
-    short_word,
-    text,
-    words,
-)
-from deployer.load.marked import Map, mark_of
-from deployer.load.roles import RoleReader
+from deployer.load.keywords import check_words, mapping, sequence, short_word
+from deployer.load.marked import Map
+from deployer.load.play_reader import PlayReader, ReadWith
 from deployer.load.secrets import Vaults
-from deployer.load.shipped import shipped_playbooks, shipped_roles
-from deployer.load.tasks import MAX_IMPORTS, TaskJudge, TaskReader
-from deployer.load.turns import local_connection, prompts, turns
-from deployer.load.varfiles import read_vars, variables
-from deployer.model import Mark, Play, Task
+from deployer.load.shipped import shipped_playbooks
+from deployer.load.tasks import MAX_IMPORTS, TaskJudge
+from deployer.load.varfiles import variables
+from deployer.model import Mark, Play
 
 __all__ = ["find_playbook", "load_playbook"]
 
@@ -52,7 +39,12 @@ def find_playbook(path: Path) -> Path:
 
 
 def load_playbook(
-    path: Path, *, role_paths: Sequence[Path] = (), vaults: Vaults | None = None, judge: TaskJudge = lambda _task: ()
+    path: Path,
+    *,
+    role_paths: Sequence[Path] = (),
+    vaults: Vaults | None = None,
+    judge: TaskJudge = lambda _task: (),
+    fallback: bool = False,
 ) -> tuple[Play, ...]:
     """Read a playbook with everything it uses.
 
@@ -64,13 +56,14 @@ def load_playbook(
         role_paths: more directories that hold roles.
         vaults: opens encrypted ``vars_files``; None leaves their variables out.
         judge: tells what is wrong with a task's module and arguments before anything is rendered.
+        fallback: what is not supported is ansible-core's to run; `Play.ansible` says why.
 
     Raises:
         ConfigError: with file, line, column, what is wrong and what to write instead; `Problems`, when several things
             are wrong, has all that can be seen without a host, by file.
         SecretError: a file of variables cannot be decrypted.
     """
-    reader = _Reader(role_paths, vaults, judge)
+    reader = _Reader(role_paths, vaults, judge, fallback)
     with reader.problems.going_on():
         reader.read(find_playbook(path))
     reader.problems.check()
@@ -85,12 +78,20 @@ class _Reader:
     role_paths: Sequence[Path]
     vaults: Vaults | None
     judge: TaskJudge
+    fallback: bool = False
     problems: Gathering = field(default_factory=Gathering)
     plays: list[Play] = field(default_factory=list)
 
     def read(self, path: Path, depth: int = 0, above: Inherited | None = None, given_vars: Map | None = None) -> None:
         where = Mark(str(path))
-        items = sequence(yaml.read(path), "a playbook", where)
+        try:
+            value = yaml.read(path)
+        except ConfigError as error:
+            if not self.fallback:
+                raise
+            self.plays.append(engines.whole_playbook(path, engines.first_of([error])))
+            return
+        items = sequence(value, "a playbook", where)
         if not items:
             raise ConfigError("the playbook is empty", where=where, hint="write - hosts: …, then roles: or tasks:")
         for i, item in enumerate(items):
@@ -99,15 +100,39 @@ class _Reader:
                 if "include" in given and "hosts" not in given:
                     given = import_of_old(given, self.problems.outdated)
                 if any(short_word(word) == "import_playbook" for word in given):
-                    self._import(given, path, depth, above or Inherited(), given_vars or Map())
+                    self._import(given, path, i, depth, above or Inherited(), given_vars or Map())
                 else:
-                    play = _PlayReader(given, path, self, above or Inherited()).play()
-                    self.plays.append(replace(play, vars=joined(given_vars, play.vars)) if given_vars else play)
+                    self.plays += self._plays(given, path, i, above or Inherited(), given_vars or Map())
 
-    def _import(self, given: Map, path: Path, depth: int, above: Inherited, own: Map) -> None:
+    def _plays(self, given: Map, path: Path, number: int, above: Inherited, above_it: Map) -> list[Play]:
+        def read(play: Map) -> tuple[list[Play], list[ConfigError]]:
+            own = ReadWith(self.role_paths, self.vaults, self.judge)
+            found: list[Play] = []
+            with own.problems.going_on():
+                for part in engines.parts_of(play, path, number):
+                    with own.problems.going_on():
+                        found.append(part if isinstance(part, Play) else PlayReader(part, path, own, above).play())
+            self.problems.outdated += own.problems.outdated if play is given else []
+            return found, own.problems.found
+
+        plays, wrong = read(given)
+        if wrong and self.fallback:
+            from deployer.load.falling_back import handed_over
+
+            plays, wrong = handed_over(given, path, number, plays, wrong, read)
+        self.problems.found += wrong
+        if (above_it or above != Inherited()) and any(play.ansible for play in plays):
+            hint = "write engine: ansible at the import_playbook that has tags, when or vars"
+            raise ConfigError("ansible-core does not hear of the words above this play", where=given.mark, hint=hint)
+        return [replace(play, vars=joined(above_it, play.vars)) for play in plays] if above_it else plays
+
+    def _import(self, given: Map, path: Path, number: int, depth: int, above: Inherited, own: Map) -> None:
         word = next(key for key in given if short_word(key) == "import_playbook")
+        if engines.engine_of(given) == "ansible":
+            self.plays.append(engines.imported_playbook(given, word, path, number))
+            return
         with self.problems.going_on():
-            check_words(given, (word, "name", "tags", "when", "vars"), "an import of a playbook")
+            check_words(given, (word, "name", "tags", "when", "vars", "engine"), "an import of a playbook")
             own = joined(own, variables(given.get("vars"), given.at("vars")))
             above = above.with_words(given)
         with At(given.at(word)):
@@ -122,121 +147,3 @@ class _Reader:
             except ConfigError:
                 raise ConfigError(f"there is no playbook {beside}") from None
             self.read(file, depth + 1, above, own)
-
-
-class _PlayReader:
-    def __init__(self, given: Map, path: Path, above: _Reader, inherited: Inherited) -> None:
-        if "roles" not in given and not any(word in given for word in ("hosts", "tasks")):
-            hint = "a playbook is a list of plays: - hosts: …; lists of tasks belong in a role's tasks/main.yml"
-            raise ConfigError("this is not a play: it has no hosts:", where=given.mark, hint=hint)
-        self.given, self.directory, self.above = given, path.parent, above
-        self.problems = above.problems
-        with self.problems.going_on():
-            check_words(given, PLAY, "a play")
-        with self.problems.going_on():
-            check_accepted(given)
-        own = [self.directory / "roles", self.directory.parent / "roles", Path("roles")]
-        paths = dict.fromkeys(one.resolve() for one in (*own, *above.role_paths, shipped_roles()))
-        self.roles = RoleReader(list(paths), above.vaults, self.problems, above.judge)
-        self.inherited = inherited
-        with self.problems.going_on():
-            self.inherited = replace(self.inherited.with_words(given), no_log=bool(boolean(given, "no_log")))
-
-    def play(self) -> Play:
-        given, mark = self.given, self.given.mark
-        tasks = self._tasks("pre_tasks")
-        with self.problems.going_on():
-            tasks += self.roles.read(given.get("roles"), mark, self.inherited)
-        tasks += [*self._tasks("tasks"), *self._tasks("post_tasks")]
-        own = self._tasks("handlers", handlers=True, listeners=self.roles.listeners)
-        handlers = _by_name((*self.roles.handlers, *own))
-        tasks, left = self._exposed(tasks), self._exposed(list(handlers.values()))
-        notifying = [replace(task, notify=self._notified(task, handlers)) for task in tasks]
-        hosts = self._hosts()
-        return Play(
-            name=text(given, "name") or hosts,
-            hosts=hosts,
-            mark=mark,
-            tasks=tuple(notifying),
-            handlers=tuple(replace(task, notify=self._notified(task, handlers)) for task in left),
-            vars=self._vars(),
-            become=self.inherited.become,
-            become_user=self.inherited.become_user,
-            environment=self.inherited.environment,
-            gather_facts=boolean(given, "gather_facts"),
-            any_errors_fatal=bool(boolean(given, "any_errors_fatal")),
-            directory=self.directory,
-            turns=turns(given, self._hooks),
-            tags=self.inherited.tags,
-            prompts=prompts(given),
-            vars_files=tuple(name for name in words(given, "vars_files") if "{{" in name),
-            listeners={topic: tuple(names) for topic, names in self.roles.listeners.items()},
-            remote_user=text(given, "remote_user") or text(given, "user"),
-            local=local_connection(given),
-        )
-
-    def _reader(self, **kind: Any) -> TaskReader:
-        return TaskReader(self.roles.imported, self.problems, self.above.judge, **kind)
-
-    def _hooks(self, value: Any, what: str, where: Mark) -> tuple[Task, ...]:
-        reader = self._reader(hooks=True)
-        return tuple(self._exposed(reader.read(value, what, where, self.inherited, self.directory)))
-
-    def _tasks(self, word: str, **kind: Any) -> list[Task]:
-        found, where = list[Task](), self.given.at(word)
-        with self.problems.going_on():
-            found += self._reader(**kind).read(self.given.get(word), word, where, self.inherited, self.directory)
-        return found
-
-    def _hosts(self) -> str:
-        given = self.given
-        with At(given.at("hosts")):
-            patterns = [pattern.strip() for pattern in words(given, "hosts")]
-            if not any(patterns):
-                raise ConfigError("the play has no hosts", hint="write hosts: all, a group or a host")
-            return ",".join(pattern for pattern in patterns if pattern)
-
-    def _vars(self) -> Map:
-        layers: list[Mapping[str, Any]] = [variables(self.given.get("vars"), self.given.at("vars"))]
-        for name in words(self.given, "vars_files"):
-            path = self.directory / name
-            if "{{" in name:
-                continue  # read when -e is known, by deployer.asked
-            if not path.is_file():
-                raise ConfigError(f"there is no file {path}", where=name.mark)
-            layers.append(read_vars(path, self.above.vaults))
-        return joined(*layers)
-
-    def _exposed(self, tasks: list[Task]) -> list[Task]:
-        """Return the tasks with the variables of all the play's roles below their own role's, as in Ansible."""
-        below: dict[tuple[int, int], tuple[Map, Map]] = {}
-        found = []
-        for task in tasks:
-            key = (id(task.defaults), id(task.vars))
-            if key not in below:
-                below[key] = joined(self.roles.defaults, task.defaults), joined(self.roles.vars, task.vars)
-            defaults, own = below[key]
-            found.append(replace(task, defaults=defaults, vars=own))
-        return found
-
-    def _notified(self, task: Task, handlers: Mapping[str, Task]) -> tuple[str, ...]:
-        """Return the names of the handlers that a task's ``notify`` means, topics resolved."""
-        found: dict[str, None] = {}
-        listeners = self.roles.listeners
-        for word in task.notify:
-            if word in handlers or "{{" in word:
-                found[str(word)] = None
-            elif word not in listeners and not self.problems.found:  # it may be in what could not be read
-                hint = nearest(word, [*handlers, *listeners]) or "handlers: of the play, handlers/main.yml of the role"
-                raise ConfigError(f"there is no handler {str(word)!r}", where=mark_of(word, task.mark), hint=hint)
-            found |= dict.fromkeys(listeners.get(word, ()))
-        return tuple(found)
-
-
-def _by_name(handlers: Iterable[Task]) -> dict[str, Task]:
-    """Return handlers by name: of one list the first, and the play's rather than a role's, as in Ansible."""
-    found: dict[str, Task] = {}
-    for task in handlers:
-        if task.name not in found or found[task.name].role_path != task.role_path:
-            found[task.name] = task
-    return found

@@ -97,6 +97,9 @@ class RoleReader:
             self._open.pop()
 
     def _dependency(self, entry: Map, inherited: Inherited) -> list[Task]:
+        if "engine" in entry:
+            hint = "write it at the role that a play lists, or at the play"
+            raise ConfigError("a dependency has no engine of its own", where=entry.at("engine"), hint=hint)
         return self.one(entry, replace(inherited, params=Map()))
 
     def _tasks(self, path: Path, inherited: Inherited, main: Mapping[str, str]) -> list[Task]:

@@ -1,0 +1,153 @@
+"""One play as written → a `Play`: its roles, tasks and handlers, variables, and who is notified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import At, ConfigError
+from deployer.fields import nearest
+from deployer.gathering import Gathering
+from deployer.load.inherited import Inherited, joined
+from deployer.load.keywords import PLAY, boolean, check_accepted, check_words, text, words
+from deployer.load.marked import Map, mark_of
+from deployer.load.roles import RoleReader
+from deployer.load.secrets import Vaults
+from deployer.load.shipped import shipped_roles
+from deployer.load.tasks import TaskJudge, TaskReader
+from deployer.load.turns import local_connection, prompts, turns
+from deployer.load.varfiles import read_vars, variables
+from deployer.model import Mark, Play, Task
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWith:
+    """What plays are read with: where roles are searched, what opens vaults, what judges tasks, where errors go."""
+
+    role_paths: Sequence[Path]
+    vaults: Vaults | None
+    judge: TaskJudge
+    problems: Gathering = field(default_factory=Gathering)
+
+
+class PlayReader:
+    """Reads one play; `play` gives it, and what is wrong in it goes where all errors of the reading go."""
+
+    def __init__(self, given: Map, path: Path, above: ReadWith, inherited: Inherited) -> None:
+        if "roles" not in given and not any(word in given for word in ("hosts", "tasks")):
+            hint = "a playbook is a list of plays: - hosts: …; lists of tasks belong in a role's tasks/main.yml"
+            raise ConfigError("this is not a play: it has no hosts:", where=given.mark, hint=hint)
+        self.given, self.directory, self.above = given, path.parent, above
+        self.problems = above.problems
+        with self.problems.going_on():
+            check_words(given, PLAY, "a play")
+        with self.problems.going_on():
+            check_accepted(given)
+        own = [self.directory / "roles", self.directory.parent / "roles", Path("roles")]
+        paths = dict.fromkeys(one.resolve() for one in (*own, *above.role_paths, shipped_roles()))
+        self.roles = RoleReader(list(paths), above.vaults, self.problems, above.judge)
+        self.inherited = inherited
+        with self.problems.going_on():
+            self.inherited = replace(self.inherited.with_words(given), no_log=bool(boolean(given, "no_log")))
+
+    def play(self) -> Play:
+        """Return the play."""
+        given, mark = self.given, self.given.mark
+        tasks = self._tasks("pre_tasks")
+        with self.problems.going_on():
+            tasks += self.roles.read(given.get("roles"), mark, self.inherited)
+        tasks += [*self._tasks("tasks"), *self._tasks("post_tasks")]
+        own = self._tasks("handlers", handlers=True, listeners=self.roles.listeners)
+        handlers = _by_name((*self.roles.handlers, *own))
+        tasks, left = self._exposed(tasks), self._exposed(list(handlers.values()))
+        notifying = [replace(task, notify=self._notified(task, handlers)) for task in tasks]
+        hosts = self._hosts()
+        return Play(
+            name=text(given, "name") or hosts,
+            hosts=hosts,
+            mark=mark,
+            tasks=tuple(notifying),
+            handlers=tuple(replace(task, notify=self._notified(task, handlers)) for task in left),
+            vars=self._vars(),
+            become=self.inherited.become,
+            become_user=self.inherited.become_user,
+            environment=self.inherited.environment,
+            gather_facts=boolean(given, "gather_facts"),
+            any_errors_fatal=bool(boolean(given, "any_errors_fatal")),
+            directory=self.directory,
+            turns=turns(given, self._hooks),
+            tags=self.inherited.tags,
+            prompts=prompts(given),
+            vars_files=tuple(name for name in words(given, "vars_files") if "{{" in name),
+            listeners={topic: tuple(names) for topic, names in self.roles.listeners.items()},
+            remote_user=text(given, "remote_user") or text(given, "user"),
+            local=local_connection(given),
+        )
+
+    def _reader(self, **kind: Any) -> TaskReader:
+        return TaskReader(self.roles.imported, self.problems, self.above.judge, **kind)
+
+    def _hooks(self, value: Any, what: str, where: Mark) -> tuple[Task, ...]:
+        reader = self._reader(hooks=True)
+        return tuple(self._exposed(reader.read(value, what, where, self.inherited, self.directory)))
+
+    def _tasks(self, word: str, **kind: Any) -> list[Task]:
+        found, where = list[Task](), self.given.at(word)
+        with self.problems.going_on():
+            found += self._reader(**kind).read(self.given.get(word), word, where, self.inherited, self.directory)
+        return found
+
+    def _hosts(self) -> str:
+        given = self.given
+        with At(given.at("hosts")):
+            patterns = [pattern.strip() for pattern in words(given, "hosts")]
+            if not any(patterns):
+                raise ConfigError("the play has no hosts", hint="write hosts: all, a group or a host")
+            return ",".join(pattern for pattern in patterns if pattern)
+
+    def _vars(self) -> Map:
+        layers: list[Mapping[str, Any]] = [variables(self.given.get("vars"), self.given.at("vars"))]
+        for name in words(self.given, "vars_files"):
+            path = self.directory / name
+            if "{{" in name:
+                continue  # read when -e is known, by deployer.asked
+            if not path.is_file():
+                raise ConfigError(f"there is no file {path}", where=name.mark)
+            layers.append(read_vars(path, self.above.vaults))
+        return joined(*layers)
+
+    def _exposed(self, tasks: list[Task]) -> list[Task]:
+        """Return the tasks with the variables of all the play's roles below their own role's, as in Ansible."""
+        below: dict[tuple[int, int], tuple[Map, Map]] = {}
+        found = []
+        for task in tasks:
+            key = (id(task.defaults), id(task.vars))
+            if key not in below:
+                below[key] = joined(self.roles.defaults, task.defaults), joined(self.roles.vars, task.vars)
+            defaults, own = below[key]
+            found.append(replace(task, defaults=defaults, vars=own))
+        return found
+
+    def _notified(self, task: Task, handlers: Mapping[str, Task]) -> tuple[str, ...]:
+        """Return the names of the handlers that a task's ``notify`` means, topics resolved."""
+        found: dict[str, None] = {}
+        listeners = self.roles.listeners
+        for word in task.notify:
+            if word in handlers or "{{" in word:
+                found[str(word)] = None
+            elif word not in listeners and not self.problems.found:  # it may be in what could not be read
+                hint = nearest(word, [*handlers, *listeners]) or "handlers: of the play, handlers/main.yml of the role"
+                raise ConfigError(f"there is no handler {str(word)!r}", where=mark_of(word, task.mark), hint=hint)
+            found |= dict.fromkeys(listeners.get(word, ()))
+        return tuple(found)
+
+
+def _by_name(handlers: Iterable[Task]) -> dict[str, Task]:
+    """Return handlers by name: of one list the first, and the play's rather than a role's, as in Ansible."""
+    found: dict[str, Task] = {}
+    for task in handlers:
+        if task.name not in found or found[task.name].role_path != task.role_path:
+            found[task.name] = task
+    return found
