@@ -9,6 +9,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
+from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 from invoke.program import Program
 
@@ -137,6 +138,12 @@ class DeployerProgram(Program):
 
             words = as_flags(words, {str(command.name): command for command in window.COMMANDS})
         self.argv = [self.argv[0], *words]
+
+    def _make_parser(self) -> Parser:
+        """Return a parser of the command that is meant: invoke copies all that one knows, down to each flag's help."""
+        made = super()._make_parser()
+        meant = {id(found): found for word in self.argv if (found := made.contexts.get(word))}
+        return Parser(initial=self.initial_context, contexts=list(meant.values())) if meant else made
 
     def parse_tasks(self) -> None:
         """Parse, and refuse what invoke would run one after the other."""
