@@ -32,8 +32,17 @@ _CALLS = (
 )
 
 
-def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> DistReading:
+def ask(
+    transport: Transport, target: Target, port: int, *, timeout: float, also: Callable[[Peer], object] | None = None
+) -> DistReading:
     """Shake hands with a node at its distribution port and ask what it runs and whom it sees.
+
+    Args:
+        transport: to the node's host.
+        target: the node.
+        port: where it listens.
+        timeout: seconds for the way there.
+        also: asks more of a node that has accepted us, over the same connection; it deals with its own errors.
 
     Raises:
         ForwardingForbidden: the host's sshd does not open the way.
@@ -48,7 +57,10 @@ def ask(transport: Transport, target: Target, port: int, *, timeout: float) -> D
         return DistReading(Outcome.TIMEOUT, f"no answer from {target.at(port)}")
     try:
         with open_peer(stream, target, target.cookie, _CALLS) as peer:
-            return _accepted(target.node, peer.answers(_CALLS))
+            reading = _accepted(target.node, peer.answers(_CALLS))
+            if also and reading.outcome is Outcome.ACCEPTED:
+                also(peer)
+            return reading
     except distribution.DistributionError as error:
         if isinstance(error, _NO_TLS) and target.tls and _speaks_plainly(transport, target, port, timeout):
             error = tls.NotTls(f"{target.node} answers in plain text, and the cluster is declared with TLS")

@@ -12,6 +12,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import TypeVar
 
+from deployer.beam.distribution import Peer
 from deployer.beam.epmd import Registration
 from deployer.engine.ladder import asking, health
 from deployer.engine.ladder.outcome import Outcome
@@ -52,7 +53,7 @@ def converse(transport: Transport, target: Target, reading: NodeReading, at_once
         return reading
     port, likely = listens_at(target, reading.unit), at_once.submit
     early = likely(_ask_node, transport, target, port) if port else None
-    check = likely(_check, transport, target, port) if port and target.health and not target.health.expr else None
+    check = likely(_check, transport, target) if port and target.health and not target.health.expr else None
     try:
         known: int | None = target.ports[0]
         if target.epmd_port is not None:
@@ -61,11 +62,13 @@ def converse(transport: Transport, target: Target, reading: NodeReading, at_once
             reading = replace(reading, epmd=found, listed=listed)
             known = found.port if isinstance(found, Registration) else None
         if known:
-            reading = replace(
-                reading, dist=_taken(early if known == port else None, _ask_node, transport, target, known)
-            )
+            dist, said = _taken(early if known == port else None, _ask_node, transport, target, known)
+            reading = replace(reading, dist=dist, health=said)
         if target.health and (reading.dist is None or reading.dist.outcome is Outcome.ACCEPTED):
-            reading = replace(reading, health=_taken(check, _check, transport, target, known))
+            if not target.health.expr:
+                reading = replace(reading, health=_taken(check, _check, transport, target))
+            elif reading.dist is None:
+                reading = replace(reading, health="an expression needs a registered node and a declared cookie")
     except ForwardingForbidden as error:
         return replace(reading, skipped_rungs=dict.fromkeys((rung for rung in Rung if rung.row.asked), error.message))
     return reading
@@ -76,9 +79,19 @@ def _taken(soon: Future[_Answer] | None, ask: Callable[..., _Answer], *words: ob
     return soon.result() if soon else ask(*words)
 
 
-def _ask_node(transport: Transport, target: Target, port: int) -> DistReading | None:
-    return asking.ask(transport, target, port, timeout=CHANNEL_TIMEOUT) if target.cookie is not None else None
+def _ask_node(transport: Transport, target: Target, port: int) -> tuple[DistReading | None, str | None]:
+    """Return what a node says, and how it is by its own expression, where one is declared."""
+    if target.cookie is None:
+        return None, None
+    said: list[str] = []
+
+    def also(peer: Peer) -> None:
+        said.append(health.check_expression(peer, target, timeout=CHANNEL_TIMEOUT))
+
+    expr = target.health and target.health.expr
+    reading = asking.ask(transport, target, port, timeout=CHANNEL_TIMEOUT, also=also if expr else None)
+    return reading, next(iter(said), None)
 
 
-def _check(transport: Transport, target: Target, port: int | None) -> str | None:
-    return health.check_health(transport, target, port, timeout=CHANNEL_TIMEOUT)
+def _check(transport: Transport, target: Target) -> str | None:
+    return health.check_health(transport, target, timeout=CHANNEL_TIMEOUT)

@@ -6,10 +6,10 @@ import ssl
 from io import BytesIO
 from urllib.parse import urlsplit
 
+from deployer.beam.distribution import Peer
 from deployer.beam.stream import Stream, read_to_end
 from deployer.beam.term import Atom, show_term
 from deployer.beam.tls import TlsStream
-from deployer.engine.ladder import asking
 from deployer.engine.ladder.target import Target
 from deployer.errors import ProbeError
 from deployer.fleet import Health
@@ -18,26 +18,35 @@ from deployer.transport.base import Transport
 _LIMIT = 64 * 1024
 
 
-def check_health(transport: Transport, target: Target, port: int | None, *, timeout: float) -> str | None:
-    """Return "" when the declared check passes, else what is wrong; None when none is declared.
+def check_health(transport: Transport, target: Target, *, timeout: float) -> str | None:
+    """Return "" when the declared check over HTTP or TCP passes, else what is wrong; None when none is declared.
 
     Raises:
         ForwardingForbidden: the host's sshd does not open the way.
         ConnectionLost: the connection to the host broke.
     """
     health = target.health
-    if health is None:
+    if health is None or not (health.http or health.tcp):
         return None
     try:
         if health.http:
             return _http(transport, health, health.http, timeout)
-        if health.tcp:
-            host, _, number = health.tcp.rpartition(":")
-            transport.connect(host, int(number), timeout=timeout).close()
-            return ""
-        return _expression(transport, target, port, health.expr or "true", timeout)
+        host, _, number = (health.tcp or "").rpartition(":")
+        transport.connect(host, int(number), timeout=timeout).close()
     except (OSError, EOFError, ProbeError) as error:
         return f"{target.health_words}: {_why(error, timeout)}"
+    return ""
+
+
+def check_expression(peer: Peer, target: Target, *, timeout: float) -> str:
+    """Return "" when a node that has accepted us finds the declared expression true, else what is wrong."""
+    code = (target.health and target.health.expr) or "true"
+    try:
+        answer = peer.call("Elixir.Code", "eval_string", [code.encode()])
+    except (OSError, EOFError, ProbeError) as error:
+        return f"{target.health_words}: {_why(error, timeout)}"
+    value = answer[0] if isinstance(answer, tuple) and answer else answer
+    return "" if value == Atom("true") else f"{code} gives {show_term(value)}, not true"
 
 
 def _why(error: Exception, timeout: float) -> str:
@@ -96,16 +105,3 @@ class _Answer:
 
     def makefile(self, _mode: str) -> BytesIO:
         return BytesIO(self._data)
-
-
-def _expression(transport: Transport, target: Target, port: int | None, code: str, timeout: float) -> str:
-    if port is None or target.cookie is None:
-        return "an expression needs a registered node and a declared cookie"
-    stream = transport.connect(target.address, port, timeout=timeout)
-    try:
-        with asking.open_peer(stream, target, target.cookie) as peer:
-            answer = peer.call("Elixir.Code", "eval_string", [code.encode()])
-    finally:
-        stream.close()
-    value = answer[0] if isinstance(answer, tuple) and answer else answer
-    return "" if value == Atom("true") else f"{code} gives {show_term(value)}, not true"

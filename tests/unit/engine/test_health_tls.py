@@ -67,7 +67,7 @@ def serve(listener: socket.socket, context: ssl.SSLContext) -> None:
 
 
 def said(words: Health, wire: Wire | None = None) -> str | None:
-    return health.check_health(wire or Wire(), replace(target(), health=words), None, timeout=10)  # type: ignore[arg-type]
+    return health.check_health(wire or Wire(), replace(target(), health=words), timeout=10)  # type: ignore[arg-type]
 
 
 def asks(port: int, **words: object) -> Health:
