@@ -1,26 +1,67 @@
+# versions_in VERSIONS FILE...: print FILE:VERSION of those that stand alone in the table of strings of a file, between two
+# NULs, one a line; ? where one cannot be read.
+versions_in() {
+  sought=$1
+  shift
+  { grep -a -z -o -x -F -H -f - -- "$@" <<END || [ "$?" -eq 1 ] || printf '?\000'
+$sought
+END
+  } | tr '\000' '\n'
+}
+
+# libraries NEED...: the files that could be each of them. All are read with one grep, and each only once.
 libraries() {
   cache=$(ldconfig -p 2>/dev/null || :)
-  for need in "$@"; do
-    library=${need%% *}
-    wanted=${need#"$library"}
-    {
-      printf '%s\n' "$cache" | grep -F "	$library (" || :
-      # A library may lie where the loader looks by itself and be in no cache.
-      for place in /lib/*-linux-gnu /usr/lib/*-linux-gnu /lib64 /usr/lib64 /lib /usr/lib; do
-        [ ! -e "$place/$library" ] || printf '\t%s () => %s\n' "$library" "$place/$library"
-      done
-    } | while read -r line; do
-      path=${line##* => }
-      kind=${line#*\(}
-      has='?'
-      # A version's name stands alone in the table of strings, between two NULs.
-      if [ -z "$wanted" ]; then has=
-      elif [ -r "$path" ]; then
-        has=$(printf '%s\n' "${wanted# }" | tr ' ' '\n' |
-          { grep -a -z -o -x -F -f - -- "$path" || [ "$?" -eq 1 ] || printf '?\000'; } | tr '\000' ' ')
-      fi
-      printf '%s|%s|%s|%s\n' "$library" "${kind%%)*}" "$path" "$has"
+  names='' bare='' sought='' rows='' files=''
+  for need; do
+    names="$names ${need%% *} "
+    case $need in *' '*) ;; *) bare="$bare ${need%% *} " ;; esac
+    for version in ${need#"${need%% *}"}; do sought=$sought$version$lf; done
+    # A library may lie where the loader looks by itself and be in no cache.
+    for place in /lib/*-linux-gnu /usr/lib/*-linux-gnu /lib64 /usr/lib64 /lib /usr/lib; do
+      file=$place/${need%% *}
+      [ ! -e "$file" ] || rows="$rows${need%% *}||$file$lf" files="$files$file$lf"
     done
   done
+  set -f
+  IFS=$lf
+  for line in $cache; do
+    library=${line%% (*} kind=${line#*\(}
+    library=${library#"${library%%[!	 ]*}"}
+    case $names in *" $library "*) ;; *) continue ;; esac
+    rows="$rows$library|${kind%%)*}|${line##* => }$lf" files="$files${line##* => }$lf"
+  done
+  sought=${sought%"$lf"} seen=''
+  set --
+  for file in $files; do
+    [ -r "$file" ] || continue
+    same=''
+    for other; do if [ "$file" -ef "$other" ]; then same=$other; break; fi; done
+    [ -n "$same" ] || set -- "$@" "$file"
+    seen=$seen$file:${same:-$file}$lf
+  done
+  found=''
+  if [ -n "$sought" ] && [ "$#" -gt 0 ]; then
+    found=$(versions_in "$sought" "$@")
+    case $lf$found$lf in *"$lf?$lf"*) found=$(for file; do
+      case $(versions_in "$sought" "$file") in *'?') echo "$file:?" ;; *) versions_in "$sought" "$file" ;; esac
+    done) ;; esac
+  fi
+  found=$lf$found$lf
+  for row in $rows; do
+    file=${row##*|} has='?'
+    case $bare in *" ${row%%|*} "*) has='' ;; *) case $lf$seen in *"$lf$file:"*)
+      same=${seen#*"$file:"} has=''
+      for line in $found; do
+        case $line:$has in
+          "${same%%"$lf"*}:${line##*:}:"*"${line##*:} "*) ;;
+          "${same%%"$lf"*}:"*) has="$has${line##*:} " ;;
+        esac
+      done ;;
+    esac ;; esac
+    printf '%s|%s\n' "$row" "$has"
+  done
+  unset IFS
+  set +f
   [ -n "$cache" ] || echo 'nothing'
 }
