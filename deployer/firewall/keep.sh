@@ -18,6 +18,11 @@ put "$place/deployer.ssh" "$kept/new/deployer.ssh"
 put "$place/deployer.nft" "$kept/new/deployer.nft"
 put "/etc/systemd/system/$unit" "$kept/new/$unit"
 systemctl enable --quiet --no-reload -- "$unit"
-systemctl daemon-reload
+# To read all units anew takes systemd longer than a start; of one that it has as it lies there it need not.
+case $(systemctl show -p LoadState,NeedDaemonReload -- "$unit" 2>/dev/null) in
+  *=yes*) systemctl daemon-reload ;;
+  *LoadState=loaded*) ;;
+  *) systemctl daemon-reload ;;
+esac
 systemctl restart -- "$unit" || failed
 disarm

@@ -26,7 +26,9 @@ lease_clear() { l_run='' l_kind='' l_pid='' l_from='' l_since=0 l_until=0 l_date
 
 lease_parse() {
   [ -f "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] || return 1
-  { record=$(head -c 1000 -- "$1"); } 2>/dev/null
+  record=''
+  { IFS= read -r record <"$1" || :; } 2>/dev/null
+  [ "${#record}" -le 1000 ] || return 1
   IFS='	' read -r l_form l_run l_kind l_pid l_from l_since l_until l_date l_boot l_what l_end <<RECORD || return 1
 $record
 RECORD
@@ -60,13 +62,13 @@ lease_write() {
 # lease_open: make the places, see that they are root's own and no links, and be alone at the records (descriptor 9).
 lease_open() {
   for place in "$lease_dir" "$home"; do
-    mkdir -p -- "$place" 2>/dev/null
+    [ -d "$place" ] || mkdir -p -- "$place" 2>/dev/null
     if [ -L "$place" ] || [ ! -d "$place" ] || [ ! -O "$place" ]; then
       why="$place has to be a directory of root's own"
       return 1
     fi
-    chmod 0700 -- "$place" 2>/dev/null || { why="cannot write $place"; return 1; }
   done
+  chmod 0700 -- "$lease_dir" "$home" 2>/dev/null || { why="cannot write $lease_dir or $home"; return 1; }
   command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
   exec 9<"$home"
   flock -w 5 9 || { why="the record of the lease is not to be had: a process on the host keeps $home locked"; return 1; }

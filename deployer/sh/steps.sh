@@ -46,6 +46,8 @@ step() {
   ( exec 8>&-; [ -n "$hears" ] || exec 6>&-; set -eu; "fragment_$1" ) 6>&1 >"$blobs/log" 2>&1; failed=$?
   doing told "$3"
   [ ! -e "$blobs/gone" ] || exit 1
+  said=''
+  if [ "$failed" -eq 0 ] && [ ! -s "$blobs/log" ]; then frame "$1" 0 '' || failed=1; return 0; fi
   said=$(tail -c 65536 "$blobs/log"; [ "$failed" -eq 0 ] || grep -qs 'has run out of' "$blobs/log" || full "$run_dir" "$home" /etc /tmp)
   frame "$1" "$failed" "$said" || failed=1
 }

@@ -52,7 +52,12 @@ done
 
 START = """
 systemctl enable --quiet --no-reload -- "$unit"
-systemctl daemon-reload
+# As in keep.sh.
+case $(systemctl show -p LoadState,NeedDaemonReload -- "$unit" 2>/dev/null) in
+  *=yes*) systemctl daemon-reload ;;
+  *LoadState=loaded*) ;;
+  *) systemctl daemon-reload ;;
+esac
 systemctl reset-failed --quiet -- "$unit" 2>/dev/null || :
 systemctl restart -- "$unit" || back
 tries=0
