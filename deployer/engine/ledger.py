@@ -105,7 +105,9 @@ def parse_ledger(out: str) -> Ledger:
     if odd := found.get("damaged"):
         hint = f"look what it is, and move it away; what is known without it is used: mv {odd} {odd}.damaged"
         raise ConfigError(f"the host's record of its releases is damaged: {odd} is of another kind", hint=hint)
-    told = [_entry(line) for line in found.get("history", "").splitlines() if line]
+    whole = found.get("history", "").rpartition("\n")[0].splitlines()  # what was cut at its end is no line
+    most = int(found["count"]) if found.get("count", "").isdecimal() else len(whole)
+    told = [_entry(line) for line in whole[-most:] if line]
     entries = tuple(entry for entry in told if entry)
     order = {entry.release: entry.number for entry in entries if entry.event == "good"}
     numbers = {name: _number(text, order.get(name, 0)) for name, text in _pairs(found.get("good", ""))}

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from deployer.errors import ProbeError
 from deployer.model import Absent, Blob, Change, Changes, Keys, Observed, Present, State
-from deployer.sh import Known, Sh, lines, sh
+from deployer.sh import Known, Pooled, Reads, Sh, lines, sh
 
 __all__ = [
-    "Absent", "Blob", "Change", "Changes", "Known", "Module", "Observed", "Present", "Sh", "State", "Step",
-    "lines", "records", "sh",
+    "Absent", "Blob", "Change", "Changes", "Known", "Module", "Observed", "Pooled", "Present", "Reads", "Sh", "State",
+    "Step", "lines", "records", "sh",
 ]  # fmt: skip
 
 
@@ -89,13 +89,18 @@ class Module(ABC):
         status stops the host before its first write.
         """
 
-    def known(self) -> Known | None:
-        """Return which file or directory `probe` looks at, and what it would find in it where all is as declared.
+    def known(self) -> Known | Pooled | None:
+        """Return what of `probe` can be answered from what is read once for all of a host's tasks.
 
-        A module whose probe says nothing more than that (`look`, and a digest) gives it: then all of a host's tasks are
-        looked at in one go, and a probe of its own runs only where something differs. None: the probe always runs.
+        Either which file or directory it looks at, and what it would find in it where all is as declared; or a kind of
+        thing that is read for all together, such as users. A probe of its own runs only where that does not tell.
+        None: the probe always runs.
         """
         return None
+
+    def reads(self) -> Reads:
+        """Return what the probe wants to have read together with what others want; it asks for its part of it."""
+        return Reads()
 
     @abstractmethod
     def parse(self, out: str) -> Observed:

@@ -11,7 +11,7 @@ from deployer.beam.names import check_release_version
 from deployer.checks import absolute, as_check, unit
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
+from deployer.modules.base import Absent, Changes, Module, Observed, Present, Reads, Step, records
 from deployer.releases import generations
 from deployer.releases.doors import OUTSIDE
 from deployer.releases.generations import PLACES, above, check_secure
@@ -141,13 +141,16 @@ class BeamNodes(Module):
                 self.takeover or "",
                 self.units,
                 self._etc,
-                self.units,
                 above(self.root),
             ),
         ]
         for i, node in enumerate(self.nodes):
             parts += [show_unit(node.unit), look_at(node, i, self.cookie)]
         return lines(*parts)
+
+    def reads(self) -> Reads:
+        """Return the directories above its root."""
+        return Reads(places=above(self.root))
 
     def parse(self, out: str) -> Observed:
         """Judge them.

@@ -16,11 +16,10 @@ from deployer.sh.units import show_unit
 # Names and flags alone: what else a command line or an environment holds is nobody's business.
 _FLAGS = r"""
 if [ "$pid" != 0 ]; then
-  flags=$(sed -zn 's/^-s*name$/&\n/p; s/^-erl_epmd_port$/&\n/p; /^-proto_dist$/{{s/$/\n/p; n; s/$/\n/p; }}' \
-    "/proc/$pid/cmdline" 2>/dev/null) || :
-  port=$(sed -zn '/^ERL_EPMD_PORT=[0-9]*$/{{p; q; }}' "/proc/$pid/environ" 2>/dev/null) || :
+  flags=$(sed -szn 's/^-s*name$/&\n/p; s/^-erl_epmd_port$/&\n/p; /^-proto_dist$/{{s/$/\n/p; $!{{n; s/$/\n/p; }}; }}
+    s/^ERL_EPMD_PORT=[0-9]*$/&\n/p' "/proc/$pid/cmdline" "/proc/$pid/environ" 2>/dev/null) || :
   [ "${{#flags}}" -lt 4000 ] || flags='' # no node is started like that
-  emit flags_{} "$flags${{port:+ $port}}"
+  emit flags_{} "$flags"
 fi"""
 
 

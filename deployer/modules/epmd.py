@@ -11,7 +11,7 @@ from deployer.beam.faults import epmd_fault
 from deployer.checks import absolute
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
+from deployer.modules.base import Absent, Changes, Module, Observed, Present, Reads, Step, records
 from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROVEN, START, TAKE_OVER
 from deployer.sh import Sh, lines, script, sh
 from deployer.sh.sockets import LISTENERS, hex_address, hex_port
@@ -94,6 +94,10 @@ class Epmd(Module):
         given = sh("lib={} addresses={} cluster={} started={}", HOME, place, self.cluster, started)
         ports = sh("port={} heard_port={}", self.port, hex_port(self.port))
         return lines(LISTENERS, show_unit(self.unit), given, ports, script("epmd.sh"))
+
+    def reads(self) -> Reads:
+        """Return its program."""
+        return Reads(sums=(f"{HOME}/epmd",))
 
     def parse(self, out: str) -> Observed:
         """Judge them.

@@ -1,6 +1,6 @@
 emit shown "$shown"
 [ ! -f "$lib/epmd.version" ] || { slurp "$lib/epmd.version"; emit version "$text"; }
-[ ! -f "$lib/epmd" ] || { sum=$(sha256sum <"$lib/epmd"); emit digest "${sum%% *}"; }
+[ ! -f "$lib/epmd" ] || { sum_of "$lib/epmd"; emit digest "$sum"; }
 [ ! -f "$lib/epmd.sha256" ] || { slurp "$lib/epmd.sha256"; emit recorded "${text%% *}"; }
 [ ! -f "$addresses/$cluster" ] || { slurp "$addresses/$cluster"; emit own "$text"; }
 declared=
@@ -10,8 +10,7 @@ heard_at "$heard_port"
 sockets=
 emit listening "$heard"
 if [ "$pid" != 0 ]; then
-  # A busy EPMD closes sockets while they are listed.
-  sockets=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null) || :
+  process_sockets "$pid"
   emit sockets "$sockets"
   emit stale "$(find "$lib/epmd" "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer "$started" -print -quit 2>&1)"
 fi

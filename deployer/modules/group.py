@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, records, sh
+from deployer.modules.base import Absent, Changes, Module, Observed, Pooled, Present, Sh, State, Step, records, sh
 
 _PROBE = """entry=$(getent group {}) || [ "$?" -eq 2 ] || exit 1
 if [ -n "$entry" ]; then emit entry "$entry"; fi"""
@@ -47,6 +47,10 @@ class Group(Module):
     def probe(self) -> Sh:
         """Print the group's entry."""
         return sh(_PROBE, self.name)
+
+    def known(self) -> Pooled:
+        """Return the group."""
+        return Pooled("group", (self.name,))
 
     def parse(self, out: str) -> Observed:
         """Return the number."""

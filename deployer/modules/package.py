@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.modules.base import Changes, Module, Observed, Pooled, Present, Sh, State, Step, lines, records, sh
 from deployer.sh import script
 
 _INSTALL = """if command -v apt-get >/dev/null; then
@@ -87,6 +87,10 @@ class Package(Module):
     def probe(self) -> Sh:
         """Print those that are installed."""
         return lines(sh("set -- {}", self.name), script("package.sh"))
+
+    def known(self) -> Pooled:
+        """Return the packages."""
+        return Pooled("packages", self.name)
 
     def parse(self, out: str) -> Observed:
         """Return which are present, in which version where one is asked for, and which are absent."""

@@ -9,7 +9,7 @@ from deployer.beam.names import check_release_name, check_release_version
 from deployer.checks import absolute, as_check, unit
 from deployer.errors import ConfigError, ProbeError, Problems
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Step, records
+from deployer.modules.base import Changes, Module, Observed, Pooled, Present, Step, records
 from deployer.releases import claim as judge
 from deployer.releases.claim import Claim
 from deployer.releases.libraries import LIBRARIES, Need
@@ -113,6 +113,11 @@ class Preflight(Module):
         if self.epmd_port:
             parts.append(sh(_NAMES, hex_port(self.epmd_port), str(self.epmd_port)))
         return lines(*parts)
+
+    def known(self) -> Pooled | None:
+        """Return that release and nodes are there; a unit that is taken over is asked about."""
+        there = (f"{self.release}/.complete", *(f"{claim.runtime}/started" for claim in self.claims))
+        return None if self.takeover else Pooled("there", ("installed=yes\x1e", *there))
 
     def parse(self, out: str) -> Observed:
         """Judge it.

@@ -11,7 +11,7 @@ from deployer.beam.remembered import learn
 from deployer.checks import absolute, as_check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Step, records
+from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Reads, Step, records
 from deployer.releases.generations import PLACES, above, check_secure, declared
 from deployer.releases.unpack import TREE, unpack
 from deployer.sh import Sh, lines, script, sh
@@ -65,6 +65,10 @@ class Release(Module):
         given = sh("release={} sha256={}\nset -- {}", self.path, self.tarball.sha256, above(self.root))
         return lines(TREE, declared(self.root, ""), PLACES, given, script("release.sh"))
 
+    def reads(self) -> Reads:
+        """Return the directories above it."""
+        return Reads(places=above(self.root))
+
     def parse(self, out: str) -> Observed:
         """Judge it.
 
@@ -87,7 +91,7 @@ class Release(Module):
         if not mark:
             sent, size = found.get("sent", ""), self.tarball.size
             return Present({"installed": f"{sent} of {size} bytes are there"}) if sent.isdecimal() else Absent()
-        whole = (mark, tree) == (self.tarball.sha256, found.get("tree"))
+        whole = (mark, tree) == (self.tarball.sha256, found.get("tree", "").rstrip())
         return Present({"installed": self.id if whole else "altered"})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:

@@ -9,7 +9,20 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.modules.base import (
+    Absent,
+    Changes,
+    Module,
+    Observed,
+    Pooled,
+    Present,
+    Sh,
+    State,
+    Step,
+    lines,
+    records,
+    sh,
+)
 
 _PROBE = """entry=$(getent passwd {0}) || [ "$?" -eq 2 ] || exit 1
 if [ -n "$entry" ]; then
@@ -105,6 +118,10 @@ class User(Module):
     def probe(self) -> Sh:
         """Print the account's entry, its groups, whether its home is there and, if asked, whether it is locked."""
         return sh(_PROBE if self.password_lock is None else _PROBE + _LOCKED, self.name, self.home or "")
+
+    def known(self) -> Pooled | None:
+        """Return the account; whether it is locked is asked for."""
+        return Pooled("user", (self.name, self.home or "")) if self.password_lock is None else None
 
     def parse(self, out: str) -> Observed:
         """Return them; with append, only those groups that are declared."""

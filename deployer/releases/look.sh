@@ -32,12 +32,10 @@ if [ -e "$root/ledger/away" ]; then
   [ "${#text}" -gt 20 ] || emit away "$text"
 fi
 [ ! -e "$root/ledger/untried" ] || emit untried yes
-# A line that a full disk or a lost host has cut is none.
+# With what a full disk or a lost host has cut at its end, which is no line.
 if [ -f "$root/ledger/history" ]; then
-  if [ -z "$(tail -c 1 -- "$root/ledger/history")" ]; then
-    history=$(tail -n "$count" -- "$root/ledger/history")
-  else
-    history=$(head -n "$(wc -l <"$root/ledger/history")" -- "$root/ledger/history" | tail -n "$count")
-  fi
-  emit history "$history"
+  emit count "$count"
+  printf 'history='
+  tail -n "$((count + 1))" -- "$root/ledger/history"
+  printf '\036'
 fi

@@ -2,7 +2,7 @@ emit "shown_$i" "$shown"
 outside
 emit "outside_$i" "$steered"
 if [ "$pid" != 0 ]; then
-  exe=$(readlink -- "/proc/$pid/exe") || :
+  process_exe "$pid"
   emit "exe_$i" "$exe"
   newline='
 '

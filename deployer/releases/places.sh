@@ -2,10 +2,27 @@
 # They read $root, $held (the directory of the release's generations) and $run.
 
 # insecure DIRECTORY...: leave in $odd which of them somebody else than root could write into, or put something else in the
-# place of.
+# place of. What was read of them for all fragments together may say that none is.
 insecure() {
+  odd=''
+  for one; do secure "$one" || break; one=''; done
+  [ -n "${one-}" ] || return 0
   odd=$(find "$@" -maxdepth 0 ! \( -type d \( -uid 0 -o -uid "$own_uid" \) \
     \( -perm -1000 -o ! -perm /002 \( ! -perm /020 -o -gid 0 \) \) \) -printf '%p (%M, %u:%g)\n' 2>/dev/null) || :
+}
+
+# secure DIRECTORY: it was read, and is root's or this user's own, and others may not write in it.
+secure() {
+  [ -n "$rows" ] && place "$1" || return 1
+  # shellcheck disable=SC2154 # place leaves them
+  mode=000${owners##*:} whose=${owners%:*} gid=${owners%:*}
+  whose=${whose#*:} gid=${gid##*:}
+  case $kind:${whose%%:*} in directory:0|directory:"$own_uid") ;; *) return 1 ;; esac
+  case $mode in
+    *[1357]???) ;;
+    *[2367]) return 1 ;;
+    *[2367]?) [ "$gid" = 0 ] ;;
+  esac
 }
 
 # trusted DIRECTORY...: end the step where one is insecure.
@@ -16,7 +33,11 @@ trusted() {
 
 # current_id: leave in $now the release that a start would take; nothing when there is none.
 current_id() {
-  now=$(readlink -f -- "$root/current") || :
+  here=$PWD
+  if cd -P -- "$root/current" 2>/dev/null; then
+    now=$PWD
+    cd -- "$here" 2>/dev/null || cd /
+  else now=$(readlink -f -- "$root/current") || :; fi
   case $now in "$root/versions/"*) now=${now##*/} ;; *) now='' ;; esac
 }
 
@@ -63,8 +84,17 @@ unit_is_ours() {
 
 # left_behind UNIT...: leave in $left which units of these generations run, or start at boot, and are none of those.
 left_behind() {
-  ours=" $* " left=''
-  confs=$(find /etc/systemd/system -mindepth 2 -maxdepth 2 -name 00-deployer.conf -lname "$held/current/*" 2>/dev/null) || :
+  ours=" $* " left='' confs=''
+  set -f
+  IFS=$lf
+  for conf in $links; do
+    case $conf in "/etc/systemd/system/"*"/00-deployer.conf $held/current/"*) ;; *) continue ;; esac
+    conf=${conf%%" $held/current/"*}
+    case $lf$confs$lf in *"$lf$conf$lf"*) continue ;; esac
+    [ -L "${conf%/*}" ] || confs=$confs${confs:+$lf}$conf
+  done
+  unset IFS
+  set +f
   [ -n "$confs" ] || return 0
   # Where there is only what is declared, nobody has to be asked.
   [ "$confs" != "/etc/systemd/system/$*.d/00-deployer.conf" ] || return 0
@@ -84,11 +114,15 @@ left_behind() {
 astray() {
   etc=$1 other=''
   ours=" $old "
-  confs=$(grep -ls -- "$etc/" /etc/systemd/system/*.service.d/00-deployer.conf 2>/dev/null) || :
+  set --
+  for conf in /etc/systemd/system/*.service.d/00-deployer.conf; do
+    case $links in *"$row$conf $held/"*) ;; *) [ ! -e "$conf" ] || set -- "$@" "$conf" ;; esac
+  done
+  [ "$#" -gt 0 ] || return 0
+  confs=$(grep -ls -- "$etc/" "$@" 2>/dev/null) || :
   set -f
   IFS=$lf
   for conf in $confs; do
-    case $links in *"$row$conf $held/"*) continue ;; esac
     unit=${conf%.d/00-deployer.conf}
     unit=${unit##*/}
     case $ours in *" $unit "*) continue ;; esac
@@ -117,14 +151,15 @@ old_state() {
   printf '%s' "$state"
 }
 
-# loose FILE...: leave in $apart which of them, and of ROOT/current and the units, is not as `linked` makes it.
+# loose FILE...: leave in $apart which of them, and of ROOT/current and the units, is not as `linked` makes it; and in $links
+# where these and the drop-ins of all units lead.
 loose() {
   row='
 ' apart='' count=$#
   for file; do
     case $file in */00-deployer.conf) set -- "$@" "${file%.d/00-deployer.conf}" ;; esac
   done
-  links=$(find "$root/current" "$@" -maxdepth 0 \( -type f -perm 0644 \( -uid 0 -o -uid "$own_uid" \) -printf 'own %p\n' -o \
+  links=$(find "$root/current" "$@" /etc/systemd/system/*/00-deployer.conf -maxdepth 0 \( -type f -perm 0644 \( -uid 0 -o -uid "$own_uid" \) -printf 'own %p\n' -o \
     -printf '%p %l\n' \) 2>/dev/null) || :
   links=$row$links$row
   case $links in *"$row$root/current $held/current/release$row"*) ;; *) apart=$root/current$lf ;; esac

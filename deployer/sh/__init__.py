@@ -2,7 +2,7 @@
 
 from deployer.sh.answers import decode
 from deployer.sh.frame import Frame, Program, encode, payload
-from deployer.sh.known import Known
+from deployer.sh.known import Known, Pooled, Reads
 from deployer.sh.text import Sh, lines, script, sh
 
-__all__ = ["Frame", "Known", "Program", "Sh", "decode", "encode", "lines", "payload", "script", "sh"]
+__all__ = ["Frame", "Known", "Pooled", "Program", "Reads", "Sh", "decode", "encode", "lines", "payload", "script", "sh"]

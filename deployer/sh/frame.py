@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import PurePosixPath
 from typing import Literal
 
 from deployer.model import Blob, Secret
 from deployer.regular import open_regular
-from deployer.sh.known import Known
+from deployer.sh.known import Known, Pooled, Reads, read_together
 from deployer.sh.text import Sh, lines, script, sh
 
 READY = b"deployer-ready\n"
@@ -74,8 +73,9 @@ class Program:
         blobs: files put on the host before the first fragment; a fragment finds blob I at ``"$blobs/I"``.
         become: run as root through sudo when the login is not root.
         units: what systemd is asked about in one go; ``unit_show`` in a fragment answers from it, or asks by itself.
-        known: fragment index → what is looked at together with all others, before the first fragment; only where it is
-            otherwise the fragment runs.
+        known: fragment index → what is looked at together with all others, before the first fragment; only where that
+            cannot tell the answer the fragment runs.
+        reads: what else fragments want to have read before the first of them.
         users: fragment index → the user it runs as, where that is not the program's own.
         people: fragment index → seconds until it is killed, of a step that runs what a person wrote: with default
             signals and the login's umask, and no longer than the run that asked for it.
@@ -84,6 +84,7 @@ class Program:
         lease: ``held``: the run has the lease of the host, says so again with this program, and writes only while that
             is so. ``edit``: a person's word on the lease itself, or on what waits, whoever has it. Empty: it writes
             where no other run has the lease.
+        brief: it ends by itself within seconds, whoever is there, so that nothing has to watch it.
         hear: is told what a step says (``say TEXT``) while it runs; what it raises ends the listening, not the step.
     """
 
@@ -92,19 +93,21 @@ class Program:
     blobs: tuple[Blob, ...] = ()
     become: bool = False
     units: tuple[str, ...] = ()
-    known: Mapping[int, Known] = field(default_factory=dict)
+    known: Mapping[int, Known | Pooled] = field(default_factory=dict)
+    reads: tuple[Reads, ...] = ()
     users: Mapping[int, str] = field(default_factory=dict)
     people: Mapping[int, int] = field(default_factory=dict)
     labels: Sequence[str] = ()
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
     run: str = field(default_factory=this_run)
     lease: Literal["", "held", "edit"] = ""
+    brief: bool = False
     hear: Callable[[str], None] | None = None
 
 
 def prelude() -> str:
-    """Return the functions that every program starts with (``prelude.sh``, ``files.sh``, ``watch.sh``)."""
-    return lines(_part("prelude.sh"), _part("files.sh"), _part("watch.sh")).text
+    """Return the functions that every program starts with (``prelude.sh`` and what follows it here)."""
+    return lines(*map(_part, ("prelude.sh", "files.sh", "processes.sh", "watch.sh"))).text
 
 
 def _part(name: str) -> Sh:
@@ -128,7 +131,7 @@ def encode(program: Program, *, watched: bool = False) -> str:
     elif program.blobs:
         parts += ["blobs_open || refuse"]
     parts += [f"blob {i} {blob.size} {_proof(blob)} {blob.offset} || refuse" for i, blob in enumerate(program.blobs)]
-    if watched:
+    if watched and not program.brief:
         parts += ["watch_open"]
     if steps:
         # From here on it changes the host: a vanished reader must not end it in mid-step.
@@ -137,9 +140,8 @@ def encode(program: Program, *, watched: bool = False) -> str:
         parts += ["lease_renew || :"]
     if program.units:
         parts += [sh("units_read {}", program.units).text]
-    if not program.writes and any("sockets_listed" in one.text or "heard_at" in one.text for one in program.fragments):
-        parts += ["net_read"]
-    parts += _reading(program)
+    if not program.writes:
+        parts += _reading(program)
     calls = [_call(i, program) for i in range(len(program.fragments))]
     parts += ["main() {\n" + "\n".join(calls or ["  :"]) + "\n}", "main </dev/null", "finish"]
     return "\n".join(parts)
@@ -193,15 +195,11 @@ def _function(index: int, program: Program) -> str:
 
 
 def _reading(program: Program) -> list[str]:
-    """Return what looks at all that is known of the fragments in one go."""
-    told = {index: one for index, one in program.known.items() if "\n" not in one.place and "\\" not in one.place}
-    if not told or program.writes:
-        return []
-    ways = {str(way) for one in told.values() for way in (PurePosixPath(one.place), *PurePosixPath(one.place).parents)}
-    ways |= {one.path for one in told.values()}
-    sizes = {one.place: "-" if one.salted else str(one.size) for one in told.values() if one.salted or one.sha256}
-    files = [word for pair in sizes.items() for word in pair]
-    return [_part("known.sh").text, sh("places_read {}\nsums_read {}", sorted(ways), files).text]
+    """Return what reads for all fragments in one go."""
+    text = "\n".join(fragment.text for fragment in program.fragments)
+    parts = ["net_read"] if "sockets_listed" in text or "heard_at" in text else []
+    parts += ["processes_read"] if "process_" in text or "ssh_ports" in text else []
+    return [*parts, *read_together(program.known.values(), program.reads)]
 
 
 def _call(index: int, program: Program) -> str:
@@ -211,11 +209,7 @@ def _call(index: int, program: Program) -> str:
         one = program.known.get(index)
         if one is None or index in program.users:
             return f"  ask {index}"
-        reached = one.path if one.held else ""
-        if one.salted:
-            secret = (index, one.place, reached, one.salt, one.salted, one.said, index)
-            return sh("  known_secret {} {} {} {} {} {} || ask {}", *secret).text
-        return sh("  known {} {} {} {} || ask {}", index, one.place, one.sha256, reached, index).text
+        return f"  {one.call(index)}"
     kind = "people" if index in program.people else "own"
     label = program.labels[index] if index < len(program.labels) else f"step {index + 1}"
     words = index, kind, _STRANGE_LABEL.sub("?", label)[:100]

@@ -1,6 +1,6 @@
 # What is as declared is told without asking: one stat and one sha256sum for all files of a host's tasks. What is otherwise,
 # or lies where others than root may write (they could put a link or a FIFO in its place), is asked by its own fragment.
-rows='' sums='' row_end='
+rows='' sums='' secrets='' row_end='
 '
 
 # places_read PATH...: one stat of all.
@@ -62,20 +62,31 @@ known() {
   esac
 }
 
-# known_secret INDEX PATH REACHED SALT DIGEST SAID: the same of a file that is nobody's business. DIGEST is of SALT and of the
-# digest of what it should hold; SAID is told of it where it does.
+# secrets_read DIGEST PATH SALT...: say in $secrets whether files that are nobody's business hold what they should. DIGEST is
+# of the salts and of the digests that they should have, so that it tells nothing of any of them.
+secrets_read() {
+  should=$1 said=''
+  shift
+  while [ "$#" -gt 0 ]; do
+    case $sums in *"  $1$row_end"*) ;; *) return 0 ;; esac
+    sum=${sums%%"  $1$row_end"*}
+    said=$said${said:+$row_end}$2${sum##*"$row_end"}
+    shift 2
+  done
+  sum=$(sha256sum <<END
+$said
+END
+)
+  [ "${sum%% *}" != "$should" ] || secrets=same
+}
+
+# known_secret INDEX PATH REACHED SAID: SAID is told of such a file where all of them do.
 known_secret() {
   if [ -n "$3" ]; then place "$3" && [ "$kind" = 'symbolic link' ] || return 1; fi
   place "$2" && [ "$kind" = 'regular file' ] || return 1
-  case $sums in *"  $2$row_end"*) ;; *) return 1 ;; esac
-  sum=${sums%%"  $2$row_end"*}
-  sum=$(sha256sum <<END
-$4${sum##*"$row_end"}
-END
-)
-  [ "${sum%% *}" = "$5" ] || return 1
+  [ "$secrets" = same ] || return 1
   mode=${owners##*:} whose=${owners%:*:*}
   whose=${whose%%:*}:${whose##*:}
   printf '%s %s 0 %s\ntype=regular file\036mode=%s\036owner=%s\036%s\036' \
-    "$marker" "$1" "$((${#mode} + ${#whose} + ${#6} + 32))" "$mode" "$whose" "$6"
+    "$marker" "$1" "$((${#mode} + ${#whose} + ${#4} + 32))" "$mode" "$whose" "$4"
 }

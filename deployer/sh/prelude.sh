@@ -46,6 +46,16 @@ digest() {
   printf '%s' "${sum%% *}"
 }
 
+# sum_of FILE: leave it in $sum; what was read for all fragments together is not read again.
+rows='' sums=''
+: "${rows?}"
+sum_of() {
+  sum=${sums%%"  $1$lf"*}
+  if [ "$sum" != "$sums" ]; then sum=${sum##*"$lf"}; return 0; fi
+  sum=$(sha256sum <"$1")
+  sum=${sum%% *}
+}
+
 # look PATH: emit what is there without following a link, and leave its kind in $type; nothing when there is nothing.
 look() {
   type=
@@ -105,7 +115,7 @@ unit_show() {
 net=''
 net_read() {
   net=$(grep -HsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0[A7] ' \
-    /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 || :)
+    /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6) || :
 }
 
 # sockets_listed: leave them in $listed: protocol, ADDRESS:PORT in hex, inode, one a line. A probe reads them once.

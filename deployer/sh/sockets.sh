@@ -15,25 +15,18 @@ ports() {
 
 # ssh_ports SOCKETS: leave in $served where SSH is served, one port a line: by its server, or by systemd in its place.
 ssh_ports() {
-  servers='' of_systemd='' of_servers=''
-  # shellcheck disable=SC2013 # places in /proc are words
-  for comm in $(grep -lxsE 'sshd|dropbear|tinysshd' /proc/[0-9]*/comm); do
-    # A session's process may hold forwarded ports (ssh -R); only the server itself is systemd's child.
-    { read -r _ _ _ parent _ <"${comm%/comm}/stat"; } 2>/dev/null || continue
-    [ "$parent" != 1 ] || servers="$servers ${comm%/comm}/fd"
-  done
+  pooled=$opened_by
+  [ -n "$pooled" ] || processes_read
+  # shellcheck disable=SC2086 # process ids are words
+  process_sockets $ssh_pids
   set -f
-  IFS=' '
-  # shellcheck disable=SC2086
-  held=$(find /proc/1/fd $servers -lname 'socket:*' -printf '%h %l\n' 2>/dev/null || :)
-  IFS=$lf
-  for line in $held; do
-    case $line in /proc/1/*) of_systemd=$of_systemd$line ;; *) of_servers=$of_servers$line ;; esac
-  done
-  ports "$1" "$of_servers"
+  ports "$1" "$sockets"
   served=$at_ports
-  ports "$1" "$of_systemd"
+  process_sockets 1
+  set -f
+  ports "$1" "$sockets"
   set +f
+  [ -n "$pooled" ] || opened='' opened_by='' # a step looks anew each time
   [ -z "$at_ports" ] || served=$served$(activated | while read -r at what; do
     case $what in *ssh*|*dropbear*) ;; *) continue ;; esac
     case $at in 127.*|'[::1]':*|/*) ;; *:*) echo "${at##*:}" ;; esac

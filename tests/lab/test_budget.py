@@ -16,7 +16,7 @@ TRIPS = {"plan": 6, "deploy": 9, "verify": 9}
 more for all that it asks: a way to a port, its first answer, its last."""
 
 
-FORKS = {"plan": 90, "deploy": 100, "verify": 40, "audit": 185}
+FORKS = {"plan": 50, "deploy": 58, "verify": 30, "audit": 170}
 """Processes that a host starts, those of its sshd and of what else it does meanwhile among them."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from deployer.modules.cookie import Cookie
 from deployer.modules.copy import Copy
 from deployer.modules.env_file import EnvFile
 from deployer.modules.file import File
-from deployer.sh import Known, Program, encode
+from deployer.modules.group import Group
+from deployer.modules.package import Package
+from deployer.modules.user import User
+from deployer.sh import Known, Pooled, Program, Sh, encode
 from tests.unit.sh_runner import frames, in_every_shell
 
 pytestmark = [in_every_shell, pytest.mark.skipif(os.geteuid() != 0, reason="trusts only what is root's own")]
@@ -134,3 +139,53 @@ def test_an_environment_as_declared_is_told_as_a_whole(
 def test_a_strange_path_is_asked_about(shell: list[str]) -> None:
     program = Program((Copy(dest="/etc/a", content=TEXT).probe(),), known={0: Known("/etc/a\nb", "0" * 64, 1)})
     assert "places_read" not in encode(program)
+
+
+def pooled_and_asked(shell: list[str], tmp: Path, module: Module) -> tuple[str, str, bool]:
+    """Return what is observed of a module either way, and whether its own probe was asked."""
+    known = module.known()
+    assert known
+    asked = Program((module.probe(),))
+    marked = replace(asked, fragments=(Sh(f"echo >{tmp}/asked\n{asked.fragments[0]}"),), known={0: known})
+    (one,), (other,) = frames(marked, shell, tmp), frames(asked, shell, tmp)
+    return str(module.parse(one.out)), str(module.parse(other.out)), (tmp / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        User(name="root"), User(name="daemon", home="/nowhere", groups=("adm",)), Group(name="adm"), Group(name="root"),
+        User(name="nobody-of-here"), Group(name="nobody-of-here"), Package(name=("coreutils", "not-there-at-all")),
+        Package(name=("dpkg=0.1",)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_read_once_for_all_says_what_each_would_be_told_alone(
+    shell: list[str], tmp_path: Path, module: Module
+) -> None:
+    together, alone, asked = pooled_and_asked(shell, tmp_path, module)
+    assert together == alone
+    plain = set(re.findall(r"^(?:passwd|group):\s*(.*)", Path("/etc/nsswitch.conf").read_text(), re.MULTILINE))
+    if plain <= {"files", "files systemd"} and not any(
+        Path(at, "userdb").exists() for at in ("/etc", "/run", "/usr/lib")
+    ):
+        assert asked == ("nobody-of-here" in str(module)), "whom /etc does not have another source may"
+
+
+def test_what_waits_is_told_without_a_fragment(shell: list[str], tmp_path: Path) -> None:
+    program = Program((Sh("emit asked yes"),), known={0: Pooled("there", ("said", str(tmp_path)))})
+    assert [frame.out for frame in frames(program, shell, tmp_path)] == ["said"]
+    program = replace(program, known={0: Pooled("there", ("said", str(tmp_path), str(tmp_path / "missing")))})
+    assert [frame.out for frame in frames(program, shell, tmp_path)] == ["asked=yes\x1e"]
+
+
+def test_a_process_and_its_sockets_are_told_alike_from_the_pool_and_alone(shell: list[str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)):
+        text = f'process_exe {os.getpid()}\nprocess_sockets {os.getpid()}\nprintf "%s\\n" "$exe" "$sockets"'
+        own = Sh(f"opened='' opened_by=''\n{text}")
+        pooled = Sh(f"units_shown='MainPID={os.getpid()}'\nprocesses_read\nreadlink() {{ exit 9; }}\n{text}")
+        one, other = frames(Program((own, pooled)), shell, tmp_path)
+        assert one.out == other.out
+        assert (one.rc, other.rc) == (0, 0)
+        assert "socket:[" in one.out
+        assert str(Path("/proc/self/exe").readlink()) in one.out

@@ -20,12 +20,13 @@ command -v bash >/dev/null || { emit bash missing; exit 0; }
 # again, at once: each of its connections has three seconds then, and a slice has no more processes than places.
 tried=''
 try() {
-  tried=$tried$(timeout 1 bash -c '
+  slice=$(timeout 1 bash -c '
     for place; do exec 3<>"/dev/tcp/$place" && echo "$place open"; done
-    :' bash "$@" 2>&1 ||
-  timeout 3 bash -c '
+    :' bash "$@" 2>&1) ||
+  slice=$slice$lf$(timeout 3 bash -c '
     for place; do (exec 3<>"/dev/tcp/$place" && echo "$place open") & done
-    wait' bash "$@" 2>&1 || :)$lf
+    wait' bash "$@" 2>&1) || :
+  tried=$tried$slice$lf
 }
 """
 )

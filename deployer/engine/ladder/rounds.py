@@ -174,7 +174,7 @@ def _wanted(
 def _reach_from(session: LadderSession, wanted: Sequence[Place]) -> Reached:
     try:
         patience = EXEC_TIMEOUT + readings.reach_time(wanted)
-        (frame,) = session.transport.run(Program((readings.reach(wanted),)), timeout=patience)
+        (frame,) = session.transport.run(Program((readings.reach(wanted),), brief=True), timeout=patience)
         with AnswerOf(session.transport.name):
             found = readings.parse_reach(frame.out, wanted)
     except HostError as error:

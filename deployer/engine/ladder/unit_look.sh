@@ -17,19 +17,17 @@ done
 beam=0
 for pid in $pids; do
   [ "$pid" != 0 ] || continue
-  exe=$(readlink "/proc/$pid/exe") || :
+  process_exe "$pid"
   case $exe in
     */beam.smp*) beam=$pid; emit exe "$exe" ;;
     '') [ "$pid" != "$main" ] || beam=$pid; continue ;; # without root nobody can look
     *) [ "$pid" != "$main" ] || emit main "$exe"; continue ;;
   esac
-  open=$(readlink "/proc/$pid/fd/"* 2>/dev/null) || :
-  held='' IFS=$newline
-  for line in $open; do
-    case $line in 'socket:['*) line=${line#*\[} held="$held${line%\]} " ;; esac
-  done
+  process_sockets "$pid"
+  inodes='' IFS=$newline
+  for line in $sockets; do line=${line#*\[} inodes="$inodes${line%\]} "; done
   unset IFS
-  emit sockets "$held"
+  emit sockets "$inodes"
   break
 done
 emit pid "$beam"

@@ -92,7 +92,7 @@ def _places(target: Target) -> Iterator[Place]:
 def _tried(source: HostRoll, places: Sequence[Place]) -> Mapping[Place, str]:
     """Return why places cannot be reached; where nothing listens yet, the way is open all the same."""
     try:
-        (frame,) = source.connected.transport.run(Program((readings.reach(places),)), timeout=EXEC_TIMEOUT)
+        (frame,) = source.connected.transport.run(Program((readings.reach(places),), brief=True), timeout=EXEC_TIMEOUT)
         found = readings.parse_reach(frame.out, places)
     except HostError as error:
         source.problem = error

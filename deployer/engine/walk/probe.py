@@ -10,7 +10,7 @@ from typing import TypeVar
 from deployer.errors import ConfigError, DeployerError, ProbeError, Problems
 from deployer.model import Observed, Unknown
 from deployer.resolve import Action
-from deployer.sh import Frame, Program, Sh, lines, sh
+from deployer.sh import Frame, Known, Pooled, Program, Reads, Sh, lines, sh
 
 E = TypeVar("E", bound=DeployerError)
 _UNIT = re.compile(r"[\w@.:-]+\.(?:service|socket|timer)", re.ASCII)
@@ -38,8 +38,10 @@ def probe_program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh
     users = {i: action.user for i, action in enumerate(actions) if action.user}
     names = dict.fromkeys(name for action in actions for name in action.module.touches() if _UNIT.fullmatch(name))
     told = {i: action.module.known() for i, action in enumerate(actions) if not (action.user or action.environment)}
-    known = {i: one for i, one in told.items() if one}
-    return Program((*asked, _PENDING, *extra), become=become, units=tuple(names), known=known, users=users)
+    known: dict[int, Known | Pooled] = {i: one for i, one in told.items() if one}
+    known[len(asked)] = Pooled("pending")
+    reads = tuple(one for one in (action.module.reads() for action in actions) if one != Reads())
+    return Program((*asked, _PENDING, *extra), become=become, units=tuple(names), known=known, reads=reads, users=users)
 
 
 def read_probes(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:

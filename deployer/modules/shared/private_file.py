@@ -73,9 +73,8 @@ class PrivateFile(Module):
     def known(self) -> Known | None:
         """Return what the probe would say of a file that holds just this, by a salted digest of its digest."""
         digest = hashlib.sha256(self.text().reveal().encode()).hexdigest()
-        salted_digest = hashlib.sha256(f"{salt()}{digest}\n".encode()).hexdigest()
         said = f"content={self.desired().keys['content']}"
-        return Known(self.path, held=self._generations, salt=salt(), salted=salted_digest, said=said)
+        return Known(self.path, held=self._generations, salt=salt(), proof=f"{salt()}{digest}\n", said=said)
 
     def tell(self) -> Sh:
         """Return text that tells the content of the file ``"$path"``."""

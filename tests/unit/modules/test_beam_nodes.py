@@ -121,6 +121,7 @@ def test_what_does_not_lead_to_the_current_generation_is_named() -> None:
 def test_a_root_that_somebody_else_could_exchange_is_refused() -> None:
     with pytest.raises(ConfigError, match="not root's alone: /srv/app"):
         NODES.parse(told(insecure="/srv/app (drwxr-xr-x, shop:shop)\n"))
+    assert "\ninsecure /opt/shop /opt\n" in NODES.probe().text
 
 
 def test_a_directory_in_the_place_of_the_link_is_refused_before_anything_stops() -> None:

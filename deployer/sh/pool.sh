@@ -1,0 +1,113 @@
+# What several fragments ask of one host is read once, and each takes its part; whatever the pool cannot tell for certain, a
+# fragment asks by itself. POSIX sh, no processes but those that are named.
+# Given: the prelude, known.sh.
+# shellcheck shell=sh disable=SC2154
+accounts='' packages='' packages_asked=''
+
+# small PATH: leave in $text a file of root's that is no longer than what sh reads in a moment; fail where it is not that.
+small() {
+  roots_own "$1" && place "$1" && [ "$kind" = 'regular file' ] && [ "$size" -le 16384 ] && slurp "$1"
+}
+
+# accounts_read: leave in $passwd and $group what /etc has of users and groups, and yes in $accounts where no other source
+# could say otherwise of who is in them: the C library asks "files" first, and userdb(8) has no record that adds a group.
+accounts_read() {
+  small /etc/nsswitch.conf || return 0
+  set -f
+  IFS=$lf
+  for line in $text; do
+    IFS=' 	'
+    # shellcheck disable=SC2086 # words of a configuration
+    set -- ${line%%#*}
+    case ${1:-} in
+      passwd:|group:) case " $* " in " $1 files "|" $1 files systemd ") ;; *) accounts=other ;; esac ;;
+      initgroups:) accounts=other ;;
+    esac
+  done
+  unset IFS
+  set +f
+  [ -z "$accounts" ] || { accounts=''; return 0; }
+  for line in /etc/userdb /run/userdb /run/host/userdb /usr/lib/userdb /usr/local/lib/userdb; do
+    [ ! -e "$line" ] || return 0
+  done
+  small /etc/passwd || return 0
+  passwd=$lf$text$lf
+  small /etc/group || return 0
+  group=$lf$text$lf accounts=yes
+}
+
+# account LINES NAME: leave in $entry the first of these lines that is of NAME; fail where there is none.
+account() {
+  entry=${1#*"$lf$2:"}
+  [ "$entry" != "$1" ] || return 1
+  entry=$2:${entry%%"$lf"*}
+}
+
+# known_group INDEX NAME: answer what a probe would.
+known_group() {
+  [ "$accounts" = yes ] && account "$group" "$2" || return 1
+  frame "$1" 0 "entry=$entry$rs"
+}
+
+# known_user INDEX NAME HOME: the same of a user; HOME is empty where the entry's own is meant.
+known_user() {
+  [ "$accounts" = yes ] && account "$passwd" "$2" || return 1
+  found=$entry
+  rest=${entry#*:*:*:} own='' groups=''
+  number=${rest%%:*} there=${entry%:*}
+  there=${3:-${there##*:}}
+  set -f
+  IFS=$lf
+  for line in $group; do
+    members=${line##*:} rest=${line#*:*:}
+    [ "${rest%%:*}" != "$number" ] || [ -n "$own" ] || own=${line%%:*}
+    case ",$members," in *",$2,"*) groups="$groups ${line%%:*}" ;; esac
+  done
+  unset IFS
+  set +f
+  [ -n "$own" ] || return 1
+  if [ -d "$there" ]; then there=yes; else there=no; fi
+  frame "$1" 0 "entry=$found${rs}group=$own${rs}groups=$own$groups${rs}home_made=$there$rs"
+}
+
+# packages_read NAME...: what dpkg knows of all of them, with one process; nothing on a host without it.
+packages_read() {
+  command -v dpkg-query >/dev/null || return 0
+  # shellcheck disable=SC2016 # words of dpkg's own
+  packages=$(dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n' -- "$@" 2>/dev/null)
+  [ "$?" -gt 1 ] || packages_asked=" $* "
+  packages=$lf$packages$lf
+}
+
+# known_packages INDEX NAME[=VERSION]...: answer which are installed.
+known_packages() {
+  index=$1 found=''
+  shift
+  for name; do
+    case $packages_asked in *" ${name%%=*} "*) ;; *) return 1 ;; esac
+    case $name in *:*) return 1 ;; esac
+    entry=${packages#*"$lf${name%%=*} "}
+    [ "$entry" != "$packages" ] || continue
+    entry=${entry%%"$lf"*}
+    [ "${entry%% *}" = installed ] || continue
+    case $name in *=*) found="$found${name%%=*}=${entry#* } " ;; *) found="$found$name " ;; esac
+  done
+  frame "$index" 0 "found=$found$rs"
+}
+
+# known_there INDEX TEXT PATH...: answer TEXT where all of these are there.
+known_there() {
+  index=$1 found=$2
+  shift 2
+  for name; do [ -e "$name" ] || return 1; done
+  frame "$index" 0 "$found"
+}
+
+# known_pending INDEX: ids of handlers that an earlier run has noted.
+known_pending() {
+  found=''
+  for name in "$home"/notified/*; do
+    [ ! -e "$name" ] || found=$found${name##*/}$lf
+  done
+  frame "$1" 0 "${found%"$lf"}"
+}
