@@ -36,6 +36,7 @@ libraries() {
   for file in $files; do
     [ -r "$file" ] || continue
     same=''
+    # shellcheck disable=SC3013 # dash, bash and BusyBox have -ef
     for other; do if [ "$file" -ef "$other" ]; then same=$other; break; fi; done
     [ -n "$same" ] || set -- "$@" "$file"
     seen=$seen$file:${same:-$file}$lf

@@ -12,9 +12,9 @@ insecure() {
 }
 
 # secure DIRECTORY: it was read, and is root's or this user's own, and others may not write in it.
+# shellcheck disable=SC2154 # what place leaves
 secure() {
   [ -n "$rows" ] && place "$1" || return 1
-  # shellcheck disable=SC2154 # place leaves them
   mode=000${owners##*:} whose=${owners%:*} gid=${owners%:*}
   whose=${whose#*:} gid=${gid##*:}
   case $kind:${whose%%:*} in directory:0|directory:"$own_uid") ;; *) return 1 ;; esac
