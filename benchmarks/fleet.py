@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from growth import recorded
 from host_cost import LOOKING, taken
+from raw import OPTIONS
 
 sys.path.append(str(Path(__file__).parents[1]))
 from deployer import lab as labs
@@ -55,6 +57,7 @@ class Bench:
     repeat: int
     costs: dict[str, list[Cost]] = field(default_factory=dict)
     trips: dict[str, int] = field(default_factory=dict)
+    kib: dict[str, float] = field(default_factory=dict)
 
     @property
     def addresses(self) -> list[str]:
@@ -103,13 +106,14 @@ class Bench:
         return self.measure(title, [program, command, ROOT / "playbooks" / "site.yml", "-i", inventory, *flags])
 
     def round_trips(self, title: str, command: str, inventory: Path) -> None:
-        """Count how often the longest conversation with a host goes there and back."""
+        """Count how often the longest conversation with a host goes there and back, and what goes to each host."""
         with slow_roads(self.directory, self.lab.hosts) as roads:
             program, playbook = Path(sys.executable).with_name("deployer"), ROOT / "playbooks" / "site.yml"
             argv = [program, command, playbook, "-i", inventory]
             env = {**os.environ, "HOME": str(self.directory)}
             subprocess.run(argv, stdout=subprocess.DEVNULL, check=True, cwd=self.directory, env=env)
         self.trips[title] = max(road.trips for road in roads.values())
+        self.kib[title] = max(road.sent for road in roads.values()) / 1024
 
     def floor(self, title: str = "floor: connect, true") -> Cost:
         """Measure paramiko alone."""
@@ -176,10 +180,14 @@ def _settle(bench: Bench, inventory: Path) -> None:
 
 
 def growth(bench: Bench, tarball: Path) -> None:
-    """Work out what to ask, for fleets that no machine could boot."""
+    """Work out what to ask and what would change, for fleets that no machine could boot; each host says the same."""
     inventory = bench.inventory(["demo"], tarball)
+    _settle(bench, inventory)
+    answer = bench.directory / "answer"
+    ssh = ["ssh", *OPTIONS, "-i", str(bench.lab.key), "-o", f"UserKnownHostsFile={bench.lab.known_hosts}"]
+    answer.write_bytes(recorded(inventory, [*ssh, f"root@{bench.addresses[0]}"]))
     for count in (200, 1000):
-        argv = [sys.executable, HERE / "growth.py", inventory, str(count)]
+        argv = [sys.executable, HERE / "growth.py", inventory, str(count), answer]
         told = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
         print(f"  {count} hosts, the pure part: {told['cpu']:.1f} s, {told['peak'] / MIB:.0f} MiB", flush=True)
 
@@ -205,7 +213,10 @@ READING = 0.060
 def table(bench: Bench) -> Iterator[str]:
     """Yield what was measured, and how it compares with the aims."""
     yield f"\n{len(bench.addresses)} hosts, {bench.repeat} times; medians, (best)\n"
-    yield f"{'':<28} {'wall s':>8} {'(best)':>8} {'cpu s':>8} {'peak MiB':>9} {'host ms':>8} {'forks':>6} {'trips':>6}"
+    yield (
+        f"{'':<28} {'wall s':>8} {'(best)':>8} {'cpu s':>8} {'peak MiB':>9} {'host ms':>8} {'forks':>6} {'trips':>6}"
+        f" {'KiB':>6}"
+    )
     median: dict[str, float] = {}
     for title, costs in bench.costs.items():
         wall, cpu, peak = ([getattr(cost, name) for cost in costs] for name in ("wall", "cpu", "peak"))
@@ -215,6 +226,7 @@ def table(bench: Bench) -> Iterator[str]:
         yield (
             f"{title:<28} {median[title]:8.2f} {best:>8} {statistics.median(cpu):8.2f} {max(peak) / MIB:9.0f}"
             f" {busy * 1000:8.0f} {forks:6.0f} {bench.trips.get(title, ''):>6}"
+            f" {round(bench.kib.get(title, 0)) or '':>6}"
         )
     yield f"\n{'ratio':<60} {'':>6}   aim"
     for title, floor, aim in AIMS:

@@ -1,40 +1,71 @@
-"""How the pure part grows with the hosts of one cluster: resolve, plan what to ask, encode. No host is needed.
+"""How the pure part grows with the hosts of one cluster: resolve, encode, decode, plan. No host is needed.
 
-growth.py INVENTORY COUNT        INVENTORY has the fleet's words at its group `lab`; COUNT hosts take its hosts' place
+growth.py INVENTORY COUNT ANSWER
+
+INVENTORY has the fleet's words at its group `lab`. COUNT hosts take its hosts' place, each of which answers what ANSWER
+has, a file of what a host said (`recorded`).
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from deployer.engine.walk import probe
-from deployer.project import Options, load
-from deployer.sh.frame import encode
+from deployer.engine.walk import plan, probe
+from deployer.project import Options, Project, load
+from deployer.resolve import HostPlay
+from deployer.sh import Program, decode, payload
+from deployer.sh.frame import BOOTSTRAP, encode
+
+RAN = "@0123456789abcdef"
+"""The marker of a program that was recorded."""
+
+
+def asked(found: HostPlay) -> Program:
+    """Return the program that asks about a host's tasks."""
+    actions = [action for action in found.actions if not action.skip]
+    return replace(probe.probe_program(actions, become=found.become), marker=RAN)
+
+
+def resolved(project: Project, most: int | None = None) -> list[HostPlay]:
+    """Resolve the tasks of the first hosts of each play."""
+    plays = []
+    for play, chosen in project.work():
+        resolver = project.resolver(play)
+        resolver.prepare(chosen)
+        plays += [resolver.resolve(host, None) for host in chosen[:most]]
+    return plays
+
+
+def recorded(inventory: Path, ssh: list[str]) -> bytes:
+    """Return what the first host of an inventory says when it is asked about its tasks over ``ssh``."""
+    (found,) = resolved(load(Options(playbook="site.yml", inventory=(str(inventory),))), 1)
+    command = [*ssh, f"/bin/sh -c '{BOOTSTRAP}' deployer \"$SSH_CONNECTION\""]
+    return subprocess.run(command, input=b"".join(payload(asked(found))), stdout=subprocess.PIPE, check=True).stdout
 
 
 def main() -> None:
     """Print ``{"cpu", "peak"}``: seconds, bytes."""
-    inventory, count = Path(sys.argv[1]), int(sys.argv[2])
+    inventory, count, answer = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_bytes()
     told = yaml.safe_load(inventory.read_text())
     hosts = {f"web{i}": {"ansible_host": f"10.{100 + i // 60000}.{i // 250 % 250}.{i % 250 + 1}"} for i in range(count)}
     told["all"]["children"]["lab"]["hosts"] = hosts
     grown = inventory.with_name(f"grown-{count}.yml")
     grown.write_text(yaml.safe_dump(told))
     begin = time.process_time()
-    project = load(Options(playbook="site.yml", inventory=(str(grown),)))
-    for play, chosen in project.work():
-        resolver = project.resolver(play)
-        resolver.prepare(chosen)
-        for host in chosen:
-            found = resolver.resolve(host, None)
-            asked = [action for action in found.actions if not action.skip]
-            encode(probe.program(asked, become=found.become))
+    for found in resolved(load(Options(playbook="site.yml", inventory=(str(grown),)))):
+        program = asked(found)
+        encode(program)
+        actions = [action for action in found.actions if not action.skip]
+        reading = probe.read_probes(actions, list(decode(program, iter([answer]))))
+        plan.make(found.actions, reading, found.handlers, frozenset())
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({"cpu": time.process_time() - begin, "peak": used.ru_maxrss * 1024}))
 

@@ -30,6 +30,7 @@ class _Way:
     there: int = 0
     back: int = 0
     over: bool = False
+    sent: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     told: list[str] = field(default_factory=list)
 
@@ -51,6 +52,11 @@ class SlowRoad:
     def trips(self) -> int:
         """Round trips of the longest conversation so far; a TCP connection is one."""
         return max((way.back + 1 for way in self._ways), default=0)
+
+    @property
+    def sent(self) -> int:
+        """Bytes that went to the host."""
+        return sum(way.sent for way in self._ways)
 
     @property
     def trace(self) -> str:
@@ -118,6 +124,7 @@ def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: boo
             with way.lock:
                 depth = way.back if outward else way.there + 1
                 way.over = way.over or (outward and not data)
+                way.sent += len(data) if outward else 0
                 way.told.append(f"{time.monotonic():.3f} {'>' if outward else '<'} {depth} {len(data)}")
             line.put((time.monotonic() + DELAY, depth, data))
 
