@@ -130,19 +130,12 @@ class BeamNodes(Module):
 
     def probe(self) -> Sh:
         """Print the link, and of each node the unit, its program, and the files that are newer than its start."""
+        old = self.takeover or ""
         parts = [
             OUTSIDE,
             generations.declared(self.root, self.held),
             PLACES,
-            sh(
-                PROBE_RELEASE,
-                self.id,
-                self.files,
-                self.takeover or "",
-                self.units,
-                self._etc,
-                above(self.root),
-            ),
+            sh(PROBE_RELEASE, self.id, self.files, old, self.units, self._etc, above(self.root)),
         ]
         for i, node in enumerate(self.nodes):
             parts += [show_unit(node.unit), look_at(node, i, self.cookie)]
