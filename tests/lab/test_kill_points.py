@@ -1,7 +1,8 @@
 """The controller is killed before and after everything that a deploy does; the next deploy or resume finishes it.
 
 Nobody lists the points: a first deploy tells its own, each event a line of ``--json``; what a host does between two of
-them is waited for on the host. DEPLOYER_KILL_ALL=1 takes all of them instead of some.
+them is waited for on the host. DEPLOYER_KILL_ALL=1 takes all of them instead of some, DEPLOYER_KILL_ALL=2/5 the second
+of five parts of them; with ``-s`` each is told when it has been tried.
 """
 
 from __future__ import annotations
@@ -102,9 +103,10 @@ def points(events: Iterable[Event]) -> Iterator[Point]:
 
 
 def some(found: list[Point], taken: int = TAKEN) -> list[Point]:
-    """All of them, or a few, spread evenly and always the same."""
-    if os.environ.get("DEPLOYER_KILL_ALL") == "1":
-        return found
+    """All of them, or a part, or a few, spread evenly and always the same."""
+    part, _, parts = os.environ.get("DEPLOYER_KILL_ALL", "").partition("/")
+    if part:
+        return found[int(part) - 1 :: int(parts or 1)]
     step = max(1.0, len(found) / taken)
     return [found[int(step * i + step / 2)] for i in range(min(taken, len(found)))]
 
@@ -147,7 +149,9 @@ def running(host: Any) -> str:
     return health(host)[1].get("version", "none")
 
 
-def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(fleet, ssh, demo_release, eventually):
+def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(
+    fleet, ssh, demo_release, eventually, record_property
+):
     """Each point has a deploy of another version over the one that runs; where it ends, the next point begins."""
     turn = itertools.cycle(VERSIONS)
     versions = {version: demo_release(version) for version in VERSIONS}
@@ -163,7 +167,8 @@ def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(f
     told = list(points(whole.events))
     between = [Point(name, condition=condition) for name, condition in UNDER_WAY.items()]
     taken = some(told) + some(between)
-    table, late = [], 0
+    print(f"\n{len(told)} lines and {len(between)} moments; {len(taken)} of them follow")  # noqa: T201 - figures are asked for
+    late = 0
     for number, point in enumerate(taken):
         version = declare()
         run = killed(fleet, point, VERSIONS[(VERSIONS.index(version) + 1) % 3])
@@ -188,7 +193,8 @@ def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(f
             assert ssh(host, LEFTOVERS) == (0, ""), str(point)
             versions_there = ssh(host, "ls /opt/demo/versions")[1].split()
             assert len(versions_there) == 2, f"{point}: {versions_there}"
-        table.append(f"  {served}  {took:5.1f} s  {command}  {point}")
-    tried = f"{len(taken)} of {len(told)} lines and {len(between)} moments of a deploy tried, {late} too late"
-    head = f"\n{tried}: who answered right after it, seconds until all was done, by which command, killed where"
-    print("\n".join([head, *table]))  # noqa: T201 - figures are asked for
+        print(f"  {served}  {took:5.1f} s  {command}  {point}", flush=True)  # noqa: T201 - figures are asked for
+    of = f"of {len(told)} lines and {len(between)} moments of a deploy"
+    record_property("figure", f"killed at {len(taken)} {of}: {len(taken)} converged, {late} had ended before")
+    head = "who answered right after it, seconds until all was done, by which command, killed where"
+    print(f"{len(taken)} tried, {late} too late: {head}")  # noqa: T201 - figures are asked for

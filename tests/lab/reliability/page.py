@@ -1,0 +1,65 @@
+"""docs/reliability.md, as the trials have written it."""
+
+from __future__ import annotations
+
+from tests.lab.reliability.rows import FIGURES, ROWS
+from tests.lab.reliability.table import ROOT, Kept, Row, Tried, outcome
+
+PAGE = ROOT / "docs" / "reliability.md"
+_HEAD = """\
+# What goes wrong, tried for real
+
+Each row is a fault, or a figure that has to hold. It is made on lab hosts (`deployer lab`), which are whole Debian
+systems with systemd, sshd and nftables of their own; what came of it is told by plain ssh and by the host's own
+programs, not by deployer. This page is written by
+
+    python -m tests.lab.reliability                 # as root, on Debian 12
+    python -m tests.lab.reliability --only F3,F7    # some rows again; what is known of the others stays
+
+and by nobody's hand. `held`: what has to come of it came. A row that does not hold, or of which something was not
+tried, says so. Seconds are those of the whole trial with what it had to set up, on a machine that did other things too;
+what counts is told as a figure beside the outcome. Some trials are in every run of the tests
+(`tests/lab/reliability`), with `DEPLOYER_RELIABILITY_ALL=1` all of them.
+"""
+_TABLE = """\
+| row | what goes wrong | what is done, and has to come of it | outcome | seconds | tried |
+|---|---|---|---|---|---|
+"""
+
+
+def line(row: Row, kept: Kept) -> str:
+    """A row for the terminal."""
+    told = kept.of(row)
+    figures = "; ".join(figure for some in told for one in some for figure in one.figures)
+    return f"{row.name:<5} {_seconds(told):>6} s  {outcome(row, told)}{': ' + figures if figures else ''}"
+
+
+def page(kept: Kept) -> str:
+    """The page."""
+    faults = [row for row in ROWS if row not in FIGURES]
+    parts = [_HEAD, "## Faults\n", _TABLE + "".join(_row(row, kept) for row in faults)]
+    parts += ["## Figures\n", _TABLE.replace("what goes wrong", "figure") + "".join(_row(row, kept) for row in FIGURES)]
+    parts += ["## Which tests, by which command\n", "".join(_tests(row, kept) for row in ROWS)]
+    return "\n".join(parts)
+
+
+def _seconds(told: list[list[Tried]]) -> str:
+    return f"{sum(one.seconds for some in told for one in some):.0f}"
+
+
+def _row(row: Row, kept: Kept) -> str:
+    told = kept.of(row)
+    every = [one for some in told for one in some]
+    figures = "".join(f"<br>{figure}" for one in every for figure in one.figures)
+    when = sorted({f"{one.when[:10]} at {one.commit}" for one in every})
+    cells = [row.name, row.fault, row.done, outcome(row, told) + figures, _seconds(told), "<br>".join(when)]
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |\n"
+
+
+def _tests(row: Row, kept: Kept) -> str:
+    every = [one for some in kept.of(row) for one in some]
+    if not every:
+        return ""
+    lines = [f"    {one.outcome}  {one.seconds:6.1f} s  {one.when} UTC  {one.test}" for one in every]
+    commands = sorted({one.command for one in every})
+    return f"{row.name}, by {', '.join(f'`{command}`' for command in commands)}:\n\n" + "\n".join(lines) + "\n\n"

@@ -1,0 +1,92 @@
+"""What becomes of an upload whose connection is reset, or whose bits flip, anywhere on the way."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import Ssh
+from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
+from tests.lab.walled import console
+
+RESET = """nft add table inet cut && nft 'add chain inet cut in {{type filter hook input priority -5;}}' &&
+nft add rule inet cut in tcp dport 22 quota over {0} bytes reject with tcp reset"""
+FLIP = """\
+import os, socket, sys, threading
+host, at = sys.argv[1], int(sys.argv[2])
+to = socket.create_connection((host, 22))
+def back():
+    while data := to.recv(65536):
+        os.write(1, data)
+    os._exit(0)
+threading.Thread(target=back, daemon=True).start()
+sent = 0
+while data := os.read(0, 65536):
+    if sent <= at < sent + len(data):
+        data = bytearray(data)
+        data[at - sent] ^= 4
+    sent += len(data)
+    to.sendall(data)
+"""
+"""A way to a host that flips the bit of one byte."""
+
+
+@pytest.fixture
+def fleet(lab: Any, demo_release: Any, tmp_path: Path) -> Fleet:
+    return fleet_of(tmp_path, untouched(lab, 1), demo_release("0.1.0"))
+
+
+def is_not_taken_for_whole(fleet: Fleet, ssh: Ssh) -> None:
+    """Nothing stands where a release would, neither whole nor half."""
+    (host,) = fleet.hosts
+    assert ssh(host, "ls /opt/demo/versions 2>/dev/null; ls -A /opt/demo 2>/dev/null | grep current")[1] == ""
+    assert health(host)[0] == 0
+
+
+def ends_well(fleet: Fleet, ssh: Ssh) -> None:
+    (host,) = fleet.hosts
+    ran = fleet.run("deploy")
+    assert ran.code == 0, ran.out + ran.err
+    assert health(host)[0] == 200
+    assert ssh(host, "cd /opt/demo/versions/* && sha256sum --quiet -c ../../ledger/sums/*") == (0, "")
+    assert ssh(host, LEFTOVERS) == (0, "")
+
+
+@pytest.mark.long
+def test_an_upload_that_is_reset_at_any_byte_leaves_nothing_that_is_taken_for_whole(
+    fleet: Fleet, ssh: Ssh, record_property: Any
+) -> None:
+    """Each time a little further; when the count is over, every packet is answered by a reset."""
+    (host,) = fleet.hosts
+    size = Path(fleet.words["release"]["tarball"]).stat().st_size
+    places = [20_000, size // 4, size // 2, size * 3 // 4, size]
+    for place in places:
+        assert ssh(host, RESET.format(place)) == (0, "")
+        ran = fleet.run("deploy")
+        console(host, "nft delete table inet cut")
+        assert ran.code in (1, 4), f"{place}: {ran.out}"
+        is_not_taken_for_whole(fleet, ssh)
+    record_property("figure", f"reset after {', '.join(map(str, places))} bytes")
+    ends_well(fleet, ssh)
+
+
+def test_a_bit_that_flips_on_the_wire_gets_nowhere(fleet: Fleet, ssh: Ssh, record_property: Any) -> None:
+    """SSH notices, each time; the tries of one run are three, and what came whole before each flip is kept."""
+    (host,) = fleet.hosts
+    way = fleet.directory / "flip.py"
+    way.write_text(FLIP)
+    size = Path(fleet.words["release"]["tarball"]).stat().st_size
+    known = f"-o UserKnownHostsFile={fleet.lab.known_hosts}"
+    places = [size // 5]
+    for place in places:
+        proxy = f"-o 'ProxyCommand={sys.executable} {way} {host.address} {place}'"
+        fleet.of[host.name] = {"ansible_ssh_common_args": f"{known} {proxy}"}
+        ran = fleet.run("deploy")
+        assert ran.code in (1, 4), f"{place}: {ran.out}"
+        is_not_taken_for_whole(fleet, ssh)
+    record_property("figure", f"a bit flipped after {places[0]} of {size} bytes of each connection")
+    del fleet.of[host.name]
+    ends_well(fleet, ssh)
