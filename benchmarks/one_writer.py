@@ -26,7 +26,7 @@ from deployer.lab import Lab, LabHost
 from tests.lab.fleet import PATIENCE, Fleet
 
 NAME = os.environ.get("DEPLOYER_TEST_LAB", "writers")
-WRITE = "echo begin {0} >>/srv/log; sleep 0.3; echo end {0} >>/srv/log"
+WRITE = "echo begin {0} >>/srv/log; sleep 0.3; echo end {0} >>/srv/log; touch /srv/{0}"
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Tally:
 
 def read_log(lab: Lab, host: LabHost) -> list[str]:
     """What has been written on a host, by plain ssh; it is gone then."""
-    argv = labs.ssh_arguments(lab, host, ["cat /srv/log 2>/dev/null; rm -f /srv/log"])
+    argv = labs.ssh_arguments(lab, host, ["cat /srv/log 2>/dev/null; rm -f /srv/*"])
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
 
 
@@ -67,7 +67,7 @@ def trial(fleet: Fleet, count: int, tally: Tally) -> str:
     hosts = {f"run{at}": names[1:] if at == 2 else names for at in range(count)}
     started, running = {}, {}
     for name, its in hosts.items():
-        task = {"name": "write", "shell": {"cmd": WRITE.format(name), "creates": "/srv/never"}}
+        task = {"name": "write", "shell": {"cmd": WRITE.format(name), "creates": f"/srv/{name}"}}
         book = fleet.directory / f"{name}.yml"
         fleet.play({"hosts": "all", "become": True, "gather_facts": False, "tasks": [task]}).rename(book)
         argv = fleet.argv("deploy", "--json", "--limit", ",".join(its), playbook=book)

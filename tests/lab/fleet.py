@@ -131,10 +131,10 @@ class Fleet:
         )  # fmt: skip
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def start(self, command: str, *flags: str) -> subprocess.Popen[str]:
+    def start(self, command: str, *flags: str, playbook: str | Path = PLAYBOOKS / "site.yml") -> subprocess.Popen[str]:
         """Start it and let it run; its events can be read from ``stdout`` as they come."""
         return subprocess.Popen(
-            self.argv(command, "--json", *flags), env=self.environment(), stdin=subprocess.DEVNULL,
+            self.argv(command, "--json", *flags, playbook=playbook), env=self.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.directory,
         )  # fmt: skip
 

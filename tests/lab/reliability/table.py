@@ -60,9 +60,9 @@ class Tried:
     words: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
-    """All that has been tried, by test and switches."""
+    """All that has been tried, by test and switches. As a plugin of pytest it takes down what comes of each test."""
 
     tried: dict[str, Tried] = field(default_factory=dict)
     command: str = ""
@@ -107,7 +107,9 @@ class Kept:
         with KEPT.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.tried = Kept.read("").tried | {self._key(test): self.tried[self._key(test)]}
-            KEPT.write_text(json.dumps({key: asdict(one) for key, one in self.tried.items()}, indent=1))
+            whole = KEPT.with_suffix(".new")
+            whole.write_text(json.dumps({key: asdict(one) for key, one in self.tried.items()}, indent=1))
+            whole.rename(KEPT)  # who begins now reads it without the lock
 
     @staticmethod
     def _key(test: str) -> str:

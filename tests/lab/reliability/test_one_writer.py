@@ -6,7 +6,6 @@ Who wrote is told by the hosts' own records, read by plain ssh: each line names 
 from __future__ import annotations
 
 import dataclasses
-import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +17,12 @@ import pytest
 
 from deployer.beam.cookie import generate
 from tests.lab.conftest import Ssh
-from tests.lab.fleet import PATIENCE, Fleet, fleet_of, untouched
+from tests.lab.fleet import PATIENCE, Fleet, fleet_of, health, untouched
 
 HISTORY = "cut -f 3-5 /opt/demo/ledger/history"
 """Event, release, run."""
+GO = "/srv/go"
+WAITS = f'Enum.find(Stream.repeatedly(fn -> Process.sleep(100); File.exists?("{GO}") end), & &1)'
 
 
 @pytest.fixture(scope="module")
@@ -67,53 +68,67 @@ def judged(fleet: Fleet, ssh: Ssh, before: list[list[list[str]]]) -> list[list[l
     return added
 
 
-def under_way(fleet: Fleet, stage: str) -> subprocess.Popen[str]:
-    """A deploy that has come to a stage."""
-    process = fleet.start("deploy")
-    assert process.stdout
-    assert any(json.loads(line).get("stage") == stage for line in process.stdout), process.communicate()
+def under_way(fleet: Fleet, ssh: Ssh, eventually: Any, *, migrates: bool) -> subprocess.Popen[str]:
+    """A deploy that has started its node on the first host, or migrates, and goes on when it is let."""
+    hold = {"name": "hold", "shell": {"cmd": f"touch /srv/at; until [ -e {GO} ]; do sleep 0.1; done"}}
+    play = {"name": "a new release", "hosts": "all", "become": True, "roles": ["release", "node"]}
+    one = fleet.hosts[0]
+    assert ssh(one, "rm -f /srv/*") == (0, "")
+    process = fleet.start("deploy", playbook=fleet.play(play | {"hooks": {} if migrates else {"after_start": [hold]}}))
+    seen = "systemctl -q is-active deployer-migrate-demo" if migrates else "ls /srv/at"
+    eventually(lambda: ssh(one, seen)[0] == 0, deadline=PATIENCE)
+    eventually(lambda: health(one)[0] == 200, deadline=90)
     return process
 
 
 def current(fleet: Fleet, ssh: Ssh) -> list[str]:
-    """The release of the process that runs on each host."""
+    """The release of the process that runs on each host; empty where none does."""
     told = "readlink -f /proc/$(systemctl show -p MainPID --value demo)/exe"
-    return [Path(ssh(host, told)[1]).parts[4] for host in fleet.hosts]
+    return ["".join(Path(ssh(host, told)[1]).parts[4:5]) for host in fleet.hosts]
 
 
 @pytest.mark.parametrize(
-    ("command", "stage"),
+    ("command", "migrates"),
     [
-        ("cookie rotate", "ladder"),
-        pytest.param("rollback", "apply", marks=pytest.mark.long),
-        pytest.param("deploy", "apply", marks=pytest.mark.long),
-        pytest.param("deploy", "migrate", marks=pytest.mark.long),
+        pytest.param("cookie rotate", False, marks=pytest.mark.long),
+        pytest.param("rollback", False, marks=pytest.mark.long),
+        pytest.param("deploy", False, marks=pytest.mark.long),
+        pytest.param("deploy", True, marks=pytest.mark.long),
     ],
+    ids=["cookie rotate", "rollback", "deploy", "deploy in a migration"],
 )
 def test_what_comes_while_a_deploy_is_under_way_is_told_whose_turn_it_is(
-    fleet: Fleet, another: Callable[..., Fleet], ssh: Ssh, record_property: Any, command: str, stage: str
+    fleet: Fleet,
+    another: Callable[..., Fleet],
+    ssh: Ssh,
+    eventually: Any,
+    record_property: Any,
+    command: str,
+    migrates: bool,
 ) -> None:
-    first = another(**({"migrate": "Process.sleep(4000)"} if stage == "migrate" else {}))
-    second = another(**({"migrate": "Process.sleep(1)"} if stage == "migrate" else {}))
+    first = another(**({"migrate": WAITS} if migrates else {}))
+    second = another(**({"migrate": "IO.puts(1)"} if migrates else {}))
     before = records(fleet, ssh)
-    process = under_way(first, stage)
+    process = under_way(first, ssh, eventually, migrates=migrates)
     if command == "cookie rotate":
         (first.directory / "cookie").write_text(generate())
+        second.words["release"] = first.words["release"]  # what a rotation ends with is a look at all that is declared
         second.words["cluster"] = fleet.words["cluster"] | {"cookie": {"file": str(first.directory / "cookie")}}
     begin = time.monotonic()
     late = second.run(command)
     took = time.monotonic() - begin
-    still = process.poll() is None
+    for host in fleet.hosts:
+        assert ssh(host, f"touch {GO}") == (0, "")
     said, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said + err
-    assert still, "it was to be under way all the time"
     assert late.code == 5, late.out + late.err
     assert f"process {process.pid} there" in late.out + late.err
     assert not late.of("StepDone")
     added = judged(fleet, ssh, before)
     assert {len({run for _, _, run in lines}) for lines in added} == {1}
     assert current(fleet, ssh) == [lines[-1][1] for lines in added]
-    record_property("figure", f"{command} while a deploy is at {stage}: refused {took:.1f} s after it was typed")
+    what = "migrates" if migrates else "has switched the first host"
+    record_property("figure", f"{command} while a deploy {what}: refused {took:.1f} s after it was typed")
     again = second.run(command)
     assert again.code == 0, again.out + again.err
     if command == "cookie rotate":
@@ -163,7 +178,8 @@ def test_a_lease_outlives_its_length_while_its_run_is_there(
     mine, other = (dataclasses.replace(fleet, directory=tmp_path / name, words={}) for name in ("mine", "other"))
     for person, text in ((mine, "sleep 140; echo mine >>/srv/log"), (other, "echo other >>/srv/log")):
         person.directory.mkdir()
-        task = {"name": "write", "shell": {"cmd": text, "creates": "/srv/never"}}
+        name = person.directory.name
+        task = {"name": "write", "shell": {"cmd": f"{text}; touch /srv/{name}", "creates": f"/srv/{name}"}}
         person.play({"hosts": "all", "become": True, "tasks": [task]})
     process = subprocess.Popen(
         mine.argv("deploy", playbook=mine.directory / "play.yml"), env=mine.environment(), stdin=subprocess.DEVNULL,
