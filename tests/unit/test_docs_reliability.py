@@ -48,7 +48,7 @@ def tried(test: str, outcome: str, *figures: str) -> Tried:
         ("", ["a.py::b[1]", "a.py::b[2]", "c.py::d"], "held"),
         ("", ["a.py::b"], "held, in part. Not tried: d"),
         ("50 hosts", ["a.py::b", "c.py::d"], "held, in part. Not tried: 50 hosts"),
-        ("", [], "**not tried**"),
+        ("", [], "**not tried**; its tests are below `tests/`, and were not run for this page"),
         ("", ["a.py::b", "c.py::d!"], "**FAILS**: d (no: it broke)"),
         ("", ["a.py::b?", "c.py::d"], "held, in part. Not tried: b"),
         ("", ["a.py::bb", "c.py::d"], "held, in part. Not tried: b"),

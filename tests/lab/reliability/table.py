@@ -126,11 +126,12 @@ def commit() -> str:
 def outcome(row: Row, told: Sequence[Sequence[Tried]]) -> str:
     """What a row came to, in a word or a few: what failed and what was not tried is always said."""
     if not any(told):
-        return f"**not tried**{': ' + row.untried if row.untried else ''}"
+        told = "; its tests are below `tests/`, and were not run for this page" if row.tests else f": {row.untried}"
+        return f"**not tried**{told}"
     every = [one for some in told for one in some]
     failed = [f"{one.test.partition('::')[2]} ({one.words})" for one in every if one.outcome == "failed"]
     missing = [test for test, some in zip(row.tests, told, strict=True) if not some]
     missing += [one.test for one in every if one.outcome == "skipped"]
-    untried = [*(test.partition("::")[2] for test in missing), *([row.untried] if row.untried else [])]
+    untried = [*(test.partition("::")[2] or test for test in missing), *([row.untried] if row.untried else [])]
     words = [f"**FAILS**: {'; '.join(failed)}"] if failed else ["held, in part" if untried else "held"]
     return ". ".join([*words, *([f"Not tried: {'; '.join(untried)}"] if untried else [])])
