@@ -126,8 +126,8 @@ def commit() -> str:
 def outcome(row: Row, told: Sequence[Sequence[Tried]]) -> str:
     """What a row came to, in a word or a few: what failed and what was not tried is always said."""
     if not any(told):
-        told = "; its tests are below `tests/`, and were not run for this page" if row.tests else f": {row.untried}"
-        return f"**not tried**{told}"
+        why = "; its tests are below `tests/`, and were not run for this page" if row.tests else f": {row.untried}"
+        return f"**not tried**{why}"
     every = [one for some in told for one in some]
     failed = [f"{one.test.partition('::')[2]} ({one.words})" for one in every if one.outcome == "failed"]
     missing = [test for test, some in zip(row.tests, told, strict=True) if not some]
