@@ -25,3 +25,7 @@ def test_debian_13_hosts_take_a_release_that_was_built_for_them(lab_of, shop_app
     assert ssh(pair[0], "nft flush ruleset") == (0, "")
     audit = fleet.run("audit")
     assert (audit.code, audit.planned(pair[0]), audit.planned(pair[1])) == (2, ["firewall"], [])
+    log = ssh(pair[0], "journalctl -u ssh --no-pager")[1]
+    assert "Accepted publickey" in log
+    assert "penalty" not in log, "sshd's penalties are on, and nothing here deserves one"
+    assert "authenticating user" not in log
