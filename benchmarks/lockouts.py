@@ -45,6 +45,8 @@ def main() -> int:
     finally:
         labs.down(given.lab)
     print(lockout_table(found))
+    for one in (one for one in found if one.void):
+        print(f"void: {one.kind}, {one.void}")
     late, shut = sum(one.is_late for one in found), sum(one.seconds is None for one in found)
     print(f"{len(found)} trials, {late} later than {WITHIN} + {GRACE} s, {shut} locked out")
     return int(bool(late))

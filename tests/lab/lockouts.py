@@ -38,13 +38,15 @@ class Lockout:
     """One trial: how long until a login came through, and whether one was refused meanwhile.
 
     Attributes:
-        seconds: from when the undo was armed; None: nobody got in again.
+        seconds: from when the undo was armed, or the run ended without; None: nobody got in again.
+        void: what the run said that ended before its undo was seen armed; empty in every trial that proves something.
     """
 
     kind: str
     dead: bool
     refused: bool
     seconds: float | None
+    void: str = ""
 
     @property
     def is_late(self) -> bool:
@@ -93,15 +95,14 @@ def trials(fleet: Fleet, kind: str, count: int) -> Sequence[Lockout]:
 
 def lockout_table(found: Sequence[Lockout]) -> str:
     """Return the figures of each kind, for a person."""
-    rows = [
-        f"{'kind':<10} {'controller':<10} {'trials':>6} {'refused meanwhile':>18} {'longest':>9} {'locked out':>11}"
-    ]
+    heads = ("kind", "controller", "trials", "refused meanwhile", "longest", "locked out", "void")
+    rows = ["{:<10} {:<10} {:>6} {:>18} {:>9} {:>11} {:>5}".format(*heads)]
     for kind, dead in dict.fromkeys((one.kind, one.dead) for one in found):
         some = [one for one in found if (one.kind, one.dead) == (kind, dead)]
         longest = max((one.seconds for one in some if one.seconds is not None), default=0)
         refused, shut = sum(one.refused for one in some), sum(one.seconds is None for one in some)
-        said = f"{kind:<10} {'dead' if dead else 'alive':<10} {len(some):>6} {refused:>18} {longest:>7.1f} s {shut:>11}"
-        rows.append(said)
+        void, who = sum(bool(one.void) for one in some), "dead" if dead else "alive"
+        rows.append(f"{kind:<10} {who:<10} {len(some):>6} {refused:>18} {longest:>7.1f} s {shut:>11} {void:>5}")
     return "\n".join(rows)
 
 
@@ -109,32 +110,35 @@ def _trial(fleet: Fleet, kind: str, *, dead: bool) -> Lockout:
     (host,) = fleet.hosts
     KINDS[kind](fleet)
     argv = fleet.argv("deploy", "--json", playbook=fleet.directory / "play.yml")
-    quiet = subprocess.DEVNULL
-    run = subprocess.Popen(argv, env=fleet.environment(), stdin=quiet, stdout=quiet, stderr=quiet, cwd=fleet.directory)
+    with (fleet.directory / "said").open("w") as said:
+        run = subprocess.Popen(
+            argv, env=fleet.environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=fleet.directory
+        )
     try:
-        armed = _armed(host, run)
-        refused = False
-        if dead:
+        seen = _armed(host, run)
+        armed, refused = seen or time.time(), False
+        void = "" if seen else f"{run.returncode}: {(fleet.directory / 'said').read_text()[-1500:]}"
+        if dead and seen:
             run.send_signal(signal.SIGSTOP)
             _until(lambda: time.time() > armed + WITHIN / 3, 0.1)
             refused = not _enters(fleet, kind, 2)
         _until(lambda: console(host, _WAITS) != 0, 0.1)
         entered = _until(lambda: _enters(fleet, kind, 5), 1.0)
-        return Lockout(kind, dead, refused, time.time() - armed if entered else None)
+        return Lockout(kind, dead, refused, time.time() - armed if entered else None, void)
     finally:
         if dead:
             run.kill()
         run.wait()
 
 
-def _armed(host: LabHost, run: subprocess.Popen[bytes]) -> float:
-    """Wait until the undo is armed, and return when that was; at the end of the run in any case."""
+def _armed(host: LabHost, run: subprocess.Popen[bytes]) -> float | None:
+    """Wait until the undo is armed, and return when that was; None: the run has ended and nobody saw it armed."""
     command = ["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-c", _ARMED]
     while run.poll() is None:
         said = subprocess.run(command, capture_output=True, text=True).stdout
         if said:
             return float(said)
-    raise AssertionError(f"the run ended with {run.returncode} and has armed nothing")
+    return None
 
 
 def _until(condition: Callable[[], bool], pause: float) -> bool:
