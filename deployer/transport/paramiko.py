@@ -86,6 +86,11 @@ class SshTransport:
                 self._forbidden = error
         return self._relay(address, port, timeout, self._forbidden)
 
+    @property
+    def relays(self) -> bool:
+        """Whether sshd has been found to forbid forwarding, so that each stream takes one of its few sessions."""
+        return self._forbidden is not None
+
     def _relay(self, address: str, port: int, timeout: float, forbidden: ForwardingForbidden) -> Stream:
         channel, client, held = self._session(timeout), self._link.client, [True]
         with self._books:

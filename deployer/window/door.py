@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from deployer.beam.distribution import Peer
+from deployer.beam.handshake import WrongCookie
 from deployer.beam.identity import Identity
 from deployer.beam.stream import Stream
 from deployer.engine.ladder import asking
@@ -23,12 +22,12 @@ from deployer.report.plain import safe
 from deployer.sh import Program, Sh, lines, script, sh
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
+from deployer.window.behind import cookie_in, identity_in, look_behind
 from deployer.window.choice import Fleet, Spot, by_host
 
 DOOR_TIMEOUT = 60.0
 _NOTED = 2000
 """Characters of a note; a journal's line has its limits, too."""
-_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL)
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +75,8 @@ class Door:
             raise NotConverged(f"{self.spot.name}: its cookie is not known", hint="declare it: cluster.cookie")
         try:
             return asking.open_peer(self.stream(timeout), self.target, self.cookie)
+        except WrongCookie as error:
+            raise error if self.spot.node.foreign else self._other_cookie() from None
         except TimeoutError:
             self._port = None
             raise ProbeError(f"no answer in {timeout:g} s", where=self.spot.name) from None
@@ -111,6 +112,11 @@ class Door:
         known = diagnose(said)
         told = [f"  {safe(line)}" for line in said[-8:]]
         return "\n".join([*told, *([f"{known.cause}: {known.advice}"] if known else [])])
+
+    def _other_cookie(self) -> WrongCookie:
+        place = f"{self.spot.node.runtime}/.erlang.cookie of {self.spot.host.name}"
+        hint = f"the file was changed while the node ran: deployer restart {self.spot.host.name} writes it anew"
+        return WrongCookie(f"{self.spot.name} rejects the cookie that lies in {place}", hint=hint)
 
     def _find(self, timeout: float) -> int:
         if self._port is None:
@@ -202,12 +208,6 @@ def open_doors(fleet: Fleet, own: Sequence[Spot], what: str, *, over: Transport 
         raise
 
 
-def look_behind(unit: str, runtime: str, private: str, authority: str) -> Sh:
-    """Return the fragment that reads what lies there for who talks to a node. Its answer holds secrets."""
-    words = sh("unit={} runtime={} pem={} authority={}", unit, runtime, private, authority)
-    return lines(words, script("door.sh", "deployer.window"))
-
-
 def _read(spot: Spot) -> Sh:
     node, etc = spot.node, spot.declared.cluster.etc
     return look_behind(node.unit, node.runtime, f"{etc}/private/{node.name}.pem", f"{etc}/ca.pem")
@@ -219,30 +219,8 @@ def _door(fleet: Fleet, spot: Spot, transport: Transport, out: str) -> Door:
     state = f"{show.get('ActiveState', 'unknown')}/{show.get('SubState', '')}"
     if show.get("LoadState") not in ("loaded", None):
         state = f"{show['LoadState']}: it was never deployed here"
-    cookie, tls = _cookie(said.get("cookie", "")), _identity(said)
+    cookie, tls = cookie_in(said.get("cookie", "")), identity_in(said)
     if cookie is None and spot.node.foreign:
         own, _ = fleet.with_secrets().fleet(spot.host)
         cookie = own.cluster.cookie if own else None
     return Door(spot, transport, state, said["pid"] != "0", cookie, tls)
-
-
-def _cookie(encoded: str) -> Secret | None:
-    text = _text(encoded).rstrip()  # as auth.erl reads it
-    return Secret(text, "cookie") if text else None
-
-
-def _identity(said: dict[str, str]) -> Identity | None:
-    if "pem" not in said:
-        return None
-    pem, authority = _text(said["pem"]), _text(said["authority"])
-    key = _KEY.search(pem)
-    if not key or not authority:
-        raise ProbeError("it speaks TLS, and its certificate cannot be read", hint="deploy, which puts it there")
-    return Identity(_KEY.sub("", pem), Secret(key[0], "key of the node"), authority)
-
-
-def _text(encoded: str) -> str:
-    try:
-        return binascii.a2b_base64(encoded, strict_mode=bool(encoded)).decode("ascii")
-    except ValueError:
-        raise ProbeError("the host's answer about a node cannot be understood") from None

@@ -121,7 +121,7 @@ def _cells(one: Watched, sample: Sample, *, wide: bool) -> list[Text | str]:
 def about(one: Watched) -> RenderableType:
     """Return everything that is known of one node, in five lines of a narrow terminal."""
     sample, rates = one.sample, one.rates
-    state = one.problem or (f"no answer for {one.silent:.0f} s" if _late(one) else "")
+    state = one.problem or (one.late if _late(one) else "")
     lines = [Text(f"{one.spot.name} on {one.spot.host.name}  ", style="bold").append(state, style="red")]
     if sample:
         memory = sample.memory

@@ -8,9 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from math import inf
 
-from deployer.errors import AnswerOf, ConnectionLost, DeployerError, HostError
+from deployer.errors import AnswerOf, ConnectionLost, DeployerError
 from deployer.transport import Transport
+from deployer.transport.paramiko import SshTransport
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, open_doors
 from deployer.window.sample import Asker, Big, Rates, Sample, rates
@@ -18,6 +20,8 @@ from deployer.window.sample import Asker, Big, Rates, Sample, rates
 TOP_PATIENCE = 25.0
 """Seconds of one conversation with a node; then it is greeted anew."""
 _AGAIN = 2.0
+_LOGINS = 4
+"""Logins to a host at a time: sshd drops those who come with many."""
 _GONE = DeployerError, OSError, EOFError
 
 
@@ -31,6 +35,8 @@ class Watched:
         at: when it came, by `time.monotonic`.
         asked: since when it has owed an answer; None: it owes none.
         problem: why it gives none.
+        reached: its host has let us in.
+        missed: its last question has gone without an answer; nobody waits for the next one.
         wants: by what its biggest processes are wanted; empty: they are not.
         big: those.
     """
@@ -41,6 +47,8 @@ class Watched:
     at: float = 0.0
     asked: float | None = None
     problem: str = ""
+    reached: bool = False
+    missed: bool = False
     wants: str = ""
     big: tuple[Big, ...] = ()
     turn: threading.Event = field(default_factory=threading.Event)
@@ -51,11 +59,16 @@ class Watched:
         asked = self.asked
         return 0.0 if asked is None else time.monotonic() - asked
 
+    @property
+    def late(self) -> str:
+        """For how long it has owed an answer, and who does not give it."""
+        return f"{'no answer' if self.reached else 'its host has not let us in'} for {self.silent:.1f} s"
+
     def as_json(self) -> dict[str, object]:
         """Return it as a program reads it."""
         named: dict[str, object] = {"node": self.spot.name, "host": self.spot.host.name}
         if self.sample is None or self.problem or self.silent > 1:
-            return named | {"problem": self.problem or f"no answer for {self.silent:.1f} s"}
+            return named | {"problem": self.problem or self.late}
         return named | asdict(self.sample) | {"rates": asdict(self.rates) if self.rates else None}
 
 
@@ -70,8 +83,9 @@ class Top:
     def __init__(self, fleet: Fleet, spots: Sequence[Spot]) -> None:
         self.watched = tuple(Watched(spot) for spot in spots)
         self._fleet, self._transports = fleet, list[Transport]()
-        self._over = threading.Event()
+        self._over, self._heard = threading.Event(), time.monotonic()
         self._again = defaultdict[str, threading.Lock](threading.Lock)
+        self._logins = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(_LOGINS))
         for own in by_host(self.watched, lambda one: one.spot):
             self._begin(self._host, own)
 
@@ -82,11 +96,19 @@ class Top:
                 one.asked = time.monotonic()
                 one.turn.set()
 
-    def answered(self, patience: float) -> bool:
-        """Wait until no node owes an answer, ``patience`` seconds at most; whether that came to be."""
-        until = time.monotonic() + patience
-        while any(one.asked is not None for one in self.watched):
-            if time.monotonic() > until:
+    def answered(self, patience: float, *, rest: float = inf) -> bool:
+        """Wait for what nodes owe, but for those that owe an older answer; whether all of them have given it.
+
+        Args:
+            patience: seconds at most.
+            rest: seconds after the last one of them that answered, or whose host let us in.
+        """
+        begun = self._heard = time.monotonic()
+        while any(one.asked is not None and not one.missed for one in self.watched):
+            now = time.monotonic()
+            if now - begun > patience or (self._heard > begun and now - self._heard > rest):
+                for one in self.watched:
+                    one.missed |= one.asked is not None
                 return False
             time.sleep(0.01)
         return True
@@ -110,16 +132,19 @@ class Top:
                     found = open_doors(self._fleet, [one.spot for one in own], "top {}")
             except DeployerError as error:
                 for one in own:
-                    one.problem, one.asked = str(error).partition("\n")[0], None
+                    one.problem, one.asked, one.missed = str(error).partition("\n")[0], None, True
                 self._over.wait(_AGAIN)
                 continue
             self._transports.append(found[0].transport)
+            self._heard = time.monotonic()
+            apart = len(own) > 1 and _takes_a_session(found[0])
             for one, door in zip(own, found, strict=True):
-                self._begin(self._node, one, door, len(own) > 1)
+                one.reached = True
+                self._begin(self._node, one, door, apart and one is not own[0])
             return
 
-    def _node(self, one: Watched, door: Door, shared: bool) -> None:
-        """Answer for one node, turn by turn."""
+    def _node(self, one: Watched, door: Door, apart: bool) -> None:
+        """Answer for one node, turn by turn; ``apart``: over a connection of its own."""
         asker: Asker | None = None
         while True:
             one.turn.wait()
@@ -128,12 +153,11 @@ class Top:
                 return
             try:
                 with AnswerOf(one.spot.name):
+                    apart = apart and not self._move(one, door)
                     asker = self._answer(one, door, asker)
-                one.problem = ""
+                one.problem, one.missed, self._heard = "", False, time.monotonic()
             except _GONE as error:
-                asker, one.problem = None, str(error).partition("\n")[0]
-                if shared and isinstance(error, HostError):
-                    shared = self._apart(door)
+                asker, one.problem, one.missed = None, str(error).partition("\n")[0], True
                 self._look_again(one, door)
             one.asked = None
 
@@ -162,14 +186,12 @@ class Top:
         if one.wants:
             one.big = asker.biggest(one.wants)
 
-    def _apart(self, door: Door) -> bool:
-        """Give a node a connection of its own, where sshd does not let several nodes share one."""
-        try:
+    def _move(self, one: Watched, door: Door) -> bool:
+        """Give a node a connection of its own."""
+        with self._logins[one.spot.host.name]:
             door.transport = door.transport.another()
-        except DeployerError:
-            return True
         self._transports.append(door.transport)
-        return False
+        return True
 
     def _look_again(self, one: Watched, door: Door) -> None:
         """Read anew what lies on the host: the node may have another cookie since its restart, or the host was gone."""
@@ -183,3 +205,10 @@ class Top:
                 door.transport.reopen()
                 (fresh,) = open_doors(self._fleet, [one.spot], "top {}", over=door.transport)
             door.state, door.runs, door.cookie, door.tls = fresh.state, fresh.runs, fresh.cookie, fresh.tls
+
+
+def _takes_a_session(door: Door) -> bool:
+    """Whether each stream takes one of the few sessions of a host, so that its nodes cannot share a connection."""
+    with suppress(*_GONE):
+        door.stream(_AGAIN).close()
+    return isinstance(door.transport, SshTransport) and door.transport.relays

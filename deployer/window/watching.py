@@ -13,10 +13,10 @@ from deployer.window.crash import human
 from deployer.window.keyboard import here
 from deployer.window.top import Top
 
-_FIRST = 15.0
-"""Seconds that a host may take to let us in, of a script that asks once."""
-_LATER = 3.0
-_BETWEEN = 1.0
+_FIRST, _LATER = 15.0, 3.0
+"""Seconds for the first answers of all, which begin with a login, and for those of a refresh."""
+_REST, _BETWEEN = 2.0, 1.0
+"""Seconds for the others when some have answered; and between two answers, for their rates."""
 
 
 def watch(fleet: Fleet, spots: Sequence[Spot], *, once: bool, as_json: bool, interval: float) -> int:
@@ -35,11 +35,11 @@ def watch(fleet: Fleet, spots: Sequence[Spot], *, once: bool, as_json: bool, int
             live(top, interval)
             return 0
         top.ask()
-        top.answered(_FIRST)
+        top.answered(_FIRST, rest=_REST)
         while True:
             time.sleep(_BETWEEN if once else interval)
             top.ask()
-            top.answered(_LATER)
+            top.answered(_LATER, rest=_BETWEEN)
             said = [json.dumps(one.as_json()) for one in top.watched] if as_json else table_once(top)
             sys.stdout.writelines(f"{line}\n" for line in said)
             sys.stdout.flush()
@@ -60,7 +60,7 @@ def table_once(top: Top) -> Iterator[str]:
     for one in top.watched:
         sample, rates = one.sample, one.rates
         if sample is None or one.problem or one.asked is not None:
-            yield f"{one.spot.name:<{width}}  {one.problem or f'no answer for {one.silent:.1f} s'}"
+            yield f"{one.spot.name:<{width}}  {one.problem or one.late}"
             continue
         busy = f"{rates.busy * 100:.0f}%" if rates else "-"
         queue = "-" if sample.longest_queue < 0 else short_number(sample.longest_queue)

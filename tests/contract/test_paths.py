@@ -14,7 +14,7 @@ from deployer import modules
 from deployer.engine.ladder import readings
 from deployer.engine.rotate import host
 from deployer.modules.beam_nodes import NodeUnit
-from deployer.window import crash, door
+from deployer.window import behind, crash
 from tests.contract.cases import instances, texts
 
 ROOT = Path(deployer.__file__).parent
@@ -50,7 +50,8 @@ KNOWN = {
     "engine/ladder/readings.py", "engine/ladder/target.py", "engine/ladder/verify.py", "engine/rotate/host.py",
     "engine/rotate/plan.py", "engine/rotate/rotation.py", "fleet/node.py", "fleet/grammar.py", "fleet/unit.py",
     "releases/node_unit.py", "releases/claim.py", "modules/beam_nodes.py", "modules/certificate.py",
-    "modules/cookie.py", "modules/env_file.py", "modules/preflight.py", "window/crash.py", "window/door.py",
+    "modules/cookie.py", "modules/env_file.py", "modules/preflight.py", "window/behind.py", "window/crash.py",
+    "window/door.py",
 }  # fmt: skip
 """Files that speak of these directories; those with sh text are among `spoken`."""
 OTHERWISE = {
@@ -78,7 +79,7 @@ def spoken() -> Iterator[tuple[str, str]]:
     ):
         yield "rotate", text.text
 
-    yield "window", door.look_behind("shop.service", RUNTIME, "/etc/beam/shop/private/shop.pem", "/etc/ca.pem").text
+    yield "window", behind.look_behind("shop.service", RUNTIME, "/etc/beam/shop/private/shop.pem", "/etc/ca.pem").text
     yield from (("window", text.text) for text in (crash.look_at_dump(dump), crash.whole_dump(dump)))
 
 

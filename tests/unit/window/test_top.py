@@ -132,6 +132,8 @@ def test_a_node_that_owes_an_answer_says_so_to_a_program(watched: list[Watched])
     assert isinstance(one.sample, Sample)
     assert one.as_json()["longest_queue"] == 0
     one.asked = -1e9
+    assert "its host has not let us in" in str(one.as_json()["problem"])
+    one.reached = True
     assert "no answer for" in str(one.as_json()["problem"])
     assert watched[39].as_json()["problem"] == "web40: no answer in 10 s"
 

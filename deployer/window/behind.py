@@ -1,0 +1,43 @@
+"""What lies on a host for who talks to a node of it: its state, its cookie, its certificate; as `door.sh` says it."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+from deployer.beam.identity import Identity
+from deployer.errors import ProbeError
+from deployer.model import Secret
+from deployer.sh import Sh, lines, script, sh
+
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n?", re.DOTALL)
+
+
+def look_behind(unit: str, runtime: str, private: str, authority: str) -> Sh:
+    """Return the fragment that reads what lies there for who talks to a node. Its answer holds secrets."""
+    words = sh("unit={} runtime={} pem={} authority={}", unit, runtime, private, authority)
+    return lines(words, script("door.sh", "deployer.window"))
+
+
+def cookie_in(encoded: str) -> Secret | None:
+    """Return the cookie that was read; None for none."""
+    text = _text(encoded).rstrip()  # as auth.erl reads it
+    return Secret(text, "cookie") if text else None
+
+
+def identity_in(said: dict[str, str]) -> Identity | None:
+    """Return how a node is spoken to in TLS; None: it speaks none. Raises ProbeError: its certificate is unreadable."""
+    if "pem" not in said:
+        return None
+    pem, authority = _text(said["pem"]), _text(said["authority"])
+    key = _KEY.search(pem)
+    if not key or not authority:
+        raise ProbeError("it speaks TLS, and its certificate cannot be read", hint="deploy, which puts it there")
+    return Identity(_KEY.sub("", pem), Secret(key[0], "key of the node"), authority)
+
+
+def _text(encoded: str) -> str:
+    try:
+        return binascii.a2b_base64(encoded, strict_mode=bool(encoded)).decode("ascii")
+    except ValueError:
+        raise ProbeError("the host's answer about a node cannot be understood") from None
