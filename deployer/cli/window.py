@@ -11,6 +11,7 @@ from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand
 from deployer.cli.fleet import CHECK, CONNECTION, REPORT, SOURCE_FLAGS, options
+from deployer.cli.words import carried
 from deployer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any)
 
     quiet = given.pop("quiet_journal")
     how = {key: given.pop(key) for key in ("release", "timeout")}
-    return run_there(_asked(given, nodes, one=one, quiet=quiet), tuple(command), **how)
+    return run_there(_asked(given, nodes, one=one, quiet=quiet), carried(command), **how)
 
 
 def _observe(c: Context, *, nodes: str, print: bool, **given: Any) -> int:  # noqa: A002 - the flag's name
@@ -109,7 +110,7 @@ def _ssh(c: Context, *, nodes: str, command: list[str], quiet_journal: bool, **g
     del c
     from deployer.window.shells import ssh_to_node as log_in
 
-    return log_in(_fleet(given), nodes, tuple(command), become=given["become"], quiet=quiet_journal)
+    return log_in(_fleet(given), nodes, carried(command), become=given["become"], quiet=quiet_journal)
 
 
 def logs(c: Context, *, nodes: str, crash: bool, save: str, **given: Any) -> int:

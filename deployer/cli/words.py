@@ -16,6 +16,8 @@ BEHIND = ("ssh", "run")
 """Commands that take a command behind ``--``."""
 HIDDEN = frozenset({"nodes", "expression", "function", "command"})
 """Flags that carry words; nobody types them."""
+_MARK = "\0"
+"""In front of each word of a command: invoke takes a value that reads like a flag (``grep -i``) for that flag."""
 _MANY = ("rpc", "eval", "run", "restart", "stop", "start", "trace")
 """Commands that do something, and so want to be told to whom."""
 
@@ -51,7 +53,12 @@ def as_flags(words: Sequence[str], commands: Mapping[str, Subcommand]) -> list[s
         raise ParseError(f"{name} wants NODE, or all")
     if placed:
         made.append(f"--nodes={','.join(placed)}")
-    return [name, *made, *flags, *(f"--command={word}" for word in behind)]
+    return [name, *made, *flags, *(f"--command={_MARK}{word}" for word in behind)]
+
+
+def carried(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of a command as they were typed; `as_flags` has marked them."""
+    return tuple(word.removeprefix(_MARK) for word in words)
 
 
 def _before(words: Sequence[str]) -> Sequence[str]:

@@ -14,6 +14,7 @@ from deployer.errors import AnswerOf, ConfigError, ConnectionLost, DeployerError
 from deployer.report.plain import safe
 from deployer.transport import Transport
 from deployer.window.choice import Fleet, Spot, by_host
+from deployer.window.door import ask_node, note
 from deployer.window.journal_lines import LINE_LIMIT, LineCutter, LogChoice, LogLine, read_logs
 from deployer.window.shells import SAID_KEPT, session_on
 
@@ -78,8 +79,9 @@ class NodeJournals:
         try:
             transport = self._fleet.open(own[0].host)
             try:
-                for spot in own:
-                    with AnswerOf(spot.host.name):
+                with AnswerOf(own[0].host.name):
+                    self._note(transport, *own)
+                    for spot in own:
                         self._stream(transport, spot, partial(_keep, kept[spot]))
             finally:
                 transport.close()
@@ -102,6 +104,7 @@ class NodeJournals:
                     self._tell(f"{spot.host.name}: it is back")
                 wait = _AGAIN[0]
                 with AnswerOf(spot.host.name):
+                    self._note(transport, spot)
                     self._stream(transport, spot, hear, follow=True, after=cursor[0])
                 self._tell(f"{spot.host.name}: its journal has ended; looking again")
             except (ConfigError, ProbeError) as error:
@@ -114,6 +117,10 @@ class NodeJournals:
                     transport.close()
             time.sleep(wait)
             wait = min(wait * 1.7, _AGAIN[1])
+
+    def _note(self, transport: Transport, *spots: Spot) -> None:
+        become = self._fleet.resolver.connection(spots[0].host).become
+        ask_node(transport, *(note(f"logs {spot.name}") for spot in spots), become=become)
 
     def _stream(
         self, transport: Transport, spot: Spot, hear: Callable[[LogLine, str], object], *, follow: bool = False,

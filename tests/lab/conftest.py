@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -22,6 +22,8 @@ from tests.lab.builds import Builds
 from tests.lab.watcher import Watched
 
 HERE = Path(__file__).parent
+WINDOW = HERE / "window"
+"""Its files share one fleet."""
 APPS = HERE.parent / "apps"
 DEMO = APPS / "demo"
 # pytest-xdist's workers share no fixtures: each has its own lab.
@@ -58,8 +60,21 @@ def _turn(item: pytest.Item) -> int:
     """When the file of a test begins, where several workers take one file after the other (``--dist loadfile``)."""
     if HERE not in item.path.parents:
         return -1
-    name = item.path.stem.removeprefix("test_")
+    name = "window" if item.path.parent == WINDOW else item.path.stem.removeprefix("test_")
     return LONG.index(name) if name in LONG else len(LONG) + (name in SHORT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile`` the files of a directory that share a fleet go to one worker, which boots it once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return str(WINDOW) if WINDOW.name in PurePath(file).parts else file
+
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

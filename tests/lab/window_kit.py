@@ -13,8 +13,15 @@ from contextlib import contextmanager
 
 import pytest
 
+from deployer.lab import LabHost
+from tests.lab.conftest import Ssh
 from tests.lab.fleet import PATIENCE, PROGRAM, Fleet, Ran
 from tests.lab.person import Person
+
+PROFILES = ("no-forwarding", "closed", "sudo-password", "one-session")
+ALL = len(PROFILES)
+CANARY = "canary-5b1f0c"
+DUMP = "/var/lib/beam/demo/dumps.of/its own"
 
 
 class Window:
@@ -75,3 +82,8 @@ def windows(display: str) -> str:
     """Return the titles of all windows of a display, as X itself has them."""
     argv = ["xwininfo", "-display", display, "-root", "-tree"]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def journal(ssh: Ssh, host: LabHost) -> str:
+    """Return what deployer has noted in a host's journal."""
+    return ssh(host, "journalctl -q -t deployer -o cat")[1]

@@ -6,7 +6,7 @@ import pytest
 from invoke.exceptions import ParseError
 
 from deployer.cli.window import COMMANDS
-from deployer.cli.words import as_flags
+from deployer.cli.words import as_flags, carried
 from tests.unit.cli.cli_kit import Run
 
 KNOWN = {str(command.name): command for command in COMMANDS}
@@ -19,15 +19,22 @@ KNOWN = {str(command.name): command for command in COMMANDS}
         (["rpc", "-i", "inv", "web1", "web2", "a=b"], ["rpc", "--expression=a=b", "--nodes=web1,web2", "-i", "inv"]),
         (["rpc", "web1", "--file", "x.exs"], ["rpc", "--nodes=web1", "--file", "x.exs"]),
         (["rpc", "web1", "--file=-", "--one"], ["rpc", "--nodes=web1", "--file=-", "--one"]),
-        (["run", "web1", "-i", "inv", "--", "sh", "-c", ""], ["run", "--nodes=web1", "-i", "inv", "--command=sh",
-                                                             "--command=-c", "--command="]),
-        (["ssh", "-b", "web1", "--", "--help"], ["ssh", "--nodes=web1", "-b", "--command=--help"]),
+        (["run", "web1", "-i", "inv", "--", "sh", "-c", ""], ["run", "--nodes=web1", "-i", "inv", "--command=\0sh",
+                                                             "--command=\0-c", "--command=\0"]),
+        (["ssh", "-b", "web1", "--", "--help"], ["ssh", "--nodes=web1", "-b", "--command=\0--help"]),
         (["ssh", "web1", "--help"], ["ssh", "web1", "--help"]),
         (["deploy", "site.yml", "--", "x"], ["deploy", "site.yml", "--", "x"]),
     ],
 )  # fmt: skip
 def test_words_become_flags(typed: list[str], flags: list[str]) -> None:
     assert as_flags(typed, KNOWN) == flags
+
+
+def test_words_of_a_command_are_never_taken_for_flags_of_ours() -> None:
+    made = as_flags(["run", "web1", "--", "grep", "-i", "-e", "--", "-n"], KNOWN)
+    values = [word.removeprefix("--command=") for word in made if word.startswith("--command=")]
+    assert not any(value.startswith("-") for value in values)
+    assert carried(values) == ("grep", "-i", "-e", "--", "-n")
 
 
 @pytest.mark.parametrize(
