@@ -72,7 +72,7 @@ def test_ctrl_c_at_a_command_reaches_it_there_and_its_end_is_told_true(window: W
     person.waits_for("begun")
     person.types(CTRL_C)
     assert person.is_done() == 130
-    heeds = window.person("run", host, "--", "sh", "-c", "trap 'exit 3' INT; echo begun; sleep 1000")
+    heeds = window.person("run", host, "--", "sh", "-c", "trap 'exit 3' INT; echo begun; while :; do sleep 0.1; done")
     heeds.waits_for("begun")
     heeds.types(CTRL_C)
     assert heeds.is_done() == 3
