@@ -39,6 +39,7 @@ class Lockout:
 
     Attributes:
         seconds: from when the undo was armed, or the run ended without; None: nobody got in again.
+        back: seconds until the host had gone back, by its journal.
         void: what the run said that ended before its undo was seen armed; empty in every trial that proves something.
     """
 
@@ -46,6 +47,7 @@ class Lockout:
     dead: bool
     refused: bool
     seconds: float | None
+    back: float = 0
     void: str = ""
 
     @property
@@ -94,15 +96,18 @@ def trials(fleet: Fleet, kind: str, count: int) -> Sequence[Lockout]:
 
 
 def lockout_table(found: Sequence[Lockout]) -> str:
-    """Return the figures of each kind, for a person."""
-    heads = ("kind", "controller", "trials", "refused meanwhile", "longest", "locked out", "void")
-    rows = ["{:<10} {:<10} {:>6} {:>18} {:>9} {:>11} {:>5}".format(*heads)]
+    """Return the figures of each kind, for a person; of times the longest."""
+    heads = ("kind", "controller", "trials", "refused meanwhile", "went back", "login", "locked out", "void")
+    rows = ["{:<10} {:<10} {:>6} {:>18} {:>9} {:>9} {:>11} {:>5}".format(*heads)]
     for kind, dead in dict.fromkeys((one.kind, one.dead) for one in found):
         some = [one for one in found if (one.kind, one.dead) == (kind, dead)]
         longest = max((one.seconds for one in some if one.seconds is not None), default=0)
+        back = max(one.back for one in some)
         refused, shut = sum(one.refused for one in some), sum(one.seconds is None for one in some)
         void, who = sum(bool(one.void) for one in some), "dead" if dead else "alive"
-        rows.append(f"{kind:<10} {who:<10} {len(some):>6} {refused:>18} {longest:>7.1f} s {shut:>11} {void:>5}")
+        rows.append(
+            f"{kind:<10} {who:<10} {len(some):>6} {refused:>18} {back:>7.1f} s {longest:>7.1f} s {shut:>11} {void:>5}"
+        )
     return "\n".join(rows)
 
 
@@ -124,7 +129,8 @@ def _trial(fleet: Fleet, kind: str, *, dead: bool) -> Lockout:
             refused = not _enters(fleet, kind, 2)
         _until(lambda: console(host, _WAITS) != 0, 0.1)
         entered = _until(lambda: _enters(fleet, kind, 5), 1.0)
-        return Lockout(kind, dead, refused, time.time() - armed if entered else None, void)
+        took = time.time() - armed if entered else None
+        return Lockout(kind, dead, refused, took, _taken_back(host) - armed, void)
     finally:
         if dead:
             run.kill()
@@ -139,6 +145,23 @@ def _armed(host: LabHost, run: subprocess.Popen[bytes]) -> float | None:
         if said:
             return float(said)
     return None
+
+
+def _taken_back(host: LabHost) -> float:
+    command = [
+        "nsenter",
+        "-t",
+        str(init_of(host)),
+        "-a",
+        "--",
+        "journalctl",
+        "-t",
+        "deployer",
+        "-o",
+        "short-unix",
+        "-n1",
+    ]
+    return float(subprocess.run(command, capture_output=True, text=True).stdout.split(maxsplit=1)[0])
 
 
 def _until(condition: Callable[[], bool], pause: float) -> bool:
