@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # the lab's tests start deployer hundreds of times: compile it once
 LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client openssh-server shellcheck
+PAGE_PACKAGES := chromium-headless-shell  # tests of the pages in a browser; where it cannot be, those are skipped
 WINDOW_PACKAGES := erlang-observer erlang-ssl xvfb x11-utils  # tests of observe; where they cannot be, those are skipped
 
 .PHONY: help setup packages demo demo-down check test lab-test bench docs pictures mutants fuzz clean
@@ -32,6 +33,7 @@ demo-down:  ## take the demo's hosts down
 
 check: setup  ## the quick part: lint, types, import rules, unit and contract tests
 	@tools/packages shellcheck
+	-@command -v chromium >/dev/null || tools/packages $(PAGE_PACKAGES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,18 +17,21 @@ from deployer.audit.advisories import Advisories, read_advisories
 from deployer.audit.catalog import choose, own_profiles
 from deployer.audit.changes import changed, read_audit
 from deployer.audit.rule import PROFILES, Rule
+from deployer.audit.signatures import Signature, look_at_signature
 from deployer.audit.waivers import waivers_of
 from deployer.engine.auditing import Auditing
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import At, ConfigError
 from deployer.events import SEVERITIES, Event, Severity
+from deployer.fleet import AuditWords
 from deployer.model import Host, Mark, Play
 from deployer.project import Options, Project, load
 from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe
 from deployer.report.rules import age
-from deployer.resolve import Resolver
+from deployer.resolve import HostPlay, Resolver
+from deployer.resolve.members import beside_of
 from deployer.runtime import keeping
 
 
@@ -129,6 +133,20 @@ def _deploying(options: Options) -> tuple[str, ...]:
     return ("deployer", "deploy", options.playbook, *given) if options.playbook else ()
 
 
+def _signatures(found: Mapping[str, tuple[AuditWords, Mark]]) -> Callable[[HostPlay], Signature | None]:
+    """Return what looks at the signature of a host's tarball: once for each, however many hosts run it."""
+    look = cache(look_at_signature)
+
+    def signature(play: HostPlay) -> Signature | None:
+        words, where = found[play.host.name]
+        own = play.fleet[0]
+        if not words.signers or own is None or own.release is None:
+            return None
+        return look(own.release.archive.path, beside_of(where) / Path(words.signers).expanduser())
+
+    return signature
+
+
 def _walk(
     project: Project,
     wanted: AuditChoice,
@@ -145,7 +163,7 @@ def _walk(
         rules, counts = wanted.rules(own_profiles(found.values())), wanted.counts
         said = {name: words for name, (words, _) in found.items()}
         command, learn = _deploying(project.options), resolver.learn
-        auditing = Auditing(rules, counts, today, given, known, said, command)
+        auditing = Auditing(rules, counts, today, given, known, said, command, _signatures(found))
 
         own = replace(context, emit=keeping(events, told))
         return PlayRun(own, resolver, hosts, Goal.AUDIT, drift_code=2, learn=learn, auditing=auditing).run()

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from deployer.audit.advisories import Advisories
 from deployer.audit.process import CannotTell, NotApplicable, Process, Records
+from deployer.audit.signatures import Signature
 from deployer.errors import ProbeError
 from deployer.fleet import AuditWords, Declaration
 from deployer.modules.base import records
@@ -28,12 +29,14 @@ class Reach:
         keys: the public keys by which accounts let people in.
         names: hosts in the names of the cluster's nodes that are no addresses.
         places: ``ADDRESS:PORT`` of what is open to everyone.
+        signed: the root of a release that has to be what was signed; empty where nobody may sign.
     """
 
     deep: bool = False
     keys: bool = False
     names: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    signed: str = ""
 
 
 def readers(reach: Reach | None = None) -> Mapping[str, Sh]:
@@ -45,6 +48,7 @@ def readers(reach: Reach | None = None) -> Mapping[str, Sh]:
     beyond = sh("names={} places={}", " ".join(reach.names[:64]), " ".join(reach.places[:8]))
     found["beyond"] = lines(beyond, script("beyond.sh", _PACKAGE))
     nodes = lines(deep, script("node.sh", _PACKAGE), script("nodes.sh", _PACKAGE))
+    found["signed"] = lines(sh("root={}", reach.signed), script("signed.sh", _PACKAGE)) if reach.signed else sh(":")
     return {"nodes": nodes, **found, "walls": lines(sockets, holders, script("walls.sh", _PACKAGE))}
 
 
@@ -69,6 +73,7 @@ class Facts:
         live: node → what it answered over distribution; or why it could not be asked.
         advisories: known vulnerabilities; None where nobody has given any.
         words: what the inventory says of audits.
+        signature: of the declared release's tarball; None where nobody is named who may sign.
     """
 
     groups: Mapping[str, Records | str]
@@ -77,6 +82,7 @@ class Facts:
     live: Mapping[str, Mapping[str, object] | str] = field(default_factory=dict)
     advisories: Advisories | None = None
     words: AuditWords = field(default_factory=AuditWords)
+    signature: Signature | None = None
 
     def group(self, name: str) -> Records:
         """Return a group's records.

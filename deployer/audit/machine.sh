@@ -10,14 +10,22 @@ set -- fs/suid_dumpable fs/protected_symlinks fs/protected_hardlinks fs/protecte
   kernel/unprivileged_bpf_disabled kernel/core_pattern net/core/somaxconn net/netfilter/nf_conntrack_max \
   net/netfilter/nf_conntrack_count net/ipv4/tcp_syncookies net/ipv4/conf/all/accept_redirects \
   net/ipv4/conf/all/accept_source_route net/ipv6/conf/all/accept_redirects net/ipv4/ip_forward
-emit kernel "$(cd /proc/sys && { for key; do [ -e "$key" ] || echo "$key=absent"; done; grep -s '' "$@" | sed 's/:/=/'; })"
+told=$(cd /proc/sys && exec grep -s '' "$@") || :
+text=''
+for key; do [ -e "/proc/sys/$key" ] || text=$text$key=absent$lf; done
+set -f
+IFS=$lf
+for line in $told; do text=$text${line%%:*}=${line#*:}$lf; done
+unset IFS
+set +f
+emit kernel "$text"
 # Every small file in one reading; of each only lines that the rules know.
 told=$(grep -HsE '^[^ ]+ (/proc|/tmp|/var/tmp|/dev/shm) |^Filename|^/[^ ]+ +(partition|file) |^(Storage|ProcessSizeMax|SystemMaxUse|MaxRetentionSec)=|^ *(export +)?(ERL_[A-Z]*FLAGS|ELIXIR_ERL_OPTIONS)=|^[^#]*(override_rc|\$nrconf\{restart\})' \
   /proc/mounts /proc/swaps /etc/environment /etc/environment.d/*.conf /etc/profile /etc/profile.d/*.sh \
   /etc/systemd/coredump.conf /etc/systemd/coredump.conf.d/*.conf /etc/systemd/journald.conf /etc/systemd/journald.conf.d/*.conf \
-  /etc/needrestart/needrestart.conf /etc/needrestart/conf.d/* || :)
-marks=$(stat -c '%a %Y %n' /tmp /var/tmp /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/partial 2>/dev/null || :)
-disks=$(df --output=size,avail,itotal,iavail,target -B1 -- / /var /var/log /tmp 2>/dev/null || :)
+  /etc/needrestart/needrestart.conf /etc/needrestart/conf.d/*) || :
+marks=$(stat -c '%a %Y %n' /tmp /var/tmp /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/partial 2>/dev/null) || :
+disks=$(df --output=size,avail,itotal,iavail,target -B1 -- / /var /var/log /tmp 2>/dev/null) || :
 set -f
 IFS=$lf
 mounts='' swaps=hidden flags='' cores='' journal='' needs=''

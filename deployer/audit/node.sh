@@ -1,6 +1,5 @@
 # What surrounds one BEAM, whose variables nodes.sh has set: cookies, release, dumps, TLS. No cookie and no key leaves the host.
 # shellcheck disable=SC2154,SC2034  # they are nodes.sh's, and the prelude's
-plain() { tr '\0\n\036' '\n??'; }
 rs=$(printf '\036')
 
 # weak NAME VALUE: leave in $weak a cookie's length, how many characters are odd, how many differ, and whether it holds a known word.
@@ -39,7 +38,7 @@ leaks() {
     [ "$own_uid" -eq 0 ] || set --
     timeout -k 1 5 "$@" grep -rlZsF -D skip -f - -- "$root/tmp" "$root/log" ${unit:+"/var/log/${unit%.service}"} \
       ${spool:+"$spool"} "$house/erl_crash.dump" ${dump:+"$dump"} || [ "$?" -lt 124 ] || printf '?\0'
-  } | head -c 4096 | plain)$lf"
+  } | head -c 4096 | tr '\0\n\036' '\n??')$lf"
 }
 
 # elf: the head of the program that runs and its dynamic section, as numbers of 64 bits.
@@ -123,7 +122,7 @@ tree() {
       , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) -printf 's %p\0' \
       , -type l \( -lname '/*' -o -lname '*..*' \) -printf 'l %p -> %l\0' \) 2>/dev/null
     printf 'rc %s\0' "$?"
-  } | head -c 8192 | plain
+  } | head -c 8192 | tr '\0\n\036' '\n??'
   printf '\036'
 }
 

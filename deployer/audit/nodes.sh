@@ -46,17 +46,16 @@ words_end() {
 emit uid "$own_uid"
 [ ! -e /proc/1/stat ] || emit all yes
 # A process that ends meanwhile, or one of others, makes these fail: that must not end the list.
-exes=$(find /proc/[0-9]*/exe -maxdepth 0 \( -lname '*/beam.smp*' -o -lname '*/epmd*' \) -printf '%h %l\0' 2>/dev/null | plain)
-comms=$(grep -lxsE 'beam\.smp|epmd' /proc/[0-9]*/comm || :)
+exes=$(find /proc/[0-9]*/exe -maxdepth 0 \( -lname '*/beam.smp*' -o -lname '*/epmd*' \) -printf '%h %l\0' 2>/dev/null |
+  tr '\0\n\036' '\n??')
+comms=$(grep -lxsE 'beam\.smp|epmd' /proc/[0-9]*/comm) || :
+sockets_listed
 set -f
 IFS=$lf
 listening=''
-for line in $(grep -hsF ' 0A ' /proc/net/tcp /proc/net/tcp6); do
-  IFS=' '
-  set -- $line
-  [ "$4" != 0A ] || listening="$listening${10}/$2 "
+for line in $listed; do
+  case $line in 'tcp '*) line=${line#tcp } listening="$listening${line##* }/${line% *} " ;; esac
 done
-IFS=$lf
 emit listening "$listening"
 
 processes='' cookies_seen='' count=0 files='' words='' links=''
@@ -78,7 +77,7 @@ units=''
 if [ -n "$processes" ]; then
   kept='^((PPid|Uid|NoNewPrivs|Cap(Eff|Amb|Bnd)|Seccomp|Umask):|Max |[0-9]+:|[0-9]+ [0-9]+ [^ ]+ [^ ]+ (/|/usr|/etc|/home|/proc) )'
   file='' text=''
-  for line in $(grep -HsE "$kept" $files || :) /end:; do
+  for line in $(grep -HsE "$kept" $files) /end:; do
     from=${line%%:*}
     [ "$from" = "$file" ] || {
       pid=${file#/proc/} pid=${pid%%/*}
@@ -96,16 +95,16 @@ if [ -n "$processes" ]; then
     text=$text$lf${line#*:}
   done
 
-  # Without its last line it was cut, and what it ends with is not whole.
+  # Without what stands in its last file it was cut, and what it ends with is not whole.
   file='' argv='' options='' shown_cookie='' argued_same='' environ='' names='' before=''
-  for line in $({ grep -zaHs '' $words || :; printf '/end:\0'; } | plain | head -c 2097152); do
+  for line in $(grep -zaHs '' $words /proc/uptime | tr '\0\n\036' '\n??' | head -c 2097152); do
     from=${line%%:*}
     [ "$from" = "$file" ] || { [ -z "$file" ] || words_end "$file"; file=$from; }
     words_of "$file" "${line#*:}"
   done
 
   for line in $(find $links -maxdepth 1 \( \( -name cwd -o -name exe \) -printf '\0%p %l' -o -name fd -type d -printf '\0%p ' \
-    -o -lname 'socket:*' -printf '%l ' -o -printf '- ' \) 2>/dev/null | plain |
+    -o -lname 'socket:*' -printf '%l ' -o -printf '- ' \) 2>/dev/null | tr '\0\n\036' '\n??' |
     sed '/^\/proc\/[0-9]*\/fd /s/socket:\[\([0-9]*\)\]/\1/g'); do
     pid=${line#/proc/} pid=${pid%%/*} text=${line#* }
     case $line in
@@ -117,30 +116,41 @@ if [ -n "$processes" ]; then
 fi
 
 # What systemd says of their units, and of those that a host may protect itself with; secrets by their name alone.
-watched=deployer-firewall.service${lf}nftables.service${lf}ufw.service${lf}firewalld.service${lf}netfilter-persistent.service
+# Each unit costs systemd a millisecond: of what is installed nowhere that it looks for units it is not asked.
+watched=nftables.service
+set +f
+for line in deployer-firewall ufw firewalld netfilter-persistent; do
+  for file in /etc/systemd/*/"$line".service /run/systemd/*/"$line".service /usr/local/lib/systemd/system/"$line".service \
+    /usr/lib/systemd/system/"$line".service /lib/systemd/system/"$line".service; do
+    if [ -e "$file" ] || [ -L "$file" ]; then watched=$watched$lf$line.service; break; fi
+  done
+done
+set -f
 wanted=Id,LoadState,ActiveState,UnitFileState,FragmentPath,User,DynamicUser,NoNewPrivileges,ProtectSystem,ProtectHome
 wanted=$wanted,PrivateTmp,CapabilityBoundingSet,RestrictSUIDSGID,Restart,RestartUSec,StartLimitBurst,StartLimitIntervalUSec
 wanted=$wanted,TimeoutStopUSec,NRestarts,KillMode,MemoryMax,TasksMax,OOMPolicy,LimitNOFILE,LimitCORE,Environment,EnvironmentFiles
 if shown=$(systemctl show -p "$wanted" -- $units $watched 2>/dev/null); then
-  told=''
-  for line in $(printf '%s\n' "$shown" | sed 's/^$/-/'); do
-    case $line in
-      -) line='' ;;
-      Environment=*COOKIE*|Environment=*SECRET*|Environment=*PASSW*|Environment=*TOKEN*|Environment=*_KEY*|Environment=*DATABASE_URL*)
-        line=Secrets=$(printf '%s\n' "$line" | grep -oE '[A-Za-z0-9_]*(COOKIE|SECRET|PASSW|TOKEN|_KEY|DATABASE_URL)[A-Za-z0-9_]*=' |
-          tr '\n=' '  ') ;;
-      Environment=*) continue ;;
-      EnvironmentFiles=*)
-        file=${line#*=} file=${file% (ignore_errors=*}
-        line=EnvironmentFile=$(stat -L -c '%a %U %G %n' -- "$file" 2>/dev/null || :) ;;
-    esac
-    told=$told$line$lf
+  told='' rest=$shown$blank
+  while [ -n "$rest" ]; do
+    for line in ${rest%%"$blank"*}; do
+      case $line in
+        Environment=*COOKIE*|Environment=*SECRET*|Environment=*PASSW*|Environment=*TOKEN*|Environment=*_KEY*|Environment=*DATABASE_URL*)
+          line=Secrets=$(printf '%s\n' "$line" | grep -oE '[A-Za-z0-9_]*(COOKIE|SECRET|PASSW|TOKEN|_KEY|DATABASE_URL)[A-Za-z0-9_]*=' |
+            tr '\n=' '  ') ;;
+        Environment=*) continue ;;
+        EnvironmentFiles=*)
+          file=${line#*=} file=${file% (ignore_errors=*}
+          line=EnvironmentFile=$(stat -L -c '%a %U %G %n' -- "$file" 2>/dev/null) || : ;;
+      esac
+      told=$told$line$lf
+    done
+    told=$told$lf rest=${rest#*"$blank"}
   done
   emit units "$told"
 fi
 
 [ -n "$processes" ] || return 0
-owners=$(stat -c '%n %u %U' -- $processes 2>/dev/null || :)
+owners=$(stat -c '%n %u %U' -- $processes 2>/dev/null) || :
 uids='' roots=''
 for line in $owners; do
   uid=${line#* } uid=${uid%% *} pid=${line%% *} pid=${pid#/proc/}
@@ -155,8 +165,8 @@ for line in $owners; do
     done
   done
 done
-solid=$lf$(find / $roots -maxdepth 0 -type d -uid 0 ! -perm /022 -printf '%p\0' 2>/dev/null | plain)$lf
-passwd=$(getent passwd $uids || :)
+solid=$lf$(find / $roots -maxdepth 0 -type d -uid 0 ! -perm /022 -printf '%p\0' 2>/dev/null | tr '\0\n\036' '\n??')$lf
+passwd=$(getent passwd $uids) || :
 wants='' paths='' roots='' listed='' argued='' cwd=''
 
 for one in $owners; do
@@ -195,7 +205,7 @@ for one in $owners; do
 done
 
 # All modes and owners at once, in the order in which they were asked for; a line of its own for each path, which holds none.
-set -- $(stat -L --printf '%n\0%a %U %G\0' -- $paths 2>/dev/null | plain)
+set -- $(stat -L --printf '%n\0%a %U %G\0' -- $paths 2>/dev/null | tr '\0\n\036' '\n??')
 key='' text=''
 for line in $wants 'end -'; do
   next=${line%% *} path=${line#* }
@@ -207,7 +217,7 @@ for line in $wants 'end -'; do
   fi
 done
 # Each disk once; its line ends with the directory that was asked about.
-disks=$(df --output=size,avail,itotal,iavail,target,file -B1 -- $roots 2>/dev/null || :)
+disks=$(df --output=size,avail,itotal,iavail,target,file -B1 -- $roots 2>/dev/null) || :
 for one in $owners; do
   pid=${one%% *} pid=${pid#/proc/}
   eval "exe=\$exe_$pid"

@@ -21,6 +21,24 @@ def _as_installed(facts: Facts) -> Complaints:
     yield from (line for line in told.splitlines() if line)
 
 
+def _signed(facts: Facts) -> Complaints:
+    told = facts.signature
+    if told is None:
+        raise NotApplicable("no release is declared, or nobody is named who may sign it (audit.signers)")
+    current = facts.read("signed", "release", "what is current")
+    if told.wrong:
+        yield told.wrong
+        return
+    if told.unknown or not told.contents:
+        raise CannotTell(told.unknown or "what the tarball holds is not known")
+    if current == "none":
+        raise NotApplicable("nothing is installed here")
+    if not current.endswith(f"-{told.sha256[:8]}"):
+        raise CannotTell(f"current is {current}; the tarball at hand, which is signed, is of {told.sha256[:8]}")
+    if facts.read("signed", "contents", "what the release holds") != told.contents:
+        yield f"{current} is not what lies in the tarball that {told.signer} has signed"
+
+
 def _series(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         major = (numbers(beam.erts) or (0,))[0]
@@ -91,6 +109,13 @@ BUILT_RULES = (
         id="RL-10", severity="low", title="no more releases lie about than are kept", judge=_old, groups=("nodes",),
         reads="how many directories lie beside the one that runs", profile="strict",
         command="deployer deploy site.yml -i inventory.yml (it prunes)", sources=("distillery and edeliver kept all",),
+    ),
+    Rule(
+        id="SB-03", severity="high", title="what runs is what somebody who may has signed", judge=_signed,
+        reads="TARBALL.sig against audit.signers, here; the digest of every file of the current release, on the host",
+        groups=("signed",), command="ssh-keygen -Y sign -n file -f ~/.ssh/id_ed25519 dist/shop-1.4.2.tar.gz",
+        fix="audit: {signers: allowed_signers}",
+        sources=("ssh-keygen(1), ALLOWED SIGNERS", "Erlang Ecosystem Foundation, Ægis: provenance"),
     ),
     Rule(
         id="SB-02", severity="medium", title="runtime and applications are of one series of OTP", judge=_series,

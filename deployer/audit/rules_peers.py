@@ -18,10 +18,13 @@ _EEF = "Erlang Ecosystem Foundation, Security WG: distribution"
 _DAYS = 21
 
 
-def reach_of(own: Declaration | None, members: Iterable[Declaration], *, deep: bool, keys: bool) -> Reach:
+def reach_of(
+    own: Declaration | None, members: Iterable[Declaration], *, deep: bool, keys: bool, signed: bool = False
+) -> Reach:
     """Return what a host is asked beyond what every host is: about its cluster's names, and its public ports."""
     hosts = dict.fromkeys(name for member in members for name in (*_hosts(member), member.address))
-    return Reach(deep, keys, tuple(name for name in hosts if not _is_address(name)), tuple(_places(own)))
+    root = own.release.root if signed and own and own.release else ""
+    return Reach(deep, keys, tuple(name for name in hosts if not _is_address(name)), tuple(_places(own)), root)
 
 
 def _hosts(member: Declaration) -> list[str]:

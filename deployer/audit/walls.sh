@@ -3,6 +3,6 @@ sockets_listed
 emit sockets "$listed"
 emit holders "$(holders "$listed")"
 if command -v nft >/dev/null; then
-  if rules=$(nft list ruleset 2>/dev/null); then emit rules "$(printf '%s\n' "$rules" | head -c 262144)"; fi
+  if rules=$(nft list ruleset 2>/dev/null); then printf 'rules=%.262144s\036' "$rules"; fi
 elif command -v iptables >/dev/null; then emit tool iptables
 else emit tool absent; fi

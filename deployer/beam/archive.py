@@ -67,6 +67,11 @@ class Archive:
         """Digest of what ``find . -type f -exec sha256sum -z {} + | sort -z`` prints where it is unpacked."""
         return hashlib.sha256(b"".join(sorted(self._lines))).hexdigest()
 
+    def manifest_without(self, name: str) -> str:
+        """Return the same digest of all files but one."""
+        left = (line for line in self._lines if line[64:] != b"  ./%b\0" % name.encode())
+        return hashlib.sha256(b"".join(sorted(left))).hexdigest()
+
     def digest(self, name: str) -> str:
         """Return the sha256 of a file's content in hex; empty when there is none of that name."""
         end = b"  ./%b\0" % name.encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -11,6 +11,7 @@ from deployer.audit.advisories import Advisories
 from deployer.audit.facts import Facts, parse_group, readers
 from deployer.audit.rule import Rule
 from deployer.audit.rules_peers import reach_of
+from deployer.audit.signatures import Signature
 from deployer.audit.waivers import Waiver, waive
 from deployer.engine.ladder.inside import ask_inside
 from deployer.engine.ladder.target import Target
@@ -37,6 +38,7 @@ class Auditing:
         advisories: known vulnerabilities, where a person has given any.
         words: what the inventory says of audits, by host.
         command: that deploys what is audited; empty without a playbook.
+        signatures: what became of the signature of each host's tarball, where somebody is named who may sign.
     """
 
     rules: Sequence[Rule]
@@ -46,6 +48,7 @@ class Auditing:
     advisories: Advisories | None = None
     words: Mapping[str, AuditWords] = field(default_factory=dict)
     command: tuple[str, ...] = ()
+    signatures: Callable[[HostPlay], Signature | None] = lambda _: None
     _used: set[Waiver] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,7 +62,7 @@ class Auditing:
         """Return the fragments that ride along with the probe, so that the rules cost no exec of their own."""
         words = self.words.get(play.host.name, AuditWords())
         deep, keys = any(rule.deep for rule in self.rules), words.authorized_keys is not None
-        found = readers(reach_of(*play.fleet, deep=deep, keys=keys))
+        found = readers(reach_of(*play.fleet, deep=deep, keys=keys, signed=words.signers is not None))
         return tuple(found[name] for name in self.groups)
 
     def judge(
@@ -89,7 +92,9 @@ class Auditing:
         else:
             groups["sums"] = "no task of this play installs the release, so the host's own record was not read"
         words = self.words.get(play.host.name, AuditWords())
-        facts = Facts(groups, own, members, self._live(transport, targets), self.advisories, words)
+        signature = self.signatures(play) if "signed" in groups else None
+        live = self._live(transport, targets)
+        facts = Facts(groups, own, members, live, self.advisories, words, signature)
         worst = False
         given = self.waivers.get(play.host.name, ())
         for rule in self.rules:

@@ -71,6 +71,10 @@ class AuditWords:
         tuple[str, ...] | None,
         Doc("all lines of sudoers that are meant to ask for no password, for the rule SS-08"),
     ] = None
+    signers: Annotated[
+        str | None,
+        Doc("file of the keys that may sign a release, as ssh-keygen(1) has ALLOWED SIGNERS, for the rule SB-03"),
+    ] = None
 
 
 Told = Literal["audit", "deploy", "rollback"]

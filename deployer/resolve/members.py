@@ -176,7 +176,7 @@ class Members:
             address=address(host, variables),
             where=where,
             directory=self._directory(words.get("release"), where),
-            beside=_beside(mark_of(words.get("cluster"), where)),
+            beside=beside_of(mark_of(words.get("cluster"), where)),
             now=self._now,
             need_tarball=need_tarball,
         )
@@ -188,13 +188,13 @@ class Members:
     def _directory(self, release: Any, where: Mark) -> Path:
         """Return where a relative tarball starts: beside the inventory or playbook that names it, else where we are."""
         tarball = release.get("tarball") if isinstance(release, Mapping) else None
-        directory = _beside(marks_of(release).get("tarball", where))
+        directory = beside_of(marks_of(release).get("tarball", where))
         if not isinstance(tarball, str):
             return Path()
         return directory if (directory / Path(tarball).expanduser()).is_file() else Path()
 
 
-def _beside(mark: Mark) -> Path:
+def beside_of(mark: Mark) -> Path:
     """Return the directory of the inventory or playbook that a word belongs to."""
     directory = Path(mark.file).parent
     if directory.name in ("group_vars", "host_vars"):

@@ -1,6 +1,8 @@
 # holders SOCKETS: who holds them: inode, pid, control group, program.
 holders() {
-  wanted=$(printf '%s\n' "$1" | sed 's/.* /socket:[/; s/$/]/')
+  wanted='socket:[]' IFS=$lf
+  for line in $1; do wanted="$wanted${lf}socket:[${line##* }]"; done
+  unset IFS
   find /proc/[0-9]*/fd -lname 'socket:*' -printf '%h %l\n' 2>/dev/null | grep -F -e "$wanted" |
     while read -r from socket; do
       process=${from%/fd} inode=${socket#*\[}

@@ -153,7 +153,8 @@ heard_at() {
 # Its own program would say the same, but that came out of a tarball.
 epmd_names() {
   # shellcheck disable=SC2016
-  timeout 5 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "\0\1n" >&3 && cat <&3' "$1" 2>/dev/null | tail -c +5 | head -c 65536
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "\0\1n" >&3 && head -c 4 <&3 >/dev/null && exec head -c 65536 <&3' \
+    "$1" 2>/dev/null
 }
 
 # frame INDEX RC TEXT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,13 @@ def answers(ran: Ran, *of: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def fleet(lab: Lab, demo_release: Callable[..., object], tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    made = fleet_of(tmp_path_factory.mktemp("fleet"), untouched(lab, 1), demo_release("0.1.0"))  # type: ignore[arg-type]
+    directory = tmp_path_factory.mktemp("fleet")
+    tarball = Path(shutil.copy(str(demo_release("0.1.0")), directory))
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / "signer"], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", directory / "signer", tarball], check=True)
+    (directory / "allowed").write_text(f"ana@example.net {(directory / 'signer.pub').read_text()}")
+    made = fleet_of(directory, untouched(lab, 1), tarball)
+    made.words["audit"] = {"signers": "allowed"}
     made.words["env"]["RELEASE_MODE"] = "embedded"  # as it is for users: the other tests start faster without it
     ran = made.run("deploy")
     assert ran.code == 0, ran.out
@@ -53,6 +60,7 @@ def test_what_a_deploy_leaves_has_no_critical_finding_and_an_audit_writes_nothin
     failing = {each["rule"]: each["reason"] for each in ran.of("RuleJudged", answer="FAIL")}
     assert failing.keys() - NOT_OURS - NOT_DECLARED == set(), failing
     # OP-06 asks the public ports with the host's own openssl, which a host need not have.
+    assert "SB-03" in answers(ran, "PASS")
     assert answers(ran, "UNKNOWN") - {"OP-06"} == set(), ran.of("RuleJudged", answer="UNKNOWN")
 
 

@@ -71,6 +71,26 @@ def test_ejabberd_as_debian_leaves_it_is_found_and_judged(host: LabHost, lab: La
     assert ssh(host, LOOK) == before
 
 
+SHOWN = """cd /root
+openssl req -x509 -newkey rsa:2048 -nodes -days {} -subj /CN=shown -keyout k -out c 2>/dev/null
+systemctl stop -q shown
+systemd-run -q --unit shown openssl s_server -accept 4433 -cert /root/c -key /root/k -quiet
+for n in $(seq 50); do bash -c '</dev/tcp/127.0.0.1/4433' && exit 0; sleep 0.1; done
+exit 1"""
+
+
+def test_a_certificate_that_the_public_sees_is_judged_by_the_day_it_ends(
+    host: LabHost, lab: Lab, ssh: Ssh, tmp_path: Path
+) -> None:
+    cluster = {"name": "chat", "cookie": {"env": "PATH"}}
+    words = {"cluster": cluster, "nodes": [{"name": "ejabberd", "service": "ejabberd.service"}]}
+    for days, answer in ((20, "FAIL"), (40, "PASS")):
+        assert ssh(host, SHOWN.format(days))[0] == 0
+        _, told = audit(host, lab, tmp_path, "--only", "OP-06", firewall={"public": ["4433/tcp"]}, **words)
+        assert told["OP-06"]["answer"] == answer, told
+        assert ("port 4433 shows ends on" in told["OP-06"]["reason"]) == (answer == "FAIL")
+
+
 def test_an_ordinary_login_passes_nothing_of_it_that_root_does_not(
     host: LabHost, lab: Lab, ssh: Ssh, tmp_path: Path
 ) -> None:

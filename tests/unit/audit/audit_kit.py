@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from deployer.audit.advisories import Advisories, Advisory, Range
 from deployer.audit.facts import Facts
+from deployer.audit.signatures import Signature
 from deployer.fleet import AuditWords
 
 NOW = 1_790_000_000
@@ -78,6 +79,8 @@ KNOWN = Advisories(
     {"plug": (Advisory("EEF-CVE-2026-1", "plug", False, (Range("1.0.0", "1.15.3"),), summary="a header too many"),)}, 1
 )
 
+
+SIGNED = Signature("a" * 64, "ana@example.net", contents="c" * 64)
 
 OTHERS = ("10.0.0.2", "web2.example.net")
 """Hosts in the names of the nodes that run elsewhere."""
@@ -165,8 +168,8 @@ def good() -> dict[str, dict[str, str]]:
         "holders": "903 100 0::/system.slice/shop.service beam.smp\n904 31 0::/system.slice/ssh.service sshd",
     }  # fmt: skip
     beyond = {"name_0": "web2.example.net 10.0.0.2", "tls_4000": certificate(90)}
-    sums = {"told": ""}
-    return {"nodes": nodes, "machine": machine, "login": login, "walls": walls, "beyond": beyond, "sums": sums}
+    rest = {"sums": {"told": ""}, "signed": {"release": "1.4.2-aaaaaaaa", "contents": "c" * 64}}
+    return {"nodes": nodes, "machine": machine, "login": login, "walls": walls, "beyond": beyond, **rest}
 
 
 def declared() -> Any:
@@ -195,7 +198,7 @@ def facts(changes: dict[str, str | None] | None = None, live: Any = None, words:
     answers = {"shop@10.0.0.1": LIVE} if live is None else live
     own: Any = declared()
     members: Any = (own, others)
-    return Facts(found, own, members, answers, KNOWN, words or AuditWords())
+    return Facts(found, own, members, answers, KNOWN, words or AuditWords(), SIGNED)
 
 
 def without_group(some: Facts, name: str) -> Facts:

@@ -117,6 +117,7 @@ STATES: dict[str, tuple[Changes, Changes]] = {
     "RL-05": ({"node.start": "16.4.1 1.4.3"}, {"node.start": None}),
     "RL-08": ({"node.disk": _FULL}, {"node.disk": ""}),
     "RL-09": ({"node.lib": "observer-2.15"}, {"node.lib": None}),
+    "SB-03": ({"signed.contents": "b" * 64}, {"signed.contents": None}),
     "SB-02": ({"node.lib": "kernel-10.4\nstdlib-6.2"}, {"node.exe": "/opt/own/beam.smp"}),
     "SB-01": ({"node.lib": "plug-1.15.2"}, {"node.lib": None}),
     "SS-01": (_sshd(passwordauthentication="yes"), _NO_SSHD),

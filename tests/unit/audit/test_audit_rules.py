@@ -15,7 +15,7 @@ from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.fleet import AuditWords
 from deployer.sh import Frame
-from tests.unit.audit.audit_kit import KNOWN, LIVE, UNIT, facts, good, told, without_group
+from tests.unit.audit.audit_kit import KNOWN, LIVE, SIGNED, UNIT, facts, good, told, without_group
 from tests.unit.audit.rule_states import LIVE_STATES, STATES, TWO_LIVES
 
 GOOD = facts()
@@ -78,7 +78,9 @@ def test_what_is_wrong_never_passes_because_one_record_more_is_hidden(name: str)
 def test_a_damaged_answer_of_a_reader_is_unknown() -> None:
     groups = {name: parse_group(Frame(0, 0, "no record at all")) for name in good()}
     answers = {
-        rule.apply(Facts(groups, advisories=KNOWN)).answer for rule in RULES.values() if rule.groups != ("live",)
+        rule.apply(Facts(groups, advisories=KNOWN, signature=SIGNED)).answer
+        for rule in RULES.values()
+        if rule.groups != ("live",)
     }
     assert answers == {"UNKNOWN"}
     assert parse_group(Frame(0, 1, "may not")) == "reading it failed: may not"
@@ -126,7 +128,7 @@ def test_hidden_processes_are_not_taken_for_none() -> None:
 def test_a_rule_is_whole(rule: Rule) -> None:
     assert rule.remedy
     assert rule.sources
-    assert set(rule.groups) <= {"nodes", "machine", "login", "walls", "beyond", "sums", "live"}
+    assert set(rule.groups) <= {"nodes", "machine", "login", "walls", "beyond", "sums", "signed", "live"}
     assert rule.reads
 
 

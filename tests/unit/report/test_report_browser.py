@@ -23,7 +23,8 @@ from deployer.report.run_page import run_html
 from tests.unit.report.test_report_charts import BLIND, SHUT, WELL
 from tests.unit.report.test_report_run import NOW, every
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_KNOWN = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, _KNOWN)), None)
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium is installed")
 AXE = os.environ.get("DEPLOYER_TEST_AXE", "")
 EVIL = '<img src=x onerror="document.title=1">'
