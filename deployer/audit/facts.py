@@ -95,15 +95,17 @@ class Facts:
             raise CannotTell(found)
         return found
 
-    def read(self, group: str, key: str, what: str) -> str:
-        """Return one reading; ``what`` names it in the answer.
+    def read(self, group: str, key: str, what: str, most: int = 0) -> str:
+        """Return one reading; ``what`` names it in the answer, ``most`` is where its reader cuts it, in bytes.
 
         Raises:
-            CannotTell: it could not be read.
+            CannotTell: it could not be read, or not to its end.
         """
         found = self.group(group)
         if key not in found:
             raise CannotTell(f"{what} cannot be read by this user")
+        if most and len(found[key].encode("utf-8", "surrogateescape")) >= most:
+            raise CannotTell(f"{what}: more than can be read in one go, and what comes behind is not known")
         return found[key]
 
     @cached_property

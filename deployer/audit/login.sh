@@ -10,6 +10,11 @@ elif said=$("$daemon" -T 2>/dev/null); then printf 'sshd=%.16384s\036' "$said"; 
 # Of shadow only lines without a password are kept, and of those the name.
 told=$(grep -HsE '^[^:]+::|^[^#]*NOPASSWD|^ *Defaults.*!(syslog|log_allowed)|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/sudoers /etc/sudoers.d/*) || :
 accounts=$(getent passwd) || :
+words='match|include|permitrootlogin|(password|kbdinteractive|challengeresponse|hostbased)authentication|permit(userenvironment|emptypasswords)'
+if [ -r /etc/ssh/sshd_config ]; then
+  matched=$(grep -HsiE "^[[:space:]]*($words)[[:space:]=]" /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf) || :
+  printf 'matched=%.16384s\036' "$matched"
+fi
 set -- /etc/ssh/ssh_host_*_key
 set -f
 IFS=$lf
@@ -41,7 +46,7 @@ for line in $accounts; do
   house=${line%:*} house=${house##*:}
   case $house in /*) ;; *) continue ;; esac
   [ "$id" = 0 ] || [ "$id" -ge 1000 ] || [ -e "$house/.ssh" ] || continue
-  for file in "$house/.ssh/authorized_keys" "$house/.ssh"; do
+  for file in "$house/.ssh/authorized_keys" "$house/.ssh/authorized_keys2" "$house/.ssh"; do
     asked=$asked$lf$name\ $file
     set -- "$@" "$file"
   done
@@ -66,7 +71,7 @@ emit keys "${keys#?}"
 letin=''
 for one in $asked; do
   file=${one#* }
-  case $file in */authorized_keys) ;; *) continue ;; esac
+  case $file in */authorized_keys|*/authorized_keys2) ;; *) continue ;; esac
   if [ ! -e "$file" ] && [ ! -L "$file" ]; then continue; fi
   told=$(theirs "$file" 65536)
   [ -n "$told" ] || letin="$letin$lf${one%% *} hidden"

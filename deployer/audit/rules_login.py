@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from deployer.audit.facts import Facts
+from deployer.audit.matched import matched
 from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints, Rule
 
@@ -35,29 +36,24 @@ def _value(told: Mapping[str, str], word: str) -> str:
     return told[word]
 
 
-def _not(facts: Facts, wanted: Iterable[tuple[str, tuple[str, ...], str]]) -> Complaints:
-    told = _sshd(facts)
-    for word, good, why in wanted:
-        if _value(told, word) not in good:
-            yield f"{word} {told[word]}: {why}"
+_WHY = {
+    "permitrootlogin": "root logs in by password",
+    "passwordauthentication": "passwords are guessed day and night",
+    "kbdinteractiveauthentication": "passwords in another guise",
+    "permituserenvironment": "who logs in sets LD_PRELOAD",
+    "hostbasedauthentication": "whole machines are trusted",
+}
+_KEYS_ALONE: Mapping[str, tuple[str, ...]] = dict.fromkeys((*_WHY, "challengeresponseauthentication"), ("no",)) | {
+    "permitrootlogin": ("no", "prohibit-password", "without-password", "forced-commands-only"),
+}
 
 
 def _passwords(facts: Facts) -> Complaints:
-    no = ("no",)
-    return _not(
-        facts,
-        (
-            (
-                "permitrootlogin",
-                ("no", "prohibit-password", "without-password", "forced-commands-only"),
-                "root logs in by password",
-            ),
-            ("passwordauthentication", no, "passwords are guessed day and night"),
-            ("kbdinteractiveauthentication", no, "passwords in another guise"),
-            ("permituserenvironment", no, "who logs in sets LD_PRELOAD"),
-            ("hostbasedauthentication", no, "whole machines are trusted"),
-        ),
-    )
+    told = _sshd(facts)
+    for word, why in _WHY.items():
+        if _value(told, word) not in _KEYS_ALONE[word]:
+            yield f"{word} {told[word]}: {why}"
+    yield from matched(facts, _KEYS_ALONE)
 
 
 def _empty(facts: Facts) -> Complaints:
@@ -65,6 +61,7 @@ def _empty(facts: Facts) -> Complaints:
         yield "permitemptypasswords yes: an account without a password is open to everybody"
     for name in facts.read("login", "empty", "which accounts have no password").split():
         yield f"the account {name} has an empty password"
+    yield from matched(facts, {"permitemptypasswords": ("no",)})
 
 
 def _forwarding(facts: Facts) -> Complaints:
@@ -127,7 +124,9 @@ def _who(facts: Facts) -> Complaints:
 
 
 def _authorized(facts: Facts) -> Complaints:
-    hidden = []
+    hidden: list[str] = []
+    looked_at = {f"{way}.ssh/authorized_keys{end}" for way in ("", "%h/") for end in ("", "2")} | {"none"}
+    others = set(_sshd(facts).get("authorizedkeysfile", "").split()) - looked_at
     for line in facts.read("login", "keys", "the accounts' keys").splitlines():
         words = line.split(" ", 3)
         if len(words) < 4:
@@ -140,6 +139,8 @@ def _authorized(facts: Facts) -> Complaints:
         yield from _undeclared(facts, frozenset(facts.words.authorized_keys), hidden)
     if hidden:
         raise CannotTell(f"the home of {', '.join(hidden)} cannot be looked into by this user")
+    if others:
+        raise CannotTell(f"sshd takes keys from {', '.join(sorted(others))} too, and those were not looked at")
 
 
 _KEY = re.compile(r"(?:^|\s)(?:ssh|ecdsa|sk)-[\w@.-]+ ([A-Za-z0-9+/]+=*)(?: (.*))?$")
@@ -161,7 +162,7 @@ def _undeclared(facts: Facts, declared: frozenset[str], hidden: list[str]) -> Co
 def _sudo(facts: Facts) -> Complaints:
     meant = facts.words.sudo
     declared = {" ".join(line.split()) for line in meant or ()}
-    for line in facts.read("login", "sudo", "the rules of sudo").splitlines():
+    for line in facts.read("login", "sudo", "the rules of sudo", 4096).splitlines():
         said = " ".join(line.split())
         if meant is not None and said and said not in declared:
             yield f"sudo asks for no password, and audit.sudo has not: {said}"
@@ -185,7 +186,7 @@ def _drop_in(name: str, line: str) -> str:
 LOGIN_RULES = (
     Rule(
         id="SS-01", severity="high", title="nobody logs in with a password", judge=_passwords, groups=("login",),
-        reads="sshd -T, what sshd makes of all its files",
+        reads="sshd -T, what sshd makes of all its files, and their Match blocks",
         fix=_drop_in("10-keys.conf", "PasswordAuthentication no"),
         sources=(_MAN,), others={"CIS": "5.1.10, 5.1.19-21", "dev-sec": "sshd-01", "Lynis": "SSH-7408"},
     ),

@@ -82,11 +82,15 @@ exit 1"""
 def test_a_certificate_that_the_public_sees_is_judged_by_the_day_it_ends(
     host: LabHost, lab: Lab, ssh: Ssh, tmp_path: Path
 ) -> None:
-    cluster = {"name": "chat", "cookie": {"env": "PATH"}}
-    words = {"cluster": cluster, "nodes": [{"name": "ejabberd", "service": "ejabberd.service"}]}
+    firewall = {"admin": [lab.subnet], "public": ["4433/tcp"]}
+    words = {
+        "cluster": {"name": "chat", "cookie": "Xq3vT9mW2kLr8ZpYb5Nd"},
+        "firewall": firewall,
+        "nodes": [{"name": "ejabberd", "service": "ejabberd.service"}],
+    }
     for days, answer in ((20, "FAIL"), (40, "PASS")):
         assert ssh(host, SHOWN.format(days))[0] == 0
-        _, told = audit(host, lab, tmp_path, "--only", "OP-06", firewall={"public": ["4433/tcp"]}, **words)
+        _, told = audit(host, lab, tmp_path, "--only", "OP-06", **words)
         assert told["OP-06"]["answer"] == answer, told
         assert ("port 4433 shows ends on" in told["OP-06"]["reason"]) == (answer == "FAIL")
 

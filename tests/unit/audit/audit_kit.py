@@ -161,7 +161,7 @@ def good() -> dict[str, dict[str, str]]:
         "sshd": told(SSHD, " "), "host_keys": "600 root /etc/ssh/ssh_host_ed25519_key",
         "host_public": f"{ed}\n{rsa_key(3072)}",
         "keys": "root 600 root /root/.ssh/authorized_keys", "accounts": "root:0:/bin/bash\nshop:990:/usr/sbin/nologin",
-        "empty": "", "sudo": "", "quiet": "",
+        "empty": "", "sudo": "", "quiet": "", "matched": "/etc/ssh/sshd_config:PasswordAuthentication yes",
     }  # fmt: skip
     walls = {
         "sockets": "tcp 00000000:0FA0 903\ntcp 00000000:0016 904", "rules": RULESET,
