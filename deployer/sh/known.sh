@@ -7,10 +7,19 @@ rows='' sums='' secrets='' row_end='
 places_read() { rows=$row_end$(stat --printf '%F|%U:%u:%G:%g:%a|%s|%n\n' -- "$@" 2>/dev/null)$row_end; }
 
 # place PATH: leave its kind, owners and mode, and size in $kind, $owners and $size; fail where nothing is known of it.
+# A loop, for to cut a line out of a long text costs dash the square of its length.
 place() {
-  case $rows in *"|$1$row_end"*) ;; *) return 1 ;; esac
-  row=${rows%%"|$1$row_end"*}
-  row=${row##*"$row_end"}
+  row=''
+  set -f
+  IFS=$row_end
+  for row in $rows; do
+    case $row in *"|$1") break ;; esac
+    row=''
+  done
+  unset IFS
+  set +f
+  [ -n "$row" ] || return 1
+  row=${row%"|$1"}
   kind=${row%%"|"*} size=${row##*"|"}
   owners=${row#*"|"}
   owners=${owners%"|"*}

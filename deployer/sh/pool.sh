@@ -38,9 +38,16 @@ accounts_read() {
 
 # account LINES NAME: leave in $entry the first of these lines that is of NAME; fail where there is none.
 account() {
-  entry=${1#*"$lf$2:"}
-  [ "$entry" != "$1" ] || return 1
-  entry=$2:${entry%%"$lf"*}
+  entry=''
+  set -f
+  IFS=$lf
+  for entry in $1; do
+    case $entry in "$2:"*) break ;; esac
+    entry=''
+  done
+  unset IFS
+  set +f
+  [ -n "$entry" ]
 }
 
 # known_group INDEX NAME: answer what a probe would.

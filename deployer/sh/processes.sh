@@ -37,8 +37,15 @@ processes_read() {
 
 # process_exe PID: leave in $exe what it runs; nothing where that cannot be told.
 process_exe() {
-  exe=${opened#*"$lf/proc/$1/exe "}
-  if [ "$exe" != "$opened" ]; then exe=${exe%%"$lf"*}; else exe=$(readlink -- "/proc/$1/exe") || :; fi
+  exe=''
+  IFS=$lf
+  set -f
+  for line in $opened; do
+    case $line in "/proc/$1/exe "*) exe=${line#"/proc/$1/exe "}; break ;; esac
+  done
+  unset IFS
+  set +f
+  [ -n "$exe" ] || exe=$(readlink -- "/proc/$1/exe") || :
 }
 
 # process_sockets PID...: leave in $sockets what they hold, socket:[INODE], one a line.
