@@ -2,7 +2,8 @@
 
 ``tools/corpus.py DIRECTORY [--places]`` takes every role (a folder with ``tasks/main.yml``) and every playbook below
 the directory as it is, loads it, and where that goes well resolves it for one Debian host whose facts are made up.
-Nothing is connected to, nothing is changed. ``--places`` prints every refusal with its place.
+Nothing is connected to, nothing is changed. ``--places`` prints every refusal with its place; ``--import`` tells
+instead what ``deployer import`` would change in each project.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import yaml
 
 from deployer.errors import ConfigError, DeployerError
+from deployer.importing import import_project, playbooks_below, roles_below
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.model import Play
@@ -47,12 +49,16 @@ FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A role or a playbook, and what is refused of it: reasons with their places; ``late``: only when resolved."""
+    """A role or a playbook, and what is refused of it: reasons with their places.
+
+    ``late``: only when it is resolved. ``engine``: with --ansible-fallback all of it is taken.
+    """
 
     name: str
     kind: str
     refused: tuple[tuple[str, str], ...]
     late: bool = False
+    engine: bool = False
 
     @property
     def reasons(self) -> frozenset[str]:
@@ -71,28 +77,6 @@ def reason(error: ConfigError) -> str:
         return f"no module {match[1]}"
     message = re.sub(r"'[^']*'|\"[^\"]*\"", "…", message)
     return re.sub(r"(there is no (?:file|playbook)) \S+", r"\1 …", message)[:90]
-
-
-def found_roles(root: Path) -> Iterator[Path]:
-    """Yield every folder that is a role."""
-    for name in ("main.yml", "main.yaml"):
-        yield from (file.parent.parent for file in sorted(root.rglob(f"tasks/{name}")))
-
-
-def found_playbooks(root: Path, roles: Sequence[Path]) -> Iterator[Path]:
-    """Yield every file that is a list of plays, outside of what belongs to a role."""
-    inside = [role / folder for role in roles for folder in ("tasks", "handlers", "vars", "defaults", "meta", "files")]
-    for file in sorted([*root.rglob("*.yml"), *root.rglob("*.yaml")]):
-        if any(file.is_relative_to(folder) for folder in inside) or "/.git/" in str(file):
-            continue
-        try:
-            text = file.read_text(errors="replace")
-        except OSError:
-            continue
-        if re.search(r"^\s*-\s+(?:.*\n)?\s*hosts:", text, re.MULTILINE) or re.search(
-            r"^-\s+(?:ansible\.\S+)?import_playbook", text
-        ):
-            yield file
 
 
 def hosts_of(plays: Sequence[Play], directory: Path) -> Inventory:
@@ -135,8 +119,18 @@ def unit(path: Path, kind: str, root: Path, role_paths: Sequence[Path]) -> Unit:
             (Path(scratch) / "roles" / name).symlink_to(path.resolve())
             playbook.write_text(f"- hosts: all\n  become: true\n  roles: [{name}]\n")
         wrong, late = tried(playbook, role_paths, Path(scratch))
+        taken = bool(wrong) and not late and taken_over(playbook, role_paths)
     refused = tuple((reason(error), f"{error.where}: {error.message.splitlines()[0]}") for error in wrong)
-    return Unit(str(path.relative_to(root)) or ".", kind, refused, late and bool(refused))
+    return Unit(str(path.relative_to(root)) or ".", kind, refused, late and bool(refused), taken or late or not refused)
+
+
+def taken_over(playbook: Path, role_paths: Sequence[Path]) -> bool:
+    """Return whether ansible-core is given what is not supported of a playbook, so that nothing of it is left."""
+    try:
+        load_playbook(playbook, role_paths=role_paths, judge=judge, fallback=True)
+    except DeployerError:
+        return False
+    return True
 
 
 def greedy(units: Sequence[Unit], steps: int = 30) -> Iterator[tuple[str, int]]:
@@ -167,6 +161,7 @@ def told(kind: str, units: Sequence[Unit]) -> None:
     places = [len(one.refused) for one in units]
     print(f"\n## {kind}s: {len(units)}, load {len(loaded)}, resolve too {len(whole)}, at most {FEW} places {len(few)}")
     why = Counter(one for unit in units for one in {reason for reason, _ in unit.refused})
+    print(f"load, or are ansible-core's with --ansible-fallback: {sum(one.engine for one in units)}")
     print(f"places that are refused: {sum(places)}, median {statistics.median(places):g}")
     print("refused for (in how many):")
     for one, count in why.most_common(40):
@@ -176,12 +171,31 @@ def told(kind: str, units: Sequence[Unit]) -> None:
         print(f"  {done:4} {one}")
 
 
+def importing(root: Path) -> None:
+    """Print for each project, a directory below the root, what ``deployer import`` would change."""
+    changed, well = [], 0
+    projects = sorted(path for path in root.iterdir() if path.is_dir())
+    for project in projects:
+        try:
+            found = import_project(project)
+        except DeployerError as error:
+            print(f"import {project.name}: {error.message}")
+            continue
+        changed.append(found.places)
+        well += not any("--ansible-fallback alone" in one for one in found.left)
+        print(f"import {project.name}: {found.places} places, {found.marked} of them engine: ansible")
+        for left in found.left:
+            print(f"    {left}")
+    few = sum(places <= FEW for places in changed)
+    print(f"\n## imports: {len(changed)}, at most {FEW} places {few}, every playbook loads then {well}")
+
+
 def main(root: Path, *, places: bool = False) -> None:
     """Print what is refused of the tree, and the figures."""
-    roles = list(dict.fromkeys(found_roles(root)))
+    roles = list(dict.fromkeys(roles_below(root)))
     paths = list(dict.fromkeys(role.parent for role in roles))
     units = [unit(path, "role", root, paths) for path in roles]
-    units += [unit(path, "playbook", root, paths) for path in found_playbooks(root, roles)]
+    units += [unit(path, "playbook", root, paths) for path in playbooks_below(root, roles)]
     for one in units:
         state = "loads" if not one.refused else "loads, is not resolved" if one.late else "refused"
         print(
@@ -194,4 +208,7 @@ def main(root: Path, *, places: bool = False) -> None:
 
 
 if __name__ == "__main__":
+    if "--import" in sys.argv:
+        importing(Path(next(word for word in sys.argv[1:] if not word.startswith("-"))))
+        sys.exit()
     main(Path(next(word for word in sys.argv[1:] if not word.startswith("-"))), places="--places" in sys.argv)

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from deployer.errors import ConfigError
 
 LEAST = (2, 16)
 """The oldest ansible-core that is taken."""
-_ASKING = 60.0
+_ASKING = 300.0
 _HINT = "pip install 'beam-deployer[ansible]', or have ansible-playbook in PATH"
 
 
@@ -30,6 +31,7 @@ class Installed:
         return f"ansible-core {self.version}"
 
 
+@cache
 def installed_ansible() -> Installed:
     """Return the ansible-core that runs what a playbook hands to it.
 

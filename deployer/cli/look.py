@@ -1,13 +1,15 @@
-"""``inventory``, ``modules``, ``release``, ``docs``, ``version``: look around without touching a host."""
+"""``inventory``, ``modules``, ``release``, ``docs``, ``import``, ``version``: look around without touching a host."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deployer.cli.command import Flag, Subcommand, out
+from deployer.cli.command import Flag, Subcommand, err, out
 from deployer.cli.fleet import SOURCE_FLAGS, options
 from deployer.errors import ConfigError
 
@@ -78,6 +80,18 @@ def _title(text: str) -> str:
     return next(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
 
 
+def _import(c: Context, *, path: str) -> None:
+    """Print as a patch what makes a project of Ansible's load: spelling, and engine: ansible for the rest."""
+    del c
+    from deployer.importing import import_project
+
+    found = import_project(Path(path))
+    sys.stdout.write(found.patch)
+    err(f"{found.places} places change, {found.marked} of them say engine: ansible; apply it with patch -p1")
+    for line in found.left:
+        err(line)
+
+
 def _version(c: Context) -> None:
     """Print the program's version."""
     del c
@@ -88,6 +102,7 @@ def _version(c: Context) -> None:
 
 COMMANDS = (
     Subcommand(docs, (Flag("page", "the page's name; left out: all names"),)),
+    Subcommand(_import, (Flag("path", "the project's directory, or a playbook in it", word=True),)),
     Subcommand(_version, ()),
     Subcommand(
         inventory,

@@ -141,7 +141,7 @@ def _as_play(part: AnsiblePart, name: str, mark: Mark, given: Map) -> Play:
 
 def hosts_in(path: Path, depth: int = 0) -> Iterator[str]:
     """Yield the patterns under ``hosts`` of a playbook and of those it imports, as YAML that need not be strict."""
-    node = _composed(path)
+    node = composed(path)
     for item in node.value if isinstance(node, pyyaml.SequenceNode) else ():
         pairs = {key.value: value for key, value in item.value} if isinstance(item, pyyaml.MappingNode) else {}
         if isinstance(hosts := pairs.get("hosts"), pyyaml.Node):
@@ -154,7 +154,8 @@ def hosts_in(path: Path, depth: int = 0) -> Iterator[str]:
                 yield from hosts_in(file, depth + 1)
 
 
-def _composed(path: Path) -> Any:
+def composed(path: Path) -> Any:
+    """Return a file's YAML as nodes, with their places, by PyYAML's rules; raises ConfigError."""
     try:
         return pyyaml.compose(yaml.source(path), Loader=pyyaml.SafeLoader)
     except pyyaml.YAMLError as error:
@@ -164,7 +165,7 @@ def _composed(path: Path) -> Any:
 
 def _cut(path: Path, number: int, *, drop: Collection[str], roles: Collection[int] | None = None) -> str:
     """Return a playbook's text of which one play is left in its place, without some of its words and roles."""
-    source, top = yaml.source(path), _composed(path)
+    source, top = yaml.source(path), composed(path)
     if top.flow_style:
         raise ConfigError(
             "engine: ansible wants plays that begin with -", where=path, hint="write each play as a block"

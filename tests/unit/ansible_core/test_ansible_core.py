@@ -144,4 +144,4 @@ def test_an_ansible_that_is_missing_or_too_old_is_refused(tmp_path: Path, monkey
         (tmp_path / "ansible-playbook").write_text(f"#!/bin/sh\necho '{says}'\n")
         (tmp_path / "ansible-playbook").chmod(0o755)
     with pytest.raises(ConfigError, match=error):
-        installed.installed_ansible()
+        installed.installed_ansible.__wrapped__()

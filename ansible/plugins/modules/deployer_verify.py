@@ -1,0 +1,65 @@
+"""What ``deployer_verify`` takes and returns; it runs on the controller, in the action of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deployer_verify
+short_description: Climb the verify ladder of every node
+description:
+  - Runs C(deployer verify) on the controller, once for all hosts of the play or its batch. Changes nothing.
+options:
+  playbook:
+    description:
+      - A playbook of deployer's, from the directory of Ansible's playbook; or the name of one that comes with deployer.
+    type: str
+    default: site.yml
+  inventory:
+    description: Inventories that deployer reads. Default are those that Ansible was given.
+    type: list
+    elements: str
+    default: []
+  hosts:
+    description: A pattern of hosts. Default are those of the play's batch that have not failed.
+    type: str
+    default: ""
+  variables:
+    description: Variables that win over all others, as C(-e). They are in no argument and on no disk.
+    type: dict
+    default: {}
+  tags:
+    description: Only tasks of deployer's playbook with these tags.
+    type: list
+    elements: str
+    default: []
+  executable:
+    description: The deployer to run. Default is the one beside Ansible's interpreter, else the one in PATH.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+author: The deployer maintainers
+"""
+
+EXAMPLES = r"""
+- name: every node is healthy and sees the others
+  beam.deployer.deployer_verify:
+    playbook: site.yml
+"""
+
+RETURN = r"""
+rc:
+  description: The exit code of deployer.
+  returned: always
+  type: int
+hosts:
+  description: How it ended for each host. Ending, how many tasks have changed or would, problem, id of the release.
+  returned: always
+  type: dict
+rungs:
+  description: Rungs of the ladder that do not hold, with detail and advice.
+  returned: always
+  type: list
+"""

@@ -1,0 +1,73 @@
+"""``engine: ansible`` put into a playbook's text where it is missing: at roles, plays and imports of playbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import yaml as pyyaml
+
+TextEdit = tuple[int, int, str]
+"""From where to where, and what stands there then."""
+
+
+def edited(source: str, *edits: TextEdit) -> str:
+    """Return a text with edits that do not overlap."""
+    for start, end, new in sorted(edits, reverse=True):
+        source = source[:start] + new + source[end:]
+    return source
+
+
+def needed_marks(spelled: str, marked: str) -> Iterator[TextEdit]:
+    """Yield the marks that a playbook needs: at a play that has one, none of its roles needs another."""
+    before, after = (cast("Any", pyyaml.compose(text, Loader=pyyaml.SafeLoader)) for text in (spelled, marked))
+    for old, new in zip(before.value, after.value, strict=True):
+        if _said(new):
+            yield _put_in(old, spelled)
+            continue
+        for was, now in zip(_entries(old), _entries(new), strict=True):
+            if isinstance(now, pyyaml.MappingNode) and _said(now):
+                yield _put_in(was, spelled)
+
+
+def _entries(play: Any) -> list[Any]:
+    roles = next((value for key, value in play.value if key.value == "roles"), None)
+    return roles.value if isinstance(roles, pyyaml.SequenceNode) else []
+
+
+def possible_marks(top: Any, source: str, broken: set[str]) -> Iterator[list[TextEdit]]:
+    """Yield the marks that a playbook could have: roles in which something is wrong, other roles, imports and plays."""
+    items = top.value if isinstance(top, pyyaml.SequenceNode) else ()
+    plays = [play for play in items if isinstance(play, pyyaml.MappingNode) and not _said(play)]
+    every = [entry for play in plays for entry in _entries(play)]
+    entries = [entry for entry in every if not (isinstance(entry, pyyaml.MappingNode) and _said(entry))]
+    names = dict.fromkeys(_named(entry) for entry in entries)
+    for name in sorted(names, key=lambda one: one.rpartition("/")[2] not in broken):
+        yield [_put_in(entry, source) for entry in entries if _named(entry) == name]
+    for play in plays:
+        yield [_put_in(play, source)]
+
+
+def _said(node: Any) -> bool:
+    return any(key.value == "engine" for key, _ in node.value)
+
+
+def _named(entry: Any) -> str:
+    if isinstance(entry, pyyaml.MappingNode):
+        return next((str(value.value) for key, value in entry.value if key.value in ("role", "name")), "")
+    return str(entry.value)
+
+
+def _put_in(node: Any, source: str) -> TextEdit:
+    """Return the mark in a mapping, or at a role that is only named."""
+    start, end = node.start_mark.index, node.end_mark.index
+    if not isinstance(node, pyyaml.MappingNode):
+        return start, end, f"{{role: {source[start:end]}, engine: ansible}}"
+    if node.flow_style:
+        return end - 1, end - 1, ", engine: ansible"
+    if len(node.value) > 1:
+        second = node.value[1][0].start_mark
+        return second.index, second.index, f"engine: ansible\n{' ' * second.column}"
+    value = node.value[0][1]
+    behind = value.start_mark.index + len(source[value.start_mark.index : value.end_mark.index].rstrip())
+    return behind, behind, f"\n{' ' * node.start_mark.column}engine: ansible"

@@ -1,0 +1,106 @@
+"""``deployer import``: a patch with which a project of Ansible's loads, few places long."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import ConfigError
+from deployer.importing import import_project
+from deployer.load.playbook import load_playbook
+from deployer.load.respelling import respelled
+from deployer.resolve import judge
+
+PROGRAM = Path(sys.executable).with_name("deployer")
+TREE = {
+    "site.yml": """\
+- hosts: web
+  sudo: yes
+  roles:
+    - good
+    - bad
+    - {role: bad, tags: [again]}
+- hosts: db
+  tasks:
+    - name: x
+      copy: {dest: "/x/{{ item }}", content: y}
+      with_items: names
+      when: "{{ wanted }}"
+""",
+    "own.yml": "# mine\n- hosts: web\n  roles: [bad]\n  tasks:\n    - pause: {seconds: 1}\n- hosts: db\n  tasks: []\n",
+    "anchors.yml": "- hosts: web\n  vars: &v {a: 1}\n  tasks: []\n",
+    "roles/good/tasks/main.yml": "- copy: {dest: /good, content: x}\n",
+    "roles/bad/tasks/main.yml": "- pause: {seconds: 1}\n",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in TREE.items():
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / name).write_text(text)
+    return tmp_path / "own"
+
+
+def test_a_project_loads_with_the_patch_and_the_rest_is_marked(project):
+    found = import_project(project)
+    assert {name: (project / name).read_text() for name in TREE} == TREE, "nothing is written but the patch"
+    done = subprocess.run(["patch", "-p1"], input=found.patch, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    base, *_ = plays = load_playbook(project / "site.yml", judge=judge)
+    assert base.ansible is None
+    assert [play.become for play in plays if not play.ansible] == [True, None]
+    assert [play.name for play in plays if play.ansible] == ["web · bad, bad"]
+    assert (
+        "    - {role: bad, engine: ansible}\n    - {role: bad, tags: [again], engine: ansible}\n"
+        in (project / "site.yml").read_text()
+    )
+    own, other = load_playbook(project / "own.yml", judge=judge)
+    assert (own.ansible is not None, other.ansible) == (True, None)
+    assert (project / "own.yml").read_text().count("engine: ansible") == 1, "the play's mark is enough"
+    assert found.marked == 3
+    assert found.places == 6
+    assert [one.partition(": ")[0] for one in found.left] == [
+        "anchors.yml runs with --ansible-fallback alone",
+        "roles/bad wants engine",
+    ]
+
+
+def test_one_playbook_of_a_project(project):
+    found = import_project(project / "own.yml")
+    assert (found.places, found.left) == (1, [])
+    assert found.patch.startswith("--- a/own.yml\n")
+
+
+def test_the_command_prints_the_patch_alone(project):
+    done = subprocess.run([PROGRAM, "import", project / "own.yml"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, import_project(project / "own.yml").patch)
+    assert "1 places change" in done.stderr
+
+
+def test_what_is_no_project_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no playbook and no role"):
+        import_project(tmp_path)
+    with pytest.raises(ConfigError, match="no such project"):
+        import_project(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "new"),
+    [
+        ("  sudo: yes", "'sudo' is not supported in a play", "  become: yes"),
+        ("    sudo_user: app", "'sudo_user' is not supported in a task", "    become_user: app"),
+        ("  with_items: names", "with_items is the bare word 'names'", '  with_items: "{{ names }}"'),
+        ("  when: '{{ a.b }}'", "when is an expression already", "  when: a.b"),
+        ("  debugger: never", "'debugger' is not supported in a task", ""),
+        ("  ansible_ssh_user: x", "ansible_ssh_user is not supported", "  ansible_user: x"),
+        ("  sudo: '{{ x }}'", "'sudo' is not supported in a play", None),
+        ("  when: '{{ a }} and {{ b }}'", "when is an expression already", None),
+        ("  sudo: yes", "something else", None),
+    ],
+)
+def test_a_line_is_respelled_only_where_it_is_refused_and_means_the_same(line, problem, new):
+    assert respelled(line, problem) == new
