@@ -91,7 +91,7 @@ class AnsibleHearing:
         task, message = self._text(record["task"]), self._text(record["message"])
         seconds = time.monotonic() - self._since.pop((record["host"], record["task"]), time.monotonic())
         silent = kind == "skipped" and any(word in message for word in _NO_CHECK)
-        changed = record["changed"] and kind != "skipped"
+        changed = record["changed"] and kind in ("ok", "ignored")
         host.total += kind != "skipped" or silent
         host.changed += changed
         host.unknown += silent
