@@ -9,18 +9,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeAlias
 
-from deployer.afterwards import check_report, report_to, tell_hooks, webhooks_of
-from deployer.ansible_core import ansible_run
 from deployer.engine import facts
 from deployer.engine.host_run import Context, worst
 from deployer.engine.lease import RunLease, Way
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
 from deployer.events import Event, HostEnded, Note, RunEnded
+from deployer.fleet import NotifyWords
 from deployer.gathering import Gathering
-from deployer.model import Host, Play
+from deployer.model import Host, Mark, Play
 from deployer.project import Options, Project, load
 from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
@@ -28,6 +27,9 @@ from deployer.runtime import asker, keeping, pool, report, stoppable
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
 from deployer.unfinished import unfinished
+
+if TYPE_CHECKING:
+    from deployer.ansible_core.run import AnsibleRun
 
 Walking: TypeAlias = Callable[[Context, Resolver, Sequence[Host]], int]
 """One play over its hosts; gives the exit code."""
@@ -57,7 +59,6 @@ def resume(options: Options, out: TextIO | None = None) -> int:
 
 def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] = ()) -> int:
     options = project.options
-
     # A deploy with drift has fixed it, or failed.
     counts = goal is Goal.AUDIT or (goal is Goal.PLAN and options.detailed_exitcode)
 
@@ -71,11 +72,18 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         return PlayRun(context, resolver, hosts, goal, gather=gather, **words).run()
 
     def through(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        return ansible_run(project, resolver, hosts).run(context, goal, 2 if counts else 0)
+        return _ansible(project, resolver, hosts).run(context, goal, 2 if counts else 0)
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
     heard: dict[str, Any] = {"noted": noted, "notes": notes, "what": noted, "doing": goal.value}
-    return each_play(walk, project, out, ahead=True, through=None if goal is Goal.VERIFY else through, **heard)
+    heard |= {} if goal is Goal.VERIFY else {"through": through}
+    return each_play(walk, project, out, ahead=True, **heard)
+
+
+def _ansible(project: Project, resolver: Resolver, hosts: Sequence[Host]) -> AnsibleRun:
+    from deployer.ansible_core import ansible_run
+
+    return ansible_run(project, resolver, hosts)
 
 
 def worth_telling(events: Iterable[Event], code: int) -> bool:
@@ -97,7 +105,7 @@ def each_play(
     worth: Callable[[Sequence[Event], int], bool] = worth_telling,
     doing: str = "",
     absent: Collection[str] = (),
-    through: Walking | None = None,
+    through: Walking = lambda *_: 0,
 ) -> int:
     """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
 
@@ -110,9 +118,12 @@ def each_play(
     resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
     plays = _prepared(project, work, resolvers, ahead=ahead)
     asked = plays if what else ()
-    hooks = webhooks_of([each.resolver.notify_words(host) for each in asked for host in each.hosts], what)
+    hooks = _webhooks([each.resolver.notify_words(host) for each in asked for host in each.hosts], what)
     seen: list[Event] = []
-    check_report(options.report)
+    if options.report:
+        from deployer.report.run_page import check_pages
+
+        check_pages(options.report)
     codes, most = {0}, max(len(each.hosts) for each in plays)
     journal = Writer(_head(project, work, noted)) if noted else None
     ways = {host.name: partial(_way, each, host) for each in plays for host in each.hosts if host.name not in absent}
@@ -128,8 +139,7 @@ def each_play(
                     emit(Note(project.why_none(each.play)))
                     continue
                 taken = through if each.play.ansible else walk
-                if taken:
-                    codes.add(taken(Context(each.opener, executor, emit, stop, lease=lease), each.resolver, each.hosts))
+                codes.add(taken(Context(each.opener, executor, emit, stop, lease=lease), each.resolver, each.hosts))
                 if codes - {0, 2}:
                     break
         except Exception:  # not where the person has said to end at once
@@ -137,10 +147,13 @@ def each_play(
             raise
         lease.release()
         code = worst(codes, stop)
-        for failed in tell_hooks(hooks, what, seen, code) if hooks and worth(seen, code) else ():
-            emit(Note(failed))
+        if hooks and worth(seen, code):
+            from deployer.notifying import tell
+
+            for failed in tell(hooks, what, seen, code):
+                emit(Note(failed))
         ended = RunEnded(code, time.monotonic() - begin)
-        for failed in report_to(options.report, (*seen, ended)):
+        for failed in _report_to(options.report, (*seen, ended)):
             emit(Note(failed))
         emit(ended)
     return code
@@ -168,7 +181,7 @@ def _prepared(
         with problems.going_on():
             resolver.prepare(hosts if ahead else ())
             if play.ansible and ahead and hosts:
-                ansible_run(project, resolver, hosts).check()
+                _ansible(project, resolver, hosts).check()
     problems.check()
     both = zip(work, resolvers, strict=True)
     return [_Prepared(play, hosts, resolver, project.opener(resolver)) for (play, hosts), resolver in both]
@@ -176,6 +189,22 @@ def _prepared(
 
 def _way(prepared: _Prepared, host: Host) -> Way:
     return lambda: prepared.opener(host), prepared.resolver.connection(host).become
+
+
+def _webhooks(words: Sequence[tuple[Sequence[NotifyWords], Mark]], what: str) -> tuple[NotifyWords, ...]:
+    if not any(said for said, _ in words):
+        return ()
+    from deployer.notifying import webhooks
+
+    return webhooks(words, what)
+
+
+def _report_to(paths: Sequence[str], events: Sequence[Event]) -> tuple[str, ...]:
+    if not paths:
+        return ()
+    from deployer.report.run_page import write_pages
+
+    return write_pages(paths, events)
 
 
 def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: str) -> Head:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
-from deployer.load import engines, yaml
-from deployer.load.includes import import_of_old, outdated_notes
+from deployer.load import yaml
 from deployer.load.inherited import Inherited, joined
 from deployer.load.keywords import check_words, mapping, sequence, short_word
 from deployer.load.marked import Map
@@ -67,6 +66,10 @@ def load_playbook(
     with reader.problems.going_on():
         reader.read(find_playbook(path))
     reader.problems.check()
+    if not reader.problems.outdated:
+        return tuple(reader.plays)
+    from deployer.load.includes import outdated_notes
+
     first, *others = reader.plays
     return replace(first, notes=outdated_notes(reader.problems.outdated)), *others
 
@@ -89,6 +92,8 @@ class _Reader:
         except ConfigError as error:
             if not self.fallback:
                 raise
+            from deployer.load import engines
+
             self.plays.append(engines.whole_playbook(path, engines.first_of([error])))
             return
         items = sequence(value, "a playbook", where)
@@ -98,6 +103,8 @@ class _Reader:
             with self.problems.going_on():
                 given = mapping(item, "a play", items.at(i))
                 if "include" in given and "hosts" not in given:
+                    from deployer.load.includes import import_of_old
+
                     given = import_of_old(given, self.problems.outdated)
                 if any(short_word(word) == "import_playbook" for word in given):
                     self._import(given, path, i, depth, above or Inherited(), given_vars or Map())
@@ -109,7 +116,7 @@ class _Reader:
             own = ReadWith(self.role_paths, self.vaults, self.judge)
             found: list[Play] = []
             with own.problems.going_on():
-                for part in engines.parts_of(play, path, number):
+                for part in _parts(play, path, number):
                     with own.problems.going_on():
                         found.append(part if isinstance(part, Play) else PlayReader(part, path, own, above).play())
             self.problems.outdated += own.problems.outdated if play is given else []
@@ -128,9 +135,12 @@ class _Reader:
 
     def _import(self, given: Map, path: Path, number: int, depth: int, above: Inherited, own: Map) -> None:
         word = next(key for key in given if short_word(key) == "import_playbook")
-        if engines.engine_of(given) == "ansible":
-            self.plays.append(engines.imported_playbook(given, word, path, number))
-            return
+        if "engine" in given:
+            from deployer.load import engines
+
+            if engines.engine_of(given) == "ansible":
+                self.plays.append(engines.imported_playbook(given, word, path, number))
+                return
         with self.problems.going_on():
             check_words(given, (word, "name", "tags", "when", "vars", "engine"), "an import of a playbook")
             own = joined(own, variables(given.get("vars"), given.at("vars")))
@@ -147,3 +157,15 @@ class _Reader:
             except ConfigError:
                 raise ConfigError(f"there is no playbook {beside}") from None
             self.read(file, depth + 1, above, own)
+
+
+def _parts(given: Map, path: Path, number: int) -> list[Map | Play]:
+    """Return a play as the parts of its engines; who names none loads nothing of them."""
+    roles = given.get("roles")
+    if "engine" not in given and not any(
+        isinstance(entry, Map) and "engine" in entry for entry in (roles if isinstance(roles, list) else ())
+    ):
+        return [given]
+    from deployer.load import engines
+
+    return engines.parts_of(given, path, number)
