@@ -74,6 +74,21 @@ class Killed:
     late: bool
 
 
+@dataclass
+class Progress:
+    """How far the trials have come, told as it is when the test ends."""
+
+    taken: int
+    told: int
+    between: int
+    converged: int = 0
+    late: int = 0
+
+    def __str__(self) -> str:
+        where = f"{self.taken} points, of {self.told} lines and {self.between} moments of a deploy"
+        return f"{where}: {self.converged} converged, {self.late} of them had ended before"
+
+
 @pytest.fixture
 def fleet(lab, demo_release, tmp_path) -> Fleet:
     """Two hosts that take their turns one after the other; a third version is always there to be pruned."""
@@ -168,7 +183,8 @@ def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(
     between = [Point(name, condition=condition) for name, condition in UNDER_WAY.items()]
     taken = some(told) + some(between)
     print(f"\n{len(told)} lines and {len(between)} moments; {len(taken)} of them follow")  # noqa: T201 - figures are asked for
-    late = 0
+    late, tried = 0, Progress(len(taken), len(told), len(between))
+    record_property("figure", tried)
     for number, point in enumerate(taken):
         version = declare()
         run = killed(fleet, point, VERSIONS[(VERSIONS.index(version) + 1) % 3])
@@ -193,8 +209,7 @@ def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(
             assert ssh(host, LEFTOVERS) == (0, ""), str(point)
             versions_there = ssh(host, "ls /opt/demo/versions")[1].split()
             assert len(versions_there) == 2, f"{point}: {versions_there}"
+        tried.converged, tried.late = number + 1, late
         print(f"  {served}  {took:5.1f} s  {command}  {point}", flush=True)  # noqa: T201 - figures are asked for
-    of = f"of {len(told)} lines and {len(between)} moments of a deploy"
-    record_property("figure", f"killed at {len(taken)} {of}: {len(taken)} converged, {late} had ended before")
     head = "who answered right after it, seconds until all was done, by which command, killed where"
     print(f"{len(taken)} tried, {late} too late: {head}")  # noqa: T201 - figures are asked for

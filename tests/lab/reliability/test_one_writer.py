@@ -90,7 +90,7 @@ def current(fleet: Fleet, ssh: Ssh) -> list[str]:
 @pytest.mark.parametrize(
     ("command", "migrates"),
     [
-        pytest.param("cookie rotate", False, marks=pytest.mark.long),
+        ("cookie rotate", False),
         pytest.param("rollback", False, marks=pytest.mark.long),
         pytest.param("deploy", False, marks=pytest.mark.long),
         pytest.param("deploy", True, marks=pytest.mark.long),
