@@ -132,6 +132,9 @@ def outcome(row: Row, told: Sequence[Sequence[Tried]]) -> str:
     failed = [f"{one.test.partition('::')[2]} ({one.words})" for one in every if one.outcome == "failed"]
     missing = [test for test, some in zip(row.tests, told, strict=True) if not some]
     missing += [one.test for one in every if one.outcome == "skipped"]
-    untried = [*(test.partition("::")[2] or test for test in missing), *([row.untried] if row.untried else [])]
+    untried = [
+        *(test.partition("::")[2].replace("_", " ").removeprefix("test ") or test for test in missing),
+        *([row.untried] if row.untried else []),
+    ]
     words = [f"**FAILS**: {'; '.join(failed)}"] if failed else ["held, in part" if untried else "held"]
     return ". ".join([*words, *([f"Not tried: {'; '.join(untried)}"] if untried else [])])

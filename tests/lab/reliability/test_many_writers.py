@@ -22,7 +22,8 @@ def figures_of(record_property: Any, *argv: str, lab: str = "") -> None:
     done = subprocess.run([sys.executable, "-m", *argv], cwd=ROOT, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-1000:]
     for line in done.stdout.splitlines():
-        record_property("figure", line.strip())
+        if not line.startswith("lab "):
+            record_property("figure", line)
 
 
 def test_of_many_at_once_one_writes(record_property: Any) -> None:
