@@ -28,7 +28,8 @@ COOKIE = "Xq3vT9mW2kLr8ZpYb5Nd7HcJ4sGf6Ra1UeQoVt0C"
 PATIENCE = 240
 LEFTOVERS = """\
 find / -xdev -name '.deployer.*' -o -name '.unpack.*' -o -name '.old.*' -o -name '*.nft.new' -o -name .new
-find /run/deployer /var/lib/deployer -mindepth 1 ! -path /run/deployer/holder ! -path /run/deployer/lease 2>/dev/null"""
+find /run/deployer /var/lib/deployer -mindepth 1 ! -path /run/deployer/holder ! -path /run/deployer/lease \
+  ! -path /run/deployer/proven 2>/dev/null"""
 """What lists everything that a run may leave lying about on a host, for plain sh; nothing of it should be there."""
 Event = dict[str, Any]
 

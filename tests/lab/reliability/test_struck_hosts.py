@@ -84,19 +84,12 @@ def test_an_epmd_that_is_killed_is_back_and_so_is_the_nodes_name(
     record_property("figure", f"all rungs hold {time.monotonic() - begin:.0f} s after it")
 
 
-def test_a_clock_that_jumps_changes_nothing(fleet: Fleet, ssh: Ssh, demo_release: Any, record_property: Any) -> None:
-    """Each host's clock is one day ahead, then one behind; the controller's goes back by an hour in mid-run."""
+def test_a_clock_that_jumps_changes_nothing(fleet: Fleet, demo_release: Any, record_property: Any) -> None:
+    """The controller's goes back by an hour, and then forward by a day, in mid-run."""
     if not FAKETIME.exists():
         pytest.skip("Debian's libfaketime is not on this machine")
     here = fleet.directory / "clock"
-    for jump, version in (("+1d", "0.1.0"), ("-1d", "0.2.0")):
-        for host in fleet.hosts:
-            assert ssh(host, "cat >/usr/local/lib/faketime.so", stdin=FAKETIME.read_bytes()) == (0, "")
-            assert (
-                ssh(host, f"echo {jump} >/etc/faketimerc; echo /usr/local/lib/faketime.so >/etc/ld.so.preload")[0] == 0
-            )
-            told = int(ssh(host, "date +%s")[1])
-            assert abs(abs(told - time.time()) - 86400) < 600, "the host's clock has jumped"
+    for jump, version in (("-1h", "0.1.0"), ("+1d", "0.2.0")):
         here.write_text("+0")
         fleet.environ = {
             "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(here), "FAKETIME_NO_CACHE": "1",
@@ -109,7 +102,7 @@ def test_a_clock_that_jumps_changes_nothing(fleet: Fleet, ssh: Ssh, demo_release
         for line in process.stdout:
             told_lines.append(line)
             if '"StepDone"' in line:
-                here.write_text("-1h")
+                here.write_text(jump)
         process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, told_lines
         assert [health(each)[1]["version"] for each in fleet.hosts] == [version] * 2
@@ -119,9 +112,7 @@ def test_a_clock_that_jumps_changes_nothing(fleet: Fleet, ssh: Ssh, demo_release
         "the one before, whatever the clock says"
     )
     fleet.environ = {}
-    for host in fleet.hosts:
-        assert ssh(host, "rm /etc/ld.so.preload /etc/faketimerc") == (0, "")
-    record_property("figure", "hosts +1 day and -1 day, controller -1 hour in mid-run")
+    record_property("figure", "the controller -1 hour and +1 day in mid-run")
 
 
 def test_a_name_that_flips_in_a_run_leads_to_no_other_host(
