@@ -73,7 +73,6 @@ def test_an_upload_that_is_reset_at_any_byte_leaves_nothing_that_is_taken_for_wh
     ends_well(fleet, ssh)
 
 
-@pytest.mark.long
 def test_a_bit_that_flips_on_the_wire_gets_nowhere(fleet: Fleet, ssh: Ssh, record_property: Any) -> None:
     """SSH notices, each time; the tries of one run are three, and what came whole before each flip is kept."""
     (host,) = fleet.hosts
