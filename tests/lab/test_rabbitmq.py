@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
@@ -87,3 +88,35 @@ def test_a_stopped_rabbitmq_is_told_and_started_again_is_well(
     assert (bad["rung"], bad["advice"].startswith("systemctl start rabbitmq-server.service")) == (2, True)
     assert ssh(host, "systemctl start rabbitmq-server", patience=120)[0] == 0
     assert fleet.run("verify", playbook=fleet.directory / "play.yml").code == 0
+
+
+THINGS = """\
+- rabbitmq_plugin: {names: rabbitmq_shovel, new_only: true}
+- rabbitmq_vhost: {name: /shop, tracing: true}
+- rabbitmq_user: {user: shop, password: canary-word, tags: monitoring, vhost: /shop, write_priv: .*}
+- rabbitmq_user: {user: nobody, permissions: [{vhost: /, read_priv: "^x"}]}
+- rabbitmq_policy: {name: short, vhost: /shop, pattern: "^tmp", tags: {expires: 60000}, apply_to: queues, priority: 3}
+"""
+
+
+def test_what_rabbitmq_holds_is_declared_and_taken_away(fleet: Fleet, host: LabHost, ssh: Ssh) -> None:
+    tasks = yaml.safe_load(THINGS)
+    play = {**PLAY, "tasks": tasks}
+    fleet.play(play)
+    ran = fleet.run("deploy", playbook=fleet.directory / "play.yml")
+    assert ran.code == 0, ran.out + ran.err
+    assert "canary-word" not in ran.out + ran.err
+    ask = "rabbitmqctl -q {} | tail -n +2 | sort"
+    assert ssh(host, ask.format("list_vhosts name tracing"))[1] == "/\tfalse\n/shop\ttrue\n"
+    assert ssh(host, ask.format("list_permissions -p /shop"))[1] == "shop\t^$\t.*\t^$\n"
+    assert 'short\t^tmp\tqueues\t{"expires":60000}\t3' in ssh(host, ask.format("list_policies -p /shop"))[1]
+    assert ssh(host, "rabbitmqctl -q authenticate_user shop canary-word")[0] == 0
+    assert "rabbitmq_shovel\n" in ssh(host, "rabbitmq-plugins list -q -E -m")[1]
+    again = fleet.run("plan", playbook=fleet.directory / "play.yml")
+    assert [one["verdict"] for one in again.of("TaskPlanned")] == ["ok"] * len(tasks), again.out
+    gone = [{name: {**args, "state": "absent"} for name, args in task.items()} for task in reversed(tasks[1:])]
+    fleet.play({**PLAY, "tasks": [*gone, {"rabbitmq_plugin": {"names": "rabbitmq_shovel", "state": "disabled"}}]})
+    ran = fleet.run("deploy", playbook=fleet.directory / "play.yml")
+    assert ran.code == 0, ran.out + ran.err
+    assert ssh(host, ask.format("list_vhosts name"))[1] == "/\n"
+    assert "nobody" not in ssh(host, "rabbitmqctl -q list_users")[1]
