@@ -81,7 +81,7 @@ class RabbitmqPlugin(Module):
         if not changes:
             return ()
         how = [f"--{self.broker_state}"] if self.broker_state else []
-        parts = []
+        parts = [sh("umask 022")]  # the node reads the file of plugins that root writes
         for verb, end in (("disable", "disabled"), ("enable", "enabled")):
             if names := [name for name, change in changes.items() if change.after == end]:
                 parts.append(sh("{} -q {} {} {}", self._program, verb, how, names))

@@ -89,6 +89,10 @@ def test_where_nothing_differs_there_is_nothing_to_do(module: str) -> None:
 GENERAL = "test_general_modules.py::test_every_example_converges_on_a_fresh_host"
 MOVING = "test_moving.py::test_another_epmd_port_or_kind_of_names_is_refused_until_the_cluster_may_be_restarted"
 PROVEN_IN_THE_LAB = {
+    **dict.fromkeys(
+        ("rabbitmq_plugin", "rabbitmq_vhost", "rabbitmq_user", "rabbitmq_policy"),
+        "test_rabbitmq.py::test_what_rabbitmq_holds_is_declared_and_taken_away",
+    ),
     "apt": "test_general_modules.py::test_apt_installs_upgrades_and_purges_from_a_repository",
     "apt_key": "test_brought_modules.py::test_only_the_key_of_a_repository_vouches_for_it",
     "apt_repository": "test_brought_modules.py::test_a_repository_is_added_used_and_taken_away",
