@@ -77,7 +77,6 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "modprobe": "copy: {dest: /etc/modules-load.d/NAME.conf, content: NAME}, with a handler: command: modprobe NAME",
     "mount": "systemd_unit: NAME.mount, or copy /etc/fstab",
     "npm": "build on the machine that makes the release; hosts need no npm",
-    "pause": "rollout: {pause: SECONDS} waits between batches",
     "ping": "deployer status asks every host",
     "raw": "command or shell; hosts need nothing but sh",
     "reboot": "reboot the host by hand, then deployer verify",

@@ -25,6 +25,7 @@ from deployer.load.keywords import (
     words,
 )
 from deployer.load.marked import Map
+from deployer.load.renamed import RENAMED, renamed
 from deployer.load.turns import as_node, local
 from deployer.load.varfiles import variables
 from deployer.model import LoopControl, Mark, ResultWords, Task
@@ -129,6 +130,12 @@ class TaskReader:
         all_of, own, own_args, wrong = inherited, Map(), Map(mark=where), Gathering()
         with wrong.going_on():
             own_args = _arguments(module, given[key], given.get("args"), where)
+        if module in RENAMED and not wrong.found:
+            try:
+                module, own_args = renamed(module, own_args)
+            except ConfigError as error:
+                self.problems.found.append(error)
+                return None
         with self.problems.going_on():
             all_of = inherited.with_words(given)
         with self.problems.going_on():

@@ -84,3 +84,13 @@ def test_modules_that_people_bring_leave_the_same_behind_under_both(pair, ssh, t
         assert "nothing to do" in plan
     for host, name in zip(pair, names, strict=True):
         assert ssh(host, f"echo {name} >/etc/hostname; hostname {name}")[0] == 0
+
+
+def test_blocks_that_fail_run_the_same_tasks_in_the_same_order_under_both(pair, ssh, tmp_path: Path) -> None:
+    theirs, ours = pair
+    run([BIN / "ansible-playbook", "-i", inventory(theirs, tmp_path), SAME / "blocks.yml"], tmp_path)
+    run([BIN / "deployer", "deploy", "-i", inventory(ours, tmp_path), SAME / "blocks.yml"], tmp_path)
+    look = "cd /srv/blocks && cat log && find . -printf '%p %y %m %u %g\\n' | sort"
+    (_, left), (_, right) = ssh(theirs, look), ssh(ours, look)
+    assert right.splitlines() == left.splitlines()
+    assert "a1 a2 a4 shell 3 3 a5 b1 b3 False c1 c2 c4 d1 d3 on e1 e2 before" in " ".join(left.split())

@@ -54,7 +54,7 @@ def told(project: Project) -> list[str]:
 
 def test_one_report_has_every_place_by_file_and_line(project: Project) -> None:
     project.write("roles/old/tasks/main.yml", ROLE)
-    project.write("roles/old/tasks/more.yml", "- pause: seconds=3\n")
+    project.write("roles/old/tasks/more.yml", "- reboot:\n")
     project.write("site.yml", SITE)
     found = told(project)
     role = [line.removeprefix("roles/old/tasks/main.yml:") for line in found if "tasks/main.yml" in line]
@@ -68,7 +68,7 @@ def test_one_report_has_every_place_by_file_and_line(project: Project) -> None:
         "13 become must be true or false, not the text 'perhaps'",
         "14 there is no module 'frobnicate'",
     ]
-    assert "roles/old/tasks/more.yml:1:3 'pause' is not supported in a task" in found
+    assert "roles/old/tasks/more.yml:1:3 'reboot' is not supported in a task" in found
     assert [line.removeprefix("site.yml:") for line in found if line.startswith("site.yml")] == [
         "2:3 gather_facts must be true or false, not the text 'perhaps'",
         "3:3 'debugger' is not supported in a play",

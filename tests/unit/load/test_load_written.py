@@ -245,3 +245,15 @@ def test_words_whose_truth_is_a_template_are_read_and_what_may_be_hidden_is(proj
     assert [action.says for action in project.actions("b", first="a")] == ["y", "(not shown: no_log)"]
     project.tasks("- debug: msg=y\n  run_once: '{{ 1 < 2 }}'\n")
     assert [action.says for action in project.actions("b", first="a")] == [""]
+
+
+def test_a_pause_of_some_time_and_a_package_with_words_of_apt_are_what_they_are_here(project: Project) -> None:
+    project.tasks(
+        "- pause: seconds=5\n- pause: {minutes: 2}\n- package: {name: x, update_cache: true}\n- package: name=y\n"
+    )
+    first, second, third, fourth = project.actions()
+    assert [getattr(one.module, "timeout", None) for one in (first, second)] == [5, 120]
+    assert (third.task.module, fourth.task.module) == ("apt", "package")
+    project.tasks("- pause: prompt='sure?'\n")
+    with pytest.raises(ConfigError, match="waits for a person"):
+        project.resolver()

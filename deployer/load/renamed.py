@@ -1,0 +1,28 @@
+"""Tasks of a module of Ansible's that are tasks of another one here."""
+
+from __future__ import annotations
+
+from deployer.errors import ConfigError
+from deployer.load.marked import Map
+
+RENAMED = ("package", "pause")
+_OF_APT = ("update_cache", "cache_valid_time", "install_recommends", "default_release")
+
+
+def renamed(module: str, args: Map) -> tuple[str, Map]:
+    """Return module and arguments as they are called here.
+
+    ``package`` with words that only apt has is ``apt``; a ``pause`` of some time is ``wait_for`` so long.
+
+    Raises:
+        ConfigError: a pause waits for a person.
+    """
+    if module == "package":
+        return ("apt" if any(word in args for word in _OF_APT) else module), args
+    times = {word: args[word] for word in ("seconds", "minutes") if word in args}
+    if len(times) != 1 or set(args) - {*times, "prompt", "echo"}:
+        hint = "pause: {seconds: 5}; rollout: {pause: SECONDS} waits between batches"
+        raise ConfigError("a pause that waits for a person is not supported", where=args.mark, hint=hint)
+    ((word, value),) = times.items()
+    whole = f"{{{{ ({str(value).strip('{} ')}) | int * 60 }}}}" if word == "minutes" else value
+    return "wait_for", Map({"timeout": whole}, args.mark, {"timeout": args.at(word)})
