@@ -14,7 +14,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 _PROBE = """plugins={}
 command -v "$plugins" >/dev/null || unknown "RabbitMQ is not installed yet"
 told=$("$plugins" list -q -E -m) || unknown "RabbitMQ does not tell its plugins"
-emit found "$(echo $told)\""""
+emit found "$told\""""
 
 
 def _names(value: tuple[str, ...]) -> str | None:

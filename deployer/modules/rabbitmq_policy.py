@@ -9,8 +9,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules.base import Absent, Changes, Observed, Present, State, Step, lines, sh
+from deployer.modules.base import Absent, Changes, Observed, Present, Sh, State, Step, lines, sh
 from deployer.modules.shared.rabbit import Rabbit, as_json, plain_word
+
+_ASK = """if ! told=$(ctl list_policies -p {0} --formatter json 2>/dev/null); then
+  hosts=$(ctl list_vhosts name) || unknown "RabbitMQ does not answer"
+  ! printf '%s\\n' "$hosts" | grep -qxF -- {0} || unknown "RabbitMQ does not tell its policies"
+  told='[]'
+fi
+emit found "$told\""""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,10 @@ class RabbitmqPolicy(Rabbit):
     def asks(self) -> Sequence[str]:
         """Return what lists the policies of the virtual host."""
         return ("list_policies", "-p", self.vhost)
+
+    def probe(self) -> Sh:
+        """List them; there is none where the virtual host is not there."""
+        return lines(self.ctl(), sh(_ASK, self.vhost))
 
     @property
     def _definition(self) -> str:

@@ -46,7 +46,8 @@ class Failure:
 
     def variables(self) -> Layer:
         """Return what the tasks behind it know of it."""
-        task = {"name": self.task.name, "action": self.task.module, "args": dict(self.task.args)}
+        name = "" if self.task.name == self.task.module else self.task.name  # as written
+        task = {"name": name, "action": self.task.module, "args": dict(self.task.args)}
         return Layer({"ansible_failed_task": task, "ansible_failed_result": self.result}, final=True)
 
 

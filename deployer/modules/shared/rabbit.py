@@ -16,7 +16,7 @@ from deployer.modules.base import Module, Sh, lines, records, sh
 
 _CTL = """command -v rabbitmqctl >/dev/null || unknown "RabbitMQ is not installed yet"
 ctl() {{ rabbitmqctl -q {} "$@"; }}"""
-_ASK = """told=$(ctl {} --formatter json 2>/dev/null) || unknown "RabbitMQ, or the virtual host, does not answer"
+_ASK = """told=$(ctl {} --formatter json 2>/dev/null) || unknown "RabbitMQ does not answer"
 emit found "$told\""""
 LONGEST = 4000
 """Characters of a definition."""
