@@ -93,4 +93,4 @@ def test_blocks_that_fail_run_the_same_tasks_in_the_same_order_under_both(pair, 
     look = "cd /srv/blocks && cat log && find . -printf '%p %y %m %u %g\\n' | sort"
     (_, left), (_, right) = ssh(theirs, look), ssh(ours, look)
     assert right.splitlines() == left.splitlines()
-    assert "a1 a2 a4 3 3 a5 b1 b3 False c1 c2 c4 d1 d3 on e1 e2 before" in " ".join(left.split())
+    assert "a1 a2 a4 3 3 a5 b1 b3 False c1 c2 c4 d1 d3 thrown e1 e2 before" in " ".join(left.split())

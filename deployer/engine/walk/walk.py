@@ -146,7 +146,7 @@ class Walk(HostLook):
     def _apply(self, plan: Plan, stage: str, *, stuck: Planned | None = None) -> None:
         if stuck:
             problem, action = f"{stuck.action.label}: {stuck.reason}", stuck.action
-            raise StepError(problem, where=action.task.mark, failed=action)
+            raise StepError(problem, where=action.task.mark, failed=action, result={"msg": stuck.reason})
         self.emit(Stage(self.transport.name, stage))
         play = self.host_play
         for done in apply(self.transport, plan, play.handlers, become=play.become, emit=self.emit):
