@@ -9,7 +9,7 @@ RENAMED = ("package", "pause")
 _OF_APT = ("update_cache", "cache_valid_time", "install_recommends", "default_release")
 
 
-def renamed(module: str, args: Map) -> tuple[str, Map]:
+def called_here(module: str, args: Map) -> tuple[str, Map]:
     """Return module and arguments as they are called here.
 
     ``package`` with words that only apt has is ``apt``; a ``pause`` of some time is ``wait_for`` so long.

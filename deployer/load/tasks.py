@@ -25,7 +25,7 @@ from deployer.load.keywords import (
     words,
 )
 from deployer.load.marked import Map
-from deployer.load.renamed import RENAMED, renamed
+from deployer.load.renamed import RENAMED, called_here
 from deployer.load.turns import as_node, local
 from deployer.load.varfiles import variables
 from deployer.model import LoopControl, Mark, ResultWords, Task
@@ -132,7 +132,7 @@ class TaskReader:
             own_args = _arguments(module, given[key], given.get("args"), where)
         if module in RENAMED and not wrong.found:
             try:
-                module, own_args = renamed(module, own_args)
+                module, own_args = called_here(module, own_args)
             except ConfigError as error:
                 self.problems.found.append(error)
                 return None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Observed, Present, Sh, State, Step, lines, sh
-from deployer.modules.shared.rabbit import Rabbit, as_json, plain_word
+from deployer.modules.shared.rabbit import Rabbit, definition_json, plain_word
 
 _ASK = """if ! told=$(ctl list_policies -p {0} --formatter json 2>/dev/null); then
   hosts=$(ctl list_vhosts name) || unknown "RabbitMQ does not answer"
@@ -57,7 +57,7 @@ class RabbitmqPolicy(Rabbit):
 
     @property
     def _definition(self) -> str:
-        return as_json({key: _typed(value) for key, value in (self.tags or {}).items()})
+        return definition_json({key: _typed(value) for key, value in (self.tags or {}).items()})
 
     def desired(self) -> State:
         """Return its parts."""
@@ -72,7 +72,7 @@ class RabbitmqPolicy(Rabbit):
         if found is None:
             return Absent()
         words = {key: str(found.get(word)) for key, word in (("pattern", "pattern"), ("apply_to", "apply-to"))}
-        more = {"priority": str(found.get("priority")), "definition": as_json(found.get("definition"))}
+        more = {"priority": str(found.get("priority")), "definition": definition_json(found.get("definition"))}
         return Present({**words, **more})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:

@@ -66,7 +66,7 @@ class Rabbit(Module):
         return found
 
 
-def as_json(value: Any) -> str:
+def definition_json(value: Any) -> str:
     """Return a value as JSON that is the same for equal values; what is JSON text already is read first."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
