@@ -116,6 +116,7 @@ class DeployerAction(ActionBase):
         found = {
             "changed": any(host["changed"] for host in hosts.values()),
             "rc": done.returncode,
+            "failed": False,  # said at all: Ansible takes any rc but 0 for a failure
             "hosts": hosts,
             "rungs": [event for event in events if event["event"] == "RungRead" and event["ok"] is False],
         }
