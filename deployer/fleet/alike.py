@@ -21,6 +21,7 @@ ClusterRule = Callable[[Declaration, Declaration], Problem | None]
 _Found = tuple[tuple[int, int], int, Problem]
 """Which two hosts, the number of the rule, and what is wrong."""
 _SETTINGS = ("names", "epmd", "epmd_port", "mesh", "members_env", "tls")
+"""Words that all hosts of a cluster say alike."""
 
 
 def check_members(declarations: Sequence[Declaration]) -> None:
@@ -82,7 +83,7 @@ def _same_names(one: Declaration, other: Declaration) -> Problem | None:
 
 def _same_settings(one: Declaration, other: Declaration) -> Problem | None:
     for word in _SETTINGS:
-        mine, theirs = getattr(one.cluster, word), getattr(other.cluster, word)
+        mine, theirs = getattr(one.cluster.words, word), getattr(other.cluster.words, word)
         if mine != theirs:
             problem = f"cluster.{word} is {mine} on one and {theirs} on the other"
             return Problem(f"cluster.{word}", problem, "it must be the same in a cluster")
@@ -150,7 +151,7 @@ def _authority(one: Declaration) -> Hashable:
 
 
 _SAME_CLUSTER: tuple[tuple[Callable[[Declaration], Hashable], ClusterRule], ...] = (
-    (lambda one: tuple(getattr(one.cluster, word) for word in _SETTINGS), _same_settings),
+    (lambda one: tuple(getattr(one.cluster.words, word) for word in _SETTINGS), _same_settings),
     (_authority, _same_authority),
     (lambda one: family(one.cluster.bind), _same_family),
     (lambda one: one.cluster.cookie, _same_cookie),

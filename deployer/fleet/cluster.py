@@ -8,12 +8,16 @@ from typing import Any
 
 from deployer.beam.names import Naming, name_kind
 from deployer.fleet.pki import Pki
+from deployer.fleet.words import ClusterWords
 from deployer.model import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Nodes that share one cookie and mesh, as seen from one host."""
+    """Nodes that share one cookie and mesh, as seen from one host.
+
+    ``words`` is what was written; beside it stands what is filled in, or follows from it.
+    """
 
     name: str
     cookie: Secret | None
@@ -23,8 +27,8 @@ class Cluster:
     names: Naming
     epmd: bool
     mesh: str
+    words: ClusterWords
     pki: Pki | None = None
-    members_env: str | None = None
 
     @property
     def members_file(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ from deployer.firewall.openings import overlap
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.migration import Migration
 from deployer.fleet.node import Node
-from deployer.fleet.words import CrashDumpWords, Environment, FirewallWords, Health, Rollout
+from deployer.fleet.words import ClusterWords, CrashDumpWords, Environment, FirewallWords, Health, Rollout
 from deployer.load.marked import Open
 from deployer.model import Mark
 from deployer.releases import generations
@@ -116,28 +116,22 @@ class Declaration:
             "nodes": [node.variables() | self.cluster.given_to(node.node.host, self.now) for node in self.nodes],
             "env": dict(self.env),
             "firewall": _firewall(self.firewall, self.health) if self.firewall else None,
-            "health": _health(self.health) if self.health else None,
-            "rollout": {field.name: _plain(getattr(self.rollout, field.name)) for field in fields(Rollout)},
+            "health": _written(self.health) if self.health else None,
+            "rollout": _written(self.rollout),
         }
 
     def _cluster(self, members: Sequence[Declaration]) -> dict[str, Any]:
         cluster = self.cluster
         roster = members if isinstance(members, Roster) else Roster.of(cluster.name, members)
-        return {
+        return _written(cluster.words, "pki") | {
             "name": cluster.name,
-            "cookie": cluster.cookie,
             "ports": "{}-{}".format(*cluster.ports),
             "port_min": cluster.ports[0],
             "port_max": cluster.ports[1],
-            "epmd_port": cluster.epmd_port,
             "bind": cluster.bind,
             "interface": erlang_address(cluster.bind),
             "ipv6": ":" in cluster.bind,
-            "names": cluster.names,
             **cluster.talk(self.now),
-            "epmd": cluster.epmd,
-            "mesh": cluster.mesh,
-            "members_env": cluster.members_env,
             "members_file": cluster.members_file,
             "etc": cluster.etc,
             "private": f"{cluster.etc}/private",
@@ -213,13 +207,9 @@ def _firewall(firewall: FirewallWords, health: Health | None) -> dict[str, Any]:
     """Where the fleet itself asks for health from within, nobody has to say that the outside need not."""
     opened = [*firewall.public, *(allow.port for allow in firewall.allow)]
     own = [port for port in _asked(health) if not any(overlap(port, one) for one in (*opened, *firewall.closed))]
-    return {
-        "admin": list(firewall.admin),
-        "public": list(firewall.public),
+    return _written(firewall) | {
         "allow": [{"port": allow.port, "from": list(allow.sources)} for allow in firewall.allow],
         "closed": [*firewall.closed, *own],
-        "confirm": firewall.confirm,
-        "ssh_from_anywhere": firewall.ssh_from_anywhere,
     }
 
 
@@ -230,9 +220,7 @@ def _asked(health: Health | None) -> list[str]:
     return [f"{health.tcp.rpartition(':')[2]}/tcp"] if health and health.tcp else []
 
 
-def _health(health: Health) -> Mapping[str, Any]:
-    return {name: getattr(health, name) for name in ("http", "tcp", "expr", "timeout", "stable")}
-
-
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def _written(words: ClusterWords | FirewallWords | Health | Rollout, *but: str) -> dict[str, Any]:
+    """Return words as they were written, so that a new one is there for a template without another line."""
+    named = {field.name: getattr(words, field.name) for field in fields(words) if field.name not in but}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in named.items()}

@@ -150,6 +150,7 @@ class _Maker:
             # What others run, or ran until it is taken over, has the cookie they gave it: twenty letters of Erlang's.
             check = cookie.check_cookie if release and not release.takeover else cookie.check_format
             self.told("cluster.cookie", check, words.cookie.reveal())
+        self.members_env(words.members_env)
         return Cluster(
             name=name,
             cookie=words.cookie,
@@ -160,15 +161,15 @@ class _Maker:
             epmd=words.epmd,
             mesh=words.mesh,
             pki=self.pki(name, words.pki or PkiWords()) if words.tls else None,
-            members_env=self.members_env(words.members_env),
+            words=words,
         )
 
-    def members_env(self, variable: str | None) -> str | None:
+    def members_env(self, variable: str | None) -> None:
+        """Hold that it is no variable of the nodes already."""
         if variable in {*self.words.env, *(key for node in self.words.nodes for key in node.env)}:
             raise self.wrong(
                 "cluster.members_env", f"cluster.members_env is {variable}, which env sets too", "leave it out of env"
             )
-        return variable
 
     def pki(self, cluster: str, words: PkiWords) -> Pki:
         if words.ca and words.certificate and words.key and not words.passphrase:
