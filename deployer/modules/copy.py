@@ -12,6 +12,7 @@ from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules.base import Blob
 from deployer.modules.shared.content import Content
+from deployer.modules.shared.owned import FileGroup, Mode, Owner
 from deployer.modules.shared.written import Written
 
 
@@ -44,9 +45,9 @@ class Copy(Written):
     dest: Annotated[str, Doc("the file's path on the host", check=check.absolute, example="/etc/motd")]
     src: Annotated[Blob | None, Doc("a file here, looked up in the role's files/")] = None
     content: Annotated[str | Secret | None, Doc("the content itself, instead of src")] = None
-    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
-    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
-    mode: Annotated[str | None, Doc("permissions", check=check.mode, example="0644", quoted=True)] = None
+    owner: Owner = None
+    group: FileGroup = None
+    mode: Mode = None
 
     def __post_init__(self) -> None:
         if (self.src is None) == (self.content is None):

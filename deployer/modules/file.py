@@ -10,6 +10,7 @@ from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Known, Module, Observed, Present, Sh, State, Step, lines, records, sh
 from deployer.modules.shared.content import Attributes
+from deployer.modules.shared.owned import FileGroup, Mode, Owner
 
 _DIRECTORY = """umask 022
 folder={0}
@@ -77,9 +78,9 @@ class File(Module):
         Doc("what is there; touch makes an empty file, and else sets its times, in every run", example="directory"),
     ] = None  # fmt: skip
     src: Annotated[str | None, Doc("what a link points to", check=check.one_line, example="/srv/shop-2")] = None
-    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
-    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
-    mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0750", quoted=True)] = None
+    owner: Owner = None
+    group: FileGroup = None
+    mode: Mode = None
     force: Annotated[bool, Doc("a link may take the place of a file")] = False
     recurse: Annotated[bool, Doc("owner, group and mode are also those of all that is in the directory")] = False
     access_time: Annotated[Literal["preserve", "now"], Doc("of touch: preserve leaves it")] = "now"

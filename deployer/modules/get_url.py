@@ -13,6 +13,7 @@ from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 from deployer.modules.shared.content import Attributes
 from deployer.modules.shared.fetching import fetchable, fetching
+from deployer.modules.shared.owned import FileGroup, Mode, Owner
 from deployer.sh.text import script
 
 _PROBE = """dest={0} kind={2}
@@ -59,9 +60,9 @@ class GetUrl(Module):
     backup: Annotated[bool, Doc("keep the file as it was, beside it")] = False
     timeout: Annotated[int, Doc("seconds in which the server has to answer")] = 10
     validate_certs: Annotated[bool, Doc("refused when false: whoever is between could send anything")] = True
-    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
-    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
-    mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = None
+    owner: Owner = None
+    group: FileGroup = None
+    mode: Mode = None
 
     def __post_init__(self) -> None:
         if why := fetchable(self.url):

@@ -11,6 +11,7 @@ from deployer.fields import Doc
 from deployer.modules.base import Absent, Blob, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 from deployer.modules.shared.content import octal
 from deployer.modules.shared.fetching import fetchable, fetching
+from deployer.modules.shared.owned import FileGroup, Owner
 from deployer.sh.text import script
 
 
@@ -44,8 +45,8 @@ class Unarchive(Module):
     creates: Annotated[
         str | None, Doc("needed until this path exists", check=check.absolute, example="/srv/shop/pages")
     ] = None
-    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
-    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
+    owner: Owner = None
+    group: FileGroup = None
     mode: Annotated[
         str | None, Doc("octal permissions of all of it", check=check.mode, example="0755", quoted=True)
     ] = None

@@ -29,6 +29,7 @@ from deployer.modules.base import (
     sh,
 )
 from deployer.modules.shared.content import LARGEST_READ, Attributes, read_whole
+from deployer.modules.shared.owned import FileGroup, Mode, Owner, Validate
 from deployer.modules.shared.written import validation
 
 _SAME = """file={0}
@@ -44,14 +45,10 @@ class Edited(Module):
     state: Annotated[Literal["present", "absent"], Doc("whether it is there")] = "present"
     create: Annotated[bool, Doc("make the file where it is not there")] = False
     backup: Annotated[bool, Doc("keep the file as it was, beside it")] = False
-    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
-    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
-    mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = None
-    validate: Annotated[
-        str | None,
-        Doc("a command that must accept the new file, given as %s, before it is put in place", check=check.word_list,
-            example="test -s %s"),
-    ] = None  # fmt: skip
+    owner: Owner = None
+    group: FileGroup = None
+    mode: Mode = None
+    validate: Validate = None
 
     def __post_init__(self) -> None:
         validation(self.validate)

@@ -13,6 +13,7 @@ from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.modules.base import Change, Changes, Known, Module, Observed, Present, Sh, State, Step, sh
 from deployer.modules.shared.content import Content
+from deployer.modules.shared.owned import FileGroup, Mode, Owner, Validate
 
 _VALIDATE = """# shellcheck disable=SC2016
 ( trap - HUP PIPE; umask "$mask"; exec timeout -k 5 60 env -- {} "$draft" {} ) || {{
@@ -28,14 +29,10 @@ class Written(Module):
     """A file with given content at ``dest``."""
 
     dest: Annotated[str, Doc("the file's path on the host", check=check.absolute, example="/etc/motd")]
-    owner: Annotated[str | None, Doc("the user it belongs to", check=check.owner, example="root")] = None
-    group: Annotated[str | None, Doc("the group it belongs to", check=check.owner, example="root")] = None
-    mode: Annotated[str | None, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = None
-    validate: Annotated[
-        str | None,
-        Doc("a command that must accept the new file, given as %s, before it is put in place", check=check.word_list,
-            example="test -s %s"),
-    ] = None  # fmt: skip
+    owner: Owner = None
+    group: FileGroup = None
+    mode: Mode = None
+    validate: Validate = None
 
     backup: Annotated[bool, Doc("keep the file as it was, beside it: NAME.PID.DATE@TIME~")] = False
     force: Annotated[bool, Doc("false: a file that is there stays as it is, whatever is in it")] = True
