@@ -62,7 +62,8 @@ pictures: setup  ## draw the pictures of docs/window.md again, on the fleet of m
 mutants: setup  ## break the program in places: each break has to be noticed by the test that is named beside it
 	$(BIN)/python tools/mutants.py
 
-fuzz: setup  ## ten minutes of garbage for every parser
+fuzz: setup  ## garbage for every parser, and hostile text in every place of every module
+	DEPLOYER_CONTRACT_ALL=1 $(BIN)/pytest -q -n 2 tests/contract/test_modules.py -k executed
 	$(BIN)/python -m tests.fuzz.fuzz --seconds 600
 
 clean: ## what the build left

@@ -17,7 +17,7 @@ import pytest
 from deployer import firewall, modules, releases
 from deployer.engine import ladder
 from deployer.errors import ProbeError
-from deployer.fields import describe
+from deployer.fields import Field, describe
 from deployer.model import Absent, Present
 from deployer.modules import Module, shared
 from deployer.sh import Program, Sh, encode, sockets, units
@@ -180,7 +180,7 @@ def test_an_answer_that_is_cut_is_a_probe_error(module: str, sandbox: Sandbox) -
 @pytest.mark.parametrize(("module", "name"), list(fields_of_text()))
 def test_no_value_of_any_argument_is_ever_executed(module: str, name: str, sandbox: Sandbox) -> None:
     field = next(field for field in describe(modules.find(module)) if field.name == name)
-    accepted = [instance for hostile in HOSTILE for instance in islice(dressed(module, field, hostile), 3)]
+    accepted = [one for number, hostile in enumerate(HOSTILE) for one in sampled(number, module, field, hostile)]
     asked = tuple(dict.fromkeys(instance.probe() for instance in accepted))
     every = [step for one in accepted for seen in (Absent(), Present({})) for step in one.fix(one.differences(seen))]
     steps = [step for number, step in enumerate(every) if step not in every[:number]]
@@ -189,6 +189,12 @@ def test_no_value_of_any_argument_is_ever_executed(module: str, name: str, sandb
     assert not sandbox.canary.exists(), accepted
     cut = [word for call in sandbox.recorded() for word in call if "CANARY" in word and not _whole(word)]
     assert cut == [], "a value arrived in pieces"
+
+
+def sampled(number: int, module: str, field: Field, hostile: str) -> list[Module]:
+    """One of the three dresses in which a value is accepted, each text in another; DEPLOYER_CONTRACT_ALL=1 for all."""
+    every = list(islice(dressed(module, field, hostile), 3))
+    return every if os.environ.get("DEPLOYER_CONTRACT_ALL") == "1" else every[number % max(1, len(every)) :][:1]
 
 
 def _whole(word: str) -> bool:

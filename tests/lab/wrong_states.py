@@ -20,7 +20,8 @@ RESTORE = "\n" + (_HERE / "wrong_states_restore.sh").read_text()
 """What is the same after every wrong state; each adds what is its own."""
 
 START = "systemctl kill -s KILL demo.service || :; systemctl restart beam-epmd@4369.service demo.service\n"
-HOST, UNIT, RELEASE, EPMD, NAME, REACH, COOKIE, MESH, VERSIONS, HEALTH = Rung
+HOST, UNIT, RELEASE, EPMD, NAME = Rung.HOST, Rung.UNIT, Rung.RELEASE, Rung.EPMD, Rung.NAME
+REACH, COOKIE, MESH, VERSIONS, HEALTH = Rung.REACH, Rung.COOKIE, Rung.MESH, Rung.VERSIONS, Rung.HEALTH
 Where = Literal["host", "controller"]
 
 

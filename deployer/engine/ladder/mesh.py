@@ -50,9 +50,9 @@ def _why(target: Target, reading: NodeReading, missing: str) -> str:
 
 
 def _advice(target: Target, reading: NodeReading, missing: list[str]) -> str:
-    ill = [name for name in missing if reading.members.get(name, PeerView()).trouble]
-    if ill:
-        return f"fix {', '.join(ill)} first: this rung follows"
+    unhealthy = [name for name in missing if reading.members.get(name, PeerView()).trouble]
+    if unhealthy:
+        return f"fix {', '.join(unhealthy)} first: this rung follows"
     if reading.dist and any(name in reading.dist.hidden for name in missing):
         return "one of the two was started with -hidden: see nodes.vm_args and the release's vm.args"
     join = f"join them now: {target.node.name}-ctl rpc 'Node.connect(:\"{missing[0]}\")'"

@@ -59,7 +59,7 @@ class Climb:
         self,
         runs: Sequence[HostRoll],
         busy: Collection[str],
-        unsound: frozenset[str] = frozenset(),
+        unhealthy: frozenset[str] = frozenset(),
         urgent: Collection[str] = (),
     ) -> Fallen:
         """Climb all nodes of the play.
@@ -67,18 +67,18 @@ class Climb:
         Args:
             runs: all hosts of the play.
             busy: hosts whose nodes were started a moment ago or have to find such nodes again; others have less time.
-            unsound: nodes that were not well before anything began; nobody has to see them.
+            unhealthy: nodes that were so before anything began; nobody has to see them.
             urgent: hosts of which the first that falls ends the climb; of the others it then tells only who is settled.
         """
         never = [run for run in runs if run.idle and not isinstance(run.problem, HostError)]
-        unsound |= {str(target.node) for run in never for target in run.targets}
+        unhealthy |= {str(target.node) for run in never for target in run.targets}
         runs = [run for run in runs if run not in never]
         able = [run for run in runs if run.readable]
         absent = {run.name: run.problem for run in runs if run.problem and run.targets and not run.readable}
         if self.stop.is_set():
             _interrupt([run for run in able if run.health is not Verification.HEALTHY])
             return {}
-        judged = {run.name: run.judged(unsound) for run in runs}
+        judged = {run.name: run.judged(unhealthy) for run in runs}
         here = {str(target.node) for nodes in judged.values() for target in nodes}
         gone = {str(target.node) for run in runs for target in run.targets} - here
         targets = [_without(target, gone) for run in runs for target in judged[run.name]]

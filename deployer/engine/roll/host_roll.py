@@ -214,11 +214,11 @@ class HostRoll(HostRun):
         """Names of its nodes as they are now: one that is to be called otherwise has its old one until its turn."""
         return frozenset(str(target.node) for target in self.judged(frozenset()))
 
-    def judged(self, unsound: frozenset[str]) -> tuple[Target, ...]:
+    def judged(self, unhealthy: frozenset[str]) -> tuple[Target, ...]:
         """Return its nodes as they have to be at this moment.
 
         Args:
-            unsound: nodes that were not well before anything began; nobody has to see them.
+            unhealthy: nodes that were so before anything began; nobody has to see them.
         """
         found, kept = self.targets, self._kept
         if self.reverted_to:
@@ -227,8 +227,8 @@ class HostRoll(HostRun):
             found = tuple(_as_it_was(target) for target in found)
         if kept in self.record.expected:
             found = as_it_was(found, self.record.expected[kept])
-        if unsound:
-            found = tuple(replace(t, others=tuple(p for p in t.others if str(p) not in unsound)) for t in found)
+        if unhealthy:
+            found = tuple(replace(t, others=tuple(p for p in t.others if str(p) not in unhealthy)) for t in found)
         return found
 
 

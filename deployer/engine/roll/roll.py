@@ -47,7 +47,7 @@ class Roll:
     batches: list[Batch] = field(default_factory=list)
     witness: Witness = NOBODY
     _done: list[Batch] = field(default_factory=list)
-    _unsound: frozenset[str] = frozenset()
+    _unhealthy: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for run in self.due:
@@ -71,13 +71,13 @@ class Roll:
     def survey(self) -> None:
         """Look at all nodes before anything begins, where nodes that run will be switched.
 
-        Nobody has to see a node that is ill already, and it counts as that in ``min_healthy``.
+        Nobody has to see a node that is unhealthy already, and it counts as that in ``min_healthy``.
         """
         others = self.rules.limits.rollout.min_healthy and self.rules.outside()
         due = any(run.disruptive or run.closes for run in self.due) or self.rules.joining()
         if (len(self.runs) > 1 or others) and due:
             self.climb.run(self.runs, busy=())
-            self._unsound = self.climb.nodes - self.climb.healthy
+            self._unhealthy = self.climb.nodes - self.climb.healthy
             if others and self.climb.unseen:
                 names = ", ".join(sorted(self.climb.unseen))
                 self.emit(Note(f"seen by no node of this run, so they do not count as healthy: {names}"))
@@ -164,15 +164,15 @@ class Roll:
         return stops
 
     def _climb(self, *, last: bool, urgent: Collection[str] = ()) -> Fallen:
-        """Climb all nodes; as long as others wait for their turn, those that were ill before are nobody's trouble."""
+        """Climb all nodes; as long as others wait for their turn, nobody minds those that were unhealthy before."""
         if len(self.batches) < 2:
             changed = {run.name for run in self.due if run.walk and (run.walk.changed or run.walk.ran)}
             return self.climb.run(self.runs, changed, urgent=urgent)
         waiting = {name for run in self.due if run.state is HostState.WAITING for name in run.names}
-        ill = frozenset() if last else self._unsound & waiting
-        sound = {run.name for run in self.runs if not ill.issuperset(run.names)}
-        fallen = self.climb.run(self.runs, sound, ill, urgent)
-        return {node: bad for node, bad in fallen.items() if node not in ill}
+        unhealthy = frozenset() if last else self._unhealthy & waiting
+        sound = {run.name for run in self.runs if not unhealthy.issuperset(run.names)}
+        fallen = self.climb.run(self.runs, sound, unhealthy, urgent)
+        return {node: bad for node, bad in fallen.items() if node not in unhealthy}
 
     def _judge(self, batch: Batch, *, last: bool, alone: bool) -> Fallen:
         """Climb, send back who fell as soon as it has, and climb again, until nobody falls for a reason of its own."""

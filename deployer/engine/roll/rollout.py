@@ -84,16 +84,16 @@ def batches(
         ConfigError: not even one host could be switched without falling below ``min_healthy``; with the numbers.
     """
     found = [tuple(idle)] if idle else []
-    ill = {host: count for host, count in (down or {}).items() if host not in idle}
+    unhealthy = {host: count for host, count in (down or {}).items() if host not in idle}
     first = [host for host in running if host == canary]
     left = first + [host for host in running if host != canary]
     wanted = sizes(serial, len(idle) + len(running) if total is None else total)
     for size in chain([1] * len(first), wanted):
         if not left:
             break
-        count = _fitting(left[:size], clusters, ill)
+        count = _fitting(left[:size], clusters, unhealthy)
         found.append(tuple(left[:count]))
-        ill = {host: nodes for host, nodes in ill.items() if host not in found[-1]}
+        unhealthy = {host: nodes for host, nodes in unhealthy.items() if host not in found[-1]}
         left = left[count:]
     return found
 
@@ -104,12 +104,12 @@ def _fitting(hosts: Sequence[str], clusters: Sequence[ClusterLimits], down: Mapp
         if all(spare(cluster, down, hosts[:count]) >= 0 for cluster in clusters):
             return count
     cluster = next(each for each in clusters if spare(each, down, hosts[:1]) < 0)
-    every, ill = sum(cluster.nodes.values()), sum(down.get(host, 0) for host in cluster.nodes)
+    every, unhealthy = sum(cluster.nodes.values()), sum(down.get(host, 0) for host in cluster.nodes)
     ours = cluster.nodes.get(hosts[0], 0)
-    said = f"{every} nodes, {ill} of them not healthy" if ill else f"{every} nodes"
+    said = f"{every} nodes, {unhealthy} of them not healthy" if unhealthy else f"{every} nodes"
     raise ConfigError(
         f"cluster {cluster.name} has {said}, and rollout.min_healthy is {cluster.min_healthy}: "
-        f"switching {hosts[0]} alone would take {ours} and leave {every - ill - _lost(cluster, down, hosts[:1])}",
+        f"switching {hosts[0]} alone would take {ours} and leave {every - unhealthy - _lost(cluster, down, hosts[:1])}",
         hint=f"lower rollout.min_healthy (now {cluster.least} nodes), or add a host first",
     )
 

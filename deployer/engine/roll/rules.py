@@ -159,10 +159,12 @@ class RolloutRules:
         climb, outside = self.climb, self.outside()
         well = climb.healthy if climb.nodes else frozenset(node for run in self.runs for node in run.alive)
         names = {run.name: run.names if climb.nodes else run.alive for run in self.runs}
-        ill = {host: len(one.nodes) - len(well & names.get(host, frozenset())) for host, one in self._members().items()}
-        ill |= {host: len(climb.unseen.intersection(nodes)) for host, nodes in outside.items()}
+        unhealthy = {
+            host: len(one.nodes) - len(well & names.get(host, frozenset())) for host, one in self._members().items()
+        }
+        unhealthy |= {host: len(climb.unseen.intersection(nodes)) for host, nodes in outside.items()}
         # What is replaced serves until then.
-        return ill | {run.name: 0 for run in self.due if run.replaces and run.state is HostState.WAITING}
+        return unhealthy | {run.name: 0 for run in self.due if run.replaces and run.state is HostState.WAITING}
 
 
 def _nodes(member: Declaration) -> list[str]:

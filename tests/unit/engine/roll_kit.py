@@ -76,7 +76,7 @@ class Scripted(Climb):
         self,
         runs: Sequence[HostRoll],
         busy: Collection[str],
-        unsound: frozenset[str] = frozenset(),
+        unhealthy: frozenset[str] = frozenset(),
         urgent: Collection[str] = (),
     ) -> Fallen:
         turned = [

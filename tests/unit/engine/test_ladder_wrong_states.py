@@ -24,7 +24,8 @@ class Wrong:
     wanted: Any = None
 
 
-HOST, UNIT, RELEASE, EPMD, NAME, REACH, COOKIE, MESH, VERSIONS, HEALTH = Rung
+HOST, UNIT, RELEASE, EPMD, NAME = Rung.HOST, Rung.UNIT, Rung.RELEASE, Rung.EPMD, Rung.NAME
+REACH, COOKIE, MESH, VERSIONS, HEALTH = Rung.REACH, Rung.COOKIE, Rung.MESH, Rung.VERSIONS, Rung.HEALTH
 OLD = EXE.replace("1.4.2-0123abcd", "1.4.1-deadbeef")
 
 
