@@ -49,8 +49,9 @@ lab-test: setup packages  ## only the lab's real hosts
 	-@tools/packages $(WINDOW_PACKAGES)
 	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/lab
 
-bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts
+bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts; how long a person waits at a window
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python benchmarks/window.py
 
 docs: setup  ## write the reference pages again
 	$(BIN)/python tools/reference.py
