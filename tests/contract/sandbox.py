@@ -27,7 +27,8 @@ tar tee test timeout touch tr true uname uniq wc xargs
 """.split()  # noqa: SIM905 - a list of words reads better
 SYSTEM = """
 apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl ldconfig nft rpm runuser setpriv
-crontab curl git python3 setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel usermod
+crontab curl git python3 rabbitmq-plugins setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel
+usermod
 """.split()  # noqa: SIM905
 (FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
 ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
