@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.engine.host_run import Context
-from deployer.engine.survey import finished
 from deployer.errors import ConfigError
 from deployer.project import Project
 from deployer.report.journal import Head, Journal, Journals
@@ -141,6 +140,8 @@ def _missing(project: Project, head: Head) -> list[str]:
 
 def _finished(project: Project, names: set[str], run: str) -> frozenset[str]:
     """Return those of some hosts that have noted in every play that the run ended well there."""
+    from deployer.engine.survey import finished
+
     found = set(names)
     for play in project.plays if names else ():
         resolver = project.resolver(play)

@@ -10,7 +10,6 @@ from deployer.errors import ConfigError
 from deployer.events import ReleaseEntry
 from deployer.modules.base import records
 from deployer.modules.beam_nodes import BeamNodes
-from deployer.modules.left_behind import LeftBehind
 from deployer.releases.generations import GENERATIONS, PLACES, declared, secured
 from deployer.releases.switch import RECORD
 from deployer.resolve import HostPlay
@@ -132,6 +131,8 @@ def audited(play: HostPlay) -> Sh | None:
     switch, own = switch_of(play), play.fleet[0]
     if switch is None or own is None:
         return None
+    from deployer.modules.left_behind import LeftBehind
+
     port = own.cluster.epmd_port if own.cluster.epmd else None
     left = LeftBehind(cluster=own.cluster.name, epmd_port=port, root=switch.root)
     return lines(contents(switch.root), left.look())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deployer.report.matrix import matrix_lines
 from deployer.report.plain import Part, safe, short
 from deployer.roll_events import (
     BatchEnded,
@@ -35,6 +34,8 @@ def rolling_lines(event: Rolling, verbosity: int = 0) -> Iterator[tuple[Part, ..
     elif isinstance(event, FactChanged):
         yield _fact(event)
     elif isinstance(event, MatrixTried):
+        from deployer.report.matrix import matrix_lines
+
         yield from matrix_lines(event.cells)
     elif isinstance(event, MigrationSaid):
         for line in safe(event.text).splitlines():
