@@ -170,7 +170,7 @@ def test_a_blob_of_a_secret_keeps_it_a_secret() -> None:
 
 REVIEWED = {
     "ansible_core/masks.py": "to strike it out of what ansible-core says",
-    "ansible_core/run.py": "into a socket of this user, where ansible-core asks for vault passwords, and into the masks",
+    "ansible_core/run.py": "into a socket of this user, where ansible-core asks for a password, and into the masks",
     "ansible_core/told.py": "into the inventory that the same socket hands to ansible-core",
     "beam/authority.py": "into the cipher that seals an authority's key, and the check of its length",
     "beam/certificates.py": "into the check that a key is that of its certificate",
