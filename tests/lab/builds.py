@@ -1,16 +1,10 @@
-"""Tarballs of the test's apps: a version is built once, and what makes it another one is put in afterwards.
-
-Their nodes load a module when it is first called, and not all at the start: that halves the processor time of a start,
-of which there are more than a thousand in all tests. DEPLOYER_TEST_EMBEDDED=1 leaves them as mix release makes them;
-tests that build for themselves (``deployer lab build``) have it always.
-"""
+"""Tarballs of the test's apps: a version is built once, and what makes it another one is put in afterwards."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +12,6 @@ from pathlib import Path
 
 from deployer import lab as labs
 from deployer.lab import state
-
-LAZY = "export RELEASE_MODE=${RELEASE_MODE:-interactive}"
 
 
 @dataclass(frozen=True)
@@ -46,12 +38,8 @@ class Builds:
         out = self.place / version
         with state.locked(self.place / f"{version}.lock"):
             if not out.exists():
-                new = out.with_suffix(".new")
-                built = labs.build_app(self.app, version=version, out=new, suite=self.suite)
-                if os.environ.get("DEPLOYER_TEST_EMBEDDED") != "1":
-                    with_env_sh(built, LAZY, new / "lazy").rename(built)
-                    (new / "lazy").rmdir()
-                new.rename(out)
+                labs.build_app(self.app, version=version, out=out.with_suffix(".new"), suite=self.suite)
+                out.with_suffix(".new").rename(out)
         (built,) = out.iterdir()
         return built
 
@@ -72,17 +60,3 @@ class Builds:
                     told.size = len(content.encode())
                     new.addfile(told, io.BytesIO(content.encode()))
             return beside.rename(made)
-
-
-def with_env_sh(tarball: Path, line: str, directory: Path) -> Path:
-    """The same release with one more line in its env.sh, in a new directory."""
-    directory.mkdir()
-    made = directory / tarball.name
-    with tarfile.open(tarball) as old, tarfile.open(made, "w:gz", compresslevel=1) as new:
-        for member in old:
-            content = old.extractfile(member) if member.isfile() else None
-            if content and member.name.endswith("/env.sh"):
-                text = content.read() + f"\n{line}\n".encode()
-                member.size, content = len(text), io.BytesIO(text)
-            new.addfile(member, content)
-    return made

@@ -44,7 +44,6 @@ def fleet(lab: Lab, demo_release: Callable[..., object], tmp_path_factory: pytes
     (directory / "allowed").write_text(f"ana@example.net {(directory / 'signer.pub').read_text()}")
     made = fleet_of(directory, untouched(lab, 1), tarball)
     made.words["audit"] = {"signers": "allowed"}
-    made.words["env"]["RELEASE_MODE"] = "embedded"  # as it is for users: the other tests start faster without it
     ran = made.run("deploy")
     assert ran.code == 0, ran.out
     return made
