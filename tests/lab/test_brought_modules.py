@@ -18,14 +18,15 @@ __all__ = ["bench", "witness"]
 
 
 @pytest.fixture(scope="module")
-def host(lab_of: Any) -> LabHost:
-    """One that has the programs these modules call."""
-    return lab_of("python").hosts[0]
+def host(lab_of: Any, ssh: Any) -> LabHost:
+    """One that has the programs these modules call, and no repository that cannot be reached from here."""
+    made: LabHost = lab_of("python").hosts[0]
+    assert ssh(made, ": >/etc/apt/sources.list; rm -f /etc/apt/sources.list.d/*")[0] == 0
+    return made
 
 
 def test_a_repository_is_added_used_and_taken_away(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
-    assert ssh(host, f"{REPOSITORY}make one 1 >/srv/repo/Packages && rm -f /etc/apt/sources.list.d/*")[0] == 0
-    assert ssh(host, ": >/etc/apt/sources.list")[0] == 0
+    assert ssh(host, f"{REPOSITORY}make one 1 >/srv/repo/Packages")[0] == 0
     repo = "deb [trusted=yes] file:/srv/repo ./"
     bench.apply("apt_repository", repo=repo, filename="own")
     assert witness.file("/etc/apt/sources.list.d/own.list").content_string == f"{repo}\n"
@@ -39,7 +40,7 @@ def test_a_repository_is_added_used_and_taken_away(bench: Bench, witness: Any, s
 
 KEY = """export GNUPGHOME=$(mktemp -d); gpg --batch --passphrase '' --quick-gen-key 'nobody <a@b.example>' ed25519 sign
 cd /srv/repo && apt-ftparchive release . >Release && gpg --batch --yes -o InRelease --clearsign Release
-gpg --armor --export >/srv/key.asc; gpg --list-keys --with-colons | awk -F: '$1 == "fpr" { print $10; exit }'"""
+gpg --armor --export >/srv/key.asc; gpg -q --list-keys 2>/dev/null --with-colons | awk -F: '$1 == "fpr" { print $10; exit }'"""
 
 
 def test_only_the_key_of_a_repository_vouches_for_it(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
@@ -103,7 +104,7 @@ def test_a_host_has_its_name_and_its_timezone(bench: Bench, witness: Any, ssh: A
 
 PAGES = """set -e; rm -rf /srv/pages.git; git init -q -b main /srv/pages.git; cd /srv/pages.git
 echo {0} >page; git add page
-git -c user.name=n -c user.email=a@b.example commit -q -m {0}; chmod -R a+rX /srv/pages.git"""
+git -c user.name=n -c user.email=a@b.example commit -q -m {0}; chown -R nobody /srv/pages.git"""
 
 
 def test_a_checkout_follows_its_branch_as_the_user_it_belongs_to(
