@@ -113,7 +113,7 @@ PROVEN_IN_THE_LAB = {
     "systemd": "test_general_modules.py::test_a_unit_is_written_read_started_restarted_and_deleted",
     "systemd_unit": "test_general_modules.py::test_a_unit_is_written_read_started_restarted_and_deleted",
     "timezone": "test_brought_modules.py::test_a_host_has_its_name_and_its_timezone",
-    "pip": "test_brought_modules.py::test_what_pip_has_is_seen",
+    "pip": "test_brought_modules.py::test_a_package_of_python_is_installed_into_its_own_environment",
     "unarchive": "test_brought_modules.py::test_an_archive_is_unpacked_where_others_own_the_directory",
     "wait_for": "test_brought_modules.py::test_a_port_is_waited_for_that_opens_later",
     "user": "test_general_modules.py::test_an_account_is_made_changed_and_deleted",

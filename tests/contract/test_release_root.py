@@ -36,7 +36,7 @@ KNOWN = {
 }  # fmt: skip
 """Files whose text writes below it, all of them among `spoken` but for the last two."""
 READS = {
-    "audit/node.sh", "audit/nodes.sh",
+    "audit/node.sh", "audit/nodes.sh", "audit/facts.py", "audit/rules_peers.py", "audit/signed.sh", "importing.py",
     "beam/diagnose.py", "engine/roll/hooks.py", "engine/roll/play.py", "engine/roll/rollback.py", "engine/survey.py",
     "fleet/declaration.py", "fleet/declare.py", "fleet/words.py", "releases/look.sh",
     "modules/preflight.py", "modules/preflight.sh", "engine/roll/restart.py", "modules/release.sh",

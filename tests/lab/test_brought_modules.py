@@ -40,7 +40,8 @@ def test_a_repository_is_added_used_and_taken_away(bench: Bench, witness: Any, s
 
 KEY = """export GNUPGHOME=$(mktemp -d); gpg --batch --passphrase '' --quick-gen-key 'nobody <a@b.example>' ed25519 sign
 cd /srv/repo && apt-ftparchive release . >Release && gpg --batch --yes -o InRelease --clearsign Release
-gpg --armor --export >/srv/key.asc; gpg -q --list-keys 2>/dev/null --with-colons | awk -F: '$1 == "fpr" { print $10; exit }'"""
+gpg --armor --export >/srv/key.asc
+gpg -q --list-keys --with-colons 2>/dev/null | awk -F: '$1 == "fpr" { print $10; exit }'"""
 
 
 def test_only_the_key_of_a_repository_vouches_for_it(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:

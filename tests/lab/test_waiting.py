@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.lab.builds import with_env_sh
 from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
 from tests.lab.sick import init_of
 
@@ -92,14 +93,27 @@ def test_a_host_that_is_cut_off_is_noticed_in_time_and_lets_go_by_itself(fleet, 
     assert ssh(host, LEFTOVERS) == (0, "")
 
 
+def with_env_sh(tarball: Path, line: str, directory: Path) -> Path:
+    """The same release with one more line in its env.sh."""
+    made = directory / line.split(maxsplit=1)[0].replace(".", "source") / tarball.name
+    made.parent.mkdir()
+    with tarfile.open(tarball) as old, tarfile.open(made, "w:gz", compresslevel=1) as new:
+        for member in old:
+            content = old.extractfile(member) if member.isfile() else None
+            if content and member.name.endswith("/env.sh"):
+                text = content.read() + f"\n{line}\n".encode()
+                member.size, content = len(text), io.BytesIO(text)
+            new.addfile(member, content)
+    return made
+
+
 def test_a_start_that_cannot_come_to_the_emulator_stops_nothing(fleet, ssh, demo_release, tmp_path):
     (host,) = fleet.hosts
     ran = fleet.run("deploy")
     assert ran.code == 0, ran.out
     pid = ssh(host, "systemctl show -p MainPID --value demo")
-    for number, line, words in ((1, ". /etc/not/there", "/etc/not/there"), (2, "ulimit -n 100000", "ulimit")):
-        made = with_env_sh(demo_release("0.2.0"), line, tmp_path / f"line {number}")
-        fleet.words["release"]["tarball"] = str(made)
+    for line, words in ((". /etc/not/there", "/etc/not/there"), ("ulimit -n 100000", "ulimit")):
+        fleet.words["release"]["tarball"] = str(with_env_sh(demo_release("0.2.0"), line, tmp_path))
         ran = fleet.run("deploy")
         assert ran.code == 1, ran.out
         problem = ran.end(host)["problem"]

@@ -295,7 +295,7 @@ WRONG: dict[str, Wrong] = {
     "the expression raises": Wrong(
         HEALTH, ":", "boom", "", restart=False, words=_health(expr='raise "boom"')),
     "the node ends soon after its start": Wrong(
-        HEALTH, "set_env DEMO_CRASH_AT_CHECK 3; systemctl restart demo; meshed",
+        HEALTH, "set_env DEMO_CRASH_AT_CHECK 6; systemctl restart demo; meshed",
         "did not stay up for 60 s: all was well, then", "says why it ended", alone=True,
         words=_health(http="http://127.0.0.1:4000/health", stable=60)),
 }  # fmt: skip

@@ -15,6 +15,7 @@ CODES = {
     "DeployerError": 1,
     "ConfigError": 3,
     "NotYet": 3,
+    "TaskFails": 3,
     "SecretError": 3,
     "Problems": 3,
     "HostError": 4,

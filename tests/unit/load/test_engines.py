@@ -14,7 +14,7 @@ from deployer.model import Play
 FILES = {
     "roles/base/tasks/main.yml": "- command: /bin/true\n",
     "roles/app/tasks/main.yml": "- copy: {dest: /app, content: x}\n",
-    "roles/bad/tasks/main.yml": "- pause: {seconds: 1}\n- copy: {dest: /b, content: x}\n",
+    "roles/bad/tasks/main.yml": "- alternatives: {name: editor, path: /usr/bin/vi}\n- copy: {dest: /b, content: x}\n",
     "base.yml": "- hosts: web\n  tasks: [{pause: }]\n- hosts: [db, cache]\n  tasks: []\n- import_playbook: more.yml\n",
     "more.yml": "- hosts: extra\n  tasks: []\n",
 }
@@ -112,18 +112,19 @@ def test_a_dependency_has_no_engine(tmp_path):
 
 def test_fallback_hands_over_the_role_that_is_not_supported_and_says_why(tmp_path):
     text = "- hosts: web\n  roles: [app, bad]\n"
-    with pytest.raises(ConfigError, match="pause"):
+    with pytest.raises(ConfigError, match="alternatives"):
         loaded(tmp_path, text)
     app, bad = loaded(tmp_path, text, fallback=True)
     assert (app.ansible, bad.tasks) == (None, ())
     assert given_to_ansible(bad) == [{"hosts": "web", "roles": ["bad"]}]
     assert "roles/bad/tasks/main.yml:1:3" in bad.ansible.reason
-    assert "pause" in bad.ansible.reason
+    assert "alternatives" in bad.ansible.reason
 
 
 def test_fallback_hands_over_a_play_whose_own_tasks_are_not_supported(tmp_path):
-    (play,) = loaded(tmp_path, "- hosts: web\n  roles: [app]\n  tasks: [{pause: {seconds: 1}}]\n", fallback=True)
-    assert given_to_ansible(play) == [{"hosts": "web", "roles": ["app"], "tasks": [{"pause": {"seconds": 1}}]}]
+    tasks = [{"alternatives": {"name": "editor", "path": "/usr/bin/vi"}}]
+    (play,) = loaded(tmp_path, f"- hosts: web\n  roles: [app]\n  tasks: {tasks}\n", fallback=True)
+    assert given_to_ansible(play) == [{"hosts": "web", "roles": ["app"], "tasks": tasks}]
 
 
 def test_fallback_hands_over_a_file_that_is_not_strict_yaml(tmp_path):
@@ -134,7 +135,7 @@ def test_fallback_hands_over_a_file_that_is_not_strict_yaml(tmp_path):
 
 def test_fallback_does_not_hand_over_what_only_deployer_can_do(tmp_path):
     unit = "systemd_unit: {name: a.service, sections: {Service: {ExecStart: /bin/true}}}"
-    with pytest.raises(ConfigError, match="pause"):
+    with pytest.raises(ConfigError, match="alternatives"):
         loaded(tmp_path, f"- hosts: web\n  tasks: [{{pause: }}, {{{unit}}}]\n", fallback=True)
 
 
