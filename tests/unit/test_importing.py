@@ -30,10 +30,11 @@ TREE = {
       with_items: names
       when: "{{ wanted }}"
 """,
-    "own.yml": "# mine\n- hosts: web\n  roles: [bad]\n  tasks:\n    - alternatives: {name: editor, path: /usr/bin/vi}\n- hosts: db\n  tasks: []\n",
+    "own.yml": "# mine\n- hosts: web\n  roles: [bad]\n  tasks:\n    - alternatives: {name: vi, path: /vi}\n"
+    "- hosts: db\n  tasks: []\n",
     "anchors.yml": "- hosts: web\n  vars: &v {a: 1}\n  tasks: []\n",
     "roles/good/tasks/main.yml": "- copy: {dest: /good, content: x}\n",
-    "roles/bad/tasks/main.yml": "- alternatives: {name: editor, path: /usr/bin/vi}\n",
+    "roles/bad/tasks/main.yml": "- alternatives: {name: vi, path: /vi}\n",
 }
 
 
