@@ -63,7 +63,9 @@ def prompt_of(argv: list[str], directory: Path, begin: str = "") -> float:
         started = time.monotonic()
     person.waits_for("iex(")
     waited = time.monotonic() - started
-    person.types(f"{CTRL_C}a\r")
+    person.types(CTRL_C)
+    person.waits_for("(a)bort")
+    person.types("a\r")
     person.is_done()
     return waited
 

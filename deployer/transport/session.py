@@ -69,7 +69,7 @@ class Session:
         """
         with At(self._name):
             if terminal:
-                self._channel.get_pty(terminal.kind, terminal.columns, terminal.rows)
+                self._client.terminal(self._channel, terminal.kind, terminal.columns, terminal.rows)
             if text is None:
                 return self._channel.invoke_shell()
             if terminal:
@@ -85,7 +85,7 @@ class Session:
     def run_plainly(self, line: str, terminal: Terminal | None) -> None:
         """Give the login shell a line, as OpenSSH does."""
         if terminal:
-            self._channel.get_pty(terminal.kind, terminal.columns, terminal.rows)
+            self._client.terminal(self._channel, terminal.kind, terminal.columns, terminal.rows)
         self._client.exec(self._channel, line)
 
     def read(self, wait: float) -> tuple[bytes, bytes] | None:

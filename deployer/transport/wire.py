@@ -173,12 +173,20 @@ class Client(AskingTransport):
 
         It saves a round trip, and paramiko's own wait has no deadline.
         """
+        self._request(channel, "exec", command)
+
+    def terminal(self, channel: paramiko.Channel, kind: str, columns: int, rows: int) -> None:
+        """Ask for a terminal, as `exec` asks."""
+        self._request(channel, "pty-req", kind, columns, rows, 0, 0, "")
+
+    def _request(self, channel: paramiko.Channel, what: str, *words: str | int) -> None:
         message = paramiko.Message()
         message.add_byte(cMSG_CHANNEL_REQUEST)
         message.add_int(channel.remote_chanid)
-        message.add_string("exec")
+        message.add_string(what)
         message.add_boolean(True)
-        message.add_string(command)
+        for word in words:
+            message.add_int(word) if isinstance(word, int) else message.add_string(word)
         self._send_user_message(message)  # type: ignore[attr-defined]
 
     def hang_up(self) -> None:

@@ -130,9 +130,25 @@ class Door:
 
 def note(what: str) -> Sh:
     """Return the fragment that writes into the host's journal that this person does ``what``."""
+    return lines(sh("who={} what={}", *words_of_note(what)), script("note.sh", "deployer.window"))
+
+
+def words_of_note(what: str) -> tuple[str, str]:
+    """Return who does something, and what in so many characters as a journal takes."""
     line = safe(what).replace("\n", "\\n")
     line = line if len(line) <= _NOTED else f"{line[:_NOTED]}… ({len(line)} characters)"
-    return lines(sh("who={} what={}", this_run().partition(" ")[2], line), script("note.sh", "deployer.window"))
+    return this_run().partition(" ")[2], line
+
+
+def note_line() -> str:
+    """Return the one line of sh that leaves a note of $who $what $connection; it has no single quote."""
+    return script("note.sh", "deployer.window").text.splitlines()[-1]
+
+
+def unnoted(transport: Transport) -> ProbeError:
+    """Return that a host takes no note of a window."""
+    hint = "it has no logger, or no journal; a window leaves a note, or does not open"
+    return ProbeError("the host does not take a note of this", where=transport.name, hint=hint)
 
 
 def ask_node(transport: Transport, *texts: Sh, become: bool) -> str:
@@ -199,8 +215,7 @@ def open_doors(fleet: Fleet, own: Sequence[Spot], what: str, *, over: Transport 
     try:
         frames = list(transport.run(program, timeout=DOOR_TIMEOUT))
         if any(frame.rc for frame in frames[: len(notes)]):
-            hint = "it has no logger, or no journal; a window leaves a note, or does not open"
-            raise ProbeError("the host does not take a note of this", where=transport.name, hint=hint)
+            raise unnoted(transport)
         return [_door(fleet, spot, transport, frame.out) for spot, frame in zip(own, frames[len(notes) :], strict=True)]
     except DeployerError:
         if over is None:

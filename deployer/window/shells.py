@@ -11,12 +11,12 @@ from deployer.beam.distribution import DistributionError
 from deployer.beam.term import Atom
 from deployer.errors import ConfigError, DeployerError, HostError, StepError
 from deployer.model import Host
-from deployer.sh import sh
+from deployer.sh import Sh, sh
 from deployer.transport import Transport
 from deployer.transport.paramiko import SshTransport
-from deployer.transport.session import Session
+from deployer.transport.session import Session, Terminal
 from deployer.window.choice import Fleet, Spot
-from deployer.window.door import Door, ask_node, doors, note
+from deployer.window.door import Door, ask_node, note, note_line, open_doors, unnoted, words_of_note
 from deployer.window.keyboard import attach, here, pass_on
 
 _PATIENCE, _SECOND_LOOK = 20.0, 8.0
@@ -24,6 +24,8 @@ _DOT_LIMIT = 1 << 20
 SAID_KEPT = 1 << 16
 """Bytes that are kept of what a command says beside its answer."""
 _PROMPT = b"iex("
+_UNNOTED = 74
+_REMOTE = f'connection=$1 who=$2 what=$3; {note_line()} || exit {_UNNOTED}; [ -e "$4" ] || exit 69; exec "$5" remote'
 
 
 def session_on(transport: Transport, *, become: bool) -> Session:
@@ -71,23 +73,42 @@ def console(fleet: Fleet, word: str, *, dot_iex: str = "") -> int:
     terminal, dot = here(), _read_dot(dot_iex)
     if terminal is None:
         raise ConfigError("a console needs a terminal", hint=f"for scripts: deployer rpc {word} 'EXPR'")
-    problems: list[DeployerError] = []
-    with doors(fleet, (spot,), "console {}", lambda _, error: problems.append(error)) as found:
-        door = only_door(found, problems)
+    transport = fleet.open(spot.host)
+    try:
+        return _converse_at(terminal, fleet, spot, transport, dot)
+    finally:
+        transport.close()
+
+
+def _converse_at(terminal: Terminal, fleet: Fleet, spot: Spot, transport: Transport, dot: bytes) -> int:
+    """Let a person talk to a node. Where no file has to be left first, its shell is all that the host is asked for."""
+    place = ""
+    if dot:
+        (door,) = open_doors(fleet, (spot,), "console {}", over=transport)
         if not door.runs:
             raise door.down(with_words=True)
-        become = fleet.resolver.connection(spot.host).become
-        place = _leave(door, dot) if dot else ""
-        session = session_on(door.transport, become=become)
-        typist = _Typist(session, place)
-        try:
-            session.open(sh("{} remote", spot.node.ctl), terminal)
-            code = attach(session, saw=typist)
-        finally:
-            session.close()
-            if place:
-                _take_away(door, place)
-        return code if typist.prompted or not code else _why_not(door, code)
+        place = _leave(door, dot)
+    session = session_on(transport, become=fleet.resolver.connection(spot.host).become)
+    typist = _Typist(session, place)
+    try:
+        session.open(sh("{} remote", spot.node.ctl) if dot else _noted_remote(spot), terminal)
+        code = attach(session, saw=typist)
+    finally:
+        session.close()
+        if place:
+            _take_away(door, place)
+    if typist.prompted or not code:
+        return code
+    if code == _UNNOTED and not dot:
+        raise unnoted(transport)
+    return _why_not(fleet, spot, transport, code)
+
+
+def _noted_remote(spot: Spot) -> Sh:
+    """Return words that leave a note and become the shell of a node that runs; login shells of all kinds take them."""
+    who, what = words_of_note(f"console {spot.name}")
+    given = _REMOTE, who, what, f"{spot.node.runtime}/.erlang.cookie", spot.node.ctl
+    return sh('/bin/sh -c {} deployer "$SSH_CONNECTION" {} {} {} {}', *given)
 
 
 def ssh_to_node(fleet: Fleet, word: str, command: tuple[str, ...], *, become: bool, quiet: bool = False) -> int:
@@ -153,12 +174,15 @@ class _Typist:
                 self._session.send(f'import_file("{self._place}")\r'.encode())
 
 
-def _why_not(door: Door, code: int) -> int:
+def _why_not(fleet: Fleet, spot: Spot, transport: Transport, code: int) -> int:
     """Raise why a node has let no shell in, which its release calls nodedown whatever it is; else return the code."""
+    (door,) = open_doors(fleet, (spot,), "", over=transport)
+    if not door.runs:
+        raise door.down(with_words=True)
     try:
         door.enter(_SECOND_LOOK).close()
     except DistributionError as error:
-        raise as_step(door.spot.name, error) from None
+        raise as_step(spot.name, error) from None
     return code
 
 
