@@ -26,7 +26,7 @@ from tests.lab.fleet import LEFTOVERS, PATIENCE, Event, Fleet, fleet_of, health,
 
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9a-f]{8})?")
-TAKEN = 4
+TAKEN = 2
 """Points of each kind, unless all are wanted."""
 NAMED = ("host", "stage", "task", "what", "number", "node", "verdict")
 """Fields that tell an event from others of its class."""
