@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from deployer.audit.rule import PROFILES, Rule
+from deployer.audit.rules_accounts import ACCOUNT_RULES
 from deployer.audit.rules_built import BUILT_RULES
 from deployer.audit.rules_cookie import COOKIE_RULES
 from deployer.audit.rules_distribution import DISTRIBUTION_RULES
@@ -15,7 +16,9 @@ from deployer.audit.rules_login import LOGIN_RULES
 from deployer.audit.rules_machine import MACHINE_RULES
 from deployer.audit.rules_peers import PEERS_RULES
 from deployer.audit.rules_release import RELEASE_RULES
+from deployer.audit.rules_service import SERVICE_RULES
 from deployer.audit.rules_start import START_RULES
+from deployer.audit.rules_tls import TLS_RULES
 from deployer.audit.rules_unit import UNIT_RULES
 from deployer.errors import At, ConfigError
 from deployer.events import SEVERITIES
@@ -24,6 +27,7 @@ from deployer.fleet import AuditWords
 from deployer.model import Mark
 
 _ALL = (
+    *ACCOUNT_RULES,
     *BUILT_RULES,
     *COOKIE_RULES,
     *DISTRIBUTION_RULES,
@@ -34,7 +38,9 @@ _ALL = (
     *MACHINE_RULES,
     *PEERS_RULES,
     *RELEASE_RULES,
+    *SERVICE_RULES,
     *START_RULES,
+    *TLS_RULES,
     *UNIT_RULES,
 )
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in sorted(_ALL, key=lambda rule: rule.id)}

@@ -109,13 +109,18 @@ class Facts:
         return found[key]
 
     @cached_property
-    def _processes(self) -> tuple[Process, ...]:
-        raw = self.group("nodes")
-        listening: dict[str, tuple[str, int]] = {}
+    def listening(self) -> Mapping[str, tuple[str, int]]:
+        """Inode → address and port of every TCP socket of the host that listens; raises CannotTell."""
+        found: dict[str, tuple[str, int]] = {}
         for word in self.read("nodes", "listening", "who listens").split():
             inode, _, place = word.partition("/")
             at, _, port = place.partition(":")
-            listening[inode] = hex_address(at), int(port, 16)
+            found[inode] = hex_address(at), int(port, 16)
+        return found
+
+    @cached_property
+    def _processes(self) -> tuple[Process, ...]:
+        raw, listening = self.group("nodes"), self.listening
         pids = [key.removeprefix("kind_") for key in raw if key.startswith("kind_")]
         own = {pid: {key[: -len(pid) - 1]: raw[key] for key in raw if key.endswith(f"_{pid}")} for pid in pids}
         names = {int(port): name for one in own.values() for name, port in _TOLD.findall(one.get("names_told", ""))}
@@ -158,8 +163,7 @@ class Facts:
         """
         own = beam.sockets
         port = self.told.get(beam.name.partition("@")[0])
-        first, last = beam.flag("inet_dist_listen_min"), beam.flag("inet_dist_listen_max")
-        wanted = range(int(first), int(last) + 1) if first and last and (first + last).isdigit() else range(0)
+        wanted = beam.port_range
         for node in self.declared.nodes if self.declared else ():
             if str(node.node) == beam.name:
                 wanted = range(node.ports[0], node.ports[1] + 1)

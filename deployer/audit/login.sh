@@ -7,10 +7,15 @@ for file in /usr/local/sbin/sshd /usr/local/bin/sshd /usr/sbin/sshd /usr/bin/ssh
 done
 if [ -z "$daemon" ]; then emit sshd absent
 elif said=$("$daemon" -T 2>/dev/null); then printf 'sshd=%.16384s\036' "$said"; fi
+# What it was started with wins over its files, and -T tells nothing of it.
+started=''
+{ read -r pid </run/sshd.pid && read -r started <"/proc/${pid:-0}/cmdline"; } 2>/dev/null || :
+emit sshd_line "$started"
 # Of shadow only lines without a password are kept, and of those the name.
-told=$(grep -HsE '^[^:]+::|^[^#]*NOPASSWD|^ *Defaults.*!(syslog|log_allowed)|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/sudoers /etc/sudoers.d/*) || :
+told=$(grep -HsE '^[^:]+::|NOPASSWD|^[[:space:]]*(Defaults.*!(syslog|log_allowed|authenticate)|Cmnd_Alias.*ALL|[#@]include)|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/passwd /etc/sudoers /etc/sudoers.d/*) || :
 accounts=$(getent passwd) || :
-words='match|include|permitrootlogin|(password|kbdinteractive|challengeresponse|hostbased)authentication|permit(userenvironment|emptypasswords)'
+words='match|include|permitrootlogin|(password|kbdinteractive|challengeresponse|hostbased)authentication|permit(userenvironment|emptypasswords|tunnel)'
+words=$words'|authorizedkeys(file|command)|trustedusercakeys|(x11|allowagent|disable)forwarding|gatewayports|max(authtries|sessions)'
 if [ -r /etc/ssh/sshd_config ]; then
   matched=$(grep -HsiE "^[[:space:]]*($words)[[:space:]=]" /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf) || :
   printf 'matched=%.16384s\036' "$matched"
@@ -21,13 +26,15 @@ IFS=$lf
 public='' empty='' sudo='' quiet=''
 for line in $told; do
   text=${line#*:}
-  case $line in
+  case ${line%%:*} in
     /etc/ssh/*) public=$public$lf$text ;;
-    /etc/shadow:*)
+    /etc/shadow|/etc/passwd)
       name=${text%%:*}
       case $text in "$name"::*) empty=$empty$lf$name ;; esac ;;
-    /etc/sudoers*NOPASSWD*) sudo=$sudo$lf$text ;;
-    /etc/sudoers*Defaults*) quiet=$quiet$lf$text ;;
+    /etc/sudoers.d/*.*|*~) ;; # sudo leaves these out
+    /etc/sudoers*)
+      case $text in *Defaults*!syslog*|*Defaults*!log_allowed*) quiet=$quiet$lf$text ;; esac
+      case $text in *NOPASSWD*|*!authenticate*|*Alias*|*[#@]include*) sudo=$sudo$lf$text ;; esac ;;
   esac
 done
 printf 'host_public=%.16384s\036' "${public#?}"
@@ -42,10 +49,10 @@ short='' asked='' hidden=''
 for line in $accounts; do
   name=${line%%:*} shell=${line##*:} id=${line#*:*:} id=${id%%:*}
   short=$short$lf$name:$id:$shell
-  case $shell in */nologin|*/false|'') continue ;; esac
+  case $shell in */nologin|*/false) continue ;; esac
   house=${line%:*} house=${house##*:}
   case $house in /*) ;; *) continue ;; esac
-  [ "$id" = 0 ] || [ "$id" -ge 1000 ] || [ -e "$house/.ssh" ] || continue
+  [ "$id" = 0 ] || [ "$id" -ge 1000 ] || [ -e "$house/.ssh" ] || { [ -e "$house" ] && [ ! -x "$house" ]; } || continue
   for file in "$house/.ssh/authorized_keys" "$house/.ssh/authorized_keys2" "$house/.ssh"; do
     asked=$asked$lf$name\ $file
     set -- "$@" "$file"

@@ -19,6 +19,11 @@ for line in $told; do text=$text${line%%:*}=${line#*:}$lf; done
 unset IFS
 set +f
 emit kernel "$text"
+# Only where the kernel has the setting: /proc/sys/net may be hidden as a whole.
+if [ -r /proc/sys/net/ipv4/conf/lo/accept_redirects ]; then
+  emit redirected "$(cd /proc/sys/net && grep -lxs 1 ipv4/conf/*/accept_redirects ipv6/conf/*/accept_redirects |
+    grep -vE '/conf/(all|default|lo)/' | head -c 4096)"
+fi
 # Every small file in one reading; of each only lines that the rules know.
 told=$(grep -HsE '^[^ ]+ (/proc|/tmp|/var/tmp|/dev/shm) |^Filename|^/[^ ]+ +(partition|file) |^(Storage|ProcessSizeMax|SystemMaxUse|MaxRetentionSec)=|^ *(export +)?(ERL_[A-Z]*FLAGS|ELIXIR_ERL_OPTIONS)=|^[^#]*(override_rc|\$nrconf\{restart\})' \
   /proc/mounts /proc/swaps /etc/environment /etc/environment.d/*.conf /etc/profile /etc/profile.d/*.sh \

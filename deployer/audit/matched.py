@@ -6,11 +6,36 @@ import re
 from collections.abc import Collection, Mapping
 
 from deployer.audit.facts import Facts
-from deployer.audit.process import CannotTell
+from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints
 
 _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*)")
-_INCLUDED = re.compile(r"(?:/etc/ssh/)?sshd_config\.d/\*\.conf|/etc/ssh/sshd_config\.d/[^/\s]+")
+_INCLUDED = re.compile(r"(?:/etc/ssh/)?sshd_config\.d/(?:\*|[^/\s.][^/\s]*)\.conf")
+_OPTION = re.compile(r"(?:^|\s)-o\s*(\w+)[= ]\s*(\S+)")
+
+
+def sshd_settings(facts: Facts) -> Mapping[str, str]:
+    """Return what sshd makes of all its files and of the options that it was started with, in lower case.
+
+    Raises:
+        CannotTell: sshd could not be asked, or was started with a file of its own.
+        NotApplicable: no sshd is installed.
+    """
+    said = facts.read("login", "sshd", "the configuration that sshd uses (sshd -T)")
+    if said == "absent":
+        raise NotApplicable("no sshd of OpenSSH is installed")
+    started = facts.group("login").get("sshd_line", "").partition("[listener]")[0]
+    if re.search(r"\s-\w*f", re.sub(r"\s-o\s*\S+", "", started)):
+        raise CannotTell("sshd was started with a file of its own (-f), of which sshd -T tells nothing")
+    told = {word: value for word, _, value in (line.partition(" ") for line in said.lower().splitlines())}
+    return told | {word.lower(): value.lower() for word, value in _OPTION.findall(started)}
+
+
+def setting(told: Mapping[str, str], word: str) -> str:
+    """Return one of `sshd_settings`; raises CannotTell without it."""
+    if word not in told:
+        raise CannotTell(f"sshd -T does not tell {word}")
+    return told[word]
 
 
 def matched(facts: Facts, good: Mapping[str, Collection[str]]) -> Complaints:
@@ -23,7 +48,7 @@ def matched(facts: Facts, good: Mapping[str, Collection[str]]) -> Complaints:
     Raises:
         CannotTell: the files cannot be read, or take in others that were not.
     """
-    file = block = ""
+    file = block = held = ""
     beyond = []
     what = "what sshd is told for some of those who log in (Match)"
     for line in facts.read("login", "matched", what, 16384).splitlines():
@@ -33,11 +58,13 @@ def matched(facts: Facts, good: Mapping[str, Collection[str]]) -> Complaints:
             continue
         word, value = found[1].lower(), found[2].split("#")[0].strip().strip('"')
         if place != file:
-            file, block = place, ""
+            file, block = place, held
         if word == "match":
             block = value
         elif word == "include" and not all(_INCLUDED.fullmatch(one.strip('"')) for one in value.split()):
             beyond.append(value)
+        elif word == "include":
+            held = block  # what a file holds that is taken in under Match is for those alone
         elif block and word in good and value.lower() not in good[word]:
             yield f"{word} {value} for Match {block}, in {place}"
     if beyond:

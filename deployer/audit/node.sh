@@ -102,12 +102,13 @@ tls() {
   for file in $named; do
     want "tls_at_$pid" "$file"
     read_text "$file" 65536
-    pem="$pem${lf}file $file" inside=''
+    pem="$pem${lf}file $file" inside='' key=''
     for line in $text; do
-      case $line in *"$rs"*) continue ;; '-----BEGIN CERTIFICATE-----'*) inside=yes ;; esac
+      case $line in *"$rs"*) continue ;; *'PRIVATE KEY'*) key=yes ;; '-----BEGIN CERTIFICATE-----'*) inside=yes ;; esac
       [ -z "$inside" ] || pem=$pem$lf$line
       case $line in '-----END CERTIFICATE-----'*) inside='' ;; esac
     done
+    [ -z "$key" ] || pem="$pem${lf}holds a key"
   done
   emit "tls_pem_$pid" "${pem#?}"
 }
@@ -116,9 +117,17 @@ tls() {
 # runs may be any user's, and so the tree may be as large as that one likes: 15 s of it.
 tree() {
   printf 'tree_%s=' "$pid"
+  # Whoever may write a directory above it puts another one in its place.
+  ahead=${root%/*}
+  while :; do
+    case $solid in *"$lf${ahead:-/}$lf"*) ;; *) set -- "$@" "${ahead:-/}" ;; esac
+    [ -n "$ahead" ] || break
+    ahead=${ahead%/*}
+  done
   {
+    [ "$#" -eq 0 ] || find "$@" -maxdepth 0 \( \( -user "$owner" ! -user 0 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\0'
     timeout -k 1 15 find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( \
-      ! -type l \( \( -user "$owner" -a ! -user 0 -a -perm /0200 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\0' \
+      ! -type l \( \( -user "$owner" -a ! -user 0 \) -o -perm /0022 \) -printf 'w %p\0' \
       , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) -printf 's %p\0' \
       , -type l \( -lname '/*' -o -lname '*..*' \) -printf 'l %p -> %l\0' \) 2>/dev/null
     printf 'rc %s\0' "$?"

@@ -66,7 +66,7 @@ for line in $exes $comms; do
   count=$((count + 1)) pid=${process#/proc/}
   processes=$processes$lf$process
   case $line in */comm) eval "exe_$pid=" links=\$links\$lf\$process/exe ;; *) eval "exe_$pid=\${line#* }" ;; esac
-  eval "argv_$pid= options_$pid= shown_cookie_$pid= argued_same_$pid= environ_$pid= names_$pid= seen_$pid= unit_$pid= cwd_$pid="
+  eval "argv_$pid= options_$pid= shown_cookie_$pid= argued_same_$pid= environ_$pid= names_$pid= seen_$pid= unit_$pid= cwd_$pid= uid_$pid="
   files=$files$lf$process/status$lf$process/limits$lf$process/cgroup$lf$process/mountinfo
   words=$words$lf$process/cmdline$lf$process/environ
   links=$links$lf$process/cwd
@@ -75,14 +75,17 @@ done
 
 units=''
 if [ -n "$processes" ]; then
-  kept='^((PPid|Uid|NoNewPrivs|Cap(Eff|Amb|Bnd)|Seccomp|Umask):|Max |[0-9]+:|[0-9]+ [0-9]+ [^ ]+ [^ ]+ (/|/usr|/etc|/home|/proc) )'
+  kept='^((PPid|Uid|NoNewPrivs|Cap(Eff|Prm|Amb|Bnd)|Seccomp|Umask):|Max |[0-9]+:|[0-9]+ [0-9]+ [^ ]+ [^ ]+ (/|/usr|/etc|/home|/proc) )'
   file='' text=''
   for line in $(grep -HsE "$kept" $files) /end:; do
     from=${line%%:*}
     [ "$from" = "$file" ] || {
       pid=${file#/proc/} pid=${pid%%/*}
       case $file in
-        */status) emit "status_$pid" "${text#?}" ;;
+        */status)
+          emit "status_$pid" "${text#?}"
+          uid=${text#*Uid:?*	} uid=${uid%%	*}
+          case $uid in ''|*[!0-9]*) ;; *) eval "uid_$pid=$uid" ;; esac ;;
         */limits) emit "limits_$pid" "${text#?}" ;;
         */mountinfo) eval "mounts_$pid=\${text#?}" ;;
         */cgroup)
@@ -150,11 +153,20 @@ if shown=$(systemctl show -p "$wanted" -- $units $watched 2>/dev/null); then
 fi
 
 [ -n "$processes" ] || return 0
-owners=$(stat -c '%n %u %U' -- $processes 2>/dev/null) || :
-uids='' roots=''
-for line in $owners; do
-  uid=${line#* } uid=${uid%% *} pid=${line%% *} pid=${pid#/proc/}
-  uids=$uids$lf$uid
+# Whose it is says its status: /proc/PID is root's where a process has gained capabilities by its file, or has dropped some.
+uids='' roots='' owners=''
+for process in $processes; do
+  eval "uids=\$uids\$lf\$uid_${process#/proc/}"
+done
+passwd=$(getent passwd $uids) || :
+for process in $processes; do
+  pid=${process#/proc/} name=UNKNOWN
+  eval "uid=\$uid_$pid"
+  [ -n "$uid" ] || continue
+  for line in $passwd; do
+    case ${line#*:*:} in "$uid":*) name=${line%%:*} ;; esac
+  done
+  owners=$owners$lf$process\ $uid\ $name
   eval "exe=\${exe_$pid:-\${argv_$pid%%\"\$lf\"*}} options=\$options_$pid"
   for ahead in "${exe%/erts-*}/releases" "${options%/*}"; do
     while :; do
@@ -166,7 +178,6 @@ for line in $owners; do
   done
 done
 solid=$lf$(find / $roots -maxdepth 0 -type d -uid 0 ! -perm /022 -printf '%p\0' 2>/dev/null | tr '\0\n\036' '\n??')$lf
-passwd=$(getent passwd $uids) || :
 wants='' paths='' roots='' listed='' argued='' cwd=''
 
 for one in $owners; do

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 Records = Mapping[str, str]
+FDS = 65_536
+"""Where the reader cuts a process's descriptors, in bytes."""
 
 
 class CannotTell(Exception):
@@ -51,13 +53,15 @@ class Process:
 
     def flag(self, name: str) -> str | None:
         """Return the last value of a flag of its arguments, ``-proto_dist``; None without it. Raises CannotTell."""
-        found = [after for word, after in pairwise(self.argv) if word == name]
+        found = [after for word, after in pairwise(_flags(self.argv)) if word == name]
         return found[-1] if found else None
 
     @property
     def name(self) -> str:
         """Its node's name, else its process."""
-        told = self.raw.get("argv", "").split("\n")
+        if self.raw.get("kind") == "epmd":
+            return f"EPMD (process {self.pid})"
+        told = _flags(self.raw.get("argv", "").split("\n"))
         named = (after for word, after in pairwise(told) if word in ("-name", "-sname"))
         return next(named, self.registered or f"process {self.pid}")
 
@@ -100,7 +104,16 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether it is reached by other nodes, as far as its arguments and EPMD tell."""
-        return bool(self.flag("-name") or self.flag("-sname") or self.registered)
+        if self.flag("-name") or self.flag("-sname") or self.registered:
+            return True
+        # EPMD may have forgotten it; whoever knows the port still reaches it.
+        return "fds" in self.raw and any(port in self.port_range for _, port in self.sockets)
+
+    @property
+    def port_range(self) -> range:
+        """The ports that its arguments leave to its distribution; none where they say nothing. Raises CannotTell."""
+        first, last = self.flag("inet_dist_listen_min") or "", self.flag("inet_dist_listen_max") or ""
+        return range(int(first), int(last) + 1) if first.isdecimal() and last.isdecimal() else range(0)
 
     def status(self, word: str) -> str:
         """Return a line of ``/proc/PID/status``.
@@ -159,10 +172,17 @@ class Process:
         """Addresses and ports at which it listens.
 
         Raises:
-            CannotTell: this user may not look at its sockets.
+            CannotTell: this user may not look at its sockets, or they are more than are read.
         """
         own = set(self.read("fds", "its sockets").split())
+        if len(self.raw["fds"]) >= FDS:
+            raise CannotTell(f"{self.name}: it has more open files than are read, and where it listens is not known")
         return tuple(sorted(place for inode, place in self.listening.items() if inode in own))
+
+
+def _flags(argv: Sequence[str]) -> Sequence[str]:
+    """Return the arguments that steer the runtime: what follows ``-extra`` is the application's own."""
+    return argv[: argv.index("-extra")] if "-extra" in argv else argv
 
 
 def modes(text: str) -> Iterator[tuple[int, str, str, str]]:

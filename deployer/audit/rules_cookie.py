@@ -63,7 +63,7 @@ def _release_file(facts: Facts) -> Complaints:
         for mode, owner, _, path in found:
             if mode & 0o007:
                 yield f"{path} is {mode:04o}: everybody on the host may read it"
-            if mode & 0o022 or (owner == beam.user and owner != "root" and mode & 0o200):
+            if mode & 0o022 or owner == beam.user != "root":
                 yield f"{path} is {mode:04o} of {owner}: those whom it guards against may write it"
 
     return each(facts.beams, judge)
@@ -80,7 +80,8 @@ def _argv(facts: Facts) -> Complaints:
 
 
 def _hides_processes(facts: Facts) -> bool:
-    line = next((one for one in facts.machine("mounts", "the mounts").splitlines() if one.split()[1] == "/proc"), "")
+    lines = reversed(facts.machine("mounts", "the mounts").splitlines())  # the last one lies on top
+    line = next((one for one in lines if one.split()[1] == "/proc"), "")
     if not line:
         raise CannotTell("how /proc is mounted cannot be read by this user")
     return any(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from datetime import timedelta
 
 from deployer.audit.facts import Facts
-from deployer.audit.process import CannotTell, NotApplicable, Process, modes
+from deployer.audit.process import CannotTell, NotApplicable, Process
 from deployer.audit.rule import Complaints, Rule, each
-from deployer.beam.certificates import read_certificates
 from deployer.firewall.shut import EPHEMERAL
 
 _DIST = "OTP Reference Manual, Distributed Erlang"
-_TLS_GUIDE = "OTP ssl User's Guide, Using TLS for Erlang Distribution"
+EPMD_PORT = 4369
+"""Where EPMD answers unless it is told otherwise."""
 _EEF = "Erlang Ecosystem Foundation, Security WG: distribution"
 _BIND = 'cluster: {cookie: {env: SHOP_COOKIE}, bind: "{{ ansible_host }}"}'
 
@@ -29,7 +28,7 @@ def _too_wide(facts: Facts, places: Iterable[tuple[str, int]]) -> Complaints:
     declared = {own.cluster.bind, own.address} if own else set()
     for place, port in places:
         found = ipaddress.ip_address(place)
-        if found.is_unspecified:
+        if (getattr(found, "ipv4_mapped", None) or found).is_unspecified:
             yield f"listens on every address, port {port}"
         elif (
             declared and not is_inner(place) and place not in declared and _is_address(own.cluster.bind if own else "")
@@ -45,10 +44,22 @@ def _is_address(text: str) -> bool:
 
 
 def _epmd_place(facts: Facts) -> Complaints:
-    def judge(epmd: Process) -> Complaints:
-        return _too_wide(facts, epmd.sockets)
+    try:
+        epmds = facts.epmds
+    except NotApplicable:
+        held = [place for place in facts.listening.values() if place[1] == EPMD_PORT]
+        if not held:
+            raise
+        yield from (f"what holds EPMD's port until it starts {wrong}" for wrong in _too_wide(facts, held))
+        return
+    yield from each(epmds, lambda epmd: _too_wide(facts, epmd_sockets(epmd)))
 
-    return each(facts.epmds, judge)
+
+def epmd_sockets(epmd: Process) -> tuple[tuple[str, int], ...]:
+    """Return where an EPMD listens; raises CannotTell where none of its sockets is seen."""
+    if not epmd.sockets:
+        raise CannotTell(f"{epmd.name}: none of its sockets is seen; it may run in a network namespace of its own")
+    return epmd.sockets
 
 
 def _dist_place(facts: Facts) -> Complaints:
@@ -68,82 +79,6 @@ def _range(facts: Facts) -> Complaints:
                     yield f"its distribution listens at whichever port the kernel gives it, {port} now"
         elif int(last or 0) - int(first or 0) >= 10:
             yield f"its distribution has {int(last or 0) - int(first or 0) + 1} ports to choose from; ten are enough"
-
-    return each(facts.beams, judge)
-
-
-def _outer(facts: Facts, beam: Process) -> bool:
-    return any(not is_inner(place) for place, _ in facts.dist_ports(beam))
-
-
-def _tls(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        if not _outer(facts, beam):
-            raise NotApplicable(f"{beam.name} is reached from this host alone")
-        if not (beam.flag("-proto_dist") or "").endswith("_tls"):
-            yield "its distribution leaves the host without TLS: whoever listens on the way reads and may alter it"
-
-    return each(facts.beams, judge)
-
-
-def _tls_only(beam: Process) -> None:
-    if not (beam.flag("-proto_dist") or "").endswith("_tls"):
-        raise NotApplicable(f"{beam.name} speaks no TLS to other nodes")
-
-
-def _tls_verify(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        _tls_only(beam)
-        said = beam.read("tls", "its options of TLS")
-        for side, wanted in (
-            ("server", "{fail_if_no_peer_cert,true}"),
-            ("server", "{verify,verify_peer}"),
-            ("client", "{verify,verify_peer}"),
-        ):
-            part = said.partition(f"{{{side},[")[2]
-            other = "{client,[" if side == "server" else "{server,["
-            if wanted not in part.partition(other)[0]:
-                yield f"its {side} side lacks {wanted}"
-
-    return each(facts.beams, judge)
-
-
-def _tls_keys(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        _tls_only(beam)
-        pems = beam.read("tls_pem", "its certificates")
-        authorities = {
-            block.splitlines()[0]
-            for block in pems.split("file ")
-            if block.strip() and "ca" in block.splitlines()[0].rpartition("/")[2]
-        }
-        for mode, owner, _, path in modes(beam.read("tls_at", "the files of its TLS")):
-            if path not in authorities and (mode & 0o027 or owner not in ("root", beam.user)):
-                yield f"{path} is {mode:04o} of {owner}; a private key is 0640 at most, of root or {beam.user}"
-
-    return each(facts.beams, judge)
-
-
-def _tls_end(facts: Facts) -> Complaints:
-    now = int(facts.machine("now", "the host's clock"))
-
-    def judge(beam: Process) -> Complaints:
-        _tls_only(beam)
-        seen = False
-        for block in beam.read("tls_pem", "its certificates").split("file "):
-            path, _, pem = block.partition("\n")
-            for certificate in read_certificates(pem):
-                seen = True
-                left = timedelta(seconds=certificate.not_valid_after_utc.timestamp() - now)
-                if left < timedelta(days=30):
-                    when = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-                    yield (
-                        f"a certificate of {path} ends on {when}"
-                        if left > timedelta()
-                        else f"a certificate of {path} ended on {when}"
-                    )
-        if not seen:
-            raise CannotTell(f"{beam.name}: no certificate of it can be read by this user")
 
     return each(facts.beams, judge)
 
@@ -203,27 +138,6 @@ DISTRIBUTION_RULES = (
         reads="inet_dist_listen_min and _max in the arguments of each BEAM", groups=("nodes",),
         fix='cluster: {cookie: {env: SHOP_COOKIE}, ports: "9100-9109"}',
         sources=("OTP kernel(6), inet_dist_listen_min",),
-    ),
-    Rule(
-        id="ED-04", severity="high", title="the distribution leaves the host over TLS", judge=_tls,
-        reads="-proto_dist of each BEAM, and whether its distribution listens on more than loopback", groups=("nodes",),
-        fix="cluster: {tls: true, pki: {passphrase: {env: SHOP_PKI}}}", sources=(_TLS_GUIDE, _DIST),
-    ),
-    Rule(
-        id="ED-05", severity="high", title="both sides of TLS ask for a certificate and check it", judge=_tls_verify,
-        reads="the file that -ssl_dist_optfile names", groups=("nodes",), sources=(_TLS_GUIDE, "CVE-2026-48860"),
-        fix="cluster: {tls: true, pki: {passphrase: {env: SHOP_PKI}}}",
-    ),
-    Rule(
-        id="ED-06", severity="high", title="private keys of TLS are for root and the node", judge=_tls_keys,
-        reads="mode and owner of the files that -ssl_dist_optfile names", groups=("nodes",),
-        command="chmod 0400 FILE; chown USER FILE", sources=(_TLS_GUIDE,), others={"CIS": "5.1.2 by analogy"},
-    ),
-    Rule(
-        id="ED-07", severity="high", title="no certificate of TLS ends within 30 days", judge=_tls_end,
-        reads="the certificates that -ssl_dist_optfile names, by the host's clock", groups=("nodes", "machine"),
-        command="deployer deploy site.yml -i inventory.yml (it renews them)", sources=(_TLS_GUIDE,),
-        others={"Lynis": "CRYP-7902"},
     ),
     Rule(
         id="ED-08", severity="high", title="EPMD runs as a user of its own, and obeys nobody else", judge=_epmd_user,

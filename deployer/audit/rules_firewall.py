@@ -8,7 +8,7 @@ import re
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints, Rule
-from deployer.audit.rules_distribution import is_inner
+from deployer.audit.rules_distribution import epmd_sockets, is_inner
 from deployer.audit.walls import kernel_tables, lets_in
 from deployer.firewall.foreign import Packet
 from deployer.sh.sockets import outside
@@ -30,7 +30,7 @@ def _strangers(facts: Facts) -> Complaints:
         epmds = facts.epmds
     except NotApplicable:
         epmds = ()
-    open_to = [(one, "EPMD", place) for one in epmds for place in one.sockets]
+    open_to = [(one, "EPMD", place) for one in epmds for place in epmd_sockets(one)]
     open_to += [(beam, "distribution", place) for beam in facts.beams for place in facts.dist_ports(beam)]
     outer = [(one, what, place) for one, what, place in open_to if not is_inner(place[0])]
     if not outer:
@@ -68,10 +68,12 @@ def _declared(facts: Facts) -> Complaints:
     if "holders" not in group or "sockets" not in group:
         raise CannotTell("who listens cannot be read by this user")
     meant = {str(port).partition("/")[0] for port in own.firewall.public}
+    told = re.findall(r"^port (\d+)$", facts.group("login").get("sshd", ""), re.MULTILINE)
     for one in outside(group["sockets"], group["holders"]):
         if (
             str(one.port) not in meant
-            and one.program not in ("sshd", "systemd")
+            and one.program != "sshd"
+            and not (one.program == "systemd" and str(one.port) in ("22", *told))
             and lets_in(facts, one.port, one.place, one.protocol)
         ):
             yield f"{one} is open to strangers and declared nowhere"
@@ -140,7 +142,7 @@ FIREWALL_RULES = (
     Rule(
         id="FW-06", severity="high", title="whatever is open to strangers is declared", judge=_declared,
         reads="every listening socket in /proc/net, who holds it, and whether the tables let strangers in",
-        groups=("walls",), fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}",
+        groups=("walls", "login"), fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}",
         sources=("proc(5), /proc/net/tcp",),
         others={"CIS": "2.1.22, 4.2.6", "Lynis": "NETW-3012"},
     ),

@@ -64,6 +64,9 @@ def _network(facts: Facts) -> Complaints:
     yield from _at_least(facts, {"net/ipv4/tcp_syncookies": 1})
     keys = ("ipv4/conf/all/accept_redirects", "ipv4/conf/all/accept_source_route", "ipv6/conf/all/accept_redirects")
     yield from _zero(facts, tuple(f"net/{key}" for key in keys))
+    # Of IPv4 it is enough when "all" or the interface allows it, and IPv6 asks the interface alone.
+    for line in facts.machine("redirected", "what each interface accepts").splitlines():
+        yield f"net.{line.replace('/', '.')} is 1; 0 is wanted"
 
 
 def _routes(facts: Facts) -> Complaints:
@@ -93,50 +96,82 @@ def _cores(facts: Facts) -> Complaints:
         yield f"a core is written as {pattern}; a node's core holds its cookie"
 
 
-def _sysctl(key: str, value: str) -> str:
-    return f'- name: {key}\n  sysctl: {{name: {key}, value: "{value}"}}'
+def _sysctl(value: str, *keys: str) -> str:
+    return "\n".join(f'- name: {key}\n  sysctl: {{name: {key}, value: "{value}"}}' for key in keys)
 
+
+_LINKED = "\n".join(
+    (
+        _sysctl("1", *(f"fs.protected_{key}" for key in ("symlinks", "hardlinks", "fifos", "regular"))),
+        _sysctl("0", "fs.suid_dumpable"),
+    )
+)
+_HARD = "\n".join(
+    (
+        _sysctl(
+            "1",
+            *(
+                f"kernel.{key}"
+                for key in ("kptr_restrict", "dmesg_restrict", "yama.ptrace_scope", "unprivileged_bpf_disabled")
+            ),
+        ),
+        _sysctl("2", "kernel.randomize_va_space"),
+    )
+)
+_REDIRECTS = "\n".join(
+    (
+        _sysctl(
+            "0",
+            *(
+                f"net.{at}.accept_redirects"
+                for at in ("ipv4.conf.all", "ipv4.conf.default", "ipv6.conf.all", "ipv6.conf.default")
+            ),
+        ),
+        _sysctl("0", "net.ipv4.conf.all.accept_source_route"),
+        _sysctl("1", "net.ipv4.tcp_syncookies"),
+    )
+)
 
 KERNEL_RULES = (
     Rule(
         id="KR-02", severity="high", title="links, pipes and cores of others are guarded", judge=_links,
         groups=("machine",),
-        reads="/proc/sys/fs/protected_* and suid_dumpable", fix=_sysctl("fs.suid_dumpable", "0"), sources=(_PROC,),
+        reads="/proc/sys/fs/protected_* and suid_dumpable", fix=_LINKED, sources=(_PROC,),
         others={"CIS": "1.5.3", "dev-sec": "sysctl", "Lynis": "KRNL-6000"},
     ),
     Rule(
         id="KR-03", severity="medium", title="no cores are kept", judge=_cores, groups=("machine",),
         reads="kernel.core_pattern, and Storage= of systemd-coredump",
-        fix=_sysctl("kernel.core_pattern", "|/bin/false"),
+        fix=_sysctl("|/bin/false", "kernel.core_pattern"),
         sources=("core(5)",), others={"CIS": "1.5.3", "Lynis": "KRNL-5820"},
     ),
     Rule(
         id="KR-04", severity="low", title="the kernel keeps its addresses to itself", judge=_hardened,
         groups=("machine",),
-        reads="/proc/sys/kernel", fix=_sysctl("kernel.kptr_restrict", "1"), sources=(_PROC,), profile="strict",
+        reads="/proc/sys/kernel", fix=_HARD, sources=(_PROC,), profile="strict",
         others={"CIS": "1.5.1, 1.5.2", "Lynis": "KRNL-6000", "dev-sec": "sysctl"},
     ),
     Rule(
         id="KR-05", severity="medium", title="nobody else redirects the host's packets", judge=_network,
         groups=("machine",),
-        reads="/proc/sys/net", fix=_sysctl("net.ipv4.conf.all.accept_redirects", "0"), sources=("ip(7)",),
+        reads="/proc/sys/net, and its conf of each interface", fix=_REDIRECTS, sources=("ip(7)",),
         others={"CIS": "3.3.1-3.3.10", "dev-sec": "sysctl", "Lynis": "KRNL-6000"}, profile="strict",
     ),
     Rule(
         id="KR-06", severity="low", title="the host does not route", judge=_routes, groups=("machine",),
         profile="strict",
-        reads="/proc/sys/net/ipv4/ip_forward", fix=_sysctl("net.ipv4.ip_forward", "0"), sources=("ip(7)",),
+        reads="/proc/sys/net/ipv4/ip_forward", fix=_sysctl("0", "net.ipv4.ip_forward"), sources=("ip(7)",),
         others={"CIS": "3.3.1"},
     ),
     Rule(
         id="NT-01", severity="low", title="a burst of connections finds a place to wait", judge=_backlog,
         groups=("machine",),
-        reads="/proc/sys/net/core/somaxconn", fix=_sysctl("net.core.somaxconn", "4096"), sources=("listen(2)",),
+        reads="/proc/sys/net/core/somaxconn", fix=_sysctl("4096", "net.core.somaxconn"), sources=("listen(2)",),
     ),
     Rule(
         id="NT-02", severity="high", title="the table of connections does not run over", judge=_tracked,
         groups=("machine",),
-        reads="nf_conntrack_count and its most: a quarter", fix=_sysctl("net.netfilter.nf_conntrack_max", "1048576"),
+        reads="nf_conntrack_count and its most: a quarter", fix=_sysctl("1048576", "net.netfilter.nf_conntrack_max"),
         sources=("Linux, nf_conntrack-sysctl",),
     ),
 )  # fmt: skip

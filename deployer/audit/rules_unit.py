@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.audit.facts import Facts
-from deployer.audit.process import CannotTell, NotApplicable, Process
+from deployer.audit.process import FDS, CannotTell, NotApplicable, Process
 from deployer.audit.rule import Complaints, Rule, each
 
 _EXEC = "systemd.exec(5)"
@@ -35,8 +35,11 @@ def _privileges(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         if beam.status("NoNewPrivs") != "1":
             yield "it may gain privileges by a setuid program (NoNewPrivs 0)"
-        if beam.uid != "0" and int(beam.status("CapEff"), 16) & ~_NET_BIND:
-            yield f"it holds capabilities: {beam.status('CapEff')}"
+        held = int(beam.status("CapEff"), 16) | int(beam.status("CapPrm"), 16)
+        if beam.uid != "0" and held & ~_NET_BIND:
+            yield f"it holds capabilities: {held:016x}"
+        if beam.uid != "0" and "0" in beam.status("Uid").split():
+            yield "it may become root again (its real or saved user is root)"
 
     return each(facts.beams, judge)
 
@@ -61,7 +64,9 @@ def _read_only(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         lines = [line.split() for line in beam.read("mounts", "its mounts").splitlines()]
         ways = {line[4]: line[5].split(",") for line in lines if len(line) > 5}
-        if not any("ro" in ways.get(place, ()) for place in ("/", "/usr")):
+        if not ways:
+            raise CannotTell(f"{beam.name}: its mounts make no sense")
+        if "ro" not in ways.get("/usr", ways.get("/", [])):
             yield "it sees /usr writable: its unit protects nothing of the system"
 
     return each(facts.beams, judge)
@@ -93,33 +98,12 @@ def _files(facts: Facts) -> Complaints:
 
 def _files_used(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
-        used, (soft, _) = len(beam.read("fds", "its open files").split()), beam.limit("Max open files")
+        said, (soft, _) = beam.read("fds", "its open files"), beam.limit("Max open files")
+        used = len(said.split())
         if soft.isdigit() and used * 5 >= int(soft) * 4:
             yield f"{used} of {soft} files are open"
-
-    return each(facts.beams, judge)
-
-
-def _restarts(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        unit = facts.unit_of(beam)
-        if unit.get("Restart", "") in ("", "no"):
-            yield f"{beam.unit} does not start it again when it falls (Restart=no)"
-        if unit.get("StartLimitBurst", "0") == "0" or unit.get("StartLimitIntervalUSec", "0") in ("0", "infinity"):
-            yield f"{beam.unit} starts it again for ever, as often as it falls (StartLimit…=0)"
-        if unit.get("TimeoutStopUSec") == "infinity":
-            yield f"{beam.unit} waits for its stop without an end"
-
-    return each(facts.beams, judge)
-
-
-def _restarted(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        count = facts.unit_of(beam).get("NRestarts", "")
-        if not count.isdigit():
-            raise CannotTell(f"systemd does not say how often it started {beam.unit} again")
-        if count != "0":
-            yield f"systemd had to start {beam.unit} again {count} times"
+        elif soft.isdigit() and len(said) >= FDS:
+            raise CannotTell(f"{beam.name}: at least {used} of {soft} files are open, and the rest was not counted")
 
     return each(facts.beams, judge)
 
@@ -131,23 +115,6 @@ def _memory(facts: Facts) -> Complaints:
             yield f"{beam.unit} has no MemoryMax: one node may take the whole host along"
         if unit.get("TasksMax", "infinity") == "infinity":
             yield f"{beam.unit} has no TasksMax"
-
-    return each(facts.beams, judge)
-
-
-def _supervised(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        if not beam.unit:
-            group = beam.raw.get("unit") or "its control group is hidden"
-            yield f"it runs in no service ({group}): nobody starts it after a reboot"
-        elif (state := facts.unit_of(beam).get("UnitFileState", "")) not in (
-            "enabled",
-            "static",
-            "enabled-runtime",
-            "generated",
-            "indirect",
-        ):
-            yield f"{beam.unit} is {state or 'not installed'}: nobody starts it after a reboot"
 
     return each(facts.beams, judge)
 
@@ -207,25 +174,9 @@ UNIT_RULES = (
         fix="unit: {LimitNOFILE: '131072'}", sources=("accept(2): EMFILE",),
     ),
     Rule(
-        id="UN-07", severity="medium", title="a node that falls is started again, and not for ever", judge=_restarts,
-        reads="Restart, StartLimit… and TimeoutStop of the unit, as systemd has them", groups=("nodes",),
-        fix="unit: {Restart: on-failure}", command="StartLimitBurst=5, StartLimitIntervalSec=300 in the unit",
-        sources=("systemd.unit(5), StartLimitIntervalSec=",),
-    ),
-    Rule(
-        id="UN-14", severity="medium", title="no node has fallen since it was started", judge=_restarted,
-        reads="NRestarts of the unit", groups=("nodes",), command="journalctl -u UNIT -p err",
-        sources=("systemd.service(5), Restart=",),
-    ),
-    Rule(
         id="UN-10", severity="low", title="a node cannot take the host along", judge=_memory, profile="strict",
         reads="MemoryMax and TasksMax of the unit", groups=("nodes",), fix="unit: {MemoryMax: 2G}",
         sources=("systemd.resource-control(5)",),
-    ),
-    Rule(
-        id="UN-15", severity="medium", title="every BEAM is a service that a boot starts", judge=_supervised,
-        reads="the control group of each BEAM, and its unit's state", groups=("nodes",),
-        command="systemctl enable UNIT", sources=("systemd.service(5)",),
     ),
     Rule(
         id="UN-16", severity="low", title="one user does not run several releases", judge=_dynamic, profile="strict",

@@ -59,7 +59,8 @@ mount -t tmpfs -o size=1m none /tmp; head -c 1000000 /dev/zero >/tmp/full
 cat >/srv/tls.pem <<'END'
 @CERTIFICATE@
 END
-cp /srv/tls.pem /srv/tls.key; chmod 0644 /srv/tls.key; chown demo /srv/tls.key
+{ cat /srv/tls.pem; echo "-----BEGIN PRIVATE KEY-----"; } >/srv/tls.key
+chmod 0644 /srv/tls.key; chown demo /srv/tls.key
 cat >/srv/tls.conf <<'END'
 [{server,[{certfile,"/srv/tls.pem"},{keyfile,"/srv/tls.key"},{verify,verify_none}]},{client,[{verify,verify_none}]}].
 END

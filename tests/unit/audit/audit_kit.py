@@ -21,7 +21,7 @@ from deployer.fleet import AuditWords
 NOW = 1_790_000_000
 NODE, EPMD = "100", "90"
 STATUS = (
-    "Umask:\t0077\nPPid:\t1\nUid:\t990\t990\t990\t990\nCapEff:\t{cap}\nCapBnd:\t0000000000000000\n"
+    "Umask:\t0077\nPPid:\t1\nUid:\t990\t990\t990\t990\nCapEff:\t{cap}\nCapPrm:\t{cap}\nCapBnd:\t0000000000000000\n"
     "NoNewPrivs:\t{new}\nSeccomp:\t2"
 )
 ARGV = (
@@ -35,8 +35,8 @@ LIMITS = (
 UNIT = {
     "Id": "shop.service", "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "Secrets": "",
     "EnvironmentFile": "600 root root /etc/beam/shop.env", "Restart": "on-failure", "StartLimitBurst": "5",
-    "StartLimitIntervalUSec": "5min", "TimeoutStopUSec": "1min", "NRestarts": "0", "MemoryMax": "2147483648",
-    "TasksMax": "4096",
+    "StartLimitIntervalUSec": "5min", "RestartUSec": "2s", "TimeoutStopUSec": "1min", "NRestarts": "0",
+    "MemoryMax": "2147483648", "TasksMax": "4096",
 }  # fmt: skip
 TLS = (
     '[{server,[{certfile,"/etc/beam/node.pem"},{verify,verify_peer},{fail_if_no_peer_cert,true}]},'
@@ -154,7 +154,7 @@ def good() -> dict[str, dict[str, str]]:
         "disks": "1000000000000 500000000000 1000000 900000 /", "clocks": "chronyd", "synchronized": "no",
         "reboot": "no",
         "now": str(NOW), "packages": str(NOW - 86_400), "flags": "", "cores": "", "journal": "SystemMaxUse=1G",
-        "kept": "yes", "pending": "",
+        "kept": "yes", "pending": "", "redirected": "",
         "needrestart": "$nrconf{override_rc}{qr(^shop)} = 0;", "left": "",
     }  # fmt: skip
     login = {

@@ -67,7 +67,10 @@ STATES: dict[str, tuple[Changes, Changes]] = {
     "ED-03": ({"node.argv": ARGV.replace("9109", "9999")}, {"nodes.all": None, "node.kind": None}),
     "ED-04": ({"node.argv": ARGV.replace("inet_tls", "inet_tcp")}, {"node.fds": None}),
     "ED-05": ({"node.tls": TLS.replace("{fail_if_no_peer_cert,true}", "{depth,1}")}, {"node.tls": None}),
-    "ED-06": ({"node.tls_at": "644 shop shop /etc/beam/node.pem"}, {"node.tls_at": None}),
+    "ED-06": (
+        {"node.tls_at": "644 shop shop /etc/beam/node.pem", "node.tls_pem": "file /etc/beam/node.pem\nholds a key"},
+        {"node.tls_at": None},
+    ),
     "ED-07": (
         {"node.tls_pem": f"file /etc/beam/node.pem\n{certificate(20)}"},
         {"node.tls_pem": "file /etc/beam/node.pem\n"},
