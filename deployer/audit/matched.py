@@ -31,7 +31,7 @@ def sshd_settings(facts: Facts) -> Mapping[str, str]:
     return told | {word.lower(): value.lower() for word, value in _OPTION.findall(started)}
 
 
-def setting(told: Mapping[str, str], word: str) -> str:
+def sshd_setting(told: Mapping[str, str], word: str) -> str:
     """Return one of `sshd_settings`; raises CannotTell without it."""
     if word not in told:
         raise CannotTell(f"sshd -T does not tell {word}")

@@ -84,7 +84,7 @@ class Process:
     def unit(self) -> str:
         """Its systemd service; empty where it runs in none. Raises CannotTell."""
         found = self.read("unit", "its control group")
-        return found if found.endswith(".service") else ""
+        return found if found.endswith(".service") and not _LOGIN.match(found) else ""
 
     @property
     def exe(self) -> str:
@@ -178,6 +178,10 @@ class Process:
         if len(self.raw["fds"]) >= FDS:
             raise CannotTell(f"{self.name}: it has more open files than are read, and where it listens is not known")
         return tuple(sorted(place for inode, place in self.listening.items() if inode in own))
+
+
+_LOGIN = re.compile(r"(ssh|sshd|dropbear|cron|crond|atd|(serial-|console-|container-)?getty)(@.*)?\.service$")
+"""Services that start what people start; without logind that stays in their control groups."""
 
 
 def _flags(argv: Sequence[str]) -> Sequence[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 from deployer.audit.facts import Facts
-from deployer.audit.matched import matched, setting, sshd_settings
+from deployer.audit.matched import matched, sshd_setting, sshd_settings
 from deployer.audit.process import CannotTell
 from deployer.audit.rule import Complaints, Rule
 
@@ -20,7 +20,7 @@ _COMMENT = re.compile(r"(?<!\\)#(?![-\d]).*")
 
 
 def _empty(facts: Facts) -> Complaints:
-    if setting(sshd_settings(facts), "permitemptypasswords") == "yes":
+    if sshd_setting(sshd_settings(facts), "permitemptypasswords") == "yes":
         yield "permitemptypasswords yes: an account without a password is open to everybody"
     for name in facts.read("login", "empty", "which accounts have no password").split():
         yield f"the account {name} has an empty password"

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process
 from deployer.audit.rule import Complaints, Rule, each
+from deployer.beam.names import EPMD_PORT
 from deployer.firewall.shut import EPHEMERAL
 
 _DIST = "OTP Reference Manual, Distributed Erlang"
-EPMD_PORT = 4369
-"""Where EPMD answers unless it is told otherwise."""
 _EEF = "Erlang Ecosystem Foundation, Security WG: distribution"
 _BIND = 'cluster: {cookie: {env: SHOP_COOKIE}, bind: "{{ ansible_host }}"}'
 
@@ -105,10 +104,31 @@ def _epmd_unit(facts: Facts) -> Complaints:
     return each(facts.epmds, judge)
 
 
+def _registers(beam: Process) -> bool:
+    """Whether its arguments have it tell EPMD of itself."""
+    name = beam.flag("-name") or beam.flag("-sname") or "undefined"
+    elsewhere = beam.flag("-erl_epmd_port") or beam.flag("-epmd_module") or beam.flag("-proto_dist") == "none"
+    return name.partition("@")[0] != "undefined" and not elsewhere and beam.flag("-dist_listen") != "false"
+
+
+def _epmd_seen(facts: Facts) -> None:
+    """Make sure that an EPMD is not only hidden; raises CannotTell."""
+    try:
+        _ = facts.epmds
+    except NotApplicable:
+        return
+
+
 def _registered(facts: Facts) -> Complaints:
     places = {beam.name.partition("@")[0]: beam for beam in facts.beams if beam.alive}
     told = facts.told
-    if not told:
+    missing = [beam for beam in facts.beams if _registers(beam) and beam.name.partition("@")[0] not in told]
+    if missing:
+        _epmd_seen(facts)
+    for one in missing:
+        if one.environ.get("ERL_EPMD_PORT", str(EPMD_PORT)) == str(EPMD_PORT):
+            yield f"{one.name} runs, and EPMD does not list it: nobody finds it"
+    if not told and not missing:
         raise NotApplicable("EPMD lists no node")
     for name, port in told.items():
         beam = places.get(name)

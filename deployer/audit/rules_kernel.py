@@ -88,7 +88,8 @@ def _cores(facts: Facts) -> Complaints:
     if pattern.rstrip() == "|/bin/false":
         return
     if pattern.startswith("|") and "systemd-coredump" in pattern:
-        if "Storage=none" not in told:
+        storage = [line for line in told.splitlines() if line.startswith("Storage=")]  # the last one counts
+        if storage[-1:] != ["Storage=none"]:
             yield "systemd-coredump keeps cores (Storage is not none): a node's core holds its cookie"
     elif pattern.startswith("|"):
         raise CannotTell(f"cores go to {pattern[1:60]}, of which nothing is known here")

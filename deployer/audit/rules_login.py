@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from deployer.audit.facts import Facts
-from deployer.audit.matched import matched, setting, sshd_settings
+from deployer.audit.matched import matched, sshd_setting, sshd_settings
 from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints, Rule
 
@@ -36,7 +36,7 @@ def _passwords(facts: Facts) -> Complaints:
     told = sshd_settings(facts)
     off = all(told.get(word) == "no" for word in ("passwordauthentication", "kbdinteractiveauthentication"))
     for word, why in _WHY.items():
-        if setting(told, word) not in _KEYS_ALONE[word]:
+        if sshd_setting(told, word) not in _KEYS_ALONE[word]:
             only = off and word == "permitrootlogin"
             yield f"{word} {told[word]}: {'no password of root is tried only while passwords are off' if only else why}"
     yield from matched(facts, _KEYS_ALONE)
@@ -51,7 +51,7 @@ def _forwarding(facts: Facts) -> Complaints:
         yield from matched(facts, {"disableforwarding": ("yes",)})
         return
     for word in _FORWARDED:
-        if setting(told, word) != "no":
+        if sshd_setting(told, word) != "no":
             yield f"{word} {told[word]}"
     yield from matched(facts, dict.fromkeys(_FORWARDED, ("no",)))
 
@@ -60,7 +60,7 @@ def _throttles(facts: Facts) -> Complaints:
     told = sshd_settings(facts)
     good = {}
     for word, least, most in (("maxauthtries", 2, 6), ("maxsessions", 2, 20), ("logingracetime", 1, 120)):
-        value, good[word] = setting(told, word), [str(number) for number in range(least, most + 1)]
+        value, good[word] = sshd_setting(told, word), [str(number) for number in range(least, most + 1)]
         if value not in good[word]:
             yield f"{word} {value}: {least} to {most} keep out guessers and let this run in"
     yield from matched(facts, good)
@@ -69,7 +69,7 @@ def _throttles(facts: Facts) -> Complaints:
 def _algorithms(facts: Facts) -> Complaints:
     told = sshd_settings(facts)
     for word in ("ciphers", "macs", "kexalgorithms"):
-        weak = _WEAK.findall(setting(told, word))
+        weak = _WEAK.findall(sshd_setting(told, word))
         if weak:
             yield f"{word} has {', '.join(weak[:4])}"
 

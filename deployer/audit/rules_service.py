@@ -23,7 +23,7 @@ _UNITS = {
 }
 
 
-def seconds(text: str) -> float:
+def systemd_seconds(text: str) -> float:
     """Return a time as systemd writes it, ``1min 30s``; ``infinity`` is endless. Raises ValueError."""
     if text in ("0", "infinity"):
         return 0.0 if text == "0" else inf
@@ -41,7 +41,7 @@ def _restarts(facts: Facts) -> Complaints:
             yield f"{beam.unit} does not start it again when it falls (Restart={unit.get('Restart', '') or 'no'})"
         elif burst == "0" or interval == "0":
             yield f"{beam.unit} starts it again for ever, as often as it falls (StartLimit…=0)"
-        elif burst.isdigit() and (int(burst) * seconds(pause)) > seconds(interval):
+        elif burst.isdigit() and (int(burst) * systemd_seconds(pause)) > systemd_seconds(interval):
             yield (
                 f"{beam.unit} starts it again for ever: {burst} starts, {pause} apart, never fall into {interval}"
                 " (StartLimitIntervalSec)"

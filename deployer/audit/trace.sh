@@ -4,6 +4,15 @@
 # journal under any name, so only what root's processes said there is read.
 # shellcheck disable=SC2154  # units and record are set above; lf is the prelude's
 marks=$(stat --printf '%n\0%Y %Z %U\0' -- "$@" 2>/dev/null | tr '\0\n\036' '\n??')
+# A release is as old as what in it was changed last: its own directory tells nothing of a file deep in it.
+for path; do
+  case $path in "${record%/ledger/history}"/versions/*) ;; *) continue ;; esac
+  if [ -z "$record" ] || [ -L "$path" ] || [ ! -d "$path" ]; then continue; fi
+  newest=$(timeout -k 1 5 find "$path" -xdev \( -path "$path/tmp" -o -path "$path/log" \) -prune -o -printf '%C@ %T@ %u\n' 2>/dev/null |
+    sort -rn | head -n 1) || continue
+  rest=${newest#* }
+  marks=$marks$lf$path$lf${rest%%.*}\ ${newest%%.*}\ ${rest#* }
+done
 above=''
 for path; do
   if [ -e "$path" ] || [ -L "$path" ]; then continue; fi

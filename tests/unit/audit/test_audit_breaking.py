@@ -6,10 +6,10 @@ import pytest
 
 from deployer.audit.catalog import RULES
 from deployer.audit.process import FDS
-from deployer.audit.rules_service import seconds
+from deployer.audit.rules_service import systemd_seconds
 from deployer.fields import build
 from deployer.fleet import AuditWords
-from tests.unit.audit.audit_kit import ARGV, LISTENING, SSHD, STATUS, TLS, UNIT, certificate, facts, good, told
+from tests.unit.audit.audit_kit import ARGV, KERNEL, LISTENING, SSHD, STATUS, TLS, UNIT, certificate, facts, good, told
 
 Changes = dict[str, str | None]
 MAIN = "/etc/ssh/sshd_config"
@@ -137,6 +137,18 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
          "walls.rules": "table inet x {\n}\n"}, "4369/tcp",
     ),
     "more BEAMs than are read": ("UN-01", "UNKNOWN", {"nodes.more": "yes"}, "more BEAMs"),
+    "a BEAM started over ssh": ("UN-15", "FAIL", {"node.unit": "ssh.service"}, "in no service (ssh.service)"),
+    "an EPMD started over ssh": ("ED-09", "FAIL", {"epmd.unit": "ssh@3-10.0.0.1.service"}, "no service"),
+    "a node that EPMD does not list": ("ED-10", "FAIL", {"epmd.names_told": ""}, "does not list it"),
+    "a node that tells another EPMD": (
+        "ED-10", "PASS", {"epmd.names_told": "", "node.environ": "ERL_EPMD_PORT=4370"}, "",
+    ),
+    "a node whose EPMD may be hidden": ("ED-10", "UNKNOWN", {**NO_EPMD, "nodes.all": None}, "hidepid"),
+    "cores that a drop-in keeps after all": (
+        "KR-03", "FAIL",
+        {"machine.kernel": told(KERNEL | {"kernel/core_pattern": "|/lib/systemd/systemd-coredump %P"}),
+         "machine.cores": "Storage=none\nStorage=external"}, "keeps cores",
+    ),
     "a cookie that its owner may make writable": (
         "CK-03", "FAIL", {"node.cookie_at": "400 shop shop /opt/shop/releases/COOKIE"}, "may write it",
     ),
@@ -164,4 +176,4 @@ def test_lines_of_sudo_that_are_declared_are_held_against_what_is_there_whole() 
 
 @pytest.mark.parametrize(("text", "wanted"), [("100ms", 0.1), ("1min 30s", 90), ("1d 2h", 93_600), ("0", 0)])
 def test_times_of_systemd_are_read(text: str, wanted: float) -> None:
-    assert seconds(text) == pytest.approx(wanted)
+    assert systemd_seconds(text) == pytest.approx(wanted)

@@ -132,6 +132,23 @@ def test_the_reader_tells_who_and_which_file_and_no_argument(shell: list[str], t
 
 
 @in_every_shell
+def test_a_release_is_as_old_as_what_in_it_was_changed_last(shell: list[str], tmp_path: Path) -> None:
+    release = tmp_path / "versions/1.0"
+    (release / "lib/x").mkdir(parents=True)
+    (release / "tmp").mkdir()
+    last = release
+    for place in (release / "lib/x/a", release / "tmp/b"):
+        place.touch()
+        while int(place.stat().st_ctime) == int(last.stat().st_ctime):  # the kernel's times cannot be set
+            place.touch()
+        last = place
+    (frame,) = frames(Program((reader([str(release)], str(tmp_path)),)), shell, tmp_path)
+    found = parse_group(frame)
+    assert not isinstance(found, str), found
+    assert judge_trace([str(release)], found).since == int((release / "lib/x/a").stat().st_ctime)
+
+
+@in_every_shell
 def test_the_reader_answers_on_this_machine(shell: list[str], tmp_path: Path) -> None:
     found = _read(shell, tmp_path, ["/etc/passwd", "/etc/none/at/all"], Sh(":"))
     assert judge_trace(["/etc/passwd"], found).since == int(Path("/etc/passwd").stat().st_ctime)
