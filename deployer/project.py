@@ -139,7 +139,7 @@ class Project:
         self,
         play: Play,
         *,
-        need_tarball: bool = True,
+        need_tarball: bool | None = True,
         need_secrets: bool = True,
         without: frozenset[str] = frozenset(),
     ) -> Resolver:

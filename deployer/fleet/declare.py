@@ -36,7 +36,7 @@ def declare(
     directory: Path | None = None,
     beside: Path | None = None,
     now: datetime | None = None,
-    need_tarball: bool = True,
+    need_tarball: bool | None = True,
 ) -> Declaration | None:
     """Return what a host declares, or None when it has neither a release nor nodes.
 
@@ -49,7 +49,7 @@ def declare(
         directory: where a relative ``release.tarball`` starts; default: the working directory.
         beside: where relative paths of ``cluster.pki`` start; default: the working directory.
         now: the moment of the run.
-        need_tarball: False lets a missing tarball be, for those who only ask the hosts what they have.
+        need_tarball: False lets a missing tarball be, for those who only ask the hosts what they have; None reads none.
 
     Raises:
         ConfigError: a word is unknown, missing or wrong; its path (``cluster.ports``) is in the message.
@@ -77,7 +77,7 @@ class _Maker:
     directory: Path
     beside: Path
     now: datetime
-    need_tarball: bool
+    need_tarball: bool | None
 
     def declaration(self) -> Declaration:
         release = self.release()
@@ -105,13 +105,14 @@ class _Maker:
             return None
         path = (self.directory / Path(words.tarball).expanduser()).absolute()
         try:
-            stat = path.stat()
+            stat = path.stat() if self.need_tarball is not None else None
         except OSError as error:
             if self.need_tarball:
                 problem = f"release.tarball {words.tarball}: {error.strerror}"
                 raise self.wrong("release.tarball", problem, "build it, or correct the path") from None
-            archive = tarball.unread_tarball(path, words.name, words.version or "")
-        else:
+            stat = None
+        archive = tarball.unread_tarball(path, words.name, words.version or "")
+        if stat:
             archive = remembered.learn_once(path, stat.st_mtime_ns, stat.st_size, words.name, words.version)
         user = words.user or words.name.lower()
         if complaint := grammar.user(user):

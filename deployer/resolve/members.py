@@ -50,7 +50,7 @@ class Members:
         play: whose hosts are asked for.
         scopes: what names mean on each host.
         vaults: decrypts what is encrypted.
-        need_tarball: False lets a tarball be missing.
+        need_tarball: False lets a tarball be missing; None reads none.
         need_secrets: False leaves the environment and all that could be secret out, and reads no secret.
         without: names of nodes that are about to leave.
     """
@@ -61,7 +61,7 @@ class Members:
         play: Play,
         scopes: Scopes,
         vaults: Vaults,
-        need_tarball: bool,
+        need_tarball: bool | None,
         need_secrets: bool,
         without: frozenset[str] = frozenset(),
     ) -> None:
@@ -153,9 +153,9 @@ class Members:
         words = Map((name, closed.only(name, outlined)) for name in ("release", "cluster", "nodes") if name in closed)
         with suppress(ConfigError, KeyError):  # who needs the environment says what is wrong with it
             words["env"] = closed.only("env", dump_alone)
-        return self._made(host, variables, words, need_tarball=False)
+        return self._made(host, variables, words, need_tarball=None if self._need_tarball is None else False)
 
-    def _made(self, host: Host, variables: Variables, words: Map, *, need_tarball: bool) -> Declaration | None:
+    def _made(self, host: Host, variables: Variables, words: Map, *, need_tarball: bool | None) -> Declaration | None:
         words.marks = {name: variables.place(name, host.mark) for name in words}
         if not words.get("release") and not words.get("nodes"):
             return None

@@ -41,7 +41,8 @@ class Resolver:
         skip_tags: run no task with one of these.
         vaults: decrypts what is encrypted, when it is needed.
         cli: the command line's word on connections.
-        need_tarball: False lets a tarball be missing where only the fleet is asked for; ``need_secrets``: reads none.
+        need_tarball: False lets a tarball be missing where only the fleet is asked for; None reads none.
+        need_secrets: False reads none.
         facts: what hosts have said in earlier plays, by name; this play's are added. ``settings``: what tasks have set.
         first: the name of the host that does what is done once.
         without: names of nodes that are about to leave: nobody is told of them.
@@ -58,7 +59,7 @@ class Resolver:
         skip_tags: Collection[str] = (),
         vaults: Vaults | None = None,
         cli: CliConnection | None = None,
-        need_tarball: bool = True,
+        need_tarball: bool | None = True,
         facts: dict[str, Layer] | None = None,
         settings: SetVariables | None = None,
         without: frozenset[str] = frozenset(),

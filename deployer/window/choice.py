@@ -75,7 +75,7 @@ class Fleet:
     def within(cls, project: Project) -> Self:
         """Return the hosts of what is loaded already; raises ConfigError."""
         play = Play("window", "all", _MARK, (), become=True)
-        return cls(project, project.resolver(play, need_tarball=False, need_secrets=False))
+        return cls(project, project.resolver(play, need_tarball=None, need_secrets=False))
 
     def _spots(self) -> Iterator[Spot]:
         for host in self.hosts:
@@ -85,7 +85,7 @@ class Fleet:
 
     def with_secrets(self) -> Resolver:
         """Return what knows the declared cookies, too; raises ConfigError where one cannot be read."""
-        return self.project.resolver(self.resolver.play, need_tarball=False)
+        return self.project.resolver(self.resolver.play, need_tarball=None)
 
     def choose(self, words: Sequence[str], *, one: bool = False) -> tuple[Spot, ...]:
         """Return the nodes that are meant, in the order of the words; all where there is no word.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import struct
 import subprocess
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -62,26 +66,49 @@ def resize(person: Person, columns: int, rows: int) -> None:
     fcntl.ioctl(person._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
+@dataclass(frozen=True)
+class Display:
+    """One that nobody sees: its name, and the file in which Xvfb keeps its picture, as xwd(1) would write it."""
+
+    name: str
+    frame: Path
+
+    @property
+    def windows(self) -> str:
+        """The titles of all windows, as X itself has them."""
+        argv = ["xwininfo", "-display", self.name, "-root", "-tree"]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+    def lines_of_text(self, title: str) -> list[int]:
+        """Return how many lines of dark text the left half and the right half of a window show now."""
+        found = re.search(rf'"{re.escape(title)}".*? (\d+)x(\d+)\S+ +\+(\d+)\+(\d+)', self.windows)
+        assert found, self.windows
+        width, height, left, top = map(int, found.groups())
+        picture = self.frame.read_bytes()
+        head = struct.unpack(">25I", picture[:100])
+        begin, bits, row, colours = head[0], head[11], head[12], head[19]
+        assert bits == 32, "four bytes a pixel"
+        begin += colours * 12 + top * row + left * 4
+        rows = [picture[at : at + width * 4] for at in range(begin, begin + height * row, row)]
+        halves = [[half[1::4] for half in (one[: width * 2], one[width * 2 :])] for one in rows]
+        inked = [[sum(green < 96 for green in half) > 1 for half in one] for one in halves]
+        return [sum(now and not was for was, now in pairwise(half)) for half in zip(*inked, strict=True)]
+
+
 @contextmanager
-def a_display() -> Iterator[str]:
+def a_display(directory: Path) -> Iterator[Display]:
     """Yield a display that nobody sees; the test is skipped where none can be, or where there is no observer."""
     if missing := [one for one in ("Xvfb", "xwininfo", "erl") if not shutil.which(one)]:
         pytest.skip(f"no {', '.join(missing)} on this machine: make lab-test gets them")
     answer, theirs = os.pipe()
-    argv = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    argv = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-fbdir", directory]
     with subprocess.Popen(argv, pass_fds=(theirs,), stderr=subprocess.DEVNULL) as server:
         try:
             os.close(theirs)
-            yield f":{os.read(answer, 64).decode().strip()}"
+            yield Display(f":{os.read(answer, 64).decode().strip()}", directory / "Xvfb_screen0")
         finally:
             server.terminate()
             os.close(answer)
-
-
-def windows(display: str) -> str:
-    """Return the titles of all windows of a display, as X itself has them."""
-    argv = ["xwininfo", "-display", display, "-root", "-tree"]
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
 def journal(ssh: Ssh, host: LabHost) -> str:

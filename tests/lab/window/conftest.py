@@ -10,7 +10,7 @@ import pytest
 from deployer import lab as labs
 from tests.lab.conftest import NAME
 from tests.lab.fleet import fleet_of
-from tests.lab.window_kit import CANARY, DUMP, PROFILES, Window, a_display
+from tests.lab.window_kit import CANARY, DUMP, PROFILES, Display, Window, a_display
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def window(demo_release: Callable[[str], Path], tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="session")
-def display() -> Iterator[str]:
+def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Display]:
     """A display that nobody sees."""
-    with a_display() as name:
-        yield name
+    with a_display(tmp_path_factory.mktemp("display")) as made:
+        yield made

@@ -16,7 +16,10 @@ import pytest
 from deployer.lab import LabHost
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import COOKIE
-from tests.lab.window_kit import Window, journal, windows
+from tests.lab.window_kit import Display, Window, journal
+
+SYSTEM = 20, 10
+"""Lines of the tab System, at least: version, processors and limits on the left; memory and statistics on the right."""
 
 
 def guests(ssh: Ssh, host: LabHost) -> list[str]:
@@ -35,15 +38,22 @@ def told_to_others(place: Path) -> str:
     return "\n".join(found)
 
 
+def shows_the_system(display: Display, title: str) -> bool:
+    """Whether the picture of a window has the boxes of the tab System: what it runs on, memory, limits."""
+    left, right = display.lines_of_text(title)
+    return left >= SYSTEM[0] and right >= SYSTEM[1]
+
+
 @pytest.mark.parametrize("host", ["web2", "web3", "web4"])
 def test_the_observer_of_this_machine_sees_a_node_and_no_other_and_leaves_nothing(
-    window: Window, ssh: Ssh, eventually: Callable[..., None], display: str, tmp_path: Path, host: str
+    window: Window, ssh: Ssh, eventually: Callable[..., None], display: Display, tmp_path: Path, host: str
 ) -> None:
-    environ, node = {**window.fleet.environment(), "DISPLAY": display, "TMPDIR": str(tmp_path)}, window.node(host)
+    environ, node = {**window.fleet.environment(), "DISPLAY": display.name, "TMPDIR": str(tmp_path)}, window.node(host)
     with subprocess.Popen(window.argv("observe", host), env=environ, stderr=subprocess.PIPE, text=True) as observer:
         try:
-            eventually(lambda: f'"Observer - {node}"' in windows(display) or observer.poll() is not None, deadline=90)
+            eventually(lambda: f'"Observer - {node}"' in display.windows or observer.poll() is not None, deadline=90)
             assert observer.poll() is None, observer.communicate()[1]
+            eventually(lambda: shows_the_system(display, f"Observer - {node}"))
             hidden = {one: guests(ssh, window.hosts[one]) for one in window.hosts}
             assert [one for one, names in hidden.items() if names] == [host]
             told = told_to_others(tmp_path)
@@ -67,7 +77,7 @@ def test_the_observer_of_this_machine_sees_a_node_and_no_other_and_leaves_nothin
 
 
 def test_the_command_of_an_observer_is_printed_and_works_as_long_as_that(
-    window: Window, ssh: Ssh, eventually: Callable[..., None], display: str, tmp_path: Path
+    window: Window, ssh: Ssh, eventually: Callable[..., None], display: Display, tmp_path: Path
 ) -> None:
     environ = {**window.fleet.environment(), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
@@ -78,9 +88,9 @@ def test_the_command_of_an_observer_is_printed_and_works_as_long_as_that(
             line = held.stdout.readline()
             assert COOKIE not in line
             with subprocess.Popen(
-                shlex.split(line), env={**environ, "DISPLAY": display}, stdin=subprocess.PIPE
+                shlex.split(line), env={**environ, "DISPLAY": display.name}, stdin=subprocess.PIPE
             ) as observer:
-                eventually(lambda: f'"Observer - {window.node("web1")}"' in windows(display), deadline=90)
+                eventually(lambda: f'"Observer - {window.node("web1")}"' in display.windows, deadline=90)
                 held.terminate()
                 assert held.wait(60) == 130
                 assert observer.wait(60) == 0, "the way is gone, and so is it"

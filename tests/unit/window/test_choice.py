@@ -35,6 +35,13 @@ def fleet(tmp_path: Path) -> Fleet:
     return Fleet.of(Options(playbook="", inventory=(str(tmp_path / "inventory.yml"),)))
 
 
+def test_no_tarball_is_read_to_know_which_nodes_there_are(tmp_path: Path) -> None:
+    (tmp_path / "none.tar.gz").write_text("this is no tarball")
+    (tmp_path / "inventory.yml").write_text(INVENTORY.replace("none.tar.gz", str(tmp_path / "none.tar.gz")))
+    found = Fleet.of(Options(playbook="", inventory=(str(tmp_path / "inventory.yml"),)))
+    assert [spot.name for spot in found.choose(["web2"])] == ["shop@10.0.0.3", "jobs@10.0.0.3"]
+
+
 @pytest.mark.parametrize(
     ("env", "dump"),
     [
