@@ -9,12 +9,15 @@ import pytest
 from deployer.lab import LabHost
 from deployer.lab import host as machines
 from tests.lab.delaying import slow_roads
-from tests.lab.fleet import Fleet, fleet_of
+from tests.lab.fleet import PROGRAM, Fleet, fleet_of
+from tests.lab.person import Person
 
 TRIPS = {"plan": 6, "deploy": 9, "verify": 9}
 """Round trips: TCP, versions and algorithms, keys, login and session, the command, the program. The ladder has three
 more for all that it asks: a way to a port, its first answer, its last."""
 
+CONSOLE = 6
+"""The same until its node's shell asks for something: its host is not read before."""
 
 FORKS = {"plan": 50, "deploy": 58, "verify": 30, "audit": 170}
 """Processes that a host starts, those of its sshd and of what else it does meanwhile among them."""
@@ -36,6 +39,17 @@ def test_a_look_goes_there_and_back_only_as_often_as_it_must(two: Fleet, command
     assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
     trips = {name: road.trips for name, road in roads.items()}
     assert set(trips.values()) <= {*range(4, TRIPS[command] + 1)}, "\n".join(road.trace for road in roads.values())
+
+
+def test_the_prompt_of_a_console_comes_after_the_login_and_one_more_trip(two: Fleet) -> None:
+    host = two.hosts[0]
+    with slow_roads(two.directory, two.hosts) as roads:
+        argv = [str(PROGRAM), "console", host.name, "-i", str(two.write())]
+        person = Person(argv, environ={**two.environment(), "TERM": "xterm"}, directory=two.directory)
+        person.waits_for("iex(")
+        trips = roads[host.name].trips
+        person.leaves()
+    assert 4 <= trips <= CONSOLE, roads[host.name].trace
 
 
 @pytest.mark.parametrize("command", FORKS)

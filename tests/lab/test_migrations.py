@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deployer import lab as labs
-from tests.lab.fleet import Fleet, Ran, health, shop_of
+from tests.lab.fleet import COOKIE, Fleet, Ran, health, shop_of
 from tests.lab.person import CTRL_C, Person
 from tests.lab.sampler import watching
 from tests.unit.doc_examples import PAGES, blocks, commands
@@ -152,6 +152,34 @@ def test_a_second_deploy_and_a_new_environment_migrate_nothing(fleet, ssh):
     assert (ran.code, ran.of("MigrationEnded")) == (0, []), ran.out
     assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hello"}
     assert remembered(ssh, fleet.hosts[0]) == before
+
+
+def test_a_window_opens_at_the_nodes_of_an_umbrella_and_shows_no_secret(fleet):
+    names = [f"shop@{host.address}" for host in fleet.hosts]
+    seen = []
+
+    def opens(*words: str) -> str:
+        argv = [*fleet.argv(words[0])[:2], *words[1:], "-i", str(fleet.inventory)]
+        ran = subprocess.run(argv, env=fleet.environment(), cwd=fleet.directory, capture_output=True, text=True)
+        seen.append(ran.stdout + ran.stderr)
+        assert ran.returncode == 0, seen[-1]
+        return ran.stdout
+
+    ask = "{ShopWeb.Pages.version(), Application.get_application(Shop.Repo), is_pid(Process.whereis(ShopJobs.Visits))}"
+    assert sorted(opens("rpc", "shop", ask).splitlines()) == sorted(
+        f'{name} | {{"0.1.0", :shop, true}}' for name in names
+    )
+    assert opens("eval", names[0], "Application.load(:shop_web); Application.spec(:shop_web, :vsn)") == '~c"0.1.0"\n'
+    shown = [json.loads(line) for line in opens("top", "--once", "--json").splitlines()]
+    assert [(one["node"], one["release"], one["connected"]) for one in shown] == [(name, "0.1.0", 1) for name in names]
+    assert all(f" {name} " in "".join(opens("logs", "-n", "5")) for name in names)
+    argv = [*fleet.argv("trace")[:2], names[0], "Shop.Repo.query", "--max", "1", "-i", str(fleet.inventory)]
+    with subprocess.Popen(argv, env=fleet.environment(), stdout=subprocess.PIPE, text=True) as trace:
+        while trace.poll() is None:
+            assert health(fleet.hosts[0])[0] == 200
+        assert "Shop.Repo.query(" in trace.stdout.read()
+    secrets = fleet.words["env"]["DATABASE_URL"], "a" * 64, COOKIE
+    assert [secret for secret in secrets if secret in "".join(seen)] == []
 
 
 def test_a_new_release_migrates_before_the_first_switch_and_hooks_run_as_the_node(fleet, ssh, release, sql, tmp_path):
