@@ -141,7 +141,7 @@ def words_of_note(what: str) -> tuple[str, str]:
 
 
 def note_line() -> str:
-    """Return the one line of sh that leaves a note of $who $what $connection; it has no single quote."""
+    """Return the one line of sh that leaves a note of $who, $what and $connection; it has no single quote."""
     return script("note.sh", "deployer.window").text.splitlines()[-1]
 
 

@@ -169,10 +169,12 @@ def test_a_window_opens_at_the_nodes_of_an_umbrella_and_shows_no_secret(fleet):
     assert sorted(opens("rpc", "shop", ask).splitlines()) == sorted(
         f'{name} | {{"0.1.0", :shop, true}}' for name in names
     )
-    assert opens("eval", names[0], "Application.load(:shop_web); Application.spec(:shop_web, :vsn)") == '~c"0.1.0"\n'
+    load = "Application.load(:shop_web); IO.puts(Application.spec(:shop_web, :vsn))"
+    assert opens("eval", names[0], load) == "0.1.0\n"
     shown = [json.loads(line) for line in opens("top", "--once", "--json").splitlines()]
     assert [(one["node"], one["release"], one["connected"]) for one in shown] == [(name, "0.1.0", 1) for name in names]
-    assert all(f" {name} " in "".join(opens("logs", "-n", "5")) for name in names)
+    lines = opens("logs", "-n", "5")
+    assert all(f" {name} " in lines for name in names)
     argv = [*fleet.argv("trace")[:2], names[0], "Shop.Repo.query", "--max", "1", "-i", str(fleet.inventory)]
     with subprocess.Popen(argv, env=fleet.environment(), stdout=subprocess.PIPE, text=True) as trace:
         while trace.poll() is None:
