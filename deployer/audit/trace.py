@@ -16,6 +16,8 @@ from deployer.sh import Sh, lines, script, sh
 
 Sure = Literal["sure", "likely", "possible", "unknown"]
 _BEFORE, _AFTER = 900, 5
+_RUN = 60
+"""How long before a change an entry of the host's own record tells of it: a run writes one when a step is done."""
 _UNIT = re.compile(r"[\w@.:\\-]+\.(?:service|socket|timer)", re.ASCII)
 _MOST = 64
 
@@ -147,7 +149,7 @@ def _who(paths: Sequence[str], since: int, clues: Sequence[_Clue], found: Record
     if named := [clue for clue in clues if set(clue.paths) & set(paths)]:
         last = max(named, key=lambda clue: clue.time)
         return last.who, f"{last.program} with sudo at {_day(last.time)} names it", "likely"
-    if runs := [clue for clue in clues if clue.kind == "run"]:
+    if runs := [clue for clue in clues if clue.kind == "run" and since - clue.time <= _RUN]:
         return runs[-1].who, f"the host's own record has {runs[-1].program} of that moment", "likely"
     people = sorted({clue.who for clue in clues if clue.kind in ("sudo", "su", "deployer", "login")})
     if people:

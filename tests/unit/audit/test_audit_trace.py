@@ -71,6 +71,8 @@ def test_a_package_of_the_host_is_sure_in_the_hosts_own_zone() -> None:
 def test_a_run_of_ours_is_told_from_the_hosts_own_record() -> None:
     line = f"7\t{NOW - 3605}\tswitch\t1.4.2-aa\t20260921-ab ana@laptop\t"
     assert judge_trace(["/etc/motd"], told(record=line)).by == "ana@laptop"
+    before = line.replace(str(NOW - 3605), str(NOW - 4380))
+    assert judge_trace(["/etc/motd"], told(record=before)).by == "", "that run had ended long before"
 
 
 def test_whoever_owns_a_file_may_have_written_it() -> None:
