@@ -78,7 +78,7 @@ _OLD = 14
 def age(known: Advisories) -> str:
     """Return how many advisories there are, and how old the newest is."""
     days = f", the newest {(datetime.now(UTC) - known.newest).days} days old" if known.newest else ""
-    return f"{known.count} advisories are known{days}"
+    return f"{known.count} {'advisory is' if known.count == 1 else 'advisories are'} known{days}"
 
 
 def told_of_advisories(path: str) -> str:

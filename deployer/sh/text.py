@@ -23,15 +23,18 @@ class Sh:
 
 
 def sh(template: str, *values: Word | Sh | Iterable[Word]) -> Sh:
-    """Return ``template`` with each ``{}`` replaced by one value as one literal shell word.
+    """Return ``template`` with each ``{}`` (or ``{0}``, ``{1}`` …) replaced by one value as one literal shell word.
 
     An `Sh` is inserted as it is; an iterable becomes its words, each quoted, separated by spaces. Braces of the shell
     itself are written ``{{`` and ``}}``.
 
     Raises:
         TypeError: a value is not text, a number, a path, `Sh` or an iterable of these (a `Secret` is none of them).
-        ValueError: a value holds a NUL byte, which no shell word can carry.
+        ValueError: a value holds a NUL byte, which no shell word can carry; or there are more values than ``{}``.
+        IndexError: there are fewer.
     """
+    if "{0}" not in template and template.replace("{{", "").count("{}") < len(values):
+        raise ValueError(f"more values than places for them: {template[:60]!r}")
     return Sh(template.format(*(_quoted(value) for value in values)))
 
 

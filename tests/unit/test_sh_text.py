@@ -80,3 +80,8 @@ def test_an_f_string_cannot_add_shell_text_to_text() -> None:
 
 def test_pieces_are_joined_one_a_line() -> None:
     assert lines(sh("a"), sh("b {}", "c d")).text == "a\nb 'c d'"
+
+
+def test_a_value_without_a_place_is_refused() -> None:
+    with pytest.raises(ValueError, match="more values than places"):
+        sh("trusted {} /opt", "/opt/demo", "demo.service")
