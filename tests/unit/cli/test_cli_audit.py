@@ -70,7 +70,7 @@ def test_advisories_says_how_to_get_them_and_how_old_they_are(
     (tmp_path / "one.json").write_text(json.dumps(old))
     assert code_of(run, "advisories", "--path", str(tmp_path)) == 0
     shown = capsys.readouterr().out
-    assert "1 advisories are known, the newest" in shown
+    assert "1 advisory is known, the newest" in shown
     assert "1 packages of Hex, 0 applications of OTP" in shown
     assert "that is old" in shown
     assert code_of(run, "advisories", "--path", str(tmp_path / "none")) == 3
