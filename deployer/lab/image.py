@@ -26,7 +26,7 @@ _MORE = {
     "base": (),
     "builder": ("elixir", "erlang-dev", "erlang-crypto", "erlang-ssl", "erlang-tools", "erlang-p1-pgsql"),
     "database": ("postgresql",),
-    "python": ("python3", "python3-apt", "python3-venv", "git", "gpg", "gpg-agent", "apt-utils", "tzdata"),
+    "python": ("python3", "python3-apt", "python3-venv", "git", "gpg", "gpg-agent", "cron", "apt-utils", "tzdata"),
 }
 
 SUITES = tuple(_ERTS)
