@@ -92,7 +92,8 @@ class Maker:
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}
         filled = fill(cls, Map(given, task.mark, marks_of(args)), "", self._read(task))
         for key, folder in cls.SOURCES.items():
-            if isinstance(filled.get(key), str) and not (cls.ON_HOST and truth(filled.get(cls.ON_HOST, False))):
+            there = filled.get(cls.ON_HOST) if cls.ON_HOST else False
+            if isinstance(filled.get(key), str) and not (there is True or truth(there)):
                 filled[key] = self._blob(task, key, filled[key], folder, variables)
         return build(cls, filled, where=task.mark)
 

@@ -202,3 +202,10 @@ def test_a_deadline_that_is_none_is_refused(project: Project, task: str, words: 
     project.tasks(f"- {task}\n")
     with pytest.raises(ConfigError, match=words):
         project.actions()
+
+
+@pytest.mark.parametrize("word", ["true", "yes", "'{{ true }}'"])
+def test_an_archive_of_the_host_is_looked_for_there_alone(project: Project, word: str) -> None:
+    project.tasks(f"- unarchive: {{src: /srv/pages.tgz, dest: /srv/into, remote_src: {word}}}\n")
+    (action,) = project.actions()
+    assert action.module.src == "/srv/pages.tgz"
