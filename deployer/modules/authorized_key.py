@@ -102,6 +102,11 @@ class AuthorizedKey(Rewritten):
         ]
 
     @property
+    def called(self) -> str:
+        """The file, or whose keys."""
+        return next(iter(self.touches()), f"the keys of {self.user}")
+
+    @property
     def label(self) -> str:
         """Whose keys."""
         return f"{'take out' if self.state == 'absent' else 'write'} keys of {self.user}"

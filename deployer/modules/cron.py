@@ -100,6 +100,11 @@ class Cron(Rewritten):
         return f"{'#' if self.disabled else ''}{when}{who} {self.job}"
 
     @property
+    def called(self) -> str:
+        """The file, or whose crontab."""
+        return self._file or f"the crontab of {self.user or 'root'}"
+
+    @property
     def label(self) -> str:
         """The job's name, and where it is."""
         return f"{'forget' if self.state == 'absent' else 'write'} {self.name} in {self._file or 'the crontab'}"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployer.errors import ConfigError, ProbeError
+from deployer.model import Unknown
 from deployer.modules.base import (
     Absent,
     Blob,
@@ -52,6 +53,11 @@ class Rewritten(Module):
 
     @property
     @abstractmethod
+    def called(self) -> str:
+        """The file's path, or what says which text it is where only the host knows the path."""
+
+    @property
+    @abstractmethod
     def label(self) -> str:
         """What is done, in a few words."""
 
@@ -80,6 +86,16 @@ class Rewritten(Module):
             return Present({"content": raw.decode()})
         except UnicodeDecodeError:
             raise ConfigError("it is no UTF-8 text") from None
+
+    def foresee(self, written: Mapping[str, str], touched: frozenset[str], observed: Observed) -> Observed:
+        """Return the text that earlier tasks of the plan will have written; what they do otherwise is unknown."""
+        if self.called in written:
+            return Present({"content": written[self.called]})
+        return Unknown(f"an earlier task changes {self.called}") if self.called in touched else observed
+
+    def writes(self, changes: Changes) -> Mapping[str, str]:
+        """Return the text that it will have."""
+        return {self.called: changes["content"].after or ""} if "content" in changes else {}
 
     def differences(self, observed: Observed) -> dict[str, Change]:
         """Return how the text has to change."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from deployer.errors import ConfigError
+from deployer.model import Present, Unknown
 from deployer.modules.cron import Cron
 from tests.contract.sandbox import Sandbox
 from tests.unit.modules.host_text import converge, do, see
@@ -125,3 +126,16 @@ def test_a_users_crontab_goes_through_crontab_and_waits_for_it(tmp_path: Path) -
 def test_what_cannot_be_meant_is_refused(args: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         make("cron", **{"name": "a job", **args})
+
+
+def test_a_plan_knows_what_earlier_tasks_leave_in_the_same_crontab() -> None:
+    """Two jobs for one crontab: the second is written beside the first, and not over what was read before both."""
+    first, second = (Cron(name=name, job="true", user="shop") for name in ("one", "two"))
+    written = first.writes(first.differences(Present({"content": ""})))
+    assert written == {"the crontab of shop": "#Ansible: one\n* * * * * true\n"}
+    seen = second.foresee(written, frozenset(), Present({"content": ""}))
+    assert second.differences(seen)["content"].after == (
+        "#Ansible: one\n* * * * * true\n#Ansible: two\n* * * * * true\n"
+    )
+    filed = Cron(name="three", job="true", user="root", cron_file="shop")
+    assert isinstance(filed.foresee({}, frozenset({"/etc/cron.d/shop"}), Present({"content": ""})), Unknown)
