@@ -5,20 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.model import Unknown
 from deployer.modules.base import (
     Absent,
     Blob,
     Change,
     Changes,
-    Module,
     Observed,
     Present,
     Sh,
@@ -29,6 +26,7 @@ from deployer.modules.base import (
     sh,
 )
 from deployer.modules.shared.content import LARGEST_READ, Attributes, read_whole
+from deployer.modules.shared.foreseen import ForeseenText
 from deployer.modules.shared.owned import FileGroup, Mode, Owner, Validate
 from deployer.modules.shared.written import validation
 
@@ -38,7 +36,7 @@ if [ -e "$file" ]; then now=$(digest "$file"); else now=; fi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edited(Module):
+class Edited(ForeseenText):
     """A file of UTF-8 text, at most a MiB, of which a part is declared."""
 
     path: Annotated[str, Doc("the file on the host", check=check.absolute, example="/etc/hosts", alias="dest")]
@@ -52,6 +50,11 @@ class Edited(Module):
 
     def __post_init__(self) -> None:
         validation(self.validate)
+
+    @property
+    def called(self) -> str:
+        """The file's path."""
+        return self.path
 
     @abstractmethod
     def edited(self, text: str) -> str:
@@ -94,15 +97,6 @@ class Edited(Module):
             raise ProbeError(f"{self.path} could not be read whole") from None
         return Present({"content": text, **self._attributes.observed(found["at"])})
 
-    def foresee(self, written: Mapping[str, str], touched: frozenset[str], observed: Observed) -> Observed:
-        """Return the text that earlier tasks of the plan will have written; what they do otherwise is unknown."""
-        if self.path not in touched:
-            return observed
-        if self.path not in written:
-            return Unknown(f"an earlier task changes {self.path}")
-        keys = observed.keys if isinstance(observed, Present) else {}
-        return Present({**keys, "content": written[self.path]})
-
     def differences(self, observed: Observed) -> dict[str, Change]:
         """Return how the text has to change, and the attributes."""
         if isinstance(observed, Absent):
@@ -139,7 +133,3 @@ class Edited(Module):
     def touches(self) -> tuple[str, ...]:
         """Return the file."""
         return (self.path,)
-
-    def writes(self, changes: Changes) -> Mapping[str, str]:
-        """Return the text that the file will have."""
-        return {self.path: changes["content"].after or ""} if "content" in changes else {}

@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployer.errors import ConfigError, ProbeError
-from deployer.model import Unknown
 from deployer.modules.base import (
     Absent,
     Blob,
     Change,
     Changes,
-    Module,
     Observed,
     Present,
     Sh,
@@ -25,6 +23,7 @@ from deployer.modules.base import (
     records,
     sh,
 )
+from deployer.modules.shared.foreseen import ForeseenText
 
 LARGEST_REWRITTEN = 1024 * 1024
 """Bytes that such a text may have."""
@@ -40,7 +39,7 @@ fi"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rewritten(Module):
+class Rewritten(ForeseenText):
     """Text of UTF-8, at most a MiB, of which a part is declared; the rest stays."""
 
     @abstractmethod
@@ -50,11 +49,6 @@ class Rewritten(Module):
     @abstractmethod
     def place(self) -> Sh:
         """Return sh with ``old_text LIMIT``, which prints the text, and ``new_text FILE``, which puts it in place."""
-
-    @property
-    @abstractmethod
-    def called(self) -> str:
-        """The file's path, or what says which text it is where only the host knows the path."""
 
     @property
     @abstractmethod
@@ -86,16 +80,6 @@ class Rewritten(Module):
             return Present({"content": raw.decode()})
         except UnicodeDecodeError:
             raise ConfigError("it is no UTF-8 text") from None
-
-    def foresee(self, written: Mapping[str, str], touched: frozenset[str], observed: Observed) -> Observed:
-        """Return the text that earlier tasks of the plan will have written; what they do otherwise is unknown."""
-        if self.called in written:
-            return Present({"content": written[self.called]})
-        return Unknown(f"an earlier task changes {self.called}") if self.called in touched else observed
-
-    def writes(self, changes: Changes) -> Mapping[str, str]:
-        """Return the text that it will have."""
-        return {self.called: changes["content"].after or ""} if "content" in changes else {}
 
     def differences(self, observed: Observed) -> dict[str, Change]:
         """Return how the text has to change."""
