@@ -25,38 +25,7 @@ options:
     description: Whether drift, or a rule that counts and fails, fails the task.
     type: bool
     default: true
-  playbook:
-    description:
-      - A playbook of deployer's, from the directory of Ansible's playbook; or the name of one that comes with deployer.
-    type: str
-    default: site.yml
-  inventory:
-    description: Inventories that deployer reads. Default are those that Ansible was given.
-    type: list
-    elements: str
-    default: []
-  hosts:
-    description: A pattern of hosts. Default are those of the play's batch that have not failed.
-    type: str
-    default: ""
-  variables:
-    description: Variables that win over all others, as C(-e). They are in no argument and on no disk.
-    type: dict
-    default: {}
-  tags:
-    description: Only tasks of deployer's playbook with these tags.
-    type: list
-    elements: str
-    default: []
-  executable:
-    description: The deployer to run. Default is the one beside Ansible's interpreter, else the one in PATH.
-    type: str
-    default: ""
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
+extends_documentation_fragment: beam.deployer.running
 author: The deployer maintainers
 """
 
