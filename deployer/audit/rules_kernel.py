@@ -97,40 +97,33 @@ def _cores(facts: Facts) -> Complaints:
         yield f"a core is written as {pattern}; a node's core holds its cookie"
 
 
-def _sysctl(value: str, *keys: str) -> str:
-    return "\n".join(f'- name: {key}\n  sysctl: {{name: {key}, value: "{value}"}}' for key in keys)
+def _sysctls(wanted: Mapping[str, str]) -> str:
+    return "\n".join(f'- name: {key}\n  sysctl: {{name: {key}, value: "{value}"}}' for key, value in wanted.items())
 
 
-_LINKED = "\n".join(
-    (
-        _sysctl("1", *(f"fs.protected_{key}" for key in ("symlinks", "hardlinks", "fifos", "regular"))),
-        _sysctl("0", "fs.suid_dumpable"),
-    )
+_LINKED = _sysctls(
+    {
+        **dict.fromkeys((f"fs.protected_{key}" for key in ("symlinks", "hardlinks", "fifos", "regular")), "1"),
+        "fs.suid_dumpable": "0",
+    }
 )
-_HARD = "\n".join(
-    (
-        _sysctl(
-            "1",
-            *(
-                f"kernel.{key}"
-                for key in ("kptr_restrict", "dmesg_restrict", "yama.ptrace_scope", "unprivileged_bpf_disabled")
-            ),
-        ),
-        _sysctl("2", "kernel.randomize_va_space"),
-    )
+_HARD = _sysctls(
+    {
+        "kernel.kptr_restrict": "1",
+        "kernel.dmesg_restrict": "1",
+        "kernel.yama.ptrace_scope": "1",
+        "kernel.unprivileged_bpf_disabled": "1",
+        "kernel.randomize_va_space": "2",
+    }
 )
-_REDIRECTS = "\n".join(
-    (
-        _sysctl(
-            "0",
-            *(
-                f"net.{at}.accept_redirects"
-                for at in ("ipv4.conf.all", "ipv4.conf.default", "ipv6.conf.all", "ipv6.conf.default")
-            ),
+_REDIRECTS = _sysctls(
+    {
+        **dict.fromkeys(
+            (f"net.{ip}.conf.{at}.accept_redirects" for ip in ("ipv4", "ipv6") for at in ("all", "default")), "0"
         ),
-        _sysctl("0", "net.ipv4.conf.all.accept_source_route"),
-        _sysctl("1", "net.ipv4.tcp_syncookies"),
-    )
+        "net.ipv4.conf.all.accept_source_route": "0",
+        "net.ipv4.tcp_syncookies": "1",
+    }
 )
 
 KERNEL_RULES = (
@@ -143,7 +136,7 @@ KERNEL_RULES = (
     Rule(
         id="KR-03", severity="medium", title="no cores are kept", judge=_cores, groups=("machine",),
         reads="kernel.core_pattern, and Storage= of systemd-coredump",
-        fix=_sysctl("|/bin/false", "kernel.core_pattern"),
+        fix=_sysctls({"kernel.core_pattern": "|/bin/false"}),
         sources=("core(5)",), others={"CIS": "1.5.3", "Lynis": "KRNL-5820"},
     ),
     Rule(
@@ -161,18 +154,18 @@ KERNEL_RULES = (
     Rule(
         id="KR-06", severity="low", title="the host does not route", judge=_routes, groups=("machine",),
         profile="strict",
-        reads="/proc/sys/net/ipv4/ip_forward", fix=_sysctl("0", "net.ipv4.ip_forward"), sources=("ip(7)",),
+        reads="/proc/sys/net/ipv4/ip_forward", fix=_sysctls({"net.ipv4.ip_forward": "0"}), sources=("ip(7)",),
         others={"CIS": "3.3.1"},
     ),
     Rule(
         id="NT-01", severity="low", title="a burst of connections finds a place to wait", judge=_backlog,
         groups=("machine",),
-        reads="/proc/sys/net/core/somaxconn", fix=_sysctl("4096", "net.core.somaxconn"), sources=("listen(2)",),
+        reads="/proc/sys/net/core/somaxconn", fix=_sysctls({"net.core.somaxconn": "4096"}), sources=("listen(2)",),
     ),
     Rule(
         id="NT-02", severity="high", title="the table of connections does not run over", judge=_tracked,
         groups=("machine",),
-        reads="nf_conntrack_count and its most: a quarter", fix=_sysctl("1048576", "net.netfilter.nf_conntrack_max"),
+        reads="nf_conntrack_count and its most: a quarter", fix=_sysctls({"net.netfilter.nf_conntrack_max": "1048576"}),
         sources=("Linux, nf_conntrack-sysctl",),
     ),
 )  # fmt: skip
