@@ -184,32 +184,34 @@ def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(
     taken = some(told) + some(between)
     print(f"\n{len(told)} lines and {len(between)} moments; {len(taken)} of them follow")  # noqa: T201 - figures are asked for
     late, tried = 0, Progress(len(taken), len(told), len(between))
-    record_property("figure", tried)
-    for number, point in enumerate(taken):
-        version = declare()
-        run = killed(fleet, point, VERSIONS[(VERSIONS.index(version) + 1) % 3])
-        late += run.late
-        for host in fleet.hosts:
-            assert ssh(host, WHOLE)[0] == 0, f"{point}: current names no whole release on {host.name}"
-        claims = {each["host"] for each in run.events if each["event"] == "HostEnded" and not each["code"]}
-        wrong = [host.name for host in fleet.hosts if host.name in claims and running(host) != version]
-        assert not wrong, f"{point}: success was claimed for {wrong}"
-        assert run.late or not any(each["event"] == "RunEnded" for each in run.events), str(point)
-        served = "".join("=" if running(host) != "none" else "-" for host in fleet.hosts)
-        begin = time.monotonic()
-        command = ("deploy", "resume")[number % 2]
-        again = fleet.run(command)
-        took = time.monotonic() - begin
-        assert again.code == 0, f"{point}: {again.out}{again.err}"
-        assert [running(host) for host in fleet.hosts] == [version] * 2, str(point)
-        plan = fleet.run("plan", "--detailed-exitcode")
-        assert plan.code == 0, f"{point}: {plan.out}"
-        for host in fleet.hosts:
-            eventually(lambda host=host: ssh(host, "pgrep -f deployer-ready")[0] == 1)
-            assert ssh(host, LEFTOVERS) == (0, ""), str(point)
-            versions_there = ssh(host, "ls /opt/demo/versions")[1].split()
-            assert len(versions_there) == 2, f"{point}: {versions_there}"
-        tried.converged, tried.late = number + 1, late
-        print(f"  {served}  {took:5.1f} s  {command}  {point}", flush=True)  # noqa: T201 - figures are asked for
+    try:
+        for number, point in enumerate(taken):
+            version = declare()
+            run = killed(fleet, point, VERSIONS[(VERSIONS.index(version) + 1) % 3])
+            late += run.late
+            for host in fleet.hosts:
+                assert ssh(host, WHOLE)[0] == 0, f"{point}: current names no whole release on {host.name}"
+            claims = {each["host"] for each in run.events if each["event"] == "HostEnded" and not each["code"]}
+            wrong = [host.name for host in fleet.hosts if host.name in claims and running(host) != version]
+            assert not wrong, f"{point}: success was claimed for {wrong}"
+            assert run.late or not any(each["event"] == "RunEnded" for each in run.events), str(point)
+            served = "".join("=" if running(host) != "none" else "-" for host in fleet.hosts)
+            begin = time.monotonic()
+            command = ("deploy", "resume")[number % 2]
+            again = fleet.run(command)
+            took = time.monotonic() - begin
+            assert again.code == 0, f"{point}: {again.out}{again.err}"
+            assert [running(host) for host in fleet.hosts] == [version] * 2, str(point)
+            plan = fleet.run("plan", "--detailed-exitcode")
+            assert plan.code == 0, f"{point}: {plan.out}"
+            for host in fleet.hosts:
+                eventually(lambda host=host: ssh(host, "pgrep -f deployer-ready")[0] == 1)
+                assert ssh(host, LEFTOVERS) == (0, ""), str(point)
+                versions_there = ssh(host, "ls /opt/demo/versions")[1].split()
+                assert len(versions_there) == 2, f"{point}: {versions_there}"
+            tried.converged, tried.late = number + 1, late
+            print(f"  {served}  {took:5.1f} s  {command}  {point}", flush=True)  # noqa: T201 - figures are asked for
+    finally:  # as text: a worker of pytest-xdist can send nothing else
+        record_property("figure", str(tried))
     head = "who answered right after it, seconds until all was done, by which command, killed where"
     print(f"{len(taken)} tried, {late} too late: {head}")  # noqa: T201 - figures are asked for
