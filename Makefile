@@ -43,11 +43,11 @@ check: setup  ## the quick part: lint, types, import rules, unit and contract te
 test: check packages  ## everything: the quick part, the transports, and the lab's real hosts
 	-@tools/packages $(WINDOW_PACKAGES)
 	$(BIN)/pytest -q tests/transport
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/lab
+	tools/lab-tests
 
 lab-test: setup packages  ## only the lab's real hosts
 	-@tools/packages $(WINDOW_PACKAGES)
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/lab
+	tools/lab-tests
 
 bench: setup packages  ## speed as ratios to the floor, on 20 lab hosts; how long a person waits at a window
 	$(BIN)/python benchmarks/fleet.py
