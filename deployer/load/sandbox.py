@@ -208,10 +208,20 @@ def _refuse(name: str, hint: str) -> Callable[..., NoReturn]:
     return call
 
 
-_LOOK = "write {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} where a secret is expected, else use copy: {src: …}"
+def _lookup(*, as_list: bool) -> Callable[..., Any]:
+    @pass_context
+    def call(context: Rendering, *args: Any, **options: Any) -> Any:
+        from deployer.load.lookups import looked_up
+
+        return looked_up(context, args, options, as_list=as_list)
+
+    return call
+
+
 GLOBALS: Mapping[str, Any] = {
     **{name: sandbox_environment().globals[name] for name in ("range", "dict", "namespace", "joiner", "cycler")},
-    **{name: _refuse(name, _LOOK) for name in ("lookup", "query", "q")},
+    "lookup": _lookup(as_list=False),
+    **dict.fromkeys(("query", "q"), _lookup(as_list=True)),
     "now": _refuse("now", "a plan must give the same answer twice; let the host's own programs ask for the time"),
     "omit": OMIT,
 }

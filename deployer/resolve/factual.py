@@ -17,11 +17,14 @@ from deployer.regular import read_regular
 
 _FACTS = re.compile(rf"\b{FACT.pattern}\b")
 
+_READS = re.compile(r"""\b(?:lookup|query|q)\(\s*['"](?:ansible\.builtin\.)?(?:template|vars)['"]""")
+"""A lookup of a template, or of a variable by what its name is then: any of them may name a fact."""
+
 
 def name_facts(play: Play, tasks: Sequence[Task], inventory: Inventory, sources: Sources) -> bool:
     """Return whether a play's tasks, templates or variables name a fact, or include what is not known yet."""
     texts = _texts(play, tasks, inventory, sources)
-    return any(task.include for task in tasks) or any(_FACTS.search(text) for text in texts)
+    return any(task.include for task in tasks) or any(_FACTS.search(text) or _READS.search(text) for text in texts)
 
 
 def _texts(play: Play, tasks: Sequence[Task], inventory: Inventory, sources: Sources) -> Iterator[str]:

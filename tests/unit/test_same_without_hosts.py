@@ -109,6 +109,26 @@ RENDERINGS: tuple[str, ...] = (
     "{{ inventory_hostname }}",
     "{{ 'TRUE' | bool }}",
     "{{ 'off' | bool }}",
+    "{{ lookup('file', 'one') }}",
+    "{{ query('file', 'one') }}",
+    "{{ lookup('ansible.builtin.file', 'one', 'two', lstrip=true) }}",
+    "{{ lookup('file', 'one', rstrip=false) }}",
+    "{{ lookup('file', 'one', wantlist=true) }}",
+    "{{ lookup('file', 'nowhere', errors='ignore') | default('d', true) }}",
+    "{{ lookup('template', 'of.j2') }}",
+    "{{ lookup('template', 'of.j2', template_vars={'n': 'other'}) }}",
+    "{{ lookup('env', 'PATH') }}",
+    "{{ lookup('env', 'NOT_IN_ANY_ENVIRONMENT') }}",
+    "{{ lookup('vars', 'n') + 1 }}",
+    "{{ lookup('vars', 'n', 'text') }}",
+    "{{ lookup('vars', 'nowhere', default='d') }}",
+    "{{ q('varnames', '^pai', 'wor.s$') }}",
+    "{{ lookup('first_found', ['nowhere', 'files/one']) | basename }}",
+    "{{ lookup('first_found', {'files': ['no', 'one'], 'paths': ['x', 'files']}) | basename }}",
+    "{{ q('first_found', ['nowhere'], skip=true) }}",
+    "{{ lookup('dict', {'a': 1}) }}",
+    "{{ q('dict', {'a': 1}) }}",
+    "{{ q('fileglob', '*') | map('basename') | sort }}",
 )
 TASKS = """\
 - include_vars: included.yml
@@ -158,6 +178,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     play = {"hosts": "web", "gather_facts": False, "vars": {**words, **defined("play")}, "vars_files": ["file.yml"]}
     written(root, "site.yml", [{**play, "roles": [{"role": "r", **defined("params")}]}])
     written(root, "extra.yml", defined("extra"))
+    for name, text in (("files/one", " one \n\n"), ("files/two", "2"), ("templates/of.j2", "n is {{ n }}\n")):
+        (root / "roles/r" / name).parent.mkdir(exist_ok=True)
+        (root / "roles/r" / name).write_text(text)
     return root
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from deployer.load.taint import OMIT
 from deployer.load.template import Layer, Variables
 from deployer.load.variables import extra_variables
 from deployer.model import Mark, Secret
-from tests.unit.load.template_kit import HERE, variables
+from tests.unit.load.template_kit import CANARY, HERE, variables
 
 
 @pytest.mark.parametrize(
@@ -130,8 +131,18 @@ def test_unsafe_text_and_final_layers_are_never_templated() -> None:
         ("{{ nothing | mandatory('say port') }}", "say port", ""),
         ("{{ ''.__class__.__mro__ }}", "unsafe", ""),
         ("{{ names.append(1) }}", "unsafe", ""),
-        ("{{ lookup('env', 'HOME') }}", "lookup() is not supported", "{env: NAME}"),
-        ("{{ query('file', 'x') }}", "query() is not supported", "{file: PATH}"),
+        ("{{ lookup('pipe', 'date') }}", "the lookup 'pipe' is not supported", "delegate_to: localhost"),
+        ("{{ query('password', 'x') }}", "the lookup 'password' is not supported", "{file: PATH}"),
+        ("{{ lookup('community.general.fil', 'x') }}", "the lookup 'fil' is not supported", "did you mean 'file'?"),
+        ("{{ lookup('file', 'x', strip=true) }}", "has no option 'strip'", "rstrip"),
+        ("{{ lookup('file', nothing) }}", "'nothing' is not defined", ""),
+        ("{{ lookup('file', names) }}", "needs the name of a file", ""),
+        ("{{ lookup('file', 'nowhere') }}", "there is no file 'nowhere'", "searched"),
+        ("{{ lookup('file', '/dev/zero') }}", "there is no file '/dev/zero'", ""),
+        ("{{ lookup('file', '/bin/sh') }}", "is not UTF-8", "copy"),
+        ("{{ lookup('vars', 'nothing') }}", "'nothing' is not defined", "default=''"),
+        ("{{ lookup('varnames', '(') }}", "is no regular expression", ""),
+        ("{{ lookup() }}", "lookup needs a name", ""),
         ("{% include 'x' %}", "the template is wrong", ""),
         ("a {{ omit }}", "omit stands alone", ""),
     ],
@@ -234,3 +245,20 @@ def test_one_value_inside_of_a_variable_is_set_from_the_command_line(
 def test_a_path_with_a_hole_is_refused(word: str) -> None:
     with pytest.raises(ConfigError):
         extra_variables([word])
+
+
+def test_what_a_lookup_finds_that_is_secret_stays_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", CANARY)
+    monkeypatch.setenv("SHOP_KEY_FILE", "/srv/key")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "files/sealed").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
+    (tmp_path / "templates/of.j2").write_text("it is {{ lookup('env', 'SHOP_TOKEN') }}\n")
+    scope = variables(role_path=str(tmp_path))
+    for asked in ("lookup('env', 'SHOP_TOKEN')", "lookup('file', 'sealed')", "lookup('template', 'of.j2')",
+                  "lookup('env', 'HOME', 'SHOP_TOKEN')", "lookup('env', 'SHOP_TOKEN') ~ '!'"):  # fmt: skip
+        found = scope.render(f"{{{{ {asked} }}}}")
+        assert isinstance(found, Secret), asked
+        assert CANARY in found.reveal()
+        assert CANARY not in repr(found)
+    assert scope.render("{{ lookup('env', 'SHOP_KEY_FILE') }}") == "/srv/key"
