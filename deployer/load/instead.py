@@ -54,7 +54,7 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     **dict.fromkeys(("yum", "dnf", "apk", "pacman", "zypper", "aptitude"), _PACKAGE),
     **dict.fromkeys(("zypper_repository", "pkgng", "openbsd_pkg", "portage", "homebrew"), _PACKAGE),
     **dict.fromkeys(("seboolean", "seport", "sefcontext", "selinux"), "write a command with a guard"),
-    **dict.fromkeys(("ini_file", "xml"), _WHOLE),
+    "xml": _WHOLE,
     **dict.fromkeys(("uri", "maven_artifact"), _FETCH),
     **dict.fromkeys(("setup", "gather_facts", "service_facts", "package_facts"), _FACTS),
     **dict.fromkeys(("ufw", "firewalld", "iptables"), _FIREWALL),
