@@ -15,7 +15,7 @@ from deployer.firewall.openings import Allow
 from deployer.firewall.seen import PROBED, Seen
 from deployer.model import Unknown
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
-from deployer.sh import Sh, lines, script, sh
+from deployer.sh import Sh, library, lines, script, sh
 from deployer.sh.units import FAILED, properties, show_unit
 from deployer.syntax import NODE_LABEL
 
@@ -113,7 +113,7 @@ class Firewall(Module):
         files = sh("base={} doors={} parts={}", base, ssh, place)
         return lines(
             show_unit(UNIT),
-            script("sockets.sh", "deployer.sh"),
+            library("sockets.sh", "deployer.sh"),
             script("holders.sh", "deployer.sh"),
             script("foreign.sh", "deployer.firewall"),
             given,
@@ -178,7 +178,7 @@ class Firewall(Module):
         )  # fmt: skip
         load = lines(
             script("pending.sh", "deployer.firewall"),
-            script("sockets.sh", "deployer.sh"),
+            library("sockets.sh", "deployer.sh"),
             names,
             given,
             script("load.sh", "deployer.firewall"),

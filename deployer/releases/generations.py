@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from deployer.errors import ConfigError
-from deployer.sh import Sh, lines, script, sh
+from deployer.sh import Sh, library, lines, sh
 
 UNITS = "/etc/systemd/system"
 
 
-PLACES = script("places.sh", "deployer.releases")
+PLACES = library("places.sh", "deployer.releases")
 """Functions that find files; they read ``$root``, ``$held`` and ``$run``, see `declared`."""
 
-GENERATIONS = lines(PLACES, script("generations.sh", "deployer.releases"))
+GENERATIONS = lines(PLACES, library("generations.sh", "deployer.releases"))
 """Functions that make generations and switch to them, `PLACES` among them."""
 
 

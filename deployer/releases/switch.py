@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from deployer.errors import Reverted
 from deployer.releases import generations
 from deployer.releases.generations import GENERATIONS, above, declared
-from deployer.sh import Sh, lines, script, sh
+from deployer.sh import Sh, library, lines, script, sh
 from deployer.sh.units import LAST_WORDS
 
-RECORD = script("record.sh", "deployer.releases")
+RECORD = library("record.sh", "deployer.releases")
 """Functions over a host's record of its releases; GENERATIONS stands before them."""
 
 _NODES = script("switch.sh", "deployer.releases")

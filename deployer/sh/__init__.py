@@ -3,6 +3,20 @@
 from deployer.sh.answers import decode
 from deployer.sh.frame import Frame, Program, encode, payload
 from deployer.sh.known import Known, Pooled, Reads
-from deployer.sh.text import Sh, lines, script, sh
+from deployer.sh.text import Sh, library, lines, script, sh
 
-__all__ = ["Frame", "Known", "Pooled", "Program", "Reads", "Sh", "decode", "encode", "lines", "payload", "script", "sh"]
+__all__ = [
+    "Frame",
+    "Known",
+    "Pooled",
+    "Program",
+    "Reads",
+    "Sh",
+    "decode",
+    "encode",
+    "library",
+    "lines",
+    "payload",
+    "script",
+    "sh",
+]

@@ -20,7 +20,7 @@ from typing import Literal
 from deployer.model import Blob, Secret
 from deployer.regular import open_regular
 from deployer.sh.known import Known, Pooled, Reads, read_together
-from deployer.sh.text import Sh, lines, script, sh
+from deployer.sh.text import Sh, lines, script, sh, told_once
 
 READY = b"deployer-ready\n"
 BOOTSTRAP = (
@@ -125,7 +125,7 @@ def encode(program: Program, *, watched: bool = False) -> str:
     words = program.marker, program.run, "yes" if program.hear else "", "yes" if leased else ""
     parts = ["#!/bin/sh", sh("marker={} run={} hears={} leased={}", *words).text, prelude(), "start"]
     parts += [_part(name).text for name in _rooms(program)]
-    parts += [_function(i, program) for i in range(len(program.fragments))]
+    parts += _functions(program)
     if steps:
         parts += ["steps_open || refuse"]
     elif program.blobs:
@@ -184,14 +184,28 @@ def _rooms(program: Program) -> Iterator[str]:
         yield "steps.sh"
 
 
-def _function(index: int, program: Program) -> str:
+def _functions(program: Program) -> list[str]:
+    """Return what several fragments bring, then each as a function; one of another user has only what it brings."""
+    apart = {*program.users, *program.people}
+    own = [i for i in range(len(program.fragments)) if i not in apart]
+    shared, left = told_once([program.fragments[i].text for i in own])
+    bodies = dict(zip(own, left, strict=True))
+    return [
+        *shared,
+        *(_function(i, bodies[i] if i in bodies else _apart(i, program)) for i in range(len(program.fragments))),
+    ]
+
+
+def _function(index: int, body: str) -> str:
+    return f"fragment_{index}() {{\n{body}\n}}"
+
+
+def _apart(index: int, program: Program) -> str:
     body, user = program.fragments[index], program.users.get(index)
     own = f"main() {{\n{body}\n}}\nmain </dev/null"
     if index in program.people:
-        body = sh("people {} {} {}", program.people[index], user or "", own)
-    elif user:
-        body = sh("as {} {}", user, own)
-    return f"fragment_{index}() {{\n{body}\n}}"
+        return sh("people {} {} {}", program.people[index], user or "", own).text
+    return sh("as {} {}", user or "", own).text
 
 
 def _reading(program: Program) -> list[str]:

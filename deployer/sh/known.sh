@@ -25,11 +25,15 @@ place() {
   owners=${owners%"|"*}
 }
 
-# roots_own PATH: none but root can change what any part of the way to it leads to.
+# roots_own PATH: none but root can change what any part of the way to it leads to. What was found so of a directory counts for
+# all that is in it; no name that is read here has a line break.
+firm_ways=$row_end
 roots_own() {
+  case $firm_ways in *"$row_end${1%/*}/$row_end"*) return 0 ;; esac
   part=$1
   while [ "${part%/*}" != "$part" ]; do
     part=${part%/*}
+    case $firm_ways in *"$row_end$part/$row_end"*) break ;; esac
     place "${part:-/}" || return 1
     case $kind:$owners in
       'symbolic link:root:0:'*) ;;
@@ -38,6 +42,7 @@ roots_own() {
       *) return 1 ;;
     esac
   done
+  firm_ways=$firm_ways${1%/*}/$row_end
 }
 
 # sums_read PATH SIZE...: one sha256sum of those that are regular files of that size; SIZE may be - for any that is small.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 
 Word = str | int | PurePath
+_REMARK = re.compile(r"^ *#(?! shellcheck ).*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,40 @@ def lines(*parts: Sh) -> Sh:
 
 @cache
 def script(name: str, package: str = "deployer.modules") -> Sh:
-    """Return text that is kept in a file of its own, where shellcheck sees it whole; such as ``sockets.sh``."""
+    """Return text that is kept in a file of its own, where shellcheck sees it whole; such as ``sockets.sh``.
+
+    What sh says there to a reader alone, on lines of its own, no host is sent.
+    """
     spec = find_spec(package)  # importlib.resources would bring zipfile with it, at every start
     places = (spec and spec.submodule_search_locations) or ()
-    return Sh(next(Path(place, name) for place in places).read_text(encoding="utf-8").rstrip())
+    text = next(Path(place, name) for place in places).read_text(encoding="utf-8")
+    return Sh((_REMARK.sub("", text) if name.endswith(".sh") else text).rstrip())
+
+
+_libraries: list[str] = []
+
+
+@cache
+def library(name: str, package: str) -> Sh:
+    """Return a `script` that only defines functions and what they read; see `told_once`."""
+    found = script(name, package)
+    _libraries.append(found.text)
+    return found
+
+
+def told_once(bodies: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the libraries that several of these texts bring, and the texts without them.
+
+    Each has a single quote in it, so that one within a quoted word of another text is none of them.
+    """
+    left, shared = list(bodies), []
+    for one in _libraries:
+        bring = [i for i, body in enumerate(left) if one in body]
+        if len(bring) > 1:
+            shared.append(one)
+            for i in bring:
+                left[i] = left[i].replace(one, ":")
+    return shared, left
 
 
 def _quoted(value: object) -> str:
