@@ -19,7 +19,8 @@ from pathlib import Path
 import yaml
 
 from deployer.engine.walk import plan, probe
-from deployer.project import Options, Project, load
+from deployer.options import Options
+from deployer.project import Project, load
 from deployer.resolve import HostPlay
 from deployer.sh import Program, decode, payload
 from deployer.sh.frame import BOOTSTRAP, encode

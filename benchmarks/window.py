@@ -25,7 +25,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from deployer import lab as labs
 from deployer.beam.cookie import generate
 from deployer.lab import Lab
-from deployer.project import Options
+from deployer.options import Options
 from deployer.window.choice import Fleet
 from deployer.window.screen import View, screen
 from deployer.window.top import Top

@@ -20,7 +20,8 @@ from deployer.events import Event, HostEnded, Note, RunEnded
 from deployer.fleet import NotifyWords
 from deployer.gathering import Gathering
 from deployer.model import Host, Mark, Play
-from deployer.project import Options, Project, load
+from deployer.options import Options
+from deployer.project import Project, load
 from deployer.report.journal import Head, Journals, Writer
 from deployer.resolve import Resolver
 from deployer.runtime import asker, keeping, pool, report, stoppable

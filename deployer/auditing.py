@@ -26,7 +26,8 @@ from deployer.errors import At, ConfigError
 from deployer.events import SEVERITIES, Event, Severity
 from deployer.fleet import AuditWords
 from deployer.model import Host, Mark, Play
-from deployer.project import Options, Project, load
+from deployer.options import Options
+from deployer.project import Project, load
 from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe
 from deployer.report.rules import age

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deployer.load.ansible_cfg import configured
-from deployer.project import FORKS, Options
+from deployer.options import FORKS, Options
 
 
 def with_ansible_cfg(options: Options) -> tuple[Options, tuple[Path, ...], tuple[str, ...]]:

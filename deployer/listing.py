@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from deployer.model import Task
-from deployer.project import Options, load, words_of
+from deployer.options import Options, words_of
+from deployer.project import load
 from deployer.resolve import Choice
 
 

@@ -11,7 +11,8 @@ from deployer.engine.host_run import Context
 from deployer.engine.locking import LeaseWalk, LockWord
 from deployer.errors import ConfigError
 from deployer.model import Host, Mark, Play
-from deployer.project import Options, load
+from deployer.options import Options
+from deployer.project import load
 from deployer.resolve import Resolver
 from deployer.window.journal_lines import seconds_of
 

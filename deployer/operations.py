@@ -15,7 +15,8 @@ from deployer.errors import ConfigError
 from deployer.events import Note
 from deployer.fleet import Declaration
 from deployer.model import Host
-from deployer.project import Options, Project, load
+from deployer.options import Options
+from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.retiring import leaving
 from deployer.runtime import asker

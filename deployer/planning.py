@@ -23,7 +23,8 @@ from deployer.errors import At, ConfigError, Problems
 from deployer.events import Note
 from deployer.load.playbook import find_playbook
 from deployer.model import Host
-from deployer.project import Options, Project, load
+from deployer.options import Options
+from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.runtime import asker
 from deployer.salts import pin_salts

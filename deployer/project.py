@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Callable
@@ -15,53 +14,13 @@ from deployer.gathering import Gathering
 from deployer.load.inventory import Inventory, load_inventory, named_inventory
 from deployer.load.playbook import find_playbook, load_playbook
 from deployer.load.scope import SetVariables
-from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
+from deployer.load.secrets import Vaults
 from deployer.load.template import Layer
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
+from deployer.options import Options, ask_hidden, words_of
 from deployer.resolve import CliConnection, Resolver, judge
 from deployer.transport import SshOptions, Transport, open_transport
-
-FORKS = 50
-"""How many hosts at once, where nobody says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a person asked for on the command line; the names are the flags'."""
-
-    playbook: str
-    inventory: tuple[str, ...] = ()
-    limit: str = ""
-    tags: str = ""
-    skip_tags: str = ""
-    start_at_task: str = ""
-    extra_vars: tuple[str, ...] = ()
-    forks: int = FORKS
-    user: str = ""
-    private_key: str = ""
-    become: bool = False
-    ask_become_pass: bool = False
-    accept_new_host_keys: bool = False
-    vault_password_file: tuple[str, ...] = ()
-    vault_id: tuple[str, ...] = ()
-    ask_vault_pass: bool = False
-    allow_empty: bool = False
-    detailed_exitcode: bool = False
-    diff: bool = False
-    json: bool = False
-    verbose: int = 0
-    hosts: str = ""
-    report: tuple[str, ...] = ()
-    strict: bool = False
-    ansible_fallback: bool = False
-
-    def vaults(self) -> Vaults:
-        """Return the vault passwords, none of them read yet."""
-        makers = [vault_id(word, _ask) for word in self.vault_id]
-        makers += [password_file(Path(word)) for word in self.vault_password_file]
-        makers += [ask_vault_pass(_ask)] if self.ask_vault_pass else []
-        return Vaults(makers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +129,7 @@ class Project:
 
     def opener(self, resolver: Resolver) -> Callable[[Host], Transport]:
         """Return what connects to a host."""
-        ssh = SshOptions(accept_new=self.options.accept_new_host_keys, ask=_ask if sys.stdin.isatty() else None)
+        ssh = SshOptions(accept_new=self.options.accept_new_host_keys, ask=ask_hidden if sys.stdin.isatty() else None)
         return lambda host: open_transport(host.name, resolver.connection(host), ssh)
 
 
@@ -223,7 +182,7 @@ def load(
         from deployer.asked import check_pieces
 
         check_pieces(extra, inventory, plays)
-    become = Secret(_ask("sudo password"), "sudo password") if ask and options.ask_become_pass else None
+    become = Secret(ask_hidden("sudo password"), "sudo password") if ask and options.ask_become_pass else None
     return Project(options, inventory, plays, vaults, extra, become, notes=notes)
 
 
@@ -237,14 +196,5 @@ def _ansible_cfg(options: Options) -> tuple[Options, tuple[Path, ...], tuple[str
     return with_ansible_cfg(options)
 
 
-def words_of(text: str) -> frozenset[str]:
-    """Return the words of ``--tags`` and ``--skip-tags``, between commas."""
-    return frozenset(word.strip() for word in text.split(",") if word.strip())
-
-
 def _ask_open(prompt: str, private: bool) -> str:
-    return _ask(prompt) if private else input(f"{prompt.rstrip(': ')}: ")
-
-
-def _ask(prompt: str) -> str:
-    return getpass.getpass(f"{prompt.rstrip(': ')}: ")
+    return ask_hidden(prompt) if private else input(f"{prompt.rstrip(': ')}: ")

@@ -9,7 +9,8 @@ from deployer.app import each_play
 from deployer.engine.host_run import Context
 from deployer.engine.matrix import MatrixRun
 from deployer.model import Host
-from deployer.project import Options, load
+from deployer.options import Options
+from deployer.project import load
 from deployer.resolve import Resolver
 
 

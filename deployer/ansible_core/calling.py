@@ -12,7 +12,7 @@ from deployer.ansible_core.serving import Served
 from deployer.engine.roll.play import Goal
 from deployer.load.ansible_cfg import configured
 from deployer.model import AnsiblePart
-from deployer.project import Options
+from deployer.options import Options
 
 OWN_VAULT = "deployer"
 """The label of the password with which the variables of the command line are encrypted."""

@@ -83,7 +83,7 @@ def _inventories(words: Sequence[str]) -> tuple[str, ...]:
 
 def _names(inventories: tuple[str, ...]) -> Iterable[str]:
     """Return hosts, groups and nodes; nothing where an inventory cannot be read."""
-    from deployer.project import Options
+    from deployer.options import Options
     from deployer.window.choice import Fleet
 
     if not inventories:

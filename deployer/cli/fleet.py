@@ -14,7 +14,7 @@ from deployer.errors import ConfigError
 from deployer.lean import loading
 
 if TYPE_CHECKING:
-    from deployer.project import Options
+    from deployer.options import Options
 
 PLAYBOOK = Flag(
     "playbook", "a playbook file, or one that ships with deployer: site.yml, release.yml, audit.yml", word=True
@@ -70,7 +70,7 @@ LISTS = (
 
 def options(given: dict[str, Any]) -> Options:
     """Return the flags as the application takes them."""
-    from deployer.project import Options
+    from deployer.options import Options
 
     flags: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     return Options(**flags)

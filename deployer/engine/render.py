@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployer.engine.roll import hooks
-from deployer.engine.walk import apply, plan, probe
+from deployer.engine.walk import plan, probe
+from deployer.engine.walk.steps import jobs, step_program
 from deployer.model import Absent
 from deployer.resolve import HostPlay
 from deployer.sh import Program, encode
@@ -16,14 +17,12 @@ def programs(host_play: HostPlay) -> str:
     asked = [action for action in host_play.actions if not action.skip]
     nothing = probe.Reading(tuple(Absent() for _ in asked))
     first = plan.make(asked, nothing, host_play.handlers, frozenset())
-    steps = list(apply.jobs(first, host_play.handlers))
+    steps = list(jobs(first, host_play.handlers))
     name = host_play.host.name
     return "\n\n".join(
         [
             _titled(f"{name}: the probe, which only reads", probe.probe_program(asked, become=host_play.become)),
-            _titled(
-                f"{name}: every step, as where nothing is there yet", apply.step_program(steps, become=host_play.become)
-            ),
+            _titled(f"{name}: every step, as where nothing is there yet", step_program(steps, become=host_play.become)),
             *_hooks(host_play),
         ]
     )

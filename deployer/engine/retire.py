@@ -13,8 +13,8 @@ from deployer.engine import facts
 from deployer.engine.host_run import Context, close, worst
 from deployer.engine.roll.hooks import BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.walk.apply import step_last_words
 from deployer.engine.walk.confirm import confirm
+from deployer.engine.walk.steps import step_last_words
 from deployer.errors import ConfigError, StepError
 from deployer.events import HostEnded, StepDone, TaskPlanned
 from deployer.firewall.parts import CONFIRM, without_parts

@@ -11,7 +11,8 @@ from typing import Any
 
 import deployer
 from deployer.load.marked import mark_of
-from deployer.project import Options, Project
+from deployer.options import Options
+from deployer.project import Project
 from deployer.regular import read_regular
 from deployer.saved.digests import Digests
 

@@ -10,7 +10,8 @@ from deployer.errors import ConfigError
 from deployer.fields import alike
 from deployer.fleet import Declaration, Node
 from deployer.model import Host, Mark, Play
-from deployer.project import Options, Project, load
+from deployer.options import Options
+from deployer.project import Project, load
 from deployer.resolve import Resolver
 
 _MARK = Mark("the command line")

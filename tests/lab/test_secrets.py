@@ -21,7 +21,7 @@ from deployer.app import run
 from deployer.beam.cookie import generate
 from deployer.engine.roll.play import Goal
 from deployer.lab import Lab
-from deployer.project import Options
+from deployer.options import Options
 from deployer.transport.wire import Client
 from tests.lab.canaries import DECLARED, NOBODY, Canaries, Watched, leaked_here, modes, secret_files, set_sudo_password
 from tests.lab.conftest import Ssh

@@ -15,7 +15,8 @@ from deployer.load.ansible_cfg import configured
 from deployer.load.playbook import load_playbook
 from deployer.load.secrets import Vaults
 from deployer.model import Play, Secret
-from deployer.project import Options, load
+from deployer.options import Options
+from deployer.project import load
 from tests.unit.project_files import CANARY, Project, content
 
 BIN = Path(sys.executable).parent

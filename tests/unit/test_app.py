@@ -9,7 +9,7 @@ import pytest
 from deployer.app import render, run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
-from deployer.project import Options
+from deployer.options import Options
 from tests.unit.beam.beam_tarballs import release as recipe
 from tests.unit.sh_clean import complaints
 

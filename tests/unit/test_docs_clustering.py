@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from deployer.modules.env_file import EnvFile
-from deployer.project import Options, load
+from deployer.options import Options
+from deployer.project import load
 from tests.unit.beam.beam_tarballs import release as recipe
 from tests.unit.docs_kit import blocks
 

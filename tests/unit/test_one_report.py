@@ -13,7 +13,7 @@ from deployer.errors import ConfigError, Problems
 from deployer.load.instead import INSTEAD, INSTEAD_OF_MODULES
 from deployer.load.playbook import load_playbook
 from deployer.modules import names
-from deployer.project import Options
+from deployer.options import Options
 from deployer.resolve import judge
 from tests.unit.project_files import Project
 

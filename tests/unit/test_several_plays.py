@@ -13,7 +13,7 @@ from deployer.app import run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
 from deployer.operations import survey
-from deployer.project import Options
+from deployer.options import Options
 
 INVENTORY = """
 all:

@@ -11,7 +11,8 @@ import pytest
 from deployer.app import resume
 from deployer.errors import ConfigError
 from deployer.events import Ending, HostEnded, PlayStarted
-from deployer.project import Options, load
+from deployer.options import Options
+from deployer.project import load
 from deployer.report.journal import Head, Journals, Writer
 from deployer.unfinished import unfinished
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.walk.apply import GRACE, STEP_TIMEOUT, patience, step_last_words
 from deployer.engine.walk.probe import probe_environment
+from deployer.engine.walk.steps import GRACE, STEP_TIMEOUT, patience, step_last_words
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Stage
 from deployer.fleet import Node

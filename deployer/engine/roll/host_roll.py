@@ -14,9 +14,9 @@ from deployer.engine.ledger import Ledger, switch_of
 from deployer.engine.roll import replacing
 from deployer.engine.roll.rollback import Return
 from deployer.engine.roll.state import AS_BEFORE, AS_DECLARED, MOVES, UNVERIFIED_FROM, HostState, Verification
-from deployer.engine.walk.apply import finish
 from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.planned import Planned
+from deployer.engine.walk.steps import finish
 from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError, HostError, Interrupted
 from deployer.events import Emit
@@ -34,7 +34,7 @@ class Connected:
     play: HostPlay
 
     def finish(self, what: str, step: Sh) -> None:
-        """Run one step of the engine's own; raises as `deployer.engine.walk.apply.finish`."""
+        """Run one step of the engine's own; raises as `deployer.engine.walk.steps.finish`."""
         finish(self.transport, what, step, become=self.play.become)
 
 

@@ -4,90 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from deployer.engine.walk import upload
+from deployer.engine.walk.judged import readable, settled_result
 from deployer.engine.walk.plan import Plan
-from deployer.engine.walk.planned import Planned, handler_id
-from deployer.engine.walk.probe import probe_environment
+from deployer.engine.walk.planned import Planned
+from deployer.engine.walk.steps import Job, jobs, patience, step_last_words, step_program
 from deployer.errors import DeployerError, Locked, Reverted, StepError
 from deployer.events import Emit, StepDone
-from deployer.model import Blob
-from deployer.modules import Step
 from deployer.resolve import Action
-from deployer.sh import Frame, Program, Sh, lines, sh
+from deployer.sh import Frame
 from deployer.transport.base import Transport
 
-STEP_TIMEOUT = 600
-"""Seconds a host has for one step (a package installation, an unpack), and a person's command that says no timeout."""
 _HIDDEN = "(what it said is not shown: no_log)"
-GRACE = 30
-"""Seconds a host has to kill a command after its deadline, and to say so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One fragment of an apply program: a step of a task, or the engine's own bookkeeping (``step`` is None)."""
-
-    planned: Planned
-    text: Sh
-    step: Step | None = None
-
-    @property
-    def waits(self) -> bool:
-        """Whether it has to be confirmed before anything else runs."""
-        return bool(self.step and self.step.confirm)
-
-
-def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
-    """Yield what has to run, in order.
-
-    Before a task that notifies, the host notes the handlers; each is forgotten after it ran. So a run that is killed in
-    between cannot lose a restart: the next one finds the note.
-    """
-    for planned in plan.changing:
-        names = planned.notify
-        for handler in handlers:
-            if not handler.skip and names & {handler.task.name, handler.label}:
-                note = sh('mkdir -p "$home/notified" && : >"$home/notified/"{}', handler_id(handler))
-                yield Job(planned, note)
-        for step in planned.steps:
-            text = step.text
-            if step.person and (planned.action.judge or planned.action.task.blocks):
-                from deployer.engine.walk.judged import told_apart
-
-                text = told_apart(text)
-            yield Job(planned, probe_environment(planned.action.environment, text), step)
-        if planned.handler:
-            yield Job(planned, sh('rm -f "$home/notified/"{}', handler_id(planned.action)))
-
-
-def step_program(work: Sequence[Job], *, become: bool) -> Program:
-    """Return the program of these jobs; each step finds its own blobs as ``$1`` and on."""
-    fragments: list[Sh] = []
-    blobs: list[Blob] = []
-    users: dict[int, str] = {}
-    people: dict[int, int] = {}
-    for job in work:
-        text = job.text
-        if job.step and job.step.blobs:
-            places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(job.step.blobs))]
-            blobs += job.step.blobs
-            text = lines(sh("set -- {}", Sh(" ".join(place.text for place in places))), text)
-        if job.step and job.planned.action.user:
-            users[len(fragments)] = job.planned.action.user
-        if job.step and job.step.person:
-            people[len(fragments)] = job.planned.action.timeout or STEP_TIMEOUT
-        fragments.append(text)
-    labels = tuple(f"{job.planned.action.label}: {job.step.what if job.step else 'note the handler'}" for job in work)
-    return Program(
-        tuple(fragments), writes=True, blobs=tuple(blobs), become=become, users=users, people=people, labels=labels
-    )
-
-
-def patience(program: Program) -> float:
-    """Return the seconds that each step of a program may take, the longest of a person's commands included."""
-    return max(STEP_TIMEOUT, *program.people.values(), 0) + GRACE
 
 
 def apply(
@@ -143,8 +73,6 @@ def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
         job.planned.action,
     )
     if job.step and (action.judge or action.task.blocks):
-        from deployer.engine.walk.judged import readable
-
         said, failed = readable(job.step, said), 0 if action.judge and action.judge.lenient else failed
     if action.task.no_log:  # the beginning of a command may be what is not to be shown
         return "run it" if job.step and job.step.person else what, _HIDDEN, failed
@@ -153,8 +81,6 @@ def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
 
 def _judged(transport: Transport, part: Sequence[Job], frame: Frame, become: bool) -> Planned:
     """Return what has run with its result, after as many tries as it wants; raises StepError where it failed."""
-    from deployer.engine.walk.judged import settled_result
-
     planned = part[frame.index].planned
     steps = step_program([one for one in part if one.planned is planned and one.step], become=become)
     return settled_result(planned, frame, lambda: [*transport.run(steps, timeout=patience(steps))][-1])
@@ -202,18 +128,6 @@ def _ahead(transport: Transport, work: Sequence[Job], emit: Emit) -> Iterator[Jo
         yield replace(job, step=replace(job.step, blobs=left)) if job.step else job
 
 
-def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
-    """Run one step of the engine's own on a host.
-
-    Raises:
-        StepError: it failed; its output's last lines are in the message.
-        HostError: the connection broke; the step ends by itself on the host.
-    """
-    for frame in transport.run(Program((step,), writes=True, become=become, labels=(what,)), timeout=STEP_TIMEOUT):
-        if frame.rc:
-            raise StepError(f"{what}: {step_last_words(frame.out, frame.rc)}", where=transport.name)
-
-
 def _failure(job: Job, problem: str, rc: int, out: str) -> DeployerError:
     action = job.planned.action
     if job.waits and rc == Locked.exit_code:
@@ -228,9 +142,3 @@ def _failure(job: Job, problem: str, rc: int, out: str) -> DeployerError:
 
         result |= command_result(heard(out))
     return StepError(problem, where=action.task.mark, failed=action, result=result)
-
-
-def step_last_words(output: str, rc: int) -> str:
-    """Return how a step failed, with the last lines of what it printed."""
-    said = output.strip().splitlines()[-20:]
-    return "\n    ".join([f"failed with status {rc}", *said])

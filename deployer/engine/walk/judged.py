@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from deployer.engine.walk.planned import Planned, handler_id
+from deployer.engine.walk.planned import Planned
 from deployer.errors import StepError
 from deployer.model import MASK
 from deployer.modules import Step
-from deployer.resolve import Action, HostPlay
-from deployer.sh import Frame, Sh, sh
-from deployer.sh.captured import captured, command_result, heard
-from deployer.transport.base import Transport
-
-TOLD = 20_000
-"""Bytes of each stream of a command that its ``register`` holds; a step tells 64 KiB in all."""
-
-
-def told_apart(text: Sh) -> Sh:
-    """Return a command's text so that it tells its streams apart."""
-    return captured(text, TOLD, fails=True)
+from deployer.resolve import Action
+from deployer.sh import Frame
+from deployer.sh.captured import command_result, heard
 
 
 def readable(step: Step, out: str) -> str:
@@ -77,11 +68,3 @@ def result_failure(action: Action, result: Mapping[str, Any]) -> StepError:
     tail = "".join(f"\n    {line}" for line in shown.strip().splitlines()[-20:])
     status = f" with status {result['rc']}" if result.get("rc") else ""
     return StepError(f"{action.label}: failed{status}{tail}", where=action.task.mark, failed=action, result=result)
-
-
-def take_back(transport: Transport, host_play: HostPlay, named: Collection[str]) -> None:
-    """Forget on a host which handlers were noted for a task that may notify them, and then changed nothing."""
-    from deployer.engine.walk.apply import finish
-
-    left = [handler_id(one) for one in host_play.handlers if {one.task.name, one.label} & set(named)]
-    finish(transport, "forget the handler", sh('cd "$home/notified" && rm -f -- {}', left), become=host_play.become)

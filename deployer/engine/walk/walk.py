@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deployer.engine.walk import probe
-from deployer.engine.walk.apply import apply
 from deployer.engine.walk.looking import HostLook, asked_of
 from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.planned import Planned
+from deployer.engine.walk.steps import take_back
 from deployer.errors import StepError
 from deployer.events import Stage
 
@@ -147,6 +147,8 @@ class Walk(HostLook):
         if stuck:
             problem, action = f"{stuck.action.label}: {stuck.reason}", stuck.action
             raise StepError(problem, where=action.task.mark, failed=action, result={"msg": stuck.reason})
+        from deployer.engine.walk.apply import apply
+
         self.emit(Stage(self.transport.name, stage))
         play = self.host_play
         for done in apply(self.transport, plan, play.handlers, become=play.become, emit=self.emit):
@@ -164,8 +166,6 @@ class Walk(HostLook):
             if changes and not done.action.task.result.unchanged:
                 self._notified.update(done.notify)
             elif named := set(done.notify) - self._notified:
-                from deployer.engine.walk.judged import take_back
-
                 take_back(self.transport, play, named)
 
     def _begin_with(self, plan: Plan) -> Plan:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, sh
-from deployer.modules.shared.guarded import Guarded
 from deployer.sh.captured import captured, command_result, heard
 
 _MOST = 1024 * 1024
@@ -16,12 +15,18 @@ _MOST = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class CommandReading(Module):
-    """What a command prints, and its status, whatever that is."""
+    """What a command prints, and its status, whatever that is.
+
+    Attributes:
+        asked: leaves in ``$needed`` what the command's guards say.
+        command: what runs where it is needed.
+    """
 
     RUNS_AS_USER: ClassVar[bool] = True
     READS: ClassVar[bool] = True
 
-    command: Guarded
+    asked: Sh
+    command: Sh
 
     def desired(self) -> State:
         """Return that nothing is wanted."""
@@ -29,13 +34,11 @@ class CommandReading(Module):
 
     def probe(self) -> Sh:
         """Run it, unless its guards say that it is not needed."""
-        here = sh("cd -- {}", self.command.chdir or "/")
-        run = lines(sh("umask 022"), here, self.command.run())
         needed = sh(
             "if [ \"$needed\" = yes ]; then\n{}\nelse printf 'rc=0\\036stdout=\\036stderr=\\036'; fi",
-            captured(run, _MOST),
+            captured(lines(sh("umask 022"), self.command), _MOST),
         )
-        return lines(*self.command.ask(), needed)
+        return lines(self.asked, needed)
 
     def parse(self, out: str) -> Observed:
         """Return status and streams."""

@@ -51,7 +51,7 @@ class Guarded(Module):
         """Return it as a reading of what it prints."""
         from deployer.modules.shared.command_reading import CommandReading
 
-        return CommandReading(command=self)
+        return CommandReading(asked=self._asked(), command=self._there(self.run()))
 
     def within(self, directory: str) -> Module:
         """Return it so that it runs in a directory, unless it names one of its own."""
@@ -77,11 +77,7 @@ class Guarded(Module):
 
     def probe(self) -> Sh:
         """Ask the guards, in the directory and as the user of the command itself."""
-        return lines(*self.ask(), sh("printf 'needed=%s' \"$needed\""))
-
-    def ask(self) -> tuple[Sh, ...]:
-        """Return text that goes into the directory, and leaves in ``$needed`` what the guards say."""
-        return (*([sh(_CHDIR, self.chdir)] if self.chdir else []), self._guards())
+        return lines(self._asked(), sh("printf 'needed=%s' \"$needed\""))
 
     def parse(self, out: str) -> Observed:
         """Return whether it is needed."""
@@ -98,6 +94,10 @@ class Guarded(Module):
         """Run it; with a guard, only if that says so."""
         asked = [] if self.handler_only else [self._guards(), sh('[ "$needed" = yes ] || exit 0')]
         return (Step(self.label, self._there(*asked, self.run()), person=True),)
+
+    def _asked(self) -> Sh:
+        """Return text that goes into the directory, and leaves in ``$needed`` what the guards say."""
+        return lines(*([sh(_CHDIR, self.chdir)] if self.chdir else []), self._guards())
 
     def _there(self, *text: Sh) -> Sh:
         return lines(sh("cd -- {}", self.chdir or "/"), *text)

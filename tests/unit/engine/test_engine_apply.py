@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from deployer.engine.walk.apply import apply, jobs, step_program
+from deployer.engine.walk.apply import apply
 from deployer.engine.walk.plan import Plan, make
 from deployer.engine.walk.planned import handler_id
 from deployer.engine.walk.probe import Reading
+from deployer.engine.walk.steps import jobs, step_program
 from deployer.errors import Reverted, StepError
 from deployer.events import StepDone
 from deployer.model import Absent, Observed, Present, Secret

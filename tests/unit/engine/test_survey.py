@@ -12,11 +12,12 @@ import pytest
 from deployer.engine import ledger
 from deployer.engine.host_run import Context
 from deployer.engine.survey import finished
-from deployer.engine.walk.apply import finish
+from deployer.engine.walk.steps import finish
 from deployer.errors import Unreachable
 from deployer.model import Host
 from deployer.modules.beam_nodes import BeamNodes
-from deployer.project import Options, Project, load
+from deployer.options import Options
+from deployer.project import Project, load
 from deployer.sh import Frame, Program, Sh
 from deployer.sh.frame import this_run
 from deployer.transport.base import Transport

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.project import Options, load
+from deployer.options import Options
+from deployer.project import load
 from tests.unit.project_files import Project
 
 TASK = '- hosts: {hosts}\n  {more}\n  tasks:\n    - {{copy: {{dest: /srv/x, content: x}}, delegate_to: "{to}"{once}}}\n'

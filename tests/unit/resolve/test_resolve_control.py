@@ -14,7 +14,7 @@ import pytest
 from deployer.app import run
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
-from deployer.project import Options
+from deployer.options import Options
 from deployer.resolve import Action
 from tests.unit.project_files import CANARY, Project, content
 

@@ -19,7 +19,8 @@ from deployer.engine.lease import RunLease
 from deployer.engine.roll import play as roll_play
 from deployer.errors import ConfigError, DeployerError
 from deployer.machine_key import machine_key
-from deployer.project import Options, Project
+from deployer.options import Options
+from deployer.project import Project
 from deployer.saved import origins, plan_file
 from deployer.saved.plan_file import Seal
 from deployer.sh import Sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from deployer import operations, project
 from deployer.errors import ConfigError
-from deployer.project import Options
+from deployer.options import Options
 from deployer.window.choice import Fleet
 
 INVENTORY = """\
@@ -131,7 +132,7 @@ def test_a_word_that_means_none_is_told_before_a_password_is_asked_for_and_all_i
             return operations.stop(options, whom, check=True)
         return operations.again(options, "restarted", whom, check=True)
 
-    monkeypatch.setattr(project.getpass, "getpass", leave)
+    monkeypatch.setattr(getpass, "getpass", leave)
     monkeypatch.setattr(project, "load_inventory", load_inventory)
     options = Options(playbook="release.yml", inventory=(str(tmp_path / "inventory.yml"),), ask_become_pass=True)
     with pytest.raises(ConfigError, match="did you mean 'web1'"):

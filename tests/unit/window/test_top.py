@@ -10,7 +10,7 @@ from rich.console import Console
 
 from deployer.beam.distribution import CallFailed
 from deployer.beam.term import Atom, Term
-from deployer.project import Options
+from deployer.options import Options
 from deployer.window.choice import Fleet
 from deployer.window.sample import Sample, function, rates, read_biggest, read_sample
 from deployer.window.screen import View, ordered, screen, short_number, since

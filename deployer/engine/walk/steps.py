@@ -1,0 +1,117 @@
+"""The steps of a plan as one program, with the engine's own notes between them: which handlers are still to run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned, handler_id
+from deployer.engine.walk.probe import probe_environment
+from deployer.errors import StepError
+from deployer.model import Blob
+from deployer.modules import Step
+from deployer.resolve import Action, HostPlay
+from deployer.sh import Program, Sh, lines, sh
+from deployer.transport.base import Transport
+
+STEP_TIMEOUT = 600
+"""Seconds a host has for one step (a package installation, an unpack), and a person's command that says no timeout."""
+GRACE = 30
+"""Seconds a host has to kill a command after its deadline, and to say so."""
+TOLD = 20_000
+"""Bytes of each stream of a command that its ``register`` holds; a step tells 64 KiB in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One fragment of an apply program: a step of a task, or the engine's own bookkeeping (``step`` is None)."""
+
+    planned: Planned
+    text: Sh
+    step: Step | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has to be confirmed before anything else runs."""
+        return bool(self.step and self.step.confirm)
+
+
+def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
+    """Yield what has to run, in order.
+
+    Before a task that notifies, the host notes the handlers; each is forgotten after it ran. So a run that is killed in
+    between cannot lose a restart: the next one finds the note.
+    """
+    for planned in plan.changing:
+        names = planned.notify
+        for handler in handlers:
+            if not handler.skip and names & {handler.task.name, handler.label}:
+                note = sh('mkdir -p "$home/notified" && : >"$home/notified/"{}', handler_id(handler))
+                yield Job(planned, note)
+        for step in planned.steps:
+            text = step.text
+            if step.person and (planned.action.judge or planned.action.task.blocks):
+                text = told_apart(text)
+            yield Job(planned, probe_environment(planned.action.environment, text), step)
+        if planned.handler:
+            yield Job(planned, sh('rm -f "$home/notified/"{}', handler_id(planned.action)))
+
+
+def step_program(work: Sequence[Job], *, become: bool) -> Program:
+    """Return the program of these jobs; each step finds its own blobs as ``$1`` and on."""
+    fragments: list[Sh] = []
+    blobs: list[Blob] = []
+    users: dict[int, str] = {}
+    people: dict[int, int] = {}
+    for job in work:
+        text = job.text
+        if job.step and job.step.blobs:
+            places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(job.step.blobs))]
+            blobs += job.step.blobs
+            text = lines(sh("set -- {}", Sh(" ".join(place.text for place in places))), text)
+        if job.step and job.planned.action.user:
+            users[len(fragments)] = job.planned.action.user
+        if job.step and job.step.person:
+            people[len(fragments)] = job.planned.action.timeout or STEP_TIMEOUT
+        fragments.append(text)
+    labels = tuple(f"{job.planned.action.label}: {job.step.what if job.step else 'note the handler'}" for job in work)
+    return Program(
+        tuple(fragments), writes=True, blobs=tuple(blobs), become=become, users=users, people=people, labels=labels
+    )
+
+
+def patience(program: Program) -> float:
+    """Return the seconds that each step of a program may take, the longest of a person's commands included."""
+    return max(STEP_TIMEOUT, *program.people.values(), 0) + GRACE
+
+
+def told_apart(text: Sh) -> Sh:
+    """Return a command's text so that it tells its streams apart."""
+    from deployer.sh.captured import captured
+
+    return captured(text, TOLD, fails=True)
+
+
+def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
+    """Run one step of the engine's own on a host.
+
+    Raises:
+        StepError: it failed; its output's last lines are in the message.
+        HostError: the connection broke; the step ends by itself on the host.
+    """
+    for frame in transport.run(Program((step,), writes=True, become=become, labels=(what,)), timeout=STEP_TIMEOUT):
+        if frame.rc:
+            raise StepError(f"{what}: {step_last_words(frame.out, frame.rc)}", where=transport.name)
+
+
+def take_back(transport: Transport, host_play: HostPlay, named: Collection[str]) -> None:
+    """Forget on a host which handlers were noted for a task that may notify them, and then changed nothing."""
+    left = [handler_id(one) for one in host_play.handlers if {one.task.name, one.label} & set(named)]
+    finish(transport, "forget the handler", sh('cd "$home/notified" && rm -f -- {}', left), become=host_play.become)
+
+
+def step_last_words(output: str, rc: int) -> str:
+    """Return how a step failed, with the last lines of what it printed."""
+    said = output.strip().splitlines()[-20:]
+    return "\n    ".join([f"failed with status {rc}", *said])
