@@ -96,7 +96,7 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
         away = [host for host in hosts if host.name in gone and not lost]
         leave = Retirement(context, resolver, away, gone, check, purge)
         if staying and away and not check:
-            code = PlayRun(context, stay, staying, Goal.VERIFY).run()
+            code = PlayRun(context, stay, staying, Goal.VERIFY, leaving=nodes).run()
             if code:
                 context.emit(Note("nobody was stopped: those that stay are not all healthy without who leaves"))
                 return code
@@ -169,12 +169,13 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
         staying = [host for host in hosts if stay.fleet(host)[0]]
         away = [host for host in hosts if host.name in gone]
         leave = Retirement(context, resolver, away, gone, check, purge=False, pause=True)
-        if staying and away and not check and (code := PlayRun(context, stay, staying, Goal.VERIFY).run()):
+        verify = PlayRun(context, stay, staying, Goal.VERIFY, leaving=nodes)
+        if staying and away and not check and (code := verify.run()):
             context.emit(Note("nobody was stopped: those that stay are not all healthy"))
             return code
         code = leave.stop()
         if not code and staying and not check:
-            code = PlayRun(context, stay, staying, Goal.VERIFY).run()
+            code = verify.run()
         return leave.end() or code
 
     return each_play(walk, project, out, need_tarball=False, doing=f"stop {whom}")
