@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from deployer.ansible_core import ansible_run
-from deployer.app import each_play, worth_telling
 from deployer.audit.advisories import Advisories, read_advisories
 from deployer.audit.catalog import choose, own_profiles
 from deployer.audit.changes import changed, read_audit
@@ -27,6 +26,7 @@ from deployer.events import SEVERITIES, Event, Severity
 from deployer.fleet import AuditWords
 from deployer.model import Host, Mark, Play
 from deployer.options import Options
+from deployer.plays import each_play, worth_telling
 from deployer.project import Project, load
 from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TextIO
 
-from deployer.app import each_play
 from deployer.engine.host_run import Context
 from deployer.engine.locking import LeaseWalk, LockWord
 from deployer.errors import ConfigError
 from deployer.model import Host, Mark, Play
 from deployer.options import Options
+from deployer.plays import each_play
 from deployer.project import load
 from deployer.resolve import Resolver
 from deployer.window.journal_lines import seconds_of

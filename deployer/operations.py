@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
-from deployer.app import each_play
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.engine.roll.rollout import ClusterLimits
@@ -16,6 +15,7 @@ from deployer.events import Note
 from deployer.fleet import Declaration
 from deployer.model import Host
 from deployer.options import Options
+from deployer.plays import each_play
 from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.retiring import leaving

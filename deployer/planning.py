@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from deployer import __version__
-from deployer.app import each_play
 from deployer.engine import facts
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
@@ -24,6 +23,7 @@ from deployer.events import Note
 from deployer.load.playbook import find_playbook
 from deployer.model import Host
 from deployer.options import Options
+from deployer.plays import each_play
 from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.runtime import asker

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from deployer.app import each_play
 from deployer.engine.host_run import Context
 from deployer.engine.matrix import MatrixRun
 from deployer.model import Host
 from deployer.options import Options
+from deployer.plays import each_play
 from deployer.project import load
 from deployer.resolve import Resolver
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from deployer.app import worth_telling
 from deployer.errors import ConfigError
 from deployer.events import Event, HostEnded, PlayStarted, RuleJudged
 from deployer.fleet import NotifyWords
 from deployer.model import Mark, Secret
 from deployer.notifying import tell, webhooks
+from deployer.plays import worth_telling
 from tests.unit.hearing import Hearing, hearing_on_loopback
 
 WHERE = Mark("inventory.yml", 4)

@@ -1,0 +1,203 @@
+"""One run over plays: its lease, its report and its journal, and who is told when it is over."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias
+
+from deployer.engine.host_run import Context, worst
+from deployer.engine.lease import RunLease, Way
+from deployer.events import Emit, Event, HostEnded, Note, RunEnded
+from deployer.fleet import NotifyWords
+from deployer.gathering import Gathering
+from deployer.model import Host, Play
+from deployer.project import Project
+from deployer.report.journal import Head, Journals, Writer
+from deployer.resolve import Resolver
+from deployer.runtime import keeping, pool, report, stoppable
+from deployer.sh.frame import this_run
+from deployer.transport import Transport
+
+if TYPE_CHECKING:
+    from deployer.ansible_core.run import AnsibleRun
+
+Walking: TypeAlias = Callable[[Context, Resolver, Sequence[Host]], int]
+"""One play over its hosts; gives the exit code."""
+
+
+def worth_telling(events: Iterable[Event], code: int) -> bool:
+    """Return whether a run has changed or found anything, or has failed."""
+    return bool(code) or any(isinstance(event, HostEnded) and event.changed for event in events)
+
+
+def each_play(
+    walk: Walking,
+    project: Project,
+    out: TextIO | None,
+    *,
+    need_tarball: bool = True,
+    need_secrets: bool = True,
+    ahead: bool = False,
+    noted: str = "",
+    notes: Iterable[str] = (),
+    what: str = "",
+    worth: Callable[[Sequence[Event], int], bool] = worth_telling,
+    doing: str = "",
+    absent: Collection[str] = (),
+    through: Walking = lambda *_: 0,
+) -> int:
+    """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
+
+    Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it. Whoever comes while the
+    run has the lease of its hosts is told what it is ``doing``. Nobody connects to hosts that are ``absent``. Those
+    of its plays that are ansible-core's are left out unless ``through`` takes them.
+    """
+    begin, options, work = time.monotonic(), project.options, project.work()
+    resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
+    plays = _prepared(project, work, resolvers, ahead=ahead)
+    audience = _Audience.of(plays, what, options.report)
+    journal = Writer(_head(project, work, noted)) if noted else None
+    ways = {host.name: partial(_way, each, host) for each in plays for host in each.hosts if host.name not in absent}
+    told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
+    most = max(len(each.hosts) for each in plays)
+    with told as aloud, pool(options.forks, most) as executor, stoppable(aloud) as stop:
+        emit = audience.listening(aloud)
+        for note in (*project.notes, *notes):
+            emit(Note(note))
+        lease = RunLease(" ".join(filter(None, (doing, Path(options.playbook).name))), emit, ways)
+        try:
+            codes = _walked(plays, walk, through, partial(Context, pool=executor, emit=emit, stop=stop, lease=lease))
+        except Exception:  # not where the person has said to end at once
+            lease.release()
+            raise
+        lease.release()
+        code = worst(codes, stop)
+        for failed in audience.notified(code, worth):
+            emit(Note(failed))
+        ended = RunEnded(code, time.monotonic() - begin)
+        for failed in audience.written(ended):
+            emit(Note(failed))
+        emit(ended)
+    return code
+
+
+@dataclass(slots=True)
+class _Audience:
+    """Who learns of the run when it is over: webhooks of ``what`` was done, and the readers of its pages."""
+
+    hooks: tuple[NotifyWords, ...]
+    what: str
+    pages: Sequence[str]
+    seen: list[Event] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, plays: Sequence[_Prepared], what: str, pages: Sequence[str]) -> _Audience:
+        """Return it before the run begins; raises ConfigError where an address or a page's place is wrong."""
+        hooks = tuple[NotifyWords, ...]()
+        words = [each.resolver.notify_words(host) for each in plays for host in each.hosts] if what else []
+        if any(said for said, _ in words):
+            from deployer.notifying import webhooks
+
+            hooks = webhooks(words, what)
+        if pages:
+            from deployer.report.run_page import check_pages
+
+            check_pages(pages)
+        return cls(hooks, what, pages)
+
+    def listening(self, emit: Emit) -> Emit:
+        """Return what tells an event, and keeps it where somebody will be told of it."""
+        return keeping(self.seen, emit) if self.hooks or self.pages else emit
+
+    def notified(self, code: int, worth: Callable[[Sequence[Event], int], bool]) -> Iterator[str]:
+        """Tell the webhooks, and yield what went wrong with that."""
+        if self.hooks and worth(self.seen, code):
+            from deployer.notifying import tell
+
+            yield from tell(self.hooks, self.what, self.seen, code)
+
+    def written(self, ended: RunEnded) -> Sequence[str]:
+        """Write the pages, and return what went wrong with that."""
+        if not self.pages:
+            return ()
+        from deployer.report.run_page import write_pages
+
+        return write_pages(self.pages, (*self.seen, ended))
+
+
+def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context: Callable[..., Context]) -> set[int]:
+    """Walk the plays, up to the first that fails, and return their exit codes."""
+    codes = {0}
+    for each in plays:
+        here = context(each.opener)
+        if not each.hosts:
+            here.emit(Note(each.why_none()))
+            continue
+        codes.add((through if each.play.ansible else walk)(here, each.resolver, each.hosts))
+        if codes - {0, 2}:
+            break
+    return codes
+
+
+def ansible_core_play(project: Project, resolver: Resolver, hosts: Sequence[Host]) -> AnsibleRun:
+    """Return what has ansible-core walk a play."""
+    from deployer.ansible_core import ansible_run
+
+    return ansible_run(project, resolver, hosts)
+
+
+class _Prepared(NamedTuple):
+    """A play of the run, with what resolves it and what opens the connections to its hosts."""
+
+    play: Play
+    hosts: Sequence[Host]
+    resolver: Resolver
+    opener: Callable[[Host], Transport]
+    why_none: Callable[[], str]
+
+
+def _prepared(
+    project: Project, work: Sequence[tuple[Play, Sequence[Host]]], resolvers: Sequence[Resolver], *, ahead: bool
+) -> list[_Prepared]:
+    """Return the plays; ``ahead``: all of them are right as they are written.
+
+    Raises:
+        ConfigError: what is written is wrong; `Problems` has all of it.
+    """
+    problems = Gathering()
+    for (play, hosts), resolver in zip(work, resolvers, strict=True):
+        with problems.going_on():
+            resolver.prepare(hosts if ahead else ())
+            if play.ansible and ahead and hosts:
+                ansible_core_play(project, resolver, hosts).check()
+    problems.check()
+    return [
+        _Prepared(play, hosts, resolver, project.opener(resolver), partial(project.why_none, play))
+        for (play, hosts), resolver in zip(work, resolvers, strict=True)
+    ]
+
+
+def _way(prepared: _Prepared, host: Host) -> Way:
+    return lambda: prepared.opener(host), prepared.resolver.connection(host).become
+
+
+def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: str) -> Head:
+    options, (playbook, *inventories) = project.options, project.sources
+    return Head(
+        run=this_run(),
+        goal=goal,
+        playbook=str(playbook),
+        inventories=tuple(map(str, inventories)),
+        limit=options.limit,
+        tags=options.tags,
+        skip_tags=options.skip_tags,
+        start_at_task=options.start_at_task,
+        extra_vars=bool(options.extra_vars),
+        digests=Journals().keyed(project.sources),
+        plays=tuple(tuple(host.name for host in hosts) for _, hosts in work),
+    )
