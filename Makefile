@@ -31,17 +31,18 @@ demo: setup packages  ## a real release onto three real hosts, made on this mach
 demo-down:  ## take the demo's hosts down
 	$(BIN)/deployer lab down
 
-check: setup  ## the quick part: lint, types, import rules, unit and contract tests
+check: setup  ## the quick part: lint, types, import rules, unit and contract tests that are not marked as slow
 	@tools/packages shellcheck
-	-@command -v chromium >/dev/null || tools/packages $(PAGE_PACKAGES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 tests/unit tests/contract
+	$(BIN)/pytest -q -n 2 -m "not slow" tests/unit tests/contract
 
-test: check packages  ## everything: the quick part, the transports, and the lab's real hosts
+test: check packages  ## everything: the quick part, what is slow, the transports, and the lab's real hosts
+	-@command -v chromium >/dev/null || tools/packages $(PAGE_PACKAGES)
 	-@tools/packages $(WINDOW_PACKAGES)
+	$(BIN)/pytest -q -n 2 -m slow tests/unit tests/contract
 	$(BIN)/pytest -q tests/transport
 	tools/lab-tests
 

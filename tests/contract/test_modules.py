@@ -9,7 +9,8 @@ import os
 import subprocess
 from collections.abc import Mapping
 from functools import cache
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_the_example_of_a_module_is_accepted(module: str) -> None:
     assert all(isinstance(instance, Module) for instance in instances(module))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("some", [modules.names()[i::4] for i in range(4)], ids=" ".join)
 def test_all_text_of_modules_is_clean_sh(some: list[str]) -> None:
     """Several at once: most of a program is the prelude, which shellcheck would read again for each."""
@@ -177,7 +179,15 @@ def test_an_answer_that_is_cut_is_a_probe_error(module: str, sandbox: Sandbox) -
                 instance.parse(whole.out[:cut])
 
 
-@pytest.mark.parametrize(("module", "name"), list(fields_of_text()))
+FIELDS = [
+    pytest.param(module, name, marks=[pytest.mark.slow] if number else [])
+    for module, fields in groupby(fields_of_text(), key=itemgetter(0))
+    for number, (_, name) in enumerate(fields)
+]
+"""The first of each module is tried by ``make check``, the others by ``make test``."""
+
+
+@pytest.mark.parametrize(("module", "name"), FIELDS)
 def test_no_value_of_any_argument_is_ever_executed(module: str, name: str, sandbox: Sandbox) -> None:
     field = next(field for field in describe(modules.find(module)) if field.name == name)
     accepted = [one for number, hostile in enumerate(HOSTILE) for one in sampled(number, module, field, hostile)]
@@ -253,6 +263,7 @@ def test_shell_text_is_written_in_the_module_and_nowhere_put_together(path: Path
     assert [ast.unparse(call) for call in shell if not call.args or not written(call.args[0], constants())] == []
 
 
+@pytest.mark.slow
 def test_the_sandbox_has_every_tool_that_a_step_asks_for(tmp_path: Path) -> None:
     missing = set()
     for module in modules.names():

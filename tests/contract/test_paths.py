@@ -123,7 +123,10 @@ def test_no_other_file_speaks_of_what_a_nodes_user_owns() -> None:
     speaks = re.compile(r"/run/beam(?![-\w])|/var/lib/beam|\bnode\.(runtime|state)\b|crash_dump(?!s)")
     found = set()
     for path in ROOT.rglob("*.py"):
-        tree = ast.parse(path.read_text())
+        text = path.read_text()
+        if not speaks.search(re.sub(r"""["']\s*[rf]?["']""", "", text)):  # not even in words that it puts together
+            continue
+        tree = ast.parse(text)
         strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         code = ast.unparse(tree)
         if speaks.search(code) or any(isinstance(text, str) and speaks.search(text) for text in strings):

@@ -153,6 +153,7 @@ SITE = """\
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--tags", "a,r"], ["--skip-tags", "a"], ["--tags", "rare"]])
 @pytest.mark.parametrize("word", ["--list-tasks", "--list-tags"])
 def test_what_a_playbook_has_is_listed_as_ansible_lists_it(here: Project, word: str, more: list[str]) -> None:

@@ -57,6 +57,7 @@ def test_the_whole_fleet_is_one_program_that_reads_and_one_that_writes(programs:
     assert "systemctl restart" in steps
 
 
+@pytest.mark.slow
 def test_every_generated_program_passes_shellcheck(programs: list[str]) -> None:
     for text in programs:
         assert complaints(text, "SC2317") == ""

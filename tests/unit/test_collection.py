@@ -15,6 +15,8 @@ import yaml
 
 from tests.unit.doc_examples import ROOT, blocks
 
+pytestmark = pytest.mark.slow  # ansible-core is the witness
+
 COLLECTION = ROOT / "ansible"
 MODULES = sorted((COLLECTION / "plugins/modules").glob("*.py"))
 COMMON = {"playbook", "inventory", "hosts", "variables", "tags", "executable"}

@@ -7,6 +7,7 @@ import pstats
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from deployer.engine.walk import probe
@@ -36,6 +37,7 @@ def calls(tmp: Path, count: int) -> dict[Any, int]:
     return {function: told[1] for function, told in pstats.Stats(profile).stats.items()}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_twice_the_hosts_are_twice_the_work(tmp_path: Path) -> None:
     recipe().write(tmp_path)
     (tmp_path / "cookie").write_text(COOKIE)

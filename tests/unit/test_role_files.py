@@ -102,6 +102,7 @@ def test_ipv6_needs_its_own_distribution(tmp_path: Path) -> None:
     assert "-kernel inet_dist_use_interface {64768,0,0,0,0,0,0,2}" in flags(files["/etc/beam/shop/demo.vm.args"])
 
 
+@pytest.mark.slow
 @shapes
 def test_the_command_for_people_is_clean_sh(tmp_path: Path, words: dict[str, Any], hosts: dict[str, Any]) -> None:
     commands = [text for path, text in written(resolved(tmp_path, words, hosts)).items() if path.endswith("-ctl")]

@@ -19,6 +19,8 @@ from deployer.load.secrets import Vaults
 from deployer.resolve import Resolver, judge
 from tests.unit.project_files import content
 
+pytestmark = pytest.mark.slow  # ansible-core is the witness
+
 LAYERS = (
     *("defaults", "all", "inventory_all", "playbook_all", "web", "inventory_web", "playbook_web"),
     *("host", "inventory_host", "playbook_host", "play", "vars_files", "role", "block", "task"),

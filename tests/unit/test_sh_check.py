@@ -24,6 +24,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_is_clean(name: str) -> None:
     assert complaints(encode(PROGRAMS[name]), "SC2016") == "", "that no value expands is what the quotes are for"

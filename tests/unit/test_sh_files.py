@@ -176,6 +176,7 @@ def swapper(home: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*drop, "sh", "-c", text], cwd=home)
 
 
+@pytest.mark.slow
 def test_a_directory_that_is_turned_into_a_link_meanwhile_is_never_followed(
     shell: list[str], theirs: Path, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from tests.unit.sh_runner import frames, in_every_shell
 ALL = Reach(deep=True, keys=True, names=("localhost",), places=("127.0.0.1:1",))
 
 
+@pytest.mark.slow
 def test_the_readers_are_clean_sh() -> None:
     # SC2317: of sockets.sh not every function is called here.
     assert complaints(encode(Program(tuple(readers(ALL).values()))), "SC2016", "SC2317") == ""
@@ -131,6 +132,7 @@ def test_what_costs_more_is_read_where_it_is_asked_for(
     )
 
 
+@pytest.mark.slow
 def test_the_dry_run_of_apt_opens_nothing_to_write(tmp_path: Path) -> None:
     if not shutil.which("strace") or not shutil.which("apt-get"):
         pytest.skip("strace or apt-get is not installed")

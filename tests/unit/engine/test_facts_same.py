@@ -15,6 +15,8 @@ from deployer.engine.facts import gather
 from deployer.load.undefined import FACT
 from deployer.transport.local import LocalTransport
 
+pytestmark = pytest.mark.slow  # ansible-core is the witness
+
 SAME = (
     *("ansible_hostname", "ansible_nodename", "ansible_domain", "ansible_kernel", "ansible_system"),
     *("ansible_architecture", "ansible_os_family", "ansible_distribution", "ansible_distribution_version"),

@@ -89,6 +89,7 @@ def members(listed: Mapping[str, Any], group: str) -> set[str]:
     return set(body.get("hosts", ())).union(*(members(listed, child) for child in body.get("children", ())))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("files", CORPUS.values(), ids=CORPUS.keys())
 def test_an_inventory_says_what_it_says_to_ansible(files: Mapping[str, str], tmp_path: Path) -> None:
     path = written(tmp_path / "inventory", files)

@@ -41,6 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_file_of_the_program_its_roles_playbooks_and_pages(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     wanted = _files(REPOSITORY / "deployer")

@@ -42,6 +42,7 @@ def run(steps: tuple[Step, ...]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["dash", "-eu"], input=program, text=True, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["new", "old", "folder/"])
 @pytest.mark.parametrize("more", [{}, {"mode": "0750"}, {"checksum": SUM}, {"force": True}])
 def test_what_is_left_is_what_ansible_leaves(tmp_path: Path, server: str, to: str, more: dict[str, Any]) -> None:

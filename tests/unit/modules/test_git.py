@@ -63,6 +63,7 @@ def text(place: Path) -> str:
     return (place / "page").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["HEAD", "main", "stable", "v1", "COMMIT", "SHORT"])
 @pytest.mark.parametrize("before", [None, "main", "v1"])
 def test_what_is_checked_out_is_what_ansible_checks_out(

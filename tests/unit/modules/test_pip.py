@@ -28,6 +28,7 @@ def wheel(folder: Path, version: str) -> None:
         made.writestr(f"{info}/RECORD", "")
 
 
+@pytest.mark.slow
 def test_packages_come_into_an_environment_that_is_made_and_go_again(tmp_path: Path) -> None:
     wheels, venv = tmp_path / "wheels", tmp_path / "venv"
     wheels.mkdir()

@@ -44,6 +44,7 @@ def theirs(module: str, **args: Any) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("follow", [False, True])
 @pytest.mark.parametrize("name", ["file", "folder", "link", "broken link", "nothing"])
 def test_stat_gives_what_ansibles_gives(place: Path, name: str, follow: bool) -> None:

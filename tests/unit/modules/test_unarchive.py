@@ -53,6 +53,7 @@ MORE: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "more"),
     [*((form, {}) for form in ("tar", "tar.gz", "tar.bz2", "tar.xz")), *(("tar", one) for one in MORE)],

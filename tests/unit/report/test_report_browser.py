@@ -64,6 +64,7 @@ def seen(page: str, tmp_path: Path, width: int, *flags: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(("width", "flags"), [(390, ()), (1280, ("--blink-settings=preferredColorScheme=0",))])
 def test_a_page_fits_asks_nobody_and_breaks_no_rule(

@@ -102,6 +102,7 @@ PRECEDENCE = """\
 """
 
 
+@pytest.mark.slow
 def test_facts_and_files_of_variables_have_ansibles_precedence_and_last(project: Project, tmp_path: Path) -> None:
     role = "- set_fact: {b: set, c: set}\n- set_fact: x=role\n- copy: {dest: OUTR, content: '{{ [b, c] | to_json }}'}\n"
     outs = {name: str(tmp_path / name) for name in ("OUTR", "OUT2", "OUT")}

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.unit.project_files import Project, content
@@ -35,6 +36,7 @@ VARS = {
 }
 
 
+@pytest.mark.slow
 def test_every_form_of_loop_goes_through_what_ansible_goes_through(project: Project, tmp_path: Path) -> None:
     for name in ("files/a.conf", "files/b.conf", "files/sub/a.txt", "files/sub/b.txt"):
         project.write(name, "x")
