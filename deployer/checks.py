@@ -28,6 +28,11 @@ def one_line(value: str) -> str | None:
     return "it may not hold control characters" if CONTROL.search(value) else None
 
 
+def row(value: str) -> str | None:
+    """Complain about control characters, but for tabs."""
+    return one_line(value.replace("\t", " "))
+
+
 def absolute(value: str) -> str | None:
     """Complain about a path that is not absolute and plain."""
     if not value.startswith("/"):

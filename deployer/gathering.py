@@ -14,11 +14,11 @@ class Gathering:
 
     Attributes:
         found: the errors so far.
-        outdated: places that are read all the same, in the words of an Ansible that nobody has any more.
+        outdated: words of an Ansible that nobody has any more, which are read all the same, each with its place.
     """
 
     def __init__(self) -> None:
-        self.outdated: list[str] = []
+        self.outdated: list[tuple[str, str]] = []
         self.found: list[ConfigError] = []
 
     @contextmanager

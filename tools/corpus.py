@@ -2,6 +2,8 @@
 
 ``tools/corpus.py DIRECTORY [--places]`` takes every role (a folder with ``tasks/main.yml``) and every playbook below
 the directory as it is, loads it, and where that goes well resolves it for one Debian host whose facts are made up.
+A role that they ask for is taken from another project of the tree that has it; where none has, it counts as empty, and
+the unit is counted among those that need it: to Ansible, too, it is missing.
 Nothing is connected to, nothing is changed. ``--places`` prints every refusal with its place; ``--import`` tells
 instead what ``deployer import`` would change in each project.
 """
@@ -42,7 +44,15 @@ FACTS = {
     "ansible_distribution_release": "bookworm",
     "ansible_default_ipv4": {"address": "192.0.2.1"},
     "ansible_service_mgr": "systemd",
+    "ansible_pkg_mgr": "apt",
+    "ansible_lsb": {"id": "Debian", "release": "12", "codename": "bookworm", "major_release": "12"},
+    "ansible_env": {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+    "ansible_user_id": "root",
+    "ansible_domain": "example",
+    "ansible_interfaces": ["lo", "eth0"],
 }
+FACTS["ansible_facts"] = {name.removeprefix("ansible_"): value for name, value in FACTS.items()}
+_LACKS = re.compile(r"there is no role '([\w.-]+(?:/[\w.-]+)*)'")
 FEW = 5
 """So many places a person changes without a converter."""
 
@@ -51,7 +61,8 @@ FEW = 5
 class Unit:
     """A role or a playbook, and what is refused of it: reasons with their places.
 
-    ``late``: only when it is resolved. ``engine``: with --ansible-fallback all of it is taken.
+    ``late``: only when it is resolved. ``engine``: with --ansible-fallback all of it is taken. ``absent``: roles that
+    it asks for and that no project of the tree has.
     """
 
     name: str
@@ -59,6 +70,7 @@ class Unit:
     refused: tuple[tuple[str, str], ...]
     late: bool = False
     engine: bool = False
+    absent: frozenset[str] = frozenset()
 
     @property
     def reasons(self) -> frozenset[str]:
@@ -108,9 +120,25 @@ def tried(playbook: Path, role_paths: Sequence[Path], directory: Path) -> tuple[
     return wrong, True
 
 
-def unit(path: Path, kind: str, root: Path, role_paths: Sequence[Path]) -> Unit:
+def shelf(root: Path, roles: Sequence[Path], own: Path, name: str) -> Path | None:
+    """Return the role of the tree that a name means: its folder's, its project's or its Galaxy name; own ones first."""
+    found = [role for role in roles if name in _names(root, role)]
+    return min(found, key=lambda role: role.relative_to(root).parts[0] != own.relative_to(root).parts[0], default=None)
+
+
+def _names(root: Path, role: Path) -> set[str]:
+    project = role.relative_to(root).parts[0] if role != root else role.name
+    owner, _, repository = project.partition("+")
+    short = re.sub("^(?:ansible-)?(?:role-)?", "", repository)
+    names = {role.name, f"{role.parent.name}/{role.name}"}
+    return names | {repository, short, f"{owner}.{repository}", f"{owner}.{short}"} if repository else names
+
+
+def unit(path: Path, kind: str, root: Path, roles: Sequence[Path]) -> Unit:
     """Return one role or playbook with what is refused of it."""
+    role_paths, absent = list(dict.fromkeys(role.parent for role in roles)), set[str]()
     with tempfile.TemporaryDirectory() as scratch:
+        role_paths.append(Path(scratch) / "others")
         playbook = path
         if kind == "role":
             playbook = Path(scratch) / "site.yml"
@@ -119,9 +147,22 @@ def unit(path: Path, kind: str, root: Path, role_paths: Sequence[Path]) -> Unit:
             (Path(scratch) / "roles" / name).symlink_to(path.resolve())
             playbook.write_text(f"- hosts: all\n  become: true\n  roles: [{name}]\n")
         wrong, late = tried(playbook, role_paths, Path(scratch))
+        while lacks := {match[1] for one in wrong if (match := _LACKS.match(one.message))} - absent:
+            for name in lacks:
+                given = shelf(root, roles, path, name)
+                absent |= {name}
+                (role_paths[-1] / name).parent.mkdir(parents=True, exist_ok=True)
+                if given:
+                    (role_paths[-1] / name).symlink_to(given.resolve())
+                else:
+                    (role_paths[-1] / name / "tasks").mkdir(parents=True)
+                    (role_paths[-1] / name / "tasks" / "main.yml").write_text("[]\n")
+            wrong, late = tried(playbook, role_paths, Path(scratch))
+        absent = {name for name in absent if not (role_paths[-1] / name).is_symlink()}
         taken = bool(wrong) and not late and taken_over(playbook, role_paths)
     refused = tuple((reason(error), f"{error.where}: {error.message.splitlines()[0]}") for error in wrong)
-    return Unit(str(path.relative_to(root)) or ".", kind, refused, late and bool(refused), taken or late or not refused)
+    whole = taken or late or not refused
+    return Unit(str(path.relative_to(root)) or ".", kind, refused, late and bool(refused), whole, frozenset(absent))
 
 
 def taken_over(playbook: Path, role_paths: Sequence[Path]) -> bool:
@@ -162,6 +203,7 @@ def told(kind: str, units: Sequence[Unit]) -> None:
     print(f"\n## {kind}s: {len(units)}, load {len(loaded)}, resolve too {len(whole)}, at most {FEW} places {len(few)}")
     why = Counter(one for unit in units for one in {reason for reason, _ in unit.refused})
     print(f"load, or are ansible-core's with --ansible-fallback: {sum(one.engine for one in units)}")
+    print(f"need a role that is not in the tree, and was taken as empty: {sum(bool(one.absent) for one in units)}")
     print(f"places that are refused: {sum(places)}, median {statistics.median(places):g}")
     print("refused for (in how many):")
     for one, count in why.most_common(40):
@@ -193,9 +235,8 @@ def importing(root: Path) -> None:
 def main(root: Path, *, places: bool = False) -> None:
     """Print what is refused of the tree, and the figures."""
     roles = list(dict.fromkeys(roles_below(root)))
-    paths = list(dict.fromkeys(role.parent for role in roles))
-    units = [unit(path, "role", root, paths) for path in roles]
-    units += [unit(path, "playbook", root, paths) for path in playbooks_below(root, roles)]
+    units = [unit(path, "role", root, roles) for path in roles]
+    units += [unit(path, "playbook", root, roles) for path in playbooks_below(root, roles)]
     for one in units:
         state = "loads" if not one.refused else "loads, is not resolved" if one.late else "refused"
         print(

@@ -14,6 +14,7 @@ from deployer.model import Mark
 FREE_FORM: Mapping[str, str] = {
     "command": "cmd",
     "shell": "cmd",
+    "raw": "cmd",
     "include_tasks": "file",
     "include_vars": "file",
     "meta": "action",
@@ -64,6 +65,8 @@ def _own(module: str, value: Any, where: Mark) -> Map:
     if isinstance(value, Map):
         return value
     at, free = mark_of(value, where), FREE_FORM.get(module)
+    if isinstance(value, str) and module == "raw" and value.strip():
+        return Map({"cmd": value}, at, {"cmd": at})
     if isinstance(value, str) and module in ("command", "shell") and value.strip():
         return _command(value, at)
     if isinstance(value, str) and value.strip():

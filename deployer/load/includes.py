@@ -8,7 +8,7 @@ is changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from deployer.load.arguments import task_arguments
 from deployer.load.inherited import Inherited, conditions, joined, tags
 from deployer.load.keywords import ROLE_WORDS, WITH, check_words, mapping, short_word, text
 from deployer.load.loops import loop_of
-from deployer.load.marked import Map, Text, mark_of
+from deployer.load.marked import Map, mark_of
 from deployer.load.varfiles import variables
 from deployer.model import Gate, Mark, Task
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _WORDS = ("name", "vars", "tags", "when", "loop", "loop_control", "args", "no_log", "run_once", *WITH)
 _APPLY = ("tags", "when", "become", "become_user", "environment", "no_log")
-_HANDED = ("become", "become_user", "environment")
 _LATER = ("rolespec_validate",)
 
 Read = Callable[[Map], list[Task]]
@@ -65,50 +64,6 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
         late.problems.check()
     task = _standing_for(word, given, args, own, inherited)
     return [replace(task, loop=loop, control=control, include=_reading(late, make, args))]
-
-
-def import_of_old(given: Map, outdated: list[str]) -> Map:
-    """Return an ``include`` of a playbook as the import that it is, and add its place to ``outdated``."""
-    at = given.at("include")
-    outdated.append(str(at))
-    left = {word: item for word, item in given.items() if word != "include"}
-    return Map({"import_playbook": given["include"], **left}, given.mark, {**given.marks, "import_playbook": at})
-
-
-def outdated_notes(places: Sequence[str]) -> tuple[str, ...]:
-    """Return what a person should know of ``include`` at these places."""
-    if not places:
-        return ()
-    rest = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    new = "write import_tasks, include_tasks where the name or a loop depends on the host, or import_playbook"
-    return (f"{places[0]}{rest}: include is read as it was before Ansible 2.16; {new}",)
-
-
-def as_written_today(given: Map, key: str) -> Map:
-    """Return an ``include`` of old as the import or the include that it is.
-
-    It is an import where its file is known and there is no loop; otherwise an include that hands its words to its
-    tasks.
-
-    Raises:
-        ConfigError: it names no file.
-    """
-    at, value = given.at(key), given[key]
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError("include takes the name of a file", where=at, hint="write import_tasks: FILE")
-    words = value.split(None, 1)
-    name, more = (Text(words[0], at), words[1]) if len(words) > 1 and "{" not in words[0] else (value, "")
-    left = Map({word: item for word, item in given.items() if word not in (key, "static")}, given.mark, given.marks)
-    if more:
-        own = task_arguments("include", Text(more, at), None, at)
-        left["vars"] = joined(own, mapping(given.get("vars") or Map(mark=at), "vars", at))
-    dynamic = "{{" in name or any(word == "loop" or word in WITH for word in given)
-    if not dynamic:
-        return Map({"import_tasks": name, **left}, given.mark, {**given.marks, "import_tasks": at})
-    apply = Map({word: left.pop(word) for word in _HANDED if word in left}, at, given.marks)
-    apply |= {"tags": left["tags"]} if "tags" in left else {}
-    args = Map({"file": name, **({"apply": apply} if apply else {})}, at, {"file": at, "apply": at})
-    return Map({"include_tasks": args, **left}, given.mark, {**given.marks, "include_tasks": at})
 
 
 def _reading(late: TaskReader, make: Read, args: Map) -> Callable[[Mapping[str, Any]], tuple[Task, ...]]:

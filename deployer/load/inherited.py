@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from deployer.gathering import Gathering
 from deployer.load.keywords import boolean, expression, items, mapping, text, words
 from deployer.load.marked import Map, Text, marks_of
 from deployer.model import Block
+
+_DROPPED = frozenset(("sudo", "sudo_user"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Inherited:
         params: variables of a role's entry in ``roles:``, stronger than those of its tasks.
         block_vars: variables of the blocks around it, weaker than its own.
         blocks: those around it that say what happens when a task fails, each with the part one is in.
+        notify: handlers that the blocks around it notify.
         private: the variables of the role that is read next are no other role's.
         files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
     """
@@ -36,6 +40,7 @@ class Inherited:
     params: Map = field(default_factory=Map)
     block_vars: Map = field(default_factory=Map)
     no_log: bool = False
+    notify: tuple[str, ...] = ()
     run_once: bool | str = False
     blocks: tuple[tuple[Block, str], ...] = ()
     private: bool = False
@@ -43,7 +48,6 @@ class Inherited:
 
     def with_words(self, given: Map) -> Inherited:
         """Return what is handed down below ``given``, which may say when, tags, become, become_user, environment."""
-        where = given.mark
         become, once = boolean(given, "become"), given.get("run_once")
         once = once if isinstance(once, str) and "{{" in once else boolean(given, "run_once")
         return replace(
@@ -53,9 +57,8 @@ class Inherited:
             become=self.become if become is None else become,
             run_once=self.run_once if once is None else once,
             become_user=text(given, "become_user", self.become_user),
-            environment=joined(
-                self.environment, mapping(given.get("environment") or Map(mark=where), "environment", where)
-            ),
+            environment=joined(self.environment, *_environments(given)),
+            notify=self.notify + words(given, "notify") if "block" in given else self.notify,
         )
 
     def variables(self, own: Map) -> Map:
@@ -71,6 +74,15 @@ class Inherited:
         return self.no_log if said is None else said
 
 
+def read_today(given: Map, problems: Gathering) -> Map:
+    """Return a play, task or role with ``sudo`` of old as the ``become`` that it is; ``problems`` hears of it."""
+    if _DROPPED.isdisjoint(given):
+        return given
+    from deployer.load.outdated import become_of_old
+
+    return become_of_old(given, problems.outdated)
+
+
 def joined(*maps: Mapping[str, Any]) -> Map:
     """Return one mapping of several, the last one winning, with the marks of all."""
     found = Map()
@@ -78,6 +90,17 @@ def joined(*maps: Mapping[str, Any]) -> Map:
         found.update(one)
         found.marks.update(marks_of(one))
     return found
+
+
+def _environments(given: Map) -> Iterator[Map]:
+    """Yield the mappings of ``environment``; a template that gives one stands under itself (`environment_of`).
+
+    Raises:
+        ConfigError: it is neither a mapping nor a template, nor a list of them.
+    """
+    for item, at in items(given, "environment"):
+        whole = isinstance(item, str) and "{{" in item
+        yield Map({item: item}, at, {item: at}) if whole else mapping(item, "environment", at)
 
 
 def conditions(given: Map) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -24,7 +25,7 @@ FORMS = (
 WITH = tuple(f"with_{form}" for form in FORMS)
 SETTERS = ("set_fact", "include_vars")
 """Tasks that set variables for those behind them."""
-ACTS = (*SETTERS, "assert", "debug", "fail", "meta")
+ACTS = (*SETTERS, "assert", "debug", "fail", "meta", "setup")
 """Tasks that change no host, and that a plan answers (`deployer.resolve.acts`)."""
 INCLUDES = ("include_tasks", "include_role")
 ROLE_WORDS = ("name", "tasks_from", "defaults_from", "vars_from", "handlers_from", "allow_duplicates", "public")
@@ -40,22 +41,12 @@ RESULT_TESTS = {
 """Tests of results: which word of one is looked at, and what it has to say."""
 SHARED = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 PLAY = (
-    *("name", "vars", "tags", "become", "become_user", "environment"),
-    *(
-        "hosts",
-        "vars_files",
-        "roles",
-        "pre_tasks",
-        "tasks",
-        "post_tasks",
-        "handlers",
-        "gather_facts",
-        "any_errors_fatal",
-    ),
+    *("name", "vars", "tags", "become", "become_user", "environment", "hosts", "vars_files", "roles"),
+    *("pre_tasks", "tasks", "post_tasks", "handlers", "gather_facts", "any_errors_fatal"),
     *("serial", "max_fail_percentage", "order", "hooks"),
     *("remote_user", "user", "connection", "vars_prompt", "no_log", "engine", *ACCEPTED),
 )
-BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", *ACCEPTED)
+BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", "notify", *ACCEPTED)
 TASK = (
     *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", "delegate_to"),
     *(*RESULT_WORDS, *WITH, *ACCEPTED),
@@ -64,6 +55,7 @@ HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
 ROLE = (*SHARED, "role", "engine")
 
+_WHOLE = re.compile(r"\s*\{\{((?:(?!\{\{|\}\}).)+)\}\}\s*", re.DOTALL)
 _BUILTIN = ("ansible.builtin.", "ansible.legacy.")
 _COLLECTIONS = (
     *(*_BUILTIN, "ansible.posix.", "community.general.", "community.postgresql.", "community.docker."),
@@ -192,14 +184,16 @@ def items(given: Map, word: str) -> Iterator[tuple[Any, Mark]]:
 
 
 def expression(item: Any, word: str, at: Mark) -> Text:
-    """Return a condition as it is written: an expression, without braces.
+    """Return a condition as it is written: an expression; braces around the whole of it are left out.
 
     Raises:
-        ConfigError: it is not text, or has braces.
+        ConfigError: it is not text, or has braces inside.
     """
     with At(at):
         if not isinstance(item, str) or not item.strip():
             raise ConfigError(f"{word} must be an expression, not {kind(item)}")
+        if whole := _WHOLE.fullmatch(item):
+            item = Text(whole[1], at)
         if "{{" in item or "{%" in item:
             raise ConfigError(f"{word} is an expression already", hint="write it without {{ }}")
         return item if isinstance(item, Text) else Text(item, at)

@@ -10,7 +10,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.gathering import Gathering
-from deployer.load.inherited import Inherited, joined
+from deployer.load.inherited import Inherited, joined, read_today
 from deployer.load.keywords import PLAY, boolean, check_accepted, check_words, text, words
 from deployer.load.marked import Map, mark_of
 from deployer.load.roles import RoleReader
@@ -39,18 +39,18 @@ class PlayReader:
         if "roles" not in given and not any(word in given for word in ("hosts", "tasks")):
             hint = "a playbook is a list of plays: - hosts: …; lists of tasks belong in a role's tasks/main.yml"
             raise ConfigError("this is not a play: it has no hosts:", where=given.mark, hint=hint)
-        self.given, self.directory, self.above = given, path.parent, above
-        self.problems = above.problems
+        self.directory, self.above, self.problems = path.parent, above, above.problems
+        self.given = given = read_today(given, self.problems)
         with self.problems.going_on():
             check_words(given, PLAY, "a play")
         with self.problems.going_on():
             check_accepted(given)
-        own = [self.directory / "roles", self.directory.parent / "roles", Path("roles")]
+        own = [self.directory / "roles", self.directory.parent / "roles", Path("roles"), self.directory]
         paths = dict.fromkeys(one.resolve() for one in (*own, *above.role_paths, shipped_roles()))
         self.roles = RoleReader(list(paths), above.vaults, self.problems, above.judge)
         self.inherited = inherited
         with self.problems.going_on():
-            self.inherited = replace(self.inherited.with_words(given), no_log=bool(boolean(given, "no_log")))
+            self.inherited = replace(self.inherited.with_words(given), no_log=self.inherited.hides(given))
 
     def play(self) -> Play:
         """Return the play."""

@@ -68,7 +68,7 @@ def load_playbook(
     reader.problems.check()
     if not reader.problems.outdated:
         return tuple(reader.plays)
-    from deployer.load.includes import outdated_notes
+    from deployer.load.outdated import outdated_notes
 
     first, *others = reader.plays
     return replace(first, notes=outdated_notes(reader.problems.outdated)), *others
@@ -103,7 +103,7 @@ class _Reader:
             with self.problems.going_on():
                 given = mapping(item, "a play", items.at(i))
                 if "include" in given and "hosts" not in given:
-                    from deployer.load.includes import import_of_old
+                    from deployer.load.outdated import import_of_old
 
                     given = import_of_old(given, self.problems.outdated)
                 if any(short_word(word) == "import_playbook" for word in given):

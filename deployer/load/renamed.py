@@ -5,19 +5,25 @@ from __future__ import annotations
 from deployer.errors import ConfigError
 from deployer.load.marked import Map
 
-RENAMED = ("package", "pause")
+RENAMED = ("apt", "package", "pause", "raw")
 _OF_APT = ("update_cache", "cache_valid_time", "install_recommends", "default_release")
 
 
 def called_here(module: str, args: Map) -> tuple[str, Map]:
     """Return module and arguments as they are called here.
 
-    ``package`` with words that only apt has is ``apt``; a ``pause`` of some time is ``wait_for`` so long.
+    ``package`` with words that only apt has is ``apt``; a ``pause`` of some time is ``wait_for`` so long; hosts need
+    no Python, so that ``raw`` is ``shell``.
 
     Raises:
         ConfigError: a pause waits for a person.
     """
-    if module == "package":
+    if module == "raw":
+        return "shell", args
+    if module in ("apt", "package") and "force_apt_get" in args:  # which of apt's programs Ansible calls
+        args = Map({word: args[word] for word in args if word != "force_apt_get"}, args.mark, args.marks)
+        module = "apt"
+    if module in ("apt", "package"):
         return ("apt" if any(word in args for word in _OF_APT) else module), args
     times = {word: args[word] for word in ("seconds", "minutes") if word in args}
     if len(times) != 1 or set(args) - {*times, "prompt", "echo"}:

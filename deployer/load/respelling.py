@@ -21,15 +21,8 @@ def _rule(refused: str, written: str, instead: str) -> _Rule:
 
 
 _RULES: Sequence[_Rule] = (
-    _rule(r"'sudo'", r"^(\s*(?:-\s+)?)sudo(\s*:\s*(?:yes|no|true|false|True|False|on|off)\s*)$", r"\1become\2"),
-    _rule(r"'sudo_user'", r"^(\s*(?:-\s+)?)sudo_user(\s*:.*)$", r"\1become_user\2"),
     _rule(r"'always_run'", r"^(\s*)always_run\s*:\s*(?:yes|true|True)\s*$", r"\1check_mode: false"),
     _rule(r"with_\w+ is the bare word", r"^(\s*with_\w+\s*:\s*)['\"]?([A-Za-z_][\w.]*)['\"]?\s*$", r'\1"{{ \2 }}"'),
-    _rule(
-        r"is an expression already",
-        r"^(\s*(?:-\s+)?(?:when|until|(?:failed|changed)_when)\s*:\s*)(['\"]?)\{\{\s*([\w.\[\]() =!<>|]+?) *\}\}\2 *$",
-        r"\1\3",
-    ),
     _rule(rf"'(?:{_DROPPED})'|(?:{_DROPPED}) cannot be", rf"^\s*(?:{_DROPPED})\s*:\s*\S+\s*$", ""),
     _rule(r"ansible_ssh_(?:user|host|port) is not", r"\bansible_ssh_(user|host|port)\b", r"ansible_\1"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from deployer.errors import At, ConfigError
 from deployer.fields import alike, nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
-from deployer.load.inherited import Inherited, joined
+from deployer.load.inherited import Inherited, joined, read_today
 from deployer.load.instead import INSTEAD
 from deployer.load.keywords import ROLE, ROLE_WORDS, check_words, mapping, sequence
 from deployer.load.marked import Map, Text, mark_of
@@ -80,7 +81,7 @@ class RoleReader:
             main: the name of the file to read in each of its folders, where that is not ``main``.
         """
         with self.problems.going_on():
-            entry = _long(entry)
+            entry = _long(read_today(entry, self.problems))
         with At(entry.at("role")):
             path = self._find(entry["role"])
             if path in self._open or len(self._open) > MAX_IMPORTS:
@@ -136,10 +137,11 @@ class RoleReader:
     def _find(self, name: Any) -> Path:
         if not isinstance(name, str) or "{{" in name or not name:
             raise ConfigError("a role is named by text without templates", where=mark_of(name))
-        for directory in self.paths:
-            path = directory / name
-            if path.is_dir() and ".." not in Path(name).parts:
-                return path.resolve()
+        found = [Path(os.path.normpath(directory / name)) for directory in self.paths]
+        whole = (path for path in found if any((path / folder).is_dir() for folder in (*_FROM, "meta")))
+        empty = (path for path in found if path.is_dir() and ".." not in Path(name).parts)
+        if path := next(whole, None) or next(empty, None):
+            return path.resolve()
         known = [
             path.name for directory in self.paths if directory.is_dir() for path in directory.iterdir() if path.is_dir()
         ]
@@ -181,7 +183,7 @@ def _dependencies(path: Path) -> Iterator[Map]:
         where = Mark(str(file))
         meta = mapping(yaml.read(file) or Map(), "meta", where)
         check_words(meta, _META, "a role's meta/main.yml")
-        items = sequence(meta.get("dependencies"), "dependencies", where)
+        items = sequence(meta.get("dependencies") or None, "dependencies", where)
         yield from (_entry(item, items.at(i)) for i, item in enumerate(items))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
 from deployer.load import keywords, yaml
-from deployer.load.inherited import Inherited, joined
+from deployer.load.inherited import Inherited, joined, read_today
 from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import (
     boolean,
@@ -83,11 +83,13 @@ class TaskReader:
             from deployer.load.arguments import without_action
 
             given = without_action(given)
+        if not self.hooks:
+            given = read_today(given, self.problems)
         if not self.hooks and (old := next((word for word in given if short_word(word) == "include"), "")):
-            from deployer.load.includes import as_written_today
+            from deployer.load.outdated import as_written_today
 
             given = as_written_today(given, old)
-            self.problems.outdated.append(str(given.mark))
+            self.problems.outdated.append(("include", str(given.mark)))
         if not (self.hooks or _PARTS.isdisjoint(given)):
             return self._block(given, inherited, directory)
         known = keywords.HANDLER if self.handlers else keywords.HOOK if self.hooks else keywords.TASK
@@ -156,7 +158,7 @@ class TaskReader:
             control=control,
             no_log=no_log,
             blocks=inherited.blocks,
-            notify=words(given, "notify"),
+            notify=inherited.notify + words(given, "notify"),
             tags=all_of.tags,
             become=all_of.become,
             become_user=all_of.become_user,

@@ -33,7 +33,7 @@ class Lineinfile(Edited):
     mode: "0644"
 """
 
-    line: Annotated[str | None, Doc("the line", check=check.one_line, example="a line", alias="value")] = None
+    line: Annotated[str | None, Doc("the line", check=check.row, example="a line", alias="value")] = None
     regexp: Annotated[
         str | None, Doc("finds the line that is replaced or removed", check=check.pattern, example="^a", alias="regex")
     ] = None

@@ -94,6 +94,7 @@ class User(Module):
     password_lock: Annotated[bool | None, Doc("whether logging in with a password is impossible")] = None
     state: Annotated[Literal["present", "absent"], Doc("whether it exists")] = "present"
     remove: Annotated[bool, Doc("with absent: delete its home directory and mail, too")] = False
+    force: Annotated[bool, Doc("with absent: although it is logged in or has processes")] = False
 
     def __post_init__(self) -> None:
         if self.name == "root" and self.state == "absent":
@@ -141,7 +142,8 @@ class User(Module):
         if not changes:
             return ()
         if self.state == "absent":
-            return (Step(f"delete user {self.name}", sh(_ABSENT, self.name, ["-r"] if self.remove else [])),)
+            flags = [flag for flag, said in (("-r", self.remove), ("-f", self.force)) if said]
+            return (Step(f"delete user {self.name}", sh(_ABSENT, self.name, flags)),)
         options = self._options()
         append = ["-a"] if self.append and self.groups else []
         modify = sh("usermod {} -- {}", [*append, *options], self.name) if options else sh(":")

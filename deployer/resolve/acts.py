@@ -27,6 +27,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "fail": ("msg",),
     "include_vars": ("file", "dir", "name"),
     "meta": ("action",),
+    "setup": ("filter", "gather_subset", "gather_timeout", "fact_path"),
 }
 _ENDS = ("end_host", "end_play")
 _NOTHING = ("noop", "reset_connection", "clear_facts", "clear_host_errors")
@@ -74,6 +75,7 @@ class Answers:
             "include_vars": self._include_vars,
             "meta": self._meta,
             "set_fact": self._set_fact,
+            "setup": self._setup,
         }
         with At(task.mark):
             return done[task.module](task, scope, label)
@@ -119,6 +121,10 @@ class Answers:
     def _fail(self, task: Task, scope: Variables, label: str) -> Action:
         told = scope.render(task.args.get("msg", "failed as requested from a task"), task.mark, "msg")
         raise TaskFails(f"{label}: {_shown(told, task)}")
+
+    def _setup(self, task: Task, scope: Variables, label: str) -> Action:
+        del scope
+        return Action(task, label, skip="facts are those that the host gave when the play began")
 
     def _debug(self, task: Task, scope: Variables, label: str) -> Action:
         if coerce(int, scope.render(task.args.get("verbosity", 0), task.mark), "verbosity"):

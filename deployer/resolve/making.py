@@ -9,7 +9,7 @@ from typing import Any
 
 from deployer import modules
 from deployer.errors import At, ConfigError
-from deployer.fields import build, coerce, complaints, nearest
+from deployer.fields import build, coerce, complaints, kind, nearest
 from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, TASK, instead
 from deployer.load.marked import Map, folder_of, mark_of, marks_of
@@ -140,8 +140,7 @@ def environment_of(task: Task, variables: Variables) -> dict[str, str]:
         ConfigError: a name is no name of a variable, or a value is a secret or no text.
     """
     found = {}
-    for name, raw in task.environment.items():
-        where = _at(task.environment, name, task)
+    for name, raw, where in _environment(task, variables):
         with At(where):
             if not VARIABLE.fullmatch(name):
                 raise ConfigError(f"{name!r} is not the name of an environment variable")
@@ -152,6 +151,20 @@ def environment_of(task: Task, variables: Variables) -> dict[str, str]:
             if value is not OMIT:
                 found[name] = str(coerce(str, value, f"environment.{name}"))
     return found
+
+
+def _environment(task: Task, variables: Variables) -> Iterator[tuple[str, Any, Any]]:
+    """Yield names, values and places of an environment; what stands under a template is what that gives."""
+    for name, raw in task.environment.items():
+        where = _at(task.environment, name, task)
+        if "{{" not in name:
+            yield name, raw, where
+            continue
+        with At(where):
+            given = variables.render(raw, where, "environment")
+            if not isinstance(given, Mapping):
+                raise ConfigError(f"environment must be a mapping, not {kind(given)}")
+        yield from ((str(key), value, where) for key, value in given.items())
 
 
 def timeout_of(task: Task, variables: Variables) -> int | None:

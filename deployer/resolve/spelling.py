@@ -16,6 +16,8 @@ _STATES: Mapping[str, Mapping[str, str]] = {
 }
 _INTO = {"copy": "src", "template": "src"}
 """Modules whose ``dest`` may be a directory, and the argument whose last part is the file's name there."""
+_PAIRS = {"rabbitmq_policy": ("tags",)}
+"""Mappings that may be written as text, ``KEY=VALUE,KEY=VALUE``."""
 _PATHS = ("path", "dest", "chdir")
 _FOLDERS = ("unarchive", "get_url")
 """Modules to which a slash at the end of ``dest`` says something."""
@@ -34,6 +36,9 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
         return value
     if key == "state":
         return _same_place(value, _STATES.get(module, {}).get(value, value))
+    if key in _PAIRS.get(module, ()) and "=" in value and not value.lstrip().startswith("{"):
+        words = (word for word in re.split(r"[,\s]+", value) if word)
+        return {name: said for name, _, said in (word.partition("=") for word in words)}
     if key not in _PATHS or not value.startswith("/") or value == "/" or (key == "dest" and module in _FOLDERS):
         return value
     path = re.sub("/{2,}", "/", value)
