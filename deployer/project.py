@@ -175,7 +175,7 @@ def load(
         from deployer.asked import started_at
 
         plays = started_at(plays, options.start_at_task)
-    notes += tuple(note for play in plays for note in play.notes)
+    notes += (*inventory.notes, *(note for play in plays for note in play.notes))
     for play in (play for play in plays if play.local):
         inventory = inventory.with_here(play.hosts)
     if any("." in name for name in extra):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from deployer.fields import kind, nearest
 from deployer.load import ini, vault, yaml
 from deployer.load.marked import Map, mark_of
 from deployer.load.patterns import expand_range
+from deployer.load.scripts import is_program, listed_groups, printed
+from deployer.load.terraform import is_terraform, terraform_groups
 from deployer.load.varfiles import variables
 from deployer.model import Mark
 from deployer.syntax import check_host_name
 
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+_MADE = re.compile(r"[^\s:,&!\[\]*?~]+")
 _PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>(?:[^:\[\]]|\[[^\]]*\])+)):(?P<port>\d{1,9})")
 _DEEPEST = 100
 _WORDS = ("hosts", "children", "vars")
@@ -39,25 +42,28 @@ class Tree:
     def __init__(self) -> None:
         self.groups: dict[str, RawGroup] = {"all": RawGroup()}
         self.hosts: dict[str, Map] = {}
+        self.programs: list[str] = []
         self.marks: dict[str, Mark] = {}
         self._depths: dict[str, int] = {}
         self._parents: dict[str, list[str]] = {}
         self._groups_of: dict[str, list[str]] = {}
 
     def read(self, file: Path) -> None:
-        """Merge one inventory file.
+        """Merge one inventory file; a program that is executable is run.
 
         Raises:
-            ConfigError: it is not an inventory in YAML, JSON or INI.
+            ConfigError: it is not an inventory in YAML, JSON or INI, nor a program that prints one.
         """
+        if is_program(file):
+            self.programs.append(str(file))
+            printing = printed(file, "--list")
+            self._listed(listed_groups(printing, lambda name: printed(file, "--host", name)))
+            return
         text, where = yaml.source(file), Mark(str(file))
         with At(where):
             if vault.is_encrypted(text):
                 hint = "encrypt files under group_vars/ and host_vars/, or single values with !vault"
                 raise ConfigError("an inventory cannot be encrypted as a whole", hint=hint)
-            if text.startswith("#!"):
-                hint = "save its output as YAML: ansible-inventory -i SCRIPT --list --yaml --export"
-                raise ConfigError("inventory programs are not supported", hint=hint)
             if ini.is_ini(text, file.suffix):
                 for name, body in ini.sections(text, str(file), set(self.groups)):
                     self._group(name, body, body.mark)
@@ -65,11 +71,19 @@ class Tree:
             content = yaml.parse(yaml.untabbed(text, file), str(file))
             if not isinstance(content, Map) or not content:
                 raise ConfigError(f"an inventory must be a mapping of groups, not {_kind(content)}", hint=_FORM)
+            if "_meta" in content or is_terraform(content):
+                self._listed(listed_groups(content) if "_meta" in content else terraform_groups(content))
+                return
             if isinstance(content.get("plugin"), str):
                 hint = "save what it gives as YAML: ansible-inventory -i FILE --list --yaml --export"
                 raise ConfigError("inventory plugins are not supported", where=content.at("plugin"), hint=hint)
             for name, body in content.items():
                 self._group(name, body, content.at(name))
+
+    def _listed(self, groups: Mapping[str, Map]) -> None:
+        """Merge the groups that a program has made; such names need not be those of variables."""
+        for name, body in groups.items():
+            self._group(name, body, body.mark, made=True)
 
     def connect(self) -> None:
         """Finish: every group has a parent, depths are known, and no group is inside of itself.
@@ -119,8 +133,8 @@ class Tree:
                 self._visit(child, (*path, name), done)
         done.append(name)
 
-    def _group(self, name: str, body: Any, where: Mark) -> None:
-        if not _GROUP.fullmatch(name):
+    def _group(self, name: str, body: Any, where: Mark, *, made: bool = False) -> None:
+        if not (_MADE if made else _GROUP).fullmatch(name):
             hint = "letters, digits, _ and -; hosts stand under hosts:"
             raise ConfigError(f"{name!r} cannot be the name of a group", where=where, hint=hint)
         group = self.groups.setdefault(name, RawGroup())
@@ -131,7 +145,7 @@ class Tree:
             elif word == "children":
                 for child, inner in _mapping(value, "children", at).items():
                     group.children.setdefault(child, value.at(child))
-                    self._group(child, inner, value.at(child))
+                    self._group(child, inner, value.at(child), made=made)
             elif word == "vars":
                 found = _checked(variables(value, at))
                 group.vars.update(found)

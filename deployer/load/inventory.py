@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,20 @@ class HostGroup:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All hosts with their merged variables, and the groups they are in; ``here``: names of this machine, in none."""
+    """All hosts with their merged variables, and the groups they are in; ``here``: names of this machine, in none.
+
+    ``programs``: those that were run to know it.
+    """
 
     hosts: Mapping[str, Host]
     groups: Mapping[str, HostGroup]
     here: frozenset[str] = frozenset()
+    programs: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of where it comes from."""
+        return (f"the inventory is what a program prints: {', '.join(self.programs)}",) if self.programs else ()
 
     def with_here(self, pattern: str) -> Inventory:
         """Return the same inventory with this machine in it, where a pattern is its name and no host is called so.
@@ -47,7 +56,7 @@ class Inventory:
         if pattern not in ("localhost", "127.0.0.1", "::1") or pattern in self.hosts or pattern in self.groups:
             return self
         host = Host(pattern, Map({"ansible_connection": "local"}), (), Mark("localhost"))
-        return Inventory({**self.hosts, pattern: host}, self.groups, self.here | {pattern})
+        return replace(self, hosts={**self.hosts, pattern: host}, here=self.here | {pattern})
 
     @cached_property
     def members(self) -> Mapping[str, tuple[str, ...]]:
@@ -133,8 +142,8 @@ def load_inventory(
     """Read and merge inventories, in the order given: what comes later wins.
 
     Args:
-        paths: files in YAML, JSON or INI, or directories; of a directory every file is read, and those of directories
-            in it, in alphabetical order, but for what Ansible passes over (hidden files, ``.md``, ``.cfg``, …).
+        paths: files in YAML, JSON or INI, programs, or directories; of a directory every file is read, and those of
+            directories in it, in alphabetical order, but for what Ansible passes over (hidden files, ``.md``, …).
         playbook_dir: ``group_vars/`` and ``host_vars/`` beside the playbook are read too, and win over the inventory's.
         vaults: opens encrypted variable files; None leaves them out.
 
@@ -157,6 +166,7 @@ def load_inventory(
     return Inventory(
         {name: _host(name, tree, near, beside_play, files) for name in tree.order()},
         {name: HostGroup(name, tuple(raw.hosts), tuple(raw.children)) for name, raw in tree.groups.items()},
+        programs=tuple(tree.programs),
     )
 
 

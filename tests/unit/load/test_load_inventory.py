@@ -170,7 +170,7 @@ BAD = {
     "INI host": ("[web]\n  -oProxyCommand=id\n", ":2:3", "is not a host name", ""),
     "a plugin": ("plugin: aws_ec2\n", ":1:1", "plugins are not supported", "--export"),
     "an empty mapping": ("{}\n", "", "not an empty one", "all:"),
-    "program": ("#!/bin/sh\necho {}\n", "", "programs are not supported", "--list --yaml"),
+    "program": ("#!/bin/sh\necho {}\n", "", "a program that is not executable", "chmod +x"),
     "a list": ("- web1\n", "", "must be a mapping of groups", "all:"),
     "empty": ("# nothing\n", "", "must be a mapping of groups", "all:"),
     "group in itself": ("a: {children: {b: }}\nb: {children: {a: }}\n", ":", "inside of itself", ""),

@@ -112,7 +112,7 @@ def test_text_that_looks_like_a_number_stays_what_was_written(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("script.sh", "#!/bin/sh\necho {}\n", "programs are not supported"),
+        ("script.sh", "#!/bin/sh\necho {}\n", "a program that is not executable"),
         ("aws_ec2.yml", "plugin: aws_ec2\n", "plugins are not supported"),
         ("vars.yml", "a: 1\n", "the group 'a' must be a mapping"),
         ("image.bin", "\udcff\udcfe", "UTF"),
