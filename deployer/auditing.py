@@ -93,14 +93,10 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
     if wanted.profile in ("", *PROFILES):
         wanted.rules()  # what is wrong with it is told before anything is read
     known = read_advisories(Path(wanted.advisories)) if wanted.advisories else None
-    check_files(files.report)
-    before = read_audit(Path(files.against), FORMAT) if files.against else None
-    if files.quiet_if_same and before is None:
-        raise ConfigError("--quiet-if-same says nothing of what", hint="add --against FILE, which --save has written")
+    before, events = _before(files), list[Event]()
     project = load(options)
     if not options.playbook:
         project = replace(project, plays=(Play("hosts as they are", "all", Mark("no playbook"), ()),))
-    events: list[Event] = []
     held = StringIO() if files.quiet_if_same else out
     walk, notes = _walk(project, wanted, events, known), [age(known)] if known else []
 
@@ -118,13 +114,22 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
     write_files(files.report, audited)
     if files.save:
         write(Path(files.save), audit_as_json(audited))
-    news = list(changed(before, audited.as_plain())) if before is not None else []
-    if held is not out and news:
-        out.write(held.getvalue() if isinstance(held, StringIO) else "")
-    if before is not None and not options.json and (news or not files.quiet_if_same):
-        told = news or ["nothing has changed"]
-        out.write(f"\n  SINCE {before.get('time', 'then')}\n" + "".join(f"    {safe(line)}\n" for line in told))
+    if before is not None:
+        news = list(changed(before, audited.as_plain()))
+        if held is not out and isinstance(held, StringIO) and news:
+            out.write(held.getvalue())
+        if not options.json and (news or not files.quiet_if_same):
+            told = news or ["nothing has changed"]
+            out.write(f"\n  SINCE {before.get('time', 'then')}\n" + "".join(f"    {safe(line)}\n" for line in told))
     return code
+
+
+def _before(files: Files) -> Mapping[str, Any] | None:
+    """Return the audit that is held against; raises ConfigError where that, or a place to write to, is wrong."""
+    check_files(files.report)
+    if files.quiet_if_same and not files.against:
+        raise ConfigError("--quiet-if-same says nothing of what", hint="add --against FILE, which --save has written")
+    return read_audit(Path(files.against), FORMAT) if files.against else None
 
 
 def _deploying(options: Options) -> tuple[str, ...]:

@@ -146,24 +146,7 @@ def load(
     """
     options, role_paths, notes = _ansible_cfg(options)
     vaults = options.vaults()
-    playbook = Path(options.playbook) if options.playbook else None
-    problems, plays = Gathering(), tuple[Play, ...]()
-    with problems.going_on():
-        more: dict[str, Any] = {"role_paths": role_paths, "judge": judge, "fallback": options.ansible_fallback}
-        plays = load_playbook(playbook, vaults=vaults, **more) if playbook else ()
-    if not options.inventory and not options.hosts:
-        raise ConfigError(
-            "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"
-        )
-    opener = vaults if vaults or (playbook and need_secrets) else None  # looking around needs no vault password
-    directory = plays[0].directory if plays else None
-    with problems.going_on():
-        inventory = (
-            load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
-            if options.inventory
-            else named_inventory(options.hosts)
-        )
-    problems.check()
+    inventory, plays = _read(options, vaults, role_paths, need_secrets)
     extra = extra_variables(options.extra_vars, vaults)
     first(Project(options, inventory, plays, vaults, extra))
     prompter = _ask_open if ask and sys.stdin.isatty() else None
@@ -184,6 +167,31 @@ def load(
         check_pieces(extra, inventory, plays)
     become = Secret(ask_hidden("sudo password"), "sudo password") if ask and options.ask_become_pass else None
     return Project(options, inventory, plays, vaults, extra, become, notes=notes)
+
+
+def _read(
+    options: Options, vaults: Vaults, role_paths: tuple[Path, ...], need_secrets: bool
+) -> tuple[Inventory, tuple[Play, ...]]:
+    """Read inventory and playbook; raises ConfigError: what is wrong in either, or that no inventory is given."""
+    playbook = Path(options.playbook) if options.playbook else None
+    problems, plays = Gathering(), tuple[Play, ...]()
+    with problems.going_on():
+        more: dict[str, Any] = {"role_paths": role_paths, "judge": judge, "fallback": options.ansible_fallback}
+        plays = load_playbook(playbook, vaults=vaults, **more) if playbook else ()
+    if not options.inventory and not options.hosts:
+        raise ConfigError(
+            "no inventory is given", hint="add -i INVENTORY; deployer docs inventory.example.yml shows one"
+        )
+    opener = vaults if vaults or (playbook and need_secrets) else None  # looking around needs no vault password
+    directory = plays[0].directory if plays else None
+    with problems.going_on():
+        inventory = (
+            load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
+            if options.inventory
+            else named_inventory(options.hosts)
+        )
+    problems.check()
+    return inventory, plays
 
 
 def _ansible_cfg(options: Options) -> tuple[Options, tuple[Path, ...], tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from deployer.fields import build
@@ -189,25 +189,16 @@ class Resolver:
             self._scopes.learn(host, facts)
             if own:
                 self._scopes.shadow(host, own.variables(members))
-            tarballs: dict[str, Blob] = {}
-            if own and own.release:
-                archive = own.release.archive
-                tarballs[str(archive.path)] = Blob(None, archive.path, archive.size, archive.sha256)
-            maker = Maker(self._sources, self._vaults, tarballs)
+            maker = Maker(self._sources, self._vaults, _tarballs(own))
+            tasking = partial(Tasking, self.play, self._scopes, host, found, maker, first=self._first)
             problems, turns, failed = Gathering(), self.play.turns, list(failures)
+            chosen = {"choice": self._choice, "results": results or {}, "failures": failed}
 
-            def made(some: Sequence[Task], *, all_of: bool = True) -> tuple[Action, ...]:
-                actions: list[Action] = []
-                tasking = Tasking(self.play, self._scopes, host, found, maker, None, self._first)
-                if not all_of:
-                    tasking.choice, tasking.results, tasking.failures = self._choice, results or {}, failed
-                for task in some:
-                    with problems.going_on():
-                        actions += tasking.actions(task)
-                return tuple(actions)
+            def made(some: Sequence[Task], **how: Any) -> tuple[Action, ...]:
+                return _actions(tasking(**{"choice": None, **how}), some, problems)
 
             self._scopes.begin(host)
-            actions = made(self.play.tasks if tasks else (), all_of=False)
+            actions = made(self.play.tasks if tasks else (), **chosen)
             handlers = made(self.play.handlers if tasks else ())
             before, after = made(turns.before_switch), made(turns.after_start)
             problems.check()
@@ -222,3 +213,20 @@ class Resolver:
 
             whole = (own, members), before, after, wanted, tuple(failed), again
             return HostPlay(host, found, actions, handlers, found.become, *whole)
+
+
+def _tarballs(own: Declaration | None) -> dict[str, Blob]:
+    """Return what a host's release is unpacked from, by its path here; nothing where it declares none."""
+    if not (own and own.release):
+        return {}
+    archive = own.release.archive
+    return {str(archive.path): Blob(None, archive.path, archive.size, archive.sha256)}
+
+
+def _actions(tasking: Tasking, tasks: Iterable[Task], problems: Gathering) -> tuple[Action, ...]:
+    """Return what tasks want; what is wrong in one goes to ``problems``."""
+    actions: list[Action] = []
+    for task in tasks:
+        with problems.going_on():
+            actions += tasking.actions(task)
+    return tuple(actions)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from deployer.engine.ladder import verify
 from deployer.engine.ladder.expected import once_seen
@@ -70,32 +71,52 @@ class Climb:
             unhealthy: nodes that were so before anything began; nobody has to see them.
             urgent: hosts of which the first that falls ends the climb; of the others it then tells only who is settled.
         """
-        never = [run for run in runs if run.idle and not isinstance(run.problem, HostError)]
-        unhealthy |= {str(target.node) for run in never for target in run.targets}
-        runs = [run for run in runs if run not in never]
+        runs, unhealthy = _taking_part(runs, unhealthy)
         able = [run for run in runs if run.readable]
-        absent = {run.name: run.problem for run in runs if run.problem and run.targets and not run.readable}
         if self.stop.is_set():
             _interrupt([run for run in able if run.health is not Verification.HEALTHY])
             return {}
         judged = {run.name: run.judged(unhealthy) for run in runs}
-        here = {str(target.node) for nodes in judged.values() for target in nodes}
-        gone = {str(target.node) for run in runs for target in run.targets} - here
-        targets = [_without(target, gone) for run in runs for target in judged[run.name]]
-        climbed = self._climb(able, targets, absent, busy, urgent)
+        targets = _targets(runs, judged)
+        absent = {run.name: run.problem for run in runs if run.problem and run.targets and not run.readable}
+        climb = partial(self._climb, able, targets, absent, busy, urgent)
+        climbed = climb()
         for run in able:
             run.fresh = False
-        ways = {run.name: run.transport for run in able}
-        if self.joins and not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
+        if self.joins:
+            climbed = self._joined(runs, targets, climbed, climb)
+        self._keep_found(runs, judged, targets, climbed)
+        if self.stop.is_set():
+            _interrupt([run for run in able if run.health is Verification.UNVERIFIED])
+        wrong = {node: bad for node, rungs in climbed.items() if (bad := failed(rungs))}
+        return {node: bad for node, bad in wrong.items() if not bad.caused_by_absent_host}
+
+    def _joined(
+        self,
+        runs: Sequence[HostRoll],
+        targets: Sequence[Target],
+        climbed: dict[str, list[RungResult]],
+        climb: Callable[[], dict[str, list[RungResult]]],
+    ) -> dict[str, list[RungResult]]:
+        """Have nodes find each other that look for others at their start alone; return how the ladder is then."""
+        ways = {run.name: run.transport for run in runs if run.readable}
+        if not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
             self.emit(Note(f"joined again, as cluster.mesh is boot: {', '.join(met)}"))
-            climbed = self._climb(able, targets, absent, busy, urgent)
-        if self.joins and not self.stop.is_set():
+            climbed = climb()
+        if not self.stop.is_set():
             waiting = [run for run in runs if run.state is HostState.WAITING]
             old = {str(t.node): _former(run, waiting) for run in runs if run not in waiting for t in run.targets}
             keep_together(targets, climbed, old, ways.get)
-        fallen = {
-            node: bad for node, rungs in climbed.items() if (bad := failed(rungs)) and not bad.caused_by_absent_host
-        }
+        return climbed
+
+    def _keep_found(
+        self,
+        runs: Sequence[HostRoll],
+        judged: Mapping[str, Sequence[Target]],
+        targets: Sequence[Target],
+        climbed: Mapping[str, list[RungResult]],
+    ) -> None:
+        """Keep what the ladder has found: of the nodes here, and of each host its health."""
         self.nodes = frozenset(climbed)
         self.healthy = frozenset(node for node, rungs in climbed.items() if healthy(rungs))
         self.unseen = unseen(targets, climbed, judged.keys())
@@ -104,9 +125,6 @@ class Climb:
             health = _health([climbed.get(str(target.node), []) for target in judged[run.name]])
             if health is not Verification.UNVERIFIED or run.health is Verification.UNHEALTHY:
                 run.health = health
-        if self.stop.is_set():
-            _interrupt([run for run in able if run.health is Verification.UNVERIFIED])
-        return fallen
 
     def _climb(
         self,
@@ -153,6 +171,20 @@ class Climb:
         nodes = [target for run in runs for target in (*run.targets, *run.judged(frozenset()))]
         ours = {word for target in nodes for word in (target.node.host, target.address)}
         return sorted(name for name in self.strangers.difference(leaving) if name.rpartition("@")[2] not in ours)
+
+
+def _taking_part(runs: Sequence[HostRoll], unhealthy: frozenset[str]) -> tuple[list[HostRoll], frozenset[str]]:
+    """Return hosts that the ladder is for, and who need not be seen: nodes of the others, too."""
+    never = [run for run in runs if run.idle and not isinstance(run.problem, HostError)]
+    nodes = {str(target.node) for run in never for target in run.targets}
+    return [run for run in runs if run not in never], unhealthy | nodes
+
+
+def _targets(runs: Sequence[HostRoll], judged: Mapping[str, Sequence[Target]]) -> list[Target]:
+    """Return the nodes that are judged, without the names that are theirs no more."""
+    here = {str(target.node) for nodes in judged.values() for target in nodes}
+    gone = {str(target.node) for run in runs for target in run.targets} - here
+    return [_without(target, gone) for run in runs for target in judged[run.name]]
 
 
 def _former(run: HostRoll, waiting: Collection[HostRoll]) -> frozenset[str]:
