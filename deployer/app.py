@@ -20,7 +20,6 @@ from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.runtime import asker, report
 from deployer.transport import Transport
-from deployer.unfinished import unfinished
 
 
 def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
@@ -34,6 +33,8 @@ def resume(options: Options, out: TextIO | None = None) -> int:
     Raises:
         ConfigError: no deploy of this playbook and these inventories is remembered; or as `run`.
     """
+    from deployer.unfinished import unfinished
+
     project = load(options)
     found = unfinished(project)
     if found.left:
