@@ -15,7 +15,7 @@ emit sshd_line "$started"
 told=$(grep -HsE '^[^:]+::|NOPASSWD|^[[:space:]]*(Defaults.*!(syslog|log_allowed|authenticate)|Cmnd_Alias.*ALL|[#@]include)|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/passwd /etc/sudoers /etc/sudoers.d/*) || :
 accounts=$(getent passwd) || :
 words='match|include|permitrootlogin|(password|kbdinteractive|challengeresponse|hostbased)authentication|permit(userenvironment|emptypasswords|tunnel)'
-words=$words'|authorizedkeys(file|command)|trustedusercakeys|(x11|allowagent|disable)forwarding|gatewayports|max(authtries|sessions)'
+words=$words'|authenticationmethods|authorizedkeys(file|command)|trustedusercakeys|(x11|allowagent|disable)forwarding|gatewayports|max(authtries|sessions)'
 if [ -r /etc/ssh/sshd_config ]; then
   matched=$(grep -HsiE "^[[:space:]]*($words)[[:space:]=]" /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf) || :
   printf 'matched=%.16384s\036' "$matched"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable
@@ -38,12 +38,8 @@ def sshd_setting(told: Mapping[str, str], word: str) -> str:
     return told[word]
 
 
-def matched(facts: Facts, good: Mapping[str, Collection[str]]) -> Complaints:
-    """Yield which words have another value than the good ones for some of those who come.
-
-    Args:
-        facts: of the host; each line of its files that is of interest stands there behind the file and a colon.
-        good: word of sshd_config(5), in lower case → its good values.
+def match_lines(facts: Facts) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what stands under each Match: criteria, file, a word of sshd_config(5) in lower case, and its value.
 
     Raises:
         CannotTell: the files cannot be read, or take in others that were not.
@@ -65,7 +61,22 @@ def matched(facts: Facts, good: Mapping[str, Collection[str]]) -> Complaints:
             beyond.append(value)
         elif word == "include":
             held = block  # what a file holds that is taken in under Match is for those alone
-        elif block and word in good and value.lower() not in good[word]:
-            yield f"{word} {value} for Match {block}, in {place}"
+        elif block:
+            yield block, place, word, value
     if beyond:
         raise CannotTell(f"sshd takes in {', '.join(beyond)}, and Match blocks there were not read")
+
+
+def matched(facts: Facts, good: Mapping[str, Collection[str]]) -> Complaints:
+    """Yield which words have another value than the good ones for some of those who come.
+
+    Args:
+        facts: of the host.
+        good: word of sshd_config(5), in lower case → its good values.
+
+    Raises:
+        CannotTell: as `match_lines`.
+    """
+    for block, place, word, value in match_lines(facts):
+        if word in good and value.lower() not in good[word]:
+            yield f"{word} {value} for Match {block}, in {place}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from deployer.audit.facts import Facts
-from deployer.audit.matched import matched, sshd_setting, sshd_settings
+from deployer.audit.matched import match_lines, matched, sshd_setting, sshd_settings
 from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints, Rule
 
@@ -27,19 +28,66 @@ _WHY = {
     "permituserenvironment": "who logs in sets LD_PRELOAD",
     "hostbasedauthentication": "whole machines are trusted",
 }
-_KEYS_ALONE: Mapping[str, tuple[str, ...]] = dict.fromkeys((*_WHY, "challengeresponseauthentication"), ("no",)) | {
+_KEYS_ALONE: Mapping[str, tuple[str, ...]] = dict.fromkeys(_WHY, ("no",)) | {
     "permitrootlogin": ("no", "prohibit-password", "without-password", "forced-commands-only"),
 }
+_METHODS = {
+    "passwordauthentication": "password",
+    "kbdinteractiveauthentication": "keyboard-interactive",
+    "hostbasedauthentication": "hostbased",
+}
+_OLD = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
+_ASKED = "authenticationmethods"
+_GUESSED = frozenset({"none", "password", "keyboard-interactive"})
+
+
+def _alone(word: str, methods: str) -> bool:
+    """Whether one of the lists of AuthenticationMethods asks for what a word allows, and for no key beside it."""
+    lists = methods.lower().replace('"', "").split()
+    if word not in _METHODS or lists in ([], ["any"]):
+        return True
+    wanted = [{method.partition(":")[0] for method in one.split(",")} for one in lists]
+    return any(_METHODS[word] in each and each <= _GUESSED | {_METHODS[word]} for each in wanted)
 
 
 def _passwords(facts: Facts) -> Complaints:
     told = sshd_settings(facts)
-    off = all(told.get(word) == "no" for word in ("passwordauthentication", "kbdinteractiveauthentication"))
-    for word, why in _WHY.items():
-        if sshd_setting(told, word) not in _KEYS_ALONE[word]:
-            only = off and word == "permitrootlogin"
-            yield f"{word} {told[word]}: {'no password of root is tried only while passwords are off' if only else why}"
-    yield from matched(facts, _KEYS_ALONE)
+    methods = told.get(_ASKED, "any")
+    wrong = {word for word in _WHY if sshd_setting(told, word) not in _KEYS_ALONE[word] and _alone(word, methods)}
+    off = not wrong & {"passwordauthentication", "kbdinteractiveauthentication"}
+    for word in (word for word in _WHY if word in wrong):
+        only = off and word == "permitrootlogin"
+        why = "no password of root is tried only while passwords are off" if only else _WHY[word]
+        yield f"{word} {told[word]}: {why}"
+    yield from _for_some(facts, told)
+
+
+def _for_some(facts: Facts, told: Mapping[str, str]) -> Complaints:
+    """Who is in several Match blocks has each word from the first of them that has it, else as everybody."""
+    blocks: dict[str, dict[str, tuple[str, str]]] = {}
+    unread = None
+    try:
+        for block, place, word, value in match_lines(facts):
+            blocks.setdefault(block, {}).setdefault(_OLD.get(word, word), (value, place))
+    except CannotTell as why:
+        unread = why
+    for block, own in blocks.items():
+        yield from (f"{what} for Match {block}, in {place}" for what, place in _opened(told, own))
+    if unread:
+        raise unread
+    blocks = blocks if any(_ASKED in own for own in blocks.values()) else {}
+    for (first, own), (second, its) in combinations(blocks.items(), 2):
+        if any(_opened(told, its | own)) and not any(_opened(told, own)) and not any(_opened(told, its)):
+            raise CannotTell(f"whoever is in both Match {first} and Match {second} would need no key, if anybody is")
+
+
+def _opened(told: Mapping[str, str], own: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield each setting, and its file, by which those who have these words of Match need no key."""
+    methods, where = own.get(_ASKED, (told.get(_ASKED, "any"), ""))
+    for word, good in _KEYS_ALONE.items():
+        value, place = own.get(word, (told.get(word, "no"), where if word in _METHODS else ""))
+        if place and value.lower() not in good and _alone(word, methods):
+            yield (f"{word} {value}" if word in own else f"{_ASKED} {methods} with {word} {value}"), place
 
 
 _FORWARDED = ("x11forwarding", "allowagentforwarding", "permittunnel", "gatewayports")
@@ -124,7 +172,7 @@ def _drop_in(name: str, line: str) -> str:
 LOGIN_RULES = (
     Rule(
         id="SS-01", severity="high", title="nobody logs in with a password", judge=_passwords, groups=("login",),
-        reads="sshd -T, what sshd makes of all its files, and their Match blocks",
+        reads="sshd -T, what sshd makes of all its files, with AuthenticationMethods, and their Match blocks",
         fix=_drop_in("10-keys.conf", "PasswordAuthentication no"),
         sources=(_MAN,), others={"CIS": "5.1.10, 5.1.19-21", "dev-sec": "sshd-01", "Lynis": "SSH-7408"},
     ),

@@ -25,6 +25,64 @@ def test_what_sshd_does_for_some_alone_is_seen(lines: tuple[str, ...], answer: s
     assert (found.answer, why in found.reason) == (answer, True), found
 
 
+_BY_KEY = {"passwordauthentication": "yes", "authenticationmethods": "publickey"}
+
+
+@pytest.mark.parametrize(
+    ("sshd", "answer", "why"),
+    [
+        ({"authenticationmethods": "any"}, "FAIL", "passwordauthentication yes"),
+        ({"authenticationmethods": "publickey"}, "PASS", ""),
+        ({"authenticationmethods": "publickey,password publickey,keyboard-interactive:pam"}, "PASS", ""),
+        ({"authenticationmethods": "publickey password"}, "FAIL", "passwordauthentication yes"),
+        ({"authenticationmethods": "publickey password,keyboard-interactive"}, "FAIL", "passwordauthentication yes"),
+        ({"authenticationmethods": "publickey keyboard-interactive"}, "PASS", ""),
+        (
+            {"authenticationmethods": "publickey keyboard-interactive:pam", "kbdinteractiveauthentication": "yes"},
+            "FAIL",
+            "kbdinteractiveauthentication yes",
+        ),
+        ({"authenticationmethods": "publickey", "permitrootlogin": "yes"}, "FAIL", "only while passwords are off"),
+    ],
+)
+def test_a_password_that_lets_nobody_in_alone_is_none(sshd: dict[str, str], answer: str, why: str) -> None:
+    found = RULES["SS-01"].apply(facts({"login.sshd": told(SSHD | {"passwordauthentication": "yes"} | sshd, " ")}))
+    assert (found.answer, why in found.reason) == (answer, True), found
+    assert found.answer == "FAIL" or not found.reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "answer", "why"),
+    [
+        (("Match User a", "AuthenticationMethods any"), "FAIL", "authenticationmethods any with passwordauth"),
+        (("Match User a", "PasswordAuthentication no", "AuthenticationMethods any"), "PASS", ""),
+        (("Match User a", "AuthenticationMethods publickey,password"), "PASS", ""),
+        (
+            ("Match User a", "KbdInteractiveAuthentication yes", "AuthenticationMethods keyboard-interactive"),
+            "FAIL",
+            "kbdinteractiveauthentication yes for Match User a",
+        ),
+        (
+            ("Match User a", "PasswordAuthentication no", "AuthenticationMethods any", "Match all", "X11Forwarding no"),
+            "PASS",
+            "",
+        ),
+        (
+            ("Match User a", "PasswordAuthentication yes", "Match Group b", "PasswordAuthentication no",
+             "AuthenticationMethods any"),
+            "UNKNOWN",
+            "both Match User a and Match Group b",
+        ),
+    ],
+)  # fmt: skip
+def test_what_some_need_beside_a_password_is_judged_by_their_match(
+    lines: tuple[str, ...], answer: str, why: str
+) -> None:
+    kept = "\n".join(f"{DEEP}:{line}" for line in lines)
+    found = RULES["SS-01"].apply(facts({"login.sshd": told(SSHD | _BY_KEY, " "), "login.matched": kept}))
+    assert (found.answer, why in found.reason) == (answer, True), found
+
+
 def test_keys_that_lie_elsewhere_are_not_taken_for_looked_at() -> None:
     sshd = told(SSHD | {"authorizedkeysfile": ".ssh/authorized_keys /etc/ssh/keys/%u"}, " ")
     assert "/etc/ssh/keys/%u" in RULES["SS-07"].apply(facts({"login.sshd": sshd})).reason
