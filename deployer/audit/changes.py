@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +41,49 @@ def _is_list(part: object) -> bool:
 
 
 def changed(before: AuditJson, after: AuditJson) -> Iterator[str]:
-    """Yield a line for each answer that is another one now, and for each drift that has come or gone."""
+    """Yield a line for each answer that is another one now, and for each drift that has come or gone.
+
+    Rules and hosts that only one of the two was asked about have not changed; one line tells which they are.
+    """
     then, now = _answers(before), _answers(after)
-    for key in sorted({*then, *now}):
-        old, new = then.get(key, "not judged"), now.get(key, "not judged")
-        if old != new:
-            yield f"{key[0]}: {key[1]} {old} → {new}"
+    for host, rule in sorted(then.keys() & now.keys()):
+        if then[host, rule] != now[host, rule]:
+            yield f"{host}: {rule} {then[host, rule]} → {now[host, rule]}"
+    asked, asked_now = _asked(before), _asked(after)
+    judged, judged_now = ({host for host, _ in answers} for answers in (then, now))
+    for host in sorted((judged ^ judged_now) & asked.keys() & asked_now.keys()):
+        yield f"{host}: {_ended(asked, judged, host)} → {_ended(asked_now, judged_now, host)}"
+    yield from _drifted(before, after)
+    rules, rules_now = ({rule for _, rule in answers} for answers in (then, now))
+    for what, old, new in (("hosts", asked.keys(), asked_now.keys()), ("rules", rules, rules_now)):
+        for when, alone in (("this", new - old), ("last", old - new)):
+            if alone and old and new:
+                yield f"asked about {when} time alone, and not compared: {what} {', '.join(sorted(alone))}"
+
+
+def _drifted(before: AuditJson, after: AuditJson) -> Iterator[str]:
+    """Drift of hosts on which both have looked for it: without a playbook, or where a host is away, none is found."""
     had, has = _drift(before), _drift(after)
-    yield from (f"{host}: drift is new: {task}" for host, task in sorted(has - had))
-    yield from (f"{host}: drift is gone: {task}" for host, task in sorted(had - has))
+    looked, looked_now = _looked(before), _looked(after)
+    yield from (f"{host}: drift is new: {task}" for host, task in sorted(has - had) if host in looked)
+    yield from (f"{host}: drift is gone: {task}" for host, task in sorted(had - has) if host in looked_now)
+
+
+def _looked(audit: AuditJson) -> set[str]:
+    """Hosts that were reached, and for which there were tasks."""
+    return {host for host, _ in _answers(audit)} - {
+        host for host, one in _asked(audit).items() if not one.get("total", 1)
+    }
+
+
+def _asked(audit: AuditJson) -> Mapping[str, Mapping[str, Any]]:
+    """Host → how it ended, of every host that was asked about."""
+    found: dict[str, Mapping[str, Any]] = {host: {} for host, _ in (*_answers(audit), *_drift(audit))}
+    return found | {str(one.get("host")): one for one in audit.get("hosts", ())}
+
+
+def _ended(asked: Mapping[str, Mapping[str, Any]], judged: Collection[str], host: str) -> str:
+    return "audited" if host in judged else str(asked[host].get("ending", "not audited"))
 
 
 def _answers(audit: AuditJson) -> dict[tuple[str, str], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,24 +14,49 @@ from deployer.errors import ConfigError
 FORM = "deployer-audit/1"
 
 
-def audit(findings: dict[str, str], drift: tuple[str, ...] = ()) -> dict[str, object]:
+def audit(findings: dict[str, str], drift: tuple[str, ...] = (), host: str = "web1", tasks: int = 9) -> dict[str, Any]:
     told = [
-        {"host": "web1", "rule": rule, "answer": answer, "reason": "17 MiB left"} for rule, answer in findings.items()
+        {"host": host, "rule": rule, "answer": answer, "reason": "17 MiB left"} for rule, answer in findings.items()
     ]
-    return {"format": FORM, "findings": told, "drift": [{"host": "web1", "task": task} for task in drift]}
+    hosts = [{"host": host, "ending": "findings" if findings else "unreachable", "total": tasks}]
+    return {"format": FORM, "hosts": hosts, "findings": told, "drift": [{"host": host, "task": task} for task in drift]}
 
 
 def test_what_is_another_answer_now_is_told_and_nothing_else() -> None:
-    before = audit({"CK-01": "PASS", "CK-02": "FAIL", "CK-03": "PASS"}, ("nodes",))
-    after = audit({"CK-01": "FAIL", "CK-02": "FAIL", "CK-04": "PASS"}, ("unit",))
+    before = audit({"CK-01": "PASS", "CK-02": "FAIL"}, ("nodes",))
+    after = audit({"CK-01": "FAIL", "CK-02": "FAIL"}, ("unit",))
     assert list(changed(before, after)) == [
         "web1: CK-01 PASS → FAIL",
-        "web1: CK-03 PASS → not judged",
-        "web1: CK-04 not judged → PASS",
         "web1: drift is new: unit",
         "web1: drift is gone: nodes",
     ]
     assert list(changed(after, after)) == []
+
+
+def test_a_rule_that_only_one_of_the_two_was_asked_about_has_not_changed() -> None:
+    before = audit({"CK-01": "PASS", "CK-03": "PASS", "CK-05": "FAIL"})
+    after = audit({"CK-01": "PASS", "CK-04": "FAIL"})
+    assert list(changed(before, after)) == [
+        "asked about this time alone, and not compared: rules CK-04",
+        "asked about last time alone, and not compared: rules CK-03, CK-05",
+    ]
+
+
+def test_a_host_that_was_left_out_is_another_thing_than_one_that_is_away() -> None:
+    before, other = audit({"CK-01": "PASS"}, ("nodes",)), audit({"CK-01": "PASS"}, ("unit",), "web2")
+    assert list(changed(before, other)) == [
+        "asked about this time alone, and not compared: hosts web2",
+        "asked about last time alone, and not compared: hosts web1",
+    ]
+    away = audit({}, tasks=0)
+    assert list(changed(before, away)) == ["web1: audited → unreachable"]
+    assert list(changed(away, before)) == ["web1: unreachable → audited"]
+
+
+def test_where_no_playbook_was_given_drift_is_neither_new_nor_gone() -> None:
+    before, without = audit({"CK-01": "PASS"}, ("nodes",)), audit({"CK-01": "PASS"}, tasks=0)
+    assert list(changed(before, without)) == []
+    assert list(changed(without, before)) == []
 
 
 NONE = (
