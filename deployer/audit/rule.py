@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,6 +16,7 @@ Answer = Literal["PASS", "FAIL", "UNKNOWN", "NOT APPLICABLE", "WAIVED"]
 PROFILES = ("baseline", "strict")
 Complaints = Iterable[str]
 _LONGEST = 1000
+_UNIT_WORD = re.compile(r"unit: \{(\w+): '?([^'}]*)'?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,14 @@ class Rule:
 
     @property
     def remedy(self) -> str:
-        """What to do: the YAML, and then the command."""
-        return "\n".join(part.strip("\n") for part in (self.fix, self.command) if part)
+        """What to do: the YAML, of a word of ``unit`` also its like for a unit that is not ours, and the command."""
+        word = _UNIT_WORD.fullmatch(self.fix)
+        edit = (
+            f"a unit that a package brought: systemctl edit UNIT, and there [Service] {word[1]}={word[2]}"
+            if word
+            else ""
+        )
+        return "\n".join(part.strip("\n") for part in (self.fix, edit, self.command) if part)
 
     def apply(self, facts: Facts) -> Finding:
         """Judge a host. What is surely wrong is told, whatever else could not be read; only what was read passes."""

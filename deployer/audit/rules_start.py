@@ -12,18 +12,24 @@ _STRANGE = re.compile(r"^(ERL_[AZ]?FLAGS|ERL_\w*LIBS|ELIXIR_ERL_OPTIONS)$", re.A
 
 
 def _dumps(facts: Facts) -> Complaints:
+    """The runtime itself makes a crash dump 0640 at most, in whatever directory; one that is there keeps its mode."""
+
     def judge(beam: Process) -> Complaints:
-        environ = beam.environ
-        for mode, owner, _, path in modes(beam.read("dumps", "its crash dumps")):
-            if mode & 0o077:
-                yield f"{path} is {mode:04o} of {owner}: a crash dump holds whatever the node had in memory"
+        environ, own = beam.environ, ("root", beam.user)
+        for mode, owner, group, path in modes(beam.read("dumps", "its crash dumps")):
+            if mode & 0o007 or (mode & 0o070 and group not in own):
+                yield f"{path} is {mode:04o} of {owner}:{group}: a crash dump holds whatever the node had in memory"
         if environ.get("ERL_CRASH_DUMP_SECONDS") == "0":
             return
         place = next(iter(modes(beam.read("dump_dir", "the directory of its crash dumps"))), None)
         if place is None:
             raise CannotTell(f"{beam.name}: the directory of its crash dumps cannot be read by this user")
-        if place[0] & 0o005 and place[0] & 0o001:
-            yield f"a crash dump would be written to {place[3]}, {place[0]:04o}, where others may look"
+        mode, owner, group, path = place
+        if mode & 0o002 or (mode & 0o020 and group not in own) or owner not in own:
+            yield (
+                f"a crash dump would be written to {path}, {mode:04o} of {owner}:{group}: who else may write there has"
+                " a file of his own in its place"
+            )
 
     return each(facts.beams, judge)
 
@@ -67,7 +73,9 @@ START_RULES = (
     Rule(
         id="UN-05", severity="high", title="crash dumps are the node's alone", judge=_dumps,
         reads="ERL_CRASH_DUMP of the running node, that directory's mode, and dumps that are there", groups=("nodes",),
-        fix="env: {ERL_CRASH_DUMP: /var/lib/beam/shop/erl_crash.dump}", command="chmod 0600 erl_crash.dump",
+        fix="env: {ERL_CRASH_DUMP: /var/lib/beam/shop/erl_crash.dump}",
+        command="chmod 0600 erl_crash.dump; where a package brought it: systemctl edit UNIT, and there [Service]"
+        " Environment=ERL_CRASH_DUMP=/var/lib/NAME/erl_crash.dump",
         sources=("Erlang Ecosystem Foundation, Security WG: crash dumps",),
     ),
     Rule(

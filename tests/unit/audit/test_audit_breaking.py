@@ -78,16 +78,26 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
     "EPMD's port held by systemd": (
         "ED-01", "FAIL", {**NO_EPMD, "nodes.listening": "7/00000000000000000000000000000000:1111 "}, "every address",
     ),
-    "EPMD in another namespace": ("ED-01", "UNKNOWN", {"epmd.fds": "1 2 "}, "network namespace"),
+    "EPMD in another namespace": ("ED-01", "UNKNOWN", {"epmd.fds": "socket:[1] socket:[2] "}, "network namespace"),
     "EPMD on all of IPv4 by way of IPv6": (
         "ED-01", "FAIL", {"nodes.listening": LISTENING.replace("0100000A:1111", f"{'0' * 16}FFFF{'0' * 12}:1111")},
         "EPMD (process 90): listens on every address",
     ),
-    "more descriptors than are read": ("ED-02", "UNKNOWN", {"node.fds": ("902 " * FDS)[:FDS]}, "open files"),
+    "more descriptors than are read": ("ED-02", "UNKNOWN", {"node.fds": ("socket:[902] " * FDS)[:FDS]}, "open files"),
     "more descriptors than are counted": (
         "UN-13", "UNKNOWN",
         {"node.fds": ("- " * FDS)[:FDS], "node.limits": "Max open files 1048576 1048576 files"}, "not counted",
     ),
+    "a crash dump as the runtime leaves it": (
+        "UN-05", "PASS", {"node.dumps": "640 shop shop /var/log/shop/erl_crash.dump",
+                          "node.dump_dir": "755 shop shop /var/log/shop"}, "",
+    ),
+    "a crash dump for a group of others": (
+        "UN-05", "FAIL", {"node.dumps": "640 shop adm /var/log/shop/erl_crash.dump"}, "0640 of shop:adm",
+    ),
+    "a crash dump in a directory of others": ("UN-05", "FAIL", {"node.dump_dir": "755 ana ana /srv"}, "of ana:ana"),
+    "a crash dump where everybody writes": ("UN-05", "FAIL", {"node.dump_dir": "1777 root root /tmp"}, "a file of his"),
+    "a crash dump where a group writes": ("UN-05", "FAIL", {"node.dump_dir": "2775 root adm /srv"}, "of root:adm"),
     "TLS in the application's own arguments": (
         "ED-04", "FAIL", {"node.argv": ARGV.replace("-proto_dist\ninet_tls\n", "") + "\n-extra\n-proto_dist\ninet_tls"},
         "without TLS",
