@@ -153,10 +153,16 @@ def _shared(facts: Facts) -> Complaints:
 
 def _leaked(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
-        found = beam.read("leaks", "its cookie, or where it could stand,").splitlines()
-        yield from (f"{path} holds its cookie" for path in found if path not in ("", "?"))
+        found = beam.read("leaks", "its cookie, or one of the places where it could have leaked to,").splitlines()
+        places = [path for path in dict.fromkeys(found) if path not in ("", "?")]
+        if places:
+            more = f" and {len(places) - 5} more files" if len(places) > 5 else ""
+            yield f"its cookie can be read in {', '.join(places[:5])}{more}: whoever may read that owns all its nodes"
         if "?" in found:
-            raise CannotTell(f"{beam.name}: its logs and dumps are too large to be searched in 5 s")
+            raise CannotTell(
+                f"{beam.name}: its logs and dumps are more than can be searched in 5 s for its cookie; on the host,"
+                " grep -rlF -f ~USER/.erlang.cookie DIRECTORY takes its time"
+            )
 
     return each(facts.beams, judge)
 
@@ -211,7 +217,9 @@ COOKIE_RULES = (
         id="CK-09", severity="high", title="the cookie stands in no log, dump or temporary file", judge=_leaked,
         reads="tmp, log and crash dump of each node and /var/log/UNIT, searched there as the node's own user",
         groups=("nodes",), profile="strict", deep=True,
-        command="rm FILE; deployer cookie rotate site.yml -i inventory.yml",
+        command="1. deployer cookie rotate site.yml -i inventory.yml: what has leaked then opens nothing any more\n"
+        "2. rm FILE, or : >FILE where a program still writes to it\n"
+        "3. find out what wrote it there (a printed environment, -setcookie): it would write the new one, too",
         sources=("Erlang Ecosystem Foundation, Security WG: sensitive data",),
     ),
     Rule(
