@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from deployer.audit.advisories import Advisories
@@ -42,12 +42,12 @@ class Reach:
 def readers(reach: Reach | None = None) -> Mapping[str, Sh]:
     """Return every group of facts → the fragment that reads it: read-only, bounded, no secret travels."""
     reach = reach or Reach()
-    deep = sh("deep={} keys_wanted={}", "yes" if reach.deep else "", "yes" if reach.keys else "")
+    given = sh("deep={} keys_wanted={} rs={}", "yes" if reach.deep else "", "yes" if reach.keys else "", "\x1e")
     sockets, holders = script("sockets.sh", "deployer.sh"), script("holders.sh", "deployer.sh")
-    found = {name: lines(deep, script(f"{name}.sh", _PACKAGE)) for name in ("machine", "login")}
+    found = {name: lines(given, script(f"{name}.sh", _PACKAGE)) for name in ("machine", "login")}
     beyond = sh("names={} places={}", " ".join(reach.names[:64]), " ".join(reach.places[:8]))
     found["beyond"] = lines(beyond, script("beyond.sh", _PACKAGE))
-    nodes = lines(deep, script("node.sh", _PACKAGE), script("nodes.sh", _PACKAGE))
+    nodes = lines(given, script("node.sh", _PACKAGE), script("nodes.sh", _PACKAGE))
     found["signed"] = lines(sh("root={}", reach.signed), script("signed.sh", _PACKAGE)) if reach.signed else sh(":")
     return {"nodes": nodes, **found, "walls": lines(sockets, holders, script("walls.sh", _PACKAGE))}
 
@@ -126,9 +126,9 @@ class Facts:
         names = {int(port): name for one in own.values() for name, port in _TOLD.findall(one.get("names_told", ""))}
         found = []
         for pid in pids:
-            inodes = set(own[pid].get("fds", "").split())
-            ports = (port for inode, (_, port) in listening.items() if inode in inodes)
-            found.append(Process(pid, own[pid], listening, next((names[port] for port in ports if port in names), "")))
+            one = Process(pid, own[pid], listening)
+            ports = (port for inode, (_, port) in listening.items() if inode in one.inodes)
+            found.append(replace(one, registered=next((names[port] for port in ports if port in names), "")))
         return tuple(found)
 
     def _some(self, kind: str, none: str) -> tuple[Process, ...]:
@@ -185,8 +185,15 @@ class Facts:
                 word, equals, value = line.partition("=")
                 if equals:
                     told[word] = f"{told[word]}\n{value}" if word in told else value
+            if "EnvironmentFile" in told:
+                told["EnvironmentFile"] = self._looked_at(told["EnvironmentFile"].split("\n"))
             found[told.get("Id", "")] = told
         return found
+
+    def _looked_at(self, paths: Collection[str]) -> str:
+        """Return the line with mode and owner of each of these files that could be looked at."""
+        told = self.group("nodes").get("env_files", "").splitlines()
+        return "\n".join(line for line in told if line.split(" ", 3)[3:] and line.split(" ", 3)[3] in paths)
 
     def unit_of(self, process: Process) -> Mapping[str, str]:
         """Return what systemd says of a process's service.

@@ -11,22 +11,22 @@ elif said=$("$daemon" -T 2>/dev/null); then printf 'sshd=%.16384s\036' "$said"; 
 started=''
 { read -r pid </run/sshd.pid && read -r started <"/proc/${pid:-0}/cmdline"; } 2>/dev/null || :
 emit sshd_line "$started"
-# Of shadow only lines without a password are kept, and of those the name.
-told=$(grep -HsE '^[^:]+::|NOPASSWD|^[[:space:]]*(Defaults.*!(syslog|log_allowed|authenticate)|Cmnd_Alias.*ALL|[#@]include)|^(ssh|ecdsa|sk)-' /etc/ssh/ssh_host_*_key.pub /etc/shadow /etc/passwd /etc/sudoers /etc/sudoers.d/*) || :
 accounts=$(getent passwd) || :
 words='match|include|permitrootlogin|(password|kbdinteractive|challengeresponse|hostbased)authentication|permit(userenvironment|emptypasswords|tunnel)'
 words=$words'|authenticationmethods|authorizedkeys(file|command)|trustedusercakeys|(x11|allowagent|disable)forwarding|gatewayports|max(authtries|sessions)'
-if [ -r /etc/ssh/sshd_config ]; then
-  matched=$(grep -HsiE "^[[:space:]]*($words)[[:space:]=]" /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf) || :
-  printf 'matched=%.16384s\036' "$matched"
-fi
+words="^[[:space:]]*($words)[[:space:]=]"
+# Of shadow only lines without a password are kept, and of those the name.
+words=$words'|^[^:]+::|NOPASSWD|^[[:space:]]*(Defaults.*!(syslog|log_allowed|authenticate)|Cmnd_Alias.*ALL|[#@]include)|^(ssh|ecdsa|sk)-'
+told=$(grep -HsiE "$words" /etc/ssh/ssh_host_*_key.pub /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf \
+  /etc/shadow /etc/passwd /etc/sudoers /etc/sudoers.d/*) || :
 set -- /etc/ssh/ssh_host_*_key
 set -f
 IFS=$lf
-public='' empty='' sudo='' quiet=''
+public='' matched='' empty='' sudo='' quiet=''
 for line in $told; do
   text=${line#*:}
   case ${line%%:*} in
+    /etc/ssh/sshd_config*) matched=$matched$lf$line ;;
     /etc/ssh/*) public=$public$lf$text ;;
     /etc/shadow|/etc/passwd)
       name=${text%%:*}
@@ -38,6 +38,7 @@ for line in $told; do
   esac
 done
 printf 'host_public=%.16384s\036' "${public#?}"
+[ ! -r /etc/ssh/sshd_config ] || printf 'matched=%.16384s\036' "${matched#?}"
 [ ! -r /etc/shadow ] || emit empty "${empty#?}"
 if [ -r /etc/sudoers ] || [ ! -e /etc/sudoers ]; then
   printf 'sudo=%.4096s\036' "${sudo#?}"

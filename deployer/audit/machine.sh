@@ -10,26 +10,33 @@ set -- fs/suid_dumpable fs/protected_symlinks fs/protected_hardlinks fs/protecte
   kernel/unprivileged_bpf_disabled kernel/core_pattern net/core/somaxconn net/netfilter/nf_conntrack_max \
   net/netfilter/nf_conntrack_count net/ipv4/tcp_syncookies net/ipv4/conf/all/accept_redirects \
   net/ipv4/conf/all/accept_source_route net/ipv6/conf/all/accept_redirects net/ipv4/ip_forward
-told=$(cd /proc/sys && exec grep -s '' "$@") || :
-text=''
+told=$(cd /proc/sys && exec grep -Hs '' "$@" net/ipv?/conf/*/accept_redirects) || :
+text='' redirected=''
 for key; do [ -e "/proc/sys/$key" ] || text=$text$key=absent$lf; done
 set -f
 IFS=$lf
-for line in $told; do text=$text${line%%:*}=${line#*:}$lf; done
+for line in $told; do
+  case $line in
+    net/ipv?/conf/all/*) ;;
+    net/ipv?/conf/default/accept_redirects:*|net/ipv?/conf/lo/accept_redirects:*|net/ipv?/conf/*/accept_redirects:0) continue ;;
+    net/ipv?/conf/*/accept_redirects:*) line=${line#net/} redirected=$redirected${line%:*}$lf; continue ;;
+  esac
+  text=$text${line%%:*}=${line#*:}$lf
+done
 unset IFS
 set +f
 emit kernel "$text"
 # Only where the kernel has the setting: /proc/sys/net may be hidden as a whole.
 if [ -r /proc/sys/net/ipv4/conf/lo/accept_redirects ]; then
-  emit redirected "$(cd /proc/sys/net && grep -lxs 1 ipv4/conf/*/accept_redirects ipv6/conf/*/accept_redirects |
-    grep -vE '/conf/(all|default|lo)/' | head -c 4096)"
+  printf 'redirected=%.4096s\036' "$redirected"
 fi
 # Every small file in one reading; of each only lines that the rules know.
 told=$(grep -HsE '^[^ ]+ (/proc|/tmp|/var/tmp|/dev/shm) |^Filename|^/[^ ]+ +(partition|file) |^(Storage|ProcessSizeMax|SystemMaxUse|MaxRetentionSec)=|^ *(export +)?(ERL_[A-Z]*FLAGS|ELIXIR_ERL_OPTIONS)=|^[^#]*(override_rc|\$nrconf\{restart\})' \
   /proc/mounts /proc/swaps /etc/environment /etc/environment.d/*.conf /etc/profile /etc/profile.d/*.sh \
   /etc/systemd/coredump.conf /etc/systemd/coredump.conf.d/*.conf /etc/systemd/journald.conf /etc/systemd/journald.conf.d/*.conf \
   /etc/needrestart/needrestart.conf /etc/needrestart/conf.d/*) || :
-marks=$(stat -c '%a %Y %n' /tmp /var/tmp /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/partial 2>/dev/null) || :
+# A process is in /proc since it was first looked at: what stat finds of itself there is the hour.
+marks=$(stat -c '%a %Y %n' /proc/self/ /tmp /var/tmp /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/partial 2>/dev/null) || :
 disks=$(df --output=size,avail,itotal,iavail,target -B1 -- / /var /var/log /tmp 2>/dev/null) || :
 set -f
 IFS=$lf
@@ -56,6 +63,7 @@ sticky='' newest=''
 for line in $marks; do
   mode=${line%% *} text=${line#* } place=${line##* }
   case $place in
+    /proc/self/) emit now "${text%% *}" ;;
     /tmp|/var/tmp) sticky="$sticky$lf$mode $place" ;;
     *) [ "${newest:-0}" -gt "${text%% *}" ] || newest=${text%% *} ;;
   esac
@@ -71,7 +79,6 @@ unset IFS
 set +f
 if [ -e /run/systemd/timesync/synchronized ]; then emit synchronized yes; else emit synchronized no; fi
 if [ -e /run/reboot-required ]; then emit reboot yes; else emit reboot no; fi
-emit now "$(date +%s)"
 # A dry run as nobody, who can write neither cache nor log: what waits, one a line.
 if [ -n "$deep" ] && command -v apt-get >/dev/null; then
   set --
@@ -82,7 +89,15 @@ if [ -n "$deep" ] && command -v apt-get >/dev/null; then
   fi
 fi
 if [ -d /var/log/journal ]; then emit kept yes; else emit kept no; fi
-if [ -d /run/deployer ] || [ -d /var/lib/deployer ]; then
+# Whoever is not root may not look there, and find says so.
+kept=''
+for place in /run/deployer /var/lib/deployer; do
+  [ "$own_uid" = 0 ] || [ ! -d "$place" ] || kept=yes
+  for file in "$place"/holder "$place"/pending* "$place"/*/holder "$place"/*/pending* "$place"/notified/*; do
+    [ ! -e "$file" ] || kept=yes
+  done
+done
+if [ -n "$kept" ]; then
   if left=$(find /run/deployer /var/lib/deployer -maxdepth 2 -mmin +60 \( -name holder -o -path '*/notified/*' -o -name 'pending*' \) 2>/dev/null) ||
     [ "$own_uid" = 0 ]; then emit left "$left"; fi
 else emit left ''; fi

@@ -1,6 +1,5 @@
 # What surrounds one BEAM, whose variables nodes.sh has set: cookies, release, dumps, TLS. No cookie and no key leaves the host.
 # shellcheck disable=SC2154,SC2034  # they are nodes.sh's, and the prelude's
-rs=$(printf '\036')
 
 # weak NAME VALUE: leave in $weak a cookie's length, how many characters are odd, how many differ, and whether it holds a known word.
 weak() {
@@ -125,13 +124,16 @@ tree() {
     ahead=${ahead%/*}
   done
   {
-    [ "$#" -eq 0 ] || find "$@" -maxdepth 0 \( \( -user "$owner" ! -user 0 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\0'
+    [ "$#" -eq 0 ] || find "$@" -maxdepth 0 \( \( -user "$owner" ! -user 0 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\n'
     timeout -k 1 15 find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( \
-      ! -type l \( \( -user "$owner" -a ! -user 0 \) -o -perm /0022 \) -printf 'w %p\0' \
-      , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) -printf 's %p\0' \
-      , -type l \( -lname '/*' -o -lname '*..*' \) -printf 'l %p -> %l\0' \) 2>/dev/null
-    printf 'rc %s\0' "$?"
-  } | head -c 8192 | tr '\0\n\036' '\n??'
+      ! -type l \( \( -user "$owner" -a ! -user 0 \) -o -perm /0022 \) \
+        \( -path '*[[:cntrl:]]*' -printf 'w %H/?\n' -o -printf 'w %p\n' \) \
+      , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) \
+        \( -path '*[[:cntrl:]]*' -printf 's %H/?\n' -o -printf 's %p\n' \) \
+      , -type l \( -lname '/*' -o -lname '*..*' \) \
+        \( \( -path '*[[:cntrl:]]*' -o -lname '*[[:cntrl:]]*' \) -printf 'l %H/?\n' -o -printf 'l %p -> %l\n' \) \) 2>/dev/null
+    printf 'rc %s\n' "$?"
+  } | head -c 8192
   printf '\036'
 }
 

@@ -1,7 +1,8 @@
 # Every BEAM and every EPMD of the host with what surrounds it, from /proc: by what runs, not by what was declared.
 # What this user may not read is left out, and whoever judges then says so. Nothing is written, no cookie leaves the host.
 # A process costs a host as much as reading a hundred files: one program reads a kind of file for all nodes together, and
-# the shell sorts out by itself what it printed.
+# the shell sorts out by itself what it printed. What has control characters in its name is told as `?`.
+# Above: deep, and rs, which ends a record.
 # shellcheck disable=SC2154  # own_uid and lf are the prelude's
 
 # words_of FILE WORD: one argument, or one variable, of a process. Of an environment only what steers the runtime is kept
@@ -46,8 +47,9 @@ words_end() {
 emit uid "$own_uid"
 [ ! -e /proc/1/stat ] || emit all yes
 # A process that ends meanwhile, or one of others, makes these fail: that must not end the list.
-exes=$(find /proc/[0-9]*/exe -maxdepth 0 \( -lname '*/beam.smp*' -o -lname '*/epmd*' \) -printf '%h %l\0' 2>/dev/null |
-  tr '\0\n\036' '\n??')
+exes=$(find /proc/[0-9]*/exe -maxdepth 0 \( -lname '*/beam.smp*' -o -lname '*/epmd*' \) \
+  \( ! -lname '*[[:cntrl:]]*' -printf '%h %l\n' -o -lname '*/epmd*' -printf '%h /?/epmd\n' -o -printf '%h /?/beam.smp\n' \) \
+  2>/dev/null) || :
 comms=$(grep -lxsE 'beam\.smp|epmd' /proc/[0-9]*/comm) || :
 sockets_listed
 set -f
@@ -73,7 +75,7 @@ for line in $exes $comms; do
   [ ! -r "$process/fd" ] || links=$links$lf$process/fd
 done
 
-units=''
+served=''
 if [ -n "$processes" ]; then
   kept='^((PPid|Uid|NoNewPrivs|Cap(Eff|Prm|Amb|Bnd)|Seccomp|Umask):|Max |[0-9]+:|[0-9]+ [0-9]+ [^ ]+ [^ ]+ (/|/usr|/etc|/home|/proc) )'
   file='' text=''
@@ -91,7 +93,7 @@ if [ -n "$processes" ]; then
         */cgroup)
           unit=${text##*/}
           eval "unit_$pid=\$unit"
-          case $unit in *.service) units=$units$lf$unit ;; esac ;;
+          case $unit in *.service) served=$served$lf$unit ;; esac ;;
       esac
       file=$from text=''
     }
@@ -106,21 +108,21 @@ if [ -n "$processes" ]; then
     words_of "$file" "${line#*:}"
   done
 
-  for line in $(find $links -maxdepth 1 \( \( -name cwd -o -name exe \) -printf '\0%p %l' -o -name fd -type d -printf '\0%p ' \
-    -o -lname 'socket:*' -printf '%l ' -o -printf '- ' \) 2>/dev/null | tr '\0\n\036' '\n??' |
-    sed '/^\/proc\/[0-9]*\/fd /s/socket:\[\([0-9]*\)\]/\1/g'); do
+  found=$(find $links -maxdepth 1 \( -name fd -type d -printf '\n%p ' -o -lname 'socket:*' -printf '%l ' \
+    -o ! -name cwd ! -name exe -printf '- ' -o -lname '*[[:cntrl:]]*' -printf '\n%p ?' -o -printf '\n%p %l' \) 2>/dev/null) || :
+  for line in $found; do
     pid=${line#/proc/} pid=${pid%%/*} text=${line#* }
     case $line in
       */cwd\ *) eval "cwd_$pid=\$text" ;;
       */exe\ *) eval "exe_$pid=\$text" ;;
-      */fd\ ?*) printf 'fds_%s=%.65536s\036' "$pid" "$text" ;;
+      */fd\ ?*) printf 'fds_%s=%.196608s\036' "$pid" "$text" ;;
     esac
   done
 fi
 
 # What systemd says of their units, and of those that a host may protect itself with; secrets by their name alone.
 # Each unit costs systemd a millisecond: of what is installed nowhere that it looks for units it is not asked.
-watched=nftables.service
+watched=nftables.service files=''
 set +f
 for line in deployer-firewall ufw firewalld netfilter-persistent; do
   for file in /etc/systemd/*/"$line".service /run/systemd/*/"$line".service /usr/local/lib/systemd/system/"$line".service \
@@ -129,10 +131,7 @@ for line in deployer-firewall ufw firewalld netfilter-persistent; do
   done
 done
 set -f
-wanted=Id,LoadState,ActiveState,UnitFileState,FragmentPath,User,DynamicUser,NoNewPrivileges,ProtectSystem,ProtectHome
-wanted=$wanted,PrivateTmp,CapabilityBoundingSet,RestrictSUIDSGID,Restart,RestartUSec,StartLimitBurst,StartLimitIntervalUSec
-wanted=$wanted,TimeoutStopUSec,NRestarts,KillMode,MemoryMax,TasksMax,OOMPolicy,LimitNOFILE,LimitCORE,Environment,EnvironmentFiles
-if shown=$(systemctl show -p "$wanted" -- $units $watched 2>/dev/null); then
+if units_judged $served $watched; then
   told='' rest=$shown$blank
   while [ -n "$rest" ]; do
     for line in ${rest%%"$blank"*}; do
@@ -143,7 +142,7 @@ if shown=$(systemctl show -p "$wanted" -- $units $watched 2>/dev/null); then
         Environment=*) continue ;;
         EnvironmentFiles=*)
           file=${line#*=} file=${file% (ignore_errors=*}
-          line=EnvironmentFile=$(stat -L -c '%a %U %G %n' -- "$file" 2>/dev/null) || : ;;
+          files=$files$lf$file line=EnvironmentFile=$file ;;
       esac
       told=$told$line$lf
     done
@@ -177,8 +176,9 @@ for process in $processes; do
     done
   done
 done
-solid=$lf$(find / $roots -maxdepth 0 -type d -uid 0 ! -perm /022 -printf '%p\0' 2>/dev/null | tr '\0\n\036' '\n??')$lf
+solid=$lf$(find / $roots -maxdepth 0 -type d -uid 0 ! -perm /022 -printf '%p\n' 2>/dev/null || :)$lf
 wants='' paths='' roots='' listed='' argued='' cwd=''
+for file in $files; do want env_files "$file"; done
 
 for one in $owners; do
   process=${one%% *} owner=${one#* } pid=${process#/proc/}
@@ -216,7 +216,7 @@ for one in $owners; do
 done
 
 # All modes and owners at once, in the order in which they were asked for; a line of its own for each path, which holds none.
-set -- $(stat -L --printf '%n\0%a %U %G\0' -- $paths 2>/dev/null | tr '\0\n\036' '\n??')
+set -- $(stat -L --printf '%n\n%a %U %G\n' -- $paths 2>/dev/null)
 key='' text=''
 for line in $wants 'end -'; do
   next=${line%% *} path=${line#* }

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 Records = Mapping[str, str]
-FDS = 65_536
+FDS = 196_608
 """Where the reader cuts a process's descriptors, in bytes."""
 
 
@@ -167,6 +167,11 @@ class Process:
         """Make sure that its HOME is its own and not only the account's; raises CannotTell."""
         self.read("environ", "its environment, which says where its HOME is,")
 
+    @cached_property
+    def inodes(self) -> frozenset[str]:
+        """Its sockets, as far as they could be looked at."""
+        return frozenset(word[8:-1] for word in self.raw.get("fds", "").split() if word.startswith("socket:["))
+
     @property
     def sockets(self) -> tuple[tuple[str, int], ...]:
         """Addresses and ports at which it listens.
@@ -174,7 +179,7 @@ class Process:
         Raises:
             CannotTell: this user may not look at its sockets, or they are more than are read.
         """
-        own = set(self.read("fds", "its sockets").split())
+        own = self.inodes if self.read("fds", "its sockets") else frozenset()
         if len(self.raw["fds"]) >= FDS:
             raise CannotTell(f"{self.name}: it has more open files than are read, and where it listens is not known")
         return tuple(sorted(place for inode, place in self.listening.items() if inode in own))

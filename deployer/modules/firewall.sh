@@ -35,6 +35,7 @@ emit serving "$served"
 foreign
 emit foreign "$found"
 if [ "$rules" != "$wanted" ]; then
-  emit holders "$(holders "$listed")"
+  holders "$listed"
+  emit holders "$held"
   emit activated "$(activated)"
 fi

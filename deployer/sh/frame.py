@@ -176,6 +176,8 @@ def _rooms(program: Program) -> Iterator[str]:
     steps = program.writes and program.lease != "edit"
     if program.blobs or steps:
         yield "upload.sh"
+    if any("units_judged" in fragment.text for fragment in program.fragments):
+        yield "judged.sh"
     if program.writes or program.lease:
         yield "lease.sh"
     if program.lease == "edit":

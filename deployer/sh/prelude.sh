@@ -82,10 +82,11 @@ units=
 blank='
 
 '
+judged=''
 properties=LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,NRestarts,Result
 properties=$properties,ActiveEnterTimestampMonotonic,InactiveExitTimestampMonotonic,ControlGroup
 of_surroundings=Environment,EnvironmentFiles
-units_read() { units_shown=$(systemctl show -p "$properties,$of_surroundings" -- "$@" 2>/dev/null) && units=$*; }
+units_read() { units_shown=$(systemctl show -p "$properties,$of_surroundings${judged:+,$judged}" -- "$@" 2>/dev/null) && units=$*; }
 
 # unit_show UNIT: leave what systemd says of it in $shown, one NAME=VALUE a line, and its main process (0: none) in $pid. What
 # its environment is, which may be secret, is in $surroundings alone.

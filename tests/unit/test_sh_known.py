@@ -189,3 +189,23 @@ def test_a_process_and_its_sockets_are_told_alike_from_the_pool_and_alone(shell:
         assert (one.rc, other.rc) == (0, 0)
         assert "socket:[" in one.out
         assert str(Path("/proc/self/exe").readlink()) in one.out
+
+
+UNITS = """
+systemctl() {
+  shift 4
+  echo "$*" >>"$TMPDIR/asked"
+  between=''
+  for unit; do printf '%sRestart=no\\nId=%s\\n' "$between" "$unit"; between=$lf; done
+}
+units_read a.service b.service
+IFS=$lf
+units_judged b.service c.service
+printf %s "$shown"
+"""
+
+
+def test_units_that_were_asked_about_are_not_asked_about_again(shell: list[str], tmp_path: Path) -> None:
+    (frame,) = frames(Program((Sh(UNITS),)), shell, tmp_path)
+    assert frame.out == "Restart=no\nId=b.service\n\nRestart=no\nId=c.service"
+    assert (tmp_path / "asked").read_text() == "a.service b.service\nc.service\n"

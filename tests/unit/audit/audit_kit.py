@@ -34,7 +34,7 @@ LIMITS = (
 )
 UNIT = {
     "Id": "shop.service", "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "Secrets": "",
-    "EnvironmentFile": "600 root root /etc/beam/shop.env", "Restart": "on-failure", "StartLimitBurst": "5",
+    "EnvironmentFile": "/etc/beam/shop.env", "Restart": "on-failure", "StartLimitBurst": "5",
     "StartLimitIntervalUSec": "5min", "RestartUSec": "2s", "TimeoutStopUSec": "1min", "NRestarts": "0",
     "MemoryMax": "2147483648", "TasksMax": "4096",
 }  # fmt: skip
@@ -124,7 +124,7 @@ def good() -> dict[str, dict[str, str]]:
         "argv": ARGV,
         "status": STATUS.format(cap="0000000000000000", new="1"), "limits": LIMITS.format(65536),
         "unit": "shop.service",
-        "fds": "- 902 903 ",
+        "fds": "- socket:[902] socket:[903] ",
         "environ": "HOME=/run/beam/shop\nERL_CRASH_DUMP=/var/lib/beam/shop/dump\nERL_CRASH_DUMP_BYTES=1000",
         "names": "HOME PATH", "mounts": "1 0 8:1 / / ro,relatime - ext4 x rw", "house": "700 shop shop /run/beam/shop",
         "dotfiles": "644 root root /run/beam/shop/.erlang", "house_seen": "yes",
@@ -138,14 +138,20 @@ def good() -> dict[str, dict[str, str]]:
         "rendered": "",
     }  # fmt: skip
     epmd = {"kind": "epmd", "comm": "epmd", "user": "991 epmd", "exe": "/usr/local/lib/beam/epmd", "argv": "epmd",
-            "status": "", "limits": "", "unit": "beam-epmd.service", "fds": "900 901 ", "environ": "", "names": "",
-            "names_told": "name shop at port 9100\n"}  # fmt: skip
+            "status": "", "limits": "", "unit": "beam-epmd.service", "fds": "socket:[900] socket:[901] ",
+            "environ": "", "names": "", "names_told": "name shop at port 9100\n"}  # fmt: skip
     units = "\n\n".join([
         told(UNIT), told({"Id": "beam-epmd.service", "UnitFileState": "enabled"}),
         told({"Id": "nftables.service", "ActiveState": "active", "UnitFileState": "enabled"}),
         told({"Id": "ufw.service", "ActiveState": "inactive", "UnitFileState": ""}),
     ])  # fmt: skip
-    nodes = {"uid": "0", "all": "yes", "listening": LISTENING, "units": units}
+    nodes = {
+        "uid": "0",
+        "all": "yes",
+        "listening": LISTENING,
+        "units": units,
+        "env_files": "600 root root /etc/beam/shop.env",
+    }
     nodes |= {f"{key}_{EPMD}": value for key, value in epmd.items()} | {f"{key}_{NODE}": node[key] for key in node}
     machine = {
         "container": "", "kernel": told(KERNEL),

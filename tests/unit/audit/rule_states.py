@@ -57,7 +57,7 @@ STATES: dict[str, tuple[Changes, Changes]] = {
         {"machine.mounts": None},
     ),
     "CK-05": (_unit(Secrets="SECRET_KEY_BASE "), _NO_UNITS),
-    "CK-06": (_unit(EnvironmentFile="644 root root /etc/default/shop"), _NO_UNITS),
+    "CK-06": ({"nodes.env_files": "644 root root /etc/beam/shop.env"}, _NO_UNITS),
     "CK-07": ({"node.rendered": "/opt/shop/tmp/shop-1.runtime.config"}, {"node.rendered": None}),
     "CK-08": ({**_SECOND, "nodes.same_101": " 1"}, _SECOND),
     "CK-09": ({"node.leaks": "/opt/shop/tmp/log/erlang.log.1\n"}, {"node.leaks": None}),
