@@ -62,6 +62,6 @@ def _check_reason(word: str, why: str) -> None:
 def _seconds(text: str) -> int:
     seconds = seconds_of(text)
     if not seconds or seconds > _LONGEST:
-        problem = f"--for {text!r} is no time to hold a host" if text else "say for how long"
+        problem = f"--for {text!r} is not a duration" if text else "say for how long"
         raise ConfigError(problem, hint="write --for 30m, 2h or 1d; at most 7d: longer than that nobody remembers it")
     return seconds

@@ -214,7 +214,7 @@ def init_tls(options: Options) -> tuple[str, ...]:
     found = {kept.file: kept for play in project.plays for kept in project.resolver(play).authorities()}
     if not found:
         hint = "cluster: {tls: true, pki: {passphrase: …}}; certificates that are given need none"
-        raise ConfigError("no cluster of the playbook has an authority of its own", hint=hint)
+        raise ConfigError("no cluster of the playbook has a certificate authority of its own", hint=hint)
     made = {kept: establish(kept, now) for kept in found.values()}
     return tuple(
         f"{'made' if new else 'is there already'}: {kept.file}, the authority of the cluster {kept.cluster}, until "

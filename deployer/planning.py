@@ -46,7 +46,7 @@ def lifetime_of(text: str) -> int:
     found = _TIME.fullmatch(text)
     seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
     if not 0 < seconds <= _LONGEST:
-        raise ConfigError(f"--expires {text!r} is no time", hint="write 90s, 30m, 2h or 1d; at most 30d")
+        raise ConfigError(f"--expires {text!r} is not a duration", hint="write 90s, 30m, 2h or 1d; at most 30d")
     return seconds
 
 

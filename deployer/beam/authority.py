@@ -59,13 +59,14 @@ class Authority:
         """
         found = first(certificate)
         if found is None:
-            raise ConfigError("there is no certificate of the authority")
+            raise ConfigError("the certificate authority has no certificate")
         try:
             key = load_pem_private_key(sealed.encode(), passphrase.reveal().encode())
         except (ValueError, TypeError):
-            raise ConfigError("the authority's key cannot be opened: another passphrase, or no such key") from None
+            problem = "the certificate authority's key cannot be opened: another passphrase, or no such key"
+            raise ConfigError(problem) from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != found.public_key():
-            raise ConfigError("the authority's key is not that of its certificate")
+            raise ConfigError("the certificate authority's key is not that of its certificate")
         return cls(found, key)
 
     @property

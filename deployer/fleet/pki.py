@@ -99,7 +99,7 @@ class ManagedCA:
                 raise ConfigError(f"{self.file}: {error.message}", hint=hint) from None
             end = found.certificate.not_valid_after_utc
             if end < now + timedelta(days=self.days):
-                problem = f"{self.file}: the authority ends on {end:%Y-%m-%d}, before a certificate of {self.days} days"
+                problem = f"{self.file}: the certificate authority ends on {end:%Y-%m-%d}, within {self.days} days"
                 raise ConfigError(problem, hint="deployer docs flavours/tls says how to make another")
             return found
 

@@ -67,7 +67,7 @@ def _port_problems(declared: Declaration) -> Iterator[Problem]:
     if last - first + 1 < len(declared.nodes):
         yield Problem(
             "cluster.ports",
-            f"{shown} has less ports than this host has nodes ({len(declared.nodes)})",
+            f"{shown} has fewer ports than this host has nodes ({len(declared.nodes)})",
             "widen the range",
         )
     for index, node in enumerate(declared.nodes):
@@ -190,4 +190,6 @@ def _tls_problems(declared: Declaration) -> Iterator[Problem]:
         )
     if isinstance(pki, ManagedCA) and any(node.foreign for node in declared.nodes):
         hint = "give cluster.pki ca, certificate and key: those that the foreign node trusts"
-        yield Problem("cluster.pki", "a node with a unit of its own does not know our authority", hint)
+        yield Problem(
+            "cluster.pki", "a node with a unit of its own does not trust deployer's certificate authority", hint
+        )

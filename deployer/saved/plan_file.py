@@ -53,7 +53,7 @@ class SavedPlan:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What this machine vouches for plans with."""
+    """The key with which this machine seals plans."""
 
     place: Path
     key: bytes

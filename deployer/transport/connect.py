@@ -223,7 +223,7 @@ def open_stream(client: Client, address: str, port: int, timeout: float, who: st
         return client.given(client.ask_channel("direct-tcpip", (address, port)), timeout)
     except ChannelException as error:
         if error.code == 2:
-            raise ConnectionRefusedError(f"{who}: nobody answers at {address}:{port}") from None
+            raise ConnectionRefusedError(f"{who}: connection refused at {address}:{port}") from None
         raise ForwardingForbidden(
             f"sshd does not let us reach {address}:{port} ({error.text})",
             where=who,

@@ -69,7 +69,7 @@ class KnownKeys:
     Attributes:
         who: ``host``, or ``[host]:port``.
         exact: lines that name it so.
-        loose: for a port other than 22, lines that name the host alone; like OpenSSH, a key there vouches too.
+        loose: for a port other than 22, lines that name the host alone; like OpenSSH, a key there is trusted, too.
     """
 
     who: str

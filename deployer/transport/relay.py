@@ -83,7 +83,7 @@ class Relay(SocketStream):
         if answer != b"ok\n":
             self.close()
         if answer == b"no\n":
-            raise ConnectionRefusedError(f"nobody answers at {address}:{port}")
+            raise ConnectionRefusedError(f"connection refused at {address}:{port}")
         if answer != b"ok\n":
             why = f"{forbidden.message}, and the host has no bash to go around it"
             raise ForwardingForbidden(why, where=forbidden.where, hint=forbidden.hint)

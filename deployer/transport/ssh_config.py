@@ -204,7 +204,7 @@ def _seconds(text: str) -> float:
         return 0
     parts = re.findall(r"([0-9]+)([smhdw]?)", text.lower())
     if not parts or "".join(number + unit for number, unit in parts) != text.lower():
-        raise ConfigError(f"ConnectTimeout {text[:32]!r} is no time", hint="seconds, or such as 1m30s")
+        raise ConfigError(f"ConnectTimeout {text[:32]!r} is not a duration", hint="seconds, or such as 1m30s")
     return sum(int(number[:9]) * _UNITS[unit or "s"] for number, unit in parts)
 
 

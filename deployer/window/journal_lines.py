@@ -94,7 +94,9 @@ def _since(text: str, now: float) -> float:
         return now - age
     with suppress(ValueError):
         return datetime.fromisoformat(text).timestamp()
-    raise ConfigError(f"--since {text!r} is no time", hint="write 90s, 10m, 2h, 1d, or 2026-11-27 14:30")
+    raise ConfigError(
+        f"--since {text!r} is neither a duration nor a time", hint="write 90s, 10m, 2h, 1d, or 2026-11-27 14:30"
+    )
 
 
 class LineCutter:

@@ -85,7 +85,7 @@ def test_a_directory_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> N
 
 def test_an_authority_near_its_own_end_signs_nothing_that_outlives_it(kept: ManagedCA) -> None:
     establish(kept, NOW)
-    with pytest.raises(ConfigError, match="the authority ends on"):
+    with pytest.raises(ConfigError, match="the certificate authority ends on"):
         kept.identity("10.0.0.2", NOW + timedelta(days=3650 - 89))
 
 
@@ -191,7 +191,7 @@ def test_the_words_say_who_vouches() -> None:
         ({**GIVEN, **OURS}, {}, "neither whole certificates nor an authority of ours"),
         ({**OURS, "days": 30}, {}, "renew is not below days"),
         ({**OURS, "dayz": 30}, {}, "unknown word 'cluster.pki.dayz'"),
-        (OURS, {}, "a node with a unit of its own does not know our authority"),
+        (OURS, {}, "a node with a unit of its own does not trust deployer's certificate authority"),
         (
             GIVEN,
             {"nodes": [{"name": "a", "service": "a.service", "vm_args": ["-ssl_dist_optfile x"]}]},

@@ -59,7 +59,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("cluster.epmd_port", 22, "cluster.epmd_port"),
     ("nodes", [{"name": "a", "port": 9200}], "outside of cluster.ports"),
     ("nodes", [{"name": "a", "port": "9100-"}], "nodes[0].port"),
-    ("nodes", [{"name": f"n{i}"} for i in range(11)], "less ports"),
+    ("nodes", [{"name": f"n{i}"} for i in range(11)], "fewer ports"),
     # where it listens
     ("cluster.bind", "0.0.0.0", "cluster.bind"),
     ("cluster.bind", "::", "cluster.bind"),

@@ -63,7 +63,7 @@ def test_an_age_is_a_moment(since: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"since": "soon"}, "--since 'soon' is no time"),
+        ({"since": "soon"}, "--since 'soon' is neither a duration nor a time"),
         ({"grep": "("}, "--grep '\\(' is no regular expression"),
         ({"last": -1}, "-n is -1"),
     ],
