@@ -2,20 +2,25 @@
 
 `invoke` imports ``unittest.mock`` (and with it asyncio) for a test double, and a second YAML for files that
 `deployer.cli.program` never reads; it and `paramiko` import ``importlib.metadata`` (and with it email and zipfile) for
-their own version. A dataclass compiles its methods when it is made, most of which no run calls.
+their own version. A dataclass compiles its methods when it is made, most of which no run calls; a regular expression
+is compiled where it is named, and most wait for a text that never comes.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import gc
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+_SELDOM = ("bz2", "getpass", "inspect", "lzma", "pty", "random", "shutil", "ssl", "tarfile", "tempfile", "textwrap")
+"""Many name them, few runs need them."""
 
 
 @contextmanager
@@ -27,13 +32,15 @@ def loading() -> Iterator[None]:
     gc.disable()
     placed = _stand_ins()
     sys.modules.update(placed)
-    compiles = _late_methods()
+    ends = [_late_methods(), _late_patterns()]
     try:
         yield
     finally:
-        compiles()
-        for name in placed:
-            del sys.modules[name]
+        for end in ends:
+            end()
+        for name, module in placed.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
         gc.freeze()
         gc.enable()
 
@@ -42,7 +49,21 @@ def _stand_ins() -> dict[str, ModuleType]:
     mock, metadata = ModuleType("unittest.mock"), ModuleType("importlib.metadata")
     mock.Mock, metadata.version = object, installed_version  # type: ignore[attr-defined]
     made = {"unittest.mock": mock, "importlib.metadata": metadata, "invoke.vendor.yaml": ModuleType("yaml")}
+    made |= {name: _LateModule(name) for name in _SELDOM}
     return {name: module for name, module in made.items() if name not in sys.modules}
+
+
+class _LateModule(ModuleType):
+    """A module of Python's own that is loaded when something of it is first wanted."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        found = getattr(import_module(self.__name__), name)
+        setattr(self, name, found)
+        return found
 
 
 def installed_version(name: str) -> str:
@@ -62,9 +83,13 @@ def _late_methods() -> Callable[[], None]:
 
     Python 3.13 compiles all methods of a class at once, and is left alone.
     """
+    import dataclasses  # not before the stand-ins are there: it wants `inspect`
+
     make = getattr(dataclasses, "_create_fn", None)
     if make is None:
         return lambda: None
+    inspect, brief = dataclasses.inspect, _LateModule("inspect")  # type: ignore[attr-defined]
+    brief.signature = lambda _: ""  # type: ignore[attr-defined]  # what it says of a private class without a docstring
 
     def later(name: str, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         def method(self: Any, *given: Any, **named: Any) -> Any:
@@ -78,5 +103,29 @@ def _late_methods() -> Callable[[], None]:
         method.__name__ = name
         return method
 
-    dataclasses._create_fn = later  # type: ignore[attr-defined]
-    return lambda: setattr(dataclasses, "_create_fn", make)
+    vars(dataclasses).update(_create_fn=later, inspect=brief)
+    return lambda: vars(dataclasses).update(_create_fn=make, inspect=inspect)
+
+
+def _late_patterns() -> Callable[[], None]:
+    """Have `re.compile` hand out what is compiled when it is first asked for anything; return what ends that."""
+    make = re.compile
+    re.compile = lambda pattern, flags=0: _LatePattern(make, pattern, flags)  # type: ignore[assignment]
+    return lambda: setattr(re, "compile", make)
+
+
+class _LatePattern:
+    """A regular expression; once it is compiled, its methods are the compiled one's own.
+
+    What is wrong with it shows when it is used: the tests load everything without `loading`, and are told at once.
+    """
+
+    __class__ = re.Pattern  # type: ignore[assignment]  # the functions of re, and others, take no stranger
+
+    def __init__(self, make: Callable[..., Any], pattern: Any, flags: int) -> None:
+        self._make, self.pattern, self._flags = make, pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._make(self.pattern, self._flags), name)  # which re keeps, too
+        setattr(self, name, found)
+        return found

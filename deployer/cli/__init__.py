@@ -18,12 +18,15 @@ def main(argv: list[str] | None = None) -> None:
         from deployer.cli.program import DeployerProgram
 
     keep_memory_private()
+    words = sys.argv if argv is None else argv
+    with loading():
+        program = DeployerProgram.standard(words[1:])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ✓ must not end a deploy
     try:
         try:
-            DeployerProgram.standard().run(sys.argv if argv is None else argv)
+            program.run(words)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # "| head -1" has seen enough

@@ -51,7 +51,8 @@ class Subcommand(Task[Callable[..., Any]]):
     """A subcommand; its function takes the context and its flags by keyword, and may return an exit code."""
 
     def __init__(self, body: Callable[..., Any], flags: Sequence[Flag], name: str = "", usage: str = "") -> None:
-        super().__init__(body, name=name or body.__name__.strip("_").replace("_", "-"), auto_shortflags=False)
+        called = name or body.__name__.strip("_").replace("_", "-")
+        super().__init__(body, name=called, positional=(), auto_shortflags=False)  # the flags say what is positional
         self.flags, self.usage = tuple(flags), usage
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:

@@ -88,7 +88,9 @@ def _walk(goal: str, given: dict[str, Any]) -> int:
         from deployer.app import run
         from deployer.engine.roll.play import Goal
 
-        import_module("deployer.transport.auth")  # and with it paramiko, which every walk needs
+        report = "report.jsonl" if given["json"] else "report.terminal"
+        for needed in ("load.sandbox", "transport.auth", "transport.paramiko", report):
+            import_module(f"deployer.{needed}")
 
     return run(Goal(goal), options(given))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from invoke.collection import Collection
@@ -36,6 +38,12 @@ def _flagged(flag: str, words: list[str]) -> list[str]:
         if not word.startswith("-") and (not before.startswith("-") or "=" in before):
             return [*words[:index], flag, *words[index:]]
     return words
+
+
+def _walks(words: Sequence[str]) -> bool:
+    from deployer.cli import fleet
+
+    return bool(words) and words[0] in {str(command.name) for command in fleet.COMMANDS}
 
 
 def _with_playbook(words: list[str]) -> list[str]:
@@ -84,8 +92,19 @@ class DeployerProgram(Program):
     """What ``deployer`` on the command line is."""
 
     @classmethod
-    def standard(cls) -> DeployerProgram:
-        """Return the program with all its commands."""
+    def standard(cls, words: Sequence[str] = ()) -> DeployerProgram:
+        """Return the program with all its commands, or with no more than the command line ``words`` can mean."""
+        from deployer.cli import fleet
+
+        placed = [word for before, word in pairwise(words) if not before.startswith("-") and not word.startswith("-")]
+        if _walks(words) and len(placed) <= 1 and not {"-h", "--help"} & set(words):  # a second may be a command
+            root = Collection(*fleet.COMMANDS)
+        else:
+            root = cls._whole()
+        return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
+
+    @staticmethod
+    def _whole() -> Collection:
         from deployer.cli import audit, completion, firewall, fleet, lab, lock, look, secrets, vault, window
 
         every = (*fleet.COMMANDS, audit.AUDIT, audit.ADVISED, *window.COMMANDS, *look.COMMANDS, *completion.COMMANDS)
@@ -101,7 +120,7 @@ class DeployerProgram(Program):
             secrets.TLS,
         ):
             root.add_collection(collection)
-        return cls(version=__version__, namespace=root, name="deployer", binary="deployer", config_class=_Config)
+        return root
 
     @property
     def _root(self) -> Collection:
@@ -133,7 +152,7 @@ class DeployerProgram(Program):
         ours = words[: words.index("--")] if "--" in words else words
         if words and not words[0].startswith("-") and {"-h", "--help"} & set(ours):
             words = ["--help", words[0]]
-        if words:
+        if words and not _walks(words):
             from deployer.cli import window
 
             words = as_flags(words, {str(command.name): command for command in window.COMMANDS})

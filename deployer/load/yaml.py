@@ -33,6 +33,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[+-][0-9]+)?")
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_LINES = dict.fromkeys(map(ord, "\t\n\r"), " ")
 _NO_ANCHORS = 'say it once under vars: and use it as "{{ name }}", or use loop:'
 
 
@@ -87,7 +88,7 @@ def parse(text: str, name: str) -> Any:
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES:
         raise ConfigError(f"is larger than {MAX_BYTES} bytes", where=name, hint="large content belongs under files/")
-    if bad := _UNPRINTABLE.search(text):
+    if not (text.isascii() and text.translate(_LINES).isprintable()) and (bad := _UNPRINTABLE.search(text)):
         mark = _mark_at(text[: bad.start()], name)
         raise ConfigError(f"has a character that is not text (U+{ord(bad[0]):04X})", where=mark)
     builder = _Builder(name)

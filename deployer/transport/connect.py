@@ -133,8 +133,10 @@ def _through(target: SshTarget, over: Client) -> Any:
 def _direct(target: SshTarget) -> socket.socket:
     from deployer.transport.wire import SEND_BUFFER
 
+    # A text would be encoded by IDNA, and that codec loaded, even for an address.
+    host: Any = target.address.encode() if target.address.isascii() else target.address
     try:
-        road = socket.create_connection((target.address, target.port), timeout=target.connect_timeout)
+        road = socket.create_connection((host, target.port), timeout=target.connect_timeout)
     except TimeoutError:
         raise Unreachable(
             f"{target.address}:{target.port} did not answer within {target.connect_timeout:g} s",

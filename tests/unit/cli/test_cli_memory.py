@@ -45,7 +45,8 @@ def test_what_it_starts_is_not_hidden_from_its_person(tmp_path: Path) -> None:
 def test_the_command_line_does_it_before_anything_else(tmp_path: Path) -> None:
     code = (
         "import deployer.cli, deployer.cli.program as p, resource; "
-        "p.DeployerProgram.standard = lambda: type('P', (), {'run': lambda s, a: print(resource.getrlimit(4)[0])})(); "
+        "P = type('P', (), {'run': lambda self, words: print(resource.getrlimit(4)[0])}); "
+        "p.DeployerProgram.standard = lambda words: P(); "
         "deployer.cli.main(['deployer'])"
     )
     assert python(code, tmp_path).stdout.split() == ["0"]
