@@ -18,14 +18,17 @@ def programs(host_play: HostPlay) -> str:
     nothing = probe.Reading(tuple(Absent() for _ in asked))
     first = plan.make(asked, nothing, host_play.handlers, frozenset())
     steps = list(jobs(first, host_play.handlers))
-    name = host_play.host.name
-    return "\n\n".join(
-        [
-            _titled(f"{name}: the probe, which only reads", probe.probe_program(asked, become=host_play.become)),
-            _titled(f"{name}: every step, as where nothing is there yet", step_program(steps, become=host_play.become)),
-            *_hooks(host_play),
-        ]
-    )
+    found = []
+    for here in (None, False, True):
+        become = host_play.become if here is None else here
+        asking, doing = [one for one in asked if one.here is here], [job for job in steps if job.here is here]
+        name = host_play.host.name if here is None else f"this machine{', as root' if here else ''}"
+        if asking or here is None:
+            found.append(_titled(f"{name}: the probe, which only reads", probe.probe_program(asking, become=become)))
+            found.append(
+                _titled(f"{name}: every step, as where nothing is there yet", step_program(doing, become=become))
+            )
+    return "\n\n".join([*found, *_hooks(host_play)])
 
 
 def _hooks(host_play: HostPlay) -> Iterator[str]:

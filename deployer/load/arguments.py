@@ -157,7 +157,16 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def without_action(given: Map) -> Map:
-    """Return a task whose ``action: MODULE KEY=VALUE`` is written as the others are."""
-    name, value = named_module(given["action"], given.at("action"))
-    left = {key: item for key, item in given.items() if key != "action"}
-    return Map({**left, name: value}, given.mark, {**given.marks, name: given.at("action")})
+    """Return a task whose ``action: MODULE KEY=VALUE``, or ``local_action``, is written as the others are.
+
+    Raises:
+        ConfigError: it names no module; or this machine is not where the task is delegated to.
+    """
+    word = "action" if "action" in given else "local_action"
+    name, value = named_module(given[word], at := given.at(word))
+    left = {key: item for key, item in given.items() if key != word}
+    if word == "local_action":
+        if "delegate_to" in given:
+            raise ConfigError("local_action is on this machine already", where=at, hint="leave delegate_to out")
+        left["delegate_to"] = Text("localhost", at)
+    return Map({**left, name: value}, given.mark, {**given.marks, name: at, "delegate_to": given.at("delegate_to")})

@@ -49,7 +49,7 @@ PLAY = (
 BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", "notify", *ACCEPTED)
 TASK = (
     *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", "delegate_to"),
-    *(*RESULT_WORDS, *WITH, *ACCEPTED),
+    *("connection", *RESULT_WORDS, *WITH, *ACCEPTED),
 )
 HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")

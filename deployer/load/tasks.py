@@ -26,7 +26,7 @@ from deployer.load.keywords import (
 )
 from deployer.load.marked import Map
 from deployer.load.renamed import RENAMED, called_here
-from deployer.load.turns import as_node, local
+from deployer.load.turns import as_node, local, local_connection
 from deployer.load.varfiles import variables
 from deployer.model import LoopControl, Mark, ResultWords, Task
 
@@ -79,7 +79,7 @@ class TaskReader:
         return found
 
     def _one(self, given: Map, inherited: Inherited, directory: Path) -> list[Task]:
-        if "action" in given:
+        if "action" in given or "local_action" in given:
             from deployer.load.arguments import without_action
 
             given = without_action(given)
@@ -148,6 +148,9 @@ class TaskReader:
             loop, control = _looped(given)
             no_log = inherited.hides(given)
             result = _result(given)
+        delegate = None
+        with self.problems.going_on():
+            delegate = text(given, "delegate_to", "localhost" if local_connection(given) else None)
         task = Task(
             name=text(given, "name") or module,
             module=module,
@@ -170,7 +173,7 @@ class TaskReader:
             params=inherited.params,
             run_once=bool(boolean(given, "run_once")) if self.hooks else all_of.run_once,
             local=self.hooks and local(given),
-            delegate_to=None if self.hooks else text(given, "delegate_to"),
+            delegate_to=None if self.hooks else delegate,
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
             confirm=given.get("confirm"),

@@ -79,6 +79,7 @@ class Action:
         flush: handlers that have been notified run here.
         ends: nothing behind it runs.
         judge: says what its result is worth, and is there where the result is registered or judged.
+        here: it runs on this machine instead, as root or not; None: on its host.
     """
 
     task: Task
@@ -95,6 +96,7 @@ class Action:
     flush: bool = False
     ends: bool = False
     judge: ResultJudge | None = None
+    here: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

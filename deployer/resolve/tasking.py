@@ -19,6 +19,7 @@ from deployer.model import Block, Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.checks import check_run_once
 from deployer.resolve.confirming import confirm_of, undoable
+from deployer.resolve.delegating import delegated
 from deployer.resolve.labels import item_label, label_of, unmet
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks
@@ -225,10 +226,7 @@ class Tasking:
             yield from self.actions(mine, over, depth + 1)
 
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
-        if task.delegate_to is not None:
-            from deployer.resolve.delegating import check_delegated
-
-            check_delegated(task.delegate_to, task, variables, self.host, self.connection)
+        on = self.connection if task.delegate_to is None else delegated(task, variables, self.host, self.connection)
         module, words = self.maker.make(task, variables), task.result
         if words.register and (words.unchanged or words.check_mode is False):
             module = module.reading()
@@ -236,10 +234,11 @@ class Tasking:
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
         known = {handler.name for handler in self.play.handlers}
         told = tuple(name for name in notify if name in known or name not in self.play.listeners)
-        user, environment = None if task.local else user_of(task, self.connection), environment_of(task, variables)
+        user, environment = None if task.local else user_of(task, on), environment_of(task, variables)
         timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, self.connection)
         undoes = undoable(task, module) if confirm else ()
-        found = Action(task, label, module, told, user, environment, timeout, confirm, undoes)
+        here, label = (None, label) if on is self.connection else (on.become, f"{label}, on this machine")
+        found = Action(task, label, module, told, user, environment, timeout, confirm, undoes, here=here)
         if not (words.register or words.judged):
             return found
         if confirm:

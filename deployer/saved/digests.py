@@ -52,7 +52,7 @@ class Digests:
         module = action.module
         given = {each.name: getattr(module, each.name) for each in fields(module) if each.name not in module.anew()}
         about = (type(module).__name__, given, action.notify, action.user, action.environment, action.timeout)
-        return self.of((*about, action.skip, action.task.result))
+        return self.of((*about, action.skip, action.task.result, action.here))
 
 
 def _plain(value: object) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from deployer.engine.walk import upload
+from deployer.engine.walk.here import place_of
 from deployer.engine.walk.judged import readable, settled_result
 from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.planned import Planned
@@ -47,8 +48,9 @@ def apply(
         work = list(_ahead(transport, work, emit))
     last = {id(job.planned): job for job in work}
     for part in _parts(work):
-        steps = step_program(part, become=become)
-        for frame in transport.run(steps, timeout=patience(steps)):
+        place, root = place_of(transport, part[0].here, become=become)
+        steps = step_program(part, become=root)
+        for frame in place.run(steps, timeout=patience(steps)):
             job, now = part[frame.index], clock()
             label, (what, said, failed) = job.planned.action.label, _told(job, frame)
             if job.step or frame.rc:
@@ -57,7 +59,7 @@ def apply(
                 raise _failure(job, f"{label}: {what}: {step_last_words(said, failed)}", failed, frame.out)
             before = now
             if (last[id(job.planned)] is job or frame.rc) and not job.waits:
-                yield _judged(transport, part, frame, become) if job.planned.action.judge else job.planned
+                yield _judged(place, part, frame, root) if job.planned.action.judge else job.planned
         if part[-1].waits:
             _confirm(transport, part[-1], become, emit)
             if last[id(part[-1].planned)] is part[-1]:
@@ -87,12 +89,13 @@ def _judged(transport: Transport, part: Sequence[Job], frame: Frame, become: boo
 
 
 def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
-    """Yield what is one program each: what waits to be confirmed ends one, and what has to be judged."""
+    """Yield what is one program each: what waits to be confirmed ends one, what has to be judged, and another place."""
     part: list[Job] = []
     for job, follower in zip(work, (*work[1:], None), strict=False):
         part.append(job)
         ends = follower is None or follower.planned is not job.planned
-        if job.waits or (job.planned.action.judge and job.planned.action.task.result.judged and ends):
+        moves = follower is not None and follower.here is not job.here
+        if job.waits or moves or (job.planned.action.judge and job.planned.action.task.result.judged and ends):
             yield part
             part = []
     if part:
@@ -118,7 +121,7 @@ def _confirm(transport: Transport, job: Job, become: bool, emit: Emit) -> None:
 
 def _ahead(transport: Transport, work: Sequence[Job], emit: Emit) -> Iterator[Job]:
     """Send large files, and yield the jobs with nothing left to send of them."""
-    sent = upload.large([blob for job in work if job.step for blob in job.step.blobs])
+    sent = upload.large([blob for job in work if job.step and job.here is None for blob in job.step.blobs])
     for blob in sent:
         upload.send(transport, blob, emit)
     there = {blob.sha256 for blob in sent}

@@ -76,9 +76,14 @@ class HostLook:
     def _read(self, actions: Sequence[Action]) -> probe.Reading:
         self.emit(Stage(self.transport.name, "probe"))
         asked = asked_of(actions)
-        program = probe.probe_program(asked, become=self.host_play.become, extra=self.extra_probes)
-        reading = probe.read_probes(asked, self.transport.run(program, timeout=PROBE_TIMEOUT))
+        there = [action for action in asked if action.here is None]
+        program = probe.probe_program(there, become=self.host_play.become, extra=self.extra_probes)
+        reading = probe.read_probes(there, self.transport.run(program, timeout=PROBE_TIMEOUT))
         self.extra_results = reading.extra
+        if len(there) < len(asked):
+            from deployer.engine.walk.here import with_those_here
+
+            reading = with_those_here(asked, reading, self.transport.name, PROBE_TIMEOUT)
         return reading
 
     def _go_on_after(self, error: StepError) -> int:

@@ -36,6 +36,11 @@ class Job:
         """Whether it has to be confirmed before anything else runs."""
         return bool(self.step and self.step.confirm)
 
+    @property
+    def here(self) -> bool | None:
+        """Whether it runs on this machine, and as root; the bookkeeping is the host's."""
+        return self.planned.action.here if self.step else None
+
 
 def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
     """Yield what has to run, in order.
