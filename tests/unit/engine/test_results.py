@@ -275,7 +275,7 @@ def test_a_handler_cannot_use_a_result_and_no_log_shows_nothing_of_one(trial: Tr
     ("words", "message"),
     [
         ("register: 1x", "cannot be the name of a variable"),
-        ("changed_when: '{{ x }}'", "changed_when is an expression already"),
+        ("changed_when: '{{ x }} == 1'", "changed_when is an expression already"),
         ("failed_when: {a: b}", "failed_when must be an expression, not a mapping"),
         ("check_mode: true", "check_mode: true asks for a task that never runs"),
         ("until: x is succeeded\n  register: x\n  retries: many", "retries must be a whole number"),
