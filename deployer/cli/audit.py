@@ -8,7 +8,7 @@ from typing import Any
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand, out
-from deployer.cli.fleet import CHOICE, CONNECTION, FALLBACK, REPORT, SOURCE_FLAGS, options
+from deployer.cli.flags import CHOICE, CONNECTION, FALLBACK, REPORT, SOURCE_FLAGS, options
 
 RULES_FLAGS = (
     Flag("only", "judge by these rules alone: ids or their first letters, comma-separated, such as CK,ED-01"),
@@ -88,5 +88,7 @@ def _tell(words: dict[str, Any], *, json: bool) -> int:
     return 0
 
 
-AUDIT = Subcommand(audit, AUDIT_FLAGS, usage="[PLAYBOOK]")
-ADVISED = Subcommand(advisories, (Flag("path", "a file or directory in the OSV format that you have already"),))
+COMMANDS = (
+    Subcommand(audit, AUDIT_FLAGS, usage="[PLAYBOOK]"),
+    Subcommand(advisories, (Flag("path", "a file or directory in the OSV format that you have already"),)),
+)

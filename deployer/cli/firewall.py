@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Subcommand
-from deployer.cli.fleet import COMMON, options
+from deployer.cli.flags import COMMON, options
 
 
 def _matrix(c: Context, **given: Any) -> int:
@@ -23,4 +23,4 @@ def _matrix(c: Context, **given: Any) -> int:
     return matrix(options(given))
 
 
-FIREWALL = Collection("firewall", Subcommand(_matrix, COMMON))
+COMMANDS = (Collection("firewall", Subcommand(_matrix, COMMON)),)

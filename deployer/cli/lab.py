@@ -75,31 +75,36 @@ def _build(c: Context, *, app: str, suite: str, version: str, output: str) -> No
     out(str(lab.build_app(path, suite=suite, version=version or None, out=Path(output) if output else None, say=err)))
 
 
-LAB = Collection(
-    "lab",
-    Subcommand(
-        _up,
-        (
-            Flag("hosts", "how many", "n", 3),
-            Flag("suite", "Debian release of the hosts, bookworm or trixie; several are given in turn", "", ()),
-            _NAME,
-            Flag(
-                "profile", "how each host's sshd behaves: default, stock, sudo, sudo-password, one-session, …", "", ()
+COMMANDS = (
+    Collection(
+        "lab",
+        Subcommand(
+            _up,
+            (
+                Flag("hosts", "how many", "n", 3),
+                Flag("suite", "Debian release of the hosts, bookworm or trixie; several are given in turn", "", ()),
+                _NAME,
+                Flag(
+                    "profile",
+                    "how each host's sshd behaves: default, stock, sudo, sudo-password, one-session, …",
+                    "",
+                    (),
+                ),
+                Flag("database", "one more host, with PostgreSQL; database_url in the inventory", "", default=False),
             ),
-            Flag("database", "one more host, with PostgreSQL; database_url in the inventory", "", default=False),
         ),
-    ),
-    Subcommand(_down, (_NAME,)),
-    Subcommand(_status, (_NAME,)),
-    Subcommand(_ssh, (Flag("host", "the host", word=True), _NAME, Flag("command", "run this instead of a shell"))),
-    Subcommand(_reset, (Flag("host", "only this host"), _NAME)),
-    Subcommand(
-        _build,
-        (
-            Flag("app", "directory of a mix project", word=True),
-            _SUITE,
-            Flag("version", "give the release this version (as DEMO_VERSION does for the demo)"),
-            Flag("output", "where to put the tarball"),
+        Subcommand(_down, (_NAME,)),
+        Subcommand(_status, (_NAME,)),
+        Subcommand(_ssh, (Flag("host", "the host", word=True), _NAME, Flag("command", "run this instead of a shell"))),
+        Subcommand(_reset, (Flag("host", "only this host"), _NAME)),
+        Subcommand(
+            _build,
+            (
+                Flag("app", "directory of a mix project", word=True),
+                _SUITE,
+                Flag("version", "give the release this version (as DEMO_VERSION does for the demo)"),
+                Flag("output", "where to put the tarball"),
+            ),
         ),
     ),
 )

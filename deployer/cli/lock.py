@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand
-from deployer.cli.fleet import CONNECTION, REPORT, SOURCE_FLAGS, options
+from deployer.cli.flags import CONNECTION, REPORT, SOURCE_FLAGS, options
 
 _HOSTS = Flag("hosts", "hosts, groups or patterns, with commas between; or all")
 _WHY = Flag("why", "the reason: whoever comes is told, and a break is noted in the host's journal")
@@ -40,9 +40,11 @@ def _hold(c: Context, *, hosts: str, why: str, **given: Any) -> int:
     return lock(options(given | {"playbook": ""}), "hold", hosts, why=why, within=within)
 
 
-LOCK = Collection(
-    "lock",
-    Subcommand(_show, (_HOSTS, *_REACH)),
-    Subcommand(_break, (_HOSTS, _WHY, *_REACH)),
-    Subcommand(_hold, (_HOSTS, Flag("for", "for how long: 30m, 2h, 1d"), _WHY, *_REACH)),
+COMMANDS = (
+    Collection(
+        "lock",
+        Subcommand(_show, (_HOSTS, *_REACH)),
+        Subcommand(_break, (_HOSTS, _WHY, *_REACH)),
+        Subcommand(_hold, (_HOSTS, Flag("for", "for how long: 30m, 2h, 1d"), _WHY, *_REACH)),
+    ),
 )

@@ -10,7 +10,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand, err, out
-from deployer.cli.fleet import SOURCE_FLAGS, options
+from deployer.cli.flags import SOURCE_FLAGS, options
 from deployer.errors import ConfigError
 
 
@@ -113,11 +113,12 @@ COMMANDS = (
             Flag("host", "one host's variables, as JSON"),
         ),
     ),
-)
-RELEASE = Collection(
-    "release",
-    Subcommand(
-        _inspect, (Flag("file", "the release's .tar.gz", word=True), Flag("json", "the same as JSON", default=False))
+    Collection("modules", Subcommand(_list, ()), Subcommand(show, (Flag("name", "the module", word=True),))),
+    Collection(
+        "release",
+        Subcommand(
+            _inspect,
+            (Flag("file", "the release's .tar.gz", word=True), Flag("json", "the same as JSON", default=False)),
+        ),
     ),
 )
-MODULES = Collection("modules", Subcommand(_list, ()), Subcommand(show, (Flag("name", "the module", word=True),)))

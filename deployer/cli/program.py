@@ -107,20 +107,8 @@ class DeployerProgram(Program):
     def _whole() -> Collection:
         from deployer.cli import audit, completion, firewall, fleet, lab, lock, look, secrets, vault, window
 
-        every = (*fleet.COMMANDS, audit.AUDIT, audit.ADVISED, *window.COMMANDS, *look.COMMANDS, *completion.COMMANDS)
-        root = Collection(*every)
-        for collection in (
-            firewall.FIREWALL,
-            lock.LOCK,
-            look.MODULES,
-            look.RELEASE,
-            lab.LAB,
-            vault.VAULT,
-            secrets.COOKIE,
-            secrets.TLS,
-        ):
-            root.add_collection(collection)
-        return root
+        files = (fleet, audit, window, look, completion, firewall, lock, lab, vault, secrets)
+        return Collection(*(command for file in files for command in file.COMMANDS))
 
     @property
     def _root(self) -> Collection:

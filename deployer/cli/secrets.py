@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Subcommand, out
-from deployer.cli.fleet import CHECK, CONNECTION, PLAYBOOK, REPORT, SOURCE_FLAGS, options
+from deployer.cli.flags import CHECK, CONNECTION, PLAYBOOK, REPORT, SOURCE_FLAGS, options
 
 
 def _generate(c: Context) -> None:
@@ -27,11 +27,6 @@ def _rotate(c: Context, *, check: bool, **given: Any) -> int:
     return rotated(options(given), check=check)
 
 
-COOKIE = Collection(
-    "cookie", Subcommand(_generate, ()), Subcommand(_rotate, (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, *REPORT, CHECK))
-)
-
-
 def init(c: Context, **given: Any) -> None:
     """Make the certificate authority of every cluster with cluster.tls: true; one that is there stays as it is."""
     from deployer.operations import init_tls
@@ -41,4 +36,9 @@ def init(c: Context, **given: Any) -> None:
         out(line)
 
 
-TLS = Collection("tls", Subcommand(init, (PLAYBOOK, *SOURCE_FLAGS)))
+COMMANDS = (
+    Collection(
+        "cookie", Subcommand(_generate, ()), Subcommand(_rotate, (PLAYBOOK, *SOURCE_FLAGS, *CONNECTION, *REPORT, CHECK))
+    ),
+    Collection("tls", Subcommand(init, (PLAYBOOK, *SOURCE_FLAGS))),
+)

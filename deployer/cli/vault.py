@@ -12,7 +12,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand, err, out
-from deployer.cli.fleet import SOURCE_FLAGS, options
+from deployer.cli.flags import SOURCE_FLAGS, options
 from deployer.errors import ConfigError
 from deployer.model import Secret
 
@@ -134,15 +134,17 @@ def _ask_twice(prompt: str) -> str:
     return first
 
 
-VAULT = Collection(
-    "vault",
-    Subcommand(_encrypt, (_FILE, *_PASSWORDS, _CHOICE)),
-    Subcommand(_decrypt, (_FILE, *_PASSWORDS)),
-    Subcommand(_view, (_FILE, *_PASSWORDS)),
-    Subcommand(_edit, (_FILE, *_PASSWORDS)),
-    Subcommand(_rekey, (_FILE, *_PASSWORDS, *_NEW)),
-    Subcommand(
-        _encrypt_string,
-        (Flag("name", "the variable's name"), Flag("text", "refused: others could read it"), *_PASSWORDS, _CHOICE),
+COMMANDS = (
+    Collection(
+        "vault",
+        Subcommand(_encrypt, (_FILE, *_PASSWORDS, _CHOICE)),
+        Subcommand(_decrypt, (_FILE, *_PASSWORDS)),
+        Subcommand(_view, (_FILE, *_PASSWORDS)),
+        Subcommand(_edit, (_FILE, *_PASSWORDS)),
+        Subcommand(_rekey, (_FILE, *_PASSWORDS, *_NEW)),
+        Subcommand(
+            _encrypt_string,
+            (Flag("name", "the variable's name"), Flag("text", "refused: others could read it"), *_PASSWORDS, _CHOICE),
+        ),
     ),
 )

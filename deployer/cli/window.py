@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand
-from deployer.cli.fleet import CHECK, CONNECTION, REPORT, SOURCE_FLAGS, options
+from deployer.cli.flags import CHECK, CONNECTION, REPORT, SOURCE_FLAGS, options
 from deployer.cli.words import carried
 from deployer.errors import ConfigError
 
