@@ -151,12 +151,10 @@ class RunLease:
         if frame.rc:
             raise StepError(said or "the lease of the host cannot be taken", where=place.name)
         place.free, place.held, place.heard = said == "not root", said != "not root", self.clock()
-        word, _, rest = said.partition(" ")
-        ago, _, who = rest.partition(" ")
+        word, ago, process, run, person = said.split(" ", 4) if said.startswith("before ") else ("", "0", "", "", "")
         # What was read of the host before another run had ended may be old.
-        place.before = self.clock() - (int(ago) / 100 if word == "before" else 1e7)
-        if word == "before" and place.met and int(ago) / 100 <= self.clock() - place.met:
-            run, _, person = who.partition(" ")
+        place.before = self.clock() - (int(ago) / 100 if word else 1e7)
+        if word and place.met and int(ago) / 100 <= self.clock() - place.met and not is_dead(process):
             problem = f"{person} (run {run}) was at work on the host while this run read it"
             raise Locked(problem, where=place.name, hint="nothing was changed: run it again")
 

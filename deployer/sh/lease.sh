@@ -2,13 +2,15 @@
 # any more loses it, by the host's own uptime: no clock that somebody sets can lengthen or end it. Whoever writes looks first,
 # and holds the lock of all writers meanwhile; the lease changes hands under that lock alone.
 # A record is one line, fields apart by tabs: form run kind process from since until date boot what end
-# Since and until are hundredths of a second of that uptime.
+# Since and until are hundredths of a second of that uptime. Where process begins with - until is the moment of the last write,
+# else the run was heard of lease_time before it.
 # Given: the prelude.
 # shellcheck shell=sh disable=SC2034,SC2154
 lease_dir=/run/deployer
 lease=$lease_dir/lease
 hold=$home/hold
 lease_time=12000
+lease_pause=800
 lease_form=1
 
 # lease_read FILE: leave in $state what it says: none, live, over or damaged; and its fields in $l_….
@@ -116,7 +118,7 @@ lease_taken() {
 lease_renew() {
   lease_read "$lease"
   [ "$state" = live ] && [ "$l_run" = "$run" ] && [ "$l_kind" = run ] || return 1
-  [ $((l_until - now)) -lt $((lease_time - 800)) ] || return 0
+  [ $((l_until - now)) -lt $((lease_time - lease_pause)) ] || return 0
   (lease_longer)
 }
 
@@ -126,6 +128,21 @@ lease_longer() {
   lease_read "$lease"
   [ "$state" = live ] && [ "$l_run" = "$run" ] || return 1
   l_until=$((now + lease_time))
+  lease_write "$lease" || :
+}
+
+# lease_left: a program that writes has ended, and was a sign of its run; where it outlived its lease, note when that was.
+lease_left() {
+  ! lease_renew || return 0
+  [ "$state" = over ] && [ "$l_run" = "$run" ] && [ "$l_kind" = run ] && [ "$l_boot" = "$boot" ] || return 0
+  (lease_outlived)
+}
+
+lease_outlived() {
+  lease_open || return 0
+  lease_read "$lease"
+  [ "$state" = over ] && [ "$l_run" = "$run" ] || return 0
+  l_pid=-${l_pid#-} l_until=$((now - 1))
   lease_write "$lease" || :
 }
 

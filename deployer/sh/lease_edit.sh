@@ -24,8 +24,12 @@ lease_take() {
     sleep 0.4
     lease_open || { echo "$why"; return 1; }
   done
-  # Who had it last, and for how long it has not any more: what was read here before that may be old.
-  if [ -n "$l_run" ] && [ "$l_run" != "$run" ] && [ "$state" != live ]; then echo "before $((now - l_until)) $l_run"; fi
+  # Who had it last, and for how long it has written no more: what was read here before that may be old.
+  if [ -n "$l_run" ] && [ "$l_run" != "$run" ] && [ "$state" != live ]; then
+    case $l_pid in -*) ;; *) l_until=$((l_until - lease_time + lease_pause)) ;; esac # it was not heard of since
+    l_pid=${l_pid#-}
+    echo "before $((now - l_until)) ${l_pid:--} $l_run"
+  fi
   [ "$l_run" = "$run" ] && [ "$state" = live ] || l_since=$now l_date=$(date +%s)
   l_run=$run l_kind=$kind l_pid=$2 l_from=${connection%% *} l_until=$((now + $3 * 100)) l_boot=$boot l_what=$4
   l_from=${l_from:-this machine}
@@ -54,7 +58,7 @@ lease_end() {
   [ "$state" = live ] && [ "$l_run" = "$run" ] || return 0
   ago=${1:-1}
   [ "$ago" -lt "$now" ] || ago=$now
-  l_until=$((now - ago))
+  l_pid=- l_until=$((now - ago))
   lease_write "$lease" || rm -f -- "$lease"
 }
 

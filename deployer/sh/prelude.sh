@@ -182,7 +182,10 @@ clean() {
   for link in "$blobs"/*; do
     if [ -L "$link" ]; then rm -f -- "$(readlink "$link")"; fi
   done
-  { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ] && rm -f -- "$run_dir/holder"
+  if { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ]; then
+    [ -z "$leased" ] || lease_left
+    rm -f -- "$run_dir/holder"
+  fi
   rm -rf -- "$blobs"
 }
 trap clean EXIT

@@ -121,6 +121,8 @@ def test_a_killed_run_is_followed_at_once_on_its_machine_and_from_another_when_i
             refused = fleet.run("deploy", playbook=other)
             assert refused.code == 5, refused.out
             assert "deploy slow.yml" in refused.end(fleet.hosts[0])["problem"]
+            for host in fleet.hosts:  # its last step is a sign of it, and has to be over
+                eventually(lambda host=host: ssh(host, "flock -n /run/deployer true")[0] == 0)
             age(fleet, ssh)
         after = fleet.run("deploy", playbook=other)
         assert after.code == 0, after.out
