@@ -1,4 +1,4 @@
-"""``lock show``, ``lock break``, ``lock hold``: over hosts of an inventory, whatever is deployed to them."""
+"""``lock show``, ``lock break``, ``lock hold`` and ``confirm``: over hosts of an inventory, whatever is deployed to them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TextIO
 
 from deployer.engine.host_run import Context
 from deployer.engine.locking import LeaseWalk, LockWord
+from deployer.engine.pending import Pending
 from deployer.errors import ConfigError
 from deployer.model import Host, Mark, Play
 from deployer.options import Options
 from deployer.plays import each_play
-from deployer.project import load
+from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.window.journal_lines import seconds_of
 
@@ -41,14 +42,46 @@ def lock(
     if word != "show":
         _check_reason(word, why)
     seconds = _seconds(within) if word == "hold" else 0
-    project = load(options, need_secrets=False)
-    play = Play("the lease of each host", hosts or "all", Mark("the command line"), (), become=True)
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         return LeaseWalk(context, resolver, hosts, word, why, seconds).run()
 
-    whole = replace(project, plays=(play,))
+    whole = _hosts_alone(options, hosts, "the lease of each host")
     return each_play(walk, whole, out, need_tarball=False, need_secrets=False)
+
+
+def confirm_pending(options: Options, word: str, hosts: str, out: TextIO | None = None) -> int:
+    """Pass on a person's word on what waits on hosts to be confirmed; return the exit code.
+
+    Args:
+        options: the inventory, and how to connect; with a playbook the hosts of its plays, and its users.
+        word: one of `deployer.engine.pending.PENDING_WORDS`.
+        hosts: names, groups and patterns, with commas between; empty means all of the playbook, or of the inventory
+            where nothing is changed.
+        out: where the report goes.
+
+    Raises:
+        ConfigError: a word is wrong; no host was touched.
+    """
+    if word != "show" and not (hosts or options.playbook):
+        hint = "a name, a group or a pattern; or all"
+        raise ConfigError(f"say which hosts: deployer confirm --{word} HOST", hint=hint)
+
+    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        return Pending(context, resolver, hosts, word).run()
+
+    if options.playbook:
+        limit = ":&".join(filter(None, (hosts, options.limit)))
+        whole = load(replace(options, limit=limit), need_secrets=False)
+    else:
+        whole = _hosts_alone(options, hosts, "what waits on each host")
+    return each_play(walk, whole, out, need_tarball=False, need_secrets=False)
+
+
+def _hosts_alone(options: Options, hosts: str, about: str) -> Project:
+    """Load an inventory, and one play over hosts of it, as root."""
+    play = Play(about, hosts or "all", Mark("the command line"), (), become=True)
+    return replace(load(options, need_secrets=False), plays=(play,))
 
 
 def _check_reason(word: str, why: str) -> None:

@@ -227,17 +227,14 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
     """Ask every host what it runs and remembers, and return the exit code; raises ConfigError.
 
     Args:
-        goal: ``status`` or ``history``; or a person's word on what waits to be confirmed: ``show``, ``now``, ``undo``.
+        goal: ``status`` or ``history``.
         options: which hosts.
         lines: how much of its history each host tells.
         out: where the report goes.
     """
-    from deployer.engine.pending import PENDING_WORDS, Pending
     from deployer.engine.survey import StatusQuery
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        if goal in PENDING_WORDS:
-            return Pending(context, resolver, hosts, goal).run()
         return StatusQuery(context, resolver, hosts, goal, lines).run()
 
     project = load(options, need_secrets=False)

@@ -135,17 +135,6 @@ def _render(c: Context, *, host: str, **given: Any) -> None:
     print_out(programs(options(given), host))
 
 
-def _confirm(c: Context, *, show: bool, now: bool, undo: bool, **given: Any) -> int:
-    """Say what waits on hosts to be confirmed (--show, the default), keep it (--now), or take it back (--undo)."""
-    del c
-    from deployer.operations import survey
-
-    said = [word for word, is_said in (("show", show), ("now", now), ("undo", undo)) if is_said]
-    if len(said) > 1:
-        raise ConfigError(f"--{' and --'.join(said)} contradict each other", hint="say one of them")
-    return survey(next(iter(said), "show"), options(given))
-
-
 COMMANDS = (
     Subcommand(deploy, (*COMMON, CHECK, *WALKED)),
     Subcommand(
@@ -185,15 +174,6 @@ COMMANDS = (
             CHECK,
             Flag("purge", "remove all that was put there, not only cookie, keys and secrets", default=False),
             Flag("lost", "the hosts are gone for good: connect only to those that stay", default=False),
-        ),
-    ),
-    Subcommand(
-        _confirm,
-        (
-            *ASK,
-            Flag("show", "say what waits, whose it is and when it goes back; the default", default=False),
-            Flag("now", "make it permanent: this login has come through", default=False),
-            Flag("undo", "take it back", default=False),
         ),
     ),
     Subcommand(_render, (*COMMON, Flag("host", "the host whose programs are printed"))),

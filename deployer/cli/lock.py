@@ -1,4 +1,4 @@
-"""``lock``: who is at work on hosts, an end to what nobody gives back, and maintenance."""
+"""``lock``: who is at work on hosts, an end to what nobody gives back, and maintenance; ``confirm``: what waits there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from deployer.cli.command import Flag, Subcommand
-from deployer.cli.flags import CONNECTION, REPORT, SOURCE_FLAGS, options
+from deployer.cli.flags import ASK, CONNECTION, REPORT, SOURCE_FLAGS, options
+from deployer.errors import ConfigError
 
 _HOSTS = Flag("hosts", "hosts, groups or patterns, with commas between; or all")
 _WHY = Flag("why", "the reason: whoever comes is told, and a break is noted in the host's journal")
@@ -40,7 +41,30 @@ def _hold(c: Context, *, hosts: str, why: str, **given: Any) -> int:
     return lock(options(given | {"playbook": ""}), "hold", hosts, why=why, within=within)
 
 
+def _confirm(c: Context, *, show: bool, now: bool, undo: bool, hosts: str, **given: Any) -> int:
+    """Say what waits on hosts to be confirmed (--show, the default), keep it (--now), or take it back (--undo)."""
+    del c
+    from deployer.locking import confirm_pending
+
+    said = [word for word, is_said in (("show", show), ("now", now), ("undo", undo)) if is_said]
+    if len(said) > 1:
+        raise ConfigError(f"--{' and --'.join(said)} contradict each other", hint="say one of them")
+    return confirm_pending(options(given), next(iter(said), "show"), hosts)
+
+
 COMMANDS = (
+    Subcommand(
+        _confirm,
+        (
+            _HOSTS,
+            Flag("playbook", "a playbook file: the hosts of its plays, and the users that it names"),
+            *ASK[1:],
+            Flag("show", "say what waits, whose it is and when it goes back; the default", default=False),
+            Flag("now", "make it permanent: this login has come through", default=False),
+            Flag("undo", "take it back", default=False),
+        ),
+        usage="[PLAYBOOK] [HOST…]",
+    ),
     Collection(
         "lock",
         Subcommand(_show, (_HOSTS, *_REACH)),

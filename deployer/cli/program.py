@@ -17,7 +17,7 @@ from invoke.program import Program
 
 from deployer import __version__
 from deployer.cli import overview
-from deployer.cli.words import HIDDEN, as_flags
+from deployer.cli.words import HIDDEN, as_flags, confirm_words
 
 _OPTIONAL_WORD = {
     "lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page",
@@ -137,6 +137,8 @@ class DeployerProgram(Program):
             words = ["audit", *_with_playbook(words[1:])]
         if words and words[0] == "retire":
             words = _joined(words)
+        if words and words[0] == "confirm":
+            words = confirm_words(words, self._root["confirm"])
         ours = words[: words.index("--")] if "--" in words else words
         if words and not words[0].startswith("-") and {"-h", "--help"} & set(ours):
             words = ["--help", words[0]]

@@ -56,6 +56,17 @@ def as_flags(words: Sequence[str], commands: Mapping[str, Subcommand]) -> list[s
     return [name, *made, *flags, *(f"--command={_MARK}{word}" for word in behind)]
 
 
+def confirm_words(words: Sequence[str], command: Subcommand) -> list[str]:
+    """Return the words of ``confirm``, which takes hosts and perhaps a playbook anywhere among its flags, as flags."""
+    placed, flags = _split(words[1:], command)
+    books = [word for word in placed if word.endswith((".yml", ".yaml"))]
+    if len(books) > 1:
+        raise ParseError(f"confirm takes one playbook: {' '.join(books)}")
+    hosts = [word for word in placed if word not in books]
+    made = [f"--playbook={book}" for book in books] + [f"--hosts={','.join(hosts)}"] * bool(hosts)
+    return [words[0], *made, *flags]
+
+
 def carried(words: Sequence[str]) -> tuple[str, ...]:
     """Return the words of a command as they were typed; `as_flags` has marked them."""
     return tuple(word.removeprefix(_MARK) for word in words)

@@ -195,7 +195,7 @@ def test_what_waits_is_shown_and_kept_by_a_person_and_no_other_run_comes_between
     shown = fleet.run("confirm", playbook=fleet.directory / "play.yml")
     assert (shown.code, "it goes back in" in shown.of("Note")[0]["text"]) == (0, True)
     assert "a new firewall waits to be confirmed, by the run " in shown.of("Note")[0]["text"]
-    kept = fleet.run("confirm", "--now", playbook=fleet.directory / "play.yml")
+    kept = fleet.run("confirm", "--now", playbook=host.name)
     assert (kept.code, "it stays" in kept.of("Note")[0]["text"]) == (0, True)
     assert enters(fleet)
     assert rules(host, ssh).count("4000") == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from invoke.exceptions import ParseError
 
+from deployer.cli import lock
 from deployer.cli.window import COMMANDS
-from deployer.cli.words import as_flags, carried
+from deployer.cli.words import as_flags, carried, confirm_words
 from tests.unit.cli.cli_kit import Run
 
 KNOWN = {str(command.name): command for command in COMMANDS}
@@ -28,6 +31,39 @@ KNOWN = {str(command.name): command for command in COMMANDS}
 )  # fmt: skip
 def test_words_become_flags(typed: list[str], flags: list[str]) -> None:
     assert as_flags(typed, KNOWN) == flags
+
+
+@pytest.mark.parametrize(
+    ("typed", "flags"),
+    [
+        ("--now web1 -i inv", "--hosts=web1 --now -i inv"),
+        ("web1 db --undo -i inv", "--hosts=web1,db --undo -i inv"),
+        ("-i inv site.yml web1", "--playbook=site.yml --hosts=web1 -i inv"),
+        ("site.yml -i inv.yml -l web:!web3", "--playbook=site.yml -i inv.yml -l web:!web3"),
+        ("-i inv", "-i inv"),
+    ],
+)
+def test_confirm_takes_hosts_a_playbook_or_both(typed: str, flags: str) -> None:
+    assert confirm_words(["confirm", *typed.split()], lock.COMMANDS[0]) == ["confirm", *flags.split()]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--now", "say which hosts: deployer confirm --now HOST"),
+        ("--now --undo web1", "--now and --undo contradict each other"),
+        ("one.yml two.yaml", "confirm takes one playbook: one.yml two.yaml"),
+        ("--undo wbe1", "did you mean 'web1'?"),
+        ("--undo missing.yml web1", "missing.yml"),
+    ],
+)
+def test_a_confirm_that_nobody_can_mean_is_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str, said: str
+) -> None:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("all:\n  hosts:\n    web1: {ansible_host: 127.0.0.1, ansible_port: 1}\n")
+    assert run("confirm", *typed.split(), "-i", str(inventory)) == 3
+    assert said in capsys.readouterr().err
 
 
 def test_words_of_a_command_are_never_taken_for_flags_of_ours() -> None:
