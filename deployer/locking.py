@@ -1,4 +1,4 @@
-"""``lock show``, ``lock break``, ``lock hold`` and ``confirm``: over hosts of an inventory, whatever is deployed to them."""
+"""``lock show``, ``break`` and ``hold``, ``confirm``: over hosts of an inventory, whatever is deployed to them."""
 
 from __future__ import annotations
 

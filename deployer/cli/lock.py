@@ -1,4 +1,4 @@
-"""``lock``: who is at work on hosts, an end to what nobody gives back, and maintenance; ``confirm``: what waits there."""
+"""``lock``: who is at work on hosts, an end to what nobody gives back, maintenance; ``confirm``: what waits there."""
 
 from __future__ import annotations
 

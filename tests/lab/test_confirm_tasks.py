@@ -181,6 +181,28 @@ def test_on_debian_13_with_its_penalties_nobody_is_locked_out_whatever_kind_of_c
     assert console(sudo.hosts[0], f"{KEPT} | grep -q .") == 1
 
 
+DOOR = """groupadd door; useradd -m -G door op; echo '%door ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/door
+mkdir -m 0700 ~op/.ssh; cp /root/.ssh/authorized_keys ~op/.ssh/; chown -R op: ~op/.ssh"""
+MEMBERS = "id -Gn op; for f in passwd shadow group gshadow; do stat -c '%n %a %U %G' /etc/$f; cat /etc/$f; done"
+
+
+def test_a_group_that_gives_sudo_goes_back_with_its_members(fleet: Fleet, ssh: Ssh) -> None:
+    (host,) = fleet.hosts
+    assert ssh(host, DOOR)[0] == 0
+    before = ssh(host, MEMBERS)
+    fleet.of[host.name] = {"ansible_user": "op"}
+    for change in (
+        {"name": "no door", "group": {"name": "door", "state": "absent"}, "confirm": "30s"},
+        {"name": "out", "user": {"name": "op", "groups": []}},
+    ):
+        tasks(fleet, change)
+        ran = run(fleet)
+        assert (ran.code, ran.end(host)["ending"]) == (6, "reverted"), ran.out
+        assert ssh(host, MEMBERS) == before
+    assert "op door" in before[1]
+    ssh(host, "userdel -r op; groupdel door; rm /etc/sudoers.d/door")
+
+
 FULL = "head -c 64m /dev/zero >/srv/full/fill; exit 1"
 HOME = """mkdir -p /srv/full && mount -t tmpfs -o size=64k,mode=0755 tmpfs /srv/full
 mkdir -m 0755 /srv/full/own /srv/full/home; chown daemon /srv/full/home

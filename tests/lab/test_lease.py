@@ -111,18 +111,20 @@ def test_a_killed_run_is_followed_at_once_on_its_machine_and_from_another_when_i
 ):
     other = write(fleet, "other", task("other"))
     for name in ("slow", "slower"):
-        process = begin(fleet, write(fleet, name, task(name, text="sleep 4")))
-        eventually(lambda name=name: name in written(fleet, ssh)[2], deadline=90)
+        process = begin(fleet, write(fleet, name, task(name, text="until [ -e /srv/go ]; do sleep 0.1; done")))
+        eventually(lambda name=name: all(name in some for some in written(fleet, ssh)), deadline=90)
         process.kill()
         process.communicate()
+        for host in fleet.hosts:
+            assert ssh(host, "touch /srv/go") == (0, "")
         if name == "slow":
-            for host in fleet.hosts:  # as if the run had been somebody's on another machine
+            for host in fleet.hosts:  # its last step is a sign of it, and has to be over
+                eventually(lambda host=host: ssh(host, "flock -n /run/deployer rm -f /srv/go")[0] == 0)
+                # as if the run had been somebody's on another machine
                 assert ssh(host, f"sed -i 's#/[-0-9a-f]*/#/another/#2' {RECORD}") == (0, "")
             refused = fleet.run("deploy", playbook=other)
             assert refused.code == 5, refused.out
             assert "deploy slow.yml" in refused.end(fleet.hosts[0])["problem"]
-            for host in fleet.hosts:  # its last step is a sign of it, and has to be over
-                eventually(lambda host=host: ssh(host, "flock -n /run/deployer true")[0] == 0)
             age(fleet, ssh)
         after = fleet.run("deploy", playbook=other)
         assert after.code == 0, after.out

@@ -4,6 +4,7 @@
     python -m tests.lab.reliability --only F3,F7    some of them; what is known of the others stays as it was
     python -m tests.lab.reliability --page          try nothing, write the page again
 
+Any other run of the tests fills the table, too, where DEPLOYER_RELIABILITY_PAGE=1 is set.
 DEPLOYER_TEST_LAB names the lab. DEPLOYER_KILL_ALL=1 or 2/6 has rows F8 and T3 kill everywhere, or a part of it.
 Exit 1 when a row does not hold.
 """
@@ -14,14 +15,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 
 import pytest
 
+from tests.lab.reliability.kept import Kept, in_words
 from tests.lab.reliability.page import PAGE, line, page
 from tests.lab.reliability.rows import ROWS
-from tests.lab.reliability.table import ROOT, SWITCHES, Kept
+from tests.lab.reliability.table import ROOT
 
 
 def main() -> int:
@@ -33,13 +34,13 @@ def main() -> int:
     wanted = set(filter(None, args.only.split(",")))
     if unknown := wanted - {row.name for row in ROWS}:
         asked.error(f"no row {', '.join(sorted(unknown))}")
-    switches = [f"{name}={os.environ[name]}" for name in SWITCHES if name in os.environ]
-    kept = Kept.read(shlex.join([*switches, "python", "-m", "tests.lab.reliability", *sys.argv[1:]]))
+    kept = Kept.read(in_words(["python", "-m", "tests.lab.reliability", *sys.argv[1:]]))
     rows = [row for row in ROWS if not wanted or row.name in wanted]
     if not args.page:
         os.environ["DEPLOYER_RELIABILITY_ALL"] = "1"
         os.chdir(ROOT)
         tests = dict.fromkeys(f"tests/{test}" for row in rows for test in row.tests)
+        os.environ.pop("DEPLOYER_RELIABILITY_PAGE", None)  # this is one already
         pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[kept])
     for row in rows:
         print(line(row, kept))

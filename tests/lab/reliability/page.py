@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from tests.lab.reliability.rows import FIGURES, ROWS
-from tests.lab.reliability.table import ROOT, Kept, Row, Tried, outcome
+from tests.lab.reliability.table import ROOT, Row, Tried, outcome
 
 PAGE = ROOT / "docs" / "reliability.md"
 _HEAD = """\
@@ -15,11 +17,12 @@ programs, not by deployer. This page is written by
 
     python -m tests.lab.reliability                 # as root, on Debian 12
     python -m tests.lab.reliability --only F3,F7    # some rows again; what is known of the others stays
+    DEPLOYER_RELIABILITY_PAGE=1 make test           # by the way: what any run of the tests came to
 
-and by nobody's hand. `held`: what has to come of it came. A row that does not hold, or of which something was not
-tried, says so. Seconds are those of the whole trial with what it had to set up, on a machine that did other things too;
-what counts is told as a figure beside the outcome. Some trials are in every run of the tests
-(`tests/lab/reliability`), with `DEPLOYER_RELIABILITY_ALL=1` all of them.
+and by nobody's hand, from what is kept in `tests/lab/reliability/tried.json`. `held`: what has to come of it came. A
+row that does not hold, or of which something was not tried, says so. Seconds are those of the whole trial with what it
+had to set up, on a machine that did other things too; what counts is told as a figure beside the outcome. Some trials
+are in every run of the tests (`tests/lab/reliability`), with `DEPLOYER_RELIABILITY_ALL=1` all of them.
 """
 _TABLE = """\
 | row | what goes wrong | what is done, and has to come of it | outcome | seconds | tried |
@@ -27,14 +30,20 @@ _TABLE = """\
 """
 
 
-def line(row: Row, kept: Kept) -> str:
+class _Known(Protocol):
+    """What has been tried: `tests.lab.reliability.kept.Kept`."""
+
+    def of(self, row: Row) -> list[list[Tried]]: ...
+
+
+def line(row: Row, kept: _Known) -> str:
     """A row for the terminal."""
     told = kept.of(row)
     figures = "; ".join(figure for some in told for one in some for figure in one.figures)
     return f"{row.name:<5} {_seconds(told):>6} s  {outcome(row, told)}{': ' + figures if figures else ''}"
 
 
-def page(kept: Kept) -> str:
+def page(kept: _Known) -> str:
     """The page."""
     faults = [row for row in ROWS if row not in FIGURES]
     parts = [_HEAD, "## Faults\n", _TABLE + "".join(_row(row, kept) for row in faults)]
@@ -47,7 +56,7 @@ def _seconds(told: list[list[Tried]]) -> str:
     return f"{sum(one.seconds for some in told for one in some):.0f}"
 
 
-def _row(row: Row, kept: Kept) -> str:
+def _row(row: Row, kept: _Known) -> str:
     told = kept.of(row)
     every = [one for some in told for one in some]
     figures = "".join(f"<br>{figure}" for one in every for figure in one.figures)
@@ -56,10 +65,14 @@ def _row(row: Row, kept: Kept) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |\n"
 
 
-def _tests(row: Row, kept: Kept) -> str:
+def _many(one: Tried) -> str:
+    return f", {one.count} tests" if one.count > 1 else ""
+
+
+def _tests(row: Row, kept: _Known) -> str:
     every = [one for some in kept.of(row) for one in some]
     if not every:
         return ""
-    lines = [f"    {one.outcome}  {one.seconds:6.1f} s  {one.when} UTC  {one.test}" for one in every]
+    lines = [f"    {one.outcome}  {one.seconds:6.1f} s  {one.when} UTC  {one.test}{_many(one)}" for one in every]
     commands = sorted({one.command for one in every})
     return f"{row.name}, by {', '.join(f'`{command}`' for command in commands)}:\n\n" + "\n".join(lines) + "\n\n"

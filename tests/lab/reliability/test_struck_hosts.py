@@ -77,7 +77,7 @@ def test_an_epmd_that_is_killed_is_back_and_so_is_the_nodes_name(
 ) -> None:
     host = fleet.hosts[0]
     node = ssh(host, NODE)
-    assert ssh(host, "kill -9 $(systemctl show -p MainPID --value epmd)") == (0, "")
+    assert ssh(host, "kill -9 $(systemctl show -p MainPID --value beam-epmd@4369)") == (0, "")
     begin = time.monotonic()
     eventually(lambda: fleet.run("verify").code == 0, deadline=90)
     assert ssh(host, NODE) == node, "the node was not restarted for it"

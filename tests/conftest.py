@@ -1,0 +1,15 @@
+"""DEPLOYER_RELIABILITY_PAGE=1: what comes of the tests that docs/reliability.md names is kept, and the page written."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take down what comes of each test, where that is asked for."""
+    if os.environ.get("DEPLOYER_RELIABILITY_PAGE") == "1":
+        from tests.lab.reliability.kept import Kept
+
+        config.pluginmanager.register(Kept.plugin(config), "reliability")
