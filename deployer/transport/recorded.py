@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from deployer.beam.stream import Stream
 from deployer.sh import Frame, Program
 from deployer.transport.base import Transport
+from deployer.transport.wrappers import Passing
 
 
 class RecordedTransport:
@@ -71,11 +72,11 @@ class RecordedTransport:
         self.closed = True
 
 
-class Recorder:
+class Recorder(Passing):
     """Passes everything to another transport and keeps the frames, as `RecordedTransport` takes them."""
 
     def __init__(self, inner: Transport) -> None:
-        self.name, self.host_key, self._inner = inner.name, inner.host_key, inner
+        super().__init__(inner)
         self.answers: list[list[Frame | Exception]] = []
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
@@ -89,27 +90,3 @@ class Recorder:
         except Exception as error:
             kept.append(error)
             raise
-
-    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
-        """Open a stream on the inner transport; its bytes are not kept."""
-        return self._inner.connect(address, port, timeout=timeout)
-
-    def knock(self, port: int, *, timeout: float) -> str | None:
-        """Try a port plainly, as the inner transport does."""
-        return self._inner.knock(port, timeout=timeout)
-
-    def another(self) -> Transport:
-        """Make a second connection; what it says is not kept."""
-        return self._inner.another()
-
-    def prove_ways(self) -> None:
-        """Log in by every further way, as the inner transport does."""
-        self._inner.prove_ways()
-
-    def reopen(self) -> None:
-        """Make the inner connection anew."""
-        self._inner.reopen()
-
-    def close(self) -> None:
-        """Close the inner transport."""
-        self._inner.close()

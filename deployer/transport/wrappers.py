@@ -10,20 +10,18 @@ from deployer.sh import Frame, Program
 from deployer.transport.base import Transport
 
 
-class ReadOnly:
-    """A guard against our own mistakes: plan and audit are handed this one, and no program of steps passes it."""
+class Passing:
+    """Hands everything to another transport; what stands around one says only what it does otherwise."""
 
     def __init__(self, inner: Transport) -> None:
         self.name, self.host_key, self._inner = inner.name, inner.host_key, inner
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
-        """Run a probe; raises DeployerError at once for a program of steps."""
-        if program.writes:
-            raise DeployerError("the plan must not write", where=self.name, hint="this is a bug in deployer")
+        """Run a program on the inner transport."""
         return self._inner.run(program, timeout=timeout)
 
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
-        """Open a stream: what is spoken over it are questions."""
+        """Open a stream on the inner transport."""
         return self._inner.connect(address, port, timeout=timeout)
 
     def knock(self, port: int, *, timeout: float) -> str | None:
@@ -31,8 +29,8 @@ class ReadOnly:
         return self._inner.knock(port, timeout=timeout)
 
     def another(self) -> Transport:
-        """Make a second connection that may not write either."""
-        return ReadOnly(self._inner.another())
+        """Make a second connection, with nothing around it."""
+        return self._inner.another()
 
     def prove_ways(self) -> None:
         """Log in by every further way, as the inner transport does."""
@@ -47,7 +45,21 @@ class ReadOnly:
         self._inner.close()
 
 
-class RoundTrips:
+class ReadOnly(Passing):
+    """A guard against our own mistakes: plan and audit are handed this one, and no program of steps passes it."""
+
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
+        """Run a probe; raises DeployerError at once for a program of steps."""
+        if program.writes:
+            raise DeployerError("the plan must not write", where=self.name, hint="this is a bug in deployer")
+        return super().run(program, timeout=timeout)
+
+    def another(self) -> Transport:
+        """Make a second connection that may not write either."""
+        return ReadOnly(self._inner.another())
+
+
+class RoundTrips(Passing):
     """Counts what goes to a host: round trips are a budget with a test.
 
     Attributes:
@@ -58,7 +70,7 @@ class RoundTrips:
     """
 
     def __init__(self, inner: Transport) -> None:
-        self.name, self.host_key, self._inner = inner.name, inner.host_key, inner
+        super().__init__(inner)
         self.execs = self.streams = self.sent = self.received = 0
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
@@ -72,24 +84,8 @@ class RoundTrips:
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
         """Open a stream and count it."""
         self.streams += 1
-        return self._inner.connect(address, port, timeout=timeout)
-
-    def knock(self, port: int, *, timeout: float) -> str | None:
-        """Try a port plainly, as the inner transport does."""
-        return self._inner.knock(port, timeout=timeout)
+        return super().connect(address, port, timeout=timeout)
 
     def another(self) -> Transport:
         """Make a second connection, which is counted by itself."""
         return RoundTrips(self._inner.another())
-
-    def prove_ways(self) -> None:
-        """Log in by every further way, as the inner transport does."""
-        self._inner.prove_ways()
-
-    def reopen(self) -> None:
-        """Make the inner connection anew."""
-        self._inner.reopen()
-
-    def close(self) -> None:
-        """Close the inner transport."""
-        self._inner.close()

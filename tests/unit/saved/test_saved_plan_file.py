@@ -1,114 +1,22 @@
-"""A kept plan: tampering of every field, its end, a second use, another machine, another version, edited files."""
+"""A kept plan as a file: tampering of every field, its end, its key, another machine or version, who may read it."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import stat
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployer import planning
-from deployer.engine.lease import RunLease
-from deployer.engine.roll import play as roll_play
-from deployer.errors import ConfigError, DeployerError
+from deployer.errors import ConfigError
 from deployer.machine_key import machine_key
 from deployer.options import Options
-from deployer.project import Project
-from deployer.saved import origins, plan_file
-from deployer.saved.plan_file import Seal
-from deployer.sh import Sh
-from tests.unit.engine.engine_kit import DirectoryHost
-
-CANARY = "canary-41c7"
-PLAY = """
-- name: one
-  hosts: web
-  serial: 1
-  vars_files: [vars.yml]
-  tasks:
-    - name: note of {{ inventory_hostname }}
-      copy: {dest: "PLACE/{{ inventory_hostname }}", content: "{{ words }}\\n"}
-    - name: secret
-      env_file: {path: "PLACE/{{ inventory_hostname }}.env", values: {KEY: {env: SHOP_KEY}}}
-      when: false
-"""
-
-
-def made(directory: Path) -> Path:
-    directory.mkdir(exist_ok=True)
-    return directory
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("SHOP_KEY", CANARY)
-    monkeypatch.setattr(roll_play, "IDENTITY", Sh("echo 0123456789abcdef0123456789abcdef"))
-    monkeypatch.setattr(
-        Project,
-        "opener",
-        lambda *_: lambda host: DirectoryHost(made(tmp_path / host.name), host.name, f"SHA256:{host.name}"),
-    )
-    # Who holds a host is no matter here: directories have no lease.
-    monkeypatch.setattr(RunLease, "connect", lambda _, _name, open_host: open_host())
-    monkeypatch.setattr(RunLease, "take", lambda *_: None)
-    hosts = "all: {children: {web: {hosts: {w1: {}, w2: {}}}}}"
-    (tmp_path / "hosts.yml").write_text(hosts)
-    (tmp_path / "vars.yml").write_text("words: hello\n")
-    (tmp_path / "group_vars").mkdir()
-    (tmp_path / "group_vars" / "all.yml").write_text("{}\n")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "site.yml").write_text(PLAY.replace("PLACE", str(tmp_path / "out")))
-    return tmp_path
-
-
-@pytest.fixture
-def options(place: Path) -> Options:
-    return Options(playbook=str(place / "site.yml"), inventory=(str(place / "hosts.yml"),), json=True)
-
-
-def kept(options: Options, place: Path, expires: str = "1h") -> Path:
-    file = place / "plan.json"
-    out = io.StringIO()
-    assert planning.keep(options, file, expires, out) == 0, out.getvalue()
-    return file
-
-
-def applied(file: Path, **given: Any) -> tuple[int, list[dict[str, Any]]]:
-    out = io.StringIO()
-    code = planning.apply_plan(file, Options(playbook="", json=True, **given), out)
-    return code, [json.loads(line) for line in out.getvalue().splitlines()]
-
-
-def changed(events: list[dict[str, Any]]) -> list[tuple[str, str, str, str, str]]:
-    return [
-        (each["host"], each["task"], each["key"], each["before"], each["now"])
-        for each in events
-        if each["event"] == "FactChanged"
-    ]
-
-
-def test_what_was_planned_is_done_once(options: Options, place: Path) -> None:
-    before = os.umask(0)
-    try:
-        file = kept(options, place)
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert list((place / "out").iterdir()) == []
-    assert applied(file)[0] == 0
-    assert (place / "out" / "w1").read_text() == "hello\n"
-    (place / "out" / "w1").unlink()
-    with pytest.raises(ConfigError, match="applied already, by the run"):
-        applied(file)
-    assert not (place / "out" / "w1").exists()
+from deployer.saved import origins
+from tests.unit.saved.saved_kit import CANARY, applied, kept
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -211,60 +119,6 @@ def test_another_version_is_refused(options: Options, place: Path, monkeypatch: 
         applied(file)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("site.yml", "edited"), ("hosts.yml", "edited"), ("vars.yml", "edited"),
-                       ("group_vars/all.yml", "edited"), ("group_vars/web.yml", "new")]
-)  # fmt: skip
-def test_an_edited_file_is_named(options: Options, place: Path, name: str, said: str) -> None:
-    file = kept(options, place)
-    with (place / name).open("a") as end:
-        end.write("# a comment is enough\n" if said == "edited" else "{}\n")
-    with pytest.raises(ConfigError, match=f"{said} since the plan was made") as caught:
-        applied(file)
-    assert str(place / name) in str(caught.value)
-
-
-def test_a_host_that_is_another_one_is_refused(options: Options, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = kept(options, place)
-    monkeypatch.setattr(roll_play, "IDENTITY", Sh("echo fedcba9876543210fedcba9876543210"))
-    code, events = applied(file)
-    assert code == 3
-    assert {(host, key) for host, _, key, _, _ in changed(events)} == {("w1", "machine-id"), ("w2", "machine-id")}
-
-
-def test_what_the_host_says_now_is_named_with_what_it_said(options: Options, place: Path) -> None:
-    (place / "out" / "w1").write_text("old\n")
-    (place / "out" / "w1").chmod(0o644)
-    file = kept(replace(options, extra_vars=(f"words={CANARY}",)), place)
-    (place / "out" / "w1").write_text("other\n")
-    code, events = applied(file, extra_vars=(f"words={CANARY}",))
-    assert code == 3
-    ((host, task, key, before, now),) = changed(events)
-    assert (host, task, key) == ("w1", "note of w1", "content")
-    assert before != now
-    assert before.startswith("digest:")
-    assert (place / "out" / "w1").read_text() == "other\n"
-    assert CANARY not in file.read_text()
-    (place / "out" / "w1").write_text("old\n")
-    assert applied(file, extra_vars=(f"words={CANARY}",))[0] == 0, "as it was again, the plan holds"
-
-
-def test_what_somebody_has_done_already_is_named_too(options: Options, place: Path) -> None:
-    file = kept(options, place)
-    (place / "out" / "w2").write_text("hello\n")
-    code, events = applied(file)
-    assert code == 3
-    assert ("w2", "note of w2", "state", "absent", "present") in changed(events)
-
-
-def test_other_variables_of_the_command_line_are_refused(options: Options, place: Path) -> None:
-    file = kept(replace(options, extra_vars=("words=a",)), place)
-    for other in ((), ("words=b",)):
-        with pytest.raises(ConfigError, match="other variables of the command line"):
-            applied(file, extra_vars=other)
-    assert applied(file, extra_vars=("words=a",))[0] == 0
-
-
 def test_a_digest_says_nothing_without_the_key(options: Options, place: Path) -> None:
     first = json.loads(kept(options, place).read_text())
     second = json.loads(kept(options, place).read_text())
@@ -275,26 +129,6 @@ def test_a_digest_says_nothing_without_the_key(options: Options, place: Path) ->
         }
 
     assert not digests(first) & digests(second), "not even that two plans declare the same can be seen"
-
-
-def test_of_two_at_the_same_moment_one_may(options: Options, place: Path) -> None:
-    file, seal = kept(options, place), Seal.of_machine()
-    plan, won, barrier = seal.read(file), list[int](), threading.Barrier(8)
-
-    def use(number: int) -> None:
-        barrier.wait()
-        try:
-            seal.use(plan, str(number))
-        except ConfigError:
-            return
-        won.append(number)
-
-    threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert seal.used(plan) == str(*won)
 
 
 def test_all_who_come_at_once_get_the_same_key(tmp_path: Path) -> None:
@@ -331,14 +165,6 @@ def test_nothing_but_a_plan_is_replaced_by_one(options: Options, place: Path) ->
     kept(options, place)
 
 
-def test_a_plan_that_could_not_be_made_is_not_kept(options: Options, place: Path) -> None:
-    (place / "out" / "w2").mkdir()
-    out = io.StringIO()
-    assert planning.keep(options, place / "plan.json", "1h", out) == 3
-    assert "no plan was kept" in out.getvalue()
-    assert not (place / "plan.json").exists()
-
-
 def test_it_can_be_read(options: Options, place: Path) -> None:
     file = kept(options, place)
     shown = planning.show_plan(file, as_json=False)
@@ -356,31 +182,3 @@ def test_it_can_be_read(options: Options, place: Path) -> None:
         planning.show_plan(file, as_json=False, pages=(str(place / "plan.txt"),))
     assert applied(file)[0] == 0
     assert "applied by the run" in planning.show_plan(file, as_json=False)
-
-
-def test_several_plays_are_all_looked_at_before_the_first_begins(options: Options, place: Path) -> None:
-    site = place / "site.yml"
-    second = PLAY.replace("name: one", "name: two").replace("inventory_hostname }}", "inventory_hostname }}-2")
-    site.write_text((PLAY + second).replace("PLACE", str(place / "out")))
-    file = kept(options, place)
-    (place / "out" / "w2-2").write_text("drift\n")
-    code, events = applied(file)
-    assert code == 3
-    assert {host for host, *_ in changed(events)} == {"w2"}
-    assert sorted(path.name for path in (place / "out").iterdir()) == ["w2-2"]
-    (place / "out" / "w2-2").unlink()
-    assert applied(file)[0] == 0
-    assert sorted(path.name for path in (place / "out").iterdir()) == ["w1", "w1-2", "w2", "w2-2"]
-
-
-def test_an_error_of_the_claim_refuses_before_the_first_write(
-    options: Options, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = kept(options, place)
-    monkeypatch.setattr(plan_file.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    try:
-        code, _ = applied(file)
-        assert code == 3
-    except DeployerError as error:
-        assert "No space left" in str(error)
-    assert list((place / "out").iterdir()) == []
