@@ -15,21 +15,24 @@
 remember() {
   mkdir -p -- "$root/ledger/good" "$root/ledger/bad" "$root/ledger/config" || return 1
   chmod 0700 -- "$root/ledger" || return 1
-  touch -- "$root/ledger/history" || return 1
+  [ -f "$root/ledger/history" ] || touch -- "$root/ledger/history" || return 1
   # What a full disk or a lost host has cut is no line.
-  truncate -s "$(head -n "$(wc -l <"$root/ledger/history")" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
+  [ -z "$(tail -c 1 -- "$root/ledger/history" | tr '\0' x)" ] ||
+    truncate -s "$(head -n "$(wc -l <"$root/ledger/history")" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
   readable_history || return 1
   # Also where the history is gone: no judgement may be older than those before it.
   number=$({ cut -f 1 -- "$root/ledger/history" | tail -n 1; cat -- "$root/ledger/good/"* 2>/dev/null; } |
     grep -xE '[0-9]{1,15}' | sort -n | tail -n 1)
   number=$((${number:-0} + 1))
-  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$number" "$(date +%s)" "$1" "$2" "$run" "$(printf '%s' "$3" | tr '\t\n' '  ')" \
+  detail=$3
+  case $detail in *[$lf$tab]*) detail=$(printf '%s' "$detail" | tr '\t\n' '  ') ;; esac
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$number" "$(date +%s)" "$1" "$2" "$run" "$detail" \
     >>"$root/ledger/history" && sync -- "$root/ledger/history"
 }
 
 # readable_history: put lines that are none of ours aside, into history.damaged.
 readable_history() {
-  tab=$(printf '\t')
+  tab='	'
   word="[^${tab}]*"
   line="^[0-9]{1,15}${tab}[0-9]{1,11}${tab}[a-z_]+${tab}$word${tab}$word${tab}$word\$"
   grep -avqE -e "$line" -- "$root/ledger/history" || return 0
@@ -40,7 +43,7 @@ readable_history() {
 
 # inscribe FILE TEXT: write a small file, on the disk before it has its name.
 inscribe() {
-  mkdir -p -- "${1%/*}" && printf '%s\n' "$2" >"$root/ledger/.new" && sync -- "$root/ledger/.new" &&
+  { [ -d "${1%/*}" ] || mkdir -p -- "${1%/*}"; } && printf '%s\n' "$2" >"$root/ledger/.new" && sync -- "$root/ledger/.new" &&
     mv -T -- "$root/ledger/.new" "$1" && sync -- "${1%/*}"
 }
 

@@ -57,7 +57,10 @@ firm() {
 inside() {
   firm "$1"
   exec 5<"$firm/"
-  [ "$(readlink /proc/self/fd/5)" = "${firm:-/}" ] || { echo "$1 is being moved about"; exit 1; }
+  away=${PWD:-/} stands=''
+  ! cd -P /proc/self/fd/5/ 2>/dev/null || stands=$PWD
+  cd -- "$away" 2>/dev/null || cd /
+  [ "$stands" = "${firm:-/}" ] || { echo "$1 is being moved about"; exit 1; }
 }
 
 # make_above PATH: make what is missing of the directories above it, 0700, each through the descriptor of the one above.
@@ -79,12 +82,17 @@ drop() (
   done
 )
 
+# owned OWNER GROUP FILE [FLAG]: set those that are not empty, with one process.
+owned() {
+  if [ -n "$1" ]; then chown ${4:+"$4"} -- "$1${2:+:$2}" "$3"
+  elif [ -n "$2" ]; then chgrp ${4:+"$4"} -- "$2" "$3"; fi
+}
+
 # adorn PATH OWNER GROUP MODE: set those that are not empty on what is there, and not on what a link there leads to.
 adorn() {
   inside "${1%/*}"
   at=/proc/self/fd/5/${1##*/}
-  [ -z "$2" ] || chown -h -- "$2" "$at"
-  [ -z "$3" ] || chgrp -h -- "$3" "$at"
+  owned "$2" "$3" "$at" -h
   if [ -n "$4" ]; then
     [ ! -p "$at" ] || { echo "$1 is a FIFO"; exit 1; }
     exec 9<"$at"
@@ -105,20 +113,23 @@ draft() {
   for left in "/proc/self/fd/5/.deployer.${2##*/}."????????; do
     if [ -f "$left" ]; then rm -f -- "$left"; fi
   done
-  draft=$(mktemp -u "$folder/.deployer.${2##*/}.XXXXXXXX")
+  once=''
+  { read -r once </proc/sys/kernel/random/uuid; } 2>/dev/null || once=$(mktemp -u XXXXXXXX)
+  draft=$folder/.deployer.${2##*/}.${once%%-*}
   beside=/proc/self/fd/5/${draft##*/}
   set -C
   exec 9>"$beside"
   set +C
   trap 'rm -f -- "$beside"' EXIT
   cat -- "$1" >&9
-  mode=${3:-0644} owner=$4 group=$5
-  if [ -f "$2" ] && [ ! -L "$2" ]; then
-    mode=${3:-$(stat -c %a -- "$2")} owner=${4:-$(stat -c %u -- "$2")} group=${5:-$(stat -c %g -- "$2")}
+  mode=$3 owner=$4 group=$5
+  if [ -f "$2" ] && [ ! -L "$2" ] && { [ -z "$mode" ] || [ -z "$4" ] || [ -z "$5" ]; }; then
+    had=$(stat -c %a:%u:%g -- "$2")
+    mode=${mode:-${had%%:*}} group=${5:-${had##*:}} had=${had#*:}
+    owner=${4:-${had%:*}}
   fi
-  [ -z "$owner" ] || chown -- "$owner" /proc/self/fd/9
-  [ -z "$group" ] || chgrp -- "$group" /proc/self/fd/9
-  chmod -- "$mode" /proc/self/fd/9
+  owned "$owner" "$group" /proc/self/fd/9
+  chmod -- "${mode:-0644}" /proc/self/fd/9
   sync -- /proc/self/fd/9
   exec 9>&-
 }

@@ -77,13 +77,47 @@ known_user() {
   frame "$1" 0 "entry=$found${rs}group=$own${rs}groups=$own$groups${rs}home_made=$there$rs"
 }
 
-# packages_read NAME...: what dpkg knows of all of them, with one process; nothing on a host without it.
+# packages_read NAME...: what dpkg knows of all of them, one NAME STATUS VERSION a line; nothing on a host without it. Its
+# database is one file, but for what it has not merged yet: dpkg-query reads all of it anew, which costs several times a grep.
 packages_read() {
   command -v dpkg-query >/dev/null || return 0
-  # shellcheck disable=SC2016 # words of dpkg's own
-  packages=$(dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n' -- "$@" 2>/dev/null)
-  [ "$?" -gt 1 ] || packages_asked=" $* "
-  packages=$lf$packages$lf
+  packages='' packages_asked=''
+  listed_packages "$@" || {
+    # shellcheck disable=SC2016 # words of dpkg's own
+    packages=$(dpkg-query -W -f '${Package} ${db:Status-Status} ${Version}\n' -- "$@" 2>/dev/null)
+    [ "$?" -le 1 ] || return 0
+    packages=$lf$packages$lf
+  }
+  packages_asked=" $* "
+}
+
+# listed_packages NAME...: leave them in $packages; fail where the file does not tell.
+dpkg=/var/lib/dpkg
+listed_packages() {
+  packages=$lf
+  for name in "$dpkg"/updates/*; do [ ! -e "$name" ] || return 1; done
+  [ -f "$dpkg/status" ] && [ -r "$dpkg/status" ] || return 1
+  sought=''
+  for name; do sought="$sought${sought:+$lf}Package: $name"; done
+  entries=$(grep -axF -A 20 -e "$sought" -- "$dpkg/status" 2>/dev/null) || [ "$?" -eq 1 ] || return 1
+  entry='' status='' version=''
+  set -f
+  IFS=$lf
+  for line in $entries$lf--; do
+    case $line in
+      --|'Package: '*)
+        [ -z "$entry" ] || break
+        case $lf$sought$lf in *"$lf$line$lf"*) entry=${line#*: } status='' version='' ;; esac ;;
+      'Status: '*) status=${line##* } ;;
+      'Version: '*)
+        version=${line#*: }
+        [ -z "$entry" ] || packages="$packages$entry $status $version$lf"
+        entry='' ;;
+    esac
+  done
+  unset IFS
+  set +f
+  [ -z "$entry" ]
 }
 
 # known_packages INDEX NAME[=VERSION]...: answer which are installed.

@@ -51,7 +51,7 @@ blob() {
     rm -f -- "$place"
     return 1
   }
-  if [ "$3" = - ]; then proof=$(wc -c <"$place") wanted=$2; else proof=$(digest "$place") wanted=$3; fi
+  if [ "$3" = - ]; then proof=$(wc -c <"$place") wanted=$2; else proof=$(sha256sum <"$place") wanted="$3  -"; fi
   if [ "$proof" != "$wanted" ]; then
     [ "$(wc -c <"$place")" -lt "$2" ] || rm -f -- "$place"
     why="an upload of $2 bytes to $at arrived damaged or cut"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 
@@ -19,17 +20,33 @@ more for all that it asks: a way to a port, its first answer, its last."""
 CONSOLE = 6
 """The same until its node's shell asks for something: its host is not read before."""
 
-FORKS = {"plan": 50, "deploy": 58, "verify": 30, "audit": 170}
+FORKS = {"plan": 44, "deploy": 49, "verify": 23, "audit": 145}
 """Processes that a host starts, those of its sshd and of what else it does meanwhile among them."""
+
+FIRST, A_SECOND = 900, 10
+"""The same of a first deploy, the node's threads among them; and what waiting for EPMD and node may add."""
 
 
 @pytest.fixture(scope="module")
-def two(lab_of, demo_release, tmp_path_factory) -> Fleet:
-    """Two hosts on which nothing is left to do."""
+def deployed(lab_of, demo_release, tmp_path_factory) -> tuple[Fleet, list[int], float]:
+    """Two hosts on which nothing is left to do; what they have started until then, and how long it has taken."""
     fleet = fleet_of(tmp_path_factory.mktemp("fleet"), lab_of("default", "default").hosts, demo_release("0.1.0"))
+    before, begin = [processes_started(host) for host in fleet.hosts], time.monotonic()
     ran = fleet.run("deploy")
     assert ran.code == 0, ran.out + ran.err
-    return fleet
+    started = [processes_started(host) - was for host, was in zip(fleet.hosts, before, strict=True)]
+    return fleet, started, time.monotonic() - begin
+
+
+@pytest.fixture
+def two(deployed: tuple[Fleet, list[int], float]) -> Fleet:
+    """Those hosts."""
+    return deployed[0]
+
+
+def test_a_first_deploy_starts_no_more_processes_than_it_needs(deployed: tuple[Fleet, list[int], float]) -> None:
+    _, started, seconds = deployed
+    assert 0 < max(started) <= FIRST + A_SECOND * seconds, started
 
 
 @pytest.mark.parametrize("command", TRIPS)

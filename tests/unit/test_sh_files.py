@@ -119,7 +119,7 @@ def test_what_a_user_put_there_keeps_no_owner_where_one_is_named(
     text = sh('PATH={0}:$PATH\ndraft "$blobs/0" {1} 0400 0 0\nsettle {1}', tmp_path, theirs / "file").text
     (frame,) = frames(steps(text, blobs=(Blob.of("content"),)), shell, tmp_path)
     assert frame.rc == 0, frame.out
-    assert (tmp_path / "given").read_text().split()[1::3] == ["0"], "not for one moment the user's"
+    assert (tmp_path / "given").read_text().split()[1::3] == ["0:0"], "not for one moment the user's"
 
 
 @pytest.mark.parametrize("at", ["file", "deeper/file"])

@@ -89,7 +89,7 @@ def _look(
     try:
         if stale:
             units = tuple(target.unit for target in stale)
-            program = Program(fragments(stale), become=session.become, units=units)
+            program = Program(fragments(stale), become=session.become, units=units, brief=True)
             frames = list(session.transport.run(program, timeout=EXEC_TIMEOUT))
             for target, frame in zip(stale, frames, strict=True):
                 now[target] = replace(now[target], unit=readings.parse_look(frame.out), lost="", remedy="", gone=False)
