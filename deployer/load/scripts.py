@@ -17,6 +17,7 @@ from deployer.fields import kind
 from deployer.load import yaml
 from deployer.load.marked import Map, mark_of
 from deployer.model import Mark
+from deployer.regular import open_regular
 
 LIMITS = {"seconds": 60.0}
 """How long an inventory program may take for one answer."""
@@ -33,7 +34,7 @@ def is_program(path: Path) -> bool:
     """
     with At(path):
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 head = file.read(4)
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}") from None

@@ -114,7 +114,7 @@ def test_variables_that_are_not_there_are_all_told_in_all_plays_before_a_host_is
         ("assert: {msg: x}", "assert has no condition", "that:"),
         ("set_fact: {}", "set_fact sets nothing", "NAME: VALUE"),
         ("apt_rpm: name=nginx", "there is no module", ""),
-        ("ini_file: {path: /etc/x}", "not supported", "template or copy"),
+        ("xml: {path: /etc/x}", "not supported", "template or copy"),
         ("uri: {url: x}", "not supported", "files/"),
         ("debug: {message: hello}", "unknown word 'message'", "'msg'"),
         ("community.general.ufw: {rule: allow}", "not supported", "firewall:"),

@@ -180,6 +180,7 @@ REVIEWED = {
     "fleet/declaration.py": "into the question whether a cookie can be guessed, whose answer is yes or no",
     "fleet/declare.py": "into the check of a cookie's strength, whose complaint never quotes it",
     "fleet/grammar.py": "into the check of an environment value",
+    "load/lookups.py": "into what a lookup gives, which is a secret where one was in it",
     "load/taint.py": "into a rendering, whose result is a secret",
     "engine/ladder/verify.py": "to strike it out of a node's last words",
     "load/vault.py": "into the key of a vault",
