@@ -30,10 +30,11 @@ DEMO = APPS / "demo"
 NAME = os.environ.get("DEPLOYER_TEST_LAB", "test") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "w")
 
 LONG = """
-ladder window rollout tls moving faults rotation kill_points migrations migration_kills unit drift attacks going_back
-growth secrets takeover roll_stops from_mix_phx_new growth_kills sudo_deploy confirm_tasks deploy flavours_mixed
-flavours_tls clusters flavours_names disk_full waiting growth_table docs_commands lease start_pairs tls_given preflight
-two_fleets general_modules plan
+rollout window moving ladder tls faults kill_points migrations unit rotation going_back growth attacks migration_kills
+takeover secrets ansible_engine deploy roll_stops from_mix_phx_new docs_commands drift clusters growth_kills
+confirm_tasks lease start_pairs disk_full tls_given preflight growth_table two_fleets flavours_mixed waiting
+brought_modules sudo_deploy general_modules plan root_trust collection flavours_tls rabbitmq flavours_names
+same_as_ansible
 """.split()  # noqa: SIM905 - a list of words reads better
 """The files that take longest, the longest first: they begin first, so that no worker is left with one at the end."""
 SHORT = "lab demo budget build uploads hostile inputs profiles firewall_matrix trixie sudo".split()  # noqa: SIM905

@@ -200,7 +200,9 @@ def health(host: LabHost, port: int = 4000) -> tuple[int, dict[str, Any]]:
 
 
 def walk(fleet: Fleet, ssh: Callable[..., tuple[int, str]], drift: str, tasks: list[str]) -> Ran:
-    """A flavour's whole way, on untouched hosts: deployed, green, deployed again, drifted, found, fixed.
+    """A flavour's way, on untouched hosts: deployed, green, deployed again, audited.
+
+    With DEPLOYER_LAB_ALL=1 its whole way: drifted, found, fixed too, which `test_drift` has of each kind of task.
 
     Args:
         drift: run on the first host by plain ssh.
@@ -214,12 +216,13 @@ def walk(fleet: Fleet, ssh: Callable[..., tuple[int, str]], drift: str, tasks: l
     assert {each["node"] for each in first.of("RungRead", rung=10, ok=True, host=fleet.hosts[0].name)}
     again = fleet.run("deploy")
     assert (again.code, again.of("StepDone")) == (0, []), again.out
-    assert ssh(fleet.hosts[0], drift)[0] == 0
-    audit = fleet.run("audit")
-    assert (audit.code, audit.planned(fleet.hosts[0])) == (2, tasks)
-    assert [audit.planned(host) for host in fleet.hosts[1:]] == [[]] * (len(fleet.hosts) - 1)
-    fixed = fleet.run("deploy")
-    assert fixed.code == 0, fixed.out
+    if os.environ.get("DEPLOYER_LAB_ALL") == "1":
+        assert ssh(fleet.hosts[0], drift)[0] == 0
+        audit = fleet.run("audit")
+        assert (audit.code, audit.planned(fleet.hosts[0])) == (2, tasks)
+        assert [audit.planned(host) for host in fleet.hosts[1:]] == [[]] * (len(fleet.hosts) - 1)
+        fixed = fleet.run("deploy")
+        assert fixed.code == 0, fixed.out
     clean = fleet.run("audit")
     assert (clean.code, clean.of("TaskPlanned", verdict="change")) == (0, [])
     return first

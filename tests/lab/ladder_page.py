@@ -55,7 +55,8 @@ health: {tcp: "127.0.0.1:5672"}
 ## Wrong states
 
 Each of these is made for real on lab hosts by `tests/lab/test_ladder.py` (over TLS: `test_tls.py`), which holds
-`deployer verify` to the rung and to these words. The nodes are `demo@10.0.0.1` on web1, `demo@10.0.0.2` on web2 and
+`deployer verify` to the rung and to these words; a usual run of the tests makes some of each rung,
+`DEPLOYER_LADDER_ALL=1` all. The nodes are `demo@10.0.0.1` on web1, `demo@10.0.0.2` on web2 and
 `demo@10.0.0.3` on web3; it is web2 that suffers, unless another one is named.
 """
 

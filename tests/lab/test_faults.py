@@ -10,6 +10,7 @@ import pytest
 
 from deployer import lab as labs
 from tests.lab.fleet import LEFTOVERS, Fleet, disk, fleet_of, health, untouched
+from tests.samples import some
 
 CUT = "ip -n {0} link set host0 {1}"
 
@@ -134,7 +135,7 @@ def test_a_release_for_another_system_is_refused_while_the_node_runs_on(running,
     assert (pid(ssh, host), disk(host)) == (node, before)
 
 
-@pytest.mark.parametrize("place", ["/opt/demo", "/var/lib/deployer"])
+@pytest.mark.parametrize("place", some(["/opt/demo", "/var/lib/deployer"], 1, "DEPLOYER_LAB_ALL"))
 def test_a_full_disk_is_told_by_its_path_before_anything_is_sent_to_it(running, ssh, demo_release, place):
     (host,) = running.hosts
     node = pid(ssh, host)
@@ -151,15 +152,15 @@ def test_a_full_disk_is_told_by_its_path_before_anything_is_sent_to_it(running, 
     assert ssh(host, LEFTOVERS) == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("signals", "step"),
-    [
-        ([signal.SIGINT], "group of the nodes"),
-        ([signal.SIGINT, signal.SIGINT], "firewall"),
-        ([signal.SIGKILL], "firewall"),
-        ([signal.SIGKILL], "environment => demo"),
-    ],
-)
+STOPPED = [
+    ([signal.SIGINT], "group of the nodes"),
+    ([signal.SIGKILL], "firewall"),
+    ([signal.SIGINT, signal.SIGINT], "firewall"),
+    ([signal.SIGKILL], "environment => demo"),
+]
+
+
+@pytest.mark.parametrize(("signals", "step"), some(STOPPED, 3, "DEPLOYER_LAB_ALL"))
 def test_a_run_that_is_stopped_in_the_middle_leaves_a_host_that_the_next_run_finishes(fleet, ssh, signals, step):
     (host,) = fleet.hosts
     process = fleet.start("deploy")

@@ -14,9 +14,10 @@ from deployer.lab import LabHost
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import Fleet, Ran, fleet_of, untouched
 from tests.lab.keeping import kept, whole
-from tests.lab.test_kill_points import Point, kind, points, some
+from tests.lab.test_kill_points import SWITCH, Point, kind, points
+from tests.samples import some
 
-TAKEN = 3
+TAKEN = 2
 
 
 def killed(fleet: Fleet, command: str, point: Point) -> None:
@@ -45,9 +46,9 @@ def test_a_growth_and_a_retirement_that_are_killed_anywhere_are_finished_by_the_
     fleet = fleet_of(tmp_path, two, demo_release("0.1.0"))
     whole(fleet.run("deploy"), two)
     fleet.hosts = three
-    grows = some(told(fleet.run("deploy"), three), TAKEN)
+    grows = some(told(fleet.run("deploy"), three), TAKEN, SWITCH)
     leave = f"retire on {last.name}"
-    leaves = some(told(fleet.run(leave), two), TAKEN)
+    leaves = some(told(fleet.run(leave), two), TAKEN, SWITCH)
     for growing, leaving in itertools.zip_longest(grows, leaves):
         with kept(ssh, two, leaving=(last,)) as figures:
             if growing:

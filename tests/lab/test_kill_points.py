@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -23,9 +22,11 @@ import pytest
 
 from deployer import lab as labs
 from tests.lab.fleet import LEFTOVERS, PATIENCE, Event, Fleet, fleet_of, health, untouched
+from tests.samples import some
 
 VERSIONS = ("0.1.0", "0.2.0", "0.3.0")
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9a-f]{8})?")
+SWITCH = "DEPLOYER_KILL_ALL"
 TAKEN = 2
 """Points of each kind, unless all are wanted."""
 NAMED = ("host", "stage", "task", "what", "number", "node", "verdict")
@@ -117,15 +118,6 @@ def points(events: Iterable[Event]) -> Iterator[Point]:
             yield Point(said, seen[said])
 
 
-def some(found: list[Point], taken: int = TAKEN) -> list[Point]:
-    """All of them, or a part, or a few, spread evenly and always the same."""
-    part, _, parts = os.environ.get("DEPLOYER_KILL_ALL", "").partition("/")
-    if part:
-        return found[int(part) - 1 :: int(parts or 1)]
-    step = max(1.0, len(found) / taken)
-    return [found[int(step * i + step / 2)] for i in range(min(taken, len(found)))]
-
-
 def killed(fleet: Fleet, point: Point, oldest: str) -> Killed:
     """Start a deploy and kill it with SIGKILL at a point."""
     watch = watcher(fleet, point.condition, oldest) if point.condition else None
@@ -181,7 +173,7 @@ def test_a_controller_killed_at_any_point_leaves_what_the_next_deploy_finishes(
     assert whole.code == 0, whole.out
     told = list(points(whole.events))
     between = [Point(name, condition=condition) for name, condition in UNDER_WAY.items()]
-    taken = some(told) + some(between)
+    taken = some(told, TAKEN, SWITCH) + some(between, TAKEN, SWITCH)
     print(f"\n{len(told)} lines and {len(between)} moments; {len(taken)} of them follow")  # noqa: T201 - figures are asked for
     late, tried = 0, Progress(len(taken), len(told), len(between))
     try:

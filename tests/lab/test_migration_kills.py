@@ -7,7 +7,6 @@ is waited for there. DEPLOYER_KILL_ALL=1 takes all points instead of some.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from deployer import lab as labs
 from deployer.lab import LabHost
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import LEFTOVERS, PATIENCE, Event, Fleet, Ran, health, shop_of
+from tests.samples import some
 
 LEDGER = "/opt/shop/ledger"
 ON_HOST = {
@@ -29,7 +29,8 @@ ON_HOST = {
     "its end is noted on the other host": (1, f'[ "$(ls {LEDGER}/migrated)" != "$known" ]'),
 }
 """Of which host, and what a test of plain sh sees there."""
-TAKEN = 3
+SWITCH = "DEPLOYER_KILL_ALL"
+TAKEN = 2
 KILL = 'pid=$(systemctl show -p MainPID --value shop); [ "$pid" = 0 ] || kill -9 "$pid"'
 SLOW = "INSERT INTO effects SELECT {0} FROM pg_sleep(2);"
 """PostgreSQL ends it, whatever has become of who asked."""
@@ -129,16 +130,14 @@ def finished(fleet: Fleet, ssh: Ssh, number: int, *flags: str) -> tuple[Ran, str
 
 
 def test_a_controller_killed_at_any_effect_of_a_migration_never_runs_it_twice(fleet, ssh, declare, told):
-    every = os.environ.get("DEPLOYER_KILL_ALL") == "1"
-    step = len(told) / TAKEN
-    for point in told if every else [told[int(step * i + step / 2)] for i in range(TAKEN)]:
+    for point in some(told, TAKEN, SWITCH):
         number = next(declare)
         killed(fleet, point)
         _, release = finished(fleet, ssh, number)
         assert history(ssh, fleet.hosts[0], release) == ["began", "done"], point
 
 
-@pytest.mark.parametrize("fault", ["kill -9 of the node", "power cut"])
+@pytest.mark.parametrize("fault", some(["kill -9 of the node", "power cut"], 1, "DEPLOYER_LAB_ALL"))
 def test_a_host_struck_between_migration_and_switch_starts_as_it_was_and_does_not_migrate_again(
     fleet, ssh, declare, eventually, fault
 ):

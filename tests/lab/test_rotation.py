@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab.fleet import Event, Ran, fleet_of, health, untouched
 from tests.lab.rotated import COOKIE, COPY, SPY, Cluster
+from tests.samples import some
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,10 @@ def read_until(running, what: str) -> Event:
     pytest.fail(f"no step {what!r}: {running.stderr.read()}")
 
 
-@pytest.mark.parametrize("moment", ["keep the old cookie", "set the new cookie", "accepts the new cookie", "remove"])
+PHASES = ["keep the old cookie", "set the new cookie", "accepts the new cookie", "remove"]
+
+
+@pytest.mark.parametrize("moment", some(PHASES, 2, "DEPLOYER_LAB_ALL"))
 def test_a_rotation_killed_at_any_phase_is_finished_by_the_same_command(cluster, moment):
     names = [host.name for host in cluster.hosts]
     lives, (old, new) = cluster.lives(), cluster.declare_another()

@@ -37,7 +37,7 @@ def main() -> int:
     kept = Kept.read(in_words(["python", "-m", "tests.lab.reliability", *sys.argv[1:]]))
     rows = [row for row in ROWS if not wanted or row.name in wanted]
     if not args.page:
-        os.environ["DEPLOYER_RELIABILITY_ALL"] = "1"
+        os.environ |= dict.fromkeys(("DEPLOYER_RELIABILITY_ALL", "DEPLOYER_LADDER_ALL", "DEPLOYER_LAB_ALL"), "1")
         os.chdir(ROOT)
         tests = dict.fromkeys(f"tests/{test}" for row in rows for test in row.tests)
         os.environ.pop("DEPLOYER_RELIABILITY_PAGE", None)  # this is one already
