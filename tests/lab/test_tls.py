@@ -16,7 +16,7 @@ from deployer.lab import Lab, LabHost
 from tests.lab.conftest import Ssh
 from tests.lab.sick import HEALTH, KEEP, PATIENT, ROGUE, Sick, expect, rounds
 from tests.lab.tls_kit import CA, COPY, FOREIGN, NOW, PASSPHRASE, PEM, Made, bundle, declared, pid, pids, put, rpc
-from tests.lab.window_kit import Window, a_display, windows
+from tests.lab.window_kit import Window, a_display
 from tests.lab.wrong_states import TLS
 
 
@@ -78,15 +78,15 @@ def test_from_an_untouched_host_to_a_mesh_over_tls(made: Made, ssh: Ssh) -> None
 
 
 def test_an_observer_of_this_machine_is_let_in_and_keeps_no_key(
-    made: Made, ssh: Ssh, eventually: Callable[..., None], tmp_path: Path
+    made: Made, ssh: Ssh, eventually: Callable[..., None], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     window, (host, *_) = Window(made.fleet), made.fleet.hosts
-    with a_display() as display:
-        environ = {**made.fleet.environment(), "DISPLAY": display, "TMPDIR": str(tmp_path)}
+    with a_display(tmp_path_factory.mktemp("display")) as display:
+        environ = {**made.fleet.environment(), "DISPLAY": display.name, "TMPDIR": str(tmp_path)}
         with subprocess.Popen(window.argv("observe", "web1"), env=environ, cwd=made.fleet.directory) as observer:
             try:
                 title = f'"Observer - {window.node("web1")}"'
-                eventually(lambda: title in windows(display) or observer.poll() is not None, deadline=90)
+                eventually(lambda: title in display.windows or observer.poll() is not None, deadline=90)
                 assert "deployer-observe-" in rpc(ssh, host, "IO.inspect(:erlang.nodes(:hidden))")
                 assert list(tmp_path.rglob("*.pem")) == []
             finally:
