@@ -33,6 +33,7 @@ STOPS, ADDRESS = f"{ENGINE}/test_engine_roll_stops.py", "tests/unit/transport/te
 BACK = f"{ENGINE}/test_going_back_rules.py"
 BEAM, LOAD = "tests/unit/beam", "tests/unit/load"
 KNOWN, SAVED = "tests/unit/transport/test_known_hosts.py", "tests/unit/saved/test_saved_plan_file.py"
+CLAIMED = "tests/unit/saved/test_saved_plan_applied.py"
 MUTANTS = (
     Mutant("engine/roll/back.py", "if record.current in record.good:", "if record.current:", BACK),
     Mutant("engine/roll/back.py", "if one != leaving", "if True", BACK),
@@ -126,7 +127,7 @@ MUTANTS = (
            "if False and any(_like(name, pattern[1:])", KNOWN),
     Mutant("saved/plan_file.py", "not isinstance(seal, str) or not hmac.compare_digest(", "False and (", SAVED),
     Mutant("saved/plan_file.py", 'os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as out:\n',
-           'os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "w") as out:\n', SAVED),
+           'os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), "w") as out:\n', CLAIMED),
     Mutant("report/journal.py", 'flags, 0o600), "w"', 'flags, 0o644), "w"', "tests/unit/report/test_report_journal.py"),
     Mutant("report/journal.py", 'whole = hmac.new(key, digestmod="sha256")',
            'whole = hmac.new(b"x", digestmod="sha256")', "tests/unit/report/test_report_journal.py"),
