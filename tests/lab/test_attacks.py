@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from deployer.beam.authority import Authority
+from deployer.engine.ladder.rung import Rung
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import COOKIE, Fleet, fleet_of, untouched
 from tests.lab.window_kit import Window
@@ -73,7 +74,7 @@ def test_a_crash_dump_shows_nothing_that_its_user_could_not_read_and_holds_nobod
         assert shadow not in said.out + said.err
         assert trick == "the cookie itself" or COOKIE not in said.out + said.err
     assert ran.code == 1
-    assert ran.bad_rungs()["demo@" + host.address]["rung"] == 2
+    assert ran.bad_rungs()["demo@" + host.address]["rung"] == Rung.UNIT
     assert COOKIE not in ran.out + ran.err
     assert shadow not in ran.out + ran.err
     assert ssh(host, READERS) == (1, ""), "no process of root's is left behind"

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 from tests.lab.fleet import LEFTOVERS, Fleet, disk, fleet_of, health, untouched
 from tests.samples import some
 
@@ -89,7 +90,7 @@ def test_a_release_that_crashes_at_boot_is_told_with_its_last_lines_and_mended(f
     verify = fleet.run("verify")
     assert verify.code == 1
     (rung,) = verify.bad_rungs().values()
-    assert rung["rung"] == 2
+    assert rung["rung"] == Rung.UNIT
     assert "DEMO_CRASH is set" in rung["detail"]
     assert rung["advice"]
     shown = fleet.show("verify").out

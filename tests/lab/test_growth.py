@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 from deployer.lab import LabHost
 from deployer.lab import host as machines
 from tests.lab.conftest import Ssh
@@ -50,7 +51,7 @@ def joined_again(fleet: Fleet, ssh: Ssh) -> None:
     never = ":application.set_env(:kernel, :dist_auto_connect, :never)"
     assert ssh(one, f"demo-ctl rpc '{never}; :erlang.disconnect_node(:\"demo@{two.address}\")'")[0] == 0
     lost = fleet.run("verify")
-    assert lost.bad_rungs()[f"demo@{one.address}"]["rung"] == 8
+    assert lost.bad_rungs()[f"demo@{one.address}"]["rung"] == Rung.MESH
     ran = fleet.run("deploy")
     whole(ran, fleet.hosts)
     assert f"demo@{one.address} to demo@{two.address}" in "".join(note["text"] for note in ran.of("Note"))

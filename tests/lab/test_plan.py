@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 from tests.lab.fleet import Fleet, fleet_of, health, untouched
 
 ROLES = Path(__file__).parents[2] / "roles"
@@ -79,7 +80,7 @@ def test_verify_on_an_untouched_host_names_the_rung_and_touches_nothing(fleet):
     ran = fleet.run("verify")
     assert ran.code == 1
     (rung,) = ran.bad_rungs().values()
-    assert rung["rung"] == 2
+    assert rung["rung"] == Rung.UNIT
     assert "does not exist" in rung["detail"]
     assert labs.upper_state(host) == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from deployer.engine.ladder.rung import Rung
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import Ran
 from tests.lab.window_kit import ALL, Window, journal
@@ -29,7 +30,8 @@ def test_nodes_are_restarted_in_batches_and_stopped_only_when_enough_are_left(wi
         assert ssh(host, "cat /root/hooks 2>/dev/null; rm -f /root/hooks")[1] == told, "drained before, back after"
     assert {name for name, pid in lives().items() if pid != before[name]} == {"web1", "web3"}
     assert [(one["hosts"], one["healthy"]) for one in events(ran, "BatchEnded")] == [(["web1"], ALL), (["web3"], ALL)]
-    assert {one["node"] for one in events(ran, "RungRead") if one["rung"] == 10} == set(map(window.node, window.hosts))
+    climbed = {one["node"] for one in events(ran, "RungRead") if one["rung"] == Rung.HEALTH}
+    assert climbed == set(map(window.node, window.hosts))
     assert ": restart demo.service\n" in journal(ssh, window.hosts["web3"])
     few = window("stop", "web1", "web2", "-e", one_at_a_time)
     assert (few.code, "2 would be left" in few.err) == (3, True), few.err

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from deployer.engine.ladder.rung import Rung
 from deployer.fleet.words import Health
 from tests.unit.engine.ladder_kit import Says, epmd_says
 from tests.unit.engine.verify_kit import HEALTH, Run, alive, node
 
 EPMD = {
-    "hangs": (lambda _: TimeoutError(), 4, "no answer"),
-    "closed": (lambda _: Says(b""), 4, ""),
-    "garbled": (lambda _: Says(b"HTTP/1.1 400 Bad Request\r\n"), 4, ""),
-    "another name": (lambda _: epmd_says(9100, "blog"), 4, ""),
+    "hangs": (lambda _: TimeoutError(), Rung.EPMD, "no answer"),
+    "closed": (lambda _: Says(b""), Rung.EPMD, ""),
+    "garbled": (lambda _: Says(b"HTTP/1.1 400 Bad Request\r\n"), Rung.EPMD, ""),
+    "another name": (lambda _: epmd_says(9100, "blog"), Rung.EPMD, ""),
 }
 
 
@@ -47,7 +48,7 @@ HEALTHS: dict[str, tuple[Health, dict[int, Callable[[int], Any]], str]] = {
 def test_an_unhealthy_node_is_told_with_what_it_answered(name: str) -> None:
     health, streams, says = HEALTHS[name]
     run = Run([alive(streams={4369: lambda _: epmd_says(9100), **streams})], [node(health=health)])
-    assert run.last().rung == 10
+    assert run.last().rung == Rung.HEALTH
     assert says in run.last().detail
 
 

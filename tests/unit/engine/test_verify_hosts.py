@@ -31,7 +31,7 @@ def test_members_reach_each_other_in_one_exec_a_host() -> None:
 def test_a_firewall_between_members_is_told_on_the_node_that_cannot_be_reached() -> None:
     hosts = [alive("web1"), alive("web2", blocked="No route to host")]
     run = Run(hosts, [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",))])
-    assert run.last().rung == 6
+    assert run.last().rung == Rung.REACH
     assert "from web2: port 9100 no route to host, port 4369 no route to host" in run.last().detail
     assert run.last("shop@10.0.0.2").ok
 
@@ -42,22 +42,22 @@ def test_a_host_that_no_member_counts_among_the_members_does_not_knock_at_ports_
     run = Run(hosts, [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",)), newcomer])
     assert [host.programs for host in hosts] == [["look", "reach"], ["look", "reach"], ["look", "last words"]]
     assert run.last().ok
-    assert run.last("shop@10.0.0.3").rung == 2
+    assert run.last("shop@10.0.0.3").rung == Rung.UNIT
 
 
 def test_a_lost_host_fails_at_the_first_rung_and_the_others_go_on() -> None:
     run = Run([Lost("web1"), alive("web2")], [node(peers=("web2",)), node("web2", "10.0.0.2", ("web1",))])
-    assert (run.last().rung, run.last().detail) == (1, "the connection broke")
+    assert (run.last().rung, run.last().detail) == (Rung.HOST, "the connection broke")
     other = {rung.rung: rung for rung in run.rungs["shop@10.0.0.2"]}
-    assert other[6].ok is None
-    assert other[6].detail == "not tried from web1: the connection broke"
-    assert other[10].ok
+    assert other[Rung.REACH].ok is None
+    assert other[Rung.REACH].detail == "not tried from web1: the connection broke"
+    assert other[Rung.HEALTH].ok
 
 
 def test_a_host_that_was_never_reached_fails_at_the_first_rung_with_its_own_advice() -> None:
     gone = Unreachable("10.0.0.1:22 did not answer within 10 s", hint="is it up?")
     run = Run([alive("web2")], [node(), node("web2", "10.0.0.2", ("web1",))], absent={"web1": gone})
-    assert run.rungs["shop@10.0.0.1"] == [RungResult(rung=Rung(1), ok=False, detail=gone.message, advice="is it up?")]
+    assert run.rungs["shop@10.0.0.1"] == [RungResult(rung=Rung.HOST, ok=False, detail=gone.message, advice="is it up?")]
     assert run.last("shop@10.0.0.2").ok
 
 
@@ -70,7 +70,7 @@ def test_of_a_host_whose_deploy_failed_nothing_is_read_and_nothing_is_told() -> 
 
 def test_a_damaged_look_fails_the_node_not_the_run() -> None:
     run = Run([alive(looks=lambda _: "nonsense")], [node()])
-    assert run.last().rung == 1
+    assert run.last().rung == Rung.HOST
     assert run.last().ok is False
 
 
@@ -80,13 +80,13 @@ FORBIDDEN = ForwardingForbidden("sshd of web1 forbids TCP forwarding")
 def test_without_forwarding_the_rungs_that_need_it_are_not_climbed() -> None:
     run = Run([alive(streams={4369: lambda _: FORBIDDEN})], [node()])
     found = {rung.rung: rung.ok for rung in run.rungs["shop@10.0.0.1"]}
-    assert found[2] is True
-    assert found[4] is None
-    assert found[10] is None
+    assert found[Rung.UNIT] is True
+    assert found[Rung.EPMD] is None
+    assert found[Rung.HEALTH] is None
     assert False not in found.values()
 
 
 def test_a_connection_lost_while_talking_is_told() -> None:
     run = Run([alive(streams={4369: lambda _: ConnectionLost("the connection broke")})], [node()])
-    assert (run.last().rung, run.last().ok) == (1, False)
+    assert (run.last().rung, run.last().ok) == (Rung.HOST, False)
     assert run.clock.slept == [], "a connection that is lost does not come back by waiting"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployer.engine.ladder.rung import Rung
 from deployer.engine.ladder.verify import PATIENCE
 from deployer.events import RungRead
 from deployer.model import Secret
@@ -17,7 +18,9 @@ from tests.unit.engine.verify_kit import HEALTH, Run, alive, node
 def test_a_healthy_node_takes_one_round() -> None:
     host = alive()
     run = Run([host], [node()])
-    assert [rung.rung for rung in run.rungs["shop@10.0.0.1"] if rung.ok] == [1, 2, 3, 4, 5, 6, 9, 10]
+    assert [rung.rung for rung in run.rungs["shop@10.0.0.1"] if rung.ok] == [
+        rung for rung in Rung if rung not in (Rung.COOKIE, Rung.MESH)
+    ]
     assert host.programs == ["look"]
     assert run.clock.slept == []
 
@@ -33,8 +36,8 @@ def test_every_rung_is_told_as_an_event() -> None:
     run = Run([alive()], [node()])
     told = run.events.of(RungRead)
     assert [(event.host, event.node, event.rung) for event in told][:2] == [
-        ("web1", "shop@10.0.0.1", 1),
-        ("web1", "shop@10.0.0.1", 2),
+        ("web1", "shop@10.0.0.1", Rung.HOST),
+        ("web1", "shop@10.0.0.1", Rung.UNIT),
     ]
     assert told[1].title == "unit active"
     assert all(event.seconds > 0 for event in told)
@@ -55,7 +58,7 @@ def test_a_node_that_needs_a_moment_is_looked_at_again() -> None:
 def test_time_is_up_with_the_last_reading() -> None:
     host = alive(streams={4369: lambda _: epmd_says(None)}, last="unknown words")
     run = Run([host], [node()])
-    assert run.last().rung == 5
+    assert run.last().rung == Rung.NAME
     assert "not registered" in run.last().detail
     assert "unknown words" in run.last().detail
     assert PATIENCE <= sum(run.clock.slept) < PATIENCE + 2
@@ -66,7 +69,7 @@ def test_who_has_fallen_is_not_kept_waiting_by_who_needs_time(urgent: tuple[str,
     dead = alive("web1", looks=lambda _: look(ActiveState="failed", SubState="failed", pid="0", exe="gone"))
     slow = alive("web2", streams={4369: lambda _: epmd_says(None)})
     run = Run([dead, slow], [node(), node("web2", "10.0.0.2")], urgent=urgent)
-    assert run.last().rung == 2
+    assert run.last().rung == Rung.UNIT
     assert bool(run.rungs["shop@10.0.0.2"]) is waited, "nobody knows yet"
     assert bool(run.clock.slept) is waited
 
@@ -87,7 +90,7 @@ HOPELESS = {
 @pytest.mark.parametrize("name", HOPELESS)
 def test_no_time_is_spent_on_what_waiting_cannot_help(name: str) -> None:
     run = Run([alive(looks=lambda _: HOPELESS[name])], [node()], patience=600)
-    assert run.last().rung == 2
+    assert run.last().rung == Rung.UNIT
     assert run.clock.slept == []
 
 
@@ -98,7 +101,7 @@ def test_a_node_that_runs_at_a_port_outside_of_the_range_is_not_waited_for() -> 
         [node()],
         patience=600,
     )
-    assert (run.last().rung, run.clock.slept) == (5, [])
+    assert (run.last().rung, run.clock.slept) == (Rung.NAME, [])
     assert "at port 9300, outside of 9100-9109" in run.last().detail
     stale = Run([alive(streams=streams, looks=lambda _: look())], [node()], patience=20)
     assert stale.clock.slept, "what EPMD says of a node that has gone may pass"
@@ -111,7 +114,7 @@ def test_a_crash_loop_is_seen_by_its_restarts() -> None:
         last="Runtime terminating during boot (could not start kernel pid)",
     )
     run = Run([host], [node()], patience=600)
-    assert run.last().rung in (2, 3)
+    assert run.last().rung in (Rung.UNIT, Rung.RELEASE)
     assert len(run.clock.slept) == 3
 
 
@@ -137,7 +140,7 @@ def test_a_node_that_was_started_a_moment_ago_by_somebody_else_may_take_its_wind
 def test_a_node_that_keeps_restarting_did_not_stay_up() -> None:
     host = alive(looks=lambda round_: look(uptime="103.0", NRestarts=str(round_ // 4)))
     run = Run([host], [node(health=HEALTH)], patience=20)
-    assert run.last().rung == 10
+    assert run.last().rung == Rung.HEALTH
     assert run.last().ok is False
     assert "did not stay up for 10 s" in run.last().detail
 
@@ -146,7 +149,7 @@ def test_a_node_that_stops_answering_in_the_handshake_may_still_be_starting() ->
     streams: dict[int, Callable[[int], Any]] = {4369: lambda _: epmd_says(9100), 9100: lambda _: Says(b"")}
     host = alive(streams=streams)
     run = Run([host], [node(cookie=Secret("c" * 40))])
-    assert run.last().rung == 7
+    assert run.last().rung == Rung.COOKIE
     assert host.programs.count("look") > 3
 
 
