@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deployer.engine.ladder.outside import HERE, public_places, seen_from, with_walls
+from deployer.engine.ladder.rung import Rung
 from deployer.sh import Frame, Program
 from deployer.transport.recorded import RecordedTransport
 from tests.unit.engine.ladder_kit import reading, rungs, target, unit
@@ -63,11 +64,11 @@ def shut() -> Iterator[Any]:
 def test_a_table_of_others_that_drops_it_fails_the_rung(shut: Any) -> None:
     told = with_walls(PUBLIC, shut, Knocked("", DROPS), become=True)
     assert told.walls == ("table ip x, chain y, drops 4000/tcp from everyone",)
-    assert rungs(PUBLIC, told)[6].ok is False
+    assert rungs(PUBLIC, told)[Rung.REACH].ok is False
 
 
 def test_where_nothing_on_the_host_drops_it_the_rung_holds_and_says_so(shut: Any) -> None:
-    told = rungs(PUBLIC, with_walls(PUBLIC, shut, Knocked("", ""), become=True))[6]
+    told = rungs(PUBLIC, with_walls(PUBLIC, shut, Knocked("", ""), become=True))[Rung.REACH]
     assert told.ok is True
     assert "public, from web2: port 4000 no answer in 3 s: nothing that is known on this host drops it" in told.detail
 

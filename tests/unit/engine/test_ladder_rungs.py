@@ -98,7 +98,7 @@ def test_a_release_of_another_project_has_no_version_to_compare() -> None:
     )
     assert found[Rung.RELEASE].ok
     assert found[Rung.VERSIONS].detail == "not declared"
-    assert 10 not in found
+    assert Rung.HEALTH not in found
 
 
 def test_the_version_is_read_from_the_directory_when_the_node_cannot_be_asked() -> None:
