@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
 import shlex
 import subprocess
@@ -163,8 +164,9 @@ def switches() -> list[str]:
 
 
 def in_words(argv: list[str]) -> str:
-    """Return a command as it was typed, with the switches before it; the beginning of a long one."""
-    words = shlex.join([*switches(), *argv])
+    """Return a command as it was typed, with what takes more than samples before it; the beginning of a long one."""
+    every = sorted(f"{name}={value}" for name, value in os.environ.items() if re.fullmatch("DEPLOYER_[A-Z]+_ALL", name))
+    words = shlex.join([*every, *argv])
     return words if len(words) <= _WIDTH else f"{words[:_WIDTH]} …"
 
 
