@@ -111,6 +111,7 @@ def _values(cls: type, given: object, path: str) -> dict[str, Any]:
     return values
 
 
+@cache
 def _known(cls: type) -> dict[str, Field]:
     return {f.name: f for f in describe(cls)} | {word: f for f in describe(cls) for word in f.doc.alias.split()}
 
@@ -151,6 +152,8 @@ def _value(field: Field, value: object, name: str) -> Any:
 
 def coerce(hint: Any, value: object, name: str) -> Any:
     """Return ``value`` as the annotated type, or raise `ConfigError` naming ``name``. Nothing is guessed."""
+    if hint is str and type(value) is str:
+        return value
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return coerce(args[0], value, name)

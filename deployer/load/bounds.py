@@ -52,13 +52,13 @@ def bounded() -> Iterator[None]:
 def made(value: Any) -> Any:
     """Return what a template has just made, unless it is too much or too late."""
     if isinstance(value, str | bytes | bytearray):
-        _spend(len(value))
+        spent(len(value))
     elif isinstance(value, list | tuple | dict | set):
-        _spend(8 * len(value))
+        spent(8 * len(value))
     elif isinstance(value, int) and value.bit_length() > NUMBER:
         raise TemplateRuntimeError("a number becomes too large")
     else:
-        _spend(0)
+        spent(0)
     return value
 
 
@@ -67,7 +67,7 @@ def check_operation(operator: str, left: Any, right: Any) -> None:
     if operator == "*":
         for many, count in ((left, right), (right, left)):
             if isinstance(count, int) and isinstance(many, str | bytes | list | tuple):
-                _spend(len(many) * max(count, 0))
+                spent(len(many) * max(count, 0))
         if isinstance(left, int) and isinstance(right, int):
             _number(left.bit_length() + right.bit_length())
     elif operator == "**" and isinstance(left, int) and isinstance(right, int):
@@ -75,7 +75,7 @@ def check_operation(operator: str, left: Any, right: Any) -> None:
     elif operator == "%" and isinstance(left, str | bytes):
         _format(left, right)
     elif operator == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
-        _spend(len(left) + len(right))
+        spent(len(left) + len(right))
 
 
 def check_filter(name: str, args: list[Any], named: dict[str, Any]) -> None:
@@ -113,11 +113,11 @@ def check_call(function: Any, args: tuple[Any, ...], named: Mapping[str, Any]) -
 def _text_method(name: str, text: Any, args: list[Any]) -> None:
     if name == "join" and args and isinstance(args[0], list | tuple):
         gaps = len(text) if isinstance(text, str | bytes) else 0
-        _spend(sum(gaps + (len(item) if isinstance(item, str | bytes) else 8) for item in args[0]))
+        spent(sum(gaps + (len(item) if isinstance(item, str | bytes) else 8) for item in args[0]))
     elif (
         name == "replace" and len(args) > 1 and isinstance(text, str) and all(isinstance(arg, str) for arg in args[:2])
     ):
-        _spend(text.count(args[0]) * len(args[1]))
+        spent(text.count(args[0]) * len(args[1]))
 
 
 def _format(text: Any, given: Any) -> None:
@@ -137,7 +137,8 @@ def _number(bits: int) -> None:
         raise TemplateRuntimeError("a number becomes too large")
 
 
-def _spend(count: int) -> None:
+def spent(count: int) -> None:
+    """Count so many bytes as made; raises TemplateRuntimeError when that is too much, or too late."""
     _budget.left -= count
     if _budget.left < 0 and _budget.depth:
         raise TemplateRuntimeError(f"it becomes too large: more than {BYTES >> 20} MiB are made of it")

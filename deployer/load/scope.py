@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ class Scopes:
         self._start: SetVariables | None = None
         self._fleet: dict[str, Layer] = {}
         self._tasks: dict[tuple[str, int, int], Variables] = {}
+        self._names_of: dict[str, dict[str, Any]] = {}
 
     def learn(self, host: Host, facts: Mapping[str, Any] | None) -> None:
         """Add what a host says of itself; it is data and never templated. None: what an earlier play learnt stays."""
@@ -153,21 +155,19 @@ class Scopes:
         return Layer({**self._shared, **self._named(host)}, final=True)
 
     def _named(self, host: Host) -> dict[str, Any]:
-        return {
-            "inventory_hostname": host.name,
-            "inventory_hostname_short": host.name.partition(".")[0],
-            "group_names": sorted(name for name in host.groups if name != "all"),
-            "groups": self._groups(),
-            **self._source(host),
-        }
+        if host.name not in self._names_of:
+            self._names_of[host.name] = {
+                "inventory_hostname": host.name,
+                "inventory_hostname_short": host.name.partition(".")[0],
+                "group_names": sorted(name for name in host.groups if name != "all"),
+                "groups": self._groups,
+                **_source(host.mark.file),
+            }
+        return self._names_of[host.name]
 
-    def _source(self, host: Host) -> dict[str, str]:
-        file = Path(host.mark.file)
-        if not host.mark.file or host.mark.file.startswith("-"):
-            return {}
-        return {"inventory_file": str(file.resolve()), "inventory_dir": str(file.resolve().parent)}
-
+    @cached_property
     def _groups(self) -> dict[str, list[str]]:
+        """All groups' hosts: one for all hosts, since no template can change it."""
         return {name: list(hosts) for name, hosts in self._inventory.members.items()}
 
     def _magic(self) -> dict[str, Any]:
@@ -204,3 +204,11 @@ class HostVars(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._inventory.hosts)
+
+
+@cache
+def _source(file: str) -> dict[str, str]:
+    if not file or file.startswith("-"):
+        return {}
+    path = Path(file).resolve()
+    return {"inventory_file": str(path), "inventory_dir": str(path.parent)}

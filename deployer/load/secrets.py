@@ -18,7 +18,7 @@ from deployer.errors import At, ConfigError, SecretError
 from deployer.fields import describe, kind
 from deployer.load import vault
 from deployer.load.marked import Encrypted, mark_of, placed_as
-from deployer.load.vault import VaultPassword
+from deployer.load.secret_types import holds_secret
 from deployer.model import Secret
 from deployer.regular import open_regular
 
@@ -36,13 +36,13 @@ class Vaults:
         passwords: functions that give a password: see `password_file` and `vault_id`.
     """
 
-    def __init__(self, passwords: Sequence[Callable[[], VaultPassword]] = ()) -> None:
+    def __init__(self, passwords: Sequence[Callable[[], vault.VaultPassword]] = ()) -> None:
         self._makers = tuple(passwords)
-        self._passwords: tuple[VaultPassword, ...] | None = None
+        self._passwords: tuple[vault.VaultPassword, ...] | None = None
         self._opened: dict[str, bytes] = {}
 
     @classmethod
-    def of(cls, *passwords: VaultPassword) -> Vaults:
+    def of(cls, *passwords: vault.VaultPassword) -> Vaults:
         """Return vaults with passwords at hand."""
         return cls([lambda one=one: one for one in passwords])  # type: ignore[misc]
 
@@ -51,7 +51,7 @@ class Vaults:
         return bool(self._makers)
 
     @property
-    def passwords(self) -> tuple[VaultPassword, ...]:
+    def passwords(self) -> tuple[vault.VaultPassword, ...]:
         """All passwords; reads files, runs programs and asks the person, once."""
         if self._passwords is None:
             self._passwords = tuple(make() for make in self._makers)
@@ -78,13 +78,13 @@ class Vaults:
                 raise SecretError(f"{name} is not text once decrypted") from None
 
 
-def password_file(path: Path, vault_id: str = "default") -> Callable[[], VaultPassword]:
+def password_file(path: Path, vault_id: str = "default") -> Callable[[], vault.VaultPassword]:
     """Return a reader of a vault password: a file, or a program that prints it.
 
     A program whose name ends in ``-client`` (before its extension) is given ``--vault-id ID``, as Ansible does.
     """
 
-    def make() -> VaultPassword:
+    def make() -> vault.VaultPassword:
         with At(path):
             try:
                 runs = path.is_file() and os.access(path, os.X_OK)
@@ -100,23 +100,23 @@ def password_file(path: Path, vault_id: str = "default") -> Callable[[], VaultPa
                     raise SecretError(problem, hint=f"chmod +x {path}")
             if not text.strip():
                 raise SecretError("the vault password is empty")
-            return VaultPassword(vault_id, Secret(text.strip(), "vault password"))
+            return vault.VaultPassword(vault_id, Secret(text.strip(), "vault password"))
 
     return make
 
 
-def vault_id(word: str, ask: Ask) -> Callable[[], VaultPassword]:
+def vault_id(word: str, ask: Ask) -> Callable[[], vault.VaultPassword]:
     """Return the reader that ``--vault-id LABEL@SOURCE`` means; the source is a file, a program or ``prompt``."""
     label, at, place = word.rpartition("@")
     label = label or "default"
     if not at or place not in ("prompt", "prompt_ask_vault_pass"):
         return password_file(Path(place), label)
-    return lambda: VaultPassword(label, Secret(ask(f"Vault password ({label}): "), "vault password"))
+    return lambda: vault.VaultPassword(label, Secret(ask(f"Vault password ({label}): "), "vault password"))
 
 
-def ask_vault_pass(ask: Ask) -> Callable[[], VaultPassword]:
+def ask_vault_pass(ask: Ask) -> Callable[[], vault.VaultPassword]:
     """Return the reader that ``--ask-vault-pass`` means."""
-    return lambda: VaultPassword("default", Secret(ask("Vault password: "), "vault password"))
+    return lambda: vault.VaultPassword("default", Secret(ask("Vault password: "), "vault password"))
 
 
 def is_source(value: object) -> bool:
@@ -159,6 +159,8 @@ def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -
         name: how the value is called.
         read: reads one source; see `read_secret`.
     """
+    if not holds_secret(hint):
+        return value
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return fill(args[0], value, name, read)
@@ -173,8 +175,7 @@ def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -
         items = {key: fill(hints.get(key), item, f"{name}.{key}".lstrip("."), read) for key, item in value.items()}
         return placed_as(value, items)
     if isinstance(value, Mapping) and isinstance(origin, type) and issubclass(origin, Mapping):
-        items = {key: fill(args[1], item, f"{name}.{key}", read) for key, item in value.items()}
-        return placed_as(value, items)
+        return placed_as(value, {key: fill(args[1], item, f"{name}.{key}", read) for key, item in value.items()})
     if isinstance(value, list) and origin is tuple and args[0] is not str:
         return [fill(args[0], item, f"{name}[{i}]", read) for i, item in enumerate(value)]
     return value

@@ -50,7 +50,7 @@ def reveal(context: Rendering, value: Any) -> Any:
     if isinstance(value, Secret):
         context.tainted = True
         return value.reveal()
-    bounds.made(None)
+    bounds.spent(0)
     return value
 
 
