@@ -152,8 +152,6 @@ def _value(field: Field, value: object, name: str) -> Any:
 
 def coerce(hint: Any, value: object, name: str) -> Any:
     """Return ``value`` as the annotated type, or raise `ConfigError` naming ``name``. Nothing is guessed."""
-    if hint is str and type(value) is str:
-        return value
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return coerce(args[0], value, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from deployer.beam.stream import Stream
@@ -65,10 +65,13 @@ class SshTransport:
         self._ended: list[Channel] = []
         self._relays = 0
         self._forbidden: ForwardingForbidden | None = None
+        self._spares = self._refused = False
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         """Run a program over one session channel; see `deployer.transport.base.Transport.run`."""
         sudo = self._sudo() if program.become and self._target.user != "root" else None
+        # What follows a change need not wait for its session: it is asked for with the one before, if sshd gives two.
+        self._spares |= program.writes and not self._refused
         channel = self._session(timeout)
         with closing(ChannelPipe(channel, timeout, self._link.client)) as pipe:
             self._link.client.exec(channel, command(sudo))
@@ -186,8 +189,11 @@ class SshTransport:
             with self._books:
                 asked, client.early = client.early, None
             try:
-                return client.given(asked or client.ask_channel("session"), min(timeout, _SESSION_OPENING))
+                given = client.given(asked or client.ask_channel("session"), min(timeout, _SESSION_OPENING))
             except ChannelException as error:
+                self._spares, self._refused = False, True
+                if asked:
+                    continue  # it was refused while another was open; that one may be gone
                 if time.monotonic() > begin + (_RELAYS_PATIENCE if self._relays else _SESSION_PATIENCE):
                     raise HostError(
                         f"sshd opens no session ({error.text})", where=self.name, hint="MaxSessions must be at least 1"
@@ -195,6 +201,17 @@ class SshTransport:
                 time.sleep(0.05)
             except (SSHException, EOFError, OSError):
                 raise self._unopened(client) from None
+            else:
+                self._spare(client)
+                return given
+
+    def _spare(self, client: Client) -> None:
+        """Ask for the session of the next program, where one changes the host and others follow it."""
+        from paramiko.ssh_exception import SSHException
+
+        with self._books, suppress(SSHException, EOFError, OSError):  # the connection is gone: the next one will see
+            if self._spares and not client.early:
+                client.early = client.ask_channel("session")
 
     def _settle(self) -> None:
         """Close what has ended: a session counts until then where MaxSessions is 1."""

@@ -11,6 +11,8 @@ import pytest
 from deployer.errors import AuthError
 from deployer.model import Blob
 from deployer.sh import Program, sh
+from deployer.transport.base import Transport
+from deployer.transport.paramiko import SshTransport
 from tests.transport.ssh_kit import Reach, Start, answer
 from tests.transport.sshd import wait_for
 
@@ -47,6 +49,31 @@ def test_one_session_at_a_time_is_enough_and_streams_do_not_count(start_sshd: St
     for _ in range(5):
         assert answer(transport) == "hello"
     stream.close()
+
+
+def change(transport: Transport) -> None:
+    assert [frame.out for frame in transport.run(Program((sh("echo done"),), writes=True), timeout=60)] == ["done"]
+
+
+def test_what_follows_a_change_finds_its_session_open(start_sshd: Start, reach: Reach) -> None:
+    transport = reach(start_sshd())
+    assert isinstance(transport, SshTransport)
+    assert answer(transport) == "hello"
+    assert transport._link.client.early is None, "a look alone asks for no more than it needs"
+    change(transport)
+    early = transport._link.client.early
+    assert early
+    assert early.answered.wait(60)
+    assert answer(transport) == "hello"
+    assert early.channel in transport._ended, "that is the session it ran in"
+    assert transport._link.client.early not in (None, early)
+
+
+def test_changes_follow_each_other_where_sshd_gives_one_session(start_sshd: Start, reach: Reach) -> None:
+    transport = reach(start_sshd("MaxSessions 1"))
+    for _ in range(3):
+        change(transport)
+        assert answer(transport) == "hello"
 
 
 def test_sftp_is_not_needed_and_no_secret_is_in_argv(start_sshd: Start, reach: Reach) -> None:
