@@ -52,13 +52,15 @@
       erlang:trace(processes, true, [call, monotonic_timestamp]),
       erlang:trace(Teller, false, [call, monotonic_timestamp])
   end,
-  Loop = fun Loop(Count, Open, Until) ->
+  Loop = fun Loop(Count, Open, Until, Short) ->
     {message_queue_len, Waiting} = process_info(Me, message_queue_len),
     Left = max(0, erlang:convert_time_unit(Until - erlang:monotonic_time(), native, millisecond)),
     Done = Count >= Most andalso map_size(Open) =:= 0,
     if
       Done -> {number, Count, Open};
-      Waiting > 2000 -> {too_many, Count, Open};
+      Waiting > 2000, Short =/= too_many ->
+        Off(),
+        Loop(Count, Open, erlang:monotonic_time(), too_many);
       true ->
         receive
           {trace_ts, Pid, call, {_, _, Arguments}, At} when Count < Most ->
@@ -66,32 +68,32 @@
             if
               Count + 1 >= Most ->
                 Soon = erlang:monotonic_time() + erlang:convert_time_unit(2000, millisecond, native),
-                Loop(Count + 1, Next, min(Until, Soon));
-              true -> Loop(Count + 1, Next, Until)
+                Loop(Count + 1, Next, min(Until, Soon), Short);
+              true -> Loop(Count + 1, Next, Until, Short)
             end;
           {trace_ts, _, call, _, _} when Count =:= Most ->
             Forget(),
-            Loop(Count + 1, Open, Until);
+            Loop(Count + 1, Open, Until, Short);
           {trace_ts, Pid, return_from, _, Value, At} ->
             case Pop(Pid, Open) of
-              none -> Loop(Count, Open, Until);
+              none -> Loop(Count, Open, Until, Short);
               {Arguments, From, Rest} ->
                 Tell(Pid, Arguments, {returned, Value, Spent(From, At)}),
-                Loop(Count, Rest, Until)
+                Loop(Count, Rest, Until, Short)
             end;
           {trace_ts, Pid, exception_from, _, {Class, Reason}, At} ->
             case Pop(Pid, Open) of
-              none -> Loop(Count, Open, Until);
+              none -> Loop(Count, Open, Until, Short);
               {Arguments, From, Rest} ->
                 Tell(Pid, Arguments, {raised, Class, Reason, Spent(From, At)}),
-                Loop(Count, Rest, Until)
+                Loop(Count, Rest, Until, Short)
             end;
-          _ -> Loop(Count, Open, Until)
-        after Left -> {if Count >= Most -> number; true -> time end, Count, Open}
+          _ -> Loop(Count, Open, Until, Short)
+        after Left -> {if Count >= Most -> number; true -> Short end, Count, Open}
         end
     end
   end,
-  {Why, Total, Left} = Loop(0, #{}, Begin + erlang:convert_time_unit(Milliseconds, millisecond, native)),
+  {Why, Total, Left} = Loop(0, #{}, Begin + erlang:convert_time_unit(Milliseconds, millisecond, native), time),
   Off(),
   [Tell(Pid, Arguments, open) || {Pid, Calls} <- maps:to_list(Left), {Arguments, _} <- lists:reverse(Calls)],
   Teller ! done,

@@ -12,7 +12,8 @@ def test_a_trace_is_bounded_by_the_node_and_gone_when_this_side_is_killed(
     window: Window, eventually: Callable[..., None]
 ) -> None:
     calls = 'Enum.each(Stream.cycle([1]), fn _ -> String.upcase("busy") end)'
-    busy = f"pid = spawn(fn -> {calls} end); Process.register(pid, :window_test_busy)"
+    crowd = f"for _ <- 1..8, do: spawn_link(fn -> {calls} end)"  # more calls than a tracer can read
+    busy = f"pid = spawn(fn -> {crowd}; {calls} end); Process.register(pid, :window_test_busy)"
     looks = "{:erlang.trace_info({String, :upcase, 2}, :traced), :erlang.trace_info(:new, :flags)}"
     assert window("rpc", "web1", busy).code == 0
     try:
