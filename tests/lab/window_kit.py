@@ -101,8 +101,9 @@ def a_display(directory: Path) -> Iterator[Display]:
     if missing := [one for one in ("Xvfb", "xwininfo", "erl") if not shutil.which(one)]:
         pytest.skip(f"no {', '.join(missing)} on this machine: make lab-test gets them")
     answer, theirs = os.pipe()
-    argv = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-fbdir", directory]
-    with subprocess.Popen(argv, pass_fds=(theirs,), stderr=subprocess.DEVNULL) as server:
+    # Without -noreset it starts anew when its last client has gone, and whoever comes just then is turned away.
+    argv = ["Xvfb", "-noreset", "-displayfd", str(theirs), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    with subprocess.Popen([*argv, "-fbdir", directory], pass_fds=(theirs,), stderr=subprocess.DEVNULL) as server:
         try:
             os.close(theirs)
             yield Display(f":{os.read(answer, 64).decode().strip()}", directory / "Xvfb_screen0")
