@@ -1,8 +1,9 @@
 """``trace``: calls of one function in a running node, with arguments, results and times, bounded by the node itself.
 
 The node's own ``erlang:trace`` does it. Its tracer counts, looks at its own mailbox, and stops by itself: when more
-comes than it can read, nothing is traced any more, and what has come is what it counts. A process beside it writes the lines, since that takes longer than a busy function does between two calls. When the
-connection ends, a guard beside it ends the tracer and takes the pattern back, whatever has become of this side.
+comes than it can read, nothing is traced any more, and what has come is what it counts. A process beside it writes the
+lines, since that takes longer than a busy function does between two calls. When the connection ends, a guard beside it
+ends the tracer and takes the pattern back, whatever has become of this side.
 Source: ERTS, module ``erlang``, trace/3 and trace_pattern/3; "Match Specifications in Erlang".
 """
 
