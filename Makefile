@@ -5,6 +5,8 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # the lab's tests start deployer hundreds of times: compile it once
 LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client openssh-server shellcheck
 PAGE_PACKAGES := chromium-headless-shell  # tests of the pages in a browser; where it cannot be, those are skipped
+# Rules of accessibility, tried in that browser; where npm cannot bring them, those of structure.js are alone.
+AXE := axe-core@4.14.1
 WINDOW_PACKAGES := erlang-observer erlang-ssl xvfb x11-utils  # tests of observe; where they cannot be, those are skipped
 
 .PHONY: help setup packages demo demo-down check test lab-test bench docs pictures mutants fuzz clean
@@ -41,6 +43,8 @@ check: setup  ## the quick part: lint, types, import rules, unit and contract te
 
 test: check packages  ## everything: the quick part, what is slow, the transports, and the lab's real hosts
 	-@command -v chromium >/dev/null || tools/packages $(PAGE_PACKAGES)
+	-@[ -e .venv/axe/node_modules ] || ! command -v npm >/dev/null || timeout -k 5 60 npm install --silent --prefix .venv/axe \
+		--ignore-scripts --no-audit --no-fund --no-save --fetch-retries=0 $(AXE) || rm -rf .venv/axe
 	-@tools/packages $(WINDOW_PACKAGES)
 	$(BIN)/pytest -q -n 2 -m slow tests/unit tests/contract
 	$(BIN)/pytest -q tests/transport

@@ -1,6 +1,7 @@
 """The pages in a real browser, where there is one: no wider than a telephone, and without a violation of accessibility.
 
-``DEPLOYER_TEST_AXE`` is a file of axe-core (``axe.min.js``), which npm has; without it the rules of axe are not tried.
+``make test`` has npm fetch axe-core into .venv where it can, or ``DEPLOYER_TEST_AXE`` names its ``axe.min.js``; without
+it the rules of axe are not tried, and those of structure.js are all the same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,10 @@ from tests.unit.report.test_report_run import NOW, every
 
 _KNOWN = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, _KNOWN)), None)
-pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium is installed")
-AXE = os.environ.get("DEPLOYER_TEST_AXE", "")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not BROWSER, reason="no Chromium is installed")]
+_INSTALLED = Path(sys.prefix) / "axe/node_modules/axe-core/axe.min.js"
+AXE = os.environ.get("DEPLOYER_TEST_AXE") or (str(_INSTALLED) if _INSTALLED.exists() else "")
+STRUCTURE = Path(__file__).with_name("structure.js").read_text(encoding="utf-8")
 EVIL = '<img src=x onerror="document.title=1">'
 PAGES = {
     "run": run_html([*every(EVIL), *WELL, SHUT, BLIND], NOW),
@@ -36,7 +40,7 @@ PAGES = {
 _ASK = """
 document.addEventListener('DOMContentLoaded', async () => {
   const told = {wide: document.documentElement.scrollWidth, title: document.title,
-                asked: performance.getEntriesByType('resource').length}
+                asked: performance.getEntriesByType('resource').length, wrong: wrong(document)}
   if (window.axe) told.violations = (await axe.run()).violations.map(one => one.id + ' ' + one.nodes[0].html)
   const answer = parent.document.createElement('pre')
   answer.id = 'told'
@@ -46,18 +50,18 @@ document.addEventListener('DOMContentLoaded', async () => {
 """
 
 
-def seen(page: str, tmp_path: Path, width: int, *flags: str) -> dict[str, Any]:
+def seen(page: str, tmp_path: Path, width: int, *flags: str, rules: str = AXE) -> dict[str, Any]:
     """What a browser makes of a page in a frame, for a window may not be so narrow; with a script of ours in it."""
     policy = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
     assert policy.search(page)
-    axe = Path(AXE).read_text(encoding="utf-8") if AXE else ""
+    axe = Path(rules).read_text(encoding="utf-8") if rules else ""
     file = tmp_path / "page.html"
-    looked_at = policy.sub(lambda _: f"<script>{axe}</script><script>{_ASK}</script>", page)
+    looked_at = policy.sub(lambda _: f"<script>{axe}</script><script>{STRUCTURE}{_ASK}</script>", page)
     frame = f'<iframe title="page" style="width:{width}px;height:900px;border:0" srcdoc="{escape(looked_at)}"></iframe>'
     file.write_text(f'<!doctype html><meta charset="utf-8">{frame}', encoding="utf-8")
     argv = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile", *flags]
     argv += ["--window-size=1400,900", "--virtual-time-budget=20000", "--dump-dom", file.as_uri()]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=180, check=True)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=True)
     told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
     assert told, done.stdout[-2000:]
     found: dict[str, Any] = json.loads(unescape(told[1]))
@@ -74,5 +78,26 @@ def test_a_page_fits_asks_nobody_and_breaks_no_rule(
     assert told["wide"] <= width
     assert told["title"] != "1", "what a host said ran as a script"
     assert told["asked"] == 0
+    assert told["wrong"] == []
     if AXE:
         assert told["violations"] == []
+
+
+BAD = {
+    "skips a level": ("<h1>", "<h1>x</h1><h4>y</h4><h1>"),
+    "there is not one main": ("<main>", "<main></main><main>"),
+    "too little contrast": ("<h1>", '<p style="color:#999;background:#fff">grey</p><h1>'),
+    "has no name": ("<h1>", '<button aria-label=""></button><h1>'),
+    "has no language": ('lang="en"', 'lang=""'),
+    "an image says nothing": ("<h1>", "<img><h1>"),
+    "a table has no heads": ("<h1>", "<table><tr><td>1</td></tr></table><h1>"),
+}
+
+
+def test_what_a_page_must_not_have_is_seen(tmp_path: Path) -> None:
+    page = PAGES["audit"]
+    for good, bad in BAD.values():
+        assert good in page
+        page = page.replace(good, bad, 1)
+    told = "\n".join(seen(page, tmp_path, 1280, rules="")["wrong"])
+    assert [what for what in BAD if what not in told] == []
