@@ -22,12 +22,16 @@ from tests.lab.broken_rules import (
     DECLARED_WRONG,
     ESTRANGED,
     LIMITS,
+    NARROWED,
     NOT_DECLARED,
     NOT_OURS,
+    OF_MACHINE,
     STRANGERS,
+    UNFILTERED,
 )
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import Fleet, Ran, disk, fleet_of, untouched
+from tests.lab.sick import init_of
 
 
 def answers(ran: Ran, *of: str) -> set[str]:
@@ -89,6 +93,13 @@ def test_strangers_and_limits_fail_by_rule(
         subprocess.run(["ip", "netns", "exec", host.netns, "sh", "-c", f"echo {value} >/proc/sys/{place}"], check=True)
     listed = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/4369; printf \"\\0\\1n\" >&3; timeout 1 cat <&3' | grep -a ghost"
     eventually(lambda: "ghost" in ssh(host, listed)[1], deadline=60)
+    assert answers(fleet.run("audit", "--only", ",".join(NARROWED)), "PASS") == NARROWED
+    subprocess.run(["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-ec", UNFILTERED], check=True)
+    assert ssh(host, OF_MACHINE)[0] == 0
+    _, seen = ssh(host, "cat /proc/sys/net/netfilter/nf_conntrack_max; tail -n 1 /proc/swaps")
+    assert seen == "1\n/dev/sdz partition 1048572 1024 -2\n"
+    bare = "for one in $(pgrep -x beam.smp); do grep -qx 'Seccomp:.0' /proc/$one/status && exit 0; done; exit 1"
+    eventually(lambda: ssh(host, bare)[0] == 0, deadline=60)
     known = {"id": "EX-2026-2", "affected": [{"package": {"ecosystem": "Hex", "name": "demo"}, "versions": ["0.1.0"]}]}
     (tmp_path / "osv.json").write_text(json.dumps(known))
     before = disk(host)
@@ -96,7 +107,7 @@ def test_strangers_and_limits_fail_by_rule(
     assert disk(host) == before
     assert ran.code == 2
     judged = {each["rule"]: (each["answer"], each["reason"]) for each in ran.of("RuleJudged")}
-    assert {rule: judged[rule] for rule in ESTRANGED if judged[rule][0] != "FAIL"} == {}
+    assert {rule: judged[rule] for rule in ESTRANGED | NARROWED if judged[rule][0] != "FAIL"} == {}
     assert cookie not in ran.out
     of_machine = {"KR-02": "fs/protected_symlinks", "KR-03": "kernel/core_pattern", "KR-04": "kernel/kptr_restrict"}
     for rule, place in of_machine.items():
