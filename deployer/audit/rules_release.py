@@ -188,7 +188,8 @@ RELEASE_RULES = (
     Rule(
         id="ED-12", severity="high", title="the runtime is of a series that gets fixes, and has them", judge=_erts,
         reads="the version of ERTS in the path of the program that runs", groups=("nodes",),
-        command="build the release with a newer OTP: the host's updates do not reach into it",
+        command="build the release with a newer OTP: the host's updates do not reach into it. A package's own runtime"
+        " (/usr/lib/erlang) has the fixes that its distribution puts in: apt changelog erlang-base",
         sources=("erlang/otp security advisories", "CVE-2026-48860"),
     ),
     Rule(

@@ -58,7 +58,7 @@ def _restarted(facts: Facts) -> Complaints:
         if not count.isdigit():
             raise CannotTell(f"systemd does not say how often it started {beam.unit} again")
         if count != "0":
-            yield f"systemd had to start {beam.unit} again {count} times"
+            yield f"systemd had to start {beam.unit} again {count} time{'' if count == '1' else 's'}"
 
     return each(facts.beams, judge)
 
@@ -84,7 +84,8 @@ SERVICE_RULES = (
     Rule(
         id="UN-07", severity="medium", title="a node that falls is started again, and not for ever", judge=_restarts,
         reads="Restart, StartLimit… and TimeoutStop of the unit, as systemd has them", groups=("nodes",),
-        fix="unit: {Restart: on-failure}", command="StartLimitBurst=5, StartLimitIntervalSec=300 in the unit",
+        fix="unit: {Restart: on-failure}",
+        command="not for ever: systemctl edit UNIT, and there [Unit] StartLimitBurst=5 and StartLimitIntervalSec=300",
         sources=("systemd.unit(5), StartLimitIntervalSec=",),
     ),
     Rule(

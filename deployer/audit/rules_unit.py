@@ -90,7 +90,11 @@ def _files(facts: Facts) -> Complaints:
             except (CannotTell, NotApplicable):
                 allowed = ""
             lowered = allowed.isdigit() and int(allowed) > int(soft)
-            told = f" ({beam.unit} allows {allowed}: what it starts lowers that)" if lowered else ""
+            told = (
+                f" ({beam.unit} allows {allowed}: what it starts lowers that, or this machine gives nobody more)"
+                if lowered
+                else ""
+            )
             yield f"it may open {soft} files{told}; a connection is one, and 65536 are usual"
 
     return each(facts.beams, judge)
