@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
@@ -41,6 +41,16 @@ TaskJudge = Callable[[Task], Iterable[ConfigError]]
 _LOOPS = frozenset(("loop", "loop_control", *keywords.WITH))
 _RESULT = frozenset(keywords.RESULT_WORDS)
 _PARTS = frozenset(("block", "rescue", "always"))
+
+
+class _Said(NamedTuple):
+    """What a task says of how it is done, beside the words that a block could say for it."""
+
+    loop: Any
+    control: LoopControl
+    no_log: bool
+    result: ResultWords
+    delegate_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,38 +138,24 @@ class TaskReader:
 
     def _task(self, given: Map, key: str, inherited: Inherited) -> Task | None:
         """Return the task; None when a word of it is wrong, which is noted."""
-        before, module, where = len(self.problems.found), short_name(key), given.at(key)
-        all_of, own, own_args, wrong = inherited, Map(), Map(mark=where), Gathering()
-        with wrong.going_on():
-            own_args = _arguments(module, given[key], given.get("args"), where)
-        if module in RENAMED and not wrong.found:
-            try:
-                module, own_args = called_here(module, own_args)
-            except ConfigError as error:
-                self.problems.found.append(error)
-                return None
+        before, wrong, all_of, own = len(self.problems.found), Gathering(), inherited, Map()
+        module, args = self._called(given, key, wrong)
+        if len(self.problems.found) > before:
+            return None
         with self.problems.going_on():
             all_of = inherited.with_words(given)
         with self.problems.going_on():
             own = variables(given.get("vars"), given.mark)
-        loop, control, no_log, result = None, LoopControl(), inherited.no_log, ResultWords()
-        with self.problems.going_on():
-            check_accepted(given)
-            loop, control = _looped(given)
-            no_log = inherited.hides(given)
-            result = _result(given)
-        delegate = None
-        with self.problems.going_on():
-            delegate = text(given, "delegate_to", "localhost" if local_connection(given) else None)
+        said = self._said(given, inherited)
         task = Task(
             name=text(given, "name") or module,
             module=module,
-            args=own_args,
+            args=args,
             mark=given.mark,
             when=all_of.when,
-            loop=loop,
-            control=control,
-            no_log=no_log,
+            loop=said.loop,
+            control=said.control,
+            no_log=said.no_log,
             blocks=inherited.blocks,
             notify=inherited.notify + words(given, "notify"),
             tags=all_of.tags,
@@ -173,14 +169,35 @@ class TaskReader:
             params=inherited.params,
             run_once=bool(boolean(given, "run_once")) if self.hooks else all_of.run_once,
             local=self.hooks and local(given),
-            delegate_to=None if self.hooks else delegate,
+            delegate_to=None if self.hooks else said.delegate_to,
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
             confirm=given.get("confirm"),
-            result=result,
+            result=said.result,
         )
         self.problems.found += list(self.judge(task)) or wrong.found
         return task if len(self.problems.found) == before else None
+
+    def _called(self, given: Map, key: str, wrong: Gathering) -> tuple[str, Map]:
+        """Return the module and its arguments by our names; what is wrong with these as written goes to ``wrong``."""
+        module, where, args = short_name(key), given.at(key), Map(mark=given.at(key))
+        with wrong.going_on():
+            args = _arguments(module, given[key], given.get("args"), where)
+        if module in RENAMED and not wrong.found:
+            with self.problems.going_on():
+                return called_here(module, args)
+        return module, args
+
+    def _said(self, given: Map, inherited: Inherited) -> _Said:
+        loop, control, no_log, result, delegate = None, LoopControl(), inherited.no_log, ResultWords(), None
+        with self.problems.going_on():
+            check_accepted(given)
+            loop, control = _looped(given)
+            no_log = inherited.hides(given)
+            result = _result(given)
+        with self.problems.going_on():
+            delegate = text(given, "delegate_to", "localhost" if local_connection(given) else None)
+        return _Said(loop, control, no_log, result, delegate)
 
     def _import(self, given: Map, key: str, below: Inherited, directory: Path) -> list[Task]:
         value, at = given[key], given.at(key)
