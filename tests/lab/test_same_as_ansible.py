@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +95,34 @@ def test_blocks_that_fail_run_the_same_tasks_in_the_same_order_under_both(pair, 
     (_, left), (_, right) = ssh(theirs, look), ssh(ours, look)
     assert right.splitlines() == left.splitlines()
     assert "a1 a2 a4 3 3 a5 b1 b3 False c1 c2 c4 d1 d3 thrown e1 e2 before" in " ".join(left.split())
+
+
+SMALL = sorted(file.stem for file in (SAME / "small").glob("*.yml"))
+EVERY = 10
+"""Of the small playbooks one in so many is tried; ``DEPLOYER_SAME_ALL=1`` tries them all."""
+NEVER_DONE = ("blocks_rescue",)
+"""What a plan cannot tell to be done: whether a block's command would fail is known when it has run."""
+LEFT = """
+cd /srv/small && find . -printf '%p %y %m %u %g %l\\n' | sort
+find . -type f | sort | while read -r file; do echo "== $file"; base64 -w 0 "$file"; echo; done
+getent passwd smalluser; getent group smallgroup; cat /etc/cron.d/small 2>/dev/null; :
+"""
+
+
+def test_small_playbooks_leave_the_same_behind_under_both(pair, ssh, tmp_path: Path) -> None:
+    theirs, ours = pair
+    some = SMALL if os.environ.get("DEPLOYER_SAME_ALL") else SMALL[::EVERY]
+    shutil.copytree(SAME / "small", tmp_path / "small")
+    site = tmp_path / "small" / "site.yml"
+    site.write_text("".join(f"- import_playbook: {name}.yml\n" for name in some))
+    for host in pair:
+        assert ssh(host, "mkdir -p /srv/small")[0] == 0
+    run([BIN / "ansible-playbook", "-i", inventory(theirs, tmp_path), site], tmp_path)
+    run([BIN / "deployer", "deploy", "-i", inventory(ours, tmp_path), site], tmp_path)
+    (_, left), (_, right) = ssh(theirs, LEFT), ssh(ours, LEFT)
+    assert right.splitlines() == left.splitlines()
+    assert left.count("== ./") >= len(some) // 2
+    site.write_text("".join(f"- import_playbook: {name}.yml\n" for name in some if name not in NEVER_DONE))
+    plan = run([BIN / "deployer", "plan", "-i", inventory(ours, tmp_path), site], tmp_path)
+    assert "nothing to do" in plan
+    assert "would change" not in plan
