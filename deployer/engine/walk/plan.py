@@ -164,7 +164,7 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
     """
     touched: set[str] = set()
     written: dict[str, str] = {}
-    wanted = {action.module.name for action in actions if isinstance(action.module, Awaiting)}
+    waits = any(isinstance(action.module, Awaiting) for action in actions)
     answers = iter(reading.observed)
     tasks: list[Planned] = []
     pending, since = reading.pending, 0
@@ -182,7 +182,8 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
             tasks.append(Planned(action, "refused", reason="\n".join(map(str, answer.each))))
             continue
         observed = action.module.foresee(written, frozenset(touched), answer)
-        if action.task.result.register in wanted and action.module.READS and not _quiet(tasks):
+        # What waits names the first result that it lacks; it may want this one, too.
+        if waits and action.task.result.register and action.module.READS and not _quiet(tasks):
             observed = Unknown("it reads what earlier tasks may change")
         one = _answered(action, observed, handlers)
         tasks.append(one)

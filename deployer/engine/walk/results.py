@@ -136,7 +136,8 @@ class Results:
                 raise
             raise StepError(error.message, where=error.where, hint=error.hint) from None  # hosts have been touched
         later = waiting(fresh.actions)
-        if later is not None and later <= count and len(fresh.actions) == len(host_play.actions):
+        same = later is not None and fresh.actions[later].module == host_play.actions[count].module
+        if later is not None and later <= count and same and len(fresh.actions) == len(host_play.actions):
             return None
         return replace(fresh, actions=(*host_play.actions[:count], *fresh.actions[count:]), handlers=host_play.handlers)
 

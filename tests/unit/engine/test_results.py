@@ -86,6 +86,27 @@ def test_what_reads_behind_a_change_is_unknown_until_that_has_run(trial: Trial) 
     assert trial.plan(tasks) == [("make", "ok"), ("look", "ok"), ("write", "ok"), ("none", "skipped")]
 
 
+def test_what_uses_two_results_has_both_though_one_is_read_behind_a_change(trial: Trial) -> None:
+    tasks = """\
+- name: first
+  command: echo one
+  register: first
+  changed_when: false
+- name: make
+  shell: {cmd: 'echo two >HERE/made', creates: HERE/made}
+- name: second
+  command: cat HERE/made
+  register: second
+  changed_when: false
+- name: both
+  shell: {cmd: 'echo {{ first.stdout }} {{ second.stdout }} >HERE/both', creates: HERE/both}
+"""
+    told = [("first", "ok"), ("make", "change"), ("second", "unknown"), ("both", "unknown")]
+    assert trial.plan(tasks) == told
+    trial.deploy(tasks)
+    assert trial.read("both") == "one two\n"
+
+
 def test_a_reading_that_fails_ends_the_plan_where_nothing_is_changed_before_it(trial: Trial) -> None:
     tasks = "- name: look\n  shell: echo why >&2; exit 4\n  register: x\n  changed_when: false\n"
     with pytest.raises(StepError, match=r"look: failed with status 4\n    why") as caught:
