@@ -26,9 +26,10 @@ id install ln ls mkdir mktemp mv nproc od paste printf readlink realpath rm rmdi
 tar tee test timeout touch tr true uname uniq wc xargs
 """.split()  # noqa: SIM905 - a list of words reads better
 SYSTEM = """
-apk apt-get dnf dpkg dpkg-query groupadd groupdel groupmod hostname ip journalctl ldconfig nft rpm runuser setpriv
-crontab curl git python3 rabbitmq-plugins setsid sleep ss sysctl systemctl systemd-analyze systemd-run useradd userdel
-usermod
+apk apt-get crontab curl debconf-communicate debconf-set-selections debconf-show dnf dpkg dpkg-query git groupadd
+groupdel groupmod hostname ip journalctl ldconfig locale locale-gen mount mountpoint nft python3 rabbitmq-plugins rpm
+runuser setpriv setsid sleep ss sysctl systemctl systemd-analyze systemd-run umount update-alternatives useradd
+userdel usermod
 """.split()  # noqa: SIM905
 (FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
 ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)

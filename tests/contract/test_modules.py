@@ -115,9 +115,14 @@ PROVEN_IN_THE_LAB = {
     "systemd": "test_general_modules.py::test_a_unit_is_written_read_started_restarted_and_deleted",
     "systemd_unit": "test_general_modules.py::test_a_unit_is_written_read_started_restarted_and_deleted",
     "timezone": "test_brought_modules.py::test_a_host_has_its_name_and_its_timezone",
+    **dict.fromkeys(
+        ("alternatives", "debconf", "locale_gen", "mount"),
+        "test_brought_modules.py::test_what_a_system_is_told_is_so_and_taken_back",
+    ),
     "pip": "test_brought_modules.py::test_a_package_of_python_is_installed_into_its_own_environment",
     "unarchive": "test_brought_modules.py::test_an_archive_is_unpacked_where_others_own_the_directory",
     "wait_for": "test_brought_modules.py::test_a_port_is_waited_for_that_opens_later",
+    "uri": "test_same_as_ansible.py::test_modules_that_people_bring_leave_the_same_behind_under_both",
     "user": "test_general_modules.py::test_an_account_is_made_changed_and_deleted",
 }
 """Modules that talk to the system or want a real release → the lab test that proves their second reading."""

@@ -9,7 +9,7 @@ import pytest
 from deployer import modules
 from deployer.fields import build
 from deployer.lab import LabHost
-from deployer.model import Absent
+from deployer.model import Absent, Secret
 from deployer.modules import Step
 from deployer.modules.base import sh
 from tests.lab.test_general_modules import REPOSITORY, Bench, bench, make, witness
@@ -155,6 +155,49 @@ def test_a_port_is_waited_for_that_opens_later(bench: Bench) -> None:
     assert [frame.rc for frame in bench.run(made.fix(made.differences(Absent())))] == [0]
     assert bench.plan(made) == {}
     bench.apply("systemd", name="late.socket", state="stopped")
+
+
+LOCALES = """mkdir -p /usr/share/i18n
+printf 'de_AT.UTF-8 UTF-8\\nde_DE@euro ISO-8859-15\\n' >/usr/share/i18n/SUPPORTED
+sed 's/^/# /' /usr/share/i18n/SUPPORTED >/etc/locale.gen && cd /usr/local/sbin
+printf '#!/bin/sh\\ngrep -v "^#" /etc/locale.gen | cut -d " " -f 1 | sed s/UTF-8/utf8/ >/srv/locales\\n' >locale-gen
+printf '#!/bin/sh\\ncat /srv/locales 2>/dev/null || :\\n' >locale && chmod +x locale locale-gen"""
+"""Stands for the package locales, which the lab's hosts have not."""
+
+
+def test_what_a_system_is_told_is_so_and_taken_back(bench: Bench, witness: Any, ssh: Any, host: LabHost) -> None:
+    tmpfs = {"path": "/srv/up/a b", "src": "tmpfs", "fstype": "tmpfs"}
+    bench.apply("mount", **tmpfs, opts="size=1m", state="mounted")
+    assert bench.apply("mount", **tmpfs, opts="size=2m,nosuid", state="mounted") == ["content"]
+    assert "nosuid" in ssh(host, "findmnt -n -o OPTIONS '/srv/up/a b'")[1]
+    gone = {"path": "/srv/gone/x", "src": "/dev/nothing", "fstype": "ext4", "state": "mounted"}
+    (frame,) = bench.run(make("mount", gone).fix(make("mount", gone).differences(Absent())))
+    assert (frame.rc != 0, witness.file("/srv/gone").exists, witness.file("/etc/fstab").contains("gone")) == (1, 0, 0)
+    bench.apply("mount", path="/srv/up/a b", state="absent")
+    assert not witness.file("/srv/up/a b").exists
+    turned = {"path": "/srv/others/x", "src": "tmpfs", "fstype": "tmpfs", "state": "mounted"}
+    bench.apply("file", path="/srv/others", state="directory", owner="nobody")
+    (frame,) = bench.run(make("mount", turned).fix(make("mount", turned).differences(Absent())))
+    assert (frame.rc, "is no directory of root's alone" in frame.out) == (1, True)
+
+    pager = ssh(host, "readlink /etc/alternatives/pager")[1]
+    bench.apply("alternatives", name="pager", path="/bin/cat", priority=1)
+    assert ssh(host, "readlink /etc/alternatives/pager")[1] == "/bin/cat\n"
+    bench.apply("alternatives", name="pager", path="/bin/cat", state="absent")
+    assert ssh(host, "readlink /etc/alternatives/pager")[1] == pager
+
+    answer = {"name": "postfix", "question": "postfix/password", "vtype": "password"}
+    bench.apply("debconf", **answer, value=Secret("canary-debconf"))
+    assert "canary-debconf" in ssh(host, "cat /var/cache/debconf/passwords.dat")[1]
+    assert list(bench.plan(make("debconf", {**answer, "value": "other"}))) == ["value"]
+    bench.apply("debconf", name="postfix", question="postfix/mailname", vtype="string", value="it's $(x)")
+    assert "postfix/mailname: it's $(x)" in ssh(host, "debconf-show postfix")[1]
+
+    assert ssh(host, LOCALES)[0] == 0
+    bench.apply("locale_gen", name=["de_AT.UTF-8", "de_DE@euro"])
+    bench.apply("locale_gen", name=["de_DE@euro"], state="absent")
+    assert witness.file("/etc/locale.gen").content_string == "de_AT.UTF-8 UTF-8\n# de_DE@euro ISO-8859-15\n"
+    assert ssh(host, "rm /usr/local/sbin/locale /usr/local/sbin/locale-gen /etc/locale.gen")[0] == 0
 
 
 WHEEL = """import zipfile

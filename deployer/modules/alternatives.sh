@@ -1,0 +1,25 @@
+# An alternative. Given: name, path, link and priority (or empty), wanted (its state).
+# shellcheck shell=sh disable=SC2154
+command -v update-alternatives >/dev/null || { echo "this host has no update-alternatives"; exit 1; }
+
+# alternatives_seen: emit what there is of the name.
+alternatives_seen() {
+  [ "$wanted" = absent ] || [ -e "$path" ] || unknown "$path is not there yet"
+  told=$(update-alternatives --query "$name" 2>/dev/null) || told=
+  emit told "$told"
+}
+
+# alternative_known WORD…: make it known, with the name's own link and the alternative's own priority where none is given.
+alternative_known() {
+  at=''
+  while read -r word value; do
+    case $word in
+      Link:) link=${link:-$value} ;;
+      Alternative:) at=$value ;;
+      Priority:) if [ "$at" = "$path" ]; then priority=${priority:-$value}; fi ;;
+    esac
+  done <<QUERY
+$(update-alternatives --query "$name" 2>/dev/null || :)
+QUERY
+  update-alternatives --install "$link" "$name" "$path" "${priority:-50}" "$@"
+}
