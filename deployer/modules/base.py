@@ -131,6 +131,21 @@ class Module(ABC):
         """Return it as what only reads, where its author says that it does: then its probe runs it."""
         return self
 
+    @property
+    def only_reads(self) -> bool:
+        """Whether it is a reading where its result is registered, without anybody saying so."""
+        return False
+
+    def result(self, told: Mapping[str, object], said: str) -> Mapping[str, object]:
+        """Return what ``register`` gives of it when it has run.
+
+        Args:
+            told: a command's ``rc`` and streams, or what went wrong.
+            said: what its last step printed.
+        """
+        del said
+        return told
+
     def answer(self, observed: Observed) -> Mapping[str, object]:
         """Return what ``register`` gives of it beside ``changed`` and ``failed``."""
         del observed

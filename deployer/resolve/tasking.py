@@ -228,7 +228,7 @@ class Tasking:
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
         on = self.connection if task.delegate_to is None else delegated(task, variables, self.host, self.connection)
         module, words = self.maker.make(task, variables), task.result
-        if words.register and (words.unchanged or words.check_mode is False):
+        if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()
         names = [str(variables.render(name, task.mark)) for name in task.notify]
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))

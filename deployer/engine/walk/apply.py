@@ -74,6 +74,8 @@ def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
         frame.rc,
         job.planned.action,
     )
+    if job.step and not job.step.person:
+        said = said.rpartition("\x1e")[2]  # before that stands what is its result
     if job.step and (action.judge or action.task.blocks):
         said, failed = readable(job.step, said), 0 if action.judge and action.judge.lenient else failed
     if action.task.no_log:  # the beginning of a command may be what is not to be shown

@@ -55,10 +55,10 @@ def settled_result(planned: Planned, frame: Frame, again: Callable[[], Frame]) -
 def _result(planned: Planned, frame: Frame) -> dict[str, Any]:
     judge = planned.action.judge
     assert judge  # noqa: S101
+    told: Mapping[str, object] = {"rc": frame.rc, "msg": frame.out.strip()} if frame.rc else {}
     if any(step.person for step in planned.steps) and "\x1e" in frame.out:
-        return judge.judged({"changed": True, **command_result(heard(frame.out))})
-    told = {"rc": frame.rc, "msg": frame.out.strip()} if frame.rc else {}
-    return judge.judged({"changed": True, **told})
+        told = command_result(heard(frame.out))
+    return judge.judged({"changed": True, **planned.action.module.result(told, frame.out)})
 
 
 def result_failure(action: Action, result: Mapping[str, Any]) -> StepError:

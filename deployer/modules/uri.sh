@@ -1,0 +1,102 @@
+# Asks an HTTP server. Given: seconds (in which it has to answer), wanted (statuses, with blanks between).
+# shellcheck shell=sh disable=SC2154
+most=1048576
+
+# asked_with OPTIONS: ask with these, one a line as in a file of curl's, and emit the answer.
+asked_with() {
+  apart
+  printf '%s' "$1" >"$said/options"
+  asking "$said/options" "$most"
+}
+
+# asked FILE LIMIT: ask with the options in a file, and emit the answer.
+asked() {
+  apart
+  asking "$1" "$2"
+}
+
+# apart: make a directory for the answer, which goes with the shell.
+apart() {
+  said=$(mktemp -d)
+  trap 'rm -rf -- "$said"' EXIT
+}
+
+# asking FILE LIMIT: emit status, address, headers, LIMIT bytes of the content and what went wrong.
+asking() {
+  : >"$said/headers"
+  : >"$said/content"
+  status=-1 problem='' address=''
+  if command -v curl >/dev/null; then
+    if told=$(curl -q -sS -K "$1" --max-filesize "$most" -D "$said/headers" -o "$said/content" \
+      -w '%{http_code} %{url_effective}' 2>"$said/problem" </dev/null); then
+      status=${told%% *}
+    else
+      problem="Request failed: $(head -c 500 "$said/problem")"
+    fi
+    address=${told#* }
+  elif command -v python3 >/dev/null; then
+    told=$(timeout "$((seconds + 10))" python3 -I - "$1" "$said" "$seconds" "$most" <<'PROGRAM'
+import base64, json, sys, urllib.error, urllib.request
+options, said, seconds, most = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+url, method, data, headers, follows = "", None, None, {}, False
+for line in open(options, encoding="utf-8"):
+    name, _, value = line.strip().partition(" = ")
+    value = json.loads(value) if value else ""
+    if name == "url":
+        url = value
+    elif name == "request":
+        method = value
+    elif name == "head":
+        method = "HEAD"
+    elif name == "location":
+        follows = True
+    elif name == "header":
+        headers[value.partition(":")[0]] = value.partition(":")[2].strip()
+    elif name == "user":
+        headers["Authorization"] = "Basic " + base64.b64encode(value.encode()).decode()
+    elif name == "data-raw":
+        data = value.encode()
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_, **__):
+        return None
+handlers = [urllib.request.ProxyHandler({})] + ([] if follows else [Stay()])
+request = urllib.request.Request(url, data=data, headers=headers, method=method or "GET")
+try:
+    try:
+        answer = urllib.request.build_opener(*handlers).open(request, timeout=seconds)
+    except urllib.error.HTTPError as error:
+        answer = error
+    content = answer.read(most + 1)
+    if len(content) > most:
+        raise OSError("the answer is longer than a MiB")
+    with open(said + "/headers", "w", encoding="latin-1") as file:
+        file.write("HTTP/1.1 %s %s\n" % (answer.status, answer.reason) + "".join("%s: %s\n" % pair for pair in answer.headers.items()))
+    with open(said + "/content", "wb") as file:
+        file.write(content)
+    print(answer.status, answer.geturl())
+except Exception as error:
+    print(-1, url)
+    with open(said + "/problem", "w") as file:
+        file.write("Request failed: %s" % error)
+PROGRAM
+    )
+    status=${told%% *} address=${told#* }
+    if [ -e "$said/problem" ]; then problem=$(head -c 500 "$said/problem"); fi
+  else
+    unknown "this host has neither curl nor python3 yet"
+  fi
+  emit status "$status"
+  emit url "$address"
+  emit problem "$problem"
+  emit headers "$(head -c 65536 "$said/headers" | base64 -w 0)"
+  emit content "$(head -c "$2" "$said/content" | base64 -w 0)"
+  rm -rf -- "$said"
+  trap - EXIT
+}
+
+# as_wanted: fail where the status is not one of those that are wanted.
+as_wanted() {
+  case " $wanted " in *" $status "*) return 0 ;; esac
+  echo "Status code was $status and not $wanted${problem:+: $problem}" >&2
+  exit 1
+}
