@@ -45,7 +45,7 @@ _FETCH = (
     'sha256sum -c", creates: FILE}'
 )
 _FACTS = "facts are gathered when a play names one, or says gather_facts: true"
-_FIREWALL = "declare firewall: {admin: […], public: […]} in the inventory and use the role host"
+_FIREWALL = "declare firewall: {admin: […], public: […]} in the inventory and use the role host; or engine: ansible"
 _GUARDED = "command with creates, removes, onlyif or unless"
 _DATABASE = f"{_GUARDED}: command: {{cmd: createdb shop, unless: psql -d shop -c 'select 1'}}, become_user: postgres"
 _CONTAINERS = "deployer runs releases as systemd units; a container: systemd_unit with ExecStart=podman run …"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import ConfigError, ProbeError
-from deployer.model import Absent, Blob, Present, Secret
+from deployer.model import Absent, Blob, Present, Secret, Unknown
 from deployer.sh import Program, encode
 from deployer.sh.frame import prelude
-from tests.unit.modules.host_text import do
+from tests.unit.modules.host_text import converge, do
 from tests.unit.modules.tables import answer, differing, fixed, make, sha
 
 AT = "root:0:root:0:644"
@@ -142,3 +142,39 @@ def test_a_file_that_is_there_stays_where_force_is_false_and_is_kept_where_backu
     subprocess.run(["dash", "-eu"], input=program, text=True, check=True)
     (kept,) = tmp_path.glob("file.*~")
     assert (file.read_text(), kept.read_text()) == ("new", "old")
+
+
+def test_a_file_of_the_host_is_copied_on_the_host(tmp_path: Path) -> None:
+    src, dest = tmp_path / "it's $(x)", tmp_path / "there"
+    src.write_bytes(b"\0one\n")
+    made = make("copy", src=str(src), dest=str(dest), remote_src=True, mode="0600", backup=True)
+    assert converge(made, tmp_path) == ["state", "type", "content", "mode"]
+    assert (dest.read_bytes(), dest.stat().st_mode & 0o777) == (b"\0one\n", 0o600)
+    src.write_bytes(b"two\n")
+    assert converge(made, tmp_path) == ["content"]
+    assert [file.read_bytes() for file in tmp_path.glob("there.*~")] == [b"\0one\n"]
+    (tmp_path / "folder").mkdir()
+    assert "content" in converge(make("copy", src=str(src), dest=f"{tmp_path}/folder/", remote_src=True), tmp_path)
+    assert (tmp_path / "folder" / src.name).read_bytes() == b"two\n"
+
+
+def test_what_an_earlier_task_makes_of_the_source_is_unknown() -> None:
+    made = make("copy", src="/opt/tool/bin/tool", dest="/usr/local/bin/tool", remote_src=True)
+    seen = Present({"type": "file", "content": "same"})
+    assert isinstance(made.predict(frozenset({"/opt/tool"}), seen), Unknown)
+    assert made.predict(frozenset({"/opt/tool/bin/other", "/opt/to"}), seen) == seen
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"src": "x", "remote_src": True},
+        {"src": "/srv/x/", "remote_src": True},
+        {"content": "x", "remote_src": True},
+        {"src": "/srv/x"},
+        {"content": "x", "dest": "/srv/x/"},
+    ],
+)
+def test_what_cannot_be_copied_is_refused(args: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        make("copy", **{"dest": "/srv/y", **args})
