@@ -79,6 +79,8 @@ class Debconf(Module):
     unseen: Annotated[bool, Doc("the question is still put to a person")] = False
 
     def __post_init__(self) -> None:
+        if self.vtype == "password" and not isinstance(self.value, Secret):
+            object.__setattr__(self, "value", Secret(str(self.value), "value"))
         if isinstance(self.value, tuple) and self.vtype != "multiselect":
             raise ConfigError("a list goes with vtype: multiselect")
         text = self._text
@@ -91,8 +93,7 @@ class Debconf(Module):
             return self.value
         if isinstance(self.value, tuple):
             return ", ".join(sorted(self.value))
-        text = str(self.value).lower() if self.vtype == "boolean" or isinstance(self.value, bool) else str(self.value)
-        return Secret(text, "value") if self.vtype == "password" else text
+        return str(self.value).lower() if self.vtype == "boolean" or isinstance(self.value, bool) else str(self.value)
 
     def desired(self) -> State:
         """Return the answer; of a secret what stands for it."""

@@ -13,7 +13,7 @@ from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules.base import Blob, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
-from deployer.modules.shared.asking import answered, as_text, option
+from deployer.modules.shared.asking import answered, without_secrets, option
 from deployer.sh.text import script
 
 _READS = ("GET", "HEAD")
@@ -92,7 +92,7 @@ class Uri(Module):
     def _body(self) -> Any:
         if self.body is None or self.body_format == "raw" or isinstance(self.body, str | Secret):
             return self.body
-        plain, secret = as_text(self.body)
+        plain, secret = without_secrets(self.body)
         if self.body_format == "json":
             text = json.dumps(plain)
         elif isinstance(plain, Mapping):

@@ -16,15 +16,15 @@ _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\
 """What a quoted value of curl's options needs; they are JSON's, too."""
 
 
-def as_text(value: Any) -> tuple[Any, bool]:
+def without_secrets(value: Any) -> tuple[Any, bool]:
     """Return a value in Python's own types with secrets revealed, and whether there was one."""
     if isinstance(value, Secret):
         return value.reveal(), True
     if isinstance(value, Mapping):
-        pairs = {str(key): as_text(item) for key, item in value.items()}
+        pairs = {str(key): without_secrets(item) for key, item in value.items()}
         return {key: item for key, (item, _) in pairs.items()}, any(secret for _, secret in pairs.values())
     if isinstance(value, list | tuple):
-        items = [as_text(item) for item in value]
+        items = [without_secrets(item) for item in value]
         return [item for item, _ in items], any(secret for _, secret in items)
     return (str(value) if isinstance(value, str) else value), False
 
