@@ -13,7 +13,7 @@ from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules.base import Blob, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
-from deployer.modules.shared.asking import answered, without_secrets, option
+from deployer.modules.shared.asking import answered, option, without_secrets
 from deployer.sh.text import script
 
 _READS = ("GET", "HEAD")

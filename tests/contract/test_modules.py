@@ -122,7 +122,7 @@ PROVEN_IN_THE_LAB = {
     "pip": "test_brought_modules.py::test_a_package_of_python_is_installed_into_its_own_environment",
     "unarchive": "test_brought_modules.py::test_an_archive_is_unpacked_where_others_own_the_directory",
     "wait_for": "test_brought_modules.py::test_a_port_is_waited_for_that_opens_later",
-    "uri": "test_same_as_ansible.py::test_modules_that_people_bring_leave_the_same_behind_under_both",
+    "uri": "test_brought_modules.py::test_a_server_is_asked_by_the_host_itself",
     "user": "test_general_modules.py::test_an_account_is_made_changed_and_deleted",
 }
 """Modules that talk to the system or want a real release → the lab test that proves their second reading."""

@@ -208,6 +208,20 @@ def test_what_a_system_is_told_is_so_and_taken_back(bench: Bench, witness: Any, 
     assert ssh(host, "rm /usr/local/sbin/locale /usr/local/sbin/locale-gen /etc/locale.gen")[0] == 0
 
 
+def test_a_server_is_asked_by_the_host_itself(bench: Bench, ssh: Any, host: LabHost) -> None:
+    serve = "systemd-run -q --unit asked --working-directory /srv/asked python3 -m http.server 8097 --bind 127.0.0.1"
+    assert ssh(host, f"mkdir -p /srv/asked && echo hello >/srv/asked/index && {serve}")[0] == 0
+    bench.apply("wait_for", port=8097, timeout=60)
+    reading = make("uri", {"url": "http://127.0.0.1:8097/index", "return_content": True}).reading()
+    found = reading.answer(reading.parse(bench.ask(reading).out))
+    assert (found["status"], found["content"], found["failed"]) == (200, "hello\n", False)
+    bench.apply("uri", url="http://127.0.0.1:8097/nowhere", status_code=[404])
+    assert bench.plan(make("uri", {"url": "http://127.0.0.1:8097/nowhere"})) == {"answers": ("status 404", "as wanted")}
+    (frame,) = bench.run(make("uri", {"url": "http://127.0.0.1:8097/", "method": "POST", "body": "x"}).act())
+    assert (frame.rc, "Status code was 501 and not 200" in frame.out) == (1, True)
+    assert ssh(host, "systemctl stop asked")[0] == 0
+
+
 WHEEL = """import zipfile
 told = "Metadata-Version: 2.1\\nName: one\\nVersion: 1\\n"
 with zipfile.ZipFile("/srv/one-1-py3-none-any.whl", "w") as wheel:
