@@ -202,7 +202,7 @@ def testinfra_host() -> Callable[[LabHost], Any]:
 def eventually() -> Callable[..., None]:
     """Wait until a probe says yes; a test waits for conditions, never for time."""
 
-    def wait(probe: Callable[[], object], *, deadline: float = 30.0) -> None:
+    def wait(probe: Callable[[], object], *, deadline: float = 90.0) -> None:
         end = time.monotonic() + deadline
         while not (last := probe()):
             assert time.monotonic() < end, f"not within {deadline:g} s; the last answer was {last!r}"
