@@ -30,11 +30,11 @@ TREE = {
       with_items: names
       when: "{{ wanted }}"
 """,
-    "own.yml": "# mine\n- hosts: web\n  roles: [bad]\n  tasks:\n    - alternatives: {name: vi, path: /vi}\n"
+    "own.yml": "# mine\n- hosts: web\n  roles: [bad]\n  tasks:\n    - xml: {path: /x, xpath: /a}\n"
     "- hosts: db\n  tasks: []\n",
     "anchors.yml": "- hosts: web\n  vars: &v {a: 1}\n  tasks: []\n",
     "roles/good/tasks/main.yml": "- copy: {dest: /good, content: x}\n",
-    "roles/bad/tasks/main.yml": "- alternatives: {name: vi, path: /vi}\n",
+    "roles/bad/tasks/main.yml": "- xml: {path: /x, xpath: /a}\n",
 }
 
 

@@ -115,7 +115,7 @@ def test_variables_that_are_not_there_are_all_told_in_all_plays_before_a_host_is
         ("set_fact: {}", "set_fact sets nothing", "NAME: VALUE"),
         ("apt_rpm: name=nginx", "there is no module", ""),
         ("xml: {path: /etc/x}", "not supported", "template or copy"),
-        ("uri: {url: x}", "not supported", "files/"),
+        ("maven_artifact: {dest: /x}", "not supported", "files/"),
         ("debug: {message: hello}", "unknown word 'message'", "'msg'"),
         ("community.general.ufw: {rule: allow}", "not supported", "firewall:"),
         ("copi: dest=/x content=y", "there is no module 'copi'", "'copy'"),

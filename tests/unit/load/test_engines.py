@@ -14,7 +14,7 @@ from deployer.model import Play
 FILES = {
     "roles/base/tasks/main.yml": "- command: /bin/true\n",
     "roles/app/tasks/main.yml": "- copy: {dest: /app, content: x}\n",
-    "roles/bad/tasks/main.yml": "- alternatives: {name: editor, path: /usr/bin/vi}\n- copy: {dest: /b, content: x}\n",
+    "roles/bad/tasks/main.yml": "- xml: {path: /etc/app.xml, xpath: /a}\n- copy: {dest: /b, content: x}\n",
     "base.yml": "- hosts: web\n  tasks: [{pause: }]\n- hosts: [db, cache]\n  tasks: []\n- import_playbook: more.yml\n",
     "more.yml": "- hosts: extra\n  tasks: []\n",
 }
@@ -112,17 +112,17 @@ def test_a_dependency_has_no_engine(tmp_path):
 
 def test_fallback_hands_over_the_role_that_is_not_supported_and_says_why(tmp_path):
     text = "- hosts: web\n  roles: [app, bad]\n"
-    with pytest.raises(ConfigError, match="alternatives"):
+    with pytest.raises(ConfigError, match="xml"):
         loaded(tmp_path, text)
     app, bad = loaded(tmp_path, text, fallback=True)
     assert (app.ansible, bad.tasks) == (None, ())
     assert given_to_ansible(bad) == [{"hosts": "web", "roles": ["bad"]}]
     assert "roles/bad/tasks/main.yml:1:3" in bad.ansible.reason
-    assert "alternatives" in bad.ansible.reason
+    assert "xml" in bad.ansible.reason
 
 
 def test_fallback_hands_over_a_play_whose_own_tasks_are_not_supported(tmp_path):
-    tasks = [{"alternatives": {"name": "editor", "path": "/usr/bin/vi"}}]
+    tasks = [{"xml": {"path": "/etc/app.xml", "xpath": "/a"}}]
     (play,) = loaded(tmp_path, f"- hosts: web\n  roles: [app]\n  tasks: {tasks}\n", fallback=True)
     assert given_to_ansible(play) == [{"hosts": "web", "roles": ["app"], "tasks": tasks}]
 

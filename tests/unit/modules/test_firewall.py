@@ -193,7 +193,7 @@ def test_beside_the_parts_of_other_clusters_a_new_part_only_opens_and_goes_first
 def test_new_rules_wait_for_a_login_and_the_script_that_keeps_them_is_clean_sh() -> None:
     (step,) = WALL.fix(WALL.differences(Absent()))
     assert step.confirm == 60
-    quoted = re.search(r"\nkeep=('.*')\n# Loads a firewall", step.text.text, re.DOTALL)
+    quoted = re.search(r"""\nkeep=('(?:[^']|'"'"')*')\n""", step.text.text)
     assert quoted
     (script,) = shlex.split(quoted[1])
     assert "systemctl enable" in script
