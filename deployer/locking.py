@@ -71,8 +71,9 @@ def confirm_pending(options: Options, word: str, hosts: str, out: TextIO | None 
         return Pending(context, resolver, hosts, word).run()
 
     if options.playbook:
-        limit = ":&".join(filter(None, (hosts, options.limit)))
-        whole = load(replace(options, limit=limit), need_secrets=False)
+        whole = load(options, need_secrets=False)
+        if hosts:  # a pattern of its own: joined to the limit's, its parts would be counted with those
+            whole = replace(whole, only=frozenset(host.name for host in whole.inventory.select(hosts)))
     else:
         whole = _hosts_alone(options, hosts, "what waits on each host")
     return each_play(walk, whole, out, need_tarball=False, need_secrets=False)
