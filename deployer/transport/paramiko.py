@@ -202,6 +202,8 @@ class SshTransport:
             except (SSHException, EOFError, OSError):
                 raise self._unopened(client) from None
             else:
+                if asked and given.closed:
+                    continue  # it has waited for longer than sshd lets a session be idle (ChannelTimeout)
                 self._spare(client)
                 return given
 

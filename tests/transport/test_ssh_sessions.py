@@ -69,6 +69,17 @@ def test_what_follows_a_change_finds_its_session_open(start_sshd: Start, reach: 
     assert transport._link.client.early not in (None, early)
 
 
+def test_a_session_that_was_closed_while_it_waited_is_asked_for_anew(start_sshd: Start, reach: Reach) -> None:
+    transport = reach(start_sshd())
+    assert isinstance(transport, SshTransport)
+    change(transport)
+    early = transport._link.client.early
+    assert early
+    assert early.answered.wait(60)
+    early.channel.close()  # as sshd does after ChannelTimeout
+    assert answer(transport) == "hello"
+
+
 def test_changes_follow_each_other_where_sshd_gives_one_session(start_sshd: Start, reach: Reach) -> None:
     transport = reach(start_sshd("MaxSessions 1"))
     for _ in range(3):
