@@ -12,12 +12,15 @@ _STRANGE = re.compile(r"^(ERL_[AZ]?FLAGS|ERL_\w*LIBS|ELIXIR_ERL_OPTIONS)$", re.A
 
 
 def _dumps(facts: Facts) -> Complaints:
-    """The runtime itself makes a crash dump 0640 at most, in whatever directory; one that is there keeps its mode."""
+    """The runtime itself makes a crash dump 0640 at most, in whatever directory; one that is there keeps its mode.
+
+    Whose group that is says the directory, where it has the bit for it (2750).
+    """
 
     def judge(beam: Process) -> Complaints:
         environ, own = beam.environ, ("root", beam.user)
         for mode, owner, group, path in modes(beam.read("dumps", "its crash dumps")):
-            if mode & 0o007 or (mode & 0o070 and group not in own):
+            if path != "/dev/null" and (mode & 0o007 or (mode & 0o070 and group not in own)):
                 yield f"{path} is {mode:04o} of {owner}:{group}: a crash dump holds whatever the node had in memory"
         if environ.get("ERL_CRASH_DUMP_SECONDS") == "0":
             return
@@ -30,6 +33,8 @@ def _dumps(facts: Facts) -> Complaints:
                 f"a crash dump would be written to {path}, {mode:04o} of {owner}:{group}: who else may write there has"
                 " a file of his own in its place"
             )
+        elif mode & 0o2000 and group not in own:
+            yield f"a crash dump written to {path}, {mode:04o}, would be the group's, and {group} may read it"
 
     return each(facts.beams, judge)
 

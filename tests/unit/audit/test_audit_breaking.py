@@ -98,6 +98,12 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
     "a crash dump in a directory of others": ("UN-05", "FAIL", {"node.dump_dir": "755 ana ana /srv"}, "of ana:ana"),
     "a crash dump where everybody writes": ("UN-05", "FAIL", {"node.dump_dir": "1777 root root /tmp"}, "a file of his"),
     "a crash dump where a group writes": ("UN-05", "FAIL", {"node.dump_dir": "2775 root adm /srv"}, "of root:adm"),
+    "a crash dump that its directory gives to a group": (
+        "UN-05", "FAIL", {"node.dump_dir": "2750 shop adm /var/log/shop"}, "adm may read it",
+    ),
+    "a crash dump that goes nowhere": (
+        "UN-05", "PASS", {"node.dumps": "666 root root /dev/null", "node.dump_dir": "755 root root /dev"}, "",
+    ),
     "TLS in the application's own arguments": (
         "ED-04", "FAIL", {"node.argv": ARGV.replace("-proto_dist\ninet_tls\n", "") + "\n-extra\n-proto_dist\ninet_tls"},
         "without TLS",
