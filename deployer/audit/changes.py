@@ -32,8 +32,8 @@ def read_audit(path: Path, wanted: str) -> AuditJson:
         return found
 
 
-def _parts(found: AuditJson) -> tuple[object, object]:
-    return found.get("findings"), found.get("drift")
+def _parts(found: AuditJson) -> tuple[object, ...]:
+    return found.get("findings"), found.get("drift"), found.get("hosts", [])
 
 
 def _is_list(part: object) -> bool:

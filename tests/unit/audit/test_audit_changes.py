@@ -65,6 +65,7 @@ NONE = (
     "{}",
     '{"format": "deployer-audit/1"}',
     '{"format": "deployer-audit/1", "findings": [1], "drift": []}',
+    '{"format": "deployer-audit/1", "findings": [], "drift": [], "hosts": 5}',
 )
 
 
