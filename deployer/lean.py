@@ -125,6 +125,9 @@ class _LatePattern:
     def __init__(self, make: Callable[..., Any], pattern: Any, flags: int) -> None:
         self._make, self.pattern, self._flags = make, pattern, flags
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, int]]:
+        return self._make, (self.pattern, self._flags)  # its copies are compiled
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._make(self.pattern, self._flags), name)  # which re keeps, too
         setattr(self, name, found)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,13 @@ def test_a_pattern_that_is_compiled_late_is_one_for_everybody() -> None:
     assert (late.flags & re.ASCII, late.groups) == (re.ASCII, 2)
     assert re.sub(late, r"\2=\1", "a=1") == late.sub(r"\2=\1", "a=1") == "1=a"
     assert type(re.compile("a")) is not type(late)  # what was late is over
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy])
+def test_a_late_pattern_that_is_copied_is_compiled(again: Callable[[object], object]) -> None:
+    with loading():
+        late = re.compile("a(b)", re.IGNORECASE)
+    assert again(late) == re.compile("a(b)", re.IGNORECASE)
 
 
 def test_a_late_pattern_that_is_none_says_so_when_it_is_used() -> None:
