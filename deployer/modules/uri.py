@@ -67,7 +67,10 @@ class Uri(Module):
     validate_certs: Annotated[bool, Doc("refused when false: whoever is between could answer anything")] = True
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except ValueError as error:
+            raise ConfigError(f"url {self.url!r} is none: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"url {self.url!r} is none", hint="http://HOST/PATH, or https")
         if parts.password:
@@ -113,17 +116,26 @@ class Uri(Module):
         follows = self.follow_redirects in ("all", "yes") or (
             self.follow_redirects in ("safe", "urllib2") and self._verb in _READS
         )
-        told: list[tuple[str, Any]] = [("url", self.url), ("max-time", str(self.timeout))]
-        told += [("head", None)] if self._verb == "HEAD" else [("request", self._verb)] if self._verb != "GET" else []
-        told += [("location", None)] if follows else []
+        told: list[tuple[str, Any]] = [("url", self.url), ("globoff", None), ("max-time", str(self.timeout))]
+        told += self._asking(follows)
         told += [("header", (name, ": ", value)) for name, value in headers.items()]
         if self.url_username is not None:
             told.append(("user", (self.url_username, ":", self.url_password or "")))
-        if self._body is not None:
-            told.append(("data-raw", self._body))
+        if self._body is not None or (self._verb == "POST" and follows):
+            told.append(("data-raw", "" if self._body is None else self._body))
         rows = [option(name, value) for name, value in told]
         text = "".join(row.reveal() if isinstance(row, Secret) else row for row in rows)
         return Secret(text, "uri") if any(isinstance(row, Secret) for row in rows) else text
+
+    def _asking(self, follows: bool) -> list[tuple[str, Any]]:
+        """Return how curl is told the method: a named one is kept behind redirects; without, a body means POST."""
+        if self._verb == "HEAD":
+            named: list[tuple[str, Any]] = [("head", None)]
+        elif (self._verb == "GET" and self._body is None) or (self._verb == "POST" and follows):
+            named = []
+        else:
+            named = [("request", self._verb)]
+        return [*named, *([("location", None)] if follows else [])]
 
     @property
     def only_reads(self) -> bool:
@@ -190,7 +202,7 @@ class Uri(Module):
         if "status=" not in said:
             return told
         keys = records("".join(answer))
-        return {"changed": False, **answered(keys, self.status_code, content=self.return_content)}
+        return answered(keys, self.status_code, self.url, content=self.return_content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +228,7 @@ class UriReading(Module):
     def answer(self, observed: Observed) -> Mapping[str, object]:
         """Return it as Ansible does."""
         keys = observed.keys if isinstance(observed, Present) else {}
-        return answered(keys, self.of.status_code, content=self.of.return_content)
+        return answered(keys, self.of.status_code, self.of.url, content=self.of.return_content)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Return no steps."""

@@ -60,7 +60,7 @@ class Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_, **__):
         return None
 handlers = [urllib.request.ProxyHandler({})] + ([] if follows else [Stay()])
-request = urllib.request.Request(url, data=data, headers=headers, method=method or "GET")
+request = urllib.request.Request(url, data=data, headers=headers, method=method or ("GET" if data is None else "POST"))
 try:
     try:
         answer = urllib.request.build_opener(*handlers).open(request, timeout=seconds)

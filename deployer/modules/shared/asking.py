@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Secret
@@ -48,12 +48,13 @@ def option(name: str, value: Any) -> str | Secret:
     return Secret(line, name) if any(isinstance(part, Secret) for part in parts) else line
 
 
-def answered(keys: Mapping[str, str], wanted: Sequence[int], *, content: bool) -> dict[str, object]:
+def answered(keys: Mapping[str, str], wanted: Sequence[int], asked: str, *, content: bool) -> dict[str, object]:
     """Return an answer as Ansible's ``uri`` does.
 
     Args:
         keys: what the host's program emitted: status, url, content and headers (both in base64), problem.
         wanted: the statuses that are no failure.
+        asked: the address that was asked first.
         content: with the text of the answer.
 
     Raises:
@@ -72,7 +73,9 @@ def answered(keys: Mapping[str, str], wanted: Sequence[int], *, content: bool) -
         text = raw.decode(charset, "replace")
     except LookupError:
         text = raw.decode("utf-8", "replace")
-    found: dict[str, object] = {**headers, "status": status, "url": url, "redirected": False, "elapsed": 0}
+    moved = url != "" and _whole(url) != _whole(asked)
+    found: dict[str, object] = {**headers, "status": status, "url": url, "redirected": moved, "elapsed": 0}
+    found["changed"] = False  # whatever a header of that name says
     told = f"OK ({headers.get('content_length', 'unknown')} bytes)"
     if "location" in headers:
         found["location"] = urljoin(url, headers["location"])
@@ -85,6 +88,12 @@ def answered(keys: Mapping[str, str], wanted: Sequence[int], *, content: bool) -
     found["msg"] = found["msg"] if good else f"Status code was {status} and not {list(wanted)}: {why}"
     found["failed"] = not good
     return {**found, "content": text} if content else found
+
+
+def _whole(url: str) -> str:
+    """Return an address as curl says it: with the path that it has at least."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path or "/"))
 
 
 def _headers(text: str) -> tuple[str, dict[str, str]]:

@@ -36,6 +36,7 @@ class Echo(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(said)))
         if status == 302:
             self.send_header("Location", "/there")
+            self.send_header("Changed", "yes")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(said)
@@ -76,10 +77,32 @@ def test_a_get_is_a_reading_with_its_answer(server: ThreadingHTTPServer, tmp_pat
     assert found["json"]["header"] == odd["X-Odd"]
     assert found["json"]["who"] == "Basic aXQnczoicCI="
     there = asked(tmp_path, url=at(server, "/302"))
-    assert (there["status"], there["url"]) == (200, at(server, "/there"))
+    assert (there["status"], there["url"], there["redirected"]) == (200, at(server, "/there"), True)
     stays = asked(tmp_path, url=at(server, "/302"), follow_redirects="none", status_code=[302])
     assert (stays["status"], stays["location"]) == (302, at(server, "/there"))
+    assert (stays["redirected"], stays["changed"]) == (False, False)
+    assert not asked(tmp_path, url=at(server, ""))["redirected"]
     assert asked(tmp_path, url=at(server), method="HEAD")["status"] == 200
+
+
+def test_a_get_with_a_body_stays_a_get(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    found = asked(tmp_path, url=at(server), body={"query": 1}, body_format="json")
+    assert (found["json"]["method"], found["json"]["body"]) == ("GET", '{"query": 1}')
+
+
+def test_braces_in_an_address_make_no_further_requests(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    assert asked(tmp_path, url=at(server, "/{a,b}[1-3]"))["status"] == 200
+    assert len(server.heard) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("body", ["x=1", None])
+def test_what_was_posted_is_not_posted_again_behind_a_redirect(
+    server: ThreadingHTTPServer, tmp_path: Path, body: str | None
+) -> None:
+    made = make("uri", url=at(server, "/302"), method="POST", follow_redirects="all", body=body)
+    assert do(made.act(), tmp_path) == ""
+    told = [json.loads(one) for one in server.heard]  # type: ignore[attr-defined]
+    assert [(one["method"], one["body"]) for one in told] == [("POST", body or ""), ("GET", "")]
 
 
 def test_a_status_that_is_not_wanted_and_no_answer_are_failures(server: ThreadingHTTPServer, tmp_path: Path) -> None:
@@ -152,6 +175,8 @@ def test_a_result_is_read_from_what_the_step_printed() -> None:
     [
         {"url": "ftp://a.example/x"},
         {"url": "http://"},
+        {"url": "http://[::1"},
+        {"url": "http://[zz]/"},
         {"url": "http://ann:pw@a.example/"},
         {"validate_certs": False},
         {"method": "GET POST"},
