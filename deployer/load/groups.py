@@ -68,7 +68,7 @@ class Tree:
                 for name, body in ini.sections(text, str(file), set(self.groups)):
                     self._group(name, body, body.mark)
                 return
-            content = yaml.parse(yaml.untabbed(text, file), str(file))
+            content = yaml.parse(yaml.json_as_yaml(text) if file.suffix == ".json" else text, str(file))
             if not isinstance(content, Map) or not content:
                 raise ConfigError(f"an inventory must be a mapping of groups, not {_kind(content)}", hint=_FORM)
             if "_meta" in content or is_terraform(content):

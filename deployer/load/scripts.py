@@ -15,7 +15,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import kind
 from deployer.load import yaml
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
 from deployer.model import Mark
 from deployer.regular import open_regular
 
@@ -58,7 +58,7 @@ def printed(path: Path, *words: str) -> Map:
     with At(path):
         data = _output(path, words, said)
         try:
-            found = yaml.parse(data.decode(), str(path))
+            found = yaml.parse(yaml.json_as_yaml(data.decode()), str(path))
         except UnicodeDecodeError:
             found = None
         except ConfigError as error:
@@ -91,6 +91,9 @@ def _output(path: Path, words: tuple[str, ...], said: str) -> bytes:
                 if len(data) > yaml.MAX_BYTES:
                     end()
             status = program.wait()
+        except BaseException:  # Ctrl-C reaches only us: the program has a session of its own
+            end()
+            raise
         finally:
             timer.cancel()
         if len(data) > yaml.MAX_BYTES:
@@ -114,6 +117,7 @@ def listed_groups(content: Map, ask: AskHost | None = None) -> dict[str, Map]:
     Raises:
         ConfigError: it has another form.
     """
+    content = _marked(content)
     meta = _mapped(content.get("_meta"), "_meta", content.at("_meta"))
     known: Mapping[str, Any] = _mapped(meta.get("hostvars"), "_meta.hostvars", meta.at("hostvars"))
     known = known if "hostvars" in meta or ask is None else _Asked(ask)
@@ -142,8 +146,22 @@ class _Asked(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         del default
         if name not in self:
-            self[name] = self._ask(name)
+            self[name] = _marked(self._ask(name))
         return self[name]
+
+
+def _marked(value: Any) -> Any:
+    """Return a value with what Ansible's JSON says of encrypted text, and of text that is no template, understood."""
+    if isinstance(value, Seq):
+        return Seq(map(_marked, value), value.mark)
+    if not isinstance(value, Map):
+        return value
+    word, text = next(iter(value.items())) if len(value) == 1 else ("", None)
+    if word == "__ansible_vault" and isinstance(text, str):
+        return Encrypted(str(text), value.mark)
+    if word == "__ansible_unsafe" and isinstance(text, str):
+        return Text(text, value.mark, unsafe=True)
+    return Map({key: _marked(item) for key, item in value.items()}, value.mark, value.marks)
 
 
 def _body(name: str, value: Any, where: Mark) -> Map:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deployer.errors import ConfigError
+from deployer.fields import kind
 from deployer.load.marked import Map, Seq
 from deployer.model import Mark, Secret
 
@@ -33,16 +34,16 @@ def terraform_groups(content: Map) -> dict[str, Map]:
         raise ConfigError(f"it is {what}", where=content.mark, hint=hint)
     found: dict[str, Map] = {}
     some = False
-    for kind, given, sensitive in _resources(values.get("root_module")):
+    for word, given, sensitive in _resources(values.get("root_module")):
         some, name = True, given.get("name")
         if not isinstance(name, str):
-            raise ConfigError(f"{kind} has no name", where=given.mark)
-        own = _sealed(given.get("variables") or Map(mark=given.mark), sensitive.get("variables"), name)
-        if kind == "ansible_group":
+            raise ConfigError(f"{word} has no name", where=given.mark)
+        own = _sealed(given.get("variables") or Map(mark=given.mark), _part(sensitive, "variables"), name)
+        if word == "ansible_group":
             _group(found, name, given.mark)["vars"] = own
-            for child in given.get("children") or ():
+            for child in _names(given, "children"):
                 _group(found, name, given.mark)["children"][child] = None
-        for group in (given.get("groups") or ["all"]) if kind == "ansible_host" else ():
+        for group in (_names(given, "groups") or ["all"]) if word == "ansible_host" else ():
             _group(found, group, given.mark)["hosts"][name] = own
     if not some:
         hint = "add resources ansible_host and ansible_group of the provider ansible/ansible, or write an inventory"
@@ -55,25 +56,47 @@ def _group(found: dict[str, Map], name: str, where: Mark) -> Map:
     return found.setdefault("all" if name == "ungrouped" else name, empty)
 
 
-def _resources(module: Any) -> Iterator[tuple[str, Map, Map]]:
+def _resources(module: Any) -> Iterator[tuple[str, Map, Any]]:
     """Yield type, values and what is sensitive of the resources that are meant, in a module and those below."""
     if not isinstance(module, Map):
         return
-    for one in module.get("resources") or ():
+    for one in _listed(module, "resources"):
         if isinstance(one, Map) and one.get("type") in _RESOURCES and isinstance(one.get("values"), Map):
-            sensitive = one.get("sensitive_values")
-            yield one["type"], one["values"], sensitive if isinstance(sensitive, Map) else Map(mark=one.mark)
-    for inner in module.get("child_modules") or ():
+            yield one["type"], one["values"], one.get("sensitive_values")
+    for inner in _listed(module, "child_modules"):
         yield from _resources(inner)
+
+
+def _listed(given: Map, word: str) -> list[Any]:
+    found = given.get(word) or []
+    if not isinstance(found, list):
+        raise ConfigError(f"{word} must be a list, not {kind(found)}", where=given.at(word))
+    return found
+
+
+def _names(given: Map, word: str) -> list[str]:
+    found = _listed(given, word)
+    if wrong := [one for one in found if not isinstance(one, str)]:
+        raise ConfigError(f"{word} must be a list of names, not of {kind(wrong[0])}", where=given.at(word))
+    return found
+
+
+def _part(sensitive: Any, key: Any) -> Any:
+    """Return what is sensitive inside of something: all of it, where it is so as a whole."""
+    if isinstance(sensitive, Map):
+        return sensitive.get(key)
+    if isinstance(sensitive, list) and isinstance(key, int):
+        return key >= len(sensitive) or sensitive[key]
+    return bool(sensitive)
 
 
 def _sealed(value: Any, sensitive: Any, name: str) -> Any:
     """Return a value with all that is sensitive in it as secrets."""
-    if isinstance(value, Map):
-        inside = sensitive if isinstance(sensitive, Map) else dict.fromkeys(value, sensitive is True)
-        return Map({key: _sealed(item, inside.get(key), key) for key, item in value.items()}, value.mark, value.marks)
-    if sensitive is not True:
+    if not sensitive or value is None:
         return value
+    if isinstance(value, Map):
+        inside = {key: _sealed(item, _part(sensitive, key), key) for key, item in value.items()}
+        return Map(inside, value.mark, value.marks)
     if isinstance(value, Seq):
-        return Seq((_sealed(item, True, name) for item in value), value.mark)
+        return Seq((_sealed(item, _part(sensitive, i), name) for i, item in enumerate(value)), value.mark)
     return Secret(str(value), name)

@@ -32,7 +32,9 @@ def read_vars(path: Path, vaults: Vaults | None) -> Map:
     """
     text = yaml.source(path)
     if not vault.is_encrypted(text):
-        return variables(yaml.parse(yaml.untabbed(text, path), str(path)), Mark(str(path)))
+        return variables(
+            yaml.parse(yaml.json_as_yaml(text) if path.suffix == ".json" else text, str(path)), Mark(str(path))
+        )
     if vaults is None:
         return Map(mark=Mark(str(path)))
     try:

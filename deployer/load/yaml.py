@@ -33,6 +33,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[+-][0-9]+)?")
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 _LINES = dict.fromkeys(map(ord, "\t\n\r"), " ")
 _NO_ANCHORS = 'say it once under vars: and use it as "{{ name }}", or use loop:'
 
@@ -70,9 +71,13 @@ def source(path: Path) -> str:
             raise ConfigError("is not UTF-8", where=mark, hint="save it as UTF-8") from None
 
 
-def untabbed(text: str, path: Path) -> str:
-    """Return JSON without the tabs that may indent it; no text in it can hold one. What is no ``.json`` stays."""
-    return text.replace("\t", " ") if path.suffix == ".json" else text
+def json_as_yaml(text: str) -> str:
+    """Return JSON without tabs, which no text in it holds, and with a character that it writes as two in one escape."""
+
+    def one(pair: re.Match[str]) -> str:
+        return f"{pair[1]}\\U{0x10000 + ((int(pair[2], 16) - 0xD800) << 10) + int(pair[3], 16) - 0xDC00:08x}"
+
+    return _PAIR.sub(one, text.replace("\t", " "))
 
 
 def parse(text: str, name: str) -> Any:

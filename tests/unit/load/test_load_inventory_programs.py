@@ -14,6 +14,7 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.load import scripts
 from deployer.load.inventory import load_inventory
+from deployer.load.marked import Encrypted
 from deployer.model import Secret
 from tests.unit.load.test_load_inventory_same import members, theirs, written
 
@@ -123,6 +124,58 @@ def test_what_ansible_inventory_prints_is_an_inventory(tmp_path: Path) -> None:
     assert {name: dict(host.vars) for name, host in again.hosts.items()} == {
         name: dict(host.vars) for name, host in first.hosts.items()
     }
+
+
+def test_what_ansible_writes_as_json_keeps_its_meaning(tmp_path: Path) -> None:
+    told = {
+        "sealed": {"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256\n6161\n"},
+        "list": [{"__ansible_unsafe": "{{ x }}"}],
+    }
+    told |= {"face": "\U0001f600", "slash": r"\ud83d\ude00"}
+    listed = {"web": {"hosts": ["w1"], "vars": {"group": told["sealed"]}}, "_meta": {"hostvars": {"w1": told}}}
+    (tmp_path / "kept.json").write_text(json.dumps(listed, indent="\t"))
+    program(tmp_path / "hosts.sh", f"#!/bin/sh\ncat '{tmp_path}/kept.json'\n")
+    for name in ("kept.json", "hosts.sh"):
+        found = load_inventory([tmp_path / name]).hosts["w1"].vars
+        assert isinstance(found["sealed"], Encrypted)
+        assert isinstance(found["group"], Encrypted)
+        assert (found["list"], found["list"][0].unsafe) == (["{{ x }}"], True)
+        assert (found["face"], found["slash"]) == (told["face"], told["slash"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "sensitive"),
+    [
+        ({"a": "s3"}, True),
+        ({"a": "s3"}, {"variables": True}),
+        ({"a": "s3"}, {"variables": {"a": True}}),
+        ({"a": ["s3", "s3"]}, {"variables": {"a": [True]}}),
+        ({"a": {"b": ["s3"]}}, {"variables": {"a": {"b": [True]}}}),
+    ],
+)
+def test_nothing_of_terraform_that_is_sensitive_is_shown(tmp_path: Path, variables: Any, sensitive: Any) -> None:
+    one = {"type": "ansible_host", "values": {"name": "w", "variables": variables}, "sensitive_values": sensitive}
+    state = {"terraform_version": "1.9.0", "values": {"root_module": {"resources": [one]}}}
+    (tmp_path / "tf.json").write_text(json.dumps(state))
+    assert "s3" not in repr(load_inventory([tmp_path / "tf.json"]).as_list())
+
+
+@pytest.mark.parametrize(
+    ("module", "problem"),
+    [
+        ({"resources": 5}, "resources must be a list"),
+        ({"child_modules": 5}, "child_modules must be a list"),
+        ({"resources": [{"type": "ansible_host", "values": {"name": "w", "groups": "web"}}]}, "groups must be a list"),
+        ({"resources": [{"type": "ansible_host", "values": {"name": "w", "groups": [{}]}}]}, "a list of names"),
+        ({"resources": [{"type": "ansible_group", "values": {"name": "w", "children": [1]}}]}, "a list of names"),
+    ],
+)
+def test_a_terraform_that_is_broken_is_refused_with_its_place(tmp_path: Path, module: Any, problem: str) -> None:
+    path = tmp_path / "tf.json"
+    path.write_text(json.dumps({"terraform_version": "1.9.0", "values": {"root_module": module}}))
+    with pytest.raises(ConfigError, match=problem) as caught:
+        load_inventory([path])
+    assert caught.value.where.startswith(f"{path}:1:")
 
 
 def test_terraform_says_its_hosts_and_groups(tmp_path: Path) -> None:
