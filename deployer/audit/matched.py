@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Collection, Iterator, Mapping
 
@@ -9,6 +10,7 @@ from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable
 from deployer.audit.rule import Complaints
 
+_MAIN = "/etc/ssh/sshd_config"
 _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*)")
 _INCLUDED = re.compile(r"(?:/etc/ssh/)?sshd_config\.d/(?:\*|[^/\s.][^/\s]*)\.conf")
 _OPTION = re.compile(r"(?:^|\s)-o\s*(\w+)[= ]\s*(\S+)")
@@ -44,27 +46,38 @@ def match_lines(facts: Facts) -> Iterator[tuple[str, str, str, str]]:
     Raises:
         CannotTell: the files cannot be read, or take in others that were not.
     """
-    file = block = held = ""
-    beyond = []
+    files, beyond = dict[str, list[tuple[str, str]]](), list[str]()
     what = "what sshd is told for some of those who log in (Match)"
     for line in facts.read("login", "matched", what, 16384).splitlines():
         place, _, text = line.partition(":")
-        found = _LINE.fullmatch(text)
-        if not found:
-            continue
-        word, value = found[1].lower(), found[2].split("#")[0].strip().strip('"')
-        if place != file:
-            file, block = place, held
-        if word == "match":
-            block = value
-        elif word == "include" and not all(_INCLUDED.fullmatch(one.strip('"')) for one in value.split()):
-            beyond.append(value)
-        elif word == "include":
-            held = block  # what a file holds that is taken in under Match is for those alone
-        elif block:
-            yield block, place, word, value
+        if found := _LINE.fullmatch(text):
+            value = found[2].split("#")[0].strip().strip('"')
+            files.setdefault(place, []).append((found[1].lower(), value))
+    yield from _in_order(files, _MAIN, "", beyond)
+    for place in sorted(files):  # of which nothing says where they are taken in
+        yield from _in_order(files, place, "", beyond)
     if beyond:
         raise CannotTell(f"sshd takes in {', '.join(beyond)}, and Match blocks there were not read")
+
+
+def _in_order(
+    files: dict[str, list[tuple[str, str]]], place: str, block: str, beyond: list[str]
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield as `match_lines`, each file where it is taken in: the first value counts, and what it holds is its Match's.
+
+    What is yielded is gone from ``files``; what is taken in from elsewhere is added to ``beyond``.
+    """
+    for word, value in files.pop(place, ()):
+        if word == "match":
+            block = value
+        elif word == "include":
+            for one in (one.strip('"') for one in value.split()):
+                if not _INCLUDED.fullmatch(one):
+                    beyond.append(one)
+                for other in fnmatch.filter(sorted(files), f"/etc/ssh/{one.removeprefix('/etc/ssh/')}"):
+                    yield from _in_order(files, other, block, beyond)
+        elif block:
+            yield block, place, word, value
 
 
 def matched(facts: Facts, good: Mapping[str, Collection[str]]) -> Complaints:

@@ -45,6 +45,18 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
         {"login.matched": f"{MAIN}:Match User x\n{MAIN}:Include sshd_config.d/*.conf\n"
          f"{MAIN}.d/9.conf:PasswordAuthentication yes"}, "for Match User x",
     ),
+    "passwords for some by a file that is taken in before the same Match": (
+        "SS-01", "FAIL",
+        {"login.matched": f"{MAIN}:Include /etc/ssh/sshd_config.d/*.conf\n{MAIN}:Match User x\n"
+         f"{MAIN}:PasswordAuthentication no\n{MAIN}.d/9.conf:Match User x\n{MAIN}.d/9.conf:PasswordAuthentication yes"},
+        "passwordauthentication yes for Match User x, in /etc/ssh/sshd_config.d/9.conf",
+    ),
+    "passwords for who is in two Matches, by the one that is taken in first": (
+        "SS-01", "UNKNOWN",
+        {"login.matched": f"{MAIN}:Include sshd_config.d/*.conf\n{MAIN}:Match Group a\n"
+         f"{MAIN}:AuthenticationMethods publickey,password\n{MAIN}:PasswordAuthentication yes\n"
+         f"{MAIN}.d/9.conf:Match User b\n{MAIN}.d/9.conf:AuthenticationMethods any"}, "in both",
+    ),
     "forwarding for some": (
         "SS-02", "FAIL", {"login.matched": f"{MAIN}:Match User x\n{MAIN}: X11Forwarding yes"}, "x11forwarding yes",
     ),
