@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Undefined
 
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, NotYet
 from deployer.fields import nearest
 from deployer.load import regexes, vault
 from deployer.load.marked import Encrypted
@@ -26,7 +26,10 @@ from deployer.syntax import truth
 LARGEST_LOOKUP = 1024 * 1024
 """Bytes that a file may have whose content becomes a value."""
 _PREFIXES = ("ansible.builtin.", "ansible.legacy.", "community.general.")
-_TELLS_SECRETS = re.compile(r"(?:^|_)(?:PASS|PASSWD|PASSWORD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?)(?:_|$)|(?:^|_)KEY$")
+_TELLS_SECRETS = re.compile(
+    r"(?:PASSWD|PASSWORD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:^|_)(?:SSH)?PASS)(?:_|$)|(?:KEY|_PWD)$"
+)
+_UNSAID = "a secret is involved, so no more is said"
 _FROM_ELSEWHERE = "write {env: NAME}, {file: PATH} or {command: [PROGRAM, …]} where a secret is expected"
 _INSTEAD = {
     "pipe": "a plan runs no program here; write command: {cmd: …} with delegate_to: localhost, register: NAME and "
@@ -60,6 +63,8 @@ def looked_up(context: Rendering, args: Sequence[Any], options: Mapping[str, Any
     wants_list = _says(told.pop("wantlist", as_list))
     strict = str(told.pop("errors", "strict")) == "strict"
     if name not in _LOOKUPS:
+        if context.tainted and name not in _INSTEAD:
+            raise ConfigError(f"there is no lookup of that name; {_UNSAID}")
         hint = _INSTEAD.get(name) or nearest(name, _LOOKUPS)
         raise ConfigError(f"the lookup {name!r} is not supported", hint=hint)
     call, known = _LOOKUPS[name]
@@ -70,10 +75,14 @@ def looked_up(context: Rendering, args: Sequence[Any], options: Mapping[str, Any
         raise ConfigError(f"the lookup {name!r} is not known here")
     try:
         found = list(call(variables, args[1:], told))
-    except ConfigError:
-        if strict:
-            raise
-        return [] if wants_list else None
+    except NotYet:
+        raise
+    except ConfigError as error:
+        if not strict:
+            return [] if wants_list else None
+        if context.tainted and not error.where:  # the message has what was asked for
+            raise ConfigError(f"the lookup {name!r} found nothing it could give; {_UNSAID}") from None
+        raise
     return found if wants_list else _joined(found)
 
 

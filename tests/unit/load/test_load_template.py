@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, NotYet
 from deployer.load import yaml
 from deployer.load.marked import Map, Text
 from deployer.load.pieces import apart
+from deployer.load.results import Foreseen
 from deployer.load.taint import OMIT
 from deployer.load.template import Layer, Variables
 from deployer.load.variables import extra_variables
@@ -262,3 +263,41 @@ def test_what_a_lookup_finds_that_is_secret_stays_one(monkeypatch: pytest.Monkey
         assert CANARY in found.reveal()
         assert CANARY not in repr(found)
     assert scope.render("{{ lookup('env', 'SHOP_KEY_FILE') }}") == "/srv/key"
+
+
+@pytest.mark.parametrize("name", ["PGPASSWORD", "MYSQL_PWD", "APIKEY", "SSHPASS", "DB_PASS", "AWS_SECRET_ACCESS_KEY"])
+def test_a_variable_of_the_environment_that_says_it_is_secret_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, CANARY)
+    assert isinstance(variables().render(f"{{{{ lookup('env', '{name}') }}}}"), Secret)
+
+
+@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "SSH_ASKPASS", "KEYS_DIR", "PGPASSFILE", "BYPASS_CACHE"])
+def test_a_variable_of_the_environment_that_only_sounds_alike_is_none(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "/srv/x")
+    assert variables().render(f"{{{{ lookup('env', '{name}') }}}}") == "/srv/x"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "lookup('file', pw)",
+        "lookup('template', pw)",
+        "lookup('first_found', pw)",
+        "lookup('vars', pw)",
+        "lookup('varnames', '(' ~ pw)",
+        "lookup(pw, 'x')",
+    ],
+)
+def test_a_lookup_that_fails_does_not_quote_a_secret(asked: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a secret is involved") as caught:
+        variables(playbook_dir=str(tmp_path), pw=Secret(CANARY, "pw")).render(f"{{{{ {asked} }}}}")
+    assert CANARY not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_lookup_whose_errors_count_for_nothing_waits_for_a_result(tmp_path: Path) -> None:
+    (tmp_path / "told.j2").write_text("{{ told.stdout }}")
+    scope = variables(playbook_dir=str(tmp_path), told=Foreseen("told", "it has not run yet"))
+    with pytest.raises(NotYet):
+        scope.render("{{ lookup('template', 'told.j2', errors='ignore') }}")
