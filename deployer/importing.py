@@ -8,6 +8,7 @@ the patch; what no mark helps is told.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shutil
 import tempfile
@@ -78,18 +79,35 @@ def import_project(path: Path) -> Imported:
     root = path if path.is_dir() else path.parent
     with tempfile.TemporaryDirectory(prefix="deployer-import-") as scratch:
         work = Path(scratch).resolve() / "project"
-        shutil.copytree(root, work, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+        unread = _copied(root, work)
         roles = list(dict.fromkeys(roles_below(work)))
         found = [work / path.name] if path.is_file() else list(playbooks_below(work, roles))
         if not found and not roles:
             raise ConfigError("there is no playbook and no role", where=path)
         importer = _Importer(work, list(dict.fromkeys(role.parent for role in roles)))
+        importer.told.left += unread
         for playbook in found:
             importer.playbook(playbook)
         for role in roles if path.is_dir() else ():
             importer.role(role)
         importer.told.patch = "".join(_patches(root, work))
         return importer.told
+
+
+def _copied(root: Path, work: Path) -> list[str]:
+    """Copy a project, with links that lead where they lead from there; return what could not be copied."""
+    unread = []
+    try:
+        shutil.copytree(root, work, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    except shutil.Error as error:  # all the rest has been copied
+        unread = [f"{os.path.relpath(one, root)} cannot be read" for one, *_ in error.args[0]]
+    for link in [one for one in work.rglob("*") if one.is_symlink()]:
+        there = root / link.relative_to(work)
+        if there.exists():
+            to = there.resolve()
+            link.unlink()
+            link.symlink_to(work / to.relative_to(root.resolve()) if to.is_relative_to(root.resolve()) else to)
+    return unread
 
 
 @dataclass(slots=True)
@@ -116,11 +134,12 @@ class _Importer:
                 break
             if not spelled and self._respell(wrong):
                 continue
-            spelled = spelled or path.read_text()
-            if not self._mark(path, wrong):
+            spelled = spelled or self._text(path)
+            if not (spelled and self._mark(path, wrong)):
                 first = f"{self._shown(wrong[0].where)}: {wrong[0].message.splitlines()[0]}"
                 self.told.left.append(f"{path.relative_to(self.root)} runs with --ansible-fallback alone: {first}")
-                path.write_text(spelled)
+                if spelled:
+                    path.write_text(spelled)
                 return
         if spelled:
             edits = list(needed_marks(spelled, path.read_text()))
@@ -149,9 +168,7 @@ class _Importer:
         done = False
         for (name, number), error in sorted(places.items(), reverse=True):  # a line that goes moves those behind it
             file = Path(name)
-            if not file.is_relative_to(self.root):
-                continue
-            lines = file.read_text().splitlines(keepends=True)
+            lines = self._text(file).splitlines(keepends=True)
             old = lines[number - 1].rstrip("\n") if number <= len(lines) else ""
             new = respelled(old, error.message)
             if new is not None and new != old:
@@ -160,6 +177,13 @@ class _Importer:
                 self.told.places += 1
                 done = True
         return done
+
+    def _text(self, file: Path) -> str:
+        """Return what a file of the copy says; nothing where it is none, or a link leads out of it: it is not ours."""
+        try:
+            return file.read_text() if file.resolve().is_relative_to(self.root) else ""
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def _mark(self, path: Path, wrong: Sequence[ConfigError]) -> bool:
         """Mark the first thing that helps; everything else is looked at again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,37 @@ def test_the_command_prints_the_patch_alone(project):
     done = subprocess.run([PROGRAM, "import", project / "own.yml"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, import_project(project / "own.yml").patch)
     assert "1 places change" in done.stderr
+
+
+def test_what_links_lead_to_outside_of_the_project_is_read_and_never_written(project, tmp_path):
+    told = {"role/tasks/main.yml": "- command: ls\n  debugger: never\n", "out.yml": TREE["own.yml"]}
+    for name, text in told.items():
+        (tmp_path / "outside" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "outside" / name).write_text(text)
+    (project / "roles/far").symlink_to("../../outside/role")
+    (project / "roles/near").symlink_to(project / "roles/good")
+    (project / "out.yml").symlink_to(tmp_path / "outside/out.yml")
+    (project / "use.yml").write_text("- hosts: web\n  roles: [far, near]\n")
+    found = import_project(project)
+    assert {name: (tmp_path / "outside" / name).read_text() for name in told} == told
+    assert {name: (project / name).read_text() for name in TREE} == TREE
+    assert "+  roles: [{role: far, engine: ansible}, near]\n" in found.patch
+    assert any(one.startswith("out.yml runs with --ansible-fallback alone") for one in found.left)
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_goes_on(project):
+    os.mkfifo(project / "pipe")
+    (project / "latin.yml").write_bytes(b"- hosts: web\n  tasks:\n    - command: ls # \xff\n")
+    (project / "loop").symlink_to("loop")
+    found = import_project(project)
+    assert "pipe cannot be read" in found.left
+    assert any(one.startswith("latin.yml runs with") and "UTF-8" in one for one in found.left)
+    assert found.places == 4
+
+
+def test_what_was_to_run_always_does(project):
+    (project / "site.yml").write_text("- hosts: web\n  tasks:\n    - command: ls\n      always_run: yes\n")
+    assert "+      check_mode: false\n" in import_project(project / "site.yml").patch
 
 
 def test_what_is_no_project_is_refused(tmp_path):
