@@ -12,7 +12,7 @@ from deployer.modules.base import Change, Changes, Observed, Present, Sh, Step, 
 from deployer.modules.shared.rewritten import Rewritten
 from deployer.sh.text import script
 
-_ESCAPED = str.maketrans({"\\": "\\134", " ": "\\040", "&": "\\046", "\t": "\\011"})
+_ESCAPED = str.maketrans({"\\": "\\134", " ": "\\040", "&": "\\046", "\t": "\\011", "#": "\\043"})
 
 
 def _word(value: str) -> str | None:
@@ -139,7 +139,7 @@ class Mount(Rewritten):
         fields = row.partition("#")[0].split()
         if row.strip().startswith("#") or not 4 <= len(fields) <= 6 or fields[1] != self.path.translate(_ESCAPED):
             return False
-        return not (self.src and self.path == "none" and fields[2] == "swap") or fields[0] == self.src
+        return not (self.src and self.path == "none" and fields[2] == "swap") or fields[0] == self._fields[0]
 
     def differences(self, observed: Observed) -> dict[str, Change]:
         """Return how fstab has to change, and whether it has to be mounted or unmounted."""
@@ -159,10 +159,11 @@ class Mount(Rewritten):
         if not changes:
             return ()
         up, down = sh("put_up"), sh("take_down")
+        firm = [] if self.state in ("present", "absent_from_fstab") else [sh("firmly")]
         if "content" not in changes:
-            return (Step(self.label, lines(self.place(), up if self.state == "mounted" else down)),)
+            return (Step(self.label, lines(self.place(), *firm, up if self.state == "mounted" else down)),)
         (written,) = super().fix({"content": changes["content"]})
-        parts = [self.place(), *([down] if self.state == "absent" else []), written.text]
+        parts = [self.place(), *firm, *([down] if self.state == "absent" else []), written.text]
         parts += {"mounted": [up], "absent": [sh("forget")]}.get(self.state, [])
         return (Step(self.label, lines(*parts), written.blobs),)
 
@@ -170,7 +171,7 @@ class Mount(Rewritten):
         """Mount it anew."""
         options = f"remount,{self.opts}" if self.opts and self.opts != "defaults" else "remount"
         again = sh("again {} {}", options, "" if options == "remount" else "only")
-        return (Step(self.label, lines(self.place(), again)),) if self.handler_only else ()
+        return (Step(self.label, lines(self.place(), sh("firmly"), again)),) if self.handler_only else ()
 
 
 MODULE = Mount

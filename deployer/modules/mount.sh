@@ -1,7 +1,10 @@
 # A mount point and its line in fstab. Given: path, file (fstab), keeps.
 # shellcheck shell=sh disable=SC2154
 wrote=''
-if [ -e "$file" ]; then readable "$file"; else hidden "$file"; fi
+if [ -e "$file" ] || [ -L "$file" ]; then
+  if [ ! -f "$file" ] || [ -L "$file" ]; then echo "$file is no regular file: name the file itself"; exit 1; fi
+  readable "$file"
+else hidden "$file"; fi
 
 # old_text LIMIT: print fstab; nothing where there is none.
 old_text() { taste "$file" "$1"; }
@@ -40,15 +43,19 @@ again() {
   umount -- "$path" && mounting -- "$path"
 }
 
-# put_up: mount it. If that fails, fstab is as it was before it was written by this step, and so are directories.
+# put_up: mount it. If that fails, fstab is as it was before it was written by this step, and so are directories; what was
+# mounted there is mounted again.
 put_up() {
-  firmly
-  part=$path
+  part=$path was=''
   while [ -n "$part" ] && [ ! -e "$part" ]; do part=${part%/*}; done
-  (umask 022; mkdir -p -- "$path")
-  if mountpoint -q -- "$path"; then again remount && return 0
-  else mounting -- "$path" && return 0; fi
+  if (umask 022; mkdir -p -- "$path"); then
+    if mountpoint -q -- "$path"; then was=yes; again remount && return 0
+    else mounting -- "$path" && return 0; fi
+  fi
   if [ -n "$wrote" ]; then keeps='' && new_text "$blobs/before"; fi
+  if [ -n "$was" ] && ! mountpoint -q -- "$path"; then
+    mounting -- "$path" || echo "$path was mounted, and is not any more"
+  fi
   if [ "$part" != "$path" ]; then (cd "${part:-/}" && rmdir -p -- "${path#"$part/"}") || :; fi
   exit 1
 }
@@ -58,6 +65,5 @@ take_down() { if mountpoint -q -- "$path"; then umount -- "$path"; fi; }
 
 # forget: take the mount point away, which has to be empty.
 forget() {
-  firmly
   if [ -d "$path" ]; then rmdir -- "$path"; fi
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,10 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.model import Present
 from deployer.modules.mount import Mount
+from deployer.sh import Program, Sh, lines
+from tests.unit.modules.host_text import do, see
 from tests.unit.modules.tables import make
+from tests.unit.sh_runner import frames
 
 X = "/dev/x /srv/a xfs defaults\n"
 Y = "/dev/y /srv/b xfs defaults 0 0 # c\n"
@@ -34,6 +39,14 @@ LEFT: tuple[tuple[dict[str, Any], str], ...] = (
     (
         {"path": "none", "src": "/s2", "fstype": "swap", "opts": "pri=1", "state": "present"},
         X + Y + ODD + S1 + "/s2 none swap pri=1 0 0\n" + T,
+    ),
+    (
+        {"path": "none", "src": "/dev/my\\x20swap", "fstype": "swap", "state": "present"},
+        FSTAB + "/dev/my\\134x20swap none swap defaults 0 0\n",
+    ),
+    (
+        {**LINE, "path": "/srv/c", "src": "//nas/a#1", "state": "present"},
+        FSTAB + "//nas/a\\0431 /srv/c ext4 defaults 0 0\n",
     ),
 )
 DONE = "LABEL=a /srv/a ext4 defaults 0 0\n"
@@ -96,3 +109,62 @@ def test_two_tasks_on_one_fstab_know_of_each_other() -> None:
 def test_what_cannot_be_is_refused(args: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         make("mount", **args)
+
+
+TOLD = Sh("""mount() { echo "mount $*" >>"$TMPDIR/calls"; [ ! -e "$TMPDIR/refuses" ]; }
+umount() { echo "umount $*" >>"$TMPDIR/calls"; rm "$TMPDIR/live"; }
+mountpoint() { [ -e "$TMPDIR/live" ]; }
+""")
+FIRM = Sh("""find() { echo "$1"; }""")
+"""The test's own directories are not root's alone."""
+
+
+def tried(tmp: Path, stands: Sh = FIRM, **args: Any) -> tuple[str, list[str]]:
+    """Bring a mount about in which nothing is mounted really; return why that failed, and what was called."""
+    made = make("mount", fstab=str(tmp / "fstab"), **{"path": str(tmp / "up/a"), **args})
+    if made.handler_only:
+        steps = made.act()
+    else:
+        (frame,) = frames(Program((lines(TOLD, made.probe()),)), ["dash"], tmp)
+        steps = made.fix(made.differences(made.parse(frame.out)))
+    told = do(tuple(replace(step, text=lines(TOLD, stands, step.text)) for step in steps), tmp)
+    calls = tmp / "calls"
+    return told, calls.read_text().splitlines() if calls.exists() else []
+
+
+MOUNTED: dict[str, Any] = {"src": "tmpfs", "fstype": "tmpfs", "state": "mounted"}
+
+
+def test_a_way_that_others_could_turn_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    fstab = tmp_path / "fstab"
+    (tmp_path / "live").touch()
+    tmp_path.chmod(0o777)
+    for args in (MOUNTED, {"state": "unmounted"}, {"state": "absent"}, {"state": "remounted"}):
+        fstab.write_text(f"x {tmp_path}/up/a y z 0 0\n")
+        told, calls = tried(tmp_path, Sh(":"), **args)
+        assert "is no directory of root's alone" in told
+        assert (fstab.read_text(), calls) == (f"x {tmp_path}/up/a y z 0 0\n", [])
+
+
+def test_what_cannot_be_mounted_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    fstab, refuses, live = (tmp_path / name for name in ("fstab", "refuses", "live"))
+    fstab.write_text(Y)
+    refuses.touch()
+    assert tried(tmp_path, **MOUNTED)[0]
+    assert (fstab.read_text(), (tmp_path / "up").exists()) == (Y, False)
+    (tmp_path / "up").write_text("a file in the way")
+    assert tried(tmp_path, **MOUNTED)[0]
+    assert fstab.read_text() == Y
+    (tmp_path / "up").unlink()
+    live.touch()
+    told, calls = tried(tmp_path, **MOUNTED)
+    assert (fstab.read_text(), calls[-1]) == (Y, f"mount -T {fstab} -- {tmp_path}/up/a")
+    assert "was mounted, and is not any more" in told
+
+
+def test_a_link_is_not_taken_for_an_empty_fstab(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text(Y)
+    (tmp_path / "fstab").symlink_to("real")
+    made = make("mount", **LINE, fstab=str(tmp_path / "fstab"), state="present")
+    with pytest.raises(AssertionError, match="is no regular file"):
+        see(made, tmp_path)
