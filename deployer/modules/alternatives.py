@@ -32,7 +32,8 @@ class Alternatives(Module):
     """An alternative of update-alternatives: one of the programs that a common name can mean, and which one it means.
 
     ``present`` makes it known, ``selected`` also chooses it, ``auto`` leaves the choice to the priorities. Without
-    ``link`` the one that the name has is taken, and without ``priority`` the alternative's own, or 50.
+    ``link`` the one that the name has is taken, without ``priority`` the alternative's own, or 50, and without
+    ``subcommands`` those that it has.
     """
 
     EXAMPLE: ClassVar[str] = """\
@@ -110,7 +111,8 @@ class Alternatives(Module):
     def _given(self) -> Sh:
         priority = "" if self.priority is None else str(self.priority)
         given = sh("name={} path={} link={} priority={}", self.name, self.path, self.link or "", priority)
-        return lines(given, sh("wanted={}", self.state), script("alternatives.sh"))
+        keeps = "yes" if self.subcommands is None else ""
+        return lines(given, sh("wanted={} keeps={}", self.state, keeps), script("alternatives.sh"))
 
 
 def _read(block: str) -> tuple[dict[str, str], dict[str, str]]:

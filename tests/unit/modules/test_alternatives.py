@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployer.errors import ConfigError
+from deployer.sh import lines, sh
+from tests.unit.modules.host_text import do
 from tests.unit.modules.tables import answer, differing, make
 
 QUERY = """\
@@ -56,6 +60,28 @@ def test_a_plan_says_what_differs(args: dict[str, Any], told: str, keys: list[st
 def test_a_name_without_a_link_is_told_before_anything_is_done() -> None:
     with pytest.raises(ConfigError, match="has no link"):
         make("alternatives", **VIM).parse(answer(told=""))
+
+
+@pytest.mark.parametrize(
+    ("args", "follows"),
+    [
+        ({}, "--slave /usr/share/man/man1/editor.1.gz editor.1.gz /usr/share/man/man1/nano.1.gz"),
+        ({"path": "/usr/bin/vim.basic"}, ""),
+        ({"subcommands": []}, ""),
+    ],
+)
+def test_what_follows_an_alternative_stays_where_nothing_is_said_of_it(
+    args: dict[str, Any], follows: str, tmp_path: Path
+) -> None:
+    made = make("alternatives", **{**NANO, "priority": 41, "state": "present", **args})
+    (step,) = made.fix(made.differences(made.parse(answer(told=QUERY))))
+    tool = tmp_path / "update-alternatives"
+    said = sh('if [ "$1" = --query ]; then printf %s {}; else echo "$*" >{}; fi', QUERY, tmp_path / "calls")
+    tool.write_text(f"#!/bin/sh\n{said}\n")
+    tool.chmod(0o700)
+    assert do((replace(step, text=lines(sh('PATH={}:"$PATH"', tmp_path), step.text)),), tmp_path) == ""
+    told = f"--install /usr/bin/editor editor {args.get('path', NANO['path'])} 41 {follows}".strip()
+    assert (tmp_path / "calls").read_text() == f"{told}\n"
 
 
 @pytest.mark.parametrize(
