@@ -25,7 +25,8 @@ class Copy(Written):
     A new file belongs to root and has mode 0644 unless said otherwise; of an existing one, what is not named stays.
     Secret content gets 0600 and never appears in a plan. A symbolic link at ``dest`` is replaced by the file; a
     directory never is. With ``remote_src`` a plan tells that the content is another one, and not what; ``dest`` may be
-    a directory then. A directory is not copied as a whole: name the files under ``loop`` or ``with_fileglob``.
+    a directory then, which has to be there. A directory is not copied as a whole: name the files under ``loop`` or
+    ``with_fileglob``.
     """
 
     SOURCES: ClassVar[Mapping[str, str]] = {"src": "files"}
@@ -68,7 +69,7 @@ class Copy(Written):
         super().__post_init__()
 
     def _there(self, *text: Sh) -> Sh:
-        return lines(sh("src={} dest={}", str(self.src), self.dest.rstrip("/") or "/"), script("copy.sh"), *text)
+        return lines(sh("src={} dest={}", str(self.src), self.dest), script("copy.sh"), *text)
 
     def desired(self) -> State:
         """Return type, content and what else is declared."""

@@ -17,6 +17,7 @@ from deployer.sh import Program, encode
 from deployer.sh.frame import prelude
 from tests.unit.modules.host_text import converge, do
 from tests.unit.modules.tables import answer, differing, fixed, make, sha
+from tests.unit.sh_runner import frames
 
 AT = "root:0:root:0:644"
 COOKIE = "correcthorsebatterystaple0123456789"
@@ -153,8 +154,11 @@ def test_a_file_of_the_host_is_copied_on_the_host(tmp_path: Path) -> None:
     src.write_bytes(b"two\n")
     assert converge(made, tmp_path) == ["content"]
     assert [file.read_bytes() for file in tmp_path.glob("there.*~")] == [b"\0one\n"]
+    into = make("copy", src=str(src), dest=f"{tmp_path}/folder/", remote_src=True)
+    (frame,) = frames(Program((into.probe(),)), ["dash"], tmp_path)
+    assert (frame.rc, frame.out) == (3, f"the directory {tmp_path}/folder/ is not there yet")
     (tmp_path / "folder").mkdir()
-    assert "content" in converge(make("copy", src=str(src), dest=f"{tmp_path}/folder/", remote_src=True), tmp_path)
+    assert "content" in converge(into, tmp_path)
     assert (tmp_path / "folder" / src.name).read_bytes() == b"two\n"
 
 
