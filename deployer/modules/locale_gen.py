@@ -64,8 +64,9 @@ class LocaleGen(Module):
         names = [name for name in self.name if name in changes]
         if not names:
             return ()
+        # All of them have a line: locale-gen may drop those that were made without one.
         verb = "make" if self.state == "present" else "forget"
-        text = lines(self._given(), sh("locales_written {}", names), sh("locale-gen >/dev/null"))
+        text = lines(self._given(), sh("locales_written {}", self.name), sh("locale-gen >/dev/null"))
         return (Step(f"{verb} {' '.join(names)}", text),)
 
     def _given(self) -> Sh:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployer.errors import ConfigError
-from tests.unit.modules.tables import answer, differing, make
+from tests.unit.modules.tables import answer, differing, fixed, make
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ def test_a_locale_that_cannot_be_made_is_told_before_anything_is_done() -> None:
     made = make("locale_gen", name=["xx_YY.UTF-8", "de_AT.UTF-8"])
     with pytest.raises(ConfigError, match=r"knows no locale xx_YY.UTF-8\n"):
         made.parse(answer(found="C\nde_AT.utf8\n", unheard=" xx_YY.UTF-8 de_AT.UTF-8"))
+
+
+def test_a_locale_that_is_there_gets_its_line_when_another_is_made() -> None:
+    made = make("locale_gen", name=["de_AT.UTF-8", "en_US.UTF-8"])
+    text = fixed(made, answer(found="de_AT.utf8\n", unheard=""))
+    assert "\nlocales_written de_AT.UTF-8 en_US.UTF-8\n" in text
 
 
 @pytest.mark.parametrize("name", ["", "de AT", "-a", "de_AT.*", "de_AT;x", []])
