@@ -127,6 +127,8 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
 def _before(files: Files) -> Mapping[str, Any] | None:
     """Return the audit that is held against; raises ConfigError where that, or a place to write to, is wrong."""
     check_files(files.report)
+    if files.save and not Path(files.save).parent.is_dir():
+        raise ConfigError("there is no such directory", where=Path(files.save).parent)
     if files.quiet_if_same and not files.against:
         raise ConfigError("--quiet-if-same says nothing of what", hint="add --against FILE, which --save has written")
     return read_audit(Path(files.against), FORMAT) if files.against else None

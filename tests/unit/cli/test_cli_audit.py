@@ -50,6 +50,15 @@ def test_a_wrong_word_is_exit_3_before_any_host(run: Run, words: tuple[str, ...]
     assert code_of(run, "audit", *words) == 3
 
 
+def test_an_audit_that_cannot_be_kept_is_not_begun(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_of(run, "audit", "--hosts", "127.0.0.1", "--save", str(tmp_path / "missing/last.json")) == 3
+    told = capsys.readouterr()
+    assert "missing: there is no such directory" in told.err
+    assert "PLAY" not in told.out
+
+
 def test_no_inventory_and_no_hosts_is_one_clear_error(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(run, "audit") == 3
     assert "no inventory is given" in capsys.readouterr().err
