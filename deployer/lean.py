@@ -32,7 +32,7 @@ def loading() -> Iterator[None]:
     gc.disable()
     placed = _stand_ins()
     sys.modules.update(placed)
-    ends = [_late_methods(), _late_patterns()]
+    ends = [_within_packages(placed), _late_methods(), _late_patterns()]
     try:
         yield
     finally:
@@ -46,11 +46,26 @@ def loading() -> Iterator[None]:
 
 
 def _stand_ins() -> dict[str, ModuleType]:
-    mock, metadata = ModuleType("unittest.mock"), ModuleType("importlib.metadata")
+    mock, metadata = _LateModule("unittest.mock"), _LateModule("importlib.metadata")
     mock.Mock, metadata.version = object, installed_version  # type: ignore[attr-defined]
     made = {"unittest.mock": mock, "importlib.metadata": metadata, "invoke.vendor.yaml": ModuleType("yaml")}
     made |= {name: _LateModule(name) for name in _SELDOM}
     return {name: module for name, module in made.items() if name not in sys.modules}
+
+
+def _within_packages(placed: dict[str, ModuleType]) -> Callable[[], None]:
+    """Have ``importlib.metadata.version`` find what is placed, too, however it was imported; return what ends that."""
+    names = [(sys.modules.get(name.rpartition(".")[0]), name.rpartition(".")[2], placed[name]) for name in placed]
+    inside = [(package, own, module) for package, own, module in names if package and own not in vars(package)]
+    for package, own, module in inside:
+        setattr(package, own, module)
+
+    def end() -> None:
+        for package, own, module in inside:
+            if vars(package).get(own) is module:
+                delattr(package, own)
+
+    return end
 
 
 class _LateModule(ModuleType):

@@ -111,3 +111,19 @@ def test_a_module_that_is_loaded_late_is_itself(tmp_path: Path) -> None:
         "assert ssl.SSLContext is real.SSLContext and other.dedent is textwrap.dedent and early == 'a'\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_what_is_left_out_of_a_module_is_there_for_who_asks_for_more(tmp_path: Path) -> None:
+    code = (
+        "import sys; from deployer.lean import loading\n"
+        "with loading():\n"
+        "    import importlib.metadata\n"
+        "    found = importlib.metadata.version('invoke')\n"
+        "    assert 'email' not in sys.modules\n"
+        "    from importlib.metadata import PackageNotFoundError\n"
+        "    from unittest.mock import Mock, call\n"
+        "import importlib.metadata as real, unittest.mock\n"
+        "assert PackageNotFoundError is real.PackageNotFoundError is importlib.metadata.PackageNotFoundError\n"
+        "assert real.version('invoke') == found and call is unittest.mock.call\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
