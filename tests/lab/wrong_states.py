@@ -122,7 +122,8 @@ WRONG: dict[str, Wrong] = {
         UNIT, "once; systemctl stop demo; rogue squat demo 9105; fails", "another node is registered as demo@{me}",
         "stop the other node"),
     "runtime.exs asks for a variable": Wrong(
-        UNIT, """once; cd $live/releases/0.1.0; echo 'System.fetch_env!("DATABASE_URL")' >>runtime.exs; fails""",
+        UNIT, """once; cd $live/releases/0.1.0; echo 'System.fetch_env!("DATABASE_URL")' >>runtime.exs
+        fails_saying 'variable "DATABASE_URL"'""",
         "the environment variable DATABASE_URL, which is not set", "declare DATABASE_URL under env",
         undo="sed -i /DATABASE_URL/d $live/releases/0.1.0/runtime.exs"),
     "RELEASE_TMP cannot be written": Wrong(

@@ -10,6 +10,9 @@ drop_in() {
 }
 once() { drop_in Service Restart=no "$@"; }
 fails() { systemctl restart "$unit" && exit 1; :; }
+fails_saying() { # a runtime that aborts does not wait until its last words are written
+  until fails; journalctl --sync; journalctl -q -u "$unit" --since=-1min | grep -q -e "$1"; do :; done
+}
 starts() { systemctl restart --no-block "$unit"; until [ "$(main)" != 0 ]; do sleep 0.1; done; }
 loops() { starts; until [ "$(systemctl show -p NRestarts --value "$unit")" -ge 1 ]; do sleep 0.2; done; }
 port_opens() { until perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(shift)' "$me:$1"; do sleep 0.1; done; }

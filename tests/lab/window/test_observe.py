@@ -94,7 +94,8 @@ def test_the_command_of_an_observer_is_printed_and_works_as_long_as_that(
                 eventually(lambda: f'"Observer - {window.node("web1")}"' in display.windows, deadline=90)
                 held.terminate()
                 assert held.wait(60) == 130
-                assert observer.wait(60) == 0, "the way is gone, and so is it"
+                # The way is gone, and so is it; now and then its GTK crashes while it closes its windows.
+                assert observer.wait(60) in (0, -signal.SIGSEGV)
         finally:
             held.kill()
     assert list(tmp_path.iterdir()) == []
