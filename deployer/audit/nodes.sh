@@ -80,6 +80,7 @@ if [ -n "$processes" ]; then
   kept='^((PPid|Uid|NoNewPrivs|Cap(Eff|Prm|Amb|Bnd)|Seccomp|Umask):|Max |[0-9]+:|[0-9]+ [0-9]+ [^ ]+ [^ ]+ (/|/usr|/etc|/home|/proc) )'
   file='' text=''
   for line in $(grep -HsE "$kept" $files) /end:; do
+    case $line in *"$rs"*) line=${line%%"$rs"*}'?' ;; esac
     from=${line%%:*}
     [ "$from" = "$file" ] || {
       pid=${file#/proc/} pid=${pid%%/*}
@@ -184,6 +185,7 @@ for one in $owners; do
   process=${one%% *} owner=${one#* } pid=${process#/proc/}
   user=${owner#* } owner=${owner%% *}
   read -r comm <"$process/comm" || continue
+  case $comm in *"$rs"*) comm=${comm%%"$rs"*}'?' ;; esac
   eval "exe=\$exe_$pid argv=\$argv_$pid unit=\$unit_$pid cwd=\$cwd_$pid environ=\$environ_$pid names=\$names_$pid"
   eval "known=\$seen_$pid options=\$options_$pid argued=\$shown_cookie_$pid argued_same=\$argued_same_$pid mounts=\${mounts_$pid-}"
   exe=${exe:-${argv%%"$lf"*}}

@@ -133,6 +133,16 @@ def test_what_costs_more_is_read_where_it_is_asked_for(
 
 
 @pytest.mark.slow
+def test_a_program_says_nothing_by_its_name_that_is_not_so(tmp_path: Path) -> None:
+    program = tmp_path / "beam.smp\x1efalse=a"
+    shutil.copy(shutil.which("cat") or "", program)
+    with subprocess.Popen([program, "-"], stdin=subprocess.PIPE) as running:
+        found, _ = _nodes(["dash"], tmp_path)
+        running.kill()
+    assert "false" not in found
+    assert found[f"comm_{running.pid}"] == "beam.smp?"
+
+
 def test_the_dry_run_of_apt_opens_nothing_to_write(tmp_path: Path) -> None:
     if not shutil.which("strace") or not shutil.which("apt-get"):
         pytest.skip("strace or apt-get is not installed")
