@@ -14,6 +14,7 @@ holders() {
     process=${line%/fd *} inode=${line##*\[} group=''
     { read -r name <"$process/comm"; } 2>/dev/null || continue
     while IFS= read -r next; do group=$next; done <"$process/cgroup" || continue
+    case $name$group in *[[:cntrl:]]*) name='?' group='?' ;; esac # whose it is names it, and it is told in a record
     held="$held${inode%]} ${process#/proc/} $group $name$lf"
   done
   unset IFS
