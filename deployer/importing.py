@@ -219,9 +219,11 @@ def _patches(root: Path, work: Path) -> Iterator[str]:
             continue
         old = root / file.relative_to(work)
         try:
-            before, after = old.read_text(), file.read_text()
+            before, after, raw = old.read_text(), file.read_text(), old.read_bytes()
         except (OSError, UnicodeDecodeError):
             continue
+        if before != after and raw == before.replace("\n", "\r\n").encode():
+            before, after = (text.replace("\n", "\r\n") for text in (before, after))
         name = str(file.relative_to(work))
         lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), f"a/{name}", f"b/{name}")
         for line in lines if before != after else ():

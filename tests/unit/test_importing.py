@@ -109,9 +109,11 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(project):
     assert found.places == 4
 
 
-def test_what_was_to_run_always_does(project):
-    (project / "site.yml").write_text("- hosts: web\n  tasks:\n    - command: ls\n      always_run: yes\n")
-    assert "+      check_mode: false\n" in import_project(project / "site.yml").patch
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_was_to_run_always_does(project, end):
+    text = end.join(["- hosts: web", "  tasks:", "    - command: ls", "      always_run: yes", ""])
+    (project / "site.yml").write_bytes(text.encode())
+    assert f"+      check_mode: false{end}" in import_project(project / "site.yml").patch
 
 
 def test_what_is_no_project_is_refused(tmp_path):
