@@ -5,6 +5,7 @@ They read; what would run a program, or make up something that is another thing 
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from deployer.errors import ConfigError, NotYet
 from deployer.fields import nearest
 from deployer.load import regexes, vault
 from deployer.load.marked import Encrypted
+from deployer.load.sources import at_home
 from deployer.load.taint import Rendering
 from deployer.load.template import Layer, Variables
 from deployer.model import Mark, Secret
@@ -108,7 +110,7 @@ def _places(variables: Variables, folder: str) -> list[Path]:
 def _found(variables: Variables, name: Any, folder: str) -> tuple[Path | None, list[Path]]:
     if isinstance(name, Undefined) or not isinstance(name, str) or not name.strip():
         raise ConfigError(f"a lookup needs the name of a file, not {str(name)!r}")
-    given = Path(name).expanduser()
+    given = at_home(name)
     tried = [given] if given.is_absolute() else [place / given for place in _places(variables, folder)]
     return next((path for path in tried if path.is_file()), None), tried
 
@@ -183,11 +185,16 @@ def _varnames(variables: Variables, terms: Sequence[Any], told: Mapping[str, Any
 def _fileglob(variables: Variables, terms: Sequence[Any], told: Mapping[str, Any]) -> Iterator[str]:
     del told
     for term in terms:
-        given = Path(str(term)).expanduser()
-        roots = [Path(given.anchor)] if given.is_absolute() else _places(variables, "files")
-        relative = str(given.relative_to(given.anchor)) if given.is_absolute() else str(given)
-        matches = ([one for one in sorted(root.glob(relative)) if one.is_file()] for root in roots)
-        yield from map(str, next(filter(None, matches), []))
+        yield from files_matching(str(term), _places(variables, "files"))
+
+
+def files_matching(pattern: str, roots: Sequence[Path]) -> list[str]:
+    """Return the files of the first place where a pattern matches some, by name; ``*`` finds no hidden ones."""
+    given = str(at_home(pattern)) if pattern else ""
+    for root in [Path("/")] if given.startswith("/") else roots:
+        if found := [str(root / one) for one in sorted(glob.glob(given, root_dir=root)) if (root / one).is_file()]:  # noqa: PTH207
+            return found
+    return []
 
 
 def _first_found(variables: Variables, terms: Sequence[Any], told: Mapping[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from deployer.regular import open_regular, read_regular
 
 SMALL = 1024 * 1024
 """Bytes up to which a file is held in memory; larger ones are streamed from disk."""
+
+
+def at_home(name: str) -> Path:
+    """Return a path with somebody's home for ``~``; where there is nobody of the name it stays, as in a shell."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - Path's own raises then
 
 
 @dataclass(slots=True)
@@ -35,7 +41,7 @@ class Sources:
             ConfigError: it is nowhere, or is a directory.
         """
         with At(where):
-            given = Path(name).expanduser()
+            given = at_home(name)
             places = self.places(folder, task)
             if folder == "tarball":
                 places = [Path(where.file).parent, self.directory, Path()]

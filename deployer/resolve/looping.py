@@ -11,7 +11,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import kind
 from deployer.load.marked import mark_of
-from deployer.load.sources import Sources
+from deployer.load.sources import Sources, at_home
 from deployer.load.template import Layer, Variables
 from deployer.model import Task
 
@@ -171,14 +171,10 @@ _FORMS: Mapping[str, Callable[[Any], Any]] = {
 
 def _globbed(value: Any, task: Task, sources: Sources) -> list[str]:
     """Return the files on this machine that patterns match, each pattern's in order of their names."""
-    found: list[str] = []
-    for pattern in _list(value):
-        given = Path(str(pattern)).expanduser()
-        roots = [Path(given.anchor)] if given.is_absolute() else sources.places("files", task)
-        relative = str(given.relative_to(given.anchor)) if given.is_absolute() else str(given)
-        matches = ([one for one in sorted(root.glob(relative)) if one.is_file()] for root in roots)
-        found += map(str, next(filter(None, matches), []))
-    return found
+    from deployer.load.lookups import files_matching
+
+    places = sources.places("files", task)
+    return [found for pattern in _list(value) for found in files_matching(str(pattern), places)]
 
 
 def _first(value: Any, task: Task, sources: Sources) -> list[str]:
@@ -195,7 +191,7 @@ def _first(value: Any, task: Task, sources: Sources) -> list[str]:
         files = [file for given in _list(one.get("files") or []) for file in re.split("[,;]", str(given))]
         names += [str(Path(path) / file) for path in below for file in files]
     for name in names:
-        given = Path(name).expanduser()
+        given = at_home(name)
         tried = [given] if given.is_absolute() else [place / given for place in sources.places(folder, task)]
         if there := next((path for path in tried if path.is_file()), None):
             return [str(there)]

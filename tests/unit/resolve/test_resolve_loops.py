@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deployer.errors import ConfigError
 from tests.unit.project_files import Project, content
 
 LOOPS: dict[str, Any] = {
@@ -23,7 +24,7 @@ LOOPS: dict[str, Any] = {
     "with_indexed_items": ["{{ names }}", ["a", ["b"]]],
     "with_subelements": [["{{ users }}", "keys"], ["{{ users }}", "more.deep", {"skip_missing": True}]],
     "with_sequence": ["count=3", "start=2 end=8 stride=3 format=web%02d", "end=3", "5-7", "4:n%d", "start=0 count=0"],
-    "with_fileglob": ["*.conf", ["sub/*.txt", "*.conf"], ["nothing*"]],
+    "with_fileglob": ["*.conf", ["sub/*.txt", "*.conf"], ["nothing*"], "a**f", ".*"],
     "with_first_found": [["no.conf", "b.conf"], [{"files": ["x", "a.txt"], "paths": ["none", "sub"]}]],
     "loop": ["{{ names }}", [1, "{{ number }}"]],
 }
@@ -38,7 +39,7 @@ VARS = {
 
 @pytest.mark.slow
 def test_every_form_of_loop_goes_through_what_ansible_goes_through(project: Project, tmp_path: Path) -> None:
-    for name in ("files/a.conf", "files/b.conf", "files/sub/a.txt", "files/sub/b.txt"):
+    for name in ("files/a.conf", "files/b.conf", "files/sub/a.txt", "files/sub/b.txt", "files/.hidden.conf"):
         project.write(name, "x")
     cases = [(word, value) for word, values in LOOPS.items() for value in values]
     theirs = [
@@ -70,6 +71,26 @@ def test_every_form_of_loop_goes_through_what_ansible_goes_through(project: Proj
         if word == "with_fileglob":  # Ansible's order is the directory's
             found, wanted = sorted(found), sorted(wanted)
         assert found == wanted, (word, value)
+
+
+def test_a_pattern_matches_no_hidden_file_and_any_text_is_one(project: Project) -> None:
+    for name in ("files/a.conf", "files/.a.conf.swp", "files/.keep"):
+        project.write(name, "x")
+    project.tasks(
+        "- copy: {dest: /x, content: '{{ item | basename }}'}\n"
+        "  with_fileglob: ['*', 'a**', '', '~nobody-there/*', '{{ q(\"fileglob\", \"*\", \"b**\")[0] }}']\n"
+    )
+    assert [content(one) for one in project.actions()] == ["a.conf"] * 3
+
+
+def test_the_home_of_nobody_is_no_place(project: Project) -> None:
+    for task in (
+        "copy: {src: '~nobody-there/x', dest: /x}",
+        "copy: {dest: /x, content: ''}\n  with_first_found: ~no-one/x",
+    ):
+        project.tasks(f"- {task}\n")
+        with pytest.raises(ConfigError, match=r"there is no file|none of these files"):
+            project.actions()
 
 
 def test_a_loop_may_name_its_variable_its_index_and_its_label(project: Project) -> None:
