@@ -14,6 +14,7 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.model import Absent, Secret
 from deployer.modules.uri import Uri
+from deployer.resolve.spelling import spelled
 from tests.unit.modules.host_text import do, see
 from tests.unit.modules.tables import make
 
@@ -103,6 +104,13 @@ def test_what_was_posted_is_not_posted_again_behind_a_redirect(
     assert do(made.act(), tmp_path) == ""
     told = [json.loads(one) for one in server.heard]  # type: ignore[attr-defined]
     assert [(one["method"], one["body"]) for one in told] == [("POST", body or ""), ("GET", "")]
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"), [("200, 201", ["200", "201"]), ("200", "200"), ("{{ a, b }}", "{{ a, b }}")]
+)
+def test_statuses_may_be_told_with_commas_between(told: str, wanted: Any) -> None:
+    assert spelled("uri", "status_code", told, {}) == wanted
 
 
 def test_a_status_that_is_not_wanted_and_no_answer_are_failures(server: ThreadingHTTPServer, tmp_path: Path) -> None:
