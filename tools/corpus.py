@@ -149,8 +149,10 @@ def unit(path: Path, kind: str, root: Path, roles: Sequence[Path]) -> Unit:
         wrong, late = tried(playbook, role_paths, Path(scratch))
         while lacks := {match[1] for one in wrong if (match := _LACKS.match(one.message))} - absent:
             for name in lacks:
-                given = shelf(root, roles, path, name)
                 absent |= {name}
+                if ".." in Path(name).parts:  # a stranger's text: nothing is written outside of the scratch directory
+                    continue
+                given = shelf(root, roles, path, name)
                 (role_paths[-1] / name).parent.mkdir(parents=True, exist_ok=True)
                 if given:
                     (role_paths[-1] / name).symlink_to(given.resolve())

@@ -43,3 +43,11 @@ def test_a_tree_of_projects_is_told_of(tmp_path: Path) -> None:
         "the third playbook loads then"
     )
     assert "main.yml:3:" in told(tmp_path, "--places")
+
+
+def test_a_role_that_a_project_names_makes_nothing_outside(tmp_path: Path) -> None:
+    (tmp_path / "tree/one").mkdir(parents=True)
+    up = "../" * 12 + str(tmp_path)[1:]
+    (tmp_path / "tree/one/site.yml").write_text(f"- hosts: all\n  roles: ['{up}/made']\n")
+    assert "playbook one/site.yml: refused (1)\n" in told(tmp_path / "tree")
+    assert not (tmp_path / "made").exists()
