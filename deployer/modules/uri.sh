@@ -56,10 +56,14 @@ for line in open(options, encoding="utf-8"):
         headers["Authorization"] = "Basic " + base64.b64encode(value.encode()).decode()
     elif name == "data-raw":
         data = value.encode()
-class Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_, **__):
-        return None
-handlers = [urllib.request.ProxyHandler({})] + ([] if follows else [Stay()])
+class Onward(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, asked, *told):
+        next = super().redirect_request(asked, *told) if follows else None
+        if next and (next.type, next.host) != (asked.type, asked.host):
+            for name in ("Authorization", "Cookie"):  # as curl does: another server is told no secret
+                next.headers.pop(name, None)
+        return next
+handlers = [urllib.request.ProxyHandler({}), Onward()]
 request = urllib.request.Request(url, data=data, headers=headers, method=method or ("GET" if data is None else "POST"))
 try:
     try:

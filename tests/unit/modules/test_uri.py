@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from deployer.errors import ConfigError
 from deployer.model import Absent, Secret
 from deployer.modules.uri import Uri
 from deployer.resolve.spelling import spelled
+from deployer.sh import Sh, lines
 from tests.unit.modules.host_text import do, see
 from tests.unit.modules.tables import make
 
@@ -36,7 +39,7 @@ class Echo(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(said)))
         if status == 302:
-            self.send_header("Location", "/there")
+            self.send_header("Location", self.headers.get("x-there") or "/there")
             self.send_header("Changed", "yes")
         self.end_headers()
         if self.command != "HEAD":
@@ -111,6 +114,20 @@ def test_what_was_posted_is_not_posted_again_behind_a_redirect(
 )
 def test_statuses_may_be_told_with_commas_between(told: str, wanted: Any) -> None:
     assert spelled("uri", "status_code", told, {}) == wanted
+
+
+@pytest.mark.skipif(
+    not shutil.which("python3", path="/usr/local/bin:/usr/bin"), reason="hosts without curl have python3"
+)
+def test_a_password_goes_to_no_other_server_without_curl_either(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    other = at(server, "/200").replace("127.0.0.1", "localhost")
+    for place, who in ((other, None), ("/200", "Basic YW5uOmNhbmFyeS11cmktOQ==")):
+        made = make("uri", url=at(server, "/302"), user="ann", password=Secret(CANARY), headers={"X-There": place})
+        (step,) = made.act()
+        without_curl = Sh('command() { [ "$2" = python3 ]; }')
+        assert do((replace(step, text=lines(without_curl, step.text)),), tmp_path) == ""
+        first, last = (json.loads(heard)["who"] for heard in server.heard[-2:])  # type: ignore[attr-defined]
+        assert (first, last) == ("Basic YW5uOmNhbmFyeS11cmktOQ==", who)
 
 
 def test_a_status_that_is_not_wanted_and_no_answer_are_failures(server: ThreadingHTTPServer, tmp_path: Path) -> None:
