@@ -182,7 +182,8 @@ clean() {
   for link in "$blobs"/*; do
     if [ -L "$link" ]; then rm -f -- "$(readlink "$link")"; fi
   done
-  if { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ]; then
+  # Who is not root has no lock, and what lies there in /tmp may be anybody's.
+  if [ "$own_uid" -eq 0 ] && { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ]; then
     [ -z "$leased" ] || lease_left
     rm -f -- "$run_dir/holder"
   fi

@@ -105,3 +105,12 @@ def test_a_secret_is_in_the_upload_and_nowhere_in_the_program(shell: list[str], 
     assert "canary-7261" not in encode(program)
     assert "canary-7261" not in repr(program)
     assert frames(program, shell, tmp_path)[0].out == "canary-7261"
+
+
+def test_who_is_not_root_waits_for_nothing_that_others_have_put_there(shell: list[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "holder")
+    program = steps("echo done", blobs=(Blob.of("x"),))
+    given = b"".join(payload(program)).replace(b"own_uid=$effective", b"own_uid=1000      ")
+    said = answer(program, ["timeout", "30", *shell], tmp_path, given=given)
+    assert [frame.out for frame in decode(program, stream(said))] == ["done"]
+    assert [file.name for file in tmp_path.iterdir()] == ["holder"], "it came to its end, and took its blobs with it"
