@@ -127,6 +127,9 @@ class IniFile(Edited):
         found = _matcher(self.option or "", commented=False)(row)
         return found is not None and (self.exclusive or found["value"] in self._wanted)
 
+    def _line(self, value: str) -> str:
+        return f"{self.option}\n" if not value and self.allow_no_value else f"{self.option}{self._sep}{value}\n"
+
     def _new_section(self) -> list[str]:
         rows, values = [f"[{self.section}]\n"], self._wanted
         for one in self.section_has_values:
@@ -137,7 +140,7 @@ class IniFile(Edited):
             elif not self.exclusive:
                 values += [value for value in _values(one) if value not in values]
         if self.option is not None:
-            rows += [f"{self.option}{self._sep}{value}\n" for value in values]
+            rows += [self._line(value) for value in values]
             rows += [f"{self.option}\n"] if not values and self.allow_no_value else []
         return rows
 
@@ -151,10 +154,9 @@ class IniFile(Edited):
             if found and found["value"] in left:
                 value = found["value"]
                 bare = bare or (not value and self.allow_no_value)
-                new = f"{self.option}\n" if not value and self.allow_no_value else f"{self.option}{self._sep}{value}\n"
-                self._put(rows, i, new, done)
+                self._put(rows, i, self._line(value), done)
                 left.remove(value)
-            elif found and not left and self.allow_no_value:
+            elif found and not self._wanted and self.allow_no_value:
                 self._put(rows, i, f"{self.option}\n", done)
                 bare = True
                 break
@@ -170,7 +172,7 @@ class IniFile(Edited):
         ]  # fmt: skip
         gone = {i for i in over[len(left) :] if i}
         for i in over[: len(left)]:
-            self._put(rows, i, f"{self.option}{self._sep}{left.pop(0)}\n", done)
+            self._put(rows, i, self._line(left.pop(0)), done)
         return [row for i, row in enumerate(rows) if i not in gone]
 
     def _put(self, rows: list[str], i: int, new: str, done: set[int]) -> None:
@@ -183,7 +185,7 @@ class IniFile(Edited):
     def _added(self, rows: list[str], left: list[str], *, bare: bool) -> list[str]:
         """Put what is missing behind the section's last line that says something."""
         at = next(i for i in range(len(rows), 0, -1) if not _QUIET.fullmatch(rows[i - 1]))
-        new = [f"{self.option}{self._sep}{value}\n" for value in left]
+        new = [self._line(value) for value in left]
         if not left and self.allow_no_value and not (bare or self._wanted):
             new = [f"{self.option}\n"]
         return [*rows[:at], *new, *rows[at:]]

@@ -97,3 +97,19 @@ def test_a_file_is_made_and_read_again(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused(args: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         make("ini_file", path="/etc/x.ini", **args)
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "left"),
+    [
+        ("[s]\na = x\n#a = 1\n", {"value": "x"}, "[s]\na = x\n#a = 1\n"),
+        ("[s]\n#a = 1\n", {"values": ["2", "3"], "exclusive": False}, "[s]\na = 2\na = 3\n#a = 1\n"),
+        ("[t]\n", {"value": ""}, "[t]\n[s]\na\n"),
+        ("[s]\nb = 1\n", {"value": ""}, "[s]\nb = 1\na\n"),
+    ],
+)
+def test_an_option_that_may_have_no_value_stays_as_it_was_left(text: str, args: dict[str, Any], left: str) -> None:
+    made = make("ini_file", path="/x", section="s", option="a", allow_no_value=True, **args)
+    assert isinstance(made, IniFile)
+    assert made.edited(text) == left
+    assert made.edited(left) == left
