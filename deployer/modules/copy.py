@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, ClassVar
 
 from deployer import checks as check
@@ -110,6 +111,13 @@ class Copy(Written):
         """Return that nobody knows, where an earlier task changes the source."""
         ways = [path for path in touched if path == self.src or str(self.src).startswith(f"{path.rstrip('/')}/")]
         return Unknown(f"an earlier task changes {ways[0]}") if self.remote_src and ways else observed
+
+    def touches(self) -> tuple[str, ...]:
+        """Return the file; with remote_src also the one that it is where ``dest`` turns out to be a directory."""
+        if not self.remote_src:
+            return super().touches()
+        within = f"{self.dest.rstrip('/')}/{PurePosixPath(str(self.src)).name}"
+        return (within,) if self.dest.endswith("/") else (self.dest, within)
 
     def writes(self, changes: Changes) -> Mapping[str, str]:
         """Return the text, where it is known here."""

@@ -16,7 +16,9 @@ CONFIRM_WITHIN = 60
 """Seconds within which what could cut off a login has to be confirmed, where a task does not say."""
 _LONGEST = 3600
 _TIME = re.compile(r"([1-9][0-9]{0,4})(s|m|)", re.ASCII)
-_FILES = ("copy", "template", "file", "lineinfile", "blockinfile", "replace", "authorized_key")
+_FILES = (
+    "copy", "template", "file", "lineinfile", "blockinfile", "replace", "authorized_key", "ini_file", "pam_limits",
+)  # fmt: skip
 _ACCOUNTS = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow")
 _RISKY = (
     *("/etc/ssh/*", "*/.ssh", "*/.ssh/authorized_keys*", "/etc/sudoers", "/etc/sudoers.d", "/etc/sudoers.d/*"),

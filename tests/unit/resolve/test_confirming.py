@@ -31,6 +31,10 @@ def one(project: Project, task: str, host: str = "a") -> Action:
         ("copy: {dest: /etc/ssh/sshd_config.d/a.conf, content: x}", 60),
         ("lineinfile: {path: /etc/ssh/sshd_config, line: x}", 60),
         ("copy: {dest: /etc/ssh/ssh_config, content: x}", 0),
+        ("copy: {dest: /etc/sudoers.d/, src: /srv/shop, remote_src: true}", 60),
+        ("pam_limits: {domain: '*', limit_type: hard, limit_item: maxlogins, value: 1}", 60),
+        ("ini_file: {path: /etc/systemd/network/a.network, section: Network, option: DHCP, value: 'yes'}", 60),
+        ("ini_file: {path: /etc/agent.ini, section: a, option: b, value: c}", 0),
         ("copy: {dest: /etc/sudoers.d/shop, content: x}", 60),
         ("copy: {dest: /home/deploy/.ssh/authorized_keys, content: x}", 60),
         ("file: {path: /home/deploy/.ssh, state: directory}", 60),
@@ -50,6 +54,12 @@ def test_what_could_cut_off_a_login_waits_unasked(project: Project, task: str, s
     action = one(project, task)
     assert action.confirm == seconds
     assert bool(action.undoes) == bool(seconds)
+
+
+@pytest.mark.parametrize("dest", ["/etc/sudoers.d/", "/etc/sudoers.d"])
+def test_what_a_file_of_the_host_becomes_in_a_directory_is_taken_back_too(project: Project, dest: str) -> None:
+    undoes = one(project, f"copy: {{dest: {dest}, src: /srv/shop, remote_src: true}}").undoes
+    assert "/etc/sudoers.d/shop" in undoes
 
 
 @pytest.mark.parametrize(
