@@ -72,6 +72,8 @@ class Module(ABC):
     """True where what it wants has to hold at its moment alone: the second reading does not ask for it."""
     READS: ClassVar[bool] = False
     """True where it changes nothing, and what its probe says is what it gives (`answer`)."""
+    SAYS_UNCHANGED: ClassVar[bool] = False
+    """True where its result says that nothing has changed, whatever it does, as Ansible's does."""
     INSTEAD: ClassVar[str] = "make it a handler"
     """What to write where `handler_only` arguments stand in a task and ``--strict`` refuses them."""
     EXAMPLE: ClassVar[str] = ""

@@ -37,6 +37,7 @@ class Uri(Module):
     """
 
     PASSING: ClassVar[bool] = True
+    SAYS_UNCHANGED: ClassVar[bool] = True
     INSTEAD: ClassVar[str] = "say when it is needed: creates or removes; or make it a handler"
     EXAMPLE: ClassVar[str] = """\
 - name: what the broker says of itself

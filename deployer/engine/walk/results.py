@@ -92,7 +92,7 @@ class Results:
 
     def _foreseen(self, planned: Planned) -> Mapping[str, Any]:
         words, name = planned.action.task.result, planned.action.task.result.register
-        changed = not words.unchanged
+        changed = not (words.unchanged or planned.action.module.SAYS_UNCHANGED)
         known = {} if words.decides or words.failed_when else {"changed": changed, "failed": False, "skipped": False}
         return Foreseen(name, f"{planned.action.label!r} has not run yet", known)
 

@@ -314,3 +314,14 @@ def test_what_was_waited_for_need_not_hold_any_more_at_the_end(trial: Trial) -> 
     tasks = "- wait_for: {path: HERE/x, state: absent}\n- shell: {cmd: 'touch HERE/x', creates: HERE/x}\n"
     walk = trial.deploy(tasks)
     assert (walk.changed, trial.read("x")) == (1, "")
+
+
+def test_what_is_posted_is_no_change_to_a_condition_in_the_plan_and_behind_it(trial: Trial) -> None:
+    tasks = (
+        "- {name: post, uri: {url: 'http://127.0.0.1:1/', method: POST, status_code: [-1]}, register: said}\n"
+        "- {name: changed, command: touch HERE/changed, when: said is changed}\n"
+        "- {name: same, command: touch HERE/same, when: said is not changed}\n"
+    )
+    assert trial.plan(tasks) == [("post", "runs"), ("changed", "skipped"), ("same", "runs")]
+    trial.deploy(tasks)
+    assert [file.name for file in trial.place.iterdir()] == ["same"]
