@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from deployer import checks as check
@@ -67,6 +68,11 @@ class IniFile(Edited):
             raise ConfigError("ini_file takes value or values, not both")
         if self.section_has_values and not self.section:
             raise ConfigError("section_has_values goes with section")
+        told = [value for one in self.section_has_values if one["option"] == self.option for value in _values(one)]
+        gone = (self.exclusive or not self._wanted) and not set(told) & set(self._wanted)
+        if told and self.state == "present" and gone:
+            hint = "section_has_values: another option, or exclusive: false"
+            raise ConfigError(f"no section would have {self.option} = {told[0]} any more", hint=hint)
         if self.follow:
             raise ConfigError("a link is not followed", hint="path: the file itself")
         if self.state == "present" and not self.allow_no_value and self.value is None and not self.values:
@@ -74,7 +80,8 @@ class IniFile(Edited):
 
     @property
     def _wanted(self) -> list[str]:
-        return [self.value] if self.value is not None else list(dict.fromkeys(self.values))
+        told = self.values if self.value is None else (self.value,)
+        return list(dict.fromkeys(one.lstrip(" \t") for one in told))  # a file tells no blanks before a value
 
     @property
     def _sep(self) -> str:
@@ -107,7 +114,7 @@ class IniFile(Edited):
         name = (
             re.compile(rf"\[\s*{re.escape(self.section.strip())}\s*]") if self.section else re.compile(re.escape(_TOP))
         )
-        for begin, end in zip(heads, [*heads[1:], len(rows)], strict=True):
+        for begin, end in pairwise([*heads, len(rows)]):
             if name.match(rows[begin]) and self._has_values(rows[begin:end]):
                 return begin, end
         return None

@@ -75,6 +75,20 @@ def test_what_the_collection_would_do_again_in_every_run_is_done_once() -> None:
     assert gone.edited("[s]\na = 1\n[s]\nb = 1\n[t]\n") == "[t]\n"
 
 
+def test_what_belongs_to_no_section_is_taken_out_of_a_file_that_has_none() -> None:
+    made = make("ini_file", path="/etc/x.ini", state="absent")
+    assert isinstance(made, IniFile)
+    assert (made.edited("a = 1\n"), made.edited("a = 1\n[s]\nb = 1\n")) == ("", "[s]\nb = 1\n")
+
+
+@pytest.mark.parametrize("more", [{"exclusive": False}, {"allow_no_value": True}])
+def test_blanks_before_a_value_are_none_of_it(more: dict[str, Any]) -> None:
+    made = make("ini_file", path="/etc/x.ini", section="s", option="a", value="  5", **more)
+    assert isinstance(made, IniFile)
+    assert made.edited("[s]\n") == "[s]\na = 5\n"
+    assert made.edited("[s]\na = 5\n") == "[s]\na = 5\n"
+
+
 def test_a_file_is_made_and_read_again(tmp_path: Path) -> None:
     file = tmp_path / "x.ini"
     given = {"path": str(file), "section": "it's; $(x)", "option": "o'$x", "value": "`v`"}
@@ -92,6 +106,7 @@ def test_a_file_is_made_and_read_again(tmp_path: Path) -> None:
         {"option": "o", "value": "v", "follow": True},
         {"option": "o", "value": "v", "section_has_values": [{"option": "o"}]},
         {"section": "s", "option": "o", "value": "v", "section_has_values": [{"valu": "o"}]},
+        {"section": "s", "option": "o", "value": "v", "section_has_values": [{"option": "o", "value": "w"}]},
     ],
 )
 def test_what_cannot_be_is_refused(args: dict[str, Any]) -> None:
