@@ -71,7 +71,7 @@ class Results:
         """Keep one result; return what is planned, and the seconds after which it has to be read again."""
         module = planned.action.module
         if planned.verdict != "ok":
-            self.known[place] = self._foreseen(planned)
+            self.known[place] = self._foreseen(planned, judge)
             return planned, 0
         if module.READS and not quiet:
             return planned, 0
@@ -90,10 +90,12 @@ class Results:
         self.known[place] = result
         return planned, 0
 
-    def _foreseen(self, planned: Planned) -> Mapping[str, Any]:
+    def _foreseen(self, planned: Planned, judge: ResultJudge) -> Mapping[str, Any]:
         words, name = planned.action.task.result, planned.action.task.result.register
         changed = not (words.unchanged or planned.action.module.SAYS_UNCHANGED)
         known = {} if words.decides or words.failed_when else {"changed": changed, "failed": False, "skipped": False}
+        if known and judge.ignores:  # it may fail, and those behind it may ask whether it has
+            known = {"skipped": False, **({} if changed else {"changed": False})}
         return Foreseen(name, f"{planned.action.label!r} has not run yet", known)
 
     def _check(self, action: Action, judge: ResultJudge, result: Mapping[str, Any]) -> None:

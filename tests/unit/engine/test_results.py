@@ -325,3 +325,15 @@ def test_what_is_posted_is_no_change_to_a_condition_in_the_plan_and_behind_it(tr
     assert trial.plan(tasks) == [("post", "runs"), ("changed", "skipped"), ("same", "runs")]
     trial.deploy(tasks)
     assert [file.name for file in trial.place.iterdir()] == ["same"]
+
+
+@pytest.mark.parametrize(("command", "left"), [("'false'", "bad"), ("'true'", "good")])
+def test_what_may_fail_is_known_to_have_failed_only_when_it_has_run(trial: Trial, command: str, left: str) -> None:
+    tasks = (
+        f"- {{name: tried, command: {command}, register: said, ignore_errors: true}}\n"
+        "- {name: bad, command: touch HERE/bad, when: said is failed}\n"
+        "- {name: good, command: touch HERE/good, when: said is succeeded}\n"
+    )
+    assert trial.plan(tasks) == [("tried", "runs"), ("bad", "unknown"), ("good", "unknown")]
+    trial.deploy(tasks)
+    assert [file.name for file in trial.place.iterdir()] == [left]
