@@ -105,7 +105,7 @@ class IniFile(Edited):
 
     def _changed(self, rows: list[str]) -> list[str]:
         if self.state == "present":
-            return rows if self.option is None else self._with_option(rows)
+            return self._with_option(rows)
         return [] if self.option is None else [row for row in rows if not self._unwanted(row)]
 
     def _bounds(self, rows: list[str]) -> tuple[int, int] | None:

@@ -65,40 +65,37 @@ class PamLimits(Edited):
 
     def edited(self, text: str) -> str:
         """Return the text with the limit in it."""
-        made, value, comment, there = [], self.value, self.comment, False
+        made, comment, there = [], self.comment, False
         for row in text.splitlines(keepends=True):
             fields = re.sub(r"\s+", " ", row).strip().split("#", 1)[0].rstrip().split(" ")
             if row.startswith("#") or fields == [""]:
                 made.append(row)
                 continue
             comment = comment or row.partition("#")[2]
-            if tuple(fields[:3]) != (self.domain, self.limit_type, self.limit_item) or len(fields) != 4:
-                made.append(row)
-                continue
-            there = True
-            if self.value == fields[3]:
-                made.append(row)
-                continue
-            if not _fits(self.limit_item, fields[3]):
-                raise ConfigError(f"{self.path} has the value {fields[3]!r} for {self.limit_item}, which is none")
-            value = self._chosen(fields[3], value)
-            if value == fields[3]:
-                made.append(row)
-                continue
-            made.append(self._line(value, comment))
+            ours = tuple(fields[:3]) == (self.domain, self.limit_type, self.limit_item) and len(fields) == 4
+            made.append(self._replaced(row, fields[3], comment) if ours else row)
+            there = there or ours
         if not there:
             if made and not made[-1].endswith("\n"):
                 made[-1] += "\n"
-            made.append(self._line(value, comment))
+            made.append(self._line(self.value, comment))
         return "".join(made)
+
+    def _replaced(self, row: str, had: str, comment: str) -> str:
+        if had == self.value:
+            return row
+        if not _fits(self.limit_item, had):
+            raise ConfigError(f"{self.path} has the value {had!r} for {self.limit_item}, which is none")
+        value = self._chosen(had)
+        return row if value == had else self._line(value, comment)
 
     def _line(self, value: str, comment: str) -> str:
         told = f"\t#{comment}" if comment else ""
         return f"{self.domain}\t{self.limit_type}\t{self.limit_item}\t{value}{told}\n"
 
-    def _chosen(self, there: str, value: str) -> str:
+    def _chosen(self, there: str) -> str:
         if not (self.use_max or self.use_min):
-            return value
+            return self.value
         free = [one for one in (there, self.value) if one in _UNLIMITED]
         if self.use_max:
             return free[0] if free else str(max(int(self.value), int(there)))

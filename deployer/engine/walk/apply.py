@@ -16,6 +16,7 @@ from deployer.errors import DeployerError, Locked, Reverted, StepError
 from deployer.events import Emit, StepDone
 from deployer.resolve import Action
 from deployer.sh import Frame
+from deployer.sh.captured import command_result, heard
 from deployer.transport.base import Transport
 
 _HIDDEN = "(what it said is not shown: no_log)"
@@ -143,7 +144,5 @@ def _failure(job: Job, problem: str, rc: int, out: str) -> DeployerError:
         return Reverted(problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again")
     result: dict[str, object] = {"rc": rc, "msg": problem}
     if job.step and job.step.person and "\x1e" in out:
-        from deployer.sh.captured import command_result, heard
-
         result |= command_result(heard(out))
     return StepError(problem, where=action.task.mark, failed=action, result=result)
