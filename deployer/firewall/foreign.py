@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,6 +34,7 @@ _SAYS = tuple(
     )
 )  # fmt: skip
 _OWNERS = (("ufw6?-", "ufw"), ("filter_IN_", "firewalld"), ("f2b-", "fail2ban"), ("DOCKER", "docker"))
+_ADDRESS = re.compile(r"[0-9a-f]*[.:][0-9a-f:.]*(?:/[0-9.]+)?", re.IGNORECASE)
 _LEADS_TO = {"reject": "drop", "queue": "drop"}
 
 
@@ -68,6 +70,16 @@ class Table:
         whose = f" ({self.owner})" if self.owner else ""
         policy = f", policy {self.bases[base]}" if self.bases[base] != "accept" else ""
         return f"table {self.family} {self.name}{whose}, chain {base}{policy}"
+
+    def edges(self) -> list[int]:
+        """Return, in order, where the addresses begin that rules and sets may tell from those before."""
+        said = (text for lines in (*self.chains.values(), self.sets.values()) for text in lines)
+        found = set[int]()
+        for word in {word for text in said for word in _ADDRESS.findall(text)}:
+            with suppress(ValueError):
+                network = ipaddress.ip_network(word, strict=False)
+                found |= {int(network[0]), int(network[-1]) + 1}
+        return sorted(found)
 
     def verdict(self, base: str, packet: Packet) -> Truth:
         """Return whether a base chain lets a packet in; None where that is not known."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deployer.errors import ConfigError
-from deployer.firewall.foreign import Address, Packet, Table, tables
+from deployer.firewall.foreign import Address, Packet, Table, Truth, tables
 from deployer.firewall.openings import span
 
 SOMEBODY: Mapping[int, Address] = {4: ipaddress.ip_address("9.9.9.9"), 6: ipaddress.ip_address("2620:fe::9")}
@@ -82,14 +84,20 @@ def demands(who: str, sources: Iterable[str], ports: Iterable[str], target: Addr
         target: an address of the host.
     """
     for text in sources:
-        network = ipaddress.ip_network(text)
-        source = network[1] if network.num_addresses > 1 else network[0]
+        source = _one_of(text)
         if source == target:
             continue
         to = target if target and target.version == source.version else None
         for port in ports:
             for number in dict.fromkeys(span(port)):
                 yield Demand(Packet(source, port.partition("/")[2], number, to), port, who or text)
+
+
+@lru_cache(maxsize=4096)
+def _one_of(text: str) -> Address:
+    """Return the address that stands for a network, or the one that it is."""
+    network = ipaddress.ip_network(text)
+    return network[1] if network.num_addresses > 1 else network[0]
 
 
 def everyone(ports: Sequence[str], target: Address | None, sixes: Iterable[str] = ()) -> Iterator[Demand]:
@@ -101,12 +109,23 @@ def everyone(ports: Sequence[str], target: Address | None, sixes: Iterable[str] 
 
 def walls(listed: str, wanted: Iterable[Demand]) -> tuple[Wall, ...]:
     """Return the chains of others that surely drop something that is wanted; what may or may not be is not told."""
-    wanted = tuple(wanted)
-    bases = ((table, base) for table in tables(listed) for base in table.bases)
-    found = (
-        (table, base, [one for one in wanted if table.verdict(base, one.packet) is False]) for table, base in bases
-    )
-    return tuple(Wall(table, base, tuple(lost)) for table, base, lost in found if lost)
+    bases = [(table, base) for table in tables(listed) for base in table.bases]
+    wanted = tuple(wanted) if bases else ()  # of a thousand members, for each of a thousand hosts
+    found = ((table, base, tuple(_lost(table, base, wanted))) for table, base in bases)
+    return tuple(Wall(table, base, lost) for table, base, lost in found if lost)
+
+
+def _lost(table: Table, base: str, wanted: Iterable[Demand]) -> Iterator[Demand]:
+    """Yield what a chain drops; of sources that no rule tells apart one is led through it."""
+    edges, verdicts = table.edges(), dict[object, Truth]()
+    for one in wanted:
+        packet = one.packet
+        side = packet.source.version, bisect(edges, int(packet.source))
+        key = side, packet.protocol, packet.port, packet.target
+        if key not in verdicts:
+            verdicts[key] = table.verdict(base, packet)
+        if verdicts[key] is False:
+            yield one
 
 
 def closed_demands(listed: str, wanted: Iterable[Demand]) -> Iterator[ConfigError]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.firewall.foreign import Packet, tables
+from deployer.firewall.foreign import Packet, Table, tables
 from deployer.firewall.let_in import closed_demands, demands, everyone, walls
 
 DATA = Path(__file__).parents[2] / "data/nft"
@@ -142,3 +142,35 @@ def test_a_table_of_ipv4_says_nothing_of_ipv6() -> None:
 )
 def test_what_makes_no_sense_drops_nothing(text: str) -> None:
     assert walls(text, wanted()) == ()
+
+
+ROUND_10_0_0_0 = ["9.255.255.255", *(f"10.0.0.{i}" for i in range(18)), "10.0.1.0", "10.1.0.0", "11.0.0.0", "::1"]
+TELLING = {
+    "networks": "ip saddr { 10.0.0.0/30, 10.0.0.8/31 } drop",
+    "ranges": "ip saddr 10.0.0.3-10.0.0.9 drop",
+    "what it is not": "ip saddr != 10.0.0.4 drop",
+    "sets": "ip saddr @some drop",
+    "targets": "ip daddr 10.77.4.4 ip saddr 10.0.0.0/8 drop",
+    "maps": "ip saddr vmap { 10.0.0.5 : drop, 10.0.0.6 : accept, 10.0.1.0 : drop }",
+}
+
+
+@pytest.mark.parametrize("kind", TELLING)
+def test_sources_that_no_rule_tells_apart_are_led_through_it_once_and_judged_as_each_would_be(kind: str) -> None:
+    some = "\tset some {\n\t\ttype ipv4_addr\n\t\telements = { 10.0.0.7, 10.0.0.12-10.0.0.14 }\n\t}\n"
+    text = chain(TELLING[kind], more=some)
+    dropped = {one.who for wall in walls(text, demands("", ROUND_10_0_0_0, ["4000/tcp"], HOST)) for one in wall.lost}
+    assert dropped == {source for source in ROUND_10_0_0_0 if verdict(text, source) is False} != set()
+
+
+@pytest.mark.parametrize("owner", [*LEFT, "docker"])
+def test_a_thousand_members_are_no_more_ways_through_a_table_than_ten(owner: str, monkeypatch) -> None:
+    text, led = (DATA / f"{owner}.txt").read_text(), []
+    plain = Table.verdict
+    monkeypatch.setattr(Table, "verdict", lambda *given: led.append(given) or plain(*given))
+    ways = []
+    for count in (10, 1000):
+        led.clear()
+        walls(text, demands("", [f"10.9.{i // 250}.{i % 250}" for i in range(count)], ["9100-9109/tcp"], HOST))
+        ways.append(len(led))
+    assert ways[0] == ways[1] > 0
