@@ -4,8 +4,9 @@
 
 In each trial the controllers have plays of their own and overlapping sets of three hosts; what one writes is the moment
 of its beginning and of its end. Plain ssh reads that afterwards: nobody's two moments may have somebody else's between
-them, who says exit 0 has written on all of its hosts, and who says 5 on none. Prints a line for each trial, and ends
-with 1 at the first that does not hold.
+them, who says exit 0 has written on all of its hosts, and who says 5 on none. What was tried is kept
+(build/trials/one_writer.jsonl), and counts when it is run again. Prints what the trials came to, and ends with 1 when
+one of them does not hold.
 """
 
 from __future__ import annotations
@@ -17,25 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
-from itertools import cycle
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+from benchmarks.kept import Trials
 from deployer import lab as labs
 from deployer.lab import Lab, LabHost
 from tests.lab.fleet import PATIENCE, Fleet
 
 NAME = os.environ.get("DEPLOYER_TEST_LAB", "writers")
 WRITE = "echo begin {0} >>/srv/log; sleep 0.3; echo end {0} >>/srv/log; touch /srv/{0}"
-
-
-@dataclass
-class Tally:
-    """What the trials came to: how many had which number of winners, and what losing took."""
-
-    trials: dict[int, int] = field(default_factory=dict)
-    winners: dict[int, int] = field(default_factory=dict)
-    lost: list[float] = field(default_factory=list)
 
 
 def read_log(lab: Lab, host: LabHost) -> list[str]:
@@ -61,8 +54,8 @@ def wrong(logs: dict[str, list[str]], codes: dict[str, int], hosts: dict[str, li
     return ""
 
 
-def trial(fleet: Fleet, count: int, tally: Tally) -> str:
-    """One trial: who won, and what does not hold."""
+def trial(fleet: Fleet, count: int) -> dict[str, Any]:
+    """One trial: how many did it, the seconds after which the others were refused, and what does not hold."""
     names = [host.name for host in fleet.hosts]
     hosts = {f"run{at}": names[1:] if at == 2 else names for at in range(count)}
     started, running = {}, {}
@@ -80,15 +73,13 @@ def trial(fleet: Fleet, count: int, tally: Tally) -> str:
     for name, process in running.items():
         said[name], _ = process.communicate(timeout=PATIENCE)
         codes[name] = process.returncode
-    tally.lost += [refused_after(said[name]) for name, code in codes.items() if code == 5]
-    tally.trials[count] = tally.trials.get(count, 0) + 1
-    won = list(codes.values()).count(0)
-    tally.winners[won] = tally.winners.get(won, 0) + 1
     logs = {host.name: read_log(fleet.lab, host) for host in fleet.hosts}
     problem = wrong(logs, codes, hosts)
     unnamed = [name for name, code in codes.items() if code == 5 and "held by" not in said[name]]
     late = [name for name in unnamed if "was at work on the host while this run read it" not in said[name]]
-    return problem or (f"{late} do not say who holds it: {said[late[0]]}" if late else "")
+    problem = problem or (f"{late} do not say who holds it: {said[late[0]]}" if late else "")
+    lost = [refused_after(said[name]) for name, code in codes.items() if code == 5]
+    return {"controllers": count, "winners": list(codes.values()).count(0), "lost": lost, "problem": problem}
 
 
 def refused_after(said: str) -> float:
@@ -102,23 +93,26 @@ def main() -> int:
     asked.add_argument("--trials", type=int, default=200)
     asked.add_argument("--minutes", type=float, default=20.0)
     args = asked.parse_args()
-    lab = labs.up(3, name=NAME)
-    tally, end = Tally(), time.monotonic() + 60 * args.minutes
+    kept, end = Trials("one_writer"), time.monotonic() + 60 * args.minutes
+    lab = labs.up(3, name=NAME) if len(kept.found) < args.trials else None
     with tempfile.TemporaryDirectory() as place:
-        fleet = Fleet(Path(place), lab, lab.hosts[:3], {})
-        for number, count in zip(range(args.trials), cycle((2, 4)), strict=False):
-            if time.monotonic() > end:
-                break
-            if problem := trial(fleet, count, tally):
-                print(f"trial {number} of {count} controllers: {problem}")
-                return 1
-    told = " and ".join(f"{done} of {count} controllers" for count, done in sorted(tally.trials.items()))
-    lost = sorted(tally.lost) or [0.0]
-    print(f"{told}: one writer a host in all of them")
-    print(f"winners, one after the other -> trials: {dict(sorted(tally.winners.items()))}")
-    print(f"a refused run took {lost[len(lost) // 2]:.1f} s (median), {lost[-1]:.1f} s at most, {len(tally.lost)} were")
-    labs.down(NAME)
-    return 0
+        while lab and len(kept.found) < args.trials and time.monotonic() < end:
+            kept.add(**trial(Fleet(Path(place), lab, lab.hosts[:3], {}), 2 + 2 * (len(kept.found) % 2)))
+    if lab:
+        labs.down(NAME)
+    counts = Counter(one["controllers"] for one in kept.found)
+    winners = Counter(one["winners"] for one in kept.found)
+    lost = sorted(seconds for one in kept.found for seconds in one["lost"]) or [0.0]
+    told = " and ".join(f"{done} of {count} controllers" for count, done in sorted(counts.items()))
+    wrongs = [one for one in kept.found if one["problem"]]
+    for one in wrongs:
+        print(f"{one['controllers']} controllers, {one['when']}: {one['problem']}")
+    print(
+        f"{told}: {'one writer a host in all of them' if not wrongs else f'{len(wrongs)} do not hold'}; {kept.span()}"
+    )
+    print(f"winners, one after the other -> trials: {dict(sorted(winners.items()))}")
+    print(f"a refused run took {lost[len(lost) // 2]:.1f} s (median), {lost[-1]:.1f} s at most, {len(lost)} were")
+    return int(bool(wrongs))
 
 
 if __name__ == "__main__":

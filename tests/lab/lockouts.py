@@ -78,21 +78,35 @@ def _firewall(fleet: Fleet) -> None:
     wall(fleet, confirm=WITHIN, public=["4000/tcp"])
 
 
+def _firewall_of_ipv6(fleet: Fleet) -> None:
+    (host,) = fleet.hosts
+    fleet.of[host.name] = {"ansible_host": host.address6}
+    _firewall(fleet)
+    console(host, CUTS.replace("ipv4", "ipv6"))
+
+
 KINDS: Mapping[str, Callable[[Fleet], None]] = {
     "firewall": _firewall,
+    "ipv6": _firewall_of_ipv6,
     "sshd": _file("/etc/ssh/sshd_config.d/lock.conf", "AllowUsers nobody-at-all\n"),
     "key": _file("/root/.ssh/authorized_keys", _KEY),
     "user": _user,
     "network": _file("/etc/netplan/50-lab.yaml", "network: {}\n", notify="network"),
     "sudoers": _file("/etc/sudoers.d/zz-lab", "ALL ALL=(ALL) !ALL\n"),
 }
-"""Kind → what writes the play that locks out; sudoers is for hosts of the profile ``sudo``, login ``deploy``."""
+"""Kind → what writes the play that locks out; sudoers is for hosts of the profile ``sudo``, login ``deploy``; ipv6 is a
+firewall that drops what comes over IPv6, which the inventory names."""
 
 
 def trials(fleet: Fleet, kind: str, count: int) -> Sequence[Lockout]:
     """Lock this machine out of the fleet's one host so many times; every second time the controller is dead."""
-    console(fleet.hosts[0], _READY)
-    return [_trial(fleet, kind, dead=number % 2 == 0) for number in range(count)]
+    get_ready(fleet.hosts[0])
+    return [lock_out(fleet, kind, dead=number % 2 == 0) for number in range(count)]
+
+
+def get_ready(host: LabHost) -> None:
+    """Make what a host has to have for any kind of trial."""
+    console(host, _READY)
 
 
 def lockout_table(found: Sequence[Lockout]) -> str:
@@ -111,8 +125,10 @@ def lockout_table(found: Sequence[Lockout]) -> str:
     return "\n".join(rows)
 
 
-def _trial(fleet: Fleet, kind: str, *, dead: bool) -> Lockout:
+def lock_out(fleet: Fleet, kind: str, *, dead: bool) -> Lockout:
+    """Lock this machine out of the fleet's one host once, with the controller alive or frozen and then killed."""
     (host,) = fleet.hosts
+    fleet.of.clear()
     KINDS[kind](fleet)
     argv = fleet.argv("deploy", "--json", playbook=fleet.directory / "play.yml")
     with (fleet.directory / "said").open("w") as said:
@@ -148,19 +164,8 @@ def _armed(host: LabHost, run: subprocess.Popen[bytes]) -> float | None:
 
 
 def _taken_back(host: LabHost) -> float:
-    command = [
-        "nsenter",
-        "-t",
-        str(init_of(host)),
-        "-a",
-        "--",
-        "journalctl",
-        "-t",
-        "deployer",
-        "-o",
-        "short-unix",
-        "-n1",
-    ]
+    looks = "journalctl -t deployer -o short-unix -n1"
+    command = ["nsenter", "-t", str(init_of(host)), "-a", "--", *looks.split()]
     return float(subprocess.run(command, capture_output=True, text=True).stdout.split(maxsplit=1)[0])
 
 
@@ -175,14 +180,7 @@ def _enters(fleet: Fleet, kind: str, seconds: int) -> bool:
     (host,) = fleet.hosts
     program, *rest = labs.ssh_arguments(fleet.lab, host)
     who, what = ("deploy", "sudo -n true") if kind == "sudoers" else ("root", "true")
-    argv = [
-        program,
-        "-o",
-        f"ConnectTimeout={seconds}",
-        "-o",
-        "BatchMode=yes",
-        *rest[:-1],
-        f"{who}@{host.address}",
-        what,
-    ]
+    address = host.address6 if kind == "ipv6" else host.address
+    options = ("-o", f"ConnectTimeout={seconds}", "-o", "BatchMode=yes")
+    argv = [program, *options, *rest[:-1], f"{who}@{address}", what]
     return subprocess.run(argv, capture_output=True).returncode == 0

@@ -1,0 +1,46 @@
+"""What trials came to, a line for each as soon as it has ended: a benchmark that is killed goes on where it was.
+
+A file belongs to one state of the program: what was tried with another one is put aside (`.old`).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.lab.reliability.kept import commit
+from tests.lab.reliability.table import ROOT
+
+PLACE = ROOT / "build" / "trials"
+
+
+class Trials:
+    """The trials of one benchmark, from a file of JSON lines; threads may add to it side by side.
+
+    Attributes:
+        place: the file.
+        found: what is in it, in order: what the benchmark said of a trial, and ``when`` it ended.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.place = PLACE / f"{name}.jsonl"
+        self._lock = threading.Lock()
+        lines = self.place.read_text().splitlines() if self.place.exists() else []
+        self.found: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        if self.found and self.found[0]["commit"] != commit():
+            self.place.rename(self.place.with_suffix(".old"))
+            self.found = []
+        PLACE.mkdir(parents=True, exist_ok=True)
+
+    def add(self, **told: Any) -> None:
+        """Keep one."""
+        one = {"when": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "commit": commit(), **told}
+        with self._lock, self.place.open("a") as out:
+            out.write(json.dumps(one) + "\n")
+            self.found.append(one)
+
+    def span(self) -> str:
+        """From when to when they were made, of which commit."""
+        return f"{self.found[0]['when']} to {self.found[-1]['when']} UTC at {commit()}" if self.found else "none"
