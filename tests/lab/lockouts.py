@@ -6,6 +6,7 @@ the console says that the host has gone back: on Debian 13 sshd punishes whoever
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -19,8 +20,8 @@ from tests.lab.fleet import Fleet
 from tests.lab.sick import init_of
 from tests.lab.walled import CUTS, console, wall
 
-WITHIN = 8
-"""Seconds after which a change that nobody confirms goes back."""
+WITHIN = int(os.environ.get("DEPLOYER_CONFIRM_SECONDS", "8"))
+"""Seconds after which a change that nobody confirms goes back; 5 is the least that `confirm` takes."""
 GRACE = 5
 """Seconds more within which a login has to come through."""
 _PATIENCE = 60
