@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
-
-from deployer.lean import loading
 
 _PR_SET_DUMPABLE = 4
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command and exit with its code (docs/design.md)."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, leave_at_once)
+    try:
+        _run(sys.argv if argv is None else argv)
+    finally:
+        if signal.getsignal(signal.SIGINT) is leave_at_once:
+            signal.signal(signal.SIGINT, before)
+
+
+def leave_at_once(number: int, frame: object) -> None:
+    """Answer Ctrl-C while the program is loaded, when nothing has begun that could end orderly."""
+    del number, frame
+    os.write(2, b"error: stopped\n")
+    os._exit(128 + signal.SIGINT)
+
+
+def _run(words: list[str]) -> None:
+    import io
+
+    from deployer.lean import loading
+
     with loading():
         from deployer.cli.program import DeployerProgram
 
     keep_memory_private()
-    words = sys.argv if argv is None else argv
     with loading():
         program = DeployerProgram.standard(words[1:])
     for stream in (sys.stdout, sys.stderr):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
+from deployer.cli import leave_at_once
 from deployer.errors import ConfigError, DeployerError, Interrupted
 
 
@@ -64,6 +66,8 @@ class Subcommand(Task[Callable[..., Any]]):
         """Run the command; whatever goes wrong leaves as `Exit` with the code of its class."""
         code: Any = 0
         try:
+            if signal.getsignal(signal.SIGINT) is leave_at_once:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             for flag in self.flags:
                 value = str(kwargs.get(flag.name.replace("-", "_"), ""))
                 if flag.word and value.startswith("-"):

@@ -146,6 +146,18 @@ def test_a_terminal_that_has_not_our_letters_ends_nothing(run: Run, place: Path,
     assert place.is_dir()
 
 
+@pytest.mark.parametrize("place", ["deployer.lean.loading", "deployer.cli.program.DeployerProgram.parse_core"])
+def test_ctrl_c_while_the_program_is_loaded_is_one_line(place: str) -> None:
+    room, _, name = place.rpartition(".")
+    program = f"""
+import pkgutil, signal
+from deployer.cli import main
+setattr(pkgutil.resolve_name({room!r}), {name!r}, lambda *_: signal.raise_signal(signal.SIGINT))
+main(["deployer", "modules", "list"])"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: stopped\n")
+
+
 def test_a_report_that_cannot_be_written_is_a_sentence(run: Run, place: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-c", "from deployer.cli import main; main()", *walk("plan", place)]
     with Path("/dev/full").open("w") as full:
