@@ -12,9 +12,14 @@ from deployer.model import Host
 from deployer.resolve import Resolver
 from deployer.sh import Program, Sh, lines, script
 
+_NOT_ROOT = 77
 _ASK = """
 exec 2>&1
 trap '' HUP PIPE
+if [ -d "${{pending%/*}}" ] && [ ! -x "${{pending%/*}}" ]; then
+  echo "only root may look whether a change waits here, and this login is $(id -un)"
+  exit 77
+fi
 if waits; then
   still
   {}
@@ -54,5 +59,6 @@ class Pending:
         program = Program((text,), writes=self.word != "show", become=become, lease="edit")
         (frame,) = transport.run(program, timeout=60)
         if frame.rc:
-            raise StepError(frame.out.strip()[-500:], where=run.name)
+            hint = "become root through sudo: --become, or ansible_become: true" if frame.rc == _NOT_ROOT else ""
+            raise StepError(frame.out.strip()[-500:], where=run.name, hint=hint)
         self.context.emit(Note("\n".join(f"{run.name}: {line}" for line in frame.out.strip().splitlines())))

@@ -15,7 +15,7 @@ def sees_every_member(target: Target, reading: NodeReading) -> Judgement | None:
         return Judgement(None, "cluster.mesh is none")
     seen = set(dist.nodes)
     strangers = tuple(sorted(seen.difference(map(str, target.others), (str(target.node),))))
-    also = f"; connected, and no member of the cluster: {', '.join(strangers)}" if strangers else ""
+    also = f"; connected besides the members: {', '.join(strangers)}" if strangers else ""
     unseen = sorted((str(other), other.host in reading.hosts) for other in target.others if str(other) not in seen)
     missing, outside = ([name for name, here in unseen if here is asked] for asked in (True, False))
     if missing:
