@@ -13,6 +13,7 @@
     │   │   └── AuthError        4   the host does not let us in (login or sudo)
     │   ├── ConnectionLost       4   the connection broke or went silent in mid-work
     │   └── ProbeError           4   the host's answer cannot be understood
+    ├── DelegateLost             4   the machine that does a task for a host cannot be reached or read
     ├── StepError                1   a change failed on a host
     │   └── Reverted             6   a switch failed, and the nodes run again as before it
     ├── NotConverged             1   the second reading disagrees, or a rung of the ladder fails
@@ -170,6 +171,12 @@ class ConnectionLost(HostError):
 
 class ProbeError(HostError):
     """The host answered something that cannot be understood."""
+
+
+class DelegateLost(DeployerError):
+    """The machine that does a task for a host cannot be reached or read; the host itself may be well."""
+
+    exit_code = 4
 
 
 class StepError(DeployerError):

@@ -105,6 +105,14 @@ class Context:
         run.transport = lease.connect(host.name, lambda: self.open(host)) if lease else self.open(host)
         return run.transport
 
+    def beside(self, host: Host) -> Transport:
+        """Open a connection to any host of the inventory, for what others have done there; the run's lease covers it.
+
+        Raises:
+            HostError: it cannot be reached.
+        """
+        return self.lease.beside(host.name, lambda: self.open(host)) if self.lease else self.open(host)
+
     def may_write(self, runs: Iterable[HostRun]) -> bool:
         """Take the lease of the run's hosts, and return whether it was had; what keeps it from that is in the runs."""
         try:

@@ -78,6 +78,16 @@ class RunLease:
         self._absent.discard(name)
         return self._meet(name, inner)
 
+    def beside(self, name: str, open_it: Callable[[], Transport]) -> Transport:
+        """Open one more connection to a host, on which others of the run have something done; raises HostError."""
+        inner = open_it()
+        with self._lock:
+            place = self._places.setdefault(name, LeasedHost(name))
+            place.writing = place.writing or threading.Lock()
+            found = Leased(inner, self, place)
+            place.way = place.way or found
+        return found
+
     def _meet(self, name: str, inner: Transport) -> Leased:
         with self._lock:
             place = self._places.setdefault(name, LeasedHost(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -36,6 +37,7 @@ class LeasedHost:
         kept: no play uses the connection any more.
         lost: how the lease was lost.
         before: when somebody else had the lease last, by the run's clock.
+        writing: held by a program that writes, where the run has several connections to the host.
     """
 
     name: str
@@ -49,6 +51,7 @@ class LeasedHost:
     lost: str = ""
     renewing: bool = False
     before: float = 0.0
+    writing: threading.Lock | None = None
 
     @property
     def settled(self) -> bool:
@@ -79,6 +82,9 @@ class Leased:
         if place.held and not about_it:
             program, place.heard = replace(program, lease="held"), self._lease.clock()
         place.met = place.met or self._lease.clock()
+        alone = ExitStack()
+        if program.writes and not about_it and place.writing and place.writing.acquire(timeout=timeout):
+            alone.callback(place.writing.release)  # whoever does not let go in time is judged by the host's own lock
         with self._turn:
             busy = self._busy = object()
         last = len(program.fragments) - 1
@@ -87,9 +93,11 @@ class Leased:
                 # Whoever asked may never ask for more than the last answer.
                 if frame.index == last or (program.writes and frame.rc):
                     self._rest(busy)
+                    alone.close()
                 yield frame
         finally:
             self._rest(busy)
+            alone.close()
 
     def _rest(self, busy: object) -> None:
         if self._busy is busy:

@@ -19,11 +19,11 @@ def programs(host_play: HostPlay) -> str:
     first = plan.make(asked, nothing, host_play.handlers, frozenset())
     steps = list(jobs(first, host_play.handlers))
     found = []
-    for here in (None, False, True):
-        become = host_play.become if here is None else here
-        asking, doing = [one for one in asked if one.here is here], [job for job in steps if job.here is here]
-        name = host_play.host.name if here is None else f"this machine{', as root' if here else ''}"
-        if asking or here is None:
+    for place in dict.fromkeys((None, *(one.place for one in asked), *(job.place for job in steps))):
+        become = place.become if place else host_play.become
+        asking, doing = [one for one in asked if one.place == place], [job for job in steps if job.place == place]
+        name = f"{place}{', as root' if become else ''}" if place else host_play.host.name
+        if asking or not place:
             found.append(_titled(f"{name}: the probe, which only reads", probe.probe_program(asking, become=become)))
             found.append(
                 _titled(f"{name}: every step, as where nothing is there yet", step_program(doing, become=become))

@@ -35,7 +35,7 @@ def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, co
     drifted = [one for one in plan.tasks if one.verdict in ("change", "unknown", "refused")]
     if not drifted:
         return
-    touched = tuple(dict.fromkeys(name for one in drifted for name in one.action.module.touches()))
+    touched = tuple(dict.fromkeys(name for one in drifted for name in _touches(one)))
     switch = ledger.switch_of(play)
     program = Program((reader(touched, switch.root if switch else ""),), become=play.become)
     try:
@@ -43,9 +43,14 @@ def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, co
     except (DeployerError, StopIteration) as error:
         found = str(error) or "the host did not answer"
     for one in drifted:
-        names = one.action.module.touches()
+        names = _touches(one)
         said = Trace(how=f"nothing could be read: {found}") if isinstance(found, str) else judge_trace(names, found)
         emit(_event(play.host.name, one, said, command))
+
+
+def _touches(planned: Planned) -> tuple[str, ...]:
+    """Return what a task has altered on its host; what it does on another machine nobody asks that one about."""
+    return () if planned.action.place else planned.action.module.touches()
 
 
 def _event(host: str, one: Planned, said: Trace, command: Sequence[str]) -> DriftTraced:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deployer.fleet import Declaration, Rollout
-from deployer.model import Connection, Host, Observed, Present, State, Task
+from deployer.model import Connection, Host, Observed, Present, Secret, State, Task
 from deployer.modules.base import Changes, Module, Step
 from deployer.sh import Sh, sh
 
@@ -61,6 +61,26 @@ class AwaitingRestart(Awaiting):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Another machine than the host's own, on which something is done for it.
+
+    Attributes:
+        name: of the host in the inventory; empty: this machine.
+        become: whether programs run as root there.
+        host: None: this machine.
+        password: what sudo may be told on this machine.
+    """
+
+    name: str
+    become: bool
+    host: Host | None = field(default=None, compare=False)
+    password: Secret | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return self.name or "this machine"
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One task, or one item of its loop, on one host.
 
@@ -79,7 +99,7 @@ class Action:
         flush: handlers that have been notified run here.
         ends: nothing behind it runs.
         judge: says what its result is worth, and is there where the result is registered or judged.
-        here: it runs on this machine instead, as root or not; None: on its host.
+        place: where it is done instead; None: on its host.
     """
 
     task: Task
@@ -96,7 +116,7 @@ class Action:
     flush: bool = False
     ends: bool = False
     judge: ResultJudge | None = None
-    here: bool | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,12 +105,12 @@ def check_twice(actions: Sequence[Action]) -> None:
     Raises:
         ConfigError: with both places.
     """
-    seen: dict[str, Action] = {}
+    seen: dict[tuple[str, str], Action] = {}
     for action in actions:
         path = getattr(action.module, "dest", None) or getattr(action.module, "path", None)
         if action.skip or action.task.module not in _FILES or not isinstance(path, str) or path.endswith("/"):
             continue
-        first = seen.setdefault(path, action)
+        first = seen.setdefault((str(action.place or ""), path), action)
         differing = _conflict(first, action)
         if differing:
             problem = f"{path} is declared twice with a different {differing}: first at {first.task.mark}"

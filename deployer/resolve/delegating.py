@@ -1,34 +1,101 @@
-"""``delegate_to``: what a task does on this machine, for its host; on another host it is refused."""
+"""``delegate_to``: what a task does on another machine for its host: on this one, or on a host of the inventory."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from deployer.errors import At, ConfigError
+from deployer.fields import nearest
 from deployer.load.template import Variables
-from deployer.model import Connection, Host, Task
+from deployer.model import Connection, Host, Secret, Task
+from deployer.resolve.action import Action, Place
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 CAN_BE_HERE = ("command", "shell", "stat", "slurp", "wait_for", "uri")
-"""Modules that declare no file of their host's: only these may look at another machine's."""
+"""Modules that declare no file of their host's: only these may look at this machine."""
+_ITS_OWN = (
+    *("beam_nodes", "certificate", "cookie", "distribution", "env_file", "epmd", "firewall", "left_behind"),
+    *("preflight", "release", "systemd_unit"),
+)
+"""Modules that declare what a host of the fleet is itself, and that its own turn and its own ladder watch over."""
 
 
-def delegated(task: Task, variables: Variables, host: Host, connection: Connection) -> Connection:
-    """Return how a task is run: as its host is reached, or on this machine, as root where it becomes root.
+@dataclass(frozen=True, slots=True)
+class Delegates:
+    """The hosts of the inventory, any of which may do something for another one.
+
+    Attributes:
+        hosts: by name.
+        connection: says how one is reached.
+        password: what the command line gave for sudo.
+    """
+
+    hosts: Mapping[str, Host]
+    connection: Callable[[Host], Connection]
+    password: Secret | None = None
+
+    def find(self, named: str) -> Host | None:
+        """Return the host of this name, or the one that is reached at this address."""
+        if named in self.hosts:
+            return self.hosts[named]
+        found = [host for host in self.hosts.values() if host.vars.get("ansible_host") == named]
+        return found[0] if len(found) == 1 else None
+
+
+def delegated(
+    task: Task, variables: Variables, host: Host, connection: Connection, delegates: Delegates
+) -> tuple[Connection, Place | None]:
+    """Return how a task is run, and where: as its host is reached; on another host as that one is; or here.
 
     Raises:
-        ConfigError: it is another host; one host's walk reads, locks and changes that host alone. Or the task cannot
-            run on this machine.
+        ConfigError: it names no host of the inventory, or the task cannot be done there.
     """
+    if task.delegate_to is None:
+        return connection, None
     with At(task.mark):
         to = str(variables.render(task.delegate_to, task.mark, "delegate_to"))
         if to == host.name or (connection.local and to in _HERE):
-            return connection
-        if to not in _HERE:
-            problem = f"delegate_to: {host.name} would have this done on {to}, which is not supported"
-            raise ConfigError(problem, hint=f"write a play for {to}")
-        if task.module not in CAN_BE_HERE or task.confirm is not None:
-            what = "a task with confirm" if task.confirm is not None else task.module
-            hint = f"{', '.join(CAN_BE_HERE)} can; or write a play for a host with ansible_connection: local"
-            raise ConfigError(f"{what} cannot be delegated to this machine", hint=hint)
-        return replace(connection, local=True, become=connection.become if task.become is None else task.become)
+            return connection, None
+        if to in _HERE:
+            hint = f"{', '.join(CAN_BE_HERE)} can; or write a play for"
+            _check(task, "this machine", task.module in CAN_BE_HERE, hint)
+            on = replace(connection, local=True, become=connection.become if task.become is None else task.become)
+            own = delegates.hosts.get(to)
+            password = delegates.connection(own).become_password if own else delegates.password
+            return on, Place("", on.become, password=password)
+        other = delegates.find(to)
+        if other is None:
+            problem = f"delegate_to: {host.name} would have this done on {to!r}, which the inventory does not have"
+            raise ConfigError(problem, hint=nearest(to, delegates.hosts))
+        if other.name == host.name:
+            return connection, None
+        _check(task, other.name, task.module not in _ITS_OWN, "write a play for")
+        on = delegates.connection(other)
+        return on, Place(other.name, on.become, other)
+
+
+def _check(task: Task, where: str, fits: bool, hint: str) -> None:
+    """Refuse what cannot be done on another machine."""
+    if fits and task.confirm is None:
+        return
+    what = task.module if task.confirm is None else "a task with confirm"
+    place = "a host with ansible_connection: local" if where == "this machine" else where
+    raise ConfigError(f"{what} cannot be delegated to {where}", hint=f"{hint} {place}")
+
+
+def check_no_node(actions: Iterable[Action], units: Callable[[Host], frozenset[str]]) -> None:
+    """Refuse what would stop or start a node of another host, whose turn it is not.
+
+    Args:
+        actions: of one host.
+        units: says which units are the nodes of a host.
+
+    Raises:
+        ConfigError: one would.
+    """
+    for action in actions:
+        place = action.place
+        if place and place.host and (hit := units(place.host).intersection(action.module.touches())):
+            problem = f"{action.label} would act on {', '.join(sorted(hit))}, a node with a turn of its own"
+            raise ConfigError(problem, where=action.task.mark, hint=f"write a play for {place}")

@@ -22,6 +22,7 @@ from deployer.load.template import Layer
 from deployer.model import Blob, Connection, Host, Mark, Play, Task
 from deployer.resolve.action import Action, Choice, HostPlay
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
+from deployer.resolve.delegating import Delegates, check_no_node
 from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import limits
 from deployer.resolve.making import Maker
@@ -114,6 +115,10 @@ class Resolver:
                 cli = replace(cli, local=self.play.local)
             return connection(host, variables, cli, self._vaults, become=self._become)
 
+    def _units(self, host: Host) -> frozenset[str]:
+        own = self._members.all.get(host.name)
+        return frozenset(node.unit for node in own.nodes) if own else frozenset()
+
     def authorities(self) -> tuple[ManagedCA, ...]:
         """Return the certificate authorities of the play's clusters that the controller keeps; none is opened."""
         declared = (one.cluster.pki for one in self._members.of_play.values())
@@ -191,6 +196,8 @@ class Resolver:
                 self._scopes.shadow(host, own.variables(members))
             maker = Maker(self._sources, self._vaults, _tarballs(own))
             tasking = partial(Tasking, self.play, self._scopes, host, found, maker, first=self._first)
+            others = Delegates(self._inventory.hosts, self.connection, self._cli.become_password)
+            tasking = partial(tasking, delegates=others)
             problems, turns, failed = Gathering(), self.play.turns, list(failures)
             chosen = {"choice": self._choice, "results": results or {}, "failures": failed}
 
@@ -204,6 +211,7 @@ class Resolver:
             problems.check()
             check_handlers((*actions, *handlers), handlers)
             check_twice([action for action in actions if not (failed and forgiven(action.task, failed))])
+            check_no_node((*actions, *handlers), self._units)
             check_acts(actions, (*handlers, *before, *after), strict=self._strict)
             check_nodes((*before, *after), own, become=found.become)
             wanted = limits(turns, self._scopes.words(host), own.rollout if own else None)

@@ -19,7 +19,7 @@ from deployer.model import Block, Connection, Gate, Host, Play, Task
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.checks import check_run_once
 from deployer.resolve.confirming import confirm_of, undoable
-from deployer.resolve.delegating import delegated
+from deployer.resolve.delegating import Delegates, delegated
 from deployer.resolve.labels import item_label, label_of, unmet
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks
@@ -46,6 +46,7 @@ class Tasking:
     connection: Connection
     maker: Maker
     choice: Choice | None
+    delegates: Delegates
     first: str = ""
     results: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -226,7 +227,7 @@ class Tasking:
             yield from self.actions(mine, over, depth + 1)
 
     def _action(self, task: Task, variables: Variables, label: str) -> Action:
-        on = self.connection if task.delegate_to is None else delegated(task, variables, self.host, self.connection)
+        on, place = delegated(task, variables, self.host, self.connection, self.delegates)
         module, words = self.maker.make(task, variables), task.result
         if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()
@@ -237,8 +238,8 @@ class Tasking:
         user, environment = None if task.local else user_of(task, on), environment_of(task, variables)
         timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, self.connection)
         undoes = undoable(task, module) if confirm else ()
-        here, label = (None, label) if on is self.connection else (on.become, f"{label}, on this machine")
-        found = Action(task, label, module, told, user, environment, timeout, confirm, undoes, here=here)
+        label = f"{label}, on {place}" if place else label
+        found = Action(task, label, module, told, user, environment, timeout, confirm, undoes, place=place)
         if not (words.register or words.judged):
             return found
         if confirm:

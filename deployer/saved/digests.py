@@ -52,7 +52,8 @@ class Digests:
         module = action.module
         given = {each.name: getattr(module, each.name) for each in fields(module) if each.name not in module.anew()}
         about = (type(module).__name__, given, action.notify, action.user, action.environment, action.timeout)
-        return self.of((*about, action.skip, action.task.result, action.here))
+        place = action.place and (action.place.name, action.place.become)
+        return self.of((*about, action.skip, action.task.result, place))
 
 
 def _plain(value: object) -> Any:

@@ -25,6 +25,7 @@ CODES = {
     "AuthError": 4,
     "ConnectionLost": 4,
     "ProbeError": 4,
+    "DelegateLost": 4,
     "StepError": 1,
     "Reverted": 6,
     "NotConverged": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from deployer.engine.ladder.target import targets_of
 from deployer.engine.roll.back import Reverter, judge_good
 from deployer.engine.roll.batch import BatchRunner
 from deployer.engine.roll.climb import Climb, mark_failed
+from deployer.engine.roll.ending import ending_of
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_roll import HostRoll, hold
 from deployer.engine.roll.migrations import Migrations
@@ -23,9 +25,10 @@ from deployer.engine.roll.resolving import Resolving
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.witness import IDENTITY, NOBODY, Witness
+from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.walk import Walk
-from deployer.errors import At, ConfigError, HostError, Reverted
-from deployer.events import Ending, HostEnded, Note, Stage
+from deployer.errors import At, ConfigError
+from deployer.events import HostEnded, Note, Stage
 from deployer.model import Host
 from deployer.resolve import Limits
 from deployer.sh import Sh
@@ -75,6 +78,10 @@ class PlayRun:
     witness: Witness = NOBODY
     _host_keys: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _elsewhere: Elsewhere = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._elsewhere = Elsewhere(self.context.beside)
 
     def run(self) -> int:
         """Walk every host to the goal and return the play's exit code (docs/design.md).
@@ -87,7 +94,11 @@ class PlayRun:
             for run in runs:
                 run.play = self.resolver.resolve(run.host, None)
             self._limits(runs)
-        return self.context.walk(self.resolver.play.name, self.goal.value, runs, lambda: self._work(runs), self._end)
+        return self.context.walk(self.resolver.play.name, self.goal.value, runs, lambda: self._closing(runs), self._end)
+
+    def _closing(self, runs: Sequence[HostRoll]) -> None:
+        with closing(self._elsewhere):
+            self._work(runs)
 
     def _work(self, runs: Sequence[HostRoll]) -> None:
         context = self.context
@@ -176,7 +187,7 @@ class PlayRun:
         switch = ledger.switch_of(run.play)
         extra_probes = self._riders(run, switch.root if switch else "")
         units = frozenset(target.unit for target in run.targets)
-        run.walk = Walk(transport, run.play, self.context.emit, extra_probes, units=units)
+        run.walk = Walk(transport, run.play, self.context.emit, extra_probes, units=units, elsewhere=self._elsewhere)
         if self.goal is not Goal.VERIFY:
             plan = run.walk.audit() if self.goal is Goal.AUDIT else run.walk.plan()
             run.drift = plan.stirs(judged=self.goal is Goal.AUDIT)
@@ -231,19 +242,5 @@ class PlayRun:
         changed, ran = (walk.changed, walk.ran) if walk else (0, 0)
         total = walk.total if walk and self.goal is not Goal.VERIFY else 0
         said = str(problem) if problem else f"the roll stopped before it: {run.skip_reason}" if run.skip_reason else ""
-        ending, seconds = _ending(run, self.goal), self.context.clock() - run.begin
+        ending, seconds = ending_of(run, audit=self.goal is Goal.AUDIT), self.context.clock() - run.begin
         return HostEnded(run.name, ending, changed, total, seconds, said, code, run.release, ran)
-
-
-def _ending(run: HostRoll, goal: Goal) -> Ending:
-    if isinstance(run.problem, HostError):
-        return "unreachable"
-    if isinstance(run.problem, Reverted):
-        return "reverted"
-    if run.problem or run.skip_reason:
-        return "failed" if run.problem else "not reached"
-    if run.walk and run.walk.first and run.walk.first.unknown:
-        return "unknown"
-    if goal is Goal.AUDIT and (run.drift or run.failing):
-        return "drift" if run.drift else "findings"
-    return "changed" if run.walk and run.walk.changed else "ok"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from deployer.engine.walk import upload
-from deployer.engine.walk.here import place_of
+from deployer.engine.walk.delegated import there, unchanged
+from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.judged import readable, settled_result
 from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.planned import Planned
-from deployer.engine.walk.steps import Job, jobs, patience, step_last_words, step_program
+from deployer.engine.walk.steps import Job, Send, jobs, patience, step_last_words, step_program
 from deployer.errors import DeployerError, Locked, Reverted, StepError
 from deployer.events import Emit, StepDone
 from deployer.resolve import Action
@@ -29,6 +30,7 @@ def apply(
     *,
     become: bool,
     emit: Emit,
+    elsewhere: Elsewhere | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Planned]:
     """Run a plan's changes on a host, telling each step as it ends; yield each change whose steps have all run.
@@ -48,23 +50,46 @@ def apply(
     if work and become:
         work = list(_ahead(transport, work, emit))
     last = {id(job.planned): job for job in work}
-    for part in _parts(work):
-        place, root = place_of(transport, part[0].here, become=become)
-        steps = step_program(part, become=root)
-        for frame in place.run(steps, timeout=patience(steps)):
+    for part, frames, send in _sent(_parts(work), transport, elsewhere or Elsewhere(), become):
+        last |= {id(job.planned): job for job in part if job.place}  # it was planned anew
+        if part[0].place and not frames:
+            emit(StepDone(transport.name, part[0].planned.action.label, "done already", 0, clock() - before))
+            yield unchanged(part[0].planned)
+        for frame in frames:
             job, now = part[frame.index], clock()
-            label, (what, said, failed) = job.planned.action.label, _told(job, frame)
-            if job.step or frame.rc:
-                emit(StepDone(transport.name, label, what, failed, now - before, said if failed else ""))
-            if failed:
-                raise _failure(job, f"{label}: {what}: {step_last_words(said, failed)}", failed, frame.out)
+            _tell(job, frame, transport.name, now - before, emit)
             before = now
             if (last[id(job.planned)] is job or frame.rc) and not job.waits:
-                yield _judged(place, part, frame, root) if job.planned.action.judge else job.planned
+                yield _judged(send, part, frame) if job.planned.action.judge else job.planned
         if part[-1].waits:
             _confirm(transport, part[-1], become, emit)
             if last[id(part[-1].planned)] is part[-1]:
                 yield part[-1].planned
+
+
+def _sent(
+    parts: Iterable[Sequence[Job]], transport: Transport, elsewhere: Elsewhere, become: bool
+) -> Iterator[tuple[Sequence[Job], Iterable[Frame], Send]]:
+    """Yield each part as it is run, its answers, and what runs some of it once more; of what is left alone none."""
+
+    def own(part: Sequence[Job]) -> Iterable[Frame]:
+        steps = step_program(part, become=become)
+        return transport.run(steps, timeout=patience(steps))
+
+    for part in parts:
+        if place := part[0].place:
+            yield *there(elsewhere, place, transport.name, part), elsewhere.sender(place, transport.name)
+        else:
+            yield part, own(part), own
+
+
+def _tell(job: Job, frame: Frame, name: str, seconds: float, emit: Emit) -> None:
+    """Tell how a job has ended; raises what its failure is."""
+    label, (what, said, failed) = job.planned.action.label, _told(job, frame)
+    if job.step or frame.rc:
+        emit(StepDone(name, label, what, failed, seconds, said if failed else ""))
+    if failed:
+        raise _failure(job, f"{label}: {what}: {step_last_words(said, failed)}", failed, frame.out)
 
 
 def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
@@ -84,11 +109,11 @@ def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
     return what, said, failed
 
 
-def _judged(transport: Transport, part: Sequence[Job], frame: Frame, become: bool) -> Planned:
+def _judged(send: Send, part: Sequence[Job], frame: Frame) -> Planned:
     """Return what has run with its result, after as many tries as it wants; raises StepError where it failed."""
     planned = part[frame.index].planned
-    steps = step_program([one for one in part if one.planned is planned and one.step], become=become)
-    return settled_result(planned, frame, lambda: [*transport.run(steps, timeout=patience(steps))][-1])
+    steps = [one for one in part if one.planned is planned and one.step]
+    return settled_result(planned, frame, lambda: [*send(steps)][-1])
 
 
 def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
@@ -97,7 +122,7 @@ def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
     for job, follower in zip(work, (*work[1:], None), strict=False):
         part.append(job)
         ends = follower is None or follower.planned is not job.planned
-        moves = follower is not None and follower.here is not job.here
+        moves = follower is not None and (follower.place != job.place or (job.place is not None and ends))
         if job.waits or moves or (job.planned.action.judge and job.planned.action.task.result.judged and ends):
             yield part
             part = []
@@ -124,7 +149,7 @@ def _confirm(transport: Transport, job: Job, become: bool, emit: Emit) -> None:
 
 def _ahead(transport: Transport, work: Sequence[Job], emit: Emit) -> Iterator[Job]:
     """Send large files, and yield the jobs with nothing left to send of them."""
-    sent = upload.large([blob for job in work if job.step and job.here is None for blob in job.step.blobs])
+    sent = upload.large([blob for job in work if job.step and not job.place for blob in job.step.blobs])
     for blob in sent:
         upload.send(transport, blob, emit)
     there = {blob.sha256 for blob in sent}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deployer.engine.walk import plan as planning
 from deployer.engine.walk import probe
+from deployer.engine.walk.elsewhere import Elsewhere, put_between
 from deployer.engine.walk.plan import Plan
 from deployer.errors import StepError
 from deployer.events import Emit, Stage
@@ -18,9 +19,6 @@ from deployer.transport.base import Transport
 if TYPE_CHECKING:
     from deployer.engine.walk.results import Results
 
-PROBE_TIMEOUT = 120.0
-"""Seconds a host may stay silent while it answers a probe."""
-
 
 @dataclass(slots=True)
 class HostLook:
@@ -29,6 +27,7 @@ class HostLook:
     Attributes:
         extra_probes: read-only fragments (the ladder's) that ride along with probes and so cost no exec of their own.
         extra_results: their latest answers.
+        elsewhere: the machines on which the host has something done.
     """
 
     transport: Transport
@@ -36,6 +35,7 @@ class HostLook:
     emit: Emit
     extra_probes: tuple[Sh, ...] = ()
     extra_results: tuple[Frame, ...] = ()
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     _remaining: Sequence[Action] = ()
     _notified: set[str] = field(default_factory=set)
     _said: set[int] = field(default_factory=set)
@@ -76,15 +76,13 @@ class HostLook:
     def _read(self, actions: Sequence[Action]) -> probe.Reading:
         self.emit(Stage(self.transport.name, "probe"))
         asked = asked_of(actions)
-        there = [action for action in asked if action.here is None]
-        program = probe.probe_program(there, become=self.host_play.become, extra=self.extra_probes)
-        reading = probe.read_probes(there, self.transport.run(program, timeout=PROBE_TIMEOUT))
+        own = [action for action in asked if not action.place]
+        program = probe.probe_program(own, become=self.host_play.become, extra=self.extra_probes)
+        reading = probe.read_probes(own, self.transport.run(program, timeout=probe.PROBE_TIMEOUT))
         self.extra_results = reading.extra
-        if len(there) < len(asked):
-            from deployer.engine.walk.here import with_those_here
-
-            reading = with_those_here(asked, reading, self.transport.name, PROBE_TIMEOUT)
-        return reading
+        if len(own) == len(asked):
+            return reading
+        return put_between(asked, reading, self.elsewhere.read(asked, self.transport.name))
 
     def _go_on_after(self, error: StepError) -> int:
         """Let the blocks around a task that has failed take over, and return its place."""

@@ -102,7 +102,8 @@ class Plan:
             if planned.verdict in ("ok", "skipped"):
                 continue
             head = _head(planned) if free or planned.action.module.STANDS_ALONE else ()
-            head = () if planned.action.task.blocks else head  # its failure is looked at where it stands
+            if planned.action.task.blocks or planned.action.place:
+                head = ()  # its failure is looked at where it stands; on another machine all is in its order
             rest = planned.steps[len(head) :]
             if head:
                 now.append(replace(planned, steps=head))
@@ -162,8 +163,8 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         handlers: all handlers of the play.
         notified: names of handlers that earlier segments of this run have woken.
     """
-    touched: set[str] = set()
-    written: dict[str, str] = {}
+    touched: dict[str, set[str]] = {}
+    written: dict[str, dict[str, str]] = {}
     waits = any(isinstance(action.module, Awaiting) for action in actions)
     answers = iter(reading.observed)
     tasks: list[Planned] = []
@@ -181,22 +182,24 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         if isinstance(answer, ConfigError):
             tasks.append(Planned(action, "refused", reason="\n".join(map(str, answer.each))))
             continue
-        observed = action.module.foresee(written, frozenset(touched), answer)
+        where = str(action.place or "")
+        have, wrote = touched.setdefault(where, set()), written.get(where, {})
+        observed = action.module.foresee(wrote, frozenset(have), answer)
         # What waits names the first result that it lacks; it may want this one, too.
         if waits and action.task.result.register and action.module.READS and not _quiet(tasks):
             observed = Unknown("it reads what earlier tasks may change")
-        one = _answered(action, observed, handlers)
+        one = answered(action, observed, handlers)
         tasks.append(one)
         if one.verdict != "ok":
             changes = {change.key: change for change in one.changes}
             told = action.module.alters(changes) if one.verdict == "change" else action.module.touches()
-            touched.update(told)
-            written = {path: text for path, text in written.items() if path not in told}
-            written.update(action.module.writes(changes) if one.verdict == "change" else {})
+            have.update(told)
+            left = {path: text for path, text in wrote.items() if path not in told}
+            written[where] = {**left, **(action.module.writes(changes) if one.verdict == "change" else {})}
     return Plan(tuple(tasks), woken_handlers(tasks[since:], handlers, notified, pending))
 
 
-def _answered(action: Action, observed: Observed, handlers: Sequence[Action]) -> Planned:
+def answered(action: Action, observed: Observed, handlers: Sequence[Action]) -> Planned:
     """Return what is planned for one task, of which this is seen."""
     if isinstance(observed, Unknown):
         return Planned(action, "unknown", reason=observed.reason)

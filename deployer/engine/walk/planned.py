@@ -47,6 +47,8 @@ class Planned:
     def reaches(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units it could stop or start, if it were due."""
         module = self.action.module
+        if self.action.place:
+            return frozenset()
         return units.intersection(module.touches()) or (units if module.RESTARTS_NODES else frozenset())
 
     def event(self, host: str) -> TaskPlanned:

@@ -14,6 +14,8 @@ from deployer.sh import Frame, Known, Pooled, Program, Reads, Sh, lines, sh
 
 E = TypeVar("E", bound=DeployerError)
 _UNIT = re.compile(r"[\w@.:-]+\.(?:service|socket|timer)", re.ASCII)
+PROBE_TIMEOUT = 120.0
+"""Seconds a host may stay silent while it answers a probe."""
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
 
 

@@ -96,6 +96,9 @@ class Results:
         known = {} if words.decides or words.failed_when else {"changed": changed, "failed": False, "skipped": False}
         if known and judge.ignores:  # it may fail, and those behind it may ask whether it has
             known = {"skipped": False, **({} if changed else {"changed": False})}
+        place = planned.action.place
+        if place and place.host and planned.verdict == "change":  # another host of the play may have it done before
+            known.pop("changed", None)
         return Foreseen(name, f"{planned.action.label!r} has not run yet", known)
 
     def _check(self, action: Action, judge: ResultJudge, result: Mapping[str, Any]) -> None:

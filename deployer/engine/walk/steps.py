@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.planned import Planned, handler_id
@@ -12,7 +13,8 @@ from deployer.errors import StepError
 from deployer.model import Blob
 from deployer.modules import Step
 from deployer.resolve import Action, HostPlay
-from deployer.sh import Program, Sh, lines, sh
+from deployer.resolve.action import Place
+from deployer.sh import Frame, Program, Sh, lines, sh
 from deployer.transport.base import Transport
 
 STEP_TIMEOUT = 600
@@ -37,9 +39,13 @@ class Job:
         return bool(self.step and self.step.confirm)
 
     @property
-    def here(self) -> bool | None:
-        """Whether it runs on this machine, and as root; the bookkeeping is the host's."""
-        return self.planned.action.here if self.step else None
+    def place(self) -> Place | None:
+        """Where it runs, if not on the host; the bookkeeping is the host's."""
+        return self.planned.action.place if self.step else None
+
+
+Send: TypeAlias = Callable[[Sequence[Job]], Iterable[Frame]]
+"""Runs jobs somewhere, and yields what they answer."""
 
 
 def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from deployer.engine.walk import probe
 from deployer.engine.walk.looking import HostLook, asked_of
@@ -151,7 +152,8 @@ class Walk(HostLook):
 
         self.emit(Stage(self.transport.name, stage))
         play = self.host_play
-        for done in apply(self.transport, plan, play.handlers, become=play.become, emit=self.emit):
+        how: dict[str, Any] = {"become": play.become, "emit": self.emit, "elsewhere": self.elsewhere}
+        for done in apply(self.transport, plan, play.handlers, **how):
             fresh = id(done.action) not in self._counted
             self._counted.add(id(done.action))
             changes = not done.result or bool(done.result["changed"])

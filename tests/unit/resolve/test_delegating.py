@@ -1,4 +1,4 @@
-"""delegate_to: a task stays on its host; where it would run on another one it is refused before anything is touched."""
+"""delegate_to: where a task is done for its host, as whom, and what cannot be done elsewhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.options import Options
 from deployer.project import load
-from tests.unit.project_files import Project
+from tests.unit.project_files import Project, content
 
 TASK = '- hosts: {hosts}\n  {more}\n  tasks:\n    - {{copy: {{dest: /srv/x, content: x}}, delegate_to: "{to}"{once}}}\n'
+FLEET = "release: {name: shop, version: 1.4.2, tarball: shop.tar.gz}\ncluster: {name: shop}\n"
 
 
 def resolved(project: Project, to: str, hosts: str = "all", more: str = "name: x", once: str = "") -> dict[str, str]:
@@ -31,17 +32,39 @@ def test_this_machine_is_the_host_of_a_local_play(project: Project) -> None:
     assert resolved(project, "localhost", hosts="localhost", more="connection: local") == {"localhost": ""}
 
 
+def test_another_host_has_its_own_connection_and_the_variables_stay(project: Project) -> None:
+    project.write("group_vars/all.yml", "ansible_user: me\n")
+    project.write("host_vars/b.yml", "ansible_become: false\nansible_user: them\ngreeting: theirs\n")
+    project.tasks(
+        "- copy: {dest: /srv/x, content: '{{ greeting }} {{ port }}'}\n  delegate_to: 10.0.0.2\n", become="true"
+    )
+    (action,) = project.actions()
+    assert action.place
+    assert (action.place.name, action.place.become, action.label) == ("b", False, "copy, on b")
+    assert content(action) == "hello 4000"
+    assert project.actions("b")[0].place is None, "to itself it is as if nothing was said"
+
+
 @pytest.mark.parametrize(
-    ("to", "problem"),
+    ("words", "problem", "hint"),
     [
-        ("{{ groups.all[0] }}", "two would have this done on one"),
-        ("three", "one would have this done on three"),
+        ("command: id\n  delegate_to: three", "a would have this done on 'three'", "known: a, b"),
+        ("firewall: {ssh_from_anywhere: true}\n  delegate_to: b", "firewall cannot be delegated to b", "a play for b"),
+        ("copy: {dest: /x, content: x}\n  confirm: 60\n  delegate_to: b", "a task with confirm cannot", "a play for b"),
+        ("systemd: {name: shop, state: restarted}\n  delegate_to: b", "would act on shop.service", "a play for b"),
     ],
 )
-def test_another_host_is_refused(project: Project, to: str, problem: str) -> None:
+def test_what_another_host_cannot_do_is_refused(project: Project, words: str, problem: str, hint: str) -> None:
+    project.write("group_vars/all.yml", FLEET)
+    project.tasks(f"- {words}\n", become="true")
     with pytest.raises(ConfigError, match=problem) as caught:
-        resolved(project, to)
-    assert "write a play for" in caught.value.hint
+        project.actions(need_tarball=None)
+    assert hint in caught.value.hint
+
+
+def test_one_file_on_two_hosts_is_not_declared_twice(project: Project) -> None:
+    project.tasks("- copy: {dest: /x, content: x}\n- {copy: {dest: /x, content: y}, delegate_to: b}\n")
+    assert [str(action.place or "") for action in project.actions()] == ["", "b"]
 
 
 def test_a_file_of_this_machine_is_declared_by_a_play_of_its_own(project: Project) -> None:
@@ -64,14 +87,14 @@ def test_become_is_what_it_is_to_ansible(project: Project, words: str, here: boo
     project.write("group_vars/all.yml", "place: localhost\nansible_user: me\n")
     project.tasks(f"- command: id\n  {words}\n", become="true")
     (action,) = project.actions()
-    assert (action.here, action.user) == (here, user)
+    assert (action.place and action.place.become, action.user) == (here, user)
     project.tasks(f"- command: id\n  {words}\n".replace("  become_user: app\n", ""))
-    assert project.actions()[0].here in (None, False)
+    assert not (project.actions()[0].place and project.actions()[0].place.become)
 
 
 def test_local_action_names_a_module(project: Project) -> None:
     project.tasks("- local_action: command id chdir=/\n- local_action: {module: command, cmd: id}\n")
-    assert [action.here for action in project.actions()] == [False, False]
+    assert [str(action.place) for action in project.actions()] == ["this machine", "this machine"]
     project.tasks("- {local_action: command id, delegate_to: b}\n")
     with pytest.raises(ConfigError, match="on this machine already"):
         project.actions()

@@ -1,0 +1,60 @@
+"""What is done on another machine is read there once more, right before: other hosts may have had the same done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deployer.engine.walk.elsewhere import Elsewhere, send_to
+from deployer.engine.walk.plan import Plan, answered
+from deployer.engine.walk.planned import Planned
+from deployer.engine.walk.probe import PROBE_TIMEOUT, probe_program, read_probes
+from deployer.engine.walk.steps import Job, jobs
+from deployer.errors import ConfigError, StepError
+from deployer.model import Unknown
+from deployer.resolve.action import Place
+from deployer.sh import Frame
+from deployer.transport.base import Transport
+
+
+def there(elsewhere: Elsewhere, place: Place, name: str, part: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Frame]]:
+    """Do one task of a host on another machine, while nobody else of the play does anything there.
+
+    Args:
+        elsewhere: has the connections.
+        place: the machine.
+        name: of the host.
+        part: the steps of the task, as they were planned.
+
+    Returns:
+        the steps as they were run, and their answers; no answers where nothing is left to do.
+
+    Raises:
+        StepError: what is there cannot be told, or is refused by the module.
+        DelegateLost: the machine cannot be reached.
+    """
+    planned = part[0].planned
+    with elsewhere.turn(place, name) as transport:
+        if place.host and planned.verdict == "change" and not planned.handler:
+            planned = _read_again(transport, planned, place)
+            left = [job for job in jobs(Plan((planned,)), ()) if job.step]
+            if not left:
+                return part, ()
+            part = left
+        return part, send_to(transport, part, become=place.become)
+
+
+def unchanged(planned: Planned) -> Planned:
+    """Return a task that had nothing left to do when its turn came, with its result."""
+    result, judge = {"changed": False}, planned.action.judge
+    return replace(planned, result=judge.judged(result) if judge else result)
+
+
+def _read_again(transport: Transport, planned: Planned, place: Place) -> Planned:
+    action = planned.action
+    frames = transport.run(probe_program([action], become=place.become), timeout=PROBE_TIMEOUT)
+    (answer,) = read_probes([action], frames).observed
+    if isinstance(answer, ConfigError | Unknown):
+        problem = answer.reason if isinstance(answer, Unknown) else answer.message
+        raise StepError(f"{action.label}: {problem}", where=action.task.mark, failed=action)
+    return answered(action, answer, ())

@@ -1,0 +1,129 @@
+"""What a host has done on other machines (``delegate_to``): on this one, or on hosts of the inventory."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from deployer.engine.walk.probe import PROBE_TIMEOUT, Reading, probe_program, read_probes
+from deployer.engine.walk.steps import Job, Send, patience, step_program
+from deployer.errors import ConfigError, ConnectionLost, DelegateLost, HostError
+from deployer.model import Host, Observed
+from deployer.resolve import Action
+from deployer.resolve.action import Place
+from deployer.sh import Frame
+from deployer.transport.base import Transport
+from deployer.transport.local import LocalTransport
+from deployer.transport.wrappers import ReadOnly
+
+
+def _nobody(host: Host) -> Transport:
+    raise HostError("nothing connects to other hosts here", where=host.name)
+
+
+@dataclass(slots=True)
+class _Machine:
+    """A host that does something for others: one connection to it, and one program at a time."""
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    transport: Transport | None = None
+    lost: HostError | None = None
+
+
+@dataclass(slots=True)
+class Elsewhere:
+    """The machines on which the hosts of a play have something done.
+
+    Attributes:
+        connect: opens a connection to a host of the inventory.
+    """
+
+    connect: Callable[[Host], Transport] = _nobody
+    _machines: dict[str, _Machine] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def turn(self, place: Place, name: str) -> Iterator[Transport]:
+        """Have a machine for oneself, as far as the other hosts of the play are concerned.
+
+        Args:
+            place: the machine. On this one the hosts do not wait for each other.
+            name: of the host for which something is done.
+
+        Raises:
+            DelegateLost: it cannot be reached, or what was done there broke off; with both names.
+        """
+        if place.host is None:
+            yield LocalTransport(name, place.password)
+            return
+        with self._lock:
+            machine = self._machines.setdefault(place.name, _Machine())
+        with machine.turn:
+            try:
+                yield self._transport(machine, place.host)
+            except HostError as error:
+                if machine.transport and isinstance(error, ConnectionLost):
+                    machine.transport.close()
+                    machine.transport = None
+                said = f"what is delegated to {place} cannot be done there: {error.message}"
+                raise DelegateLost(said, where=name, hint=error.hint) from error
+
+    def _transport(self, machine: _Machine, host: Host) -> Transport:
+        """Return the connection to a machine; that it cannot be made is found out once."""
+        if machine.lost:
+            raise copy.copy(machine.lost)
+        if machine.transport is None:
+            try:
+                machine.transport = self.connect(host)
+            except HostError as error:
+                machine.lost = error
+                raise
+        return machine.transport
+
+    def sender(self, place: Place, name: str) -> Send:
+        """Return what runs jobs of a host on a machine; it raises what `turn` raises."""
+
+        def send(part: Sequence[Job]) -> list[Frame]:
+            with self.turn(place, name) as transport:
+                return send_to(transport, part, become=place.become)
+
+        return send
+
+    def read(self, asked: Sequence[Action], name: str) -> Sequence[Observed | ConfigError]:
+        """Return what machines answer to those of a host's actions that are done there, in order.
+
+        Args:
+            asked: actions with a place.
+            name: of the host.
+
+        Raises:
+            DelegateLost: one cannot be read.
+        """
+        answers: dict[Place, Iterator[Observed | ConfigError]] = {}
+        for place in dict.fromkeys(action.place for action in asked if action.place):
+            mine = [action for action in asked if action.place == place]
+            with self.turn(place, name) as transport:
+                frames = ReadOnly(transport).run(probe_program(mine, become=place.become), timeout=PROBE_TIMEOUT)
+                answers[place] = iter(read_probes(mine, frames).observed)
+        return [next(answers[action.place]) for action in asked if action.place]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for machine in self._machines.values():
+            if machine.transport:
+                machine.transport.close()
+
+
+def send_to(transport: Transport, part: Sequence[Job], *, become: bool) -> list[Frame]:
+    """Run jobs over a connection, and return all answers."""
+    steps = step_program(part, become=become)
+    return list(transport.run(steps, timeout=patience(steps)))
+
+
+def put_between(asked: Sequence[Action], reading: Reading, others: Sequence[Observed | ConfigError]) -> Reading:
+    """Return what a host has answered, with what other machines have put between, in the order of ``asked``."""
+    own, those = iter(reading.observed), iter(others)
+    return replace(reading, observed=tuple(next(those if action.place else own) for action in asked))
