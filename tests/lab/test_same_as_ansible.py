@@ -28,11 +28,14 @@ def pair(lab_of) -> tuple[LabHost, ...]:
 
 
 def inventory(host: LabHost, directory: Path) -> Path:
-    """The lab's inventory, with only this host in it, called h."""
+    """The lab's inventory, with only this host in it, called h; the others that it delegates to are itself, too."""
     told = yaml.safe_load((host.home.parent.parent / "inventory.yml").read_text())
     variables = told["all"]["children"]["lab"]["hosts"][host.name]
     file = directory / f"{host.name}.yml"
-    file.write_text(yaml.safe_dump({"all": {"children": {"some": {"hosts": {"h": variables}}, "nobody": None}}}))
+    others = {"hosts": {"other": dict(variables)}}
+    file.write_text(
+        yaml.safe_dump({"all": {"children": {"some": {"hosts": {"h": variables}}, "others": others, "nobody": None}}})
+    )
     return file
 
 
