@@ -246,6 +246,5 @@ class AnswerOf:
             while trace and trace.tb_next:
                 trace = trace.tb_next
             place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-            raise ProbeError(
-                f"an answer of the host makes no sense ({kind.__name__}, {place})", where=self._host
-            ) from None
+            said = f"an answer of the host makes no sense ({kind.__name__}, {place})"
+            raise ProbeError(said, where=self._host) from None

@@ -61,7 +61,7 @@ class AwaitingRestart(Awaiting):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Delegate:
     """Another machine than the host's own, on which something is done for it.
 
     Attributes:
@@ -116,7 +116,7 @@ class Action:
     flush: bool = False
     ends: bool = False
     judge: ResultJudge | None = None
-    place: Place | None = None
+    place: Delegate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Secret, Task
-from deployer.resolve.action import Action, Place
+from deployer.resolve.action import Action, Delegate
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 CAN_BE_HERE = ("command", "shell", "stat", "slurp", "wait_for", "uri")
@@ -45,7 +45,7 @@ class Delegates:
 
 def delegated(
     task: Task, variables: Variables, host: Host, connection: Connection, delegates: Delegates
-) -> tuple[Connection, Place | None]:
+) -> tuple[Connection, Delegate | None]:
     """Return how a task is run, and where: as its host is reached; on another host as that one is; or here.
 
     Raises:
@@ -63,7 +63,7 @@ def delegated(
             on = replace(connection, local=True, become=connection.become if task.become is None else task.become)
             own = delegates.hosts.get(to)
             password = delegates.connection(own).become_password if own else delegates.password
-            return on, Place("", on.become, password=password)
+            return on, Delegate("", on.become, password=password)
         other = delegates.find(to)
         if other is None:
             problem = f"delegate_to: {host.name} would have this done on {to!r}, which the inventory does not have"
@@ -72,7 +72,7 @@ def delegated(
             return connection, None
         _check(task, other.name, task.module not in _ITS_OWN, "write a play for")
         on = delegates.connection(other)
-        return on, Place(other.name, on.become, other)
+        return on, Delegate(other.name, on.become, other)
 
 
 def _check(task: Task, where: str, fits: bool, hint: str) -> None:

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deployer.engine.walk.elsewhere import Elsewhere, send_to
-from deployer.engine.walk.plan import Plan, answered
+from deployer.engine.walk.plan import Plan, planned_of
 from deployer.engine.walk.planned import Planned
 from deployer.engine.walk.probe import PROBE_TIMEOUT, probe_program, read_probes
 from deployer.engine.walk.steps import Job, jobs
 from deployer.errors import ConfigError, StepError
 from deployer.model import Unknown
-from deployer.resolve.action import Place
+from deployer.resolve.action import Delegate
 from deployer.sh import Frame
 from deployer.transport.base import Transport
 
 
-def there(elsewhere: Elsewhere, place: Place, name: str, part: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Frame]]:
+def there(
+    elsewhere: Elsewhere, place: Delegate, name: str, part: Sequence[Job]
+) -> tuple[Sequence[Job], Sequence[Frame]]:
     """Do one task of a host on another machine, while nobody else of the play does anything there.
 
     Args:
@@ -50,11 +52,11 @@ def unchanged(planned: Planned) -> Planned:
     return replace(planned, result=judge.judged(result) if judge else result)
 
 
-def _read_again(transport: Transport, planned: Planned, place: Place) -> Planned:
+def _read_again(transport: Transport, planned: Planned, place: Delegate) -> Planned:
     action = planned.action
     frames = transport.run(probe_program([action], become=place.become), timeout=PROBE_TIMEOUT)
     (answer,) = read_probes([action], frames).observed
     if isinstance(answer, ConfigError | Unknown):
         problem = answer.reason if isinstance(answer, Unknown) else answer.message
         raise StepError(f"{action.label}: {problem}", where=action.task.mark, failed=action)
-    return answered(action, answer, ())
+    return planned_of(action, answer, ())

@@ -13,7 +13,7 @@ from deployer.engine.walk.steps import Job, Send, patience, step_program
 from deployer.errors import ConfigError, ConnectionLost, DelegateLost, HostError
 from deployer.model import Host, Observed
 from deployer.resolve import Action
-from deployer.resolve.action import Place
+from deployer.resolve.action import Delegate
 from deployer.sh import Frame
 from deployer.transport.base import Transport
 from deployer.transport.local import LocalTransport
@@ -46,7 +46,7 @@ class Elsewhere:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def turn(self, place: Place, name: str) -> Iterator[Transport]:
+    def turn(self, place: Delegate, name: str) -> Iterator[Transport]:
         """Have a machine for oneself, as far as the other hosts of the play are concerned.
 
         Args:
@@ -83,7 +83,7 @@ class Elsewhere:
                 raise
         return machine.transport
 
-    def sender(self, place: Place, name: str) -> Send:
+    def sender(self, place: Delegate, name: str) -> Send:
         """Return what runs jobs of a host on a machine; it raises what `turn` raises."""
 
         def send(part: Sequence[Job]) -> list[Frame]:
@@ -102,7 +102,7 @@ class Elsewhere:
         Raises:
             DelegateLost: one cannot be read.
         """
-        answers: dict[Place, Iterator[Observed | ConfigError]] = {}
+        answers: dict[Delegate, Iterator[Observed | ConfigError]] = {}
         for place in dict.fromkeys(action.place for action in asked if action.place):
             mine = [action for action in asked if action.place == place]
             with self.turn(place, name) as transport:

@@ -188,7 +188,7 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         # What waits names the first result that it lacks; it may want this one, too.
         if waits and action.task.result.register and action.module.READS and not _quiet(tasks):
             observed = Unknown("it reads what earlier tasks may change")
-        one = answered(action, observed, handlers)
+        one = planned_of(action, observed, handlers)
         tasks.append(one)
         if one.verdict != "ok":
             changes = {change.key: change for change in one.changes}
@@ -199,7 +199,7 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
     return Plan(tuple(tasks), woken_handlers(tasks[since:], handlers, notified, pending))
 
 
-def answered(action: Action, observed: Observed, handlers: Sequence[Action]) -> Planned:
+def planned_of(action: Action, observed: Observed, handlers: Sequence[Action]) -> Planned:
     """Return what is planned for one task, of which this is seen."""
     if isinstance(observed, Unknown):
         return Planned(action, "unknown", reason=observed.reason)

@@ -13,7 +13,7 @@ from deployer.errors import StepError
 from deployer.model import Blob
 from deployer.modules import Step
 from deployer.resolve import Action, HostPlay
-from deployer.resolve.action import Place
+from deployer.resolve.action import Delegate
 from deployer.sh import Frame, Program, Sh, lines, sh
 from deployer.transport.base import Transport
 
@@ -39,7 +39,7 @@ class Job:
         return bool(self.step and self.step.confirm)
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> Delegate | None:
         """Where it runs, if not on the host; the bookkeeping is the host's."""
         return self.planned.action.place if self.step else None
 
