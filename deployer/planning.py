@@ -116,6 +116,7 @@ def apply_plan(file: Path, options: Options, out: TextIO | None = None) -> int:
     digests = Digests(key)
     options = origins.anywhere(origins.kept_flags(plan.options, options), Path(plan.options["playbook"]))
     Problems.check(_given_otherwise(plan, options, digests))
+    Problems.check(_gone(options))
     project = load(options)
     Problems.check(_edited(plan, project, digests))
     if len(plan.plays) > 1:
@@ -200,6 +201,13 @@ def _given_otherwise(plan: SavedPlan, options: Options, digests: Digests) -> Ite
     if plan.extra_vars != origins.extra_digest(options, digests):
         words = "the plan was made with other variables of the command line (-e)"
         yield ConfigError(words, hint="they may be secrets, so a plan does not hold them: give the same ones again")
+
+
+def _gone(options: Options) -> Iterator[ConfigError]:
+    for path in (options.playbook, *options.inventory):
+        if not Path(path).exists():
+            hint = "apply reads the files again where they lay when the plan was made: have them there, or plan anew"
+            yield ConfigError("the plan was made from it, and it is not there", where=path, hint=hint)
 
 
 def _edited(plan: SavedPlan, project: Project, digests: Digests) -> Iterator[ConfigError]:

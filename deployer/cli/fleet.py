@@ -58,6 +58,8 @@ def plan(c: Context, *, out: str, expires: str, show: bool, **given: Any) -> int
     del c
     if out and show:
         raise ConfigError("--out and --show contradict each other", hint="say one of them")
+    if expires and not out:
+        raise ConfigError("--expires goes with --out: a plan that is not kept does not end")
     if show:
         from deployer.planning import show_plan
 
@@ -68,7 +70,9 @@ def plan(c: Context, *, out: str, expires: str, show: bool, **given: Any) -> int
     from deployer.planning import keep
 
     listed = {flag.name.replace("-", "_") for flag in LISTS}
-    return keep(options({name: value for name, value in given.items() if name not in listed}), Path(out), expires)
+    return keep(
+        options({name: value for name, value in given.items() if name not in listed}), Path(out), expires or "1h"
+    )
 
 
 def _apply(c: Context, *, plan: str, **given: Any) -> int:
@@ -143,7 +147,7 @@ COMMANDS = (
             *COMMON,
             *WALKED,
             Flag("out", "keep the plan in this file, for deployer apply"),
-            Flag("expires", "how long a plan that is kept is good: 90s, 30m, 2h or 1d", "", "1h"),
+            Flag("expires", "how long a plan that is kept is good: 90s, 30m, 2h or 1d; 1h unasked"),
             Flag("show", "the word is a plan that was kept: tell what it says", default=False),
         ),
     ),

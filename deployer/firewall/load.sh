@@ -17,7 +17,9 @@ ssh_set() {
   printf '\t\telements = { %s }\n\t}\n}\n' "$(printf '%s\n' "${all:-22}" | paste -sd , - | sed 's/,/, /g')"
 }
 
-await 'a new firewall' "nft -f $here/old || nft delete table inet deployer" "$keep"
+# Better a host that filters nothing than one that nobody gets into.
+lost='the rules of before can no more be loaded, so this host filters nothing until the next deploy'
+await 'a new firewall' "nft -f $here/old || { nft delete table inet deployer; logger -t deployer -- '$lost'; }" "$keep"
 new=$pending/new
 mkdir -- "$new" "$new/deployer.d"
 if [ -d "$place/deployer.d" ]; then cp -R -- "$place/deployer.d" "$new/"; fi

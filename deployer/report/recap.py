@@ -9,8 +9,8 @@ from deployer.errors import ConfigError
 from deployer.events import HostEnded
 from deployer.report.plain import Line, by_number, safe
 
-LOOKS = ("status", "history")
-"""Goals that only look at hosts."""
+LOOKS = ("status", "history", "confirm", "lock show", "lock break", "lock hold")
+"""Goals of which all is told when each host has answered: they look, or pass on a person's word."""
 
 _ENDINGS = {
     "ok": "green",
@@ -26,7 +26,7 @@ _ENDINGS = {
 
 
 def recap_lines(ended: Sequence[HostEnded], goal: str) -> Iterator[Line]:
-    """Yield the recap's lines, hosts in order of their names; where they were only looked at, those in trouble."""
+    """Yield the recap's lines, hosts in order of their names; where each has told all there is, those in trouble."""
     ends = sorted((end for end in ended if end.problem or goal not in LOOKS), key=lambda end: by_number(end.host))
     told: dict[str, list[str]] = defaultdict(list)
     for end in ends:

@@ -16,6 +16,8 @@ from deployer.roll_events import (
     RollPlanned,
 )
 
+OPAQUE = ("what is declared", "machine-id")
+"""Keys of facts whose values are digests, which tell a person nothing."""
 RollTold = BatchStarted | BatchEnded | HookDone | MigrationSaid | MigrationEnded | FactChanged | MatrixTried
 """What is told as it happens."""
 Rolling = RollPlanned | RollTold
@@ -56,6 +58,8 @@ def _hook(event: HookDone, verbosity: int) -> Iterator[tuple[Part, ...]]:
 def _fact(event: FactChanged) -> tuple[Part, ...]:
     what = ": ".join(filter(None, (event.task, event.key)))
     told = f"{safe(what)}: {short(event.before)} → {short(event.now)}"
+    if event.key in OPAQUE:
+        told = f"{safe(what)} is not as it was planned"
     return ("  ! ", "red"), (f"{event.host or 'all hosts':<12} ", "bold"), (told, "")
 
 

@@ -201,5 +201,7 @@ def plan_in(file: Path) -> dict[str, Any]:
             if isinstance(found, dict) and _text(found).encode() != raw:  # such as a key that stands there twice
                 found = None
         if not isinstance(found, dict) or _MARK not in found:
-            raise ConfigError("is no plan of deployer, or a damaged one", hint=AGAIN)
+            playbook = file.suffix in (".yml", ".yaml")
+            hint = f"a playbook is done by deployer deploy {file}" if playbook else AGAIN
+            raise ConfigError("is no plan of deployer, or a damaged one", hint=hint)
         return found

@@ -70,6 +70,13 @@ def log_in(client: Client, target: SshTarget, options: SshOptions) -> None:
     finally:
         if agent:
             agent.close()
+    if b"account has expired" in (
+        getattr(client.auth_handler, "banner", None) or b""
+    ):  # auth-pam.c, session.c of OpenSSH
+        raise AuthError(
+            f"{target.user} may not log in to {target.address}:{target.port}: that account has expired there",
+            hint=f"chage -l {target.user} on the host tells since when; or log in as another user (-u)",
+        )
     if not client.is_active():
         wants = wants or "it hung up during the login (MaxAuthTries, or a ban)"
     tried = f"offered: {', '.join(offered)}" if offered else "there is no key: no agent, no default key file"

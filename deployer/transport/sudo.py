@@ -51,6 +51,9 @@ def refusal(status: int, said: bytes) -> tuple[str, str]:
     if b"must have a tty" in said:
         hint = "allow it for this user: Defaults:USER !requiretty in a file below /etc/sudoers.d"
         return "sudo wants a terminal (requiretty), and there is none", hint
+    if b"Password change required" in said:  # sshd's word, in the place of any command
+        hint = "log in there with ssh and change it, or have it never expire: chage -M -1 USER"
+        return "the password of this user has expired there, and nothing runs for them until it is changed", hint
     return (
         f"sudo refused to run /bin/sh (status {status})",
         "let it in without a password (NOPASSWD), or give one with -K",

@@ -21,6 +21,7 @@ from tests.lab.walled import (
     CUTS,
     LISTEN,
     MOVE,
+    SPOILS,
     UFW,
     WAITS,
     console,
@@ -133,6 +134,21 @@ def test_rules_that_cut_off_the_next_login_go_back_and_nothing_of_them_stays(fle
     assert enters(fleet)
     assert ssh(host, "cat /etc/nftables.d/deployer.d/*; nft list table inet deployer") == before
     assert console(host, WAITS) == 1
+
+
+def test_rules_of_before_that_can_no_more_be_loaded_lock_nobody_out(fleet: Fleet, ssh: Ssh) -> None:
+    (host,) = fleet.hosts
+    assert run(fleet).code == 0
+    console(host, SPOILS)
+    wall(fleet, confirm=30, public=["4000/tcp"])
+    ran = run(fleet)
+    assert (ran.code, ran.end(host)["ending"]) == (6, "reverted"), ran.out
+    assert enters(fleet)
+    assert ssh(host, "nft list ruleset") == (0, "")
+    assert "the rules of before can no more be loaded" in ssh(host, "journalctl -q -t deployer -o cat")[1]
+    console(host, "rm /usr/local/sbin/nft")
+    assert run(fleet).code == 0
+    assert enters(fleet)
 
 
 def struck(fleet: Fleet, eventually: Callable[..., None], seconds: int, number: int) -> subprocess.Popen[bytes]:

@@ -129,6 +129,22 @@ def test_what_keeps_a_program_from_starting_is_called_by_its_name(
     assert answers(reach(host))[0] == "root"
 
 
+@pytest.mark.parametrize(
+    ("age", "problem"),
+    [("-E 0", "account has expired"), ("-d 0", "password of this user has expired")],
+    ids=["account", "password"],
+)
+def test_an_account_or_a_password_that_has_expired_is_called_by_its_name(by_profile, reach, ssh, age, problem):
+    host = by_profile["sudo"]
+    assert ssh(host, f"chage {age} deploy")[0] == 0
+    try:
+        with pytest.raises(AuthError, match=problem):
+            answers(reach(host))
+    finally:
+        ssh(host, "chage -E -1 -d 20000 deploy")
+    assert answers(reach(host))[0] == "root"
+
+
 def test_a_password_that_a_shell_would_read_is_only_a_password(by_profile, reach, ssh):
     """Reported of others: pyinfra-dev/pyinfra#1103 (a semicolon), #417 (a quote at its end)."""
     host, strange = by_profile["sudo-password"], 'a;b "c" $(touch /canary) `x` \\\'%s"'

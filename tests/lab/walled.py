@@ -50,6 +50,8 @@ esac
 X
 chmod +x /usr/local/sbin/nft"""
 """New rules let go on what is open already, and nobody in: as a mistake that no check has foreseen."""
+SPOILS = CUTS.replace("  /usr", "  echo 'add rule inet gone gone drop' >>/run/deployer/pending/old; /usr")
+"""The rules of before cannot be loaded any more, too."""
 WAITS = "[ -e /run/deployer/pending/armed ]"
 MOVE = {
     "name": "move",

@@ -53,6 +53,14 @@ def console(host: LabHost, text: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
+BAN = """cat >/root/ban <<'X'
+journalctl -f -n0 -t sshd | grep -m1 '\\[preauth\\]'
+nft add rule inet seen in ip saddr {0} tcp dport 22 drop
+X
+systemd-run -q --collect sh /root/ban; mv /root/.ssh/authorized_keys /root/kept"""
+"""As fail2ban does it, after the first failure: of all connections, those that are open, too."""
+
+
 def task(text: str) -> dict[str, Any]:
     return {
         "hosts": "all",
@@ -139,6 +147,29 @@ def test_without_a_listener_a_host_is_unreachable_and_left_in_peace(
     others_are_done(fleet, ran, ssh)
     record_property("figure", f"{tried} connections tried")
     console(first, "systemctl unmask -q ssh; systemctl start ssh; nft flush ruleset")
+    goes_on(fleet, ssh)
+
+
+def test_who_is_banned_for_a_failed_login_has_tried_once_and_others_are_done(
+    fleet: Fleet, ssh: Ssh, eventually: Any, record_property: Any
+) -> None:
+    first = fleet.hosts[0]
+    fleet.play(task("true"))
+    console(first, f"{COUNT}; {BAN.format(fleet.lab.address)}")
+    ran = ended(begun(fleet), T1)
+    tried = console(first, COUNTED)
+    assert ran.code == 4, ran.out
+    assert ran.end(first)["ending"] == "unreachable"
+    assert tried == "1", ran.end(first)["problem"]
+    others_are_done(fleet, ran, ssh)
+    begin = time.monotonic()
+    again = ended(begun(fleet), T1)
+    record_property(
+        "figure", f"refused after 1 connection; while it was banned given up after {time.monotonic() - begin:.0f} s"
+    )
+    assert again.code == 4, again.out
+    assert again.end(first)["ending"] == "unreachable"
+    console(first, "mv /root/kept /root/.ssh/authorized_keys; nft flush ruleset")
     goes_on(fleet, ssh)
 
 
