@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -257,6 +258,8 @@ def main() -> None:
     lab = labs.up(chosen.hosts, name=chosen.name)
     try:
         with tempfile.TemporaryDirectory(prefix="deployer-bench.") as directory:
+            # Whoever builds the app meanwhile leaves another tarball where this one lay.
+            tarball = Path(shutil.copy(tarball, directory))
             bench = Bench(lab, Path(directory), chosen.repeat)
             for name in chosen.only or PARTS:
                 print(f"\n{name}")

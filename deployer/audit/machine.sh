@@ -3,36 +3,21 @@
 kind=''
 { IFS= read -r kind </run/systemd/container; } 2>/dev/null || :
 emit container "$kind"
-emit clocks "$(grep -hxsE 'chronyd|ntpd|openntpd|systemd-timesyn|ntpsec' /proc/[0-9]*/comm)"
-# One reading each: some of these files give nothing to whoever reads on in them, as dash does byte by byte.
+# Every small file in one reading; of each only lines that the rules know. Numbers are those of /proc/sys, some of which give
+# nothing to whoever reads on in them, as dash does byte by byte.
 set -- fs/suid_dumpable fs/protected_symlinks fs/protected_hardlinks fs/protected_fifos fs/protected_regular \
   kernel/randomize_va_space kernel/yama/ptrace_scope kernel/dmesg_restrict kernel/kptr_restrict \
-  kernel/unprivileged_bpf_disabled kernel/core_pattern net/core/somaxconn net/netfilter/nf_conntrack_max \
+  kernel/unprivileged_bpf_disabled net/core/somaxconn net/netfilter/nf_conntrack_max \
   net/netfilter/nf_conntrack_count net/ipv4/tcp_syncookies net/ipv4/conf/all/accept_redirects \
   net/ipv4/conf/all/accept_source_route net/ipv6/conf/all/accept_redirects net/ipv4/ip_forward
-told=$(cd /proc/sys && exec grep -Hs '' "$@" net/ipv?/conf/*/accept_redirects) || :
 text='' redirected=''
-for key; do [ -e "/proc/sys/$key" ] || text=$text$key=absent$lf; done
-set -f
-IFS=$lf
-for line in $told; do
-  case $line in
-    net/ipv?/conf/all/*) ;;
-    net/ipv?/conf/default/accept_redirects:*|net/ipv?/conf/lo/accept_redirects:*|net/ipv?/conf/*/accept_redirects:0) continue ;;
-    net/ipv?/conf/*/accept_redirects:*) line=${line#net/} redirected=$redirected${line%:*}$lf; continue ;;
-  esac
-  text=$text${line%%:*}=${line#*:}$lf
-done
-unset IFS
-set +f
-emit kernel "$text"
-# Only where the kernel has the setting: /proc/sys/net may be hidden as a whole.
-if [ -r /proc/sys/net/ipv4/conf/lo/accept_redirects ]; then
-  printf 'redirected=%.4096s\036' "$redirected"
-fi
-# Every small file in one reading; of each only lines that the rules know.
-told=$(grep -HsE '^[^ ]+ (/proc|/tmp|/var/tmp|/dev/shm) |^Filename|^/[^ ]+ +(partition|file) |^(Storage|ProcessSizeMax|SystemMaxUse|MaxRetentionSec)=|^ *(export +)?(ERL_[A-Z]*FLAGS|ELIXIR_ERL_OPTIONS)=|^[^#]*(override_rc|\$nrconf\{restart\})' \
-  /proc/mounts /proc/swaps /etc/environment /etc/environment.d/*.conf /etc/profile /etc/profile.d/*.sh \
+for key in "$@" kernel/core_pattern; do [ -e "/proc/sys/$key" ] || text=$text$key=absent$lf; done
+if { IFS= read -r kind </proc/sys/kernel/core_pattern; } 2>/dev/null; then text=${text}kernel/core_pattern=$kind$lf; fi
+kept='^(-?[0-9]+|chronyd|ntpd|openntpd|systemd-timesyn|ntpsec)$|^[^ ]+ (/proc|/tmp|/var/tmp|/dev/shm) |^Filename|^/[^ ]+ +(partition|file) '
+kept=$kept'|^(Storage|ProcessSizeMax|SystemMaxUse|MaxRetentionSec)=|^ *(export +)?(ERL_[A-Z]*FLAGS|ELIXIR_ERL_OPTIONS)='
+kept=$kept'|^[^#]*(override_rc|\$nrconf\{restart\})'
+told=$(cd /proc/sys && exec grep -HsE "$kept" "$@" net/ipv?/conf/*/accept_redirects \
+  /proc/[0-9]*/comm /proc/mounts /proc/swaps /etc/environment /etc/environment.d/*.conf /etc/profile /etc/profile.d/*.sh \
   /etc/systemd/coredump.conf /etc/systemd/coredump.conf.d/*.conf /etc/systemd/journald.conf /etc/systemd/journald.conf.d/*.conf \
   /etc/needrestart/needrestart.conf /etc/needrestart/conf.d/*) || :
 # A process is in /proc since it was first looked at: what stat finds of itself there is the hour.
@@ -40,19 +25,29 @@ marks=$(stat -c '%a %Y %n' /proc/self/ /tmp /var/tmp /var/lib/apt/periodic/updat
 disks=$(df --output=size,avail,itotal,iavail,target -B1 -- / /var /var/log /tmp 2>/dev/null) || :
 set -f
 IFS=$lf
-mounts='' swaps=hidden flags='' cores='' journal='' needs=''
+clocks='' mounts='' swaps=hidden flags='' cores='' journal='' needs=''
 for line in $told; do
-  file=${line%%:*} text=${line#*:}
-  case $file:$text in
-    /proc/mounts:*) mounts=$mounts$lf$text ;;
-    /proc/swaps:Filename*) swaps=$text ;;
-    /proc/swaps:*) swaps=$swaps$lf$text ;;
-    /etc/systemd/coredump*:Storage=*|/etc/systemd/coredump*:ProcessSizeMax=*) cores=$cores$lf$text ;;
-    /etc/systemd/journald*:Storage=*|/etc/systemd/journald*:SystemMaxUse=*|/etc/systemd/journald*:MaxRetentionSec=*) journal=$journal$lf$text ;;
-    /etc/needrestart/*) needs=$needs$lf$text ;;
-    /etc/environment*:*ERL_*|/etc/profile*:*ERL_*) text=${text%%=*} flags=$flags$lf${text##* } ;;
+  file=${line%%:*} line=${line#*:}
+  case $file:$line in
+    net/ipv?/conf/all/*|fs/*|kernel/*|net/core/*|net/netfilter/*|net/ipv4/tcp_*|net/ipv4/ip_*) text=$text$file=$line$lf ;;
+    net/ipv?/conf/default/*|net/ipv?/conf/lo/*|net/*:0) ;;
+    net/*) redirected=$redirected${file#net/}$lf ;;
+    /proc/[0-9]*:[!0-9-]*) clocks=$clocks$lf$line ;;
+    /proc/mounts:*) mounts=$mounts$lf$line ;;
+    /proc/swaps:Filename*) swaps=$line ;;
+    /proc/swaps:*) swaps=$swaps$lf$line ;;
+    /etc/systemd/coredump*:Storage=*|/etc/systemd/coredump*:ProcessSizeMax=*) cores=$cores$lf$line ;;
+    /etc/systemd/journald*:Storage=*|/etc/systemd/journald*:SystemMaxUse=*|/etc/systemd/journald*:MaxRetentionSec=*) journal=$journal$lf$line ;;
+    /etc/needrestart/*) needs=$needs$lf$line ;;
+    /etc/environment*:*ERL_*|/etc/profile*:*ERL_*) line=${line%%=*} flags=$flags$lf${line##* } ;;
   esac
 done
+emit clocks "${clocks#?}"
+emit kernel "$text"
+# Only where the kernel has the setting: /proc/sys/net may be hidden as a whole.
+if [ -r /proc/sys/net/ipv4/conf/lo/accept_redirects ]; then
+  printf 'redirected=%.4096s\036' "$redirected"
+fi
 emit mounts "${mounts#?}"
 emit swaps "$swaps"
 emit flags "${flags#?}"

@@ -13,7 +13,8 @@ from deployer.audit.rule import Complaints
 _MAIN = "/etc/ssh/sshd_config"
 _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*)")
 _INCLUDED = re.compile(r"(?:/etc/ssh/)?sshd_config\.d/(?:\*|[^/\s.][^/\s]*)\.conf")
-_OPTION = re.compile(r"(?:^|\s)-o\s*(\w+)[= ]\s*(\S+)")
+_OPTION = re.compile(r"(?:^|\s)-o\s*[\"']?(\w+)\s*[= ]\s*(.*?)[\"']?(?=\s+-\w|\s*$)")
+"""An option as sshd's title has it: without quotes, so that a value goes on until the next one begins."""
 
 
 def sshd_settings(facts: Facts) -> Mapping[str, str]:
@@ -27,10 +28,11 @@ def sshd_settings(facts: Facts) -> Mapping[str, str]:
     if said == "absent":
         raise NotApplicable("no sshd of OpenSSH is installed")
     started = facts.group("login").get("sshd_line", "").partition("[listener]")[0]
-    if re.search(r"\s-\w*f", re.sub(r"\s-o\s*\S+", "", started)):
+    if re.search(r"\s-\w*f", _OPTION.sub("", started)):
         raise CannotTell("sshd was started with a file of its own (-f), of which sshd -T tells nothing")
     told = {word: value for word, _, value in (line.partition(" ") for line in said.lower().splitlines())}
-    return told | {word.lower(): value.lower() for word, value in _OPTION.findall(started)}
+    # Of several the first counts.
+    return told | {word.lower(): value.lower() for word, value in reversed(_OPTION.findall(started))}
 
 
 def sshd_setting(told: Mapping[str, str], word: str) -> str:

@@ -59,7 +59,8 @@ elf() {
   done
 }
 
-# read_text FILE LIMIT: leave its beginning in $text. In directories that are root's all the way it is read as it is.
+# read_text FILE LIMIT: leave its beginning in $text. In directories that are root's all the way it is read as it is; what is
+# small and root's, too, without a process.
 read_text() {
   text=''
   [ -f "$1" ] && [ ! -L "$1" ] || return 0
@@ -69,7 +70,10 @@ read_text() {
     [ -n "$ahead" ] || break
     ahead=${ahead%/*}
   done
-  [ ! -r "$1" ] || text=$(head -c "$2" <"$1")
+  case $solid in
+    *"$lf$1$lf"*) slurp "$1" ;;
+    *) [ ! -r "$1" ] || text=$(head -c "$2" <"$1") ;;
+  esac
 }
 
 # want KEY PATH: its mode and owner are asked for, together with those of all others.

@@ -168,7 +168,8 @@ for process in $processes; do
   done
   owners=$owners$lf$process\ $uid\ $name
   eval "exe=\${exe_$pid:-\${argv_$pid%%\"\$lf\"*}} options=\$options_$pid"
-  for ahead in "${exe%/erts-*}/releases" "${options%/*}"; do
+  for file in "${exe%/erts-*}/releases/COOKIE" "${exe%/erts-*}/releases/start_erl.data" "$options"; do
+    ahead=$file
     while :; do
       # What is no path could be an option of find.
       case $ahead in /*) ;; *) break ;; esac
@@ -177,7 +178,7 @@ for process in $processes; do
     done
   done
 done
-solid=$lf$(find / $roots -maxdepth 0 -type d -uid 0 ! -perm /022 -printf '%p\n' 2>/dev/null || :)$lf
+solid=$lf$(find / $roots -maxdepth 0 \( -type d -o -type f -size -3 \) -uid 0 ! -perm /022 -printf '%p\n' 2>/dev/null || :)$lf
 wants='' paths='' roots='' listed='' argued='' cwd=''
 for file in $files; do want env_files "$file"; done
 

@@ -58,6 +58,11 @@ class Auditing:
         needed = {group for rule in self.rules for group in rule.groups}
         return tuple(name for name in readers() if name in needed)
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The unit that nodes.sh asks about on every host: together with those of the probe that costs no process."""
+        return ("nftables.service",) if "nodes" in self.groups else ()
+
     def extra_probes(self, play: HostPlay) -> tuple[Sh, ...]:
         """Return the fragments that ride along with the probe, so that the rules cost no exec of their own."""
         words = self.words.get(play.host.name, AuditWords())

@@ -37,6 +37,12 @@ class Audited:
     judged: tuple[RuleJudged, ...]
     traced: tuple[DriftTraced, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """What a page of it is called."""
+        count = len(self.hosts)
+        return f"Audit of {count} host{'s'[: count != 1]}"
+
     def as_plain(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {

@@ -136,7 +136,7 @@ def _cell(text: str) -> str:
 def markdown(audited: Audited) -> str:
     """Return a comment's Markdown, the important first; what does not fit is counted."""
     bad = sum(one.answer == "FAIL" for one in audited.judged)
-    head = f"## Audit of {len(audited.hosts)} hosts: {bad} findings, {len(audited.drift)} of drift\n"
+    head = f"## {audited.title}: {bad} finding{'s'[: bad != 1]}, {len(audited.drift)} of drift\n"
     lines = [f"* **{_md(host.host)}**: {_md(host.problem)}" for host in audited.hosts if host.problem]
     by_rule: dict[tuple[str, str], list[RuleJudged]] = defaultdict(list)
     for one in worst_first(audited.judged):

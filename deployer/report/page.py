@@ -29,7 +29,7 @@ def html(audited: Audited) -> str:
         *_rules(judged, "Unknown", ("UNKNOWN",)),
         *_quiet(judged, len(audited.hosts)),
     ]
-    return sheet(f"Audit of {len(audited.hosts)} hosts", parts)
+    return sheet(audited.title, parts)
 
 
 def _counted(judged: Iterable[RuleJudged], drift: int) -> str:

@@ -188,6 +188,7 @@ class PlayRun:
         extra_probes = self._riders(run, switch.root if switch else "")
         units = frozenset(target.unit for target in run.targets)
         run.walk = Walk(transport, run.play, self.context.emit, extra_probes, units=units, elsewhere=self._elsewhere)
+        run.walk.watched = self.auditing.watched if self.auditing else ()
         if self.goal is not Goal.VERIFY:
             plan = run.walk.audit() if self.goal is Goal.AUDIT else run.walk.plan()
             run.drift = plan.stirs(judged=self.goal is Goal.AUDIT)

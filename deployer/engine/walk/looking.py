@@ -28,6 +28,7 @@ class HostLook:
         extra_probes: read-only fragments (the ladder's) that ride along with probes and so cost no exec of their own.
         extra_results: their latest answers.
         elsewhere: the machines on which the host has something done.
+        watched: units that they ask systemd about.
     """
 
     transport: Transport
@@ -36,6 +37,7 @@ class HostLook:
     extra_probes: tuple[Sh, ...] = ()
     extra_results: tuple[Frame, ...] = ()
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    watched: tuple[str, ...] = ()
     _remaining: Sequence[Action] = ()
     _notified: set[str] = field(default_factory=set)
     _said: set[int] = field(default_factory=set)
@@ -77,7 +79,8 @@ class HostLook:
         self.emit(Stage(self.transport.name, "probe"))
         asked = asked_of(actions)
         own = [action for action in asked if not action.place]
-        program = probe.probe_program(own, become=self.host_play.become, extra=self.extra_probes)
+        become, riders = self.host_play.become, self.extra_probes
+        program = probe.probe_program(own, become=become, extra=riders, watched=self.watched)
         reading = probe.read_probes(own, self.transport.run(program, timeout=probe.PROBE_TIMEOUT))
         self.extra_results = reading.extra
         if len(own) == len(asked):

@@ -34,11 +34,21 @@ class Reading:
     extra: tuple[Frame, ...] = ()
 
 
-def probe_program(actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = ()) -> Program:
-    """Return the program that asks about ``actions``, all of which have a module."""
+def probe_program(
+    actions: Sequence[Action], *, become: bool, extra: Sequence[Sh] = (), watched: Sequence[str] = ()
+) -> Program:
+    """Return the program that asks about ``actions``, all of which have a module.
+
+    Args:
+        actions: in their order.
+        become: as root.
+        extra: fragments that ride along.
+        watched: units that those ask systemd about, in the same go where any are asked about at all.
+    """
     asked = [probe_environment(action.environment, action.module.probe()) for action in actions]
     users = {i: action.user for i, action in enumerate(actions) if action.user}
     names = dict.fromkeys(name for action in actions for name in action.module.touches() if _UNIT.fullmatch(name))
+    names |= dict.fromkeys(watched if names else ())
     told = {i: action.module.known() for i, action in enumerate(actions) if not (action.user or action.environment)}
     known: dict[int, Known | Pooled] = {i: one for i, one in told.items() if one}
     known[len(asked)] = Pooled("pending")

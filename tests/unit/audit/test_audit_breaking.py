@@ -36,6 +36,23 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
     "sshd with options that tell nothing": (
         "SS-01", "PASS", {"login.sshd_line": "sshd: /usr/sbin/sshd -D -o UseDNS=no [listener] 0 of 9"}, "",
     ),
+    "the first of two options of sshd": (
+        "SS-01", "FAIL",
+        {"login.sshd_line": "sshd: /usr/sbin/sshd -D -o PermitRootLogin=yes -oPermitRootLogin=no [listener] 0 of 9"},
+        "permitrootlogin yes",
+    ),
+    "an option of sshd with a blank in it": (
+        "SS-01", "FAIL",
+        _sshd(passwordauthentication="yes", authenticationmethods="publickey")
+        | {"login.sshd_line": "sshd: sshd -o AuthenticationMethods=publickey,password password -D [listener]"},
+        "passwordauthentication yes",
+    ),
+    "an option of sshd with a blank in it that asks for a key": (
+        "SS-01", "PASS",
+        _sshd(passwordauthentication="yes")
+        | {"login.sshd_line": "sshd: sshd -o AuthenticationMethods publickey publickey,password [listener]"},
+        "",
+    ),
     "root by password while there are none": ("SS-01", "FAIL", _sshd(permitrootlogin="yes"), "while passwords are off"),
     "a file taken in by name that is no .conf": (
         "SS-01", "UNKNOWN", {"login.matched": f"{MAIN}:Include /etc/ssh/sshd_config.d/extra"}, "d/extra",

@@ -147,6 +147,12 @@ def test_two_hundred_hosts_fit() -> None:
     assert "XX-00" in shown
 
 
+def test_one_host_is_one_host() -> None:
+    whole = audited(judged("web1", "XX-01"), ended("web1"))
+    assert markdown(whole).startswith("## Audit of 1 host: 1 finding, ")
+    assert "Audit of 1 host<" in html(whole)
+
+
 def test_a_comment_that_does_not_fit_says_how_much_is_missing() -> None:
     lines = [judged(f"web{n}", f"R{n}-{m:02}", reason="x" * 500) for n in range(40) for m in range(9)]
     shown = markdown(audited(*lines, ended("web1")))
