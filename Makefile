@@ -7,9 +7,12 @@ LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client op
 PAGE_PACKAGES := chromium-headless-shell  # tests of the pages in a browser; where it cannot be, those are skipped
 # Rules of accessibility, tried in that browser; where npm cannot bring them, those of structure.js are alone.
 AXE := axe-core@4.14.1
+# The unit and contract tests in two parts that take equally long, side by side: two processes know nothing of each other,
+# where pytest-xdist collects all tests twice and carries each outcome, which was a sixth of the time.
+PART := tests/unit/modules tests/unit/engine tests/unit/audit tests/unit/load
 WINDOW_PACKAGES := erlang-observer erlang-ssl xvfb x11-utils  # tests of observe; where they cannot be, those are skipped
 
-.PHONY: help setup packages demo demo-down check test lab-test bench docs pictures mutants fuzz clean
+.PHONY: help setup packages demo demo-down check lint types part rest test lab-test bench docs pictures mutants fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -35,18 +38,28 @@ demo-down:  ## take the demo's hosts down
 
 check: setup  ## the quick part: lint, types, import rules, unit and contract tests that are not marked as slow
 	@tools/packages shellcheck
+	@$(MAKE) --no-print-directory -j2 -k -Otarget MARKED="not slow" lint part rest types
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -n 2 -m "not slow" tests/unit tests/contract
+
+types:
+	$(BIN)/mypy
+
+part:
+	$(BIN)/pytest -q -m "$(MARKED)" $(PART)
+
+rest:
+	$(BIN)/pytest -q -m "$(MARKED)" tests/unit tests/contract $(PART:%=--ignore=%)
 
 test: check packages  ## everything: the quick part, what is slow, the transports, and the lab's real hosts
 	-@command -v chromium >/dev/null || tools/packages $(PAGE_PACKAGES)
 	-@[ -e .venv/axe/node_modules ] || ! command -v npm >/dev/null || timeout -k 5 60 npm install --silent --prefix .venv/axe \
 		--ignore-scripts --no-audit --no-fund --no-save --fetch-retries=0 $(AXE) || rm -rf .venv/axe
 	-@tools/packages $(WINDOW_PACKAGES)
-	$(BIN)/pytest -q -n 2 -m slow tests/unit tests/contract
+	@$(MAKE) --no-print-directory -j2 -k -Otarget MARKED=slow part rest
 	$(BIN)/pytest -q tests/transport
 	tools/lab-tests
 
@@ -70,6 +83,7 @@ mutants: setup  ## break the program in places: each break has to be noticed by 
 
 fuzz: setup  ## garbage for every parser, and hostile text in every place of every module
 	DEPLOYER_CONTRACT_ALL=1 $(BIN)/pytest -q -n 2 tests/contract/test_modules.py -k executed
+	DEPLOYER_CONTRACT_ALL=1 $(BIN)/pytest -q -n 2 -m hypothesis tests/unit
 	$(BIN)/python -m tests.fuzz.fuzz --seconds 600
 
 clean: ## what the build left

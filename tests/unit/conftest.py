@@ -11,8 +11,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.unit.project_files import Project
 
-# A busy machine is no fault of what is tested.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is no fault of what is tested. Each run draws other examples; `make fuzz` draws many.
+MANY = os.environ.get("DEPLOYER_CONTRACT_ALL") == "1"
+settings.register_profile(
+    "patient", deadline=None, max_examples=1000 if MANY else 50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 

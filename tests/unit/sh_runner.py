@@ -13,7 +13,10 @@ from deployer.model import Blob
 from deployer.sh import Frame, Program, Sh, decode, payload
 from deployer.sh.frame import BOOTSTRAP
 
-in_every_shell = pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"]], ids=["dash", "bash"])
+in_every_shell = pytest.mark.parametrize(
+    "shell", [pytest.param(["dash"], id="dash"), pytest.param(["bash", "--posix"], id="bash", marks=pytest.mark.slow)]
+)
+"""Debian's sh in the quick tests; the other one among the slow."""
 ROOT = os.geteuid() == 0
 
 

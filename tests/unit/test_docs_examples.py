@@ -9,6 +9,7 @@ import gzip
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from textwrap import indent
 
@@ -38,6 +39,11 @@ YAML = [example for page in PAGES for example in blocks(page, "yaml")]
 COMMANDS = [example for page in PAGES for example in commands(page)]
 
 
+@cache
+def packed(app: str, version: str) -> bytes:
+    return gzip.compress(release(name=app, version=version).tar())
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory as somebody has it who follows the docs."""
@@ -56,7 +62,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (*built, "_build/prod/shop-0.1.0"):
         app, _, version = name.rpartition("/")[2].partition("-")
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / f"{name}.tar.gz").write_bytes(gzip.compress(release(name=app, version=version).tar()))
+        (tmp_path / f"{name}.tar.gz").write_bytes(packed(app, version))
     (tmp_path / "certs").mkdir()
     for name in ("ca.pem", *(f"{host}.{kind}" for host in HOSTS for kind in ("pem", "key"))):
         (tmp_path / "certs" / name).touch(0o600)

@@ -112,6 +112,7 @@ def test_x(number, record_property):
 """
 
 
+@pytest.mark.slow
 def test_a_run_of_the_tests_by_two_workers_fills_the_table_by_the_way(tmp_path: Path) -> None:
     (tmp_path / "tests/unit/audit").mkdir(parents=True)
     (tmp_path / "tests/conftest.py").write_text(INNER)

@@ -117,7 +117,7 @@ def test_what_it_leaves_running_on_purpose_is_left(shell: list[str], tmp_path: P
     os.kill(left[0], 9)
 
 
-@pytest.mark.parametrize("how", ["the run is killed", "the line is dead"])
+@pytest.mark.parametrize("how", ["the run is killed", pytest.param("the line is dead", marks=pytest.mark.slow)])
 def test_a_persons_step_ends_with_the_run_and_frees_the_host(shell: list[str], tmp_path: Path, how: str) -> None:
     word = number()
     program = people(f"trap '' HUP TERM PIPE; sleep {word}; sleep {word}")
@@ -187,6 +187,7 @@ def large(tmp_path: Path) -> Iterator[Blob]:
     (Path("/var/lib/deployer") / f"part.{blob.sha256}").unlink(missing_ok=True)
 
 
+@pytest.mark.slow
 def test_an_upload_whose_line_is_dead_is_let_go(shell: list[str], tmp_path: Path, large: Blob) -> None:
     program = steps("true", blobs=(large,))
     with begun(half(program, 5), shell, tmp_path) as child:

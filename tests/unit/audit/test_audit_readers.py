@@ -143,6 +143,7 @@ def test_a_program_says_nothing_by_its_name_that_is_not_so(tmp_path: Path) -> No
     assert found[f"comm_{running.pid}"] == "beam.smp?"
 
 
+@pytest.mark.slow
 def test_the_dry_run_of_apt_opens_nothing_to_write(tmp_path: Path) -> None:
     if not shutil.which("strace") or not shutil.which("apt-get"):
         pytest.skip("strace or apt-get is not installed")

@@ -98,16 +98,24 @@ def test_crash_dumps_that_hold_the_old_cookie_go_with_it(host: DirectoryHost, co
     assert device.is_char_device()
 
 
-def test_no_text_holds_a_cookie_and_all_of_it_is_clean_sh() -> None:
+def programs() -> list[Program]:
     path = "/etc/beam/shop/private/cookie"
     steps = (rotate_host.write_cookies(path), rotate_host.renew(RUNS), rotate_host.forget(path))
-    programs = [rotate_host.cookie_program(text, NEW, become=True) for text in steps]
-    programs.append(Program((rotate_host.read_cookies(path, [RUNS]),)))
-    for program in programs:
+    made = [rotate_host.cookie_program(text, NEW, become=True) for text in steps]
+    return [*made, Program((rotate_host.read_cookies(path, [RUNS]),))]
+
+
+def test_no_text_holds_a_cookie_and_all_of_it_is_sh() -> None:
+    for program in programs():
         assert NEW.reveal() not in encode(program)
         assert NEW.reveal() not in repr(program)
         done = subprocess.run(["dash", "-n"], input=encode(program), text=True, capture_output=True)
         assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.slow
+def test_all_text_of_a_rotation_is_clean_sh() -> None:
+    for program in programs():
         assert complaints(encode(program), "SC2317") == ""
 
 

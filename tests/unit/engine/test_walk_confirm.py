@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
+
 from deployer.engine.walk.confirm import CONFIRM_GRACE, KEEP, UNDO, confirm
 from deployer.errors import AuthError, ConnectionLost, HostError, Reverted, StepError, Unreachable
 from deployer.sh import Frame, Program, encode
@@ -126,6 +128,7 @@ def test_what_cannot_be_made_permanent_is_a_failed_step() -> None:
     assert "making it permanent failed: no room" in error.message
 
 
+@pytest.mark.slow
 def test_what_the_host_is_asked_is_clean_sh() -> None:
     for text in (KEEP, UNDO):
         assert complaints(encode(Program((text,), writes=True)), "SC2317") == ""

@@ -72,6 +72,7 @@ def test_what_is_deleted_is_kept_whole(play: HostPlay) -> None:
     assert "keep_old 0 /etc/sudoers.d/old yes" in task.steps[0].text.text
 
 
+@pytest.mark.slow
 def test_all_that_runs_is_clean_sh(play: HostPlay) -> None:
     texts = [
         encode(Program((step.text,), writes=True, blobs=step.blobs))

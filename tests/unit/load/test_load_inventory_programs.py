@@ -44,6 +44,7 @@ if sys.argv[1:] == ["--list"]:
 elif sys.argv[1] == "--host":
     print(json.dumps({{"asked": sys.argv[2]}}))
 """
+GROUP = {"name": "site", "children": ["web"], "variables": {"from": "tf"}}
 STATE = {
     "format_version": "1.0",
     "terraform_version": "1.9.0",
@@ -56,11 +57,7 @@ STATE = {
                     "values": {"name": "w1", "groups": ["web"], "variables": {"ansible_host": "192.0.2.7", "pw": "s3"}},
                     "sensitive_values": {"groups": [False], "variables": {"pw": True}},
                 },
-                {
-                    "type": "ansible_group",
-                    "values": {"name": "site", "children": ["web"], "variables": {"from": "tf"}},
-                    "sensitive_values": {},
-                },
+                {"type": "ansible_group", "values": GROUP, "sensitive_values": {}},
             ],
             "child_modules": [{"resources": [{"type": "ansible_host", "values": {"name": "d1", "groups": None}}]}],
         }
@@ -93,6 +90,7 @@ def same(path: Path, tmp_path: Path) -> None:
         assert set(inventory.members.get(group, ())) == members(expected, group), group
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listed", LISTS.values(), ids=LISTS.keys())
 def test_a_program_is_run_and_says_what_it_says_to_ansible(listed: Mapping[str, Any], tmp_path: Path) -> None:
     text = PROGRAM.format(python=sys.executable, listed=json.dumps(listed))
@@ -101,6 +99,7 @@ def test_a_program_is_run_and_says_what_it_says_to_ansible(listed: Mapping[str, 
     assert load_inventory([path]).programs == (str(path),)
 
 
+@pytest.mark.slow
 def test_a_directory_mixes_programs_with_files(tmp_path: Path) -> None:
     files = {"a.yml": "web: {hosts: {w1: {from: yaml}}}\n", "b": "[web]\nw3 from=ini\n[web:vars]\nport=1\n"}
     files |= {"group_vars/web.yml": "file: yes\n", "host_vars/w2.yml": "mine: 1\n"}
@@ -113,6 +112,7 @@ def test_a_directory_mixes_programs_with_files(tmp_path: Path) -> None:
         assert {**inventory.hosts[name].vars, "file": True} == {**expected["_meta"]["hostvars"][name], "file": True}
 
 
+@pytest.mark.slow
 def test_what_ansible_inventory_prints_is_an_inventory(tmp_path: Path) -> None:
     path = written(
         tmp_path / "inventory", {"hosts": "lonely\n[web]\nw1 a=1\nw2\n[site:children]\nweb\n[web:vars]\nv=x\n"}

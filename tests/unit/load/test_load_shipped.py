@@ -49,6 +49,7 @@ def test_the_wheel_holds_every_file_of_the_program_its_roles_playbooks_and_pages
     assert wanted - inside == set()
 
 
+@pytest.mark.slow
 def test_an_installed_program_finds_the_roles_and_playbooks_it_carries(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     program = (
