@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from deployer.beam.epmd import Registration
 from deployer.engine.ladder import conversing, outside, readings
@@ -45,7 +46,8 @@ def read_round(
 
     Args:
         sessions: host → open connection; all of them try to reach every member.
-        before: the readings of the round before, or empty ones.
+        before: the readings of the round before, or what was known earlier; the nodes of a host whose units were read
+            then are asked at once, where they listened then.
         fresh: whether a target's unit was read a moment ago, so that it need not be read again.
         pool: runs hosts in parallel.
     """
@@ -53,18 +55,23 @@ def read_round(
     for target in before:
         hosts.setdefault(target.host, []).append(target)
 
-    looked = pool.map(lambda host: _look(sessions[host], {each: before[each] for each in hosts[host]}, fresh), hosts)
-    found = {target: reading for answers in looked for target, reading in answers.items()}
-    public = outside.public_places(found)
-    likely = _likely_places(found)
+    def look(host: str) -> dict[Target, NodeReading]:
+        return _look(sessions[host], {each: before[each] for each in hosts[host]}, fresh)
+
+    soon = {host for host in hosts if all(conversing.listens_at(each, before[each].unit) for each in hosts[host])}
+    first = [host for host in hosts if host not in soon]
+    looked = dict(zip(first, pool.map(look, first), strict=True))
+    found = {**before, **{target: reading for each in looked.values() for target, reading in each.items()}}
+    likely, public = _likely_places(found), outside.public_places(found)
 
     def ask(host: str) -> _Asked:
-        mine = {target: reading for target, reading in found.items() if target.host == host}
-        return _ask(sessions[host], mine, _wanted(host, found, likely, public))
+        mine = {target: found[target] for target in hosts.get(host, ())}
+        anew = partial(look, host) if host in soon and not all(map(fresh, mine)) else None
+        return _ask(sessions[host], mine, _wanted(host, found, likely, public), anew)
 
     asked = dict(zip(sessions, pool.map(ask, sessions), strict=True))
     found = {target: reading for each in asked.values() for target, reading in each.found.items()}
-    places = _places(found)
+    places, public = _places(found), outside.public_places(found)
     wanted = {host: _wanted(host, found, places, public) for host in sessions}
     late = [host for host, those in wanted.items() if set(those) - asked[host].tried]
     anew = dict(zip(late, pool.map(lambda host: _reach_from(sessions[host], wanted[host]), late), strict=True))
@@ -111,10 +118,19 @@ class _Asked:
     reached: Reached
 
 
-def _ask(session: LadderSession, found: Mapping[Target, NodeReading], wanted: Sequence[Place]) -> _Asked:
-    """Ask a host's nodes, and have it try at the same time the places that the others' nodes most likely have."""
+def _ask(
+    session: LadderSession,
+    found: Mapping[Target, NodeReading],
+    wanted: Sequence[Place],
+    look: Callable[[], Mapping[Target, NodeReading]] | None = None,
+) -> _Asked:
+    """Ask a host's nodes, and have it try at the same time the places that the others' nodes most likely have.
+
+    With ``look`` their units are read meanwhile; where one is not the process any more that it was, all is asked again.
+    """
     open_ = [target for target, reading in found.items() if not reading.lost]
-    with ThreadPoolExecutor((conversing.ASKS + 1) * len(open_) + 1) as at_once:
+    with ThreadPoolExecutor((conversing.ASKS + 1) * len(open_) + 2) as at_once:
+        looked = at_once.submit(look) if look else None
         reach = at_once.submit(_reach_from, session, wanted) if wanted else None
         said = {
             target: at_once.submit(conversing.converse, session.transport, target, found[target], at_once)
@@ -127,7 +143,18 @@ def _ask(session: LadderSession, found: Mapping[Target, NodeReading], wanted: Se
                     now[target] = each.result()
         except HostError as error:
             now = dict.fromkeys(now, _lost(error))
-        return _Asked(now, frozenset(wanted), reach.result() if reach else {})
+        reached = reach.result() if reach else {}
+    seen = looked.result() if looked else {}
+    if any(_process(seen[target]) != _process(found[target]) for target in seen):
+        return _ask(session, seen, wanted)
+    now |= {target: replace(now[target], unit=seen[target].unit) for target in seen if not now[target].lost}
+    return _Asked(now, frozenset(wanted), reached)
+
+
+def _process(reading: NodeReading) -> tuple[object, ...]:
+    """Return what a conversation hangs on: whether the host answers, which process it is, and where it listens."""
+    unit = reading.unit
+    return reading.lost, unit and (unit.pid, unit.restarts, unit.exe, unit.ports)
 
 
 def _likely_places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:

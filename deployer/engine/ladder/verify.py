@@ -59,6 +59,7 @@ def verify(
     emit: Emit,
     absent: Mapping[str, DeployerError] | None = None,
     urgent: Collection[str] = (),
+    older: Mapping[str, readings.UnitReading] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> dict[str, list[RungResult]]:
@@ -77,12 +78,14 @@ def verify(
             nodes; where a deploy has failed, that is told and nothing is read.
         urgent: hosts of which one that has fallen for a reason of its own cuts the climb short: it is to be sent back
             now, and not when the slowest of the others is settled.
+        older: node → a unit reading of before: where the node most likely listens still. It is read anew all the same.
         clock: seconds; only differences count.
         sleep: waits between rounds; a true answer (Ctrl-C) ends the climb with what has been read.
     """
     begin, absent = clock(), absent or {}
+    units = {**(older or {}), **known}
     nodes = [
-        _Node(target, begin + patience(target), NodeReading(unit=known.get(str(target.node)))) for target in targets
+        _Node(target, begin + patience(target), NodeReading(unit=units.get(str(target.node)))) for target in targets
     ]
     _give_up(nodes, absent)
     fresh, pauses = frozenset(known), iter(_PAUSES)

@@ -146,6 +146,7 @@ class Climb:
             sessions,
             targets,
             {node: reading for run in able if run.fresh for node, reading in run.readings.items()},
+            older={node: reading for run in able for node, reading in run.readings.items()},
             patience=lambda target: _patience(target, target.host in busy),
             pool=self.pool,
             emit=self._keep,

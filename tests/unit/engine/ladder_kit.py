@@ -160,7 +160,10 @@ HTTP_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @dataclass
 class LadderHost:
-    """Answers look, reach and last words by what is asked, streams by their port; functions of the round say what."""
+    """Answers look, reach and last words by what is asked, streams by their port; functions of the round say what.
+
+    With a ``clock`` a round ends when somebody sleeps: units are read and nodes asked at the same time.
+    """
 
     name: str
     looks: Callable[[int], str] = lambda round_: look()
@@ -168,8 +171,13 @@ class LadderHost:
     last: str = ""
     blocked: str = ""
     host_key: str = "SHA256:ladder"
-    rounds: int = -1
+    looked: int = -1
     programs: list[str] = field(default_factory=list)
+    clock: Clock | None = None
+
+    @property
+    def round(self) -> int:
+        return len(self.clock.slept) if self.clock else max(self.looked, 0)
 
     def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         assert not program.writes
@@ -177,13 +185,13 @@ class LadderHost:
         kind = "look" if "unit_show" in text else "reach" if "/dev/tcp" in text else "last words"
         self.programs.append(kind)
         if kind == "look":
-            self.rounds += 1
+            self.looked += 1
         for index, fragment in enumerate(program.fragments):
             yield Frame(index, 0, self._answer(kind, fragment.text))
 
     def _answer(self, kind: str, text: str) -> str:
         if kind == "look":
-            return self.looks(self.rounds)
+            return self.looks(self.round)
         if kind == "reach":
             slices = [line for line in text.splitlines() if line.startswith("try ")]
             places = [place for line in slices for place in line.removeprefix("try ").split()]
@@ -192,11 +200,11 @@ class LadderHost:
         return self.last
 
     def connect(self, address: str, port: int, *, timeout: float) -> Any:
-        self.rounds = max(self.rounds, 0)
+        self.looked = max(self.looked, 0)
         made = self.streams.get(port)
         if made is None:
             raise ConnectionRefusedError(f"{address}:{port}")
-        stream = made(self.rounds)
+        stream = made(self.round)
         if isinstance(stream, Exception):
             raise stream
         return stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -157,3 +158,36 @@ def test_nothing_to_verify_is_nothing() -> None:
     run = Run([], [])
     assert run.rungs == {}
     assert run.clock.slept == []
+
+
+def test_a_node_that_listened_is_asked_while_its_unit_is_read_anew() -> None:
+    asked = threading.Event()
+
+    def looks(_: int) -> str:
+        assert asked.wait(60), "EPMD was asked only when the unit had been read"
+        return look()
+
+    streams = {4369: lambda _: asked.set() or epmd_says(9100), 4000: lambda _: Says(HTTP_OK)}
+    run = Run([alive(streams=streams, looks=looks)], [node()], older={"shop@10.0.0.1": unit()})
+    assert run.last().ok
+
+
+@pytest.mark.parametrize(
+    "what", [{"MainPID": "4712", "pid": "4712"}, {"NRestarts": "1"}, {"exe": "/opt/other/beam.smp"}]
+)
+def test_a_node_that_is_another_process_meanwhile_is_asked_anew(what: dict[str, str]) -> None:
+    asked = []
+    streams = {4369: lambda _: asked.append(4369) or epmd_says(9100), 4000: lambda _: Says(HTTP_OK)}
+    known = {"shop@10.0.0.1": unit()}
+    Run([alive(streams=streams)], [node()], older=known)
+    assert asked == [4369]
+    Run([alive(streams=streams, looks=lambda _: look(**what))], [node()], older=known)
+    assert asked == [4369] * 3
+
+
+def test_what_was_read_before_is_no_answer() -> None:
+    run = Run(
+        [alive(looks=lambda _: look(ActiveState="failed", MainPID="0"))], [node()], older={"shop@10.0.0.1": unit()}
+    )
+    assert run.last().rung is Rung.UNIT
+    assert not run.last().ok

@@ -33,9 +33,11 @@ class Run:
     """One call of verify, with everything that came of it."""
 
     def __init__(self, hosts: list[LadderHost], targets: list[Target], *, patience: float = PATIENCE,
-                 known: dict[str, UnitReading] | None = None,
+                 known: dict[str, UnitReading] | None = None, older: dict[str, UnitReading] | None = None,
                  absent: dict[str, DeployerError] | None = None, urgent: tuple[str, ...] = ()) -> None:  # fmt: skip
         self.events, self.clock = Events(), Clock()
+        for host in hosts:
+            host.clock = self.clock
         sessions = {host.name: LadderSession(host, become=False) for host in hosts}
         self.rungs: dict[str, list[RungResult]] = verify(
             sessions,
@@ -46,6 +48,7 @@ class Run:
             emit=self.events,
             absent=absent,
             urgent=urgent,
+            older=older,
             clock=self.clock,
             sleep=self.clock.sleep,
         )
