@@ -14,10 +14,12 @@ class Gathering:
 
     Attributes:
         found: the errors so far.
+        strict: what is not supported is wrong although a condition may leave it out.
         outdated: words of an Ansible that nobody has any more, which are read all the same, each with its place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
         self.outdated: list[tuple[str, str]] = []
         self.found: list[ConfigError] = []
 

@@ -46,6 +46,7 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
     own = variables(given.get("vars"), given.mark)
     gate = Gate(inherited.tags | tags(given), () if loop is not None else conditions(given), given.mark)
     below = _applied(args, replace(inherited, depth=inherited.depth + 1, run_once=inherited.with_words(given).run_once))
+    below = replace(below, gated=below.gated or "when" in given)
     if word == "include_tasks":
         below = replace(below, block_vars=joined(inherited.block_vars, own))
         make: Read = _tasks(reader, below, directory, at)

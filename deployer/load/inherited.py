@@ -25,6 +25,7 @@ class Inherited:
         blocks: those around it that say what happens when a task fails, each with the part one is in.
         notify: handlers that the blocks around it notify.
         private: the variables of the role that is read next are no other role's.
+        gated: an include around it has a condition.
         files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
     """
 
@@ -45,6 +46,7 @@ class Inherited:
     blocks: tuple[tuple[Block, str], ...] = ()
     private: bool = False
     depth: int = 0
+    gated: bool = False
 
     def with_words(self, given: Map) -> Inherited:
         """Return what is handed down below ``given``, which may say when, tags, become, become_user, environment."""

@@ -213,19 +213,21 @@ def words(given: Map, word: str) -> tuple[Text, ...]:
     return tuple(found)
 
 
-def module_key(given: Map, known: Collection[str], problems: Gathering) -> str:
+def module_key(given: Map, known: Collection[str], problems: Gathering, under: bool = False) -> str:
     """Return the one key that is no keyword; where only keywords that are refused are left, the first of these.
 
     Args:
         given: the task.
         known: the keywords it may have.
         problems: where refused keywords go.
+        under: whether it stands under a condition, so that modules that are not here may be left to the hosts.
 
     Raises:
         ConfigError: there is none, or there are several.
     """
     left = [key for key in given if key not in known]
-    refused = [key for key in left if instead(key) and short_name(key) not in OF_OTHER_SYSTEMS]
+    later = {*OF_OTHER_SYSTEMS, *(INSTEAD_OF_MODULES if under else ())}
+    refused = [key for key in left if instead(key) and short_name(key) not in later]
     problems.found += (
         ConfigError(f"{key!r} is not supported in a task", where=given.at(key), hint=instead(key)) for key in refused
     )

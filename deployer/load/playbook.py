@@ -113,7 +113,7 @@ class _Reader:
 
     def _plays(self, given: Map, path: Path, number: int, above: Inherited, above_it: Map) -> list[Play]:
         def read(play: Map) -> tuple[list[Play], list[ConfigError]]:
-            own = ReadWith(self.role_paths, self.vaults, self.judge)
+            own = ReadWith(self.role_paths, self.vaults, self.judge, Gathering(strict=self.fallback))
             found: list[Play] = []
             with own.problems.going_on():
                 for part in _parts(play, path, number):

@@ -11,12 +11,10 @@ from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
 from deployer.load import keywords, yaml
 from deployer.load.inherited import Inherited, joined, read_today
-from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import (
     boolean,
     check_accepted,
     check_words,
-    instead,
     mapping,
     sequence,
     short_name,
@@ -25,8 +23,10 @@ from deployer.load.keywords import (
     words,
 )
 from deployer.load.marked import Map
+from deployer.load.rarely import arguments_of, looped, result_of
 from deployer.load.renamed import RENAMED, called_here
 from deployer.load.turns import as_node, local, local_connection
+from deployer.load.unsupported import conditional, refused_here, standing
 from deployer.load.varfiles import variables
 from deployer.model import LoopControl, Mark, ResultWords, Task
 
@@ -38,8 +38,6 @@ ImportRole = Callable[[Map, Inherited, Mark], list[Task]]
 TaskJudge = Callable[[Task], Iterable[ConfigError]]
 """Tells what is wrong with a task's module and its arguments, as far as it shows before anything is rendered."""
 
-_LOOPS = frozenset(("loop", "loop_control", *keywords.WITH))
-_RESULT = frozenset(keywords.RESULT_WORDS)
 _PARTS = frozenset(("block", "rescue", "always"))
 
 
@@ -103,14 +101,15 @@ class TaskReader:
         if not (self.hooks or _PARTS.isdisjoint(given)):
             return self._block(given, inherited, directory)
         known = keywords.HANDLER if self.handlers else keywords.HOOK if self.hooks else keywords.TASK
-        key = keywords.module_key(given, known, self.problems)
+        under = conditional(given, inherited, self.problems)
+        key = keywords.module_key(given, known, self.problems, under)
         if short_word(key) in _IMPORTS:
             return self._imported(given, key, inherited, directory)
         if short_word(key) in keywords.INCLUDES and not (self.hooks or self.handlers):
             from deployer.load.includes import included
 
             return included(self, given, key, inherited, directory)
-        if not key or (instead(key) and short_name(key) not in OF_OTHER_SYSTEMS):
+        if not key or refused_here(key, under):
             return []
         task = self._task(given, key, inherited)
         if task is None:
@@ -132,7 +131,7 @@ class TaskReader:
         below = inherited.with_words(given)
         below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
         if short_word(key) == "import_role":
-            given_to = _arguments(short_word(key), given[key], None, given.at(key))
+            given_to = arguments_of(short_word(key), given[key], None, given.at(key))
             return self.import_role(given_to, below, given.mark)
         return self._import(given, key, below, directory)
 
@@ -175,14 +174,15 @@ class TaskReader:
             confirm=given.get("confirm"),
             result=said.result,
         )
-        self.problems.found += list(self.judge(task)) or wrong.found
+        under = conditional(given, inherited, self.problems)
+        self.problems.found += standing(list(self.judge(task)) or wrong.found, under)
         return task if len(self.problems.found) == before else None
 
     def _called(self, given: Map, key: str, wrong: Gathering) -> tuple[str, Map]:
         """Return the module and its arguments by our names; what is wrong with these as written goes to ``wrong``."""
         module, where, args = short_name(key), given.at(key), Map(mark=given.at(key))
         with wrong.going_on():
-            args = _arguments(module, given[key], given.get("args"), where)
+            args = arguments_of(module, given[key], given.get("args"), where)
         if module in RENAMED and not wrong.found:
             with self.problems.going_on():
                 return called_here(module, args)
@@ -192,9 +192,9 @@ class TaskReader:
         loop, control, no_log, result, delegate = None, LoopControl(), inherited.no_log, ResultWords(), None
         with self.problems.going_on():
             check_accepted(given)
-            loop, control = _looped(given)
+            loop, control = looped(given)
             no_log = inherited.hides(given)
-            result = _result(given)
+            result = result_of(given)
         with self.problems.going_on():
             delegate = text(given, "delegate_to", "localhost" if local_connection(given) else None)
         return _Said(loop, control, no_log, result, delegate)
@@ -224,27 +224,3 @@ class TaskReader:
                 raise ConfigError(f"there is no file {directory / name}")
             content = yaml.read(path)
         return self.read(content, "tasks", Mark(str(path)), below, path.parent)
-
-
-def _arguments(module: str, value: Any, beside: Any, where: Mark) -> Map:
-    if isinstance(value, Map) and beside is None:
-        return value
-    from deployer.load.arguments import task_arguments
-
-    return task_arguments(module, value, beside, where)
-
-
-def _result(given: Map) -> ResultWords:
-    if _RESULT.isdisjoint(given):
-        return ResultWords()
-    from deployer.load.results import result_words
-
-    return result_words(given)
-
-
-def _looped(given: Map) -> tuple[Any, LoopControl]:
-    if _LOOPS.isdisjoint(given):
-        return None, LoopControl()
-    from deployer.load.loops import loop_of
-
-    return loop_of(given)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer import modules
-from deployer.errors import At, ConfigError
-from deployer.fields import build, coerce, complaints, kind, nearest
-from deployer.load.instead import OF_OTHER_SYSTEMS
+from deployer.errors import At, ConfigError, NotHere
+from deployer.fields import alike, build, coerce, complaints, kind, nearest
+from deployer.load.instead import INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, TASK, instead
 from deployer.load.marked import Map, folder_of, mark_of, marks_of
 from deployer.load.secrets import Vaults, fill, read_secret
@@ -35,10 +35,14 @@ def module_class(task: Task) -> type[Module]:
     """
     if task.module in OF_OTHER_SYSTEMS:
         hint = f"{instead(task.module)}; a condition may leave it out: when: ansible_os_family == 'RedHat'"
-        raise ConfigError(f"{task.module!r} is not supported", where=mark_of(task.args, task.mark), hint=hint)
+        raise NotHere(f"{task.module!r} is not supported", where=mark_of(task.args, task.mark), hint=hint)
     if task.module not in modules.names():
+        where = mark_of(task.args, task.mark)
+        if hint := INSTEAD_OF_MODULES.get(task.module, ""):
+            raise NotHere(f"{task.module!r} is not supported", where=where, hint=hint)
         hint = nearest(task.module, [*modules.names(), *TASK])
-        raise ConfigError(f"there is no module {task.module!r}", where=mark_of(task.args, task.mark), hint=hint)
+        found = ConfigError if alike(task.module, modules.names(), 0.75) else NotHere
+        raise found(f"there is no module {task.module!r}", where=where, hint=hint)
     return modules.find(task.module)
 
 

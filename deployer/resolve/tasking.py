@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from deployer import modules
 from deployer.errors import ConfigError, NotYet, TaskFails
 from deployer.fields import coerce
 from deployer.load.inherited import joined
+from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
@@ -21,7 +21,7 @@ from deployer.resolve.checks import check_run_once
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
 from deployer.resolve.labels import item_label, label_of, unmet
-from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
+from deployer.resolve.making import Maker, environment_of, module_class, timeout_of, user_of
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks
 
 _UNCHOSEN = "its tags are not chosen"
@@ -88,7 +88,8 @@ class Tasking:
         self.scopes.put(self.host, {name: Foreseen(name, f"{label!r} has not run yet") for name in names}, {})
         if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
             self._blocked = error
-        known = task.module in modules.names() and modules.find(task.module)
+        acts = task.include or task.module in (*ACTS, *OF_OTHER_SYSTEMS)
+        known = None if acts else module_class(task)  # what cannot run is refused before anything is changed
         restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
         reason = f"it uses {error.name!r}: {error.reason}"
         return Action(task, label, (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason))
