@@ -154,7 +154,7 @@ class Task:
     loop: Any = None
     notify: tuple[str, ...] = ()
     tags: frozenset[str] = frozenset()
-    become: bool | None = None
+    become: bool | str | None = None
     become_user: str | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     role: str = ""
@@ -219,7 +219,7 @@ class Play:
     tasks: tuple[Task, ...]
     handlers: tuple[Task, ...] = ()
     vars: Mapping[str, Any] = field(default_factory=dict)
-    become: bool | None = None
+    become: bool | str | None = None
     become_user: str | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     gather_facts: bool | None = None

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from deployer.errors import ConfigError, DeployerError
+from deployer.errors import ConfigError, DeployerError, NotHere
 from deployer.importing import import_project, playbooks_below, roles_below
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import load_playbook
@@ -104,7 +104,10 @@ def hosts_of(plays: Sequence[Play], directory: Path) -> Inventory:
 
 
 def tried(playbook: Path, role_paths: Sequence[Path], directory: Path) -> tuple[list[ConfigError], bool]:
-    """Return what is refused of a playbook, and whether that came only when it was resolved."""
+    """Return what is refused of a playbook, and whether that came only when it was resolved.
+
+    What is not here and is left to the hosts is refused all the same where this one would run it.
+    """
     try:
         plays = load_playbook(playbook, role_paths=role_paths, judge=judge)
     except DeployerError as error:
@@ -117,7 +120,8 @@ def tried(playbook: Path, role_paths: Sequence[Path], directory: Path) -> tuple[
             resolver.resolve(inventory.hosts["h"], FACTS)
         except DeployerError as error:
             wrong += [one for one in error.each if isinstance(one, ConfigError)]
-    return wrong, True
+    lacking = [one for one in wrong if isinstance(one, NotHere)]
+    return lacking or wrong, not lacking
 
 
 def shelf(root: Path, roles: Sequence[Path], own: Path, name: str) -> Path | None:

@@ -31,7 +31,7 @@ class Inherited:
 
     when: tuple[str, ...] = ()
     tags: frozenset[str] = frozenset()
-    become: bool | None = None
+    become: bool | str | None = None
     become_user: str | None = None
     environment: Mapping[str, Any] = field(default_factory=Map)
     role: str = ""
@@ -47,11 +47,11 @@ class Inherited:
     private: bool = False
     depth: int = 0
     gated: bool = False
+    delegate_to: str | None = None
 
     def with_words(self, given: Map) -> Inherited:
         """Return what is handed down below ``given``, which may say when, tags, become, become_user, environment."""
-        become, once = boolean(given, "become"), given.get("run_once")
-        once = once if isinstance(once, str) and "{{" in once else boolean(given, "run_once")
+        become, once = _said(given, "become"), _said(given, "run_once")
         return replace(
             self,
             when=self.when + conditions(given),
@@ -59,6 +59,7 @@ class Inherited:
             become=self.become if become is None else become,
             run_once=self.run_once if once is None else once,
             become_user=text(given, "become_user", self.become_user),
+            delegate_to=text(given, "delegate_to", self.delegate_to),
             environment=joined(self.environment, *_environments(given)),
             notify=self.notify + words(given, "notify") if "block" in given else self.notify,
         )
@@ -74,6 +75,12 @@ class Inherited:
             return True  # whatever it will say: nothing is shown that it may hide
         said = boolean(given, "no_log")
         return self.no_log if said is None else said
+
+
+def _said(given: Map, word: str) -> bool | str | None:
+    """Return what a word says: true or false, a template that will tell, or None where it is not there."""
+    value = given.get(word)
+    return value if isinstance(value, str) and "{{" in value else boolean(given, word)
 
 
 def read_today(given: Map, problems: Gathering) -> Map:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from deployer.errors import ConfigError
 from deployer.load.marked import Map
+from deployer.syntax import truth
 
-RENAMED = ("apt", "package", "pause", "raw")
+RENAMED = ("apt", "package", "pause", "raw", "unarchive")
 _OF_APT = ("update_cache", "cache_valid_time", "install_recommends", "default_release")
 
 
@@ -13,13 +14,15 @@ def called_here(module: str, args: Map) -> tuple[str, Map]:
     """Return module and arguments as they are called here.
 
     ``package`` with words that only apt has is ``apt``; a ``pause`` of some time is ``wait_for`` so long; hosts need
-    no Python, so that ``raw`` is ``shell``.
+    no Python, so that ``raw`` is ``shell``. What ``unarchive`` is not to copy is ``remote_src``.
 
     Raises:
         ConfigError: a pause waits for a person.
     """
     if module == "raw":
         return "shell", args
+    if module == "unarchive":
+        return module, _without_copy(args)
     if module in ("apt", "package") and "force_apt_get" in args:  # which of apt's programs Ansible calls
         args = Map({word: args[word] for word in args if word != "force_apt_get"}, args.mark, args.marks)
         module = "apt"
@@ -32,3 +35,13 @@ def called_here(module: str, args: Map) -> tuple[str, Map]:
     ((word, value),) = times.items()
     whole = f"{{{{ ({str(value).strip('{} ')}) | int * 60 }}}}" if word == "minutes" else value
     return "wait_for", Map({"timeout": whole}, args.mark, {"timeout": args.at(word)})
+
+
+def _without_copy(args: Map) -> Map:
+    """Return the arguments of unarchive with ``remote_src`` for ``copy``, which says the opposite."""
+    said = args.get("copy")
+    meant = said if isinstance(said, bool) else truth(said)
+    if meant is None:
+        return args
+    given = {word: value for word, value in args.items() if word != "copy"}
+    return Map({**given, "remote_src": not meant}, args.mark, {**args.marks, "remote_src": args.at("copy")})

@@ -18,6 +18,7 @@ from deployer.errors import ConfigError
 from deployer.load import bounds
 from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
 from deployer.load.keywords import RESULT_TESTS
+from deployer.load.rarer_filters import RARER_FILTERS, RARER_TESTS
 from deployer.load.shelf import StoredTemplate, shelf
 from deployer.load.taint import (
     OMIT,
@@ -90,10 +91,15 @@ def sandbox_environment() -> jinja2.Environment:
     found.context_class = Rendering
     found.filters = {
         name: function if name in MOVING_FILTERS else guarded(function, name)
-        for name, function in {**found.filters, **FILTERS}.items()
+        for name, function in {**found.filters, **FILTERS, **RARER_FILTERS}.items()
     }
     found.filters |= {REVEAL: pass_context(reveal), REVEAL_ALL: pass_context(reveal_all), TEXT: pass_context(untaint)}
-    tests: dict[str, Any] = {**found.tests, **TESTS, **{word: partial(_of_result, word) for word in RESULT_TESTS}}
+    tests: dict[str, Any] = {
+        **found.tests,
+        **TESTS,
+        **RARER_TESTS,
+        **{word: partial(_of_result, word) for word in RESULT_TESTS},
+    }
     found.tests = {name: function if name in ONLY_LOOK else guarded(function) for name, function in tests.items()}
     return found
 

@@ -70,10 +70,10 @@ class Apt(Module):
 """
 
     name: Annotated[
-        tuple[str, ...],
+        tuple[str, ...] | None,
         Doc("one package or several; NAME=VERSION chooses", check=check.every(check.package), example=("sudo",),
             alias="pkg package"),
-    ] = ()  # fmt: skip
+    ] = None  # fmt: skip
     state: Annotated[Literal["present", "latest", "absent"], Doc("whether they are installed")] = "present"
     update_cache: Annotated[bool, Doc("refresh the lists of packages first", alias="update-cache")] = False
     cache_valid_time: Annotated[int, Doc("seconds for which the lists are good")] = 0
@@ -99,7 +99,7 @@ class Apt(Module):
     def __post_init__(self) -> None:
         if self.force or self.allow_unauthenticated:
             raise ConfigError("packages have to be signed", hint="give the repository its key (signed-by)")
-        if not self._names and not self.deb and not (self.update_cache or self._sweeps):
+        if self.name is None and not (self.deb or self.update_cache or self._sweeps):
             raise ConfigError("apt has nothing to do", hint="name: [PACKAGE, …]")
         if self.deb and (self._names or self.state != "present"):
             raise ConfigError("deb goes without name and state", hint="write two tasks")
@@ -108,7 +108,7 @@ class Apt(Module):
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.name))
+        return tuple(dict.fromkeys(self.name or ()))
 
     @property
     def _wanted(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from deployer.fields import nearest
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Secret, Task
 from deployer.resolve.action import Action, Delegate
+from deployer.resolve.making import became
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 CAN_BE_HERE = ("command", "shell", "stat", "slurp", "wait_for", "uri")
@@ -60,7 +61,8 @@ def delegated(
         if to in _HERE:
             hint = f"{', '.join(CAN_BE_HERE)} can; or write a play for"
             _check(task, "this machine", task.module in CAN_BE_HERE, hint)
-            on = replace(connection, local=True, become=connection.become if task.become is None else task.become)
+            becomes = became(task, variables)
+            on = replace(connection, local=True, become=connection.become if becomes is None else becomes)
             own = delegates.hosts.get(to)
             password = delegates.connection(own).become_password if own else delegates.password
             return on, Delegate("", on.become, password=password)

@@ -19,6 +19,7 @@ from deployer.load.taint import OMIT
 from deployer.load.template import Variables
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
+from deployer.resolve.silent import is_silent
 from deployer.resolve.spelling import spelled
 from deployer.syntax import VARIABLE, truth
 
@@ -64,6 +65,8 @@ def judge(task: Task) -> Iterator[ConfigError]:
     for key, raw in task.args.items():
         try:
             with At(_at(task.args, key, task)):
+                if is_silent(task.module, key, raw):
+                    continue
                 given[key] = spelled(task.module, key, _mode(key, raw, task.args), task.args)
         except ConfigError as error:
             yield error
@@ -91,7 +94,7 @@ class Maker:
             where = _at(args, key, task)
             with At(where):
                 value = variables.render(_mode(key, raw, args), where, key)
-                if value is not OMIT:
+                if value is not OMIT and not is_silent(task.module, key, value):
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}
         filled = fill(cls, Map(given, task.mark, marks_of(args)), "", self._read(task))
@@ -114,7 +117,19 @@ class Maker:
         return self.sources.rendered(path, variables) if folder == "templates" else self.sources.blob(path)
 
 
-def user_of(task: Task, connection: Connection) -> str | None:
+def became(task: Task, variables: Variables) -> bool | None:
+    """Return what a task says of ``become``, rendered; None where it says nothing.
+
+    Raises:
+        ConfigError: it gives neither true nor false.
+    """
+    if not isinstance(task.become, str):
+        return task.become
+    said = variables.render(task.become, task.mark, "become")
+    return None if said is OMIT else bool(coerce(bool, said, "become"))
+
+
+def user_of(task: Task, connection: Connection, variables: Variables) -> str | None:
     """Return the user a task runs as, where that is another than the play's programs run as.
 
     Raises:
@@ -123,7 +138,7 @@ def user_of(task: Task, connection: Connection) -> str | None:
     with At(task.mark):
         if not connection.become:
             return None
-        wants_root = task.become is not False
+        wants_root = became(task, variables) is not False
         user = task.become_user if wants_root else connection.user
         if user in _ROOT and (wants_root or user == "root"):
             return None

@@ -11,6 +11,7 @@ from deployer.fields import kind
 from deployer.load.marked import Text
 
 _WHOLE = re.compile(r"0[0-7]{3}")
+_PYTHONS = re.compile(r"0o[0-7]{3,4}")
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXst]*)+)")
 _ACT = re.compile(r"([-+=])([rwxXst]*)")
 _SHIFT = {"u": 6, "g": 3, "o": 0}
@@ -33,6 +34,8 @@ def mode_of(argument: str, value: Any, args: Mapping[str, Any]) -> Any:
     if isinstance(value, int) or (bare and not _WHOLE.fullmatch(str(value))):
         hint = f'write {argument}: "{value!s:0>4}"'
         raise ConfigError(f"{argument} must be in quotes, not {kind(value)}", hint=hint)
+    if isinstance(value, str) and _PYTHONS.fullmatch(value):
+        return f"{int(value, 8):04o}"
     if not isinstance(value, str) or "{" in value or not re.search("[-+=]", value):
         return value
     return f"{_octal(argument, str(value), args.get('state') == 'directory'):04o}"

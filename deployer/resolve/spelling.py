@@ -18,6 +18,8 @@ _INTO = {"copy": "src", "template": "src"}
 """Modules whose ``dest`` may be a directory, and the argument whose last part is the file's name there."""
 _PAIRS = {"rabbitmq_policy": ("tags",)}
 """Mappings that may be written as text, ``KEY=VALUE,KEY=VALUE``."""
+_LISTS = {"apt": ("name", "pkg", "package"), "package": ("name",)}
+"""Lists of names that may be written as text with commas between."""
 _NUMBERS = {"uri": ("status_code",)}
 """Lists of numbers that may be written as text with commas between."""
 _PATHS = ("path", "dest", "chdir")
@@ -36,6 +38,8 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
     """
     if not isinstance(value, str):
         return value
+    if key in _LISTS.get(module, ()) and "," in value and "{" not in value:
+        return [_same_place(value, name.strip()) for name in value.split(",") if name.strip()]
     if key == "state":
         return _same_place(value, _STATES.get(module, {}).get(value, value))
     if key in _PAIRS.get(module, ()) and "=" in value and not value.lstrip().startswith("{"):

@@ -88,8 +88,7 @@ class Tasking:
         self.scopes.put(self.host, {name: Foreseen(name, f"{label!r} has not run yet") for name in names}, {})
         if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
             self._blocked = error
-        acts = task.include or task.module in (*ACTS, *OF_OTHER_SYSTEMS)
-        known = None if acts else module_class(task)  # what cannot run is refused before anything is changed
+        known = None if task.include or task.module in (*ACTS, *OF_OTHER_SYSTEMS) else module_class(task)
         restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
         reason = f"it uses {error.name!r}: {error.reason}"
         return Action(task, label, (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason))
@@ -236,7 +235,7 @@ class Tasking:
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
         known = {handler.name for handler in self.play.handlers}
         told = tuple(name for name in notify if name in known or name not in self.play.listeners)
-        user, environment = None if task.local else user_of(task, on), environment_of(task, variables)
+        user, environment = None if task.local else user_of(task, on, variables), environment_of(task, variables)
         timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, self.connection)
         undoes = undoable(task, module) if confirm else ()
         label = f"{label}, on {place}" if place else label

@@ -30,6 +30,18 @@ LAYERS = (
 PAIRS = tuple(combinations(LAYERS, 2))
 RENDERINGS: tuple[str, ...] = (
     "{{ n + 1 }}",
+    "{{ 'one\\n\\ntwo' | comment }}",
+    "{{ 'one' | comment('c') }}|{{ 'one' | comment('cblock') }}|{{ 'one' | comment('xml', prefix_count=2) }}",
+    "{{ 'one\\ntwo' | comment('erlang', decoration='%% ', postfix='end') }}",
+    "{{ ['a', 'b'] | product([1, 2]) | list }}",
+    "{{ words | symmetric_difference(['two', 'x']) }}",
+    "{{ [1, 2] | zip_longest([3], fillvalue='-') | list }}",
+    "{{ ['/srv', 'a'] | path_join }}|{{ 'a.tar.gz' | splitext }}|{{ '/srv//a/../b' | normpath }}",
+    "{{ 'https://u:p@h.example:8443/a?b=c' | urlsplit('port') }}",
+    "{{ 'shop' | to_uuid }}|{{ 'shop' | checksum }}|{{ 'shop' | md5 }}",
+    "{{ 100 | log(10) }}|{{ 2 | pow(5) }}|{{ 16 | root }}",
+    "{{ [{'a': [1, 2]}, {'a': []}] | subelements('a') }}",
+    "{{ [1, 2, 3] | combinations(2) | list }}|{{ '/srv' is abs }}|{{ [true, false] is any }}",
     "{{ n }}",
     "{{ text }}-{{ n }}",
     "{{ n | string }}",

@@ -1,0 +1,54 @@
+"""Arguments of Ansible's that say nothing here, and the values with which they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.errors import ConfigError
+
+_LABELS = ("seuser", "serole", "setype", "selevel")
+_LABELLED = ("copy", "file", "template", "lineinfile", "blockinfile", "replace", "get_url", "unarchive", "ini_file")
+_OFF = ("false", "no", "off", "0")
+_ON = ("true", "yes", "on", "1")
+_ANY = ()
+
+SILENT: Mapping[tuple[str, str], tuple[str, ...]] = {
+    **{(module, word): _ANY for module in _LABELLED for word in _LABELS},
+    **{(module, "warn"): _ANY for module in ("command", "shell")},
+    **{("systemd", word): _ANY for word in ("pattern", "runlevel", "sleep", "arguments", "args")},
+    ("systemd", "use"): ("auto", "systemd", "service"),
+    ("systemd", "scope"): ("system",),
+    ("systemd", "no_block"): _OFF,
+    ("systemd", "daemon_reexec"): _OFF,
+    **{(module, "use"): ("auto", "apt") for module in ("package", "apt")},
+    **{(module, "follow"): _OFF for module in ("copy", "template")},
+    ("file", "follow"): _ON,
+    ("get_url", "use_proxy"): _ON,
+    ("apt", "allow_downgrade"): _OFF,
+    ("apt", "allow_change_held_packages"): _OFF,
+    ("user", "local"): _OFF,
+    ("user", "non_unique"): _OFF,
+    ("user", "move_home"): _OFF,
+    ("user", "generate_ssh_key"): _OFF,
+}
+"""(Module, argument) → values with which it asks for what happens anyway; none: it says nothing to hosts like these.
+
+SELinux's labels say nothing where SELinux does not run, ``warn`` is gone from Ansible, and what ``service`` drops for
+systemd is dropped by Ansible, too.
+"""
+
+
+def is_silent(module: str, argument: str, value: Any) -> bool:
+    """Return whether an argument says nothing; one that is a template may, and is asked again once it is rendered.
+
+    Raises:
+        ConfigError: it asks for something that is not done here.
+    """
+    fine = SILENT.get((module, argument))
+    if fine is None:
+        return False
+    if not fine or (isinstance(value, str) and "{{" in value) or str(value).lower() in fine:
+        return True
+    hint = f"{argument}: {fine[0]} is what is done here"
+    raise ConfigError(f"{argument} cannot be {str(value)!r}", hint=hint)

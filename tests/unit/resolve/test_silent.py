@@ -1,0 +1,85 @@
+"""Words that say nothing here are taken as long as they ask for what happens anyway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import ConfigError
+from deployer.load.inventory import load_inventory
+from deployer.load.playbook import load_playbook
+from deployer.model import Host
+from deployer.modules import Module
+from deployer.resolve import Resolver, judge
+from deployer.resolve.action import Action
+
+
+def _actions(directory: Path, task: str, variables: str = "{}", **files: str) -> list[Action]:
+    (directory / "hosts.yml").write_text("all: {hosts: {h: {ansible_user: lee}, other: {ansible_user: lee}}}")
+    (directory / "site.yml").write_text(f"- hosts: h\n  become: true\n  vars: {variables}\n  tasks:\n    - {task}\n")
+    for name, text in files.items():
+        (directory / f"{name}.yml").write_text(text)
+    (play,) = load_playbook(directory / "site.yml", judge=judge)
+    inventory = load_inventory([directory / "hosts.yml"])
+    host: Host = inventory.hosts["h"]
+    return list(Resolver(inventory, play).resolve(host, {}).actions)
+
+
+def _module(directory: Path, task: str, variables: str = "{}") -> Module:
+    (action,) = _actions(directory, task, variables)
+    assert isinstance(action.module, Module)
+    return action.module
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("copy: {dest: /x, content: y, setype: etc_t, follow: false}", "copy: {dest: /x, content: y}"),
+        ("file: {path: /x, state: directory, follow: yes}", "file: {path: /x, state: directory}"),
+        ("service: {name: x, state: started, use: systemd, sleep: 5}", "service: {name: x, state: started}"),
+        ("systemd: {name: x, state: started, scope: '{{ scope }}'}", "systemd: {name: x, state: started}"),
+        ("package: {name: x, use: '{{ nobody | default(omit) }}'}", "package: {name: x}"),
+        ("shell: {cmd: echo, creates: /x, warn: false}", "shell: {cmd: echo, creates: /x}"),
+        ("unarchive: {src: /x.tar, dest: /y, copy: no}", "unarchive: {src: /x.tar, dest: /y, remote_src: true}"),
+        ("apt: {name: 'a, b,c', update_cache: true}", "apt: {name: [a, b, c], update_cache: true}"),
+        ("package: {name: '{{ both }}'}", "package: {name: [a, b]}"),
+        ("file: {path: /x, state: directory, mode: '0o750'}", "file: {path: /x, state: directory, mode: '0750'}"),
+    ],
+)
+def test_it_is_as_if_it_had_not_been_said(tmp_path: Path, said: str, plain: str) -> None:
+    variables = "{scope: system, both: 'a,b'}"
+    assert _module(tmp_path, said, variables) == _module(tmp_path, plain, variables)
+
+
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        ("copy: {dest: /x, content: y, follow: true}", "follow cannot be 'True'"),
+        ("systemd: {name: x, state: started, scope: user}", "scope cannot be 'user'"),
+        ("systemd: {name: x, state: started, scope: '{{ scope }}'}", "scope cannot be 'user'"),
+    ],
+)
+def test_what_asks_for_something_else_is_refused(tmp_path: Path, task: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem) as told:
+        _module(tmp_path, task, "{scope: user}")
+    assert "site.yml:5" in str(told.value)
+
+
+def test_no_packages_are_none_to_install(tmp_path: Path) -> None:
+    module = _module(tmp_path, "apt: {name: '{{ [] }}', state: present}")
+    assert module.differences(module.parse("found=\x1e")) == {}
+    with pytest.raises(ConfigError, match="apt has nothing to do"):
+        _module(tmp_path, "apt: {state: present}")
+
+
+@pytest.mark.parametrize(("said", "user"), [("true", None), ("false", "lee")])
+def test_become_may_be_a_template(tmp_path: Path, said: str, user: str | None) -> None:
+    (action,) = _actions(tmp_path, "{command: echo, become: '{{ wanted }}'}", f"{{wanted: {said}}}")
+    assert action.user == user
+
+
+def test_what_an_import_delegates_its_tasks_are_delegated(tmp_path: Path) -> None:
+    more = "- command: echo one\n- {command: echo two, delegate_to: h}\n"
+    one, two = _actions(tmp_path, "{import_tasks: more.yml, delegate_to: other}", more=more)
+    assert (one.place.name if one.place else "", two.place) == ("other", None)
