@@ -68,10 +68,6 @@ class ConfigError(DeployerError):
         return (self,)
 
 
-class NotHere(ConfigError):
-    """A module, or an argument of one, that Ansible has and this has not."""
-
-
 class NotYet(ConfigError):
     """The result of a task is looked at before it has run; ``name`` is the variable it is registered under."""
 

@@ -21,10 +21,11 @@ from pathlib import Path
 
 import yaml
 
-from deployer.errors import ConfigError, DeployerError, NotHere
+from deployer.errors import ConfigError, DeployerError
 from deployer.importing import import_project, playbooks_below, roles_below
 from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import load_playbook
+from deployer.load.unsupported import NotHere
 from deployer.model import Play
 from deployer.resolve import Resolver, judge
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from deployer.errors import ConfigError, NotHere
+from deployer.errors import ConfigError
 from deployer.gathering import Gathering
 from deployer.load.instead import INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.keywords import instead, short_name
@@ -18,6 +18,10 @@ from deployer.load.marked import Map
 
 if TYPE_CHECKING:
     from deployer.load.inherited import Inherited
+
+
+class NotHere(ConfigError):
+    """A module that Ansible has and this has not."""
 
 
 def conditional(given: Map, inherited: Inherited, problems: Gathering) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer import modules
-from deployer.errors import At, ConfigError, NotHere
+from deployer.errors import At, ConfigError
 from deployer.fields import alike, build, coerce, complaints, kind, nearest
 from deployer.load.instead import INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, TASK, instead
@@ -17,6 +17,7 @@ from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
 from deployer.load.taint import OMIT
 from deployer.load.template import Variables
+from deployer.load.unsupported import NotHere
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
 from deployer.resolve.silent import is_silent

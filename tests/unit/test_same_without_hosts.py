@@ -34,7 +34,7 @@ RENDERINGS: tuple[str, ...] = (
     "{{ 'one' | comment('c') }}|{{ 'one' | comment('cblock') }}|{{ 'one' | comment('xml', prefix_count=2) }}",
     "{{ 'one\\ntwo' | comment('erlang', decoration='%% ', postfix='end') }}",
     "{{ ['a', 'b'] | product([1, 2]) | list }}",
-    "{{ words | symmetric_difference(['two', 'x']) }}",
+    "{{ words | symmetric_difference(['two', 'x']) | sort }}",
     "{{ [1, 2] | zip_longest([3], fillvalue='-') | list }}",
     "{{ ['/srv', 'a'] | path_join }}|{{ 'a.tar.gz' | splitext }}|{{ '/srv//a/../b' | normpath }}",
     "{{ 'https://u:p@h.example:8443/a?b=c' | urlsplit('port') }}",
