@@ -41,6 +41,7 @@ class Lockout:
     Attributes:
         seconds: from when the undo was armed, or the run ended without; None: nobody got in again.
         back: seconds until the host had gone back, by its journal.
+        within: seconds after which it goes back.
         void: what the run said that ended before its undo was seen armed; empty in every trial that proves something.
     """
 
@@ -50,11 +51,12 @@ class Lockout:
     seconds: float | None
     back: float = 0
     void: str = ""
+    within: int = WITHIN
 
     @property
     def is_late(self) -> bool:
-        """Whether it took longer than is promised."""
-        return self.seconds is None or self.seconds > WITHIN + GRACE
+        """Whether the host took longer than is promised; how long a login takes on top is this machine's, too."""
+        return self.seconds is None or self.back > self.within + GRACE
 
 
 def _file(dest: str, content: str, **words: Any) -> Callable[[Fleet], None]:
@@ -108,6 +110,24 @@ def trials(fleet: Fleet, kind: str, count: int) -> Sequence[Lockout]:
 def get_ready(host: LabHost) -> None:
     """Make what a host has to have for any kind of trial."""
     console(host, _READY)
+
+
+def lockout_lines(found: Sequence[Lockout]) -> list[str]:
+    """Return a sentence for each kind."""
+    lines = []
+    for kind in dict.fromkeys(one.kind for one in found):
+        some = [one for one in found if one.kind == kind and not one.void]
+        logins = sorted(one.seconds for one in some if one.seconds is not None) or [0]
+        within = max(one.within for one in some) if some else 0
+        late = sum(seconds > within + GRACE for seconds in logins)
+        lines.append(
+            f"{kind}: {len(some)} trials, {sum(one.dead for one in some)} of them with the controller dead,"
+            f" {len(some) - len(logins)} locked out; of {within} + {GRACE} s the host took"
+            f" {max((one.back for one in some), default=0):.1f} at most to go back; a login had come through after"
+            f" {logins[len(logins) // 2]:.1f} s (median), {logins[-1]:.1f} s at most"
+            + (f", {late} later than {within + GRACE} s" if late else "")
+        )
+    return lines
 
 
 def lockout_table(found: Sequence[Lockout]) -> str:

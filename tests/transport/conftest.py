@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,17 @@ import pytest
 
 from deployer.transport import SshOptions, Transport, open_transport
 from tests.transport import sshd as private_sshd
+
+TRIALS = int(os.environ.get("DEPLOYER_RELIABILITY_TRIALS", "1"))
+"""How often each way of being dead is tried."""
+DEAD = ("test_ssh_dead_peers", "test_ssh_lost")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try what a dead peer is noticed by as often as is asked for."""
+    if TRIALS > 1 and metafunc.module.__name__.rpartition(".")[2] in DEAD:
+        metafunc.fixturenames.append("trial")
+        metafunc.parametrize("trial", range(TRIALS))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""The 200 trials of two and four controllers at once, as many as there is time for; and ten minutes for all parsers."""
+"""The 200 trials of two and four controllers at once and 100 of each kind of lockout, as many as there is time for, and
+those that the benchmarks have kept of this state of the program; and ten minutes for all parsers."""
 
 from __future__ import annotations
 
@@ -28,6 +29,10 @@ def figures_of(record_property: Any, *argv: str, lab: str = "") -> None:
 
 def test_of_many_at_once_one_writes(record_property: Any) -> None:
     figures_of(record_property, "benchmarks.one_writer", "--minutes", str(MINUTES), lab=f"{NAME[:7]}w")
+
+
+def test_who_is_locked_out_gets_in_again_each_time(record_property: Any) -> None:
+    figures_of(record_property, "benchmarks.lockouts", "--minutes", str(MINUTES), lab=f"{NAME[:7]}k")
 
 
 def test_every_parser_raises_its_own_error_alone(record_property: Any) -> None:
