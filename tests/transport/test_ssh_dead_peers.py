@@ -35,8 +35,12 @@ SHELLS: dict[str, tuple[str, type[HostError], str]] = {
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deployer.transport.conversation.HOST_PATIENCE", 2.0)
+
+
+@pytest.fixture
+def no_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who never greets: a server that does may take longer on a busy machine."""
     monkeypatch.setattr("deployer.transport.wire.GREETING", 0.5)
-    monkeypatch.setattr("deployer.transport.wire.LOGIN", 0.5)
 
 
 @pytest.fixture
@@ -81,6 +85,7 @@ def drops(peer: socket.socket, text: bytes, pause: float) -> None:
     ],
     ids=["silence", "drops", "lines", "flood"],
 )
+@pytest.mark.usefixtures("no_greeting")
 def test_a_listener_that_never_comes_to_the_banner_is_asked_once_and_is_no_ban(
     sshd: Sshd, reach: Reach, greet: Callable[..., tuple[int, list[socket.socket]]], treat: object, words: str
 ) -> None:
@@ -93,6 +98,7 @@ def test_a_listener_that_never_comes_to_the_banner_is_asked_once_and_is_no_ban(
         peer.close()
 
 
+@pytest.mark.usefixtures("no_greeting")
 def test_a_frozen_sshd_is_called_frozen(start_sshd: Start, reach: Reach) -> None:
     server = start_sshd()
     os.kill(server.process.pid, signal.SIGSTOP)
@@ -101,7 +107,10 @@ def test_a_frozen_sshd_is_called_frozen(start_sshd: Start, reach: Reach) -> None
     assert "frozen" in caught.value.hint
 
 
-def test_a_login_that_is_not_answered_is_no_wrong_key(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:
+def test_a_login_that_is_not_answered_is_no_wrong_key(
+    start_sshd: Start, reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployer.transport.wire.LOGIN", 0.5)
     server = start_sshd("AuthorizedKeysCommand /bin/sleep 5", "AuthorizedKeysCommandUser root")
     with pytest.raises(Unreachable, match="did not answer the login of root") as caught:
         reach(server, private_key=keygen(tmp_path / "other"))

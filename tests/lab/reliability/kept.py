@@ -24,7 +24,7 @@ from tests.lab.reliability.table import ROOT, Row, Tried
 
 KEPT = Path(__file__).with_name("tried.json")
 """Under version control: nobody tries the whole table in one sitting."""
-SWITCHES = ("DEPLOYER_KILL_ALL", "DEPLOYER_LEASE_ALL", "DEPLOYER_CONFIRM_ALL")
+SWITCHES = ("DEPLOYER_KILL_ALL", "DEPLOYER_LEASE_ALL", "DEPLOYER_CONFIRM_ALL", "DEPLOYER_RELIABILITY_TRIALS")
 """Of which only a part was tried unless they say otherwise, so that they belong to what was tried."""
 NAMED = tuple(dict.fromkeys(test for row in ROWS for test in row.tests))
 AGAIN = "failed the first time, and was run once more by itself"

@@ -22,7 +22,9 @@ programs, not by deployer. This page is written by
 and by nobody's hand, from what is kept in `tests/lab/reliability/tried.json`. `held`: what has to come of it came. A
 row that does not hold, or of which something was not tried, says so. Seconds are those of the whole trial with what it
 had to set up, on a machine that did other things too; what counts is told as a figure beside the outcome. Some trials
-are in every run of the tests (`tests/lab/reliability`), with `DEPLOYER_RELIABILITY_ALL=1` all of them.
+are in every run of the tests (`tests/lab/reliability`), with `DEPLOYER_RELIABILITY_ALL=1` all of them; with
+`DEPLOYER_RELIABILITY_TRIALS=N` dead peers and cut uploads are tried N times. What the benchmarks of lockouts and of
+several writers quote was kept trial by trial (`benchmarks/kept.py`), by them, with the commit that was tried.
 """
 _TABLE = """\
 | row | what goes wrong | what is done, and has to come of it | outcome | seconds | tried |

@@ -50,6 +50,24 @@ def test_an_edited_file_is_named(options: Options, place: Path, name: str, said:
     assert str(place / name) in str(caught.value)
 
 
+def test_a_checkout_that_lies_elsewhere_now_is_told_and_a_playbook_is_no_plan(options: Options, place: Path) -> None:
+    file = kept(options, place)
+    (place / "hosts.yml").rename(place / "elsewhere.yml")
+    with pytest.raises(ConfigError, match=r"hosts\.yml.* the plan was made from it, and it is not there"):
+        applied(file)
+    with pytest.raises(ConfigError, match=r"deployer deploy .*site\.yml"):
+        applied(place / "site.yml")
+
+
+def test_a_digest_is_not_shown_to_a_person(options: Options, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = kept(options, place)
+    monkeypatch.setenv("SHOP_KEY", "another")
+    monkeypatch.setattr(roll_play, "IDENTITY", Sh("echo fedcba9876543210fedcba9876543210"))
+    out = io.StringIO()
+    assert planning.apply_plan(file, Options(playbook=""), out) == 3
+    assert "! w1           machine-id is not as it was planned\n" in out.getvalue()
+
+
 def test_a_host_that_is_another_one_is_refused(options: Options, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = kept(options, place)
     monkeypatch.setattr(roll_play, "IDENTITY", Sh("echo fedcba9876543210fedcba9876543210"))
