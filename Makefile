@@ -7,12 +7,14 @@ LAB_PACKAGES := mmdebstrap systemd-container nftables iproute2 openssh-client op
 PAGE_PACKAGES := chromium-headless-shell  # tests of the pages in a browser; where it cannot be, those are skipped
 # Rules of accessibility, tried in that browser; where npm cannot bring them, those of structure.js are alone.
 AXE := axe-core@4.14.1
-# The unit and contract tests in two parts that take equally long, side by side: two processes know nothing of each other,
-# where pytest-xdist collects all tests twice and carries each outcome, which was a sixth of the time.
-PART := tests/unit/modules tests/unit/engine tests/unit/audit tests/unit/load
+# The unit and contract tests in three parts that take about equally long, side by side: processes that know nothing of
+# each other, where pytest-xdist collects all tests twice and carries each outcome, which was a sixth of the time. Three
+# on two cores, since some wait.
+HOSTS := $(addprefix tests/unit/,modules cli audit)
+WALKS := $(addprefix tests/unit/,engine load beam saved resolve window transport)
 WINDOW_PACKAGES := erlang-observer erlang-ssl xvfb x11-utils  # tests of observe; where they cannot be, those are skipped
 
-.PHONY: help setup packages demo demo-down check lint types part rest test lab-test bench docs pictures mutants fuzz clean
+.PHONY: help setup packages demo demo-down check lint types rest hosts walks test lab-test bench docs pictures mutants fuzz clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -38,7 +40,7 @@ demo-down:  ## take the demo's hosts down
 
 check: setup  ## the quick part: lint, types, import rules, unit and contract tests that are not marked as slow
 	@tools/packages shellcheck
-	@$(MAKE) --no-print-directory -j2 -k -Otarget MARKED="not slow" lint part rest types
+	@$(MAKE) --no-print-directory -j3 -k -Otarget MARKED="not slow" lint types rest hosts walks
 
 lint:
 	$(BIN)/ruff check .
@@ -48,18 +50,21 @@ lint:
 types:
 	$(BIN)/mypy
 
-part:
-	$(BIN)/pytest -q -m "$(MARKED)" $(PART)
+hosts:
+	$(BIN)/pytest -q -m "$(MARKED)" $(HOSTS)
+
+walks:
+	$(BIN)/pytest -q -m "$(MARKED)" $(WALKS)
 
 rest:
-	$(BIN)/pytest -q -m "$(MARKED)" tests/unit tests/contract $(PART:%=--ignore=%)
+	$(BIN)/pytest -q -m "$(MARKED)" tests/unit tests/contract $(patsubst %,--ignore=%,$(HOSTS) $(WALKS))
 
 test: check packages  ## everything: the quick part, what is slow, the transports, and the lab's real hosts
 	-@command -v chromium >/dev/null || tools/packages $(PAGE_PACKAGES)
 	-@[ -e .venv/axe/node_modules ] || ! command -v npm >/dev/null || timeout -k 5 60 npm install --silent --prefix .venv/axe \
 		--ignore-scripts --no-audit --no-fund --no-save --fetch-retries=0 $(AXE) || rm -rf .venv/axe
 	-@tools/packages $(WINDOW_PACKAGES)
-	@$(MAKE) --no-print-directory -j2 -k -Otarget MARKED=slow part rest
+	@$(MAKE) --no-print-directory -j2 -k -Otarget MARKED=slow rest hosts walks
 	$(BIN)/pytest -q tests/transport
 	tools/lab-tests
 

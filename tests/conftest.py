@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -13,3 +14,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.lab.reliability.kept import Kept
 
         config.pluginmanager.register(Kept.plugin(config), "reliability")
+
+
+def pytest_collection_finish() -> None:
+    """Let no search for garbage go over thousands of tests that stay until the end."""
+    gc.freeze()

@@ -22,6 +22,7 @@ from deployer.cli.program import DeployerProgram
 from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.yaml import read
+from deployer.model import Play
 from deployer.resolve import Resolver, judge
 from tests.unit.beam.beam_tarballs import release
 from tests.unit.doc_examples import PAGES, ROOT, Example, blocks, commands
@@ -94,6 +95,11 @@ def inventory(text: str, place: Path) -> str:
     )
 
 
+@cache
+def site() -> tuple[Play, ...]:
+    return tuple(load_playbook(SITE, judge=judge))
+
+
 def resolve(text: str, place: Path) -> Iterator[str]:
     """Resolve an example for every host, and yield whom it was resolved for."""
     written_play, around = text.startswith("- "), place / "inventory.yml"
@@ -101,7 +107,7 @@ def resolve(text: str, place: Path) -> Iterator[str]:
     if written_play:
         (place / "site.yml").write_text(text)
     loaded = load_inventory([around], playbook_dir=place)
-    for play in load_playbook(place / "site.yml" if written_play else SITE, judge=judge):
+    for play in load_playbook(place / "site.yml", judge=judge) if written_play else site():
         resolver = Resolver(loaded, play, need_tarball="tls: true" not in text)
         for host in loaded.select(play.hosts):
             resolver.fleet(host)
