@@ -34,7 +34,7 @@ def programs(host_play: HostPlay) -> str:
 def _hooks(host_play: HostPlay) -> Iterator[str]:
     for when, found in ((hooks.BEFORE, host_play.before_switch), (hooks.AFTER, host_play.after_start)):
         for hook in (hook for hook in found if not hook.skip):
-            place = "this machine" if hook.task.local else host_play.host.name
+            place = "this machine" if hook.task.local else hook.place or host_play.host.name
             yield _titled(f"{place}: {when}: {hook.label}", hooks.hook_program(host_play, hook))
 
 

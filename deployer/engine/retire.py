@@ -6,6 +6,7 @@ part can be run again: a retirement that was stopped or killed anywhere is finis
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from deployer.engine.host_run import Context, close, worst
 from deployer.engine.roll.hooks import BEFORE, Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.confirm import confirm
+from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.steps import step_last_words
 from deployer.errors import ConfigError, StepError
 from deployer.events import HostEnded, StepDone, TaskPlanned
@@ -103,7 +105,8 @@ class Retirement:
 
     def _leave(self, run: HostRoll) -> None:
         _, nodes = self._nodes(run)
-        Hooks(self.context.emit, lambda: LocalTransport("localhost")).run(run, BEFORE, back=True)
+        with contextlib.closing(Elsewhere(self.context.beside)) as others:
+            Hooks(self.context.emit, lambda: LocalTransport("localhost"), others).run(run, BEFORE, back=True)
         units = [node.unit for node in nodes]
         what = f"{'stop' if self.pause else 'stop and disable'} {', '.join(units)}"
         self._step(run, what, sh(_PAUSE, units) if self.pause else sh(_STOP, units))

@@ -168,7 +168,7 @@ class TaskReader:
             params=inherited.params,
             run_once=bool(boolean(given, "run_once")) if self.hooks else all_of.run_once,
             local=self.hooks and local(given),
-            delegate_to=None if self.hooks else said.delegate_to,
+            delegate_to=None if self.hooks and local(given) else said.delegate_to,
             as_node=self.hooks and as_node(given),
             timeout=given.get("timeout"),
             confirm=given.get("confirm"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_roll import HostRoll
+from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.probe import probe_environment
 from deployer.engine.walk.steps import GRACE, STEP_TIMEOUT, patience, step_last_words
 from deployer.errors import HostError, StepError
@@ -32,10 +33,12 @@ class Hooks:
 
     Attributes:
         here: makes a connection to this machine, for ``delegate_to: localhost``.
+        elsewhere: has those to other hosts.
     """
 
     emit: Emit
     here: Callable[[], Transport]
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
     clock: Callable[[], float] = time.monotonic
     _ran: set[Mark] = field(default_factory=set)
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -65,15 +68,26 @@ class Hooks:
         try:
             for hook in hooks:
                 ran.append(hook.label)
-                with self._turn if hook.task.local else nullcontext():  # one program at a time changes this machine
-                    self._run(run, hook, when)
+                with self._place(run, hook) as transport:
+                    self._run(run, hook, when, transport)
                 if hook.task.run_once:
                     self._ran.add(hook.task.mark)
         finally:
             _note(run, when, ran)
 
-    def _run(self, run: HostRoll, hook: Action, when: str) -> None:
-        transport = self.here() if hook.task.local else run.connected.transport
+    @contextmanager
+    def _place(self, run: HostRoll, hook: Action) -> Iterator[Transport]:
+        """Yield the connection to where a hook runs; one program at a time runs on this machine, and on a delegate."""
+        if hook.task.local:
+            with self._turn:
+                yield self.here()
+        elif hook.place:
+            with self.elsewhere.turn(hook.place, run.name) as transport:
+                yield transport
+        else:
+            yield run.connected.transport
+
+    def _run(self, run: HostRoll, hook: Action, when: str, transport: Transport) -> None:
         steps, before = hook.module.act(), self.clock()
         what_runs = hook_program(run.connected.play, hook, run.release)
         for frame in transport.run(what_runs, timeout=max(patience(what_runs), (hook.timeout or 0) + GRACE)):
@@ -103,7 +117,7 @@ def hook_program(play: HostPlay, hook: Action, release: str = "") -> Program:
     texts = tuple(probe_environment(hook.environment, step.text) for step in hook.module.act())
     users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
     people = {i: hook.timeout or STEP_TIMEOUT for i, step in enumerate(hook.module.act()) if step.person}
-    become = play.become and not hook.task.local
+    become = hook.place.become if hook.place else play.become and not hook.task.local
     return Program(texts, writes=True, become=become, users=users, people=people, labels=(hook.label,) * len(texts))
 
 
@@ -122,6 +136,7 @@ def hook_words(runs: Sequence[HostRoll]) -> tuple[str, ...]:
 
 def _words(hook: Action) -> str:
     place = ", on this machine" if hook.task.local else ", as the node" if hook.task.as_node else ""
+    place = f", on {hook.place}" if hook.place else place
     return f"{hook.task.name}{place}{', once, before the first switch' if hook.task.run_once else ''}"
 
 

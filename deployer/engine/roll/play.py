@@ -135,7 +135,7 @@ class PlayRun:
 
     def _roll(self, runs: Sequence[HostRoll], climb: Climb) -> Roll:
         pool, emit, stop = self.context.pool, self.context.emit, self.context.stop
-        hooks, back = Hooks(emit, lambda: LocalTransport("localhost")), Reverter(pool, emit)
+        hooks, back = Hooks(emit, lambda: LocalTransport("localhost"), self._elsewhere), Reverter(pool, emit)
         switching = BatchRunner(hooks, Migrations(runs, pool, emit, stop), pool, stop)
         play, limits = self.resolver.play, self._limits(runs)
         due = [run for run in runs if run.changes and not run.problem]

@@ -20,6 +20,7 @@ from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState, Verification
+from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.walk import Walk
 from deployer.errors import Reverted, Unreachable
 from deployer.fleet import Declaration, Rollout, declare
@@ -145,6 +146,7 @@ class Fleet:
         self.absent: set[str] = set()
         self.done_before: frozenset[str] = frozenset()
         self.migrating: type[Migrations] = Migrations
+        self.elsewhere = Elsewhere(lambda host: DirectoryHost(self.place / host.name, host.name))
 
     @property
     def members(self) -> tuple[Declaration, ...]:
@@ -180,7 +182,7 @@ class Fleet:
             climb = Scripted(
                 pool, self.events, self.stop, unseen=self.unseen, strangers=self.strangers, falls=self.falls
             )
-            hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"))
+            hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"), self.elsewhere)
             limits = Limits(serial, percentage, Rollout(**words))
             due = [run for run in runs if run.changes and not run.problem]
             migrations = self.migrating(runs, pool, self.events, self.stop)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deployer.engine.roll.hooks import hook_words
 from deployer.engine.roll.rules import STOPPED
-from deployer.errors import Interrupted, Reverted, StepError
+from deployer.engine.walk.elsewhere import Elsewhere
+from deployer.errors import Interrupted, Reverted, StepError, Unreachable
+from deployer.model import Host, Mark
+from deployer.resolve.action import Delegate
 from deployer.roll_events import HookDone
+from deployer.transport.base import Transport
 from tests.unit.engine.roll_kit import Fleet, hook
 
 WHERE = "$(basename $(dirname $TMPDIR))"
@@ -36,6 +42,29 @@ def test_hooks_run_around_the_switch_and_one_runs_once(fleet: Fleet) -> None:
     assert [(event.when, event.local) for event in told[:3]] == [
         ("before_switch", False), ("before_switch", False), ("after_start", True),
     ]  # fmt: skip
+
+
+def test_a_hook_runs_on_another_host_of_the_inventory(fleet: Fleet) -> None:
+    (fleet.place / "lb1").mkdir()
+    balancer = Delegate("lb1", False, Host("lb1", {}, (), Mark("i.yml", 1)))
+    fleet.before = (replace(hook(f"echo drain >>{fleet.log}", 7), place=balancer),)
+    fleet.after = (hook(f"echo undrain >>{fleet.log}", 9),)
+    roll = fleet.roll(1)
+    assert fleet.done.count("drain") == 4
+    assert (fleet.place / "lb1" / "home").exists(), "its programs ran there"
+    assert hook_words(roll.runs)[0].endswith(", on lb1")
+
+
+def test_a_balancer_that_does_not_answer_leaves_the_old_node_alone(fleet: Fleet) -> None:
+    def connect(host: Host) -> Transport:
+        raise Unreachable("no route", where=host.name)
+
+    fleet.elsewhere = Elsewhere(connect)
+    balancer = Delegate("lb1", False, Host("lb1", {}, (), Mark("i.yml", 1)))
+    fleet.before = (replace(hook(f"echo drain >>{fleet.log}", 7), place=balancer),)
+    roll = fleet.roll(1)
+    assert fleet.switched() == []
+    assert "web1: what is delegated to lb1 cannot be done there: no route" in str(roll.runs[0].problem)
 
 
 def test_what_runs_once_runs_before_any_host_of_the_batch_is_switched(fleet: Fleet) -> None:

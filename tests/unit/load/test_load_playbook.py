@@ -101,7 +101,6 @@ BAD = {
     "hooks": ("- hosts: all\n  hooks: []\n", ":2:10", "hooks must be a mapping", ""),
     "misspelt hook": ("- hosts: all\n  hooks: {after_strat: []}\n", ":2:11", "'after_strat'", "'after_start'"),
     "notify in a hook": (hook("notify: x"), ":5:9", "'notify'", ""),
-    "delegate_to in a hook": (hook("delegate_to: lb1"), ":5:9", "cannot be 'lb1'", "localhost"),
     "become on this machine": (hook("delegate_to: localhost\n        become: true"), ":6:9", "become", "runs as you"),
     "as_node": (hook("as_node: [shop]"), ":5:9", "as_node cannot be a list", "true"),
     "as_node of a template": (hook("as_node: '{{ x }}'"), ":5:9", "as_node cannot be", "the name of one"),

@@ -62,6 +62,13 @@ def test_what_another_host_cannot_do_is_refused(project: Project, words: str, pr
     assert hint in caught.value.hint
 
 
+def test_a_hook_may_be_delegated_to_another_host(project: Project) -> None:
+    hook = "{name: drain, command: id, delegate_to: '{{ other }}', vars: {other: b}}"
+    project.write("site.yml", f"- {{hosts: all, become: true, hooks: {{before_switch: [{hook}]}}}}\n")
+    found = [one for name in "ab" for one in project.resolve(name).before_switch]
+    assert [(one.label, str(one.place or "")) for one in found] == [("drain, on b", "b"), ("drain", "")]
+
+
 def test_one_file_on_two_hosts_is_not_declared_twice(project: Project) -> None:
     project.tasks("- copy: {dest: /x, content: x}\n- {copy: {dest: /x, content: y}, delegate_to: b}\n")
     assert [str(action.place or "") for action in project.actions()] == ["", "b"]
