@@ -63,6 +63,7 @@ PROVEN_IN_THE_LAB = {
     "authorized_key": "test_brought_modules.py::test_a_key_lets_its_owner_in_until_it_is_taken_out",
     "beam_nodes": "test_deploy.py::test_the_release_is_complete_belongs_to_root_and_has_lost_its_cookie",
     "distribution": MOVING,
+    "dpkg_selections": "test_general_modules.py::test_packages_are_seen_and_removed",
     "epmd": "test_attacks.py::test_an_epmd_that_is_not_the_releases_is_found_not_started_and_replaced",
     "firewall": "test_drift.py::test_drift_is_found_without_a_touch_and_mended",
     "get_url": "test_same_as_ansible.py::test_a_playbook_leaves_the_same_behind_under_both",

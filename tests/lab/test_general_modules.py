@@ -190,12 +190,24 @@ def test_a_service_that_cannot_start_says_why(bench: Bench) -> None:
     *_, last = bench.run(started.fix(started.differences(started.parse(bench.ask(started).out))))
     assert last.rc != 0
     assert "no room for canary" in last.out
+    many = 'trap "" TERM; for i in $(seq 40); do sleep 60 & done; echo waits for canary; wait'
+    limits = "TimeoutStartSec=1\nTimeoutStopSec=1"
+    text = f"[Service]\nType=oneshot\n{limits}\nExecStart=/bin/sh -c '{many}'\n"
+    bench.apply("systemd_unit", name="slow.service", content=text)
+    started = make("systemd", {"name": "slow", "state": "started"})
+    *_, last = bench.run(started.fix(started.differences(started.parse(bench.ask(started).out))))
+    assert "waits for canary" in last.out
+    assert "start operation timed out" in last.out
 
 
 def test_packages_are_seen_and_removed(bench: Bench, witness: Any) -> None:
     assert bench.plan(make("package", {"name": ["sudo", "nftables", "not-there"]})) == {
         "not-there": ("absent", "present")
     }
+    bench.apply("dpkg_selections", name="nftables", selection="hold")
+    assert witness.check_output("apt-mark showhold") == "nftables"
+    bench.apply("dpkg_selections", name="nftables", selection="install")
+    assert witness.check_output("apt-mark showhold") == ""
     bench.apply("package", name=["nftables", "not-there"], state="absent")
     assert not witness.package("nftables").is_installed
 

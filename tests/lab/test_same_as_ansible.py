@@ -71,7 +71,7 @@ def test_a_playbook_leaves_the_same_behind_under_both(pair, ssh, tmp_path: Path)
 
 BROUGHT = """
 cd / && find srv/brought etc/cron.d/brought* etc/hostname -printf '%p %y %m %u %g\\n' | sort
-cat etc/cron.d/brought etc/hostname srv/brought/into/pages/index; uname -n
+cat etc/cron.d/brought etc/hostname srv/brought/into/pages/index; uname -n; apt-mark showhold
 """
 
 
@@ -83,6 +83,7 @@ def test_modules_that_people_bring_leave_the_same_behind_under_both(pair, ssh, t
     (_, left), (_, right) = ssh(theirs, BROUGHT), ssh(ours, BROUGHT)
     assert right.splitlines() == left.splitlines()
     assert "#Ansible: second" in left
+    assert left.split()[-1] == "tar"
     for host in pair:
         plan = run([BIN / "deployer", "plan", "-i", inventory(host, tmp_path), SAME / "brought.yml"], tmp_path)
         assert "nothing to do" in plan
