@@ -218,4 +218,9 @@ _PATTERNS = (
         "an application of the release did not start",
         "the reason is in the same line; start from the innermost one",
     ),
+    _pattern(
+        r"start(?:-pre|-post)? operation timed out",
+        "it was not ready within the time that its unit gives a start",
+        "what it waited for is in the lines before; unit.TimeoutStartSec is how long it may take",
+    ),
 )

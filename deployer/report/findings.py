@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +11,8 @@ from deployer.report.plain import Line, by_number, safe
 
 _STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _TOLD = {"FAIL": 0, "UNKNOWN": 1, "WAIVED": 2}
+_OF_NODE = re.compile(r"[^\s@]+@\S+: ")
+"""Of which node a reason tells, at its beginning."""
 _QUIET = ("PASS", "NOT APPLICABLE")
 
 
@@ -59,11 +62,9 @@ def finding_lines(judged: Sequence[RuleJudged], verbosity: int) -> Iterator[Line
     counts = Counter(one.answer for one in judged)
     if judged:
         yield ((f"    {', '.join(f'{count} {answer}' for answer, count in sorted(counts.items()))}", "dim"),)
-    hidden = counts["UNKNOWN"] if not verbosity else 0
+    hidden = [] if verbosity else [_OF_NODE.sub("", one.reason, count=1) for one in judged if one.answer == "UNKNOWN"]
     if hidden:
-        yield (
-            (
-                f"    {hidden} answers are UNKNOWN: this login may not read enough; -v says what, -b works as root",
-                "magenta",
-            ),
-        )
+        (most, _), *others = Counter(hidden).most_common()
+        root = "; -b works as root" if any("this user" in reason for reason in hidden) else ""
+        told = f"{len(hidden)} answers are UNKNOWN: {safe(most)}{', and other reasons' if others else ''}"
+        yield ((f"    {told}; -v says which{root}", "magenta"),)

@@ -23,7 +23,9 @@ unit_said() (
     TZ=UTC systemctl show --timestamp=us+utc -p ConditionTimestamp --value -- "$unit" 2>/dev/null ||
       TZ=UTC systemctl show -p ConditionTimestamp --value -- "$unit" 2>/dev/null
   ) || said_since=''
+  # Of a unit that is killed systemd names every thread: hundreds of lines, behind which lies why.
   # Any user may say UNIT or INVOCATION_ID; only what systemd itself says of a unit counts.
-  TZ=UTC journalctl -q --no-pager -o cat -r -n "$1" ${said_since:+"--since=$said_since"} \
-    "_SYSTEMD_UNIT=$unit" + _PID=1 "UNIT=$unit" 2>/dev/null | tac
+  TZ=UTC journalctl -q --no-pager -o cat -r -n "$(($1 + 1000))" ${said_since:+"--since=$said_since"} \
+    "_SYSTEMD_UNIT=$unit" + _PID=1 "UNIT=$unit" 2>/dev/null |
+    grep -av "^$unit: Killing process [0-9]* " | head -n "$1" | tac
 )

@@ -33,6 +33,7 @@ SEEN = [
     (f"Slogan: {COOKIE_MODE}", "read by others"),
     ("Error when reading /run/demo/.erlang.cookie: eacces", "cannot read its cookie file: eacces"),
     ("Too short cookie string", "cookie file is empty"),
+    ("shop.service: start-post operation timed out. Terminating.", "not ready within the time"),
     ("cat: /opt/demo/releases/COOKIE: No such file or directory", "releases/COOKIE"),
     ('[{filename,basedir_join_home,1,[{file,"filename.erl"},{line,1026}]},', "HOME is not set"),
     ("** System running to use fully qualified hostnames ** Hostname vm is illegal **", "do not mix"),
