@@ -92,6 +92,7 @@ def _user(facts: dict[str, Any]) -> dict[str, Any]:
     words = [*str(facts.pop("passwd", "")).split(":"), *[""] * 7]
     home, shell, name = words[5], words[6], str(facts.get("user_id", ""))
     env = {"HOME": home, "SHELL": shell, "USER": name, "LOGNAME": name, "LANG": str(facts.pop("lang", ""))}
+    env["PATH"] = str(facts.pop("path", ""))  # what commands of this host run with
     return {"user_dir": home, "user_shell": shell, "user_gecos": words[4], "env": env}
 
 

@@ -135,7 +135,10 @@ class PlayReader:
         found: dict[str, None] = {}
         listeners = self.roles.listeners
         for word in task.notify:
-            if word in handlers or "{{" in word:
+            role, _, own = word.rpartition(" : ")
+            if role and (one := handlers.get(own)) and one.role_path and one.role_path.name == role:
+                found[str(own)] = None
+            elif word in handlers or "{{" in word:
                 found[str(word)] = None
             elif word not in listeners and not self.problems.found:  # it may be in what could not be read
                 hint = nearest(word, [*handlers, *listeners]) or "handlers: of the play, handlers/main.yml of the role"

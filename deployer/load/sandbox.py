@@ -16,6 +16,7 @@ from jinja2.utils import pass_context
 
 from deployer.errors import ConfigError
 from deployer.load import bounds
+from deployer.load.dialect import Dialect
 from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
 from deployer.load.keywords import RESULT_TESTS
 from deployer.load.rarer_filters import RARER_FILTERS, RARER_TESTS
@@ -129,8 +130,10 @@ class Compiled:
 
 
 @cache
-def compiled(source: str, *, file: bool = False, ours: bool = False) -> Compiled:
+def compiled(source: str, *, file: bool = False, ours: bool = False, said: Dialect = (), above: int = 0) -> Compiled:
     r"""Return the compiled template; ``ours``: it comes with the program, and holds no secret.
+
+    ``said`` is how it is written, ``above`` how many lines of its file stand above it.
 
     In the texts of an expression that YAML holds a backslash is a backslash, as in Ansible: ``'\1'`` reaches the
     filter as it is. In a template file, and in ``{% %}``, Jinja's escapes hold.
@@ -138,7 +141,8 @@ def compiled(source: str, *, file: bool = False, ours: bool = False) -> Compiled
     Raises:
         jinja2.TemplateSyntaxError: it is not a template.
     """
-    return _kept("file" if file else "text", source, lambda: _compile(source, file=file), ours=ours)
+    made = partial(_compile, source, file=file, said=said, above=above)
+    return _kept("file" if file else "text", source, made, ours=ours and not said)
 
 
 def _kept(kind: str, source: str, make: Callable[[], StoredTemplate], *, ours: bool) -> Compiled:
@@ -152,8 +156,20 @@ def _kept(kind: str, source: str, make: Callable[[], StoredTemplate], *, ours: b
     )
 
 
-def _compile(source: str, *, file: bool) -> StoredTemplate:
-    tree = sandbox_environment().parse(source if file or "\\" not in source else _backslashes(source))
+def _parsed(source: str, said: Dialect, above: int) -> nodes.Template:
+    env = sandbox_environment()
+    try:
+        tree = (env.overlay(**dict(said)) if said else env).parse(source)
+    except jinja2.TemplateSyntaxError as error:
+        error.lineno += above
+        raise
+    for node in tree.find_all(nodes.Node) if above else ():
+        node.lineno += above
+    return tree
+
+
+def _compile(source: str, *, file: bool, said: Dialect, above: int) -> StoredTemplate:
+    tree = _parsed(source if file or "\\" not in source else _backslashes(source), said, above)
     newlines = len(source) - len(source.rstrip("\n"))
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
         word = type(node).__name__.removeprefix("From").lower()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deployer.errors import At, ConfigError
 from deployer.load import vault
+from deployer.load.dialect import Dialect
 from deployer.load.secrets import Vaults
 from deployer.load.template import Variables
 from deployer.model import Blob, Mark, Secret, Task
@@ -76,8 +77,8 @@ class Sources:
             except OSError as error:
                 raise ConfigError(f"cannot be read: {error.strerror}") from None
 
-    def rendered(self, path: Path, variables: Variables) -> Blob:
-        """Return a template rendered; a secret in it makes all of it a secret.
+    def rendered(self, path: Path, variables: Variables, said: Dialect = ()) -> Blob:
+        """Return a template rendered, read as ``said``; a secret in it makes all of it a secret.
 
         Raises:
             ConfigError: it is not UTF-8, or the template is wrong; with the template's own line.
@@ -92,7 +93,7 @@ class Sources:
                 raise ConfigError("is not UTF-8; use copy for what is not text") from None
             if isinstance(text, Secret):
                 raise ConfigError("is encrypted; encrypt the values it uses, not the template")
-            return Blob.of(variables.render_file(text, str(path), path.name))
+            return Blob.of(variables.render_file(text, str(path), path.name, said))
 
     def _small(self, path: Path) -> Blob:
         data = read_regular(path)

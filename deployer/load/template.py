@@ -21,6 +21,7 @@ from deployer.syntax import Bare, truth
 
 if TYPE_CHECKING:
     from deployer.load import sandbox
+    from deployer.load.dialect import Dialect
 
 Decrypt = Callable[[Encrypted, str], Secret]
 
@@ -144,18 +145,17 @@ class Variables(Mapping[str, Any]):
         ours = shelf.is_shipped(where)
         return self._explain(lambda: self._run(sandbox.compiled(str(text), ours=ours), name), where)
 
-    def render_file(self, text: str, file: str, name: str = "template") -> str | Secret:
+    def render_file(self, text: str, file: str, name: str = "template", said: Dialect = ()) -> str | Secret:
         """Return a template file's text rendered; a `Secret` when a secret went into it.
 
         Raises:
             ConfigError: naming the template's own file and line.
         """
-        from deployer.load import sandbox, shelf
+        from deployer.load import dialect, sandbox, shelf
 
         ours = shelf.is_shipped(Mark(file))
-        if text.startswith("#jinja2:"):
-            raise ConfigError("#jinja2: headers are not supported", where=Mark(file, 1, 1))
-        run = partial(sandbox.compiled, text, file=True, ours=ours)
+        text, said, above = dialect.headed(text, file, said)
+        run = partial(sandbox.compiled, text, file=True, ours=ours, said=said, above=above)
         found = self._explain(lambda: self._run(run(), name), Mark(file), lines=True)
         if found is None or isinstance(found, str | Secret):
             return found or ""
@@ -167,11 +167,13 @@ class Variables(Mapping[str, Any]):
         Raises:
             ConfigError: it is no expression, or its value is not a boolean: nothing is guessed.
         """
-        from deployer.load import sandbox, shelf
+        from deployer.load import results, sandbox, shelf
 
         where = mark_of(condition, where)
         ours = shelf.is_shipped(where)
         found = self._explain(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), where)
+        if isinstance(found, results.Foreseen):
+            found.wait()
         if not isinstance(found, bool | Bare):
             hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"
             raise ConfigError(f"the condition must be true or false, not {kind(found)}", where=where, hint=hint)

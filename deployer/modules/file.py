@@ -1,4 +1,4 @@
-"""file: a directory, a link, nothing at all, or the attributes of what is there."""
+"""file: a directory, a link of either kind, nothing at all, or the attributes of what is there."""
 
 from __future__ import annotations
 
@@ -39,16 +39,26 @@ rm -f -- "$link"
 ln -s -- {0} "$link"
 mv -fT -- "$link" {1}"""
 
+_HARD_LOOK = """look {0}
+if [ "$type" = file ]; then if [ {0} -ef {1} ]; then emit hard same; else emit hard other; fi; fi"""
+
+_HARD = """folder={1}
+link="${{folder%/*}}/.deployer.link.$$"
+rm -f -- "$link"
+ln -P -- {0} "$link"
+mv -fT -- "$link" {1}"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class File(Module):
-    """A directory, a symbolic link, the absence of anything, or owner and mode of what is already there.
+    """A directory, a symbolic or hard link, the absence of anything, or owner and mode of what is already there.
 
     Missing parents of a directory are made with its owner, group and mode, as in Ansible; the mode is 0755 unless mode
     says otherwise.
     With ``state: file``, or none, only attributes are managed: a path that is not there is not made (write it with copy
     or template). ``touch`` makes an empty file; it runs every time, unless both its times are preserved. With
-    ``recurse`` a plan tells that something in the directory is otherwise, and not what. A link that stands where a
+    ``recurse`` a plan tells that something in the directory is otherwise, and not what.
+    ``hard`` is one more name of the file ``src``. A link that stands where a
     directory or file is declared is an error, and so is a directory where a link is declared; nothing but
     ``state: absent`` deletes a directory.
     """
@@ -74,10 +84,13 @@ class File(Module):
 
     path: Annotated[str, Doc("the path on the host", check=check.absolute, example="/srv/shop", alias="dest name")]
     state: Annotated[
-        Literal["file", "directory", "link", "absent", "touch"] | None,
+        Literal["file", "directory", "link", "hard", "absent", "touch"] | None,
         Doc("what is there; touch makes an empty file, and else sets its times, in every run", example="directory"),
     ] = None  # fmt: skip
-    src: Annotated[str | None, Doc("what a link points to", check=check.one_line, example="/srv/shop-2")] = None
+    src: Annotated[
+        str | None,
+        Doc("what a link points to; of hard, the other name of the file", check=check.one_line, example="/srv/shop-2"),
+    ] = None
     owner: Owner = None
     group: FileGroup = None
     mode: Mode = None
@@ -87,8 +100,10 @@ class File(Module):
     modification_time: Annotated[Literal["preserve", "now"], Doc("of touch: preserve leaves it")] = "now"
 
     def __post_init__(self) -> None:
-        if (self.state == "link") != (self.src is not None):
-            raise ConfigError("src is the target of a link: state: link and src go together")
+        if (self.state in ("link", "hard")) != (self.src is not None):
+            raise ConfigError("src is the target of a link: state: link (or hard) and src go together")
+        if self.state == "hard" and (why := check.absolute(self.src or "")):
+            raise ConfigError(f"src of a hard link: {why}")
         if self.state == "link" and self.mode:
             raise ConfigError("a link has no mode of its own", hint="set the mode of what it points to")
         if self.state == "absent" and (why := check.deletable(self.path)):
@@ -124,7 +139,9 @@ class File(Module):
         """Return type and attributes as declared."""
         if self.state == "absent":
             return Absent()
-        kind = {"type": "file" if self._touches else self.state} if self.state else {}
+        kind = {"type": "file" if self.state in ("touch", "hard") else self.state} if self.state else {}
+        if self.state == "hard":
+            return Present(kind | {"hard": "same"} | self._attributes.desired())
         inside = {"inside": "same"} if self.recurse and self._attributes.desired() else {}
         return Present(kind | ({"target": self.src} if self.src else {}) | self._attributes.desired() | inside)
 
@@ -132,6 +149,8 @@ class File(Module):
         """Print what is there; where it is not ours to make, nothing there is unknown rather than absent."""
         if self.state in (None, "file"):
             return sh('look {0}\n[ -n "$type" ] || unknown {0}" is not there yet"', self.path)
+        if self.state == "hard":
+            return sh(_HARD_LOOK, self.path, self.src or "")
         if self.recurse and (odd := self._odd()):
             return lines(sh("look {}", self.path), sh(_ODD, self.path, odd))
         return sh("look {}", self.path)
@@ -167,7 +186,10 @@ class File(Module):
         if self._in_the_way(found["type"]):
             hint = "say force: true to replace it" if (self.state, found["type"]) == ("link", "file") else ""
             raise ConfigError(f"{self.path} is a {found['type']} on this host, not a {self.state or 'file'}", hint=hint)
+        if found.get("hard") == "other" and not self.force:
+            raise ConfigError(f"{self.path} is another file on this host", hint="say force: true to replace it")
         target = {"target": found.get("target", "")} if found["type"] == "link" else {}
+        target |= {"hard": found["hard"]} if "hard" in found else {}
         inside = {"inside": found["inside"]} if "inside" in found else {"inside": "same"} if self.recurse else {}
         return Present({"type": found["type"], **target, **self._attributes.observed(found["at"]), **inside})
 
@@ -189,6 +211,8 @@ class File(Module):
                 else ()
             )
             return (*own, *(self._inside() if "inside" in changes else ()))
+        if self.state == "hard" and {"type", "hard"} & set(changes):
+            return (Step(f"link {self.path}", lines(sh(_HARD, self.src or "", self.path), attributes)),)
         if self.state == "link":
             return (Step(f"link {self.path}", lines(sh(_LINK, self.src or "", self.path), attributes)),)
         return (Step(f"set owner and mode of {self.path}", attributes),)
@@ -202,7 +226,7 @@ class File(Module):
             return kind != "link" and not (kind == "file" and self.force)
         if self.state in ("file", "directory"):
             return kind != self.state
-        if self._touches:
+        if self.state in ("touch", "hard"):
             return kind != "file"
         return self.state is None and kind == "link"
 

@@ -19,7 +19,8 @@ class Template(Written):
     """A file on the host, rendered here from a Jinja2 template with the variables of the play.
 
     Everything else is as with copy. A template that holds a secret makes the whole file secret: mode 0600 unless said
-    otherwise, and no text of it in any plan.
+    otherwise, and no text of it in any plan. A first line such as ``#jinja2: trim_blocks: False`` says how it is
+    written, before the words of the task do.
     """
 
     SOURCES: ClassVar[Mapping[str, str]] = {"src": "templates"}
@@ -37,6 +38,14 @@ class Template(Written):
     generations: Annotated[
         str | None, Doc(BELONGS, check=check.absolute, example="/etc/beam/generations.d/opt/shop")
     ] = None
+    trim_blocks: Annotated[bool, Doc("the newline behind a block is no part of the file")] = True
+    lstrip_blocks: Annotated[bool, Doc("nor are blanks before a block that begins its line")] = False
+    variable_start_string: Annotated[str, Doc("how a variable begins", check=check.one_line, example="[[")] = "{{"
+    variable_end_string: Annotated[str, Doc("and how it ends", check=check.one_line, example="]]")] = "}}"
+    block_start_string: Annotated[str, Doc("how a block begins", check=check.one_line, example="[%")] = "{%"
+    block_end_string: Annotated[str, Doc("and how it ends", check=check.one_line, example="%]")] = "%}"
+    comment_start_string: Annotated[str, Doc("how a comment begins", check=check.one_line, example="[#")] = "{#"
+    comment_end_string: Annotated[str, Doc("and how it ends", check=check.one_line, example="#]")] = "#}"
 
     @property
     def _content(self) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
+from deployer.model import Blob, Secret
 from deployer.modules.base import (
     Absent,
     Changes,
@@ -23,6 +25,7 @@ from deployer.modules.base import (
     records,
     sh,
 )
+from deployer.salts import salt
 
 _PROBE = """entry=$(getent passwd {0}) || [ "$?" -eq 2 ] || exit 1
 if [ -n "$entry" ]; then
@@ -36,10 +39,14 @@ if [ -n "$entry" ]; then
   if [ -d "$home" ]; then emit home_made yes; else emit home_made no; fi
 fi"""
 
-_LOCKED = """
-if [ -n "$entry" ]; then
+_SHADOW = """if [ -n "$entry" ]; then
   shadow=$(getent shadow {0}) || {{ echo "may not read the shadow file"; exit 1; }}
-  case ${{shadow#*:}} in '!'*) emit locked yes ;; *) emit locked no ;; esac
+  shadow=${{shadow#*:}}
+  shadow=${{shadow%%:*}}
+  case $shadow in '!'*) emit locked yes ;; *) emit locked no ;; esac
+  while [ "$shadow" != "${{shadow#!}}" ]; do shadow=${{shadow#!}}; done
+  sum=$(printf '%s%s' {1} "$shadow" | sha256sum)
+  emit sha "${{sum%% *}}"
 fi"""
 
 _PRESENT = """if getent passwd {0} >/dev/null; then
@@ -66,7 +73,8 @@ _ABSENT = "if getent passwd {0} >/dev/null; then userdel {1} -- {0}; fi"
 class User(Module):
     """An account. What is not named of an existing account stays as it is.
 
-    Passwords are not set here: people come with keys, and services have no password.
+    A ``password`` is a hash, as ``mkpasswd`` prints it, or ``!`` or ``*``, with which nobody gets in; it is a secret,
+    and the host is asked for a salted digest of the one that is there.
     """
 
     EXAMPLE: ClassVar[str] = """\
@@ -91,6 +99,10 @@ class User(Module):
     comment: Annotated[str | None, Doc("the full name", check=check.gecos, example="The shop")] = None
     system: Annotated[bool, Doc("a new account gets a number from the system's range")] = False
     create_home: Annotated[bool, Doc("make the home directory when it is missing", alias="createhome")] = True
+    password: Annotated[Secret | None, Doc("the hash of its password, as in /etc/shadow")] = None
+    update_password: Annotated[
+        Literal["always", "on_create"], Doc("on_create: the password of an account that is there stays")
+    ] = "always"  # noqa: S105
     password_lock: Annotated[bool | None, Doc("whether logging in with a password is impossible")] = None
     state: Annotated[Literal["present", "absent"], Doc("whether it exists")] = "present"
     remove: Annotated[bool, Doc("with absent: delete its home directory and mail, too")] = False
@@ -99,6 +111,24 @@ class User(Module):
     def __post_init__(self) -> None:
         if self.name == "root" and self.state == "absent":
             raise ConfigError("root is never deleted")
+        hashed = self.password.reveal() if self.password else "!"
+        if hashed[:1] not in ("$", "!", "*") or check.gecos(hashed):
+            raise ConfigError(
+                "password is not the hash of one", hint="mkpasswd -m yescrypt prints it; ! lets nobody in"
+            )
+
+    @property
+    def _hash(self) -> str:
+        return self.password.reveal().lstrip("!") if self.password else ""
+
+    @property
+    def _judges(self) -> bool:
+        """Whether the plan looks at the password that is there."""
+        return self.password is not None and self.update_password == "always"  # noqa: S105
+
+    @property
+    def _shadowed(self) -> bool:
+        return self._judges or self.password_lock is not None
 
     def desired(self) -> State:
         """Return what is declared, under the names of the arguments."""
@@ -112,30 +142,39 @@ class User(Module):
             "shell": self.shell,
             "comment": self.comment,
             "home_made": "yes" if self.create_home else None,
+            "password": f"secret:{Secret(self._hash).fingerprint()}" if self._judges else None,
             "locked": None if self.password_lock is None else "yes" if self.password_lock else "no",
         }
         return Present({key: value for key, value in keys.items() if value is not None})
 
     def probe(self) -> Sh:
-        """Print the account's entry, its groups, whether its home is there and, if asked, whether it is locked."""
-        return sh(_PROBE if self.password_lock is None else _PROBE + _LOCKED, self.name, self.home or "")
+        """Print the account's entry, its groups, whether its home is there and, if asked, what its password is."""
+        entry = sh(_PROBE, self.name, self.home or "")
+        return lines(entry, sh(_SHADOW, self.name, salt())) if self._shadowed else entry
 
     def known(self) -> Pooled | None:
-        """Return the account; whether it is locked is asked for."""
-        return Pooled("user", (self.name, self.home or "")) if self.password_lock is None else None
+        """Return the account; its password is asked for."""
+        return None if self._shadowed else Pooled("user", (self.name, self.home or ""))
 
     def parse(self, out: str) -> Observed:
         """Return them; with append, only those groups that are declared."""
         if not out:
             return Absent()
-        needed = ("entry", "group", "groups", "home_made", *([] if self.password_lock is None else ["locked"]))
+        needed = ("entry", "group", "groups", "home_made", *(["locked", "sha"] if self._shadowed else []))
         found = records(out, *needed)
         parts = found["entry"].split(":")
         if len(parts) != 7 or not parts[2].isdecimal():
             raise ProbeError(f"the entry of user {self.name} cannot be read")
         entry = {"uid": parts[2], "comment": parts[4], "home": parts[5], "shell": parts[6]}
         rest = {key: found[key] for key in ("group", "home_made", "locked") if key in found}
-        return Present(entry | rest | {"groups": self._groups(found)})
+        return Present(entry | rest | {"groups": self._groups(found)} | self._password(found))
+
+    def _password(self, found: Mapping[str, str]) -> dict[str, str]:
+        if not self._judges:
+            return {}
+        same = found["sha"] == hashlib.sha256((salt() + self._hash).encode()).hexdigest()
+        told = Secret(self._hash).fingerprint() if same else f"different {found['sha'][:16]}"
+        return {"password": f"secret:{told}"}
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Add, modify or delete it."""
@@ -152,9 +191,13 @@ class User(Module):
         text = [sh(_PRESENT, self.name, modify, own_group, create)]
         if self.create_home:
             text.append(sh(_HOME, self.name))
+        blobs: tuple[Blob, ...] = ()
+        if self.password is not None and {"state", "password"} & set(changes):
+            text.append(sh('chpasswd -e <"$1"'))
+            blobs = (Blob.of(Secret(f"{self.name}:{self.password.reveal()}\n", "password")),)
         if self.password_lock is not None:
             text.append(sh("usermod {} -- {}", "-L" if self.password_lock else "-U", self.name))
-        return (Step(f"make user {self.name}", lines(*text)),)
+        return (Step(f"make user {self.name}", lines(*text), blobs),)
 
     def _options(self) -> list[str]:
         given = {"-u": self.uid, "-g": self.group, "-d": self.home, "-s": self.shell, "-c": self.comment}

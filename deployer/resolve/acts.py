@@ -119,7 +119,7 @@ class Answers:
         return Action(task, label, skip="holds")
 
     def _fail(self, task: Task, scope: Variables, label: str) -> Action:
-        told = scope.render(task.args.get("msg", "failed as requested from a task"), task.mark, "msg")
+        told = scope.render(task.args.get("msg", "Failed as requested from task"), task.mark, "msg")
         raise TaskFails(f"{label}: {_shown(told, task)}")
 
     def _setup(self, task: Task, scope: Variables, label: str) -> Action:

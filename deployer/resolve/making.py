@@ -10,6 +10,7 @@ from typing import Any
 from deployer import modules
 from deployer.errors import At, ConfigError
 from deployer.fields import alike, build, coerce, complaints, kind, nearest
+from deployer.load.dialect import Dialect, dialect
 from deployer.load.instead import INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, TASK, instead
 from deployer.load.marked import Map, folder_of, mark_of, marks_of
@@ -102,7 +103,7 @@ class Maker:
         for key, folder in cls.SOURCES.items():
             there = filled.get(cls.ON_HOST) if cls.ON_HOST else False
             if isinstance(filled.get(key), str) and not (there is True or truth(there)):
-                filled[key] = self._blob(task, key, filled[key], folder, variables)
+                filled[key] = self._blob(task, key, filled[key], folder, variables, dialect(filled))
         return build(cls, filled, where=task.mark)
 
     def _read(self, task: Task) -> Any:
@@ -111,11 +112,11 @@ class Maker:
 
         return read
 
-    def _blob(self, task: Task, key: str, name: str, folder: str, variables: Variables) -> Blob:
+    def _blob(self, task: Task, key: str, name: str, folder: str, variables: Variables, said: Dialect) -> Blob:
         if folder == "tarball" and name in self.tarballs:
             return self.tarballs[name]
         path = self.sources.find(name, folder, task, _at(task.args, key, task))
-        return self.sources.rendered(path, variables) if folder == "templates" else self.sources.blob(path)
+        return self.sources.rendered(path, variables, said) if folder == "templates" else self.sources.blob(path)
 
 
 def became(task: Task, variables: Variables) -> bool | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from deployer.errors import TaskFails
 from deployer.load.template import Layer
 from deployer.model import Block, Task
 from deployer.resolve.action import Nothing
@@ -60,6 +61,11 @@ class Failing(Nothing):
     def probe(self) -> Sh:
         """Say that what stands before it has to run first."""
         return sh("unknown {}", self.reason)
+
+
+def spoken(task: Task, told: str, error: TaskFails) -> str:
+    """Return what Ansible calls the message of a task that fails by its own word."""
+    return told if task.module == "fail" else error.hint or "Assertion failed"
 
 
 def left_out(task: Task, place: int, failures: Sequence[Failure]) -> str:

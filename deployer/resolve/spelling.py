@@ -18,10 +18,12 @@ _INTO = {"copy": "src", "template": "src"}
 """Modules whose ``dest`` may be a directory, and the argument whose last part is the file's name there."""
 _PAIRS = {"rabbitmq_policy": ("tags",)}
 """Mappings that may be written as text, ``KEY=VALUE,KEY=VALUE``."""
-_LISTS = {"apt": ("name", "pkg", "package"), "package": ("name",)}
-"""Lists of names that may be written as text with commas between."""
-_NUMBERS = {"uri": ("status_code",)}
-"""Lists of numbers that may be written as text with commas between."""
+_LISTS: Mapping[str, tuple[str, ...]] = {
+    "uri": ("status_code",),
+    "user": ("groups",),
+    **dict.fromkeys(("apt", "package"), ("name", "pkg", "package")),
+}
+"""Lists that may be written as text with commas between."""
 _PATHS = ("path", "dest", "chdir")
 _FOLDERS = ("unarchive", "get_url")
 """Modules to which a slash at the end of ``dest`` says something."""
@@ -45,8 +47,8 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
     if key in _PAIRS.get(module, ()) and "=" in value and not value.lstrip().startswith("{"):
         words = (word for word in re.split(r"[,\s]+", value) if word)
         return {name: said for name, _, said in (word.partition("=") for word in words)}
-    if key in _NUMBERS.get(module, ()) and "," in value and "{" not in value:
-        return [_same_place(value, number.strip()) for number in value.split(",")]
+    if key in _LISTS.get(module, ()) and "," in value and "{" not in value:
+        return [_same_place(value, word.strip()) for word in value.split(",") if word.strip()]
     if key not in _PATHS or not value.startswith("/") or value == "/" or (key == "dest" and module in _FOLDERS):
         return value
     path = re.sub("/{2,}", "/", value)

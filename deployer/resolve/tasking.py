@@ -22,7 +22,7 @@ from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
 from deployer.resolve.labels import item_label, label_of, unmet
 from deployer.resolve.making import Maker, environment_of, module_class, timeout_of, user_of
-from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks
+from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks, spoken
 
 _UNCHOSEN = "its tags are not chosen"
 MAX_INCLUDES = 16
@@ -209,7 +209,7 @@ class Tasking:
         told = error.message.removeprefix(f"{label}: ")
         if any(one.place < self._count for one in self.failures):  # others have to run before it
             return Action(task, label, Failing(reason=told))
-        failure = Failure(self._count, task, {"changed": False, "failed": True, "msg": told})
+        failure = Failure(self._count, task, {"changed": False, "failed": True, "msg": spoken(task, told, error)})
         if not failure.catcher:
             raise error
         if all(one.place != self._count for one in self.failures):

@@ -58,6 +58,7 @@ def test_a_machine_says_its_network_its_user_and_its_time(ours: dict[str, Any], 
     for word in ("address", "interface", "gateway"):
         assert ours["ansible_default_ipv4"].get(word, "") == theirs["ansible_default_ipv4"].get(word, "")
     assert ours["ansible_env"]["HOME"] == ours["ansible_user_dir"]
+    assert "/usr/bin" in ours["ansible_env"]["PATH"].split(":")
     assert set(ours["ansible_date_time"]) <= set(theirs["ansible_date_time"])
     assert ours["ansible_date_time"]["tz"] == theirs["ansible_date_time"]["tz"]
     assert ours["ansible_lsb"]["codename"] == theirs["ansible_distribution_release"]

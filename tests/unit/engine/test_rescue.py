@@ -129,6 +129,20 @@ def test_an_assertion_in_a_block_is_rescued_and_that_is_known_in_the_plan(trial:
         trial.plan(block("- assert: {that: 1 > 2}\n", "", say("z")))
 
 
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("assert: {that: 1 > 2, fail_msg: 'one is {{ 1 }}'}", "one is 1"),
+        ("assert: {that: 1 > 2}", "Assertion failed"),
+        ("fail: {msg: no}", "no"),
+        ("fail:", "Failed as requested from task"),
+    ],
+)
+def test_a_rescue_is_told_what_ansible_would_tell_it(trial: Trial, task: str, said: str) -> None:
+    trial.deploy(block(f"- {task}\n", "- shell: echo {{ ansible_failed_result.msg }} >>HERE/log\n"))
+    assert log(trial) == said
+
+
 def test_what_a_rescue_makes_is_looked_at_again_and_what_its_block_made_is_not(trial: Trial) -> None:
     write = "- copy: {{dest: HERE/file, content: {}}}\n"
     trial.deploy(block(write.format("new") + BAD, write.format("old")))

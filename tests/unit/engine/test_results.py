@@ -48,6 +48,17 @@ def test_what_only_reads_is_known_in_a_plan_and_conditions_loops_and_templates_u
     assert trial.plan(LOOK) == [("look", "ok"), ("write", "skipped"), ("none", "change")]
 
 
+def test_a_fact_that_is_made_of_a_result_decides_and_what_asks_it_waits(trial: Trial) -> None:
+    tasks = "- command: uname -s\n  register: kernel\n  changed_when: false\n"
+    tasks += "- set_fact: {is_linux: \"{{ kernel.stdout == 'Linux' }}\"}\n"
+    tasks += (
+        "- {name: write, when: is_linux, shell: {cmd: touch HERE/out, creates: HERE/out}}\n- assert: {that: is_linux}\n"
+    )
+    assert ("write", "change") in trial.plan(tasks)
+    trial.deploy(tasks)
+    assert (trial.place / "out").exists()
+
+
 def test_what_reads_behind_a_change_is_unknown_until_that_has_run(trial: Trial) -> None:
     tasks = "- name: make\n  shell: {cmd: 'echo 2.0 >HERE/version', creates: HERE/version}\n" + LOOK
     assert trial.plan(tasks) == [("make", "change"), ("look", "unknown"), ("write", "unknown"), ("none", "unknown")]

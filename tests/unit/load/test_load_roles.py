@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer.errors import ConfigError
 from tests.unit.load.playbook_kit import load
 
 ROLES = {
@@ -75,3 +76,11 @@ def test_roles_are_searched_beside_the_playbook_then_above_it_then_here(
 def test_a_handler_of_the_play_replaces_one_of_a_role(tmp_path: Path) -> None:
     play = load(tmp_path, "- {hosts: all, roles: [app], handlers: [{name: reload, command: mine}]}\n", **ROLES)
     assert [handler.module for handler in play.handlers] == ["command"]
+
+
+def test_a_handler_of_a_role_is_notified_by_the_roles_name_too(tmp_path: Path) -> None:
+    text = "- hosts: all\n  roles: [app]\n  tasks: [{{command: x, notify: '{} : reload'}}]\n"
+    (task,) = [task for task in load(tmp_path, text.format("app"), **ROLES).tasks if task.args.get("cmd") == "x"]
+    assert task.notify == ("reload",)
+    with pytest.raises(ConfigError, match="there is no handler 'base : reload'"):
+        load(tmp_path, text.format("base"), **ROLES)

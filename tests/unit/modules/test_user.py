@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from deployer.errors import ConfigError, ProbeError
-from tests.unit.modules.tables import answer, differing, fixed, make
+from deployer.model import Secret
+from deployer.salts import salt
+from tests.unit.modules.tables import answer, differing, fixed, make, sha
 
 
 def there(**other: str) -> str:
@@ -26,7 +28,7 @@ def there(**other: str) -> str:
         ({"groups": ["adm"], "append": True}, there(groups="shop adm sudo"), {}),
         ({"groups": ["sudo", "adm"], "append": True}, there(), {"groups": ("adm", "adm,sudo")}),
         ({"groups": ["shop", "adm"]}, there(), {}),
-        ({"password_lock": True}, there(locked="no"), {"locked": ("no", "yes")}),
+        ({"password_lock": True}, there(locked="no", sha=sha("")), {"locked": ("no", "yes")}),
         ({}, there(home_made="no"), {"home_made": ("no", "yes")}),
         ({"state": "absent"}, there(), {"state": ("present", "absent")}),
         ({"state": "absent"}, "", {}),
@@ -69,3 +71,29 @@ def test_the_hash_of_a_password_never_leaves_the_host() -> None:
     probe = make("user", name="shop", password_lock=True).probe().text
     assert "getent shadow" in probe
     assert "emit shadow" not in probe
+
+
+HASH = "$6$salt$CANARY"
+
+
+def test_a_password_is_set_when_it_is_another_one_and_never_shown() -> None:
+    same, other = (there(locked="no", sha=sha(salt() + text)) for text in (HASH, "$6$another"))
+    made = make("user", name="shop", password=HASH)
+    assert (differing(made, same), set(differing(made, other))) == ({}, {"password"})
+    (step,) = made.fix(made.differences(made.parse(other)))
+    assert 'chpasswd -e <"$1"' in step.text.text
+    assert "CANARY" not in made.probe().text + step.text.text + repr(step.blobs) + str(made.parse(other))
+    assert isinstance(step.blobs[0].text, Secret)
+    assert step.blobs[0].text.reveal() == f"shop:{HASH}\n"
+    kept = make("user", name="shop", password=HASH, update_password="on_create")
+    assert (differing(kept, there()), "chpasswd" in fixed(kept, "")) == ({}, True)
+    assert "chpasswd" not in fixed(
+        make("user", name="shop", password=HASH, uid=7), there(uid="8", locked="no", sha=sha(salt() + HASH))
+    )
+
+
+@pytest.mark.parametrize("password", ["", "plain CANARY", "$6$a:b", "$6$a\nroot:x"])
+def test_a_password_that_is_no_hash_is_refused_and_not_quoted(password: str) -> None:
+    with pytest.raises(ConfigError, match="not the hash") as caught:
+        make("user", name="shop", password=password)
+    assert "CANARY" not in str(caught.value)
