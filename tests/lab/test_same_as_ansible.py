@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -102,30 +103,50 @@ def test_blocks_that_fail_run_the_same_tasks_in_the_same_order_under_both(pair, 
 
 
 SMALL = sorted(file.stem for file in (SAME / "small").glob("*.yml"))
-EVERY = 10
+EVERY = 20
 """Of the small playbooks one in so many is tried; ``DEPLOYER_SAME_ALL=1`` tries them all."""
+AT_ONCE = 12
+"""So many are tried together: Ansible needs its time."""
 NEVER_DONE = ("blocks_rescue",)
 """What a plan cannot tell to be done: whether a block's command would fail is known when it has run."""
-LEFT = """
-cd /srv/small && find . -printf '%p %y %m %u %g %l\\n' | sort
-find . -type f | sort | while read -r file; do echo "== $file"; base64 -w 0 "$file"; echo; done
-getent passwd smalluser; getent group smallgroup; cat /etc/cron.d/small 2>/dev/null; :
-"""
+LEFT = (SAME / "left.sh").read_text()
+
+Told = dict[tuple[str, str], list[tuple[str, str]]]
 
 
-def test_small_playbooks_leave_the_same_behind_under_both(pair, ssh, tmp_path: Path) -> None:
-    theirs, ours = pair
+def chosen() -> list[list[str]]:
+    """The small playbooks that are tried, as many as are tried together."""
     some = SMALL if os.environ.get("DEPLOYER_SAME_ALL") else SMALL[::EVERY]
+    return [some[at : at + AT_ONCE] for at in range(0, len(some), AT_ONCE)]
+
+
+def told_of(lines: str) -> Told:
+    """What a run has said of each task and item, by its place: verdict and changes."""
+    found: Told = {}
+    for event in map(json.loads, lines.splitlines()):
+        if event["event"] == "TaskPlanned" and event["verdict"] != "unknown":
+            said = (event["verdict"], json.dumps(event["changes"]))
+            found.setdefault((event["where"], event["task"]), []).append(said)
+    return found
+
+
+@pytest.mark.parametrize("some", chosen(), ids=lambda some: some[0])
+def test_small_playbooks_leave_the_same_behind_under_both(pair, ssh, tmp_path: Path, some: list[str]) -> None:
+    theirs, ours = pair
     shutil.copytree(SAME / "small", tmp_path / "small")
     site = tmp_path / "small" / "site.yml"
     site.write_text("".join(f"- import_playbook: {name}.yml\n" for name in some))
     for host in pair:
         assert ssh(host, "mkdir -p /srv/small")[0] == 0
     run([BIN / "ansible-playbook", "-i", inventory(theirs, tmp_path), site], tmp_path)
-    run([BIN / "deployer", "deploy", "-i", inventory(ours, tmp_path), site], tmp_path)
-    (_, left), (_, right) = ssh(theirs, LEFT), ssh(ours, LEFT)
-    assert right.splitlines() == left.splitlines()
-    assert left.count("== ./") >= len(some) // 2
+    given = ["-i", inventory(ours, tmp_path), site]
+    before = told_of(run([BIN / "deployer", "plan", "--json", *given], tmp_path))
+    during = told_of(run([BIN / "deployer", "deploy", "--json", *given], tmp_path))
+    assert {key: told for key, told in before.items() if not set(told) <= set(during.get(key, ()))} == {}
+    left, right = (ssh(host, "sh -s", stdin=LEFT.encode())[1].splitlines() for host in pair)
+    assert sorted(set(right) ^ set(left)) == []
+    assert right == left
+    assert sum(line.startswith("== srv/small/") for line in left) >= len(some) // 2
     site.write_text("".join(f"- import_playbook: {name}.yml\n" for name in some if name not in NEVER_DONE))
     plan = run([BIN / "deployer", "plan", "-i", inventory(ours, tmp_path), site], tmp_path)
     assert "nothing to do" in plan
