@@ -58,12 +58,14 @@ def coverage() -> str:
 
 def pages() -> dict[Path, str]:
     """Return every generated file → its content."""
-    found = {DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.find(n)) + "\n" for n in modules.names())])}
+    found = {
+        DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.class_of(n)) + "\n" for n in modules.names())])
+    }
     found[DOCS / "cli.md"] = overview.command_page(DeployerProgram.standard().namespace or Collection())
     found[DOCS / "audit-rules.md"] = f"{_RULES}\n{table(tuple(RULES.values()))}\n"
     found[DOCS / "audit-coverage.md"] = coverage()
     schemas = {"fleet": json_schema(FleetSettings)} | {
-        name: json_schema(modules.find(name)) for name in modules.names()
+        name: json_schema(modules.class_of(name)) for name in modules.names()
     }
     for name, schema in schemas.items():
         found[DOCS / "schema" / f"{name}.json"] = json.dumps(schema, indent=2, default=str) + "\n"

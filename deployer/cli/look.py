@@ -30,7 +30,7 @@ def _list(c: Context) -> None:
     from deployer import modules
 
     for name in modules.names():
-        out(f"{name:<14} {(modules.find(name).__doc__ or '').splitlines()[0]}")
+        out(f"{name:<14} {(modules.class_of(name).__doc__ or '').splitlines()[0]}")
 
 
 def show(c: Context, *, name: str) -> None:
@@ -41,7 +41,7 @@ def show(c: Context, *, name: str) -> None:
     from deployer.report.reference import reference
 
     try:
-        out(reference(name, modules.find(name)))
+        out(reference(name, modules.class_of(name)))
     except KeyError:
         raise ConfigError(f"there is no module {name!r}", hint=nearest(name, modules.names())) from None
 

@@ -68,7 +68,6 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "archive": f"{_GUARDED}: command: {{cmd: tar -czf …, creates: …}}",
     "assemble": "write one template that includes all parts",
     "fetch": "scp; deployer brings nothing back from hosts but its report",
-    "find": "name the files: a task cannot use the result of another one",
     "gem": f"{_GUARDED}: command: {{cmd: gem install …, unless: gem list -i …}}",
     "group_by": "write the groups into the inventory, or when: at the tasks",
     "known_hosts": "copy: {dest: /etc/ssh/ssh_known_hosts, src: …}",

@@ -46,7 +46,7 @@ PLAY = (
     *("serial", "max_fail_percentage", "order", "hooks"),
     *("remote_user", "user", "connection", "vars_prompt", "no_log", "engine", *ACCEPTED),
 )
-BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", "notify", *ACCEPTED)
+BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", "notify", "delegate_to", *ACCEPTED)
 TASK = (
     *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", "delegate_to"),
     *("connection", *RESULT_WORDS, *WITH, *ACCEPTED),

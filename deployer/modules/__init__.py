@@ -8,7 +8,7 @@ from functools import cache
 
 from deployer.modules.base import Module, Step
 
-__all__ = ["Module", "Step", "find", "names"]
+__all__ = ["Module", "Step", "class_of", "names"]
 
 
 @cache
@@ -18,7 +18,7 @@ def names() -> tuple[str, ...]:
 
 
 @cache
-def find(name: str) -> type[Module]:
+def class_of(name: str) -> type[Module]:
     """Return the class of a module by its short name.
 
     Raises:

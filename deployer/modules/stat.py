@@ -12,6 +12,7 @@ from deployer import checks as check
 from deployer.errors import ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.modules.shared.permissions import kinds, permissions
 from deployer.sh import script
 
 _NUMBERS = ("uid", "gid", "size", "nlink", "inode", "dev", "atime", "mtime", "ctime")
@@ -70,7 +71,7 @@ class Stat(Module):
         except ValueError:
             raise ProbeError(f"what is at {self.path} cannot be read from {keys['at'][:80]!r}") from None
         found |= {"exists": True, "path": self.path, "mode": f"{stat.S_IMODE(mode):04o}"}
-        found |= {"pw_name": owner, "gr_name": group, **_kinds(mode), **_permissions(mode)}
+        found |= {"pw_name": owner, "gr_name": group, **kinds(mode), **permissions(mode)}
         ways = {"readable": "r", "writeable": "w", "executable": "x"}
         found |= {name: way in keys["can"] for name, way in ways.items()}
         if "checksum" in keys:
@@ -83,24 +84,6 @@ class Stat(Module):
         """Return no steps."""
         del changes
         return ()
-
-
-def _kinds(mode: int) -> dict[str, bool]:
-    asked = {
-        "isreg": stat.S_ISREG, "isdir": stat.S_ISDIR, "islnk": stat.S_ISLNK, "isblk": stat.S_ISBLK,
-        "ischr": stat.S_ISCHR, "isfifo": stat.S_ISFIFO, "issock": stat.S_ISSOCK,
-    }  # fmt: skip
-    return {name: test(mode) for name, test in asked.items()}
-
-
-def _permissions(mode: int) -> dict[str, bool]:
-    bits = {
-        f"{way}{who}": 1 << (8 - 3 * i - j)
-        for i, who in enumerate(("usr", "grp", "oth"))
-        for j, way in enumerate("rwx")
-    }
-    bits |= {"isuid": stat.S_ISUID, "isgid": stat.S_ISGID}
-    return {name: bool(mode & bit) for name, bit in bits.items()}
 
 
 def _text(encoded: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deployer import modules
@@ -46,7 +48,7 @@ def module_class(task: Task) -> type[Module]:
         hint = nearest(task.module, [*modules.names(), *TASK])
         found = ConfigError if alike(task.module, modules.names(), 0.75) else NotHere
         raise found(f"there is no module {task.module!r}", where=where, hint=hint)
-    return modules.find(task.module)
+    return modules.class_of(task.module)
 
 
 def judge(task: Task) -> Iterator[ConfigError]:
@@ -68,6 +70,8 @@ def judge(task: Task) -> Iterator[ConfigError]:
         try:
             with At(_at(task.args, key, task)):
                 if is_silent(task.module, key, raw):
+                    continue
+                if key == "mode" and raw == "preserve" and cls.SOURCES:
                     continue
                 given[key] = spelled(task.module, key, _mode(key, raw, task.args), task.args)
         except ConfigError as error:
@@ -103,7 +107,10 @@ class Maker:
         for key, folder in cls.SOURCES.items():
             there = filled.get(cls.ON_HOST) if cls.ON_HOST else False
             if isinstance(filled.get(key), str) and not (there is True or truth(there)):
-                filled[key] = self._blob(task, key, filled[key], folder, variables, dialect(filled))
+                found = self._found(task, key, filled[key], folder)
+                filled[key] = self._blob(found, folder, variables, dialect(filled))
+                if filled.get("mode") == "preserve" and isinstance(found, Path):
+                    filled["mode"] = f"{stat.S_IMODE(found.stat().st_mode):04o}"
         return build(cls, filled, where=task.mark)
 
     def _read(self, task: Task) -> Any:
@@ -112,11 +119,15 @@ class Maker:
 
         return read
 
-    def _blob(self, task: Task, key: str, name: str, folder: str, variables: Variables, said: Dialect) -> Blob:
+    def _found(self, task: Task, key: str, name: str, folder: str) -> Path | Blob:
         if folder == "tarball" and name in self.tarballs:
             return self.tarballs[name]
-        path = self.sources.find(name, folder, task, _at(task.args, key, task))
-        return self.sources.rendered(path, variables, said) if folder == "templates" else self.sources.blob(path)
+        return self.sources.find(name, folder, task, _at(task.args, key, task))
+
+    def _blob(self, found: Path | Blob, folder: str, variables: Variables, said: Dialect) -> Blob:
+        if isinstance(found, Blob):
+            return found
+        return self.sources.rendered(found, variables, said) if folder == "templates" else self.sources.blob(found)
 
 
 def became(task: Task, variables: Variables) -> bool | None:

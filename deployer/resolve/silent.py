@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployer.errors import ConfigError
+from deployer.load.unsupported import NotHere
 
 _LABELS = ("seuser", "serole", "setype", "selevel")
 _LABELLED = ("copy", "file", "template", "lineinfile", "blockinfile", "replace", "get_url", "unarchive", "ini_file")
@@ -39,12 +40,22 @@ systemd is dropped by Ansible, too.
 """
 
 
+_OF_DNF = (
+    *("enablerepo", "disablerepo", "disable_gpg_check", "enable_plugin", "disable_plugin", "allowerasing", "nobest"),
+    *("skip_broken", "exclude", "releasever", "installroot", "security", "bugfix", "download_only"),
+)
+
+
 def is_silent(module: str, argument: str, value: Any) -> bool:
     """Return whether an argument says nothing; one that is a template may, and is asked again once it is rendered.
 
     Raises:
+        NotHere: it is a word of another system's.
         ConfigError: it asks for something that is not done here.
     """
+    if module == "package" and argument in _OF_DNF:
+        hint = "apt has it not; a condition may leave the task out: when: ansible_os_family == 'RedHat'"
+        raise NotHere(f"{argument} of a package is not supported", hint=hint)
     fine = SILENT.get((module, argument))
     if fine is None:
         return False

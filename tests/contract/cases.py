@@ -51,7 +51,7 @@ def example(module: str) -> list[dict[str, Any]]:
 
     They are shared: take copies with what is to be other in them.
     """
-    cls = modules.find(module)
+    cls = modules.class_of(module)
     found = []
     for task in yaml.safe_load(cls.EXAMPLE):
         (args,) = (value for key, value in task.items() if key not in ("name", "notify", "register"))
@@ -68,12 +68,12 @@ def _given(cls: type[Module], key: str, value: Any) -> Any:
 
 
 def instances(module: str) -> list[Module]:
-    return [build(modules.find(module), args) for args in example(module)]
+    return [build(modules.class_of(module), args) for args in example(module)]
 
 
 def variants(module: str) -> Iterator[Module]:
     """Yield the module with each argument as documented, and with each word or truth value that it can be."""
-    for field in describe(modules.find(module)):
+    for field in describe(modules.class_of(module)):
         for value in (field.doc.example, *_choices(field.type)):
             if value is not None:
                 yield from islice(built(module, field, value), 1)
@@ -94,7 +94,7 @@ def texts(instance: Module) -> Iterator[Sh]:
 
 def fields_of_text() -> Iterator[tuple[str, str]]:
     for module in modules.names():
-        for field in describe(modules.find(module)):
+        for field in describe(modules.class_of(module)):
             if _holds_text(field.type) and field.doc.check is not checks.sh_script:
                 yield module, field.name
 
@@ -128,7 +128,7 @@ def built(module: str, field: Field, value: Any) -> Iterator[Module]:
                 field.name: value
             }
             try:
-                yield build(modules.find(module), given)
+                yield build(modules.class_of(module), given)
             except ConfigError:
                 continue
             break

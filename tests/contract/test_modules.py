@@ -30,7 +30,7 @@ every = pytest.mark.parametrize("module", modules.names())
 
 @every
 def test_a_module_and_all_its_arguments_are_documented(module: str) -> None:
-    cls = modules.find(module)
+    cls = modules.class_of(module)
     assert inspect.getdoc(cls)
     assert [field.name for field in describe(cls) if not field.doc.text] == []
 
@@ -157,7 +157,7 @@ FIELDS = [
 
 @pytest.mark.parametrize(("module", "name"), FIELDS)
 def test_no_value_of_any_argument_is_ever_executed(module: str, name: str, sandbox: Sandbox) -> None:
-    field = next(field for field in describe(modules.find(module)) if field.name == name)
+    field = next(field for field in describe(modules.class_of(module)) if field.name == name)
     accepted = [one for number, hostile in enumerate(HOSTILE) for one in sampled(number, module, field, hostile)]
     asked = tuple(dict.fromkeys(instance.probe() for instance in accepted))
     every = [step for one in accepted for seen in (Absent(), Present({})) for step in one.fix(one.differences(seen))]

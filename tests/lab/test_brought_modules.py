@@ -134,7 +134,7 @@ def test_an_archive_is_unpacked_where_others_own_the_directory(
     for name, owner in (("own", "root"), ("theirs", "nobody")):
         bench.apply("file", path=f"/srv/{name}", state="directory", owner=owner)
         args = {"dest": f"/srv/{name}", "creates": f"/srv/{name}/pages/index", "owner": owner, "remote_src": True}
-        made = build(modules.find("unarchive"), {**args, "src": "/srv/pages.tgz"})
+        made = build(modules.class_of("unarchive"), {**args, "src": "/srv/pages.tgz"})
         for _ in range(2):
             assert [frame.out for frame in bench.run(made.fix(made.differences(Absent()))) if frame.rc] == []
         assert bench.plan(made) == {}

@@ -66,7 +66,7 @@ class Bench:
 
 
 def make(module: str, args: dict[str, Any]) -> Module:
-    cls = modules.find(module)
+    cls = modules.class_of(module)
     return build(cls, {key: Blob.of("a file\n") if key in cls.SOURCES else value for key, value in args.items()})
 
 
@@ -93,7 +93,7 @@ def witness(host: LabHost, testinfra_host: Callable[[LabHost], Any]) -> Any:
 def test_every_example_converges_on_a_fresh_host(bench: Bench, witness: Any) -> None:
     bench.run((Step("let a container's kernel be told", sh("mount -o remount,rw,bind /proc/sys")),))
     for name in ("group", "user", "copy", "template", "file", "command", "shell", "systemd_unit", "systemd", "sysctl"):
-        for task in yaml.safe_load(modules.find(name).EXAMPLE):
+        for task in yaml.safe_load(modules.class_of(name).EXAMPLE):
             bench.apply(name, **task[name])
     assert witness.user("shop").shell == "/usr/sbin/nologin"
     assert witness.user("shop").group == "users"
@@ -298,6 +298,6 @@ def test_probes_leave_no_trace(bench: Bench, host: LabHost, ssh: Callable[..., t
     assert ssh(host, "touch /tmp/mark")[0] == 0
     before = ssh(host, look)[1]
     for name in ("group", "user", "copy", "file", "command", "shell", "systemd_unit", "systemd", "sysctl", "package"):
-        for task in yaml.safe_load(modules.find(name).EXAMPLE):
+        for task in yaml.safe_load(modules.class_of(name).EXAMPLE):
             bench.ask(make(name, task[name]))
     assert ssh(host, look)[1] == before

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployer.fields import build
-from deployer.modules import Module, find
+from deployer.modules import Module, class_of
 
 
 def make(module: str, /, **args: Any) -> Module:
     """Return a module as a playbook would have it."""
-    return build(find(module), args)
+    return build(class_of(module), args)
 
 
 def answer(**keys: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.model import Absent, Present, Unknown
-from deployer.modules import find
+from deployer.modules import class_of
 from deployer.modules.shared.edited import Edited
 
 TEXTS = ("", "one\ntwo\nthree\n", "one\n# two\ntwo\nno end", "two\n\ntwo\n#two=x\n", "a=1\r\nb=2\r\n")
@@ -98,7 +98,7 @@ def test_every_text_is_left_as_ansible_leaves_it(tmp_path: Path) -> None:
     assert changed > len(every) / 2, "Ansible has done something"
     wrong = []
     for i, (module, args, text) in enumerate(every):
-        made = build(find(module), {**args, "path": "/etc/x"})
+        made = build(class_of(module), {**args, "path": "/etc/x"})
         assert isinstance(made, Edited)
         wanted = (tmp_path / str(i)).read_bytes().decode()
         if made.edited(text) != wanted:
@@ -107,7 +107,7 @@ def test_every_text_is_left_as_ansible_leaves_it(tmp_path: Path) -> None:
 
 
 def line(**args: Any) -> Edited:
-    made = build(find("lineinfile"), {"path": "/etc/x", **args})
+    made = build(class_of("lineinfile"), {"path": "/etc/x", **args})
     assert isinstance(made, Edited)
     return made
 
@@ -154,7 +154,7 @@ def test_a_plan_knows_what_earlier_tasks_leave() -> None:
 )
 def test_what_makes_no_sense_is_refused(module: str, args: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
-        build(find(module), {"path": "/etc/x", **args})
+        build(class_of(module), {"path": "/etc/x", **args})
 
 
 def test_what_is_no_text_is_refused() -> None:

@@ -79,6 +79,27 @@ def test_become_may_be_a_template(tmp_path: Path, said: str, user: str | None) -
     assert action.user == user
 
 
+def test_a_mode_may_be_that_of_the_file_here(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "run").write_text("echo\n")
+    (tmp_path / "files" / "run").chmod(0o751)
+    module = _module(tmp_path, "copy: {src: run, dest: /srv/run, mode: preserve}")
+    assert module == _module(tmp_path, "copy: {src: run, dest: /srv/run, mode: '0751'}")
+
+
+def test_words_of_dnf_stop_those_alone_who_would_run_them(tmp_path: Path) -> None:
+    task = "{package: {name: x, enablerepo: epel}, when: system == 'RedHat'}"
+    (action,) = _actions(tmp_path, task, "{system: Debian}")
+    assert action.skip == "not: system == 'RedHat'"
+    with pytest.raises(ConfigError, match="enablerepo of a package is not supported"):
+        _actions(tmp_path, task, "{system: RedHat}")
+
+
+def test_what_a_block_delegates_its_tasks_are_delegated(tmp_path: Path) -> None:
+    (one,) = _actions(tmp_path, "{delegate_to: other, block: [{command: echo one}]}")
+    assert one.place is not None and one.place.name == "other"
+
+
 def test_what_an_import_delegates_its_tasks_are_delegated(tmp_path: Path) -> None:
     more = "- command: echo one\n- {command: echo two, delegate_to: h}\n"
     one, two = _actions(tmp_path, "{import_tasks: more.yml, delegate_to: other}", more=more)

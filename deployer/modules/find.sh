@@ -1,0 +1,15 @@
+emit now "$(date +%s)"
+rows=$(
+  for folder in "$@"; do
+    [ -d "$folder" ] || continue
+    ways=-P
+    [ "$follow" = no ] || ways=-L
+    find "$ways" "$folder" -mindepth 1 -maxdepth "$deep" -printf '%m:%y:%U:%G:%s:%n:%i:%D:%A@:%T@:%C@:%u:%g:%p\0' 2>/dev/null || :
+  done | head -c "$most" | base64 -w 0
+)
+emit rows "$rows"
+missing=
+for folder in "$@"; do
+  [ -d "$folder" ] || { hidden "$folder"; missing=yes; }
+done
+emit missing "$missing"
