@@ -40,7 +40,7 @@ class Lockout:
 
     Attributes:
         seconds: from when the undo was armed, or the run ended without; None: nobody got in again.
-        back: seconds until the host had gone back, by its journal.
+        back: seconds until the host had gone back, by its journal; negative: it has not.
         within: seconds after which it goes back.
         void: what the run said that ended before its undo was seen armed; empty in every trial that proves something.
     """
@@ -55,8 +55,8 @@ class Lockout:
 
     @property
     def is_late(self) -> bool:
-        """Whether the host took longer than is promised; how long a login takes on top is this machine's, too."""
-        return self.seconds is None or self.back > self.within + GRACE
+        """Whether the host took longer than is promised, or kept the change; a login takes its own time on top."""
+        return self.seconds is None or not 0 <= self.back <= self.within + GRACE
 
 
 def _file(dest: str, content: str, **words: Any) -> Callable[[Fleet], None]:
@@ -126,6 +126,7 @@ def lockout_lines(found: Sequence[Lockout]) -> list[str]:
             f" {max((one.back for one in some), default=0):.1f} at most to go back; a login had come through after"
             f" {logins[len(logins) // 2]:.1f} s (median), {logins[-1]:.1f} s at most"
             + (f", {late} later than {within + GRACE} s" if late else "")
+            + (f"; {kept} kept what locks out" if (kept := sum(one.back < 0 for one in some)) else "")
         )
     return lines
 

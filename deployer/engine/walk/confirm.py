@@ -1,12 +1,15 @@
 """A step that could cut off the next login is proven by one: over it the step becomes permanent, or the host goes back.
 
-The connection that is open proves nothing, for a firewall lets go on what it knows already.
+The connection that is open proves nothing, for a firewall lets go on what it knows already. Nor does a single new one:
+by chance it comes from the port of an old one whose end the host's connection tracking has not seen (as when rules
+that track are loaded, taken away and loaded again), and passes as that. So two log in, from two ports at the same time.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from deployer.errors import AuthError, HostError, Reverted, StepError, Unreachable
 from deployer.sh import Program, Sh, lines, script
@@ -49,11 +52,8 @@ def confirm(
     until = clock() + within + CONFIRM_GRACE
     try:
         transport.prove_ways()
-        fresh = transport.another()
-        try:
+        with closing(transport.another()), closing(transport.another()) as fresh:
             (frame,) = fresh.run(Program((KEEP,), writes=True, become=become), timeout=within + CONFIRM_GRACE)
-        finally:
-            fresh.close()
     except HostError as error:
         _go_back(transport, become, until, clock, sleep)
         problem = f"it would have cut off the next login, so the host has gone back: {error.message}"

@@ -65,21 +65,21 @@ def test_what_has_to_be_confirmed_ends_a_program_and_nothing_runs_before_it_is(p
             return tuple(replace(step, confirm=60) for step in super().fix(changes))
 
     class Host(DirectoryHost):
-        """Notes when a second connection is made, and answers there that all is well."""
+        """Notes when further connections are made, and answers there that all is well."""
 
         def another(self) -> RecordedTransport:
             """Log in anew."""
             made.append(len(self.programs))
             return RecordedTransport("h", [[Frame(0, answers.pop(0), "it has gone back")]])
 
-    made, answers, events = list[int](), [0, 6], Events()
+    made, answers, events = list[int](), [0, 0, 6, 6], Events()
     held = action(Held(path=place / "a", text="x"))
     plan = planned(
         (action(Folder(path=place)), Absent()), (held, Absent()), (action(Note(path=place / "b", text="y")), Absent())
     )
     host = Host(tmp_path)
     assert len(list(apply(host, plan, (), become=False, emit=events))) == 3
-    assert (made, [len(one.fragments) for one in host.programs]) == ([1], [2, 1])
+    assert (made, [len(one.fragments) for one in host.programs]) == ([1, 1], [2, 1])
     assert [event.what for event in events if isinstance(event, StepDone)][2] == "confirm it over a new connection"
     with pytest.raises(Reverted, match="held: it has gone back") as caught:
         list(apply(host, planned((held, Absent())), (), become=False, emit=events))

@@ -24,12 +24,14 @@ class Host(RecordedTransport):
 
     def __init__(self, new: HostError | list[Any], old: Iterable[list[Any]] = ()) -> None:
         super().__init__("web1", old)
+        self.logins = 0
         self.way: HostError | None = None
         self.shut: HostError | None = None
         self.new = new if isinstance(new, HostError) else RecordedTransport("web1", [new])
 
     def another(self) -> RecordedTransport:
         """Log in anew, or not."""
+        self.logins += 1
         if isinstance(self.new, HostError):
             raise self.new
         return self.new
@@ -61,6 +63,7 @@ def test_it_is_made_permanent_over_the_new_connection_alone() -> None:
     assert isinstance(host.new, RecordedTransport)
     assert [program.fragments for program in host.new.programs] == [(KEEP,)]
     assert host.new.closed
+    assert host.logins == 2, "one alone may come from a port that the host takes for an old connection's"
     assert host.programs == []
 
 
@@ -69,6 +72,7 @@ def test_where_nobody_can_log_in_the_host_goes_back_at_once_over_the_old_connect
     clock, error = told(host)
     assert isinstance(error, Reverted)
     assert (error.exit_code, error.hint) == (6, "is it up?")
+    assert host.logins == 1, "who is denied tries no more"
     assert "cut off the next login, so the host has gone back: 10.0.0.1:22 did not answer" in error.message
     assert [program.fragments for program in host.programs] == [(UNDO,)]
     assert clock.slept == []
