@@ -17,7 +17,7 @@ from deployer.errors import ConfigError
 from deployer.gathering import Gathering
 from deployer.load.arguments import task_arguments
 from deployer.load.inherited import Inherited, conditions, joined, tags
-from deployer.load.keywords import ROLE_WORDS, WITH, check_words, mapping, short_word, text
+from deployer.load.keywords import HANDED, ROLE_WORDS, WITH, check_words, mapping, short_word, text
 from deployer.load.loops import loop_of
 from deployer.load.marked import Map, mark_of
 from deployer.load.varfiles import variables
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deployer.load.tasks import TaskReader
 
 _WORDS = ("name", "vars", "tags", "when", "loop", "loop_control", "args", "no_log", "run_once", *WITH)
-_APPLY = ("tags", "when", "become", "become_user", "environment", "no_log")
+_APPLY = ("tags", "when", "become", "become_user", "environment", "no_log", *HANDED)
 _LATER = ("rolespec_validate",)
 
 Read = Callable[[Map], list[Task]]

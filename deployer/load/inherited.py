@@ -48,6 +48,7 @@ class Inherited:
     depth: int = 0
     gated: bool = False
     delegate_to: str | None = None
+    ignore_errors: Any = None
 
     def with_words(self, given: Map) -> Inherited:
         """Return what is handed down below ``given``, which may say when, tags, become, become_user, environment."""
@@ -60,6 +61,7 @@ class Inherited:
             run_once=self.run_once if once is None else once,
             become_user=text(given, "become_user", self.become_user),
             delegate_to=text(given, "delegate_to", self.delegate_to),
+            ignore_errors=given.get("ignore_errors", self.ignore_errors),
             environment=joined(self.environment, *_environments(given)),
             notify=self.notify + words(given, "notify") if "block" in given else self.notify,
         )

@@ -13,7 +13,7 @@ INSTEAD: Mapping[str, str] = {
     "connection": "it belongs to the play or the task, or set ansible_connection in the inventory",
     "debugger": "deployer render --host HOST prints the exact programs",
     "delegate_facts": "facts are those of the host they come from: hostvars.NAME has them",
-    "delegate_to": "it belongs to tasks",
+    "delegate_to": "it belongs to tasks, blocks, roles and imports",
     "diff": "use --diff; secrets are masked by their type",
     "force_handlers": "a handler that could not run is remembered on the host and run next time",
     "hooks": "they belong to the play",

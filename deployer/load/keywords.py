@@ -39,21 +39,23 @@ RESULT_TESTS = {
     **dict.fromkeys(("finished", "started"), ("finished", True)),
 }
 """Tests of results: which word of one is looked at, and what it has to say."""
+HANDED = ("delegate_to", "ignore_errors")
+"""What blocks, roles and imports hand down besides; a play only the second."""
 SHARED = ("name", "vars", "tags", "when", "become", "become_user", "environment")
 PLAY = (
     *("name", "vars", "tags", "become", "become_user", "environment", "hosts", "vars_files", "roles"),
     *("pre_tasks", "tasks", "post_tasks", "handlers", "gather_facts", "any_errors_fatal"),
     *("serial", "max_fail_percentage", "order", "hooks"),
-    *("remote_user", "user", "connection", "vars_prompt", "no_log", "engine", *ACCEPTED),
+    *("remote_user", "user", "connection", "vars_prompt", "no_log", "engine", "ignore_errors", *ACCEPTED),
 )
-BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", "notify", "delegate_to", *ACCEPTED)
+BLOCK = (*SHARED, "block", "rescue", "always", "no_log", "run_once", "notify", *HANDED, *ACCEPTED)
 TASK = (
     *(*SHARED, "loop", "notify", "timeout", "confirm", "args", "loop_control", "no_log", "run_once", "delegate_to"),
     *("connection", *RESULT_WORDS, *WITH, *ACCEPTED),
 )
 HANDLER = (*TASK, "listen")
 HOOK = (*SHARED, "loop", "run_once", "delegate_to", "as_node", "timeout")
-ROLE = (*SHARED, "role", "engine")
+ROLE = (*SHARED, *HANDED, "role", "engine")
 
 _WHOLE = re.compile(r"\s*\{\{((?:(?!\{\{|\}\}).)+)\}\}\s*", re.DOTALL)
 _BUILTIN = ("ansible.builtin.", "ansible.legacy.")

@@ -91,7 +91,8 @@ class PlayReader:
 
     def _hooks(self, value: Any, what: str, where: Mark) -> tuple[Task, ...]:
         reader = self._reader(hooks=True)
-        return tuple(self._exposed(reader.read(value, what, where, self.inherited, self.directory)))
+        handed = replace(self.inherited, ignore_errors=None)  # a hook that fails stops the switch, whatever tasks may
+        return tuple(self._exposed(reader.read(value, what, where, handed, self.directory)))
 
     def _tasks(self, word: str, **kind: Any) -> list[Task]:
         found, where = list[Task](), self.given.at(word)

@@ -25,17 +25,17 @@ def arguments_of(module: str, value: Any, beside: Any, where: Mark) -> Map:
     return task_arguments(module, value, beside, where)
 
 
-def result_of(given: Map) -> ResultWords:
-    """Return what a task says of its result.
+def result_of(given: Map, ignores: Any) -> ResultWords:
+    """Return what a task says of its result; ``ignores``: what those around it say of ``ignore_errors``.
 
     Raises:
         ConfigError: a word of it is wrong.
     """
-    if _RESULT.isdisjoint(given):
+    if _RESULT.isdisjoint(given) and ignores is None:
         return ResultWords()
     from deployer.load.results import result_words
 
-    return result_words(given)
+    return result_words(given, ignores)
 
 
 def looped(given: Map) -> tuple[Any, LoopControl]:

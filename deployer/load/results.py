@@ -60,8 +60,12 @@ def says(result: Any, test: str) -> bool:
     return bool(result.get(word, word == "finished")) is wanted
 
 
-def result_words(given: Map) -> ResultWords:
+def result_words(given: Map, ignores: Any = None) -> ResultWords:
     """Return what a task says of its result.
+
+    Args:
+        given: the task.
+        ignores: what the block, the role or the play around it says of ``ignore_errors``.
 
     Raises:
         ConfigError: a word of it is wrong.
@@ -77,7 +81,7 @@ def result_words(given: Map) -> ResultWords:
         register=name,
         changed_when=_expressions(given, "changed_when"),
         failed_when=_expressions(given, "failed_when"),
-        ignore_errors=given.get("ignore_errors"),
+        ignore_errors=given.get("ignore_errors", ignores),
         until=_expressions(given, "until"),
         retries=given.get("retries"),
         delay=given.get("delay", 5),

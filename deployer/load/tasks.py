@@ -127,7 +127,7 @@ class TaskReader:
         return block_tasks(self, given, below, directory)
 
     def _imported(self, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
-        check_words(given, (key, *keywords.SHARED, "run_once", "delegate_to"), "an import")
+        check_words(given, (key, *keywords.SHARED, *keywords.HANDED, "run_once"), "an import")
         below = inherited.with_words(given)
         below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
         if short_word(key) == "import_role":
@@ -194,7 +194,7 @@ class TaskReader:
             check_accepted(given)
             loop, control = looped(given)
             no_log = inherited.hides(given)
-            result = result_of(given)
+            result = result_of(given, inherited.ignore_errors)
         with self.problems.going_on():
             delegate = text(given, "delegate_to", "localhost" if local_connection(given) else inherited.delegate_to)
         return _Said(loop, control, no_log, result, delegate)

@@ -78,7 +78,13 @@ class Answers:
             "setup": self._setup,
         }
         with At(task.mark):
-            return done[task.module](task, scope, label)
+            try:
+                return done[task.module](task, scope, label)
+            except TaskFails as error:
+                if not coerce(bool, scope.render(task.result.ignore_errors or False, task.mark), "ignore_errors"):
+                    raise
+                told = "\n".join(filter(None, (error.message.removeprefix(f"{label}: "), error.hint)))
+                return Action(task, label, skip=f"fails: {told}", says=f"fails, which is ignored: {told}")
 
     def _set_fact(self, task: Task, scope: Variables, label: str) -> Action:
         given = {name: value for name, value in task.args.items() if name != "cacheable"}

@@ -119,5 +119,5 @@ def _result(task: Task, action: Action, result: Mapping[str, Any] | None) -> Map
     if action.skip.startswith("not: "):
         return {**SKIPPED, "false_condition": action.skip.removeprefix("not: ")}
     if action.skip:
-        return {"changed": False, "failed": False, "msg": action.says}
+        return {"changed": False, "failed": action.skip.startswith("fails: "), "msg": action.says}
     return Foreseen(task.result.register, f"{action.label!r} has not run yet") if result is None else result

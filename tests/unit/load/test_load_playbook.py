@@ -121,7 +121,7 @@ BAD = {
     "become_method": ("- hosts: all\n  become_method: su\n", ":2:3", "'su'", "sudo is the one"),
     "force_handlers": ("- hosts: all\n  force_handlers: yes\n", ":2:3", "force_handlers", "run next time"),
     "sudo": ("- hosts: all\n  sudo: yes\n  become: yes\n", ":2:3", "sudo and become", "leave sudo out"),
-    "delegate_to of a block": (task("block: []\n      delegate_to: y"), ":4:7", "'delegate_to'", "belongs to tasks"),
+    "delegate_to of a play": ("- hosts: all\n  delegate_to: y\n", ":2:3", "'delegate_to'", "belongs to tasks"),
     "include_tasks": (task("include_tasks: x.yml"), ":3:22", "there is no file", ""),
     "become of an include": (task("include_tasks: x.yml\n      become: yes"), ":4:7", "'become'", "below apply:"),
     "templated import": (task("import_tasks: '{{ x }}.yml'"), ":3:7", "without templates", "include_tasks"),

@@ -105,3 +105,46 @@ def test_local_action_names_a_module(project: Project) -> None:
     project.tasks("- {local_action: command id, delegate_to: b}\n")
     with pytest.raises(ConfigError, match="on this machine already"):
         project.actions()
+
+
+HANDED = """\
+- hosts: all
+  ignore_errors: true
+  roles: [{role: some, delegate_to: b}]
+  tasks:
+    - {name: plain, command: id}
+    - delegate_to: b
+      ignore_errors: false
+      block:
+        - {name: theirs, command: id}
+        - {name: own, command: id, delegate_to: a, ignore_errors: true}
+        - {name: included, include_tasks: {file: more.yml, apply: {delegate_to: a}}}
+    - {name: imported, import_tasks: more.yml, delegate_to: b}
+    - {name: no, fail: {msg: never mind}, register: said}
+    - {name: told, command: "echo {{ said.failed }}"}
+"""
+
+
+def test_blocks_roles_and_imports_hand_down_where_and_whether_a_failure_counts(project: Project) -> None:
+    project.write("roles/some/tasks/main.yml", "- {name: role, command: id}\n")
+    project.write("more.yml", "- {name: more, command: id}\n")
+    project.write("site.yml", HANDED)
+    found = [(one.task.name, str(one.place or ""), one.judge and one.judge.ignores) for one in project.actions()]
+    assert found == [
+        ("role", "b", True),
+        ("plain", "", True),
+        ("theirs", "b", False),
+        ("own", "", True),
+        ("more", "", False),
+        ("more", "b", True),
+        ("no", "", None),
+        ("told", "", True),
+    ]
+    failing, told = project.actions()[-2:]
+    assert failing.says == "fails, which is ignored: never mind"
+    assert "echo True" in str(told.module)
+
+
+def test_a_hook_counts_whatever_its_play_ignores(project: Project) -> None:
+    project.write("site.yml", "- hosts: all\n  ignore_errors: true\n  hooks: {before_switch: [{command: id}]}\n")
+    assert project.resolve().before_switch[0].judge is None
