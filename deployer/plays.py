@@ -133,13 +133,16 @@ class _Audience:
 def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context: Callable[..., Context]) -> set[int]:
     """Walk the plays, up to the first that fails, and return their exit codes."""
     codes = {0}
-    for each in plays:
+    for number, each in enumerate(plays, start=1):
         here = context(each.opener)
         if not each.hosts:
             here.emit(Note(each.why_none()))
             continue
         codes.add((through if each.play.ansible else walk)(here, each.resolver, each.hosts))
         if codes - {0, 2}:
+            left = [later.play.name for later in plays[number:]]
+            if left:
+                here.emit(Note(f"not run, since that play failed: {', '.join(left)}"))
             break
     return codes
 

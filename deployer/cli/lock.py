@@ -67,8 +67,8 @@ COMMANDS = (
     ),
     Collection(
         "lock",
-        Subcommand(_show, (_HOSTS, *_REACH)),
-        Subcommand(_break, (_HOSTS, _WHY, *_REACH)),
-        Subcommand(_hold, (_HOSTS, Flag("for", "for how long: 30m, 2h, 1d"), _WHY, *_REACH)),
+        Subcommand(_show, (_HOSTS, *_REACH), usage="[HOST…]"),
+        Subcommand(_break, (_HOSTS, _WHY, *_REACH), usage="HOST…"),
+        Subcommand(_hold, (_HOSTS, Flag("for", "for how long: 30m, 2h, 1d"), _WHY, *_REACH), usage="HOST…"),
     ),
 )

@@ -27,5 +27,5 @@ unit_said() (
   # Any user may say UNIT or INVOCATION_ID; only what systemd itself says of a unit counts.
   TZ=UTC journalctl -q --no-pager -o cat -r -n "$(($1 + 1000))" ${said_since:+"--since=$said_since"} \
     "_SYSTEMD_UNIT=$unit" + _PID=1 "UNIT=$unit" 2>/dev/null |
-    grep -av "^$unit: Killing process [0-9]* " | head -n "$1" | tac
+    grep -av "^$unit: Killing process [0-9]* " 2>/dev/null | head -n "$1" | tac
 )

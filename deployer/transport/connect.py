@@ -5,6 +5,7 @@ This is the one place where the exceptions of sockets and paramiko become errors
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 import threading
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from deployer.transport.wire import Client
 
 _TRIES = 3
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 _HANDSHAKE = 30.0
 """Seconds for banner and key exchange together."""
 _PENALTY = 20.0
@@ -150,7 +152,7 @@ def _direct(target: SshTarget) -> socket.socket:
     except OSError as error:
         raise Unreachable(
             f"{target.address}:{target.port}: {error.strerror or error}",
-            hint="is sshd running, on this port?",
+            hint="is it up, and is that its address?" if error.errno in _NO_WAY else "is sshd running, on this port?",
         ) from None
     road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     road.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -82,6 +82,13 @@ def test_a_play_for_an_empty_group_is_skipped_and_the_next_one_runs(options: Opt
     assert "no host matches 'nobody'" in note
 
 
+def test_plays_behind_one_that_failed_are_named(options: Options) -> None:
+    failing = "- name: first\n  hosts: web\n  tasks: [{copy: {dest: /dev/null/no, content: x}}]\n"
+    code, begun, notes = walked(Goal.PLAN, limited(options, "", failing + SITE))
+    assert (code != 0, begun) == (True, [("first", ["w1", "w2"])])
+    assert notes == ["not run, since that play failed: one, two, three"]
+
+
 def test_a_pattern_that_is_misspelt_among_several_plays_is_told(options: Options) -> None:
     site = PLAY.format(name="typo", hosts="wbe") + PLAY.format(name="some", hosts="db")
     _, _, (note,) = walked(Goal.PLAN, limited(options, "", site))
