@@ -117,9 +117,11 @@ def modes(host: LabHost) -> Iterator[set[str]]:
 
     thread = threading.Thread(target=look)
     thread.start()
-    yield found
-    over.set()
-    thread.join()
+    try:
+        yield found
+    finally:  # or a set-up that fails would keep pytest from ending
+        over.set()
+        thread.join()
 
 
 def secret_files(host: LabHost, ssh: Ssh, canaries: Canaries) -> set[str]:

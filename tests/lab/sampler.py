@@ -2,8 +2,8 @@
 
 The hosts of a lab share this machine's kernel, so its /proc has the processes of this machine and of all hosts at once.
 
-Input, one line of JSON: ``{"needles": {name: text}, "file": "cmdline" | "environ", "uid": 65534}``. Output, one line:
-``{"rounds": N, "hits": [[needle, pid, uid, command], …]}``. Started by `watching`.
+Input, one line of JSON: ``{"needles": {name: text}, "files": ["cmdline", "environ"], "uid": 65534}``. Output, one line:
+``{"rounds": N, "hits": [[needle, pid, uid, file, command], …]}``. Started by `watching`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,23 @@ class Seen:
     """What a sampler saw; filled when its watch is over."""
 
     rounds: int = 0
-    hits: list[tuple[str, int, int, str]] = field(default_factory=list)
+    hits: list[tuple[str, int, int, str, str]] = field(default_factory=list)
+
+    def of(self, file: str) -> set[tuple[str, int, int, str, str]]:
+        """The needles that were in a file of a process: (needle, pid, uid, file, command)."""
+        return {hit for hit in self.hits if hit[3] == file}
 
 
 @contextmanager
-def watching(needles: Mapping[str, str], file: str, uid: int) -> Iterator[Seen]:
-    """Watch while the block runs; ``uid`` is whom the sampler becomes."""
+def watching(needles: Mapping[str, str], files: str, uid: int) -> Iterator[Seen]:
+    """Watch one or more ``files`` of each process while the block runs; ``uid`` is whom the sampler becomes."""
     seen = Seen()
     with subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdin
         assert child.stdout
-        child.stdin.write(json.dumps({"needles": dict(needles), "file": file, "uid": uid}) + "\n")
+        child.stdin.write(json.dumps({"needles": dict(needles), "files": files.split(), "uid": uid}) + "\n")
         child.stdin.flush()
         assert child.stdout.readline() == "watching\n"
         yield seen
@@ -59,7 +63,7 @@ def main() -> None:
     sys.stdout.write("watching\n")
     sys.stdout.flush()
     ages: dict[str, int] = {}
-    hits: set[tuple[str, int, int, str]] = set()
+    hits: set[tuple[str, int, int, str, str]] = set()
     rounds = 0
     while not select.select([sys.stdin], [], [], 0.001)[0]:
         rounds += 1
@@ -67,12 +71,13 @@ def main() -> None:
         ages = {pid: ages.get(pid, 0) + 1 for pid in pids}
         for pid in pids:
             if ages[pid] <= YOUNG or (rounds + int(pid)) % SLOW == 0:
-                hits |= look(pid, asked["file"], needles)
+                for file in asked["files"]:
+                    hits |= look(pid, file, needles)
     sys.stdout.write(json.dumps({"rounds": rounds, "hits": sorted(hits)}) + "\n")
 
 
-def look(pid: str, file: str, needles: Mapping[str, bytes]) -> set[tuple[str, int, int, str]]:
-    """Return the needles in one process."""
+def look(pid: str, file: str, needles: Mapping[str, bytes]) -> set[tuple[str, int, int, str, str]]:
+    """Return the needles in one file of a process."""
     try:
         place = Path("/proc", pid)
         with open(f"/proc/{pid}/{file}", "rb") as handle:  # noqa: PTH123 - this loop has to be fast
@@ -80,7 +85,7 @@ def look(pid: str, file: str, needles: Mapping[str, bytes]) -> set[tuple[str, in
         found = [name for name, needle in needles.items() if needle in data]
         # The name first: a process that becomes another user does so before it becomes another program.
         command = (place / "comm").read_text().strip()
-        return {(name, int(pid), place.stat().st_uid, command) for name in found}
+        return {(name, int(pid), place.stat().st_uid, file, command) for name in found}
     except OSError:
         return set()
 

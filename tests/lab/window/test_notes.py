@@ -18,7 +18,7 @@ NEEDLES = {"cookie": COOKIE, "canary": CANARY}
 def test_no_command_shows_cookie_or_secret_in_any_argv_environment_output_or_journal(window: Window, ssh: Ssh) -> None:
     hosts, said = window.hosts, dict[str, str]()
     secret = f'Process.sleep(300); "{TYPED}" |> String.length()'
-    with watching(NEEDLES, "cmdline", 0) as arguments, watching(NEEDLES, "environ", 0) as environments:
+    with watching(NEEDLES, "cmdline environ", 0) as seen:
         for words, stdin in (
             (("rpc", "all", "--file", "-", "--quiet-journal"), secret),
             (("eval", "web1", "--file", "-", "--quiet-journal"), secret),
@@ -46,10 +46,10 @@ def test_no_command_shows_cookie_or_secret_in_any_argv_environment_output_or_jou
             assert observer.stdout
             said["observe"] = observer.stdout.readline()
             observer.terminate()
-    assert arguments.rounds > 100
-    assert arguments.hits == []
+    assert seen.rounds > 100
+    assert seen.of("cmdline") == set()
     own = {int(ssh(host, "id -u demo")[1]) for host in hosts.values()}
-    assert {hit for hit in environments.hits if hit[0] == "cookie" or hit[2] not in own} == set()
+    assert {hit for hit in seen.of("environ") if hit[0] == "cookie" or hit[2] not in own} == set()
     assert {what for what, text in said.items() if not text or COOKIE in text or CANARY in text} == set()
     needles = "".join(f"{needle}\n" for needle in NEEDLES.values()).encode()
     look = "cd /dev/shm && cat >needles; journalctl -q | grep -cF -f needles; rm needles"
