@@ -14,12 +14,13 @@ import yaml
 from deployer import modules
 from deployer.errors import ConfigError
 from deployer.fields import build
-from deployer.lab import LabHost
+from deployer.lab import Lab, LabHost
 from deployer.model import Blob, Connection, Secret, Unknown
 from deployer.modules import Module, Step
 from deployer.modules.base import Sh, sh
 from deployer.sh import Frame, Program
 from deployer.transport import SshOptions, Transport, open_transport
+from tests.lab.fleet import untouched
 
 UNIT = "[Service]\nExecStart=/usr/bin/sleep {}\n[Install]\nWantedBy=multi-user.target\n"
 SERVICE = "/etc/systemd/system/shop.service"
@@ -71,8 +72,8 @@ def make(module: str, args: dict[str, Any]) -> Module:
 
 
 @pytest.fixture
-def host(hosts: tuple[LabHost, ...]) -> LabHost:
-    return hosts[0]
+def host(lab: Lab) -> LabHost:
+    return untouched(lab, 1)[0]
 
 
 @pytest.fixture
