@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from deployer.errors import ConfigError
 from deployer.syntax import CONTROL
@@ -174,6 +175,7 @@ def home_directory(value: str) -> str | None:
     return absolute(value) or gecos(value)
 
 
+@lru_cache(maxsize=256)
 def word_list(value: str) -> str | None:
     """Complain about what does not split into words as sh quotes them."""
     try:

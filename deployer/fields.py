@@ -139,7 +139,8 @@ def _value(field: Field, value: object, name: str) -> Any:
     if field.doc.quoted and isinstance(value, int | float):
         raise ConfigError(f"{name} must be in quotes", hint=f'write {name}: "…"')
     try:
-        typed = coerce(field.type, value, name)
+        as_it_is = type(value) is field.type and field.type in (str, bool, int)
+        typed = value if as_it_is else coerce(field.type, value, name)
     except ConfigError as error:
         error.hint = field.doc.hint or error.hint
         raise

@@ -26,6 +26,7 @@ from deployer.syntax import Bare
 
 REVEAL, REVEAL_ALL, TEXT = "__reveal", "__reveal_all", "__text"
 _OPEN = frozenset({str, int, float, bool, type(None), Open, Bare})
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 ONLY_LOOK = ("defined", "undefined", "none")
 
 
@@ -173,6 +174,8 @@ def guard(tree: nodes.Node) -> Any:
 
 def settled(value: Any) -> Any:
     """Return a result with generators and views run to their end and nothing undefined left inside."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, jinja2.Undefined):
         str(value)  # raises, and says what is not defined
     if isinstance(value, str):

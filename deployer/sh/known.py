@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from deployer.sh.text import Sh, script, sh
@@ -95,7 +96,7 @@ def read_together(known: Iterable[Known | Pooled], reads: Iterable[Reads]) -> It
         places.update(_ACCOUNTS)
     yield sh("rs={}", "\x1e").text
     yield from (script(name, "deployer.sh").text for name in ("known.sh", "pool.sh"))
-    if ways := {str(way) for place in places for way in (place, *PurePosixPath(place).parents) if is_plain(place)}:
+    if ways := {way for place in places if is_plain(place) for way in _ways(place)}:
         yield sh("places_read {}", sorted(ways)).text
     if pairs := [word for pair in sizes.items() if is_plain(pair[0]) for word in pair]:
         yield sh("sums_read {}", pairs).text
@@ -107,6 +108,12 @@ def read_together(known: Iterable[Known | Pooled], reads: Iterable[Reads]) -> It
     names = [word.partition("=")[0] for one in pooled if one.kind == "packages" for word in one.words]
     if names:
         yield sh("packages_read {}", list(dict.fromkeys(names))).text
+
+
+@lru_cache(maxsize=4096)
+def _ways(place: str) -> tuple[str, ...]:
+    """Return a place and the directories above it; hosts alike have the same."""
+    return place, *map(str, PurePosixPath(place).parents)
 
 
 def is_plain(place: str) -> bool:

@@ -86,6 +86,8 @@ def told_once(bodies: Sequence[str]) -> tuple[list[str], list[str]]:
 def _quoted(value: object) -> str:
     if isinstance(value, Sh):
         return value.text
+    if type(value) is str and "\0" not in value:  # nearly all are
+        return shlex.quote(value)
     if isinstance(value, bool | bytes) or not isinstance(value, str | int | PurePath | Iterable):
         raise TypeError(f"{type(value).__name__} cannot become a shell word")
     if isinstance(value, str | int | PurePath):

@@ -6,6 +6,7 @@ import shlex
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from deployer import checks as check
@@ -80,6 +81,7 @@ class Written(Module):
         return {self.dest: text} if text is not None and {"type", "content"} & set(changes) else {}
 
 
+@lru_cache(maxsize=64)
 def validation(command: str | None) -> Sh | None:
     """Return text that has a command accept the draft of a file; None without one.
 
