@@ -38,8 +38,8 @@ class _Way:
 class SlowRoad:
     """Listens on 127.0.0.1 in front of one host's sshd."""
 
-    def __init__(self, host: LabHost) -> None:
-        self.host = host
+    def __init__(self, host: LabHost, delay: float = DELAY) -> None:
+        self.host, self._delay = host, delay
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._ways: list[_Way] = []
@@ -93,13 +93,17 @@ class SlowRoad:
                 way = _Way()
                 self._ways.append(way)
                 self._ends += [client, server]
-                self._threads += _pump(client, server, way, outward=True) + _pump(server, client, way, outward=False)
+                self._threads += self._pumps(client, server, way)
+
+    def _pumps(self, client: socket.socket, server: socket.socket, way: _Way) -> list[threading.Thread]:
+        there = _pump(client, server, way, self._delay, outward=True)
+        return there + _pump(server, client, way, self._delay, outward=False)
 
 
 @contextmanager
-def slow_roads(home: Path, hosts: Iterable[LabHost]) -> Iterator[dict[str, SlowRoad]]:
+def slow_roads(home: Path, hosts: Iterable[LabHost], delay: float = DELAY) -> Iterator[dict[str, SlowRoad]]:
     """A slow road to each host, which the ssh configuration of a person with this home leads over."""
-    roads = {host.name: SlowRoad(host) for host in hosts}
+    roads = {host.name: SlowRoad(host, delay) for host in hosts}
     config = home / ".ssh" / "config"
     config.parent.mkdir(mode=0o700, exist_ok=True)
     config.write_text("\n".join(road.ssh_config for road in roads.values()))
@@ -111,7 +115,9 @@ def slow_roads(home: Path, hosts: Iterable[LabHost]) -> Iterator[dict[str, SlowR
             road.close()
 
 
-def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: bool) -> list[threading.Thread]:
+def _pump(
+    source: socket.socket, sink: socket.socket, way: _Way, delay: float, *, outward: bool
+) -> list[threading.Thread]:
     line: queue.SimpleQueue[tuple[float, int, bytes]] = queue.SimpleQueue()
 
     def read() -> None:
@@ -126,7 +132,7 @@ def _pump(source: socket.socket, sink: socket.socket, way: _Way, *, outward: boo
                 way.over = way.over or (outward and not data)
                 way.sent += len(data) if outward else 0
                 way.told.append(f"{time.monotonic():.3f} {'>' if outward else '<'} {depth} {len(data)}")
-            line.put((time.monotonic() + DELAY, depth, data))
+            line.put((time.monotonic() + delay, depth, data))
 
     def write() -> None:
         with suppress(OSError):

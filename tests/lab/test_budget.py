@@ -17,6 +17,10 @@ TRIPS = {"plan": 6, "deploy": 9, "verify": 9}
 """Round trips: TCP, versions and algorithms, keys, login and session, the command, the program. The ladder has three
 more for all that it asks: a way to a port, its first answer, its last."""
 
+ROLL, A_WORD = 33, 5
+"""The same where a variable of the environment changes and two hosts restart one by one; who waits is climbed with
+the other. Once in so many seconds a trip may be one that asks whether the host lives, or keeps its lease."""
+
 CONSOLE = 6
 """The same until its node's shell asks for something: its host is not read before."""
 
@@ -56,6 +60,19 @@ def test_a_look_goes_there_and_back_only_as_often_as_it_must(two: Fleet, command
     assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
     trips = {name: road.trips for name, road in roads.items()}
     assert set(trips.values()) <= {*range(4, TRIPS[command] + 1)}, "\n".join(road.trace for road in roads.values())
+
+
+def test_a_restart_one_by_one_goes_there_and_back_only_as_often_as_it_must(two: Fleet) -> None:
+    begin = time.monotonic()
+    two.words |= {"rollout": {"serial": 1}, "health": two.words["health"] | {"stable": 0}}
+    two.words["env"] |= {"BEGUN": str(begin)}
+    with slow_roads(two.directory, two.hosts, delay=0.15) as roads:
+        ran = two.run("deploy")
+    seconds = time.monotonic() - begin
+    assert ran.code == 0, ran.out + ran.err
+    assert len([step for step in ran.of("StepDone") if "restart " in step["what"]]) == len(two.hosts)
+    trips = [road.trips for road in roads.values()]
+    assert 20 < min(trips) <= max(trips) <= ROLL + seconds / A_WORD, "\n".join(road.trace for road in roads.values())
 
 
 def test_the_prompt_of_a_console_comes_after_the_login_and_one_more_trip(two: Fleet) -> None:
