@@ -7,7 +7,6 @@ import itertools
 import math
 import posixpath
 import urllib.parse
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,8 +22,12 @@ _STYLES: Mapping[str, tuple[str, str, str]] = {
     "xml": ("<!--", " - ", "-->"),
 }
 """Style of a comment → how it begins, what is before each line, how it ends."""
-_UUIDS = uuid.UUID("361e6d51-faec-444a-9079-341386da8e2e")
-"""Ansible's namespace of ``to_uuid``."""
+
+
+def _to_uuid(value: Any) -> str:
+    import uuid  # it loads platform, too: no start is to wait for that
+
+    return str(uuid.uuid5(uuid.UUID("361e6d51-faec-444a-9079-341386da8e2e"), str(value)))  # Ansible's namespace
 
 
 def _comment(
@@ -125,7 +128,7 @@ RARER_FILTERS: Mapping[str, Callable[..., Any]] = {
     "splitext": lambda value: list(posixpath.splitext(str(value))),
     "subelements": _subelements,
     "symmetric_difference": _symmetric,
-    "to_uuid": lambda value: str(uuid.uuid5(_UUIDS, str(value))),
+    "to_uuid": _to_uuid,
     "urlsplit": _urlsplit,
     "zip_longest": lambda *lists, fillvalue=None: _some(itertools.zip_longest(*lists, fillvalue=fillvalue)),
 }
