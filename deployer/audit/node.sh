@@ -116,10 +116,19 @@ tls() {
   emit "tls_pem_$pid" "${pem#?}"
 }
 
-# One walk: w writable by those who run it or by anybody, s special, l a link that leaves; its last line says how it went. What
-# runs may be any user's, and so the tree may be as large as that one likes: 15 s of it.
+# odd PREDICATE...: what in the release is w by that, s special, l a link that leaves; its last line says how it went. What runs
+# may be any user's, and so the tree may be as large as that one likes: 15 s of it.
+odd() {
+  timeout -k 1 15 find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( "$@" \
+    , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) \
+      \( -path '*[[:cntrl:]]*' -printf 's %H/?\n' -o -printf 's %p\n' \) \
+    , -type l \( -lname '/*' -o -lname '*..*' \) \
+      \( \( -path '*[[:cntrl:]]*' -o -lname '*[[:cntrl:]]*' \) -printf 'l %H/?\n' -o -printf 'l %p -> %l\n' \) \) 2>/dev/null
+  printf 'rc %s\n' "$?"
+}
+
+# tree: one walk; w is writable by those who run it or by anybody.
 tree() {
-  printf 'tree_%s=' "$pid"
   # Whoever may write a directory above it puts another one in its place.
   ahead=${root%/*}
   while :; do
@@ -127,18 +136,19 @@ tree() {
     [ -n "$ahead" ] || break
     ahead=${ahead%/*}
   done
-  {
-    [ "$#" -eq 0 ] || find "$@" -maxdepth 0 \( \( -user "$owner" ! -user 0 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\n'
-    timeout -k 1 15 find "$root" -xdev \( -path "$root/tmp" -o -path "$root/log" \) -prune -o \( \
-      ! -type l \( \( -user "$owner" -a ! -user 0 \) -o -perm /0022 \) \
-        \( -path '*[[:cntrl:]]*' -printf 'w %H/?\n' -o -printf 'w %p\n' \) \
-      , \( -perm /6000 -o -type b -o -type c -o -type p -o -type s \) \
-        \( -path '*[[:cntrl:]]*' -printf 's %H/?\n' -o -printf 's %p\n' \) \
-      , -type l \( -lname '/*' -o -lname '*..*' \) \
-        \( \( -path '*[[:cntrl:]]*' -o -lname '*[[:cntrl:]]*' \) -printf 'l %H/?\n' -o -printf 'l %p -> %l\n' \) \) 2>/dev/null
-    printf 'rc %s\n' "$?"
-  } | head -c 8192
-  printf '\036'
+  text=$(
+    {
+      [ "$#" -eq 0 ] || find "$@" -maxdepth 0 \( \( -user "$owner" ! -user 0 \) -o \( -perm /0022 ! -perm -1000 \) \) -printf 'w %p\n'
+      odd ! -type l \( \( -user "$owner" -a ! -user 0 \) -o -perm /0022 \) \
+        \( -path '*[[:cntrl:]]*' -printf 'w %H/?\n' -o -printf 'w %p\n' \)
+    } | head -c 8192
+  )
+  # All of it is its user's, and there is no room for what is stranger: that is looked for alone.
+  case $lf$text in
+    *"${lf}rc "[0-9]*) ;;
+    *"${lf}w "*) text=${text%"$lf"*}$lf$(odd -false | head -c 8192) ;;
+  esac
+  emit "tree_$pid" "$text"
 }
 
 # node: what surrounds one BEAM.

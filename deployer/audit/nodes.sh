@@ -234,7 +234,7 @@ done
 disks=$(df --output=size,avail,itotal,iavail,target,file -B1 -- $roots 2>/dev/null) || :
 for one in $owners; do
   pid=${one%% *} pid=${pid#/proc/}
-  eval "exe=\$exe_$pid"
+  eval "exe=\${exe_$pid:-\${argv_$pid%%\"\$lf\"*}}"
   exe=${exe:-none} root=${exe%/erts-*} text=''
   for line in $disks; do case $line in *" $root") text=${line%"$root"} ;; esac; done
   while [ "$text" != "${text% }" ]; do text=${text% }; done

@@ -130,12 +130,19 @@ def _registered(facts: Facts) -> Complaints:
             yield f"{one.name} runs, and EPMD does not list it: nobody finds it"
     if not told and not missing:
         raise NotApplicable("EPMD lists no node")
+    unseen = [f"what {beam.name} is called" for beam in facts.beams if not beam.alive and "fds" not in beam.raw]
+    unseen += [] if "all" in facts.group("nodes") else ["the processes of others (hidepid)"]
+    strange = [name for name in told if name not in places]
     for name, port in told.items():
         beam = places.get(name)
         if beam is None:
-            yield f"EPMD lists {name!r}, and no BEAM of this host has that name"
+            if not unseen:
+                yield f"EPMD lists {name!r}, and no BEAM of this host has that name"
         elif port not in {at for _, at in beam.sockets}:
             yield f"EPMD lists {name!r} at port {port}, and that node does not listen there"
+    if strange and unseen:
+        names = ", ".join(map(repr, strange))
+        raise CannotTell(f"EPMD lists {names}, and this user cannot see {unseen[0]}")
 
 
 DISTRIBUTION_RULES = (
@@ -157,6 +164,7 @@ DISTRIBUTION_RULES = (
         id="ED-03", severity="high", title="the distribution has few ports, and known ones", judge=_range,
         reads="inet_dist_listen_min and _max in the arguments of each BEAM", groups=("nodes",),
         fix='cluster: {cookie: {env: SHOP_COOKIE}, ports: "9100-9109"}',
+        command="-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9109 in vm.args",
         sources=("OTP kernel(6), inet_dist_listen_min",),
     ),
     Rule(

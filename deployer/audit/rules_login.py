@@ -164,28 +164,30 @@ def _exempt(facts: Facts) -> Complaints:
         yield "sshd locks out sources that fail too often, and nobody is exempt: not this machine either"
 
 
-def _drop_in(name: str, line: str) -> str:
-    place = f"/etc/ssh/sshd_config.d/{name}"
-    return f'- name: {line.split(maxsplit=1)[0]}\n  copy: {{dest: {place}, content: "{line}\\n"}}'
+def _drop_in(name: str, *lines: str) -> str:
+    place, content = f"/etc/ssh/sshd_config.d/{name}", "".join(f"{line}\\n" for line in lines)
+    return f'- name: {lines[0].split(maxsplit=1)[0]}\n  copy: {{dest: {place}, content: "{content}"}}'
 
 
 LOGIN_RULES = (
     Rule(
         id="SS-01", severity="high", title="nobody logs in with a password", judge=_passwords, groups=("login",),
         reads="sshd -T, what sshd makes of all its files, with AuthenticationMethods, and their Match blocks",
-        fix=_drop_in("10-keys.conf", "PasswordAuthentication no"),
+        fix=_drop_in("10-keys.conf", "PasswordAuthentication no", "KbdInteractiveAuthentication no"),
         sources=(_MAN,), others={"CIS": "5.1.10, 5.1.19-21", "dev-sec": "sshd-01", "Lynis": "SSH-7408"},
     ),
     Rule(
         id="SS-02", severity="low", title="sshd forwards nothing but what a deploy needs", judge=_forwarding,
         reads="sshd -T: X11, agents, tunnels, gateway ports, and Match blocks", groups=("login",), profile="strict",
-        fix=_drop_in("20-forward.conf", "X11Forwarding no"),
+        fix=_drop_in(
+            "20-forward.conf", "X11Forwarding no", "AllowAgentForwarding no", "PermitTunnel no", "GatewayPorts no"
+        ),
         sources=(_MAN,), others={"CIS": "5.1.8", "Lynis": "SSH-7408"},
     ),
     Rule(
         id="SS-03", severity="medium", title="sshd is neither too patient nor too strict", judge=_throttles,
         reads="sshd -T: MaxAuthTries, MaxSessions, LoginGraceTime, and Match blocks", groups=("login",),
-        fix=_drop_in("30-rates.conf", "MaxAuthTries 4"),
+        fix=_drop_in("30-rates.conf", "MaxAuthTries 4", "MaxSessions 10", "LoginGraceTime 60"),
         sources=(_MAN,), others={"CIS": "5.1.7, 5.1.16-18"},
     ),
     Rule(

@@ -26,7 +26,12 @@ def _tree(beam: Process) -> Iterator[tuple[str, str]]:
         kind, _, path = line.partition(" ")
         if kind in ("w", "s", "l"):
             yield kind, path
-    if not lines or lines[-1] != "rc 0":
+    end = lines[-1] if lines else ""
+    if not end.startswith("rc "):
+        raise CannotTell(f"{beam.name}: more stands out in {beam.root} than is read")
+    if end in ("rc 124", "rc 137"):
+        raise CannotTell(f"{beam.name}: {beam.root} is larger than can be looked through in 15 s")
+    if end != "rc 0":
         raise CannotTell(f"{beam.name}: not all of {beam.root} can be looked into by this user")
 
 
@@ -154,7 +159,8 @@ RELEASE_RULES = (
     Rule(
         id="RL-01", severity="critical", title="nobody but root may write the release", judge=_writable,
         reads="owner and mode of every file of the release that runs, but for tmp and log", groups=("nodes",),
-        command="chown -R root:GROUP DIRECTORY; chmod -R g-w,o-w DIRECTORY", sources=(_EEF,), others={"CIS": "7.1.11"},
+        command="chown -R root:GROUP DIRECTORY; chmod -R g-w,o-w DIRECTORY; what the node writes there, such as tmp and"
+        " log, stays its user's", sources=(_EEF,), others={"CIS": "7.1.11"},
     ),
     Rule(
         id="RL-02", severity="critical", title="the release holds files, directories and nothing stranger",

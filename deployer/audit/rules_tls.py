@@ -97,6 +97,7 @@ TLS_RULES = (
         id="ED-04", severity="high", title="the distribution leaves the host over TLS", judge=_tls,
         reads="-proto_dist of each BEAM, and whether its distribution listens on more than loopback", groups=("nodes",),
         fix="cluster: {tls: true, pki: {passphrase: {env: SHOP_PKI}}}", sources=(_TLS_GUIDE, _DIST),
+        command="-proto_dist inet_tls -ssl_dist_optfile FILE in vm.args, on all nodes of the cluster at once",
     ),
     Rule(
         id="ED-05", severity="high", title="both sides of TLS ask for a certificate and check it", judge=_tls_verify,

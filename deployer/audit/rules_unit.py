@@ -85,19 +85,23 @@ def _files(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         soft, _ = beam.limit("Max open files")
         if soft.isdigit() and int(soft) < 65536:
-            try:
-                allowed = facts.unit_of(beam).get("LimitNOFILE", "")
-            except (CannotTell, NotApplicable):
-                allowed = ""
-            lowered = allowed.isdigit() and int(allowed) > int(soft)
-            told = (
-                f" ({beam.unit} allows {allowed}: what it starts lowers that, or this machine gives nobody more)"
-                if lowered
-                else ""
-            )
-            yield f"it may open {soft} files{told}; a connection is one, and 65536 are usual"
+            yield f"it may open {soft} files{_allowed(facts, beam, soft)}; a connection is one, and 65536 are usual"
 
     return each(facts.beams, judge)
+
+
+def _allowed(facts: Facts, beam: Process, soft: str) -> str:
+    """Say what its unit allows, where that is more than the node has."""
+    try:
+        unit = facts.unit_of(beam)
+    except (CannotTell, NotApplicable):
+        return ""
+    allowed = unit.get("LimitNOFILE", "")
+    if not (allowed.isdigit() and int(allowed) > int(soft)):
+        return ""
+    if unit.get("LimitNOFILESoft", allowed) == soft:
+        return f" ({beam.unit} starts it with those, and with {allowed} as the most that it may ask for)"
+    return f" ({beam.unit} allows {allowed}: what it starts lowers that, or this machine gives nobody more)"
 
 
 def _files_used(facts: Facts) -> Complaints:

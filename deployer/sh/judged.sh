@@ -1,7 +1,7 @@
 # What the rules of an audit want to know of units, asked together with what the modules want to know.
 # Given: the prelude.
 # shellcheck shell=sh disable=SC2154,SC2034
-judged=Id,DynamicUser,Restart,RestartUSec,StartLimitBurst,StartLimitIntervalUSec,TimeoutStopUSec,MemoryMax,TasksMax,LimitNOFILE
+judged=Id,DynamicUser,Restart,RestartUSec,StartLimitBurst,StartLimitIntervalUSec,TimeoutStopUSec,MemoryMax,TasksMax,LimitNOFILE,LimitNOFILESoft
 
 # units_judged UNIT…: leave in $shown what systemd says of these, a block each; of those that have been asked about it is not
 # asked again. Fail where it does not answer.

@@ -188,6 +188,17 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
     "a node that tells another EPMD": (
         "ED-10", "PASS", {"epmd.names_told": "", "node.environ": "ERL_EPMD_PORT=4370"}, "",
     ),
+    "a name that a node may have whose sockets are hidden": (
+        "ED-10", "UNKNOWN", {"node.argv": "/opt/shop/bin/beam.smp\n-noshell", "node.fds": None}, "is called",
+    ),
+    "a name that a process may have that is hidden": (
+        "ED-10", "UNKNOWN", {"epmd.names_told": "name shop at port 9100\nname other at port 9101", "nodes.all": None},
+        "'other'",
+    ),
+    "more of a release than is read": (
+        "RL-02", "UNKNOWN", {"node.tree": "w /opt/shop/lib/a\nw /opt/shop/lib/b"}, "more stands out in /opt/shop",
+    ),
+    "a release that is looked through for too long": ("RL-02", "UNKNOWN", {"node.tree": "rc 124"}, "15 s"),
     "a node whose EPMD may be hidden": ("ED-10", "UNKNOWN", {**NO_EPMD, "nodes.all": None}, "hidepid"),
     "cores that a drop-in keeps after all": (
         "KR-03", "FAIL",

@@ -105,7 +105,21 @@ def test_a_hostile_beam_is_read_as_what_it_is_and_nothing_secret_leaves(
     assert own["rendered"].split("\n")[0] == f"{root}/tmp/b.runtime.config"
     assert own["user"].split()[0] == str(os.geteuid())
     assert own["disk"].split()[-1].startswith("/")
-    assert own["tree"].split("\n")[-2:] == ["rc 0", ""]
+    assert own["tree"].split("\n")[-1] == "rc 0"
+
+
+@in_every_shell
+def test_a_release_of_which_all_may_be_written_hides_nothing_stranger(
+    shell: list[str], beam: tuple[Path, int], tmp_path: Path
+) -> None:
+    root, pid = beam
+    for number in range(200):
+        (root / "lib" / f"{number:0100}").touch()
+        (root / "lib" / f"{number:0100}").chmod(0o666)
+    os.mkfifo(root / "lib/zz")
+    tree = _nodes(shell, tmp_path)[0][f"tree_{pid}"].split("\n")
+    assert (tree[0][:2], tree[-1]) == ("w ", "rc 0")
+    assert f"s {root}/lib/zz" in tree
 
 
 @in_every_shell

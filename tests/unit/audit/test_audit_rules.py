@@ -234,6 +234,8 @@ def test_libraries_are_known_once_the_environment_is() -> None:
 def test_a_limit_that_something_lowers_is_told_apart_from_a_units() -> None:
     lowered = STATES["UN-06"][0] | {"nodes.units": told(UNIT | {"LimitNOFILE": "65536"})}
     assert "allows 65536: what it starts lowers that" in RULES["UN-06"].apply(facts(lowered)).reason
+    by_half = lowered | {"nodes.units": told(UNIT | {"LimitNOFILE": "524288", "LimitNOFILESoft": "1024"})}
+    assert "starts it with those, and with 524288 as the most" in RULES["UN-06"].apply(facts(by_half)).reason
     assert "allows" not in RULES["UN-06"].apply(facts(lowered | {"nodes.units": None})).reason
 
 
