@@ -74,6 +74,9 @@ unset IFS
 set +f
 if [ -e /run/systemd/timesync/synchronized ]; then emit synchronized yes; else emit synchronized no; fi
 if [ -e /run/reboot-required ]; then emit reboot yes; else emit reboot no; fi
+lists=no
+for file in /var/lib/apt/lists/*_*; do [ ! -e "$file" ] || lists=yes; break; done
+[ ! -r /var/lib/apt/lists ] || emit lists "$lists"
 # A dry run as nobody, who can write neither cache nor log: what waits, one a line.
 if [ -n "$deep" ] && command -v apt-get >/dev/null; then
   set --

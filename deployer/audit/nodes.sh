@@ -189,12 +189,13 @@ for one in $owners; do
   case $comm in *"$rs"*) comm=${comm%%"$rs"*}'?' ;; esac
   eval "exe=\$exe_$pid argv=\$argv_$pid unit=\$unit_$pid cwd=\$cwd_$pid environ=\$environ_$pid names=\$names_$pid"
   eval "known=\$seen_$pid options=\$options_$pid argued=\$shown_cookie_$pid argued_same=\$argued_same_$pid mounts=\${mounts_$pid-}"
-  exe=${exe:-${argv%%"$lf"*}}
+  claimed=$exe exe=${exe:-${argv%%"$lf"*}}
   case ${exe% (deleted)} in */beam.smp) kind=beam ;; */epmd|epmd) kind=epmd ;; *) continue ;; esac
   emit "kind_$pid" "$kind"
   emit "comm_$pid" "$comm"
   emit "user_$pid" "$owner $user"
   emit "exe_$pid" "$exe"
+  [ -n "$claimed" ] || emit "claimed_$pid" yes
   [ -z "$argv" ] || emit "argv_$pid" "$argv"
   emit "unit_$pid" "$unit"
   house=/nowhere dump='' spool='' libraries=''

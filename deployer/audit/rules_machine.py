@@ -82,6 +82,8 @@ def _updates(facts: Facts) -> Complaints:
     days = (int(facts.machine("now", "the host's clock")) - int(told)) // _DAY
     if days > 30:
         yield f"the lists of packages are {days} days old: nobody looks for updates"
+    if facts.machine("lists", "the lists of packages") != "yes":
+        yield "apt has no list of packages: nobody looks for updates, and none is seen to wait"
     waits = facts.machine("pending", "which updates wait (apt-get -s upgrade)").split()
     if waits:
         yield f"{len(waits)} security updates wait: {', '.join(waits[:8])}{' …' if len(waits) > 8 else ''}"

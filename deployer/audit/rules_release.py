@@ -128,6 +128,8 @@ def _current(facts: Facts) -> Complaints:
         mode = beam.flag("-mode")
         if told and mode == "interactive":
             yield "it runs in interactive mode: a missing module is found when it is called first"
+        if "claimed" in beam.raw:
+            raise CannotTell(f"{beam.name}: whether its program is still on the disk cannot be read by this user")
 
     return each(facts.beams, judge)
 

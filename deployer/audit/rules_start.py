@@ -22,8 +22,8 @@ def _dumps(facts: Facts) -> Complaints:
         for mode, owner, group, path in modes(beam.read("dumps", "its crash dumps")):
             if path != "/dev/null" and (mode & 0o007 or (mode & 0o070 and group not in own)):
                 yield f"{path} is {mode:04o} of {owner}:{group}: a crash dump holds whatever the node had in memory"
-        if environ.get("ERL_CRASH_DUMP_SECONDS") == "0":
-            return
+        if "0" in (environ.get("ERL_CRASH_DUMP_SECONDS"), environ.get("ERL_CRASH_DUMP_BYTES")):
+            return  # it writes none
         place = next(iter(modes(beam.read("dump_dir", "the directory of its crash dumps"))), None)
         if place is None:
             raise CannotTell(f"{beam.name}: the directory of its crash dumps cannot be read by this user")
@@ -80,7 +80,8 @@ START_RULES = (
         reads="ERL_CRASH_DUMP of the running node, that directory's mode, and dumps that are there", groups=("nodes",),
         fix="env: {ERL_CRASH_DUMP: /var/lib/beam/shop/erl_crash.dump}",
         command="chmod 0600 erl_crash.dump; where a package brought it: systemctl edit UNIT, and there [Service]"
-        " Environment=ERL_CRASH_DUMP=/var/lib/NAME/erl_crash.dump",
+        " Environment=ERL_CRASH_DUMP=/var/lib/NAME/erl_crash.dump; where its script names a place itself,"
+        " ERL_CRASH_DUMP_BYTES=0: no dump",
         sources=("Erlang Ecosystem Foundation, Security WG: crash dumps",),
     ),
     Rule(

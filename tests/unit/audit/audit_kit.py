@@ -160,7 +160,7 @@ def good() -> dict[str, dict[str, str]]:
         "disks": "1000000000000 500000000000 1000000 900000 /", "clocks": "chronyd", "synchronized": "no",
         "reboot": "no",
         "now": str(NOW), "packages": str(NOW - 86_400), "flags": "", "cores": "", "journal": "SystemMaxUse=1G",
-        "kept": "yes", "pending": "", "redirected": "",
+        "kept": "yes", "lists": "yes", "pending": "", "redirected": "",
         "needrestart": "$nrconf{override_rc}{qr(^shop)} = 0;", "left": "",
     }  # fmt: skip
     login = {

@@ -124,6 +124,11 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
     "a crash dump for a group of others": (
         "UN-05", "FAIL", {"node.dumps": "640 shop adm /var/log/shop/erl_crash.dump"}, "0640 of shop:adm",
     ),
+    "a node that writes no crash dump": (
+        "UN-05", "PASS", {"node.environ": "ERL_CRASH_DUMP_BYTES=0", "node.dump_dir": "1777 root root /tmp"}, "",
+    ),
+    "a program of which its process alone tells": ("RL-05", "UNKNOWN", {"node.claimed": "yes"}, "still on the disk"),
+    "an apt that has never asked for updates": ("OP-02", "FAIL", {"machine.lists": "no"}, "no list of packages"),
     "a crash dump in a directory of others": ("UN-05", "FAIL", {"node.dump_dir": "755 ana ana /srv"}, "of ana:ana"),
     "a crash dump where everybody writes": ("UN-05", "FAIL", {"node.dump_dir": "1777 root root /tmp"}, "a file of his"),
     "a crash dump where a group writes": ("UN-05", "FAIL", {"node.dump_dir": "2775 root adm /srv"}, "of root:adm"),
