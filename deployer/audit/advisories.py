@@ -1,7 +1,8 @@
 """Known vulnerabilities in the OSV format, from a file or directory that a person has: offline, and only read.
 
 OSV: https://ossf.github.io/osv-schema. Of a package of Hex the version of its application is compared as Hex orders
-versions, of an application of OTP (``pkg:otp/ssh``) as OTP does.
+versions, of an application of OTP (``pkg:otp/ssh``) as OTP does. Advisories about OTP itself name commits alone; the
+CVE records of those, which are read as well (`cve_records`), have the versions.
 """
 
 from __future__ import annotations
@@ -13,20 +14,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from deployer.audit.versions import hex_key, numbers
+from deployer.audit.cve_records import as_advisory, is_record
+from deployer.audit.versions import follows, hex_key, numbers
 from deployer.errors import At, ConfigError
 
 _MOST, _LARGEST = 20_000, 4 * 2**20
+_RUNTIMES = ("https://github.com/erlang/otp", "https://github.com/elixir-lang/elixir")
+"""What each host of ours runs, and whose advisories may tell no version."""
 Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Versions from ``introduced`` on: before ``fixed``, or up to ``last``; either may be empty for no end."""
+    """Versions from ``introduced`` on: before ``fixed``, or up to ``last``; either may be empty for no end.
+
+    Of OTP, ``fixes`` may have one version for each track: what follows none of them is in the range.
+    """
 
     introduced: str
     fixed: str = ""
     last: str = ""
+    fixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +56,13 @@ class Advisory:
 
 
 def _within(at: Key, one: Range, order: Any) -> bool | None:
-    ends = [bound for bound in (one.introduced, one.fixed, one.last) if bound not in ("", "0")]
+    ends = [bound for bound in (one.introduced, one.fixed, one.last, *one.fixes) if bound not in ("", "0")]
     if not at or not all(order(bound) for bound in ends):
         return None
     if one.introduced not in ("", "0") and at < order(one.introduced):
         return False
+    if one.fixes:
+        return not any(follows(at, order(fix)) for fix in one.fixes)
     if one.fixed:
         return bool(at < order(one.fixed))
     return not one.last or bool(at <= order(one.last))
@@ -60,11 +70,15 @@ def _within(at: Key, one: Range, order: Any) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Advisories:
-    """All that a person has; ``newest`` is when the last of them was changed, None where none tells."""
+    """All that a person has; ``newest`` is when the last of them was changed, None where none tells.
+
+    ``commits`` are those about Erlang/OTP and Elixir that name commits and no version, so that no host is held to them.
+    """
 
     by_package: Mapping[str, tuple[Advisory, ...]] = field(default_factory=dict)
     count: int = 0
     newest: datetime | None = None
+    commits: tuple[str, ...] = ()
 
     def of(self, package: str, version: str) -> tuple[Advisory, ...]:
         """Return the advisories that hit a version of a package, or of which that cannot be told."""
@@ -72,7 +86,7 @@ class Advisories:
 
 
 def read_advisories(path: Path) -> Advisories:
-    """Read a file (one advisory, or a list of them) or every ``.json`` of a directory; withdrawn ones are left out.
+    """Read a file (an advisory, a CVE record, or a list) or every ``.json`` of a directory, but for what is withdrawn.
 
     Raises:
         ConfigError: nothing is there, or a file holds no advisory.
@@ -82,14 +96,25 @@ def read_advisories(path: Path) -> Advisories:
         what = f"more than {_MOST} files" if files else "no file that ends with .json"
         raise ConfigError(f"holds {what}", where=path, hint="--advisories takes a file or directory in the OSV format")
     found: dict[str, list[Advisory]] = {}
-    newest, ids = None, set()
+    newest, ids, bare = None, set[str](), dict[str, set[str]]()
     for file in files:
         for raw in _read(file):
             ids.add(raw["id"])
             newest = max(filter(None, (newest, _moment(raw))), default=None)
+            if _names_commits(raw):
+                bare[raw["id"]] = set(map(str, raw["aliases"] if isinstance(raw.get("aliases"), list) else ()))
             for one in _advisories(raw):
                 found.setdefault(one.package, []).append(one)
-    return Advisories({name: tuple(some) for name, some in found.items()}, len(ids), newest)
+    commits = tuple(sorted(name for name, aliases in bare.items() if not aliases & ids))
+    return Advisories({name: tuple(some) for name, some in found.items()}, len(ids), newest, commits)
+
+
+def _names_commits(raw: Mapping[str, Any]) -> bool:
+    """Whether it is about a runtime, and names no package of which a version could be told."""
+    parts = _dicts(raw.get("affected"))
+    ranges = [one for part in parts for one in _dicts(part.get("ranges"))]
+    about = any(str(one.get("repo")).removesuffix(".git") in _RUNTIMES for one in ranges)
+    return about and not any(isinstance(part.get("package"), dict) for part in parts)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
@@ -102,7 +127,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
             raise ConfigError(f"cannot be read: {error.strerror}") from None
         except ValueError:
             raise ConfigError("is no JSON") from None
-        some = told if isinstance(told, list) else [told]
+        some = [as_advisory(one) if is_record(one) else one for one in (told if isinstance(told, list) else [told])]
         if not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in some):
             raise ConfigError("is no advisory in the OSV format: it has no id")
         for one in some:
@@ -138,6 +163,12 @@ def _advisories(raw: Mapping[str, Any]) -> Iterator[Advisory]:
 
 def _ranges(raw: Mapping[str, Any]) -> Iterator[Range]:
     if raw.get("type") == "GIT":
+        return
+    if raw.get("type") == "OTP":
+        told = [pair for one in _dicts(raw.get("events")) for pair in one.items()]
+        first, *_ = (str(version) for name, version in [*told, ("introduced", "0")] if name == "introduced")
+        last = "".join(str(version) for name, version in told if name == "last_affected")
+        yield Range(first, last=last, fixes=tuple(str(version) for name, version in told if name == "fixed"))
         return
     introduced: str | None = None
     for event in _dicts(raw.get("events")):

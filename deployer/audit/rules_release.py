@@ -105,7 +105,10 @@ def _vulnerable(facts: Facts) -> Complaints:
                 yield f"{name} {version} {has} {one.id}{': ' if one.summary else ''}{one.summary}"
         beam.need_all_libraries()
 
-    return each(facts.beams, judge)
+    yield from each(facts.beams, judge)
+    if known.commits:
+        more = f" and {len(known.commits) - 1} more" if len(known.commits) > 1 else ""
+        raise CannotTell(f"{known.commits[0]}{more} tell commits, no version: put their CVE records beside them")
 
 
 def _tools(facts: Facts) -> Complaints:
@@ -207,8 +210,9 @@ RELEASE_RULES = (
     ),
     Rule(
         id="SB-01", severity="high", title="nothing that runs has a known vulnerability", judge=_vulnerable,
-        reads="names and versions in lib/ and of ERTS, against --advisories (OSV), which never leave this machine",
-        groups=("nodes",), command="mix deps.update NAME, or a newer OTP; build and deploy anew",
+        reads="names and versions in lib/ and of ERTS, against --advisories (OSV, CVE records), on this machine alone",
+        groups=("nodes",), command="mix deps.update NAME, or a newer OTP; build and deploy anew. A package's own"
+        " runtime may have a fix without its number: apt changelog erlang-base",
         sources=("OSV, ecosystem Hex", "Erlang Ecosystem Foundation CNA"), others={"Lynis": "PKGS-7392"},
     ),
 )  # fmt: skip

@@ -13,6 +13,19 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
+def follows(version: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Return whether a version of OTP has all that another one has, as its makers order them.
+
+    Three numbers are of the one track that goes on; with more of them a version is of a track of its own, which leaves
+    the other at what comes before its last number: 11.3 does not have what 11.2.12.9 has.
+    """
+    whole, base = (*version, *(0,) * (3 - len(version))), (*other, *(0,) * (3 - len(other)))
+    if len(base) == 3:
+        return whole[:3] >= base
+    place = len(base) - 1
+    return whole[:place] == base[:place] and len(whole) > place and whole[place] >= base[place]
+
+
 def hex_key(text: str) -> tuple[object, ...]:
     """Return what to order a version of Hex by (semantic versions: 1.0.0-rc.1 comes before 1.0.0); empty for none."""
     plain = text.partition("+")[0]

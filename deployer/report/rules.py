@@ -69,9 +69,9 @@ known vulnerabilities come as files that you fetch yourself, in the OSV format (
     unzip -qo all.zip -d advisories
     deployer audit site.yml -i inventory.yml --advisories advisories
 
-Those of OTP itself are published in the same format by the CNA of the Erlang Ecosystem Foundation (https://cna.erlef.org);
-put their .json files into the same directory. Fetch anew at least once a week: deployer advisories --path advisories
-says how old they are."""
+Those of Erlang/OTP and Elixir come from the CNA of the Erlang Ecosystem Foundation (https://cna.erlef.org). In the OSV
+format they name commits, which nobody finds on a host; their CVE records have the versions. Put those, CVE-….json, into
+the same directory. Fetch anew at least once a week: deployer advisories --path advisories says how old they are."""
 _OLD = 14
 
 
@@ -92,6 +92,9 @@ def told_of_advisories(path: str) -> str:
     known = read_advisories(Path(path))
     packages = sum(not some[0].otp for some in known.by_package.values())
     told = f"{path}: {age(known)}; {packages} packages of Hex, {len(known.by_package) - packages} applications of OTP"
+    if known.commits:
+        first = known.commits[0]
+        told += f"\n{len(known.commits)} name commits and no version, such as {first}: their CVE records have both"
     if known.newest is None:
         return f"{told}\nnone says when it was changed, so nobody knows how old they are"
     stale = (datetime.now(UTC) - known.newest).days > _OLD

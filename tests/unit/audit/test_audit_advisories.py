@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deployer.audit.advisories import read_advisories
+from deployer.audit.catalog import RULES
 from deployer.audit.versions import hex_key
 from deployer.errors import ConfigError
+from tests.unit.audit.audit_kit import facts
 
 
 def osv(
@@ -91,3 +94,51 @@ def test_what_is_no_advisory_is_refused(tmp_path: Path, text: str) -> None:
 def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no file"):
         read_advisories(tmp_path)
+
+
+def record(name: str, introduced: str, *fixes: str, **more: object) -> dict[str, object]:
+    changes = [{"at": fix, "status": "unaffected"} for fix in fixes]
+    version = {"version": introduced, "lessThan": "*", "versionType": "otp", "status": "affected", "changes": changes}
+    affected = {"packageURL": f"pkg:otp/{name}?vcs_url=x", "versions": [version | more]}
+    about = {"cveId": f"CVE-{name}", "dateUpdated": "2026-07-24T14:15:28.298Z", "state": "PUBLISHED"}
+    return {
+        "dataType": "CVE_RECORD",
+        "cveMetadata": about,
+        "containers": {"cna": {"title": "bad", "affected": [affected]}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "hit"),
+    [("10.9.1", False), ("11.0", True), ("11.2.12", True), ("11.2.12.8", True), ("11.2.12.9", False),
+     ("11.2.12.9.1", False), ("11.2.12.10", False), ("11.2.13", True), ("11.3", True), ("11.6.0.1", True),
+     ("11.6.0.2", False), ("11.7", True), ("11.7.1.4", True), ("11.7.2", False), ("11.7.2.1", False), ("12.0", False)],
+)  # fmt: skip
+def test_a_record_ends_on_each_track_of_otp(tmp_path: Path, version: str, hit: bool) -> None:
+    assert hits(tmp_path, record("ssl", "11.0", "11.7.2", "11.6.0.2", "11.2.12.9"), "ssl", version) is hit
+
+
+def test_a_record_of_one_end_of_another_order_or_rejected(tmp_path: Path) -> None:
+    assert hits(tmp_path, record("ssh", "6.0", lessThan="6.0.1"), "ssh", "6.0")
+    assert not hits(tmp_path, record("ssh", "6.0", lessThan="6.0.1"), "ssh", "6.0.1")
+    assert hits(tmp_path, record("elixir", "1.5.0", lessThan="1.20.1", versionType="semver"), "elixir", "1.14.0")
+    assert not hits(tmp_path, record("ssh", "6.0", versionType="git"), "ssh", "6.0")
+    rejected = record("ssh", "6.0")
+    rejected["cveMetadata"] = {"cveId": "CVE-ssh", "state": "REJECTED"}
+    assert not hits(tmp_path, rejected, "ssh", "6.0")
+    with pytest.raises(ConfigError, match="no id"):
+        hits(tmp_path, {"dataType": "CVE_RECORD", "containers": 7}, "ssh", "6.0")
+
+
+def test_an_advisory_that_names_commits_is_not_taken_for_one_that_does_not_hit(tmp_path: Path) -> None:
+    ranges = [{"type": "GIT", "repo": "https://github.com/erlang/otp", "events": [{"introduced": "7a08c550"}]}]
+    bare = {"id": "EEF-CVE-ssl", "aliases": ["CVE-ssl"], "affected": [{"ranges": ranges}]}
+    (tmp_path / "osv.json").write_text(json.dumps(bare))
+    known = read_advisories(tmp_path)
+    assert known.commits == ("EEF-CVE-ssl",)
+    told = RULES["SB-01"].apply(replace(facts(), advisories=known))
+    assert (told.answer, "EEF-CVE-ssl tell commits" in told.reason) == ("UNKNOWN", True)
+    (tmp_path / "record.json").write_text(json.dumps(record("ssl", "99.0")))
+    known = read_advisories(tmp_path)
+    assert known.commits == ()
+    assert RULES["SB-01"].apply(replace(facts(), advisories=known)).answer == "PASS"
