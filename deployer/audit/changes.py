@@ -59,6 +59,10 @@ def changed(before: AuditJson, after: AuditJson) -> Iterator[str]:
         for when, alone in (("this", new - old), ("last", old - new)):
             if alone and old and new:
                 yield f"asked about {when} time alone, and not compared: {what} {', '.join(sorted(alone))}"
+    for when, more in (("this", now.keys() - then.keys()), ("last", then.keys() - now.keys())):
+        for host in sorted(judged & judged_now):  # each by a profile of its own
+            if own := sorted(rule for at, rule in more if at == host and rule in rules & rules_now):
+                yield f"{host}: asked about {when} time alone, and not compared: rules {', '.join(own)}"
 
 
 def _drifted(before: AuditJson, after: AuditJson) -> Iterator[str]:

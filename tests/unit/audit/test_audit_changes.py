@@ -42,6 +42,14 @@ def test_a_rule_that_only_one_of_the_two_was_asked_about_has_not_changed() -> No
     ]
 
 
+def test_a_rule_that_one_host_alone_was_asked_about_is_told_of_that_host() -> None:
+    both, one = {"CK-01": "PASS", "CK-03": "FAIL"}, {"CK-01": "PASS"}
+    mixed = [{key: [*a[key], *b[key]] for key in ("hosts", "findings", "drift")}
+             for a, b in ((audit(one), audit(both, host="web2")), (audit(both), audit(both, host="web2")))]  # fmt: skip
+    assert list(changed(mixed[0], mixed[1])) == ["web1: asked about this time alone, and not compared: rules CK-03"]
+    assert list(changed(mixed[1], mixed[0])) == ["web1: asked about last time alone, and not compared: rules CK-03"]
+
+
 def test_a_host_that_was_left_out_is_another_thing_than_one_that_is_away() -> None:
     before, other = audit({"CK-01": "PASS"}, ("nodes",)), audit({"CK-01": "PASS"}, ("unit",), "web2")
     assert list(changed(before, other)) == [
