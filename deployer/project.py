@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def load(
         need_secrets: False leaves encrypted files of variables out, unless a vault password is given.
         first: is shown what was read before anything is asked; what it raises ends the loading.
     """
-    options, role_paths, notes = _ansible_cfg(options)
+    options, role_paths, notes = _ansible_cfg(_named(options))
     vaults = options.vaults()
     inventory, plays = _read(options, vaults, role_paths, need_secrets)
     extra = extra_variables(options.extra_vars, vaults)
@@ -167,6 +167,15 @@ def load(
         check_pieces(extra, inventory, plays)
     become = Secret(ask_hidden("sudo password"), "sudo password") if ask and options.ask_become_pass else None
     return Project(options, inventory, plays, vaults, extra, become, notes=notes)
+
+
+def _named(options: Options) -> Options:
+    """Return the options with the hosts that ``-i a,b`` names, as Ansible has it: a comma makes it a list of hosts."""
+    named = [one for one in options.inventory if "," in one and not Path(one).exists()]
+    if named and len(named) < len(options.inventory):
+        hint = "write the hosts into a file of their own; -i takes several files"
+        raise ConfigError(f"-i {named[0]} names hosts, and another -i is a file", hint=hint)
+    return replace(options, inventory=(), hosts=",".join(named)) if named else options
 
 
 def _read(

@@ -42,6 +42,7 @@ class Command(Guarded):
     ] = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.cmd is None) == (self.argv is None):
             raise ConfigError("command needs either cmd or argv")
 

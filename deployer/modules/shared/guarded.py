@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from deployer import checks as check
-from deployer.errors import ProbeError
+from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, sh
 
@@ -35,10 +35,16 @@ class Guarded(Module):
 
     chdir: Annotated[str | None, Doc("run it in this directory", check=check.absolute, example="/srv")] = None
     creates: Annotated[
-        str | None, Doc("needed until this path exists", check=check.absolute, example="/srv/shop.db")
+        str | None,
+        Doc(
+            "needed until this path exists; beside chdir it may begin there",
+            check=check.one_line,
+            example="/srv/shop.db",
+        ),
     ] = None
     removes: Annotated[
-        str | None, Doc("needed as long as this path exists", check=check.absolute, example="/srv/import.csv")
+        str | None,
+        Doc("needed as long as this path exists; as creates", check=check.one_line, example="/srv/import.csv"),
     ] = None
     onlyif: Annotated[
         str | None, Doc("needed as long as this sh text, which must only read, succeeds", check=check.sh_script)
@@ -46,6 +52,14 @@ class Guarded(Module):
     unless: Annotated[
         str | None, Doc("needed until this sh text, which must only read, succeeds", check=check.sh_script)
     ] = None
+
+    def __post_init__(self) -> None:
+        for word, path in (("creates", self.creates), ("removes", self.removes)):
+            if path is not None:
+                begins = self.chdir is None or path.startswith("/")
+                problem = check.absolute(path if begins else f"/{path.removeprefix('./')}")
+                if problem:
+                    raise ConfigError(f"{word}: {problem}", hint="or give chdir: it begins there" if begins else "")
 
     def reading(self) -> Module:
         """Return it as a reading of what it prints."""
@@ -105,11 +119,16 @@ class Guarded(Module):
     def _guards(self) -> Sh:
         parts = [sh("needed=yes")]
         if self.creates:
-            parts.append(sh("[ ! -e {0} ] || needed=no", self.creates))
+            parts.append(sh("[ ! -e {0} ] || needed=no", _here(self.creates)))
         if self.removes:
-            parts.append(sh("[ -e {0} ] || needed=no", self.removes))
+            parts.append(sh("[ -e {0} ] || needed=no", _here(self.removes)))
         if self.onlyif:
             parts.append(sh(_ONLY_IF, self.onlyif))
         if self.unless:
             parts.append(sh("if /bin/sh -c {} >/dev/null 2>&1; then needed=no; fi", self.unless))
         return lines(*parts)
+
+
+def _here(path: str) -> str:
+    """Return a path so that no program takes it for an option."""
+    return path if path.startswith("/") else f"./{path}"

@@ -53,3 +53,12 @@ def test_without_a_guard_it_is_an_act_for_handlers() -> None:
 def test_a_handler_with_a_guard_asks_it_first() -> None:
     (step,) = make("command", cmd="true", creates="/srv/a").act()
     assert '[ "$needed" = yes ] || exit 0' in step.text.text
+
+
+def test_what_it_creates_may_begin_where_it_runs() -> None:
+    assert "./done" in make("command", cmd="true", chdir="/srv", creates="done").probe().text
+    with pytest.raises(ConfigError, match=r"removes: it may not hold \. or"):
+        make("command", cmd="true", chdir="/srv", removes="../done")
+    with pytest.raises(ConfigError, match="creates: it must be an absolute path") as caught:
+        make("command", cmd="true", creates="done")
+    assert "chdir" in caught.value.hint

@@ -148,3 +148,12 @@ def test_blocks_roles_and_imports_hand_down_where_and_whether_a_failure_counts(p
 def test_a_hook_counts_whatever_its_play_ignores(project: Project) -> None:
     project.write("site.yml", "- hosts: all\n  ignore_errors: true\n  hooks: {before_switch: [{command: id}]}\n")
     assert project.resolve().before_switch[0].judge is None
+
+
+def test_a_comma_makes_hosts_of_what_an_inventory_is_named(project: Project) -> None:
+    project.tasks("- command: id\n")
+    site = str(project.directory / "site.yml")
+    found = load(Options(playbook=site, inventory=("web1,web2,", "db1,")))
+    assert list(found.inventory.hosts) == ["web1", "web2", "db1"]
+    with pytest.raises(ConfigError, match="-i web1, names hosts, and another -i is a file"):
+        load(Options(playbook=site, inventory=("web1,", str(project.directory / "hosts.yml"))))
