@@ -128,9 +128,9 @@ def test_one_that_ends_soon_is_renewed_and_no_node_restarts(
     assert pid(ssh, host) == before
     assert ssh(host, f"cmp {PEM} {COPY}") == (0, "")
     assert made.fleet.run("audit").code == 0
-    # OTP reads it again for new connections, at the latest two minutes after it has read it last.
+    # OTP reads it again for new connections, as soon as it has looked whether the file is another one.
     new = first(ssh(host, f"cat {PEM}")[1].partition("KEY-----\n")[2].partition("KEY-----\n")[2])
-    eventually(lambda: first(presented(ssh, host, asker)) == new, deadline=150)
+    eventually(lambda: first(presented(ssh, host, asker)) == new, deadline=90)
 
 
 ASK = """
