@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +43,8 @@ def headed(text: str, file: str, said: Dialect) -> tuple[str, Dialect, int]:
 
 
 def _text(value: str) -> str | None:
+    import ast
+
     try:
         found = ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -108,11 +108,11 @@ class Inventory:
 
     def as_list(self) -> dict[str, Any]:
         """Return the inventory as ``ansible-inventory --list`` does; secrets are masked, templates are as written."""
-        found: dict[str, Any] = {"_meta": {"hostvars": {name: masked(host.vars) for name, host in self.hosts.items()}}}
-        for group in self.groups.values():
-            entry = {"hosts": list(group.hosts), "children": list(group.children)}
-            found[group.name] = {key: value for key, value in entry.items() if value}
-        return found
+        from deployer.load.listed import as_listing
+
+        return {
+            "_meta": {"hostvars": {one.name: masked(one.vars) for one in self.hosts.values() if one.vars}}
+        } | as_listing(self.groups, self.members["ungrouped"])
 
     def host(self, name: str) -> dict[str, Any]:
         """Return one host's variables, masked.

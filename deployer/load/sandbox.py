@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from types import CodeType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import jinja2
 from jinja2 import nodes
@@ -16,7 +16,6 @@ from jinja2.utils import pass_context
 
 from deployer.errors import ConfigError
 from deployer.load import bounds
-from deployer.load.dialect import Dialect
 from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
 from deployer.load.keywords import RESULT_TESTS
 from deployer.load.rarer_filters import RARER_FILTERS, RARER_TESTS
@@ -34,6 +33,9 @@ from deployer.load.taint import (
     reveal_all,
     untaint,
 )
+
+if TYPE_CHECKING:
+    from deployer.load.dialect import Dialect
 
 RESULT = "__result"
 
@@ -131,12 +133,10 @@ class Compiled:
 
 @cache
 def compiled(source: str, *, file: bool = False, ours: bool = False, said: Dialect = (), above: int = 0) -> Compiled:
-    r"""Return the compiled template; ``ours``: it comes with the program, and holds no secret.
-
-    ``said`` is how it is written, ``above`` how many lines of its file stand above it.
+    r"""Return a template compiled, written as ``said``; ``ours``: it comes with the program, and holds no secret.
 
     In the texts of an expression that YAML holds a backslash is a backslash, as in Ansible: ``'\1'`` reaches the
-    filter as it is. In a template file, and in ``{% %}``, Jinja's escapes hold.
+    filter as it is. In a template file, and in ``{% %}``, Jinja's escapes hold. ``above``: lines left out before it.
 
     Raises:
         jinja2.TemplateSyntaxError: it is not a template.
@@ -157,13 +157,13 @@ def _kept(kind: str, source: str, make: Callable[[], StoredTemplate], *, ours: b
 
 
 def _parsed(source: str, said: Dialect, above: int) -> nodes.Template:
-    env = sandbox_environment()
     try:
+        env = sandbox_environment()
         tree = (env.overlay(**dict(said)) if said else env).parse(source)
     except jinja2.TemplateSyntaxError as error:
         error.lineno += above
         raise
-    for node in tree.find_all(nodes.Node) if above else ():
+    for node in tree.find_all(nodes.Node):
         node.lineno += above
     return tree
 

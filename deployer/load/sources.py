@@ -6,14 +6,17 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.errors import At, ConfigError
 from deployer.load import vault
-from deployer.load.dialect import Dialect
 from deployer.load.secrets import Vaults
 from deployer.load.template import Variables
 from deployer.model import Blob, Mark, Secret, Task
 from deployer.regular import open_regular, read_regular
+
+if TYPE_CHECKING:
+    from deployer.load.dialect import Dialect
 
 SMALL = 1024 * 1024
 """Bytes up to which a file is held in memory; larger ones are streamed from disk."""

@@ -49,12 +49,14 @@ _SHADOW = """if [ -n "$entry" ]; then
   emit sha "${{sum%% *}}"
 fi"""
 
-_PRESENT = """if getent passwd {0} >/dev/null; then
+_PRESENT = """made=
+if getent passwd {0} >/dev/null; then
   {1}
 else
   same=
   if {2} && getent group {0} >/dev/null; then same=-N; fi
   useradd ${{same:+"$same"}} {3} -- {0}
+  made=yes
 fi"""
 
 _HOME = """home=$(getent passwd {0} | cut -d : -f 6)
@@ -193,8 +195,10 @@ class User(Module):
             text.append(sh(_HOME, self.name))
         blobs: tuple[Blob, ...] = ()
         if self.password is not None and {"state", "password"} & set(changes):
-            text.append(sh('chpasswd -e <"$1"'))
-            blobs = (Blob.of(Secret(f"{self.name}:{self.password.reveal()}\n", "password")),)
+            # another task of the same run may have made the account
+            text.append(sh('chpasswd -e <"$1"' if self._judges else '[ -z "$made" ] || chpasswd -e <"$1"'))
+            lock = "!" if self.password_lock else ""
+            blobs = (Blob.of(Secret(f"{self.name}:{lock}{self.password.reveal()}\n", "password")),)
         if self.password_lock is not None:
             text.append(sh("usermod {} -- {}", "-L" if self.password_lock else "-U", self.name))
         return (Step(f"make user {self.name}", lines(*text), blobs),)

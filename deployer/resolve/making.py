@@ -12,7 +12,6 @@ from typing import Any
 from deployer import modules
 from deployer.errors import At, ConfigError
 from deployer.fields import alike, build, coerce, complaints, kind, nearest
-from deployer.load.dialect import Dialect, dialect
 from deployer.load.instead import INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, TASK, instead
 from deployer.load.marked import Map, folder_of, mark_of, marks_of
@@ -108,7 +107,7 @@ class Maker:
             there = filled.get(cls.ON_HOST) if cls.ON_HOST else False
             if isinstance(filled.get(key), str) and not (there is True or truth(there)):
                 found = self._found(task, key, filled[key], folder)
-                filled[key] = self._blob(found, folder, variables, dialect(filled))
+                filled[key] = self._blob(found, folder, variables, filled)
                 if filled.get("mode") == "preserve" and isinstance(found, Path):
                     filled["mode"] = f"{stat.S_IMODE(found.stat().st_mode):04o}"
         return build(cls, filled, where=task.mark)
@@ -124,10 +123,14 @@ class Maker:
             return self.tarballs[name]
         return self.sources.find(name, folder, task, _at(task.args, key, task))
 
-    def _blob(self, found: Path | Blob, folder: str, variables: Variables, said: Dialect) -> Blob:
+    def _blob(self, found: Path | Blob, folder: str, variables: Variables, args: Mapping[str, Any]) -> Blob:
         if isinstance(found, Blob):
             return found
-        return self.sources.rendered(found, variables, said) if folder == "templates" else self.sources.blob(found)
+        if folder != "templates":
+            return self.sources.blob(found)
+        from deployer.load.dialect import dialect
+
+        return self.sources.rendered(found, variables, dialect(args))
 
 
 def became(task: Task, variables: Variables) -> bool | None:
