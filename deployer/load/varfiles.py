@@ -96,7 +96,7 @@ def _entries(folder: Path) -> dict[str, list[Path]]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.is_dir():
             found.setdefault(path.name, []).extend(file for file in sorted(path.rglob("*")) if _is_vars(file))
-        elif _is_vars(path):
+        elif path.exists() and path.name[0] != "." and path.name[-1] != "~":  # web1.example.com is a host's name
             name = path.stem if path.suffix in _SUFFIXES else path.name
             found.setdefault(name, []).append(path)
     return found
