@@ -163,8 +163,8 @@ def _parsed(source: str, said: Dialect, above: int) -> nodes.Template:
     except jinja2.TemplateSyntaxError as error:
         error.lineno += above
         raise
-    for node in tree.find_all(nodes.Node):
-        node.lineno += above
+    for node in tree.find_all(nodes.Node) if above else ():
+        node.lineno = (node.lineno or 0) + above
     return tree
 
 

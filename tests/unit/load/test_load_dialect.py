@@ -17,6 +17,11 @@ LOOP = "{% for n in names %}\n  {% if n %}\n  {{ n }}\n  {% endif %}\n{% endfor 
         ({}, "{% if flag %}\nx\n{% endif %}\n", "x\n"),
         ({"trim_blocks": "no"}, "{% if flag %}\nx\n{% endif %}\n", "\nx\n"),
         ({"lstrip_blocks": True}, LOOP, "  a\n  b\n  a\n"),
+        (
+            {},
+            "#jinja2: trim_blocks: True\n{% if host == 'x' or flag %}\n{{ host | upper }}\n{% endif %}\n",
+            "10.0.0.1\n",
+        ),
         ({}, f"#jinja2: lstrip_blocks: True\n{LOOP}", "  a\n  b\n  a\n"),
         ({"trim_blocks": True}, "#jinja2:trim_blocks:False\n{% if flag %}\nx\n{% endif %}\n", "\nx\n"),
         ({"variable_start_string": "[[", "variable_end_string": "]]"}, "{{ no }} [[ host ]]\n", "{{ no }} 10.0.0.1\n"),
