@@ -191,6 +191,7 @@ REVIEWED = {
     "modules/certificate.py": "into the text of a file, which is a secret",
     "modules/debconf.py": "into a salted digest, and the line that debconf reads, which is a secret",
     "modules/shared/asking.py": "into a line of curl's options, or a body, which are secrets then",
+    "modules/user.py": "into the line that chpasswd reads, which is a secret, and into the look at its hash",
     "modules/uri.py": "into the file of curl's options, which is a secret then",
     "modules/cookie.py": "into the check of a cookie's format",
     "modules/env_file.py": "into the text of a file, which is a secret",
