@@ -22,11 +22,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PlayStarted(Event):
-    """A play begins on these hosts; ``goal`` is plan, audit, deploy or verify."""
+    """A play begins on these hosts; ``goal`` is plan, audit, deploy or verify, ``doing`` says more: rollback."""
 
     play: str
     goal: str
     hosts: tuple[str, ...]
+    doing: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return self.doing if self.doing and self.goal == "deploy" else self.goal
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ def each_play(
             emit(Note(note))
         lease = RunLease(" ".join(filter(None, (doing, Path(options.playbook).name))), emit, ways)
         try:
-            codes = _walked(plays, walk, through, partial(Context, pool=executor, emit=emit, stop=stop, lease=lease))
+            context = partial(Context, pool=executor, emit=emit, stop=stop, lease=lease, doing=doing)
+            codes = _walked(plays, walk, through, context)
         except Exception:  # not where the person has said to end at once
             lease.release()
             raise

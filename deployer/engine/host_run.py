@@ -81,6 +81,7 @@ class Context:
         emit: where events go.
         stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
         lease: of all hosts of the run; None where nothing is written.
+        doing: what the run does, in a word or two.
     """
 
     open: Callable[[Host], Transport]
@@ -89,6 +90,7 @@ class Context:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     lease: RunLease | None = None
+    doing: str = ""
 
     def each(self, runs: Sequence[L], act: Callable[[L], object]) -> bool:
         """Do as `each_host`, until a person wants no more."""
@@ -143,7 +145,7 @@ class Context:
 
     def begin(self, play: str, goal: str, runs: Sequence[HostRun]) -> float:
         """Tell that a play begins on these hosts, and return when."""
-        self.emit(PlayStarted(play, goal, tuple(run.name for run in runs)))
+        self.emit(PlayStarted(play, goal, tuple(run.name for run in runs), self.doing))
         return self.clock()
 
     def end(self, play: str, began: float, ends: Sequence[HostEnded]) -> int:

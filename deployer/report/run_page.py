@@ -52,7 +52,7 @@ def run_json(events: Sequence[Event], now: datetime) -> str:
 def run_html(events: Sequence[Event], now: datetime) -> str:
     """Return the page."""
     plays, ends = of_kind(events, PlayStarted), of_kind(events, HostEnded)
-    goal = next((play.goal for play in plays), "run")
+    goal = next((play.title.split()[0] for play in plays), "run")
     hosts = len({host for play in plays for host in play.hosts} | {end.host for end in ends})
     parts = [_head(events, ends, now), *run_parts(events)]
     return sheet(f"{goal.capitalize()} of {hosts} host{'' if hosts == 1 else 's'}", parts)

@@ -97,7 +97,7 @@ class TerminalReport:
         self._goal = event.goal
         self._stages = dict.fromkeys(event.hosts, "wait")
         count = f"{len(event.hosts)} host{'s' if len(event.hosts) != 1 else ''}"
-        self._line(("\nPLAY ", "bold"), (safe(event.play), "bold"), (f" · {event.goal} · {count}", ""))
+        self._line(("\nPLAY ", "bold"), (safe(event.play), "bold"), (f" · {safe(event.title)} · {count}", ""))
         self._roll = None
         self._wait()
 

@@ -68,9 +68,10 @@ def runs_release(target: Target, reading: NodeReading) -> Judgement:
         return _wrong(f"{process} is stopped by a signal: it is alive and does nothing", thaw)
     if not unit.exe:
         return Judgement(None, f"{process} cannot be looked at without root")
-    restart = f"systemctl restart {target.unit}, or deploy again"
     if target.release_dir and unit.release_dir != target.release_dir:
-        return _wrong(f"{process} runs {unit.release_dir}, not {target.release_dir}", restart)
+        advice = f"deployer deploy switches to it; if this host has switched already: systemctl restart {target.unit}"
+        return _wrong(f"{process} runs {unit.release_dir}, not {target.release_dir}", advice)
+    restart = f"systemctl restart {target.unit}, or deploy again"
     if unit.deleted:
         gone = f"{process} runs a program that was deleted or replaced on the disk: {unit.exe}"
         return _wrong(gone, f"{restart}; until then what it loads late is not what it was built with")
