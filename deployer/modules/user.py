@@ -50,6 +50,7 @@ _SHADOW = """if [ -n "$entry" ]; then
 fi"""
 
 _PRESENT = """made=
+: "${{made?}}"
 if getent passwd {0} >/dev/null; then
   {1}
 else
