@@ -1,6 +1,6 @@
 """What trials came to, a line for each as soon as it has ended: a benchmark that is killed goes on where it was.
 
-A file belongs to one state of the program: what was tried with another one is put aside (`.old`).
+Only what was tried with this state of the program counts; the rest stays in the file.
 """
 
 from __future__ import annotations
@@ -28,10 +28,8 @@ class Trials:
         self.place = PLACE / f"{name}.jsonl"
         self._lock = threading.Lock()
         lines = self.place.read_text().splitlines() if self.place.exists() else []
-        self.found: list[dict[str, Any]] = [json.loads(line) for line in lines]
-        if self.found and self.found[0]["commit"] != commit():
-            self.place.rename(self.place.with_suffix(".old"))
-            self.found = []
+        every: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        self.found = [one for one in every if one["commit"] == commit()]
         PLACE.mkdir(parents=True, exist_ok=True)
 
     def add(self, **told: Any) -> None:
