@@ -43,6 +43,7 @@ _SHADOW = """if [ -n "$entry" ]; then
   shadow=$(getent shadow {0}) || {{ echo "may not read the shadow file"; exit 1; }}
   shadow=${{shadow#*:}}
   shadow=${{shadow%%:*}}
+  [ -n "$shadow" ] || shadow=:  # anybody may log in, and a lock without a hash is no such password
   case $shadow in '!'*) emit locked yes ;; *) emit locked no ;; esac
   while [ "$shadow" != "${{shadow#!}}" ]; do shadow=${{shadow#!}}; done
   sum=$(printf '%s%s' {1} "$shadow" | sha256sum)

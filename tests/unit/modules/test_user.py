@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Secret
 from deployer.salts import salt
 from tests.unit.modules.tables import answer, differing, fixed, make, sha
+from tests.unit.sh_runner import frames, probe
 
 
 def there(**other: str) -> str:
@@ -91,6 +94,19 @@ def test_a_password_is_set_when_it_is_another_one_and_never_shown() -> None:
     assert "chpasswd" not in fixed(
         make("user", name="shop", password=HASH, uid=7), there(uid="8", locked="no", sha=sha(salt() + HASH))
     )
+
+
+ENTRY = """id() { echo shop; }
+getent() { case $1 in shadow) echo 'shop:%s:19000:0:99999:7:::' ;; *) echo shop:x:990:990::/:/bin/sh ;; esac; }
+"""
+
+
+@pytest.mark.parametrize(("there", "same"), [("!", True), ("!!", True), ("", False), ("*", False), ("$6$a$b", False)])
+def test_an_account_that_anybody_may_use_is_not_one_that_nobody_may(tmp_path: Path, there: str, same: bool) -> None:
+    made = make("user", name="shop", password="!")
+    (frame,) = frames(probe(ENTRY % there + made.probe().text), ["dash"], tmp_path)
+    assert frame.rc == 0, frame.out
+    assert list(differing(made, frame.out)) == ([] if same else ["password"])
 
 
 @pytest.mark.parametrize("password", ["", "plain CANARY", "$6$a:b", "$6$a\nroot:x"])
