@@ -42,11 +42,16 @@ mv -fT -- "$link" {1}"""
 _HARD_LOOK = """look {0}
 if [ "$type" = file ]; then if [ {0} -ef {1} ]; then emit hard same; else emit hard other; fi; fi"""
 
-_HARD = """folder={1}
+_HARD = """from={0} folder={1}
+inside "${{from%/*}}"
+at=/proc/self/fd/5/${{from##*/}}
+[ -f "$at" ] && [ ! -L "$at" ] || {{ echo "$from is no regular file"; exit 1; }}
 link="${{folder%/*}}/.deployer.link.$$"
 rm -f -- "$link"
-ln -P -- {0} "$link"
-mv -fT -- "$link" {1}"""
+ln -P -- "$at" "$link"
+[ ! -L "$link" ] || {{ rm -f -- "$link"; echo "$from is being moved about"; exit 1; }}
+mv -fT -- "$link" {1}
+exec 5<&-"""
 
 
 @dataclass(frozen=True, kw_only=True)

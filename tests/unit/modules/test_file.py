@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import ConfigError
+from deployer.model import Absent
+from deployer.modules.base import Module
 from deployer.sh.frame import prelude
 from tests.unit.modules.tables import answer, differing, fixed, make
 from tests.unit.sh_runner import frames, probe
@@ -136,3 +138,36 @@ def test_touch_runs_every_time_or_makes_what_is_not_there() -> None:
     assert list(differing(kept, "")) == ["state", "type"]
     with pytest.raises(ConfigError, match="is a directory"):
         differing(kept, DIRECTORY)
+
+
+def linked(made: Module) -> subprocess.CompletedProcess[str]:
+    (step,) = made.fix(made.differences(Absent()))
+    text = f"marker=x run=x hears=no leased=\n{prelude()}\n{step.text}"
+    return subprocess.run(["dash", "-eu"], input=text, text=True, capture_output=True)
+
+
+def test_one_more_name_is_that_of_a_file_and_not_of_a_link_or_what_one_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "it's").write_text("x")
+    (tmp_path / "link").symlink_to("it's")
+    made = make("file", path=f"{tmp_path}/new", src=f"{tmp_path}/it's", state="hard", mode="0640")
+    assert linked(made).returncode == 0
+    assert (tmp_path / "new").samefile(tmp_path / "it's")
+    (seen,) = frames(probe(made.probe().text), ["dash"], tmp_path)
+    assert made.differences(made.parse(seen.out)) == {}
+    for src in ("link", "nowhere"):
+        done = linked(make("file", path=f"{tmp_path}/{src}2", src=f"{tmp_path}/{src}", state="hard"))
+        assert (done.returncode, "is no regular file" in done.stdout) == (1, True)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.endswith("2") or path.name.startswith(".")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is led astray")
+def test_no_directory_that_a_user_can_turn_elsewhere_gives_a_file_another_name(tmp_path: Path) -> None:
+    for name in ("private", "theirs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "private" / "key").write_text("CANARY")
+    (tmp_path / "theirs" / "data").symlink_to(tmp_path / "private")
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    done = linked(make("file", path=f"{tmp_path}/new", src=f"{tmp_path}/theirs/data/key", state="hard", owner="nobody"))
+    assert (done.returncode, "others than root can turn" in done.stdout) == (1, True)
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "private" / "key").stat().st_uid == os.geteuid()
