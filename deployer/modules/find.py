@@ -68,7 +68,7 @@ class Find(Module):
     follow: Annotated[bool, Doc("go into directories that links lead to")] = False
     age: Annotated[str | None, Doc("so old or older; with - before it younger; s, m, h, d, w", example="2d")] = None
     age_stamp: Annotated[Literal["mtime", "atime", "ctime"], Doc("by which time")] = "mtime"
-    size: Annotated[str | None, Doc("so large or larger; with - before it smaller; b, k, m, g, t", example="1m")] = None
+    size: Annotated[str | None, Doc("files so large or larger; with - smaller; b, k, m, g, t", example="1m")] = None
 
     def __post_init__(self) -> None:
         for name, value, units in (("age", self.age, _AGE), ("size", self.size, _SIZE)):
@@ -76,6 +76,8 @@ class Find(Module):
                 raise ConfigError(
                     f"{name} {value!r} is none", hint=f"a number and one of {', '.join(units)}, such as 2d"
                 )
+        if (self.depth or 0) < 0:
+            raise ConfigError("depth is a number of directories", hint="1 is what is right in the directory")
         for pattern in (*self.patterns, *self.excludes) if self.use_regex else ():
             try:
                 re.compile(pattern)
@@ -125,7 +127,7 @@ class Find(Module):
             and (not self.patterns or any(self._named(name, pattern) for pattern in self.patterns))
             and not any(self._named(name, pattern) for pattern in self.excludes)
             and _beyond(now - one[self.age_stamp], self.age, _AGE)
-            and _beyond(one["size"], self.size, _SIZE)
+            and (not one["isreg"] or _beyond(one["size"], self.size, _SIZE))
         )
 
     def _named(self, name: str, pattern: str) -> bool:

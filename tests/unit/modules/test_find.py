@@ -30,6 +30,8 @@ CASES: dict[str, dict[str, Any]] = {
     "younger": {"age": "-1d"},
     "larger": {"size": "1k"},
     "smaller": {"size": "-1k"},
+    "size of directories": {"size": "1g", "file_type": "directory"},
+    "size of any": {"size": "1g", "file_type": "any"},
 }
 
 
@@ -82,12 +84,29 @@ def test_find_gives_what_ansibles_gives(place: Path, tmp_path: Path, case: str) 
     assert found["matched"] == wanted["matched"]
 
 
+def test_a_link_that_is_named_leads_to_its_files_and_one_below_does_not(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(place)
+    (place / "current").symlink_to(place / "below")
+    names = [Path(one["path"]).name for one in ours(Find(paths=(f"{tmp_path}/current",)), tmp_path)["files"]]
+    assert "a.txt" in names
+    below = ours(Find(paths=(str(place),), recurse=True), tmp_path)["files"]
+    assert not [one["path"] for one in below if "/current/" in one["path"]]
+
+
+def test_the_size_is_that_of_files(place: Path, tmp_path: Path) -> None:
+    found = ours(Find(paths=(str(place),), file_type="directory", size="1g"), tmp_path)
+    assert [one["path"] for one in found["files"]] == [f"{place}/below"], "as Ansible has it"
+
+
 def test_a_directory_that_is_not_there_has_no_files(tmp_path: Path) -> None:
     found = ours(Find(paths=(str(tmp_path / "no such"),)), tmp_path)
     assert (found["files"], found["matched"], found["msg"][:3]) == ([], 0, "Not")
 
 
-@pytest.mark.parametrize("wrong", [{"age": "two days"}, {"size": "1x"}, {"use_regex": True, "patterns": ("(",)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"age": "two days"}, {"size": "1x"}, {"use_regex": True, "patterns": ("(",)}, {"recurse": True, "depth": -1}],
+)
 def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         Find(paths=("/srv",), **wrong)
