@@ -12,6 +12,7 @@ from deployer.syntax import truth
 HEADER = "#jinja2:"
 BLANKS = ("trim_blocks", "lstrip_blocks")
 MARKERS = tuple(f"{part}_{end}_string" for part in ("block", "variable", "comment") for end in ("start", "end"))
+_BEGINS = {"variable": "{{", "block": "{%", "comment": "{#"}
 Dialect = tuple[tuple[str, Any], ...]
 """Jinja's options and their values."""
 
@@ -29,6 +30,7 @@ def headed(text: str, file: str, said: Dialect) -> tuple[str, Dialect, int]:
         ConfigError: the header says something else.
     """
     if not text.startswith(HEADER):
+        _apart(dict(said), file)
         return text, said, 0
     line, _, rest = text.partition("\n")
     found = dict(said)
@@ -39,7 +41,15 @@ def headed(text: str, file: str, said: Dialect) -> tuple[str, Dialect, int]:
             hint = f"known: {', '.join((*BLANKS, *MARKERS))}; as in {HEADER} trim_blocks: False"
             raise ConfigError(f"the header says {name}:{value}", where=Mark(file, 1, 1), hint=hint)
         found[name] = meant
+    _apart(found, file)
     return rest, tuple(found.items()), 1
+
+
+def _apart(found: Mapping[str, Any], file: str) -> None:
+    begins = [found.get(f"{part}_start_string", mark) for part, mark in _BEGINS.items()]
+    if len(set(begins)) < len(begins):
+        hint = f"they are {', '.join(begins)}: give each its own"
+        raise ConfigError("variables, blocks and comments must begin differently", where=Mark(file, 1, 1), hint=hint)
 
 
 def _text(value: str) -> str | None:

@@ -43,6 +43,15 @@ def test_a_header_that_is_none_is_refused_where_it_stands(pair: str) -> None:
     assert (caught.value.where, "trim_blocks: False" in caught.value.hint) == ("t.j2:1:1", True)
 
 
+@pytest.mark.parametrize(
+    ("given", "text"), [({"variable_start_string": "{%"}, "x"), ({}, "#jinja2: comment_start_string: '{{'\nx")]
+)
+def test_marks_that_begin_alike_are_refused(given: dict[str, object], text: str) -> None:
+    with pytest.raises(ConfigError, match="must begin differently") as caught:
+        variables().render_file(text, "t.j2", said=dialect(given))
+    assert caught.value.where == "t.j2:1:1"
+
+
 @pytest.mark.parametrize("wrong", ["{{ nowhere }}", "{% if %}", "{{ 1 | nothing }}"])
 def test_a_line_below_a_header_is_named_by_its_own_number(wrong: str) -> None:
     with pytest.raises(ConfigError) as caught:
