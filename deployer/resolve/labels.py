@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Any
 
+from deployer import modules
 from deployer.errors import ConfigError
+from deployer.fields import describe
 from deployer.load.inventory import masked
 from deployer.load.template import Variables
-from deployer.model import Task
+from deployer.model import MASK, Secret, Task
 
 
 def label_of(task: Task, variables: Variables) -> str:
@@ -24,7 +28,38 @@ def item_label(task: Task, item: Any, variables: Variables) -> str:
     if task.no_log:
         return ""
     label = task.control.label
-    return f" => {_shown(item if label is None else variables.render(label, task.mark, 'label'))}"
+    shown = _without(item, _private(task, variables)) if label is None else variables.render(label, task.mark, "label")
+    return f" => {_shown(shown)}"
+
+
+@cache
+def _secrets_of(module: str) -> tuple[str, ...]:
+    """Return the words of a module whose values are secrets, however they are written."""
+    if module not in modules.names():
+        return ()
+    found = [one for one in describe(modules.class_of(module)) if one.type in (Secret, Secret | None)]
+    return tuple(name for one in found for name in (one.name, *one.doc.alias.split()))
+
+
+def _private(task: Task, variables: Variables) -> frozenset[str]:
+    """Return the texts of a task that are secrets to its module, such as a password's hash that the inventory shows."""
+    found = set()
+    for raw in (task.args[name] for name in _secrets_of(task.module) if name in task.args):
+        with suppress(ConfigError):  # whoever makes the module says it
+            found.add(variables.render(raw, task.mark))
+    return frozenset(text for text in found if isinstance(text, str) and text)
+
+
+def _without(item: Any, texts: frozenset[str]) -> Any:
+    """Return an item without texts that are secrets."""
+    if not texts:
+        return item
+    if isinstance(item, Mapping):
+        return {key: _without(value, texts) for key, value in item.items()}
+    if isinstance(item, list | tuple):
+        return [_without(value, texts) for value in item]
+    hidden = isinstance(item, str) and (item in texts or any(len(text) > 7 and text in item for text in texts))
+    return MASK if hidden else item
 
 
 def _shown(item: Any) -> str:

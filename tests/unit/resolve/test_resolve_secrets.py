@@ -29,6 +29,18 @@ def test_a_secret_stays_a_secret_in_arguments_loops_and_labels(
     assert CANARY not in repr(found)
 
 
+def test_what_is_a_secret_to_the_module_is_not_shown_of_an_item_either(project: Project) -> None:
+    loops = (
+        ("{{ item.who }}", "{{ item.hash }}", f"loop: [{{who: ada, hash: $6$a${CANARY}}}]"),
+        ("{{ item.key }}", "{{ item.value }}", f"with_dict: {{bob: $6$b${CANARY}}}"),
+        ("{{ item.0 }}", "{{ item.1 }}", f"loop: [[cy, $6$c${CANARY}]]"),
+    )
+    lines = [f"- {{name: a, user: {{name: '{name}', password: '{text}'}}, {loop}}}" for name, text, loop in loops]
+    project.tasks("\n".join(lines))
+    labels = [action.label for action in project.resolve().actions]
+    assert labels == ["a => {'who': 'ada', 'hash': '***'}", "a => {'key': 'bob', 'value': '***'}", "a => ['cy', '***']"]
+
+
 def test_a_secret_in_an_environment_or_where_text_is_needed_is_refused_without_showing_it(project: Project) -> None:
     secret = {"token": Secret(CANARY)}
     for text in ("- {command: x, environment: {TOKEN: '{{ token }}'}}", "- command: echo {{ token }}"):
