@@ -26,6 +26,8 @@ CASES: dict[str, dict[str, Any]] = {
     "any": {"file_type": "any", "hidden": True, "recurse": True},
     "recurse": {"recurse": True},
     "depth": {"recurse": True, "depth": 2},
+    "follow": {"follow": True, "recurse": True},
+    "follow to links": {"follow": True, "recurse": True, "file_type": "link"},
     "older": {"age": "1d"},
     "younger": {"age": "-1d"},
     "larger": {"size": "1k"},
@@ -52,6 +54,7 @@ def place(tmp_path: Path) -> Path:
         (where / name).chmod(0o640)
     (where / "it's\n: odd").write_text("x" * 2048)
     (where / "link").symlink_to("a.txt")
+    (where / "to below").symlink_to("below/deep")
     os.utime(where / "old.log", (1_600_000_000, 1_600_000_000))
     return where
 
@@ -91,6 +94,13 @@ def test_a_link_that_is_named_leads_to_its_files_and_one_below_does_not(place: P
     assert "a.txt" in names
     below = ours(Find(paths=(str(place),), recurse=True), tmp_path)["files"]
     assert not [one["path"] for one in below if "/current/" in one["path"]]
+
+
+def test_a_link_that_is_followed_is_a_link(place: Path, tmp_path: Path) -> None:
+    links = ours(Find(paths=(str(place),), follow=True, recurse=True, file_type="link"), tmp_path)
+    assert [Path(one["path"]).name for one in links["files"]] == ["link", "to below"]
+    files = ours(Find(paths=(str(place),), follow=True, recurse=True), tmp_path)
+    assert f"{place}/to below/two.log" in [one["path"] for one in files["files"]]
 
 
 def test_the_size_is_that_of_files(place: Path, tmp_path: Path) -> None:
