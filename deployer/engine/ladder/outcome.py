@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     WRONG_COOKIE = (
         "wrong cookie",
         distribution.WrongCookie,
-        "its cookie is not the declared one; if cluster.cookie is right: deployer cookie rotate, or restart the node",
+        "its cookie is not the declared one: deployer cookie rotate gives it to all nodes, if cluster.cookie is right",
         True,
     )
     IMPOSTOR = (

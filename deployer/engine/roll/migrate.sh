@@ -18,7 +18,7 @@ ended() {
 # hand_on: say what has been written since; an empty text is a sign of life.
 hand_on() {
   size=$(wc -c <"$log")
-  text=$(tail -c "+$((at + 1))" -- "$log" | head -c "$((size - at))"; printf .)
+  text=$(tail -c "+$((at + 1))" -- "$log" 2>/dev/null | head -c "$((size - at))"; printf .)
   at=$size
   say "${text%.}"
 }

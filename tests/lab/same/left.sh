@@ -2,7 +2,7 @@
 # What is each host's own (its name, keys, days and numbers that count up) is left out. Body pure: every line only reads.
 export LC_ALL=C
 cd /
-own='-path etc/ssh -o -path etc/systemd/network -o -name machine-id -o -name hostname -o -name .pwd.lock -o -name *-'
+own='-path etc/ssh -o -path etc/systemd/network -o -name machine-id -o -name hostname -o -name machine-info -o -name .pwd.lock -o -name *-'
 own="$own -o -name ld.so.cache -o -name resolv.conf"
 set -f # the pattern is find's
 find srv/small etc usr/local -xdev \( $own \) -prune -o -printf '%p %y %m %u %g %l\n' | sort
