@@ -60,7 +60,7 @@ def delegated(
             return connection, None
         if to in _HERE:
             hint = f"{', '.join(CAN_BE_HERE)} can; or write a play for"
-            _check(task, "this machine", task.module in CAN_BE_HERE, hint)
+            _check(task.module, "this machine", task.module in CAN_BE_HERE, hint)
             becomes = became(task, variables)
             on = replace(connection, local=True, become=connection.become if becomes is None else becomes)
             own = delegates.hosts.get(to)
@@ -72,16 +72,15 @@ def delegated(
             raise ConfigError(problem, hint=nearest(to, delegates.hosts))
         if other.name == host.name:
             return connection, None
-        _check(task, other.name, task.module not in _ITS_OWN, "write a play for")
+        _check(task.module, other.name, task.module not in _ITS_OWN, "write a play for")
         on = delegates.connection(other)
         return on, Delegate(other.name, on.become, other)
 
 
-def _check(task: Task, where: str, fits: bool, hint: str) -> None:
+def _check(what: str, where: str, fits: bool, hint: str) -> None:
     """Refuse what cannot be done on another machine."""
-    if fits and task.confirm is None:
+    if fits:
         return
-    what = task.module if task.confirm is None else "a task with confirm"
     place = "a host with ansible_connection: local" if where == "this machine" else where
     raise ConfigError(f"{what} cannot be delegated to {where}", hint=f"{hint} {place}")
 

@@ -236,7 +236,7 @@ class Tasking:
         known = {handler.name for handler in self.play.handlers}
         told = tuple(name for name in notify if name in known or name not in self.play.listeners)
         user, environment = None if task.local else user_of(task, on, variables), environment_of(task, variables)
-        timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, self.connection)
+        timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, on)
         undoes = undoable(task, module) if confirm else ()
         label = f"{label}, on {place}" if place else label
         found = Action(task, label, module, told, user, environment, timeout, confirm, undoes, place=place)

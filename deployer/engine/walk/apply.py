@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from deployer.engine.walk import upload
-from deployer.engine.walk.delegated import there, unchanged
+from deployer.engine.walk.delegated import Prove, there, unchanged
 from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.judged import readable, settled_result
 from deployer.engine.walk.plan import Plan
@@ -45,30 +45,64 @@ def apply(
         HostError: the connection broke; the step under way ends by itself on the host.
     """
     work, before = list(jobs(plan, handlers)), clock()
-    if any(job.waits for job in work):
+    if any(job.waits and not job.place for job in work):
         transport.prove_ways()  # one that is shut already would make the change look guilty
     if work and become:
         work = list(_ahead(transport, work, emit))
-    last = {id(job.planned): job for job in work}
-    for part, frames, send in _sent(_parts(work), transport, elsewhere or Elsewhere(), become):
+    last, teller = {id(job.planned): job for job in work}, _Teller(transport.name, emit, clock, before)
+    for part, frames, send in _sent(_parts(work), transport, elsewhere or Elsewhere(), become, teller.prove):
         last |= {id(job.planned): job for job in part if job.place}  # it was planned anew
         if part[0].place and not frames:
-            emit(StepDone(transport.name, part[0].planned.action.label, "done already", 0, clock() - before))
+            emit(StepDone(transport.name, part[0].planned.action.label, "done already", 0, clock() - teller.before))
             yield unchanged(part[0].planned)
         for frame in frames:
-            job, now = part[frame.index], clock()
-            _tell(job, frame, transport.name, now - before, emit)
-            before = now
+            job = part[frame.index]
+            teller.tell(job, frame)
             if (last[id(job.planned)] is job or frame.rc) and not job.waits:
                 yield _judged(send, part, frame) if job.planned.action.judge else job.planned
-        if part[-1].waits:
-            _confirm(transport, part[-1], become, emit)
+        if part[-1].waits and frames:
+            teller.confirm(transport, part[-1], become)
             if last[id(part[-1].planned)] is part[-1]:
                 yield part[-1].planned
 
 
+@dataclass(slots=True)
+class _Teller:
+    """Tells how jobs of a host end, and confirms them; what waits on another machine, in its turn there.
+
+    Attributes:
+        before: when the last one had ended.
+    """
+
+    name: str
+    emit: Emit
+    clock: Callable[[], float]
+    before: float
+
+    def tell(self, job: Job, frame: Frame) -> None:
+        """Tell how a job has ended, unless it was told in its turn elsewhere; raises what its failure is."""
+        if not (job.place and job.waits):
+            self._ended(job, frame)
+
+    def prove(self, over: Transport, part: Sequence[Job], frames: Sequence[Frame], root: bool) -> None:
+        """Tell and confirm what has run on another machine."""
+        for frame in frames:
+            self._ended(part[frame.index], frame)
+        _confirm(over, part[-1], root, self.name, self.emit)
+
+    def confirm(self, transport: Transport, job: Job, become: bool) -> None:
+        """Confirm what waits on the host itself."""
+        if not job.place:
+            _confirm(transport, job, become, self.name, self.emit)
+
+    def _ended(self, job: Job, frame: Frame) -> None:
+        now = self.clock()
+        _tell(job, frame, self.name, now - self.before, self.emit)
+        self.before = now
+
+
 def _sent(
-    parts: Iterable[Sequence[Job]], transport: Transport, elsewhere: Elsewhere, become: bool
+    parts: Iterable[Sequence[Job]], transport: Transport, elsewhere: Elsewhere, become: bool, prove: Prove
 ) -> Iterator[tuple[Sequence[Job], Iterable[Frame], Send]]:
     """Yield each part as it is run, its answers, and what runs some of it once more; of what is left alone none."""
 
@@ -78,7 +112,7 @@ def _sent(
 
     for part in parts:
         if place := part[0].place:
-            yield *there(elsewhere, place, transport.name, part), elsewhere.sender(place, transport.name)
+            yield *there(elsewhere, place, transport.name, part, prove), elsewhere.sender(place, transport.name)
         else:
             yield part, own(part), own
 
@@ -130,7 +164,7 @@ def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
         yield part
 
 
-def _confirm(transport: Transport, job: Job, become: bool, emit: Emit) -> None:
+def _confirm(transport: Transport, job: Job, become: bool, name: str, emit: Emit) -> None:
     from deployer.engine.walk.confirm import confirm
 
     label, mark, begin = job.planned.action.label, job.planned.action.task.mark, time.monotonic()
@@ -144,7 +178,7 @@ def _confirm(transport: Transport, job: Job, become: bool, emit: Emit) -> None:
         raise
     finally:
         took = time.monotonic() - begin
-        emit(StepDone(transport.name, label, "confirm it over a new connection", code, took))
+        emit(StepDone(name, label, "confirm it over a new connection", code, took))
 
 
 def _ahead(transport: Transport, work: Sequence[Job], emit: Emit) -> Iterator[Job]:

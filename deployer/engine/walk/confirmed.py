@@ -36,10 +36,14 @@ class Confirmed:
 
 
 def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action]) -> Confirmed:
-    """Return a task's steps as one that goes back by itself after ``action.confirm`` seconds."""
+    """Return a task's steps as one that goes back by itself after ``action.confirm`` seconds.
+
+    Handlers run within it where they run on the machine of the task: none does for what is done on another one.
+    """
     paths = action.undoes
     notified = [one for one in handlers if not one.skip and {one.task.name, one.label} & set(action.notify)]
-    within = [one for one in notified if not (one.user or one.environment or any(s.blobs for s in one.module.act()))]
+    near = [] if action.place else [one for one in notified if not one.place]
+    within = [one for one in near if not (one.user or one.environment or any(s.blobs for s in one.module.act()))]
     sshd, sudoers = _among(paths, _SSHD), _among(paths, _SUDOERS)
     anew = [_plain(step) for one in within for step in one.module.act()]
     told = {unit for one in within for unit in one.module.touches()}

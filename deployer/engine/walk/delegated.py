@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from deployer.engine.walk.elsewhere import Elsewhere, send_to
 from deployer.engine.walk.plan import Plan, planned_of
@@ -16,9 +17,12 @@ from deployer.resolve.action import Delegate
 from deployer.sh import Frame
 from deployer.transport.base import Transport
 
+Prove: TypeAlias = Callable[[Transport, Sequence[Job], Sequence[Frame], bool], None]
+"""Tells what steps have answered over a connection, and confirms the last of them by new logins (True: as root)."""
+
 
 def there(
-    elsewhere: Elsewhere, place: Delegate, name: str, part: Sequence[Job]
+    elsewhere: Elsewhere, place: Delegate, name: str, part: Sequence[Job], prove: Prove
 ) -> tuple[Sequence[Job], Sequence[Frame]]:
     """Do one task of a host on another machine, while nobody else of the play does anything there.
 
@@ -27,12 +31,14 @@ def there(
         place: the machine.
         name: of the host.
         part: the steps of the task, as they were planned.
+        prove: confirms what could cut off the next login there; nobody else's turn begins before that.
 
     Returns:
         the steps as they were run, and their answers; no answers where nothing is left to do.
 
     Raises:
         StepError: what is there cannot be told, or is refused by the module.
+        Reverted: nobody could log in there anew, and that machine has gone back by itself.
         DelegateLost: the machine cannot be reached.
     """
     planned = part[0].planned
@@ -43,7 +49,12 @@ def there(
             if not left:
                 return part, ()
             part = left
-        return part, send_to(transport, part, become=place.become)
+        if part[-1].waits:
+            transport.prove_ways()  # one that is shut already would make the change look guilty
+        frames = send_to(transport, part, become=place.become)
+        if part[-1].waits:
+            prove(transport, part, frames, place.become)
+        return part, frames
 
 
 def unchanged(planned: Planned) -> Planned:

@@ -72,6 +72,15 @@ def test_what_is_deleted_is_kept_whole(play: HostPlay) -> None:
     assert "keep_old 0 /etc/sudoers.d/old yes" in task.steps[0].text.text
 
 
+@pytest.mark.parametrize("there", ["      notify: [sshd, mine, of somebody]\n", "    - name: mine\n"])
+def test_no_handler_runs_within_a_step_on_another_machine(project: Project, there: str) -> None:
+    project.write("hosts.yml", "all: {hosts: {a: {ansible_host: 10.0.0.1}, b: {ansible_host: 10.0.0.2}}}")
+    project.write("site.yml", SITE.replace(there, f"{there}      delegate_to: b\n"))
+    found = planned(project.resolve("a"), 0)
+    assert found.tasks[0].steps[0].confirm == 60
+    assert "mine" in [handler.action.label.partition(",")[0] for handler in found.handlers]
+
+
 @pytest.mark.slow
 def test_all_that_runs_is_clean_sh(play: HostPlay) -> None:
     texts = [

@@ -50,7 +50,6 @@ def test_another_host_has_its_own_connection_and_the_variables_stay(project: Pro
     [
         ("command: id\n  delegate_to: three", "a would have this done on 'three'", "known: a, b"),
         ("firewall: {ssh_from_anywhere: true}\n  delegate_to: b", "firewall cannot be delegated to b", "a play for b"),
-        ("copy: {dest: /x, content: x}\n  confirm: 60\n  delegate_to: b", "a task with confirm cannot", "a play for b"),
         ("systemd: {name: shop, state: restarted}\n  delegate_to: b", "would act on shop.service", "a play for b"),
     ],
 )
@@ -78,6 +77,24 @@ def test_a_file_of_this_machine_is_declared_by_a_play_of_its_own(project: Projec
     with pytest.raises(ConfigError, match="copy cannot be delegated to this machine") as caught:
         resolved(project, "localhost")
     assert "ansible_connection: local" in caught.value.hint
+
+
+def test_what_waits_to_be_confirmed_is_up_to_the_login_of_the_other_host(project: Project) -> None:
+    project.write(
+        "hosts.yml", "all: {hosts: {a: {ansible_user: me}, b: {ansible_user: them, ansible_become: false}}}\n"
+    )
+    for words, confirmed in (
+        ("copy: {dest: /etc/ssh/sshd_config.d/x.conf, content: x}", (60, 0)),
+        ("user: {name: them}", (0, 0)),
+        ("copy: {dest: /srv/x, content: x}\n  confirm: 30s", (30, 30)),
+    ):
+        for host, other, seconds in zip("ba", "ab", confirmed, strict=True):
+            project.tasks(f"- {words}\n  delegate_to: {other}\n", become="true")
+            (action,) = project.actions(host)
+            assert (str(action.place), action.confirm) == (other, seconds), words
+    project.tasks("- {command: id, delegate_to: localhost, confirm: 60s}\n")
+    with pytest.raises(ConfigError, match="command has no confirm"):
+        project.actions()
 
 
 @pytest.mark.parametrize(
