@@ -24,7 +24,7 @@ from deployer.load.playbook import find_playbook
 from deployer.model import Host
 from deployer.options import Options
 from deployer.plays import each_play
-from deployer.project import Project, load
+from deployer.project import Project, load, names_hosts
 from deployer.resolve import Resolver
 from deployer.runtime import asker
 from deployer.salts import pin_salts
@@ -204,7 +204,7 @@ def _given_otherwise(plan: SavedPlan, options: Options, digests: Digests) -> Ite
 
 
 def _gone(options: Options) -> Iterator[ConfigError]:
-    for path in (options.playbook, *options.inventory):
+    for path in (options.playbook, *(word for word in options.inventory if not names_hosts(word))):
         if not Path(path).exists():
             hint = "apply reads the files again where they lay when the plan was made: have them there, or plan anew"
             yield ConfigError("the plan was made from it, and it is not there", where=path, hint=hint)

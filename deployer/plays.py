@@ -191,12 +191,12 @@ def _way(prepared: _Prepared, host: Host) -> Way:
 
 
 def _head(project: Project, work: Sequence[tuple[Play, Sequence[Host]]], goal: str) -> Head:
-    options, (playbook, *inventories) = project.options, project.sources
+    options = project.options
     return Head(
         run=this_run(),
         goal=goal,
-        playbook=str(playbook),
-        inventories=tuple(map(str, inventories)),
+        playbook=str(project.sources[0]),
+        inventories=project.inventories,
         limit=options.limit,
         tags=options.tags,
         skip_tags=options.skip_tags,

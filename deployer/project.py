@@ -54,6 +54,12 @@ class Project:
         playbook = find_playbook(Path(self.options.playbook))
         return (playbook.resolve(), *(Path(path).resolve() for path in self.options.inventory))
 
+    @property
+    def inventories(self) -> tuple[str, ...]:
+        """What a run is on: the inventories' absolute paths, or the hosts that ``-i a,b`` names, in order."""
+        paths = tuple(str(path) for path in self.sources[1:])
+        return paths or tuple(sorted(self.inventory.hosts))
+
     def hosts(self, play: Play) -> tuple[Host, ...]:
         """Return the hosts of a play that ``--limit`` leaves.
 
@@ -144,9 +150,10 @@ def load(
         need_secrets: False leaves encrypted files of variables out, unless a vault password is given.
         first: is shown what was read before anything is asked; what it raises ends the loading.
     """
+    flag = "--hosts" if options.hosts else "-i"
     options, role_paths, notes = _ansible_cfg(_named(options))
     vaults = options.vaults()
-    inventory, plays = _read(options, vaults, role_paths, need_secrets)
+    inventory, plays = _read(options, vaults, role_paths, need_secrets, flag)
     extra = extra_variables(options.extra_vars, vaults)
     first(Project(options, inventory, plays, vaults, extra))
     prompter = _ask_open if ask and sys.stdin.isatty() else None
@@ -169,9 +176,14 @@ def load(
     return Project(options, inventory, plays, vaults, extra, become, notes=notes)
 
 
+def names_hosts(word: str) -> bool:
+    """Return whether a word of ``-i`` is a list of hosts, as Ansible has it: with a comma, and no path."""
+    return "," in word and "/" not in word and not Path(word).exists()
+
+
 def _named(options: Options) -> Options:
-    """Return the options with the hosts that ``-i a,b`` names, as Ansible has it: a comma makes it a list of hosts."""
-    named = [one for one in options.inventory if "," in one and not Path(one).exists()]
+    """Return the options with the hosts that ``-i a,b`` names."""
+    named = [one for one in options.inventory if names_hosts(one)]
     if named and len(named) < len(options.inventory):
         hint = "write the hosts into a file of their own; -i takes several files"
         raise ConfigError(f"-i {named[0]} names hosts, and another -i is a file", hint=hint)
@@ -179,7 +191,7 @@ def _named(options: Options) -> Options:
 
 
 def _read(
-    options: Options, vaults: Vaults, role_paths: tuple[Path, ...], need_secrets: bool
+    options: Options, vaults: Vaults, role_paths: tuple[Path, ...], need_secrets: bool, flag: str
 ) -> tuple[Inventory, tuple[Play, ...]]:
     """Read inventory and playbook; raises ConfigError: what is wrong in either, or that no inventory is given."""
     playbook = Path(options.playbook) if options.playbook else None
@@ -197,7 +209,7 @@ def _read(
         inventory = (
             load_inventory(options.inventory, playbook_dir=directory, vaults=opener)
             if options.inventory
-            else named_inventory(options.hosts)
+            else named_inventory(options.hosts, flag)
         )
     problems.check()
     return inventory, plays

@@ -81,9 +81,9 @@ def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, froze
 
     That a deploy with other tags went well on a host says nothing of the rest of its tasks. A rollback has none.
     """
-    (playbook, *inventories), options = project.sources, project.options
+    playbook, options = project.sources[0], project.options
     open_ = {host.name for play in project.plays for host in project.hosts(play)}
-    for number, journal in enumerate(journals.alike(playbook, inventories)):
+    for number, journal in enumerate(journals.alike(playbook, project.inventories)):
         hosts = open_.intersection(journal.hosts)
         before = (journal.head.tags, journal.head.skip_tags, journal.head.start_at_task)
         others = before != (options.tags, options.skip_tags, options.start_at_task)

@@ -170,19 +170,23 @@ def load_inventory(
     )
 
 
-def named_inventory(names: str) -> Inventory:
+def named_inventory(names: str, flag: str = "--hosts") -> Inventory:
     """Return an inventory of hosts that are only named, with commas between: each is reached by its name.
+
+    Args:
+        names: with commas between.
+        flag: that names them.
 
     Raises:
         ConfigError: a name is none.
     """
-    mark = Mark("--hosts")
+    mark = Mark(flag)
     with At(mark):
         hosts = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
         for name in hosts:
             check_host_name(name)
         if not hosts:
-            raise ConfigError("names no host", hint="--hosts web1,web2")
+            raise ConfigError("names no host", hint=f"{flag} web1,web2")
         return Inventory(
             {name: Host(name, Map(mark=mark), ("all",), mark) for name in hosts}, {"all": HostGroup("all", hosts, ())}
         )

@@ -36,7 +36,7 @@ class Head:
         goal: ``deploy`` or ``rollback``.
         time: seconds since 1970.
         playbook: its absolute path.
-        inventories: their absolute paths, in order.
+        inventories: their absolute paths, in order; or the names of hosts that stand for one.
         limit: as on the command line; so are ``tags`` and ``skip_tags``.
         extra_vars: whether there were any.
         digests: path → keyed digest of what was read there.
@@ -102,9 +102,9 @@ class Journals:
         key = _key(self.place)
         return {str(path): _digest(key, path) for path in paths} if key else {}
 
-    def alike(self, playbook: Path, inventories: Sequence[Path]) -> Iterator[Journal]:
-        """Yield the journals of the same playbook and inventories, the newest first."""
-        wanted = (str(playbook), tuple(map(str, inventories)))
+    def alike(self, playbook: Path, inventories: Sequence[str]) -> Iterator[Journal]:
+        """Yield the journals of the same playbook and inventories (as `Head` has them), the newest first."""
+        wanted = (str(playbook), tuple(inventories))
         for file in reversed(_files(self.place)):
             found = read_journal(file)
             if found and (found.head.playbook, found.head.inventories) == wanted:

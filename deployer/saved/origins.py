@@ -12,7 +12,7 @@ from typing import Any
 import deployer
 from deployer.load.marked import mark_of
 from deployer.options import Options
-from deployer.project import Project
+from deployer.project import Project, names_hosts
 from deployer.regular import read_regular
 from deployer.saved.digests import Digests
 
@@ -96,7 +96,8 @@ def program() -> str:
 
 
 def _paths(words: Sequence[str]) -> tuple[str, ...]:
-    return tuple(str(Path(word).expanduser().resolve()) for word in words)
+    """Return paths as absolute ones; names of hosts (``-i web1,web2``) stay what they are."""
+    return tuple(word if names_hosts(word) else str(Path(word).expanduser().resolve()) for word in words)
 
 
 def _vault_id(word: str) -> str:

@@ -28,7 +28,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
 def remembered(options: Options, tags: str = "", goal: str = "deploy", **endings: Ending | Literal[""]) -> None:
     """Leave the journal of one more run of these options, to the hosts that are given an ending; "": none."""
     playbook, *inventories = load(options).sources
-    places, digests = tuple(map(str, inventories)), Journals().keyed((playbook, *inventories))
+    places, digests = load(options).inventories, Journals().keyed((playbook, *inventories))
     words = {
         "playbook": str(playbook),
         "inventories": places,
@@ -37,7 +37,7 @@ def remembered(options: Options, tags: str = "", goal: str = "deploy", **endings
         "tags": tags,
         "goal": goal,
     }
-    number = len(list(Journals().alike(playbook, inventories)))
+    number = len(list(Journals().alike(playbook, places)))
     writer = Writer(Head(run=f"20260101T00000{number}Z-abcdef me@here", **words))
     writer(PlayStarted("site", "deploy", tuple(endings)))
     for host, ending in endings.items():
@@ -66,6 +66,15 @@ def test_a_resume_takes_what_failed_or_was_not_reached(options: Options, tmp_pat
     assert "changed since that run: hosts.yml" in notes
     remembered(options, web1="failed", web2="unreachable", web3="ok")
     assert left(options) == {"web1", "web2"}
+
+
+def test_hosts_that_are_named_are_an_inventory_of_their_own(options: Options) -> None:
+    named = replace(options, inventory=("web2,web1",))
+    remembered(named, web1="changed", web2="failed")
+    assert left(replace(options, inventory=("web1,", "web2,"))) == {"web2"}
+    for others in (("web3,web4",), ("web1,",), options.inventory):
+        with pytest.raises(ConfigError, match="was noted on this machine"):
+            unfinished(load(replace(options, inventory=others)))
 
 
 def test_a_later_deploy_to_other_hosts_hides_nothing(options: Options) -> None:

@@ -52,8 +52,8 @@ def test_those_of_the_same_files_are_found_and_of_a_run_its_own(tmp_path: Path) 
         writer(RunEnded(second, 1.0))
         writer.close()
     journals = Journals(tmp_path)
-    assert [one.code for one in journals.alike(Path("/p/site.yml"), [Path("/p/hosts.yml")])] == [1, 0]
-    assert list(journals.alike(Path("/p/site.yml"), [Path("/p/others.yml")])) == []
+    assert [one.code for one in journals.alike(Path("/p/site.yml"), ["/p/hosts.yml"])] == [1, 0]
+    assert list(journals.alike(Path("/p/site.yml"), ["/p/others.yml"])) == []
     own = journals.of("20260101T000002Z-abcdef me@here")
     assert own
     assert own.code == 2
@@ -67,7 +67,7 @@ def test_a_play_that_never_began_left_its_hosts_without_an_ending(tmp_path: Path
     for host in "ab":
         writer(ended(host, "ok"))
     writer.close()
-    (found,) = Journals(tmp_path).alike(Path("/p/site.yml"), [Path("/p/hosts.yml")])
+    (found,) = Journals(tmp_path).alike(Path("/p/site.yml"), ["/p/hosts.yml"])
     assert (found.endings("a"), found.endings("b")) == (("ok",), ("ok", ""))
 
 

@@ -172,5 +172,7 @@ def test_a_comma_makes_hosts_of_what_an_inventory_is_named(project: Project) -> 
     site = str(project.directory / "site.yml")
     found = load(Options(playbook=site, inventory=("web1,web2,", "db1,")))
     assert list(found.inventory.hosts) == ["web1", "web2", "db1"]
+    with pytest.raises(ConfigError, match=r"^-i: 'we b' is not a host name"):
+        load(Options(playbook=site, inventory=("web1,we b",)))
     with pytest.raises(ConfigError, match="-i web1, names hosts, and another -i is a file"):
         load(Options(playbook=site, inventory=("web1,", str(project.directory / "hosts.yml"))))

@@ -50,6 +50,16 @@ def test_an_edited_file_is_named(options: Options, place: Path, name: str, said:
     assert str(place / name) in str(caught.value)
 
 
+def test_a_plan_for_hosts_that_are_named_is_applied_to_them(
+    options: Options, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "site.yml").write_text((place / "site.yml").read_text().replace("hosts: web", "hosts: all"))
+    file = kept(replace(options, inventory=("w1,w2",)), place)
+    monkeypatch.chdir(place / "out")
+    assert applied(file)[0] == 0
+    assert sorted(each.name for each in (place / "out").iterdir()) == ["w1", "w2"]
+
+
 def test_a_checkout_that_lies_elsewhere_now_is_told_and_a_playbook_is_no_plan(options: Options, place: Path) -> None:
     file = kept(options, place)
     (place / "hosts.yml").rename(place / "elsewhere.yml")
