@@ -1,4 +1,4 @@
-"""Write the pages that come from the classes: modules, commands, rules of an audit, and JSON Schemas."""
+"""Write the pages that come from classes and tables: modules, commands, rules of an audit, the ladder, JSON Schemas."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ read, which never passes.
 
 def coverage() -> str:
     """Return the page that says of each rule by which fixtures and on which hosts it is tested."""
-    sys.path.insert(0, str(TESTS.parent))
     from tests.lab.broken_rules import PLACES
     from tests.unit.audit.rule_states import LIVE_STATES, STATES
 
@@ -58,12 +57,16 @@ def coverage() -> str:
 
 def pages() -> dict[Path, str]:
     """Return every generated file → its content."""
+    sys.path.insert(0, str(TESTS.parent))
     found = {
         DOCS / "modules.md": "\n".join([_HEAD, *(reference(n, modules.class_of(n)) + "\n" for n in modules.names())])
     }
     found[DOCS / "cli.md"] = overview.command_page(DeployerProgram.standard().namespace or Collection())
     found[DOCS / "audit-rules.md"] = f"{_RULES}\n{table(tuple(RULES.values()))}\n"
     found[DOCS / "audit-coverage.md"] = coverage()
+    from tests.lab import ladder_page
+
+    found |= {ladder_page.PAGE: ladder_page.page(), ladder_page.README: ladder_page.readme()}
     schemas = {"fleet": json_schema(FleetSettings)} | {
         name: json_schema(modules.class_of(name)) for name in modules.names()
     }

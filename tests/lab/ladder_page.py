@@ -1,7 +1,9 @@
-"""docs/ladder.md, made from the table of wrong states: ``python -m tests.lab.ladder_page`` writes it."""
+"""docs/ladder.md and the sentence of README about the ladder, made from the tables of rungs and wrong states."""
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 from deployer.engine.ladder.rung import Rung
@@ -9,6 +11,7 @@ from tests.lab.wrong_states import TLS, WRONG
 
 ROWS = [(rung, rung.row) for rung in Rung]
 PAGE = Path(__file__).parents[2] / "docs" / "ladder.md"
+README = PAGE.parents[1] / "README.md"
 _HEAD = """\
 # The verify ladder
 
@@ -83,5 +86,9 @@ def page() -> str:
     return "\n".join(parts)
 
 
-if __name__ == "__main__":
-    PAGE.write_text(page())
+def readme() -> str:
+    """README with the rungs that there are."""
+    head = "* **The verify ladder.** For each node, from the bottom: "
+    told = head + ", ".join(rung.row.title for rung in Rung) + "."
+    lines = "\n".join(textwrap.wrap(told, 150, subsequent_indent="  "))
+    return re.sub(rf"{re.escape(head)}.*?\.$", lambda _: lines, README.read_text(), flags=re.DOTALL | re.MULTILINE)

@@ -17,7 +17,7 @@ from typing import Any
 from deployer.lab import LabHost, network
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import Event, Fleet, Ran
-from tests.lab.wrong_states import PREAMBLE, RESTORE, START, Wrong
+from tests.lab.wrong_kit import PREAMBLE, RESTORE, START, Wrong, pattern
 
 ROGUE = Path(__file__).with_name("rogue.pl")
 # Without it, global on one node answers a lost link by dropping others, and no pair can be missing alone.
@@ -122,9 +122,8 @@ def init_of(host: LabHost) -> int:
     return next(int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == "systemd\n")
 
 
-def expect(pattern: str, fleet: Fleet, place: LabHost) -> re.Pattern[str]:
-    """The words of a table's row as a pattern: ``…`` is anything, ``{a}`` a node's address, ``{host_a}`` its name."""
+def expect(says: str, fleet: Fleet, place: LabHost) -> re.Pattern[str]:
+    """The words of a table's row as a pattern, with this fleet's addresses and names."""
     words = {letter: host.address for letter, host in zip("abc", fleet.hosts, strict=True)}
     names = {f"host_{letter}": host.name for letter, host in zip("abc", fleet.hosts, strict=True)}
-    filled = pattern.format(me=place.address, **words, **names)
-    return re.compile(".*".join(re.escape(part) for part in filled.split(" … ")), re.DOTALL)
+    return pattern(says, {"me": place.address, **words, **names})

@@ -1,59 +1,22 @@
 """Wrong states of a fleet, each made for real on lab hosts: what is done, which rung names it, and in which words.
 
-`test_ladder` makes them and asks the real command line; docs/ladder.md is this table. In the sh text, ``$me`` is the
-address of the host it runs on, ``$a``, ``$b`` and ``$c`` are those of all three hosts; see `PREAMBLE` for the words.
+`test_ladder` makes them and asks the real command line; docs/ladder.md is this table; those with a reading are held to
+the same words by the quick tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from deployer.engine.ladder.reading import PeerView
 from deployer.engine.ladder.rung import Rung
+from tests.lab.wrong_kit import Wrong
+from tests.lab.wrong_units import OFF, ON, UNITS
+from tests.unit.engine.judging_kit import asked, lacks_web3
+from tests.unit.engine.ladder_kit import dist, reading, registration
 
-_HERE = Path(__file__).parent
-PREAMBLE = "\n" + (_HERE / "wrong_states.sh").read_text()
-
-RESTORE = "\n" + (_HERE / "wrong_states_restore.sh").read_text()
-"""What is the same after every wrong state; each adds what is its own."""
-
-START = "systemctl kill -s KILL demo.service || :; systemctl restart beam-epmd@4369.service demo.service\n"
-HOST, UNIT, RELEASE, EPMD, NAME = Rung.HOST, Rung.UNIT, Rung.RELEASE, Rung.EPMD, Rung.NAME
+EPMD, NAME = Rung.EPMD, Rung.NAME
 REACH, COOKIE, MESH, VERSIONS, HEALTH = Rung.REACH, Rung.COOKIE, Rung.MESH, Rung.VERSIONS, Rung.HEALTH
-Where = Literal["host", "controller"]
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """One wrong state.
-
-    Attributes:
-        rung: the one that fails.
-        inject: sh text, as root on one of the hosts; with ``at`` "controller", on this machine, where
-            $port is the host's cable and $init its systemd.
-        says: words of the rung's detail, in order; ``…`` stands for any.
-        advice: words of its advice.
-        undo: sh text beside `RESTORE`.
-        restart: the node is started again afterwards.
-        alone: it reaches beyond its host, so it is not made together with others.
-        words: words of the fleet that differ on its host for this reading.
-        node: whose rung it is: the host's own, or the one of another host (``a``, where the host is ``b``).
-        away: the undo needs another way in than ssh.
-    """
-
-    rung: Rung
-    inject: str
-    says: str
-    advice: str
-    undo: str = ""
-    restart: bool = True
-    alone: bool = False
-    words: Mapping[str, Any] = field(default_factory=dict)
-    node: str = ""
-    at: Where = "host"
-    away: bool = False
 
 
 def _health(**how: Any) -> dict[str, Any]:
@@ -65,110 +28,11 @@ _HOT = """rpc 'Application.stop(:demo)
   Application.unload(:demo)
   :application.load({:application, :demo, Keyword.put(kv, :vsn, ~c"0.0.9")})
   {:ok, _} = Application.ensure_all_started(:demo)'"""
-_OFF = 'nsenter -t "$init" -a systemctl stop demo; ip link set "$port" down'
-_ON = 'ip link set "$port" up'
 _HTTP_400 = "485454502f312e3120343030"
 _TLS_ALERT = "15030300020228"
 
 WRONG: dict[str, Wrong] = {
-    # 1 host reachable
-    "the host is off": Wrong(
-        HOST, _OFF, "did not answer within 2 s", "is it up", undo=_ON, alone=True, at="controller"),
-    "sshd is stopped": Wrong(
-        HOST, "systemctl stop ssh.socket ssh.service", "Connection refused", "is sshd running",
-        undo="systemctl start ssh.service", restart=False, away=True),
-    "the host shows another key": Wrong(
-        HOST, "cd /etc/ssh; mv ssh_host_ed25519_key /root/kept/; ssh-keygen -qt ed25519 -N '' -f ssh_host_ed25519_key;"
-        " systemctl restart ssh", "the key of {me} is not the known one; nothing was sent to it", "",
-        undo="mv /root/kept/ssh_host_ed25519_key /etc/ssh/; systemctl restart ssh", restart=False,
-        away=True),
-    "our key was taken off the host": Wrong(
-        HOST, "mv /root/.ssh/authorized_keys /root/kept/", "root may not log in", "add the key to the host",
-        undo="mv /root/kept/authorized_keys /root/.ssh/", restart=False, away=True),
-
-    # 2 unit active: what systemd says
-    "the unit is missing": Wrong(
-        UNIT, "systemctl stop demo; rm /etc/systemd/system/demo.service; systemctl daemon-reload",
-        "demo.service does not exist", "deploy"),
-    "the unit is stopped": Wrong(
-        UNIT, "systemctl stop demo", "demo.service is inactive (dead)", "systemctl start demo"),
-    "the unit is masked": Wrong(
-        UNIT, "systemctl stop demo; ln -sf /dev/null /etc/systemd/system/demo.service; systemctl daemon-reload",
-        "demo.service is masked", "systemctl unmask demo.service"),
-    "the application raises at its start": Wrong(
-        UNIT, "once; set_env DEMO_CRASH 1; fails",
-        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix that in the release"),
-    "the journal lags behind the node": Wrong(
-        UNIT, "once; set_env DEMO_CRASH 1; journald=$(systemctl show -p MainPID --value systemd-journald);"
-        " kill -STOP $journald; fails; (sleep 4; kill -CONT $journald) >/dev/null 2>&1 &",
-        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix that in the release"),
-    "the node crashes again and again": Wrong(
-        UNIT, "set_env DEMO_CRASH 1; loops", "a crash loop … DEMO_CRASH is set", "fix that in the release"),
-    "systemd has given up on it": Wrong(
-        UNIT, "set_env DEMO_CRASH 1; drop_in Unit StartLimitBurst=1 '[Service]' RestartSec=0.2; fails;"
-        " until systemctl is-failed --quiet demo; do sleep 0.2; done",
-        "systemd has given up … DEMO_CRASH is set", "fix that in the release"),
-    "the start takes long": Wrong(
-        UNIT, "set_env DEMO_SLOW_START 60000; starts", "is still starting for", "unit.TimeoutStartSec"),
-
-    # 2 unit active: why it does not start
-    "no distribution port is free": Wrong(
-        UNIT, "once; systemctl stop demo; sed -i s/_max.9109/_max\\ 9100/ $flags; rogue deaf 9100; fails",
-        "the distribution port is taken", "ss -ltnp"),
-    "the application's own port is taken": Wrong(
-        UNIT, "once; systemctl stop demo; rogue deaf 4000; fails",
-        "a port that the application itself listens on is taken", "ss -ltnp"),
-    "another node has the name": Wrong(
-        UNIT, "once; systemctl stop demo; rogue squat demo 9105; fails", "another node is registered as demo@{me}",
-        "stop the other node"),
-    "runtime.exs asks for a variable": Wrong(
-        UNIT, """once; cd $live/releases/0.1.0; echo 'System.fetch_env!("DATABASE_URL")' >>runtime.exs
-        fails_saying 'variable "DATABASE_URL"'""",
-        "the environment variable DATABASE_URL, which is not set", "declare DATABASE_URL under env",
-        undo="sed -i /DATABASE_URL/d $live/releases/0.1.0/runtime.exs"),
-    "RELEASE_TMP cannot be written": Wrong(
-        UNIT,
-        "once; sed -i s/CONFIG=false/CONFIG=true/ $live/releases/0.1.0/sys.config; set_env RELEASE_TMP /no; fails",
-        "wants to write its runtime configuration and may not", "RELEASE_TMP must be a directory of the node's user",
-        undo="sed -i s/CONFIG=true/CONFIG=false/ $live/releases/0.1.0/sys.config"),
-    "the cookie file is open to others": Wrong(
-        UNIT, "once ExecStartPre='chmod 0644 /run/beam/demo/.erlang.cookie'; fails",
-        "the cookie file can be read by others", "0400"),
-    "the cookie file is gone": Wrong(
-        UNIT, "once; rm /etc/beam/demo/private/cookie; fails", "systemd cannot read", "deploy again"),
-    "a NIF cannot be loaded": Wrong(
-        UNIT, "once; cd $live/lib/crypto-*/priv/lib; keep crypto.so; truncate -s 0 crypto.so; fails",
-        "native … cannot be loaded", "on the hosts' distribution",
-        undo="cp -p /root/kept/crypto.so $live/lib/crypto-*/priv/lib/"),
-    "the release needs a newer glibc": Wrong(
-        UNIT, "once; systemctl stop demo; cd $live/erts-*/bin; keep beam.smp; sed -i s/GLIBC_2.34/GLIBC_2.99/ beam.smp;"
-        " fails",
-        "GLIBC_2.99 is not on this host", "oldest distribution",
-        undo="cd $live/erts-*/bin; rm beam.smp; cp -p /root/kept/beam.smp ."),
-    "the start script cannot be executed": Wrong(
-        UNIT, "once; chmod a-x $live/bin/demo; fails", "cannot execute the release's start script", "noexec",
-        undo="chmod a+x $live/bin/demo"),
-    "there is no EPMD at its start": Wrong(
-        UNIT, "once; systemctl mask --runtime --quiet --now beam-epmd@4369.service; fails", "no EPMD answers",
-        "cluster.epmd_port"),
-    "a flag in vm.args is no term": Wrong(
-        UNIT, "once; echo '-kernel net_ticktime [' >>$flags; fails", "a flag in vm.args", "nodes.vm_args"),
-
-    # 3 runs the declared release
-    "the release before still runs": Wrong(
-        RELEASE, "cd /opt/demo; cp -a $live versions/0.0.9-00000000; ln -sfn versions/0.0.9-00000000 current;"
-        " systemctl restart demo; ln -sfn versions/${live##*/} current",
-        "runs /opt/demo/versions/0.0.9-00000000, not /opt/demo/versions/", "systemctl restart demo.service",
-        undo="systemctl stop demo; rm -rf /opt/demo/versions/0.0.9-00000000"),
-    "its files were replaced under it": Wrong(
-        RELEASE, "cp -a $live $live.new; rm -rf $live; mv -T $live.new $live",
-        "runs a program that was deleted or replaced on the disk", "systemctl restart demo"),
-    "the unit runs something else": Wrong(
-        RELEASE, "once ExecStart= 'ExecStart=/bin/sleep infinity' ExecStartPost=; systemctl restart demo",
-        "demo.service runs /usr/bin/sleep, no Erlang node", "systemctl cat demo.service"),
-    "the node was frozen by a signal": Wrong(
-        RELEASE, "kill -STOP $(main)", "is stopped by a signal: it is alive and does nothing", "kill -CONT",
-        undo="kill -CONT $(main)", restart=False),
+    **UNITS,
 
     # 4 EPMD answers
     "EPMD is stopped": Wrong(
@@ -180,7 +44,8 @@ WRONG: dict[str, Wrong] = {
         EPMD, "kill -STOP $(epmd_pid)", "did not finish its answer before the deadline",
         "systemctl restart beam-epmd@4369.service", undo="kill -CONT $(epmd_pid)", restart=False),
     "another program has EPMD's port": Wrong(
-        EPMD, f"systemctl stop beam-epmd@4369; rogue say 4369 {_HTTP_400}", "answered with opcode", "ss -ltnp"),
+        EPMD, f"systemctl stop beam-epmd@4369; rogue say 4369 {_HTTP_400}", "answered with opcode", "ss -ltnp",
+        seen=reading(epmd="answered with opcode 72, not with 119")),
 
     # 5 name registered
     "EPMD restarted and the node does not come back": Wrong(
@@ -188,7 +53,7 @@ WRONG: dict[str, Wrong] = {
     "another program took the node's name": Wrong(
         NAME,
         "forgotten; rogue squat demo 9105", "demo is registered at port 9105, which demo.service does not listen on",
-        "another process took the name in EPMD: find it with ss"),
+        "another process took the name in EPMD: find it with ss", seen=reading(epmd=registration(9105))),
     "another program took its name, and listens": Wrong(
         NAME, "forgotten; rogue squat demo 9107; rogue deaf 9107", "port 9107, which demo.service does not listen on",
         "another process took the name in EPMD: find it with ss"),
@@ -207,7 +72,8 @@ WRONG: dict[str, Wrong] = {
         restart=False, alone=True),
     "the firewall rejects one member": Wrong(
         REACH, "shut ip saddr $a tcp dport 9100-9109 ct state new reject with tcp reset",
-        "from {host_a}: port 9100 connection refused", "firewall", restart=False, alone=True),
+        "from {host_a}: port 9100 connection refused", "firewall", restart=False, alone=True,
+        seen=reading(reach={"web2": "port 9100 connection refused", "web3": ""})),
     "another firewall lets in SSH alone": Wrong(
         REACH, "table input filter 10; nft add rule ip rogue input ct state established,related accept; nft add rule ip"
         " rogue input iifname lo accept; nft add rule ip rogue input tcp dport 22 accept; nft add chain ip rogue input"
@@ -234,7 +100,8 @@ WRONG: dict[str, Wrong] = {
     # 7 cookie accepted
     "the node has another cookie": Wrong(
         COOKIE, "rpc 'Node.set_cookie(:another_cookie_than_that_which_was_declared)'", "rejects the declared cookie",
-        "deployer cookie rotate gives it to all nodes"),
+        "deployer cookie rotate gives it to all nodes",
+        seen=asked("wrong cookie", "it rejects the declared cookie", "deployer cookie rotate gives it to all nodes")),
     "an impostor has the port": Wrong(
         COOKIE, "rogue impostor 9199 demo@$me; detour redirect to :9199", "cannot prove that it knows the cookie",
         "rotate the cookie", restart=False),
@@ -258,7 +125,8 @@ WRONG: dict[str, Wrong] = {
 
     # 8 sees every member
     "two nodes lost each other": Wrong(
-        MESH, "lose $c", "demo@{b} does not see demo@{c} (nor does demo@{c} see demo@{b})", "Node.connect", alone=True),
+        MESH, "lose $c", "demo@{b} does not see demo@{c} (nor does demo@{c} see demo@{b})", "Node.connect", alone=True,
+        seen=lacks_web3(PeerView(nodes=("shop@10.0.0.2",)))),
     "the same, seen from the other side": Wrong(
         MESH, "lose $c", "demo@{c} does not see demo@{b} (nor does demo@{b} see demo@{c})", "Node.connect", alone=True,
         node="c"),
@@ -269,8 +137,8 @@ WRONG: dict[str, Wrong] = {
         MESH, "systemctl stop demo", "demo@{a} does not see demo@{b} (demo@{b} fails rung 2: demo.service is inactive",
         "fix demo@{b} first", alone=True, node="a"),
     "a member's host is off": Wrong(
-        MESH, _OFF, "demo@{a} does not see demo@{b} (its host {host_b}: … did not answer", "fix demo@{b} first",
-        undo=_ON, alone=True, node="a", at="controller"),
+        MESH, OFF, "demo@{a} does not see demo@{b} (its host {host_b}: … did not answer", "fix demo@{b} first",
+        undo=ON, alone=True, node="a", at="controller"),
 
     # 9 versions as declared
     "the node says another version": Wrong(
@@ -280,11 +148,12 @@ WRONG: dict[str, Wrong] = {
         VERSIONS, _HOT, "demo 0.0.9 runs, the release has 0.1.0", "systemctl restart demo.service"),
     "the release's application does not run": Wrong(
         VERSIONS, "rpc 'Application.stop(:demo)'", "the application demo does not run, although the node does",
-        "systemctl restart demo.service"),
+        "systemctl restart demo.service", seen=reading(dist=dist(applications={"kernel": "8"}))),
 
     # 10 healthy
     "the health page says 503": Wrong(
-        HEALTH, "unhealthy true", "answers 503", "journalctl", undo="unhealthy false", restart=False),
+        HEALTH, "unhealthy true", "answers 503", "journalctl", undo="unhealthy false", restart=False,
+        seen=reading(health="GET /health answers 503")),
     "nobody serves the health page": Wrong(HEALTH, "no_page", "nobody listens", "journalctl"),
     "the health page hangs": Wrong(HEALTH, "no_page; rogue deaf 4000", "no answer in 5 s", "journalctl"),
     "the declared TCP port is closed": Wrong(
