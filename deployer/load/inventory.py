@@ -171,11 +171,7 @@ def load_inventory(
 
 
 def named_inventory(names: str, flag: str = "--hosts") -> Inventory:
-    """Return an inventory of hosts that are only named, with commas between: each is reached by its name.
-
-    Args:
-        names: with commas between.
-        flag: that names them.
+    """Return an inventory of hosts that ``flag`` only names, with commas between: each is reached by its name.
 
     Raises:
         ConfigError: a name is none.
