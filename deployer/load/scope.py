@@ -33,16 +33,19 @@ class SetVariables:
     Attributes:
         facts: of ``set_fact``; rendered, and never again.
         files: of ``include_vars``, as written.
+        hushed: names of facts that no report shows.
         late: a play that sets some will be resolved only when its hosts have been asked for facts.
     """
 
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, Map] = field(default_factory=dict)
     late: bool = False
+    hushed: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def copy(self) -> SetVariables:
         """Return the same settings, for a play that begins with them."""
-        return SetVariables({name: dict(some) for name, some in self.facts.items()}, dict(self.files))
+        facts = {name: dict(some) for name, some in self.facts.items()}
+        return SetVariables(facts, dict(self.files), hushed=dict(self.hushed))
 
 
 class Scopes:
@@ -86,10 +89,13 @@ class Scopes:
             self._start = self._settings.copy()
         self._settings.facts[host.name] = dict(self._start.facts.get(host.name, {}))
         self._settings.files[host.name] = self._start.files.get(host.name, Map())
+        self._settings.hushed[host.name] = self._start.hushed.get(host.name, frozenset())
         self._forget(host)
 
-    def put(self, host: Host, facts: Mapping[str, Any], files: Mapping[str, Any]) -> None:
-        """Set variables for the tasks behind this one, and for later plays on the host."""
+    def put(self, host: Host, facts: Mapping[str, Any], files: Mapping[str, Any], *, hushed: bool = False) -> None:
+        """Set variables for the tasks behind this one, and for later plays on the host; ``hushed``: not for reports."""
+        before = self._settings.hushed.get(host.name, frozenset())
+        self._settings.hushed[host.name] = before | facts.keys() if hushed else before - facts.keys()
         self._settings.facts[host.name] = {**self._settings.facts.get(host.name, {}), **facts}
         self._settings.files[host.name] = joined(self._settings.files.get(host.name, Map()), files)
         self._forget(host)
@@ -100,7 +106,8 @@ class Scopes:
     def _set(self, settings: SetVariables | None, host: Host) -> tuple[Layer, ...]:
         facts = settings.facts.get(host.name) if settings else None
         files = settings.files.get(host.name) if settings else None
-        return (*([Layer(facts, final=True)] if facts else ()), *([Layer(files)] if files else ()))
+        hushed = settings.hushed.get(host.name, frozenset()) if settings else frozenset()
+        return (*([Layer(facts, final=True, hushed=hushed)] if facts else ()), *([Layer(files)] if files else ()))
 
     def shadow(self, host: Host, words: Mapping[str, Any]) -> None:
         """Put the fleet's words, normalised, above what was written."""

@@ -100,14 +100,22 @@ def guarded(function: Callable[..., Any], filter_name: str = "") -> Callable[...
         seen = [reveal_all(context, arg) for arg in args]
         named = {key: reveal_all(context, arg) for key, arg in kwargs.items()}
         bounds.check_filter(filter_name, seen, named)
+        try:
+            return bounds.made(function(*_given(context), *seen, **named))
+        except Exception as error:
+            if filter_name and not getattr(error, "__notes__", ()):
+                error.add_note(filter_name)  # whoever tells of it names the filter
+            raise
+
+    def _given(context: Rendering) -> tuple[Any, ...]:
         if wants is None:
-            return bounds.made(function(*seen, **named))
+            return ()
         given = {
             _PassArg.context: context,
             _PassArg.eval_context: context.eval_ctx,
             _PassArg.environment: context.environment,
         }
-        return bounds.made(function(given[wants], *seen, **named))
+        return (given[wants],)
 
     return call
 

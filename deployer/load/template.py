@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.errors import ConfigError, DeployerError
 from deployer.fields import kind
-from deployer.load import undefined
+from deployer.load.hushed import listening, touch
 from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of, marks_of, placed_as
 from deployer.load.pieces import Pieces, put
+from deployer.load.rendering_errors import told_where
 from deployer.model import Mark, Secret
 from deployer.syntax import Bare, truth
 
@@ -28,10 +29,15 @@ Decrypt = Callable[[Encrypted, str], Secret]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Variables of one origin; those that are ``final`` (facts, loop items, derived words) are never templated."""
+    """Variables of one origin; those that are ``final`` (facts, loop items, derived words) are never templated.
+
+    Attributes:
+        hushed: names of those that no report shows.
+    """
 
     values: Mapping[str, Any]
     final: bool = False
+    hushed: frozenset[str] = frozenset()
 
 
 class Variables(Mapping[str, Any]):
@@ -47,6 +53,7 @@ class Variables(Mapping[str, Any]):
         self._layers = tuple(layers)
         self._decrypt, self._pieces = decrypt, pieces or {}
         self._rendered: dict[str, Any] = {}
+        self._hushed: set[str] = set()
         self._open: list[tuple[str, Mark]] = []
 
     def over(self, *layers: Layer) -> Variables:
@@ -68,6 +75,8 @@ class Variables(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name in self._rendered:
+            if name in self._hushed:
+                touch()
             return self._rendered[name]
         layer = next((layer for layer in self._layers if name in layer.values), None)
         if layer is None and name in self._pieces:
@@ -75,6 +84,8 @@ class Variables(Mapping[str, Any]):
         if layer is None:
             return _globals()[name]
         raw = layer.values[name]
+        if name in layer.hushed:
+            touch()
         if layer.final:
             return raw
         where = _place(layer.values, name, raw)
@@ -83,10 +94,13 @@ class Variables(Mapping[str, Any]):
             raise ConfigError(f"variables refer to each other in a circle: {chain}", where=where)
         self._open.append((name, where))
         try:
-            found = self.render(raw, where, name)
-            for path, piece in self._pieces.get(name, {}).items():
-                found = put(found, path, self.render(piece, where, path))
+            with listening() as heard:
+                found = self.render(raw, where, name)
+                for path, piece in self._pieces.get(name, {}).items():
+                    found = put(found, path, self.render(piece, where, path))
             self._rendered[name] = found
+            if heard.touched:
+                self._hushed.add(name)
         finally:
             self._open.pop()
         return found
@@ -143,7 +157,7 @@ class Variables(Mapping[str, Any]):
         from deployer.load import sandbox, shelf
 
         ours = shelf.is_shipped(where)
-        return self._explain(lambda: self._run(sandbox.compiled(str(text), ours=ours), name), where)
+        return told_where(lambda: self._run(sandbox.compiled(str(text), ours=ours), name), self, where)
 
     def render_file(self, text: str, file: str, name: str = "template", said: Dialect = ()) -> str | Secret:
         """Return a template file's text rendered; a `Secret` when a secret went into it.
@@ -156,7 +170,7 @@ class Variables(Mapping[str, Any]):
         ours = shelf.is_shipped(Mark(file))
         text, said, above = dialect.headed(text, file, said)
         run = partial(sandbox.compiled, text, file=True, ours=ours, said=said, above=above)
-        found = self._explain(lambda: self._run(run(), name), Mark(file), lines=True)
+        found = told_where(lambda: self._run(run(), name), self, Mark(file), lines=True)
         if found is None or isinstance(found, str | Secret):
             return found or ""
         return str(found)
@@ -171,7 +185,7 @@ class Variables(Mapping[str, Any]):
 
         where = mark_of(condition, where)
         ours = shelf.is_shipped(where)
-        found = self._explain(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), where)
+        found = told_where(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), self, where)
         if isinstance(found, results.Foreseen):
             found.wait()
         if not isinstance(found, bool | Bare):
@@ -204,30 +218,6 @@ class Variables(Mapping[str, Any]):
             return Secret(text, name) if context.tainted else text
         return taint.sealed(value, name) if context.tainted else value
 
-    def _explain(self, run: Callable[[], Any], where: Mark, *, lines: bool = False) -> Any:
-        """Run a rendering; what goes wrong becomes a `ConfigError` that quotes no value."""
-        import jinja2
-
-        from deployer.load import sandbox
-
-        try:
-            return run()
-        except DeployerError as error:
-            if not error.where:
-                error.where = str(_line(error, where, lines))
-            raise
-        except sandbox.UndefinedVariable as error:
-            hint = undefined.advice(error.name, self if error.is_variable else None, error.known)
-            raise ConfigError(str(error), where=_line(error, where, lines), hint=hint) from None
-        except jinja2.TemplateSyntaxError as error:
-            at = Mark(where.file, error.lineno, 0) if lines else where
-            raise ConfigError(f"the template is wrong: {error.message}", where=at) from None
-        except (jinja2.TemplateError, RecursionError) as error:
-            raise ConfigError(f"the template is wrong: {error}", where=_line(error, where, lines)) from None
-        except Exception as error:  # noqa: BLE001  # a filter may raise anything
-            problem = f"the template is wrong: {type(error).__name__}"
-            raise ConfigError(problem, where=_line(error, where, lines)) from None
-
 
 def _globals() -> Mapping[str, Any]:
     from deployer.load.sandbox import GLOBALS
@@ -237,14 +227,3 @@ def _globals() -> Mapping[str, Any]:
 
 def _place(values: Mapping[str, Any], name: str, raw: Any, default: Mark | None = None) -> Mark:
     return mark_of(raw, marks_of(values).get(name, default))
-
-
-def _line(error: BaseException, where: Mark, lines: bool) -> Mark:
-    """Return the template file's line an error comes from."""
-    trace, line = error.__traceback__, 0
-    while trace is not None:
-        template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
-            line = line or template.get_corresponding_lineno(trace.tb_lineno)
-        trace = trace.tb_next
-    return Mark(where.file, line) if lines and line else where

@@ -8,8 +8,10 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
+from deployer.model import Unknown
 from deployer.modules.base import Absent, Changes, Known, Module, Observed, Present, Sh, State, Step, lines, records, sh
 from deployer.modules.shared.content import Attributes
+from deployer.modules.shared.links import DELETE, HARD_LINK, HARD_LOOK, LINK
 from deployer.modules.shared.owned import FileGroup, Mode, Owner
 
 _DIRECTORY = """umask 022
@@ -23,7 +25,11 @@ while [ ! -d "$part" ]; do
 done
 [ "$#" -gt 0 ] || set -- "$folder"
 for part in "$@"; do
-  [ -d "$part" ] || mkdir -m {1} -- "$part"
+  if [ ! -d "$part" ]; then
+    inside "${{part%/*}}"
+    mkdir -m {1} -- "/proc/self/fd/5/${{part##*/}}"
+    exec 5<&-
+  fi
   {2}
 done"""
 
@@ -32,26 +38,6 @@ _ODD = """if [ -d {0} ] && [ ! -L {0} ]; then
   [ -z "$(find {0} -mindepth 1 \\( {1} \\) -print -quit)" ] || inside=other
   emit inside "$inside"
 fi"""
-
-_LINK = """folder={1}
-link="${{folder%/*}}/.deployer.link.$$"
-rm -f -- "$link"
-ln -s -- {0} "$link"
-mv -fT -- "$link" {1}"""
-
-_HARD_LOOK = """look {0}
-if [ "$type" = file ]; then if [ {0} -ef {1} ]; then emit hard same; else emit hard other; fi; fi"""
-
-_HARD = """from={0} folder={1}
-inside "${{from%/*}}"
-at=/proc/self/fd/5/${{from##*/}}
-[ -f "$at" ] && [ ! -L "$at" ] || {{ echo "$from is no regular file"; exit 1; }}
-link="${{folder%/*}}/.deployer.link.$$"
-rm -f -- "$link"
-ln -P -- "$at" "$link"
-[ ! -L "$link" ] || {{ rm -f -- "$link"; echo "$from is being moved about"; exit 1; }}
-mv -fT -- "$link" {1}
-exec 5<&-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +141,7 @@ class File(Module):
         if self.state in (None, "file"):
             return sh('look {0}\n[ -n "$type" ] || unknown {0}" is not there yet"', self.path)
         if self.state == "hard":
-            return sh(_HARD_LOOK, self.path, self.src or "")
+            return sh(HARD_LOOK, self.path, self.src or "")
         if self.recurse and (odd := self._odd()):
             return lines(sh("look {}", self.path), sh(_ODD, self.path, odd))
         return sh("look {}", self.path)
@@ -183,6 +169,10 @@ class File(Module):
         """Return the directory, where one is declared."""
         return Known(self.path) if self.state == "directory" and not self.recurse else None
 
+    def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
+        """Return that the name is missing, where the file that it is one more name of is only about to be made."""
+        return Absent() if self.state == "hard" and isinstance(observed, Unknown) and self.src in touched else observed
+
     def parse(self, out: str) -> Observed:
         """Return type, target and attributes; refuse to put one kind in the place of another."""
         if not out:
@@ -203,7 +193,7 @@ class File(Module):
         if not changes:
             return ()
         if self.state == "absent":
-            return (Step(f"delete {self.path}", sh("rm -rf --one-file-system -- {}", self.path)),)
+            return (Step(f"delete {self.path}", sh(DELETE, self.path)),)
         attributes = self._attributes.fix(self.path)
         if self._touches:
             return (Step(f"make {self.path}", self._touched()),)
@@ -217,9 +207,9 @@ class File(Module):
             )
             return (*own, *(self._inside() if "inside" in changes else ()))
         if self.state == "hard" and {"type", "hard"} & set(changes):
-            return (Step(f"link {self.path}", lines(sh(_HARD, self.src or "", self.path), attributes)),)
+            return (Step(f"link {self.path}", lines(sh(HARD_LINK, self.src or "", self.path), attributes)),)
         if self.state == "link":
-            return (Step(f"link {self.path}", lines(sh(_LINK, self.src or "", self.path), attributes)),)
+            return (Step(f"link {self.path}", lines(sh(LINK, self.src or "", self.path), attributes)),)
         return (Step(f"set owner and mode of {self.path}", attributes),)
 
     def touches(self) -> tuple[str, ...]:

@@ -100,6 +100,7 @@ class Action:
         ends: nothing behind it runs.
         judge: says what its result is worth, and is there where the result is registered or judged.
         place: where it is done instead; None: on its host.
+        hushed: it uses what a task under ``no_log`` has registered.
     """
 
     task: Task
@@ -117,6 +118,12 @@ class Action:
     ends: bool = False
     judge: ResultJudge | None = None
     place: Delegate | None = None
+    hushed: bool = False
+
+    @property
+    def hides(self) -> bool:
+        """Whether what it changes, and what it says when it fails, is not shown."""
+        return self.hushed or self.task.no_log
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from deployer.errors import At, ConfigError, NotYet, TaskFails
 from deployer.fields import coerce, kind, nearest
+from deployer.load.hushed import listening
 from deployer.load.inherited import joined
 from deployer.load.inventory import masked
 from deployer.load.marked import Map, mark_of, marks_of
@@ -60,7 +61,7 @@ class Answers:
     """Answers such tasks on one host; ``put`` takes what they set: facts, and variables of files."""
 
     sources: Sources
-    put: Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+    put: Callable[..., None]
 
     def answer(self, task: Task, scope: Variables, label: str) -> Action:
         """Return what a task says, as an action that does nothing.
@@ -89,8 +90,9 @@ class Answers:
     def _set_fact(self, task: Task, scope: Variables, label: str) -> Action:
         given = {name: value for name, value in task.args.items() if name != "cacheable"}
         variables(Map(given, task.mark, marks_of(task.args)), task.mark)
-        found = {name: scope.render(value, task.mark, name) for name, value in given.items()}
-        self.put(found, {})
+        with listening() as heard:
+            found = {name: scope.render(value, task.mark, name) for name, value in given.items()}
+        self.put(found, {}, hushed=task.no_log or heard.touched)
         return Action(task, label, skip=f"sets {', '.join(found)}")
 
     def _include_vars(self, task: Task, scope: Variables, label: str) -> Action:
@@ -120,13 +122,13 @@ class Answers:
                 holds = scope.holds(condition, mark_of(condition, task.mark))
             if not holds:
                 told = task.args.get("fail_msg", task.args.get("msg", ""))
-                said = _shown(scope.render(told, task.mark, "msg"), task)
+                said = _shown(task, scope, told)
                 raise TaskFails(f"{label}: it does not hold: {condition}", hint=said)
         return Action(task, label, skip="holds")
 
     def _fail(self, task: Task, scope: Variables, label: str) -> Action:
-        told = scope.render(task.args.get("msg", "Failed as requested from task"), task.mark, "msg")
-        raise TaskFails(f"{label}: {_shown(told, task)}")
+        told = _shown(task, scope, task.args.get("msg", "Failed as requested from task"))
+        raise TaskFails(f"{label}: {told}")
 
     def _setup(self, task: Task, scope: Variables, label: str) -> Action:
         del scope
@@ -137,15 +139,10 @@ class Answers:
             return Action(task, label, skip="its verbosity is not 0")
         if "var" in task.args:
             name = str(scope.render(task.args["var"], task.mark, "var"))
-            try:
-                value = scope.render(f"{{{{ {name} }}}}", task.mark, name)
-            except NotYet:
-                raise
-            except ConfigError as error:
-                value = error.message
-            return Action(task, label, skip="debug", says=f"{name}: {_shown(value, task)}")
-        value = scope.render(task.args.get("msg", "Hello world!"), task.mark, "msg")
-        return Action(task, label, skip="debug", says=_shown(value, task))
+            return Action(
+                task, label, skip="debug", says=f"{name}: {_shown(task, scope, f'{{{{ {name} }}}}', bare=True)}"
+            )
+        return Action(task, label, skip="debug", says=_shown(task, scope, task.args.get("msg", "Hello world!")))
 
     def _meta(self, task: Task, scope: Variables, label: str) -> Action:
         del scope
@@ -153,9 +150,19 @@ class Answers:
         return Action(task, label, skip=f"meta: {action}", flush=action == "flush_handlers", ends=action in _ENDS)
 
 
-def _shown(value: Any, task: Task) -> str:
-    """Return a value as a report shows it: never a secret, and nothing where nothing may be shown."""
-    if task.no_log:
+def _shown(task: Task, scope: Variables, said: Any, *, bare: bool = False) -> str:
+    """Return a text as a report shows it: never a secret, and nothing where nothing may be shown.
+
+    ``bare``: that it cannot be rendered is what is shown.
+    """
+    with listening() as heard:
+        try:
+            value = scope.render(said, task.mark, "msg")
+        except ConfigError as error:
+            if not bare or isinstance(error, NotYet):
+                raise
+            value = error.message
+    if task.no_log or heard.touched:
         return "(not shown: no_log)"
     plain = "***" if isinstance(value, Secret) else masked(value)
     return plain if isinstance(plain, str) else repr(plain)

@@ -10,6 +10,7 @@ from typing import Any
 from deployer import modules
 from deployer.errors import ConfigError
 from deployer.fields import describe
+from deployer.load.hushed import listening
 from deployer.load.inventory import masked
 from deployer.load.template import Variables
 from deployer.model import MASK, Secret, Task
@@ -18,9 +19,11 @@ from deployer.model import MASK, Secret, Task
 def label_of(task: Task, variables: Variables) -> str:
     """Return a task's name, rendered as far as it can be."""
     try:
-        return str(variables.render(task.name, task.mark))
+        with listening() as heard:
+            found = str(variables.render(task.name, task.mark))
     except ConfigError:
         return str(task.name)  # a name is no reason to fail
+    return str(task.name) if heard.touched else found
 
 
 def item_label(task: Task, item: Any, variables: Variables) -> str:
@@ -28,8 +31,12 @@ def item_label(task: Task, item: Any, variables: Variables) -> str:
     if task.no_log:
         return ""
     label = task.control.label
-    shown = _without(item, _private(task, variables)) if label is None else variables.render(label, task.mark, "label")
-    return f" => {_shown(shown)}"
+    with listening() as heard:
+        own = variables.get(task.control.var)
+        shown = own if label is None else variables.render(label, task.mark, "label")
+    if heard.touched:
+        return ""
+    return f" => {_shown(_without(item, _private(task, variables)) if label is None else shown)}"
 
 
 @cache

@@ -49,7 +49,8 @@ class Failure:
         """Return what the tasks behind it know of it."""
         name = "" if self.task.name == self.task.module else self.task.name  # as written
         task = {"name": name, "action": self.task.module, "args": dict(self.task.args)}
-        return Layer({"ansible_failed_task": task, "ansible_failed_result": self.result}, final=True)
+        values = {"ansible_failed_task": task, "ansible_failed_result": self.result}
+        return Layer(values, final=True, hushed=frozenset(values if self.task.no_log else ()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,18 +10,19 @@ from typing import Any
 
 from deployer.errors import ConfigError, NotYet, TaskFails
 from deployer.fields import coerce
+from deployer.load.hushed import listening
 from deployer.load.inherited import joined
 from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
 from deployer.model import Block, Connection, Gate, Host, Play, Task
+from deployer.resolve.acting import Acting
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.checks import check_run_once
-from deployer.resolve.confirming import confirm_of, undoable
-from deployer.resolve.delegating import Delegates, delegated
+from deployer.resolve.delegating import Delegates
 from deployer.resolve.labels import item_label, label_of, unmet
-from deployer.resolve.making import Maker, environment_of, module_class, timeout_of, user_of
+from deployer.resolve.making import Maker, module_class
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks, spoken
 
 _UNCHOSEN = "its tags are not chosen"
@@ -131,11 +132,13 @@ class Tasking:
     ) -> Iterator[tuple[Any, Action]]:
         from deployer.resolve.looping import items_of, rounds
 
-        items = items_of(task, variables, self.maker.sources)
+        with listening() as heard:
+            items = items_of(task, variables, self.maker.sources)
         if not items:
             yield None, Action(task, label_of(task, variables), skip="its loop is empty")
         late = [condition for condition in task.when if condition not in early]
-        for item, layer in rounds(task, items):
+        for item, given in rounds(task, items):
+            layer = replace(given, hushed=frozenset(given.values if heard.touched else ()))
             inner = (self.scopes.task(self.host, task) if task.module in ACTS else variables).over(layer, *over)
             label = f"{label_of(task, inner)}{item_label(task, item, inner)}"
             if no := self._left_out(task) or unmet(late, inner, task):
@@ -156,7 +159,8 @@ class Tasking:
         if task.result.register and told and self.choice:
             from deployer.resolve.judging import registered
 
-            self.scopes.put(self.host, {task.result.register: registered(task, entries)}, {})
+            hushed = task.no_log or any(action.hides for _, action, _ in entries)
+            self.scopes.put(self.host, {task.result.register: registered(task, entries)}, {}, hushed=hushed)
 
     def _alone(self, task: Task, over: tuple[Layer, ...]) -> bool:
         """Return whether this is the one host of the play that runs a task that is run once.
@@ -199,7 +203,8 @@ class Tasking:
             self.ended = f"the host has ended the play ({done.skip})" if done.ends else ""
             yield done
         else:
-            yield self._action(task, variables, label)
+            made = Acting(self.play, self.host, self.connection, self.maker, self.delegates)
+            yield made.action(task, variables, label)
 
     def _left_out(self, task: Task) -> str:
         return left_out(task, self._count, self.failures) if task.blocks or self.failures else ""
@@ -225,26 +230,3 @@ class Tasking:
             own = own_blocks(inner, task, key, blocks) if inner.blocks else inner
             mine = replace(own, defaults=joined(task.defaults, inner.defaults), vars=joined(task.vars, inner.vars))
             yield from self.actions(mine, over, depth + 1)
-
-    def _action(self, task: Task, variables: Variables, label: str) -> Action:
-        on, place = delegated(task, variables, self.host, self.connection, self.delegates)
-        module, words = self.maker.make(task, variables), task.result
-        if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
-            module = module.reading()
-        names = [str(variables.render(name, task.mark)) for name in task.notify]
-        notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
-        known = {handler.name for handler in self.play.handlers}
-        told = tuple(name for name in notify if name in known or name not in self.play.listeners)
-        user, environment = None if task.local else user_of(task, on, variables), environment_of(task, variables)
-        timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, on)
-        undoes = undoable(task, module) if confirm else ()
-        label = f"{label}, on {place}" if place else label
-        found = Action(task, label, module, told, user, environment, timeout, confirm, undoes, place=place)
-        if not (words.register or words.judged):
-            return found
-        if confirm:
-            hint = "write two tasks: what is confirmed goes back by itself, and has no result until then"
-            raise ConfigError("confirm goes without register, until and their like", where=task.mark, hint=hint)
-        from deployer.resolve.judging import ResultJudge
-
-        return replace(found, judge=ResultJudge.of(task, variables))

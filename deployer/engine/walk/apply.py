@@ -138,8 +138,9 @@ def _told(job: Job, frame: Frame) -> tuple[str, str, int]:
         said = said.rpartition("\x1e")[2]  # before that stands what is its result
     if job.step and (action.judge or action.task.blocks):
         said, failed = readable(job.step, said), 0 if action.judge and action.judge.lenient else failed
-    if action.task.no_log:  # the beginning of a command may be what is not to be shown
-        return "run it" if job.step and job.step.person else what, _HIDDEN, failed
+    if action.hides:  # the beginning of a command may be what is not to be shown
+        what = "run it" if job.step and job.step.person else what.partition(" ")[0] if action.hushed else what
+        return what, _HIDDEN, failed
     return what, said, failed
 
 

@@ -64,7 +64,7 @@ def _result(planned: Planned, frame: Frame) -> dict[str, Any]:
 def result_failure(action: Action, result: Mapping[str, Any]) -> StepError:
     """Return the error that a task has failed by its own words."""
     said = "\n".join(str(result[key]) for key in ("stdout", "stderr", "msg") if result.get(key))
-    shown = MASK if action.task.no_log else said
+    shown = MASK if action.hides else said
     tail = "".join(f"\n    {line}" for line in shown.strip().splitlines()[-20:])
     status = f" with status {result['rc']}" if result.get("rc") else ""
     return StepError(f"{action.label}: failed{status}{tail}", where=action.task.mark, failed=action, result=result)

@@ -54,7 +54,7 @@ class Planned:
     def event(self, host: str) -> TaskPlanned:
         """Return the answer as an event."""
         mark, changes = str(self.action.task.mark), self.changes
-        if self.action.task.no_log:
+        if self.action.hides:
             changes = tuple(Change(one.key, one.before and MASK, one.after and MASK) for one in changes)
         return TaskPlanned(host, self.action.label, mark, self.verdict, changes, self.reason, self.handler)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.errors import ConfigError, StepError
+from deployer.errors import ConfigError, DeployerError, StepError
 from deployer.events import StepDone
 from tests.unit.engine.engine_kit import DirectoryHost, Events
 from tests.unit.engine.results_kit import Trial
@@ -128,6 +128,50 @@ def test_a_handler_cannot_use_a_result_and_no_log_shows_nothing_of_one(trial: Tr
     )
     with pytest.raises(ConfigError, match="'x' is not known here"):
         trial.project.resolve()
+
+
+HUSHED = """\
+- {name: read, shell: "printf 'canary-1\\ncanary-2\\n'", register: r, no_log: true, changed_when: false}
+- debug: {var: r}
+- debug: {msg: "it is {{ r.stdout_lines[0] }}"}
+- set_fact: {mine: "{{ r.stdout_lines | first }}"}
+- debug: {var: mine}
+- {name: "file of {{ mine }}", copy: {dest: HERE/file, content: "{{ later }}\\n"}, vars: {later: "{{ mine }}!"}}
+- {name: each, copy: {dest: "HERE/{{ item }}", content: x}, loop: "{{ r.stdout_lines }}"}
+- {name: labelled, copy: {dest: "HERE/x{{ item }}", content: x}, loop: [0], loop_control: {label: "{{ mine }}"}}
+- {name: again, shell: "echo {{ mine }} >HERE/again; cat HERE/again", args: {creates: HERE/again}, register: s}
+- debug: {var: s}
+- {name: open, copy: {dest: HERE/open, content: "seen {{ port }}\\n"}, when: "'canary' in r.stdout"}
+"""
+
+
+def test_what_no_log_has_registered_is_used_as_it_is_and_shown_nowhere(trial: Trial) -> None:
+    for tasks in (HUSHED.partition("- {name: again")[0], HUSHED):
+        walk = trial.deploy(tasks)
+        assert isinstance(walk.emit, Events)
+        told = "\n".join(map(repr, walk.emit))
+        assert "canary" not in told
+        assert "not shown: no_log" in told
+    assert (trial.read("file"), trial.read("again")) == ("canary-1!\n", "canary-1\n")
+    assert (trial.place / "canary-2").exists()
+    assert "seen 4000" in told, "what is not made of it is shown"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "copy: {dest: /x, content: \"{{ r.stdout_lines | community.general.json_query('[') }}\"}",
+        "copy: {dest: /x, content: '{{ r.stdout | from_json }}'}",
+        "copy: {dest: '/x', content: 'x', mode: '{{ r.stdout }}'}",
+        "assert: {that: 'no', fail_msg: '{{ r.stdout }}'}",
+        "fail: {msg: 'it is {{ r.stdout }}'}",
+        "shell: echo {{ r.stdout_lines[0] }}; exit 3",
+    ],
+)
+def test_an_error_about_what_no_log_has_registered_does_not_quote_it(trial: Trial, use: str) -> None:
+    with pytest.raises(DeployerError) as caught:
+        trial.deploy(HUSHED.partition("- debug")[0] + f"- {use}\n")
+    assert "canary" not in f"{caught.value} {caught.value.hint}"
 
 
 @pytest.mark.parametrize(

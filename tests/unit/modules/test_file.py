@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.model import Absent
-from deployer.modules.base import Module
+from deployer.model import Absent, Present, Unknown
+from deployer.modules.base import Module, Step
 from deployer.sh.frame import prelude
 from tests.unit.modules.tables import answer, differing, fixed, make
 from tests.unit.sh_runner import frames, probe
@@ -130,6 +130,15 @@ def test_what_is_in_a_directory_gets_its_attributes_as_ansible_gives_them(tmp_pa
     assert made.differences(made.parse(seen.out)) == {}
 
 
+def test_one_more_name_waits_for_the_file_that_an_earlier_task_makes(tmp_path: Path) -> None:
+    made = make("file", path=f"{tmp_path}/new", src=f"{tmp_path}/old", state="hard")
+    (seen,) = frames(probe(made.probe().text), ["dash"], tmp_path)
+    assert (seen.rc, "is not there yet" in seen.out) == (3, True)
+    later = Unknown("it is not there yet")
+    assert made.predict(frozenset(), later) is later
+    assert made.predict(frozenset({f"{tmp_path}/old"}), later) == Absent()
+
+
 def test_touch_runs_every_time_or_makes_what_is_not_there() -> None:
     assert make("file", path="/srv/a", state="touch").handler_only
     kept = make("file", path="/srv/a", state="touch", access_time="preserve", modification_time="preserve")
@@ -142,6 +151,10 @@ def test_touch_runs_every_time_or_makes_what_is_not_there() -> None:
 
 def linked(made: Module) -> subprocess.CompletedProcess[str]:
     (step,) = made.fix(made.differences(Absent()))
+    return ran(step)
+
+
+def ran(step: Step) -> subprocess.CompletedProcess[str]:
     text = f"marker=x run=x hears=no leased=\n{prelude()}\n{step.text}"
     return subprocess.run(["dash", "-eu"], input=text, text=True, capture_output=True)
 
@@ -171,3 +184,38 @@ def test_no_directory_that_a_user_can_turn_elsewhere_gives_a_file_another_name(t
     assert (done.returncode, "others than root can turn" in done.stdout) == (1, True)
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "private" / "key").stat().st_uid == os.geteuid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is led astray")
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"state": "link", "src": "/etc/hosts"},
+        {"state": "hard", "src": "SRC"},
+        {"state": "directory"},
+        {"state": "absent"},
+        {"state": "touch", "modification_time": "preserve", "access_time": "preserve"},
+    ],
+    ids=lambda words: words["state"],
+)
+def test_no_directory_that_a_user_can_turn_elsewhere_leads_to_what_is_made_or_deleted(
+    tmp_path: Path, words: dict[str, str]
+) -> None:
+    for name in ("private", "theirs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "private" / "old").write_text("x")
+    (tmp_path / "theirs" / "data").symlink_to(tmp_path / "private")
+    (tmp_path / "src").write_text("x")
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    words = {key: value.replace("SRC", f"{tmp_path}/src") for key, value in words.items()}
+    name = "old" if words["state"] == "absent" else "new"
+    made = make("file", path=f"{tmp_path}/theirs/data/{name}", **words)
+    (step,) = made.fix(made.differences(Present({}) if name == "old" else Absent()))
+    done = ran(step)
+    assert (done.returncode, "others than root can turn" in done.stdout) == (1, True)
+    assert [one.name for one in (tmp_path / "private").iterdir()] == ["old"]
+    place = f"{tmp_path}/private/{name}"
+    (step,) = make("file", path=place, **words).fix(made.differences(Present({}) if name == "old" else Absent()))
+    assert ran(step).returncode == 0, "where nobody else has a hand in it is done"
+    assert os.path.lexists(place) is (name == "new")
+    assert not list((tmp_path / "private").glob(".*"))

@@ -1,0 +1,69 @@
+"""One task, or one round of its loop, as the action that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from deployer.errors import ConfigError
+from deployer.load.hushed import Listening, listening
+from deployer.load.template import Variables
+from deployer.model import Connection, Host, Play, Task
+from deployer.resolve.action import Action
+from deployer.resolve.confirming import confirm_of, undoable
+from deployer.resolve.delegating import Delegates, delegated
+from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Makes actions of one host; the attributes are those of `deployer.resolve.tasking.Tasking`."""
+
+    play: Play
+    host: Host
+    connection: Connection
+    maker: Maker
+    delegates: Delegates
+
+    def action(self, task: Task, variables: Variables, label: str) -> Action:
+        """Return what a task does, with its module's arguments checked.
+
+        Raises:
+            ConfigError: anything about it is wrong.
+        """
+        with listening() as heard:
+            try:
+                found = self._made(task, variables, label)
+            except ConfigError as error:
+                raise self._silenced(error, task, heard) from None
+        found = replace(found, hushed=heard.touched)
+        words = task.result
+        if not (words.register or words.judged):
+            return found
+        if found.confirm:
+            hint = "write two tasks: what is confirmed goes back by itself, and has no result until then"
+            raise ConfigError("confirm goes without register, until and their like", where=task.mark, hint=hint)
+        from deployer.resolve.judging import ResultJudge
+
+        return replace(found, judge=ResultJudge.of(task, variables))
+
+    def _made(self, task: Task, variables: Variables, label: str) -> Action:
+        on, place = delegated(task, variables, self.host, self.connection, self.delegates)
+        module, words = self.maker.make(task, variables), task.result
+        if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
+            module = module.reading()
+        names = [str(variables.render(name, task.mark)) for name in task.notify]
+        notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
+        known = {handler.name for handler in self.play.handlers}
+        told = tuple(name for name in notify if name in known or name not in self.play.listeners)
+        user, environment = None if task.local else user_of(task, on, variables), environment_of(task, variables)
+        timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, on)
+        undoes = undoable(task, module) if confirm else ()
+        label = f"{label}, on {place}" if place else label
+        return Action(task, label, module, told, user, environment, timeout, confirm, undoes, place=place)
+
+    def _silenced(self, error: ConfigError, task: Task, heard: Listening) -> ConfigError:
+        """Return an error without what it may quote, where something was looked at that is not shown."""
+        if not heard.touched:
+            return error
+        said = f"{task.module} cannot be made of this; what is wrong with it is not shown (no_log)"
+        return ConfigError(said, where=error.where or task.mark)
