@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.beam.names import NodeName
-from deployer.fleet.unit import open_files
+from deployer.fleet.unit import open_files, seconds_of
 from deployer.fleet.words import Environment
 from deployer.releases.generations import drop_in
 
@@ -156,7 +157,23 @@ class Node:
                 *([self.tls_options_file] if self.tls else []),
             ],
             "shared": [f"{self.etc}/ca.pem"] if self.tls else [],
+            "start_seconds": self.start_seconds,
+            "stop_seconds": self.stop_seconds,
         }
+
+    @property
+    def start_seconds(self) -> int:
+        """How long its unit lets a start take."""
+        return self._seconds("TimeoutStartSec", 90)
+
+    @property
+    def stop_seconds(self) -> int:
+        """How long its unit lets a stop take."""
+        return self._seconds("TimeoutStopSec", 60)
+
+    def _seconds(self, setting: str, default: int) -> int:
+        """Return what its unit says of a time span; ``default`` is that of the node role's unit."""
+        return math.ceil(seconds_of(self.settings.get(setting, [""])[-1]) or default)
 
 
 def _counted(dump: str) -> dict[str, str] | None:

@@ -21,6 +21,8 @@ LIMIT_NOFILE = "65536"
 
 _PERCENTAGE = re.compile(r"[0-9]+(?:\.[0-9]+)?%", re.ASCII)
 _FEWEST_PORTS, _MOST_PORTS = 1024, 134_217_727  # erl(1)
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|h|hr|hours?|)(?=[\s0-9]|\Z)", re.ASCII)
+_LENGTHS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 _LIMIT = re.compile(r"([0-9]+|infinity)(?::(?:[0-9]+|infinity))?", re.ASCII)
 
 _NAMES = """
@@ -101,6 +103,15 @@ def open_files(limit: str) -> int | None:
     return int(match[1]) if match and match[1] != "infinity" else None
 
 
+def seconds_of(span: str) -> float | None:
+    """Return the seconds of a time span as systemd.time(7) writes it, ``90`` or ``5min 30s``; None where it is none."""
+    found, place = 0.0, 0
+    while match := _SPAN.match(span, place):
+        found += float(match[1]) * (_LENGTHS["ms"] if match[2] == "ms" else _LENGTHS[match[2][:1] or "s"])
+        place = match.end()
+    return found if place and not span[place:].strip() else None
+
+
 def _setting(name: str, value: UnitSetting) -> str | None:
     if name in _INSTEAD:
         return f"{name} cannot be set: {_INSTEAD[name]}"
@@ -113,6 +124,10 @@ def _setting(name: str, value: UnitSetting) -> str | None:
         return f"{name}: write at least one value; an empty text is one"
     if any(CONTROL.search(text) or text.endswith("\\") for text in texts):
         return f"{name}: write one line without control characters that does not end in a backslash"
+    if name in ("TimeoutStartSec", "TimeoutStopSec") and not seconds_of(texts[-1]):
+        return (
+            f"{name}: write how long it may take, such as 300 or 5min; a deploy waits so long, and for nothing for ever"
+        )
     return _limit(texts[-1]) if name == "LimitNOFILE" else None
 
 

@@ -59,7 +59,12 @@ def build_app(
     variables = {f"{name.upper()}_{word}": value for word, value in given.items() if value}
     say(f"build {app} for {suite}" + (f", version {version}" if version else ""))
     with tempfile.TemporaryDirectory(prefix="deployer-build-") as made:
-        _mix_release(builder, app.absolute(), Path(made), variables)
+        try:
+            _mix_release(builder, app.absolute(), Path(made), variables)
+        except DeployerError as error:
+            newer = "requires Elixir" in error.message and suite != "trixie"
+            error.hint = "Debian 13 has Elixir 1.18: --suite trixie, for hosts that run it" if newer else ""
+            raise
         return _keep(Path(made), out or state.lab_top() / "dist" / suite)
 
 

@@ -49,6 +49,10 @@ def run_program(*argv: str, text: str = "", codes: tuple[int, ...] = (0,)) -> st
     """
     done = subprocess.run(argv, input=text, text=True, capture_output=True, errors="replace")
     if done.returncode not in codes:
-        said = (done.stdout + done.stderr).strip()[-2000:]
-        raise DeployerError(f"{' '.join(argv[:4])} … ended with {done.returncode}: {said}")
+        said = (done.stdout + done.stderr).strip()
+        last = said[-2000:].partition("\n")[2] if len(said) > 2000 else said  # whole lines
+        shown = [
+            line for line in last.splitlines() if line.strip() and "we can't allow that" not in line
+        ]  # nspawn's, always
+        raise DeployerError("\n    ".join([f"{' '.join(argv[:4])} … ended with {done.returncode}:", *shown]))
     return done.stdout

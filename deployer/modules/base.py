@@ -32,6 +32,7 @@ class Step:
         late: it only takes away what nothing needs any more once all hosts have had their turn, so it waits for that.
         person: a person wrote what it runs: it runs as a login would, with a deadline, and is killed when the run
             gives it up. Our own steps come to their end.
+        seconds: how long it may take, where that is longer than other steps may.
     """
 
     what: str
@@ -41,6 +42,7 @@ class Step:
     late: bool = False
     person: bool = False
     confirm: int | None = None
+    seconds: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)

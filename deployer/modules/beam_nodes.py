@@ -118,7 +118,13 @@ class BeamNodes(Module):
         """What switches the nodes, and sends them back."""
         names, stamps = [node.name for node in self.nodes], [node.started for node in self.nodes]
         old = self.takeover or ""
-        return Switch(self.root, self.held, self.epmd_port, self.files, self.units, names, stamps, old)
+        patience = max((node.start_seconds + node.stop_seconds for node in self.nodes), default=0)
+        return Switch(self.root, self.held, self.epmd_port, self.files, self.units, names, stamps, old, patience)
+
+    @property
+    def seconds(self) -> float:
+        """How long a switch, or a way back, may take: stop and start, the same back, and systemd's next try."""
+        return 3 * self.switch.patience + 60
 
     def desired(self) -> Present:
         """Return what is current, and what each unit and its process should be."""
@@ -207,7 +213,7 @@ class BeamNodes(Module):
         if left and not due:
             text = lines(text, sh("systemctl disable --quiet --now -- {}", left))
             what.append(f"stop {', '.join(left)}")
-        return (*before, Step(" and ".join(what), text))
+        return (*before, Step(" and ".join(what), text, seconds=self.seconds))
 
     def replaces(self, changes: Changes) -> bool:
         """Return whether these changes stop something else that runs the application until now."""

@@ -66,6 +66,8 @@ class NodeUnit:
     env_file: Annotated[str, Doc("its environment, one of configs")] = ""
     vm_args_file: Annotated[str, Doc("its flags, one of configs")] = ""
     ctl: Annotated[str, Doc("its command, with which its start is rehearsed as the unit starts it")] = ""
+    start_seconds: Annotated[int, Doc("how long its unit lets a start take: TimeoutStartSec")] = 90
+    stop_seconds: Annotated[int, Doc("how long its unit lets a stop take: TimeoutStopSec")] = 60
 
     @property
     def file(self) -> str:

@@ -48,6 +48,7 @@ class Switch:
         names: the nodes' names, as EPMD knows them.
         stamps: what the nodes touch at their start.
         takeover: unit of a service of before that runs the application; empty without one.
+        patience: seconds that the units let a start and a stop take.
     """
 
     root: str
@@ -58,6 +59,7 @@ class Switch:
     names: Sequence[str]
     stamps: Sequence[str]
     takeover: str = ""
+    patience: int = 150
 
     def forward(self, release: str, due: Sequence[int], enable: Sh, gone: Sequence[str] = ()) -> Sh:
         """Return the step that stops nodes, makes what is staged current, and starts them; if not, all go back.
@@ -97,12 +99,13 @@ class Switch:
 
     def _with(self, names: Sequence[str], text: Sh) -> Sh:
         known = sh(
-            "epmd={} names={} units={} unit_files={} old={}",
+            "epmd={} names={} units={} unit_files={} old={} patience={}",
             self.epmd_port or "",
             "|".join(names),
             " ".join(self.units),
             generations.UNITS,
             self.takeover,
+            self.patience,
         )
         safe = sh("trusted {}", above(self.root))
         return lines(

@@ -65,6 +65,30 @@ run_nodes() {
   systemctl start -- "$@"
 }
 
+# tried_again UNIT...: a start that has failed is systemd's to try again (Restart=); wait as long as one may take.
+tried_again() {
+  limit=$(($(hundredths) + patience * 100))
+  for unit; do
+    while :; do
+      state=$(systemctl show -P ActiveState -- "$unit") || return 1
+      case $state in
+        active) break ;;
+        activating | deactivating) [ "$(hundredths)" -lt "$limit" ] || return 1 ;;
+        *) return 1 ;;
+      esac
+      sleep 0.2
+    done
+  done
+}
+
+# too_slow UNIT...: whether one had not started when its time was over.
+too_slow() {
+  for unit; do
+    [ "$(systemctl show -P Result -- "$unit")" != timeout ] || return 0
+  done
+  return 1
+}
+
 # tell_dead UNIT...: the last words of those that do not run.
 tell_dead() {
   for unit; do
@@ -114,7 +138,7 @@ go_back() {
   of_current
   renamed || { full "$held"; return 1; }
   # shellcheck disable=SC2086
-  if run_nodes $known; then
+  if run_nodes $known || tried_again $known; then
     returned
     rm -f -- "$root/ledger/untried"
     return 0
@@ -162,7 +186,13 @@ forward() {
   fi
   # shellcheck disable=SC2086
   tell_dead $units
-  echo "and going back to $before failed too"
+  still=''
+  for unit in $units; do case $(systemctl show -P ActiveState -- "$unit") in activating) still="$still $unit" ;; esac; done
+  if [ -n "$still" ]; then
+    echo "$before is back, but does not run yet: systemd goes on trying to start${still}; unit.TimeoutStartSec is how long a start may take"
+  else
+    echo "and going back to $before failed too"
+  fi
   exit 1
 }
 
@@ -185,7 +215,10 @@ exchange() {
   at_boot || return 1
   wrong='it did not start'
   # shellcheck disable=SC2086
-  run_nodes $due && returned
+  run_nodes $due && returned && return 0
+  # shellcheck disable=SC2086
+  if too_slow $due; then wrong='it did not start in time (unit.TimeoutStartSec)'; fi
+  return 1
 }
 
 blame() { [ "$before" = "$id" ] || [ -z "$wrong" ] || mark_bad "$id" "$wrong" || :; }

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer import modules
 from deployer.errors import At, ConfigError
-from deployer.fields import alike, build, coerce, complaints, kind, nearest
+from deployer.fields import alike, build, coerce, complaints, kind
 from deployer.load.instead import INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, TASK, instead
 from deployer.load.marked import Map, folder_of, mark_of, marks_of
@@ -27,6 +27,10 @@ from deployer.resolve.spelling import spelled
 from deployer.syntax import VARIABLE, truth
 
 LONGEST_TIMEOUT = 86_400
+_ELSEWHERE = (
+    "deployer modules list has ours; ansible-core runs others: engine: ansible at the role or the play, or"
+    " --ansible-fallback"
+)
 _ROOT = (None, "root")
 _DIGITS = re.compile("0[0-7]{3}")
 
@@ -44,7 +48,8 @@ def module_class(task: Task) -> type[Module]:
         where = mark_of(task.args, task.mark)
         if hint := INSTEAD_OF_MODULES.get(task.module, ""):
             raise NotHere(f"{task.module!r} is not supported", where=where, hint=hint)
-        hint = nearest(task.module, [*modules.names(), *TASK])
+        near = alike(task.module, [*modules.names(), *TASK])
+        hint = f"did you mean {near!r}?" if near else _ELSEWHERE
         found = ConfigError if alike(task.module, modules.names(), 0.75) else NotHere
         raise found(f"there is no module {task.module!r}", where=where, hint=hint)
     return modules.class_of(task.module)

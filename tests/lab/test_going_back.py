@@ -6,6 +6,15 @@ import pytest
 
 from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
 
+HANG_TWICE = """\
+mkdir -p /run/systemd/system/demo.service.d
+cat >/run/systemd/system/demo.service.d/hang.conf <<'END'
+[Service]
+ExecStartPre=+/bin/sh -c 'read -r n </run/hangs; echo $$((n - 1)) >/run/hangs; [ $$n -lt 1 ] || sleep 60'
+END
+echo 2 >/run/hangs
+"""
+
 
 @pytest.fixture(scope="module")
 def fleet(lab, demo_release, tmp_path_factory) -> Fleet:
@@ -144,6 +153,22 @@ def test_who_went_back_is_judged_by_what_it_was_good_with(fleet):
     assert all(ran.rungs(one).values()), "the last climb is that of the old files"
     assert health(one)[1]["greeting"] != "later"
     fleet.words["health"] = was
+
+
+def test_a_start_that_takes_longer_than_its_unit_allows_is_called_that_and_the_way_back_waits(fleet, ssh, demo_release):
+    """Two starts hang, that of the new release and that of the way back; systemd's own next try does not."""
+    one, _ = fleet.hosts
+    fleet.words["unit"] = {"TimeoutStartSec": "4s", "TimeoutStopSec": 5}
+    assert fleet.run("deploy", "--limit", one.name).code == 0
+    before = links(ssh, one)
+    assert ssh(one, HANG_TWICE) == (0, "")
+    fleet.words["release"]["tarball"] = str(demo_release("0.4.0"))
+    ran = fleet.run("deploy", "--limit", one.name)
+    assert (ran.code, ran.end(one)["ending"]) == (6, "reverted"), ran.out
+    assert f"went back to {before}" in ran.end(one)["problem"]
+    assert (links(ssh, one), health(one)[0]) == (before, 200)
+    (seen,) = fleet.run("status", "--limit", one.name).of("HostSeen")
+    assert [why for _, why in seen["bad"]] == ["it did not start in time (unit.TimeoutStartSec)"]
 
 
 def test_a_flipped_byte_in_what_may_be_gone_back_to_is_found(fleet, ssh):

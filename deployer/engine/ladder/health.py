@@ -7,7 +7,7 @@ from io import BytesIO
 from urllib.parse import urlsplit
 
 from deployer.beam.distribution import Peer
-from deployer.beam.stream import Stream, read_to_end
+from deployer.beam.stream import Stream
 from deployer.beam.term import Atom, show_term
 from deployer.beam.tls import TlsStream
 from deployer.engine.ladder.target import Target
@@ -75,7 +75,7 @@ def _http(transport: Transport, health: Health, url: str, timeout: float) -> str
         asked = _secured(stream, health, health.server_name or parts.hostname or "") if secure else stream
         ask = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: deployer\r\nConnection: close\r\n\r\n"
         asked.send(ask.encode())
-        answer = HTTPResponse(_Answer(read_to_end(asked, _LIMIT)))  # type: ignore[arg-type]
+        answer = HTTPResponse(_Answer(_head(asked)))  # type: ignore[arg-type]
         answer.begin()
     except HTTPException as error:
         raise ProbeError(str(error) or type(error).__name__) from None
@@ -85,6 +85,16 @@ def _http(transport: Transport, health: Health, url: str, timeout: float) -> str
         return ""
     elsewhere = f" and leads to {answer.getheader('Location')}" if 300 <= answer.status < 400 else ""
     return f"GET {url} answers {answer.status} {answer.reason}{elsewhere}, not 2xx"
+
+
+def _head(stream: Stream) -> bytes:
+    """Return an answer up to the end of its headers: whoever sent them has answered, whether it hangs up or not."""
+    read = b""
+    while len(read) <= _LIMIT and b"\r\n\r\n" not in read and b"\n\n" not in read:
+        if not (chunk := stream.recv(_LIMIT)):
+            break
+        read += chunk
+    return read
 
 
 def _secured(stream: Stream, health: Health, name: str) -> Stream:

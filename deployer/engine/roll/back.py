@@ -66,7 +66,8 @@ class Reverter:
             return
         if not (switch and to):
             run.problem = run.problem or StepError(f"{why}; there is no good release to go back to")
-            run.problem.hint = "there is no good release on the host to go back to: fix the cause and deploy again"
+            none = "there is no good release on the host to go back to: fix the cause and deploy again"
+            run.problem.hint = "; ".join(filter(None, (run.problem.hint, none)))
             return
         self.emit(Stage(run.name, "go back"))
         begin, what = self.clock(), f"go back to {to}"
@@ -74,7 +75,7 @@ class Reverter:
         reason = failure.message.partition("\n")[0] if failure else ""
         try:
             step = ledger.go_back(switch, to, why=reason)
-            run.connected.finish(what, step)
+            run.connected.finish(what, step, switch.seconds)
         except StepError as error:
             raise StepError(f"{failure.message if failure else why}; {error.message}", where=run.name) from None
         run.advance(HostState.REVERTED, to=to)

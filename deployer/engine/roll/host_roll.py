@@ -33,9 +33,9 @@ class Connected:
     transport: Transport
     play: HostPlay
 
-    def finish(self, what: str, step: Sh) -> None:
+    def finish(self, what: str, step: Sh, seconds: float = 0) -> None:
         """Run one step of the engine's own; raises as `deployer.engine.walk.steps.finish`."""
-        finish(self.transport, what, step, become=self.play.become)
+        finish(self.transport, what, step, become=self.play.become, seconds=seconds)
 
 
 @dataclass(slots=True)

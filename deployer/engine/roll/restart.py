@@ -46,11 +46,13 @@ class Lives(Module):
     Attributes:
         wanted: whether they have to run anew, or to run.
         before: unit → the invocation that systemd knew when this run began; empty when there was none.
+        seconds: how long their units let a stop and a start of them take, one after the other.
     """
 
     RESTARTS_NODES: ClassVar[bool] = True
     wanted: RestartKind
     before: Mapping[str, str]
+    seconds: float = 0
 
     def desired(self) -> Present:
         """Return that all of them are as is wanted."""
@@ -81,7 +83,7 @@ class Lives(Module):
         if not changes:
             return ()
         units, verb = list(changes), "restart" if self.wanted == "restarted" else "start"
-        return (Step(f"{verb} {', '.join(units)}", lines(FAILED, sh(_AGAIN, units, verb))),)
+        return (Step(f"{verb} {', '.join(units)}", lines(FAILED, sh(_AGAIN, units, verb)), seconds=self.seconds),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the units."""
@@ -141,7 +143,10 @@ class Again:
         if own and own.release and current and current != own.release.id:
             own = as_running(own, own.release, current)  # what is declared may not be deployed yet
         task = Task("nodes", "nodes", {}, self.play.mark)
-        actions = (Action(task, "nodes", Lives(wanted=self.wanted, before=lives)),) if lives else ()
+        known = own.nodes if own else ()
+        seconds = sum(node.start_seconds + node.stop_seconds for node in known if node.unit in lives)
+        module = Lives(wanted=self.wanted, before=lives, seconds=seconds)
+        actions = (Action(task, "nodes", module),) if lives else ()
         before = tuple(hook for hook in play.before_switch if not hook.task.run_once)
         return replace(play, actions=actions, before_switch=before, fleet=(own, members))
 

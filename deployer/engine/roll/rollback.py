@@ -69,7 +69,7 @@ class Return(BeamNodes):
         if not changes:
             return ()
         step = ledger.go_back(replace(self, id=self.leaves or self.id), self.id)
-        return (Step(f"go back to {self.id} and restart {', '.join(self.units)}", step),)
+        return (Step(f"go back to {self.id} and restart {', '.join(self.units)}", step, seconds=self.seconds),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def _sent(
 
     def own(part: Sequence[Job]) -> Iterable[Frame]:
         steps = step_program(part, become=become)
-        return transport.run(steps, timeout=patience(steps))
+        return transport.run(steps, timeout=patience(steps, part))
 
     for part in parts:
         if place := part[0].place:

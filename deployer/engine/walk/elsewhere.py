@@ -120,7 +120,7 @@ class Elsewhere:
 def send_to(transport: Transport, part: Sequence[Job], *, become: bool) -> list[Frame]:
     """Run jobs over a connection, and return all answers."""
     steps = step_program(part, become=become)
-    return list(transport.run(steps, timeout=patience(steps)))
+    return list(transport.run(steps, timeout=patience(steps, part)))
 
 
 def put_between(asked: Sequence[Action], reading: Reading, others: Sequence[Observed | ConfigError]) -> Reading:

@@ -92,9 +92,10 @@ def step_program(work: Sequence[Job], *, become: bool) -> Program:
     )
 
 
-def patience(program: Program) -> float:
-    """Return the seconds that each step of a program may take, the longest of a person's commands included."""
-    return max(STEP_TIMEOUT, *program.people.values(), 0) + GRACE
+def patience(program: Program, work: Sequence[Job] = ()) -> float:
+    """Return the seconds that each step of a program may take: as long as the longest, a person's commands included."""
+    own = (job.step.seconds for job in work if job.step)
+    return max(STEP_TIMEOUT, *program.people.values(), *own, 0) + GRACE
 
 
 def told_apart(text: Sh) -> Sh:
@@ -104,14 +105,15 @@ def told_apart(text: Sh) -> Sh:
     return captured(text, TOLD, fails=True)
 
 
-def finish(transport: Transport, what: str, step: Sh, *, become: bool) -> None:
-    """Run one step of the engine's own on a host.
+def finish(transport: Transport, what: str, step: Sh, *, become: bool, seconds: float = 0) -> None:
+    """Run one step of the engine's own on a host, which may take ``seconds`` where that is longer than others may.
 
     Raises:
         StepError: it failed; its output's last lines are in the message.
         HostError: the connection broke; the step ends by itself on the host.
     """
-    for frame in transport.run(Program((step,), writes=True, become=become, labels=(what,)), timeout=STEP_TIMEOUT):
+    program = Program((step,), writes=True, become=become, labels=(what,))
+    for frame in transport.run(program, timeout=max(STEP_TIMEOUT, seconds)):
         if frame.rc:
             raise StepError(f"{what}: {step_last_words(frame.out, frame.rc)}", where=transport.name)
 

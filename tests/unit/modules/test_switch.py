@@ -10,6 +10,7 @@ import pytest
 
 from deployer.engine import ledger
 from deployer.model import Change
+from deployer.modules.beam_nodes import BeamNodes
 from deployer.releases import generations
 from tests.unit.modules.place_kit import Place, see_ledger
 
@@ -145,6 +146,31 @@ def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Pl
     assert "going back to 1 failed too" in place.run(switch.text), "the test's systemctl blames the release"
     assert place.config.read_text() == "first"
     assert ledger.parse_ledger(see_ledger(place)).bad == {}
+
+
+SLOW = {
+    "systemd's next try is in time": (["deactivating", "activating", "active"], "went back to 1, with the files"),
+    "systemd gives up": (["activating", "failed"], "and going back to 1 failed too"),
+    "it is still starting": (["activating"], "1 is back, but does not run yet: systemd goes on trying to start shop"),
+}
+
+
+@pytest.mark.parametrize(("states", "end"), SLOW.values(), ids=SLOW)
+def test_a_way_back_that_starts_slowly_is_told_as_it_is(place: Place, states: list[str], end: str) -> None:
+    """Both releases miss their time; what systemd says of the unit afterwards, once for each time it is asked."""
+    nodes = place.unpacked("1")
+    place.switch(nodes)
+    place.run(ledger.record_good(nodes, 5))
+    (place.tmp / "broken").write_text("versions/1\nversions/2\n")
+    (place.tmp / "states").write_text("".join(f"{state}\n" for state in states))
+    said = place.switch(with_patience(place.unpacked("2"), 1))
+    assert end in said
+    seen = ledger.parse_ledger(see_ledger(place))
+    assert (seen.current, seen.bad) == ("1", {"2": "it did not start in time (unit.TimeoutStartSec)"})
+
+
+def with_patience(nodes: BeamNodes, seconds: int) -> BeamNodes:
+    return replace(nodes, nodes=(replace(nodes.nodes[0], start_seconds=seconds, stop_seconds=0),))
 
 
 def test_files_that_lead_to_another_root_are_read_until_the_nodes_stop(place: Place) -> None:
