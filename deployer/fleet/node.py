@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.beam.names import NodeName
-from deployer.fleet.unit import open_files, seconds_of
+from deployer.fleet.unit import open_files, span_seconds
 from deployer.fleet.words import Environment
 from deployer.releases.generations import drop_in
 
@@ -173,7 +173,7 @@ class Node:
 
     def _seconds(self, setting: str, default: int) -> int:
         """Return what its unit says of a time span; ``default`` is that of the node role's unit."""
-        return math.ceil(seconds_of(self.settings.get(setting, [""])[-1]) or default)
+        return math.ceil(span_seconds(self.settings.get(setting, [""])[-1]) or default)
 
 
 def _counted(dump: str) -> dict[str, str] | None:

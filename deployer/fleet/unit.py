@@ -103,7 +103,7 @@ def open_files(limit: str) -> int | None:
     return int(match[1]) if match and match[1] != "infinity" else None
 
 
-def seconds_of(span: str) -> float | None:
+def span_seconds(span: str) -> float | None:
     """Return the seconds of a time span as systemd.time(7) writes it, ``90`` or ``5min 30s``; None where it is none."""
     found, place = 0.0, 0
     while match := _SPAN.match(span, place):
@@ -124,7 +124,7 @@ def _setting(name: str, value: UnitSetting) -> str | None:
         return f"{name}: write at least one value; an empty text is one"
     if any(CONTROL.search(text) or text.endswith("\\") for text in texts):
         return f"{name}: write one line without control characters that does not end in a backslash"
-    if name in ("TimeoutStartSec", "TimeoutStopSec") and not seconds_of(texts[-1]):
+    if name in ("TimeoutStartSec", "TimeoutStopSec") and not span_seconds(texts[-1]):
         return (
             f"{name}: write how long it may take, such as 300 or 5min; a deploy waits so long, and for nothing for ever"
         )

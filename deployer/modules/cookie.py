@@ -70,7 +70,8 @@ class Cookie(PrivateFile):
         node = keys.pop("used")
         if keys.get("content") != self.desired().keys["content"]:
             problem = f"the declared cookie is not the one that {node} runs with: restarts would split the cluster"
-            raise ConfigError(problem, hint="change it with: deployer cookie rotate; or stop all nodes first")
+            hint = "if the declared one is right, deployer cookie rotate gives it to all; else declare what runs"
+            raise ConfigError(problem, hint=hint)
         return Present(keys)
 
 
