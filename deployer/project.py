@@ -109,7 +109,11 @@ class Project:
         without: frozenset[str] = frozenset(),
     ) -> Resolver:
         """Return what resolves a play for its hosts; ``without``: names of nodes that are about to leave."""
-        options = self.options
+        options, names = self.options, [host.name for host in self.hosts(play)]
+        if play.turns.order not in ("inventory", "shuffle"):
+            from deployer.engine.roll.rollout import arranged
+
+            names = arranged(names, play.turns.order)
         cli = CliConnection(
             user=options.user or None,
             private_key=Path(options.private_key) if options.private_key else None,
@@ -129,7 +133,8 @@ class Project:
             facts=self.facts,
             settings=self.settings,
             without=without,
-            first=next((host.name for host in self.hosts(play)), ""),
+            first=next(iter(names), ""),
+            hosts=names,
             need_secrets=need_secrets,
         )
 

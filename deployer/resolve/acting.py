@@ -8,7 +8,7 @@ from deployer.errors import ConfigError
 from deployer.load.hushed import Listening, listening
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Play, Task
-from deployer.resolve.action import Action
+from deployer.resolve.action import Action, Delegate
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
@@ -16,13 +16,19 @@ from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """Makes actions of one host; the attributes are those of `deployer.resolve.tasking.Tasking`."""
+    """Makes actions of one host.
+
+    Attributes:
+        play: and the others are those of `deployer.resolve.tasking.Tasking`.
+        doer: the host with whose variables it is done; another one than ``host`` where that one does it once for all.
+    """
 
     play: Play
     host: Host
     connection: Connection
     maker: Maker
     delegates: Delegates
+    doer: Host
 
     def action(self, task: Task, variables: Variables, label: str) -> Action:
         """Return what a task does, with its module's arguments checked.
@@ -47,10 +53,17 @@ class Acting:
         return replace(found, judge=ResultJudge.of(task, variables))
 
     def _made(self, task: Task, variables: Variables, label: str) -> Action:
-        on, place = delegated(task, variables, self.host, self.connection, self.delegates)
+        once = self.doer.name != self.host.name
+        connection = self.delegates.connection(self.doer) if once else self.connection
+        on, place = delegated(task, variables, self.doer, connection, self.delegates)
+        if once and not place:
+            place = Delegate(self.doer.name, on.become, self.doer)
         module, words = self.maker.make(task, variables), task.result
         if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()
+        if once and not module.READS:
+            hint = "give it changed_when: false where it only reads; or write a play for one host before this one"
+            raise ConfigError("run_once with register is for what only reads", where=task.mark, hint=hint)
         names = [str(variables.render(name, task.mark)) for name in task.notify]
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
         known = {handler.name for handler in self.play.handlers}

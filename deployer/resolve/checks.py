@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.fleet import Declaration, Node
-from deployer.load.keywords import SETTERS
-from deployer.model import BatchSettings, Present, Task
+from deployer.model import Present
 from deployer.resolve.action import Action
 
 _FILES = ("copy", "template", "file")
@@ -44,22 +43,6 @@ def check_acts(actions: Sequence[Action], handlers: Sequence[Action], *, strict:
             if not handler.skip and not handler.module.act():
                 hint = "make it a task; handlers and hooks act: systemd, command, shell"
                 raise ConfigError(f"{handler.task.module} does nothing when it is notified", hint=hint)
-
-
-def check_run_once(task: Task, turns: BatchSettings) -> None:
-    """Refuse a task that is run once where each host would have to have run it.
-
-    Raises:
-        ConfigError: the play has batches, or the task sets variables, which all hosts would have to know.
-    """
-    with At(task.mark):
-        if turns.serial is not None:
-            hint = "write a play for one host, or a hook, which understands run_once in each batch"
-            raise ConfigError("run_once is not understood in a play with serial", hint=hint)
-        if task.module in SETTERS or task.include or task.result.register:
-            hint = "leave run_once out: every host answers it for itself, before anything runs"
-            what = "register" if task.result.register else task.module
-            raise ConfigError(f"run_once is not understood with {what}", hint=hint)
 
 
 def node_of(hook: Action, own: Declaration | None) -> Node | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deployer.errors import At, ConfigError
@@ -38,6 +39,27 @@ def limits(turns: BatchSettings, variables: Variables, rollout: Rollout | None) 
     most = turns.max_fail_percentage
     most = None if most is None else read("max_fail_percentage", float, most)
     return Limits(serial, most, rollout or Rollout())
+
+
+def batch_sizes(serial: Sequence[int | str], total: int) -> Iterator[int]:
+    """Yield the sizes of batches for ``total`` hosts, without end: the last one repeats.
+
+    A share is of all hosts, rounded down, and at least one host. Without sizes all hosts are one batch.
+    """
+    wanted = [max(1, int(grammar.amount(size, total))) for size in serial] or [max(1, total)]
+    yield from wanted
+    while True:
+        yield wanted[-1]
+
+
+def batch_first(hosts: Sequence[str], serial: Sequence[int | str], name: str) -> str:
+    """Return the first host of the batch in which a host is, or its own name where it is none of these hosts."""
+    left = list(hosts)
+    for size in batch_sizes(serial, len(hosts)):
+        if name in left[:size] or not left:
+            return left[0] if left else name
+        left = left[size:]
+    return name
 
 
 def _shown(value: Any) -> str:

@@ -20,11 +20,11 @@ from deployer.load.secrets import Vaults
 from deployer.load.sources import Sources
 from deployer.load.template import Layer
 from deployer.model import Blob, Connection, Host, Mark, Play, Task
-from deployer.resolve.action import Action, Choice, HostPlay
+from deployer.resolve.action import Action, Choice, HostPlay, Limits
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.delegating import Delegates, check_no_node
 from deployer.resolve.factual import name_facts
-from deployer.resolve.limits import limits
+from deployer.resolve.limits import batch_first, limits
 from deployer.resolve.making import Maker
 from deployer.resolve.members import Members
 from deployer.resolve.rescuing import Failure, forgiven
@@ -46,6 +46,7 @@ class Resolver:
         need_secrets: False reads none.
         facts: what hosts have said in earlier plays, by name; this play's are added. ``settings``: what tasks have set.
         first: the name of the host that does what is done once.
+        hosts: names of those that take part, in order: each batch has a first of its own.
         without: names of nodes that are about to leave: nobody is told of them.
         strict: a task that would run every time is refused.
     """
@@ -65,13 +66,14 @@ class Resolver:
         settings: SetVariables | None = None,
         without: frozenset[str] = frozenset(),
         first: str = "",
+        hosts: Sequence[str] = (),
         need_secrets: bool = True,
         strict: bool = False,
     ) -> None:
         self.play, self._strict = play, strict
         self._inventory, self._cli = inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
-        self._first = first
+        self._first, self._hosts, self._met = first, tuple(hosts), set[str]()
         self._choice = Choice.of(tags, skip_tags)
         self._settings = SetVariables() if settings is None else settings
         self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts, self._settings)
@@ -194,8 +196,9 @@ class Resolver:
             self._scopes.learn(host, facts)
             if own:
                 self._scopes.shadow(host, own.variables(members))
+            wanted = limits(self.play.turns, self._scopes.words(host), own.rollout if own else None)
             maker = Maker(self._sources, self._vaults, _tarballs(own))
-            tasking = partial(Tasking, self.play, self._scopes, host, found, maker, first=self._first)
+            tasking = partial(Tasking, self.play, self._scopes, host, found, maker, first=self._once(host, wanted))
             others = Delegates(self._inventory.hosts, self.connection, self._cli.become_password)
             tasking = partial(tasking, delegates=others)
             problems, turns, failed = Gathering(), self.play.turns, list(failures)
@@ -214,13 +217,20 @@ class Resolver:
             check_no_node((*actions, *handlers), self._units)
             check_acts(actions, (*handlers, *before, *after), strict=self._strict)
             check_nodes((*before, *after), own, become=found.become)
-            wanted = limits(turns, self._scopes.words(host), own.rollout if own else None)
 
             def again(given: Mapping[int, Mapping[str, Any]], more: tuple[Failure, ...]) -> HostPlay:
                 return self.resolve(host, facts, tasks=tasks, results=given, failures=more)
 
             whole = (own, members), before, after, wanted, tuple(failed), again
             return HostPlay(host, found, actions, handlers, found.become, *whole)
+
+    def _once(self, host: Host, wanted: Limits) -> str:
+        """Return who does once what this host and others need; that one's variables are known by then."""
+        self._met.add(host.name)
+        first = batch_first(self._hosts, wanted.serial, host.name) if wanted.serial else self._first
+        if first in self._inventory.hosts and first not in self._met and any(task.run_once for task in self.play.tasks):
+            self.resolve(self._inventory.hosts[first], None)
+        return first
 
 
 def _tarballs(own: Declaration | None) -> dict[str, Blob]:

@@ -13,13 +13,12 @@ from deployer.fields import coerce
 from deployer.load.hushed import listening
 from deployer.load.inherited import joined
 from deployer.load.instead import OF_OTHER_SYSTEMS
-from deployer.load.keywords import ACTS
+from deployer.load.keywords import ACTS, SETTERS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
 from deployer.model import Block, Connection, Gate, Host, Play, Task
 from deployer.resolve.acting import Acting
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
-from deployer.resolve.checks import check_run_once
 from deployer.resolve.delegating import Delegates
 from deployer.resolve.labels import item_label, label_of, unmet
 from deployer.resolve.making import Maker, module_class
@@ -36,7 +35,7 @@ class Tasking:
 
     Attributes:
         choice: the tags that were chosen; None where all tasks count (handlers, hooks).
-        first: the name of the play's first host, who does what is done once; empty: whoever is asked.
+        first: the name of the host that does what is done once, of the play or of the batch; empty: whoever is asked.
         results: of actions that have run or were asked, by their place in the order of the play.
         failures: of tasks in blocks, those that were told and those that are found here.
     """
@@ -55,6 +54,7 @@ class Tasking:
     _gates: dict[Gate, str] = field(default_factory=dict)
     _count: int = 0
     _blocked: NotYet | None = None
+    _doer: Host | None = None
 
     def actions(self, task: Task, over: tuple[Layer, ...] = (), depth: int = 0) -> Iterator[Action]:
         """Yield what a task is on this host: one action, one for each round of its loop, or those of its include.
@@ -99,9 +99,12 @@ class Tasking:
         return action
 
     def _actions(self, task: Task, over: tuple[Layer, ...], depth: int) -> Iterator[Action]:
+        self._doer = self.host
         if task.run_once and self.choice and not self._alone(task, over):
-            yield self._told(Action(task, task.name, skip=f"run_once: {self.first} does it"))
-            return
+            if not (task.result.register or task.module in SETTERS):
+                yield self._told(Action(task, task.name, skip=f"run_once: {self.first} does it"))
+                return
+            self._doer = self.delegates.hosts[self.first]  # what it gives, all hosts have to know
         if no := self._left_out(task):
             yield self._told(Action(task, task.name, skip=no))
             return
@@ -110,7 +113,7 @@ class Tasking:
         if self.choice is None and task.module in ACTS and task.module != "debug":
             hint = "handlers and hooks act: systemd, command, shell; write it among the tasks"
             raise ConfigError(f"{task.module} does nothing when it is notified", where=task.mark, hint=hint)
-        variables = self.scopes.task(self.host, task)
+        variables = self.scopes.task(self._doer, task)
         variables = variables.over(*over) if over else variables
         if no := self.ended or self._shut(task, variables):
             skipped = Action(task, task.name if no == _UNCHOSEN else label_of(task, variables), skip=no)
@@ -136,10 +139,10 @@ class Tasking:
             items = items_of(task, variables, self.maker.sources)
         if not items:
             yield None, Action(task, label_of(task, variables), skip="its loop is empty")
-        late = [condition for condition in task.when if condition not in early]
+        late, doer = [condition for condition in task.when if condition not in early], self._doer or self.host
         for item, given in rounds(task, items):
             layer = replace(given, hushed=frozenset(given.values if heard.touched else ()))
-            inner = (self.scopes.task(self.host, task) if task.module in ACTS else variables).over(layer, *over)
+            inner = (self.scopes.task(doer, task) if task.module in ACTS else variables).over(layer, *over)
             label = f"{label_of(task, inner)}{item_label(task, item, inner)}"
             if no := self._left_out(task) or unmet(late, inner, task):
                 yield item, Action(task, label, skip=no)
@@ -163,16 +166,11 @@ class Tasking:
             self.scopes.put(self.host, {task.result.register: registered(task, entries)}, {}, hushed=hushed)
 
     def _alone(self, task: Task, over: tuple[Layer, ...]) -> bool:
-        """Return whether this is the one host of the play that runs a task that is run once.
-
-        Raises:
-            ConfigError: the play has batches, or the task sets variables, which all hosts would have to know.
-        """
+        """Return whether this is the one host of the play, or of its batch, that runs a task that is run once."""
         if isinstance(task.run_once, str):
             said = self.scopes.task(self.host, task).over(*over).render(task.run_once, task.mark, "run_once")
             if not coerce(bool, said, "run_once"):
                 return True
-        check_run_once(task, self.play.turns)
         return self.first in ("", self.host.name)
 
     def _shut(self, task: Task, variables: Variables) -> str:
@@ -203,7 +201,7 @@ class Tasking:
             self.ended = f"the host has ended the play ({done.skip})" if done.ends else ""
             yield done
         else:
-            made = Acting(self.play, self.host, self.connection, self.maker, self.delegates)
+            made = Acting(self.play, self.host, self.connection, self.maker, self.delegates, self._doer or self.host)
             yield made.action(task, variables, label)
 
     def _left_out(self, task: Task) -> str:

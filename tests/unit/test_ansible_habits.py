@@ -152,12 +152,44 @@ def test_what_runs_once_runs_on_the_first_host_that_takes_part(here: Project) ->
         ((one, hosts),) = loaded.work()
         resolver = loaded.resolver(one)
         assert [resolver.resolve(host, None).actions[0].skip for host in hosts] == skipped
-    here.write("site.yml", play.replace("  tasks:", "  serial: 1\n  tasks:"))
-    with pytest.raises(ConfigError, match="run_once is not understood in a play with serial"):
-        here.actions("b")
-    here.write("site.yml", play.replace("copy: {dest: /x, content: x}", "set_fact: {a: 1}"))
-    with pytest.raises(ConfigError, match="run_once is not understood with set_fact"):
-        here.actions("b")
+
+
+ONCE = """\
+- hosts: all
+  serial: 2
+  tasks:
+    - {name: once, command: id, run_once: true}
+    - {name: read, command: "cat {{ inventory_hostname }}", run_once: true, register: said, changed_when: false}
+    - {name: there, stat: {path: "/{{ item }}"}, run_once: true, register: them, delegate_to: d, loop: [1, 2]}
+    - {set_fact: {who: "{{ inventory_hostname }} {{ port }}"}, run_once: true}
+    - {copy: {dest: /x, content: "{{ who }}"}}
+    - {include_tasks: "{{ 'more' }}.yml", run_once: true}
+"""
+
+
+def test_each_batch_has_what_runs_once_done_by_its_first_host_and_all_of_it_know_the_result(here: Project) -> None:
+    hosts = "\n".join(f"    {name}: {{port: {number}}}" for number, name in enumerate("abcde"))
+    here.write("hosts.yml", f"all:\n  hosts:\n{hosts}\n")
+    here.write("more.yml", "- {name: more, command: id}\n")
+    for order, firsts in (("inventory", "aacce"), ("reverse_inventory", "accee")):
+        here.write("site.yml", ONCE.replace("serial: 2", f"serial: 2\n  order: {order}"))
+        loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+        ((one, some),) = loaded.work()
+        resolver = loaded.resolver(one)
+        plays = {host.name: resolver.resolve(host, None).actions for host in reversed(some)}
+        for name, first in zip("abcde", firsts, strict=True):
+            once, read, there, again, _, written, *_ = plays[name]
+            assert once.skip == ("" if name == first else f"run_once: {first} does it")
+            assert str(read.place or name) == first
+            assert f"cat {first}" in str(read.module)
+            assert {str(there.place or name), str(again.place or name)} == {"d"}
+            assert content(written) == f"{first} {'abcde'.index(first)}"
+    here.write("site.yml", ONCE.replace(", changed_when: false", ""))
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+    ((one, some),) = loaded.work()
+    with pytest.raises(ConfigError, match="run_once with register is for what only reads") as caught:
+        loaded.resolver(one).resolve(some[1], None)
+    assert "changed_when: false" in caught.value.hint
 
 
 def test_a_file_of_variables_may_be_named_by_those_of_the_play_and_the_command_line(project: Project) -> None:

@@ -10,6 +10,7 @@ from math import ceil
 
 from deployer.errors import ConfigError
 from deployer.fleet import grammar
+from deployer.resolve.limits import batch_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,6 @@ def arranged(hosts: Sequence[str], order: str | Sequence[str]) -> list[str]:
     return found[::-1] if order.startswith("reverse") else found
 
 
-def sizes(serial: Sequence[int | str], total: int) -> Iterable[int]:
-    """Yield the sizes of batches for ``total`` hosts, without end: the last one repeats.
-
-    A share is of all hosts, rounded down, and at least one host. Without sizes all hosts are one batch.
-    """
-    wanted = [max(1, int(grammar.amount(size, total))) for size in serial] or [max(1, total)]
-    yield from wanted
-    while True:
-        yield wanted[-1]
-
-
 def batches(
     idle: Sequence[str],
     running: Sequence[str],
@@ -87,7 +77,7 @@ def batches(
     unhealthy = {host: count for host, count in (down or {}).items() if host not in idle}
     first = [host for host in running if host == canary]
     left = first + [host for host in running if host != canary]
-    wanted = sizes(serial, len(idle) + len(running) if total is None else total)
+    wanted = batch_sizes(serial, len(idle) + len(running) if total is None else total)
     for size in chain([1] * len(first), wanted):
         if not left:
             break
