@@ -49,7 +49,12 @@ class Advisory:
     summary: str = ""
 
     def hits(self, version: str) -> bool | None:
-        """Return whether a version is affected; None where it, or an end of a range, is none that can be compared."""
+        """Return whether a version is affected; None where it, or an end of a range, is none that can be compared.
+
+        Of a package of Hex of which no version is told nobody knows, either.
+        """
+        if not self.otp and not self.ranges and not self.versions:
+            return None
         order = numbers if self.otp else hex_key
         told = {_within(order(version), one, order) for one in self.ranges}
         return True if version in self.versions or True in told else None if None in told else False
@@ -72,7 +77,8 @@ def _within(at: Key, one: Range, order: Any) -> bool | None:
 class Advisories:
     """All that a person has; ``newest`` is when the last of them was changed, None where none tells.
 
-    ``commits`` are those about Erlang/OTP and Elixir that name commits and no version, so that no host is held to them.
+    What an advisory and a CVE record tell of one fault counts once. ``commits`` are those about Erlang/OTP and Elixir
+    of which nothing tells a version, so that no host is held to them.
     """
 
     by_package: Mapping[str, tuple[Advisory, ...]] = field(default_factory=dict)
@@ -96,25 +102,36 @@ def read_advisories(path: Path) -> Advisories:
         what = f"more than {_MOST} files" if files else "no file that ends with .json"
         raise ConfigError(f"holds {what}", where=path, hint="--advisories takes a file or directory in the OSV format")
     found: dict[str, list[Advisory]] = {}
-    newest, ids, bare = None, set[str](), dict[str, set[str]]()
+    newest, faults, told, bare = None, set[str](), set[str](), dict[str, str]()
     for file in files:
         for raw in _read(file):
-            ids.add(raw["id"])
+            faults.add(fault := _fault(raw))
             newest = max(filter(None, (newest, _moment(raw))), default=None)
-            if _names_commits(raw):
-                bare[raw["id"]] = set(map(str, raw["aliases"] if isinstance(raw.get("aliases"), list) else ()))
             for one in _advisories(raw):
                 found.setdefault(one.package, []).append(one)
-    commits = tuple(sorted(name for name, aliases in bare.items() if not aliases & ids))
-    return Advisories({name: tuple(some) for name, some in found.items()}, len(ids), newest, commits)
+                if one.ranges or one.versions:
+                    told.add(fault)
+            if _about_runtime(raw):
+                bare[fault] = raw["id"]
+    # An advisory and a record of the same fault may both name commits alone: then neither tells more than the other.
+    commits = tuple(sorted(name for fault, name in bare.items() if fault not in told))
+    return Advisories({name: tuple(some) for name, some in found.items()}, len(faults), newest, commits)
 
 
-def _names_commits(raw: Mapping[str, Any]) -> bool:
-    """Whether it is about a runtime, and names no package of which a version could be told."""
-    parts = _dicts(raw.get("affected"))
-    ranges = [one for part in parts for one in _dicts(part.get("ranges"))]
-    about = any(str(one.get("repo")).removesuffix(".git") in _RUNTIMES for one in ranges)
-    return about and not any(isinstance(part.get("package"), dict) for part in parts)
+def _fault(raw: Mapping[str, Any]) -> str:
+    """Return what an advisory and a CVE record of one fault have in common: the CVE's id, where they have one."""
+    aliases = raw["aliases"] if isinstance(raw.get("aliases"), list) else ()
+    return min(map(str, (raw["id"], *aliases)), key=lambda name: (not name.startswith("CVE-"), name))
+
+
+def _about_runtime(raw: Mapping[str, Any]) -> bool:
+    for part in _dicts(raw.get("affected")):
+        package = part.get("package")
+        if isinstance(package, dict) and str(package.get("purl", "")).startswith("pkg:otp/"):
+            return True
+        if any(str(one.get("repo")).removesuffix(".git") in _RUNTIMES for one in _dicts(part.get("ranges"))):
+            return True
+    return False
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

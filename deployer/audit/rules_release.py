@@ -108,7 +108,7 @@ def _vulnerable(facts: Facts) -> Complaints:
     yield from each(facts.beams, judge)
     if known.commits:
         more = f" and {len(known.commits) - 1} more" if len(known.commits) > 1 else ""
-        raise CannotTell(f"{known.commits[0]}{more} tell commits, no version: put their CVE records beside them")
+        raise CannotTell(f"{known.commits[0]}{more} tell commits, no version: put CVE records that do beside them")
 
 
 def _tools(facts: Facts) -> Complaints:

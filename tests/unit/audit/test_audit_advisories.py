@@ -142,3 +142,63 @@ def test_an_advisory_that_names_commits_is_not_taken_for_one_that_does_not_hit(t
     known = read_advisories(tmp_path)
     assert known.commits == ()
     assert RULES["SB-01"].apply(replace(facts(), advisories=known)).answer == "PASS"
+
+
+def bare(name: str, *aliases: str, **more: object) -> dict[str, object]:
+    ranges = [{"type": "GIT", "repo": "https://github.com/erlang/otp", "events": [{"introduced": "7a08c550"}]}]
+    return {"id": name, "aliases": list(aliases), "affected": [{"ranges": ranges} | more]}
+
+
+def of_sources(*, purl: str = "", **more: object) -> dict[str, object]:
+    found = record("ssl", "OTP 27.0", versionType="git")
+    found["containers"] = {"cna": {"affected": [{"packageURL": purl, "versions": [{"status": "affected"}]} | more]}}
+    return found
+
+
+TELL_NO_VERSION = {
+    "two advisories that are each other's alias": (bare("EEF-CVE-ssl", "CVE-ssl"), bare("CVE-ssl", "EEF-CVE-ssl")),
+    "a package of OTP with commits": (bare("EEF-CVE-ssl", package={"purl": "pkg:otp/ssl"}),),
+    "a record with commits": (bare("EEF-CVE-ssl", "CVE-ssl"), record("ssl", "7a08c550", versionType="git")),
+    "a record about the sources": (of_sources(purl="pkg:github/erlang/otp?x=y"),),
+    "a record without an address": (of_sources(vendor="erlang", product="otp"),),
+    "a record that says where the sources are": (of_sources(repo="https://github.com/elixir-lang/elixir"),),
+}
+
+
+@pytest.mark.parametrize("kind", TELL_NO_VERSION)
+def test_what_tells_no_version_is_never_a_pass_and_counts_once(tmp_path: Path, kind: str) -> None:
+    for number, one in enumerate(TELL_NO_VERSION[kind]):
+        (tmp_path / f"{number}.json").write_text(json.dumps(one))
+    known = read_advisories(tmp_path)
+    assert (known.count, len(known.commits)) == (1, 1)
+    assert RULES["SB-01"].apply(replace(facts(), advisories=known)).answer == "UNKNOWN"
+
+
+def test_a_package_of_hex_of_which_no_version_is_told_may_be_affected(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_text(json.dumps(bare("GHSA-x", package={"name": "plug", "ecosystem": "Hex"})))
+    (one,) = read_advisories(tmp_path).of("plug", "1.0.0")
+    assert one.hits("1.0.0") is None
+
+
+ALL_BUT = {
+    "nothing": ([], {"11.0": True}),
+    "an end": ([{"version": "11.2", "lessThan": "*"}], {"11.1.9": True, "11.2": False, "12.0": False}),
+    "another word for the end": ([{"version": "11.2", "lessThanOrEqual": "*"}], {"11.1.9": True, "11.2": False}),
+    "both ends": (
+        [{"version": "0", "lessThan": "11.0"}, {"version": "11.2", "lessThan": "*"}],
+        {"10.9": False, "11.1": True, "11.2": False},
+    ),
+    "a hole": ([{"version": "11.2", "lessThan": "11.3"}], {"11.0": None, "11.2": None}),
+}
+
+
+@pytest.mark.parametrize("kind", ALL_BUT)
+def test_a_record_may_list_what_is_not_affected(tmp_path: Path, kind: str) -> None:
+    listed, expected = ALL_BUT[kind]
+    some = record("ssl", "0")
+    versions = [{"status": "unaffected", "versionType": "otp"} | one for one in listed]
+    affected = {"packageURL": "pkg:otp/ssl", "defaultStatus": "affected", "versions": versions}
+    some["containers"] = {"cna": {"affected": [affected]}}
+    (tmp_path / "one.json").write_text(json.dumps(some))
+    (one,) = read_advisories(tmp_path).by_package["ssl"]
+    assert {version: one.hits(version) for version in expected} == expected
