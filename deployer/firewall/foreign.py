@@ -36,6 +36,7 @@ _SAYS = tuple(
 _OWNERS = (("ufw6?-", "ufw"), ("filter_IN_", "firewalld"), ("f2b-", "fail2ban"), ("DOCKER", "docker"))
 _ADDRESS = re.compile(r"[0-9a-f]*[.:][0-9a-f:.]*(?:/[0-9.]+)?", re.IGNORECASE)
 _LEADS_TO = {"reject": "drop", "queue": "drop"}
+_EITHER: tuple[tuple[Truth, str], ...] = ((None, "accept"), (None, "drop"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,9 @@ class Table:
         while rest := rest.strip():
             what, match = next(((what, m) for what, says in _SAYS if (m := says.match(rest))), ("", None))
             if match is None:
+                if rest.startswith("vmap "):
+                    yield from _EITHER
+                    return
                 truth, rest = truth and None, rest.partition(" ")[2]
                 continue
             rest = rest[match.end() :]
@@ -133,8 +137,13 @@ class Table:
     def _choose(
         self, what: str, value: str, said: dict[str, str | None], packet: Packet, truth: Truth
     ) -> Iterator[tuple[Truth, str]]:
-        """Yield the actions of a verdict map."""
-        for pair in value.partition("{")[2].rstrip("} ").split(","):
+        """Yield the actions of a verdict map; of one that is not listed, or that programs fill, either."""
+        name = value.removeprefix("vmap ").strip()
+        listed = self.sets.get(name[1:], "") if name.startswith("@") else name
+        if not listed:
+            yield from _EITHER
+            return
+        for pair in listed.partition("{")[2].rstrip("} ").split(","):
             key, _, action = pair.strip().rpartition(" : ")
             fits = _both(truth, self._fits(what, key, said, packet))
             if fits is not False:

@@ -79,6 +79,8 @@ def verdict(text: str, source: str = "9.9.9.9", port: int = 4000, protocol: str 
 
 
 SET = "\tset bad {\n\t\ttype ipv4_addr\n\t\telements = { 9.9.9.8,\n\t\t\t     9.9.9.9 timeout 1h expires 3m }\n\t}\n"
+MAP = "\tmap ports {\n\t\ttype inet_service : verdict\n\t\telements = { 22 : accept,\n\t\t\t     4000 : %s }\n\t}\n"
+BARE = "\tmap ports {\n\t\ttype inet_service : verdict\n\t}\n"
 SUB = "\tchain sub {\n\t\ttcp dport 4000 return\n\t\tdrop\n\t}\n"
 RULES = {
     "nothing": (chain(), True),
@@ -96,6 +98,10 @@ RULES = {
         True,
     ),
     "ports in a map": (chain("tcp dport vmap { 22 : accept, 4000 : drop }"), False),
+    "a map by its name": (chain("tcp dport vmap @ports", policy="drop", more=MAP % "accept"), True),
+    "a map by its name that drops": (chain("tcp dport vmap @ports", more=MAP % "drop"), False),
+    "a map that programs fill": (chain("tcp dport vmap @ports", policy="drop", more=BARE), None),
+    "a map of what is not read": (chain("ip saddr . tcp dport vmap { 9.9.9.9 . 4000 : accept }", policy="drop"), None),
     "loopback": (chain('iifname "lo" accept', policy="drop"), False),
     "some interface": (chain('iifname "eth0" accept', policy="drop"), None),
     "not loopback": (chain('iifname != "lo" drop'), False),
