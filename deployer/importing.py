@@ -2,20 +2,19 @@
 
 Spelling is changed where one line says the same in words that are understood. What is not supported is marked
 ``engine: ansible``: a role where it is listed, or else its play, or the import of its playbook. Nothing is written but
-the patch; what no mark helps is told.
+the patch; what no mark helps is told. What molecule runs is left alone: that is ansible-playbook, which knows no marks.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deployer.copying import CHANGEABLE, copy_project
 from deployer.errors import ConfigError, DeployerError
 from deployer.load.engines import composed
 from deployer.load.marking import edited, needed_marks, possible_marks
@@ -78,8 +77,10 @@ def import_project(path: Path) -> Imported:
         raise ConfigError("there is no such project", where=path, hint="give its directory, or a playbook in it")
     root = path if path.is_dir() else path.parent
     with tempfile.TemporaryDirectory(prefix="deployer-import-") as scratch:
-        work = Path(scratch).resolve() / "project"
-        unread = _copied(root, work)
+        # By its own name, for a project that is a role is listed by that in its tests.
+        name = (root if root.name not in ("", "..") else root.resolve()).name
+        work = Path(scratch).resolve() / (name or "project")
+        unread = copy_project(root, work, path if path.is_file() else None)
         roles = list(dict.fromkeys(roles_below(work)))
         found = [work / path.name] if path.is_file() else list(playbooks_below(work, roles))
         if not found and not roles:
@@ -92,22 +93,6 @@ def import_project(path: Path) -> Imported:
             importer.role(role)
         importer.told.patch = "".join(_patches(root, work))
         return importer.told
-
-
-def _copied(root: Path, work: Path) -> list[str]:
-    """Copy a project, with links that lead where they lead from there; return what could not be copied."""
-    unread = []
-    try:
-        shutil.copytree(root, work, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-    except shutil.Error as error:  # all the rest has been copied
-        unread = [f"{os.path.relpath(one, root)} cannot be read" for one, *_ in error.args[0]]
-    for link in [one for one in work.rglob("*") if one.is_symlink()]:
-        there = root / link.relative_to(work)
-        if there.exists():
-            to = there.resolve()
-            link.unlink()
-            link.symlink_to(work / to.relative_to(root.resolve()) if to.is_relative_to(root.resolve()) else to)
-    return unread
 
 
 @dataclass(slots=True)
@@ -215,7 +200,7 @@ _PLACE = re.compile(r"(.+?):(\d+)(?::\d+)?")
 
 def _patches(root: Path, work: Path) -> Iterator[str]:
     for file in sorted(work.rglob("*")):
-        if file.is_symlink() or not file.is_file() or file.suffix not in (".yml", ".yaml", ".ini", ""):
+        if file.is_symlink() or not file.is_file() or file.suffix not in CHANGEABLE:
             continue
         old = root / file.relative_to(work)
         try:

@@ -226,7 +226,10 @@ def importing(root: Path) -> None:
     projects = sorted(path for path in root.iterdir() if path.is_dir())
     for project in projects:
         try:
-            found = import_project(project)
+            with tempfile.TemporaryDirectory() as scratch:  # a checkout of OWNER+NAME is called NAME
+                called = Path(scratch) / project.name.rpartition("+")[2]
+                called.symlink_to(project.resolve())
+                found = import_project(called)
         except DeployerError as error:
             print(f"import {project.name}: {error.message}")
             continue

@@ -115,12 +115,12 @@ _PATTERNS = (
     ),
     _pattern(
         r"could not fetch environment variable \"?:?(\w{1,100})",
-        "the release's runtime.exs asks for the environment variable {0}, which is not set",
+        "the release asks for the environment variable {0}, which is not set",
         "declare {0} under env or nodes.env and deploy again",
     ),
     _pattern(
         r"environment variable (\w{1,100}) is missing",
-        "the release's runtime.exs asks for the environment variable {0}, which is not set",
+        "the release asks for the environment variable {0}, which is not set",
         "declare {0} under env or nodes.env and deploy again",
     ),
     _pattern(

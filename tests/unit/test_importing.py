@@ -77,6 +77,40 @@ def test_one_playbook_of_a_project(project):
     assert found.patch.startswith("--- a/own.yml\n")
 
 
+def test_one_playbook_brings_only_folders_that_are_named(project, monkeypatch):
+    """A playbook may lie in a home directory."""
+    (project / "movies").mkdir()
+    (project / "movies" / "tasks.yml").write_text("- command: /bin/true\n")
+    (project / "parts").mkdir()
+    (project / "parts" / "more.yml").write_text("- include_tasks: ../others/last.yml\n")
+    (project / "others").mkdir()
+    (project / "others" / "last.yml").write_text("- xml: {path: /x}\n")
+    (project / "play.yml").write_text("- hosts: web\n  tasks:\n    - include_tasks: parts/more.yml\n")
+    seen = []
+    monkeypatch.setattr("deployer.importing.roles_below", lambda work: seen.append(work) or sorted_names(seen, work))
+    found = import_project(project / "play.yml")
+    assert found.marked == 1
+    assert {"roles", "parts", "others"} == {name for name in seen[1] if "." not in name}
+
+
+def sorted_names(seen, work):
+    seen.append(sorted(one.name for one in work.iterdir()))
+    return ()
+
+
+def test_a_role_is_known_by_its_own_name_and_molecule_is_left_alone(tmp_path):
+    role = tmp_path / "ansible-role-x"
+    for name, text in {
+        "tasks/main.yml": "- copy: {dest: /x, content: x}\n",
+        "tests/test.yml": "- hosts: all\n  roles: [ansible-role-x]\n",
+        "molecule/default/create.yml": "- hosts: localhost\n  tasks:\n    - docker_image: {name: x}\n",
+    }.items():
+        (role / name).parent.mkdir(parents=True, exist_ok=True)
+        (role / name).write_text(text)
+    found = import_project(role)
+    assert (found.patch, found.left) == ("", [])
+
+
 def test_the_command_prints_the_patch_alone(project):
     done = subprocess.run([PROGRAM, "import", project / "own.yml"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, import_project(project / "own.yml").patch)

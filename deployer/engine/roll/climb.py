@@ -216,7 +216,7 @@ def _interrupt(runs: Sequence[HostRoll]) -> None:
     for run in (run for run in runs if run.state not in (HostState.WAITING, HostState.NOT_REACHED)):
         if run.skip_reason:
             continue
-        hint = "deployer verify does that alone"
+        hint = "deployer verify does that alone, deployer resume goes on"
         run.problem = run.problem or Interrupted("stopped before its nodes were verified", hint=hint)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from deployer.beam.diagnose import diagnose
 from deployer.engine.walk import upload
 from deployer.engine.walk.delegated import Prove, there, unchanged
 from deployer.engine.walk.elsewhere import Elsewhere
@@ -200,9 +201,12 @@ def _failure(job: Job, problem: str, rc: int, out: str) -> DeployerError:
         return Locked(
             problem, where=action.task.mark, hint="deployer confirm --show tells what, and --undo takes it back"
         )
+    known = diagnose(out.splitlines()) if action.module.RESTARTS_NODES else None
+    cause = f"{known.cause}: {known.advice}" if known else ""
     if action.module.RESTARTS_NODES and rc == Reverted.exit_code:
-        return Reverted(problem, where=action.task.mark, hint="the nodes run as before; fix the cause and deploy again")
+        hint = "; ".join(filter(None, (cause, "the nodes run as before; fix the cause and deploy again")))
+        return Reverted(problem, where=action.task.mark, hint=hint)
     result: dict[str, object] = {"rc": rc, "msg": problem}
     if job.step and job.step.person and "\x1e" in out:
         result |= command_result(heard(out))
-    return StepError(problem, where=action.task.mark, failed=action, result=result)
+    return StepError(problem, where=action.task.mark, failed=action, result=result, hint=cause)
