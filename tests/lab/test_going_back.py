@@ -41,6 +41,7 @@ def test_a_release_that_does_not_start_leaves_the_old_one_running_with_its_own_f
     assert ran.code == 6, ran.out
     problem = ran.end(one)["problem"]
     assert "DEMO_CRASH is set: refusing to start" in problem
+    assert "the application demo did not start, it raised" in problem, "what to do next begins with the cause"
     assert f"went back to {old}" in problem
     assert links(ssh, one) == old
     assert health(one)[1]["version"] == "0.1.0"
