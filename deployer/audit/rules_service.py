@@ -85,7 +85,10 @@ SERVICE_RULES = (
         id="UN-07", severity="medium", title="a node that falls is started again, and not for ever", judge=_restarts,
         reads="Restart, StartLimit… and TimeoutStop of the unit, as systemd has them", groups=("nodes",),
         fix="unit: {Restart: on-failure}",
-        command="not for ever: systemctl edit UNIT, and there [Unit] StartLimitBurst=5 and StartLimitIntervalSec=300",
+        command=(
+            "where that has no end: systemctl edit UNIT, and there [Unit] StartLimitBurst=5 and"
+            " StartLimitIntervalSec=300 (longer than 5 times RestartSec); of its stop [Service] TimeoutStopSec=60"
+        ),
         sources=("systemd.unit(5), StartLimitIntervalSec=",),
     ),
     Rule(
