@@ -135,6 +135,7 @@ class Project:
             without=without,
             first=next(iter(names), ""),
             hosts=names,
+            told=_told(options),
             need_secrets=need_secrets,
         )
 
@@ -142,6 +143,18 @@ class Project:
         """Return what connects to a host."""
         ssh = SshOptions(accept_new=self.options.accept_new_host_keys, ask=ask_hidden if sys.stdin.isatty() else None)
         return lambda host: open_transport(host.name, resolver.connection(host), ssh)
+
+
+def _told(options: Options) -> dict[str, Any]:
+    """Return what Ansible's variables say of the command line; the limit only where there is one."""
+    files = [str(Path(one).resolve()) for one in options.inventory]
+    limit = {"ansible_limit": options.limit} if options.limit else {}
+    return limit | {
+        "ansible_run_tags": sorted(words_of(options.tags)) or ["all"],
+        "ansible_skip_tags": sorted(words_of(options.skip_tags)),
+        "ansible_inventory_sources": files or [f"{options.hosts},"],
+        "ansible_forks": options.forks,
+    }
 
 
 def load(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -53,6 +53,10 @@ class Scopes:
 
     Strongest first: the fleet's words (normalised), what Ansible calls magic variables, the loop's item, ``-e``, role
     and task variables, those of the play, facts, those of the inventory, role defaults.
+
+    Args:
+        hosts: names of the play's hosts that take part, in order; empty: all that it is for.
+        told: what the command line said, as Ansible's variables for it.
     """
 
     def __init__(
@@ -63,11 +67,13 @@ class Scopes:
         vaults: Vaults,
         facts: dict[str, Layer] | None = None,
         settings: SetVariables | None = None,
+        hosts: Sequence[str] = (),
+        told: Mapping[str, Any] | None = None,
     ) -> None:
         self._inventory, self._play, self._vaults = inventory, play, vaults
         whole, self._pieces = apart(extra)
         self._extra = Layer(whole)
-        self._shared = self._magic()
+        self._shared = {**self._magic(hosts), **(told or {})}
         self._hosts: dict[str, Variables] = {}
         self._plays: dict[str, Variables] = {}
         self._facts = {} if facts is None else facts
@@ -177,9 +183,13 @@ class Scopes:
         """All groups' hosts: one for all hosts, since no template can change it."""
         return {name: list(hosts) for name, hosts in self._inventory.members.items()}
 
-    def _magic(self) -> dict[str, Any]:
+    def batch(self, host: Host, names: Sequence[str]) -> None:
+        """Let a host know which hosts have their turn with it."""
+        self._named(host).update(ansible_play_batch=list(names), play_hosts=list(names))
+
+    def _magic(self, hosts: Sequence[str]) -> dict[str, Any]:
         roles = list(dict.fromkeys(task.role for task in self._play.tasks if task.role))
-        chosen = [host.name for host in self._inventory.select(self._play.hosts, allow_empty=True)]
+        chosen = list(hosts) or [host.name for host in self._inventory.select(self._play.hosts, allow_empty=True)]
         return {
             "ansible_play_hosts": chosen,
             "ansible_play_hosts_all": chosen,

@@ -52,14 +52,14 @@ def batch_sizes(serial: Sequence[int | str], total: int) -> Iterator[int]:
         yield wanted[-1]
 
 
-def batch_first(hosts: Sequence[str], serial: Sequence[int | str], name: str) -> str:
-    """Return the first host of the batch in which a host is, or its own name where it is none of these hosts."""
-    left = list(hosts)
+def batch_of(hosts: Sequence[str], serial: Sequence[int | str], name: str) -> Sequence[str]:
+    """Return the batch in which a host is; it alone, where it is none of these hosts."""
+    left = list(hosts) if name in hosts else [name]
     for size in batch_sizes(serial, len(hosts)):
-        if name in left[:size] or not left:
-            return left[0] if left else name
+        if name in left[:size]:
+            return left[:size]
         left = left[size:]
-    return name
+    return left
 
 
 def _shown(value: Any) -> str:

@@ -24,7 +24,7 @@ from deployer.resolve.action import Action, Choice, HostPlay, Limits
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.delegating import Delegates, check_no_node
 from deployer.resolve.factual import name_facts
-from deployer.resolve.limits import batch_first, limits
+from deployer.resolve.limits import batch_of, limits
 from deployer.resolve.making import Maker
 from deployer.resolve.members import Members
 from deployer.resolve.rescuing import Failure, forgiven
@@ -43,11 +43,10 @@ class Resolver:
         vaults: decrypts what is encrypted, when it is needed.
         cli: the command line's word on connections.
         need_tarball: False lets a tarball be missing where only the fleet is asked for; None reads none.
-        need_secrets: False reads none.
         facts: what hosts have said in earlier plays, by name; this play's are added. ``settings``: what tasks have set.
         first: the name of the host that does what is done once.
-        hosts: names of those that take part, in order: each batch has a first of its own.
-        without: names of nodes that are about to leave: nobody is told of them.
+        hosts: names of those that take part, in order; each batch has its own first. ``told``: see `Scopes`.
+        without: names of nodes that are about to leave: nobody is told of them. ``need_secrets``: False reads none.
         strict: a task that would run every time is refused.
     """
 
@@ -67,20 +66,19 @@ class Resolver:
         without: frozenset[str] = frozenset(),
         first: str = "",
         hosts: Sequence[str] = (),
+        told: Mapping[str, Any] | None = None,
         need_secrets: bool = True,
         strict: bool = False,
     ) -> None:
-        self.play, self._strict = play, strict
-        self._inventory, self._cli = inventory, cli or CliConnection()
+        self.play, self._strict, self._inventory, self._cli = play, strict, inventory, cli or CliConnection()
         self._vaults = Vaults() if vaults is None else vaults
         self._first, self._hosts, self._met = first, tuple(hosts), set[str]()
         self._choice = Choice.of(tags, skip_tags)
         self._settings = SetVariables() if settings is None else settings
-        self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts, self._settings)
+        self._scopes = Scopes(inventory, play, extra_vars or {}, self._vaults, facts, self._settings, hosts, told)
         self._members = Members(inventory, play, self._scopes, self._vaults, need_tarball, need_secrets, without)
         self._sources = Sources(play.directory, self._vaults)
-        self._lock = threading.RLock()
-        self._ready: dict[str, HostPlay] = {}
+        self._lock, self._ready = threading.RLock(), dict[str, HostPlay]()
         self._become = bool(self._cli.become or play.become or any(task.become for task in self._tasks))
 
     @property
@@ -227,7 +225,9 @@ class Resolver:
     def _once(self, host: Host, wanted: Limits) -> str:
         """Return who does once what this host and others need; that one's variables are known by then."""
         self._met.add(host.name)
-        first = batch_first(self._hosts, wanted.serial, host.name) if wanted.serial else self._first
+        if batch := batch_of(self._hosts, wanted.serial, host.name) if wanted.serial else ():
+            self._scopes.batch(host, batch)
+        first = batch[0] if batch else self._first
         if first in self._inventory.hosts and first not in self._met and any(task.run_once for task in self.play.tasks):
             self.resolve(self._inventory.hosts[first], None)
         return first

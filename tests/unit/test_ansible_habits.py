@@ -163,6 +163,7 @@ ONCE = """\
     - {name: there, stat: {path: "/{{ item }}"}, run_once: true, register: them, delegate_to: d, loop: [1, 2]}
     - {set_fact: {who: "{{ inventory_hostname }} {{ port }}"}, run_once: true}
     - {copy: {dest: /x, content: "{{ who }}"}}
+    - {debug: {msg: "of {{ ansible_play_batch }}"}}
     - {include_tasks: "{{ 'more' }}.yml", run_once: true}
 """
 
@@ -177,8 +178,10 @@ def test_each_batch_has_what_runs_once_done_by_its_first_host_and_all_of_it_know
         ((one, some),) = loaded.work()
         resolver = loaded.resolver(one)
         plays = {host.name: resolver.resolve(host, None).actions for host in reversed(some)}
-        for name, first in zip("abcde", firsts, strict=True):
-            once, read, there, again, _, written, *_ = plays[name]
+        own = list(zip("abcde", firsts, strict=True))
+        for name, first in own:
+            once, read, there, again, _, written, batch, *_ = plays[name]
+            assert sorted(set(batch.says) & {*"abcde"}) == [other for other, its in own if its == first]
             assert once.skip == ("" if name == first else f"run_once: {first} does it")
             assert str(read.place or name) == first
             assert f"cat {first}" in str(read.module)
@@ -254,3 +257,15 @@ def test_end_play_ends_it_where_its_condition_holds(project: Project) -> None:
     resolver = found.resolver(play)
     skipped = {host.name: resolver.resolve(host, None).actions[-1].skip for host in found.hosts(play)}
     assert skipped == {"h": "the host has ended the play (meta: end_play)", "other": ""}
+
+
+def test_a_play_knows_what_the_command_line_said(here: Project) -> None:
+    text = "{{ [ansible_run_tags, ansible_skip_tags, ansible_limit | default('none'), ansible_play_hosts_all] }}"
+    here.write("site.yml", f'- hosts: all\n  tasks:\n    - {{debug: {{msg: "{text}"}}, tags: [a, b, always]}}\n')
+    for given, told in (
+        ({}, [["all"], [], "none", ["a", "b"]]),
+        ({"tags": "b,a", "skip_tags": "c", "limit": "b"}, [["a", "b"], ["c"], "b", ["b"]]),
+    ):
+        loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",), **given))
+        ((one, some),) = loaded.work()
+        assert loaded.resolver(one).resolve(some[0], None).actions[0].says == str(told)
