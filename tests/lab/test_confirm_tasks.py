@@ -5,30 +5,16 @@ The witness is plain OpenSSH: it gets in, and the files are as they were.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deployer import lab as labs
 from deployer.lab import Lab, LabHost
+from tests.lab.confirming import DOOR, KEPT, LOCK, MEMBERS, OLD, console, enters, frozen, run, tasks, written
 from tests.lab.conftest import Ssh
-from tests.lab.fleet import LEFTOVERS, Fleet, Ran, untouched
-from tests.lab.lockouts import lockout_table, trials
-from tests.lab.sick import init_of
-
-LOCK = "/etc/ssh/sshd_config.d/lock.conf"
-WAITS = "[ -e /run/deployer/pending/armed ] && ! [ -e /run/deployer/holder ]"
-COUNT = 10 if os.environ.get("DEPLOYER_CONFIRM_ALL") == "1" else 1
-"""Trials of each kind; the first is with the controller dead."""
-HANDLER = {"name": "ssh", "systemd": {"name": "ssh", "state": "reloaded"}}
-OLD = "# as it was\n"
-KEPT = "find /etc /root /home -xdev -name '.before-deployer.*' -o -xdev -name 'deployer-undo-boot*'"
+from tests.lab.fleet import LEFTOVERS, Fleet, untouched
 
 
 @pytest.fixture(scope="module")
@@ -47,36 +33,6 @@ def fleet(one: LabHost, lab: Lab, tmp_path: Path, ssh: Ssh, eventually: Callable
     eventually(lambda: enters(made))
     left = ssh(made.hosts[0], f"{KEPT}; {LEFTOVERS}")[1]
     assert left == "", left
-
-
-def made(directory: Path) -> Path:
-    directory.mkdir()
-    return directory
-
-
-def console(host: LabHost, text: str) -> int:
-    """Do something as a person at the host's console does; return the status."""
-    command = ["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-c", text]
-    return subprocess.run(command, capture_output=True).returncode
-
-
-def tasks(fleet: Fleet, *some: dict[str, Any]) -> None:
-    """Write the play."""
-    fleet.play({"hosts": "all", "become": True, "gather_facts": False, "handlers": [HANDLER], "tasks": list(some)})
-
-
-def written(dest: str, content: str, **words: Any) -> dict[str, Any]:
-    return {"name": "write", "copy": {"dest": dest, "content": content, "mode": "0440"}, **words}
-
-
-def run(fleet: Fleet, command: str = "deploy", *flags: str) -> Ran:
-    return fleet.run(command, *flags, playbook=fleet.directory / "play.yml")
-
-
-def enters(fleet: Fleet) -> bool:
-    """Whether plain OpenSSH gets in by a new connection."""
-    argv = labs.ssh_arguments(fleet.lab, fleet.hosts[0], ["true"])
-    return subprocess.run(argv, capture_output=True).returncode == 0
 
 
 def test_a_change_that_lets_the_login_in_stays_and_leaves_nothing(fleet: Fleet, ssh: Ssh) -> None:
@@ -194,30 +150,6 @@ def test_a_way_that_is_declared_and_cut_off_takes_it_back_though_this_one_is_ope
     console(host, f"rm {LOCK}; systemctl reload ssh")
 
 
-def test_on_debian_13_with_its_penalties_nobody_is_locked_out_whatever_kind_of_change_it_is(lab_of, tmp_path) -> None:
-    kinds = {"sshd": "stock", "sudoers": "sudo", "firewall": "default", "key": "default"}
-    around = lab_of(*kinds.values(), suites=("trixie",))
-    fleets = dict(
-        zip(kinds, (Fleet(made(tmp_path / host.name), around, [host], {}) for host in around.hosts), strict=True)
-    )
-    with ThreadPoolExecutor(len(kinds)) as pool:
-        runs = [pool.submit(trials, fleets[kind], kind, COUNT) for kind in kinds]
-        found = [one for each in runs for one in each.result()]
-    print(lockout_table(found))  # noqa: T201 - figures are asked for
-    assert [one for one in found if one.seconds is None] == []
-    assert {one.kind for one in found if one.refused} == set(kinds), "a trial that lets in all the time proves nothing"
-    sudo = fleets["sudoers"]
-    assert console(sudo.hosts[0], "[ -e /etc/sudoers.d/zz-lab ]") == 1
-    tasks(sudo, written("/etc/sudoers.d/zz-lab", "# a comment\n"))
-    assert run(sudo).code == 0
-    assert console(sudo.hosts[0], f"{KEPT} | grep -q .") == 1
-
-
-DOOR = """groupadd door; useradd -m -G door op; echo '%door ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/door
-mkdir -m 0700 ~op/.ssh; cp /root/.ssh/authorized_keys ~op/.ssh/; chown -R op: ~op/.ssh"""
-MEMBERS = "id -Gn op; for f in passwd shadow group gshadow; do stat -c '%n %a %U %G' /etc/$f; cat /etc/$f; done"
-
-
 def test_a_group_that_gives_sudo_goes_back_with_its_members(fleet: Fleet, ssh: Ssh) -> None:
     (host,) = fleet.hosts
     assert ssh(host, DOOR)[0] == 0
@@ -286,17 +218,6 @@ def test_accounts_and_the_network_go_back(fleet: Fleet, ssh: Ssh) -> None:
     assert ran.code == 6, ran.out
     assert ssh(host, accounts) == before
     ssh(host, "rmdir /etc/netplan")
-
-
-def frozen(fleet: Fleet, eventually: Callable[..., None], seconds: int) -> subprocess.Popen[str]:
-    """Stop the controller when its change has been made and is not confirmed."""
-    tasks(fleet, written(LOCK, "AllowUsers nobody-at-all\n", confirm=f"{seconds}s"))
-    argv = fleet.argv("deploy", "--json", playbook=fleet.directory / "play.yml")
-    started = subprocess.Popen(argv, env=fleet.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, text=True, cwd=fleet.directory)  # fmt: skip
-    eventually(lambda: console(fleet.hosts[0], "[ -e /run/deployer/pending/armed ]") == 0)
-    started.send_signal(signal.SIGSTOP)
-    return started
 
 
 def test_with_the_controller_dead_it_goes_back_by_itself(fleet: Fleet, ssh: Ssh, eventually: Callable) -> None:

@@ -6,25 +6,16 @@ import json
 import re
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployer import lab as labs
-from tests.lab.fleet import COOKIE, Fleet, Ran, health, shop_of
+from tests.lab.fleet import COOKIE, Fleet, health, shop_of
+from tests.lab.migrating import LOOK, ROOT, ROOT_DOCS, TIOCSTI, UNIT, begun, current, ended, remembered, said
 from tests.lab.person import CTRL_C, Person
 from tests.lab.sampler import watching
 from tests.unit.doc_examples import PAGES, blocks, commands
-
-ROOT_DOCS = Path(__file__).parents[2] / "docs"
-ROOT = "/opt/shop"
-UNIT = "deployer-migrate-shop"
-LOOK = """
-IO.puts(inspect({node(), Path.basename(File.cwd!()), System.get_env("SECRET_KEY_BASE") == String.duplicate("a", 64)}))
-for line <- File.stream!("/proc/self/status"), line =~ ~r/^(Uid|NoNewPrivs|CapBnd|Seccomp):/, do: IO.write(line)
-IO.puts(inspect({File.write("/opt/shop/x", ""), File.write("here", "")}))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -65,24 +56,6 @@ def release(fleet: Fleet, shop_release):
         return version
 
     return declare
-
-
-def remembered(ssh, host, word: str = "") -> list[str]:
-    """What a host's own record has of migrations: ``began``, ``failed: …``, ``done …``."""
-    lines = ssh(host, f"grep -P '\\tmigrate\\t' {ROOT}/ledger/history | cut -f 6")[1].splitlines()
-    return [line for line in lines if word in line]
-
-
-def current(ssh, host) -> str:
-    return ssh(host, f"readlink -e {ROOT}/current; systemctl show -p MainPID --value shop")[1]
-
-
-def ended(ran: Ran) -> list[str]:
-    return [each["problem"] for each in ran.of("MigrationEnded")]
-
-
-def said(ran: Ran) -> str:
-    return "\n".join(each["text"] for each in ran.of("MigrationSaid"))
 
 
 def test_one_that_fails_on_a_first_deploy_is_the_cause_that_is_told_and_nobody_waits(fleet, ssh, release, sql):
@@ -235,16 +208,6 @@ def test_one_that_hangs_is_ended_at_its_deadline_and_nothing_is_switched(fleet, 
     assert "it did not end in 4 s" in remembered(ssh, one)[-1]
 
 
-def begun(fleet: Fleet, event: str = "MigrationSaid") -> subprocess.Popen[str]:
-    """A deploy that has just said the first word of its migration, or that it has ended."""
-    process = fleet.start("deploy")
-    assert process.stdout
-    for line in process.stdout:
-        if json.loads(line)["event"] == event:
-            return process
-    pytest.fail(f"it has not come to that: {process.communicate()}")
-
-
 def test_ctrl_c_ends_it_on_the_host_too(fleet, ssh, release, forsaken):
     one = fleet.hosts[0]
     release(4, "SELECT pg_sleep(600);")
@@ -311,15 +274,6 @@ def test_what_pages_show_of_hooks_and_of_the_node_s_command_works(fleet, ssh, re
     for line in sorted({example.text.replace("demo-ctl", "shop-ctl").replace("1.4.2", "0.1.0") for example in shown}):
         code, out = ssh(one, line)
         assert code == 0, f"{line}: {out}"
-
-
-TIOCSTI = r"""
-open(my $tty, '+<', '/dev/tty');
-for my $handle (grep { defined } $tty, *STDIN, *STDOUT, *STDERR) {
-  for my $key (split //, "touch /root/$ARGV[0]\n") { ioctl($handle, 0x5412, $key) or last }
-}
-"""
-"""Types a command into every terminal it can get at; whoever has the terminal runs it."""
 
 
 @pytest.fixture

@@ -12,10 +12,27 @@ import pytest
 from deployer.beam.certificates import first, judge_certificate
 from deployer.beam.cookie import generate
 from deployer.engine.ladder.rung import Rung
-from deployer.lab import Lab, LabHost
+from deployer.lab import Lab
 from tests.lab.conftest import Ssh
 from tests.lab.sick import HEALTH, KEEP, PATIENT, ROGUE, Sick, expect, rounds
-from tests.lab.tls_kit import CA, COPY, FOREIGN, NOW, PASSPHRASE, PEM, Made, bundle, declared, pid, pids, put, rpc
+from tests.lab.tls_kit import (
+    ASK,
+    CA,
+    COPY,
+    FOREIGN,
+    NOW,
+    PASSPHRASE,
+    PEM,
+    PLAIN,
+    Made,
+    bundle,
+    declared,
+    pid,
+    pids,
+    presented,
+    put,
+    rpc,
+)
 from tests.lab.window_kit import Window, a_display
 from tests.lab.wrong_states import TLS
 
@@ -44,19 +61,6 @@ def sick(made: Made, ssh: Ssh) -> Sick:
             assert ssh(host, f"cat >/root/kept/{name}.pem", stdin=text)[0] == 0
     made.fleet.words["health"] = HEALTH
     return Sick(made.fleet, ssh, TLS)
-
-
-def presented(ssh: Ssh, host: LabHost, asker: LabHost) -> str:
-    """The certificate that a node shows to another BEAM that connects: PEM."""
-    files = f'certfile: ~c"{COPY}", keyfile: ~c"{COPY}", verify: :verify_none, versions: [:"tlsv1.3"]'
-    body = rpc(
-        ssh,
-        asker,
-        f"""{{:ok, s}} = :ssl.connect(~c"{host.address}", 9100, [{files}], 5000)
-        {{:ok, der}} = :ssl.peercert(s)
-        IO.puts(:public_key.pem_encode([{{:Certificate, der, :not_encrypted}}]))""",
-    )
-    return body + "\n"
 
 
 def test_from_an_untouched_host_to_a_mesh_over_tls(made: Made, ssh: Ssh) -> None:
@@ -131,20 +135,6 @@ def test_one_that_ends_soon_is_renewed_and_no_node_restarts(
     # OTP reads it again for new connections, as soon as it has looked whether the file is another one.
     new = first(ssh(host, f"cat {PEM}")[1].partition("KEY-----\n")[2].partition("KEY-----\n")[2])
     eventually(lambda: first(presented(ssh, host, asker)) == new, deadline=90)
-
-
-ASK = """
-options = [versions: [:"tlsv1.3"], verify: :verify_none, active: true%s]
-said = with {:ok, _} <- :ssl.connect(~c"%s", 9100, options, 15000) do
-  receive do any -> any after 15000 -> :nothing end
-end
-IO.inspect(said)
-"""
-PLAIN = """
-{:ok, s} = :gen_tcp.connect(~c"%s", 9100, [:binary, active: false])
-:ok = :gen_tcp.send(s, <<24::16, "N", 0x407DF4B16::64, 7::32, 9::16, "x@1.2.3.4">>)
-IO.inspect({:gen_tcp.recv(s, 0, 9000), :gen_tcp.recv(s, 0, 9000)})
-"""
 
 
 @pytest.mark.parametrize(

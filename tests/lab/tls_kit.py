@@ -75,3 +75,30 @@ def rpc(ssh: Ssh, host: LabHost, code: str) -> str:
 
 def pids(ssh: Ssh, fleet: Fleet) -> list[str]:
     return [pid(ssh, host) for host in fleet.hosts]
+
+
+ASK = """
+options = [versions: [:"tlsv1.3"], verify: :verify_none, active: true%s]
+said = with {:ok, _} <- :ssl.connect(~c"%s", 9100, options, 15000) do
+  receive do any -> any after 15000 -> :nothing end
+end
+IO.inspect(said)
+"""
+PLAIN = """
+{:ok, s} = :gen_tcp.connect(~c"%s", 9100, [:binary, active: false])
+:ok = :gen_tcp.send(s, <<24::16, "N", 0x407DF4B16::64, 7::32, 9::16, "x@1.2.3.4">>)
+IO.inspect({:gen_tcp.recv(s, 0, 9000), :gen_tcp.recv(s, 0, 9000)})
+"""
+
+
+def presented(ssh: Ssh, host: LabHost, asker: LabHost) -> str:
+    """The certificate that a node shows to another BEAM that connects: PEM."""
+    files = f'certfile: ~c"{COPY}", keyfile: ~c"{COPY}", verify: :verify_none, versions: [:"tlsv1.3"]'
+    body = rpc(
+        ssh,
+        asker,
+        f"""{{:ok, s}} = :ssl.connect(~c"{host.address}", 9100, [{files}], 5000)
+        {{:ok, der}} = :ssl.peercert(s)
+        IO.puts(:public_key.pem_encode([{{:Certificate, der, :not_encrypted}}]))""",
+    )
+    return body + "\n"
