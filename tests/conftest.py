@@ -9,7 +9,8 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take down what comes of each test, where that is asked for."""
+    """Take down what comes of each test, where that is asked for. No search for garbage while they are collected."""
+    gc.disable()
     if os.environ.get("DEPLOYER_RELIABILITY_PAGE") == "1":
         from tests.lab.reliability.kept import Kept
 
@@ -17,5 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let no search for garbage go over thousands of tests that stay until the end."""
+    """Let no search for garbage go over thousands of tests that stay until the end, and none come after few objects."""
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import pytest
 
 Row = TypeVar("Row")
 
@@ -19,3 +21,10 @@ def some(rows: Sequence[Row], taken: int, switch: str) -> list[Row]:
         return list(rows[int(part) - 1 :: int(parts or 1)])
     step = max(1.0, len(rows) / max(1, taken))
     return [rows[int(step * number + step / 2)] for number in range(min(taken, len(rows)))]
+
+
+def quick(rows: Iterable[Any], taken: int) -> list[Any]:
+    """Return all rows as parameters of a test, marked as slow but for so many of them, spread evenly."""
+    found = list(rows)
+    chosen = some(range(len(found)), taken, "")
+    return [row if at in chosen else pytest.param(row, marks=pytest.mark.slow) for at, row in enumerate(found)]

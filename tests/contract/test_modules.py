@@ -15,7 +15,7 @@ from deployer.errors import ProbeError
 from deployer.fields import Field, describe
 from deployer.model import Absent, Present
 from deployer.modules import Module
-from deployer.sh import Program, Sh
+from deployer.sh import Frame, Program, Sh
 from tests.contract.cases import HOSTILE, dressed, fields_of_text, instances, variants
 from tests.contract.sandbox import FILES, SYSTEM, Sandbox
 
@@ -136,10 +136,22 @@ def test_an_answer_that_is_not_one_is_a_probe_error(module: str, answer: str) ->
             instance.parse(answer)
 
 
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Module, Frame]]]:
+    """What a fresh host answers to the probes of each module, all asked in one program."""
+    asked = [(module, instance) for module in modules.names() for instance in instances(module)]
+    sandbox = Sandbox.make(tmp_path_factory.mktemp("answers"))
+    found: dict[str, list[tuple[Module, Frame]]] = {module: [] for module, _ in asked}
+    for (module, instance), frame in zip(
+        asked, sandbox.run(Program(tuple(instance.probe() for _, instance in asked))), strict=True
+    ):
+        found[module].append((instance, frame))
+    return found
+
+
 @every
-def test_an_answer_that_is_cut_is_a_probe_error(module: str, sandbox: Sandbox) -> None:
-    for instance in instances(module):
-        whole = sandbox.probe(instance)
+def test_an_answer_that_is_cut_is_a_probe_error(module: str, answers: dict[str, list[tuple[Module, Frame]]]) -> None:
+    for instance, whole in answers[module]:
         if whole.rc or not whole.out:
             continue
         for cut in {1, len(whole.out) // 3, len(whole.out) - 1}:

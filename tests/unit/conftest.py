@@ -14,7 +14,7 @@ from tests.unit.project_files import Project
 # A busy machine is no fault of what is tested. Each run draws other examples; `make fuzz` draws many.
 MANY = os.environ.get("DEPLOYER_CONTRACT_ALL") == "1"
 settings.register_profile(
-    "patient", deadline=None, max_examples=1000 if MANY else 50, suppress_health_check=[HealthCheck.too_slow]
+    "patient", deadline=None, max_examples=1000 if MANY else 25, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
 

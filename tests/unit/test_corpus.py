@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TOOL = Path(__file__).parents[2] / "tools" / "corpus.py"
 TREE = {
     "one/roles/good/tasks/main.yml": "- copy: src=a dest=/a mode=0644\n  with_items: [1]\n",
@@ -25,6 +27,7 @@ def told(tree: Path, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_tree_of_projects_is_told_of(tmp_path: Path) -> None:
     for name, text in TREE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +48,7 @@ def test_a_tree_of_projects_is_told_of(tmp_path: Path) -> None:
     assert "main.yml:3:" in told(tmp_path, "--places")
 
 
+@pytest.mark.slow
 def test_a_role_that_a_project_names_makes_nothing_outside(tmp_path: Path) -> None:
     (tmp_path / "tree/one").mkdir(parents=True)
     up = "../" * 12 + str(tmp_path)[1:]

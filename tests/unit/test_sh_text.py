@@ -6,7 +6,7 @@ import subprocess
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.model import Secret
@@ -43,7 +43,6 @@ def test_a_value_arrives_as_one_literal_word(shell: str, value: str) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=5))
-@settings(max_examples=30, deadline=None)
 def test_any_list_arrives_word_by_word(values: list[str]) -> None:
     assert words_of(sh("{}", values), "dash") == [value.encode() for value in values]
 

@@ -15,6 +15,7 @@ from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.fleet import AuditWords
 from deployer.sh import Frame
+from tests.samples import quick
 from tests.unit.audit.audit_kit import KNOWN, LIVE, SIGNED, UNIT, facts, good, told, without_group
 from tests.unit.audit.rule_states import LIVE_STATES, STATES, TWO_LIVES
 
@@ -86,7 +87,7 @@ def test_a_damaged_answer_of_a_reader_is_unknown() -> None:
     assert parse_group(Frame(0, 1, "may not")) == "reading it failed: may not"
 
 
-@pytest.mark.parametrize("garbage", ["", "a b c d e f", "0 0 0 0", "file \nfile", "-1\t\x7f\udce4"])
+@pytest.mark.parametrize("garbage", quick(["", "a b c d e f", "0 0 0 0", "file \nfile", "-1\t\x7f\udce4"], 2))
 def test_whatever_a_host_says_no_judge_breaks(garbage: str) -> None:
     for group, records in GOOD.groups.items():
         assert not isinstance(records, str)

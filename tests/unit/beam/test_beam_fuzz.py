@@ -11,11 +11,11 @@ from tests.fuzz.fuzz_targets import TARGETS
 
 
 @pytest.mark.parametrize("name", list(TARGETS))
-def test_a_few_hundred_damaged_captures_cause_typed_errors_only(name: str) -> None:
+def test_a_hundred_damaged_captures_cause_typed_errors_only(name: str) -> None:
     target = TARGETS[name]()
     chance = random.Random(name)
     outcomes = set()
-    for _ in range(300):
+    for _ in range(100):
         try:
             target.run(mutated(chance, target.seeds))
             outcomes.add("read")

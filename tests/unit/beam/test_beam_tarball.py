@@ -125,6 +125,7 @@ def test_clashes_of_the_version_that_starts_are_found(tmp_path: Path) -> None:
     assert {clash.what for clash in inspect(recipe.write(tmp_path)).clashes} == {"HOME", "-heart"}
 
 
+@pytest.mark.slow
 def test_more_names_than_a_release_has_are_refused(tmp_path: Path) -> None:
     recipe = release()
     for number in range(4200):

@@ -16,6 +16,7 @@ from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
 from deployer.roll_events import BatchEnded, BatchStarted
+from tests.samples import quick
 from tests.unit.engine.roll_kit import Fleet
 
 
@@ -110,7 +111,7 @@ LIMITS = {
 }
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("name", quick(LIMITS, 3))
 def test_each_limit_that_is_written_holds(fleet: Fleet, name: str) -> None:
     words, percentage, batches = LIMITS[name]
     fleet.names = [f"web{i}" for i in range(1, 9)]

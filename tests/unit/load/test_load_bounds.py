@@ -13,6 +13,7 @@ import pytest
 
 from deployer.errors import ConfigError
 from deployer.load import bounds, regexes
+from tests.samples import quick
 from tests.unit.load.template_kit import variables
 
 TOO_LARGE = [
@@ -68,11 +69,14 @@ def test_an_honest_template_has_room() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' | regex_search('(a+)+$') }}",
-        "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' | regex_replace('(a|aa)+$', '') }}",
-        "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' is match('(a+)+$') }}",
-    ],
+    quick(
+        [
+            "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' | regex_search('(a+)+$') }}",
+            "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' | regex_replace('(a|aa)+$', '') }}",
+            "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!' is match('(a+)+$') }}",
+        ],
+        1,
+    ),
 )
 def test_a_regular_expression_that_backtracks_is_given_up(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regexes, "MATCH_SECONDS", 1.0)

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import At, SecretError
@@ -36,7 +36,6 @@ def test_a_single_value_that_ansible_vault_wrote_can_be_read() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=25, deadline=None)
 def test_what_is_written_comes_back(data: bytes) -> None:
     assert vault.decrypt(vault.encrypt(data, FIRST.secret), [FIRST]) == data
 
@@ -98,7 +97,6 @@ def test_an_empty_password_encrypts_nothing() -> None:
 
 
 @given(st.text(max_size=300) | st.binary(max_size=300).map(bytes.hex))
-@settings(max_examples=60, deadline=None)
 def test_any_text_is_decrypted_or_refused_and_nothing_else(text: str) -> None:
     for whole in (text, f"$ANSIBLE_VAULT;1.1;AES256\n{text}"):
         with pytest.raises(SecretError):

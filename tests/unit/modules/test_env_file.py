@@ -46,7 +46,7 @@ def test_sh_reads_every_value_as_it_was_written(value: str, tmp_path: Path) -> N
     assert as_sh_reads(file({"KEY": value}).text().reveal(), "KEY", tmp_path) == value
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=200))
 def test_sh_reads_any_value_as_it_was_written(tmp_path: Path, value: str) -> None:
     assert as_sh_reads(file({"KEY": value}).text().reveal(), "KEY", tmp_path) == value
@@ -177,7 +177,7 @@ def test_what_somebody_else_wrote_is_found_and_shown_as_far_as_it_may(there: Pat
     converge(EnvFile(path=str(there), values={"PORT": "4000"}), there.parent)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     value=st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=80),
     secret=st.booleans(),

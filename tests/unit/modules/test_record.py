@@ -15,6 +15,7 @@ from deployer.errors import ConfigError
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.releases import generations
 from deployer.sh import Program, sh
+from tests.samples import quick
 from tests.unit.modules.place_kit import Place, see_ledger
 from tests.unit.sh_runner import frames
 
@@ -52,7 +53,7 @@ DAMAGE = [
 ]
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("damage", quick(DAMAGE, 2))
 def test_a_damaged_line_of_the_history_is_left_out_and_put_aside_by_the_next_note(place: Place, damage: str) -> None:
     nodes = place.unpacked("1")
     place.switch(nodes)
@@ -106,12 +107,12 @@ FOREIGN = {
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-@pytest.mark.parametrize("harm", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("harm", quick(FOREIGN, 1))
 def test_a_record_that_is_not_roots_own_leads_nowhere_back(place: Place, harm: str) -> None:
     old = place.unpacked("1")
     place.switch(old)
     place.run(ledger.record_good(old, 5))
-    subprocess.run(["sh", "-c", harm.format(place.tmp)], check=True)
+    subprocess.run(["sh", "-c", FOREIGN[harm].format(place.tmp)], check=True)
     with pytest.raises(ConfigError, match="not root's own"):
         ledger.parse_ledger(see_ledger(place))
     (place.tmp / "calls").unlink()

@@ -113,7 +113,12 @@ def test_what_a_killed_run_left_is_swept(release: Release, tmp_path: Path) -> No
     assert (versions / release.id / ".complete").exists()
 
 
-@pytest.mark.parametrize(("hostile", "said"), HOSTILE.values(), ids=HOSTILE)
+SLOW = {"more members than a release has": pytest.mark.slow}
+
+
+@pytest.mark.parametrize(
+    ("hostile", "said"), [pytest.param(*HOSTILE[name], id=name, marks=SLOW.get(name, ())) for name in HOSTILE]
+)
 def test_a_host_refuses_by_itself_what_the_controller_should_have_refused(
     hostile: Made, said: str, tmp_path: Path
 ) -> None:
@@ -126,7 +131,9 @@ def test_a_host_refuses_by_itself_what_the_controller_should_have_refused(
     assert list(tmp_path.rglob("canary*")) == []
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE.keys() - RUNS_ELSEWHERE))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=SLOW.get(name, ())) for name in sorted(HOSTILE.keys() - RUNS_ELSEWHERE)]
+)
 def test_the_controller_refuses_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert archive.MEMBERS_LIMIT == 200_000, "and box.sh says the same of a host"
     monkeypatch.setattr(archive, "MEMBERS_LIMIT", 2_000)  # to read as many in Python takes long
