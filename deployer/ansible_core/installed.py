@@ -55,3 +55,15 @@ def installed_ansible() -> Installed:
             f"{found} is ansible-core {match[1]}.{match[2]}{match[3]}: {least} is the oldest that is taken"
         )
     return Installed(Path(found), f"{match[1]}.{match[2]}{match[3]}")
+
+
+def lacking_collection(said: str) -> str:
+    """Return a line that says what brings a module that ansible-core has not found; nothing where it is something else.
+
+    ansible-core comes with ``ansible.builtin`` alone; its redirections know in which collection a module went.
+    """
+    named = re.search(r"Error loading plugin '(\w+\.\w+)\.\w+': No module named 'ansible_collections", said)
+    if not named and "couldn't resolve module/action" not in said:
+        return ""
+    missing = named[1] if named else "NAMESPACE.NAME"
+    return f"\n  modules come in collections, and one is missing here: ansible-galaxy collection install {missing}"

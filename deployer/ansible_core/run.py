@@ -15,7 +15,7 @@ from typing import Any
 
 from deployer.ansible_core.calling import OWN_VAULT, AnsibleCall, call_of
 from deployer.ansible_core.hearing import AnsibleHearing, HostTold
-from deployer.ansible_core.installed import Installed, installed_ansible
+from deployer.ansible_core.installed import Installed, installed_ansible, lacking_collection
 from deployer.ansible_core.masks import Masks, secrets_below, secrets_in
 from deployer.ansible_core.serving import Served, serving
 from deployer.ansible_core.told import as_ansible, inventory_json
@@ -24,6 +24,7 @@ from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError, HostError, Interrupted, StepError
 from deployer.events import Ending, HostEnded, Note, Stage
 from deployer.load.pieces import apart, put
+from deployer.load.results import is_known
 from deployer.load.vault import encrypt
 from deployer.model import AnsiblePart, Host, Play, Secret
 from deployer.project import Project
@@ -143,7 +144,7 @@ class AnsibleRun:
         text = said.replace(str(served.directory / "playbook"), str(self.part.file.parent)).strip()
         lines = [line for line in text.splitlines() if line.strip()]
         words = "\n  ".join(lines[-30:])
-        return f"{found.called} does not run this:\n  {words or 'it does not say why'}"
+        return f"{found.called} does not run this:\n  {words or 'it does not say why'}{lacking_collection(text)}"
 
     def _end(self, context: Context, goal: Goal, run: HostRun, told: HostTold, drift_code: int) -> HostEnded:
         seconds = context.clock() - run.begin
@@ -172,8 +173,12 @@ class AnsibleRun:
             yield served, Masks(found)
 
     def _more(self, host: Host) -> dict[str, Any]:
-        """Return what a host has beyond its inventory: pieces of ``-e``, the sudo password, what tasks have set."""
-        found: dict[str, Any] = dict(self.project.settings.facts.get(host.name, {}))
+        """Return what a host has beyond its inventory: pieces of ``-e``, the sudo password, what tasks have set.
+
+        What they will set when they have run is unknown to ansible-core, too.
+        """
+        told = self.project.settings.facts.get(host.name, {})
+        found: dict[str, Any] = {name: value for name, value in told.items() if is_known(value)}
         for name, pieces in apart(self.project.extra)[1].items():
             for path, value in pieces.items() if name in host.vars else ():
                 found[name] = put(found.get(name, host.vars[name]), path, value)

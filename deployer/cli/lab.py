@@ -49,7 +49,7 @@ def _status(c: Context, *, name: str) -> int:
 
 
 def _ssh(c: Context, *, host: str, name: str, command: str) -> int:
-    """Open a shell on a lab host, or run one command there."""
+    """Open a shell on a lab host, or run there what stands behind --."""
     del c
     from deployer import lab
 

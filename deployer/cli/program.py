@@ -17,7 +17,7 @@ from invoke.program import Program
 
 from deployer import __version__
 from deployer.cli import overview
-from deployer.cli.words import HIDDEN, as_flags, confirm_words
+from deployer.cli.words import HIDDEN, as_flags, confirm_words, nothing_behind
 
 _OPTIONAL_WORD = {
     "lab.reset": "--host", "vault.encrypt-string": "--text", "docs": "--page",
@@ -146,7 +146,7 @@ class DeployerProgram(Program):
             from deployer.cli import window
 
             words = as_flags(words, {str(command.name): command for command in window.COMMANDS})
-        self.argv = [self.argv[0], *words]
+        self.argv = [self.argv[0], *nothing_behind(words)]
 
     def _make_parser(self) -> Parser:
         """Return a parser of the command that is meant: invoke copies all that one knows, down to each flag's help."""

@@ -67,6 +67,21 @@ def confirm_words(words: Sequence[str], command: Subcommand) -> list[str]:
     return [words[0], *made, *flags]
 
 
+def nothing_behind(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line, whose command behind ``--``, if it may have one, has become a flag by now.
+
+    Raises:
+        ParseError: there is something behind ``--``, which invoke would leave out without a word.
+    """
+    before = list(_before(words))
+    behind = words[len(before) + 1 :]
+    if behind and before[:1] == ["lab.ssh"]:
+        return [*before, f"--command={' '.join(behind)}"]
+    if behind:
+        raise ParseError(f"{before[0].replace('.', ' ') if before else 'deployer'} takes nothing behind --")
+    return before
+
+
 def carried(words: Sequence[str]) -> tuple[str, ...]:
     """Return the words of a command as they were typed; `as_flags` has marked them."""
     return tuple(word.removeprefix(_MARK) for word in words)

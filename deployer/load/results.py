@@ -44,6 +44,13 @@ class Foreseen(Mapping[str, Any]):
     __hash__ = object.__hash__
 
 
+def is_known(value: Any) -> bool:
+    """Return whether all of a value is known, and nothing in it waits for a task."""
+    if isinstance(value, Mapping):
+        return not isinstance(value, Foreseen) and all(map(is_known, value.values()))
+    return all(map(is_known, value)) if isinstance(value, list | tuple) else True
+
+
 def says(result: Any, test: str) -> bool:
     """Return whether a result passes a test such as ``is changed``.
 

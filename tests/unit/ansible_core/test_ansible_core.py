@@ -13,6 +13,7 @@ import pytest
 
 from deployer.ansible_core import installed
 from deployer.ansible_core.hearing import AnsibleHearing
+from deployer.ansible_core.installed import lacking_collection
 from deployer.ansible_core.masks import Masks, secrets_below, secrets_in
 from deployer.ansible_core.serving import serving
 from deployer.ansible_core.told import as_ansible, inventory_json
@@ -21,6 +22,7 @@ from deployer.errors import ConfigError, StepError, Unreachable
 from deployer.events import StepDone, TaskPlanned
 from deployer.load import vault, yaml
 from deployer.load.inventory import load_inventory
+from deployer.load.results import Foreseen, is_known
 from deployer.load.secrets import Vaults
 from deployer.load.vault import VaultPassword
 from deployer.model import Secret
@@ -145,3 +147,29 @@ def test_an_ansible_that_is_missing_or_too_old_is_refused(tmp_path: Path, monkey
         (tmp_path / "ansible-playbook").chmod(0o755)
     with pytest.raises(ConfigError, match=error):
         installed.installed_ansible.__wrapped__()
+
+
+LACKS_UFW = """\
+[WARNING]: Error loading plugin 'community.general.ufw': No module named 'ansible_collections.community'
+[ERROR]: couldn't resolve module/action 'ufw'."""
+
+
+@pytest.mark.parametrize(
+    ("said", "install"),
+    [
+        (LACKS_UFW, "install community.general"),
+        ("ERROR! couldn't resolve module/action 'x.y.z'. This often indicates a misspelling", "install NAMESPACE.NAME"),
+        ("[ERROR]: conflicting action statements: copy, file", ""),
+    ],
+)
+def test_a_missing_collection_says_how_to_get_it(said, install):
+    told = lacking_collection(said)
+    assert told.endswith(install)
+    assert bool(told) == bool(install)
+
+
+def test_a_result_that_waits_for_its_task_is_not_given_to_ansible():
+    waits = Foreseen("made", "it has not run yet")
+    assert not is_known({"a": [{"b": waits}]})
+    assert not is_known(waits)
+    assert is_known({"a": [1, ("x", None)], "b": {}})

@@ -9,7 +9,7 @@ from invoke.exceptions import ParseError
 
 from deployer.cli import lock
 from deployer.cli.window import COMMANDS
-from deployer.cli.words import as_flags, carried, confirm_words
+from deployer.cli.words import as_flags, carried, confirm_words, nothing_behind
 from tests.unit.cli.cli_kit import Run
 
 KNOWN = {str(command.name): command for command in COMMANDS}
@@ -87,6 +87,15 @@ def test_words_of_a_command_are_never_taken_for_flags_of_ours() -> None:
 def test_what_is_missing_or_too_much_is_said(typed: list[str], said: str) -> None:
     with pytest.raises(ParseError, match=said):
         as_flags(typed, KNOWN)
+
+
+def test_what_stands_behind_dashes_is_a_command_or_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nothing_behind(["lab.ssh", "web1", "--", "echo", "a", "--"]) == ["lab.ssh", "web1", "--command=echo a --"]
+    assert nothing_behind(["deploy", "site.yml"]) == ["deploy", "site.yml"]
+    assert run("plan", "site.yml", "-i", "inventory.yml", "--", "web1") == 3
+    assert "plan takes nothing behind --" in capsys.readouterr().err
+    assert run("lab", "status", "--", "x") == 3
+    assert "lab status takes nothing behind --" in capsys.readouterr().err
 
 
 def test_a_wrong_command_line_is_exit_3(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
