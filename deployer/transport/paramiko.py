@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from deployer.beam.stream import Stream
@@ -33,6 +33,8 @@ _SESSION_PATIENCE = 5.0
 """Seconds for sshd to free the session of the program before, which counts where MaxSessions is 1."""
 _RELAYS_PATIENCE = 20.0
 """Seconds where relays hold what sshd allows, each of which ends by its own deadline."""
+_PROGRAMS_PATIENCE = 120.0
+"""Seconds where programs do: fifty places that nobody answers at take one four seconds."""
 
 
 class SshTransport:
@@ -63,7 +65,7 @@ class SshTransport:
         self.host_key = self._link.host_key
         self._books = threading.Lock()
         self._ended: list[Channel] = []
-        self._relays = 0
+        self._relays = self._programs = 0
         self._forbidden: ForwardingForbidden | None = None
         self._spares = self._refused = False
 
@@ -73,11 +75,22 @@ class SshTransport:
         # What follows a change need not wait for its session: it is asked for with the one before, if sshd gives two.
         self._spares |= program.writes and not self._refused
         channel = self._session(timeout)
-        with closing(ChannelPipe(channel, timeout, self._link.client)) as pipe:
+        with self._running(), closing(ChannelPipe(channel, timeout, self._link.client)) as pipe:
             self._link.client.exec(channel, command(sudo))
             yield from Conversation(self.name, pipe, program, sudo, timeout).frames()
             self._ended.append(channel)
             pipe.finished = True
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Count a program that holds a session."""
+        with self._books:
+            self._programs += 1
+        try:
+            yield
+        finally:
+            with self._books:
+                self._programs -= 1
 
     def connect(self, address: str, port: int, *, timeout: float) -> Stream:
         """Open a direct-tcpip channel, or a relay where sshd forbids those; see `base.Transport.connect`."""
@@ -194,7 +207,7 @@ class SshTransport:
                 self._spares, self._refused = False, True
                 if asked:
                     continue  # it was refused while another was open; that one may be gone
-                if time.monotonic() > begin + (_RELAYS_PATIENCE if self._relays else _SESSION_PATIENCE):
+                if time.monotonic() > begin + self._patience():
                     raise HostError(
                         f"sshd opens no session ({error.text})", where=self.name, hint="MaxSessions must be at least 1"
                     ) from None
@@ -206,6 +219,10 @@ class SshTransport:
                     continue  # it has waited for longer than sshd lets a session be idle (ChannelTimeout)
                 self._spare(client)
                 return given
+
+    def _patience(self) -> float:
+        """Return the seconds that one waits for a session, by what of ours may have those that sshd gives."""
+        return _PROGRAMS_PATIENCE if self._programs else _RELAYS_PATIENCE if self._relays else _SESSION_PATIENCE
 
     def _spare(self, client: Client) -> None:
         """Ask for the session of the next program, where one changes the host and others follow it."""

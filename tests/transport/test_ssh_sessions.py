@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from deployer.errors import AuthError
 from deployer.model import Blob
 from deployer.sh import Program, sh
+from deployer.transport import paramiko
 from deployer.transport.base import Transport
 from deployer.transport.paramiko import SshTransport
 from tests.transport.ssh_kit import Reach, Start, answer
@@ -49,6 +51,27 @@ def test_one_session_at_a_time_is_enough_and_streams_do_not_count(start_sshd: St
     for _ in range(5):
         assert answer(transport) == "hello"
     stream.close()
+
+
+def test_who_shares_one_session_waits_until_the_program_in_it_has_ended(
+    start_sshd: Start, reach: Reach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a host tries its ways to a hundred places that give no answer, and its nodes are asked meanwhile."""
+    monkeypatch.setattr(paramiko, "_SESSION_PATIENCE", 0.0)
+    transport = reach(start_sshd("MaxSessions 1"))
+    assert isinstance(transport, SshTransport)
+    waits = sh("touch {0}/in; until [ -e {0}/go ]; do sleep 0.05; done; echo first", tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(lambda: [frame.out for frame in transport.run(Program((waits,)), timeout=60)])
+        wait_for((tmp_path / "in").exists)
+        client, asked = transport._link.client, list[str]()
+        ask = client.ask_channel
+        monkeypatch.setattr(client, "ask_channel", lambda kind: asked.append(kind) or ask(kind))
+        second = pool.submit(answer, transport)
+        wait_for(lambda: second.done() or len(asked) > 1)  # it was refused once
+        monkeypatch.setattr(paramiko, "_SESSION_PATIENCE", 30.0)
+        (tmp_path / "go").touch()
+        assert (first.result(), second.result()) == (["first"], "hello")
 
 
 def change(transport: Transport) -> None:
