@@ -12,14 +12,15 @@ one of them does not hold.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.kept import Trials
@@ -28,6 +29,8 @@ from deployer.lab import Lab, LabHost
 from tests.lab.fleet import PATIENCE, Fleet
 
 NAME = os.environ.get("DEPLOYER_TEST_LAB", "writers")
+SOON = 5
+"""Seconds after which who loses has to know who holds it."""
 WRITE = "echo begin {0} >>/srv/log; sleep 0.3; echo end {0} >>/srv/log; touch /srv/{0}"
 
 
@@ -69,22 +72,33 @@ def trial(fleet: Fleet, count: int) -> dict[str, Any]:
             argv, env=fleet.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, cwd=fleet.directory,
         )  # fmt: skip
-    said, codes = {}, {}
-    for name, process in running.items():
-        said[name], _ = process.communicate(timeout=PATIENCE)
-        codes[name] = process.returncode
+    with ThreadPoolExecutor(count + 1) as waiting:
+        login = waiting.submit(login_takes, fleet.lab, fleet.hosts[-1])
+        waits = {name: waiting.submit(ended, process) for name, process in running.items()}
+        said = {name: wait.result()[0] for name, wait in waits.items()}
+        took = {name: wait.result()[1] - started[name] for name, wait in waits.items()}
+    codes = {name: process.returncode for name, process in running.items()}
     logs = {host.name: read_log(fleet.lab, host) for host in fleet.hosts}
     problem = wrong(logs, codes, hosts)
     unnamed = [name for name, code in codes.items() if code == 5 and "held by" not in said[name]]
     late = [name for name in unnamed if "was at work on the host while this run read it" not in said[name]]
     problem = problem or (f"{late} do not say who holds it: {said[late[0]]}" if late else "")
-    lost = [refused_after(said[name]) for name, code in codes.items() if code == 5]
-    return {"controllers": count, "winners": list(codes.values()).count(0), "lost": lost, "problem": problem}
+    lost = [took[name] for name, code in codes.items() if code == 5]
+    told = {"winners": list(codes.values()).count(0), "lost": lost, "login": login.result(), "load": os.getloadavg()[0]}
+    return {"controllers": count, **told, "problem": problem}
 
 
-def refused_after(said: str) -> float:
-    """The seconds that a refused run took in all."""
-    return max(json.loads(line).get("seconds", 0.0) for line in said.splitlines())
+def ended(process: subprocess.Popen[str]) -> tuple[str, float]:
+    """What a run said, and the moment of its end."""
+    said, _ = process.communicate(timeout=PATIENCE)
+    return said, time.monotonic()
+
+
+def login_takes(lab: Lab, host: LabHost) -> float:
+    """The seconds of one plain ssh login in the same moments: what nobody can be faster than."""
+    begin = time.monotonic()
+    subprocess.run(labs.ssh_arguments(lab, host, ["true"]), check=True, timeout=60, capture_output=True)
+    return time.monotonic() - begin
 
 
 def main() -> int:
@@ -94,7 +108,10 @@ def main() -> int:
     asked.add_argument("--minutes", type=float, default=20.0, help="0: only tell what is kept")
     args = asked.parse_args()
     kept, end = Trials("one_writer"), time.monotonic() + 60 * args.minutes
-    lab = labs.up(3, name=NAME) if args.minutes and len(kept.found) < args.trials else None
+    lab: Lab | None = None
+    if args.minutes and len(kept.found) < args.trials:
+        labs.down(NAME)  # what a run that was killed has left would be taken for this one's
+        lab = labs.up(3, name=NAME)
     with tempfile.TemporaryDirectory() as place:
         while lab and len(kept.found) < args.trials and time.monotonic() < end:
             kept.add(**trial(Fleet(Path(place), lab, lab.hosts[:3], {}), 2 + 2 * (len(kept.found) % 2)))
@@ -103,6 +120,9 @@ def main() -> int:
     counts = Counter(one["controllers"] for one in kept.found)
     winners = Counter(one["winners"] for one in kept.found)
     lost = sorted(seconds for one in kept.found for seconds in one["lost"]) or [0.0]
+    loads = sorted(one["load"] for one in kept.found) or [0.0]
+    logins = sorted(one["login"] for one in kept.found) or [0.0]
+    ratios = sorted(seconds / one["login"] for one in kept.found for seconds in one["lost"]) or [0.0]
     told = " and ".join(f"{done} of {count} controllers" for count, done in sorted(counts.items()))
     wrongs = [one for one in kept.found if one["problem"]]
     for one in wrongs:
@@ -111,7 +131,14 @@ def main() -> int:
         f"{told}: {'one writer a host in all of them' if not wrongs else f'{len(wrongs)} do not hold'}; {kept.span()}"
     )
     print(f"winners, one after the other -> trials: {dict(sorted(winners.items()))}")
-    print(f"a refused run took {lost[len(lost) // 2]:.1f} s (median), {lost[-1]:.1f} s at most, {len(lost)} were")
+    late = sum(seconds > SOON for seconds in lost)
+    took = f"{median(lost):.1f} s after they were typed (median), {lost[-1]:.1f} s at most"
+    print(f"{len(lost)} were refused, {took}, {late} of them later than {SOON} s")
+    took = f"{median(logins):.1f} s (median), {logins[-1]:.1f} s at most"
+    print(
+        f"a plain ssh login of the same moment took {took}; a refused run {median(ratios):.1f} times as long (median)"
+    )
+    print(f"the machine's load was {median(loads):.0f} (median), {loads[-1]:.0f} at most")
     return int(bool(wrongs))
 
 

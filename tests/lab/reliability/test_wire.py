@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deployer.lab import LabHost
 from tests.lab.conftest import Ssh
 from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, health, untouched
 from tests.lab.walled import console
@@ -43,39 +44,44 @@ def fleet(lab: Any, demo_release: Any, tmp_path: Path) -> Fleet:
     return fleet_of(tmp_path, untouched(lab, 1), demo_release("0.1.0"))
 
 
-def is_not_taken_for_whole(fleet: Fleet, ssh: Ssh) -> None:
+def is_not_taken_for_whole(host: LabHost, ssh: Ssh) -> None:
     """Nothing stands where a release would, neither whole nor half."""
-    (host,) = fleet.hosts
     assert ssh(host, "ls /opt/demo/versions 2>/dev/null; ls -A /opt/demo 2>/dev/null | grep current")[1] == ""
     assert health(host)[0] == 0
 
 
 def ends_well(fleet: Fleet, ssh: Ssh) -> None:
-    (host,) = fleet.hosts
     ran = fleet.run("deploy")
     assert ran.code == 0, ran.out + ran.err
-    assert health(host)[0] == 200
-    assert ssh(host, "cd /opt/demo/versions/* && sha256sum --quiet -c ../../ledger/sums/*") == (0, "")
-    assert ssh(host, LEFTOVERS) == (0, "")
+    for host in fleet.hosts:
+        assert health(host)[0] == 200
+        assert ssh(host, "cd /opt/demo/versions/* && sha256sum --quiet -c ../../ledger/sums/*") == (0, "")
+        assert ssh(host, LEFTOVERS) == (0, "")
 
 
 @pytest.mark.long
 def test_an_upload_that_is_reset_at_any_byte_leaves_nothing_that_is_taken_for_whole(
-    fleet: Fleet, ssh: Ssh, record_property: Any
+    lab: Any, demo_release: Any, tmp_path: Path, ssh: Ssh, record_property: Any
 ) -> None:
-    """From then on every packet is answered by a reset. Each run begins where the last one was cut."""
-    (host,) = fleet.hosts
+    """From then on every packet is answered by a reset. Each run goes on where the last was cut; hosts side by side."""
+    hosts = untouched(lab, min(len(lab.hosts), max(1, TRIALS // 4)))
+    fleet = fleet_of(tmp_path, hosts, demo_release("0.1.0"))
     size = Path(fleet.words["release"]["tarball"]).stat().st_size
-    step, chance = size // (TRIALS + 1), random.Random(TRIALS)
-    places = [20_000, *(chance.randrange(step // 2, step * 5 // 4) for _ in range(TRIALS - 1))]
-    for place in places:
-        assert ssh(host, RESET.format(place)) == (0, "")
+    rounds = -(-TRIALS // len(hosts))
+    step, chance = size // (rounds + 1), random.Random(TRIALS)
+    cut = []
+    for number in range(rounds):
+        for host in hosts:
+            place = chance.randrange(step // 2, step * 5 // 4) if number else 20_000
+            assert ssh(host, RESET.format(place)) == (0, "")
+            cut.append(place)
         ran = fleet.run("deploy")
-        console(host, "nft delete table inet cut")
-        assert ran.code in (1, 4), f"{place}: {ran.out}"
-        is_not_taken_for_whole(fleet, ssh)
-    told = ", ".join(map(str, sorted(places)))
-    record_property("figure", f"{len(places)} runs reset after {told} bytes, of {size}")
+        for host in hosts:
+            console(host, "nft delete table inet cut")
+            assert ran.end(host)["ending"] in ("failed", "unreachable"), f"{cut}: {ran.out}"
+            is_not_taken_for_whole(host, ssh)
+    told = f"{min(cut)} to {max(cut)}"
+    record_property("figure", f"{len(cut)} uploads on {len(hosts)} hosts reset after {told} bytes, of {size}")
     ends_well(fleet, ssh)
 
 
@@ -92,7 +98,7 @@ def test_a_bit_that_flips_on_the_wire_gets_nowhere(fleet: Fleet, ssh: Ssh, recor
         fleet.of[host.name] = {"ansible_ssh_common_args": f"{known} {proxy}"}
         ran = fleet.run("deploy")
         assert ran.code in (1, 4), f"{place}: {ran.out}"
-        is_not_taken_for_whole(fleet, ssh)
+        is_not_taken_for_whole(host, ssh)
     record_property("figure", f"a bit flipped after {places[0]} of {size} bytes of each connection")
     del fleet.of[host.name]
     ends_well(fleet, ssh)
