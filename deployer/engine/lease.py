@@ -50,12 +50,14 @@ class RunLease:
         emit: is told of a lease that was lost, and of one that could not be given back.
         ways: host → how to reach it, of all hosts of the run.
         clock: seconds; only differences count.
+        told: a person has heard that another run is at work.
     """
 
     doing: str
     emit: Emit
     ways: Mapping[str, Callable[[], Way]] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    told: bool = False
     _places: dict[str, LeasedHost] = field(default_factory=dict)
     _absent: set[str] = field(default_factory=set)
     _taking: threading.Lock = field(default_factory=threading.Lock)
@@ -227,8 +229,7 @@ class RunLease:
             assert place.way  # noqa: S101
             place.way.between(lambda inner: _ask(place, inner, end), last=True)
             return
-        left = f"its lease could not be given back, and ends by itself within {LEASE_TIME} s"
-        self.emit(Note(f"{place.name}: {left}"))
+        self.emit(Note(f"{place.name}: its lease could not be given back, and ends by itself within {LEASE_TIME} s"))
 
 
 def _ask(place: LeasedHost, inner: Transport, text: Sh, timeout: float = _TIMEOUT) -> Frame:

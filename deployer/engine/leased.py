@@ -9,12 +9,21 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from deployer.beam.stream import Stream
-from deployer.sh import Frame, Program
+from deployer.engine.seat import is_dead
+from deployer.events import Emit, Note
+from deployer.sh import Frame, Program, Sh
 from deployer.transport.base import Transport
+
+_TAKEN = Sh("""[ "$own_uid" -ne 0 ] || { echo root; if lease_taken; then echo "$why"; echo "process $l_pid"; fi; }""")
 
 
 class _Keeper(Protocol):
     """Who takes leases, and keeps them: `deployer.engine.lease.RunLease`."""
+
+    told: bool
+
+    @property
+    def emit(self) -> Emit: ...
 
     def clock(self) -> float: ...
 
@@ -37,6 +46,7 @@ class LeasedHost:
         kept: no play uses the connection any more.
         lost: how the lease was lost.
         before: when somebody else had the lease last, by the run's clock.
+        asked: the host has said who else has it, before anything was written.
         writing: held by a program that writes, where the run has several connections to the host.
     """
 
@@ -51,6 +61,7 @@ class LeasedHost:
     lost: str = ""
     renewing: bool = False
     before: float = 0.0
+    asked: bool = False
     writing: threading.Lock | None = None
 
     @property
@@ -89,7 +100,7 @@ class Leased:
             busy = self._busy = object()
         last = len(program.fragments) - 1
         try:
-            for frame in self.inner.run(program, timeout=timeout):
+            for frame in self._run(program, timeout):
                 # Whoever asked may never ask for more than the last answer.
                 if frame.index == last or (program.writes and frame.rc):
                     self._rest(busy)
@@ -98,6 +109,29 @@ class Leased:
         finally:
             self._rest(busy)
             alone.close()
+
+    def _run(self, program: Program, timeout: float) -> Iterator[Frame]:
+        """Run it; the first that reads as root is told who else has the lease, so that a person hears of it early."""
+        place, last = self._place, len(program.fragments) - 1
+        if program.writes or program.lease or place.asked or place.settled or last < 0:
+            yield from self.inner.run(program, timeout=timeout)
+            return
+        asks = replace(program, fragments=(*program.fragments, _TAKEN), lease="look")
+        frames = self.inner.run(asks, timeout=timeout)
+        for frame in frames:
+            if frame.index == last:
+                for said in frames:
+                    self._hear(said.out.strip())
+            yield frame
+
+    def _hear(self, said: str) -> None:
+        """Tell a person of the first who has it; whose process is known to be dead stops nobody."""
+        word, _, told = said.partition("\n")
+        why, _, process = told.partition("\nprocess ")
+        self._place.asked = word == "root"
+        if why and not self._lease.told and not is_dead(process):
+            self._lease.told = True
+            self._lease.emit(Note(f"{self.name}: {why}; as long as that is so, this run changes nothing"))
 
     def _rest(self, busy: object) -> None:
         if self._busy is busy:

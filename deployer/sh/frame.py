@@ -82,8 +82,8 @@ class Program:
         labels: what each fragment does, in a few words, for a run that waits for this one.
         run: which run this is, and whose; a step that notes what it does finds it as ``$run``.
         lease: ``held``: the run has the lease of the host, says so again with this program, and writes only while that
-            is so. ``edit``: a person's word on the lease itself, or on what waits, whoever has it. Empty: it writes
-            where no other run has the lease.
+            is so. ``edit``: a person's word on the lease itself, or on what waits, whoever has it. ``look``: it
+            only reads who has it. Empty: it writes where no other run has the lease.
         brief: it ends by itself within seconds, whoever is there, so that nothing has to watch it.
         hear: is told what a step says (``say TEXT``) while it runs; what it raises ends the listening, not the step.
     """
@@ -100,7 +100,7 @@ class Program:
     labels: Sequence[str] = ()
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
     run: str = field(default_factory=this_run)
-    lease: Literal["", "held", "edit"] = ""
+    lease: Literal["", "held", "edit", "look"] = ""
     brief: bool = False
     hear: Callable[[str], None] | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -137,3 +138,33 @@ def test_who_read_for_longer_than_a_lease_lasts_goes_on_where_the_last_one_is_kn
         with pytest.raises(Locked, match="was at work"):
             takes(place, 300)
     assert place.canary is here
+
+
+def hears(place: Place) -> list[str]:
+    """Read it as a run does that has come second, and return what a person is told."""
+    seen = Seen(place)
+    lease = RunLease("deploy site.yml", seen.notes.append)
+    way = lease.connect("web1", lambda: seen)  # type: ignore[arg-type, return-value]
+    for _ in range(2):
+        assert [frame.out for frame in way.run(Program((Sh("echo read"), Sh("echo more"))), timeout=5)] == [
+            "read",
+            "more",
+        ]
+    lease.release()
+    return [note.text for note in seen.notes]
+
+
+def test_who_comes_second_is_told_who_has_it_with_the_first_answer(place: Place) -> None:
+    (told,) = hears(place)
+    assert re.match(
+        r"web1: held by alice@laptop for \d+ s \(since .*\): deploy site\.yml \(run 20260101T000000Z-aaaaaa, ", told
+    )
+    assert told.endswith("; as long as that is so, this run changes nothing")
+
+
+def test_a_hold_is_told_as_early_and_a_lease_that_has_ended_is_not(place: Place) -> None:
+    end_by_itself(place, 10)
+    assert hears(place) == []
+    place.take(BOB, "new disk", kind="hold", seconds=7200)
+    (told,) = hears(place)
+    assert told.startswith("web1: maintenance: held by bob@ci for ")
