@@ -17,8 +17,13 @@ from tests.lab.walled import console
 
 TRIALS = int(os.environ.get("DEPLOYER_RELIABILITY_TRIALS", "4"))
 """How often an upload is cut, at places that chance has chosen."""
-RESET = """nft add table inet cut && nft 'add chain inet cut in {{type filter hook input priority -5;}}' &&
-nft add rule inet cut in tcp dport 22 quota over {0} bytes reject with tcp reset"""
+RESET = """nft 'table inet cut {{
+  set seen {{ type inet_service; flags dynamic; size 4096; quota over {0} bytes; }}
+  chain in {{ type filter hook input priority -5;
+    tcp dport 22 update @seen {{ tcp sport quota over {0} bytes }} reject with tcp reset; }}
+}}'"""
+"""From its byte N on each packet of each connection is answered by a reset."""
+COUNT = "nft list set inet cut seen | grep -o 'used {0} bytes' | wc -l >/run/cuts"
 FLIP = """\
 import os, socket, sys, threading
 host, at = sys.argv[1], int(sys.argv[2])
@@ -63,25 +68,26 @@ def ends_well(fleet: Fleet, ssh: Ssh) -> None:
 def test_an_upload_that_is_reset_at_any_byte_leaves_nothing_that_is_taken_for_whole(
     lab: Any, demo_release: Any, tmp_path: Path, ssh: Ssh, record_property: Any
 ) -> None:
-    """From then on every packet is answered by a reset. Each run goes on where the last was cut; hosts side by side."""
+    """Each of a run's tries goes on where the last was cut, and so does the next run; on several hosts side by side."""
     hosts = untouched(lab, min(len(lab.hosts), max(1, TRIALS // 4)))
     fleet = fleet_of(tmp_path, hosts, demo_release("0.1.0"))
     size = Path(fleet.words["release"]["tarball"]).stat().st_size
-    rounds = -(-TRIALS // len(hosts))
-    step, chance = size // (rounds + 1), random.Random(TRIALS)
-    cut = []
-    for number in range(rounds):
+    step, chance = size * len(hosts) // TRIALS, random.Random(TRIALS)
+    cuts, runs, places = 0, 0, list[int]()
+    while cuts < TRIALS:
+        place = chance.randrange(20_000, step) if runs else 20_000
         for host in hosts:
-            place = chance.randrange(step // 2, step * 5 // 4) if number else 20_000
             assert ssh(host, RESET.format(place)) == (0, "")
-            cut.append(place)
         ran = fleet.run("deploy")
+        runs += 1
         for host in hosts:
-            console(host, "nft delete table inet cut")
-            assert ran.end(host)["ending"] in ("failed", "unreachable"), f"{cut}: {ran.out}"
+            console(host, f"{COUNT.format(place)}; nft delete table inet cut")
+            assert ran.end(host)["ending"] in ("failed", "unreachable"), f"{place}: {ran.out}"
             is_not_taken_for_whole(host, ssh)
-    told = f"{min(cut)} to {max(cut)}"
-    record_property("figure", f"{len(cut)} uploads on {len(hosts)} hosts reset after {told} bytes, of {size}")
+            cuts += int(ssh(host, "cat /run/cuts; rm /run/cuts")[1])
+            places.append(place)
+    told = f"{min(places)} to {max(places)} bytes of their connections, on {len(hosts)} hosts, of a file of {size}"
+    record_property("figure", f"{cuts} cuts in uploads of {runs} runs, after {told}")
     ends_well(fleet, ssh)
 
 
