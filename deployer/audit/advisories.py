@@ -8,19 +8,17 @@ CVE records of those, which are read as well (`cve_records`), have the versions.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from deployer.audit.cve_records import as_advisory, is_record
+from deployer.audit.cve_records import RUNTIME_SOURCES, as_advisory, dicts, is_record
 from deployer.audit.versions import follows, hex_key, numbers
 from deployer.errors import At, ConfigError
 
 _MOST, _LARGEST = 20_000, 4 * 2**20
-_RUNTIMES = ("https://github.com/erlang/otp", "https://github.com/elixir-lang/elixir")
-"""What each host of ours runs, and whose advisories may tell no version."""
 Key = tuple[Any, ...]
 
 
@@ -125,11 +123,13 @@ def _fault(raw: Mapping[str, Any]) -> str:
 
 
 def _about_runtime(raw: Mapping[str, Any]) -> bool:
-    for part in _dicts(raw.get("affected")):
+    for part in dicts(raw.get("affected")):
         package = part.get("package")
         if isinstance(package, dict) and str(package.get("purl", "")).startswith("pkg:otp/"):
             return True
-        if any(str(one.get("repo")).removesuffix(".git") in _RUNTIMES for one in _dicts(part.get("ranges"))):
+        if any(
+            str(one.get("repo")).removesuffix(".git") in RUNTIME_SOURCES.values() for one in dicts(part.get("ranges"))
+        ):
             return True
     return False
 
@@ -163,7 +163,7 @@ def _moment(raw: Mapping[str, Any]) -> datetime | None:
 
 
 def _advisories(raw: Mapping[str, Any]) -> Iterator[Advisory]:
-    for affected in _dicts(raw.get("affected")):
+    for affected in dicts(raw.get("affected")):
         package = affected.get("package")
         told = package if isinstance(package, dict) else {}
         name, purl = str(told.get("name", "")), str(told.get("purl", ""))
@@ -174,7 +174,7 @@ def _advisories(raw: Mapping[str, Any]) -> Iterator[Advisory]:
             continue
         listed = affected.get("versions")
         versions = frozenset(map(str, listed)) if isinstance(listed, list) else frozenset[str]()
-        ranges = tuple(found for one in _dicts(affected.get("ranges")) for found in _ranges(one))
+        ranges = tuple(found for one in dicts(affected.get("ranges")) for found in _ranges(one))
         yield Advisory(raw["id"], name, otp, ranges, versions, str(raw.get("summary", ""))[:200])
 
 
@@ -182,13 +182,13 @@ def _ranges(raw: Mapping[str, Any]) -> Iterator[Range]:
     if raw.get("type") == "GIT":
         return
     if raw.get("type") == "OTP":
-        told = [pair for one in _dicts(raw.get("events")) for pair in one.items()]
+        told = [pair for one in dicts(raw.get("events")) for pair in one.items()]
         first, *_ = (str(version) for name, version in [*told, ("introduced", "0")] if name == "introduced")
         last = "".join(str(version) for name, version in told if name == "last_affected")
         yield Range(first, last=last, fixes=tuple(str(version) for name, version in told if name == "fixed"))
         return
     introduced: str | None = None
-    for event in _dicts(raw.get("events")):
+    for event in dicts(raw.get("events")):
         if "introduced" in event:
             introduced = str(event["introduced"])
         elif introduced is not None and ("fixed" in event or "last_affected" in event):
@@ -196,7 +196,3 @@ def _ranges(raw: Mapping[str, Any]) -> Iterator[Range]:
             introduced = None
     if introduced is not None:
         yield Range(introduced)
-
-
-def _dicts(some: object) -> Sequence[Mapping[str, Any]]:
-    return [one for one in some if isinstance(one, dict)] if isinstance(some, list) else []

@@ -68,10 +68,10 @@ def choose(
         ConfigError: a word is none that is known, or nothing is left.
     """
     if severity and severity not in SEVERITIES:
-        raise ConfigError(f"--severity {severity!r} is none", hint=nearest(severity, SEVERITIES))
+        raise ConfigError(f"--severity {severity!r} is not a severity", hint=nearest(severity, SEVERITIES))
     known = dict(own or {})
     if profile and profile not in (*PROFILES, *known):
-        raise ConfigError(f"--profile {profile!r} is none", hint=nearest(profile, (*PROFILES, *known)))
+        raise ConfigError(f"--profile {profile!r} is not a profile", hint=nearest(profile, (*PROFILES, *known)))
     having = known.get(profile, frozenset(_base(profile or PROFILES[0])))
     wanted, unwanted = _named(only, "--only"), _named(skip, "--skip")
     worst = SEVERITIES[: SEVERITIES.index(severity) + 1] if severity else SEVERITIES

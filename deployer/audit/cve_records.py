@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _ORDERS = {"otp": "OTP", "semver": "SEMVER"}
-_SOURCES = {
+RUNTIME_SOURCES = {
     "erlang/otp": "https://github.com/erlang/otp",
     "elixir-lang/elixir": "https://github.com/elixir-lang/elixir",
 }
+"""Repositories of what each host of ours runs, whose advisories may tell no version."""
 
 
 def is_record(raw: object) -> bool:
@@ -28,7 +29,7 @@ def as_advisory(record: Mapping[str, Any]) -> dict[str, Any]:
     Such a range has an event ``fixed`` for each track of versions: what follows none of them is affected.
     """
     about, said = _part(record, "cveMetadata"), _part(_part(record, "containers"), "cna")
-    affected = [found for one in _dicts(said.get("affected")) for found in _affected(one)]
+    affected = [found for one in dicts(said.get("affected")) for found in _affected(one)]
     gone = {"withdrawn": "yes"} if about.get("state") == "REJECTED" else {}
     told = {"id": about.get("cveId"), "modified": about.get("dateUpdated"), "summary": said.get("title", "")}
     return {**told, **gone, "affected": affected}
@@ -41,20 +42,20 @@ def _affected(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     # Records of some years ago have neither packageURL nor repo.
     said = (purl, one.get("repo"), f"{one.get('vendor')}/{one.get('product')}")
-    for name, repo in _SOURCES.items():
+    for name, repo in RUNTIME_SOURCES.items():
         if not purl.startswith("pkg:hex/") and any(name in str(word).lower() for word in said):
             yield {"ranges": [{"type": "GIT", "repo": repo}]}
 
 
 def _ranges(affected: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    versions = _dicts(affected.get("versions"))
+    versions = dicts(affected.get("versions"))
     if affected.get("defaultStatus") == "affected" and not any(one.get("status") == "affected" for one in versions):
         yield from _all_but(versions)
     for one in versions:
         order = _ORDERS.get(str(one.get("versionType")))
         if order is None or one.get("status") != "affected":
             continue
-        ends = [change.get("at") for change in _dicts(one.get("changes")) if change.get("status") == "unaffected"]
+        ends = [change.get("at") for change in dicts(one.get("changes")) if change.get("status") == "unaffected"]
         ends += [one.get("lessThan")] if one.get("lessThan") not in ("*", None) else []
         events = [{"introduced": str(one.get("version"))}, *({"fixed": str(end)} for end in ends)]
         if "lessThanOrEqual" in one:
@@ -86,5 +87,6 @@ def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _dicts(some: object) -> list[Mapping[str, Any]]:
+def dicts(some: object) -> list[Mapping[str, Any]]:
+    """Return the objects of a JSON list, and none of what is no list."""
     return [one for one in some if isinstance(one, dict)] if isinstance(some, list) else []

@@ -67,11 +67,13 @@ class AptKey(Module):
         if self.keyserver and not self.id:
             raise ConfigError("a keyserver is asked for an id", hint="id: FINGERPRINT")
         if self.id and not _ID.fullmatch(self.id):
-            raise ConfigError(f"id {self.id!r} is none of a key", hint="8, 16 or 40 hex digits")
+            raise ConfigError(f"id {self.id!r} is not the id of a key", hint="8, 16 or 40 hex digits")
         if self.url and (why := fetchable(self.url)):
             raise ConfigError(f"url {why}", hint="https://HOST/FILE")
         if self.keyserver and not re.fullmatch(r"((hkp|hkps|https?)://)?[A-Za-z0-9.:\[\]-]+/?", self.keyserver):
-            raise ConfigError(f"keyserver {self.keyserver!r} is none", hint="HOST, hkp://HOST:80 or https://HOST")
+            raise ConfigError(
+                f"keyserver {self.keyserver!r} is not an address", hint="HOST, hkp://HOST:80 or https://HOST"
+            )
         if self.data and "-----BEGIN PGP PUBLIC KEY BLOCK-----" not in self.data:
             raise ConfigError("data holds no public key in ASCII armor", hint="-----BEGIN PGP PUBLIC KEY BLOCK----- …")
         if not self.validate_certs:

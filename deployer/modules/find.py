@@ -73,9 +73,8 @@ class Find(Module):
     def __post_init__(self) -> None:
         for name, value, units in (("age", self.age, _AGE), ("size", self.size, _SIZE)):
             if value is not None and not re.fullmatch(f"-?[0-9]+[{''.join(units)}]?", value.lower()):
-                raise ConfigError(
-                    f"{name} {value!r} is none", hint=f"a number and one of {', '.join(units)}, such as 2d"
-                )
+                hint = f"a number and one of {', '.join(units)}, such as 2{list(units)[2]}"
+                raise ConfigError(f"{name} {value!r} is not a number with a unit", hint=hint)
         if (self.depth or 0) < 0:
             raise ConfigError("depth is a number of directories", hint="1 is what is right in the directory")
         for pattern in (*self.patterns, *self.excludes) if self.use_regex else ():

@@ -73,7 +73,7 @@ class GetUrl(Module):
             )
         if self.checksum and _SUMS.get(self._kind) != len(self._sum):
             hint = "KIND:DIGEST, KIND one of " + ", ".join(_SUMS)
-            raise ConfigError(f"checksum {self.checksum!r} is none", hint=hint)
+            raise ConfigError(f"checksum {self.checksum!r} is not a checksum", hint=hint)
         if not 1 <= self.timeout <= 3600:
             raise ConfigError(f"timeout is {self.timeout}", hint="seconds, from 1 to 3600")
 

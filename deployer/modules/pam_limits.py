@@ -85,7 +85,7 @@ class PamLimits(Edited):
         if had == self.value:
             return row
         if not _fits(self.limit_item, had):
-            raise ConfigError(f"{self.path} has the value {had!r} for {self.limit_item}, which is none")
+            raise ConfigError(f"{self.path} has the value {had!r} for {self.limit_item}, which is not a limit")
         value = self._chosen(had)
         return row if value == had else self._line(value, comment)
 

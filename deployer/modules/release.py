@@ -85,7 +85,7 @@ class Release(Module):
         if others := found.get("others"):
             hint = "name a directory that is the release's own, such as /opt/NAME"
             raise ConfigError(
-                f"{self.root} holds what is none of a release: {', '.join(others.splitlines())}", hint=hint
+                f"{self.root} holds what is no part of a release: {', '.join(others.splitlines())}", hint=hint
             )
         mark, _, tree = found.get("complete", "").partition("\n")
         if not mark:

@@ -71,9 +71,9 @@ class Uri(Module):
         try:
             parts = urlsplit(self.url)
         except ValueError as error:
-            raise ConfigError(f"url {self.url!r} is none: {error}") from None
+            raise ConfigError(f"url {self.url!r} is not a URL: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"url {self.url!r} is none", hint="http://HOST/PATH, or https")
+            raise ConfigError(f"url {self.url!r} is not a URL", hint="http://HOST/PATH, or https")
         if parts.password:
             raise ConfigError("url holds a password, which everybody on the host could read", hint="url_password: …")
         if not self.validate_certs:

@@ -168,7 +168,7 @@ def claims(
             )
         if f"unit_{i}" in found and claim.unit != old:
             hint = "give the node another name; its unit is named after it. Or remove the unit"
-            yield ConfigError(f"{claim.unit} exists already and is none of deployer's", hint=hint)
+            yield ConfigError(f"{claim.unit} exists already and is not deployer's", hint=hint)
     for (first, last), count in ranges.items():
         free = last - first + 1 - len(taken & set(range(first, last + 1)))
         if free < count:

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 from deployer.lab import Lab, LabHost
 
 PROGRAM = Path(sys.executable).with_name("deployer")
@@ -213,7 +214,7 @@ def walk(fleet: Fleet, ssh: Callable[..., tuple[int, str]], drift: str, tasks: l
     first = fleet.run("deploy")
     assert first.code == 0, first.out + first.err
     assert {each["ok"] for each in first.of("RungRead")} <= {True, None}
-    assert {each["node"] for each in first.of("RungRead", rung=10, ok=True, host=fleet.hosts[0].name)}
+    assert {each["node"] for each in first.of("RungRead", rung=Rung.HEALTH, ok=True, host=fleet.hosts[0].name)}
     again = fleet.run("deploy")
     assert (again.code, again.of("StepDone")) == (0, []), again.out
     if os.environ.get("DEPLOYER_LAB_ALL") == "1":

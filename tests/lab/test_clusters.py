@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from deployer import lab as labs
+from deployer.engine.ladder.rung import Rung
 from tests.lab.fleet import Fleet, fleet_of, health, untouched
 
 KNOCK = "timeout 3 bash -c 'exec 3<>/dev/tcp/{}/{}'"
@@ -31,7 +32,7 @@ def test_two_nodes_on_one_host_are_two_units_two_names_and_one_mesh(lab, demo_re
     ran = fleet.run("deploy")
     assert ran.code == 0, ran.out
     names = {f"demo@{both.address}", f"jobs@{both.address}", f"demo@{one.address}"}
-    assert {each["node"] for each in ran.of("RungRead", rung=10, ok=True)} == names
+    assert {each["node"] for each in ran.of("RungRead", rung=Rung.HEALTH, ok=True)} == names
     for host, port in ((both, 4000), (both, 4100), (one, 4000)):
         status, body = health(host, port)
         assert status == 200

@@ -29,7 +29,7 @@ def fleet(lab_of, tarballs, tmp_path) -> Fleet:
 
 
 def runs(ran, fleet: Fleet) -> tuple[str, ...]:
-    return tuple(ran.of("RungRead", host=host.name, rung=9)[0]["detail"] for host in fleet.hosts)
+    return tuple(ran.of("RungRead", host=host.name, rung=Rung.VERSIONS)[0]["detail"] for host in fleet.hosts)
 
 
 # What epmd of ERTS 15.2.7.11 does on a host without IPv6.

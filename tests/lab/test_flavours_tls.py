@@ -36,7 +36,7 @@ def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh
         assert f"iex(demo@{host.address6})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
         assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd") == (1, "")
         assert (open_ports(host.address6), open_ports(host.address)) == (set(), set()), "for members only"
-    assert "OTP 27" in first.of("RungRead", host=one.name, rung=9)[0]["detail"]
+    assert "OTP 27" in first.of("RungRead", host=one.name, rung=Rung.VERSIONS)[0]["detail"]
 
     window = Window(fleet)
     asked = window("rpc", "all", "Node.list()")

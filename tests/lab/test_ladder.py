@@ -108,11 +108,13 @@ def test_what_mesh_is_declared_and_who_is_in_the_run_decide_what_is_expected(sic
         limited = sick.fleet.run("verify", "--limit", f"{a.name},{b.name}")
     finally:
         sick.run_on(b, "systemctl restart demo")
-    assert {node: bad["rung"] for node, bad in meshed.items()} == {f"demo@{b.address}": 8, f"demo@{c.address}": 8}
+    assert {node: bad["rung"] for node, bad in meshed.items()} == dict.fromkeys(
+        (f"demo@{b.address}", f"demo@{c.address}"), Rung.MESH
+    )
     assert none.code == 0, none.out
-    assert [each["detail"] for each in none.of("RungRead", rung=8, ok=None)] == ["cluster.mesh is none"] * 3
+    assert [each["detail"] for each in none.of("RungRead", rung=Rung.MESH, ok=None)] == ["cluster.mesh is none"] * 3
     assert limited.code == 0, limited.out
-    (told,) = limited.of("RungRead", rung=8, host=b.name)
+    (told,) = limited.of("RungRead", rung=Rung.MESH, host=b.name)
     assert told["detail"] == f"1 other nodes; not seen, and not in this run: demo@{c.address}"
     assert sick.verify(health=PATIENT).code == 0
 

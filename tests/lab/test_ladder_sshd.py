@@ -84,7 +84,7 @@ def test_without_bash_the_rungs_that_can_be_climbed_are_and_the_others_say_why(f
     assert "sshd does not let us reach" in why
     assert "no bash" in why
     assert ran.rungs(other) == ALL
-    (from_where,) = ran.of("RungRead", host=other.name, rung=6)
+    (from_where,) = ran.of("RungRead", host=other.name, rung=Rung.REACH)
     assert from_where["detail"].startswith("from 1 other host; ")
     assert from_where["detail"].endswith(f"; not tried from {bare.name}: there is no bash")
 

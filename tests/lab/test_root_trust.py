@@ -52,7 +52,7 @@ def test_what_is_none_of_a_release_is_left_alone(fleet, ssh):
     assert ssh(host, "chmod 0711 /srv/app/demo") == (0, "")
     ran = fleet.run("deploy")
     assert ran.code == 3, ran.out
-    assert "holds what is none of a release: /srv/app/demo/image" in ran.end(host)["problem"]
+    assert "holds what is no part of a release: /srv/app/demo/image" in ran.end(host)["problem"]
     assert ssh(host, "stat -c %a /srv/app/demo; rm -r /srv/app/demo") == (0, "711\n")
 
 

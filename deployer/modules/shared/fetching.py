@@ -17,5 +17,5 @@ def fetchable(url: str) -> str | None:
     """Complain about what is no address of a file, or holds a password."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "ftp", "file") or not parts.path.rpartition("/")[2]:
-        return f"{url!r} is none of a file"
+        return f"{url!r} is not the URL of a file"
     return "holds a password, which everybody on the host could read" if parts.password else None

@@ -89,12 +89,12 @@ def test_only_attributes_that_differ_fetch_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        ({"url": "gopher://a/b"}, "is none of a file"),
-        ({"url": "https://a.example/"}, "is none of a file"),
+        ({"url": "gopher://a/b"}, "is not the URL of a file"),
+        ({"url": "https://a.example/"}, "is not the URL of a file"),
         ({"url": "https://me:secret@a.example/b"}, "holds a password"),
         ({"validate_certs": False}, "certificates are checked"),
-        ({"checksum": "sha256:abc"}, "is none"),
-        ({"checksum": f"crc:{'0' * 64}"}, "is none"),
+        ({"checksum": "sha256:abc"}, "is not a checksum"),
+        ({"checksum": f"crc:{'0' * 64}"}, "is not a checksum"),
         ({"timeout": 0}, "timeout is 0"),
     ],
 )
