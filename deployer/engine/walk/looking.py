@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from deployer.engine.walk import plan as planning
 from deployer.engine.walk import probe
 from deployer.engine.walk.elsewhere import Elsewhere, put_between
 from deployer.engine.walk.plan import Plan
+from deployer.engine.walk.planned import Planned
 from deployer.errors import StepError
 from deployer.events import Emit, Stage
 from deployer.resolve import Action, HostPlay
@@ -69,11 +70,18 @@ class HostLook:
             if resolved := self._results.resolved(self.host_play):
                 self.host_play, self._remaining = resolved, resolved.actions[base:]
             elif not again:
+                if waking := {id(planned.action) for planned in plan.tasks if planned.wakes}:
+                    plan = self._results.learn(self._made(self._remaining, reading, waking), reading.observed, base)[0]
                 return plan
 
-    def _made(self, actions: Sequence[Action], reading: probe.Reading) -> Plan:
+    def _made(self, actions: Sequence[Action], reading: probe.Reading, waking: Collection[int] = ()) -> Plan:
         handlers = () if self._failed else self.host_play.handlers
-        return planning.make(actions, reading, handlers, frozenset(self._notified))
+        return planning.make(actions, reading, handlers, frozenset(self._notified), waking)
+
+    def _note_woken(self, tasks: Sequence[Planned]) -> None:
+        """Remember the handlers that readings have woken, where these tasks are done and the handlers are not."""
+        last = max((i for i, planned in enumerate(tasks) if planned.action.flush), default=0)
+        self._notified.update(name for planned in tasks[last:] if planned.wakes for name in planned.notify)
 
     def _read(self, actions: Sequence[Action]) -> probe.Reading:
         self.emit(Stage(self.transport.name, "probe"))

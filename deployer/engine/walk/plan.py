@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile, takewhile
 
@@ -13,7 +13,6 @@ from deployer.errors import ConfigError
 from deployer.model import Observed, Unknown
 from deployer.modules import Step
 from deployer.resolve import Action
-from deployer.resolve.action import Awaiting
 
 _RUNS_ALWAYS = "runs every time; what it changes is not known"
 
@@ -55,7 +54,8 @@ class Plan:
     def not_judged(self) -> Plan:
         """Return it in an audit's words: of what runs every time nobody can say whether it is as declared."""
         told = "not judged: it runs every time"
-        names = {name for planned in self.tasks if planned.verdict == "change" for name in planned.notify}
+        changing = [planned for planned in self.tasks if planned.verdict == "change" or planned.wakes]
+        names = {name for planned in changing for name in planned.notify}
 
         def quiet(planned: Planned) -> Planned:
             """A handler that only such a task wakes is no drift either."""
@@ -154,7 +154,13 @@ def _head(planned: Planned) -> tuple[Step, ...]:
     return tuple(takewhile(lambda step: step.ahead, planned.steps))
 
 
-def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action], notified: frozenset[str]) -> Plan:
+def make(
+    actions: Sequence[Action],
+    reading: Reading,
+    handlers: Sequence[Action],
+    notified: frozenset[str],
+    waking: Collection[int] = (),
+) -> Plan:
     """Return the plan of one host.
 
     Args:
@@ -162,10 +168,10 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         reading: what the host says.
         handlers: all handlers of the play.
         notified: names of handlers that earlier segments of this run have woken.
+        waking: ids of the actions that only read, and say of it that something has changed.
     """
     touched: dict[str, set[str]] = {}
     written: dict[str, dict[str, str]] = {}
-    waits = any(isinstance(action.module, Awaiting) for action in actions)
     answers = iter(reading.observed)
     tasks: list[Planned] = []
     pending, since = reading.pending, 0
@@ -185,10 +191,10 @@ def make(actions: Sequence[Action], reading: Reading, handlers: Sequence[Action]
         where = str(action.place or "")
         have, wrote = touched.setdefault(where, set()), written.get(where, {})
         observed = action.module.foresee(wrote, frozenset(have), answer)
-        # What waits names the first result that it lacks; it may want this one, too.
-        if waits and action.task.result.register and action.module.READS and not _quiet(tasks):
+        # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
+        if action.task.result.register and action.module.READS and not _quiet(tasks):
             observed = Unknown("it reads what earlier tasks may change")
-        one = planned_of(action, observed, handlers)
+        one = replace(planned_of(action, observed, handlers), wakes=id(action) in waking)
         tasks.append(one)
         if one.verdict != "ok":
             changes = {change.key: change for change in one.changes}

@@ -23,6 +23,7 @@ class Planned:
 
     Attributes:
         done_within: handlers that its own steps run.
+        wakes: it only reads, and ``changed_when`` says of what it read that something has changed.
         result: what it gave when it ran, where somebody asks.
     """
 
@@ -34,6 +35,7 @@ class Planned:
     handler: bool = False
     result: Mapping[str, Any] | None = None
     done_within: frozenset[str] = frozenset()
+    wakes: bool = False
 
     @property
     def notify(self) -> frozenset[str]:
@@ -74,7 +76,8 @@ def woken_handlers(
     """
     due = [task for task in tasks if task.verdict in ("change", "runs") and not task.action.task.result.unchanged]
     undecided = [task for task in due if task.action.task.result.decides]
-    sure = {name for task in due if not task.action.task.result.decides for name in task.notify} | notified
+    changing = [task for task in due if not task.action.task.result.decides] + [task for task in tasks if task.wakes]
+    sure = {name for task in changing for name in task.notify} | notified
     undecided += [task for task in tasks if task.verdict == "unknown"]
     maybe = {name for task in undecided for name in task.action.notify}
     awake = [handler for handler in handlers if not handler.skip]

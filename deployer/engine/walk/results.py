@@ -88,7 +88,7 @@ class Results:
             result["failed"] = True
         self._check(planned.action, judge, result)
         self.known[place] = result
-        return planned, 0
+        return replace(planned, wakes=bool(result["changed"]) and bool(planned.action.notify)), 0
 
     def _foreseen(self, planned: Planned, judge: ResultJudge) -> Mapping[str, Any]:
         words, name = planned.action.task.result, planned.action.task.result.register

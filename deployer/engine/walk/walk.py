@@ -123,10 +123,13 @@ class Walk(HostLook):
             except StepError as error:
                 place, self.first, told = self._go_on_after(error), None, False
                 done = {id(one) for one in self.host_play.actions[:place]}
+                self._note_woken([one for one in segment.tasks if id(one.action) in done])
                 self.waits = Plan(tuple(one for one in self.waits.tasks if id(one.action) in done))
                 self._remaining = self.host_play.actions[place:]
                 continue
             self._remaining = self._remaining[segment.own - later.own :]
+            if waiting:
+                self._note_woken(now.tasks)
             rest = later.tasks + plan.tasks[len(segment.tasks) :]
             self.first = Plan(rest, plan.handlers) if later.all else None
             if later.all:

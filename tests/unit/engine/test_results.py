@@ -164,3 +164,58 @@ def test_changed_when_decides_about_handlers(trial: Trial, word: str, runs: bool
     assert (trial.place / "told").exists() is runs
     assert not (trial.place / "silent").exists()
     assert list((trial.host.home / "notified").iterdir()) == [], "no run after this one finds a note"
+
+
+READ = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+  - name: early
+    command: cat HERE/early
+    register: early
+    changed_when: early.rc != 0
+    failed_when: false
+    check_mode: false
+    notify: [woken]
+  - {name: make, shell: {cmd: 'touch HERE/early HERE/made', creates: HERE/made}}
+  - name: late
+    command: cat HERE/late
+    register: late
+    changed_when: late.rc != 0
+    failed_when: false
+    check_mode: false
+    notify: [late]
+  - meta: flush_handlers
+  - {name: end, shell: {cmd: 'touch HERE/late HERE/end', creates: HERE/end}}
+  handlers:
+  - {name: woken, shell: echo woken >>HERE/log}
+  - {name: late, shell: echo late >>HERE/log}
+"""
+
+
+def test_a_reading_that_says_that_something_has_changed_wakes_handlers_once(trial: Trial) -> None:
+    trial.project.write("site.yml", READ.replace("HERE", str(trial.place)))
+
+    def walk() -> Walk:
+        return Walk(trial.host, trial.project.resolve(), Events())
+
+    planned = [(one.action.label, one.verdict) for one in walk().plan().all if one.verdict != "skipped"]
+    told = [("early", "ok"), ("make", "change"), ("late", "unknown"), ("woken", "change"), ("late", "unknown")]
+    assert planned == [*told, ("end", "change")]
+    walk().deploy()
+    assert trial.read("log") == "woken\nlate\n"
+    assert walk().plan().changing == ()
+    walk().deploy()
+    assert trial.read("log") == "woken\nlate\n"
+
+
+def test_a_reading_behind_a_change_ends_the_run_where_it_fails_though_nobody_asks_for_its_result(trial: Trial) -> None:
+    tasks = """\
+- {name: write, shell: {cmd: touch HERE/conf, creates: HERE/conf}}
+- {name: check, command: cat HERE/nothing, register: checked, changed_when: false}
+- {name: restart, shell: {cmd: touch HERE/restarted, creates: HERE/restarted}}
+"""
+    assert trial.plan(tasks) == [("write", "change"), ("check", "unknown"), ("restart", "change")]
+    with pytest.raises(StepError, match="check: failed with status 1"):
+        trial.deploy(tasks)
+    assert sorted(one.name for one in trial.place.iterdir()) == ["conf"]
