@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml as pyyaml
-
 from deployer.load.inventory import Inventory
+from deployer.load.listed import yaml_value
 from deployer.load.marked import Encrypted, Text
 from deployer.model import Secret
 
@@ -26,20 +25,12 @@ def as_ansible(value: Any) -> Any:
     if isinstance(value, Text):
         if value.unsafe:
             return {"__ansible_unsafe": str(value)}
-        return _plain(str(value)) if value.plain else str(value)
+        return yaml_value(str(value)) if value.plain else str(value)
     if isinstance(value, Mapping):
         return {str(key): as_ansible(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_ansible(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float) else str(value)
-
-
-def _plain(text: str) -> Any:
-    try:
-        found = pyyaml.safe_load(text)
-    except (pyyaml.YAMLError, ValueError):
-        return text
-    return found if isinstance(found, bool | int | float) else text
 
 
 def inventory_json(inventory: Inventory, more: Mapping[str, Mapping[str, Any]]) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import kind, nearest
 from deployer.load import ini, vault, yaml
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, Text, mark_of
 from deployer.load.patterns import expand_range
 from deployer.load.scripts import is_program, listed_groups, printed
 from deployer.load.terraform import is_terraform, terraform_groups
@@ -143,9 +143,10 @@ class Tree:
             if word == "hosts":
                 self._hosts(group, value, at)
             elif word == "children":
-                for child, inner in _mapping(value, "children", at).items():
-                    group.children.setdefault(child, value.at(child))
-                    self._group(child, inner, value.at(child), made=made)
+                named = _mapping(value, "children", at)
+                for child, inner in named.items():
+                    group.children.setdefault(child, named.at(child))
+                    self._group(child, inner, named.at(child), made=made)
             elif word == "vars":
                 found = _checked(variables(value, at))
                 group.vars.update(found)
@@ -154,8 +155,9 @@ class Tree:
                 raise ConfigError(f"unknown word {word!r} in a group", where=body.at(word), hint=nearest(word, _WORDS))
 
     def _hosts(self, group: RawGroup, value: Any, where: Mark) -> None:
-        for written, body in _mapping(value, "hosts", where).items():
-            at = value.at(written)
+        named = _mapping(value, "hosts", where)
+        for written, body in named.items():
+            at = named.at(written)
             given = _checked(variables(body, at))
             if match := _PORT.fullmatch(written):
                 written = match["v6"] or match["name"]  # noqa: PLW2901 - what is left is the name
@@ -175,6 +177,8 @@ class Tree:
 def _mapping(value: Any, what: str, where: Mark) -> Map:
     if value is None:
         return Map(mark=where)
+    if isinstance(value, Text) and what in ("hosts", "children"):
+        return Map({str(value): None}, where, {str(value): value.mark})  # the name alone
     if not isinstance(value, Map):
         hint = f"{_FORM}: every name ends in a colon"
         raise ConfigError(f"{what} must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint)

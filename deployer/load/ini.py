@@ -130,7 +130,7 @@ def _marked(found: Any, text: str, where: Mark) -> Any:
     if isinstance(found, str):
         return Text(found, where)
     if isinstance(found, int | float):
-        return found if repr(found) == text else Text(text, where)
+        return found if repr(found) == text else Text(text, where, plain=True)
     if isinstance(found, list | tuple):
         return Seq((_marked(item, repr(item), where) for item in found), where)
     if isinstance(found, dict) and all(isinstance(key, str) for key in found):

@@ -108,21 +108,23 @@ class Inventory:
 
     def as_list(self) -> dict[str, Any]:
         """Return the inventory as ``ansible-inventory --list`` does; secrets are masked, templates are as written."""
-        from deployer.load.listed import as_listing
+        from deployer.load.listed import as_listed, as_listing
 
         return {
-            "_meta": {"hostvars": {one.name: masked(one.vars) for one in self.hosts.values() if one.vars}}
+            "_meta": {"hostvars": {one.name: as_listed(one.vars) for one in self.hosts.values() if one.vars}}
         } | as_listing(self.groups, self.members["ungrouped"])
 
     def host(self, name: str) -> dict[str, Any]:
-        """Return one host's variables, masked.
+        """Return one host's variables as ``ansible-inventory --host`` does; secrets are masked.
 
         Raises:
             ConfigError: there is no such host.
         """
         if name not in self.hosts:
             raise ConfigError(f"there is no host {name!r}", hint=nearest(name, self.hosts))
-        return dict(masked(self.hosts[name].vars))
+        from deployer.load.listed import as_listed
+
+        return dict(as_listed(self.hosts[name].vars))
 
 
 def masked(value: Any) -> Any:

@@ -153,7 +153,7 @@ def test_the_tree_is_drawn_as_ansible_draws_it(fleet: Inventory) -> None:
 
 BAD = {
     "list of hosts": ("all:\n  hosts:\n    - web1\n", ":3:5", "hosts must be a mapping", "colon"),
-    "hosts as text": ("all:\n  hosts: web1\n", ":2:10", "hosts must be a mapping", "colon"),
+    "hosts as a number": ("all:\n  hosts: 1\n", ":2:3", "hosts must be a mapping", "colon"),
     "misspelt word": ("all:\n  hots: {}\n", ":2:3", "unknown word 'hots'", "did you mean 'hosts'?"),
     "host as group": ("web1.example.com: {}\n", ":1:1", "cannot be the name of a group", "hosts:"),
     "INI without =": ("[web]\nweb1 blue\n", ":2:1", "'blue' is not NAME=VALUE", "HOST NAME=VALUE"),

@@ -46,6 +46,17 @@ CORPUS: dict[str, dict[str, str]] = {
     "INI": {"hosts": INI.replace("[ site:children]\n", SITE)},
     "INI without a section": {"hosts": "localhost ansible_connection=local\nother a=1\n"},
     "INI with a suffix": {"hosts.ini": "[a]\nh1 x=1\n[a:vars]\ny={{ x }}\n[b:children]\na\n"},
+    "INI with numbers that are written otherwise": {
+        "hosts": "h version=1.10 hex=0x1F under=1_000 mode=0644 truth=yes\n"
+    },
+    "INI whose all has children in an order of its own": {
+        "hosts": "[b]\nh1\n[a]\nh2\n[c]\nh3\n[in]\nh4\n[c:children]\nin\n[all:children]\nin\na\nb\n"
+    },
+    "YAML with words, and hosts that are only named": {
+        "hosts.yml": "all:\n  children:\n    web:\n      hosts: w1\n"
+        "      vars: {a: yes, b: 'yes', c: 0644, d: 1.10, e: [off, No], f: 1e3}\n"
+        "    site: {children: web, vars: {t: 22:22, day: 2026-01-02, n: .inf, y: y, o: '{{ a }}'}}\n"
+    },
     "YAML without a suffix": {"production": "all:\n  children:\n    web: {hosts: {w1: {a: 1}}}\n"},
     "JSON": {
         "hosts.json": '{\n\t"all": {"hosts": {"j1": {"a": [1, "x"], "b": {"c": null}}}, "vars": {"t": true}}\n}\n'
@@ -105,6 +116,7 @@ def test_an_inventory_says_what_it_says_to_ansible(files: Mapping[str, str], tmp
     ours = json.loads(json.dumps(inventory.as_list(), default=str))
     expected["_meta"].pop("profile", None)
     assert in_order(ours) == in_order(expected)
+    assert ours["all"] == expected["all"]
     for group in expected.keys() - {"_meta"}:
         assert set(inventory.members.get(group, ())) == members(expected, group), group
 
