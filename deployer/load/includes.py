@@ -48,10 +48,10 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
     below = _applied(args, replace(inherited, depth=inherited.depth + 1, run_once=inherited.with_words(given).run_once))
     below = replace(below, gated=below.gated or "when" in given)
     if word == "include_tasks":
-        below = replace(below, block_vars=joined(inherited.block_vars, own))
+        below = replace(below, params=joined(inherited.params, own))
         make: Read = _tasks(reader, below, directory, at)
     else:
-        below = replace(below, params=joined(inherited.params, own))
+        below = replace(below, params=joined(inherited.params, own, inherited.beside))
         make = _role(reader, below, at)
     if loop is None and not any("{{" in str(args.get(name, "")) for name in ("file", "name", "tasks_from")):
         return [replace(task, gates=(gate, *task.gates)) for task in make(args)]

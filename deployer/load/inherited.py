@@ -20,8 +20,10 @@ class Inherited:
     """What a play or a role hands down to its tasks; `with_words` adds what a role or import says itself.
 
     Attributes:
-        params: variables of a role's entry in ``roles:``, stronger than those of its tasks.
-        block_vars: variables of the blocks around it, weaker than its own.
+        entry: variables below ``vars:`` of a role's entry: weaker than those of its tasks. beside: those that stand
+            beside its ``role:``, and of roles around it. params: these and those of includes, stronger than its tasks'.
+        around: what the roles around it have, weaker than its own ``role_vars``.
+        block_vars: variables of the blocks and imports around it, weaker than its own.
         blocks: those around it that say what happens when a task fails, each with the part one is in.
         notify: handlers that the blocks around it notify.
         private: the variables of the role that is read next are no other role's.
@@ -38,7 +40,10 @@ class Inherited:
     role_path: Path | None = None
     defaults: Map = field(default_factory=Map)
     role_vars: Map = field(default_factory=Map)
+    entry: Map = field(default_factory=Map)
+    beside: Map = field(default_factory=Map)
     params: Map = field(default_factory=Map)
+    around: Map = field(default_factory=Map)
     block_vars: Map = field(default_factory=Map)
     no_log: bool = False
     notify: tuple[str, ...] = ()
@@ -67,7 +72,7 @@ class Inherited:
         )
 
     def variables(self, own: Map) -> Map:
-        """Return what a task sees of role, blocks, itself and the role's entry; the last is the strongest."""
+        """Return what a task sees of role, blocks, itself and the includes around it; the last is the strongest."""
         stronger = (self.block_vars, own, self.params)
         return joined(self.role_vars, *stronger) if any(stronger) else self.role_vars
 

@@ -87,13 +87,16 @@ class RoleReader:
             if path in self._open or len(self._open) > MAX_IMPORTS:
                 circle = " → ".join(one.name for one in (*self._open, path))
                 raise ConfigError(f"roles depend on each other in a circle: {circle}")
-        params = variables(entry.get("vars"), entry.mark)
-        below = replace(inherited.with_words(entry), params=joined(inherited.params, params))
+        weak, strong = variables(entry.get("vars"), entry.mark), variables(entry.get("beside"), entry.mark)
+        params, beside = joined(inherited.params, strong), joined(inherited.beside, strong)
+        below = replace(inherited.with_words(entry), entry=weak, beside=beside, params=params)
         self._open.append(path)
         try:
-            first = [task for dependency in _dependencies(path) for task in self._dependency(dependency, below)]
-            again = once and not params and path in self.seen
-            return first if again else first + self._tasks(path, below, main or {})
+            own = self._variables(path, "vars", main or {})
+            around = replace(below, around=joined(below.around, weak, own))
+            first = [task for dependency in _dependencies(path) for task in self._dependency(dependency, around)]
+            again = once and not (weak or strong) and path in self.seen
+            return first if again else first + self._tasks(path, below, main or {}, own)
         finally:
             self._open.pop()
 
@@ -101,14 +104,16 @@ class RoleReader:
         if "engine" in entry:
             hint = "write it at the role that a play lists, or at the play"
             raise ConfigError("a dependency has no engine of its own", where=entry.at("engine"), hint=hint)
-        return self.one(entry, replace(inherited, params=Map()))
+        return self.one(entry, inherited)
 
-    def _tasks(self, path: Path, inherited: Inherited, main: Mapping[str, str]) -> list[Task]:
+    def _tasks(self, path: Path, inherited: Inherited, main: Mapping[str, str], own: Map) -> list[Task]:
         where = Mark(str(path))
-        defaults, own = (self._variables(path, folder, main) for folder in ("defaults", "vars"))
+        defaults = self._variables(path, "defaults", main)
         if not inherited.private:
             self.defaults, self.vars = joined(self.defaults, defaults), joined(self.vars, own)
-        below = replace(inherited, role=path.name, role_path=path, defaults=defaults, role_vars=own, private=False)
+        mine, around = joined(inherited.around, own, inherited.entry), joined(inherited.around, inherited.entry, own)
+        below = replace(inherited, role=path.name, role_path=path, defaults=defaults, private=False)
+        below = replace(below, role_vars=mine, around=around, entry=Map())
         files = {folder: _main(path, folder, main.get(folder, "main")) for folder in ("tasks", "handlers")}
         if main and not files["tasks"]:
             raise ConfigError(f"the role {path.name} has no tasks/{main['tasks']}", where=where)
@@ -163,7 +168,7 @@ def _entry(item: Any, where: Mark) -> Map:
 
 
 def _long(entry: Map) -> Map:
-    """Return an entry with the variables that stand beside ``role:`` below ``vars:``, where they may stand too.
+    """Return an entry with the variables that stand beside ``role:`` below ``beside``.
 
     Raises:
         ConfigError: a word is one slip away from one of ours, or no variable can be called so.
@@ -172,10 +177,9 @@ def _long(entry: Map) -> Map:
     for word in beside:
         if INSTEAD.get(word) or alike(word, ROLE, 0.75):
             check_words(entry, (*ROLE, *(one for one in beside if one != word)), "a role's entry")
-    below = mapping(entry.get("vars") or Map(mark=entry.mark), "vars", entry.at("vars"))
     left = Map({word: entry[word] for word in entry if word in ROLE}, entry.mark, entry.marks)
     mine = Map({word: entry[word] for word in beside}, entry.mark, entry.marks)
-    return Map({**left, "vars": joined(mine, below)}, entry.mark, entry.marks) if beside else entry
+    return Map({**left, "beside": mine}, entry.mark, entry.marks) if beside else entry
 
 
 def _dependencies(path: Path) -> Iterator[Map]:

@@ -129,7 +129,7 @@ class TaskReader:
     def _imported(self, given: Map, key: str, inherited: Inherited, directory: Path) -> list[Task]:
         check_words(given, (key, *keywords.SHARED, *keywords.HANDED, "run_once"), "an import")
         below = inherited.with_words(given)
-        below = replace(below, params=joined(below.params, variables(given.get("vars"), given.mark)))
+        below = replace(below, block_vars=joined(below.block_vars, variables(given.get("vars"), given.mark)))
         if short_word(key) == "import_role":
             given_to = arguments_of(short_word(key), given[key], None, given.at(key))
             return self.import_role(given_to, below, given.mark)

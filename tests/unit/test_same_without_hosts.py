@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow  # ansible-core is the witness
 
 LAYERS = (
     *("defaults", "all", "inventory_all", "playbook_all", "web", "inventory_web", "playbook_web"),
-    *("host", "inventory_host", "playbook_host", "play", "vars_files", "role", "block", "task"),
-    *("include_vars", "set_fact", "params", "extra"),
+    *("host", "inventory_host", "playbook_host", "play", "vars_files", "outer", "entry", "import_tasks", "role"),
+    *("import_role", "block", "task", "include_vars", "set_fact", "params", "include_tasks", "include_role", "extra"),
 )
 """Where a variable may be defined; each pair of them is a case."""
 PAIRS = tuple(combinations(LAYERS, 2))
@@ -144,9 +144,17 @@ RENDERINGS: tuple[str, ...] = (
     "{{ q('dict', {'a': 1}) }}",
     "{{ q('fileglob', '*') | map('basename') | sort }}",
 )
-TASKS = """\
+TASKS = {
+    "r": """\
 - include_vars: included.yml
-- set_fact: {sets}
+- set_fact: {set_fact}
+- import_tasks: more.yml
+  vars: {import_tasks}
+""",
+    "r/more": "- include_tasks: last.yml\n  vars: {include_tasks}\n",
+    "r/last": "- include_role: {{name: s}}\n  vars: {include_role}\n",
+    "s": "- import_role: {{name: t}}\n  vars: {import_role}\n",
+    "t": """\
 - name: told
   block:
     - copy:
@@ -155,7 +163,9 @@ TASKS = """\
         mode: "0644"
       vars: {task}
   vars: {block}
-"""
+""",
+}
+"""Of roles, each of which runs the next one."""
 
 
 def defined(layer: str) -> dict[str, str]:
@@ -182,19 +192,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for file, layer in (("group_vars/all", "all"), ("group_vars/web", "web"), ("host_vars/h", "host")):
             written(root, f"{beside}{file}.yml", defined(f"{place}_{layer}"))
     written(root, "file.yml", defined("vars_files"))
-    written(root, "roles/r/defaults/main.yml", defined("defaults"))
-    written(root, "roles/r/vars/main.yml", defined("role"))
+    written(root, "roles/t/defaults/main.yml", defined("defaults"))
+    written(root, "roles/t/vars/main.yml", defined("role"))
+    written(root, "roles/r/vars/main.yml", defined("outer"))
     written(root, "roles/r/vars/included.yml", defined("include_vars"))
-    layers = {"sets": "set_fact", "task": "task", "block": "block"}
-    tasks = {name: json.dumps(defined(layer)) for name, layer in layers.items()}
-    (root / "roles/r/tasks").mkdir()
-    (root / "roles/r/tasks/main.yml").write_text(TASKS.format(dest=root / "told.json", **tasks))
+    given = {layer: json.dumps(defined(layer)) for layer in LAYERS}
+    for name, text in TASKS.items():
+        role, _, file = name.partition("/")
+        (root / f"roles/{role}/tasks").mkdir(exist_ok=True, parents=True)
+        (root / f"roles/{role}/tasks/{file or 'main'}.yml").write_text(text.format(dest=root / "told.json", **given))
     play = {"hosts": "web", "gather_facts": False, "vars": {**words, **defined("play")}, "vars_files": ["file.yml"]}
-    written(root, "site.yml", [{**play, "roles": [{"role": "r", **defined("params")}]}])
+    written(root, "site.yml", [{**play, "roles": [{"role": "r", **defined("params"), "vars": defined("entry")}]}])
     written(root, "extra.yml", defined("extra"))
     for name, text in (("files/one", " one \n\n"), ("files/two", "2"), ("templates/of.j2", "n is {{ n }}\n")):
-        (root / "roles/r" / name).parent.mkdir(exist_ok=True)
-        (root / "roles/r" / name).write_text(text)
+        (root / "roles/t" / name).parent.mkdir(exist_ok=True)
+        (root / "roles/t" / name).write_text(text)
     return root
 
 
@@ -224,7 +236,7 @@ def ours(project: Path) -> dict[str, Any]:
 
 
 def test_the_same_definition_wins(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
-    assert len(ours["won"]) == len(PAIRS) == 171
+    assert len(ours["won"]) == len(PAIRS) == 300
     assert {name for name, layer in ours["won"].items() if theirs["won"][name] != layer} == set()
     assert {name for name, layer in ours["won"].items() if layer not in name} == set()
 

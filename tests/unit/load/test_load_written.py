@@ -167,7 +167,7 @@ def test_a_role_takes_variables_beside_its_name(project: Project) -> None:
     project.write("roles/r/tasks/main.yml", "- copy: {dest: '/{{ where }}', content: '{{ what }}'}\n")
     project.write("site.yml", "- hosts: all\n  roles:\n    - {role: r, where: x, what: y, vars: {what: z}}\n")
     (action,) = project.actions()
-    assert (action.module.dest, content(action)) == ("/x", "z")  # type: ignore[attr-defined]
+    assert (action.module.dest, content(action)) == ("/x", "y")  # type: ignore[attr-defined]
 
 
 def test_a_play_says_who_logs_in_and_whether_it_works_here(project: Project) -> None:

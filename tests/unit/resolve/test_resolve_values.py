@@ -23,7 +23,7 @@ def test_arguments_are_templated_for_each_host_and_validated(project: Project) -
 
 
 def test_variables_win_in_ansible_s_order(project: Project) -> None:
-    names = ("default", "inventory", "fact", "play", "file", "role", "task", "param", "extra")
+    names = ("default", "inventory", "fact", "play", "file", "role", "entry", "task", "param", "extra")
     levels = {name: {f"v{i}": name for i in range(index, len(names))} for index, name in enumerate(names)}
 
     def flow(name: str) -> str:
@@ -37,7 +37,7 @@ def test_variables_win_in_ansible_s_order(project: Project) -> None:
     project.write(
         "roles/r/tasks/main.yml", f"- {{command: {{cmd: 'echo {said}', creates: /x}}, vars: {flow('task')}}}\n"
     )
-    role = f"{{role: r, vars: {flow('param')}}}"
+    role = f"{{role: r, vars: {flow('entry')}, {flow('param')[1:-1]}}}"
     project.write("site.yml", f"- {{hosts: all, vars: {flow('play')}, vars_files: [file.yml], roles: [{role}]}}\n")
     (action,) = project.resolve(facts=levels["fact"], extra_vars=levels["extra"]).actions
     assert action.module.cmd == "echo " + " ".join(names)
