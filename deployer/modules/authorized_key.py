@@ -30,7 +30,7 @@ class Grant:
     def of(cls, line: str) -> Grant | None:
         """Read a line; None where it is empty, a comment or something else."""
         found = None if line.lstrip().startswith("#") else _PARTS.fullmatch(line.strip())
-        return found and cls(found[1] or "", found[2], found[3], found[4] or "")
+        return found and cls(found[1] or "", found[2], found[3], " ".join((found[4] or "").split()))
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.options, self.kind, self.key, self.comment) if part)

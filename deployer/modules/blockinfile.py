@@ -84,7 +84,7 @@ class Blockinfile(Edited):
         beside = self.insertafter if self.insertafter not in (None, "EOF") else self.insertbefore
         if beside in (None, "EOF"):
             return len(rows)
-        if beside == "BOF" or self.insertafter == "BOF":
+        if self.insertbefore == "BOF":
             return 0
         found = [i for i, row in enumerate(rows) if re.search(str(beside), row)]
         return len(rows) if not found else found[-1] + (1 if self.insertafter else 0)

@@ -92,13 +92,14 @@ class Debconf(Module):
         if isinstance(self.value, Secret):
             return self.value
         if isinstance(self.value, tuple):
-            return ", ".join(sorted(self.value))
+            return ", ".join(self.value)
         return str(self.value).lower() if self.vtype == "boolean" or isinstance(self.value, bool) else str(self.value)
 
     def desired(self) -> State:
         """Return the answer; of a secret what stands for it."""
         text = self._text
-        return Present({"value": f"secret:{text.fingerprint()}" if isinstance(text, Secret) else text})
+        told = ", ".join(sorted(self.value)) if isinstance(self.value, tuple) else text
+        return Present({"value": f"secret:{told.fingerprint()}" if isinstance(told, Secret) else told})
 
     def probe(self) -> Sh:
         """Print the answer that is there, or a salted digest of it."""

@@ -62,6 +62,11 @@ class Lineinfile(Edited):
             raise ConfigError("lineinfile takes insertafter or insertbefore, not both")
         if "" in (self.regexp, self.search_string):
             raise ConfigError("an empty text would find every line")
+        if self.backrefs and self.line:
+            try:
+                re.sub(self.regexp or "", self.line, "")
+            except (re.error, IndexError) as error:
+                raise ConfigError(f"line {self.line!r} does not fit regexp: {error}") from None
 
     def edited(self, text: str) -> str:
         """Return the text with the line in it, or without."""

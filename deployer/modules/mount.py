@@ -123,10 +123,10 @@ class Mount(Rewritten):
         """Return the text of fstab as it should be."""
         if self.state in ("unmounted", "remounted"):
             return text
-        rows = [row if row.endswith("\n") else f"{row}\n" for row in text.splitlines(keepends=True)]
+        rows = text.splitlines(keepends=True)
         if self.state not in ("mounted", "present"):
-            made = [row for row in rows if not self._ours(row)]
-            return text if made == rows else "".join(made)
+            return "".join(row for row in rows if not self._ours(row))
+        rows = [row if row.endswith("\n") else f"{row}\n" for row in rows]
         wanted = " ".join(self._fields) + "\n"
         made = [
             wanted if self._ours(row) and tuple(row.partition("#")[0].split()) != self._fields else row for row in rows

@@ -33,13 +33,15 @@ fi
 if [ -e "$live" ]; then emit live "$(cat -- "$live")"; fi
 emit read yes"""
 
-_WRITE = """{{
+_WRITE = """put=
+wanted() {{ [ -n "$put" ] || {}; put=yes; }}
+{{
   if [ -e "$file" ]; then
     while IFS= read -r line || [ -n "$line" ]; do
-      if ! ours "$line"; then printf '%s\\n' "$line"; fi
+      if ours "$line"; then wanted; else printf '%s\\n' "$line"; fi
     done <"$file"
   fi
-  {}
+  wanted
 }} >"$blobs/sysctl"
 draft "$blobs/sysctl" "$file" '' '' ''
 settle "$file"
@@ -105,7 +107,7 @@ class Sysctl(Module):
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Write the file with the line and no other for this parameter, then tell the kernel."""
         functions = sh(_FUNCTIONS, self.sysctl_file, self._live)
-        line = sh(":") if self.state == "absent" else sh("printf '%s = %s\\n' {} {}", self.name, self._wanted)
+        line = sh(":") if self.state == "absent" else sh("printf '%s=%s\\n' {} {}", self.name, self._wanted)
         steps = []
         if {"value", "state"} & set(changes):
             steps.append(Step(f"write {self.name} into {self.sysctl_file}", lines(functions, sh(_WRITE, line))))

@@ -17,7 +17,7 @@ emit link "${{link#*/zoneinfo/}}"
 if [ -f /etc/timezone ]; then slurp /etc/timezone; emit file "$text"; fi
 emit read yes"""
 
-_LINK = """ln -s -- "/usr/share/zoneinfo/$zone" "/etc/.deployer.localtime.$$"
+_LINK = """ln -s -- "../usr/share/zoneinfo/$zone" "/etc/.deployer.localtime.$$"
 mv -fT -- "/etc/.deployer.localtime.$$" /etc/localtime"""
 
 _FILE = """printf '%s\\n' "$zone" >"$blobs/timezone"

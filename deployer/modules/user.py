@@ -67,7 +67,10 @@ if [ ! -d "$home" ]; then
   mkdir -p -- "$home"
   if [ -d /etc/skel ]; then cp -aT /etc/skel "$home"; fi
   chown -R -- {0}: "$home"
-  chmod 0750 -- "$home"
+  # As useradd does it, which is not asked: the account is there already.
+  said() {{ sed -nE "s/^$1[[:blank:]]+([0-7]+)[[:blank:]]*$/\\1/p" /etc/login.defs 2>/dev/null | tail -n 1; }}
+  mode=$(said HOME_MODE) mask=$(said UMASK)
+  chmod -- "${{mode:-$(printf %o "$((0777 & ~0${{mask:-22}}))")}}" "$home"
 fi"""
 
 _ABSENT = "if getent passwd {0} >/dev/null; then userdel {1} -- {0}; fi"

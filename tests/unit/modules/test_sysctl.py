@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from deployer.errors import ConfigError
+from tests.contract.sandbox import Sandbox
 from tests.unit.modules.tables import answer, differing, make
 
 
@@ -62,3 +65,22 @@ def test_the_kernel_is_told_after_the_file_is_written() -> None:
     module = make("sysctl", name="net.ipv4.ip_forward", value="1")
     steps = module.fix(module.differences(module.parse(answer(read="yes"))))
     assert [step.what.split()[0] for step in steps] == ["write", "set"]
+
+
+@pytest.mark.parametrize(
+    ("args", "left"),
+    [
+        ({"value": "20"}, "# ours\nvm.swappiness=20\n#vm.swappiness = 1\nkernel.panic=1\n"),
+        ({"state": "absent"}, "# ours\n#vm.swappiness = 1\nkernel.panic=1\n"),
+    ],
+)
+def test_a_line_is_written_in_the_place_of_the_first_one_as_ansible_does(
+    tmp_path: Path, args: dict[str, str], left: str
+) -> None:
+    host = Sandbox.make(tmp_path)
+    file = host.home / "root/etc/sysctl.d/60-shop.conf"
+    file.write_text("# ours\nvm.swappiness = 10\n#vm.swappiness = 1\nkernel.panic=1\nvm/swappiness=11\n")
+    line = make("sysctl", name="vm.swappiness", sysctl_file="/etc/sysctl.d/60-shop.conf", reload=False, **args)
+    host.steps(line.fix(line.differences(line.parse(host.probe(line).out))))
+    assert file.read_text() == left
+    assert line.differences(line.parse(host.probe(line).out)) == {}
