@@ -33,8 +33,8 @@ NAME = os.environ.get("DEPLOYER_TEST_LAB", "test") + os.environ.get("PYTEST_XDIS
 LONG = """
 rollout window moving ladder tls faults kill_points migrations unit rotation going_back growth attacks migration_kills
 takeover secrets ansible_engine deploy roll_stops from_mix_phx_new docs_commands drift clusters growth_kills
-confirm_tasks lease start_pairs disk_full tls_given preflight growth_table two_fleets flavours_mixed waiting
-brought_modules sudo_deploy general_modules plan root_trust collection flavours_tls rabbitmq flavours_names
+confirm_tasks confirm_trixie lease start_pairs disk_full tls_given preflight growth_table two_fleets flavours_mixed
+waiting brought_modules sudo_deploy general_modules plan root_trust collection flavours_tls rabbitmq flavours_names
 same_as_ansible
 """.split()  # noqa: SIM905 - a list of words reads better
 """The files that take longest, the longest first: they begin first, so that no worker is left with one at the end."""

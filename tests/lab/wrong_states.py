@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.reading import PeerView
 from deployer.engine.ladder.rung import Rung
 from tests.lab.wrong_kit import Wrong
@@ -101,7 +102,7 @@ WRONG: dict[str, Wrong] = {
     "the node has another cookie": Wrong(
         COOKIE, "rpc 'Node.set_cookie(:another_cookie_than_that_which_was_declared)'", "rejects the declared cookie",
         "deployer cookie rotate gives it to all nodes",
-        seen=asked("wrong cookie", "it rejects the declared cookie", "deployer cookie rotate gives it to all nodes")),
+        seen=asked("wrong cookie", "it rejects the declared cookie", Outcome.WRONG_COOKIE.advice)),
     "an impostor has the port": Wrong(
         COOKIE, "rogue impostor 9199 demo@$me; detour redirect to :9199", "cannot prove that it knows the cookie",
         "rotate the cookie", restart=False),
