@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from deployer.model import Blob
@@ -43,6 +44,9 @@ KILL = "kill() { :; }"
 """A builtin of the shell, so no program on PATH can stand in for it."""
 
 
+_which = cache(shutil.which)
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """One throw-away host."""
@@ -61,7 +65,7 @@ class Sandbox:
         for name in SYSTEM:
             (tools / name).symlink_to(recorder)
         for name in FILES:
-            if real := shutil.which(name):
+            if real := _which(name):
                 (tools / name).symlink_to(real)
         for place in PLACES:
             (home / "root" / place).mkdir(parents=True)

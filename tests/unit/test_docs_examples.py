@@ -137,7 +137,7 @@ def test_there_are_examples() -> None:
 def test_a_command_that_a_page_shows_is_one_that_there_is(example: Example, tmp_path: Path) -> None:
     words = shlex.split(example.text, comments=True)
     if words[0] == "deployer":
-        program = DeployerProgram.standard()
+        program = DeployerProgram.standard(words[1:])
         program.create_config()
         program.parse_core(words)
         program.parse_collection()
