@@ -6,6 +6,7 @@ import os
 import selectors
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -162,12 +163,20 @@ class _ProcessPipe:
             return -1
 
     def close(self) -> None:
-        """Let go of the streams; a step that still runs goes on, and its output goes nowhere."""
+        """Let go of the streams; a step that still runs goes on, and its output goes nowhere.
+
+        Where an error has kept the conversation until the interpreter ends, threads start no more: who waits for one
+        waits for ever.
+        """
         self._over.set()
         self._selector.close()
+        if sys.is_finalizing():
+            self._close_all()
+            return
         with self._writing:
             self._close_all()
-        threading.Thread(target=self._child.wait, daemon=True).start()
+        if self._child.poll() is None:
+            threading.Thread(target=self._child.wait, daemon=True).start()
 
     def _close_all(self) -> None:
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
