@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from growth import recorded
-from host_cost import LOOKING, taken
-from raw import OPTIONS
 
 sys.path.append(str(Path(__file__).parents[1]))
+from benchmarks.growth import recorded
+from benchmarks.host_cost import LOOKING, taken
+from benchmarks.raw import OPTIONS
 from deployer import lab as labs
 from deployer.beam.cookie import generate
 from deployer.lab import Lab
