@@ -80,7 +80,7 @@ class Scopes:
         self._settings = SetVariables() if settings is None else settings
         self._start: SetVariables | None = None
         self._fleet: dict[str, Layer] = {}
-        self._tasks: dict[tuple[str, int, int], Variables] = {}
+        self._tasks: tuple[str, dict[tuple[int, int], Variables]] = "", {}  # of the host whose turn it is
         self._names_of: dict[str, dict[str, Any]] = {}
 
     def learn(self, host: Host, facts: Mapping[str, Any] | None) -> None:
@@ -107,7 +107,8 @@ class Scopes:
         self._forget(host)
 
     def _forget(self, host: Host) -> None:
-        self._tasks = {key: found for key, found in self._tasks.items() if key[0] != host.name}
+        if self._tasks[0] == host.name:
+            self._tasks = "", {}
 
     def _set(self, settings: SetVariables | None, host: Host) -> tuple[Layer, ...]:
         facts = settings.facts.get(host.name) if settings else None
@@ -145,18 +146,18 @@ class Scopes:
 
     def task(self, host: Host, task: Task) -> Variables:
         """Return what names mean in one task."""
-        key = (host.name, id(task.defaults), id(task.vars))
-        if key not in self._tasks:
+        if self._tasks[0] != host.name:
+            self._tasks = host.name, {}
+        kept, key = self._tasks[1], (id(task.defaults), id(task.vars))
+        if key not in kept:
             role = Layer({"role_name": task.role, "role_path": str(task.role_path)} if task.role else {}, final=True)
             facts = self._facts.get(host.name, Layer({}))
             words = self._fleet.get(host.name, Layer({}))
             mine = self._set(self._settings, host)
             params = (Layer(task.params),) if task.params and mine else ()
             strong = words, self._names(host), role, self._extra, *params, *mine, Layer(task.vars)
-            self._tasks[key] = self._variables(
-                *strong, Layer(self._play.vars), facts, Layer(host.vars), Layer(task.defaults)
-            )
-        return self._tasks[key]
+            kept[key] = self._variables(*strong, Layer(self._play.vars), facts, Layer(host.vars), Layer(task.defaults))
+        return kept[key]
 
     def _variables(self, *layers: Layer) -> Variables:
         own: dict[str, Any] = {}
