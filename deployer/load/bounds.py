@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from jinja2 import TemplateRuntimeError
@@ -37,16 +37,26 @@ class _Budget(threading.local):
 _budget = _Budget()
 
 
-@contextmanager
-def bounded() -> Iterator[None]:
-    """Count what is made in here, renderings of the variables that it uses included."""
-    if not _budget.depth:
-        _budget.until, _budget.left = time.monotonic() + SECONDS, BYTES
-    _budget.depth += 1
-    try:
-        yield
-    finally:
+class _Counting:
+    """Counts what is made in here. Without a state of its own, for every template is rendered inside of it."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        if not _budget.depth:
+            _budget.until, _budget.left = time.monotonic() + SECONDS, BYTES
+        _budget.depth += 1
+
+    def __exit__(self, *_: object) -> None:
         _budget.depth -= 1
+
+
+_counting = _Counting()
+
+
+def bounded() -> AbstractContextManager[None]:
+    """Count what is made in here, renderings of the variables that it uses included."""
+    return _counting
 
 
 def made(value: Any) -> Any:

@@ -7,16 +7,28 @@ variables listens while it is made, and shows nothing of it where one of these w
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Self
 
 
-@dataclass(slots=True)
 class Listening:
-    """What was noticed: whether such a variable was ``touched``."""
+    """What was noticed: whether such a variable was ``touched``. Every template is rendered inside of some of these."""
 
-    touched: bool = False
+    __slots__ = ("_before", "touched")
+
+    def __init__(self) -> None:
+        self.touched = False
+        self._before: Listening | None = None
+
+    def __enter__(self) -> Self:
+        """Begin to listen."""
+        self._before, _ears.now = _ears.now, self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it to who listens around it, and tell them."""
+        _ears.now = self._before
+        if self.touched and self._before:
+            self._before.touched = True
 
 
 class _Ears(threading.local):
@@ -26,17 +38,9 @@ class _Ears(threading.local):
 _ears = _Ears()
 
 
-@contextmanager
-def listening() -> Iterator[Listening]:
+def listening() -> Listening:
     """Notice whether such a variable is looked at in here; whoever listens around it notices it, too."""
-    before, now = _ears.now, Listening()
-    _ears.now = now
-    try:
-        yield now
-    finally:
-        _ears.now = before
-        if now.touched and before:
-            before.touched = True
+    return Listening()
 
 
 def touch() -> None:
