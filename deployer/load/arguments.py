@@ -34,7 +34,7 @@ _PIECE = re.compile(
 )
 _ESCAPE = re.compile(r"\\(\\|'|\"|a|b|f|n|r|t|v|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
 _LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_NO_OPTIONS = {"warn", "strip_empty_ends", "stdin_add_newline"}
+_NO_OPTIONS = {"warn", "strip_empty_ends"}
 
 
 def task_arguments(module: str, value: Any, beside: Any, where: Mark) -> Map:

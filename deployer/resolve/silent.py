@@ -18,6 +18,7 @@ SILENT: Mapping[tuple[str, str], tuple[str, ...]] = {
     **{(module, word): _ANY for module in _LABELLED for word in _LABELS},
     **{(module, "warn"): _ANY for module in ("command", "shell")},
     **{("systemd", word): _ANY for word in ("pattern", "runlevel", "sleep", "arguments", "args")},
+    **{(module, "strip_empty_ends"): _ON for module in ("command", "shell")},
     ("systemd", "use"): ("auto", "systemd", "service"),
     ("systemd", "scope"): ("system",),
     ("systemd", "no_block"): _OFF,

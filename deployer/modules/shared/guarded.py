@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
@@ -13,6 +14,8 @@ from deployer.modules.base import Changes, Module, Observed, Present, Sh, State,
 
 _NEEDED = "needed"
 _DONE = "not needed"
+_PATTERN = re.compile(r"([*?]|\[!?[A-Za-z0-9_.-]+\])")
+"""What stands for other characters in a path, as for Python's glob."""
 
 _CHDIR = """if [ ! -d {0} ]; then
   printf '%s' {0}' is not there yet'
@@ -33,11 +36,13 @@ class Guarded(Module):
     RUNS_AS_USER: ClassVar[bool] = True
     INSTEAD: ClassVar[str] = "say when it is needed: creates, removes, onlyif or unless; or make it a handler"
 
+    stdin: Annotated[str | None, Doc("what the program reads on its standard input")] = None
+    stdin_add_newline: Annotated[bool, Doc("a newline ends what it reads there")] = True
     chdir: Annotated[str | None, Doc("run it in this directory", check=check.absolute, example="/srv")] = None
     creates: Annotated[
         str | None,
         Doc(
-            "needed until this path exists; beside chdir it may begin there",
+            "needed until this path exists, or any that fits a pattern such as x*; beside chdir it may begin there",
             check=check.one_line,
             example="/srv/shop.db",
         ),
@@ -65,7 +70,7 @@ class Guarded(Module):
         """Return it as a reading of what it prints."""
         from deployer.modules.shared.command_reading import CommandReading
 
-        return CommandReading(asked=self._asked(), command=self._there(self.run()))
+        return CommandReading(asked=self._asked(), command=self._there(self._fed()))
 
     def within(self, directory: str) -> Module:
         """Return it so that it runs in a directory, unless it names one of its own."""
@@ -102,12 +107,19 @@ class Guarded(Module):
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Run it."""
-        return (Step(self.label, self._there(self.run()), person=True),) if changes else ()
+        return (Step(self.label, self._there(self._fed()), person=True),) if changes else ()
 
     def act(self) -> tuple[Step, ...]:
         """Run it; with a guard, only if that says so."""
         asked = [] if self.handler_only else [self._guards(), sh('[ "$needed" = yes ] || exit 0')]
-        return (Step(self.label, self._there(*asked, self.run()), person=True),)
+        return (Step(self.label, self._there(*asked, self._fed()), person=True),)
+
+    def _fed(self) -> Sh:
+        """Return the text that runs it, with what it reads."""
+        if self.stdin is None:
+            return self.run()
+        form = "%s\\n" if self.stdin_add_newline else "%s"
+        return sh("printf {} {} |\n{}", form, self.stdin, self.run())
 
     def _asked(self) -> Sh:
         """Return text that goes into the directory, and leaves in ``$needed`` what the guards say."""
@@ -119,14 +131,23 @@ class Guarded(Module):
     def _guards(self) -> Sh:
         parts = [sh("needed=yes")]
         if self.creates:
-            parts.append(sh("[ ! -e {0} ] || needed=no", _here(self.creates)))
+            parts.append(sh("if {}; then needed=no; fi", _exists(self.creates)))
         if self.removes:
-            parts.append(sh("[ -e {0} ] || needed=no", _here(self.removes)))
+            parts.append(sh("if ! {}; then needed=no; fi", _exists(self.removes)))
         if self.onlyif:
             parts.append(sh(_ONLY_IF, self.onlyif))
         if self.unless:
             parts.append(sh("if /bin/sh -c {} >/dev/null 2>&1; then needed=no; fi", self.unless))
         return lines(*parts)
+
+
+def _exists(path: str) -> Sh:
+    """Return a condition that holds where a path exists, or one that fits it as a pattern."""
+    pieces = _PATTERN.split(_here(path))
+    if len(pieces) == 1:
+        return sh("[ -e {} ]", pieces[0])
+    words = Sh("".join(piece if i % 2 else sh("{}", piece).text for i, piece in enumerate(pieces) if piece))
+    return sh('( for found in {}; do [ ! -e "$found" ] || exit 0; done; exit 1 )', words)
 
 
 def _here(path: str) -> str:

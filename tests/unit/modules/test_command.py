@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from deployer.errors import ConfigError
 from tests.unit.modules.tables import differing, fixed, make
+from tests.unit.sh_runner import frames, probe
 
 
 def test_a_command_is_needed_or_not() -> None:
@@ -62,3 +66,25 @@ def test_what_it_creates_may_begin_where_it_runs() -> None:
     with pytest.raises(ConfigError, match="creates: it must be an absolute path") as caught:
         make("command", cmd="true", creates="done")
     assert "chdir" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "needed"), [("x*", "no"), ("[xy]?.txt", "no"), ("it's [*", "no"), ("z*", "yes"), ("[!x]1.txt", "yes")]
+)
+def test_a_guard_may_be_a_pattern(tmp_path: Path, path: str, needed: str) -> None:
+    for name in ("x1.txt", "it's [y"):
+        (tmp_path / name).touch()
+    for word, answer in (("creates", needed), ("removes", "no" if needed == "yes" else "yes")):
+        made = make("command", cmd="true", **{word: f"{tmp_path}/{path}"})
+        (seen,) = frames(probe(made.probe().text), ["dash"], tmp_path)
+        assert seen.out == f"needed={answer}"
+
+
+@pytest.mark.parametrize(("words", "read"), [({}, "it's %s\n\n"), ({"stdin_add_newline": False}, "it's %s\n")])
+def test_it_reads_what_it_is_given(tmp_path: Path, words: dict[str, bool], read: str) -> None:
+    for kind in ("command", "shell"):
+        made = make(kind, cmd="cat" if kind == "command" else "cat; exit 3", stdin="it's %s\n", **words)
+        (step,) = made.act()
+        done = subprocess.run(["dash", "-euc", step.text.text], capture_output=True, text=True)
+        assert (done.stdout, done.returncode) == (read, 0 if kind == "command" else 3)
+    assert "printf '%s\\n' x |" in make("command", cmd="true", stdin="x").reading().probe().text
