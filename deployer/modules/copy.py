@@ -26,8 +26,8 @@ class Copy(Written):
     A new file belongs to root and has mode 0644 unless said otherwise; of an existing one, what is not named stays.
     Secret content gets 0600 and never appears in a plan. A symbolic link at ``dest`` is replaced by the file; a
     directory never is. With ``remote_src`` a plan tells that the content is another one, and not what; ``dest`` may be
-    a directory then, which has to be there. A directory is not copied as a whole: name the files under ``loop`` or
-    ``with_fileglob``.
+    a directory then, which has to be there. Of a directory here all files are copied, and directories that are missing
+    are made, with ``directory_mode``; with a slash at the end of ``src`` what is in it, else the directory itself.
     """
 
     SOURCES: ClassVar[Mapping[str, str]] = {"src": "files"}

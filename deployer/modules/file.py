@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -211,6 +212,21 @@ class File(Module):
         if self.state == "link":
             return (Step(f"link {self.path}", lines(sh(LINK, self.src or "", self.path), attributes)),)
         return (Step(f"set owner and mode of {self.path}", attributes),)
+
+    def result(self, told: Mapping[str, object], said: str) -> Mapping[str, object]:
+        """Return the path and its state, too."""
+        del said
+        return {**told, **self._state(self.state)}
+
+    def answer(self, observed: Observed) -> Mapping[str, object]:
+        """Return the path and its state."""
+        seen = observed.keys.get("type") if isinstance(observed, Present) else None
+        return self._state(self.state or str(seen))
+
+    def _state(self, state: str | None) -> Mapping[str, object]:
+        name = {"path": self.path} if state in ("directory", "absent") else {"dest": self.path, "path": self.path}
+        known = {"touch": "file"}.get(state or "", state)
+        return {**name, **({"src": self.src} if self.src else {}), **({"state": known} if known else {})}
 
     def touches(self) -> tuple[str, ...]:
         """Return the path."""

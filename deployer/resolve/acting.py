@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from deployer.errors import ConfigError
 from deployer.load.hushed import Listening, listening
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Play, Task
+from deployer.modules import Module
 from deployer.resolve.action import Action, Delegate
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
@@ -30,15 +32,33 @@ class Acting:
     delegates: Delegates
     doer: Host
 
-    def action(self, task: Task, variables: Variables, label: str) -> Action:
-        """Return what a task does, with its module's arguments checked.
+    def actions(self, task: Task, variables: Variables, label: str) -> Iterator[Action]:
+        """Yield what a task does: one action, or those of all files in the directory that it copies.
+
+        Raises:
+            ConfigError: anything about it is wrong.
+        """
+        if task.module != "copy" or "src" not in task.args:
+            yield self.action(task, variables, label)
+            return
+        from deployer.resolve.trees import in_tree
+
+        with listening() as heard:
+            parts = in_tree(task, variables, self.maker.sources)
+        for path, part, module in parts:
+            own = label if not path or heard.touched or task.no_log else f"{label} => {path}"
+            found = self.action(part, variables, own, module)
+            yield replace(found, hushed=found.hushed or heard.touched)
+
+    def action(self, task: Task, variables: Variables, label: str, module: Module | None = None) -> Action:
+        """Return what a task does, with its module's arguments checked; ``module``: made already.
 
         Raises:
             ConfigError: anything about it is wrong.
         """
         with listening() as heard:
             try:
-                found = self._made(task, variables, label)
+                found = self._made(task, variables, label, module)
             except ConfigError as error:
                 raise self._silenced(error, task, heard) from None
         found = replace(found, hushed=heard.touched)
@@ -52,13 +72,13 @@ class Acting:
 
         return replace(found, judge=ResultJudge.of(task, variables))
 
-    def _made(self, task: Task, variables: Variables, label: str) -> Action:
+    def _made(self, task: Task, variables: Variables, label: str, given: Module | None) -> Action:
         once = self.doer.name != self.host.name
         connection = self.delegates.connection(self.doer) if once else self.connection
         on, place = delegated(task, variables, self.doer, connection, self.delegates)
         if once and not place:
             place = Delegate(self.doer.name, on.become, self.doer)
-        module, words = self.maker.make(task, variables), task.result
+        module, words = given or self.maker.make(task, variables), task.result
         if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()
         if once and not module.READS:

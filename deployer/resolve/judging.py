@@ -97,7 +97,7 @@ def registered(task: Task, found: Sequence[tuple[Any, Action, Mapping[str, Any] 
     """
     results = [_result(task, action, result) for _, action, result in found]
     if task.loop is None:
-        return results[0]
+        return results[0] if len(results) == 1 else _together(task, results)
     if not results or all(action.skip and not action.says for _, action, _ in found):
         return {**SKIPPED, "results": [{**SKIPPED, task.control.var: item} for item, _, _ in found if item is not None]}
     if waiting := [one for one in results if isinstance(one, Foreseen)]:
@@ -109,6 +109,15 @@ def registered(task: Task, found: Sequence[tuple[Any, Action, Mapping[str, Any] 
     ]
     words = {word: any(one.get(word, False) for one in results) for word in ("changed", "failed")}
     return {"results": each, **words, "skipped": False, "msg": "All items completed"}
+
+
+def _together(task: Task, results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the one result of a task that is several actions: the copy of a directory."""
+    waiting = next((one for one in results if isinstance(one, Foreseen)), None)
+    changed = {"changed": any(one["changed"] for one in results)} if all(map(_tells, results)) else {}
+    if waiting is not None:
+        return Foreseen(task.result.register, waiting.reason, changed)
+    return {**changed, "failed": any(one.get("failed", False) for one in results)}
 
 
 def _tells(result: Mapping[str, Any]) -> bool:

@@ -25,6 +25,8 @@ SILENT: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("systemd", "daemon_reexec"): _OFF,
     **{(module, "use"): ("auto", "apt") for module in ("package", "apt")},
     **{(module, "follow"): _OFF for module in ("copy", "template")},
+    ("copy", "local_follow"): _ON,
+    ("copy", "directory_mode"): _ANY,  # of directories that are copied, which `trees` makes
     ("file", "follow"): _ON,
     ("get_url", "use_proxy"): _ON,
     ("apt", "allow_downgrade"): _OFF,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from deployer.errors import ConfigError
+from deployer.fields import kind
 from deployer.load.marked import Text
+from deployer.model import Secret
 
 _INSTALLED = {"installed": "present", "removed": "absent"}
 _STATES: Mapping[str, Mapping[str, str]] = {
@@ -38,6 +42,8 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
         value: as written, rendered or not.
         args: all arguments of the task.
     """
+    if module == "copy" and key == "content" and isinstance(value, Mapping | list):
+        return _json(value)
     if not isinstance(value, str):
         return value
     if key in _LISTS.get(module, ()) and "," in value and "{" not in value:
@@ -57,6 +63,20 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
     source = args.get(_INTO.get(module, "")) if key == "dest" else None
     name = _file_name(source)
     return _same_place(value, path + name if name else path.rstrip("/"))
+
+
+def _json(value: Any) -> str | Secret:
+    """Return a mapping or a list as the text that copy writes; a secret in it makes all of it one."""
+    secrets: list[Secret] = []
+
+    def plain(inner: object) -> str:
+        if not isinstance(inner, Secret):
+            raise ConfigError(f"content holds {kind(inner)}")
+        secrets.append(inner)
+        return str(inner.reveal())
+
+    text = json.dumps(value, default=plain)
+    return Secret(text, "content") if secrets else text
 
 
 def _file_name(source: Any) -> str:

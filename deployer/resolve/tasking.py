@@ -202,7 +202,7 @@ class Tasking:
             yield done
         else:
             made = Acting(self.play, self.host, self.connection, self.maker, self.delegates, self._doer or self.host)
-            yield made.action(task, variables, label)
+            yield from made.actions(task, variables, label)
 
     def _left_out(self, task: Task) -> str:
         return left_out(task, self._count, self.failures) if task.blocks or self.failures else ""

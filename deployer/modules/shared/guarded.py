@@ -14,8 +14,8 @@ from deployer.modules.base import Changes, Module, Observed, Present, Sh, State,
 
 _NEEDED = "needed"
 _DONE = "not needed"
-_PATTERN = re.compile(r"([*?]|\[!?[A-Za-z0-9_.-]+\])")
-"""What stands for other characters in a path, as for Python's glob."""
+_PATTERN = re.compile(r"([*?])")
+"""What stands for other characters in a path."""
 
 _CHDIR = """if [ ! -d {0} ]; then
   printf '%s' {0}' is not there yet'
@@ -146,7 +146,9 @@ def _exists(path: str) -> Sh:
     pieces = _PATTERN.split(_here(path))
     if len(pieces) == 1:
         return sh("[ -e {} ]", pieces[0])
-    words = Sh("".join(piece if i % 2 else sh("{}", piece).text for i, piece in enumerate(pieces) if piece))
+    words = Sh("")
+    for piece in filter(None, pieces):
+        words = sh("{}*", words) if piece == "*" else sh("{}?", words) if piece == "?" else sh("{}{}", words, piece)
     return sh('( for found in {}; do [ ! -e "$found" ] || exit 0; done; exit 1 )', words)
 
 

@@ -69,7 +69,7 @@ def test_what_it_creates_may_begin_where_it_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "needed"), [("x*", "no"), ("[xy]?.txt", "no"), ("it's [*", "no"), ("z*", "yes"), ("[!x]1.txt", "yes")]
+    ("path", "needed"), [("x*", "no"), ("x?.txt", "no"), ("it's [*", "no"), ("z*", "yes"), ("[x]?.txt", "yes")]
 )
 def test_a_guard_may_be_a_pattern(tmp_path: Path, path: str, needed: str) -> None:
     for name in ("x1.txt", "it's [y"):

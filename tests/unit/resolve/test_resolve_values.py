@@ -8,6 +8,7 @@ import pytest
 
 from deployer.errors import ConfigError
 from deployer.load.variables import extra_variables
+from tests.unit.modules.tables import answer, differing
 from tests.unit.project_files import Project, content
 
 
@@ -119,3 +120,44 @@ def test_what_a_managed_file_says_of_itself_can_be_chosen(project: Project) -> N
     assert content(project.actions(extra_vars={"ansible_managed": "MINE"})[0]) == "# MINE"
     project.write("group_vars/all.yml", "ansible_managed: Ansible managed\n")
     assert content(project.actions()[0]) == "# Ansible managed"
+
+
+def test_a_mapping_as_content_is_written_as_json(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for said in ("{a: 1, b: ['{{ port }}', é]}", "'{{ given }}'"):
+        project.tasks(f"- copy: {{dest: /x, content: {said}}}\n", vars="{given: {a: 1, b: ['{{ port }}', é]}}")
+        assert content(project.actions()[0]) == '{"a": 1, "b": [4000, "\\u00e9"]}'
+    monkeypatch.setenv("TOKEN", "canary-91c4")
+    project.tasks("- copy: {dest: /x, content: {a: \"{{ lookup('env', 'TOKEN') }}\"}}\n")
+    assert "canary" in content(project.actions()[0])
+
+
+TREE = """\
+- name: all
+  copy: {src: SRC, dest: /srv/there/, mode: "0640", directory_mode: "0750", owner: root}
+  register: done
+- {copy: {dest: /srv/said, content: "{{ done.changed }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("src", "root"), [("tree", "/srv/there/tree"), ("tree/", "/srv/there"), ("'{{ name }}'", "/srv/there/tree")]
+)
+def test_a_directory_is_copied_file_by_file(project: Project, src: str, root: str) -> None:
+    for name in ("b {{ c }}", "sub/a", "sub/deep/x"):
+        project.write(f"files/tree/{name}", f"of {name}")
+    (project.directory / "files/tree/empty").mkdir()
+    project.tasks(TREE.replace("SRC", src), vars="{name: tree}")
+    *parts, _ = project.actions()
+    made = {one.label: tuple(getattr(one.module, word, "") for word in ("path", "dest", "mode")) for one in parts}
+    assert made == {
+        "all => .": (root, "", "0750"),
+        "all => empty": (f"{root}/empty", "", "0750"),
+        "all => sub": (f"{root}/sub", "", "0750"),
+        "all => sub/deep": (f"{root}/sub/deep", "", "0750"),
+        "all => b {{ c }}": ("", f"{root}/b {{{{ c }}}}", "0640"),
+        "all => sub/a": ("", f"{root}/sub/a", "0640"),
+        "all => sub/deep/x": ("", f"{root}/sub/deep/x", "0640"),
+    }
+    assert content(parts[-1]) == "of sub/deep/x"
+    there = answer(type="directory", at="nobody:65534:root:0:700")
+    assert all(differing(one.module, there) == {} for one in parts[:4]), "one that is there keeps its own"

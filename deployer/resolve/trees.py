@@ -1,0 +1,93 @@
+"""``copy`` of a directory: one action for each file in it, and for each directory that no file would bring."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from deployer.errors import At, ConfigError
+from deployer.fields import build
+from deployer.load.marked import Map, Text, mark_of, marks_of
+from deployer.load.sources import Sources, at_home
+from deployer.load.taint import OMIT
+from deployer.load.template import Variables
+from deployer.model import Task
+from deployer.modules.base import Present, State
+from deployer.modules.file import File
+from deployer.syntax import truth
+
+_PLACES = ("src", "dest")
+_MOST = 2000
+"""How many files one task copies at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopiedDirectory(File):
+    """A directory that gets its attributes when it is made; one that is there keeps its own."""
+
+    def desired(self) -> State:
+        """Return that it is there."""
+        return Present({"type": "directory"})
+
+
+TreePart: TypeAlias = tuple[str, Task, CopiedDirectory | None]
+"""A part of a directory's copy: a path below it, and the task that copies a file, or the module of a directory."""
+
+
+def in_tree(task: Task, variables: Variables, sources: Sources) -> list[TreePart]:
+    """Return what a ``copy`` with ``src`` is made of: itself, without a path, where that is no directory here.
+
+    As in Ansible the directory itself is made below ``dest``, unless ``src`` ends with a slash; links are followed.
+
+    Raises:
+        ConfigError: an argument is wrong, or there are too many files.
+    """
+    src, dest = (variables.render(task.args.get(key), mark_of(task.args.get(key), task.mark), key) for key in _PLACES)
+    there = truth(variables.render(task.args.get("remote_src", False), task.mark))
+    tree = None if there else _found(src, task, sources)
+    if tree is None or not isinstance(dest, str):
+        return [("", task, None)]
+    with At(mark_of(task.args["src"], task.mark)):
+        if task.loop is not None and task.result.register:
+            hint = "leave register out, or copy files"
+            raise ConfigError("copy of a directory in a loop has no result", hint=hint)
+        files, folders = _walked(tree)
+        if len(files) > _MOST:
+            raise ConfigError(f"{tree} has more than {_MOST} files", hint="unarchive brings many files at once")
+    root = dest.rstrip("/") + ("" if str(src).endswith("/") else f"/{tree.name}")
+    words = {"owner": "owner", "group": "group", "mode": "directory_mode"}
+    given = {key: variables.render(task.args.get(word, OMIT), task.mark, word) for key, word in words.items()}
+    own = {key: value for key, value in given.items() if value is not OMIT}
+    found: list[TreePart] = []
+    for path in folders:
+        place = f"{root}/{path}".rstrip("/") or "/"
+        module = build(CopiedDirectory, {"path": place, "state": "directory", **own}, where=task.mark)
+        found.append((path or ".", task, module))
+    for path in files:
+        places = {"src": Text(str(tree / path), unsafe=True), "dest": Text(f"{root}/{path}", unsafe=True)}
+        args = Map({**task.args, **places}, task.mark, marks_of(task.args))
+        found.append((path, replace(task, args=args), None))
+    return found
+
+
+def _found(src: Any, task: Task, sources: Sources) -> Path | None:
+    if not isinstance(src, str):
+        return None
+    given = at_home(src)
+    tried = [given] if given.is_absolute() else [place / given for place in sources.places("files", task)]
+    found = next((path for path in tried if path.exists()), None)
+    return found if found and found.is_dir() else None
+
+
+def _walked(tree: Path) -> tuple[list[str], list[str]]:
+    files, folders = list[str](), list[str]()
+    for place, inner, names in os.walk(tree, followlinks=True):
+        inner.sort()
+        below = Path(place).relative_to(tree)
+        folders.append("" if below == Path() else str(below))
+        files += [str(below / name) for name in sorted(names)]
+        if len(files) > _MOST or len(folders) > _MOST:
+            break
+    return files, folders
