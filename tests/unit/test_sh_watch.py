@@ -110,8 +110,11 @@ def test_a_deadline_ends_it_wherever_it_hides(shell: list[str], tmp_path: Path) 
 
 
 def test_what_it_leaves_running_on_purpose_is_left(shell: list[str], tmp_path: Path) -> None:
-    word = number()
-    (frame,) = frames(people(f"setsid sleep {word} </dev/null >/dev/null 2>&1 &"), shell, tmp_path)
+    # Until it has a session of its own it is the step's, and ends with it.
+    word, there = number(), tmp_path / "there"
+    begin = f"setsid sh -c 'touch {there}; exec sleep {word}' </dev/null >/dev/null 2>&1 &"
+    (frame,) = frames(people(f"{begin}\nuntil [ -e {there} ]; do sleep 0.05; done"), shell, tmp_path)
+    eventually(lambda: running(word))
     left = running(word)
     assert (frame.rc, len(left)) == (0, 1)
     os.kill(left[0], 9)
