@@ -66,6 +66,10 @@ class Guarded(Module):
                 if problem:
                     raise ConfigError(f"{word}: {problem}", hint="or give chdir: it begins there" if begins else "")
 
+    def touches(self) -> tuple[str, ...]:
+        """Return the path that it makes or takes away: who edits it has to wait until it has run."""
+        return tuple(path for path in (self.creates, self.removes) if path and path.startswith("/"))
+
     def reading(self) -> Module:
         """Return it as a reading of what it prints."""
         from deployer.modules.shared.command_reading import CommandReading
