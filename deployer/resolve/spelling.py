@@ -11,6 +11,7 @@ from typing import Any
 from deployer.errors import ConfigError
 from deployer.fields import kind
 from deployer.load.marked import Text
+from deployer.load.secrets import is_source
 from deployer.model import Secret
 
 _INSTALLED = {"installed": "present", "removed": "absent"}
@@ -42,7 +43,7 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
         value: as written, rendered or not.
         args: all arguments of the task.
     """
-    if module == "copy" and key == "content" and isinstance(value, Mapping | list):
+    if module == "copy" and key == "content" and isinstance(value, Mapping | list) and not is_source(value):
         return _json(value)
     if not isinstance(value, str):
         return value

@@ -196,6 +196,7 @@ REVIEWED = {
     "modules/cookie.py": "into the check of a cookie's format",
     "modules/env_file.py": "into the text of a file, which is a secret",
     "notifying.py": "into the address of a webhook, which no message and no error shows",
+    "resolve/spelling.py": "into the JSON that copy writes, which is a secret then",
     "saved/digests.py": "into a digest that is keyed by the plan's own key",
     "sh/frame.py": "into the channel",
     "transport/conversation.py": "into sudo's input, once",
