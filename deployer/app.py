@@ -64,7 +64,7 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         return ansible_core_play(project, resolver, hosts).run(context, goal, 2 if counts else 0)
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
-    heard: dict[str, Any] = {"noted": noted, "notes": notes, "what": noted, "doing": goal.value}
+    heard: dict[str, Any] = {"noted": noted, "notes": notes, "what": noted, "doing": noted}
     heard |= {} if goal is Goal.VERIFY else {"through": through}
     return each_play(walk, project, out, ahead=True, **heard)
 

@@ -50,7 +50,7 @@ class RunLease:
         emit: is told of a lease that was lost, and of one that could not be given back.
         ways: host → how to reach it, of all hosts of the run.
         clock: seconds; only differences count.
-        told: a person has heard that another run is at work.
+        told: a person has heard that another run is at work, or need not, since this one only reads.
     """
 
     doing: str

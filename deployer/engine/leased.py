@@ -113,7 +113,7 @@ class Leased:
     def _run(self, program: Program, timeout: float) -> Iterator[Frame]:
         """Run it; the first that reads as root is told who else has the lease, so that a person hears of it early."""
         place, last = self._place, len(program.fragments) - 1
-        if program.writes or program.lease or place.asked or place.settled or last < 0:
+        if program.writes or program.lease or self._lease.told or place.asked or place.settled or last < 0:
             yield from self.inner.run(program, timeout=timeout)
             return
         asks = replace(program, fragments=(*program.fragments, _TAKEN), lease="look")

@@ -95,7 +95,10 @@ def test_who_comes_second_is_told_whose_turn_it_is_and_looking_never_waits(fleet
     assert (found := re.search(who, said)), said
     assert int(found[1]) == process.pid
     assert second.end(fleet.hosts[1])["problem"] == f"not begun here, because of {fleet.hosts[0].name}"
-    assert fleet.run("plan", playbook=other).code == 0
+    assert "this run changes nothing" in second.out
+    plan = fleet.run("plan", playbook=other)
+    assert plan.code == 0
+    assert "this run changes nothing" not in plan.out
     assert lock(fleet, "show").out.count("deploy slow.yml") == 3
     for host in fleet.hosts:
         assert ssh(host, "touch /srv/go") == (0, "")

@@ -140,10 +140,10 @@ def test_who_read_for_longer_than_a_lease_lasts_goes_on_where_the_last_one_is_kn
     assert place.canary is here
 
 
-def hears(place: Place) -> list[str]:
+def hears(place: Place, *, reads: bool = False) -> list[str]:
     """Read it as a run does that has come second, and return what a person is told."""
     seen = Seen(place)
-    lease = RunLease("deploy site.yml", seen.notes.append)
+    lease = RunLease("deploy site.yml", seen.notes.append, told=reads)
     way = lease.connect("web1", lambda: seen)  # type: ignore[arg-type, return-value]
     for _ in range(2):
         assert [frame.out for frame in way.run(Program((Sh("echo read"), Sh("echo more"))), timeout=5)] == [
@@ -168,3 +168,7 @@ def test_a_hold_is_told_as_early_and_a_lease_that_has_ended_is_not(place: Place)
     place.take(BOB, "new disk", kind="hold", seconds=7200)
     (told,) = hears(place)
     assert told.startswith("web1: maintenance: held by bob@ci for ")
+
+
+def test_a_run_that_only_reads_is_told_nothing(place: Place) -> None:
+    assert hears(place, reads=True) == []
