@@ -54,8 +54,9 @@ def each_play(
     """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
 
     Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it. Whoever comes while the
-    run has the lease of its hosts is told what it is ``doing``; where that is empty, the run only reads. Nobody connects
-    to hosts that are ``absent``. Those of its plays that are ansible-core's are left out unless ``through`` takes them.
+    run has the lease of its hosts is told what it is ``doing``; where that is empty, the run only reads. Nobody
+    connects to hosts that are ``absent``. Those of its plays that are ansible-core's are left out unless ``through``
+    takes them.
     """
     begin, options, work = time.monotonic(), project.options, project.work()
     resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
