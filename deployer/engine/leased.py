@@ -14,7 +14,11 @@ from deployer.events import Emit, Note
 from deployer.sh import Frame, Program, Sh
 from deployer.transport.base import Transport
 
-_TAKEN = Sh("""[ "$own_uid" -ne 0 ] || { echo root; if lease_taken; then echo "$why"; echo "process $l_pid"; fi; }""")
+# As lease_take says it: whoever made a hold has ended long since, and of a damaged record no process is known.
+_TAKEN = Sh("""[ "$own_uid" -ne 0 ] || {
+  echo root
+  if lease_taken; then echo "$why"; [ "$l_kind" != run ] || echo "process $l_pid"; fi
+}""")
 
 
 class _Keeper(Protocol):

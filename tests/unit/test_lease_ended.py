@@ -166,8 +166,16 @@ def test_a_hold_is_told_as_early_and_a_lease_that_has_ended_is_not(place: Place)
     end_by_itself(place, 10)
     assert hears(place) == []
     place.take(BOB, "new disk", kind="hold", seconds=7200)
+    place.change(PROCESS, dead(), place.hold)  # deployer lock hold has ended, and the hold stays
     (told,) = hears(place)
     assert told.startswith("web1: maintenance: held by bob@ci for ")
+
+
+def test_a_record_that_is_damaged_is_told_without_a_process(place: Place) -> None:
+    place.record.write_text("damaged")
+    (told,) = hears(place)
+    damaged = f"{place.record} cannot be understood: it is damaged, or of another version of deployer"
+    assert told == f"web1: {damaged}; as long as that is so, this run changes nothing"
 
 
 def test_a_run_that_only_reads_is_told_nothing(place: Place) -> None:
