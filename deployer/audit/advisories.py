@@ -107,7 +107,7 @@ def read_advisories(path: Path) -> Advisories:
             newest = max(filter(None, (newest, _moment(raw))), default=None)
             for one in _advisories(raw):
                 found.setdefault(one.package, []).append(one)
-                if one.ranges or one.versions:
+                if one.otp and (one.ranges or one.versions):  # those of a package of Hex tell nothing of a runtime
                     told.add(fault)
             if _about_runtime(raw):
                 bare[fault] = raw["id"]

@@ -73,7 +73,9 @@ def _all_but(unaffected: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]
     events = [{"introduced": "0"}]
     for one in told:
         version, end = str(one.get("version")), str(one.get("lessThan", ""))
-        if "*" in (end, one.get("lessThanOrEqual")):
+        if one.get("status") != "unaffected":
+            events[0] = {"introduced": "unknown"}
+        elif "*" in (end, one.get("lessThanOrEqual")):
             events.append({"fixed": version})
         elif version == "0" and end and events[0] == {"introduced": "0"}:
             events[0] = {"introduced": end}

@@ -161,6 +161,10 @@ TELL_NO_VERSION = {
     "a record with commits": (bare("EEF-CVE-ssl", "CVE-ssl"), record("ssl", "7a08c550", versionType="git")),
     "a record about the sources": (of_sources(purl="pkg:github/erlang/otp?x=y"),),
     "a record without an address": (of_sources(vendor="erlang", product="otp"),),
+    "versions of a package of Hex beside commits of OTP": (
+        bare("EEF-CVE-ssl", "CVE-ssl"),
+        osv("plug", {"introduced": "0"}, {"fixed": "1.0.0"}) | {"id": "CVE-ssl"},
+    ),
     "a record that says where the sources are": (of_sources(repo="https://github.com/elixir-lang/elixir"),),
 }
 
@@ -187,6 +191,10 @@ ALL_BUT = {
     "both ends": (
         [{"version": "0", "lessThan": "11.0"}, {"version": "11.2", "lessThan": "*"}],
         {"10.9": False, "11.1": True, "11.2": False},
+    ),
+    "an end that is not certain": (
+        [{"version": "11.2", "lessThan": "*", "status": "unknown"}],
+        {"11.0": None, "11.2": None},
     ),
     "a hole": ([{"version": "11.2", "lessThan": "11.3"}], {"11.0": None, "11.2": None}),
 }
