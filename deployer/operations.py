@@ -40,7 +40,7 @@ def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
         code = Rotation(context, resolver, hosts, check).run()
         return code if code or check else PlayRun(context, resolver, hosts, Goal.VERIFY).run()
 
-    return each_play(walk, load(options), out, doing="cookie rotate")
+    return each_play(walk, load(options), out, doing="cookie rotate", check=check)
 
 
 def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = None) -> int:
@@ -63,7 +63,7 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
         back, goal = Back(resolver, to, context.emit), Goal.PLAN if check else Goal.DEPLOY
         return PlayRun(context, back, hosts, goal, ask=asker(context.stop, json=options.json), gather=back.gather).run()
 
-    return each_play(walk, load(options), out, need_tarball=False, noted=done, what=done, doing="rollback")
+    return each_play(walk, load(options), out, need_tarball=False, noted=done, what=done, doing="rollback", check=check)
 
 
 def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool, out: TextIO | None = None) -> int:
@@ -114,7 +114,7 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
             context.emit(Note(told + (had if lost else "")))
         return code
 
-    return each_play(walk, project, out, doing=f"retire {whom}", absent=gone if lost else ())
+    return each_play(walk, project, out, doing=f"retire {whom}", check=check, absent=gone if lost else ())
 
 
 def again(
@@ -142,7 +142,7 @@ def again(
         return PlayRun(context, anew, hosts, goal, ask=asker(context.stop, json=options.json), gather=anew.gather).run()
 
     doing = f"{'restart' if wanted == 'restarted' else 'start'} {whom}"
-    return each_play(walk, project, out, need_tarball=False, doing=doing)
+    return each_play(walk, project, out, need_tarball=False, doing=doing, check=check)
 
 
 def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None) -> int:
@@ -178,7 +178,7 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
             code = verify.run()
         return leave.end() or code
 
-    return each_play(walk, project, out, need_tarball=False, doing=f"stop {whom}")
+    return each_play(walk, project, out, need_tarball=False, doing=f"stop {whom}", check=check)
 
 
 def _load_and_choose(options: Options, whom: str) -> tuple[Project, tuple[Spot, ...]]:

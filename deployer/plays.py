@@ -48,15 +48,16 @@ def each_play(
     what: str = "",
     worth: Callable[[Sequence[Event], int], bool] = worth_telling,
     doing: str = "",
+    check: bool = False,
     absent: Collection[str] = (),
     through: Walking = lambda *_: 0,
 ) -> int:
     """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
 
     Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it. Whoever comes while the
-    run has the lease of its hosts is told what it is ``doing``; where that is empty, the run only reads. Nobody
-    connects to hosts that are ``absent``. Those of its plays that are ansible-core's are left out unless ``through``
-    takes them.
+    run has the lease of its hosts is told what it is ``doing``; where that is empty, or with ``check``, the run
+    only reads. Nobody connects to hosts that are ``absent``. Those of its plays that are ansible-core's are left out
+    unless ``through`` takes them.
     """
     begin, options, work = time.monotonic(), project.options, project.work()
     resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
@@ -71,7 +72,7 @@ def each_play(
         for note in (*project.notes, *notes):
             emit(Note(note))
         job = " ".join(filter(None, (doing, Path(options.playbook).name)))
-        lease = RunLease(job, emit, ways, told=not doing)
+        lease = RunLease(job, emit, ways, told=check or not doing)
         try:
             context = partial(Context, pool=executor, emit=emit, stop=stop, lease=lease, doing=doing)
             codes = _walked(plays, walk, through, context)

@@ -133,7 +133,7 @@ class Leased:
         word, _, told = said.partition("\n")
         why, _, process = told.partition("\nprocess ")
         self._place.asked = word == "root"
-        if why and not self._lease.told and not is_dead(process):
+        if why and not is_dead(process) and not self._lease.told:
             self._lease.told = True
             self._lease.emit(Note(f"{self.name}: {why}; as long as that is so, this run changes nothing"))
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deployer import plays
 from deployer.app import run
+from deployer.engine.lease import RunLease
 from deployer.engine.roll.play import Goal
 from deployer.errors import ConfigError
-from deployer.operations import survey
+from deployer.operations import rollback, rotate, survey
 from deployer.options import Options
 
 INVENTORY = """
@@ -130,3 +135,18 @@ def test_hosts_of_a_variable_that_is_not_there_say_how_to_give_it(options: Optio
     with pytest.raises(ConfigError, match="hosts: the variable 'target' is not defined") as caught:
         walked(Goal.PLAN, options)
     assert "-e target=GROUP" in caught.value.hint
+
+
+@pytest.mark.parametrize("command", [partial(rollback, to=""), rotate], ids=["rollback", "cookie rotate"])
+def test_with_check_a_command_that_writes_only_reads_and_tells_of_no_other_run(
+    options: Options, monkeypatch: pytest.MonkeyPatch, command: Callable[..., int]
+) -> None:
+    made: list[RunLease] = []
+
+    def lease(*args: Any, **words: Any) -> RunLease:
+        made.append(RunLease(*args, **words))
+        return made[-1]
+
+    monkeypatch.setattr(plays, "RunLease", lease)
+    command(options, check=True, out=io.StringIO())
+    assert [one.told for one in made] == [True]
