@@ -129,7 +129,7 @@ PIECES = st.one_of(
 
 
 @given(st.lists(PIECES, max_size=12), st.booleans(), st.integers(1, 40))
-@settings(max_examples=100)
+@settings(max_examples=4 * settings().max_examples)
 def test_any_bytes_give_frames_or_a_known_error(pieces: list[bytes], writes: bool, size: int) -> None:
     program = STEPS if writes else ASKED
     try:

@@ -169,7 +169,7 @@ def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
 
 
 @given(st.one_of(st.text(), st.text(alphabet=" \t\n-:{}[]&*!|>'\"#%@`,?ab01~<.")))
-@settings(max_examples=100)
+@settings(max_examples=4 * settings().max_examples)
 def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     try:
         value = yaml.parse(text, "f.yml")
@@ -190,6 +190,6 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-@settings(max_examples=50)
+@settings(max_examples=2 * settings().max_examples)
 def test_what_a_standard_writer_quotes_comes_back_as_it_was(value: Any) -> None:
     assert yaml.parse(pyyaml.safe_dump(value, default_style=None), "f.yml") == value

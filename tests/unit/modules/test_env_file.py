@@ -177,7 +177,7 @@ def test_what_somebody_else_wrote_is_found_and_shown_as_far_as_it_may(there: Pat
     converge(EnvFile(path=str(there), values={"PORT": "4000"}), there.parent)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings().max_examples * 3 // 5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     value=st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=80),
     secret=st.booleans(),
