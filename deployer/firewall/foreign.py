@@ -165,7 +165,9 @@ class Table:
 
 
 def _is(what: str, one: str, said: dict[str, str | None], packet: Packet) -> Truth:
-    one = one.partition(" ")[0] if " . " not in one else "?"
+    if one == "." or " . " in one:  # several things of a packet are compared together
+        return None
+    one = one.partition(" ")[0]
     try:
         match what:
             case "protocol":
