@@ -120,8 +120,8 @@ def ask_vault_pass(ask: Ask) -> Callable[[], vault.VaultPassword]:
 
 
 def is_source(value: object) -> bool:
-    """Return whether a value says where a secret comes from: ``{env: …}``, ``{file: …}`` or ``{command: […]}``."""
-    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in SOURCES
+    """Return whether a person has written where a secret comes from (``{env: …}`` …); what a host says is data."""
+    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in SOURCES and bool(mark_of(value).file)
 
 
 def read_secret(value: Any, name: str, base: Path, vaults: Vaults) -> Secret:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from deployer.errors import ConfigError, SecretError
@@ -62,3 +64,17 @@ def test_a_secret_that_cannot_be_read_is_an_error_before_any_host_is_touched(pro
     project.tasks("- copy: {dest: /x, content: {env: NOBODY_SETS_THIS}}")
     with pytest.raises(SecretError, match="NOBODY_SETS_THIS is not set"):
         project.resolve()
+
+
+def test_what_a_host_says_names_no_secret_of_this_machine(project: Project) -> None:
+    said = {"command": ["echo", CANARY]}
+    texts = ("{{ said }}", "{{ [said] | first }}", "{{ text | from_json }}", "{{ item }}")
+    copies = "".join(
+        f'- {{copy: {{dest: /x{n}, content: "{text}"}}, loop: "{{{{ [said] }}}}"}}\n' for n, text in enumerate(texts)
+    )
+    facts = {"said": said, "text": json.dumps(said)}
+    project.tasks(copies, gather_facts="true")
+    assert [json.loads(content(action)) for action in project.actions(facts=facts)] == [said] * len(texts)
+    project.tasks("- user: {name: ada, password: '{{ said }}'}\n", gather_facts="true")
+    with pytest.raises(ConfigError, match="password must be text, not a mapping"):
+        project.actions(facts=facts)
