@@ -14,7 +14,7 @@ from deployer.load.marked import Map
 from deployer.load.pieces import apart
 from deployer.load.secrets import Vaults
 from deployer.load.template import Layer, Variables
-from deployer.model import Host, Play, Task
+from deployer.model import Host, Mark, Play, Task
 
 MANAGED = "Written by deployer; changes made here are undone."
 """``ansible_managed``, where no variable of that name says otherwise."""
@@ -82,6 +82,7 @@ class Scopes:
         self._fleet: dict[str, Layer] = {}
         self._tasks: tuple[str, dict[tuple[int, int], Variables]] = "", {}  # of the host whose turn it is
         self._names_of: dict[str, dict[str, Any]] = {}
+        self._moments: dict[tuple[str, Mark, int], Variables] = {}
 
     def learn(self, host: Host, facts: Mapping[str, Any] | None) -> None:
         """Add what a host says of itself; it is data and never templated. None: what an earlier play learnt stays."""
@@ -158,6 +159,20 @@ class Scopes:
             strong = words, self._names(host), role, self._extra, *params, *mine, Layer(task.vars)
             kept[key] = self._variables(*strong, Layer(self._play.vars), facts, Layer(host.vars), Layer(task.defaults))
         return kept[key]
+
+    def once(self, host: Host, task: Task, nth: int, *, now: bool) -> Variables:
+        """Return what names meant in a task that a host does once for all: later tasks may have set them anew.
+
+        Args:
+            host: which does it.
+            task: as written.
+            nth: how many times the task was met, this one included.
+            now: the host itself is there.
+        """
+        key = host.name, task.mark, nth
+        if now:
+            self._moments[key] = self.task(host, task)
+        return self._moments[key] if key in self._moments else self.task(host, task)
 
     def _variables(self, *layers: Layer) -> Variables:
         own: dict[str, Any] = {}

@@ -136,8 +136,7 @@ class Resolver:
     def audit_words(self, host: Host) -> tuple[AuditWords, Mark]:
         """Return a host's word ``audit``, checked, and its place; raises ConfigError."""
         with self._lock:
-            variables = self._scopes.play(host)
-            where = variables.place("audit", host.mark)
+            where = (variables := self._scopes.play(host)).place("audit", host.mark)
             return build(AuditWords, variables.get("audit", {}), where=where, path="audit"), where
 
     def notify_words(self, host: Host) -> tuple[tuple[NotifyWords, ...], Mark]:
@@ -229,7 +228,8 @@ class Resolver:
             self._scopes.batch(host, batch)
         first = batch[0] if batch else self._first
         if first in self._inventory.hosts and first not in self._met and any(task.run_once for task in self.play.tasks):
-            self.resolve(self._inventory.hosts[first], None)
+            with Gathering().going_on():  # what is wrong there, or unknown of a host that is down, is told in its turn
+                self.resolve(self._inventory.hosts[first], None)
         return first
 
 

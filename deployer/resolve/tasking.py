@@ -16,7 +16,7 @@ from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, SETTERS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
-from deployer.model import Block, Connection, Gate, Host, Play, Task
+from deployer.model import Block, Connection, Gate, Host, Mark, Play, Task
 from deployer.resolve.acting import Acting
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.delegating import Delegates
@@ -51,7 +51,8 @@ class Tasking:
     results: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     ended: str = ""
-    _gates: dict[Gate, str] = field(default_factory=dict)
+    _gates: dict[tuple[Gate, str], str] = field(default_factory=dict)
+    _asked: dict[Mark, int] = field(default_factory=dict)
     _count: int = 0
     _blocked: NotYet | None = None
     _doer: Host | None = None
@@ -113,7 +114,7 @@ class Tasking:
         if self.choice is None and task.module in ACTS and task.module != "debug":
             hint = "handlers and hooks act: systemd, command, shell; write it among the tasks"
             raise ConfigError(f"{task.module} does nothing when it is notified", where=task.mark, hint=hint)
-        variables = self.scopes.task(self._doer, task)
+        variables = self._scope(task)
         variables = variables.over(*over) if over else variables
         if no := self.ended or self._shut(task, variables):
             skipped = Action(task, task.name if no == _UNCHOSEN else label_of(task, variables), skip=no)
@@ -139,10 +140,10 @@ class Tasking:
             items = items_of(task, variables, self.maker.sources)
         if not items:
             yield None, Action(task, label_of(task, variables), skip="its loop is empty")
-        late, doer = [condition for condition in task.when if condition not in early], self._doer or self.host
+        late = [condition for condition in task.when if condition not in early]
         for item, given in rounds(task, items):
             layer = replace(given, hushed=frozenset(given.values if heard.touched else ()))
-            inner = (self.scopes.task(doer, task) if task.module in ACTS else variables).over(layer, *over)
+            inner = (self._scope(task) if task.module in ACTS else variables).over(layer, *over)
             label = f"{label_of(task, inner)}{item_label(task, item, inner)}"
             if no := self._left_out(task) or unmet(late, inner, task):
                 yield item, Action(task, label, skip=no)
@@ -165,6 +166,14 @@ class Tasking:
             hushed = task.no_log or any(action.hides for _, action, _ in entries)
             self.scopes.put(self.host, {task.result.register: registered(task, entries)}, {}, hushed=hushed)
 
+    def _scope(self, task: Task) -> Variables:
+        """Return what names mean in a task to the host that does it; what is done once, has one meaning for all."""
+        doer = self._doer or self.host
+        if not (task.run_once and self.choice):
+            return self.scopes.task(doer, task)
+        nth = self._asked[task.mark] = self._asked.get(task.mark, 0) + 1
+        return self.scopes.once(doer, task, nth, now=doer is self.host)
+
     def _alone(self, task: Task, over: tuple[Layer, ...]) -> bool:
         """Return whether this is the one host of the play, or of its batch, that runs a task that is run once."""
         if isinstance(task.run_once, str):
@@ -178,10 +187,11 @@ class Tasking:
         if self.choice and not all(self.choice.takes(tags) for tags in (task.tags, *(one.tags for one in task.gates))):
             return _UNCHOSEN
         for gate in task.gates:
-            if gate not in self._gates:
-                self._gates[gate] = unmet(gate.when, variables, replace(task, mark=gate.mark))
-            if self._gates[gate]:
-                return self._gates[gate]
+            key = gate, self._doer.name if self._doer else ""  # what it says to one host, it does not say to another
+            if key not in self._gates:
+                self._gates[key] = unmet(gate.when, variables, replace(task, mark=gate.mark))
+            if self._gates[key]:
+                return self._gates[key]
         return ""
 
     def _one(

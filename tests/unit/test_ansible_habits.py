@@ -195,6 +195,33 @@ def test_each_batch_has_what_runs_once_done_by_its_first_host_and_all_of_it_know
     assert "changed_when: false" in caught.value.hint
 
 
+ONCE_IN_ITS_PLACE = """\
+- set_fact: {x: 1}
+- {set_fact: {y: "{{ x }}"}, run_once: true}
+- {set_fact: {x: 2, once: 1}, run_once: true, when: once is not defined}
+- {set_fact: {l: "{{ l | default([]) + [item] }}"}, loop: [1, 2], run_once: true}
+- {debug: {msg: "{{ y }} {{ x }} {{ l }}"}}
+- {import_tasks: gated.yml, when: inventory_hostname == 'a'}
+"""
+
+
+def test_what_is_set_once_is_what_it_was_there_and_then(project: Project) -> None:
+    project.write("gated.yml", "- {command: id, register: r, changed_when: false, run_once: true}\n- command: id\n")
+    project.tasks(ONCE_IN_ITS_PLACE)
+    resolver = project.resolver(first="a", hosts=["a", "b"])
+    both = [resolver.resolve(resolver._inventory.hosts[name], None).actions for name in "ab"]
+    assert [actions[-3].says for actions in both] == ["1 2 [1, 2]"] * 2
+    assert [bool(actions[-1].skip) for actions in both] == [False, True], "a gate's word to one host is not another's"
+
+
+def test_that_the_first_host_is_down_is_no_error_of_the_others(project: Project) -> None:
+    words = '- {copy: {dest: /x, content: "{{ ansible_hostname }}"}}\n- {command: id, run_once: true}\n'
+    project.tasks(words, gather_facts="true")
+    resolver = project.resolver(first="a", hosts=["a", "b"])
+    written, once = resolver.resolve(resolver._inventory.hosts["b"], {"ansible_hostname": "web2"}).actions
+    assert (content(written), once.skip) == ("web2", "run_once: a does it")
+
+
 def test_a_file_of_variables_may_be_named_by_those_of_the_play_and_the_command_line(project: Project) -> None:
     text = "- hosts: all\n  vars: {env: test, size: 1}\n  vars_files: ['vars/{{ env }}.yml']\n"
     for name, size in (("test", 2), ("prod", 3)):
