@@ -20,11 +20,13 @@ class Failure:
     Attributes:
         place: of its action among those of the play.
         result: what ``ansible_failed_result`` holds.
+        hidden: no report shows it.
     """
 
     place: int
     task: Task
     result: Mapping[str, Any]
+    hidden: bool = False
 
     @property
     def catcher(self) -> Block | None:
@@ -50,7 +52,7 @@ class Failure:
         name = "" if self.task.name == self.task.module else self.task.name  # as written
         task = {"name": name, "action": self.task.module, "args": dict(self.task.args)}
         values = {"ansible_failed_task": task, "ansible_failed_result": self.result}
-        return Layer(values, final=True, hushed=frozenset(values if self.task.no_log else ()))
+        return Layer(values, final=True, hushed=frozenset(values if self.hidden or self.task.no_log else ()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,8 @@ def rescued(host_play: HostPlay, place: int, error: StepError, results: Results,
         StepError: the host has failed, and nothing is left to do.
     """
     action = host_play.actions[place]
-    failure = Failure(place, action.task, {"changed": False, "msg": error.message, **error.result, "failed": True})
+    result = {"changed": False, "msg": error.message, **error.result, "failed": True}
+    failure = Failure(place, action.task, result, action.hides)
     caught = failure.catcher is not None
     if host_play.again is None or not (caught or running):
         raise error

@@ -143,6 +143,16 @@ def test_a_rescue_is_told_what_ansible_would_tell_it(trial: Trial, task: str, sa
     assert log(trial) == said
 
 
+def test_a_rescue_shows_nothing_of_what_failed_with_what_no_log_has_set(trial: Trial) -> None:
+    hidden = "- {set_fact: {word: canary-91c4}, no_log: true}\n"
+    fails = "- shell: echo {{ word }}; exit 3\n"
+    walk = trial.deploy(hidden + block(fails, "- debug: {var: ansible_failed_result}\n") + say("d"))
+    assert log(trial) == "d"
+    assert isinstance(walk.emit, Events)
+    assert "canary" not in str(walk.emit.of(TaskPlanned))
+    assert "(not shown: no_log)" in str(walk.emit.of(TaskPlanned))
+
+
 def test_what_a_rescue_makes_is_looked_at_again_and_what_its_block_made_is_not(trial: Trial) -> None:
     write = "- copy: {{dest: HERE/file, content: {}}}\n"
     trial.deploy(block(write.format("new") + BAD, write.format("old")))
