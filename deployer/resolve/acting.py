@@ -44,7 +44,10 @@ class Acting:
         from deployer.resolve.trees import in_tree
 
         with listening() as heard:
-            parts = in_tree(task, variables, self.maker.sources)
+            try:
+                parts = in_tree(task, variables, self.maker.sources)
+            except ConfigError as error:
+                raise self._silenced(error, task, heard) from None
         for path, part, module in parts:
             own = label if not path or heard.touched or task.no_log else f"{label} => {path}"
             found = self.action(part, variables, own, module)

@@ -10,7 +10,8 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import kind
-from deployer.load.marked import Text
+from deployer.load.marked import Encrypted, Text
+from deployer.load.results import Foreseen
 from deployer.load.secrets import is_source
 from deployer.model import Secret
 
@@ -71,6 +72,10 @@ def _json(value: Any) -> str | Secret:
     secrets: list[Secret] = []
 
     def plain(inner: object) -> str:
+        if isinstance(inner, Foreseen):
+            inner.wait()
+        if isinstance(inner, Encrypted):  # as written: it is decrypted when it is rendered
+            return ""
         if not isinstance(inner, Secret):
             raise ConfigError(f"content holds {kind(inner)}")
         secrets.append(inner)

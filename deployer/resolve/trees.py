@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from deployer.errors import At, ConfigError
 from deployer.fields import build
@@ -42,7 +42,7 @@ def in_tree(task: Task, variables: Variables, sources: Sources) -> list[TreePart
     As in Ansible the directory itself is made below ``dest``, unless ``src`` ends with a slash; links are followed.
 
     Raises:
-        ConfigError: an argument is wrong, or there are too many files.
+        ConfigError: an argument is wrong, there are too many files, or not all of it can be read.
     """
     src, dest = (variables.render(task.args.get(key), mark_of(task.args.get(key), task.mark), key) for key in _PLACES)
     there = truth(variables.render(task.args.get("remote_src", False), task.mark))
@@ -54,8 +54,9 @@ def in_tree(task: Task, variables: Variables, sources: Sources) -> list[TreePart
             hint = "leave register out, or copy files"
             raise ConfigError("copy of a directory in a loop has no result", hint=hint)
         files, folders = _walked(tree)
-        if len(files) > _MOST:
-            raise ConfigError(f"{tree} has more than {_MOST} files", hint="unarchive brings many files at once")
+        if max(len(files), len(folders)) > _MOST:
+            what = "files" if len(files) > _MOST else "directories"
+            raise ConfigError(f"{tree} has more than {_MOST} {what}", hint="unarchive brings many files at once")
     root = dest.rstrip("/") + ("" if str(src).endswith("/") else f"/{tree.name}")
     words = {"owner": "owner", "group": "group", "mode": "directory_mode"}
     given = {key: variables.render(task.args.get(word, OMIT), task.mark, word) for key, word in words.items()}
@@ -73,17 +74,20 @@ def in_tree(task: Task, variables: Variables, sources: Sources) -> list[TreePart
 
 
 def _found(src: Any, task: Task, sources: Sources) -> Path | None:
-    if not isinstance(src, str):
+    if not isinstance(src, str) or not src:
         return None
     given = at_home(src)
     tried = [given] if given.is_absolute() else [place / given for place in sources.places("files", task)]
     found = next((path for path in tried if path.exists()), None)
-    return found if found and found.is_dir() else None
+    return found.absolute() if found and found.is_dir() else None  # the files in it are looked for nowhere else
 
 
 def _walked(tree: Path) -> tuple[list[str], list[str]]:
     files, folders = list[str](), list[str]()
-    for place, inner, names in os.walk(tree, followlinks=True):
+    for place, inner, names in os.walk(tree, followlinks=True, onerror=_unread):
+        real, above = Path(place).resolve(), Path(place).parent.resolve()
+        if Path(place) != tree and (real == above or real in above.parents):
+            raise ConfigError(f"{place} is a link to a directory that it is in")
         inner.sort()
         below = Path(place).relative_to(tree)
         folders.append("" if below == Path() else str(below))
@@ -91,3 +95,7 @@ def _walked(tree: Path) -> tuple[list[str], list[str]]:
         if len(files) > _MOST or len(folders) > _MOST:
             break
     return files, folders
+
+
+def _unread(error: OSError) -> NoReturn:
+    raise ConfigError(f"{error.filename} cannot be read: {error.strerror}")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from textwrap import indent as inside
 
 import pytest
 
 from deployer.errors import ConfigError
+from deployer.load.inventory import load_inventory
+from deployer.load.playbook import load_playbook
+from deployer.load.secrets import Vaults
 from deployer.load.variables import extra_variables
+from deployer.load.vault import VaultPassword
+from deployer.load.vault_files import encrypt_string
+from deployer.model import Secret
+from deployer.resolve import Resolver, trees
+from deployer.resolve.action import Awaiting
 from tests.unit.modules.tables import answer, differing
 from tests.unit.project_files import Project, content
 
@@ -129,6 +139,18 @@ def test_a_mapping_as_content_is_written_as_json(project: Project, monkeypatch: 
     monkeypatch.setenv("TOKEN", "canary-91c4")
     project.tasks("- copy: {dest: /x, content: {a: \"{{ lookup('env', 'TOKEN') }}\"}}\n")
     assert "canary" in content(project.actions()[0])
+    result = '- {command: id, register: r}\n- copy: {dest: /x, content: {a: "{{ r }}"}}\n'
+    project.tasks(result)
+    assert isinstance(project.actions()[1].module, Awaiting)
+
+
+def test_a_vaulted_value_may_be_a_part_of_content(project: Project) -> None:
+    password = VaultPassword("default", Secret("pw"))
+    vaulted = inside(encrypt_string(Secret("canary-91c4"), password, "a"), "          ")
+    project.write("site.yml", f"- hosts: all\n  tasks:\n    - copy:\n        dest: /x\n        content:\n{vaulted}")
+    (action,) = project.actions(vaults=Vaults.of(password))
+    assert content(action) == '{"a": "canary-91c4"}'
+    assert "canary" not in repr(action)
 
 
 TREE = """\
@@ -161,3 +183,24 @@ def test_a_directory_is_copied_file_by_file(project: Project, src: str, root: st
     assert content(parts[-1]) == "of sub/deep/x"
     there = answer(type="directory", at="nobody:65534:root:0:700")
     assert all(differing(one.module, there) == {} for one in parts[:4]), "one that is there keeps its own"
+
+
+@pytest.mark.parametrize(
+    ("most", "link", "said"),
+    [(2000, "", ""), (2, "", "more than 2 directories"), (2000, ".", "tree/sub/round is a link to a directory")],
+)
+def test_of_a_directory_all_is_copied_or_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch, most: int, link: str, said: str
+) -> None:
+    for name in ("a", "sub/b"):
+        project.write(f"plays/files/tree/{name}", name)
+    (project.directory / "plays/files/tree/zz").mkdir()
+    if link:
+        (project.directory / "plays/files/tree/sub/round").symlink_to(link)
+    monkeypatch.setattr(trees, "_MOST", most)
+    project.write("plays/site.yml", "- hosts: all\n  tasks:\n    - copy: {src: tree, dest: /srv}\n")
+    monkeypatch.chdir(project.directory)  # the paths of a playbook may be relative ones
+    inventory, (play,) = load_inventory([Path("hosts.yml")]), load_playbook(Path("plays/site.yml"))
+    with pytest.raises(ConfigError, match=said) if said else nullcontext():
+        actions = Resolver(inventory, play).resolve(inventory.hosts["a"], None).actions
+        assert [one.label.removeprefix("copy => ") for one in actions] == [".", "sub", "zz", "a", "sub/b"]
