@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from typing import Self
 
+from deployer.errors import ConfigError, NotYet
+
 
 class Listening:
     """What was noticed: whether such a variable was ``touched``. Every template is rendered inside of some of these."""
@@ -41,6 +43,14 @@ _ears = _Ears()
 def listening() -> Listening:
     """Notice whether such a variable is looked at in here; whoever listens around it notices it, too."""
     return Listening()
+
+
+def silenced(error: ConfigError, heard: Listening, what: str, where: object) -> ConfigError:
+    """Return an error without what it may quote, where such a variable was looked at; one that only waits stays."""
+    if not heard.touched or isinstance(error, NotYet):
+        return error
+    said = f"{what} cannot be made of this; what is wrong with it is not shown (no_log)"
+    return ConfigError(said, where=error.where or where)
 
 
 def touch() -> None:

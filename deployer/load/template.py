@@ -185,12 +185,14 @@ class Variables(Mapping[str, Any]):
 
         where = mark_of(condition, where)
         ours = shelf.is_shipped(where)
-        found = told_where(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), self, where)
+        with listening() as heard:
+            found = told_where(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), self, where)
         if isinstance(found, results.Foreseen):
             found.wait()
         if not isinstance(found, bool | Bare):
             hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"
-            raise ConfigError(f"the condition must be true or false, not {kind(found)}", where=where, hint=hint)
+            said = "what is not shown (no_log)" if heard.touched else kind(found)
+            raise ConfigError(f"the condition must be true or false, not {said}", where=where, hint=hint)
         return bool(found)
 
     def _run(self, compiled: sandbox.Compiled, name: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from deployer.errors import ConfigError
-from deployer.load.hushed import Listening, listening
+from deployer.load.hushed import listening, silenced
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Play, Task
 from deployer.modules import Module
@@ -47,7 +47,7 @@ class Acting:
             try:
                 parts = in_tree(task, variables, self.maker.sources)
             except ConfigError as error:
-                raise self._silenced(error, task, heard) from None
+                raise silenced(error, heard, task.module, task.mark) from None
         for path, part, module in parts:
             own = label if not path or heard.touched or task.no_log else f"{label} => {path}"
             found = self.action(part, variables, own, module)
@@ -63,7 +63,7 @@ class Acting:
             try:
                 found = self._made(task, variables, label, module)
             except ConfigError as error:
-                raise self._silenced(error, task, heard) from None
+                raise silenced(error, heard, task.module, task.mark) from None
         found = replace(found, hushed=heard.touched)
         words = task.result
         if not (words.register or words.judged):
@@ -96,10 +96,3 @@ class Acting:
         undoes = undoable(task, module) if confirm else ()
         label = f"{label}, on {place}" if place else label
         return Action(task, label, module, told, user, environment, timeout, confirm, undoes, place=place)
-
-    def _silenced(self, error: ConfigError, task: Task, heard: Listening) -> ConfigError:
-        """Return an error without what it may quote, where something was looked at that is not shown."""
-        if not heard.touched:
-            return error
-        said = f"{task.module} cannot be made of this; what is wrong with it is not shown (no_log)"
-        return ConfigError(said, where=error.where or task.mark)

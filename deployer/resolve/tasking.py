@@ -10,7 +10,7 @@ from typing import Any
 
 from deployer.errors import ConfigError, NotYet, TaskFails
 from deployer.fields import coerce
-from deployer.load.hushed import listening
+from deployer.load.hushed import listening, silenced
 from deployer.load.inherited import joined
 from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, SETTERS
@@ -137,7 +137,10 @@ class Tasking:
         from deployer.resolve.looping import items_of, rounds
 
         with listening() as heard:
-            items = items_of(task, variables, self.maker.sources)
+            try:
+                items = items_of(task, variables, self.maker.sources)
+            except ConfigError as error:
+                raise silenced(error, heard, "a loop", task.mark) from None
         if not items:
             yield None, Action(task, label_of(task, variables), skip="its loop is empty")
         late = [condition for condition in task.when if condition not in early]

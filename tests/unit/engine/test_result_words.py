@@ -157,6 +157,14 @@ def test_what_no_log_has_registered_is_used_as_it_is_and_shown_nowhere(trial: Tr
     assert "seen 4000" in told, "what is not made of it is shown"
 
 
+def test_what_uses_a_change_under_no_log_waits_for_it(trial: Trial) -> None:
+    makes = "- {name: make, shell: 'echo canary-1 >HERE/made; cat HERE/made', register: r, no_log: true}\n"
+    walk = trial.deploy(makes + '- {name: use, copy: {dest: HERE/used, content: "{{ r.stdout }}"}}\n')
+    assert trial.read("used") == "canary-1"
+    assert isinstance(walk.emit, Events)
+    assert "canary" not in "\n".join(map(repr, walk.emit))
+
+
 @pytest.mark.parametrize(
     "use",
     [
@@ -165,6 +173,10 @@ def test_what_no_log_has_registered_is_used_as_it_is_and_shown_nowhere(trial: Tr
         "copy: {dest: '/x', content: 'x', mode: '{{ r.stdout }}'}",
         "assert: {that: 'no', fail_msg: '{{ r.stdout }}'}",
         "fail: {msg: 'it is {{ r.stdout }}'}",
+        "assert: {that: r.stdout}",
+        "{debug: {msg: x}, when: r.stdout}",
+        "{debug: {msg: x}, loop: '{{ r.stdout }}'}",
+        "{debug: {msg: x}, with_dict: '{{ r.stdout }}'}",
         "shell: echo {{ r.stdout_lines[0] }}; exit 3",
     ],
 )
