@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from abc import abstractmethod
 from dataclasses import dataclass, replace
@@ -68,7 +69,8 @@ class Guarded(Module):
 
     def touches(self) -> tuple[str, ...]:
         """Return the path that it makes or takes away: who edits it has to wait until it has run."""
-        return tuple(path for path in (self.creates, self.removes) if path and path.startswith("/"))
+        paths = [posixpath.join(self.chdir or "/", path) for path in (self.creates, self.removes) if path]
+        return tuple(map(posixpath.normpath, paths))
 
     def reading(self) -> Module:
         """Return it as a reading of what it prints."""

@@ -88,3 +88,8 @@ def test_it_reads_what_it_is_given(tmp_path: Path, words: dict[str, bool], read:
         done = subprocess.run(["dash", "-euc", step.text.text], capture_output=True, text=True)
         assert (done.stdout, done.returncode) == (read, 0 if kind == "command" else 3)
     assert "printf '%s\\n' x |" in make("command", cmd="true", stdin="x").reading().probe().text
+
+
+@pytest.mark.parametrize("creates", ["conf", "./conf", "/srv/conf"])
+def test_who_edits_what_it_creates_waits_for_it_also_where_that_begins_in_chdir(creates: str) -> None:
+    assert make("command", cmd="true", chdir="/srv", creates=creates).touches() == ("/srv/conf",)
