@@ -73,6 +73,9 @@ def _unnamed(root: Path, playbook: Path) -> set[str]:
 
 
 def _all_text(place: Path) -> str:
-    """Return what a file says, or all YAML below a folder."""
-    files = (one for kind in CHANGEABLE[:2] for one in place.rglob(f"*{kind}")) if place.is_dir() else iter([place])
-    return "\n".join(one.read_text(errors="replace") for one in files if one.is_file() and os.access(one, os.R_OK))
+    """Return what a file says, or all YAML below a folder, and where links lead."""
+    within = [place, *(place.rglob("*") if place.is_dir() else ())]
+    links = [str(one.resolve()) for one in within if one.is_symlink() and one.exists()]
+    files = [one for one in within if one == place or one.suffix in CHANGEABLE[:2]]
+    read = (one.read_text(errors="replace") for one in files if one.is_file() and os.access(one, os.R_OK))
+    return "\n".join((*links, *read))

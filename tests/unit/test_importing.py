@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer.copying import copy_project
 from deployer.errors import ConfigError
 from deployer.importing import import_project
 from deployer.load.playbook import load_playbook
@@ -169,3 +170,17 @@ def test_what_is_no_project_is_refused(tmp_path):
 )
 def test_a_line_is_respelled_only_where_it_is_refused_and_means_the_same(line, problem, new):
     assert respelled(line, problem) == new
+
+
+@pytest.mark.parametrize("link", ["vars", "roles/web"])
+def test_a_folder_that_only_a_link_leads_to_comes_along_with_one_playbook(tmp_path: Path, link: str) -> None:
+    root, work = tmp_path / "project", tmp_path / "copy"
+    (root / "shared").mkdir(parents=True)
+    (root / "shared/main.yml").write_text("a: 1\n")
+    (root / link).parent.mkdir(exist_ok=True)
+    (root / link).symlink_to(root / "shared")
+    (root / "other").mkdir()
+    (root / "site.yml").write_text("- hosts: all\n")
+    assert copy_project(root, work, root / "site.yml") == []
+    assert (work / link / "main.yml").read_text() == "a: 1\n"
+    assert not (work / "other").exists()
