@@ -25,11 +25,12 @@ def listing(options: Options, *, hosts: bool, tasks: bool, tags: bool) -> str:
             lines += [f"    pattern: {play.hosts.split(',')!r}", f"    hosts ({len(chosen)}):"]
             lines += [f"      {host.name}" for host in chosen]
         lines += ["    run by ansible-core, which knows its tasks and tags"] if play.ansible else []
-        taken = [task for task in play.tasks if takes(choice, task)]
+        shown = [task for task in play.tasks if not task.implicit]
+        taken = [task for task in shown if takes(choice, task)]
         if tasks:
             lines += ["    tasks:", *(_line(task) for task in taken)]
         if tags:
-            every = play.tasks if choice == Choice.of((), ()) else taken
+            every = shown if choice == Choice.of((), ()) else taken
             lines += [f"      TASK TAGS: [{_joined((*play.tags, *_tags(every)))}]"]
     return "\n".join(lines)
 

@@ -144,6 +144,7 @@ class Task:
         params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
         include: reads the tasks that a dynamic include means, given its rendered arguments.
         result: what it says of its result.
+        implicit: nobody has written it; a listing leaves it out.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Task:
     params: Mapping[str, Any] = field(default_factory=dict)
     include: Callable[[Mapping[str, Any]], tuple[Task, ...]] | None = None
     result: ResultWords = field(default_factory=ResultWords)
+    implicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,10 +55,11 @@ class PlayReader:
     def play(self) -> Play:
         """Return the play."""
         given, mark = self.given, self.given.mark
-        tasks = self._tasks("pre_tasks")
+        before, tasks = self._tasks("pre_tasks"), list[Task]()
         with self.problems.going_on():
             tasks += self.roles.read(given.get("roles"), mark, self.inherited)
-        tasks += [*self._tasks("tasks"), *self._tasks("post_tasks")]
+        tasks += self._tasks("tasks")
+        tasks = self._in_sections(before, tasks, self._tasks("post_tasks"))
         own = self._tasks("handlers", handlers=True, listeners=self.roles.listeners)
         handlers = _by_name((*self.roles.handlers, *own))
         tasks, left = self._exposed(tasks), self._exposed(list(handlers.values()))
@@ -98,6 +99,17 @@ class PlayReader:
         found, where = list[Task](), self.given.at(word)
         with self.problems.going_on():
             found += self._reader(**kind).read(self.given.get(word), word, where, self.inherited, self.directory)
+        return found
+
+    def _in_sections(self, *sections: list[Task]) -> list[Task]:
+        """Join ``pre_tasks``, roles with tasks, and ``post_tasks``: handlers run at the end of each, as in Ansible."""
+        words, tags = {"action": "flush_handlers"}, frozenset({"always"})
+        flush = Task("flush_handlers", "meta", words, self.given.mark, tags=tags, implicit=True)
+        found = list[Task]()
+        for section in filter(None, sections):
+            if any(task.notify or task.include for task in found):
+                found.append(flush)
+            found += section
         return found
 
     def _hosts(self) -> str:

@@ -79,9 +79,11 @@ SITE = """\
   tags: [p]
   roles: [r]
   tasks:
-    - {name: one, copy: {dest: /x, content: x}, tags: [a, b]}
+    - {name: one, copy: {dest: /x, content: x}, tags: [a, b], notify: h}
     - command: touch /y creates=/y
     - meta: flush_handlers
+  post_tasks: [{name: last, copy: {dest: /z, content: x}}]
+  handlers: [{name: h, command: "true"}]
 - hosts: web
   tasks: [{debug: {msg: hi}, tags: always}, {debug: {msg: no}, tags: [never, rare]}]
 """
