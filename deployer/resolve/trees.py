@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from deployer.errors import At, ConfigError
-from deployer.fields import build
+from deployer.fields import build, coerce
 from deployer.load.marked import Map, Text, mark_of, marks_of
 from deployer.load.sources import Sources, at_home
 from deployer.load.taint import OMIT
@@ -16,9 +16,7 @@ from deployer.load.template import Variables
 from deployer.model import Task
 from deployer.modules.base import Present, State
 from deployer.modules.file import File
-from deployer.syntax import truth
 
-_PLACES = ("src", "dest")
 _MOST = 2000
 """How many files one task copies at most."""
 
@@ -44,10 +42,15 @@ def in_tree(task: Task, variables: Variables, sources: Sources) -> list[TreePart
     Raises:
         ConfigError: an argument is wrong, there are too many files, or not all of it can be read.
     """
-    src, dest = (variables.render(task.args.get(key), mark_of(task.args.get(key), task.mark), key) for key in _PLACES)
-    there = truth(variables.render(task.args.get("remote_src", False), task.mark))
-    tree = None if there else _found(src, task, sources)
-    if tree is None or not isinstance(dest, str):
+
+    def rendered(key: str) -> Any:
+        found = variables.render(task.args.get(key), mark_of(task.args.get(key), task.mark), key)
+        return None if found is OMIT else found
+
+    tree = _found(src := rendered("src"), task, sources)
+    if tree is None or coerce(bool, rendered("remote_src") or False, "remote_src"):
+        return [("", task, None)]
+    if not isinstance(dest := rendered("dest"), str):
         return [("", task, None)]
     with At(mark_of(task.args["src"], task.mark)):
         if task.loop is not None and task.result.register:

@@ -185,6 +185,14 @@ def test_a_directory_is_copied_file_by_file(project: Project, src: str, root: st
     assert all(differing(one.module, there) == {} for one in parts[:4]), "one that is there keeps its own"
 
 
+@pytest.mark.parametrize("there", ["true", "yes", "'{{ remote }}'"])
+def test_a_directory_on_the_host_is_none_of_this_machine(project: Project, there: str) -> None:
+    tree = project.write("tree/a", "of a").parent
+    project.tasks(f"- copy: {{src: {tree}, dest: /srv, remote_src: {there}}}", vars="{remote: true}")
+    (one,) = project.actions()
+    assert one.label == "copy"
+
+
 @pytest.mark.parametrize(
     ("most", "link", "said"),
     [(2000, "", ""), (2, "", "more than 2 directories"), (2000, ".", "tree/sub/round is a link to a directory")],
