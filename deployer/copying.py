@@ -61,10 +61,8 @@ def _copied(source: str, to: str) -> str:
 def _unnamed(root: Path, playbook: Path) -> set[str]:
     """Return folders beside a playbook that neither it nor what it brings names."""
     beside = {one.name: one for one in root.iterdir() if one.is_dir() or one.suffix in CHANGEABLE}
-    left, texts = (
-        beside.keys() - {playbook.name, *_TOLD},
-        [playbook, *(root / name for name in ("ansible.cfg", *_TOLD))],
-    )
+    left = beside.keys() - {playbook.name, *_TOLD}
+    texts = [playbook, *(root / name for name in ("ansible.cfg", *_TOLD))]
     while texts:
         words = set(_WORD.findall(_all_text(texts.pop())))
         texts += [beside[name] for name in left & words]

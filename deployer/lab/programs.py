@@ -51,8 +51,7 @@ def run_program(*argv: str, text: str = "", codes: tuple[int, ...] = (0,)) -> st
     if done.returncode not in codes:
         said = (done.stdout + done.stderr).strip()
         last = said[-2000:].partition("\n")[2] if len(said) > 2000 else said  # whole lines
-        shown = [
-            line for line in last.splitlines() if line.strip() and "we can't allow that" not in line
-        ]  # nspawn's, always
+        always = "we can't allow that"  # nspawn says it each time
+        shown = [line for line in last.splitlines() if line.strip() and always not in line]
         raise DeployerError("\n    ".join([f"{' '.join(argv[:4])} … ended with {done.returncode}:", *shown]))
     return done.stdout
