@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from deployer.lab import LabHost
+from tests.lab.fleet import disk
 
 SAME = Path(__file__).parent / "same"
 BIN = Path(sys.executable).parent
@@ -141,7 +142,9 @@ def test_small_playbooks_leave_the_same_behind_under_both(pair, ssh, tmp_path: P
         assert ssh(host, "rm -rf /srv/small && mkdir -p /srv/small")[0] == 0
     run([BIN / "ansible-playbook", "-i", inventory(theirs, tmp_path), site], tmp_path)
     given = ["-i", inventory(ours, tmp_path), site]
+    written = disk(ours)
     before = told_of(run([BIN / "deployer", "plan", "--json", *given], tmp_path))
+    assert disk(ours) == written
     during = told_of(run([BIN / "deployer", "deploy", "--json", *given], tmp_path))
     assert {key: told for key, told in before.items() if not set(told) <= set(during.get(key, ()))} == {}
     left, right = (ssh(host, "sh -s", stdin=LEFT.encode())[1].splitlines() for host in pair)
