@@ -1,9 +1,9 @@
 """A road to sshd that takes its time, and counts how often a conversation has to go there and back.
 
-Seconds are not compared with anything, so that a busy machine changes nothing: what is counted is causes. What a side
-says can only follow from what it has been handed; a side's words have the depth of the deepest that it had been handed,
-and the server's are one round trip deeper than the client's they follow. The delay only keeps side by side what was
-sent side by side.
+Seconds are not compared with anything: what is counted is causes. What a side says can only follow from what it has
+been handed; a side's words have the depth of the deepest that it had been handed, and the server's are one round trip
+deeper than the client's they follow. The delay only keeps side by side what was sent side by side; a machine that is
+too busy to send it within that time counts one trip more.
 """
 
 from __future__ import annotations

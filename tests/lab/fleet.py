@@ -191,7 +191,7 @@ def disk(host: LabHost) -> dict[str, str]:
 def health(host: LabHost, port: int = 4000) -> tuple[int, dict[str, Any]]:
     """What the app's page says to this machine, through the host's firewall: (status, body); (0, {}) for no answer."""
     try:
-        with urllib.request.urlopen(f"http://{host.address}:{port}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{host.address}:{port}/health", timeout=20) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

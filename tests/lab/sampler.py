@@ -2,8 +2,9 @@
 
 The hosts of a lab share this machine's kernel, so its /proc has the processes of this machine and of all hosts at once.
 
-Input, one line of JSON: ``{"needles": {name: text}, "files": ["cmdline", "environ"], "uid": 65534}``. Output, one line:
-``{"rounds": N, "hits": [[needle, pid, uid, file, command], …]}``. Started by `watching`.
+Input, one line of JSON: ``{"needles": {name: text}, "files": ["cmdline", "environ"], "uid": 65534}``; each further line
+is answered between two rounds. Output at the end, one line: ``{"rounds": N, "hits": [[needle, pid, uid, file, command],
+…]}``. Started by `watching`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,17 @@ class Seen:
 
     rounds: int = 0
     hits: list[tuple[str, int, int, str, str]] = field(default_factory=list)
+    child: subprocess.Popen[str] | None = None
+
+    def looks_around(self) -> None:
+        """Return when a whole round has begun and ended since: whoever is young and there all the time was seen."""
+        assert self.child
+        assert self.child.stdin
+        assert self.child.stdout
+        for _ in range(2):
+            self.child.stdin.write("\n")
+            self.child.stdin.flush()
+            assert self.child.stdout.readline() == "between two rounds\n"
 
     def of(self, file: str) -> set[tuple[str, int, int, str, str]]:
         """The needles that were in a file of a process: (needle, pid, uid, file, command)."""
@@ -46,6 +58,7 @@ def watching(needles: Mapping[str, str], files: str, uid: int) -> Iterator[Seen]
         child.stdin.write(json.dumps({"needles": dict(needles), "files": files.split(), "uid": uid}) + "\n")
         child.stdin.flush()
         assert child.stdout.readline() == "watching\n"
+        seen.child = child
         yield seen
         child.stdin.close()
         told = json.loads(child.stdout.readline())
@@ -60,12 +73,15 @@ def main() -> None:
         os.setgroups([])
         os.setgid(asked["uid"])
         os.setuid(asked["uid"])
-    sys.stdout.write("watching\n")
-    sys.stdout.flush()
+    say("watching")
     ages: dict[str, int] = {}
     hits: set[tuple[str, int, int, str, str]] = set()
     rounds = 0
-    while not select.select([sys.stdin], [], [], 0.001)[0]:
+    while True:
+        if select.select([sys.stdin], [], [], 0.001)[0]:
+            if not sys.stdin.readline():
+                break
+            say("between two rounds")
         rounds += 1
         pids = [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - as below
         ages = {pid: ages.get(pid, 0) + 1 for pid in pids}
@@ -73,7 +89,13 @@ def main() -> None:
             if ages[pid] <= YOUNG or (rounds + int(pid)) % SLOW == 0:
                 for file in asked["files"]:
                     hits |= look(pid, file, needles)
-    sys.stdout.write(json.dumps({"rounds": rounds, "hits": sorted(hits)}) + "\n")
+    say(json.dumps({"rounds": rounds, "hits": sorted(hits)}))
+
+
+def say(line: str) -> None:
+    """Tell who has started us."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def look(pid: str, file: str, needles: Mapping[str, bytes]) -> set[tuple[str, int, int, str, str]]:

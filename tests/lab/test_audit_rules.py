@@ -83,7 +83,7 @@ def test_strangers_and_limits_fail_by_rule(
     cookie = (fleet.directory / "cookie").read_text()
     assert ssh(host, LIMITS)[0] == 0
     again = "test $(systemctl show -p NRestarts --value demo) -ge 1 && bash -c '</dev/tcp/127.0.0.1/4000'"
-    eventually(lambda: ssh(host, again)[0] == 0, deadline=60)
+    eventually(lambda: ssh(host, again)[0] == 0)
     told = STRANGERS.replace("@ADDRESS@", host.address).replace("@COOKIE@", cookie).replace("@CERTIFICATE@", ending(20))
     code, said = ssh(host, told)
     assert code == 0, said
@@ -92,14 +92,14 @@ def test_strangers_and_limits_fail_by_rule(
         place, _, value = pair.partition("=")
         subprocess.run(["ip", "netns", "exec", host.netns, "sh", "-c", f"echo {value} >/proc/sys/{place}"], check=True)
     listed = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/4369; printf \"\\0\\1n\" >&3; timeout 1 cat <&3' | grep -a ghost"
-    eventually(lambda: "ghost" in ssh(host, listed)[1], deadline=60)
+    eventually(lambda: "ghost" in ssh(host, listed)[1])
     assert answers(fleet.run("audit", "--only", ",".join(NARROWED)), "PASS") == NARROWED
     subprocess.run(["nsenter", "-t", str(init_of(host)), "-a", "--", "sh", "-ec", UNFILTERED], check=True)
     assert ssh(host, OF_MACHINE)[0] == 0
     _, seen = ssh(host, "cat /proc/sys/net/netfilter/nf_conntrack_max; tail -n 1 /proc/swaps")
     assert seen == "1\n/dev/sdz partition 1048572 1024 -2\n"
     bare = "for one in $(pgrep -x beam.smp); do grep -qx 'Seccomp:.0' /proc/$one/status && exit 0; done; exit 1"
-    eventually(lambda: ssh(host, bare)[0] == 0, deadline=60)
+    eventually(lambda: ssh(host, bare)[0] == 0)
     known = {"id": "EX-2026-2", "affected": [{"package": {"ecosystem": "Hex", "name": "demo"}, "versions": ["0.1.0"]}]}
     (tmp_path / "osv.json").write_text(json.dumps(known))
     before = disk(host)

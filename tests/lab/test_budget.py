@@ -17,6 +17,10 @@ TRIPS = {"plan": 6, "deploy": 9, "verify": 9}
 """Round trips: TCP, versions and algorithms, keys, login and session, the command, the program. The ladder has three
 more for all that it asks: a way to a port, its first answer, its last."""
 
+TRIES = 3
+"""A count too many may be the machine's, which was busy for longer than a road takes, or a timer's of the host, which
+began something meanwhile: neither is there each time, and what we do too often is."""
+
 ROLL, A_WORD = 33, 5
 """The same where a variable of the environment changes and two hosts restart one by one; who waits is climbed with
 the other. Once in so many seconds a trip may be one that asks whether the host lives, or keeps its lease."""
@@ -55,43 +59,55 @@ def test_a_first_deploy_starts_no_more_processes_than_it_needs(deployed: tuple[F
 
 @pytest.mark.parametrize("command", TRIPS)
 def test_a_look_goes_there_and_back_only_as_often_as_it_must(two: Fleet, command: str) -> None:
-    with slow_roads(two.directory, two.hosts) as roads:
-        ran = two.run(command)
-    assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
-    trips = {name: road.trips for name, road in roads.items()}
-    assert set(trips.values()) <= {*range(4, TRIPS[command] + 1)}, "\n".join(road.trace for road in roads.values())
+    for _ in range(TRIES):
+        with slow_roads(two.directory, two.hosts) as roads:
+            ran = two.run(command)
+        assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
+        trips = {road.trips for road in roads.values()}
+        if max(trips) <= TRIPS[command]:
+            break
+    assert trips <= {*range(4, TRIPS[command] + 1)}, "\n".join(road.trace for road in roads.values())
 
 
 def test_a_restart_one_by_one_goes_there_and_back_only_as_often_as_it_must(two: Fleet) -> None:
-    begin = time.monotonic()
     two.words |= {"rollout": {"serial": 1}, "health": two.words["health"] | {"stable": 0}}
-    two.words["env"] |= {"BEGUN": str(begin)}
-    with slow_roads(two.directory, two.hosts, delay=0.15) as roads:
-        ran = two.run("deploy")
-    seconds = time.monotonic() - begin
-    assert ran.code == 0, ran.out + ran.err
-    assert len([step for step in ran.of("StepDone") if "restart " in step["what"]]) == len(two.hosts)
-    trips = [road.trips for road in roads.values()]
-    assert 20 < min(trips) <= max(trips) <= ROLL + seconds / A_WORD, "\n".join(road.trace for road in roads.values())
+    for number in range(TRIES):
+        begin = time.monotonic()
+        two.words["env"] |= {"BEGUN": str(number)}
+        with slow_roads(two.directory, two.hosts, delay=0.15) as roads:
+            ran = two.run("deploy")
+        most = ROLL + (time.monotonic() - begin) / A_WORD
+        assert ran.code == 0, ran.out + ran.err
+        assert len([step for step in ran.of("StepDone") if "restart " in step["what"]]) == len(two.hosts)
+        trips = [road.trips for road in roads.values()]
+        if max(trips) <= most:
+            break
+    assert 20 < min(trips) <= max(trips) <= most, "\n".join(road.trace for road in roads.values())
 
 
 def test_the_prompt_of_a_console_comes_after_the_login_and_one_more_trip(two: Fleet) -> None:
     host = two.hosts[0]
-    with slow_roads(two.directory, two.hosts) as roads:
-        argv = [str(PROGRAM), "console", host.name, "-i", str(two.write())]
-        person = Person(argv, environ={**two.environment(), "TERM": "xterm"}, directory=two.directory)
-        person.waits_for("iex(")
-        trips = roads[host.name].trips
-        person.leaves()
+    for _ in range(TRIES):
+        with slow_roads(two.directory, two.hosts) as roads:
+            argv = [str(PROGRAM), "console", host.name, "-i", str(two.write())]
+            person = Person(argv, environ={**two.environment(), "TERM": "xterm"}, directory=two.directory)
+            person.waits_for("iex(")
+            trips = roads[host.name].trips
+            person.leaves()
+        if trips <= CONSOLE:
+            break
     assert 4 <= trips <= CONSOLE, roads[host.name].trace
 
 
 @pytest.mark.parametrize("command", FORKS)
 def test_a_look_starts_few_processes_on_a_host(two: Fleet, command: str) -> None:
-    before = [processes_started(host) for host in two.hosts]
-    ran = two.run(command)
-    assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
-    started = [processes_started(host) - was for host, was in zip(two.hosts, before, strict=True)]
+    for _ in range(TRIES):
+        before = [processes_started(host) for host in two.hosts]
+        ran = two.run(command)
+        assert (ran.code, ran.of("StepDone")) == (0, []), ran.out + ran.err
+        started = [processes_started(host) - was for host, was in zip(two.hosts, before, strict=True)]
+        if max(started) <= FORKS[command]:
+            break
     assert 0 < min(started) <= FORKS[command], started
 
 

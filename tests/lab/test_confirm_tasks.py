@@ -225,7 +225,7 @@ def test_with_the_controller_dead_it_goes_back_by_itself(fleet: Fleet, ssh: Ssh,
     dead = frozen(fleet, eventually, 8)
     dead.kill()
     dead.wait()
-    eventually(lambda: console(host, "[ -e /run/deployer/pending ] || [ -e /var/lib/deployer/undo ]") == 1, deadline=30)
+    eventually(lambda: console(host, "[ -e /run/deployer/pending ] || [ -e /var/lib/deployer/undo ]") == 1)
     eventually(lambda: enters(fleet))
     assert ssh(host, f"ls {LOCK}")[0] == 2
 

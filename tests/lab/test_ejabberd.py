@@ -76,7 +76,7 @@ SHOWN = """cd /root
 openssl req -x509 -newkey rsa:2048 -nodes -days {} -subj /CN=shown -keyout k -out c 2>/dev/null
 systemctl stop -q shown
 systemd-run -q --unit shown openssl s_server -accept 4433 -cert /root/c -key /root/k -quiet
-for n in $(seq 50); do bash -c '</dev/tcp/127.0.0.1/4433' && exit 0; sleep 0.1; done
+for n in $(seq 300); do bash -c '</dev/tcp/127.0.0.1/4433' && exit 0; sleep 0.1; done
 exit 1"""
 
 

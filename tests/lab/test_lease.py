@@ -134,9 +134,11 @@ def test_a_killed_run_is_followed_at_once_on_its_machine_and_from_another_when_i
 
 
 def test_a_cancelled_run_gives_its_leases_back(fleet, ssh, eventually):
-    process = begin(fleet, write(fleet, "slow", task("slow", text="sleep 2") | {"serial": 1}))
+    turns = task("slow", text="until [ -e /srv/go ]; do sleep 0.1; done") | {"serial": 1}
+    process = begin(fleet, write(fleet, "slow", turns))
     eventually(lambda: written(fleet, ssh)[0] == "slow", deadline=90)
     process.send_signal(signal.SIGTERM)
+    assert ssh(fleet.hosts[0], "touch /srv/go") == (0, "")
     process.communicate(timeout=60)
     assert process.returncode == 130
     after = fleet.run("deploy", playbook=write(fleet, "other", task("other")))
@@ -182,7 +184,7 @@ def test_a_host_that_is_held_takes_no_run(fleet, ssh):
     assert done.code == 0, done.err
     ran = fleet.run("deploy", playbook=other)
     assert ran.code == 5
-    assert re.search(r"maintenance: held by .*: new disk \(for another 59 min\)", ran.end(held)["problem"])
+    assert re.search(r"maintenance: held by .*: new disk \(for another 5\d min\)", ran.end(held)["problem"])
     assert written(fleet, ssh) == [""] * 3
     assert fleet.run("deploy", "--limit", others[0].name, playbook=other).code == 0
     assert lock(fleet, "break", held.name, "--why", "done").code == 0

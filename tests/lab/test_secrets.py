@@ -199,7 +199,7 @@ def test_on_the_wire_a_secret_is_only_ever_input_of_a_constant_command(
 def test_the_watch_would_have_noticed(file: str) -> None:
     canary = secrets.token_hex(16)
     with watching({"canary": canary}, file, NOBODY if file == "cmdline" else 0) as seen:
-        subprocess.run(
-            ["sh", "-c", "sleep 0.5", canary], env={"PATH": os.environ["PATH"], "CANARY": canary}, check=True
-        )
+        environ = {"PATH": os.environ["PATH"], "CANARY": canary}
+        with subprocess.Popen(["sh", "-c", "read line", canary], env=environ, stdin=subprocess.PIPE):
+            seen.looks_around()
     assert {name for name, *_ in seen.hits} == {"canary"}

@@ -82,7 +82,7 @@ def run(fleet: Fleet, command: str = "deploy") -> Ran:
 def enters(fleet: Fleet, port: int = 22) -> bool:
     """Whether plain OpenSSH gets in by a new connection."""
     (host,) = fleet.hosts
-    alias = ("-o", f"HostKeyAlias={host.address}", "-o", "ConnectTimeout=2", "-p", str(port))
+    alias = ("-o", f"HostKeyAlias={host.address}", "-o", "ConnectTimeout=10", "-p", str(port))
     program, *rest = labs.ssh_arguments(fleet.lab, host, ["true"])
     return subprocess.run([program, *alias, *rest], capture_output=True).returncode == 0
 

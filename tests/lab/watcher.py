@@ -15,6 +15,8 @@ from itertools import pairwise
 from deployer.lab import LabHost
 
 INTERVAL = 0.05
+PATIENCE = 10.0
+"""Seconds after which an answer counts as none: a machine that is busy with other things may let a client wait."""
 Seen = list[tuple[float, str]]
 """When, and which version answered that it is well; empty: none did."""
 
@@ -73,7 +75,7 @@ def _ask(host: LabHost, seen: Seen, stop: threading.Event) -> None:
     while not stop.is_set():
         begin = time.monotonic()
         try:
-            with urllib.request.urlopen(f"http://{host.address}:4000/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{host.address}:4000/health", timeout=PATIENCE) as answer:
                 version = json.load(answer)["version"]
         except (urllib.error.URLError, OSError):
             version = ""
