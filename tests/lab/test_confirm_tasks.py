@@ -68,6 +68,16 @@ def test_what_is_delegated_is_confirmed_on_the_machine_where_it_is_done(one: Lab
     assert "confirm it over a new connection" not in what[waited[0]], "nothing was left to do"
     assert "maxauthtries 5" in ssh(other, "sshd -T")[1]
     assert run(fleet, "plan", "--detailed-exitcode", "-l", some).code == 0
+    both = [
+        written(
+            "/etc/for", "it\n", confirm="60s", delegate_to=other.name, when=f"inventory_hostname == {first.name!r}"
+        ),
+        written("/etc/own", "it\n", confirm="60s", when=f"inventory_hostname == {other.name!r}"),
+    ]
+    tasks(fleet, *both)
+    ran = run(fleet, "deploy", "-l", f"{first.name},{other.name}")
+    assert ran.code == 0, f"one waits for the other: {ran.out}"
+    assert ssh(other, "cat /etc/for /etc/own") == (0, "it\nit\n")
     tasks(fleet, written(LOCK, "AllowUsers nobody-at-all\n", delegate_to=other.name, confirm="20s"))
     ran = run(fleet, "deploy", "-l", first.name)
     assert (ran.code, ran.end(first)["ending"]) == (6, "reverted"), ran.out

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from deployer.beam.diagnose import diagnose
@@ -51,20 +52,21 @@ def apply(
     if work and become:
         work = list(_ahead(transport, work, emit))
     last, teller = {id(job.planned): job for job in work}, _Teller(transport.name, emit, clock, before)
-    for part, frames, send in _sent(_parts(work), transport, elsewhere or Elsewhere(), become, teller.prove):
-        last |= {id(job.planned): job for job in part if job.place}  # it was planned anew
-        if part[0].place and not frames:
-            emit(StepDone(transport.name, part[0].planned.action.label, "done already", 0, clock() - teller.before))
-            yield unchanged(part[0].planned)
-        for frame in frames:
-            job = part[frame.index]
-            teller.tell(job, frame)
-            if (last[id(job.planned)] is job or frame.rc) and not job.waits:
-                yield _judged(send, part, frame) if job.planned.action.judge else job.planned
-        if part[-1].waits and frames:
-            teller.confirm(transport, part[-1], become)
-            if last[id(part[-1].planned)] is part[-1]:
-                yield part[-1].planned
+    with closing(_sent(_parts(work), transport, elsewhere or Elsewhere(), become, teller.prove)) as sent:
+        for part, frames, send in sent:
+            last |= {id(job.planned): job for job in part if job.place}  # it was planned anew
+            if part[0].place and not frames:
+                emit(StepDone(transport.name, part[0].planned.action.label, "done already", 0, clock() - teller.before))
+                yield unchanged(part[0].planned)
+            for frame in frames:
+                job = part[frame.index]
+                teller.tell(job, frame)
+                if (last[id(job.planned)] is job or frame.rc) and not job.waits:
+                    yield _judged(send, part, frame) if job.planned.action.judge else job.planned
+            if part[-1].waits and frames:
+                teller.confirm(transport, part[-1], become)
+                if last[id(part[-1].planned)] is part[-1]:
+                    yield part[-1].planned
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class _Teller:
 
 def _sent(
     parts: Iterable[Sequence[Job]], transport: Transport, elsewhere: Elsewhere, become: bool, prove: Prove
-) -> Iterator[tuple[Sequence[Job], Iterable[Frame], Send]]:
+) -> Generator[tuple[Sequence[Job], Iterable[Frame], Send]]:
     """Yield each part as it is run, its answers, and what runs some of it once more; of what is left alone none."""
 
     def own(part: Sequence[Job]) -> Iterable[Frame]:
@@ -114,6 +116,9 @@ def _sent(
     for part in parts:
         if place := part[0].place:
             yield *there(elsewhere, place, transport.name, part, prove), elsewhere.sender(place, transport.name)
+        elif part[-1].waits:
+            with elsewhere.alone(transport.name):
+                yield part, own(part), own
         else:
             yield part, own(part), own
 

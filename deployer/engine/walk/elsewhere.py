@@ -59,8 +59,7 @@ class Elsewhere:
         if place.host is None:
             yield LocalTransport(name, place.password)
             return
-        with self._lock:
-            machine = self._machines.setdefault(place.name, _Machine())
+        machine = self._machine(place.name)
         with machine.turn:
             try:
                 yield self._transport(machine, place.host)
@@ -70,6 +69,16 @@ class Elsewhere:
                     machine.transport = None
                 said = f"what is delegated to {place} cannot be done there: {error.message}"
                 raise DelegateLost(said, where=name, hint=error.hint) from error
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Let no other host of the play do anything on a host meanwhile: one change waits there at a time."""
+        with self._machine(name).turn:
+            yield
+
+    def _machine(self, name: str) -> _Machine:
+        with self._lock:
+            return self._machines.setdefault(name, _Machine())
 
     def _transport(self, machine: _Machine, host: Host) -> Transport:
         """Return the connection to a machine; that it cannot be made is found out once."""
