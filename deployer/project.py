@@ -13,8 +13,8 @@ from deployer.errors import ConfigError
 from deployer.gathering import Gathering
 from deployer.load.inventory import Inventory, load_inventory, named_inventory
 from deployer.load.playbook import find_playbook, load_playbook
-from deployer.load.scope import SetVariables
 from deployer.load.secrets import Vaults
+from deployer.load.settings import SetVariables
 from deployer.load.template import Layer
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret

@@ -15,7 +15,10 @@ from deployer.load.marked import Map, Seq, Text, mark_of
 from deployer.model import Mark
 from deployer.syntax import truth
 
-ACCEPTED = ("collections", "gather_subset", "gather_timeout", "strategy", "throttle", "become_method", "force_handlers")
+ACCEPTED = (
+    *("collections", "gather_subset", "gather_timeout", "strategy", "throttle", "become_method", "force_handlers"),
+    "delegate_facts",
+)
 """Words of Ansible's that change nothing here; `check_accepted` refuses those of their values that would."""
 FORMS = (
     *("list", "items", "flattened", "dict", "nested", "cartesian", "together", "indexed_items", "subelements"),
@@ -118,8 +121,9 @@ def check_accepted(given: Map) -> None:
         value = given.get(word)
         if value is not None and short_name(str(value)) not in fine:
             raise ConfigError(f"{word} cannot be {str(value)!r}", where=given.at(word), hint=INSTEAD[word])
-    if boolean(given, word := "force_handlers"):
-        raise ConfigError(f"{word} is not supported", where=given.at(word), hint=INSTEAD[word])
+    for word in ("force_handlers", "delegate_facts"):
+        if boolean(given, word):
+            raise ConfigError(f"{word} is not supported", where=given.at(word), hint=INSTEAD[word])
 
 
 def mapping(value: Any, what: str, where: Mark) -> Map:

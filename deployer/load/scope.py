@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from deployer.load.inherited import joined
 from deployer.load.inventory import Inventory
-from deployer.load.marked import Map
 from deployer.load.pieces import apart
 from deployer.load.secrets import Vaults
+from deployer.load.settings import SetVariables
 from deployer.load.template import Layer, Variables
 from deployer.model import Host, Mark, Play, Task
 
@@ -24,28 +22,6 @@ _VERSION: Mapping[str, Any] = {"full": "2.19.0", "string": "2.19.0", "major": 2,
 a deploy does, and not what it would do if it were a plan."""
 
 _MANAGED = Layer({"ansible_managed": MANAGED}, final=True)
-
-
-@dataclass(slots=True)
-class SetVariables:
-    """What tasks have set on hosts, by host, one play after the other.
-
-    Attributes:
-        facts: of ``set_fact``; rendered, and never again.
-        files: of ``include_vars``, as written.
-        hushed: names of facts that no report shows.
-        late: a play that sets some will be resolved only when its hosts have been asked for facts.
-    """
-
-    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: dict[str, Map] = field(default_factory=dict)
-    late: bool = False
-    hushed: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    def copy(self) -> SetVariables:
-        """Return the same settings, for a play that begins with them."""
-        facts = {name: dict(some) for name, some in self.facts.items()}
-        return SetVariables(facts, dict(self.files), hushed=dict(self.hushed))
 
 
 class Scopes:
@@ -94,17 +70,20 @@ class Scopes:
         """Let a host's tasks begin with what earlier plays have set."""
         if self._start is None:
             self._start = self._settings.copy()
-        self._settings.facts[host.name] = dict(self._start.facts.get(host.name, {}))
-        self._settings.files[host.name] = self._start.files.get(host.name, Map())
-        self._settings.hushed[host.name] = self._start.hushed.get(host.name, frozenset())
+        self._settings.begin(host.name, self._start)
         self._forget(host)
 
-    def put(self, host: Host, facts: Mapping[str, Any], files: Mapping[str, Any], *, hushed: bool = False) -> None:
+    def put(
+        self,
+        host: Host,
+        facts: Mapping[str, Any],
+        files: Mapping[str, Any],
+        read: Mapping[str, Any] | None = None,
+        *,
+        hushed: bool = False,
+    ) -> None:
         """Set variables for the tasks behind this one, and for later plays on the host; ``hushed``: not for reports."""
-        before = self._settings.hushed.get(host.name, frozenset())
-        self._settings.hushed[host.name] = before | facts.keys() if hushed else before - facts.keys()
-        self._settings.facts[host.name] = {**self._settings.facts.get(host.name, {}), **facts}
-        self._settings.files[host.name] = joined(self._settings.files.get(host.name, Map()), files)
+        self._settings.put(host.name, facts, files, read or {}, hushed=hushed)
         self._forget(host)
 
     def _forget(self, host: Host) -> None:
@@ -112,10 +91,12 @@ class Scopes:
             self._tasks = "", {}
 
     def _set(self, settings: SetVariables | None, host: Host) -> tuple[Layer, ...]:
-        facts = settings.facts.get(host.name) if settings else None
-        files = settings.files.get(host.name) if settings else None
-        hushed = settings.hushed.get(host.name, frozenset()) if settings else frozenset()
-        return (*([Layer(facts, final=True, hushed=hushed)] if facts else ()), *([Layer(files)] if files else ()))
+        return settings.layers(host.name) if settings else ()
+
+    def _told(self, settings: SetVariables | None, host: Host) -> Layer:
+        """Return what a host says of itself: its facts, and those that tasks have read."""
+        facts = self._facts.get(host.name, Layer({}))
+        return settings.with_read(host.name, facts) if settings else facts
 
     def shadow(self, host: Host, words: Mapping[str, Any]) -> None:
         """Put the fleet's words, normalised, above what was written."""
@@ -124,7 +105,7 @@ class Scopes:
     def host(self, host: Host) -> Variables:
         """Return what the inventory, ``-e`` and facts say; this is what ``hostvars`` shows."""
         if host.name not in self._hosts:
-            named, facts = Layer(self._named(host), final=True), self._facts.get(host.name, Layer({}))
+            named, facts = Layer(self._named(host), final=True), self._told(self._start, host)
             mine = self._set(self._start, host)
             self._hosts[host.name] = self._variables(named, self._extra, *mine, facts, Layer(host.vars))
         return self._hosts[host.name]
@@ -143,7 +124,7 @@ class Scopes:
     def words(self, host: Host) -> Variables:
         """Return what names mean in the play's own words, once the fleet's are known."""
         strong = self._fleet.get(host.name, Layer({})), self._names(host), self._extra
-        return self._variables(*strong, Layer(self._play.vars), self._facts.get(host.name, Layer({})), Layer(host.vars))
+        return self._variables(*strong, Layer(self._play.vars), self._told(self._start, host), Layer(host.vars))
 
     def task(self, host: Host, task: Task) -> Variables:
         """Return what names mean in one task."""
@@ -152,7 +133,7 @@ class Scopes:
         kept, key = self._tasks[1], (id(task.defaults), id(task.vars))
         if key not in kept:
             role = Layer({"role_name": task.role, "role_path": str(task.role_path)} if task.role else {}, final=True)
-            facts = self._facts.get(host.name, Layer({}))
+            facts = self._told(self._settings, host)
             words = self._fleet.get(host.name, Layer({}))
             mine = self._set(self._settings, host)
             params = (Layer(task.params),) if task.params and mine else ()

@@ -155,6 +155,12 @@ class Module(ABC):
         del observed
         return {}
 
+    @classmethod
+    def facts_of(cls, args: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the names of the facts that an `answer` to these arguments gives, under ``ansible_facts``."""
+        del args
+        return ()
+
     def within(self, directory: str) -> Module:
         """Return it so that what it runs starts in a directory, unless it names one of its own."""
         del directory

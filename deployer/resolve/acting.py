@@ -66,7 +66,7 @@ class Acting:
                 raise silenced(error, heard, task.module, task.mark) from None
         found = replace(found, hushed=heard.touched)
         words = task.result
-        if not (words.register or words.judged):
+        if not (words.register or words.judged or found.facts):
             return found
         if found.confirm:
             hint = "write two tasks: what is confirmed goes back by itself, and has no result until then"

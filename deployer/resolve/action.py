@@ -121,6 +121,11 @@ class Action:
     hushed: bool = False
 
     @property
+    def facts(self) -> tuple[str, ...]:
+        """Return the names of the facts that it reads."""
+        return self.module.facts_of(vars(self.module))
+
+    @property
     def hides(self) -> bool:
         """Whether what it changes, and what it says when it fails, is not shown."""
         return self.hushed or self.task.no_log

@@ -13,7 +13,10 @@ from deployer.resolve.action import Action, Delegate
 from deployer.resolve.making import became
 
 _HERE = ("localhost", "127.0.0.1", "::1")
-CAN_BE_HERE = ("command", "shell", "stat", "slurp", "find", "wait_for", "uri")
+CAN_BE_HERE = (
+    *("command", "shell", "stat", "slurp", "find", "wait_for", "uri"),
+    *("getent", "package_facts", "service_facts"),
+)
 """Modules that declare no file of their host's: only these may look at this machine."""
 _ITS_OWN = (
     *("beam_nodes", "certificate", "cookie", "distribution", "env_file", "epmd", "firewall", "left_behind"),

@@ -111,6 +111,18 @@ def registered(task: Task, found: Sequence[tuple[Any, Action, Mapping[str, Any] 
     return {"results": each, **words, "skipped": False, "msg": "All items completed"}
 
 
+def facts_read(found: Sequence[tuple[Any, Action, Mapping[str, Any] | None]]) -> Mapping[str, Any]:
+    """Return the facts that rounds of a task read; those of one whose result is not known wait for it."""
+    facts: dict[str, Any] = {}
+    for _, action, result in found:
+        if result is None or isinstance(result, Foreseen):
+            reason = f"{action.label!r} has not run yet"
+            facts |= {name: Foreseen(name, reason) for name in action.facts}
+        else:
+            facts |= result.get("ansible_facts", {})
+    return facts
+
+
 def _together(task: Task, results: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the one result of a task that is several actions: the copy of a directory."""
     waiting = next((one for one in results if isinstance(one, Foreseen)), None)

@@ -55,6 +55,11 @@ def module_class(task: Task) -> type[Module]:
     return modules.class_of(task.module)
 
 
+def facts_of(task: Task) -> tuple[str, ...]:
+    """Return the names of the facts that a task reads, as far as its arguments tell them as they are written."""
+    return modules.class_of(task.module).facts_of(task.args) if task.module in modules.names() else ()
+
+
 def judge(task: Task) -> Iterator[ConfigError]:
     """Yield what is wrong with a task's module and arguments, as far as it shows before anything is rendered."""
     if task.module in ACTS:

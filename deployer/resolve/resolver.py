@@ -15,8 +15,9 @@ from deployer.gathering import Gathering
 from deployer.load.connection import CliConnection, connection
 from deployer.load.inventory import Inventory
 from deployer.load.keywords import SETTERS
-from deployer.load.scope import Scopes, SetVariables
+from deployer.load.scope import Scopes
 from deployer.load.secrets import Vaults
+from deployer.load.settings import SetVariables
 from deployer.load.sources import Sources
 from deployer.load.template import Layer
 from deployer.model import Blob, Connection, Host, Mark, Play, Task
@@ -25,7 +26,7 @@ from deployer.resolve.checks import check_acts, check_handlers, check_nodes, che
 from deployer.resolve.delegating import Delegates, check_no_node
 from deployer.resolve.factual import name_facts
 from deployer.resolve.limits import batch_of, limits
-from deployer.resolve.making import Maker
+from deployer.resolve.making import Maker, facts_of
 from deployer.resolve.members import Members
 from deployer.resolve.rescuing import Failure, forgiven
 from deployer.resolve.tasking import Tasking
@@ -83,8 +84,7 @@ class Resolver:
 
     @property
     def _tasks(self) -> tuple[Task, ...]:
-        turns = self.play.turns
-        return (*self.play.tasks, *self.play.handlers, *turns.before_switch, *turns.after_start)
+        return (*self.play.tasks, *self.play.handlers, *self.play.turns.before_switch, *self.play.turns.after_start)
 
     @cached_property
     def needs_facts(self) -> bool:
@@ -157,7 +157,9 @@ class Resolver:
         problems = Gathering()
         wait = self.needs_facts or self._named_facts or self._settings.late
         sets = any(task.include or task.module in SETTERS for task in self.play.tasks)
-        told = any(task.result.register for task in self.play.tasks)  # by what will have run before the next play
+        told = any(
+            task.result.register or facts_of(task) for task in self.play.tasks
+        )  # by what will have run before the next play
         for host in () if wait else hosts:
             with problems.going_on():
                 self._ready[host.name] = self.resolve(host, None)
@@ -235,10 +237,8 @@ class Resolver:
 
 def _tarballs(own: Declaration | None) -> dict[str, Blob]:
     """Return what a host's release is unpacked from, by its path here; nothing where it declares none."""
-    if not (own and own.release):
-        return {}
-    archive = own.release.archive
-    return {str(archive.path): Blob(None, archive.path, archive.size, archive.sha256)}
+    archive = own.release.archive if own and own.release else None
+    return {str(archive.path): Blob(None, archive.path, archive.size, archive.sha256)} if archive else {}
 
 
 def _actions(tasking: Tasking, tasks: Iterable[Task], problems: Gathering) -> tuple[Action, ...]:

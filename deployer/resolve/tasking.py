@@ -21,7 +21,7 @@ from deployer.resolve.acting import Acting
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.delegating import Delegates
 from deployer.resolve.labels import item_label, label_of, unmet
-from deployer.resolve.making import Maker, module_class
+from deployer.resolve.making import Maker, facts_of, module_class
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks, spoken
 
 _UNCHOSEN = "its tags are not chosen"
@@ -87,7 +87,10 @@ class Tasking:
 
         label = str(task.name)
         names = [*(task.args if task.module == "set_fact" else ()), *filter(None, [task.result.register])]
-        self.scopes.put(self.host, {name: Foreseen(name, f"{label!r} has not run yet") for name in names}, {})
+        sets, reads = (
+            {name: Foreseen(name, f"{label!r} has not run yet") for name in some} for some in (names, facts_of(task))
+        )
+        self.scopes.put(self.host, sets, {}, reads)
         if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
             self._blocked = error
         known = None if task.include or task.module in (*ACTS, *OF_OTHER_SYSTEMS) else module_class(task)
@@ -102,7 +105,7 @@ class Tasking:
     def _actions(self, task: Task, over: tuple[Layer, ...], depth: int) -> Iterator[Action]:
         self._doer = self.host
         if task.run_once and self.choice and not self._alone(task, over):
-            if not (task.result.register or task.module in SETTERS):
+            if not (task.result.register or task.module in SETTERS or facts_of(task)):
                 yield self._told(Action(task, task.name, skip=f"run_once: {self.first} does it"))
                 return
             self._doer = self.delegates.hosts[self.first]  # what it gives, all hosts have to know
@@ -163,11 +166,13 @@ class Tasking:
         for item, action in found:
             entries.append((item, action, self.results.get(self._count)))
             yield self._told(action)
-        if task.result.register and told and self.choice:
-            from deployer.resolve.judging import registered
+        reads = facts_of(task)
+        if (task.result.register or reads) and told and self.choice:
+            from deployer.resolve.judging import facts_read, registered
 
             hushed = task.no_log or any(action.hides for _, action, _ in entries)
-            self.scopes.put(self.host, {task.result.register: registered(task, entries)}, {}, hushed=hushed)
+            given = {task.result.register: registered(task, entries)} if task.result.register else {}
+            self.scopes.put(self.host, given, {}, facts_read(entries) if reads else {}, hushed=hushed)
 
     def _scope(self, task: Task) -> Variables:
         """Return what names mean in a task to the host that does it; what is done once, has one meaning for all."""

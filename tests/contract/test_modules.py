@@ -71,6 +71,7 @@ PROVEN_IN_THE_LAB = {
     "group": GENERAL,
     "hostname": "test_brought_modules.py::test_a_host_has_its_name_and_its_timezone",
     "package": "test_general_modules.py::test_packages_are_seen_and_removed",
+    "package_facts": "test_same_as_ansible.py::test_small_playbooks_leave_the_same_behind_under_both",
     "preflight": "test_preflight.py::test_all_that_is_wrong_on_all_hosts_is_said_at_once_and_no_host_is_touched",
     "release": "test_deploy.py::test_the_release_is_complete_belongs_to_root_and_has_lost_its_cookie",
     "replace": "test_general_modules.py::test_parts_of_a_file_are_put_in_taken_out_and_replaced",

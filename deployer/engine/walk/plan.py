@@ -192,7 +192,7 @@ def make(
         have, wrote = touched.setdefault(where, set()), written.get(where, {})
         observed = action.module.foresee(wrote, frozenset(have), answer)
         # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
-        if action.task.result.register and action.module.READS and not _quiet(tasks):
+        if (action.task.result.register or action.facts) and action.module.READS and not _quiet(tasks):
             observed = Unknown("it reads what earlier tasks may change")
         one = replace(planned_of(action, observed, handlers), wakes=id(action) in waking)
         tasks.append(one)

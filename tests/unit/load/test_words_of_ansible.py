@@ -63,7 +63,7 @@ TASK = {
     "old include": "include: '{{ x }}.yml'",
     "tags": "command: 'true'\n  tags: [always, never, 'a,b']",
     "modules of other systems": "yum: name=x\n  when: ansible_os_family == 'RedHat'",
-    "delegate_to": "command: 'true'\n  delegate_to: '{{ inventory_hostname }}'",
+    "delegate_to": "command: 'true'\n  delegate_to: '{{ inventory_hostname }}'\n  delegate_facts: no",
     "arguments of apt": "apt: name=x update_cache=yes cache_valid_time=3600 force_apt_get=yes",
 }
 PLAY = {
@@ -95,7 +95,7 @@ REFUSED = {
     "su": ("command: x\n  su: yes", "become: true"),
     "remote_user": ("command: x\n  remote_user: root", "belongs to the play"),
     "become_method": ("command: x\n  become_method: doas", "sudo is the one"),
-    "delegate_facts": ("command: x\n  delegate_to: y\n  delegate_facts: yes", "of the host they come from"),
+    "delegate_facts": ("command: x\n  delegate_to: y\n  delegate_facts: yes", "of the host that a task is for"),
     "sudo twice": ("command: x\n  sudo: yes\n  become: yes", "leave sudo out"),
     "refresh_inventory": ("meta: refresh_inventory", "read once"),
     "a pause for a person": ("pause:", "seconds: 5"),
