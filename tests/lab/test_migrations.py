@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
@@ -11,9 +10,8 @@ from typing import Any
 import pytest
 
 from deployer import lab as labs
-from tests.lab.fleet import COOKIE, Fleet, health, shop_of
-from tests.lab.migrating import LOOK, ROOT, ROOT_DOCS, TIOCSTI, UNIT, begun, current, ended, remembered, said
-from tests.lab.person import CTRL_C, Person
+from tests.lab.fleet import Fleet, health, shop_of
+from tests.lab.migrating import LOOK, ROOT, ROOT_DOCS, UNIT, begun, current, ended, remembered, said
 from tests.lab.sampler import watching
 from tests.unit.doc_examples import PAGES, blocks, commands
 
@@ -125,36 +123,6 @@ def test_a_second_deploy_and_a_new_environment_migrate_nothing(fleet, ssh):
     assert (ran.code, ran.of("MigrationEnded")) == (0, []), ran.out
     assert {health(host)[1]["greeting"] for host in fleet.hosts} == {"hello"}
     assert remembered(ssh, fleet.hosts[0]) == before
-
-
-def test_a_window_opens_at_the_nodes_of_an_umbrella_and_shows_no_secret(fleet):
-    names = [f"shop@{host.address}" for host in fleet.hosts]
-    seen = []
-
-    def opens(*words: str) -> str:
-        argv = [*fleet.argv(words[0])[:2], *words[1:], "-i", str(fleet.inventory)]
-        ran = subprocess.run(argv, env=fleet.environment(), cwd=fleet.directory, capture_output=True, text=True)
-        seen.append(ran.stdout + ran.stderr)
-        assert ran.returncode == 0, seen[-1]
-        return ran.stdout
-
-    ask = "{ShopWeb.Pages.version(), Application.get_application(Shop.Repo), is_pid(Process.whereis(ShopJobs.Visits))}"
-    assert sorted(opens("rpc", "shop", ask).splitlines()) == sorted(
-        f'{name} | {{"0.1.0", :shop, true}}' for name in names
-    )
-    load = "Application.load(:shop_web); IO.puts(Application.spec(:shop_web, :vsn))"
-    assert opens("eval", names[0], load) == "0.1.0\n"
-    shown = [json.loads(line) for line in opens("top", "--once", "--json").splitlines()]
-    assert [(one["node"], one["release"], one["connected"]) for one in shown] == [(name, "0.1.0", 1) for name in names]
-    lines = opens("logs", "-n", "5")
-    assert all(f" {name} " in lines for name in names)
-    argv = [*fleet.argv("trace")[:2], names[0], "Shop.Repo.query", "--max", "1", "-i", str(fleet.inventory)]
-    with subprocess.Popen(argv, env=fleet.environment(), stdout=subprocess.PIPE, text=True) as trace:
-        while trace.poll() is None:
-            assert health(fleet.hosts[0])[0] == 200
-        assert "Shop.Repo.query(" in trace.stdout.read()
-    secrets = fleet.words["env"]["DATABASE_URL"], "a" * 64, COOKIE
-    assert [secret for secret in secrets if secret in "".join(seen)] == []
 
 
 def test_a_new_release_migrates_before_the_first_switch_and_hooks_run_as_the_node(fleet, ssh, release, sql, tmp_path):
@@ -271,52 +239,3 @@ def test_what_pages_show_of_hooks_and_of_the_node_s_command_works(fleet, ssh, re
     for line in sorted({example.text.replace("demo-ctl", "shop-ctl").replace("1.4.2", "0.1.0") for example in shown}):
         code, out = ssh(one, line)
         assert code == 0, f"{line}: {out}"
-
-
-@pytest.fixture
-def root(fleet):
-    """Root at a terminal of the first host: a command is typed when the one before has ended."""
-    program, *rest = labs.ssh_arguments(fleet.lab, fleet.hosts[0])
-    argv = [program, "-tt", *rest, "PS1='ready> ' exec bash --norc"]
-    return Person(argv, environ=fleet.environment(), directory=fleet.directory)
-
-
-def test_the_node_s_command_gives_nobody_the_terminal_of_root(fleet, ssh, eventually, root):
-    host = fleet.hosts[0]
-    assert ssh(host, "cat >/srv/type.pl", stdin=TIOCSTI.encode())[0] == 0
-    for line in ("{} pty", "{} pipe </dev/null", "{} mixed | cat"):
-        root.waits_for("ready> ")
-        root.types(line.format("shop-ctl run perl /srv/type.pl") + "; echo over:$((1 + 1))\n")
-        root.waits_for("over:2")
-    root.waits_for("ready> ")
-    root.types("setpriv --reuid=shop --regid=shop --init-groups perl /srv/type.pl proof; touch /root/over\n")
-    eventually(lambda: ssh(host, "test -e /root/over")[0] == 0)
-    if ssh(host, "cat /proc/sys/dev/tty/legacy_tiocsti")[1] != "0\n":
-        eventually(lambda: ssh(host, "test -e /root/proof")[0] == 0)  # the attack itself works on this kernel
-    root.types("exit\n")
-    root.is_done()
-    assert {"pty", "pipe", "mixed"}.isdisjoint(ssh(host, "ls /root")[1].split())
-
-
-def test_its_console_has_a_terminal_of_its_own_with_the_size_of_ours_and_ctrl_c_works(fleet, ssh, eventually, root):
-    host, units = fleet.hosts[0], "systemctl list-units --all --plain --no-legend 'shop-ctl-*'"
-    root.waits_for("ready> ")
-    root.types("stty rows 33 cols 77; shop-ctl run stty size; echo over:$((1 + 1))\n")
-    root.waits_for("33 77\n")
-    root.waits_for("over:2")
-    root.types("shop-ctl run sleep 600; echo over:$((1 + 2))\n")
-    eventually(lambda: "running" in ssh(host, units)[1])
-    root.types(CTRL_C)
-    root.waits_for("over:3")
-    root.types("shop-ctl remote\n")
-    root.waits_for(f"iex(shop@{host.address})1> ")
-    root.types("40 + 2\n")
-    root.waits_for("42\n")
-    root.types("\x07")
-    root.waits_for("--> ")
-    root.types("q\n")
-    root.waits_for("ready> ")
-    root.types("exit\n")
-    root.is_done()
-    assert ssh(host, "timeout 3 shop-ctl run sleep 600")[0] == 124
-    assert ssh(host, units) == (0, "")

@@ -42,3 +42,13 @@ def places_of_a_host() -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
+
+
+@pytest.fixture
+def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project in the current directory, with nothing of this machine's Ansible around it."""
+    monkeypatch.chdir(project.directory)
+    monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(project.directory / "home"))
+    monkeypatch.setenv("WHERE", "/run/where")
+    return project

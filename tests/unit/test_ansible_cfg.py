@@ -28,15 +28,6 @@ pipelining = True
 """
 
 
-@pytest.fixture
-def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.chdir(project.directory)
-    monkeypatch.delenv("ANSIBLE_CONFIG", raising=False)
-    monkeypatch.setenv("HOME", str(project.directory / "home"))
-    monkeypatch.setenv("WHERE", "/run/where")
-    return project
-
-
 def test_ansible_cfg_says_where_things_are(here: Project) -> None:
     assert configured() == configured({}), "nothing is found"
     here.write("ansible.cfg", CFG)

@@ -1,0 +1,88 @@
+"""run_once: which host does it, which others know what came of it, and what it was there and then."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.errors import ConfigError
+from deployer.options import Options
+from deployer.project import load
+from tests.unit.project_files import Project, content
+
+
+def test_what_runs_once_runs_on_the_first_host_that_takes_part(here: Project) -> None:
+    play = "- hosts: all\n  tasks:\n    - {copy: {dest: /x, content: x}, run_once: yes}\n"
+    here.write("site.yml", play)
+    for limit, skipped in (("", ["", "run_once: a does it"]), ("b", [""])):
+        loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",), limit=limit))
+        ((one, hosts),) = loaded.work()
+        resolver = loaded.resolver(one)
+        assert [resolver.resolve(host, None).actions[0].skip for host in hosts] == skipped
+
+
+ONCE = """\
+- hosts: all
+  serial: 2
+  tasks:
+    - {name: once, command: id, run_once: true}
+    - {name: read, command: "cat {{ inventory_hostname }}", run_once: true, register: said, changed_when: false}
+    - {name: there, stat: {path: "/{{ item }}"}, run_once: true, register: them, delegate_to: d, loop: [1, 2]}
+    - {set_fact: {who: "{{ inventory_hostname }} {{ port }}"}, run_once: true}
+    - {copy: {dest: /x, content: "{{ who }}"}}
+    - {debug: {msg: "of {{ ansible_play_batch }}"}}
+    - {include_tasks: "{{ 'more' }}.yml", run_once: true}
+"""
+
+
+def test_each_batch_has_what_runs_once_done_by_its_first_host_and_all_of_it_know_the_result(here: Project) -> None:
+    hosts = "\n".join(f"    {name}: {{port: {number}}}" for number, name in enumerate("abcde"))
+    here.write("hosts.yml", f"all:\n  hosts:\n{hosts}\n")
+    here.write("more.yml", "- {name: more, command: id}\n")
+    for order, firsts in (("inventory", "aacce"), ("reverse_inventory", "accee")):
+        here.write("site.yml", ONCE.replace("serial: 2", f"serial: 2\n  order: {order}"))
+        loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+        ((one, some),) = loaded.work()
+        resolver = loaded.resolver(one)
+        plays = {host.name: resolver.resolve(host, None).actions for host in reversed(some)}
+        own = list(zip("abcde", firsts, strict=True))
+        for name, first in own:
+            once, read, there, again, _, written, batch, *_ = plays[name]
+            assert sorted(set(batch.says) & {*"abcde"}) == [other for other, its in own if its == first]
+            assert once.skip == ("" if name == first else f"run_once: {first} does it")
+            assert str(read.place or name) == first
+            assert f"cat {first}" in str(read.module)
+            assert {str(there.place or name), str(again.place or name)} == {"d"}
+            assert content(written) == f"{first} {'abcde'.index(first)}"
+    here.write("site.yml", ONCE.replace(", changed_when: false", ""))
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+    ((one, some),) = loaded.work()
+    with pytest.raises(ConfigError, match="run_once with register is for what only reads") as caught:
+        loaded.resolver(one).resolve(some[1], None)
+    assert "changed_when: false" in caught.value.hint
+
+
+ONCE_IN_ITS_PLACE = """\
+- set_fact: {x: 1}
+- {set_fact: {y: "{{ x }}"}, run_once: true}
+- {set_fact: {x: 2, once: 1}, run_once: true, when: once is not defined}
+- {set_fact: {l: "{{ l | default([]) + [item] }}"}, loop: [1, 2], run_once: true}
+- {debug: {msg: "{{ y }} {{ x }} {{ l }}"}}
+- {import_tasks: gated.yml, when: inventory_hostname == 'a'}
+"""
+
+
+def test_what_is_set_once_is_what_it_was_there_and_then(project: Project) -> None:
+    project.write("gated.yml", "- {command: id, register: r, changed_when: false, run_once: true}\n- command: id\n")
+    project.tasks(ONCE_IN_ITS_PLACE)
+    resolver = project.resolver(first="a", hosts=["a", "b"])
+    both = [resolver.resolve(resolver._inventory.hosts[name], None).actions for name in "ab"]
+    assert [actions[-3].says for actions in both] == ["1 2 [1, 2]"] * 2
+    assert [bool(actions[-1].skip) for actions in both] == [False, True], "a gate's word to one host is not another's"
+
+
+def test_that_the_first_host_is_down_is_no_error_of_the_others(project: Project) -> None:
+    words = '- {copy: {dest: /x, content: "{{ ansible_hostname }}"}}\n- {command: id, run_once: true}\n'
+    project.tasks(words, gather_facts="true")
+    resolver = project.resolver(first="a", hosts=["a", "b"])
+    written, once = resolver.resolve(resolver._inventory.hosts["b"], {"ansible_hostname": "web2"}).actions
+    assert (content(written), once.skip) == ("web2", "run_once: a does it")
