@@ -15,7 +15,7 @@ from deployer.errors import ConfigError
 from deployer.events import Note, RunEnded
 from deployer.model import Host
 from deployer.options import Options
-from deployer.plays import ansible_core_play, each_play
+from deployer.plays import RunKind, ansible_core_play, each_play
 from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.runtime import asker, report
@@ -64,9 +64,8 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         return ansible_core_play(project, resolver, hosts).run(context, goal, 2 if counts else 0)
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
-    heard: dict[str, Any] = {"noted": noted, "notes": notes, "what": noted, "doing": noted}
-    heard |= {} if goal is Goal.VERIFY else {"through": through}
-    return each_play(walk, project, out, ahead=True, **heard)
+    kind = RunKind(doing=noted, what=noted, noted=noted, notes=notes, ahead=True)
+    return each_play(walk, project, out, kind, through=None if goal is Goal.VERIFY else through)
 
 
 def render(options: Options, name: str) -> str:

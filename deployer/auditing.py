@@ -26,12 +26,12 @@ from deployer.events import SEVERITIES, Event, Severity
 from deployer.fleet import AuditWords
 from deployer.model import Host, Mark, Play
 from deployer.options import Options
-from deployer.plays import each_play, worth_telling
+from deployer.plays import RunKind, each_play, worth_telling
 from deployer.project import Project, load
 from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
 from deployer.report.plain import safe
 from deployer.report.rules import age
-from deployer.resolve import HostPlay, Resolver
+from deployer.resolve import FleetNeeds, HostPlay, Resolver
 from deployer.resolve.members import beside_of
 from deployer.runtime import keeping
 
@@ -108,8 +108,8 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
         own = replace(context, emit=keeping(events, context.emit))
         return ansible_run(project, resolver, hosts).run(own, Goal.AUDIT, 2)
 
-    asked: dict[str, Any] = {"need_tarball": bool(options.playbook), "notes": notes, "what": "audit", "worth": worth}
-    code = each_play(walk, project, held, ahead=True, through=through, **asked)
+    kind = RunKind(what="audit", worth=worth, notes=notes, ahead=True)
+    code = each_play(walk, project, held, kind, needs=FleetNeeds(tarball=bool(options.playbook)), through=through)
     audited = gathered(events, code)
     write_files(files.report, audited)
     if files.save:

@@ -14,7 +14,7 @@ from deployer.model import Host, Mark, Play
 from deployer.options import Options
 from deployer.plays import each_play
 from deployer.project import Project, load
-from deployer.resolve import Resolver
+from deployer.resolve import FleetNeeds, Resolver
 from deployer.window.journal_lines import seconds_of
 
 _LONGEST = 7 * 86_400
@@ -47,7 +47,7 @@ def lock(
         return LeaseWalk(context, resolver, hosts, word, why, seconds).run()
 
     whole = _hosts_alone(options, hosts, "the lease of each host")
-    return each_play(walk, whole, out, need_tarball=False, need_secrets=False)
+    return each_play(walk, whole, out, needs=FleetNeeds(tarball=False, secrets=False))
 
 
 def confirm_pending(options: Options, word: str, hosts: str, out: TextIO | None = None) -> int:
@@ -76,7 +76,7 @@ def confirm_pending(options: Options, word: str, hosts: str, out: TextIO | None 
             whole = replace(whole, only=frozenset(host.name for host in whole.inventory.select(hosts)))
     else:
         whole = _hosts_alone(options, hosts, "what waits on each host")
-    return each_play(walk, whole, out, need_tarball=False, need_secrets=False)
+    return each_play(walk, whole, out, needs=FleetNeeds(tarball=False, secrets=False))
 
 
 def _hosts_alone(options: Options, hosts: str, about: str) -> Project:

@@ -15,9 +15,9 @@ from deployer.events import Note
 from deployer.fleet import Declaration
 from deployer.model import Host
 from deployer.options import Options
-from deployer.plays import each_play
+from deployer.plays import RunKind, each_play
 from deployer.project import Project, load
-from deployer.resolve import Resolver
+from deployer.resolve import FleetNeeds, Resolver
 from deployer.retiring import leaving
 from deployer.runtime import asker
 from deployer.window.choice import Fleet, Spot
@@ -40,7 +40,7 @@ def rotate(options: Options, *, check: bool, out: TextIO | None = None) -> int:
         code = Rotation(context, resolver, hosts, check).run()
         return code if code or check else PlayRun(context, resolver, hosts, Goal.VERIFY).run()
 
-    return each_play(walk, load(options), out, doing="cookie rotate", check=check)
+    return each_play(walk, load(options), out, RunKind("cookie rotate", check))
 
 
 def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = None) -> int:
@@ -63,7 +63,8 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
         back, goal = Back(resolver, to, context.emit), Goal.PLAN if check else Goal.DEPLOY
         return PlayRun(context, back, hosts, goal, ask=asker(context.stop, json=options.json), gather=back.gather).run()
 
-    return each_play(walk, load(options), out, need_tarball=False, noted=done, what=done, doing="rollback", check=check)
+    kind = RunKind("rollback", check, what=done, noted=done)
+    return each_play(walk, load(options), out, kind, needs=FleetNeeds(tarball=False))
 
 
 def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool, out: TextIO | None = None) -> int:
@@ -91,7 +92,7 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
     goal = Goal.PLAN if check else Goal.DEPLOY
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        stay = rest.resolver(resolver.play, without=nodes)
+        stay = rest.resolver(resolver.play, FleetNeeds(without=nodes))
         staying = [host for host in hosts if host.name not in gone or stay.fleet(host)[0]]
         away = [host for host in hosts if host.name in gone and not lost]
         leave = Retirement(context, resolver, away, gone, check, purge)
@@ -114,7 +115,7 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
             context.emit(Note(told + (had if lost else "")))
         return code
 
-    return each_play(walk, project, out, doing=f"retire {whom}", check=check, absent=gone if lost else ())
+    return each_play(walk, project, out, RunKind(f"retire {whom}", check, absent=gone if lost else ()))
 
 
 def again(
@@ -142,7 +143,7 @@ def again(
         return PlayRun(context, anew, hosts, goal, ask=asker(context.stop, json=options.json), gather=anew.gather).run()
 
     doing = f"{'restart' if wanted == 'restarted' else 'start'} {whom}"
-    return each_play(walk, project, out, need_tarball=False, doing=doing, check=check)
+    return each_play(walk, project, out, RunKind(doing, check), needs=FleetNeeds(tarball=False))
 
 
 def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None) -> int:
@@ -165,7 +166,7 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         _check_left(resolver, hosts, nodes)
-        stay = project.resolver(resolver.play, need_tarball=False, without=nodes)
+        stay = project.resolver(resolver.play, FleetNeeds(tarball=False, without=nodes))
         staying = [host for host in hosts if stay.fleet(host)[0]]
         away = [host for host in hosts if host.name in gone]
         leave = Retirement(context, resolver, away, gone, check, purge=False, pause=True)
@@ -178,7 +179,7 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
             code = verify.run()
         return leave.end() or code
 
-    return each_play(walk, project, out, need_tarball=False, doing=f"stop {whom}", check=check)
+    return each_play(walk, project, out, RunKind(f"stop {whom}", check), needs=FleetNeeds(tarball=False))
 
 
 def _load_and_choose(options: Options, whom: str) -> tuple[Project, tuple[Spot, ...]]:
@@ -238,4 +239,4 @@ def survey(goal: str, options: Options, *, lines: int = 50, out: TextIO | None =
         return StatusQuery(context, resolver, hosts, goal, lines).run()
 
     project = load(options, need_secrets=False)
-    return each_play(walk, project, out, need_tarball=False, need_secrets=False)
+    return each_play(walk, project, out, needs=FleetNeeds(tarball=False, secrets=False))

@@ -23,7 +23,7 @@ from deployer.events import Note
 from deployer.load.playbook import find_playbook
 from deployer.model import Host
 from deployer.options import Options
-from deployer.plays import each_play
+from deployer.plays import RunKind, each_play
 from deployer.project import Project, load, names_hosts
 from deployer.resolve import Resolver
 from deployer.runtime import asker
@@ -93,7 +93,7 @@ def keep(options: Options, file: Path, expires: str, out: TextIO | None = None) 
             context.emit(Note(kept if whole else f"no plan was kept in {file}: not every host could be planned"))
         return code
 
-    return each_play(walk, project, out, ahead=True)
+    return each_play(walk, project, out, RunKind(ahead=True))
 
 
 def apply_plan(file: Path, options: Options, out: TextIO | None = None) -> int:
@@ -142,7 +142,7 @@ def _walked(
         return PlayRun(context, resolver, hosts, goal, ask=ask, witness=checker, **_facts(resolver)).run()
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
-    return each_play(walk, project, out, ahead=True, noted=noted, what=noted, doing="apply a plan of")
+    return each_play(walk, project, out, RunKind("apply a plan of", what=noted, noted=noted, ahead=True))
 
 
 def show_plan(file: Path, *, as_json: bool, pages: Sequence[str] = ()) -> str:

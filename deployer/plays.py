@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from deployer.gathering import Gathering
 from deployer.model import Host, Play
 from deployer.project import Project
 from deployer.report.journal import Head, Journals, Writer
-from deployer.resolve import Resolver
+from deployer.resolve import EVERYTHING, FleetNeeds, Resolver
 from deployer.runtime import keeping, pool, report, stoppable
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
@@ -35,53 +36,87 @@ def worth_telling(events: Iterable[Event], code: int) -> bool:
     return bool(code) or any(isinstance(event, HostEnded) and event.changed for event in events)
 
 
+@dataclass(frozen=True, slots=True)
+class RunKind:
+    """What a run is, beside its walk.
+
+    Attributes:
+        doing: what is told to whoever comes while the run has the lease of its hosts; empty: the run only reads.
+        check: it stops after the plan, and only reads.
+        what: what webhooks are told was done (audit, deploy, rollback); empty: nobody is told.
+        worth: says of what a run has told, and of its exit code, whether webhooks are told.
+        noted: the goal in the journal of this machine; empty: it has none.
+        notes: what is told at the beginning.
+        ahead: no host is touched unless all plays are right as they are written.
+        absent: names of hosts that nobody connects to.
+    """
+
+    doing: str = ""
+    check: bool = False
+    what: str = ""
+    worth: Callable[[Sequence[Event], int], bool] = worth_telling
+    noted: str = ""
+    notes: Iterable[str] = ()
+    ahead: bool = False
+    absent: Collection[str] = ()
+
+    @contextmanager
+    def leased(self, plays: Sequence[_Prepared], playbook: str, emit: Emit) -> Iterator[RunLease]:
+        """Yield the lease of all hosts, and give it back, though not where the person has said to end at once."""
+        there = ((one, host) for one in plays for host in one.hosts if host.name not in self.absent)
+        ways = {host.name: partial(_way, one, host) for one, host in there}
+        title = " ".join(filter(None, (self.doing, Path(playbook).name)))
+        lease = RunLease(title, emit, ways, told=self.check or not self.doing)
+        try:
+            yield lease
+        except Exception:
+            lease.release()
+            raise
+        lease.release()
+
+
+LOOKING = RunKind()
+"""A run that only reads, and that nobody is told of."""
+
+
 def each_play(
     walk: Walking,
     project: Project,
     out: TextIO | None,
+    kind: RunKind = LOOKING,
     *,
-    need_tarball: bool = True,
-    need_secrets: bool = True,
-    ahead: bool = False,
-    noted: str = "",
-    notes: Iterable[str] = (),
-    what: str = "",
-    worth: Callable[[Sequence[Event], int], bool] = worth_telling,
-    doing: str = "",
-    check: bool = False,
-    absent: Collection[str] = (),
-    through: Walking = lambda *_: 0,
+    needs: FleetNeeds = EVERYTHING,
+    through: Walking | None = None,
 ) -> int:
-    """Walk one play after the other; ``ahead``: no host is touched unless all plays are right as they are written.
+    """Walk one play after the other, and return the exit code.
 
-    Webhooks are told of ``what`` was done (audit, deploy, rollback) when that is ``worth`` it. Whoever comes while the
-    run has the lease of its hosts is told what it is ``doing``; where that is empty, or with ``check``, the run
-    only reads. Nobody connects to hosts that are ``absent``. Those of its plays that are ansible-core's are left out
-    unless ``through`` takes them.
+    Args:
+        walk: what is done to a play's hosts.
+        project: what was loaded.
+        out: where the report goes.
+        kind: what the run is.
+        needs: what of the fleet is read.
+        through: takes the plays that are ansible-core's; None leaves them out.
+
+    Raises:
+        ConfigError: what is written is wrong.
     """
     begin, options, work = time.monotonic(), project.options, project.work()
-    resolvers = [project.resolver(play, need_tarball=need_tarball, need_secrets=need_secrets) for play, _ in work]
-    plays = _prepared(project, work, resolvers, ahead=ahead)
-    audience = _Audience.of(plays, what, options.report)
-    journal = Writer(_head(project, work, noted)) if noted else None
-    ways = {host.name: partial(_way, each, host) for each in plays for host in each.hosts if host.name not in absent}
+    resolvers = [project.resolver(play, needs) for play, _ in work]
+    plays = _prepared(project, work, resolvers, ahead=kind.ahead)
+    audience = _Audience.of(plays, kind, options.report)
+    journal = Writer(_head(project, work, kind.noted)) if kind.noted else None
     told = report(out or sys.stdout, journal, json=options.json, diff=options.diff, verbose=options.verbose)
     most = max(len(each.hosts) for each in plays)
     with told as aloud, pool(options.forks, most) as executor, stoppable(aloud) as stop:
         emit = audience.listening(aloud)
-        for note in (*project.notes, *notes):
+        for note in (*project.notes, *kind.notes):
             emit(Note(note))
-        job = " ".join(filter(None, (doing, Path(options.playbook).name)))
-        lease = RunLease(job, emit, ways, told=check or not doing)
-        try:
-            context = partial(Context, pool=executor, emit=emit, stop=stop, lease=lease, doing=doing)
-            codes = _walked(plays, walk, through, context)
-        except Exception:  # not where the person has said to end at once
-            lease.release()
-            raise
-        lease.release()
+        with kind.leased(plays, options.playbook, emit) as lease:
+            context = partial(Context, pool=executor, emit=emit, stop=stop, lease=lease, doing=kind.doing)
+            codes = _walked(plays, walk, through or _left_out, context)
         code = worst(codes, stop)
-        for failed in audience.notified(code, worth):
+        for failed in audience.notified(code):
             emit(Note(failed))
         ended = RunEnded(code, time.monotonic() - begin)
         for failed in audience.written(ended):
@@ -90,40 +125,44 @@ def each_play(
     return code
 
 
+def _left_out(_context: Context, _resolver: Resolver, _hosts: Sequence[Host]) -> int:
+    return 0
+
+
 @dataclass(slots=True)
 class _Audience:
-    """Who learns of the run when it is over: webhooks of ``what`` was done, and the readers of its pages."""
+    """Who learns of the run when it is over: webhooks of what was done, and the readers of its pages."""
 
     hooks: tuple[NotifyWords, ...]
-    what: str
+    kind: RunKind
     pages: Sequence[str]
     seen: list[Event] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plays: Sequence[_Prepared], what: str, pages: Sequence[str]) -> _Audience:
+    def of(cls, plays: Sequence[_Prepared], kind: RunKind, pages: Sequence[str]) -> _Audience:
         """Return it before the run begins; raises ConfigError where an address or a page's place is wrong."""
         hooks = tuple[NotifyWords, ...]()
-        words = [each.resolver.notify_words(host) for each in plays for host in each.hosts] if what else []
+        words = [each.resolver.notify_words(host) for each in plays for host in each.hosts] if kind.what else []
         if any(said for said, _ in words):
             from deployer.notifying import webhooks
 
-            hooks = webhooks(words, what)
+            hooks = webhooks(words, kind.what)
         if pages:
             from deployer.report.run_page import check_pages
 
             check_pages(pages)
-        return cls(hooks, what, pages)
+        return cls(hooks, kind, pages)
 
     def listening(self, emit: Emit) -> Emit:
         """Return what tells an event, and keeps it where somebody will be told of it."""
         return keeping(self.seen, emit) if self.hooks or self.pages else emit
 
-    def notified(self, code: int, worth: Callable[[Sequence[Event], int], bool]) -> Iterator[str]:
+    def notified(self, code: int) -> Iterator[str]:
         """Tell the webhooks, and yield what went wrong with that."""
-        if self.hooks and worth(self.seen, code):
+        if self.hooks and self.kind.worth(self.seen, code):
             from deployer.notifying import tell
 
-            yield from tell(self.hooks, self.what, self.seen, code)
+            yield from tell(self.hooks, self.kind.what, self.seen, code)
 
     def written(self, ended: RunEnded) -> Sequence[str]:
         """Write the pages, and return what went wrong with that."""

@@ -19,7 +19,7 @@ from deployer.load.template import Layer
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
 from deployer.options import Options, ask_hidden, words_of
-from deployer.resolve import CliConnection, Resolver, judge
+from deployer.resolve import EVERYTHING, CliConnection, FleetNeeds, Resolver, RunWords, judge
 from deployer.transport import SshOptions, Transport, open_transport
 
 
@@ -100,15 +100,8 @@ class Project:
             raise ConfigError("no host is left to work on", hint=hint)
         return found
 
-    def resolver(
-        self,
-        play: Play,
-        *,
-        need_tarball: bool | None = True,
-        need_secrets: bool = True,
-        without: frozenset[str] = frozenset(),
-    ) -> Resolver:
-        """Return what resolves a play for its hosts; ``without``: names of nodes that are about to leave."""
+    def resolver(self, play: Play, needs: FleetNeeds = EVERYTHING) -> Resolver:
+        """Return what resolves a play for its hosts; ``needs``: what of the fleet is read."""
         options, names = self.options, [host.name for host in self.hosts(play)]
         if play.turns.order not in ("inventory", "shuffle"):
             from deployer.engine.roll.rollout import arranged
@@ -120,24 +113,21 @@ class Project:
             become=options.become or None,
             become_password=self.become_password,
         )
-        return Resolver(
-            self.inventory,
-            play,
+        run = RunWords(
             strict=options.strict,
             extra_vars=self.extra,
             tags=words_of(options.tags),
             skip_tags=words_of(options.skip_tags),
             vaults=self.vaults,
             cli=cli,
-            need_tarball=need_tarball,
             facts=self.facts,
             settings=self.settings,
-            without=without,
             first=next(iter(names), ""),
             hosts=names,
             told=_told(options),
-            need_secrets=need_secrets,
+            needs=needs,
         )
+        return Resolver(self.inventory, play, run)
 
     def opener(self, resolver: Resolver) -> Callable[[Host], Transport]:
         """Return what connects to a host."""

@@ -11,7 +11,7 @@ from deployer.model import Host
 from deployer.options import Options
 from deployer.plays import each_play
 from deployer.project import load
-from deployer.resolve import Resolver
+from deployer.resolve import FleetNeeds, Resolver
 
 
 def matrix(options: Options, out: TextIO | None = None) -> int:
@@ -28,4 +28,4 @@ def matrix(options: Options, out: TextIO | None = None) -> int:
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         return MatrixRun(context, resolver, hosts).run()
 
-    return each_play(walk, load(options), out, need_tarball=False)
+    return each_play(walk, load(options), out, needs=FleetNeeds(tarball=False))

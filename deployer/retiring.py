@@ -5,6 +5,7 @@ from __future__ import annotations
 from deployer.errors import ConfigError
 from deployer.fields import nearest
 from deployer.project import Project
+from deployer.resolve import FleetNeeds
 
 
 def leaving(project: Project, text: str) -> dict[str, frozenset[str]]:
@@ -19,7 +20,7 @@ def leaving(project: Project, text: str) -> dict[str, frozenset[str]]:
     """
     declared: dict[str, frozenset[str]] = {}
     for play in project.plays:
-        resolver = project.resolver(play, need_tarball=False)
+        resolver = project.resolver(play, FleetNeeds(tarball=False))
         for host in project.hosts(play):
             own, _ = resolver.fleet(host)
             if own:

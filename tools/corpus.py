@@ -28,7 +28,7 @@ from deployer.load.inventory import Inventory, load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.unsupported import NotHere
 from deployer.model import Play
-from deployer.resolve import Resolver, judge
+from deployer.resolve import FleetNeeds, Resolver, RunWords, judge
 
 FACTS = json.loads((Path(__file__).parent / "corpus_facts.json").read_text())
 """Of a Debian host, as it would say them."""
@@ -97,7 +97,7 @@ def tried(playbook: Path, role_paths: Sequence[Path], directory: Path) -> tuple[
     for play in plays:
         try:
             inventory = hosts_of([play], directory)
-            resolver = Resolver(inventory, play, need_tarball=False, need_secrets=False)
+            resolver = Resolver(inventory, play, RunWords(needs=FleetNeeds(tarball=False, secrets=False)))
             resolver.resolve(inventory.hosts["h"], FACTS)
         except DeployerError as error:
             wrong += [one for one in error.each if isinstance(one, ConfigError)]

@@ -14,7 +14,6 @@ from deployer.load import ini, vault, yaml
 from deployer.load.marked import Map, Text, mark_of
 from deployer.load.patterns import expand_range
 from deployer.load.scripts import is_program, listed_groups, printed
-from deployer.load.terraform import is_terraform, terraform_groups
 from deployer.load.varfiles import variables
 from deployer.model import Mark
 from deployer.syntax import check_host_name
@@ -71,8 +70,13 @@ class Tree:
             content = yaml.parse(yaml.json_as_yaml(text) if file.suffix == ".json" else text, str(file))
             if not isinstance(content, Map) or not content:
                 raise ConfigError(f"an inventory must be a mapping of groups, not {_kind(content)}", hint=_FORM)
-            if "_meta" in content or is_terraform(content):
-                self._listed(listed_groups(content) if "_meta" in content else terraform_groups(content))
+            if "_meta" in content:
+                self._listed(listed_groups(content))
+                return
+            if "terraform_version" in content and "all" not in content:  # a state or a plan, as few inventories are
+                from deployer.load.terraform import terraform_groups
+
+                self._listed(terraform_groups(content))
                 return
             if isinstance(content.get("plugin"), str):
                 hint = "save what it gives as YAML: ansible-inventory -i FILE --list --yaml --export"

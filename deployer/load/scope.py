@@ -9,8 +9,7 @@ from typing import Any
 
 from deployer.load.inventory import Inventory
 from deployer.load.pieces import apart
-from deployer.load.secrets import Vaults
-from deployer.load.settings import SetVariables
+from deployer.load.settings import RunVariables, SetVariables
 from deployer.load.template import Layer, Variables
 from deployer.model import Host, Mark, Play, Task
 
@@ -29,31 +28,16 @@ class Scopes:
 
     Strongest first: the fleet's words (normalised), what Ansible calls magic variables, the loop's item, ``-e``, role
     and task variables, those of the play, facts, those of the inventory, role defaults.
-
-    Args:
-        hosts: names of the play's hosts that take part, in order; empty: all that it is for.
-        told: what the command line said, as Ansible's variables for it.
     """
 
-    def __init__(
-        self,
-        inventory: Inventory,
-        play: Play,
-        extra: Mapping[str, Any],
-        vaults: Vaults,
-        facts: dict[str, Layer] | None = None,
-        settings: SetVariables | None = None,
-        hosts: Sequence[str] = (),
-        told: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._inventory, self._play, self._vaults = inventory, play, vaults
-        whole, self._pieces = apart(extra)
+    def __init__(self, inventory: Inventory, play: Play, run: RunVariables) -> None:
+        self._inventory, self._play, self._vaults = inventory, play, run.vaults
+        whole, self._pieces = apart(run.extra_vars)
         self._extra = Layer(whole)
-        self._shared = {**self._magic(hosts), **(told or {})}
+        self._shared = {**self._magic(run.hosts), **run.told}
         self._hosts: dict[str, Variables] = {}
         self._plays: dict[str, Variables] = {}
-        self._facts = {} if facts is None else facts
-        self._settings = SetVariables() if settings is None else settings
+        self._facts, self._settings = run.facts, run.settings
         self._start: SetVariables | None = None
         self._fleet: dict[str, Layer] = {}
         self._tasks: tuple[str, dict[tuple[int, int], Variables]] = "", {}  # of the host whose turn it is

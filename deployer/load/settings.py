@@ -1,13 +1,14 @@
-"""What tasks have set on hosts and read from them, one play after the other."""
+"""What a run knows of variables beside what is written: what tasks have set on hosts and read from them, ``-e``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from deployer.load.inherited import joined
 from deployer.load.marked import Map
+from deployer.load.secrets import Vaults
 from deployer.load.template import Layer
 
 _ALL = "ansible_facts"
@@ -67,3 +68,24 @@ class SetVariables:
         every = {**facts.values.get(_ALL, {}), **read}
         hushed = self.hushed.get(host, frozenset()) & read.keys()
         return Layer({**facts.values, **read, _ALL: every}, final=True, hushed=hushed | ({_ALL} if hushed else set()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunVariables:
+    """What the command line and earlier plays say, and who takes part in this one.
+
+    Attributes:
+        extra_vars: variables of ``-e``.
+        told: what else the command line said, as Ansible's variables for it.
+        vaults: decrypts what is encrypted, when it is needed.
+        facts: what hosts have said in earlier plays, by name; this play's are added.
+        settings: what tasks have set.
+        hosts: names of the play's hosts that take part, in order; empty: all that it is for.
+    """
+
+    extra_vars: Mapping[str, Any] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
+    vaults: Vaults = field(default_factory=Vaults)
+    facts: dict[str, Layer] = field(default_factory=dict)
+    settings: SetVariables = field(default_factory=SetVariables)
+    hosts: Sequence[str] = ()

@@ -13,11 +13,6 @@ from deployer.model import Mark, Secret
 _RESOURCES = ("ansible_host", "ansible_group")
 
 
-def is_terraform(content: Map) -> bool:
-    """Return whether a mapping is Terraform's, a state or a plan."""
-    return "terraform_version" in content and not {"all", "_meta"} & set(content)
-
-
 def terraform_groups(content: Map) -> dict[str, Map]:
     """Return the groups that the resources of Terraform's provider ``ansible/ansible`` stand for.
 

@@ -5,5 +5,9 @@ from deployer.resolve.action import Action, Choice, HostPlay, Limits
 from deployer.resolve.making import judge
 from deployer.resolve.members import FLEET_WORDS
 from deployer.resolve.resolver import Resolver
+from deployer.resolve.run_words import EVERYTHING, FleetNeeds, RunWords
 
-__all__ = ["FLEET_WORDS", "Action", "Choice", "CliConnection", "HostPlay", "Limits", "Resolver", "judge"]
+__all__ = [
+    "EVERYTHING", "FLEET_WORDS", "Action", "Choice", "CliConnection", "FleetNeeds", "HostPlay", "Limits", "Resolver",
+    "RunWords", "judge",
+]  # fmt: skip

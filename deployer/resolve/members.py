@@ -21,6 +21,7 @@ from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.template import Layer, Variables
 from deployer.model import Host, Mark, Play, Secret
 from deployer.resolve.outline import dump_alone, outlined
+from deployer.resolve.run_words import FleetNeeds
 
 _Declare = Callable[[Host, Variables], Declaration | None]
 FLEET_WORDS: tuple[str, ...] = tuple(field.name for field in describe(FleetSettings))
@@ -50,22 +51,11 @@ class Members:
         play: whose hosts are asked for.
         scopes: what names mean on each host.
         vaults: decrypts what is encrypted.
-        need_tarball: False lets a tarball be missing; None reads none.
-        need_secrets: False leaves the environment and all that could be secret out, and reads no secret.
-        without: names of nodes that are about to leave.
+        needs: what is read.
     """
 
-    def __init__(
-        self,
-        inventory: Inventory,
-        play: Play,
-        scopes: Scopes,
-        vaults: Vaults,
-        need_tarball: bool | None,
-        need_secrets: bool,
-        without: frozenset[str] = frozenset(),
-    ) -> None:
-        self._need_tarball, self._need_secrets, self._without = need_tarball, need_secrets, without
+    def __init__(self, inventory: Inventory, play: Play, scopes: Scopes, vaults: Vaults, needs: FleetNeeds) -> None:
+        self._needs = needs
         self._inventory, self._play, self._scopes, self._vaults = inventory, play, scopes, vaults
         self._secrets: dict[str, Secret] = {}
         self._rosters: dict[tuple[str, str], Roster] = {}
@@ -78,12 +68,12 @@ class Members:
         Raises:
             ConfigError: a word is wrong, or hosts cannot form the cluster they declare.
         """
-        return self._of_play(self._declare if self._need_secrets else self._outline)
+        return self._of_play(self._as_needed)
 
     @cached_property
     def all(self) -> Mapping[str, Declaration]:
         """What every member of the play's clusters declares."""
-        found = self._and_others(self.of_play, self._declare if self._need_secrets else self._outline)
+        found = self._and_others(self.of_play, self._as_needed)
         check_members(tuple(found.values()))
         return found
 
@@ -91,6 +81,10 @@ class Members:
     def _outlines(self) -> Mapping[str, Declaration]:
         """Who the members are: their names, addresses and ports, known before the environment, which may use them."""
         return self._and_others(self._of_play(self._outline), self._outline)
+
+    @property
+    def _as_needed(self) -> _Declare:
+        return self._declare if self._needs.secrets else self._outline
 
     def _of_play(self, declare: _Declare) -> dict[str, Declaration]:
         hosts = self._inventory.select(self._play.hosts, allow_empty=True)
@@ -137,7 +131,7 @@ class Members:
         # Whom to tell is read by what tells: its secrets are nobody else's business.
         names = [name for name in FLEET_WORDS if name in variables and name != "notify"]
         words = Map((name, (variables if name == "cluster" else own)[name]) for name in names)
-        return self._made(host, variables, words, need_tarball=self._need_tarball)
+        return self._made(host, variables, words, need_tarball=self._needs.tarball)
 
     def _cluster(self, host: Host, variables: Variables) -> Mapping[str, Any]:
         """Return ``cluster`` as the other words of the inventory see it: what is written, and the members."""
@@ -153,7 +147,7 @@ class Members:
         words = Map((name, closed.only(name, outlined)) for name in ("release", "cluster", "nodes") if name in closed)
         with suppress(ConfigError, KeyError):  # who needs the environment says what is wrong with it
             words["env"] = closed.only("env", dump_alone)
-        return self._made(host, variables, words, need_tarball=None if self._need_tarball is None else False)
+        return self._made(host, variables, words, need_tarball=None if self._needs.tarball is None else False)
 
     def _made(self, host: Host, variables: Variables, words: Map, *, need_tarball: bool | None) -> Declaration | None:
         words.marks = {name: variables.place(name, host.mark) for name in words}
@@ -180,9 +174,9 @@ class Members:
             now=self._now,
             need_tarball=need_tarball,
         )
-        if found is None or self._without.isdisjoint(str(node.node) for node in found.nodes):
+        if found is None or self._needs.without.isdisjoint(str(node.node) for node in found.nodes):
             return found
-        left = tuple(node for node in found.nodes if str(node.node) not in self._without)
+        left = tuple(node for node in found.nodes if str(node.node) not in self._needs.without)
         return replace(found, nodes=left) if left else None
 
     def _directory(self, release: Any, where: Mark) -> Path:

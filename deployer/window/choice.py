@@ -12,7 +12,7 @@ from deployer.fleet import Declaration, Node
 from deployer.model import Host, Mark, Play
 from deployer.options import Options
 from deployer.project import Project, load
-from deployer.resolve import Resolver
+from deployer.resolve import FleetNeeds, Resolver
 
 _MARK = Mark("the command line")
 _NAMED = 12
@@ -76,7 +76,7 @@ class Fleet:
     def within(cls, project: Project) -> Self:
         """Return the hosts of what is loaded already; raises ConfigError."""
         play = Play("window", "all", _MARK, (), become=True)
-        return cls(project, project.resolver(play, need_tarball=None, need_secrets=False))
+        return cls(project, project.resolver(play, FleetNeeds(tarball=None, secrets=False)))
 
     def _spots(self) -> Iterator[Spot]:
         for host in self.hosts:
@@ -86,7 +86,7 @@ class Fleet:
 
     def with_secrets(self) -> Resolver:
         """Return what knows the declared cookies, too; raises ConfigError where one cannot be read."""
-        return self.project.resolver(self.resolver.play, need_tarball=None)
+        return self.project.resolver(self.resolver.play, FleetNeeds(tarball=None))
 
     def choose(self, words: Sequence[str], *, one: bool = False) -> tuple[Spot, ...]:
         """Return the nodes that are meant, in the order of the words; all where there is no word.

@@ -9,7 +9,7 @@ from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.secrets import Vaults
 from deployer.model import Secret
-from deployer.resolve import Action, HostPlay, Resolver, judge
+from deployer.resolve import Action, HostPlay, Resolver, RunWords, judge
 
 CANARY = "canary-91c4"
 INVENTORY = """\
@@ -42,7 +42,7 @@ class Project:
     def resolver(self, **options: Any) -> Resolver:
         inventory = load_inventory([self.directory / "hosts.yml"], playbook_dir=self.directory, vaults=Vaults())
         (play,) = load_playbook(self.directory / "site.yml", judge=judge)
-        return Resolver(inventory, play, **options)
+        return Resolver(inventory, play, RunWords(**options))
 
     def resolve(self, host: str = "a", facts: dict[str, Any] | None = None, **options: Any) -> HostPlay:
         resolver = self.resolver(**options)

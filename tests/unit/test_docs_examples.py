@@ -23,7 +23,7 @@ from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.yaml import read
 from deployer.model import Play
-from deployer.resolve import Resolver, judge
+from deployer.resolve import FleetNeeds, Resolver, RunWords, judge
 from tests.unit.beam.beam_tarballs import release
 from tests.unit.doc_examples import PAGES, ROOT, Example, blocks, commands
 from tests.unit.roles_kit import HOME, resolved, written
@@ -108,7 +108,7 @@ def resolve(text: str, place: Path) -> Iterator[str]:
         (place / "site.yml").write_text(text)
     loaded = load_inventory([around], playbook_dir=place)
     for play in load_playbook(place / "site.yml", judge=judge) if written_play else site():
-        resolver = Resolver(loaded, play, need_tarball="tls: true" not in text)
+        resolver = Resolver(loaded, play, RunWords(needs=FleetNeeds(tarball="tls: true" not in text)))
         for host in loaded.select(play.hosts):
             resolver.fleet(host)
             if "tls: true" not in text and "service:" not in text:

@@ -16,7 +16,7 @@ import yaml
 from deployer.load.inventory import load_inventory
 from deployer.load.playbook import load_playbook
 from deployer.load.secrets import Vaults
-from deployer.resolve import Resolver, judge
+from deployer.resolve import Resolver, RunWords, judge
 from tests.unit.project_files import content
 
 pytestmark = pytest.mark.slow  # ansible-core is the witness
@@ -229,7 +229,7 @@ def ours(project: Path) -> dict[str, Any]:
     inventory = load_inventory([project / "inventory/hosts.yml"], playbook_dir=project, vaults=Vaults())
     (play,) = load_playbook(project / "site.yml", judge=judge)
     extra = yaml.safe_load((project / "extra.yml").read_text())
-    resolver = Resolver(inventory, play, extra_vars=extra)
+    resolver = Resolver(inventory, play, RunWords(extra_vars=extra))
     (last,) = [one for one in resolver.resolve(inventory.hosts["h"], None).actions if not one.skip]
     found: dict[str, Any] = json.loads(content(last))
     return found

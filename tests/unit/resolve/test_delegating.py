@@ -7,6 +7,7 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.options import Options
 from deployer.project import load
+from deployer.resolve import FleetNeeds
 from tests.unit.project_files import Project, content
 
 TASK = '- hosts: {hosts}\n  {more}\n  tasks:\n    - {{copy: {{dest: /srv/x, content: x}}, delegate_to: "{to}"{once}}}\n'
@@ -57,7 +58,7 @@ def test_what_another_host_cannot_do_is_refused(project: Project, words: str, pr
     project.write("group_vars/all.yml", FLEET)
     project.tasks(f"- {words}\n", become="true")
     with pytest.raises(ConfigError, match=problem) as caught:
-        project.actions(need_tarball=None)
+        project.actions(needs=FleetNeeds(tarball=None))
     assert hint in caught.value.hint
 
 

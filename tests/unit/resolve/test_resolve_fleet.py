@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from deployer.errors import ConfigError
+from deployer.resolve import FleetNeeds
 from tests.unit.project_files import Project, content
 
 FLEET = """\
@@ -199,7 +200,7 @@ all:
 def test_who_only_asks_what_runs_where_needs_no_secret(project: Project) -> None:
     project.write("hosts.yml", SECRETIVE.replace("HERE", str(project.directory)))
     project.tasks("- command: {cmd: x, creates: /x}")
-    resolver = project.resolver(need_tarball=False, need_secrets=False)
+    resolver = project.resolver(needs=FleetNeeds(tarball=False, secrets=False))
     own, members = resolver.fleet(resolver._inventory.hosts["a"])
     assert own
     assert [str(node.node) for one in members for node in one.nodes] == ["shop@10.0.0.1", "shop@10.0.0.2"]

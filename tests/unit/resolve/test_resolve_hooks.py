@@ -6,6 +6,7 @@ import pytest
 
 from deployer.engine.roll.hooks import hook_program
 from deployer.errors import ConfigError
+from deployer.resolve import FleetNeeds
 from deployer.sh import encode
 from tests.unit.project_files import Project
 
@@ -29,14 +30,14 @@ def refusal(project: Project, host: str, text: str) -> str:
     project.write("hosts.yml", FLEET)
     project.write("site.yml", text)
     with pytest.raises(ConfigError) as caught:
-        project.resolve(host, need_tarball=False)
+        project.resolve(host, needs=FleetNeeds(tarball=False))
     return str(caught.value)
 
 
 def test_a_hook_runs_as_the_node_does_by_its_command_and_from_the_release_to_come(project: Project) -> None:
     project.write("hosts.yml", FLEET)
     project.write("site.yml", play('{shell: "it\'s $HOME", as_node: true, environment: {A: b}}'))
-    made = project.resolve("b", need_tarball=False)
+    made = project.resolve("b", needs=FleetNeeds(tarball=False))
     (hook,) = made.before_switch
     text = encode(hook_program(made, hook))
     assert '| /usr/local/bin/shop-ctl --release 1.4.2- --timeout 600 --unit "$unit" run /bin/sh -eus' in text
@@ -48,7 +49,7 @@ def test_a_hook_runs_as_the_node_does_by_its_command_and_from_the_release_to_com
 def test_one_of_several_nodes_is_named(project: Project) -> None:
     project.write("hosts.yml", FLEET)
     project.write("site.yml", play("{command: bin/x, as_node: jobs}"))
-    made = project.resolve("a", need_tarball=False)
+    made = project.resolve("a", needs=FleetNeeds(tarball=False))
     assert "/usr/local/bin/jobs-ctl --release" in encode(hook_program(made, made.before_switch[0]))
 
 

@@ -1,0 +1,95 @@
+"""One host's play: its tasks, handlers and hooks as actions, and what is checked of all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+from deployer.fleet import Declaration
+from deployer.gathering import Gathering
+from deployer.model import Host, Play, Task
+from deployer.resolve.action import Action, Choice
+from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
+from deployer.resolve.delegating import check_no_node
+from deployer.resolve.rescuing import Failure, forgiven
+from deployer.resolve.tasking import Tasking
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a host has come in a play, as far as resolving it depends on that.
+
+    Attributes:
+        facts: what the host says of itself; None: it was not asked. Never templated.
+        tasks: False leaves tasks and handlers out, for a run that makes its own.
+        results: what actions have given so far, by their place among those of the play.
+        failures: of those in blocks.
+    """
+
+    facts: Mapping[str, Any] | None
+    tasks: bool = True
+    results: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+
+class Lists(NamedTuple):
+    """What a play wants of one host."""
+
+    actions: tuple[Action, ...]
+    handlers: tuple[Action, ...]
+    before_switch: tuple[Action, ...]
+    after_start: tuple[Action, ...]
+    failures: tuple[Failure, ...]
+    """Those that were known, and those of tasks that fail by their own word."""
+
+    @classmethod
+    def of(cls, play: Play, choice: Choice, progress: Progress, tasking: Callable[..., Tasking]) -> Lists:
+        """Return the actions of a play's tasks.
+
+        Args:
+            play: as loaded.
+            choice: the tags that were chosen; they count for tasks alone.
+            progress: how far the host has come.
+            tasking: what takes tasks of the host.
+
+        Raises:
+            ConfigError: what is written is wrong; `Problems` has all of it.
+        """
+        problems, failures = Gathering(), list(progress.failures)
+        made = partial(_actions, problems=problems)
+        chosen = tasking(choice=choice, results=progress.results, failures=failures)
+        found = cls(
+            made(chosen, play.tasks if progress.tasks else ()),
+            made(tasking(choice=None), play.handlers if progress.tasks else ()),
+            made(tasking(choice=None), play.turns.before_switch),
+            made(tasking(choice=None), play.turns.after_start),
+            (),
+        )
+        problems.check()
+        return found._replace(failures=tuple(failures))
+
+    def check(
+        self, own: Declaration | None, units: Callable[[Host], frozenset[str]], *, become: bool, strict: bool
+    ) -> None:
+        """Check what only all of them together show: handlers that are missing, what is declared twice, and so on.
+
+        Raises:
+            ConfigError: with the place of the task.
+        """
+        hooks = *self.before_switch, *self.after_start
+        check_handlers((*self.actions, *self.handlers), self.handlers)
+        check_twice([one for one in self.actions if not (self.failures and forgiven(one.task, self.failures))])
+        check_no_node((*self.actions, *self.handlers), units)
+        check_acts(self.actions, (*self.handlers, *hooks), strict=strict)
+        check_nodes(hooks, own, become=become)
+
+
+def _actions(tasking: Tasking, tasks: Iterable[Task], problems: Gathering) -> tuple[Action, ...]:
+    """Return what tasks want; what is wrong in one goes to ``problems``."""
+    actions: list[Action] = []
+    for task in tasks:
+        with problems.going_on():
+            actions += tasking.actions(task)
+    return tuple(actions)
