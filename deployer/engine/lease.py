@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -233,8 +233,8 @@ class RunLease:
 
 
 def _ask(place: LeasedHost, inner: Transport, text: Sh, timeout: float = _TIMEOUT) -> Frame:
-    program = Program((text,), writes=True, become=place.become, lease="edit", labels=("the lease",))
-    (frame,) = inner.run(program, timeout=timeout)
+    program = Program((text,), writes=True, lease="edit", labels=("the lease",), brief=timeout < _LEFT)
+    (frame,) = inner.run(replace(program, become=place.become), timeout=timeout)
     return frame
 
 

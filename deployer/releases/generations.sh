@@ -15,18 +15,20 @@ drafted() {
 # bring FROM PATH: copy a file into the generation (or record) that is being made in $fresh.
 bring() {
   goal=$fresh$2
-  (umask 022; mkdir -p -- "${goal%/*}") || return 1
+  [ -d "${goal%/*}" ] || (umask 022; mkdir -p -- "${goal%/*}") || return 1
   case $1 in
     *.service) # a whole unit becomes a drop-in that undoes what it would double
       sed 's/^\[Service\]$/&\nEnvironmentFile=\nLoadCredential=\nExecStartPre=\nExecStart=\nExecStartPost=/
         /^\[Install\]$/,$d' -- "$1" >"$goal" && chmod 0644 -- "$goal" || return 1 ;;
     *) cp -p -- "$1" "$goal" || return 1 ;;
   esac
-  [ -n "$(find "$goal" -perm /044)" ] || chmod 0700 -- "${goal%/*}"
 }
 
 # flushed DIRECTORY: all in it is on the disk.
 flushed() { find "$1" ! -type l -exec sync -- {} +; }
+
+# sealed DIRECTORY: that, and nobody looks into a directory in it where a file lies that others may not read.
+sealed() { find "$1" -type f ! -perm /044 -execdir chmod 0700 -- . ';' , ! -type l -exec sync -- {} +; }
 
 # compose ID SOURCE FILE...: make a generation of a release, of the files that `SOURCE PATH` leaves in $at, and leave its name
 # in $made.
@@ -40,13 +42,12 @@ compose() {
   done
   count=1
   while [ -e "$held/$of.$count" ]; do count=$((count + 1)); done
-  flushed "$fresh" && mv -T -- "$fresh" "$held/$of.$count" && sync -- "$held" && made=$of.$count
+  sealed "$fresh" && mv -T -- "$fresh" "$held/$of.$count" && sync -- "$held" && made=$of.$count
 }
 
 # point LINK NAME: a link in $held leads to a generation, in one rename.
 point() {
-  rm -f -- "$held/.link"
-  ln -s -- "$2" "$held/.link" && mv -T -- "$held/.link" "$held/$1" && sync -- "$held"
+  ln -sfn -- "$2" "$held/.link" && mv -T -- "$held/.link" "$held/$1" && sync -- "$held"
 }
 
 # aim NAME: the link to a generation lies ready, so that the switch itself needs no room on the disk.
@@ -60,9 +61,11 @@ swing() { mv -T -- "$held/.current.$$" "$held/current" && sync -- "$held"; }
 
 # relink TARGET PATH: systemd compares times, and a link's own must not be the newest.
 relink() {
-  [ "$(readlink -- "$2")" != "$1" ] || return 0
+  if [ -L "$2" ] && [ "$(readlink -- "$2")" = "$1" ]; then return 0; fi
   link=${2%/*}/.deployer.link
-  (umask 022; mkdir -p -- "${2%/*}") && rm -f -- "$link" && ln -s -- "$1" "$link" && touch -h -d @0 -- "$link" &&
+  [ -d "${2%/*}" ] || (umask 022; mkdir -p -- "${2%/*}") || return 1
+  if [ -e "$link" ] || [ -L "$link" ]; then rm -f -- "$link" || return 1; fi
+  ln -s -- "$1" "$link" && touch -h -d @0 -- "$link" &&
     mv -T -- "$link" "$2"
 }
 
@@ -83,6 +86,16 @@ linked() {
   sync -- "$root"
 }
 
+# as_they_lie UNIT...: of units that had no drop-in of ours until now systemd has read it, so that it need not read all units anew,
+# which takes it longer than a start. It compares times: of a drop-in that becomes another, older one it would know nothing.
+as_they_lie() {
+  shown=$(systemctl show -p NeedDaemonReload,DropInPaths -- "$@" 2>/dev/null) || return 1
+  case $shown in *=yes*) return 1 ;; esac
+  for unit; do
+    case $shown in *"/etc/systemd/system/$unit.d/00-deployer.conf"*) ;; *) return 1 ;; esac
+  done
+}
+
 # adopt FILE...: where there is no generation yet, what is here is the first; nothing that a start would read changes by that.
 adopt() {
   [ ! -e "$held/current/release" ] || return 0
@@ -99,7 +112,8 @@ stage() {
   fi
   adopt "$@" || return 1
   mine='' apart='' made=''
-  [ "$(cat -- "$held/drafts/run" 2>/dev/null)" != "$run" ] || mine=yes
+  slurp "$held/drafts/run"
+  [ "$text" != "$run" ] || mine=yes
   for file; do if [ -f "$file" ] && [ ! -L "$file" ]; then apart=yes; fi; done
   if [ "$(readlink -- "$held/current/release")" = "$root/versions/$id" ] && [ -z "$mine$apart" ]; then
     made=$(readlink -- "$held/current")

@@ -56,14 +56,15 @@ in_force() {
 
 # draft_place PATH: leave in $place where this run writes PATH anew; what another run has left there is no part of it.
 draft_place() {
-  if [ "$(cat -- "$held/drafts/run" 2>/dev/null)" != "$run" ]; then
+  slurp "$held/drafts/run"
+  if [ "$text" != "$run" ]; then
     (umask 022; mkdir -p -- "$held")
     rm -rf -- "$held/drafts"
     mkdir -m 0700 -- "$held/drafts"
     printf '%s\n' "$run" >"$held/drafts/run"
   fi
   place=$held/drafts$1
-  mkdir -p -- "${place%/*}"
+  [ -d "${place%/*}" ] || mkdir -p -- "${place%/*}"
 }
 
 # unit_text: what a node's unit has itself, the same for all nodes and releases; without a release it starts nothing.

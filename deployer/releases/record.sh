@@ -6,23 +6,32 @@
 #   migrations/   what the migrations that ran here have printed, ID.log
 #   config/ID/    the files its nodes were started with when it was last judged good, below their own paths
 #   expected/ID   what its nodes were judged by then, one line of JSON without a secret
-#   sums/ID       a digest of each of its files
+#   sums/ID       a digest of each of its files, as they were unpacked
 #   away          seconds from when the nodes of the last switch, or way back, were told to stop until they had started
 #   untried       there while what its nodes were last started with has not been judged
 #   room/         nothing: as much of the disk as a way back needs, kept for it
 
 # remember EVENT ID DETAIL: add a line to the history and leave its number in $number.
 remember() {
-  mkdir -p -- "$root/ledger/good" "$root/ledger/bad" "$root/ledger/config" || return 1
+  if [ ! -d "$root/ledger/good" ] || [ ! -d "$root/ledger/bad" ] || [ ! -d "$root/ledger/config" ]; then
+    mkdir -p -- "$root/ledger/good" "$root/ledger/bad" "$root/ledger/config" || return 1
+  fi
   chmod 0700 -- "$root/ledger" || return 1
-  [ -f "$root/ledger/history" ] || touch -- "$root/ledger/history" || return 1
-  # What a full disk or a lost host has cut is no line.
-  [ -z "$(tail -c 1 -- "$root/ledger/history" | tr '\0' x)" ] ||
-    truncate -s "$(head -n "$(wc -l <"$root/ledger/history")" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
-  readable_history || return 1
+  number=0 tab='	'
+  if [ -s "$root/ledger/history" ]; then
+    # What a full disk or a lost host has cut is no line.
+    [ -z "$(tail -c 1 -- "$root/ledger/history" | tr '\0' x)" ] ||
+      truncate -s "$(head -n "$(wc -l <"$root/ledger/history")" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
+    readable_history || return 1
+    number=$(cut -f 1 -- "$root/ledger/history" | tail -n 1)
+  fi
   # Also where the history is gone: no judgement may be older than those before it.
-  number=$({ cut -f 1 -- "$root/ledger/history" | tail -n 1; cat -- "$root/ledger/good/"* 2>/dev/null; } |
-    grep -xE '[0-9]{1,15}' | sort -n | tail -n 1)
+  for judgement in "$root/ledger/good/"*; do
+    [ ! -f "$judgement" ] || {
+      number=$({ echo "$number"; cat -- "$root/ledger/good/"* 2>/dev/null; } | grep -xE '[0-9]{1,15}' | sort -n | tail -n 1)
+      break
+    }
+  done
   number=$((${number:-0} + 1))
   detail=$3
   case $detail in *[$lf$tab]*) detail=$(printf '%s' "$detail" | tr '\t\n' '  ') ;; esac
@@ -32,7 +41,6 @@ remember() {
 
 # readable_history: put lines that are none of ours aside, into history.damaged.
 readable_history() {
-  tab='	'
   word="[^${tab}]*"
   line="^[0-9]{1,15}${tab}[0-9]{1,11}${tab}[a-z_]+${tab}$word${tab}$word${tab}$word\$"
   grep -avqE -e "$line" -- "$root/ledger/history" || return 0
@@ -57,7 +65,7 @@ own_record() {
   [ -z "$odd" ] || distrust="the record of the releases is not root's own (0700, no links): $odd"
 }
 
-# unaltered ID: its files hold what they held when it was judged good; where not, say which do not.
+# unaltered ID: its files hold what they held when it was unpacked; where not, say which do not.
 unaltered() {
   [ -f "$root/ledger/sums/$1" ] || return 0
   odd=$(cd -- "$root/versions/$1" && sha256sum --quiet --strict -c -- "$root/ledger/sums/$1" 2>&1) && return 0
@@ -70,7 +78,7 @@ is_good() {
   [ -f "$root/ledger/good/$1" ] && [ -f "$root/versions/$1/.complete" ] && unaltered "$1"
 }
 
-# sum_up ID: note a digest of each file of a release, once.
+# sum_up ID: note a digest of each file of a release that was unpacked before that was done then.
 sum_up() {
   [ ! -f "$root/ledger/sums/$1" ] || return 0
   mkdir -p -- "$root/ledger/sums" && (cd -- "$root/versions/$1" && find . -type f ! -path ./.complete -exec sha256sum -- {} +) \
@@ -88,9 +96,9 @@ mark_good() {
     in_force "$file"
     [ ! -f "$at" ] || bring "$at" "$file" || return 1
   done
-  flushed "$fresh" && rm -rf -- "$root/ledger/config/$judged" && mv -T -- "$fresh" "$root/ledger/config/$judged" || return 1
+  sealed "$fresh" && rm -rf -- "$root/ledger/config/$judged" && mv -T -- "$fresh" "$root/ledger/config/$judged" || return 1
   inscribe "$root/ledger/expected/$judged" "$expected" && inscribe "$root/ledger/good/$judged" "$number" &&
-    rm -f -- "$root/ledger/bad/$judged" "$root/ledger/untried" && rm -rf -- "$held/takeover"
+    rm -f -- "$root/ledger/bad/$judged" "$root/ledger/untried" && { [ ! -e "$held/takeover" ] || rm -rf -- "$held/takeover"; }
 }
 
 running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }
@@ -156,7 +164,11 @@ forget_units() {
 prune_generations() {
   spared=" $(readlink -- "$held/current" || :) "
   for name in "$root"/ledger/good/*; do
-    if kept "${name##*/}"; then spared="$spared$made "; fi
+    more=''
+    for one in "$held/${name##*/}".*; do
+      case $spared in *" ${one##*/} "*) ;; *) more=yes ;; esac
+    done
+    if [ -n "$more" ] && kept "${name##*/}"; then spared="$spared$made "; fi
   done
   rm -rf -- "$held/next" "$held/next.run" "$held/drafts" "$held/.new"
   forget_units

@@ -57,9 +57,10 @@ halt() {
   done
 }
 
+first=''
 # run_nodes UNIT...: start them; each start ends when all applications run.
 run_nodes() {
-  systemctl daemon-reload || return 1
+  { [ -n "$first" ] && [ $# -gt 0 ] && as_they_lie "$@"; } || systemctl daemon-reload || return 1
   [ $# -gt 0 ] || return 0
   systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
   systemctl start -- "$@"
@@ -154,7 +155,8 @@ forward() {
   before=$now next=$(readlink -- "$held/next" || :) same='' wrong=''
   own_record
   [ -z "$distrust" ] || { echo "$distrust; nothing was stopped"; exit 1; }
-  if [ "$(cat -- "$held/next.run" 2>/dev/null)" != "$run" ] ||
+  slurp "$held/next.run"
+  if [ "$text" != "$run" ] ||
     [ "$(readlink -- "$held/next/release")" != "$root/versions/$id" ]; then
     echo "what this run has staged is not there any more: another run changes this host; nothing was stopped"
     exit 1
@@ -201,7 +203,7 @@ prepare() {
   [ -z "$before" ] || hold_room || return 1
   [ -n "$same" ] || aim "$next" || return 1
   [ "$before" = "$id" ] || remember switch "$id" "from ${before:-nothing}" || return 1
-  mkdir -p -- "$root/ledger" && inscribe "$root/ledger/untried" "$id"
+  inscribe "$root/ledger/untried" "$id"
 }
 
 exchange() {
@@ -210,12 +212,17 @@ exchange() {
   [ -z "$taken" ] || take_over "$@" || return 1
   # shellcheck disable=SC2086
   halt $due $gone || return 1
-  [ -e "$held/current/release" ] || linked "$@" || return 1
+  if [ ! -e "$held/current/release" ]; then
+    loose "$@"
+    [ -z "$apart" ] || linked "$@" || return 1
+  fi
   [ -n "$same" ] || swing || return 1
   at_boot || return 1
+  [ -n "$before$taken" ] || first=yes
   wrong='it did not start'
   # shellcheck disable=SC2086
   run_nodes $due && returned && return 0
+  first=''
   # shellcheck disable=SC2086
   if too_slow $due; then wrong='it did not start in time (unit.TimeoutStartSec)'; fi
   return 1

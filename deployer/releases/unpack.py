@@ -28,6 +28,7 @@ def unpack(root: str, release: str, name: str, version: str, sha256: str, manife
     )
     return lines(
         TREE,
+        script("checkable.sh", "deployer.releases"),
         told,
         declared(root, ""),
         PLACES,

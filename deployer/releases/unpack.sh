@@ -3,14 +3,15 @@ umask 022
 [ "$(realpath -m -- "$root")" = "$root" ] || { echo "$root leads to another place"; exit 1; }
 secure_root
 hold='' unit='' transient=${transient:-/run/systemd/system}
-trap 'full "$root/versions"; [ -z "$unit" ] || rm -f -- "$transient/$unit"; [ -z "$hold" ] || rm -rf -- "$hold"' EXIT
+trap '[ "$?" -eq 0 ] || full "$root/versions"; [ -z "$unit" ] || rm -f -- "$transient/$unit"; [ -z "$hold" ] || rm -rf -- "$hold"' EXIT
 mkdir -p -- "$root/versions"
 # What a killed run has left: nothing of it may still write.
 for left in "$transient"/deployer-unpack-*.service; do
-  [ ! -e "$left" ] || systemctl stop -- "${left##*/}" || :
+  [ -e "$left" ] || continue
+  systemctl stop -- "${left##*/}" || :
   rm -f -- "$left"
 done
-for left in "$root"/versions/.unpack.*; do rm -rf -- "$left"; done
+for left in "$root"/versions/.unpack.*; do [ ! -e "$left" ] || rm -rf -- "$left"; done
 # Nobody gets in here by name; the box has the inner directory as its standard input.
 hold=$(mktemp -d "$root/versions/.unpack.XXXXXXXX")
 mkdir -m 0777 -- "$hold/box"
@@ -18,7 +19,7 @@ ln -sfn -- "$hold/box" "$blobs/box"
 cat -- "$1" >"$hold/box/sent"
 printf '%s\n' "$box" >"$hold/box/box.sh"
 unit=deployer-unpack-${hold##*.}.service
-mkdir -p -- "$transient"
+[ -d "$transient" ] || mkdir -p -- "$transient"
 # A user of its own, which no other process has, and nothing of it outlives the unit.
 cat >"$transient/$unit" <<EOF
 [Service]
@@ -68,12 +69,21 @@ odd=$(grep -v -m 1 -E '^(f 1|d [0-9]+) [0-7]{2}[0145] ' "$hold/found" || :)
 chown -R 0:0 -- "$hold/box"
 chmod 0700 -- "$hold/box"
 chmod -R u+rwX,go-w,a+rX -- "$work"
-found=$(cd -- "$work" && find . -type f -exec sha256sum -z -- {} + | sort -z | sha256sum)
+(cd -- "$work" && find . -type f -exec sha256sum -z -- {} + | sort -z) >"$hold/sums"
+found=$(sha256sum <"$hold/sums")
 [ -z "$manifest" ] || [ "${found%% *}" = "$manifest" ] || {
   echo "the tarball is refused: what came out of it is not what was read on the controller"
   exit 1
 }
 rm -f -- "$work/releases/COOKIE"
+# Proven is what it holds: whether somebody alters it later is judged by that (record.sh).
+sums=$root/ledger/sums/${release##*/}
+if [ ! -e "$sums" ]; then
+  (umask 077; mkdir -p -- "${sums%/*}")
+  checkable <"$hold/sums" >"$root/ledger/.sums"
+  sync -- "$root/ledger/.sums"
+  mv -T -- "$root/ledger/.sums" "$sums"
+fi
 { echo "$sha256"; tree "$work"; } >"$work/.complete"
 sync -f -- "$work/.complete"
 if [ -e "$release" ]; then mv -T -- "$release" "$(mktemp -u "$root/versions/.old.XXXXXXXX")"; fi

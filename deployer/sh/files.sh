@@ -82,6 +82,14 @@ drop() (
   done
 )
 
+# of_root OWNER GROUP FILE: root's own is asked for, and FILE is that already, as what root makes mostly is.
+of_root() {
+  case $own_uid:$own_gid:${1:-0}:${2:-0} in
+    0:0:0:0 | 0:0:root:root | 0:0:0:root | 0:0:root:0) [ -O "$3" ] && [ -G "$3" ] ;;
+    *) return 1 ;;
+  esac
+}
+
 # owned OWNER GROUP FILE [FLAG]: set those that are not empty, with one process.
 owned() {
   if [ -n "$1" ]; then chown ${4:+"$4"} -- "$1${2:+:$2}" "$3"
@@ -128,7 +136,7 @@ draft() {
     mode=${mode:-${had%%:*}} group=${5:-${had##*:}} had=${had#*:}
     owner=${4:-${had%:*}}
   fi
-  owned "$owner" "$group" /proc/self/fd/9
+  of_root "$owner" "$group" /proc/self/fd/9 || owned "$owner" "$group" /proc/self/fd/9
   chmod -- "${mode:-0644}" /proc/self/fd/9
   sync -- /proc/self/fd/9
   exec 9>&-

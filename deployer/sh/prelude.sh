@@ -3,12 +3,12 @@
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
-mask='' own_uid=''
-# What `umask` and `id -u` say, without a process for either.
-while [ -z "$own_uid" ] && read -r word value effective _; do
-  case $word in Umask:) mask=$value ;; Uid:) own_uid=$effective ;; esac
+mask='' own_uid='' own_gid=''
+# What `umask` and `id` say, without a process for either.
+while [ -z "$own_gid" ] && read -r word value effective _; do
+  case $word in Umask:) mask=$value ;; Uid:) own_uid=$effective ;; Gid:) own_gid=$effective ;; esac
 done </proc/self/status
-: "${mask:=$(umask)}" "${own_uid:=$(id -u)}"
+: "${mask:=$(umask)}" "${own_uid:=$(id -u)}" "${own_gid:=$(id -g)}"
 umask 077
 connection=${1:-}
 home=/var/lib/deployer
@@ -19,7 +19,7 @@ failed=0
 watcher=
 run_dir=
 code=1
-: "${marker:?}" "${run:?}" "${hears?}" "${leased?}" "${connection?}" "${mask?}" "${home?}" "${failed?}" "${own_uid?}"
+: "${marker:?}" "${run:?}" "${hears?}" "${leased?}" "${connection?}" "${mask?}" "${home?}" "${failed?}" "${own_uid?}" "${own_gid?}"
 
 # full PLACE...: say which of their file systems have run out, and of what: bytes or inodes look the same to a program.
 full() {
@@ -180,14 +180,15 @@ clean() {
   [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
   [ -n "$blobs" ] || return 0
   for link in "$blobs"/*; do
-    if [ -L "$link" ]; then rm -f -- "$(readlink "$link")"; fi
+    if [ -L "$link" ] && [ -f "$link" ]; then rm -f -- "$(readlink "$link")"; fi
   done
+  set -- "$blobs"
   # Who is not root has no lock, and what lies there in /tmp may be anybody's.
   if [ "$own_uid" -eq 0 ] && { IFS='	' read -r _ holder _ <"$run_dir/holder"; } 2>/dev/null && [ "$holder" = "$$" ]; then
     [ -z "$leased" ] || lease_left
-    rm -f -- "$run_dir/holder"
+    set -- "$run_dir/holder" "$blobs"
   fi
-  rm -rf -- "$blobs"
+  rm -rf -- "$@"
 }
 trap clean EXIT
 

@@ -11,7 +11,11 @@ sweep() {
     pid=${left##*/}; pid=${pid#*.}; pid=${pid%%.*}
     kill -0 "$pid" 2>/dev/null || rm -rf -- "$left"
   done
-  find "$home" -maxdepth 1 -name 'part.*' -mtime +1 -exec rm -f -- {} +
+  for left in "$home"/part.*; do
+    [ -e "$left" ] || continue
+    find "$home" -maxdepth 1 -name 'part.*' -mtime +1 -exec rm -f -- {} +
+    return
+  done
 }
 
 # Blobs land in a directory that only this user reads, on tmpfs when they are small, and leave with the program.

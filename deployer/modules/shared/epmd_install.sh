@@ -6,8 +6,8 @@ $2
 EOF
   settle "$1"
 }
-# The unit starts nothing else than what is recorded.
-record() { note "$lib/epmd.sha256" "$(digest "$lib/epmd")  epmd"; }
+# record [DIGEST]: the unit starts nothing else than what is recorded; DIGEST where it was just found.
+record() { note "$lib/epmd.sha256" "${1:-$(digest "$lib/epmd")}  epmd"; }
 is_recorded() {
   [ -f "$lib/epmd" ] && [ -f "$lib/epmd.sha256" ] &&
     [ "$(digest "$lib/epmd")  epmd" = "$(cat "$lib/epmd.sha256")" ]

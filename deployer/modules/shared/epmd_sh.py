@@ -16,11 +16,11 @@ draft "$source" "$lib/epmd" 0755 0 0
 }}
 [ -e "$lib/epmd.old" ] || ! is_recorded || ln -- "$lib/epmd" "$lib/epmd.old"
 settle "$lib/epmd"
-record
+record "$wanted"
 """
 PROVEN = """
 note "$lib/epmd.version" {}
-rm -f -- "$lib/epmd.old"
+[ ! -e "$lib/epmd.old" ] || rm -f -- "$lib/epmd.old"
 """
 # Without EPMD no node of the host can be found: what served until now serves again.
 BACK = """
