@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,8 +25,15 @@ class ForeseenText(Module):
         if self.called in written:
             keys = observed.keys if isinstance(observed, Present) else {}
             return Present({**keys, "content": written[self.called]})
-        return Unknown(f"an earlier task changes {self.called}") if self.called in touched else observed
+        changed = self.called in touched or any(_fits(self.called, one) for one in touched if "*" in one or "?" in one)
+        return Unknown(f"an earlier task changes {self.called}") if changed else observed
 
     def writes(self, changes: Changes) -> Mapping[str, str]:
         """Return the text that it will have."""
         return {self.called: changes["content"].after or ""} if "content" in changes else {}
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Return whether a path is one that a command's ``creates`` or ``removes`` may mean: * and ? stand for no slash."""
+    parts = re.split(r"([*?])", pattern)
+    return bool(re.fullmatch("".join({"*": "[^/]*", "?": "[^/]"}.get(one, re.escape(one)) for one in parts), path))

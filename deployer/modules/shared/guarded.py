@@ -37,7 +37,7 @@ class Guarded(Module):
     RUNS_AS_USER: ClassVar[bool] = True
     INSTEAD: ClassVar[str] = "say when it is needed: creates, removes, onlyif or unless; or make it a handler"
 
-    stdin: Annotated[str | None, Doc("what the program reads on its standard input")] = None
+    stdin: Annotated[str | None, Doc("what the program reads on its standard input; empty: nothing")] = None
     stdin_add_newline: Annotated[bool, Doc("a newline ends what it reads there")] = True
     chdir: Annotated[str | None, Doc("run it in this directory", check=check.absolute, example="/srv")] = None
     creates: Annotated[
@@ -122,8 +122,8 @@ class Guarded(Module):
 
     def _fed(self) -> Sh:
         """Return the text that runs it, with what it reads."""
-        if self.stdin is None:
-            return self.run()
+        if not self.stdin:
+            return self.run()  # an empty text sends nothing, not even a newline
         form = "%s\\n" if self.stdin_add_newline else "%s"
         return sh("printf {} {} |\n{}", form, self.stdin, self.run())
 

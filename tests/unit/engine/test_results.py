@@ -221,9 +221,10 @@ def test_a_reading_behind_a_change_ends_the_run_where_it_fails_though_nobody_ask
     assert sorted(one.name for one in trial.place.iterdir()) == ["conf"]
 
 
-def test_what_edits_a_file_that_a_command_makes_waits_for_the_command(trial: Trial) -> None:
-    tasks = """\
-- {name: make, shell: {cmd: "printf 'a=1\\nb=2\\n' >HERE/conf", creates: HERE/conf}}
+@pytest.mark.parametrize("creates", ["HERE/conf", "HERE/c?n*"])
+def test_what_edits_a_file_that_a_command_makes_waits_for_the_command(trial: Trial, creates: str) -> None:
+    tasks = f"- {{name: make, shell: {{cmd: \"printf 'a=1\\\\nb=2\\\\n' >HERE/conf\", creates: '{creates}'}}}}\n"
+    tasks += """\
 - {name: edit, lineinfile: {path: HERE/conf, regexp: ^a=, line: a=3, create: true, mode: "0644"}}
 """
     assert trial.plan(tasks) == [("make", "change"), ("edit", "unknown")]

@@ -87,6 +87,12 @@ def test_it_reads_what_it_is_given(tmp_path: Path, words: dict[str, bool], read:
         (step,) = made.act()
         done = subprocess.run(["dash", "-euc", step.text.text], capture_output=True, text=True)
         assert (done.stdout, done.returncode) == (read, 0 if kind == "command" else 3)
+    for kind in ("command", "shell"):  # Ansible's sends no newline after nothing
+        (step,) = make(kind, cmd="wc -c", stdin="").act()
+        done = subprocess.run(
+            ["dash", "-euc", step.text.text], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        assert done.stdout.strip() == "0"
     assert "printf '%s\\n' x |" in make("command", cmd="true", stdin="x").reading().probe().text
 
 
