@@ -39,7 +39,7 @@ def told_where(run: Callable[[], Any], scope: Variables, where: Mark, *, lines: 
             raise
         except sandbox.UndefinedVariable as error:
             hint = undefined.advice(error.name, scope if error.is_variable else None, error.known)
-            raise ConfigError(str(error), where=_line(error, where, lines), hint=hint) from None
+            raise undefined.NotDefined(str(error), where=_line(error, where, lines), hint=hint) from None
         except jinja2.TemplateSyntaxError as error:
             at = Mark(where.file, error.lineno, 0) if lines else where
             raise ConfigError(f"the template is wrong: {error.message}", where=at) from None

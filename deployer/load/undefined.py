@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from deployer.errors import ConfigError
 from deployer.fields import alike, nearest
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ _UNASKED = (
     "a fact: known of hosts that a play of this run has asked (gather_facts: true, within --limit); render asks none"
 )
 _UNDECLARED = "this host declares no fleet: give it release: or nodes:, as deployer docs inventory.example.yml shows"
+
+
+class NotDefined(ConfigError):
+    """A template uses what is not defined."""
 
 
 def advice(name: str, variables: Variables | None, known: Collection[str]) -> str:

@@ -13,6 +13,7 @@ from deployer.model import Host, Play, Task
 from deployer.resolve.action import Action, Choice
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.delegating import check_no_node
+from deployer.resolve.handlers import handlers_of
 from deployer.resolve.rescuing import Failure, forgiven
 from deployer.resolve.tasking import Tasking
 
@@ -60,9 +61,10 @@ class Lists(NamedTuple):
         problems, failures = Gathering(), list(progress.failures)
         made = partial(_actions, problems=problems)
         chosen = tasking(choice=choice, results=progress.results, failures=failures)
+        actions = made(chosen, play.tasks if progress.tasks else ())
         found = cls(
-            made(chosen, play.tasks if progress.tasks else ()),
-            made(tasking(choice=None), play.handlers if progress.tasks else ()),
+            actions,
+            handlers_of(tasking(choice=None), play, actions, problems) if progress.tasks else (),
             made(tasking(choice=None), play.turns.before_switch),
             made(tasking(choice=None), play.turns.after_start),
             (),

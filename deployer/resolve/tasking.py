@@ -24,7 +24,8 @@ from deployer.resolve.labels import item_label, label_of, unmet
 from deployer.resolve.making import Maker, facts_of, module_class
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks, spoken
 
-_UNCHOSEN = "its tags are not chosen"
+UNCHOSEN = "its tags are not chosen"
+"""Why a task is skipped that nobody chose."""
 MAX_INCLUDES = 16
 """How deep includes may nest."""
 
@@ -120,8 +121,8 @@ class Tasking:
         variables = self._scope(task)
         variables = variables.over(*over) if over else variables
         if no := self.ended or self._shut(task, variables):
-            skipped = Action(task, task.name if no == _UNCHOSEN else label_of(task, variables), skip=no)
-            yield from self._kept(task, [(None, skipped)], told=no != _UNCHOSEN)
+            skipped = Action(task, task.name if no == UNCHOSEN else label_of(task, variables), skip=no)
+            yield from self._kept(task, [(None, skipped)], told=no != UNCHOSEN)
             return
         control = task.control
         named = re.compile(rf"\b(?:{control.var}|{control.index or control.var}|ansible_loop)\b")
@@ -193,7 +194,7 @@ class Tasking:
     def _shut(self, task: Task, variables: Variables) -> str:
         """Return why a task is not there at all: its tags, or what stands at the includes around it."""
         if self.choice and not all(self.choice.takes(tags) for tags in (task.tags, *(one.tags for one in task.gates))):
-            return _UNCHOSEN
+            return UNCHOSEN
         for gate in task.gates:
             key = gate, self._doer.name if self._doer else ""  # what it says to one host, it does not say to another
             if key not in self._gates:

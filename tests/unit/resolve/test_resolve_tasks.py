@@ -83,6 +83,61 @@ def test_handlers_are_resolved_and_notified_by_their_templated_names(project: Pr
         project.resolve("b")
 
 
+NOTIFIES = {
+    "no": False,
+    "other": False,
+    "broken": True,
+    "topic": True,
+    "[other, broken]": True,
+    '"{{ port }}"': True,
+    "chain": True,
+}
+
+
+@pytest.mark.parametrize(("notify", "refused"), NOTIFIES.items(), ids=NOTIFIES)
+def test_a_handler_that_nothing_can_notify_may_use_what_is_not_defined(
+    project: Project, notify: str, refused: bool
+) -> None:
+    project.write(
+        "site.yml",
+        f"""\
+- hosts: all
+  vars: {{port: broken}}
+  tasks:
+    - {{copy: {{dest: /x, content: x}}, notify: {notify}}}
+    - {{copy: {{dest: /y, content: x}}, notify: broken, when: false}}
+  handlers:
+    - {{name: other, command: x}}
+    - {{name: "no", command: x}}
+    - {{name: broken, command: "x {{{{ nothing_of_this_name }}}}", listen: topic}}
+    {"- {name: chain, command: x, notify: broken}" if notify == "chain" else ""}
+""",
+    )
+    if refused:
+        with pytest.raises(ConfigError, match="nothing_of_this_name"):
+            project.resolve()
+        return
+    _, _, broken = project.resolve().handlers
+    assert broken.skip == "nothing notifies it: the variable 'nothing_of_this_name' is not defined"
+
+
+def test_a_handler_that_an_include_may_notify_later_has_to_be_right(project: Project) -> None:
+    project.write("more.yml", "- {copy: {dest: /y, content: x}, notify: broken}\n")
+    project.write(
+        "site.yml",
+        """\
+- hosts: all
+  tasks:
+    - {command: x, register: told}
+    - {include_tasks: more.yml, loop: "{{ told.stdout_lines }}"}
+  handlers:
+    - {name: broken, command: "x {{ nothing_of_this_name }}"}
+""",
+    )
+    with pytest.raises(ConfigError, match="nothing_of_this_name"):
+        project.resolve()
+
+
 @pytest.mark.parametrize(
     ("text", "column", "problem", "hint"),
     [
