@@ -86,16 +86,6 @@ linked() {
   sync -- "$root"
 }
 
-# as_they_lie UNIT...: of units that had no drop-in of ours until now systemd has read it, so that it need not read all units anew,
-# which takes it longer than a start. It compares times: of a drop-in that becomes another, older one it would know nothing.
-as_they_lie() {
-  shown=$(systemctl show -p NeedDaemonReload,DropInPaths -- "$@" 2>/dev/null) || return 1
-  case $shown in *=yes*) return 1 ;; esac
-  for unit; do
-    case $shown in *"/etc/systemd/system/$unit.d/00-deployer.conf"*) ;; *) return 1 ;; esac
-  done
-}
-
 # adopt FILE...: where there is no generation yet, what is here is the first; nothing that a start would read changes by that.
 adopt() {
   [ ! -e "$held/current/release" ] || return 0

@@ -57,10 +57,10 @@ halt() {
   done
 }
 
-first=''
 # run_nodes UNIT...: start them; each start ends when all applications run.
 run_nodes() {
-  { [ -n "$first" ] && [ $# -gt 0 ] && as_they_lie "$@"; } || systemctl daemon-reload || return 1
+  # From it systemd learns also what wants them: what nothing wants it forgets as soon as that stops, and when it ran.
+  systemctl daemon-reload || return 1
   [ $# -gt 0 ] || return 0
   systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
   systemctl start -- "$@"
@@ -218,11 +218,9 @@ exchange() {
   fi
   [ -n "$same" ] || swing || return 1
   at_boot || return 1
-  [ -n "$before$taken" ] || first=yes
   wrong='it did not start'
   # shellcheck disable=SC2086
   run_nodes $due && returned && return 0
-  first=''
   # shellcheck disable=SC2086
   if too_slow $due; then wrong='it did not start in time (unit.TimeoutStartSec)'; fi
   return 1
