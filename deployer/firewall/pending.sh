@@ -41,7 +41,7 @@ await() {
   chmod 0700 /run/deployer
   if waits && alive; then still; exit 5; fi
   if [ -e "$pending/armed" ]; then /bin/sh "$pending/undo"; fi
-  systemctl stop deployer-undo.timer 2>/dev/null || :
+  [ ! -e /run/systemd/transient/deployer-undo.timer ] || systemctl stop deployer-undo.timer 2>/dev/null || :
   rm -rf -- "$pending" "$kept" "$here"
   mkdir -m 0700 -- "$pending"
   trap 'rm -rf -- "$pending"' EXIT

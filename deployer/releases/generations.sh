@@ -105,7 +105,7 @@ stage() {
   slurp "$held/drafts/run"
   [ "$text" != "$run" ] || mine=yes
   for file; do if [ -f "$file" ] && [ ! -L "$file" ]; then apart=yes; fi; done
-  if [ "$(readlink -- "$held/current/release")" = "$root/versions/$id" ] && [ -z "$mine$apart" ]; then
+  if [ -z "$mine$apart" ] && [ "$(readlink -- "$held/current/release")" = "$root/versions/$id" ]; then
     made=$(readlink -- "$held/current")
   else
     compose "$id" drafted "$@" || return 1

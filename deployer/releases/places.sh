@@ -37,7 +37,8 @@ current_id() {
   if cd -P -- "$root/current" 2>/dev/null; then
     now=$PWD
     cd -- "$here" 2>/dev/null || cd /
-  else now=$(readlink -f -- "$root/current") || :; fi
+  elif [ -L "$root/current" ]; then now=$(readlink -f -- "$root/current") || :
+  else now=''; fi
   case $now in "$root/versions/"*) now=${now##*/} ;; *) now='' ;; esac
 }
 

@@ -124,9 +124,13 @@ kept() {
 prune() {
   current_id
   current=$now stays=' ' count=0 before=
-  for one in $(cd -- "$root/ledger/good" && grep -H '' -- * | sort -t : -k 2,2nr | cut -d : -f 1); do
+  keep=$1
+  set -- "$root/ledger/good/"*
+  if [ $# -eq 1 ]; then order=${1##*/}
+  else order=$(cd -- "$root/ledger/good" && grep -H '' -- * | sort -t : -k 2,2nr | cut -d : -f 1); fi
+  for one in $order; do
     count=$((count + 1))
-    if [ "$count" -le "$1" ] || [ -z "$before" ]; then stays="$stays$one "; fi
+    if [ "$count" -le "$keep" ] || [ -z "$before" ]; then stays="$stays$one "; fi
     [ "$one" = "$current" ] || before=$one
   done
   for place in "$root"/versions/* "$root"/versions/.old.*; do

@@ -207,7 +207,8 @@ prepare() {
 }
 
 exchange() {
-  taken=$(old_state)
+  taken=''
+  [ -z "$old" ] || taken=$(old_state)
   [ -z "$before$taken" ] || leaving
   [ -z "$taken" ] || take_over "$@" || return 1
   # shellcheck disable=SC2086

@@ -131,6 +131,7 @@ def encode(program: Program, *, watched: bool = False) -> str:
     elif program.blobs:
         parts += ["blobs_open || refuse"]
     parts += [f"blob {i} {blob.size} {_proof(blob)} {blob.offset} || refuse" for i, blob in enumerate(program.blobs)]
+    parts += ["blobs_whole || refuse"] if program.blobs else []
     if watched and not program.brief:
         parts += ["watch_open"]
     if steps:

@@ -49,11 +49,13 @@ RECORD
 
 # lease_write FILE: the fields become its content in one rename, in a directory that is root's alone.
 lease_write() {
-  rm -f -- "$1.new" && (
-    set -C
-    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\tend\n' "$lease_form" "$l_run" "$l_kind" "$l_pid" "$l_from" \
-      "$l_since" "$l_until" "$l_date" "$l_boot" "$l_what" >"$1.new"
-  ) 2>/dev/null && mv -fT -- "$1.new" "$1" 2>/dev/null && return
+  if [ -e "$1.new" ] || [ -L "$1.new" ]; then rm -f -- "$1.new"; fi
+  whole=yes
+  set -C
+  { printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\tend\n' "$lease_form" "$l_run" "$l_kind" "$l_pid" "$l_from" \
+    "$l_since" "$l_until" "$l_date" "$l_boot" "$l_what" >"$1.new"; } 2>/dev/null || whole=''
+  set +C
+  [ -z "$whole" ] || ! mv -fT -- "$1.new" "$1" 2>/dev/null || return 0
   rm -f -- "$1.new"
   why="cannot write $1"
   lease_full=$(full "$lease_dir" "$home")

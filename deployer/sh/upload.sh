@@ -32,8 +32,9 @@ blobs_open() {
 }
 
 # blob INDEX SIZE SHA256 OFFSET: take one blob from standard input, but for the bytes that are here already, and prove it
-# whole. Of a secret there is no digest (it could be guessed from one): "-" proves the length only, and the channel's own
-# checks do the rest.
+# whole, small ones together with `blobs_whole`. Of a secret there is no digest (it could be guessed from one): "-" proves the
+# length only, and the channel's own checks do the rest.
+digests='' lengths=''
 blob() {
   if [ -n "$locked" ]; then
     [ -z "$leased" ] || lease_holds || return 1
@@ -55,6 +56,10 @@ blob() {
     rm -f -- "$place"
     return 1
   }
+  if [ "$2" -le 65536 ] && [ "$taken" -eq 0 ]; then
+    if [ "$3" = - ]; then lengths=$lengths$2:$place$lf; else digests="$digests$3  $place$lf"; fi
+    return 0
+  fi
   if [ "$3" = - ]; then proof=$(wc -c <"$place") wanted=$2; else proof=$(sha256sum <"$place") wanted="$3  -"; fi
   if [ "$proof" != "$wanted" ]; then
     [ "$(wc -c <"$place")" -lt "$2" ] || rm -f -- "$place"
@@ -63,6 +68,22 @@ blob() {
   fi
   [ "$place" != "$home/part.$3" ] || printf '%s %s\n' "$3" "$(stat -c '%i %s %.9Y %.9Z' -- "$place")" >"$run_dir/proven"
   [ "$place" = "$blobs/$1" ] || ln -s "$place" "$blobs/$1"
+}
+
+# blobs_whole: all of the small ones are as they should be.
+blobs_whole() {
+  why="an upload to $run_dir arrived damaged or cut"
+  [ -z "$digests" ] || sha256sum --status --strict -c <<END || return 1
+${digests%"$lf"}
+END
+  set --
+  set -f
+  IFS=$lf
+  for line in $lengths; do set -- "$@" "${line#*:}"; done
+  unset IFS
+  set +f
+  [ $# -eq 0 ] || [ "$(stat -c '%s:%n' -- "$@")$lf" = "$lengths" ] || return 1
+  why=''
 }
 
 # proven SHA256: a large upload was proven since this host was started, and nobody has touched the file since then.
@@ -76,7 +97,8 @@ proven() {
 # then, whatever sshd thinks, and what is held for it has to be let go.
 receive() {
   if [ "$1" -le 65536 ]; then
-    timeout $((silence + $1 / 1000)) head -c "$1" >>"$2" 2>"$blobs/why" 8>&- || [ $? -eq 124 ]
+    timeout $((silence + $1 / 1000)) head -c "$1" >>"$2" 2>"$blobs/why" 8>&-; taken=$?
+    [ "$taken" -eq 0 ] || [ "$taken" -eq 124 ]
     return
   fi
   exec 5<&0

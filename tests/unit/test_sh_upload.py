@@ -37,6 +37,17 @@ def test_a_damaged_upload_runs_nothing_and_leaves_nothing(shell: list[str], tmp_
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("was", "now"), [(b"first", b"firsT"), (b"last", b"")], ids=["damaged", "cut"])
+def test_one_of_several_that_is_not_whole_lets_nothing_run(
+    shell: list[str], tmp_path: Path, was: bytes, now: bytes
+) -> None:
+    program = steps("touch canary", blobs=(Blob.of("first"), Blob.of("second"), Blob.of(Secret("last"))))
+    said = answer(program, shell, tmp_path, given=b"".join(payload(program)).replace(was, now))
+    assert not (tmp_path / "canary").exists()
+    with pytest.raises(StepError, match="arrived damaged or cut"):
+        list(decode(program, stream(said)))
+
+
 def test_uploads_arrive_whole_and_private_and_leave_with_the_program(shell: list[str], tmp_path: Path) -> None:
     big = tmp_path / "big"
     big.write_bytes(os.urandom(1_500_000))

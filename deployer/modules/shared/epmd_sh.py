@@ -53,12 +53,16 @@ done
 START = """
 systemctl enable --quiet --no-reload -- "$unit"
 # As in keep.sh.
-case $(systemctl show -p LoadState,NeedDaemonReload -- "$unit" 2>/dev/null) in
+found=$(systemctl show -p LoadState,NeedDaemonReload,ActiveState -- "$unit" 2>/dev/null) || :
+case $found in
   *=yes*) systemctl daemon-reload ;;
   *LoadState=loaded*) ;;
   *) systemctl daemon-reload ;;
 esac
-systemctl reset-failed --quiet -- "$unit" 2>/dev/null || :
+case $found in
+  *ActiveState=inactive*) ;;
+  *) systemctl reset-failed --quiet -- "$unit" 2>/dev/null || : ;;
+esac
 systemctl restart -- "$unit" || back
 tries=0
 until [ -n "$(listeners {})" ] && systemctl --quiet is-active -- "$unit"; do
