@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -48,7 +48,7 @@ class Resolver:
         self._sources = Sources(play.directory, run.vaults)
         self._lock = threading.RLock()
         self._ready: dict[str, HostPlay] = {}
-        self._met: set[str] = set()
+        self._met, self._down = set[str](), set[str]()
         self._become = bool(run.cli.become or play.become or any(task.become for task in self._tasks))
 
     @property
@@ -126,9 +126,8 @@ class Resolver:
         problems = Gathering()
         wait = self.needs_facts or self._named_facts or self._run.settings.late
         sets = any(task.include or task.module in SETTERS for task in self.play.tasks)
-        told = any(
-            task.result.register or facts_of(task) for task in self.play.tasks
-        )  # by what will have run before the next play
+        # By what will have run before the next play:
+        told = any(task.result.register or facts_of(task) for task in self.play.tasks)
         for host in () if wait else hosts:
             with problems.going_on():
                 self._ready[host.name] = self.resolve(host, None)
@@ -199,12 +198,20 @@ class Resolver:
             again=again,
         )
 
+    def miss(self, names: Collection[str]) -> None:
+        """Let others do what these hosts, which are down, would do once for all: the next of the play or the batch."""
+        with self._lock:
+            self._down |= set(names)
+            self._met.clear()
+            self._ready.clear()
+
     def _once(self, host: Host, wanted: Limits) -> str:
         """Return who does once what this host and others need; that one's variables are known by then."""
         self._met.add(host.name)
         if batch := batch_of(self._run.hosts, wanted.serial, host.name) if wanted.serial else ():
             self._scopes.batch(host, batch)
-        first = batch[0] if batch else self._run.first
+        takers = batch or ([self._run.first, *self._run.hosts] if self._run.first else [""])
+        first = next((name for name in takers if name not in self._down), takers[0])
         if first in self._inventory.hosts and first not in self._met and any(task.run_once for task in self.play.tasks):
             with Gathering().going_on():  # what is wrong there, or unknown of a host that is down, is told in its turn
                 self.resolve(self._inventory.hosts[first], None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.errors import ConfigError
+from deployer.engine.roll.host_roll import HostRoll
+from deployer.engine.roll.resolving import stand_in
+from deployer.errors import ConfigError, Unreachable
 from deployer.options import Options
 from deployer.project import load
 from tests.unit.project_files import Project, content
@@ -86,3 +88,30 @@ def test_that_the_first_host_is_down_is_no_error_of_the_others(project: Project)
     resolver = project.resolver(first="a", hosts=["a", "b"])
     written, once = resolver.resolve(resolver._inventory.hosts["b"], {"ansible_hostname": "web2"}).actions
     assert (content(written), once.skip) == ("web2", "run_once: a does it")
+
+
+@pytest.mark.parametrize(
+    ("serial", "down", "does"),
+    [(0, "", "aaaa"), (0, "a", "bbbb"), (0, "ab", "cccc"), (2, "a", "bbcc"), (2, "ac", "bbdd"), (0, "abcd", "aaaa")],
+)
+def test_the_next_host_that_is_up_does_once_what_one_that_is_down_would_have_done(
+    here: Project, serial: int, down: str, does: str
+) -> None:
+    here.write("hosts.yml", "all: {hosts: {a: , b: , c: , d: }}\n")
+    tasks = '  - {name: once, command: "echo {{ inventory_hostname }}", run_once: true}\n'
+    tasks += '  - {set_fact: {who: "{{ inventory_hostname }}"}, run_once: true}\n  - {debug: {var: who}}\n'
+    here.write("site.yml", f"- hosts: all\n{f'  serial: {serial}' if serial else ''}\n  tasks:\n{tasks}")
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+    ((one, hosts),) = loaded.work()
+    resolver = loaded.resolver(one)
+    runs = [HostRoll(host, 0, play=resolver.resolve(host, None)) for host in hosts]
+    for run in runs:
+        run.problem = Unreachable("it is down") if run.name in down else None
+    stand_in(resolver, runs)
+    for run, doer in zip(runs, does, strict=True):
+        if run.name in down:
+            continue
+        assert run.play
+        once, _, who = run.play.actions
+        assert once.skip == ("" if run.name == doer else f"run_once: {doer} does it")
+        assert who.says == f"who: {doer}"

@@ -21,7 +21,7 @@ from deployer.engine.roll.ending import ending_of
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_roll import HostRoll, hold
 from deployer.engine.roll.migrations import Migrations
-from deployer.engine.roll.resolving import Resolving
+from deployer.engine.roll.resolving import Resolving, runs_once, stand_in
 from deployer.engine.roll.roll import Roll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.witness import IDENTITY, NOBODY, Witness
@@ -103,7 +103,8 @@ class PlayRun:
     def _work(self, runs: Sequence[HostRoll]) -> None:
         context = self.context
         climb = Climb(context.pool, context.emit, context.stop, joins=self.goal is Goal.DEPLOY)
-        context.each(runs if self.resolver.needs_facts else (), self._meet)
+        context.each(runs if self.resolver.needs_facts or runs_once(self.resolver) else (), self._meet)
+        stand_in(self.resolver, runs)
         context.each([run for run in runs if not run.problem], self._prepare)
         self._warn(runs)
         if self.auditing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -110,6 +110,10 @@ class Again:
     def play(self) -> Play:
         """The play, called what it is."""
         return replace(self.resolver.play, name=f"nodes are {self.wanted}")
+
+    def miss(self, names: Collection[str]) -> None:
+        """Leave it to the resolver."""
+        self.resolver.miss(names)
 
     def gather(self, transport: Transport, host: Host) -> Mapping[str, Any]:
         """Return what a host says of itself (where the play needs that), of its nodes' units and its current release.

@@ -6,7 +6,7 @@ makes them from the play.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,6 +93,10 @@ class Back:
     def play(self) -> Play:
         """The play."""
         return self.resolver.play
+
+    def miss(self, names: Collection[str]) -> None:
+        """Leave it to the resolver."""
+        self.resolver.miss(names)
 
     def gather(self, transport: Transport, host: Host) -> Mapping[str, Any]:
         """Return what a host says of itself (where the play needs that) and of its releases.
