@@ -27,7 +27,7 @@ def _networks(given: tuple[str, ...]) -> str | None:
         try:
             ipaddress.ip_network(text)
         except ValueError as error:
-            return f"{text!r}: {error}; write a network such as 10.0.0.0/8 or fd00::/8"
+            return f"{error}; write a network such as 10.0.0.0/8 or fd00::/8"
         if "%" in text:
             return f"{text!r}: a network has no zone"
     return None

@@ -47,7 +47,14 @@ class Cookie(PrivateFile):
     content: "{{ cluster.cookie }}"
 """
 
-    content: Annotated[Secret, Doc("the cookie; make one with: deployer cookie generate", check=_readable)]
+    content: Annotated[
+        Secret,
+        Doc(
+            "the cookie; make one with: deployer cookie generate",
+            check=_readable,
+            hint="write cluster.cookie into the inventory: {env: …}, {file: …}, {command: […]} or !vault",
+        ),
+    ]
 
     def text(self) -> Secret:
         """Return the cookie without a newline: argv and file would disagree about one."""

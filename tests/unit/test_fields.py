@@ -26,6 +26,14 @@ def long_enough(value: Secret) -> str | None:
     return "is too short" if len(value.reveal()) < 32 else None
 
 
+def no_dash(value: Mapping[str, str | Secret] | tuple[str, ...]) -> str | None:
+    return next((f"{key!r} has a dash" for key in value if "-" in key), None)
+
+
+def few(value: tuple[str, ...]) -> str | None:
+    return "write at most two" if len(value) > 2 else no_dash(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inner:
     name: Annotated[str, Doc("what it is called")]
@@ -37,8 +45,8 @@ class Outer:
     path: Annotated[str, Doc("where it is", alias="dest")]
     mode: Annotated[str | None, Doc("permissions", quoted=True)] = None
     state: Annotated[Literal["present", "absent"], Doc("which end")] = "present"
-    words: Annotated[tuple[str, ...], Doc("some words")] = ()
-    env: Annotated[Mapping[str, str | Secret], Doc("variables")] = field(default_factory=dict)
+    words: Annotated[tuple[str, ...], Doc("some words", check=few)] = ()
+    env: Annotated[Mapping[str, str | Secret], Doc("variables", check=no_dash)] = field(default_factory=dict)
     cookie: Annotated[Secret | None, Doc("the cookie", check=long_enough)] = None
     inner: Annotated[Inner | None, Doc("a part")] = None
     parts: Annotated[tuple[Inner, ...], Doc("parts")] = ()
@@ -153,6 +161,9 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "did you mean 'port'?",
     ),
     "inner check": ({"path": "/a", "inner": {"name": "x", "port": 81}}, "inner.port 81: is odd", ""),
+    "one of a list": ({"path": "/a", "words": ["b", "c-d"]}, "words: 'c-d' has a dash", ""),
+    "a whole list": ({"path": "/a", "words": ["b", "c", "d"]}, "words b, c, d: write at most two", ""),
+    "one of a mapping": ({"path": "/a", "env": {"A": "value", "B-C": "x"}}, "env: 'B-C' has a dash", ""),
     "inner missing": ({"path": "/a", "parts": [{"name": "x"}, {}]}, "parts[1].name is missing", "what it is called"),
     "not a mapping": ({"path": "/a", "inner": [1]}, "inner must be a mapping, not a list", ""),
     "text for a list of parts": ({"path": "/a", "parts": "x"}, "parts[0] must be a mapping, not the text 'x'", ""),
