@@ -214,6 +214,11 @@ _PATTERNS = (
         "fix that in the release or in what it is given (env, nodes.env), and deploy again",
     ),
     _pattern(
+        r"Application \w{1,100} exited: shutdown\b|application_terminated,\w{1,100},shutdown",
+        "an application gave up: one of its processes had died again and again, and its supervisor with it",
+        "the lines before it say which process and why: deployer logs NODE",
+    ),
+    _pattern(
         r"Application (\w{1,100}) exited: |application_start_failure,(\w{1,100})",
         "an application of the release did not start",
         "the reason is in the same line; start from the innermost one",

@@ -27,12 +27,30 @@ KNOCK = 3.0
 
 
 def public_places(found: Mapping[Target, NodeReading]) -> dict[Place, str]:
-    """Return every public port that something listens on → the host."""
+    """Return every public port that something listens on → the host, without those that have answered in this climb.
+
+    An application may not bear to be knocked at every second: each is a client that comes and says nothing.
+    """
     return {
         (target.address, port): target.host
         for target, reading in found.items()
         for port in (_answering(target, reading.unit) if reading.unit else ())
+        if port not in reading.open
     }
+
+
+def with_seen(
+    target: Target,
+    reading: NodeReading,
+    places: Mapping[Place, str],
+    answers: Mapping[str, Mapping[Place, str] | str],
+    transport: Transport,
+) -> NodeReading:
+    """Return a reading with who has tried its host's public ports, now or earlier in this climb; as `seen_from`."""
+    seen = seen_from(target, places, answers, transport)
+    answered = {port for (_, port), host in places.items() if host == target.host and seen and not any(seen.values())}
+    before = {host: "" for host, why in reading.outside.items() if not why}
+    return replace(reading, outside=before | seen, open=reading.open | answered)
 
 
 def _answering(target: Target, unit: UnitReading) -> Iterator[int]:

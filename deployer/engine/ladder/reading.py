@@ -89,6 +89,7 @@ class NodeReading:
         reach: host of another member → "" when it can open the node's ports, else why not.
         untried: host of another member that could not try it → why.
         outside: who has tried the host's public ports → "" when all answered, else what is wrong with them.
+        open: public ports that have answered all who tried them in this climb, and are not tried again.
         walls: tables of others on the host that drop what was tried in vain, in words; ``wall_advice``: what to do.
         dist: None when the node was not asked.
         health: None before it was checked, "" when healthy, else what is wrong.
@@ -106,6 +107,7 @@ class NodeReading:
     reach: Mapping[str, str] = field(default_factory=dict)
     untried: Mapping[str, str] = field(default_factory=dict)
     outside: Mapping[str, str] = field(default_factory=dict)
+    open: frozenset[int] = frozenset()
     walls: tuple[str, ...] = ()
     wall_advice: str = ""
     dist: DistReading | None = None

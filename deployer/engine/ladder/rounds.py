@@ -80,8 +80,8 @@ def read_round(
     def whole(target: Target) -> NodeReading:
         untried = {host: why for host, why in answers.items() if isinstance(why, str) and host in _members(target)}
         session, reach = sessions[target.host], _reach_of(target, places, answers)
-        seen = outside.seen_from(target, public, answers, session.transport)
-        reading = replace(found[target], reach=reach, untried=untried, outside=seen, hosts=frozenset(sessions))
+        reading = replace(found[target], reach=reach, untried=untried, hosts=frozenset(sessions))
+        reading = outside.with_seen(target, reading, public, answers, session.transport)
         return outside.with_walls(target, reading, session.transport, become=session.become)
 
     return dict(zip(found, pool.map(whole, found), strict=True))

@@ -69,6 +69,8 @@ SEEN = [
     ("Running Demo.Endpoint with Bandit 1.5 at 0.0.0.0:4000 (http) failed, port already in use", "application itself"),
     ("(DBConnection.ConnectionError) tcp connect (db1:5432): connection refused - :econnrefused", "reach db1:5432"),
     (f"Slogan: {NO_DISTRIBUTION}", "without distribution"),
+    ("14:12:27.329 [notice] Application kv_server exited: shutdown", "gave up"),
+    ('{"Kernel pid terminated",application_controller,"{application_terminated,kv_server,shutdown}"}', "gave up"),
     ("Application demo exited: Demo.Application.start(:normal, []) returned an error", "did not start"),
 ]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from deployer.engine.ladder.outside import HERE, public_places, seen_from, with_walls
+from deployer.engine.ladder.outside import HERE, public_places, seen_from, with_seen, with_walls
 from deployer.engine.ladder.rung import Rung
 from deployer.sh import Frame, Program
 from deployer.transport.recorded import RecordedTransport
@@ -54,6 +55,20 @@ def test_other_hosts_of_the_run_try_it_and_this_machine_only_where_there_are_non
     assert host.knocks == [4000, 5000]
     assert seen_from(PUBLIC, PLACES, {}, Knocked(None)) == {}
     assert seen_from(PUBLIC, {}, {}, host) == {}
+
+
+def test_what_has_answered_in_this_climb_is_not_tried_again_and_what_has_not_is() -> None:
+    answers: dict[str, Any] = {"web2": dict.fromkeys(PLACES, "")}
+    begun = reading(unit=unit(listening=LISTENING))
+    once = with_seen(PUBLIC, begun, PLACES, answers, Knocked(None))
+    assert (once.outside, public_places({PUBLIC: once})) == ({"web2": ""}, {})
+    assert with_seen(PUBLIC, once, {}, {}, Knocked(None)).outside == {"web2": ""}
+    more = replace(once, unit=unit(listening=LISTENING + " 5/00000000:1389"))
+    assert public_places({PUBLIC: more}) == {("10.0.0.1", 5001): "web1"}
+    answers["web2"]["10.0.0.1", 4000] = "no answer in 3 s"
+    shut = with_seen(PUBLIC, begun, PLACES, answers, Knocked(None))
+    assert (shut.outside, public_places({PUBLIC: shut})) == ({"web2": "port 4000 no answer in 3 s"}, PLACES)
+    assert with_seen(PUBLIC, shut, PLACES, {"web2": dict.fromkeys(PLACES, "")}, Knocked(None)).outside == {"web2": ""}
 
 
 @pytest.fixture
