@@ -146,17 +146,10 @@ def _value(field: Field, value: object, name: str) -> Any:
         raise
     complaint = field.doc.check(typed) if field.doc.check and typed is not None else None
     if complaint:
-        raise ConfigError(f"{name}{_refused(typed, complaint)}: {complaint}")
+        # Of more than one value the complaint names the wrong one: the others are beside the point, and may be private.
+        shown = "" if not isinstance(typed, str | int | float) or complaint.startswith(repr(typed)) else f" {typed!r}"
+        raise ConfigError(f"{name}{shown}: {complaint}")
     return typed
-
-
-def _refused(value: object, complaint: str) -> str:
-    """What was refused, unless it is a secret, has more in it than what is wrong, or the complaint names it itself."""
-    if isinstance(value, Secret | Blob | Mapping):
-        return ""
-    if isinstance(value, tuple):
-        return "" if any(str(item) in complaint for item in value) else f" {', '.join(map(str, value))}"
-    return "" if complaint.startswith(repr(value)) else f" {value!r}"
 
 
 def coerce(hint: Any, value: object, name: str) -> Any:

@@ -35,9 +35,10 @@ up on, is told at once.
 
 That a port of `firewall.public` answers on loopback says nothing of a firewall. So rung 6 tries each that something
 listens on from the other hosts of the run, or, where there is none, from this machine with plain TCP (not behind a
-jump host). When one does not answer, the host's own tables decide: a table that is not ours (of ufw, firewalld,
-iptables, fail2ban, …) and drops it is named and fails the rung, at once. When nothing on the host drops it, the rung
-holds and says so: a network may have filters of its own, such as a cloud's.
+jump host). One that has answered is not tried again in the same climb: each try is a client that says nothing, and
+there are applications that die of it. When one does not answer, the host's own tables decide: a table that is not
+ours (of ufw, firewalld, iptables, fail2ban, …) and drops it is named and fails the rung, at once. When nothing on the
+host drops it, the rung holds and says so: a network may have filters of its own, such as a cloud's.
 
 ## What others run
 
