@@ -16,7 +16,7 @@ from typing import TypeVar
 from deployer.model import Connection
 from deployer.transport import SshOptions
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 T = TypeVar("T")
 
 
@@ -83,13 +83,13 @@ class Sshd:
 
 
 def start(home: Path, *lines: str) -> Sshd:
+    """Start one, and wait until it listens; a port that somebody else took meanwhile is left to them."""
     assert os.geteuid() == 0, "these tests start an sshd that logs root in: run them as root"
     assert Path("/usr/sbin/sshd").exists(), "install openssh-server; its service need not run"
     home.mkdir(parents=True, exist_ok=True)
     Path("/run/sshd").mkdir(exist_ok=True)
     keygen(home / "host")
     (home / "authorized_keys").write_text(public(keygen(home / "user")) + "\n")
-    port = free_port()
     settings = (
         "ListenAddress 127.0.0.1",
         f"HostKey {home / 'host'}",
@@ -102,11 +102,19 @@ def start(home: Path, *lines: str) -> Sshd:
         f"SetEnv HOME={home}",
     )  # not the start-up files of whoever runs the tests
     (home / "conf").write_text("\n".join((*lines, *settings)) + "\n")
-    process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", home / "conf", "-p", str(port), "-E", home / "log"])
-    sshd = Sshd(home, port, process)
-    sshd.known_hosts.write_text(sshd.host_line + "\n")
-    wait_for(lambda: "Server listening" in sshd.log if (home / "log").exists() else False)
-    return sshd
+    while True:
+        sshd = _begun(home, free_port())
+        wait_for(lambda: sshd.process.poll() is not None or "Server listening" in sshd.log)  # noqa: B023 - now
+        if "Server listening" in sshd.log:
+            sshd.known_hosts.write_text(sshd.host_line + "\n")
+            return sshd
+        assert "Address already in use" in sshd.log, sshd.log
+
+
+def _begun(home: Path, port: int) -> Sshd:
+    (home / "log").write_text("")
+    argv = ["/usr/sbin/sshd", "-D", "-f", home / "conf", "-p", str(port), "-E", home / "log"]
+    return Sshd(home, port, subprocess.Popen(argv))
 
 
 def stop(sshd: Sshd) -> None:

@@ -16,6 +16,7 @@ from deployer.sh import Frame, Program, sh
 from deployer.transport import Transport, open_transport
 from deployer.transport.recorded import RecordedTransport, Recorder
 from deployer.transport.wrappers import RoundTrips
+from tests.transport.ssh_kit import silent_stream
 from tests.transport.sshd import Sshd, wait_for
 
 
@@ -92,7 +93,7 @@ def test_a_fragment_cannot_read_the_program(transport: Transport) -> None:
 def test_silence_ends_the_wait(transport: Transport, tmp_path: Path) -> None:
     forever = sh("until [ -e {} ]; do sleep 0.1; done", tmp_path / "go")
     with pytest.raises(ConnectionLost, match="no byte"):
-        list(transport.run(Program((forever,)), timeout=0.5))
+        list(transport.run(Program((forever,)), timeout=1.5))
     (tmp_path / "go").touch()
 
 
@@ -128,7 +129,7 @@ def test_a_stream_carries_bytes_both_ways_and_ends(transport: Transport) -> None
 
 def test_a_stream_that_says_nothing_has_a_deadline(transport: Transport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        stream = transport.connect("127.0.0.1", server.getsockname()[1], timeout=0.3)
+        stream = silent_stream(transport, server.getsockname()[1], 0.3)
         with pytest.raises(TimeoutError):
             stream.recv(1)
         with pytest.raises(TimeoutError):

@@ -15,7 +15,7 @@ from deployer.errors import ProbeError
 from deployer.sh import Program, sh
 from deployer.transport import ForwardingForbidden
 from deployer.transport.relay import relay_command
-from tests.transport.ssh_kit import Reach, Start
+from tests.transport.ssh_kit import Reach, Start, silent_stream
 from tests.transport.sshd import Sshd, wait_for
 
 FORBIDDING = ["AllowTcpForwarding no", "DisableForwarding yes", "PermitOpen 127.0.0.1:9"]
@@ -112,7 +112,7 @@ def test_a_relay_dies_with_its_connection(start_sshd: Start, reach: Reach) -> No
 
 def test_a_silent_peer_ends_at_the_deadline(start_sshd: Start, reach: Reach) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        stream = reach(start_sshd(CLOSED[0])).connect("127.0.0.1", server.getsockname()[1], timeout=1.5)
+        stream = silent_stream(reach(start_sshd(CLOSED[0])), server.getsockname()[1], 1.5)
         with pytest.raises(TimeoutError):
             stream.recv(1)
         stream.close()

@@ -14,7 +14,7 @@ import pytest
 from deployer.errors import AuthError, ConnectionLost, HostError, ProbeError, Unreachable
 from deployer.model import Blob
 from deployer.sh import Program, sh
-from tests.transport.ssh_kit import HELLO, Reach, Start, answer
+from tests.transport.ssh_kit import HELLO, Reach, Start, answer, notices_soon
 from tests.transport.sshd import Sshd, keygen
 
 DRIP = (
@@ -118,8 +118,10 @@ def test_a_login_that_is_not_answered_is_no_wrong_key(
 
 
 @pytest.mark.parametrize("kind", SHELLS)
-def test_a_login_shell_that(start_sshd: Start, reach: Reach, kind: str) -> None:
+def test_a_login_shell_that(start_sshd: Start, reach: Reach, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     text, error, words = SHELLS[kind]
+    if error is ProbeError:  # who says too much is given up for that, however long it takes on a busy machine
+        monkeypatch.setattr("deployer.transport.conversation.HOST_PATIENCE", 60.0)
     transport = reach(start_sshd(f"ForceCommand {text}"))
     with pytest.raises(error, match=words):
         list(transport.run(HELLO, timeout=600))
@@ -129,9 +131,10 @@ def test_a_host_frozen_in_a_program_or_an_upload_is_called_frozen(start_sshd: St
     server = start_sshd()
     big = Program((sh("true"),), writes=True, blobs=(Blob.of(b"x" * 8_000_000),))
     for program in (HELLO, big):
-        transport = reach(server, server.options(keepalive=0.3))
+        transport = reach(server)
         answer(transport)
         server.signal_sessions(signal.SIGSTOP)
+        notices_soon(transport)
         with pytest.raises(ConnectionLost, match=r"answered nothing for \d+ s: it is frozen, or cut off"):
             list(transport.run(program, timeout=600))
         server.signal_sessions(signal.SIGCONT)

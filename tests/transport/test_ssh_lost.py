@@ -10,17 +10,18 @@ import pytest
 from deployer.errors import ConnectionLost
 from deployer.model import Blob
 from deployer.sh import Program, sh
-from tests.transport.ssh_kit import Reach, Start, answer
+from tests.transport.ssh_kit import Reach, Start, answer, notices_soon
 from tests.transport.sshd import wait_for
 
 
 def test_a_frozen_host_is_found_by_the_keepalive(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:
     server = start_sshd()
-    transport = reach(server, server.options(keepalive=0.3))
+    transport = reach(server)
     forever = sh("until [ -e {} ]; do sleep 0.1; done", tmp_path / "go")
     frames = transport.run(Program((sh("true"), forever)), timeout=600)
     next(frames)
     server.signal_sessions(signal.SIGSTOP)
+    notices_soon(transport)
     with pytest.raises(ConnectionLost):
         next(frames)
     (tmp_path / "go").touch()
@@ -28,9 +29,10 @@ def test_a_frozen_host_is_found_by_the_keepalive(start_sshd: Start, reach: Reach
 
 def test_a_host_that_freezes_in_mid_upload_is_found_too(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:
     server = start_sshd()
-    transport = reach(server, server.options(keepalive=0.3))
+    transport = reach(server)
     answer(transport)
     server.signal_sessions(signal.SIGSTOP)
+    notices_soon(transport)
     program = Program((sh("true"),), writes=True, blobs=(Blob.of(b"x" * 8_000_000),))
     with pytest.raises(ConnectionLost):
         list(transport.run(program, timeout=600))
@@ -49,7 +51,7 @@ def test_a_connection_that_was_killed_is_made_anew(start_sshd: Start, reach: Rea
 
 def test_a_quiet_host_that_answers_the_keepalive_is_not_lost(start_sshd: Start, reach: Reach, tmp_path: Path) -> None:
     server = start_sshd("LogLevel DEBUG3")
-    transport = reach(server, server.options(keepalive=0.3))
+    transport = reach(server, server.options(keepalive=1))
     waiting = sh("until [ -e {} ]; do sleep 0.1; done; echo done", tmp_path / "go")
     frames = transport.run(Program((sh("true"), waiting)), timeout=600)
     next(frames)

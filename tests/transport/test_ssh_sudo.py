@@ -103,8 +103,8 @@ def test_the_program_is_not_sent_before_sudo_is_through(sudo: Callable[..., tupl
 
 
 def test_a_slow_pam_is_no_failure(sudo: Callable[..., tuple[Transport, Path]]) -> None:
-    transport, _ = sudo(PASSWORD, "sleep 1; after=1")
-    assert [frame.out for frame in transport.run(PROGRAM, timeout=0.3)] == ["ran"]
+    transport, _ = sudo(PASSWORD, "sleep 2; after=2")
+    assert [frame.out for frame in transport.run(PROGRAM, timeout=1.8)] == ["ran"]
 
 
 def test_without_a_password_sudo_must_not_ask(sudo: Callable[..., tuple[Transport, Path]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from deployer.errors import ConnectionLost, Unreachable
 from deployer.model import Blob
 from deployer.sh import Program, sh
-from tests.transport.ssh_kit import HELLO, Reach, Start, answer
+from tests.transport.ssh_kit import HELLO, Reach, Start, answer, notices_soon
 from tests.transport.sshd import Sshd
 
 BIG = Program((sh("true"),), writes=True, blobs=(Blob.of(b"x" * 8_000_000),))
@@ -96,8 +96,9 @@ def test_an_open_connection_that_trickles_is_given_up_by_the_keepalive(
 ) -> None:
     server = start_sshd()
     road = trickle(server)
-    transport = reach(server, server.options(keepalive=0.5), port=road.port)
+    transport = reach(server, port=road.port)
     answer(transport)
     getattr(road, way).set()
+    notices_soon(transport, 0.5)
     with pytest.raises(ConnectionLost, match=r"answered nothing|broke|gone"):
         list(transport.run(program, timeout=600))

@@ -156,7 +156,7 @@ def test_a_probe_ends_with_the_run(shell: list[str], tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_there_is_not_given_up(shell: list[str], tmp_path: Path) -> None:
-    with begun(watched(people("sleep 3; echo done"), 2), shell, tmp_path) as child:
+    with begun(watched(people("sleep 4; echo done"), 3), shell, tmp_path) as child:
         assert child.stdin
         assert child.stdout
         while child.poll() is None:
