@@ -14,8 +14,8 @@ from deployer.errors import HostError
 from deployer.lab import cgroup, identity, mounts, network
 from deployer.lab.state import Lab, LabHost
 
-BOOT_DEADLINE = 60.0
-"""Seconds a host has to come up."""
+BOOT_DEADLINE = 180.0
+"""Seconds a host has to come up: one takes a few, ten on a machine that is busy anyway take more."""
 
 PROPAGATED = Path("/run/systemd/nspawn/propagate")
 """Where nspawn hands mounts to running hosts; one that is killed leaves its directory behind."""
@@ -139,7 +139,7 @@ def _await(host: LabHost, pid: int) -> None:
 def _greets(address: str) -> bool:
     """Whether an SSH server shows its banner there."""
     try:
-        with socket.create_connection((address, 22), timeout=1.0) as connection:
+        with socket.create_connection((address, 22), timeout=10.0) as connection:
             return connection.recv(8).startswith(b"SSH-")
     except OSError:
         return False

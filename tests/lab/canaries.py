@@ -127,7 +127,7 @@ def modes(host: LabHost) -> Iterator[set[str]]:
 def secret_files(host: LabHost, ssh: Ssh, canaries: Canaries) -> set[str]:
     """Every file of a host's whole file system, memory included, that holds a secret."""
     look = "grep -rlaF -f - --exclude-dir=proc --exclude-dir=sys / 2>/dev/null"
-    found = ssh(host, look, stdin=canaries.lines(), patience=120)[1].split("\n")
+    found = ssh(host, look, stdin=canaries.lines())[1].split("\n")
     return {
         re.sub(r"^(/opt/demo/ledger/config|/etc/beam/generations.d/opt/demo)/[^/]+", r"\1/ID", path) for path in found
     } - {""}

@@ -14,6 +14,8 @@ from tests.lab.sick import init_of
 
 LOCK = "/etc/ssh/sshd_config.d/lock.conf"
 WAITS = "[ -e /run/deployer/pending/armed ] && ! [ -e /run/deployer/holder ]"
+MUTE = "AuthorizedKeysFile none\nAuthorizedKeysCommand /bin/sleep 612\nAuthorizedKeysCommandUser root\n"
+"""With it sshd answers no login, neither yes nor no."""
 HANDLER = {"name": "ssh", "systemd": {"name": "ssh", "state": "reloaded"}}
 OLD = "# as it was\n"
 KEPT = "find /etc /root /home -xdev -name '.before-deployer.*' -o -xdev -name 'deployer-undo-boot*'"
@@ -48,8 +50,8 @@ def enters(fleet: Fleet) -> bool:
 
 
 def frozen(fleet: Fleet, eventually: Callable[..., None], seconds: int) -> subprocess.Popen[str]:
-    """Stop the controller when its change has been made and is not confirmed."""
-    tasks(fleet, written(LOCK, "AllowUsers nobody-at-all\n", confirm=f"{seconds}s"))
+    """Stop the controller when its change has been made and is not confirmed: its new login is not answered."""
+    tasks(fleet, written(LOCK, MUTE, confirm=f"{seconds}s"))
     argv = fleet.argv("deploy", "--json", playbook=fleet.directory / "play.yml")
     started = subprocess.Popen(argv, env=fleet.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, text=True, cwd=fleet.directory)  # fmt: skip

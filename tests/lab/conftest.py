@@ -163,7 +163,7 @@ def ssh() -> Ssh:
     """Run a command on a host by plain OpenSSH: (exit code, both outputs). ``user`` and ``stdin`` may be given."""
 
     def run(
-        host: LabHost, command: str, *, user: str = "root", stdin: bytes = b"", tty: bool = False, patience: float = 60
+        host: LabHost, command: str, *, user: str = "root", stdin: bytes = b"", tty: bool = False, patience: float = 180
     ) -> tuple[int, str]:
         program, *rest = labs.ssh_arguments(lab_around(host), host)
         argv = [program, *(["-tt"] if tty else []), *rest[:-1], f"{user}@{host.address}", command]

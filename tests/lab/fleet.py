@@ -26,7 +26,7 @@ from deployer.lab import Lab, LabHost
 PROGRAM = Path(sys.executable).with_name("deployer")
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 COOKIE = "Xq3vT9mW2kLr8ZpYb5Nd7HcJ4sGf6Ra1UeQoVt0C"
-PATIENCE = 240
+PATIENCE = 480
 LEFTOVERS = """\
 find / -xdev -name '.deployer.*' -o -name '.unpack.*' -o -name '.old.*' -o -name '*.nft.new' -o -name .new
 find /run/deployer /var/lib/deployer -mindepth 1 ! -path /run/deployer/holder ! -path /run/deployer/lease \

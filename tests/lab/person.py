@@ -11,6 +11,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from deployer import lab as labs
+from deployer.lab import LabHost
+from tests.lab.fleet import Fleet
+
 CTRL_C = "\x03"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -78,3 +82,9 @@ class Person:
             return False
         self._shown += shown
         return bool(shown)
+
+
+def logged_in(fleet: Fleet, host: LabHost, command: str) -> Person:
+    """Root at a terminal of a host, with a command that has begun there."""
+    program, *rest = labs.ssh_arguments(fleet.lab, host)
+    return Person([program, "-tt", *rest, command], environ=fleet.environment(), directory=fleet.directory)

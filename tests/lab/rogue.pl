@@ -14,6 +14,9 @@ sub listener {
     return IO::Socket::INET->new(LocalPort => shift, Listen => 9, ReuseAddr => 1) || die "cannot listen: $!\n";
 }
 
+# A unit of the type "notify" has started when it is ready.
+sub ready { system 'systemd-notify', '--ready' if $ENV{NOTIFY_SOCKET}; }
+
 sub framed { my ($body) = @_; return pack('n', length $body) . $body; }
 
 sub frame {
@@ -31,10 +34,12 @@ if ($kind eq 'squat') {
     $epmd->flush;
     read($epmd, my $answer, 2);
     die "EPMD refuses\n" if unpack('x C', $answer);
+    ready();
     sleep;
 }
 
 my $server = listener($words[0]);
+ready();
 while (my $peer = $server->accept) {
     $peer->autoflush(1);
     if ($kind eq 'say') {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.lab.confirming import KEPT, console, run, tasks, written
 from tests.lab.fleet import Fleet
-from tests.lab.lockouts import lockout_table, trials
+from tests.lab.lockouts import Lockout, lockout_table, trials
 
 COUNT = 10 if os.environ.get("DEPLOYER_CONFIRM_ALL") == "1" else 1
 """Trials of each kind; the first is with the controller dead."""
@@ -28,9 +28,16 @@ def test_on_debian_13_with_its_penalties_nobody_is_locked_out_whatever_kind_of_c
     fleets = dict(
         zip(kinds, (Fleet(made(tmp_path / host.name), around, [host], {}) for host in around.hosts), strict=True)
     )
+
+    def proven(kind: str) -> list[Lockout]:
+        """Trials of which one was refused at least; on a busy machine the knock may come when all is over."""
+        found: list[Lockout] = []
+        while not any(one.refused for one in found) and len(found) < 3 * COUNT:
+            found += trials(fleets[kind], kind, COUNT)
+        return found
+
     with ThreadPoolExecutor(len(kinds)) as pool:
-        runs = [pool.submit(trials, fleets[kind], kind, COUNT) for kind in kinds]
-        found = [one for each in runs for one in each.result()]
+        found = [one for each in pool.map(proven, kinds) for one in each]
     print(lockout_table(found))  # noqa: T201 - figures are asked for
     assert [one for one in found if one.seconds is None] == []
     assert {one.kind for one in found if one.refused} == set(kinds), "a trial that lets in all the time proves nothing"

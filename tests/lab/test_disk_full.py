@@ -152,7 +152,7 @@ def test_a_release_that_fills_the_disk_still_goes_back(fleet, ssh, demo_release,
         running = fleet.start("deploy")
         moved = f'until [ "$(readlink -f /opt/demo/current)" != {was} ]; do sleep 0.02; done'
         started = "until systemctl -q is-active demo; do sleep 0.1; done"
-        assert ssh(host, f"timeout 60 sh -c '{moved}; {started}' && {full}")[0] == 0
+        assert ssh(host, f"timeout 120 sh -c '{moved}; {started}' && {full}")[0] == 0
         out, err = running.communicate(timeout=120)
     assert running.returncode == 6, out + err
     assert ssh(host, "readlink -f /opt/demo/current")[1].strip() == was

@@ -6,7 +6,7 @@ from tests.lab.conftest import Ssh
 from tests.lab.fleet import Fleet, untouched
 
 
-def test_a_cell_that_differs_is_named_and_nothing_else(lab, tmp_path, ssh: Ssh) -> None:
+def test_a_cell_that_differs_is_named_and_nothing_else(lab, tmp_path, ssh: Ssh, eventually) -> None:
     one, two, three = hosts = untouched(lab, 3)
     fleet = Fleet(tmp_path, lab, hosts, {})
     words = {
@@ -21,6 +21,7 @@ def test_a_cell_that_differs_is_named_and_nothing_else(lab, tmp_path, ssh: Ssh) 
     assert fleet.run("deploy", playbook=play).code == 0
     listen = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Proto => 'udp', LocalPort => 1514) or die; sleep"
     ssh(two, f'systemd-run --quiet --collect --unit=mute perl -e "{listen}"'.replace("$", "\\$"))
+    eventually(lambda: ssh(two, "ss -Hlnu sport = :1514")[1] != "")
     found = fleet.run("firewall matrix", playbook=play)
     assert found.code == 0, found.out
     (told,) = found.of("MatrixTried")

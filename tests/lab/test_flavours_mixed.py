@@ -7,6 +7,7 @@ import pytest
 from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
 from tests.lab.fleet import Fleet, fleet_of, open_ports, walk
+from tests.lab.person import logged_in
 
 SUITES = ("bookworm", "trixie")
 RUNS = ("demo 0.1.0, OTP 25", "demo 0.1.0, OTP 27")
@@ -67,7 +68,9 @@ def test_two_generations_of_otp_without_epmd(fleet, ssh):
     for host, other in ((old, new), (new, old)):
         assert first.rungs(host) == dict.fromkeys(Rung, True) | {4: None}
         assert ssh(host, PEERS) == (0, f'[:"demo@{other.address}"]\n')
-        assert f"iex(demo@{host.address})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
+        remote = logged_in(fleet, host, "demo-ctl remote")
+        remote.waits_for(f"iex(demo@{host.address})")
+        remote.leaves()
         assert ssh(host, "demo-ctl eval 'IO.puts(1)'; demo-ctl pid >/dev/null")[0] == 0
         assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd; ls /etc/beam") == (
             0,

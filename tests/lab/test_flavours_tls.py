@@ -7,6 +7,7 @@ import json
 from deployer import lab as labs
 from deployer.engine.ladder.rung import Rung
 from tests.lab.fleet import fleet_of, open_ports, walk
+from tests.lab.person import logged_in
 from tests.lab.window_kit import Window
 
 PEM = "/etc/beam/demo/private/demo.pem"
@@ -33,7 +34,9 @@ def test_tls_over_ipv6_without_epmd_on_debian_13(lab_of, demo_app, tmp_path, ssh
         assert first.rungs(host) == dict.fromkeys(Rung, True) | {4: None}
         assert ssh(host, PEERS) == (0, f'{{:"demo@{host.address6}", [:"demo@{other.address6}"]}}\n')
         assert KIND in ssh(host, "tr '\\0' ' ' </proc/$(systemctl show -p MainPID --value demo)/cmdline")[1]
-        assert f"iex(demo@{host.address6})" in ssh(host, "timeout 5 demo-ctl remote", tty=True, stdin=b"1 + 1\n")[1]
+        remote = logged_in(fleet, host, "demo-ctl remote")
+        remote.waits_for(f"iex(demo@{host.address6})")
+        remote.leaves()
         assert ssh(host, "ps -C epmd -o pid=; ls /etc/systemd/system | grep epmd") == (1, "")
         assert (open_ports(host.address6), open_ports(host.address)) == (set(), set()), "for members only"
     assert "OTP 27" in first.of("RungRead", host=one.name, rung=Rung.VERSIONS)[0]["detail"]

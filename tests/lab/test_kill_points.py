@@ -34,16 +34,17 @@ NAMED = ("host", "stage", "task", "what", "number", "node", "verdict")
 ONCE = ("TaskPlanned", "RungRead")
 """Classes of which a host has many at one and the same moment: the first is taken."""
 UNDER_WAY = {
-    "the upload": "[ -n \"$(find /var/lib/deployer -name 'part.*' -size +0)\" ]",
-    "the unpacking": "[ -n \"$(find /opt/demo/versions -maxdepth 1 -name '.unpack.*')\" ]",
+    "the upload": '[ -n "$(find /var/lib/deployer -name \'part.*\' -size +0)" ] || ! kill -0 "$pid"',
+    "the unpacking": '[ -n "$(find /opt/demo/versions -maxdepth 1 -name \'.unpack.*\')" ] || ! kill -0 "$pid"',
     "the stop": '! kill -0 "$pid"',
     "the link": '[ "$(readlink -f /opt/demo/current)" != "$current" ]',
-    "the start": '[ "$(systemctl show -p ActiveState --value demo)" = activating ]',
+    "the start": '[ "$(systemctl show -p ActiveState --value demo)" = activating ] ||'
+    ' { ! kill -0 "$pid" && systemctl -q is-active demo; }',
     "the climb": '[ "$(readlink -f /opt/demo/current)" != "$current" ] && systemctl -q is-active demo',
     "the judgement": '[ "$(tail -n 1 /opt/demo/ledger/history | cut -f 3)" != switch ] && [ "$(lines)" != "$told" ]',
     "the pruning": '[ ! -e "$oldest/.complete" ]',
 }
-"""What a host is in the middle of when a test of plain sh holds."""
+"""What a host is in the middle of when a test of plain sh holds; or, where who looks was too slow, shortly after."""
 WATCH = """
 lines() {{ wc -l </opt/demo/ledger/history; }}
 pid=$(systemctl show -p MainPID --value demo) current=$(readlink -f /opt/demo/current) told=$(lines)

@@ -78,7 +78,7 @@ def age(fleet: Fleet, ssh) -> None:
     for host in fleet.hosts:
         if ALL:
             wait = f"read -r up _ </proc/uptime; [ $(cut -f 7 {RECORD}) -lt $(echo $up | tr -d .) ]"
-            assert ssh(host, f"until {wait}; do sleep 1; done", patience=180) == (0, "")
+            assert ssh(host, f"until {wait}; do sleep 1; done") == (0, "")
         else:
             assert ssh(host, f"sed -i 's/^\\(\\([^\\t]*\\t\\)\\{{6\\}}\\)[0-9]*/\\11/' {RECORD}") == (0, "")
 

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ import pytest
 from deployer import lab as labs
 from deployer.lab import LabHost
 from tests.lab.conftest import Ssh
-from tests.lab.fleet import LEFTOVERS, PATIENCE, Event, Fleet, Ran, health, shop_of
+from tests.lab.fleet import LEFTOVERS, PATIENCE, PLAYBOOKS, Event, Fleet, Ran, health, shop_of
+from tests.lab.migrating import HELD, held
 from tests.samples import some
 
 LEDGER = "/opt/shop/ledger"
@@ -57,7 +59,7 @@ def declare(fleet: Fleet, shop_release: Any) -> Iterator[int]:
         for number in count(1):
             files = {
                 "priv/repo/migrations/20261130000000_table.sql": "CREATE TABLE effects (number int);",
-                f"priv/repo/migrations/20261201{number:06}_more.sql": SLOW.format(number),
+                f"priv/repo/migrations/20261201{number:06}_more.sql": f"{HELD}\n{SLOW.format(number)}",
             }
             fleet.words["release"]["tarball"] = str(shop_release("0.1.0", files))
             yield number
@@ -83,10 +85,10 @@ def word(event: Event) -> str:
     return " ".join(words if event["event"] != "MigrationSaid" else [*words, event["text"].partition(" ")[0]])
 
 
-def killed(fleet: Fleet, point: Point) -> None:
+def killed(fleet: Fleet, point: Point, playbook: Path = PLAYBOOKS / "site.yml") -> None:
     """Start a deploy and kill it when the point has come."""
     watch = watcher(fleet, *ON_HOST[point[0]]) if point[1] == "host" else None
-    process = fleet.start("deploy")
+    process = fleet.start("deploy", playbook=playbook)
     assert process.stdout
     if watch and watch.stdout:
         assert watch.stdout.readline() == "now\n", point
@@ -143,7 +145,9 @@ def test_a_host_struck_between_migration_and_switch_starts_as_it_was_and_does_no
 ):
     one = fleet.hosts[0]
     number, before = next(declare), ssh(one, "readlink -e /opt/shop/current")
-    killed(fleet, ("MigrationEnded bin/migrate", "event"))
+    waits = {"before_switch": [{"name": "wait", "command": "sleep 612"}]}  # so that it is not switched before the kill
+    play = {"hosts": "all", "become": True, "serial": 1, "roles": ["release", "node"], "hooks": waits}
+    killed(fleet, ("MigrationEnded bin/migrate", "event"), fleet.play(play))
     if fault == "power cut":
         labs.restart(one.name, fleet.lab.name, hard=True)
     else:
@@ -159,8 +163,9 @@ def test_where_a_power_cut_ends_its_watcher_too_the_plan_says_so_and_the_databas
     fleet, ssh, declare, eventually
 ):
     one, number = fleet.hosts[0], next(declare)
-    killed(fleet, ("MigrationSaid migrating", "event"))
-    labs.restart(one.name, fleet.lab.name, hard=True)
+    with held(fleet):  # it has not ended when the power is cut
+        killed(fleet, ("MigrationSaid migrating", "event"))
+        labs.restart(one.name, fleet.lab.name, hard=True)
     eventually(lambda: health(one)[0] == 200)
     (roll,) = fleet.run("plan").of("RollPlanned")
     assert f"it has begun on {one.name} before, and how that ended is not known" in roll["migrations"][0]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from deployer import lab as labs
-from tests.lab.fleet import Fleet, health, shop_of
-from tests.lab.migrating import LOOK, ROOT, ROOT_DOCS, UNIT, begun, current, ended, remembered, said
+from tests.lab.fleet import PATIENCE, Fleet, health, shop_of
+from tests.lab.migrating import HELD, LOOK, ROOT, ROOT_DOCS, UNIT, begun, current, ended, held, remembered, said
 from tests.lab.sampler import watching
 from tests.unit.doc_examples import PAGES, blocks, commands
 
@@ -178,20 +178,21 @@ def test_ctrl_c_ends_it_on_the_host_too(fleet, ssh, release, forsaken):
     release(4, "SELECT pg_sleep(600);")
     process = begun(fleet)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode == 130
     assert ssh(one, f"systemctl is-active {UNIT}")[1] == "inactive\n"
     assert "it was stopped" in remembered(ssh, one)[-1]
     assert {health(host)[0] for host in fleet.hosts} == {200}
 
 
-def test_one_whose_connection_is_lost_goes_on_is_noted_and_not_run_again(fleet, ssh, release, sql, eventually):
+def test_one_whose_connection_is_lost_goes_on_is_noted_and_not_run_again(fleet, ssh, release, sql):
     one = fleet.hosts[0]
-    version = release(5, "SELECT pg_sleep(5);")
-    process = begun(fleet)
-    server = "ps -o pid=,args= -C sshd | awk '/root@notty/ {print $1}'"
-    assert ssh(one, f"for pid in $({server}); do [ $pid = $PPID ] || kill -9 $pid; done")[0] == 0
-    out, _ = process.communicate(timeout=120)
+    version = release(5, HELD)
+    with held(fleet):
+        process = begun(fleet)
+        server = "ps -o pid=,args= -C sshd | awk '/root@notty/ {print $1}'"
+        assert ssh(one, f"for pid in $({server}); do [ $pid = $PPID ] || kill -9 $pid; done")[0] == 0
+        out, _ = process.communicate(timeout=120)
     assert process.returncode == 4
     assert "it goes on there for 600 s at most" in out
     ran = fleet.run("deploy")
@@ -209,7 +210,7 @@ def test_a_killed_controller_and_two_at_once_do_not_run_it_twice(fleet, ssh, rel
     killed.communicate()
     second, third = fleet.start("deploy"), fleet.start("deploy")
     for process in (second, third):
-        process.communicate(timeout=240)
+        process.communicate(timeout=PATIENCE)
     assert [line.split()[0] for line in remembered(ssh, one)[-2:]] == ran_once
     release(7, "SELECT 1;")
     killed = begun(fleet, "MigrationEnded")

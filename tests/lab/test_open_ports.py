@@ -176,7 +176,7 @@ def test_a_controller_that_is_killed_before_it_confirms_locks_nobody_out(
     fleet: Fleet, ssh: Ssh, eventually: Callable[..., None]
 ) -> None:
     (host,) = fleet.hosts
-    struck(fleet, eventually, 20, signal.SIGKILL).wait()
+    struck(fleet, eventually, 8, signal.SIGKILL).wait()
     eventually(lambda: enters(fleet))
     assert "4000" not in rules(host, ssh)
     console(host, "rm /usr/local/sbin/nft")

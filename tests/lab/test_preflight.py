@@ -16,9 +16,10 @@ from tests.unit.beam.hostile_tarballs import HOSTILE
 
 ROGUE = Path(__file__).with_name("rogue.pl")
 SQUAT = """cat >/root/rogue.pl && systemd-run -q --unit=rogue-epmd /srv/erts-13.1.5/bin/epmd &&
-until systemd-run -q --unit=rogue-name perl /root/rogue.pl squat demo 41000 && sleep 0.3 &&
-systemctl --quiet is-active rogue-name; do systemctl reset-failed rogue-name; done
-systemd-run -q --unit=rogue-port perl /root/rogue.pl deaf 9100"""
+ready='-p Type=notify -p NotifyAccess=all'
+until systemd-run -q $ready --unit=rogue-name perl /root/rogue.pl squat demo 41000
+do systemctl reset-failed rogue-name; done
+systemd-run -q $ready --unit=rogue-port perl /root/rogue.pl deaf 9100"""
 
 
 def test_hostile_tarballs_that_slipped_through_are_refused_by_the_host(lab, ssh):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deployer import lab as labs
-from tests.lab.fleet import LEFTOVERS, Fleet, fleet_of, untouched
+from tests.lab.fleet import LEFTOVERS, PATIENCE, Fleet, fleet_of, untouched
 
 CANARY = "canary-9a41d7e2"
 WEAK = "hunter2"
@@ -45,7 +45,7 @@ def apply(fleet: Fleet, file: Path, *flags: str) -> subprocess.CompletedProcess[
     program = fleet.argv("status")[0]
     return subprocess.run(
         [program, "apply", str(file), "--json", *flags], env=fleet.environment(), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=240, cwd="/",
+        capture_output=True, text=True, timeout=PATIENCE, cwd="/",
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def test_a_roll_from_a_plan_takes_the_planned_batches_and_another_host_key_refus
         )
         for _ in range(2)
     ]  # fmt: skip
-    outs = [each.communicate(timeout=240)[0] for each in at_once]
+    outs = [each.communicate(timeout=PATIENCE)[0] for each in at_once]
     won = [out for each, out in zip(at_once, outs, strict=True) if each.returncode == 0]
     assert len(won) == 1, outs
     turns = [json.loads(line) for line in won[0].splitlines() if '"BatchStarted"' in line]

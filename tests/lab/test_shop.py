@@ -14,6 +14,12 @@ from tests.lab.fleet import health
 
 RELEASE = "/opt/shop"
 MIGRATIONS = ["20261101090000", "20261108100000"]
+BOTH_COME = """
+  File.touch!("/run/awaited")
+  under_way = fn -> length(Task.Supervisor.children(ShopWeb.Connections)) end
+  Stream.repeatedly(fn -> Process.sleep(10); under_way.() end) |> Enum.find(& &1 == 2)
+  File.touch!("/run/come")"""
+"""Waits in the node until two requests are under way."""
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +120,21 @@ def test_a_stop_waits_for_requests_ends_streams_and_writes_down_what_was_counted
     page = f"http://{one.address}:4000"
     for _ in range(3):
         subprocess.run(["curl", "-sf", page], check=True, stdout=subprocess.DEVNULL)
-    slow, stream = (
-        subprocess.Popen(["curl", "-sSf", "-N", f"{page}/{path}"], stdout=subprocess.PIPE, text=True)
-        for path in ("slow?ms=3000", "stream")
-    )
-    assert stream.stdout.readline() == "tick 1\n"
-    under_way = "length(Task.Supervisor.children(ShopWeb.Connections))"
-    eventually(lambda: shop.run(one, f"bin/shop rpc 'IO.puts {under_way}'", RELEASE_NODE=f"shop@{one.address}",
-                                RELEASE_DISTRIBUTION="name") == (0, "2\n"))  # fmt: skip
-    stop(ssh, one)
-    assert json.loads(slow.communicate(timeout=10)[0])["node"] == f"shop@{one.address}"
+    with ThreadPoolExecutor() as pool:  # it is in the node before they come: to get there may take longer than they do
+        named = {"RELEASE_NODE": f"shop@{one.address}", "RELEASE_DISTRIBUTION": "name"}
+        seen = pool.submit(shop.run, one, f"bin/shop rpc '{BOTH_COME}'", **named)
+        eventually(lambda: ssh(one, "test -e /run/awaited")[0] == 0)
+        slow, stream = (
+            subprocess.Popen(["curl", "-sSf", "-N", f"{page}/{path}"], stdout=subprocess.PIPE, text=True)
+            for path in ("slow?ms=3000", "stream")
+        )
+        assert stream.stdout.readline() == "tick 1\n"
+        eventually(lambda: ssh(one, "test -e /run/come")[0] == 0)
+        stop(ssh, one)
+        seen.result()
+    assert json.loads(slow.communicate(timeout=60)[0])["node"] == f"shop@{one.address}"
     assert slow.returncode == 0
-    assert stream.communicate(timeout=10)[0].splitlines()[-1] == "bye"
+    assert stream.communicate(timeout=60)[0].splitlines()[-1] == "bye"
     assert stream.returncode == 0
     assert shop.sql("SELECT node, count FROM visits") == [f"shop@{one.address}|3"]
     assert "error" not in ssh(one, "journalctl -u shop --no-pager")[1]

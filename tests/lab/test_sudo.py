@@ -51,7 +51,7 @@ def answers(transport: Transport, program: Program = WHO) -> list[str]:
 
 
 def attempts(host: labs.LabHost, ssh) -> str:
-    return ssh(host, "journalctl -q -t sudo -o cat")[1]
+    return ssh(host, "journalctl --sync; journalctl -q -t sudo -o cat")[1]
 
 
 @pytest.mark.parametrize(("profile", "password"), [("sudo", None), ("sudo-password", labs.PASSWORD)])
@@ -81,12 +81,14 @@ def test_a_password_that_is_needed_and_not_given_is_one_clear_refusal(by_profile
         answers(reach(by_profile["sudo-password"]))
 
 
-def test_a_wrong_password_is_tried_exactly_once_by_a_whole_run(by_profile, reach, ssh):
+def test_a_wrong_password_is_tried_exactly_once_by_a_whole_run(by_profile, reach, ssh, eventually):
     host = by_profile["sudo-password"]
     before = attempts(host, ssh).count("incorrect password attempt")
     for transport in (reach(host, "canary-wrong"), reach(host, "canary-wrong")):
         with pytest.raises(AuthError):
             answers(transport)
+        # It tells when it ends, which may be after us.
+        eventually(lambda: attempts(host, ssh).count("incorrect password attempt") > before)
     log = attempts(host, ssh)
     assert log.count("incorrect password attempt") == before + 1
     assert "2 incorrect" not in log

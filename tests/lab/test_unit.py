@@ -120,7 +120,9 @@ def test_it_stops_by_itself_with_all_secrets_or_is_killed_at_its_deadline(
     for host in fleet.hosts:
         assert ssh(host, "systemctl stop demo") == (0, "")
         assert show(ssh, host, *STOPPED) == STOPPED
-        assert "SIGTERM received - shutting down" in ssh(host, "journalctl -u demo --no-pager -n 30")[1]
+        assert (
+            "SIGTERM received - shutting down" in ssh(host, "journalctl --sync; journalctl -u demo --no-pager -n 30")[1]
+        )
         assert ssh(host, FIND) == (1, "")
         assert ssh(host, "systemctl start demo") == (0, "")
         assert len(ssh(host, FIND)[1].splitlines()) == 1

@@ -43,7 +43,7 @@ def test_an_upload_goes_on_where_it_ended_in_the_next_run_and_in_the_same_one(fl
     """The host's way in is made slow, so that a real upload takes seconds. One run is killed; then sshd is, twice."""
     (host,) = fleet.hosts
     size = int(subprocess.check_output(["stat", "-c", "%s", fleet.words["release"]["tarball"]]))
-    slow = f"tc qdisc add dev {host.netns} root tbf rate 4mbit burst 64k latency 400ms"
+    slow = f"tc qdisc add dev {host.netns} root tbf rate 2mbit burst 64k latency 400ms"
     subprocess.run(slow.split(), check=True)
     process = fleet.start("deploy")
     eventually(lambda: sent(host) > 500_000)

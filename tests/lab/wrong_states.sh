@@ -16,7 +16,9 @@ fails_saying() { # a runtime that aborts does not wait until its last words are 
 starts() { systemctl restart --no-block "$unit"; until [ "$(main)" != 0 ]; do sleep 0.1; done; }
 loops() { starts; until [ "$(systemctl show -p NRestarts --value "$unit")" -ge 1 ]; do sleep 0.2; done; }
 port_opens() { until perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(shift)' "$me:$1"; do sleep 0.1; done; }
-rogue() { systemd-run --quiet --collect --unit="rogue$RANDOM" perl /root/rogue.pl "$@"; sleep 0.3; }
+rogue() { # returns when it has what it is to have
+  systemd-run --quiet --collect --unit="rogue$RANDOM" -p Type=notify -p NotifyAccess=all perl /root/rogue.pl "$@"
+}
 keep() { cp -p "$@" /root/kept/; }
 epmd_pid() { systemctl show -p MainPID --value beam-epmd@4369; }
 other_epmd() {

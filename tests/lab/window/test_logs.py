@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from tests.lab.conftest import Ssh
 from tests.lab.person import CTRL_C
 from tests.lab.window_kit import DUMP, Window
 
 
-def test_journals_are_one_in_order_of_time_and_control_characters_are_shown(window: Window, ssh: Ssh) -> None:
+def test_journals_are_one_in_order_of_time_and_control_characters_are_shown(
+    window: Window, eventually: Callable[..., None]
+) -> None:
     order = ("web2", "web1", "web3", "web4")
     for at, host in enumerate(order):
         window("rpc", host, f'IO.puts(Process.whereis(:user), "marked {at} \\e[2J")')
-    ran = window("logs", "--grep", "marked [0-9]", "--since", "1h")
+    marked = ("logs", "--grep", "marked [0-9]", "--since", "1h")
+    eventually(lambda: len(window(*marked).out.splitlines()) == len(order))
+    ran = window(*marked)
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
     assert [re.sub(r"^.*(demo@\S+) .*marked (.) .*$", r"\1 \2", line) for line in lines] == [
@@ -39,11 +44,14 @@ def test_a_followed_journal_comes_back_when_the_host_was_gone(window: Window, ss
     assert person.is_done() == 130
 
 
-def test_a_crash_dump_is_told_in_short_and_fetched_whole(window: Window, ssh: Ssh, eventually) -> None:
+def test_a_crash_dump_is_told_in_short_and_fetched_whole(
+    window: Window, ssh: Ssh, eventually: Callable[..., None]
+) -> None:
     host, dump = window.hosts["web3"], window.fleet.directory / "dump"
     assert window("logs", "web3", "--crash").out == f"{window.node('web3')}  no crash dump\n"
-    window("rpc", "web3", "spawn(fn -> Process.register(self(), :hoarder); x = Enum.to_list(1..200_000); "
-           "Process.sleep(:infinity); x end); Process.sleep(500)")  # fmt: skip
+    hoards = "Process.register(self(), :hoarder); x = Enum.to_list(1..200_000); send(asked, :full)"
+    asks = f"asked = self(); spawn(fn -> {hoards}; Process.sleep(:infinity); x end); receive do :full -> :ok end"
+    assert window("rpc", "web3", asks).code == 0
     assert ssh(host, "install -d -o demo -m 0700 /var/lib/beam/demo/dumps.of")[0] == 0
     assert ssh(host, "systemctl kill --kill-whom=main -s USR1 demo")[0] == 0
     eventually(lambda: ssh(host, f"tail -c 5 '{DUMP}'")[1] == "=end\n", deadline=90)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from deployer import lab as labs
 from tests.lab.conftest import Ssh
-from tests.lab.person import CTRL_C, Person
+from tests.lab.person import CTRL_C, Person, logged_in
 from tests.lab.window_kit import Window
 
 TIOCSTI = r"""
@@ -23,10 +22,7 @@ for my $handle (grep { defined } $tty, *STDIN, *STDOUT, *STDERR) {
 @pytest.fixture
 def root(window: Window) -> Person:
     """Root at a terminal of the first host: a command is typed when the one before has ended."""
-    fleet = window.fleet
-    program, *rest = labs.ssh_arguments(fleet.lab, fleet.hosts[0])
-    argv = [program, "-tt", *rest, "PS1='ready> ' exec bash --norc"]
-    return Person(argv, environ=fleet.environment(), directory=fleet.directory)
+    return logged_in(window.fleet, window.fleet.hosts[0], "PS1='ready> ' exec bash --norc")
 
 
 def test_the_node_s_command_gives_nobody_the_terminal_of_root(
@@ -71,4 +67,4 @@ def test_its_console_has_a_terminal_of_its_own_with_the_size_of_ours_and_ctrl_c_
     root.types("exit\n")
     root.is_done()
     assert ssh(host, "timeout 3 demo-ctl run sleep 600")[0] == 124
-    assert ssh(host, units) == (0, "")
+    eventually(lambda: ssh(host, units) == (0, ""))
