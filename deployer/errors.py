@@ -29,7 +29,7 @@ import collections.abc
 import re
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 _GLANCE = 5
 
@@ -126,19 +126,20 @@ class At:
     So what reads a value need not know where it is written: ``with At(mark): check(value)``. The innermost counts.
     """
 
-    __slots__ = ("_where",)
+    __slots__ = ("where",)
 
-    def __init__(self, where: object) -> None:
-        self._where = where
+    def __init__(self, where: object = None) -> None:
+        self.where = where
 
-    def __enter__(self) -> None:
-        """Nothing is done on the way in."""
+    def __enter__(self) -> Self:
+        """Return it: who goes through many values sets ``where`` anew for each."""
+        return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Add the place, unless the error, or one of those that it is made of, knows a closer one."""
-        if isinstance(error, DeployerError) and self._where and not error.where:
+        if isinstance(error, DeployerError) and self.where and not error.where:
             closer = isinstance(error, Problems) and any(single.where for single in error.each)
-            error.where = "" if closer else str(self._where)
+            error.where = "" if closer else str(self.where)
 
 
 class HostError(DeployerError):
@@ -238,9 +239,7 @@ class AnswerOf:
     def __enter__(self) -> None:
         """Nothing is done on the way in."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, _error: object, trace: TracebackType | None) -> None:
         """Raise a ProbeError in the place of what data can raise."""
         if kind and issubclass(kind, (ValueError, LookupError, ArithmeticError, RecursionError)):
             while trace and trace.tb_next:

@@ -95,9 +95,9 @@ def _values(cls: type, given: object, path: str) -> dict[str, Any]:
         raise ConfigError(f"{path or 'this'} must be a mapping, not {kind(given)}")
     known, marks = _known(cls), _marks(given)
     values: dict[str, Any] = {}
-    for key, value in given.items():
-        name = f"{path}.{key}" if path else str(key)
-        with At(marks.get(key)):
+    with At() as at:
+        for key, value in given.items():
+            name, at.where = f"{path}.{key}" if path else str(key), marks.get(key)
             if key not in known:
                 raise ConfigError(f"unknown word {name!r}", hint=nearest(str(key), known))
             field = known[key]

@@ -131,7 +131,7 @@ MUTANTS = (
     Mutant("report/journal.py", 'flags, 0o600), "w"', 'flags, 0o644), "w"', "tests/unit/report/test_report_journal.py"),
     Mutant("report/journal.py", 'whole = hmac.new(key, digestmod="sha256")',
            'whole = hmac.new(b"x", digestmod="sha256")', "tests/unit/report/test_report_journal.py"),
-    Mutant("errors.py", "and self._where and not error.where:", "and self._where:", "tests/unit/test_errors.py"),
+    Mutant("errors.py", "and self.where and not error.where:", "and self.where:", "tests/unit/test_errors.py"),
 )  # fmt: skip
 
 

@@ -28,13 +28,21 @@ _NESTED = re.compile(r":[^{}]*\{[^{}.\[]*([.\[])?")
 """A width that is one of what is given; with a group, where it is a part of that."""
 
 
-class _Budget(threading.local):
-    depth = 0
-    until = 0.0
-    left = 0
+class _Budget:
+    __slots__ = ("depth", "left", "until")
+
+    def __init__(self) -> None:
+        self.depth, self.left, self.until = 0, 0, 0.0
 
 
-_budget = _Budget()
+class _Here(threading.local):
+    """This thread's budget: looked up once for each value, of which a rendering sees many."""
+
+    def __init__(self) -> None:
+        self.budget = _Budget()
+
+
+_here = _Here()
 
 
 class _Counting:
@@ -43,12 +51,13 @@ class _Counting:
     __slots__ = ()
 
     def __enter__(self) -> None:
-        if not _budget.depth:
-            _budget.until, _budget.left = time.monotonic() + SECONDS, BYTES
-        _budget.depth += 1
+        budget = _here.budget
+        if not budget.depth:
+            budget.until, budget.left = time.monotonic() + SECONDS, BYTES
+        budget.depth += 1
 
     def __exit__(self, *_: object) -> None:
-        _budget.depth -= 1
+        _here.budget.depth -= 1
 
 
 _counting = _Counting()
@@ -149,8 +158,11 @@ def _number(bits: int) -> None:
 
 def spent(count: int) -> None:
     """Count so many bytes as made; raises TemplateRuntimeError when that is too much, or too late."""
-    _budget.left -= count
-    if _budget.left < 0 and _budget.depth:
+    budget = _here.budget
+    budget.left -= count
+    if not budget.depth:
+        return
+    if budget.left < 0:
         raise TemplateRuntimeError(f"it becomes too large: more than {BYTES >> 20} MiB are made of it")
-    if _budget.depth and time.monotonic() > _budget.until:
+    if time.monotonic() > budget.until:
         raise TemplateRuntimeError(f"it takes longer than {SECONDS:g} s")

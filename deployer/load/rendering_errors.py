@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.errors import ConfigError, DeployerError
 from deployer.load import undefined
-from deployer.load.hushed import listening
+from deployer.load.hushed import Listening, listening
 from deployer.model import Mark
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ def told_where(run: Callable[[], Any], scope: Variables, where: Mark, *, lines: 
         where: the template's place.
         lines: it is a file, whose lines count from 1.
     """
-    import jinja2
-
-    from deployer.load import sandbox
-
     with listening() as heard:
         try:
             return run()
@@ -37,20 +33,29 @@ def told_where(run: Callable[[], Any], scope: Variables, where: Mark, *, lines: 
             if not error.where:
                 error.where = str(_line(error, where, lines))
             raise
-        except sandbox.UndefinedVariable as error:
-            hint = undefined.advice(error.name, scope if error.is_variable else None, error.known)
-            raise undefined.NotDefined(str(error), where=_line(error, where, lines), hint=hint) from None
-        except jinja2.TemplateSyntaxError as error:
-            at = Mark(where.file, error.lineno, 0) if lines else where
-            raise ConfigError(f"the template is wrong: {error.message}", where=at) from None
-        except (jinja2.TemplateError, RecursionError) as error:
-            said = "it failed; what it has seen is not shown (no_log)" if heard.touched else error
-            raise ConfigError(f"the template is wrong: {said}", where=_line(error, where, lines)) from None
         except Exception as error:  # noqa: BLE001  # a filter may raise anything
-            told = "" if heard.touched else " ".join(str(error).split())
-            of = "".join(f"{name}: " for name in getattr(error, "__notes__", ()))
-            said = f"{of}{type(error).__name__}{': ' * bool(told)}{told[:_MOST]}{'…' * (len(told) > _MOST)}"
-            raise ConfigError(f"the template is wrong: {said}", where=_line(error, where, lines)) from None
+            raise _told(error, scope, where, lines, heard) from None
+
+
+def _told(error: Exception, scope: Variables, where: Mark, lines: bool, heard: Listening) -> ConfigError:
+    import jinja2
+
+    from deployer.load import sandbox
+
+    at = _line(error, where, lines)
+    if isinstance(error, sandbox.UndefinedVariable):
+        hint = undefined.advice(error.name, scope if error.is_variable else None, error.known)
+        return undefined.NotDefined(str(error), where=at, hint=hint)
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        at = Mark(where.file, error.lineno, 0) if lines else where
+        return ConfigError(f"the template is wrong: {error.message}", where=at)
+    if isinstance(error, jinja2.TemplateError | RecursionError):
+        said = "it failed; what it has seen is not shown (no_log)" if heard.touched else str(error)
+        return ConfigError(f"the template is wrong: {said}", where=at)
+    told = "" if heard.touched else " ".join(str(error).split())
+    of = "".join(f"{name}: " for name in getattr(error, "__notes__", ()))
+    said = f"{of}{type(error).__name__}{': ' * bool(told)}{told[:_MOST]}{'…' * (len(told) > _MOST)}"
+    return ConfigError(f"the template is wrong: {said}", where=at)
 
 
 def _line(error: BaseException, where: Mark, lines: bool) -> Mark:

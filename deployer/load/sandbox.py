@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from types import CodeType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import jinja2
 from jinja2 import nodes
@@ -36,8 +36,6 @@ from deployer.load.taint import (
 
 if TYPE_CHECKING:
     from deployer.load.dialect import Dialect
-
-RESULT = "__result"
 
 
 class UndefinedVariable(jinja2.UndefinedError):
@@ -122,6 +120,8 @@ class Compiled:
         newlines: how many of them end its source, and at least end what it gives, as in Ansible.
     """
 
+    RESULT: ClassVar[str] = "__result"
+
     template: jinja2.Template
     single: bool
     newlines: int = 0
@@ -141,7 +141,7 @@ def compiled(source: str, *, file: bool = False, ours: bool = False, said: Diale
     Raises:
         jinja2.TemplateSyntaxError: it is not a template.
     """
-    made = partial(_compile, source, file=file, said=said, above=above)
+    made = partial(_compile, str(source), file=file, said=said, above=above)
     return _kept("file" if file else "text", source, made, ours=ours and not said)
 
 
@@ -199,7 +199,7 @@ def condition(source: str, *, ours: bool = False) -> Compiled:
     Raises:
         jinja2.TemplateSyntaxError: it is not an expression.
     """
-    return _kept("when", source, lambda: _condition(source), ours=ours)
+    return _kept("when", source, lambda: _condition(str(source)), ours=ours)
 
 
 def _condition(source: str) -> StoredTemplate:
@@ -213,7 +213,7 @@ def _condition(source: str) -> StoredTemplate:
 
 def _assemble(expression: nodes.Expr) -> CodeType:
     guarded = guard(expression)
-    body: list[nodes.Node] = [nodes.Assign(nodes.Name(RESULT, "store"), guarded, lineno=1)]
+    body: list[nodes.Node] = [nodes.Assign(nodes.Name(Compiled.RESULT, "store"), guarded, lineno=1)]
     return _code(nodes.Template(body, lineno=1))
 
 

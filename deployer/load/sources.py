@@ -34,6 +34,8 @@ class Sources:
     directory: Path
     vaults: Vaults
     _blobs: dict[tuple[Path, int, int], Blob] = field(default_factory=dict)
+    _texts: dict[tuple[Path, int, int], str | Secret] = field(default_factory=dict)
+    _tried: dict[tuple[str, str, Path | None, str], tuple[Path, ...]] = field(default_factory=dict)
 
     def find(self, name: str, folder: str, task: Task, where: Mark) -> Path:
         """Return the file that a task means.
@@ -45,11 +47,8 @@ class Sources:
             ConfigError: it is nowhere, or is a directory.
         """
         with At(where):
-            given = at_home(name)
-            places = self.places(folder, task)
-            if folder == "tarball":
-                places = [Path(where.file).parent, self.directory, Path()]
-            tried = [given] if given.is_absolute() else [place / given for place in dict.fromkeys(places)]
+            key = name, folder, task.role_path, where.file
+            tried = self._tried.get(key) or self._tried.setdefault(key, self._places(*key[:2], task, where))
             for path in tried:
                 if path.is_file():
                     return path
@@ -58,6 +57,14 @@ class Sources:
                     raise ConfigError(f"{path} is a directory", hint=hint)
             searched = "\n  ".join(str(path) for path in tried)
             raise ConfigError(f"there is no file {name!r}", hint=f"searched:\n  {searched}")
+
+    def _places(self, name: str, folder: str, task: Task, where: Mark) -> tuple[Path, ...]:
+        given = at_home(name)
+        if given.is_absolute():
+            return (given,)
+        own = [Path(where.file).parent, self.directory, Path()]
+        places = own if folder == "tarball" else self.places(folder, task)
+        return tuple(place / given for place in dict.fromkeys(places))
 
     def places(self, folder: str, task: Task) -> list[Path]:
         """Return where a task's files are looked for: ``FOLDER/`` and the top of its role, then of the playbook."""
@@ -72,10 +79,9 @@ class Sources:
         """
         with At(path):
             try:
-                stat = path.stat()
-                key = (path, stat.st_mtime_ns, stat.st_size)
+                key = _version(path)
                 if key not in self._blobs:
-                    self._blobs[key] = self._small(path) if stat.st_size <= SMALL else _large(path)
+                    self._blobs[key] = self._small(path) if key[2] <= SMALL else _large(path)
                 return self._blobs[key]
             except OSError as error:
                 raise ConfigError(f"cannot be read: {error.strerror}") from None
@@ -88,8 +94,10 @@ class Sources:
         """
         with At(path):
             try:
-                data = read_regular(path)
-                text = self._opened(data.decode(), path)
+                key = _version(path)
+                if key not in self._texts:
+                    self._texts[key] = self._opened(read_regular(path).decode(), path)
+                text = self._texts[key]
             except OSError as error:
                 raise ConfigError(f"cannot be read: {error.strerror}") from None
             except UnicodeDecodeError:
@@ -112,6 +120,12 @@ class Sources:
                 return Secret(self.vaults.decrypt(text, path).decode(), path.name)
             except UnicodeDecodeError:
                 raise ConfigError("holds no text once decrypted") from None
+
+
+def _version(path: Path) -> tuple[Path, int, int]:
+    """Return what a file's content is kept by: written anew meanwhile, by a task on this machine, it is another one."""
+    stat = path.stat()
+    return path, stat.st_mtime_ns, stat.st_size
 
 
 def _large(path: Path) -> Blob:

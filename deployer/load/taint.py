@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 from jinja2.runtime import Context
-from jinja2.utils import _PassArg, pass_context
+from jinja2.utils import _PassArg, missing, pass_context
 from jinja2.visitor import NodeTransformer
 
 from deployer.load import bounds
@@ -44,6 +44,13 @@ class Rendering(Context):
     """The context of one rendering; ``tainted`` once a secret has been revealed in it."""
 
     tainted = False
+
+    def resolve_or_missing(self, key: str) -> Any:
+        """Return what a name means here, or jinja's ``missing``; variables are asked once and not twice."""
+        if key in self.vars:
+            return self.vars[key]
+        parent: Any = self.parent
+        return parent.get(key, missing) if type(parent) is dict else parent.meaning(key, missing)
 
 
 def reveal(context: Rendering, value: Any) -> Any:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from deployer.load.dialect import Dialect
 
 Decrypt = Callable[[Encrypted, str], Secret]
+_NOTHING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Variables(Mapping[str, Any]):
         return Variables(self._layers, lambda _, name: Secret("", name), self._pieces)
 
     def __contains__(self, name: object) -> bool:
-        return any(name in layer.values for layer in self._layers) or name in self._pieces or name in _globals()
+        return self._layer(name) is not None or name in self._pieces or name in _globals()
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for layer in self._layers for name in layer.values))
@@ -74,15 +75,22 @@ class Variables(Mapping[str, Any]):
         return len(list(iter(self)))
 
     def __getitem__(self, name: str) -> Any:
+        found = self.meaning(name, _NOTHING)
+        if found is _NOTHING:
+            raise KeyError(name)
+        return found
+
+    def meaning(self, name: str, missing: Any) -> Any:
+        """Return what a name means, or ``missing``; every name of every template is asked for here."""
         if name in self._rendered:
             if name in self._hushed:
                 touch()
             return self._rendered[name]
-        layer = next((layer for layer in self._layers if name in layer.values), None)
+        layer = self._layer(name)
         if layer is None and name in self._pieces:
             layer = Layer({name: Map()})
         if layer is None:
-            return _globals()[name]
+            return _globals().get(name, missing)
         raw = layer.values[name]
         if name in layer.hushed:
             touch()
@@ -104,6 +112,12 @@ class Variables(Mapping[str, Any]):
         finally:
             self._open.pop()
         return found
+
+    def _layer(self, name: object) -> Layer | None:
+        for layer in self._layers:
+            if name in layer.values:
+                return layer
+        return None
 
     def only(self, name: str, keep: Callable[[Any], Any]) -> Any:
         """Return a variable, but rendered only as far as ``keep`` leaves what is written, or what a template gave."""
@@ -154,10 +168,10 @@ class Variables(Mapping[str, Any]):
     def _render_text(self, text: str, where: Mark, name: str) -> Any:
         if "{{" not in text and "{%" not in text and "{#" not in text:
             return str(text)
-        from deployer.load import sandbox, shelf
+        from deployer.load.sandbox import compiled
+        from deployer.load.shelf import is_shipped
 
-        ours = shelf.is_shipped(where)
-        return told_where(lambda: self._run(sandbox.compiled(str(text), ours=ours), name), self, where)
+        return told_where(lambda: self._run(compiled(text, ours=is_shipped(where)), name), self, where)
 
     def render_file(self, text: str, file: str, name: str = "template", said: Dialect = ()) -> str | Secret:
         """Return a template file's text rendered; a `Secret` when a secret went into it.
@@ -181,13 +195,13 @@ class Variables(Mapping[str, Any]):
         Raises:
             ConfigError: it is no expression, or its value is not a boolean: nothing is guessed.
         """
-        from deployer.load import results, sandbox, shelf
+        from deployer.load.sandbox import condition as compiled
+        from deployer.load.shelf import is_shipped
 
         where = mark_of(condition, where)
-        ours = shelf.is_shipped(where)
         with listening() as heard:
-            found = told_where(lambda: self._run(sandbox.condition(str(condition), ours=ours), "when"), self, where)
-        if isinstance(found, results.Foreseen):
+            found = told_where(lambda: self._run(compiled(condition, ours=is_shipped(where)), "when"), self, where)
+        if hasattr(found, "wait"):  # a result that is not there yet
             found.wait()
         if not isinstance(found, bool | Bare):
             hint = "say what is meant: x | bool, x | length > 0, x is defined, x == …"
@@ -196,29 +210,29 @@ class Variables(Mapping[str, Any]):
         return bool(found)
 
     def _run(self, compiled: sandbox.Compiled, name: str) -> Any:
-        import jinja2
-
-        from deployer.load import bounds, sandbox, taint
+        from deployer.load.bounds import bounded
+        from deployer.load.taint import Rendering, sealed, settled
 
         template = compiled.template
-        context: Any = template.new_context(self, shared=True)  # type: ignore[arg-type]  # jinja only looks names up
+        context = Rendering(template.environment, self, template.name, template.blocks)  # type: ignore[arg-type]
         try:
-            with bounds.bounded():
+            with bounded():
                 pieces = list(template.root_render_func(context))
-                value = taint.settled(context.vars[sandbox.RESULT]) if compiled.single else None
+                value = settled(context.vars[compiled.RESULT]) if compiled.single else None
         except DeployerError:
             raise
         except Exception as error:
             if context.tainted:
-                hidden = jinja2.TemplateRuntimeError(
-                    f"{type(error).__name__}; a secret is involved, so no more is said"
-                )
+                import jinja2
+
+                said = f"{type(error).__name__}; a secret is involved, so no more is said"
+                hidden = jinja2.TemplateRuntimeError(said)
                 raise hidden.with_traceback(error.__traceback__) from None
             raise
         if not compiled.single:
             text = compiled.ended("".join(pieces))
             return Secret(text, name) if context.tainted else text
-        return taint.sealed(value, name) if context.tainted else value
+        return sealed(value, name) if context.tainted else value
 
 
 def _globals() -> Mapping[str, Any]:

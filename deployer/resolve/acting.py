@@ -64,7 +64,8 @@ class Acting:
                 found = self._made(task, variables, label, module)
             except ConfigError as error:
                 raise silenced(error, heard, task.module, task.mark) from None
-        found = replace(found, hushed=heard.touched)
+        if heard.touched:
+            found = replace(found, hushed=True)
         words = task.result
         if not (words.register or words.judged or found.facts):
             return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 
 from deployer.errors import At, ConfigError
 from deployer.fields import kind
@@ -27,6 +27,7 @@ _RISKY = (
     *("/etc/network/*", "/etc/netplan", "/etc/netplan/*", "/etc/systemd/network/*", "/etc/NetworkManager/*"),
     "/etc/nftables.conf",
 )
+_CUTS_OFF = re.compile("|".join(map(translate, _RISKY)))
 _HARMLESS = ("/etc/ssh/ssh_config", "/etc/ssh/ssh_config.d/*", "/etc/ssh/ssh_known_hosts")
 
 
@@ -70,5 +71,5 @@ def _risky(task: Task, module: Module, paths: tuple[str, ...], found: Connection
         return getattr(module, "name", "") in ("root", found.user)
     if task.module == "group":
         return False
-    named = [path for path in paths if not any(fnmatchcase(path, harmless) for harmless in _HARMLESS)]
-    return any(fnmatchcase(path, pattern) for path in named for pattern in _RISKY)
+    named = filter(_CUTS_OFF.match, paths)
+    return any(not any(fnmatchcase(path, harmless) for harmless in _HARMLESS) for path in named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -80,3 +81,9 @@ def _shown(item: Any) -> str:
 def unmet(conditions: Sequence[str], variables: Variables, task: Task) -> str:
     """Return why a task is skipped, or nothing when every condition holds."""
     return next((f"not: {condition}" for condition in conditions if not variables.holds(condition, task.mark)), "")
+
+
+@cache
+def of_rounds(var: str, index: str) -> re.Pattern[str]:
+    """Return what finds in a condition that it is about a loop's round."""
+    return re.compile(rf"\b(?:{var}|{index}|ansible_loop)\b")

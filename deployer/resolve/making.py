@@ -105,14 +105,15 @@ class Maker:
         cls = module_class(task)
         args: Mapping[str, Any] = task.args
         given: dict[str, Any] = {}
-        for key, raw in args.items():
-            where = _at(args, key, task)
-            with At(where):
+        marks, own = marks_of(args), mark_of(args, task.mark)
+        with At() as at:
+            for key, raw in args.items():
+                at.where = where = marks.get(key, own)
                 value = variables.render(_mode(key, raw, args), where, key)
                 if value is not OMIT and not is_silent(task.module, key, value):
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}
-        filled = fill(cls, Map(given, task.mark, marks_of(args)), "", self._read(task))
+        filled = fill(cls, Map(given, task.mark, marks), "", self._read(task))
         for key, folder in cls.SOURCES.items():
             there = filled.get(cls.ON_HOST) if cls.ON_HOST else False
             if isinstance(filled.get(key), str) and not (there is True or truth(there)):

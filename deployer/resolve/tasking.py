@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,7 +19,7 @@ from deployer.model import Block, Connection, Gate, Host, Mark, Play, Task
 from deployer.resolve.acting import Acting
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.delegating import Delegates
-from deployer.resolve.labels import item_label, label_of, unmet
+from deployer.resolve.labels import item_label, label_of, of_rounds, unmet
 from deployer.resolve.making import Maker, facts_of, module_class
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks, spoken
 
@@ -124,9 +123,8 @@ class Tasking:
             skipped = Action(task, task.name if no == UNCHOSEN else label_of(task, variables), skip=no)
             yield from self._kept(task, [(None, skipped)], told=no != UNCHOSEN)
             return
-        control = task.control
-        named = re.compile(rf"\b(?:{control.var}|{control.index or control.var}|ansible_loop)\b")
-        early = [condition for condition in task.when if task.loop is None or not named.search(condition)]
+        named = None if task.loop is None else of_rounds(task.control.var, task.control.index or task.control.var)
+        early = [condition for condition in task.when if not (named and named.search(condition))]
         if no := unmet(early, variables, task):
             yield from self._kept(task, [(None, Action(task, label_of(task, variables), skip=no))])
             return

@@ -194,7 +194,9 @@ def make(
         # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
         if (action.task.result.register or action.facts) and action.module.READS and not _quiet(tasks):
             observed = Unknown("it reads what earlier tasks may change")
-        one = replace(planned_of(action, observed, handlers), wakes=id(action) in waking)
+        one = planned_of(action, observed, handlers)
+        if id(action) in waking:
+            one = replace(one, wakes=True)
         tasks.append(one)
         if one.verdict != "ok":
             changes = {change.key: change for change in one.changes}
