@@ -13,6 +13,7 @@ from deployer.modules import Module
 from deployer.resolve.action import Action, Delegate
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
+from deployer.resolve.homes import home_of
 from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
 
 
@@ -82,7 +83,9 @@ class Acting:
         on, place = delegated(task, variables, self.doer, connection, self.delegates)
         if once and not place:
             place = Delegate(self.doer.name, on.become, self.doer)
-        module, words = given or self.maker.make(task, variables), task.result
+        user = None if task.local else user_of(task, on, variables)
+        home = home_of(user, on, variables, elsewhere=place is not None)
+        module, words = given or self.maker.make(task, variables, home), task.result
         if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()
         if once and not module.READS:
@@ -92,7 +95,7 @@ class Acting:
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
         known = {handler.name for handler in self.play.handlers}
         told = tuple(name for name in notify if name in known or name not in self.play.listeners)
-        user, environment = None if task.local else user_of(task, on, variables), environment_of(task, variables)
+        environment = environment_of(task, variables)
         timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, on)
         undoes = undoable(task, module) if confirm else ()
         label = f"{label}, on {place}" if place else label

@@ -22,6 +22,7 @@ from deployer.load.template import Variables
 from deployer.load.unsupported import NotHere
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
+from deployer.resolve.homes import ROOTS, at_homes
 from deployer.resolve.silent import is_silent
 from deployer.resolve.spelling import spelled
 from deployer.syntax import VARIABLE, truth
@@ -82,7 +83,8 @@ def judge(task: Task) -> Iterator[ConfigError]:
                     continue
                 if key == "mode" and raw == "preserve" and cls.SOURCES:
                     continue
-                given[key] = spelled(task.module, key, _mode(key, raw, task.args), task.args)
+                there = raw if "{" in str(raw) else at_homes(cls, key, raw, ROOTS, task.args)
+                given[key] = spelled(task.module, key, _mode(key, there, task.args), task.args)
         except ConfigError as error:
             yield error
     yield from complaints(cls, Map(given, task.mark, marks_of(task.args)), task.mark)
@@ -96,8 +98,10 @@ class Maker:
     vaults: Vaults
     tarballs: Mapping[str, Blob]
 
-    def make(self, task: Task, variables: Variables) -> Module:
+    def make(self, task: Task, variables: Variables, home: str | None = ROOTS) -> Module:
         """Return the module of a task with its arguments templated, its sources read and everything checked.
+
+        ``home`` is that of whoever it runs as; None where nobody knows it.
 
         Raises:
             ConfigError: an argument is wrong; with its place.
@@ -111,6 +115,7 @@ class Maker:
                 at.where = where = marks.get(key, own)
                 value = variables.render(_mode(key, raw, args), where, key)
                 if value is not OMIT and not is_silent(task.module, key, value):
+                    value = at_homes(cls, key, value, home, {**args, **given})
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}
         filled = fill(cls, Map(given, task.mark, marks), "", self._read(task))
