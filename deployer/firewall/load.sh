@@ -14,7 +14,9 @@ ssh_set() {
     printf '%s\n' "${connection##* }" "$more"
   } | grep -xE '[0-9]{1,5}' | sort -nu)
   printf '# Written by deployer: where this host serves SSH.\ntable inet deployer {\n\tset ssh {\n\t\ttype inet_service\n'
-  printf '\t\telements = { %s }\n\t}\n}\n' "$(printf '%s\n' "${all:-22}" | paste -sd , - | sed 's/,/, /g')"
+  elements=''
+  for port in ${all:-22}; do elements=$elements${elements:+, }$port; done
+  printf '\t\telements = { %s }\n\t}\n}\n' "$elements"
 }
 
 # Better a host that filters nothing than one that nobody gets into.

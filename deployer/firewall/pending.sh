@@ -37,7 +37,7 @@ alive() {
 # await WHAT UNDO KEEP: begin, in the new directory $pending. UNDO is sh text, and KEEP a script that makes it permanent
 # (confirm.sh); when one of them is due, the directory is $here, or $kept.
 await() {
-  mkdir -p /run/deployer
+  [ -d /run/deployer ] || mkdir -p /run/deployer
   chmod 0700 /run/deployer
   if waits && alive; then still; exit 5; fi
   if [ -e "$pending/armed" ]; then /bin/sh "$pending/undo"; fi

@@ -35,7 +35,8 @@ sealed() { find "$1" -type f ! -perm /044 -execdir chmod 0700 -- . ';' , ! -type
 compose() {
   of=$1 source=$2 fresh=$held/.new made=''
   shift 2
-  rm -rf -- "$fresh" && (umask 022; mkdir -p -- "$fresh") && ln -s -- "$root/versions/$of" "$fresh/release" || return 1
+  [ ! -e "$fresh" ] || rm -rf -- "$fresh" || return 1
+  (umask 022; mkdir -p -- "$fresh") && ln -s -- "$root/versions/$of" "$fresh/release" || return 1
   for file; do
     "$source" "$file" || continue
     [ ! -f "$at" ] || bring "$at" "$file" || return 1

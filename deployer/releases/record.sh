@@ -91,12 +91,15 @@ mark_good() {
   shift 2
   remember good "$judged" '' && sum_up "$judged" || return 1
   fresh=$root/ledger/config/.new
-  rm -rf -- "$fresh" && mkdir -- "$fresh" || return 1
+  [ ! -e "$fresh" ] || rm -rf -- "$fresh" || return 1
+  mkdir -- "$fresh" || return 1
   for file; do
     in_force "$file"
     [ ! -f "$at" ] || bring "$at" "$file" || return 1
   done
-  sealed "$fresh" && rm -rf -- "$root/ledger/config/$judged" && mv -T -- "$fresh" "$root/ledger/config/$judged" || return 1
+  sealed "$fresh" || return 1
+  [ ! -e "$root/ledger/config/$judged" ] || rm -rf -- "$root/ledger/config/$judged" || return 1
+  mv -T -- "$fresh" "$root/ledger/config/$judged" || return 1
   inscribe "$root/ledger/expected/$judged" "$expected" && inscribe "$root/ledger/good/$judged" "$number" &&
     rm -f -- "$root/ledger/bad/$judged" "$root/ledger/untried" && { [ ! -e "$held/takeover" ] || rm -rf -- "$held/takeover"; }
 }

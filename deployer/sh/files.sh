@@ -100,7 +100,7 @@ owned() {
 adorn() {
   inside "${1%/*}"
   at=/proc/self/fd/5/${1##*/}
-  owned "$2" "$3" "$at" -h
+  if [ -L "$at" ] || ! of_root "$2" "$3" "$at"; then owned "$2" "$3" "$at" -h; fi
   if [ -n "$4" ]; then
     [ ! -p "$at" ] || { echo "$1 is a FIFO"; exit 1; }
     exec 9<"$at"
