@@ -109,13 +109,18 @@ def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool,
             return leave.end() or code
         code = leave.forget()
         if not code and not gone.keys().isdisjoint(host.name for host in hosts):
-            when = "when this is done, take" if check else "take"
-            told = f"{when} {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
-            had = "; its host had the cookie, and may come back: write another one, then deployer cookie rotate"
-            context.emit(Note(told + (had if lost else "")))
+            context.emit(_left_to_do(nodes, check=check, lost=lost))
         return code
 
     return each_play(walk, project, out, RunKind(f"retire {whom}", check, absent=gone if lost else ()))
+
+
+def _left_to_do(nodes: frozenset[str], *, check: bool, lost: bool) -> Note:
+    """Say what is a person's to do when nodes have left."""
+    when = "when this is done, take" if check else "take"
+    told = f"{when} {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
+    had = "; its host had the cookie, and may come back: write another one, then deployer cookie rotate"
+    return Note(told + (had if lost else ""))
 
 
 def again(

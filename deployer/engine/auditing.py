@@ -18,7 +18,7 @@ from deployer.engine.ladder.target import Target
 from deployer.engine.tracing import trace_drift
 from deployer.engine.walk.plan import Plan
 from deployer.events import SEVERITIES, Emit, Note, RuleJudged, Severity
-from deployer.fleet import AuditWords
+from deployer.fleet import AuditWords, Declaration
 from deployer.resolve import HostPlay
 from deployer.sh import Frame, Sh
 from deployer.transport.base import Transport
@@ -89,13 +89,7 @@ class Auditing:
         """
         own, members = play.fleet
         groups = {name: parse_group(frame) for name, frame in zip(self.groups, frames, strict=False)}
-        told = frames[len(self.groups) :]
-        if told:
-            groups["sums"] = "the host's own record cannot be read" if told[0].rc else {"told": told[0].out.strip()}
-        elif own is None or own.release is None:
-            groups["sums"] = {"told": ""}
-        else:
-            groups["sums"] = "no task of this play installs the release, so the host's own record was not read"
+        groups["sums"] = _sums(own, frames[len(self.groups) :])
         words = self.words.get(play.host.name, AuditWords())
         signature = self.signatures(play) if "signed" in groups else None
         live = self._live(transport, targets)
@@ -136,3 +130,12 @@ class Auditing:
         return {
             str(target.node): ask_inside(transport, target, timeout=_TIMEOUT) for target in targets if target.cookie
         }
+
+
+def _sums(own: Declaration | None, told: Sequence[Frame]) -> dict[str, str] | str:
+    """Return what a host's own record says of the release's files, or why nobody knows."""
+    if told:
+        return "the host's own record cannot be read" if told[0].rc else {"told": told[0].out.strip()}
+    if own is None or own.release is None:
+        return {"told": ""}
+    return "no task of this play installs the release, so the host's own record was not read"

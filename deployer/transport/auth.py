@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from paramiko import PKey
@@ -46,45 +46,54 @@ def log_in(client: Client, target: SshTarget, options: SshOptions) -> None:
         ConfigError: a key file that was named cannot be read.
     """
     offered: list[str] = []
-    wants = ""
     agent = _agent(target.agent_socket)
     try:
-        for label, key in _keys(target, options, agent):
-            offered.append(label)
-            began = time.monotonic()
-            try:
-                more = client.auth_publickey(target.user, key)
-            except BadAuthenticationType as error:
-                wants = f"it takes {', '.join(error.allowed_types)}"
-                break
-            except (SSHException, EOFError, OSError):
-                if time.monotonic() - began >= client.auth_timeout:
-                    raise _no_answer(client, target) from None
-                if client.is_active() and len(offered) < _OFFERS:
-                    continue
-                break
-            if not more:
-                return
-            wants = f"after the key it also wants {', '.join(more)}"
-            break
+        wants = _offer(client, target, _keys(target, options, agent), offered)
     finally:
         if agent:
             agent.close()
-    if b"account has expired" in (
-        getattr(client.auth_handler, "banner", None) or b""
-    ):  # auth-pam.c, session.c of OpenSSH
-        raise AuthError(
-            f"{target.user} may not log in to {target.address}:{target.port}: that account has expired there",
-            hint=f"chage -l {target.user} on the host tells since when; or log in as another user (-u)",
-        )
+    if wants is not None:
+        raise _refusal(client, target, wants, offered)
+
+
+def _offer(client: Client, target: SshTarget, keys: Iterable[tuple[str, PKey]], offered: list[str]) -> str | None:
+    """Offer keys until one is taken, and return None then; else what the server wants instead, as far as it says.
+
+    Args:
+        client: connected, not logged in.
+        target: whom to log in as.
+        keys: with their labels.
+        offered: is given the labels of those that were offered.
+    """
+    for label, key in keys:
+        offered.append(label)
+        began = time.monotonic()
+        try:
+            more = client.auth_publickey(target.user, key)
+        except BadAuthenticationType as error:
+            return f"it takes {', '.join(error.allowed_types)}"
+        except (SSHException, EOFError, OSError):
+            if time.monotonic() - began >= client.auth_timeout:
+                raise _no_answer(client, target) from None
+            if client.is_active() and len(offered) < _OFFERS:
+                continue
+            return ""
+        return f"after the key it also wants {', '.join(more)}" if more else None
+    return ""
+
+
+def _refusal(client: Client, target: SshTarget, wants: str, offered: Sequence[str]) -> AuthError:
+    """Return the error that says who was not let in, and why as far as that is known."""
+    whom = f"{target.user} may not log in to {target.address}:{target.port}"
+    banner = getattr(client.auth_handler, "banner", None) or b""
+    if b"account has expired" in banner:  # auth-pam.c, session.c of OpenSSH
+        hint = f"chage -l {target.user} on the host tells since when; or log in as another user (-u)"
+        return AuthError(f"{whom}: that account has expired there", hint=hint)
     if not client.is_active():
         wants = wants or "it hung up during the login (MaxAuthTries, or a ban)"
     tried = f"offered: {', '.join(offered)}" if offered else "there is no key: no agent, no default key file"
-    reasons = "; ".join(reason for reason in (wants, tried) if reason)
-    raise AuthError(
-        f"{target.user} may not log in to {target.address}:{target.port}; {reasons}",
-        hint="name the right user (-u) and key (--private-key), or add the key to the host",
-    )
+    hint = "name the right user (-u) and key (--private-key), or add the key to the host"
+    return AuthError(f"{whom}; {'; '.join(reason for reason in (wants, tried) if reason)}", hint=hint)
 
 
 def _no_answer(client: Client, target: SshTarget) -> Unreachable:

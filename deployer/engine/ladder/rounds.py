@@ -73,9 +73,7 @@ def read_round(
     found = {target: reading for each in asked.values() for target, reading in each.found.items()}
     places, public = _places(found), outside.public_places(found)
     wanted = {host: _wanted(host, found, places, public) for host in sessions}
-    late = [host for host, those in wanted.items() if set(those) - asked[host].tried]
-    anew = dict(zip(late, pool.map(lambda host: _reach_from(sessions[host], wanted[host]), late), strict=True))
-    answers = {host: anew.get(host, each.reached) for host, each in asked.items() if wanted[host]}
+    answers = _reached(sessions, wanted, asked, pool)
 
     def whole(target: Target) -> NodeReading:
         untried = {host: why for host, why in answers.items() if isinstance(why, str) and host in _members(target)}
@@ -149,6 +147,18 @@ def _ask(
         return _ask(session, seen, wanted)
     now |= {target: replace(now[target], unit=seen[target].unit) for target in seen if not now[target].lost}
     return _Asked(now, frozenset(wanted), reached)
+
+
+def _reached(
+    sessions: Mapping[str, LadderSession],
+    wanted: Mapping[str, Sequence[Place]],
+    asked: Mapping[str, _Asked],
+    pool: Executor,
+) -> dict[str, Reached]:
+    """Return what each host has reached that has a place to try; where not all was tried while it was asked, anew."""
+    late = [host for host, those in wanted.items() if set(those) - asked[host].tried]
+    anew = dict(zip(late, pool.map(lambda host: _reach_from(sessions[host], wanted[host]), late), strict=True))
+    return {host: anew.get(host, each.reached) for host, each in asked.items() if wanted[host]}
 
 
 def _process(reading: NodeReading) -> tuple[object, ...]:

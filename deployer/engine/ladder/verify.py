@@ -17,7 +17,7 @@ from deployer.events import Emit, RungRead
 from deployer.model import MASK
 from deployer.sh import Program
 
-__all__ = ["PATIENCE", "STABLE", "LadderSession", "fragments", "verify"]
+__all__ = ["PATIENCE", "STABLE", "LadderSession", "Standing", "fragments", "verify"]
 
 PATIENCE = 5.0
 """Seconds a node that nobody touched may take to show itself; EPMD gets its names back within 2 s."""
@@ -49,17 +49,33 @@ class _Node:
         return str(self.target.node)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the nodes and hosts of a play stand before its ladder is climbed.
+
+    Attributes:
+        fresh: node → a unit reading of this moment (it rode along with a probe); spares the first exec.
+        older: node → a unit reading of before: where the node most likely listens still. It is read anew all the same.
+        absent: host → what has gone wrong with it before. A host that could not be reached fails the first rung of its
+            nodes; where a deploy has failed, that is told and nothing is read.
+        urgent: hosts of which one that has fallen for a reason of its own cuts the climb short: it is to be sent back
+            now, and not when the slowest of the others is settled.
+    """
+
+    fresh: Mapping[str, readings.UnitReading] = field(default_factory=dict)
+    older: Mapping[str, readings.UnitReading] = field(default_factory=dict)
+    absent: Mapping[str, DeployerError] = field(default_factory=dict)
+    urgent: Collection[str] = ()
+
+
 def verify(
     sessions: Mapping[str, LadderSession],
     targets: Sequence[Target],
-    known: Mapping[str, readings.UnitReading],
+    standing: Standing,
     *,
     patience: Callable[[Target], float],
     pool: Executor,
     emit: Emit,
-    absent: Mapping[str, DeployerError] | None = None,
-    urgent: Collection[str] = (),
-    older: Mapping[str, readings.UnitReading] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> dict[str, list[RungResult]]:
@@ -70,32 +86,27 @@ def verify(
     Args:
         sessions: host → open connection.
         targets: nodes of hosts that have a session or are ``absent``.
-        known: node → a unit reading that is fresh already (it rode along with a probe); spares the first exec.
+        standing: what is known of them.
         patience: seconds a target may take until its ladder holds.
         pool: runs hosts in parallel.
         emit: is told each rung of each node, when all nodes are judged.
-        absent: host → what has gone wrong with it before. A host that could not be reached fails the first rung of its
-            nodes; where a deploy has failed, that is told and nothing is read.
-        urgent: hosts of which one that has fallen for a reason of its own cuts the climb short: it is to be sent back
-            now, and not when the slowest of the others is settled.
-        older: node → a unit reading of before: where the node most likely listens still. It is read anew all the same.
         clock: seconds; only differences count.
         sleep: waits between rounds; a true answer (Ctrl-C) ends the climb with what has been read.
     """
-    begin, absent = clock(), absent or {}
-    units = {**(older or {}), **known}
+    begin, absent = clock(), standing.absent
+    units = {**standing.older, **standing.fresh}
     nodes = [
         _Node(target, begin + patience(target), NodeReading(unit=units.get(str(target.node)))) for target in targets
     ]
     _give_up(nodes, absent)
-    fresh, pauses = frozenset(known), iter(_PAUSES)
+    fresh, pauses = frozenset(standing.fresh), iter(_PAUSES)
     while asked := [node for node in nodes if not node.settled]:
         _read(sessions, asked, fresh, pool)
         now, members, hosts = clock(), _members(nodes, absent), frozenset({*sessions, *absent})
         for node in asked:
             node.reading = replace(node.reading, members=members, hosts=hosts)
             _judge(node, now, begin)
-        if _is_over(asked, urgent) or sleep(next(pauses, _PAUSES[-1])):
+        if _is_over(asked, standing.urgent) or sleep(next(pauses, _PAUSES[-1])):
             break
         fresh = frozenset()
     _explain(sessions, nodes, pool)

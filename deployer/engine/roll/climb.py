@@ -142,16 +142,19 @@ class Climb:
         sessions = {
             run.name: verify.LadderSession(run.transport, run.play.become) for run in able if run.transport and run.play
         }
+        standing = verify.Standing(
+            fresh={node: reading for run in able if run.fresh for node, reading in run.readings.items()},
+            older={node: reading for run in able for node, reading in run.readings.items()},
+            absent=absent,
+            urgent=urgent,
+        )
         return verify.verify(
             sessions,
             targets,
-            {node: reading for run in able if run.fresh for node, reading in run.readings.items()},
-            older={node: reading for run in able for node, reading in run.readings.items()},
+            standing,
             patience=lambda target: _patience(target, target.host in busy),
             pool=self.pool,
             emit=self._keep,
-            absent=absent,
-            urgent=urgent,
             sleep=self.stop.wait,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile, takewhile
 
 from deployer.engine.walk.confirmed import confirmed
@@ -154,6 +154,29 @@ def _head(planned: Planned) -> tuple[Step, ...]:
     return tuple(takewhile(lambda step: step.ahead, planned.steps))
 
 
+@dataclass(slots=True)
+class _Place:
+    """What the tasks so far would leave on a machine: on the host, or on one that does something for it.
+
+    Attributes:
+        touched: what they alter, in the words of `Module.alters`.
+        written: path → the text that will be in it.
+    """
+
+    touched: set[str] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
+
+    def after(self, one: Planned) -> None:
+        """Take in what one more task would do."""
+        if one.verdict == "ok":
+            return
+        module, changes = one.action.module, {change.key: change for change in one.changes}
+        told = module.alters(changes) if one.verdict == "change" else module.touches()
+        self.touched.update(told)
+        left = {path: text for path, text in self.written.items() if path not in told}
+        self.written = {**left, **(module.writes(changes) if one.verdict == "change" else {})}
+
+
 def make(
     actions: Sequence[Action],
     reading: Reading,
@@ -170,8 +193,7 @@ def make(
         notified: names of handlers that earlier segments of this run have woken.
         waking: ids of the actions that only read, and say of it that something has changed.
     """
-    touched: dict[str, set[str]] = {}
-    written: dict[str, dict[str, str]] = {}
+    places: dict[str, _Place] = {}
     answers = iter(reading.observed)
     tasks: list[Planned] = []
     pending, since = reading.pending, 0
@@ -188,9 +210,8 @@ def make(
         if isinstance(answer, ConfigError):
             tasks.append(Planned(action, "refused", reason="\n".join(map(str, answer.each))))
             continue
-        where = str(action.place or "")
-        have, wrote = touched.setdefault(where, set()), written.get(where, {})
-        observed = action.module.foresee(wrote, frozenset(have), answer)
+        place = places.setdefault(str(action.place or ""), _Place())
+        observed = action.module.foresee(place.written, frozenset(place.touched), answer)
         # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
         if (action.task.result.register or action.facts) and action.module.READS and not _quiet(tasks):
             observed = Unknown("it reads what earlier tasks may change")
@@ -198,12 +219,7 @@ def make(
         if id(action) in waking:
             one = replace(one, wakes=True)
         tasks.append(one)
-        if one.verdict != "ok":
-            changes = {change.key: change for change in one.changes}
-            told = action.module.alters(changes) if one.verdict == "change" else action.module.touches()
-            have.update(told)
-            left = {path: text for path, text in wrote.items() if path not in told}
-            written[where] = {**left, **(action.module.writes(changes) if one.verdict == "change" else {})}
+        place.after(one)
     return Plan(tuple(tasks), woken_handlers(tasks[since:], handlers, notified, pending))
 
 

@@ -73,10 +73,8 @@ def send(
         except (HostKeyError, AuthError):
             raise
         except (ConnectionLost, Unreachable, Locked) as error:
-            last, broke = (
-                error,
-                min(broke, clock()),
-            )  # of these, locked is a host that has not noticed yet that the connection before is gone
+            # Locked: the host has not noticed yet that the connection before is gone.
+            last, broke = error, min(broke, clock())
     said = f"the upload was cut, and {tries} tries did not bring it through: {last.message}"
     hint = "nothing was changed; what has arrived is kept: run again"
     raise ConnectionLost(said, where=transport.name, hint=hint)

@@ -9,7 +9,7 @@ from deployer.beam.names import NodeName
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.rung import RungResult
 from deployer.engine.ladder.target import Member, Target
-from deployer.engine.ladder.verify import PATIENCE, LadderSession, verify
+from deployer.engine.ladder.verify import PATIENCE, LadderSession, Standing, verify
 from deployer.errors import DeployerError
 from deployer.fleet.words import Health
 from tests.unit.engine.engine_kit import Events
@@ -42,13 +42,10 @@ class Run:
         self.rungs: dict[str, list[RungResult]] = verify(
             sessions,
             targets,
-            known or {},
+            Standing(fresh=known or {}, older=older or {}, absent=absent or {}, urgent=urgent),
             patience=lambda _: patience,
             pool=Inline(),  # type: ignore[arg-type]
             emit=self.events,
-            absent=absent,
-            urgent=urgent,
-            older=older,
             clock=self.clock,
             sleep=self.clock.sleep,
         )
