@@ -23,7 +23,7 @@ from deployer.events import (
     StepDone,
     TaskPlanned,
 )
-from deployer.report import ladder, plans, recap, releases, rolling
+from deployer.report import plans, recap, releases, rolling
 from deployer.report.journal import Journals
 from deployer.report.plain import Line, Part, Plain, print_parts, safe
 from deployer.roll_events import (
@@ -188,7 +188,7 @@ class TerminalReport:
         self._flush_steps()
         self._print_plans()
         roll = rolling.rolling_lines(self._roll) if self._roll and self._goal == "plan" else ()
-        for line in (*roll, *ladder.ladder_lines(self._rungs, self._verbosity), *self._found()):
+        for line in (*roll, *rolling.ladder_lines(self._rungs, self._verbosity), *self._found()):
             self._line(*line)
         self._print_releases()
         self._print_recap(event.seconds)
