@@ -119,9 +119,14 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
         if held is not out and isinstance(held, StringIO) and news:
             out.write(held.getvalue())
         if not options.json and (news or not files.quiet_if_same):
-            told = news or ["nothing has changed"]
-            out.write(f"\n  SINCE {before.get('time', 'then')}\n" + "".join(f"    {safe(line)}\n" for line in told))
+            out.write(_since(before, news))
     return code
+
+
+def _since(before: Mapping[str, Any], news: Sequence[str]) -> str:
+    """Return what is told of the changes since an audit."""
+    lines = "".join(f"    {safe(line)}\n" for line in news or ["nothing has changed"])
+    return f"\n  SINCE {before.get('time', 'then')}\n{lines}"
 
 
 def _before(files: Files) -> Mapping[str, Any] | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deployer.engine.walk.walk import Walk
 from deployer.events import Event
 from deployer.model import Absent, Blob, Connection, Host, Mark, Present, Task, Unknown
 from deployer.modules.base import Changes, Module, Observed, State, Step, lines, records, sh
@@ -206,3 +207,9 @@ class DirectoryHost:
 
 def unknown(reason: str = "later") -> Unknown:
     return Unknown(reason)
+
+
+def walk(
+    host: DirectoryHost, *actions: Action, handlers: tuple[Action, ...] = (), extra_probes: tuple[Sh, ...] = ()
+) -> Walk:
+    return Walk(host, host_play(*actions, handlers=handlers), Events(), extra_probes)

@@ -31,11 +31,6 @@ def texts(plan: Plan, handlers: tuple[Action, ...] = ()) -> list[str]:
     return [job.text.text for job in jobs(plan, handlers)]
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "app"
-
-
 def test_nothing_to_change_is_no_job_and_no_exec(place: Path, tmp_path: Path) -> None:
     host = DirectoryHost(tmp_path)
     plan = planned((action(Folder(path=place)), Present({})))

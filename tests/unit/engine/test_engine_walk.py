@@ -19,27 +19,10 @@ from deployer.errors import (
 )
 from deployer.events import Stage, TaskPlanned
 from deployer.model import Observed
-from deployer.resolve import Action
 from deployer.sh import Frame, Sh
 from deployer.transport.recorded import RecordedTransport
 from deployer.transport.wrappers import ReadOnly
-from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, action, host_play
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "app"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> DirectoryHost:
-    return DirectoryHost(tmp_path)
-
-
-def walk(
-    host: DirectoryHost, *actions: Action, handlers: tuple[Action, ...] = (), extra_probes: tuple[Sh, ...] = ()
-) -> Walk:
-    return Walk(host, host_play(*actions, handlers=handlers), Events(), extra_probes)
+from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, action, host_play, walk
 
 
 def verdicts(events: object) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from deployer.engine.walk.walk import Walk
@@ -11,11 +9,6 @@ from deployer.errors import ConfigError, StepError
 from tests.unit.engine.engine_kit import DirectoryHost, Events
 from tests.unit.engine.results_kit import Trial
 from tests.unit.project_files import Project
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> DirectoryHost:
-    return DirectoryHost(tmp_path)
 
 
 @pytest.fixture

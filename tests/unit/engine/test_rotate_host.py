@@ -21,11 +21,6 @@ from tests.unit.sh_clean import complaints
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> DirectoryHost:
-    return DirectoryHost(tmp_path)
-
-
-@pytest.fixture
 def cookie(tmp_path: Path) -> Path:
     path = tmp_path / "private" / "cookie"
     path.parent.mkdir()

@@ -8,29 +8,10 @@ from pathlib import Path
 import pytest
 
 from deployer.engine.walk.planned import handler_id
-from deployer.engine.walk.walk import Walk
 from deployer.errors import StepError
 from deployer.events import StepDone
 from deployer.model import Present
-from deployer.resolve import Action
-from deployer.sh import Sh
-from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action, host_play
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "app"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> DirectoryHost:
-    return DirectoryHost(tmp_path)
-
-
-def walk(
-    host: DirectoryHost, *actions: Action, handlers: tuple[Action, ...] = (), extra_probes: tuple[Sh, ...] = ()
-) -> Walk:
-    return Walk(host, host_play(*actions, handlers=handlers), Events(), extra_probes)
+from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action, walk
 
 
 def test_a_handler_woken_in_the_first_segment_runs_after_the_last(host: DirectoryHost, place: Path) -> None:
