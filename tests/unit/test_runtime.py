@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deployer.runtime import STOPPING
 from tests.lab.person import CTRL_C, Person
+
+
+@pytest.fixture(autouse=True)
+def hangups() -> Iterator[None]:
+    """Have a terminal that is closed say so, also where the tests were started with nohup: programs inherit that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
 
 PROGRAM = """
 from deployer.runtime import asker, stoppable
