@@ -6,9 +6,11 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from deployer import lab as labs
@@ -26,8 +28,9 @@ class Person:
         self._shown, self._read = b"", 0
         self._terminal, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", *argv], stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=directory
-        )
+            ["setsid", "--ctty", *argv], stdin=theirs, stdout=theirs, stderr=theirs, cwd=directory,
+            env={**environ, "PYTHONFAULTHANDLER": "1"},
+        )  # fmt: skip
         os.close(theirs)
 
     @property
@@ -68,13 +71,16 @@ class Person:
         end = time.monotonic() + patience
         while self._look(end):
             pass
+        late = time.monotonic() >= end
         os.close(self._terminal)
-        return self._process.wait(timeout=patience)
+        code = self._process.wait(timeout=patience)
+        assert not late, f"it has not ended within {patience:g} s:\n{self.seen}"
+        return code
 
     def _look(self, end: float) -> bool:
         """Read once; False when the program has closed the terminal, or time is up."""
         if not select.select([self._terminal], [], [], max(0.0, end - time.monotonic()))[0]:
-            self._process.kill()
+            self._gives_up()
             return False
         try:
             shown = os.read(self._terminal, 65536)
@@ -82,6 +88,14 @@ class Person:
             return False
         self._shown += shown
         return bool(shown)
+
+    def _gives_up(self) -> None:
+        """Kill a program that does not go on, after it has said where each of its threads is if it is one in Python."""
+        self._process.send_signal(signal.SIGABRT)
+        with suppress(OSError):
+            while select.select([self._terminal], [], [], 5)[0]:
+                self._shown += os.read(self._terminal, 65536)
+        self._process.kill()
 
 
 def logged_in(fleet: Fleet, host: LabHost, command: str) -> Person:
