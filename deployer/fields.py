@@ -93,7 +93,7 @@ def build(cls: type[T], given: object, *, where: Mark | None = None, path: str =
 def _values(cls: type, given: object, path: str) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise ConfigError(f"{path or 'this'} must be a mapping, not {kind(given)}")
-    known, marks = _known(cls), _marks(given)
+    known, marks = _known(cls), getattr(given, "marks", {})
     values: dict[str, Any] = {}
     with At() as at:
         for key, value in given.items():
@@ -116,13 +116,9 @@ def _known(cls: type) -> dict[str, Field]:
     return {f.name: f for f in describe(cls)} | {word: f for f in describe(cls) for word in f.doc.alias.split()}
 
 
-def _marks(given: object) -> Mapping[str, Mark]:
-    return getattr(given, "marks", {})
-
-
 def complaints(cls: type, given: Mapping[str, Any], where: Mark | None = None) -> Iterator[ConfigError]:
     """Yield what `build` would refuse: unknown words, and those values that are written out, without a template."""
-    known, marks = _known(cls), _marks(given)
+    known, marks = _known(cls), getattr(given, "marks", {})
     for key, value in given.items():
         at = marks.get(key, where)
         if key not in known:
@@ -139,8 +135,7 @@ def _value(field: Field, value: object, name: str) -> Any:
     if field.doc.quoted and isinstance(value, int | float):
         raise ConfigError(f"{name} must be in quotes", hint=f'write {name}: "…"')
     try:
-        as_it_is = type(value) is field.type and field.type in (str, bool, int)
-        typed = value if as_it_is else coerce(field.type, value, name)
+        typed = value if type(value) in _as_they_are(field.type) else coerce(field.type, value, name)
     except ConfigError as error:
         error.hint = field.doc.hint or error.hint
         raise
@@ -150,6 +145,13 @@ def _value(field: Field, value: object, name: str) -> Any:
         shown = "" if not isinstance(typed, str | int | float) or complaint.startswith(repr(typed)) else f" {typed!r}"
         raise ConfigError(f"{name}{shown}: {complaint}")
     return typed
+
+
+@cache
+def _as_they_are(hint: Any) -> frozenset[type]:
+    """Return the types whose values `coerce` gives back: most values of most fields."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return frozenset({str, bool, int, type(None)}.intersection(options))
 
 
 def coerce(hint: Any, value: object, name: str) -> Any:
@@ -174,12 +176,8 @@ def coerce(hint: Any, value: object, name: str) -> Any:
         return {str(key): coerce(args[1], item, f"{name}.{key}") for key, item in value.items()}
     if is_dataclass(hint) and isinstance(hint, type) and hint is not Blob:
         return value if isinstance(value, hint) else build(hint, value, path=name)
-    return _scalar(hint, _text(value), name)
-
-
-def _text(value: object) -> object:
-    """Return a word of truth as the text that it is: a field is not as true as it says."""
-    return str(value) if isinstance(value, Bare) else value
+    # A word of truth is the text that it is: a field is not as true as it says.
+    return _scalar(hint, str(value) if isinstance(value, Bare) else value, name)
 
 
 def _union(args: tuple[Any, ...], value: object, name: str) -> Any:

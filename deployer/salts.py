@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from functools import cache
 
 _FRESH = secrets.token_bytes(32)
 _pinned: list[bytes] = []
@@ -28,4 +29,9 @@ def fingerprint_key() -> bytes:
 
 
 def _made(what: str) -> str:
-    return hmac.digest(_pinned[0] if _pinned else _FRESH, what.encode(), "sha256").hex()
+    return _digest(_pinned[0] if _pinned else _FRESH, what)
+
+
+@cache
+def _digest(key: bytes, what: str) -> str:
+    return hmac.digest(key, what.encode(), "sha256").hex()

@@ -146,13 +146,14 @@ def takes_away(old: Sequence[str], new: Sequence[str]) -> bool:
     )
 
 
-def _parted(rule: str) -> tuple[list[Network], str]:
+@lru_cache(maxsize=16)
+def _parted(rule: str) -> tuple[tuple[Network, ...], str]:
     """Return the networks that a rule is about, none when it is about all, and what it lets in of them."""
     head, brace, rest = rule.partition(" saddr { ")
     if not brace:
-        return [], rule
+        return (), rule
     inside, _, rest = rest.partition(" } ")
-    return [ipaddress.ip_network(text) for text in inside.split(", ")], f"{head} {rest}"
+    return tuple(ipaddress.ip_network(text) for text in inside.split(", ")), f"{head} {rest}"
 
 
 def _within(one: Network, other: Network) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 from deployer.checks import absolute
@@ -80,11 +81,11 @@ class EnvFile(PrivateFile):
 
     def text(self) -> Secret:
         """Return the file, sorted, because the order of a mapping means nothing; its first line names what is plain."""
-        return Secret(f"{_PLAIN}{' '.join(self._plain())}\n{''.join(self._lines().values())}", self.path)
+        return Secret(f"{_PLAIN}{' '.join(self._plain())}\n{''.join(self._lines.values())}", self.path)
 
     def desired(self) -> Present:
         """Return also the variables by name: plain values in clear, secrets as ``***``."""
-        plain, written = self._plain(), self._lines()
+        plain, written = self._plain(), self._lines
         shown = (_shown(text) if name in plain else f"{name}={MASK}" for name, text in written.items())
         return Present(
             {
@@ -120,7 +121,7 @@ class EnvFile(PrivateFile):
 
     def _seen(self, key: str, value: str) -> str:
         kind, name = key[0], key.partition("_")[2]
-        mine = self._lines().get(name)
+        mine = self._lines.get(name)
         if mine is not None and value == (mine if kind == "p" else salted(mine)):
             return _shown(mine) if name in self._plain() else f"{name}={MASK}"
         if kind == "p":
@@ -135,6 +136,7 @@ class EnvFile(PrivateFile):
     def _plain(self) -> tuple[str, ...]:
         return tuple(sorted(name for name, value in self._merged().items() if not isinstance(value, Secret)))
 
+    @cached_property
     def _lines(self) -> dict[str, str]:
         """Return what is written of each variable, by name."""
         merged = self._merged()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Annotated, ClassVar
 
 from deployer.errors import ConfigError, Problems
@@ -82,14 +83,14 @@ class Firewall(Module):
         found = check.contradictions(words, ssh, anywhere=self.ssh_from_anywhere)
         return (ConfigError(problem, hint=hint) for _, problem, hint in found)
 
-    @property
+    @cached_property
     def part(self) -> RulesPart:
         """This cluster's share of the rules."""
         named = {"admin": self.admin, "members": self.members}
         return RulesPart(
             cluster=self.cluster,
             admin=self.admin,
-            members=tuple(sorted(set(self.members))),
+            members=_in_order(self.members),
             ports=self.ports,
             epmd_port=self.epmd_port,
             public=self.public,
@@ -99,9 +100,13 @@ class Firewall(Module):
             ),
         )
 
+    @cached_property
+    def _rules(self) -> str:
+        return _written(self.part)
+
     def desired(self) -> Present:
         """Return the files, that the kernel holds what they say, and that SSH stays open."""
-        files = {"rules": self.part.text(), "base": BASE, "unit": UNIT_TEXT}
+        files = {"rules": self._rules, "base": BASE, "unit": UNIT_TEXT}
         return Present({**files, "ssh": _OPEN, "loaded": "as written", "boot": "enabled"})
 
     def probe(self) -> Sh:
@@ -109,7 +114,7 @@ class Firewall(Module):
         place = f"{PLACE}/deployer.d"
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"
-        given = sh("part={} wanted={} noted={} service={}", part, self.part.text(), RULES_RECORD, unit)
+        given = sh("part={} wanted={} noted={} service={}", part, self._rules, RULES_RECORD, unit)
         files = sh("base={} doors={} parts={}", base, ssh, place)
         return lines(
             show_unit(UNIT),
@@ -156,15 +161,15 @@ class Firewall(Module):
         if changes.keys() == {
             "ssh"
         }:  # it only opens, and the way in that the inventory knows may be the one that moved
-            opens = self._load("open the ports of SSH", self.part.text())
+            opens = self._load("open the ports of SSH", self._rules)
             return (replace(opens, text=lines(opens.text, _AT_ONCE), confirm=None),)
         if not ("rules" in changes and changes.keys() <= {"rules", "loaded"}):
-            return (self._load("load the firewall", self.part.text()),)
+            return (self._load("load the firewall", self._rules),)
         old = changes["rules"].before or ""  # empty where the parts of other clusters alone are there
-        before, after = rules_of(old), rules_of(self.part.text())
+        before, after = rules_of(old), rules_of(self._rules)
         if not takes_away(before, after):
-            return (replace(self._load("open the firewall", self.part.text()), ahead=True),)
-        close = replace(self._load("close the firewall to what is declared no more", self.part.text()), late=True)
+            return (replace(self._load("open the firewall", self._rules), ahead=True),)
+        close = replace(self._load("close the firewall to what is declared no more", self._rules), late=True)
         if not takes_away(after, before):
             return (close,)
         return (replace(self._load("open the firewall", self.part.text(also=old)), ahead=True), close)
@@ -188,6 +193,17 @@ class Firewall(Module):
     def touches(self) -> tuple[str, ...]:
         """Return the files and the unit."""
         return (f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh", f"{PLACE}/deployer.d/{self.cluster}.nft", UNIT)
+
+
+# All hosts of a cluster have the same members and the same rules: each would spend on them what the fleet is large.
+@lru_cache(maxsize=64)
+def _in_order(members: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(members)))
+
+
+@lru_cache(maxsize=64)
+def _written(part: RulesPart) -> str:
+    return part.text()
 
 
 def _digests(text: str) -> list[str]:

@@ -47,3 +47,15 @@ def test_twice_the_hosts_are_twice_the_work(tmp_path: Path) -> None:
     first, second = (sum(b.values()) - sum(a.values()) for a, b in ((few, more), (more, most)))
     grown = sorted(most, key=lambda f: most[f] - 2 * more.get(f, 0), reverse=True)
     assert second <= 2.1 * first, f"work grows faster than the hosts, most of all in {grown[:5]}"
+
+
+def test_what_all_hosts_of_a_cluster_have_is_made_once(tmp_path: Path) -> None:
+    recipe().write(tmp_path)
+    (tmp_path / "cookie").write_text(COOKIE)
+    (tmp_path / "cookie").chmod(0o600)
+    once = (("nft.py", "text"), ("regular.py", "read_regular"))
+    few, more = (
+        [sum(n for (file, _, name), n in told.items() if (Path(file).name, name) == one) for one in once]
+        for told in (calls(tmp_path, 2), calls(tmp_path, 5))
+    )
+    assert few == more, f"{once} were called {few} times for two hosts, and {more} for five"
