@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,7 @@ class Task:
             fails, the outermost first, each with the part in which it stands: ``block``, ``rescue`` or ``always``.
         params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
         include: reads the tasks that a dynamic include means, given its rendered arguments.
+        brought: gives a play with the handlers of the roles that the tasks of such an include belong to.
         result: what it says of its result.
         implicit: nobody has written it; a listing leaves it out.
     """
@@ -174,6 +175,7 @@ class Task:
     blocks: tuple[tuple[Block, str], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     include: Callable[[Mapping[str, Any]], tuple[Task, ...]] | None = None
+    brought: Callable[[Play, Sequence[Task]], Play] | None = None
     result: ResultWords = field(default_factory=ResultWords)
     implicit: bool = False
 

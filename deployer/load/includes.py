@@ -8,8 +8,9 @@ is changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,10 @@ from deployer.load.keywords import HANDED, ROLE_WORDS, WITH, check_words, mappin
 from deployer.load.loops import loop_of
 from deployer.load.marked import Map, mark_of
 from deployer.load.varfiles import variables
-from deployer.model import Gate, Mark, Task
+from deployer.model import Gate, Mark, Play, Task
 
 if TYPE_CHECKING:
-    from deployer.load.tasks import TaskReader
+    from deployer.load.tasks import Brought, TaskReader
 
 _WORDS = ("name", "vars", "tags", "when", "loop", "loop_control", "args", "no_log", "run_once", *WITH)
 _APPLY = ("tags", "when", "become", "become_user", "environment", "no_log", *HANDED)
@@ -55,28 +56,50 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
         make = _role(reader, below, at)
     if loop is None and not any("{{" in str(args.get(name, "")) for name in ("file", "name", "tasks_from")):
         return [replace(task, gates=(gate, *task.gates)) for task in make(args)]
-    if word == "include_role" and "{{" in str(args.get("name")):
-        hint = "write one include_role with when: for each role, so that the handlers are known"
-        raise ConfigError("include_role takes the name of a role, without templates", where=at, hint=hint)
     late = replace(reader, problems=Gathering())
     make = _tasks(late, below, directory, at) if word == "include_tasks" else _role(late, below, at)
-    if word == "include_role":
-        make(args)  # for its handlers, which have to be known before anything is rendered
+    templated = "{{" in str(args.get("name"))
+    if templated and args.get("public"):
+        hint = "name the role itself, or leave public out"
+        raise ConfigError("public goes with the name of a role, without templates", where=args.at("public"), hint=hint)
+    if word == "include_role" and not templated:
+        make(args)  # for its handlers, and for what is wrong in it
         late.problems.check()
     task = _standing_for(word, given, args, own, inherited)
-    return [replace(task, loop=loop, control=control, include=_reading(late, make, args))]
+    include = _reading(reader.problems, late, make, args)
+    return [replace(task, loop=loop, control=control, include=include, brought=partial(_with_brought, reader.brought))]
 
 
-def _reading(late: TaskReader, make: Read, args: Map) -> Callable[[Mapping[str, Any]], tuple[Task, ...]]:
-    """Return what reads the tasks of an include once its arguments are rendered."""
+def _reading(
+    around: Gathering, late: TaskReader, make: Read, args: Map
+) -> Callable[[Mapping[str, Any]], tuple[Task, ...]]:
+    """Return what reads the tasks of an include once its arguments are rendered; roles tell ``around`` their errors."""
 
     def read(rendered: Mapping[str, Any]) -> tuple[Task, ...]:
+        before = len(around.found)
         late.problems.found.clear()
-        found = make(Map({**args, **rendered}, args.mark, args.marks))
+        try:
+            found = make(Map({**args, **rendered}, args.mark, args.marks))
+        finally:
+            late.problems.found += around.found[before:]
+            del around.found[before:]
         late.problems.check()
         return tuple(found)
 
     return read
+
+
+def _with_brought(brought: Callable[[], Brought], play: Play, tasks: Sequence[Task]) -> Play:
+    """Return a play with the handlers of the roles that tasks belong to; those of its own names stay."""
+    roles = {task.role_path for task in tasks if task.role_path}
+    handlers, listeners = brought()
+    known = {handler.name for handler in play.handlers}
+    more = {one.name: one for one in handlers if one.role_path in roles and one.name not in known}
+    if not more:
+        return play
+    topics = {topic: tuple(name for name in names if name in more) for topic, names in listeners.items()}
+    joined = {topic: (*play.listeners.get(topic, ()), *names) for topic, names in topics.items() if names}
+    return replace(play, handlers=(*play.handlers, *more.values()), listeners={**play.listeners, **joined})
 
 
 def _standing_for(word: str, given: Map, args: Map, own: Map, inherited: Inherited) -> Task:

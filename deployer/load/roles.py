@@ -17,7 +17,7 @@ from deployer.load.instead import INSTEAD
 from deployer.load.keywords import ROLE, ROLE_WORDS, check_words, mapping, sequence
 from deployer.load.marked import Map, Text, mark_of
 from deployer.load.secrets import Vaults
-from deployer.load.tasks import MAX_IMPORTS, TaskJudge, TaskReader
+from deployer.load.tasks import MAX_IMPORTS, Brought, TaskJudge, TaskReader
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Task
 
@@ -61,6 +61,10 @@ class RoleReader:
             with self.problems.going_on():
                 found += self.one(_entry(item, items.at(i)), inherited)
         return found
+
+    def brought(self) -> Brought:
+        """Return what the roles that were read so far have brought."""
+        return Brought(tuple(self.handlers), {topic: tuple(names) for topic, names in self.listeners.items()})
 
     def imported(self, given: Map, inherited: Inherited, where: Mark) -> list[Task]:
         """Return the tasks of ``import_role: {name: …}``, or of an include's."""
@@ -124,7 +128,7 @@ class RoleReader:
                 with self.problems.going_on():
                     self.handlers += reader.read(yaml.read(file), "handlers", Mark(str(file)), below, file.parent)
         found: list[Task] = []
-        reader = TaskReader(self.imported, self.problems, self.judge)
+        reader = TaskReader(self.imported, self.problems, self.judge, brought=self.brought)
         for file in files["tasks"]:
             with self.problems.going_on():
                 found += reader.read(yaml.read(file), "tasks", Mark(str(file)), below, file.parent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +41,13 @@ TaskJudge = Callable[[Task], Iterable[ConfigError]]
 _PARTS = frozenset(("block", "rescue", "always"))
 
 
+class Brought(NamedTuple):
+    """What the roles of a play have brought so far: handlers, and their names by the topics that they listen to."""
+
+    handlers: tuple[Task, ...] = ()
+    listeners: Mapping[str, tuple[str, ...]] = {}
+
+
 class _Said(NamedTuple):
     """What a task says of how it is done, beside the words that a block could say for it."""
 
@@ -64,6 +71,7 @@ class TaskReader:
     handlers: bool = False
     hooks: bool = False
     listeners: dict[str, list[str]] = field(default_factory=dict)
+    brought: Callable[[], Brought] = Brought
 
     def read(self, value: Any, what: str, where: Mark, inherited: Inherited, directory: Path) -> list[Task]:
         """Return the tasks of one list, imports resolved.

@@ -193,3 +193,8 @@ class HostPlay:
     limits: Limits = Limits()
     failures: tuple[Failure, ...] = ()
     again: Callable[[Mapping[int, Mapping[str, Any]], tuple[Failure, ...]], HostPlay] | None = None
+
+    def with_handlers(self, fresh: tuple[Action, ...]) -> tuple[Action, ...]:
+        """Return its handlers as they were, and those that only a later look at the play has brought."""
+        names = {handler.task.name for handler in self.handlers}
+        return (*self.handlers, *(handler for handler in fresh if handler.task.name not in names))

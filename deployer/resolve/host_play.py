@@ -64,7 +64,7 @@ class Lists(NamedTuple):
         actions = made(chosen, play.tasks if progress.tasks else ())
         found = cls(
             actions,
-            _handlers(tasking(choice=None), play, actions, problems) if progress.tasks else (),
+            _handlers(tasking(choice=None, play=chosen.play), actions, problems) if progress.tasks else (),
             made(tasking(choice=None), play.turns.before_switch),
             made(tasking(choice=None), play.turns.after_start),
             (),
@@ -97,25 +97,24 @@ def _actions(tasking: Tasking, tasks: Iterable[Task], problems: Gathering) -> tu
     return tuple(actions)
 
 
-def _handlers(tasking: Tasking, play: Play, actions: Sequence[Action], problems: Gathering) -> tuple[Action, ...]:
+def _handlers(tasking: Tasking, actions: Sequence[Action], problems: Gathering) -> tuple[Action, ...]:
     """Return the handlers of a play.
 
     One that uses what is not defined on this host is no error where no task of the host can notify it: Ansible looks
     at a handler only when it runs.
 
     Args:
-        tasking: of the host.
-        play: whose handlers they are.
+        tasking: of the host, with the play as far as it is known.
         actions: what the host's tasks are.
         problems: where errors go.
     """
     found: list[Action] = []
-    for task in play.handlers:
+    for task in tasking.play.handlers:
         with problems.going_on():
             try:
                 found += list(tasking.actions(task))
             except NotDefined as error:
-                if _may_notify(play, actions, task):
+                if _may_notify(tasking.play, actions, task):
                     raise
                 found.append(Action(task, str(task.name), skip=f"nothing notifies it: {error.message}"))
     return tuple(found)

@@ -169,11 +169,11 @@ class Resolver:
         wanted = limits(self.play.turns, self._scopes.words(host), own.rollout if own else None)
         tasking = partial(
             Tasking,
-            self.play,
-            self._scopes,
-            host,
-            reached,
-            Maker(self._sources, self._run.vaults, _tarballs(own)),
+            play=self.play,
+            scopes=self._scopes,
+            host=host,
+            connection=reached,
+            maker=Maker(self._sources, self._run.vaults, _tarballs(own)),
             delegates=Delegates(self._inventory.hosts, self.connection, self._run.cli.become_password),
             first=self._once(host, wanted),
         )

@@ -87,9 +87,8 @@ class Tasking:
 
         label = str(task.name)
         names = [*(task.args if task.module == "set_fact" else ()), *filter(None, [task.result.register])]
-        sets, reads = (
-            {name: Foreseen(name, f"{label!r} has not run yet") for name in some} for some in (names, facts_of(task))
-        )
+        why = f"{label!r} has not run yet"
+        sets, reads = ({name: Foreseen(name, why) for name in some} for some in (names, facts_of(task)))
         self.scopes.put(self.host, sets, {}, reads)
         if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
             self._blocked = error
@@ -241,7 +240,9 @@ class Tasking:
             raise ConfigError(f"includes are nested deeper than {MAX_INCLUDES}", where=task.mark)
         read: Callable[[Mapping[str, object]], Sequence[Task]] = task.include or (lambda _args: ())
         blocks, key = dict[Block, Block](), (self._count, depth)
-        for inner in read(variables.render(task.args, task.mark, task.module)):
+        tasks = read(variables.render(task.args, task.mark, task.module))
+        self.play = task.brought(self.play, tasks) if task.brought else self.play
+        for inner in tasks:
             own = own_blocks(inner, task, key, blocks) if inner.blocks else inner
             mine = replace(own, defaults=joined(task.defaults, inner.defaults), vars=joined(task.vars, inner.vars))
             yield from self.actions(mine, over, depth + 1)

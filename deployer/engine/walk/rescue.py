@@ -59,4 +59,5 @@ def rescued(host_play: HostPlay, place: int, error: StepError, results: Results,
         raise error
     told = _GOES_ON.format(what="the rescue" if caught else "always")
     passed = replace(action, module=NOTHING, skip="failed", says=told, judge=None)
-    return replace(fresh, actions=(*host_play.actions[:place], passed, *left), handlers=host_play.handlers)
+    actions = (*host_play.actions[:place], passed, *left)
+    return replace(fresh, actions=actions, handlers=host_play.with_handlers(fresh.handlers))

@@ -144,7 +144,8 @@ class Results:
         same = later is not None and fresh.actions[later].module == host_play.actions[count].module
         if later is not None and later <= count and same and len(fresh.actions) == len(host_play.actions):
             return None
-        return replace(fresh, actions=(*host_play.actions[:count], *fresh.actions[count:]), handlers=host_play.handlers)
+        actions = (*host_play.actions[:count], *fresh.actions[count:])
+        return replace(fresh, actions=actions, handlers=host_play.with_handlers(fresh.handlers))
 
 
 def _failed(result: Mapping[str, Any]) -> bool:

@@ -125,7 +125,12 @@ BAD = {
     "include_tasks": (task("include_tasks: x.yml"), ":3:22", "there is no file", ""),
     "become of an include": (task("include_tasks: x.yml\n      become: yes"), ":4:7", "'become'", "below apply:"),
     "templated import": (task("import_tasks: '{{ x }}.yml'"), ":3:7", "without templates", "include_tasks"),
-    "templated role of an include": (task("include_role: {name: '{{ x }}'}"), ":3:7", "without templates", "when:"),
+    "templated role of an include": (
+        task("include_role: {name: '{{ x }}', public: true}"),
+        ":3:39",
+        "without templates",
+        "leave public out",
+    ),
     "become: y": ("- hosts: all\n  become: y\n", ":2:3", "become must be true or false", "true or false"),
     "gather_facts: never": ("- hosts: all\n  gather_facts: never\n", ":2:3", "gather_facts", "true or false"),
     "k=v": (task("copy: dest=/x hello"), ":3:13", "'hello' is not KEY=VALUE", "copy: {"),

@@ -1,0 +1,73 @@
+"""``include_role`` whose name is a template: each host has the role that it means, with its handlers."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.errors import ConfigError
+from tests.unit.engine.engine_kit import DirectoryHost
+from tests.unit.engine.results_kit import Trial
+from tests.unit.project_files import Project, content
+
+PLAY = """\
+- hosts: all
+  tasks:
+    - include_role: {name: "role_{{ kind }}"}
+  handlers:
+    - {name: own, command: own}
+"""
+
+
+@pytest.fixture
+def roles(project: Project) -> Project:
+    project.write("hosts.yml", "all: {hosts: {a: {kind: one}, b: {kind: two}}}\n")
+    for name in ("one", "two"):
+        tasks = f"- {{copy: {{dest: /x, content: {name}}}, notify: [told, topic]}}\n"
+        project.write(f"roles/role_{name}/tasks/main.yml", tasks)
+        handlers = f"- {{name: told, command: {name}}}\n- {{name: heard, command: {name}, listen: topic}}\n"
+        project.write(f"roles/role_{name}/handlers/main.yml", handlers)
+    project.write("site.yml", PLAY)
+    return project
+
+
+def test_each_host_has_its_own_role_with_the_handlers_of_that(roles: Project) -> None:
+    resolver = roles.resolver()
+    for _ in range(2):  # the second time the roles have been read
+        for host, name in (("a", "one"), ("b", "two")):
+            found = resolver.resolve(resolver._inventory.hosts[host], None)
+            (copied,) = found.actions
+            assert content(copied) == name
+            assert copied.notify == ("told", "heard")
+            assert [one.label for one in found.handlers] == ["own", "told", "heard"]
+            assert [str(one.module.cmd) for one in found.handlers] == ["own", name, name]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "where", "problem"),
+    [
+        ("hosts.yml", "all: {hosts: {a: {kind: three}}}\n", "site.yml:3", "there is no role 'role_three'"),
+        ("roles/role_one/tasks/main.yml", "- cpoy: {dest: /x}\n", "main.yml:1:9", "no module 'cpoy'"),
+        ("roles/role_one/tasks/main.yml", "- {command: x, notify: nobody}\n", "main.yml:1", "no handler 'nobody'"),
+    ],
+)
+def test_what_is_wrong_with_it_is_told_with_its_place_each_time(
+    roles: Project, file: str, text: str, where: str, problem: str
+) -> None:
+    roles.write(file, text)
+    resolver = roles.resolver()
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=problem) as caught:
+            resolver.resolve(resolver._inventory.hosts["a"], None)
+        assert where in caught.value.where
+
+
+def test_a_name_that_waits_for_a_result_brings_its_handlers_when_it_is_known(project: Project) -> None:
+    trial = Trial(project, DirectoryHost(project.directory))
+    project.write("roles/late/tasks/main.yml", f"- {{name: made, shell: {{cmd: touch {trial.place}/made, "
+                  f"creates: {trial.place}/made}}, notify: told}}\n")  # fmt: skip
+    project.write("roles/late/handlers/main.yml", f"- {{name: told, command: touch {trial.place}/told}}\n")
+    tasks = "- {name: say, command: echo late, register: said}\n"
+    tasks += "- {name: brings, include_role: {name: '{{ said.stdout }}'}}\n"
+    assert trial.plan(tasks) == [("say", "runs"), ("brings", "unknown")]
+    trial.deploy(tasks)
+    assert sorted(one.name for one in trial.place.iterdir()) == ["made", "told"]
