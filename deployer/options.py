@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import sys
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployer.errors import ConfigError
 from deployer.load.secrets import Vaults, ask_vault_pass, password_file, vault_id
 
 FORKS = 50
@@ -56,5 +60,34 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def ask_hidden(prompt: str) -> str:
-    """Ask at the terminal for what nobody is to see."""
-    return getpass.getpass(f"{prompt.rstrip(': ')}: ")
+    """Ask at the terminal for what nobody is to see; where there is none, a line of standard input is the answer.
+
+    Raises:
+        ConfigError: there is no answer: the end of the input, or Ctrl-D.
+    """
+    return _answer(prompt, _hidden)
+
+
+def ask_open(prompt: str, private: bool) -> str:
+    """Ask for a variable, hidden or as it is typed; raises as `ask_hidden`."""
+    return _answer(prompt, _hidden if private else input)
+
+
+def _answer(prompt: str, read: Callable[[str], str]) -> str:
+    what = prompt.rstrip(": ")
+    try:
+        return read(f"{what}: ")
+    except EOFError:
+        hint = "type it, or give it as a line of standard input"
+        raise ConfigError(f"{what}: nothing was given", hint=hint) from None
+
+
+def _hidden(question: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(question)
+    except getpass.GetPassWarning:
+        if sys.stdin.isatty():
+            raise ConfigError(f"{question}this terminal would show what is typed") from None
+        return input()

@@ -18,7 +18,7 @@ from deployer.load.settings import SetVariables
 from deployer.load.template import Layer
 from deployer.load.variables import extra_variables
 from deployer.model import Host, Play, Secret
-from deployer.options import Options, ask_hidden, words_of
+from deployer.options import Options, ask_hidden, ask_open, words_of
 from deployer.resolve import EVERYTHING, CliConnection, FleetNeeds, Resolver, RunWords, judge
 from deployer.transport import SshOptions, Transport, open_transport
 
@@ -164,7 +164,7 @@ def load(
     inventory, plays = _read(options, vaults, role_paths, need_secrets, flag)
     extra = extra_variables(options.extra_vars, vaults)
     first(Project(options, inventory, plays, vaults, extra))
-    prompter = _ask_open if ask and sys.stdin.isatty() else None
+    prompter = ask_open if ask and sys.stdin.isatty() else None
     if any(play.prompts or play.vars_files or "{{" in play.hosts for play in plays):
         from deployer.asked import answered_play
 
@@ -231,7 +231,3 @@ def _ansible_cfg(options: Options) -> tuple[Options, tuple[Path, ...], tuple[str
     from deployer.configured import with_ansible_cfg
 
     return with_ansible_cfg(options)
-
-
-def _ask_open(prompt: str, private: bool) -> str:
-    return ask_hidden(prompt) if private else input(f"{prompt.rstrip(': ')}: ")

@@ -150,11 +150,13 @@ def _option_words(text: str) -> dict[str, str]:
     known = {name.lower(): name for name in _OPTIONS}
     left = iter(words)
     for word in left:
-        option = next(left, "") if word == "-o" else word.removeprefix("-o")
+        option = next(left, "") if word in ("-o", "-J") else word[2:]
+        option = f"ProxyJump={option}" if word.startswith("-J") else option
         name, equals, value = option.partition("=") if "=" in option else option.partition(" ")
-        if not word.startswith("-o") or not equals or name.strip().lower() not in known:
-            hint = f"understood: {', '.join(f'-o {name}=…' for name in _OPTIONS)}"
-            problem = f"ansible_ssh_common_args: {word} {option if word == '-o' else ''}".rstrip()
+        if word[:2] not in ("-o", "-J") or not equals or name.strip().lower() not in known:
+            hint = f"write -J HOST, {', '.join(f'-o {name}=…' for name in _OPTIONS)}"
+            said = f"{word} {option}" if word == "-o" else word
+            problem = f"ansible_ssh_common_args: {said} is not understood"
             raise ConfigError(problem, hint=hint)
         found[name.strip().lower()] = value.strip()
     return found

@@ -44,12 +44,21 @@ all:
     assert (b.address, b.user, b.private_key, b.local, b.become) == ("b", "cli", Path("/cli"), True, False)
 
 
+@pytest.mark.parametrize("words", ["-J root@bastion", "-Jroot@bastion", "-o ProxyJump=root@bastion"])
+def test_a_jump_may_be_written_as_ssh_has_it_on_its_command_line(project: Project, words: str) -> None:
+    project.write("hosts.yml", f"all: {{hosts: {{a: {{ansible_host: 10.0.0.1, ansible_ssh_common_args: {words}}}}}}}")
+    project.tasks("- command: x")
+    resolver = project.resolver()
+    (host,) = resolver._inventory.hosts.values()
+    assert resolver.connection(host).ssh_options == {"proxyjump": "root@bastion"}
+
+
 @pytest.mark.parametrize(
     ("variable", "problem", "hint"),
     [
         ("ansible_password: x", "ansible_password is not supported", "keys"),
         ("ansible_ssh_common_args: -o ForwardAgent=yes", "ForwardAgent", "ProxyJump"),
-        ("ansible_ssh_common_args: -A", "-A", "ProxyJump"),
+        ("ansible_ssh_common_args: -A", "ansible_ssh_common_args: -A is not understood", "write -J HOST, -o UserKnown"),
         ("ansible_port: 22:22", "ansible_port must be a whole number", ""),
         ("ansible_become: y", "ansible_become must be true or false", "true or false"),
         ("ansible_connection: docker", "cannot be 'docker'", "local"),
