@@ -84,7 +84,7 @@ def _offer(client: Client, target: SshTarget, keys: Iterable[tuple[str, PKey]], 
 
 def _refusal(client: Client, target: SshTarget, wants: str, offered: Sequence[str]) -> AuthError:
     """Return the error that says who was not let in, and why as far as that is known."""
-    whom = f"{target.user} may not log in to {target.address}:{target.port}"
+    whom = f"{target.user} may not log in to {target.place}"
     banner = getattr(client.auth_handler, "banner", None) or b""
     if b"account has expired" in banner:  # auth-pam.c, session.c of OpenSSH
         hint = f"chage -l {target.user} on the host tells since when; or log in as another user (-u)"
@@ -98,7 +98,7 @@ def _refusal(client: Client, target: SshTarget, wants: str, offered: Sequence[st
 
 def _no_answer(client: Client, target: SshTarget) -> Unreachable:
     return Unreachable(
-        f"{target.address}:{target.port} did not answer the login of {target.user} within {client.auth_timeout:.0f} s",
+        f"{target.place} did not answer the login of {target.user} within {client.auth_timeout:.0f} s",
         hint="sshd there is frozen, or what it asks about logins (PAM, a directory server) does not answer",
     )
 

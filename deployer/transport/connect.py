@@ -129,7 +129,7 @@ def _through(target: SshTarget, over: Client) -> Any:
     try:
         return open_stream(over, target.address, target.port, target.connect_timeout, target.jumps[-1])
     except (OSError, HostError) as error:
-        raise Unreachable(f"the jump host does not lead to {target.address}:{target.port}: {error}") from None
+        raise Unreachable(f"the jump host does not lead to {target.place}: {error}") from None
 
 
 def _direct(target: SshTarget) -> socket.socket:
@@ -141,7 +141,7 @@ def _direct(target: SshTarget) -> socket.socket:
         road = socket.create_connection((host, target.port), timeout=target.connect_timeout)
     except TimeoutError:
         raise Unreachable(
-            f"{target.address}:{target.port} did not answer within {target.connect_timeout:g} s",
+            f"{target.place} did not answer within {target.connect_timeout:g} s",
             hint="is it up, and does a firewall let this machine in?",
         ) from None
     except socket.gaierror as error:
@@ -151,7 +151,7 @@ def _direct(target: SshTarget) -> socket.socket:
         ) from None
     except OSError as error:
         raise Unreachable(
-            f"{target.address}:{target.port}: {error.strerror or error}",
+            f"{target.place}: {error.strerror or error}",
             hint="is it up, and is that its address?" if error.errno in _NO_WAY else "is sshd running, on this port?",
         ) from None
     road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -165,7 +165,7 @@ def _shake_hands(client: Client, target: SshTarget) -> None:
     in_time = done.wait(_HANDSHAKE)
     if client.initial_kex_done and client.is_active():
         return
-    where = f"{target.address}:{target.port}"
+    where = target.place
     if not in_time:
         raise Unreachable(
             f"{where} did not finish the SSH handshake within {_HANDSHAKE:.0f} s",
@@ -210,7 +210,7 @@ def _prove(client: Client, target: SshTarget, known: KnownKeys) -> tuple[str, by
     if known.check(kind, key) or target.accept_new:
         return kind, key
     raise HostKeyError(
-        f"the key of {target.address}:{target.port} is not known: {kind} {key_fingerprint(key)}",
+        f"the key of {target.place} is not known: {kind} {key_fingerprint(key)}",
         hint="compare it on the host's console, then run with --accept-new-host-keys",
     )
 

@@ -152,7 +152,7 @@ class SshTransport:
                     list(found.run(Program((Sh(":"),)), timeout=_SESSION_OPENING))
             except HostError as error:
                 over = f" over {', '.join(way.jumps)}" if way.jumps else ""
-                error.message = f"by {way.address}:{way.port}{over} (confirm_over): {error.message}"
+                error.message = f"by {way.place}{over} (confirm_over): {error.message}"
                 raise
 
     def reopen(self) -> None:

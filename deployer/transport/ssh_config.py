@@ -62,17 +62,18 @@ class SshTarget:
     known_port: int = 0
 
     @property
+    def place(self) -> str:
+        """``address:port``, for messages; an IPv6 address stands in brackets."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    @property
     def who(self) -> str:
         """``user@address:port``, for messages."""
-        return f"{self.user}@{self.address}:{self.port}"
+        return f"{self.user}@{self.place}"
 
 
 def resolve(name: str, connection: Connection, options: SshOptions) -> SshTarget:
-    """Merge inventory, ssh configuration and defaults.
-
-    Raises:
-        ConfigError: a value is malformed, or asks for less than strict host keys.
-    """
+    """Merge inventory, ssh configuration and defaults; ConfigError: malformed, or less than strict host keys."""
     with At(name):
         check_address(connection.address)
         found = _lookup(connection, options)

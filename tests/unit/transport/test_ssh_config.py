@@ -74,6 +74,12 @@ def test_less_than_strict_host_keys_is_refused(tmp_path: Path, word: str) -> Non
         resolved(tmp_path, f"StrictHostKeyChecking {word}\n")
 
 
+def test_messages_name_a_port_of_an_ipv6_address_such_that_it_can_be_told_from_the_address(tmp_path: Path) -> None:
+    six = resolved(tmp_path, "", Connection(address="fd00::2", user="ana"))
+    assert (six.place, six.who) == ("[fd00::2]:22", "ana@[fd00::2]:22")
+    assert resolved(tmp_path, "", Connection(address="10.0.0.2")).place == "10.0.0.2:22"
+
+
 def test_match_exec_runs_nothing_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     canary = tmp_path / "canary"
     text = f'Port 7\nMatch host * exec "touch {canary}"\n  User mallory\nHost web1*\n  User deploy\n'
