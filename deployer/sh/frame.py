@@ -215,7 +215,7 @@ def _reading(program: Program) -> list[str]:
     """Return what reads for all fragments in one go."""
     text = "\n".join(fragment.text for fragment in program.fragments)
     parts = ["net_read"] if "sockets_listed" in text or "heard_at" in text else []
-    parts += ["processes_read"] if "process_" in text or "ssh_ports" in text else []
+    parts += ["processes_read servers"] if "ssh_ports" in text else ["processes_read"] if "process_" in text else []
     return [*parts, *read_together(program.known.values(), program.reads)]
 
 

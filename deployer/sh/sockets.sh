@@ -15,8 +15,8 @@ ports() {
 
 # ssh_ports SOCKETS: leave in $served where SSH is served, one port a line: by its server, or by systemd in its place.
 ssh_ports() {
-  pooled=$opened_by
-  [ -n "$pooled" ] || processes_read
+  pooled=''
+  case $opened_by in *' 1 '*) pooled=yes ;; *) processes_read servers ;; esac
   # shellcheck disable=SC2086 # process ids are words
   process_sockets $ssh_pids
   set -f

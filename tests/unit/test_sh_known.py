@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer.engine.ladder.readings import look_at_unit
 from deployer.model import Secret
 from deployer.modules.base import Module
 from deployer.modules.cookie import Cookie
@@ -20,7 +21,7 @@ from deployer.modules.file import File
 from deployer.modules.group import Group
 from deployer.modules.package import Package
 from deployer.modules.user import User
-from deployer.sh import Known, Pooled, Program, Sh, encode
+from deployer.sh import Known, Pooled, Program, Sh, encode, script
 from tests.unit.sh_runner import frames, in_every_shell
 
 pytestmark = [in_every_shell, pytest.mark.skipif(os.geteuid() != 0, reason="trusts only what is root's own")]
@@ -189,6 +190,16 @@ def test_a_process_and_its_sockets_are_told_alike_from_the_pool_and_alone(shell:
         assert (one.rc, other.rc) == (0, 0)
         assert "socket:[" in one.out
         assert str(Path("/proc/self/exe").readlink()) in one.out
+
+
+def test_whoever_asks_for_no_ssh_server_has_no_process_of_the_host_looked_at(shell: list[str], tmp_path: Path) -> None:
+    counted = "ssh_servers() { ssh_pids=''; printf looked; }\nunits_shown=''"
+    own = Sh(f'{counted}\nprocesses_read\nprintf "<%s>" "$opened"')
+    ssh = Sh(f"{counted}\nprocesses_read servers")
+    assert [frame.out for frame in frames(Program((own, ssh)), shell, tmp_path)] == ["<>", "looked"]
+    node, firewall = look_at_unit("demo.service"), script("firewall.sh", "deployer.modules")
+    assert "\nprocesses_read\n" in encode(Program((node,)))
+    assert "\nprocesses_read servers\n" in encode(Program((node, firewall)))
 
 
 UNITS = """
