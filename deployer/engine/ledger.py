@@ -19,7 +19,7 @@ _LOOK = script("look.sh", "deployer.releases")
 
 _CONTENTS = """
 for one in "$root"/ledger/sums/*; do
-  [ ! -f "$one" ] || unaltered "${{one##*/}}" || :
+  [ ! -f "$root/ledger/good/${{one##*/}}" ] || unaltered "${{one##*/}}" || :
 done
 """
 

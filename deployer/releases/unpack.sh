@@ -76,15 +76,12 @@ found=$(sha256sum <"$hold/sums")
   exit 1
 }
 rm -f -- "$work/releases/COOKIE"
-# Proven is what it holds: whether somebody alters it later is judged by that (record.sh).
-sums=$root/ledger/sums/${release##*/}
-if [ ! -e "$sums" ]; then
-  (umask 077; mkdir -p -- "${sums%/*}")
-  checkable <"$hold/sums" >"$root/ledger/.sums"
-  sync -- "$root/ledger/.sums"
-  mv -T -- "$root/ledger/.sums" "$sums"
-fi
 { echo "$sha256"; tree "$work"; } >"$work/.complete"
 sync -f -- "$work/.complete"
 if [ -e "$release" ]; then mv -T -- "$release" "$(mktemp -u "$root/versions/.old.XXXXXXXX")"; fi
 mv -T -- "$work" "$release"
+# Proven is what it holds: whether somebody alters it later is judged by that (record.sh).
+(umask 077; mkdir -p -- "$root/ledger/sums")
+checkable <"$hold/sums" >"$root/ledger/.sums"
+sync -- "$root/ledger/.sums"
+mv -T -- "$root/ledger/.sums" "$root/ledger/sums/${release##*/}"

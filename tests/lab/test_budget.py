@@ -9,6 +9,7 @@ import pytest
 
 from deployer.lab import LabHost
 from deployer.lab import host as machines
+from tests.lab.conftest import Ssh
 from tests.lab.delaying import slow_roads
 from tests.lab.fleet import PROGRAM, Fleet, fleet_of
 from tests.lab.person import Person
@@ -55,6 +56,16 @@ def two(deployed: tuple[Fleet, list[int], float]) -> Fleet:
 def test_a_first_deploy_starts_no_more_processes_than_it_needs(deployed: tuple[Fleet, list[int], float]) -> None:
     _, started, seconds = deployed
     assert 0 < max(started) <= FIRST + A_SECOND * seconds, started
+
+
+def test_what_a_release_holds_is_read_once_when_it_is_proven_whole(two: Fleet, ssh: Ssh) -> None:
+    early = "cd /opt/demo/ledger && find sums -type f ! -newer history | wc -l"
+    whole = "cd ../versions/* && sha256sum --quiet --strict -c ../../ledger/sums/*"
+    files = "find . -type f ! -path ./.complete | wc -l && wc -l <../../ledger/sums/*"
+    code, said = ssh(two.hosts[0], f"{early} && {whole} && {files}")
+    noted, there, listed = said.split()
+    assert (code, noted) == (0, "1"), "before anything was judged"
+    assert there == listed
 
 
 @pytest.mark.parametrize("command", TRIPS)
