@@ -68,7 +68,7 @@ def keep(options: Options, file: Path, expires: str, out: TextIO | None = None) 
     plan = new_plan(this_run().partition(" ")[2], seconds, version=__version__, code=origins.program())
     key = seal.of_plan(plan.id)
     pin_salts(key)
-    digests, keepers, project = Digests(key), list[Keeper](), load(options)
+    digests, keepers, planned, project = Digests(key), list[Keeper](), list[Host](), load(options)
     for play in (play for play in project.plays if play.ansible):
         hint = "a plan that is kept is compared with what hosts say; ansible-core does not tell that"
         raise ConfigError("a play of ansible-core's cannot be kept", where=play.mark, hint=hint)
@@ -81,10 +81,11 @@ def keep(options: Options, file: Path, expires: str, out: TextIO | None = None) 
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         keepers.append(Keeper(resolver.play.name, digests))
+        planned.extend(hosts)
         count = 2 if options.detailed_exitcode else 0
         run = PlayRun(context, resolver, hosts, Goal.PLAN, drift_code=count, witness=keepers[-1], **_facts(resolver))
         code = run.run()
-        if len(keepers) == sum(bool(hosts) for _, hosts in project.work()):
+        if len(planned) == sum(len(hosts) for _, hosts in project.work()):
             plays = tuple(keeper.kept for keeper in keepers if keeper.kept)
             whole = code in (0, 2) and len(plays) == len(keepers)
             if whole:
@@ -217,5 +218,5 @@ def _edited(plan: SavedPlan, project: Project, digests: Digests) -> Iterator[Con
         if was != is_:
             what = "was edited" if was and is_ else "is gone" if was else "is new"
             yield ConfigError(f"{what} since the plan was made", where=path, hint=AGAIN)
-    if len(plan.plays) != sum(bool(hosts) for _, hosts in project.work()):
+    if sum(len(play.hosts) for play in plan.plays) != sum(len(hosts) for _, hosts in project.work()):
         yield ConfigError("the plays are others than the plan has", hint=AGAIN)

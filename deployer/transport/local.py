@@ -22,6 +22,8 @@ from deployer.transport.stream import SocketStream
 from deployer.transport.sudo import Sudo, check_password, command
 
 _GULP = 256 * 1024
+HERE = "local"
+"""What this machine has in place of a host key."""
 
 
 class LocalTransport:
@@ -35,7 +37,7 @@ class LocalTransport:
     def __init__(self, name: str, become_password: Secret | None = None) -> None:
         check_password(become_password)
         self.name = name
-        self.host_key = "local"
+        self.host_key = HERE
         self._password = become_password
         self._refused = False
 
