@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias
 
 from deployer.engine.host_run import Context, worst
 from deployer.engine.lease import RunLease, Way
-from deployer.errors import ConfigError
 from deployer.events import Emit, Event, HostEnded, Note, RunEnded
 from deployer.fleet import NotifyWords
 from deployer.gathering import Gathering
 from deployer.model import Host, Play
 from deployer.project import Project
 from deployer.report.journal import Head, Journals, Writer
-from deployer.resolve import EVERYTHING, FleetNeeds, Resolver
+from deployer.resolve import EVERYTHING, FleetNeeds, Resolver, walked_together
 from deployer.runtime import keeping, pool, report, stoppable
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 Walking: TypeAlias = Callable[[Context, Resolver, Sequence[Host]], int]
 """One play over its hosts; gives the exit code."""
-_FLEET = frozenset(("release", "cluster", "nodes"))
 
 
 def worth_telling(events: Iterable[Event], code: int) -> bool:
@@ -183,7 +181,7 @@ def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context
         if not each.hosts:
             here.emit(Note(each.why_none()))
             continue
-        for hosts in [each.hosts] if each.play.ansible else each.together():
+        for hosts in [each.hosts] if each.play.ansible else walked_together(each.resolver, each.hosts):
             codes.add((through if each.play.ansible else walk)(here, each.resolver, hosts))
         if codes - {0, 2}:
             left = [later.play.name for later in plays[number:]]
@@ -208,20 +206,6 @@ class _Prepared(NamedTuple):
     resolver: Resolver
     opener: Callable[[Host], Transport]
     why_none: Callable[[], str]
-
-    def together(self) -> list[Sequence[Host]]:
-        """Return its hosts as they are walked together: of several names of this machine one after the other.
-
-        All hosts are planned before any is changed, so a plan for one name would rest on what the other is to change.
-        Those that declare a fleet stay together, and are refused: nodes of one machine belong under one name.
-        """
-        later = [host for host in self.hosts if self._is_here(host) and not host.vars.keys() & _FLEET][1:]
-        return [[host for host in self.hosts if host not in later], *([host] for host in later)]
-
-    def _is_here(self, host: Host) -> bool:
-        with suppress(ConfigError):  # told where the host is walked
-            return self.resolver.connection(host).local
-        return False
 
 
 def _prepared(

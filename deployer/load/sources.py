@@ -40,8 +40,9 @@ class Sources:
     def find(self, name: str, folder: str, task: Task, where: Mark) -> Path:
         """Return the file that a task means.
 
-        Searched in ``FOLDER/`` and the top of the role, then of the playbook's directory; a tarball in the directory of
-        the file that names it, the playbook's and the working directory. An absolute path is itself.
+        Searched in ``FOLDER/`` and the top of the role, of the task file's directory, then of the playbook's; a tarball
+        in the directory of the file that names it, the playbook's and the working directory. An absolute path is
+        itself.
 
         Raises:
             ConfigError: it is nowhere, or is a directory.
@@ -67,8 +68,9 @@ class Sources:
         return tuple(place / given for place in dict.fromkeys(places))
 
     def places(self, folder: str, task: Task) -> list[Path]:
-        """Return where a task's files are looked for: ``FOLDER/`` and the top of its role, then of the playbook."""
-        return [place for root in (task.role_path, self.directory) if root for place in (root / folder, root)]
+        """Return where a task's files are looked for: ``FOLDER/`` and the top of its role, its file, the playbook."""
+        roots = task.role_path, Path(task.mark.file).absolute().parent, self.directory
+        return list(dict.fromkeys(place for root in roots if root for place in (root / folder, root)))
 
     def blob(self, path: Path) -> Blob:
         """Return a file's content; an encrypted file's is a secret.

@@ -6,8 +6,9 @@ from deployer.resolve.making import judge
 from deployer.resolve.members import FLEET_WORDS
 from deployer.resolve.resolver import Resolver
 from deployer.resolve.run_words import EVERYTHING, FleetNeeds, RunWords
+from deployer.resolve.this_machine import walked_together
 
 __all__ = [
     "EVERYTHING", "FLEET_WORDS", "Action", "Choice", "CliConnection", "FleetNeeds", "HostPlay", "Limits", "Resolver",
-    "RunWords", "judge",
+    "RunWords", "judge", "walked_together",
 ]  # fmt: skip

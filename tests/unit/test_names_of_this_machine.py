@@ -1,4 +1,4 @@
-"""Several names with ``ansible_connection: local`` are one machine: each has its turn, planned on what the last one left."""
+"""Several names with ``ansible_connection: local`` are one machine: each has its turn, planned on what is left."""
 
 from __future__ import annotations
 
@@ -74,7 +74,13 @@ def test_a_kept_plan_has_all_of_them_and_does_what_it_says(here: Here) -> None:
 
 
 def test_nodes_of_one_machine_are_refused_under_two_names(here: Here) -> None:
-    fleet = {**HERE, "cluster": {"name": "shop", "cookie": "x" * 30}, "nodes": [{"name": "shop", "port": 9100, "service": "shop.service"}]}
-    code, ended, said = here.walked(Goal.DEPLOY, {"one": {**fleet, "ansible_host": "127.0.0.1"}, "two": {**fleet, "ansible_host": "127.0.0.2"}})
+    fleet = {
+        **HERE,
+        "cluster": {"name": "shop", "cookie": "x" * 30},
+        "nodes": [{"name": "shop", "port": 9100, "service": "shop.service"}],
+    }
+    code, ended, said = here.walked(
+        Goal.DEPLOY, {"one": {**fleet, "ansible_host": "127.0.0.1"}, "two": {**fleet, "ansible_host": "127.0.0.2"}}
+    )
     assert (code, here.file.exists()) == (3, False), said
     assert any("are both this machine" in problem and "under one name" in problem for problem in ended.values()), said

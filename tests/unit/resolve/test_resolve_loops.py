@@ -83,6 +83,20 @@ def test_a_pattern_matches_no_hidden_file_and_any_text_is_one(project: Project) 
     assert [content(one) for one in project.actions()] == ["a.conf"] * 3
 
 
+def test_a_file_beside_the_task_that_names_it_is_found_as_ansible_finds_it(project: Project) -> None:
+    project.write("roles/r/tasks/main.yml", """\
+- {include_vars: "{{ item }}", with_first_found: [of-nobody.yml, of-all.yml]}
+- {include_vars: told.yml}
+- {copy: {dest: /x, src: beside.txt}}
+- {copy: {dest: /y, content: "{{ who }} {{ what }}"}}
+""")  # fmt: skip
+    for name, text in (("of-all.yml", "who: me\n"), ("told.yml", "what: it\n"), ("beside.txt", "x")):
+        project.write(f"roles/r/tasks/{name}", text)
+    project.write("site.yml", "- {hosts: all, roles: [r]}\n")
+    *_, last = project.actions()
+    assert content(last) == "me it"
+
+
 def test_the_home_of_nobody_is_no_place(project: Project) -> None:
     for task in (
         "copy: {src: '~nobody-there/x', dest: /x}",
