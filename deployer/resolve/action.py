@@ -126,6 +126,11 @@ class Action:
         return self.module.facts_of(vars(self.module))
 
     @property
+    def answers(self) -> bool:
+        """Whether it only reads, and others may use what it has read."""
+        return self.module.READS and bool(self.task.result.register or self.facts)
+
+    @property
     def hides(self) -> bool:
         """Whether what it changes, and what it says when it fails, is not shown."""
         return self.hushed or self.task.no_log

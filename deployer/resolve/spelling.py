@@ -48,6 +48,8 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
         return _json(value)
     if not isinstance(value, str):
         return value
+    if (module, key) == ("user", "groups") and not value.strip():  # what join(',') makes of no groups
+        return []
     if key in _LISTS.get(module, ()) and "," in value and "{" not in value:
         return [_same_place(value, name.strip()) for name in value.split(",") if name.strip()]
     if key == "state":
@@ -55,8 +57,6 @@ def spelled(module: str, key: str, value: Any, args: Mapping[str, Any]) -> Any:
     if key in _PAIRS.get(module, ()) and "=" in value and not value.lstrip().startswith("{"):
         words = (word for word in re.split(r"[,\s]+", value) if word)
         return {name: said for name, _, said in (word.partition("=") for word in words)}
-    if key in _LISTS.get(module, ()) and "," in value and "{" not in value:
-        return [_same_place(value, word.strip()) for word in value.split(",") if word.strip()]
     if key not in _PATHS or not value.startswith("/") or value == "/" or (key == "dest" and module in _FOLDERS):
         return value
     path = re.sub("/{2,}", "/", value)

@@ -8,7 +8,7 @@ from itertools import dropwhile, takewhile
 
 from deployer.engine.walk.confirmed import confirmed
 from deployer.engine.walk.planned import Planned, woken_handlers
-from deployer.engine.walk.probe import Reading
+from deployer.engine.walk.probe import READS_LATER, Reading
 from deployer.errors import ConfigError
 from deployer.model import Observed, Unknown
 from deployer.modules import Step
@@ -213,8 +213,8 @@ def make(
         place = places.setdefault(str(action.place or ""), _Place())
         observed = action.module.foresee(place.written, frozenset(place.touched), answer)
         # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
-        if (action.task.result.register or action.facts) and action.module.READS and not _quiet(tasks):
-            observed = Unknown("it reads what earlier tasks may change")
+        if action.answers and not _quiet(tasks):
+            observed = Unknown(READS_LATER)
         one = planned_of(action, observed, handlers)
         if id(action) in waking:
             one = replace(one, wakes=True)

@@ -16,6 +16,9 @@ E = TypeVar("E", bound=DeployerError)
 _UNIT = re.compile(r"[\w@.:-]+\.(?:service|socket|timer)", re.ASCII)
 PROBE_TIMEOUT = 120.0
 """Seconds a host may stay silent while it answers a probe."""
+READS_LATER = "it reads what earlier tasks may change"
+_BEHIND = sh("echo {}; exit 3", READS_LATER)
+"""In place of what reads behind a task that runs every time: what it says now is of no use, so it is not asked."""
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
 
 
@@ -45,11 +48,17 @@ def probe_program(
         extra: fragments that ride along.
         watched: units that those ask systemd about, in the same go where any are asked about at all.
     """
-    asked = [probe_environment(action.environment, action.module.probe()) for action in actions]
+    first = next((i for i, action in enumerate(actions) if action.module.handler_only), len(actions))
+    behind = {i for i, action in enumerate(actions) if i > first and action.answers}
+    asked = [
+        _BEHIND if i in behind else probe_environment(action.environment, action.module.probe())
+        for i, action in enumerate(actions)
+    ]
     users = {i: action.user for i, action in enumerate(actions) if action.user}
     names = dict.fromkeys(name for action in actions for name in action.module.touches() if _UNIT.fullmatch(name))
     names |= dict.fromkeys(watched if names else ())
-    told = {i: action.module.known() for i, action in enumerate(actions) if not (action.user or action.environment)}
+    plain = {i: one for i, one in enumerate(actions) if not (one.user or one.environment or i in behind)}
+    told = {i: action.module.known() for i, action in plain.items()}
     known: dict[int, Known | Pooled] = {i: one for i, one in told.items() if one}
     known[len(asked)] = Pooled("pending")
     reads = tuple(one for one in (action.module.reads() for action in actions) if one != Reads())

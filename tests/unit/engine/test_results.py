@@ -60,6 +60,17 @@ def test_what_reads_behind_a_change_is_unknown_until_that_has_run(trial: Trial) 
     assert trial.plan(tasks) == [("make", "ok"), ("look", "ok"), ("write", "ok"), ("none", "skipped")]
 
 
+def test_what_reads_behind_a_task_that_runs_every_time_is_not_run_by_a_plan(trial: Trial) -> None:
+    tasks = """\
+- {name: always, command: 'true'}
+- {name: fetched, shell: 'echo ran >>HERE/ran', register: it, changed_when: false, failed_when: it.rc > 1}
+"""
+    assert trial.plan(tasks) == [("always", "runs"), ("fetched", "unknown")]
+    assert not (trial.place / "ran").exists()
+    trial.deploy(tasks)
+    assert trial.read("ran") == "ran\n"
+
+
 def test_what_uses_two_results_has_both_though_one_is_read_behind_a_change(trial: Trial) -> None:
     tasks = """\
 - name: first

@@ -8,6 +8,7 @@ import pytest
 
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Secret
+from deployer.resolve.spelling import spelled
 from deployer.salts import salt
 from tests.unit.modules.tables import answer, differing, fixed, make, sha
 from tests.unit.sh_runner import frames, probe
@@ -114,3 +115,8 @@ def test_a_password_that_is_no_hash_is_refused_and_not_quoted(password: str) -> 
     with pytest.raises(ConfigError, match="not the hash") as caught:
         make("user", name="shop", password=password)
     assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("", []), ("adm, sudo", ["adm", "sudo"]), ("adm", "adm")])
+def test_groups_are_what_join_makes_of_a_list_of_none_too(said: str, meant: object) -> None:
+    assert spelled("user", "groups", said, {}) == meant
