@@ -2,7 +2,7 @@
 # Given: files.sh. Each file is put back whatever has become of the others.
 # shellcheck shell=sh disable=SC2154,SC2034
 held=/var/lib/deployer/undo
-own_uid=0
+own_uid=0 own_gid=0
 
 # put_back NUMBER PATH
 put_back() (
