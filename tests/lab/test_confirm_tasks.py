@@ -113,6 +113,15 @@ def test_what_sshd_and_sudo_refuse_themselves_is_a_failure_and_goes_back(fleet: 
         assert enters(fleet)
 
 
+def test_a_file_that_sudo_reads_may_have_another_mode_than_0440(fleet: Fleet, ssh: Ssh) -> None:
+    (host,), path = fleet.hosts, "/etc/sudoers.d/lab-mode"
+    for mode, code in (("0600", 0), ("0666", 1)):
+        tasks(fleet, {"copy": {"dest": path, "content": "# x\n", "mode": mode, "owner": "root", "group": "root"}})
+        ran = run(fleet)
+        assert (ran.code, ssh(host, f"stat -c %a {path}")) == (code, (0, "600\n")), ran.out
+    ssh(host, f"rm {path}")
+
+
 def test_keys_and_a_task_that_asks_for_it_go_back(fleet: Fleet, ssh: Ssh) -> None:
     (host,) = fleet.hosts
     keys = "/root/.ssh/authorized_keys"

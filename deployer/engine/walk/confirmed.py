@@ -24,7 +24,11 @@ _CHECK_SSHD = Sh('"$(command -v sshd || echo /usr/sbin/sshd)" -t')
 _RELOAD_SSHD = Sh("""for unit in ssh.service sshd.service; do
   if systemctl --quiet is-active -- "$unit"; then systemctl reload -- "$unit"; break; fi
 done""")
-_CHECK_SUDOERS = Sh("visudo -c >/dev/null")
+# visudo -c alone wants mode 0440; sudo takes any file that is root's and that nobody else may write.
+_CHECK_SUDOERS = Sh("""visudo -cf /etc/sudoers >/dev/null
+open=$(find -L /etc/sudoers /etc/sudoers.d -maxdepth 1 -type f ! -name '*.*' ! -name '*~' \\
+  \\( ! -user 0 -o -perm -0002 -o -perm -0020 ! -group 0 \\) 2>/dev/null || :)
+[ -z "$open" ] || { echo "sudo reads no file that others than root may write: $open" >&2 && false; }""")
 
 
 @dataclass(frozen=True, slots=True)
