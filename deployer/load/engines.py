@@ -13,6 +13,7 @@ from deployer.errors import ConfigError
 from deployer.load import yaml
 from deployer.load.keywords import boolean, sequence, text, words
 from deployer.load.marked import Map, Seq
+from deployer.load.outdated import TODAY
 from deployer.load.turns import local_connection, prompts
 from deployer.load.varfiles import variables
 from deployer.model import AnsiblePart, Mark, Play
@@ -174,12 +175,19 @@ def _cut(path: Path, number: int, *, drop: Collection[str], roles: Collection[in
     dash, end = source.rindex("-", 0, play.start_mark.index), play.end_mark.index
     edits: list[Edit] = [(end, len(source), ""), (0, dash, _blank(source[:dash]))]
     edits += _without(play, drop, source)
+    edits += [] if play.flow_style else _renamed(play)
     for key, value in play.value if not play.flow_style else ():
         if key.value == "roles" and isinstance(value, pyyaml.SequenceNode):
             edits += _roles(value, roles, source)
     for start, stop, new in sorted(edits, reverse=True):
         source = source[:start] + new + source[stop:]
     return source
+
+
+def _renamed(node: Any) -> list[Edit]:
+    """Return the edits that write the words of a play which ansible-core knows no more as it knows them."""
+    keys = [key for key, _ in node.value if key.value in TODAY]
+    return [(key.start_mark.index, key.end_mark.index, TODAY[key.value]) for key in keys]
 
 
 def whole_play(path: Path, number: int) -> str:

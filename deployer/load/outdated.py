@@ -12,7 +12,8 @@ from deployer.load.keywords import WITH, mapping
 from deployer.load.marked import Map, Text
 
 _HANDED = ("become", "become_user", "environment")
-_TODAY = {"sudo": "become", "sudo_user": "become_user"}
+TODAY = {"sudo": "become", "sudo_user": "become_user"}
+"""Words of before Ansible 2.9, and what they are called since."""
 _NOTES = {
     "include": "include is read as it was before Ansible 2.16; write import_tasks, include_tasks where the name or a"
     " loop depends on the host, or import_playbook",
@@ -26,12 +27,12 @@ def become_of_old(given: Map, outdated: list[tuple[str, str]]) -> Map:
     Raises:
         ConfigError: it says both.
     """
-    for old, new in _TODAY.items():
+    for old, new in TODAY.items():
         if old in given and new in given:
             raise ConfigError(f"{old} and {new} say the same", where=given.at(old), hint=f"leave {old} out")
-    outdated.append(("sudo", str(next(given.at(old) for old in _TODAY if old in given))))
-    marks = {**given.marks, **{new: given.at(old) for old, new in _TODAY.items() if old in given}}
-    return Map({_TODAY.get(word, word): item for word, item in given.items()}, given.mark, marks)
+    outdated.append(("sudo", str(next(given.at(old) for old in TODAY if old in given))))
+    marks = {**given.marks, **{new: given.at(old) for old, new in TODAY.items() if old in given}}
+    return Map({TODAY.get(word, word): item for word, item in given.items()}, given.mark, marks)
 
 
 def import_of_old(given: Map, outdated: list[tuple[str, str]]) -> Map:

@@ -44,6 +44,11 @@ def test_a_play_is_handed_over_as_it_was_written_in_its_place(tmp_path):
     assert base.ansible.text.splitlines()[4] == "- name: base", "errors of Ansible's name the line in which it stands"
 
 
+def test_words_that_ansible_core_has_dropped_are_handed_over_as_it_calls_them_today(tmp_path):
+    (base,) = loaded(tmp_path, "- hosts: web\n  sudo: yes\n  sudo_user: me\n  roles: [{role: x, engine: ansible}]\n")
+    assert given_to_ansible(base) == [{"hosts": "web", "become": True, "become_user": "me", "roles": [{"role": "x"}]}]
+
+
 @pytest.mark.parametrize(
     "roles",
     [
