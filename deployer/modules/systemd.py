@@ -31,7 +31,11 @@ done
 emit drop_ins "$drop_ins"
 """
 
-_OR_LOG = """unit={2}
+# systemctl enables and disables nothing by another name of it: ntp.service is ntpsec.service.
+_NAMED = """unit={}
+unit=$(systemctl show --property=Id --value -- "$unit")"""
+
+_OR_LOG = """{2}
 systemctl {0} {1} -- "$unit" || {{
   rc=$?
   unit_said 20 || :
@@ -160,7 +164,8 @@ class Systemd(Module):
 
     def _step(self, verb: str) -> Step:
         command, *options = verb.split()
-        return Step(f"{command} {self.unit}", lines(UNIT_SAID, sh(_OR_LOG, command, options, self.unit)))
+        unit = sh(_NAMED if command in ("enable", "disable") else "unit={}", self.unit)
+        return Step(f"{command} {self.unit}", lines(UNIT_SAID, sh(_OR_LOG, command, options, unit)))
 
     def _enabled(self, boot: str) -> str:
         if boot in _NO_INSTALL:
