@@ -22,7 +22,7 @@ from deployer.transport.stream import SocketStream
 from deployer.transport.sudo import Sudo, check_password, command
 
 _GULP = 256 * 1024
-HERE = "local"
+NO_HOST_KEY = "local"
 """What this machine has in place of a host key."""
 
 
@@ -37,7 +37,7 @@ class LocalTransport:
     def __init__(self, name: str, become_password: Secret | None = None) -> None:
         check_password(become_password)
         self.name = name
-        self.host_key = HERE
+        self.host_key = NO_HOST_KEY
         self._password = become_password
         self._refused = False
 

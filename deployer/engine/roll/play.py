@@ -33,7 +33,7 @@ from deployer.model import Host
 from deployer.resolve import Limits
 from deployer.sh import Sh
 from deployer.transport.base import Transport
-from deployer.transport.local import HERE, LocalTransport
+from deployer.transport.local import NO_HOST_KEY, LocalTransport
 from deployer.transport.wrappers import ReadOnly
 
 if TYPE_CHECKING:
@@ -235,11 +235,10 @@ class PlayRun:
         with self._lock:
             other = self._host_keys.setdefault(host_key, name) if host_key else name
         if other != name:
-            if host_key == HERE:
-                hint = "declare all nodes of one machine under one name (nodes:)"
-                raise ConfigError(f"{name} and {other} are both this machine", where=name, hint=hint)
-            hint = "remove one of the names, or give cloned machines host keys of their own"
-            raise ConfigError(f"{name} and {other} answer with the same host key {host_key}", where=name, hint=hint)
+            same, hint = f"answer with the same host key {host_key}", "give cloned machines host keys of their own"
+            if host_key == NO_HOST_KEY:
+                same, hint = "are both this machine", "declare all nodes of one machine under one name (nodes:)"
+            raise ConfigError(f"{name} and {other} {same}", where=name, hint=f"remove one of the names, or {hint}")
 
     def _end(self, run: HostRoll) -> HostEnded:
         problem, walk = run.problem, run.walk
