@@ -33,6 +33,7 @@ class _Node:
     Attributes:
         restarts: how often the unit had been restarted when it was read first.
         well: process and restarts when all rungs held for the first time; they must stay the same from then on.
+        doubted: it was well, and in the last round it was not: its process may have ended after its unit was read.
     """
 
     target: Target
@@ -41,6 +42,7 @@ class _Node:
     rungs: list[RungResult] = field(default_factory=list)
     restarts: int | None = None
     well: tuple[int, int] | None = None
+    doubted: bool = False
     seconds: float = 0.0
     settled: bool = False
 
@@ -165,7 +167,9 @@ def _judge(node: _Node, now: float, begin: float) -> None:
         # A node of a host that is out of the run may be well, and needs time; but not as much as one that starts.
         deadline = min(node.deadline, begin + PATIENCE) if bad and bad.caused_by_absent_host else node.deadline
         done = bad is None or (healthy(node.rungs) and bad.settled and not bad.caused_by_absent_host)
-        node.settled = (done and not young) or bool(bad and (now >= deadline or _hopeless(node, bad)))
+        fallen = bool(node.well and bad)
+        late = now >= deadline and (node.doubted or not fallen)
+        node.settled, node.doubted = (done and not young) or bool(bad and (late or _hopeless(node, bad))), fallen
 
 
 def _is_over(asked: Sequence[_Node], urgent: Collection[str]) -> bool:

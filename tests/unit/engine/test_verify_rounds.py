@@ -146,6 +146,18 @@ def test_a_node_that_keeps_restarting_did_not_stay_up() -> None:
     assert "did not stay up for 10 s" in run.last().detail
 
 
+def test_a_node_whose_process_ends_between_two_readings_of_a_round_did_not_stay_up() -> None:
+    """Its unit is read while it lives, and its name is gone a moment later; the next round has another process."""
+    streams: dict[int, Callable[[int], Any]] = {
+        4369: lambda round_: epmd_says(9100 if round_ != 2 else None),
+        4000: lambda _: Says(HTTP_OK),
+    }
+    host = alive(looks=lambda round_: look(uptime="103.0", NRestarts=str(int(round_ > 2))), streams=streams)
+    run = Run([host], [node(health=HEALTH)], patience=0.05)
+    assert (run.last().rung, run.last().ok) == (Rung.HEALTH, False)
+    assert "did not stay up for 10 s" in run.last().detail
+
+
 def test_a_node_that_stops_answering_in_the_handshake_may_still_be_starting() -> None:
     streams: dict[int, Callable[[int], Any]] = {4369: lambda _: epmd_says(9100), 9100: lambda _: Says(b"")}
     host = alive(streams=streams)
