@@ -35,7 +35,7 @@ class Sources:
     vaults: Vaults
     _blobs: dict[tuple[Path, int, int], Blob] = field(default_factory=dict)
     _texts: dict[tuple[Path, int, int], str | Secret] = field(default_factory=dict)
-    _tried: dict[tuple[str, str, Path | None, str], tuple[Path, ...]] = field(default_factory=dict)
+    _tried: dict[tuple[str, str, Path | None, str, str], tuple[Path, ...]] = field(default_factory=dict)
 
     def find(self, name: str, folder: str, task: Task, where: Mark) -> Path:
         """Return the file that a task means.
@@ -48,7 +48,7 @@ class Sources:
             ConfigError: it is nowhere, or is a directory.
         """
         with At(where):
-            key = name, folder, task.role_path, where.file
+            key = name, folder, task.role_path, task.mark.file, where.file
             tried = self._tried.get(key) or self._tried.setdefault(key, self._places(*key[:2], task, where))
             for path in tried:
                 if path.is_file():
