@@ -181,11 +181,11 @@ def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context
         if not each.hosts:
             here.emit(Note(each.why_none()))
             continue
-        for hosts in [each.hosts] if each.play.ansible else walked_together(each.resolver, each.hosts):
+        together = [each.hosts] if each.play.ansible else walked_together(each.resolver.connection, each.hosts)
+        for hosts in together:
             codes.add((through if each.play.ansible else walk)(here, each.resolver, hosts))
         if codes - {0, 2}:
-            left = [later.play.name for later in plays[number:]]
-            if left:
+            if left := [later.play.name for later in plays[number:]]:
                 here.emit(Note(f"not run, since that play failed: {', '.join(left)}"))
             break
     return codes

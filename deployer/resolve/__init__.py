@@ -2,11 +2,11 @@
 
 from deployer.load.connection import CliConnection
 from deployer.resolve.action import Action, Choice, HostPlay, Limits
+from deployer.resolve.limits import walked_together
 from deployer.resolve.making import judge
 from deployer.resolve.members import FLEET_WORDS
 from deployer.resolve.resolver import Resolver
 from deployer.resolve.run_words import EVERYTHING, FleetNeeds, RunWords
-from deployer.resolve.this_machine import walked_together
 
 __all__ = [
     "EVERYTHING", "FLEET_WORDS", "Action", "Choice", "CliConnection", "FleetNeeds", "HostPlay", "Limits", "Resolver",

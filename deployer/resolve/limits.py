@@ -1,8 +1,9 @@
-"""What a play and its fleet say of batches, rendered and checked."""
+"""What a play and its fleet say of batches, rendered and checked; which hosts are walked together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from deployer.errors import At, ConfigError
@@ -10,8 +11,10 @@ from deployer.fields import coerce
 from deployer.fleet import Rollout, grammar
 from deployer.load.marked import mark_of
 from deployer.load.template import Variables
-from deployer.model import BatchSettings
+from deployer.model import BatchSettings, Connection, Host
 from deployer.resolve.action import Limits
+
+_FLEET = frozenset(("release", "cluster", "nodes"))
 
 
 def limits(turns: BatchSettings, variables: Variables, rollout: Rollout | None) -> Limits:
@@ -60,6 +63,26 @@ def batch_of(hosts: Sequence[str], serial: Sequence[int | str], name: str) -> Se
             return left[:size]
         left = left[size:]
     return left
+
+
+def walked_together(connection: Callable[[Host], Connection], hosts: Sequence[Host]) -> list[Sequence[Host]]:
+    """Return a play's hosts as they are walked together: of several names of this machine one after the other.
+
+    All hosts are planned before any is changed, so a plan for one name would rest on what another is about to change.
+    Those that declare a fleet stay together, and are refused: nodes of one machine belong under one name.
+
+    Args:
+        connection: how a host is reached; may raise ConfigError.
+        hosts: of the play.
+    """
+
+    def here(host: Host) -> bool:
+        with suppress(ConfigError):  # told where the host is walked
+            return connection(host).local
+        return False
+
+    later = [host for host in hosts if not host.vars.keys() & _FLEET and here(host)][1:]
+    return [[host for host in hosts if host not in later], *([host] for host in later)]
 
 
 def _shown(value: Any) -> str:
