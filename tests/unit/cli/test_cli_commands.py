@@ -72,8 +72,11 @@ def test_events_are_printed_as_json_lines(run: Run, place: Path, capsys: pytest.
     assert (planned["host"], planned["task"], planned["verdict"]) == ("this", "make a place", "change")
 
 
-def test_two_names_of_one_host_are_refused_before_anything_is_written(run: Run, place: Path) -> None:
-    assert run("deploy", "play.yml", "-i", "inventory.yml", "-e", f"place={place}") == 3
+def test_nodes_of_one_machine_under_two_names_are_refused_before_anything_is_written(run: Run, place: Path) -> None:
+    nodes = json.dumps([{"name": "shop", "port": 9100, "service": "shop.service"}])
+    cluster = json.dumps({"name": "shop", "cookie": "x" * 30})
+    given = ("-e", f"place={place}", "-e", f'{{"nodes": {nodes}, "cluster": {cluster}}}')
+    assert run("deploy", "play.yml", "-i", "inventory.yml", *given) == 3
     assert not place.exists()
 
 
