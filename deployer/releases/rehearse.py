@@ -8,7 +8,7 @@ from deployer.sh import Sh, lines, script, sh
 DEADLINE = 30
 """Seconds for the release's script to come to the emulator."""
 
-_GIVEN = "ctl={} id={} script={} node={} distribution={} flags={} environment={} seconds={}\nset -- {}"
+_GIVEN = "user={} ctl={} id={} script={} node={} distribution={} flags={} environment={} seconds={}\nset -- {}"
 
 
 BEGUN = Sh(r"""unit=deployer-run-$$
@@ -35,5 +35,7 @@ def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
         *("RELEASE_VM_ARGS", f"-args_file {node.vm_args_file}"),
     )
     how = "name" if long else "sname"
-    given = sh(_GIVEN, node.ctl, release, start, node.node, how, node.vm_args_file, environment, DEADLINE, asked)
+    given = sh(
+        _GIVEN, node.user, node.ctl, release, start, node.node, how, node.vm_args_file, environment, DEADLINE, asked
+    )
     return lines(BEGUN, given, script("rehearse.sh", "deployer.releases"))

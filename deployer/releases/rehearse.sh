@@ -1,5 +1,5 @@
 # What a release would start, asked of its own script in a unit like the node's, before anything is stopped.
-# Given: ctl id script node distribution flags environment seconds; "$@" are pairs: what decides, the words it has to give.
+# Given: user ctl id script node distribution flags environment seconds; "$@" are pairs: what decides, the words it has to give.
 # ELIXIR_CLI_DRY_RUN prints the emulator's command line instead of starting it (Elixir 1.10 and newer). That line is shown
 # nowhere, because a cookie in it is among what is looked for; and of complaints no line that may hold a secret.
 # shellcheck shell=sh disable=SC2154
@@ -10,6 +10,10 @@ told() {
   tail -n 40 -- "$1" | grep -vi cookie | grep -vF -f "$blobs/values" | tail -n 10 || :
 }
 
+if [ -n "$user" ] && ! id -u -- "$user" >/dev/null 2>&1; then
+  echo "$node would not start: this host has no user $user; site.yml makes it, with what else a node needs"
+  exit 1
+fi
 status=0
 NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" --unit "$unit" run \
   /usr/bin/env RELEASE_DISTRIBUTION="$distribution" RELEASE_VM_ARGS="$flags" ELIXIR_CLI_DRY_RUN=1 "$script" start \

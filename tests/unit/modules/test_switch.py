@@ -108,6 +108,13 @@ def test_a_start_is_rehearsed_before_anything_stops(
     assert "a-secret-value" not in said
 
 
+def test_a_host_that_nobody_has_prepared_is_told_by_its_missing_user(place: Place) -> None:
+    nodes = place.unpacked("1")
+    node = replace(nodes.nodes[0], node="shop@10.0.0.2", user="nobody-yet", ctl=str(place.tmp / "shop-ctl"))
+    _, rehearsal, _ = replace(nodes, name="shop", nodes=(node,)).fix({"shop release": Change("shop release", "", "")})
+    assert "this host has no user nobody-yet; site.yml makes it" in place.run(rehearsal.text)
+
+
 def test_what_is_not_whole_stops_nothing(place: Place) -> None:
     nodes = place.unpacked("1")
     (Path(nodes.release) / ".complete").unlink()
