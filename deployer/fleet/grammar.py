@@ -130,8 +130,9 @@ def _variable(key: str, value: str | Secret) -> str | None:
     if key.startswith("LD_") or key in _LOADER_KEYS:
         return f"{key} steers the loader or the shell, not the node; it is not passed on"
     text = value.reveal() if isinstance(value, Secret) else value
-    if ruled := next((found for found in overrides.judge_variable(key, text) if found[1][0] != "never"), None):
-        return f"{ruled[0]} cannot be set here: {ruled[1][1]}"
+    for what, (harm, advice) in overrides.judge_variable(key, text):
+        if harm != "never" or what.rpartition(" ")[2] in _OWN_FLAGS:
+            return f"{what} cannot be set here: {advice}"
     try:
         size = len(text.encode())
     except UnicodeEncodeError:

@@ -123,6 +123,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("env", {"RELEASE_COOKIE": "x"}, "RELEASE_COOKIE"),
     ("env", {"ERL_AFLAGS": "-proto_dist inet6_tcp"}, "ERL_AFLAGS -proto_dist cannot be set here"),
     ("env", {"ERL_FLAGS": "+S 2 -sname x"}, "ERL_FLAGS -sname"),
+    ("env", {"ERL_ZFLAGS": "-setcookie canary-77"}, "all on the host can read it"),
     ("env", {"ERL_ZFLAGS": "-nocookie"}, "ERL_ZFLAGS -nocookie"),
     ("env", {"ELIXIR_ERL_OPTIONS": "-kernel inet_dist_listen_min 1"}, "ELIXIR_ERL_OPTIONS inet_dist_listen_min"),
     ("env", {"RELEASE_BOOT_SCRIPT": "start_clean"}, "RELEASE_BOOT_SCRIPT"),
