@@ -33,7 +33,7 @@ runuser setpriv setsid sleep ss sysctl systemctl systemd-analyze systemd-run umo
 userdel usermod
 """.split()  # noqa: SIM905
 (FILES if os.geteuid() == 0 else SYSTEM).extend(["chown", "chgrp"])
-ROOTS = re.compile(r"(?<![\w.$}-])/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
+ROOTS = re.compile(r"(?<![\w.$}])(?<![^:]-)/(etc|usr|var|run|srv|opt|lib|home|proc/sys)(?=[/\s'\";)]|$)", re.MULTILINE)
 PLACES = ("etc/systemd/system", "etc/sysctl.d", "etc/sudoers.d", "etc/apt/sources.list.d", "etc/apt/keyrings",
           "etc/apt/trusted.gpg.d", "etc/cron.d", "etc/security/limits.d", "usr/local/lib", "var/lib", "run",
           "srv/shop", "opt")  # fmt: skip

@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "www" / "a file.txt").write_text(TEXT)
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "www"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        threading.Thread(target=serving.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{serving.server_address[1]}/a%20file.txt"
         serving.shutdown()
 

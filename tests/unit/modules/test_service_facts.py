@@ -67,7 +67,9 @@ def test_it_asks_init_scripts_and_systemd(tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "service").write_text("#!/bin/sh\necho ' [ + ]  cron'\nexit 1\n")
-    (programs / "service").chmod(0o755)
+    (programs / "systemctl").write_text("#!/bin/sh\n[ \"$1\" = show ] || echo 'cron.service enabled enabled'\n")
+    for program in programs.iterdir():
+        program.chmod(0o755)
     text = ServiceFacts().probe().text
     (frame,) = frames(probe(f"PATH={programs}:$PATH\n{text}"), ["dash"], tmp_path)
     assert frame.rc == 0, frame.out
