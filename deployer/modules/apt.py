@@ -48,6 +48,13 @@ if ! apt install {0} -- {1}; then
 fi"""
 
 
+def _file(text: str) -> str | None:
+    """A path: what a file from elsewhere holds would only be known when it is fetched, and a plan fetches nothing."""
+    if "://" in text:
+        return "a plan cannot tell what it holds: fetch it with get_url in a task before, and give its path here"
+    return check.absolute(text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Apt(Module):
     """Packages through apt-get, with its own words; ``package`` is what does for most.
@@ -81,7 +88,7 @@ class Apt(Module):
     default_release: Annotated[
         str | None, Doc("prefer this release of the distribution", check=check.name, example="stable")
     ] = None
-    deb: Annotated[str | None, Doc("a .deb file on the host", check=check.absolute, example="/srv/shop.deb")] = None
+    deb: Annotated[str | None, Doc("a .deb file on the host", check=_file, example="/srv/shop.deb")] = None
     purge: Annotated[bool, Doc("absent takes configuration files, too")] = False
     autoremove: Annotated[bool, Doc("take away what nothing needs any more")] = False
     autoclean: Annotated[bool, Doc("take away what the cache need not keep")] = False

@@ -54,3 +54,8 @@ def test_a_version_that_is_another_one_is_installed_by_name_and_version() -> Non
 def test_a_host_that_names_what_nobody_asked_for_is_not_believed() -> None:
     with pytest.raises(ProbeError):
         make("package", name="sudo").parse(answer(found="bash "))
+
+
+def test_a_package_from_elsewhere_is_fetched_by_a_task_before() -> None:
+    with pytest.raises(ConfigError, match="fetch it with get_url in a task before"):
+        make("apt", deb="https://10.0.0.9/shop.deb")
