@@ -13,6 +13,9 @@ UNPACKED_LIMIT = 8 << 30
 RATIO_LIMIT, RATIO_FROM = 200, 100 << 20
 CHUNK = 1 << 16
 _AGAIN = "copy or build the tarball again"
+_OTHERS = ((0, b"PK\x03\x04", "a zip archive"), (0, b"\xfd7zXZ\0", "packed by xz"), (0, b"BZh", "packed by bzip2"),
+           (0, b"\x28\xb5\x2f\xfd", "packed by zstd"), (257, b"ustar", "a tar archive that is not packed"))  # fmt: skip
+"""What begins so, and at which byte."""
 
 
 class Inflate:
@@ -57,7 +60,7 @@ class Inflate:
             try:
                 piece = self._stream.decompress(self._pending, size)
             except zlib.error:
-                raise self._refuse("is damaged, or not a gzip file") from None
+                raise self._no_gzip() from None
             self._pending = self._stream.unconsumed_tail
             if piece:
                 self._count(len(piece))
@@ -78,6 +81,14 @@ class Inflate:
         bomb = self.unpacked > RATIO_FROM and self.unpacked > RATIO_LIMIT * self.size
         if bomb or self.unpacked > UNPACKED_LIMIT:
             raise self._refuse("unpacks to far more than a release can be")
+
+    def _no_gzip(self) -> ConfigError:
+        start = b"" if self.unpacked else self._pending
+        for at, mark, what in _OTHERS:
+            if start.startswith(mark, at):
+                hint = "mix release packs it with steps: [:assemble, :tar]; by hand: gzip"
+                return ConfigError(f"is {what}, not a gzip file", where=self.path, hint=hint)
+        return self._refuse("is damaged, or not a gzip file")
 
     def _refuse(self, problem: str) -> ConfigError:
         return ConfigError(problem, where=self.path, hint=_AGAIN)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import random
 import tarfile
 import tracemalloc
@@ -179,8 +181,11 @@ def test_members_are_counted_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.M
         (lambda data: data[:40] + bytes((data[40] ^ 1,)) + data[41:], "damaged|cut off|header"),
         (lambda data: data[:-8] + bytes(4) + data[-4:], "damaged"),
         (lambda data: b"", "cut off"),
-        (lambda data: b"PK\x03\x04" + data, "not a gzip"),
-        (gzip.decompress, "not a gzip"),
+        (lambda data: b"PK\x03\x04" + data, "is a zip archive, not a gzip"),
+        (gzip.decompress, "is a tar archive that is not packed, not a gzip"),
+        (lambda data: lzma.compress(gzip.decompress(data)), "packed by xz, not a gzip"),
+        (lambda data: bz2.compress(gzip.decompress(data)), "packed by bzip2, not a gzip"),
+        (lambda data: b"no archive at all", "damaged, or not a gzip"),
         (lambda data: gzip.compress(b""), "cut off"),
         (lambda data: gzip.compress(gzip.decompress(data)[: 512 * 7]), "cut off"),
         (lambda data: gzip.compress(gzip.decompress(data).rstrip(b"\0")), "cut off"),
