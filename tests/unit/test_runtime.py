@@ -173,3 +173,17 @@ def test_the_limit_of_open_files_is_raised_as_far_as_the_hosts_need(hosts: int, 
     program = 'ulimit -Sn 256; ulimit -Hn 1000; exec "$@"'
     argv = ["sh", "-c", program, "sh", sys.executable, "-c", ROOM, str(hosts)]
     assert said in subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def test_ctrl_c_is_a_key_for_programs_of_tests_that_were_started_in_the_background(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text(
+        "import subprocess, sys\n"
+        "def test_one():\n"
+        "    program = 'import signal; signal.raise_signal(signal.SIGINT)'\n"
+        "    assert subprocess.run([sys.executable, '-c', program]).returncode == -2\n"
+    )
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "--rootdir", "."]
+    with_tests = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    background = ["sh", "-c", '"$@" & wait $!', "sh", *words, "test_one.py"]
+    done = subprocess.run(background, capture_output=True, text=True, cwd=tmp_path, env=with_tests)
+    assert done.returncode == 0, done.stdout

@@ -155,7 +155,6 @@ def test_ctrl_c_while_the_program_is_loaded_is_one_line(place: str) -> None:
     program = f"""
 import pkgutil, signal
 from deployer.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background has it ignored
 setattr(pkgutil.resolve_name({room!r}), {name!r}, lambda *_: signal.raise_signal(signal.SIGINT))
 main(["deployer", "modules", "list"])"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
