@@ -63,7 +63,7 @@ class Journal:
 
     Attributes:
         planned: host → labels of its tasks that were to change.
-        ended: for each play that has begun: host → how it ended.
+        ended: for each beginning of a play: host → how it ended.
         code: the exit code; None: the run was killed.
     """
 
@@ -73,10 +73,12 @@ class Journal:
     code: int | None = None
 
     def endings(self, host: str) -> tuple[str, ...]:
-        """Return how the plays of a host ended; empty text for one that has no ending."""
-        ended = (*self.ended, *({} for _ in self.head.plays[len(self.ended) :]))
-        plays = zip(self.head.plays, ended, strict=True)
-        return tuple(ends.get(host, "") for hosts, ends in plays if host in hosts)
+        """Return how the plays of a host ended; empty text for one that has no ending.
+
+        A play may begin more than once, for some of its hosts each time, or never, where it has none.
+        """
+        found = [ends[host] for ends in self.ended if host in ends]
+        return (*found, *[""] * (sum(host in hosts for hosts in self.head.plays) - len(found)))
 
     @property
     def hosts(self) -> tuple[str, ...]:

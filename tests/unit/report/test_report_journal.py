@@ -71,6 +71,16 @@ def test_a_play_that_never_began_left_its_hosts_without_an_ending(tmp_path: Path
     assert (found.endings("a"), found.endings("b")) == (("ok",), ("ok", ""))
 
 
+def test_a_play_that_begins_for_each_of_its_hosts_or_for_none_hides_no_ending(tmp_path: Path) -> None:
+    writer = Writer(head(plays=((), ("a", "b"), ("b",))), tmp_path)
+    for host, how in (("a", "ok"), ("b", "failed")):
+        writer(PlayStarted("two", "deploy", (host,)))
+        writer(ended(host, how))
+    writer.close()
+    (found,) = Journals(tmp_path).alike(Path("/p/site.yml"), ["/p/hosts.yml"])
+    assert (found.endings("a"), found.endings("b")) == (("ok",), ("failed", ""))
+
+
 def test_only_the_newest_stay(tmp_path: Path) -> None:
     for number in range(JOURNALS_KEPT + 3):
         (tmp_path / f"20250101T{number:06}Z-abcdef.jsonl").write_text("")
