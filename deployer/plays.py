@@ -114,7 +114,7 @@ def each_play(
             emit(Note(note))
         with kind.leased(plays, options.playbook, emit) as lease:
             context = partial(Context, pool=executor, emit=emit, stop=stop, lease=lease, doing=kind.doing)
-            codes = _walked(plays, walk, through or _left_out, context)
+            codes = _walked(plays, walk, through or (lambda *_: 0), context)
         code = worst(codes, stop)
         for failed in audience.notified(code):
             emit(Note(failed))
@@ -123,10 +123,6 @@ def each_play(
             emit(Note(failed))
         emit(ended)
     return code
-
-
-def _left_out(_context: Context, _resolver: Resolver, _hosts: Sequence[Host]) -> int:
-    return 0
 
 
 @dataclass(slots=True)
@@ -181,12 +177,15 @@ def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context
         if not each.hosts:
             here.emit(Note(each.why_none()))
             continue
-        together = [each.hosts] if each.play.ansible else walked_together(each.resolver.connection, each.hosts)
-        for hosts in together:
-            codes.add((through if each.play.ansible else walk)(here, each.resolver, hosts))
+        left = [each.hosts] if each.play.ansible else walked_together(each.resolver.connection, each.hosts)
+        while left:
+            codes.add((through if each.play.ansible else walk)(here, each.resolver, left.pop(0)))
+            if left and codes - {0, 2} and (each.play.any_errors_fatal or each.play.turns.serial):
+                here.emit(Note(f"not begun, since one has failed: {', '.join(host.name for host, *_ in left)}"))
+                break
         if codes - {0, 2}:
-            if left := [later.play.name for later in plays[number:]]:
-                here.emit(Note(f"not run, since that play failed: {', '.join(left)}"))
+            if later := [one.play.name for one in plays[number:]]:
+                here.emit(Note(f"not run, since that play failed: {', '.join(later)}"))
             break
     return codes
 

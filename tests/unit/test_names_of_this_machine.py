@@ -13,6 +13,8 @@ from deployer.app import run
 from deployer.engine.roll.play import Goal
 from deployer.options import Options
 from deployer.planning import apply_plan, keep
+from deployer.project import load
+from deployer.unfinished import unfinished
 
 HERE = {"ansible_connection": "local"}
 TASKS = """\
@@ -71,6 +73,17 @@ def test_a_kept_plan_has_all_of_them_and_does_what_it_says(here: Here) -> None:
     assert keep(here.options, kept, "1h", out) == 0, out.getvalue()
     assert apply_plan(kept, here.options, out) == 0, out.getvalue()
     assert len(here.file.read_text().splitlines()) == 4
+
+
+def test_a_name_that_failed_is_left_to_a_resume_and_holds_up_the_others_only_where_the_play_says_so(here: Here) -> None:
+    hosts = {"one": {**HERE, "code": 1}, "two": {**HERE, "code": 0}, "three": {**HERE, "code": 0}}
+    tasks = "  tasks: [{name: x, shell: 'exit {{ code }}'}]\n"
+    for words, well in (("", ["two", "three"]), ("any_errors_fatal: true", []), ("serial: 1", [])):
+        (here.directory / "site.yml").write_text(f"- hosts: all\n  gather_facts: false\n  {words}\n{tasks}")
+        code, ended, said = here.walked(Goal.DEPLOY, hosts)
+        assert (code, [name for name, problem in ended.items() if not problem]) == (1, well)
+        assert ("not begun, since one has failed: two, three" in said) is (not well)
+        assert unfinished(load(here.options)).left == hosts.keys() - set(well)
 
 
 def test_nodes_of_one_machine_are_refused_under_two_names(here: Here) -> None:
