@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from deployer.events import Event
 
+STOPPED = "stopped by Ctrl-C or SIGTERM"
+"""Why a roll stops that a person wants no more of, which is no failure."""
+
 
 @dataclass(frozen=True, slots=True)
 class RollPlanned(Event):
@@ -122,6 +125,11 @@ class BatchEnded(Event):
     nodes: int
     seconds: float
     stops: str = ""
+
+    @property
+    def ended(self) -> str:
+        """How it ended, in a word: ``ok``, ``stopped`` by a person, or ``failed``."""
+        return "ok" if self.ok else "stopped" if self.stops == STOPPED else "failed"
 
 
 @dataclass(frozen=True, slots=True)

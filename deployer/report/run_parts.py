@@ -90,7 +90,7 @@ def _batches(events: Sequence[Event]) -> Iterator[str]:
         span = f"{at:.1f} to {at + last.seconds:.1f} s ({last.seconds} s)"
         at += last.seconds
         healthy = f"{last.healthy} of {last.nodes} nodes healthy"
-        rows.append((f"{number} of {last.of}", hosts, span, healthy, f"{'ok' if last.ok else 'failed'} {last.stops}"))
+        rows.append((f"{number} of {last.of}", hosts, span, healthy, f"{last.ended} {last.stops}"))
     yield timeline(began, ended)
     yield html_table(("batch", "hosts", "time", "availability", "ended"), rows)
 

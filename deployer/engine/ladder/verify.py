@@ -113,6 +113,7 @@ def verify(
         fresh = frozenset()
     _explain(sessions, nodes, pool)
     for node in nodes:
+        _doubt(node)
         _tell(node, emit)
     return {node.name: node.rungs if node.settled else [] for node in nodes}
 
@@ -219,6 +220,14 @@ def _explain_host(session: LadderSession, nodes: Sequence[_Node]) -> None:
         cookie = node.target.cookie
         said = (frame.out.replace(cookie.reveal(), MASK) if cookie else frame.out).splitlines()
         node.rungs = [explaining.explained(rung, said) if rung.ok is False else rung for rung in node.rungs]
+
+
+def _doubt(node: _Node) -> None:
+    """Leave open the last rung of a node that is well, and too young for a verdict when its climb was cut short."""
+    if not node.settled and not failed(node.rungs):
+        *below, last = node.rungs
+        detail = f"{last.detail}; not watched for as long as it has to stay so"
+        node.rungs = [*below, replace(last, ok=None, detail=detail)]
 
 
 def _tell(node: _Node, emit: Emit) -> None:

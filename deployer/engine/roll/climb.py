@@ -21,7 +21,6 @@ from deployer.events import Emit, Event, Note, RungRead, Stage
 Fallen = dict[str, RungResult]
 """Node → the rung it failed, of those that failed one for a reason of their own."""
 
-
 WAY_OUT = (
     "was its host taken out of the inventory? Put it back, then: deployer retire PLAYBOOK HOST -i INVENTORY. "
     "A host that was --lost and came back: the same, then deployer cookie rotate. A node of somebody else's: stop it"
@@ -74,6 +73,7 @@ class Climb:
         runs, unhealthy = _taking_part(runs, unhealthy)
         able = [run for run in runs if run.readable]
         if self.stop.is_set():
+            self._forget(runs)
             _interrupt([run for run in able if run.health is not Verification.HEALTHY])
             return {}
         judged = {run.name: run.judged(unhealthy) for run in runs}
@@ -88,8 +88,13 @@ class Climb:
         self._keep_found(runs, judged, targets, climbed)
         if self.stop.is_set():
             _interrupt([run for run in able if run.health is Verification.UNVERIFIED])
-        wrong = {node: bad for node, rungs in climbed.items() if (bad := failed(rungs))}
-        return {node: bad for node, bad in wrong.items() if not bad.caused_by_absent_host}
+        wrong = ((node, failed(rungs)) for node, rungs in climbed.items())
+        return {node: bad for node, bad in wrong if bad and not bad.caused_by_absent_host}
+
+    def _forget(self, runs: Sequence[HostRoll]) -> None:
+        """Let go of what the climb before has found of hosts that were touched since."""
+        gone = frozenset().union(*(r.names | r.old_names for r in runs if r.health is Verification.UNVERIFIED))
+        self.healthy, self._told = self.healthy - gone, {n: said for n, said in self._told.items() if n not in gone}
 
     def _joined(
         self,
@@ -164,9 +169,8 @@ class Climb:
 
     def tell(self, runs: Sequence[HostRoll], leaving: Collection[str] = ()) -> None:
         """Say what the last climb found; ``leaving``: names of nodes that are on their way out of the cluster."""
-        for rungs in self._told.values():
-            for rung in rungs:
-                self.emit(rung)
+        for rung in (rung for rungs in self._told.values() for rung in rungs):
+            self.emit(rung)
         if (found := self.outsiders(runs, leaving)) and not any(isinstance(run.problem, ConfigError) for run in runs):
             self.emit(Note(f"{connected(found)}\n  {WAY_OUT}"))
 
@@ -202,9 +206,8 @@ def _former(run: HostRoll, waiting: Collection[HostRoll]) -> frozenset[str]:
 
 def _without(target: Target, gone: Collection[str]) -> Target:
     """Return a node that need not see those which are none of the release that their host went back to."""
-    if not gone:
-        return target
-    return replace(target, others=tuple(peer for peer in target.others if str(peer) not in gone))
+    others = tuple(peer for peer in target.others if str(peer) not in gone)
+    return replace(target, others=others) if gone else target
 
 
 def _health(climbs: Sequence[list[RungResult]]) -> Verification:
@@ -216,10 +219,8 @@ def _health(climbs: Sequence[list[RungResult]]) -> Verification:
 
 def _interrupt(runs: Sequence[HostRoll]) -> None:
     """Say of hosts which have been touched that nobody saw them well."""
-    for run in (run for run in runs if run.state not in (HostState.WAITING, HostState.NOT_REACHED)):
-        if run.skip_reason:
-            continue
-        hint = "deployer verify does that alone, deployer resume goes on"
+    hint = "deployer verify does that alone, deployer resume goes on"
+    for run in (r for r in runs if r.state not in (HostState.WAITING, HostState.NOT_REACHED) and not r.skip_reason):
         run.problem = run.problem or Interrupted("stopped before its nodes were verified", hint=hint)
 
 

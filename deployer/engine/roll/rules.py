@@ -15,8 +15,7 @@ from deployer.engine.roll.state import HostState
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration
 from deployer.resolve import Limits
-
-STOPPED = "stopped by Ctrl-C or SIGTERM"
+from deployer.roll_events import STOPPED
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import Verification
 from deployer.errors import Interrupted
-from deployer.events import Stage
+from deployer.events import RungRead, Stage
 from deployer.model import Host
 from tests.unit.engine.engine_kit import Events, host_play
 from tests.unit.engine.ladder_kit import HTTP_OK, PEERS, Inline, LadderHost, Says, epmd_says, look, target
@@ -44,6 +44,32 @@ def test_ctrl_c_before_the_climb_leaves_who_was_proven_proven(climb: Climb) -> N
     assert climb.run(runs, busy=()) == {}
     assert [type(one.problem) for one in runs] == [type(None), Interrupted, Interrupted]
     assert runs[0].proven
+
+
+def told(climb: Climb, runs: list[HostRoll]) -> list[tuple[str, bool | None]]:
+    """What is said of the last rung of each node that anything is said of."""
+    climb.tell(runs)
+    last = {rung.node: rung.ok for rung in climb.emit.of(RungRead)}  # type: ignore[attr-defined]
+    return sorted(last.items())
+
+
+def test_after_ctrl_c_nothing_of_before_the_switch_is_said_of_who_was_switched(climb: Climb) -> None:
+    runs = [run("web1"), run("web2")]
+    climb.run(runs, busy=())
+    runs[1].health = Verification.UNVERIFIED  # its turn has come
+    climb.stop.set()
+    climb.run(runs, busy=())
+    assert climb.healthy == {"shop@10.0.0.1"}
+    assert len(climb.nodes) == 2
+    assert told(climb, runs) == [("shop@10.0.0.1", True)]
+
+
+def test_ctrl_c_leaves_open_how_a_node_is_that_has_not_stayed_up_for_long_enough(climb: Climb) -> None:
+    young = run("web1", looks=lambda _: look(uptime="101.0"))
+    climb.emit.when(Stage, lambda _: climb.stop.set())  # type: ignore[attr-defined]
+    assert climb.run([young, run("web2")], busy=["web1"]) == {}
+    assert isinstance(young.problem, Interrupted)
+    assert told(climb, [young]) == [("shop@10.0.0.1", None), ("shop@10.0.0.2", True)]
 
 
 def test_ctrl_c_in_the_climb_blames_nobody_who_needs_time(climb: Climb) -> None:

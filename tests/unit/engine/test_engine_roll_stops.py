@@ -11,11 +11,10 @@ from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import settle
 from deployer.engine.roll.climb import mark_failed
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.engine.roll.rules import STOPPED
 from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
-from deployer.roll_events import BatchEnded, BatchStarted
+from deployer.roll_events import STOPPED, BatchEnded, BatchStarted
 from tests.samples import quick
 from tests.unit.engine.roll_kit import Fleet
 

@@ -8,7 +8,15 @@ import pytest
 
 from deployer.events import Event, PlayEnded, RunEnded, RungRead, StepDone
 from deployer.model import Change
-from deployer.roll_events import BatchEnded, BatchStarted, HookDone, MigrationEnded, MigrationSaid, RollPlanned
+from deployer.roll_events import (
+    STOPPED,
+    BatchEnded,
+    BatchStarted,
+    HookDone,
+    MigrationEnded,
+    MigrationSaid,
+    RollPlanned,
+)
 from tests.unit.report.terminal_kit import EVIL, MODE, ended, planned, play, report
 
 TEXT = Change("content", "a\nb\n", "a\nc\n")
@@ -170,6 +178,8 @@ def test_a_batch_is_told_with_its_health_and_what_stops_the_roll() -> None:
         in shown
     )
     assert "b            not reached" in shown
+    stopped = replace(batch[1], stops=STOPPED)
+    assert "  ✗ the batch was stopped; 2 of 3 nodes healthy" in report(*play(stopped, goal="deploy"))
 
 
 @pytest.mark.parametrize(("rc", "verbosity", "shown"), [(0, 0, False), (0, 1, True), (3, 0, True)])
