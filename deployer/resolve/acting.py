@@ -14,7 +14,7 @@ from deployer.resolve.action import Action, Delegate
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
 from deployer.resolve.homes import home_of
-from deployer.resolve.making import Maker, environment_of, timeout_of, user_of
+from deployer.resolve.making import Maker, became, environment_of, timeout_of, user_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Acting:
 
         with listening() as heard:
             try:
-                parts = in_tree(task, variables, self.maker.sources)
+                parts = in_tree(task, variables, self.maker.sources, lambda: self._where(task, variables)[-1])
             except ConfigError as error:
                 raise silenced(error, heard, task.module, task.mark) from None
         for path, part, module in parts:
@@ -77,14 +77,20 @@ class Acting:
 
         return replace(found, judge=ResultJudge.of(task, variables))
 
-    def _made(self, task: Task, variables: Variables, label: str, given: Module | None) -> Action:
+    def _where(self, task: Task, variables: Variables) -> tuple[Connection, Delegate | None, str | None, str | None]:
+        """Return how and where a task is done, as whom, and that one's home."""
         once = self.doer.name != self.host.name
         connection = self.delegates.connection(self.doer) if once else self.connection
         on, place = delegated(task, variables, self.doer, connection, self.delegates)
         if once and not place:
             place = Delegate(self.doer.name, on.become, self.doer)
         user = None if task.local else user_of(task, on, variables)
-        home = home_of(user, on, variables, elsewhere=place is not None)
+        asked = self.delegates.become or "ansible_become" in variables or became(task, variables) is not None
+        return on, place, user, home_of(user, on, variables, elsewhere=place is not None, asked=asked)
+
+    def _made(self, task: Task, variables: Variables, label: str, given: Module | None) -> Action:
+        on, place, user, home = self._where(task, variables)
+        once = self.doer.name != self.host.name
         module, words = given or self.maker.make(task, variables, home), task.result
         if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()

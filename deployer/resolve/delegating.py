@@ -33,11 +33,13 @@ class Delegates:
         hosts: by name.
         connection: says how one is reached.
         password: what the command line gave for sudo.
+        become: the command line has everything done as root.
     """
 
     hosts: Mapping[str, Host]
     connection: Callable[[Host], Connection]
     password: Secret | None = None
+    become: bool = False
 
     def find(self, named: str) -> Host | None:
         """Return the host of this name, or the one that is reached at this address."""

@@ -18,7 +18,7 @@ ROOTS = "/root"
 _PATHS = ("path", "paths", "dest", "src", "chdir", "creates", "removes")
 
 
-def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere: bool) -> str | None:
+def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere: bool, asked: bool) -> str | None:
     """Return the home of whoever a task runs as; None where only the host knows it.
 
     Args:
@@ -26,13 +26,15 @@ def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere
         on: how the machine is reached on which it is done.
         variables: the facts of the host may be among them.
         elsewhere: that machine is another one than the host, whose facts these are not.
+        asked: that it is root is the word of the task, the play, the inventory or the command line; where it is only
+            that of another task, Ansible would be the login user here.
     """
     who = user or ("root" if on.become else on.user)
     if who == "root":
-        return ROOTS
+        return ROOTS if asked or on.user == who else None
     if on.local and not (user or on.become):
         return os.path.expanduser("~")  # noqa: PTH111 - Path's own raises where there is none
-    told = not elsewhere and "ansible_user_dir" in variables and who in (None, variables["ansible_user_id"])
+    told = not elsewhere and "ansible_user_dir" in variables and who in (None, variables.get("ansible_user_id"))
     return str(variables["ansible_user_dir"]) if told else None
 
 
@@ -62,7 +64,7 @@ def at_homes(cls: type[Module], key: str, value: Any, home: str | None, args: Ma
         hint = f"write the path, such as /home/{name or 'shop'}/{rest}" + (
             f"; or getent: {{database: passwd, key: {name}}}, and {{{{ getent_passwd.{name}[4] }}}}"
             if name
-            else "; or gather_facts: true at the play"
+            else "; or gather_facts: true at the play, and become: at this task where another one has it"
         )
         raise ConfigError(f"{key} {value!r}: {whose} only the host knows", hint=hint)
     found = (ROOTS if name else str(home)) + slash + rest

@@ -111,7 +111,7 @@ class Maker:
         given: dict[str, Any] = {}
         marks, own = marks_of(args), mark_of(args, task.mark)
         with At() as at:
-            for key, raw in args.items():
+            for key, raw in sorted(args.items(), key=lambda word: word[0] != cls.ON_HOST):  # it says where src lies
                 at.where = where = marks.get(key, own)
                 value = variables.render(_mode(key, raw, args), where, key)
                 if value is not OMIT and not is_silent(task.module, key, value):

@@ -161,7 +161,7 @@ class Resolver:
             return self._resolve(host, Progress(facts, tasks, results or {}, failures))
 
     def _resolve(self, host: Host, progress: Progress) -> HostPlay:
-        reached = self.connection(host)
+        reached, cli = self.connection(host), self._run.cli
         own, members = self._members.fleet(host)
         self._scopes.learn(host, progress.facts)
         if own:
@@ -174,7 +174,7 @@ class Resolver:
             host=host,
             connection=reached,
             maker=Maker(self._sources, self._run.vaults, _tarballs(own)),
-            delegates=Delegates(self._inventory.hosts, self.connection, self._run.cli.become_password),
+            delegates=Delegates(self._inventory.hosts, self.connection, cli.become_password, bool(cli.become)),
             first=self._once(host, wanted),
         )
         self._scopes.begin(host)

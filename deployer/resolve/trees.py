@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -16,6 +17,8 @@ from deployer.load.template import Variables
 from deployer.model import Task
 from deployer.modules.base import Present, State
 from deployer.modules.file import File
+from deployer.resolve.homes import at_homes
+from deployer.resolve.making import module_class
 
 _MOST = 2000
 """How many files one task copies at most."""
@@ -34,10 +37,11 @@ TreePart: TypeAlias = tuple[str, Task, CopiedDirectory | None]
 """A part of a directory's copy: a path below it, and the task that copies a file, or the module of a directory."""
 
 
-def in_tree(task: Task, variables: Variables, sources: Sources) -> list[TreePart]:
+def in_tree(task: Task, variables: Variables, sources: Sources, home: Callable[[], str | None]) -> list[TreePart]:
     """Return what a ``copy`` with ``src`` is made of: itself, without a path, where that is no directory here.
 
     As in Ansible the directory itself is made below ``dest``, unless ``src`` ends with a slash; links are followed.
+    ``home`` gives that of whoever it runs as, as `deployer.resolve.homes.home_of` does.
 
     Raises:
         ConfigError: an argument is wrong, there are too many files, or not all of it can be read.
@@ -52,6 +56,8 @@ def in_tree(task: Task, variables: Variables, sources: Sources) -> list[TreePart
         return [("", task, None)]
     if not isinstance(dest := rendered("dest"), str):
         return [("", task, None)]
+    with At(mark_of(task.args["dest"], task.mark)):
+        dest = at_homes(module_class(task), "dest", dest, home(), task.args)
     with At(mark_of(task.args["src"], task.mark)):
         if task.loop is not None and task.result.register:
             hint = "leave register out, or copy files"

@@ -58,6 +58,41 @@ def test_a_command_of_another_user_has_that_ones_home_which_nobody_knows(project
         project.resolve("a")
 
 
+def test_that_another_task_becomes_root_says_nothing_of_the_home_of_one_that_does_not(project: Project) -> None:
+    tasks = "- file: {path: ~/x}\n- {file: {path: ~/y}, become: true}\n"
+    project.tasks(tasks)
+    with pytest.raises(ConfigError, match="whoever this runs as only the host knows") as caught:
+        project.resolve("a", FACTS | {"ansible_user_id": "root"})
+    assert "become: at this task" in caught.value.hint
+    project.write("host_vars/a.yml", "ansible_become: true\n")
+    assert [getattr(action.module, "path", "") for action in project.actions()] == ["/root/x", "/root/y"]
+
+
+def test_a_home_that_the_inventory_names_needs_no_facts(project: Project) -> None:
+    project.write("host_vars/a.yml", "ansible_user_dir: /srv/me\n")
+    project.tasks("- file: {path: ~/x}\n")
+    assert getattr(project.actions()[0].module, "path", "") == "/srv/me/x"
+
+
+def test_where_the_source_of_a_copy_lies_counts_wherever_it_is_written(project: Project) -> None:
+    for words in (
+        "src: ~/a, dest: /b, remote_src: '{{ port > 1 }}'",
+        "remote_src: '{{ port > 1 }}', src: ~/a, dest: /b",
+    ):
+        project.tasks(f"- copy: {{{words}}}\n", become="true")
+        assert getattr(project.actions()[0].module, "src", "") == "/root/a"
+
+
+def test_a_directory_is_copied_to_a_home_too(project: Project) -> None:
+    project.write("files/d/one", "1\n")
+    project.tasks("- copy: {src: d, dest: ~/x}\n", become="true")
+    made, written = (action.module for action in project.actions())
+    assert (getattr(made, "path", ""), getattr(written, "dest", "")) == ("/root/x/d", "/root/x/d/one")
+    project.tasks("- copy: {src: d, dest: ~/x}\n", become="false")
+    with pytest.raises(ConfigError, match="whoever this runs as only the host knows"):
+        project.actions()
+
+
 def test_what_lies_on_this_machine_is_looked_for_in_this_ones_home(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
