@@ -22,7 +22,8 @@ told with its cause and the next step; what lies above it rests on it and is not
 {table}
 
 A rung that cannot be climbed is marked `?` and says why: no root to look at another user's process, no cookie
-declared, no mesh expected. Where sshd forbids forwarding (`AllowTcpForwarding no`, `PermitOpen`), every stream goes
+declared, no mesh expected. So is the last one of a node that is well and has not stayed so for `health.stable` seconds
+when Ctrl-C ends the climb. Where sshd forbids forwarding (`AllowTcpForwarding no`, `PermitOpen`), every stream goes
 through a small command on the host instead, one at a time, so that `MaxSessions 1` is enough; without bash on the
 host, rungs {asked} are `?`.
 
