@@ -153,7 +153,7 @@ def _option_words(text: str) -> dict[str, str]:
         option = next(left, "") if word in ("-o", "-J") else word[2:]
         option = f"ProxyJump={option}" if word.startswith("-J") else option
         name, equals, value = option.partition("=") if "=" in option else option.partition(" ")
-        if word[:2] not in ("-o", "-J") or not equals or name.strip().lower() not in known:
+        if word[:2] not in ("-o", "-J") or not equals or not value.strip() or name.strip().lower() not in known:
             hint = f"write -J HOST, {', '.join(f'-o {name}=…' for name in _OPTIONS)}"
             said = f"{word} {option}" if word == "-o" else word
             problem = f"ansible_ssh_common_args: {said} is not understood"

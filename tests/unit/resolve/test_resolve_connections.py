@@ -58,6 +58,8 @@ def test_a_jump_may_be_written_as_ssh_has_it_on_its_command_line(project: Projec
     [
         ("ansible_password: x", "ansible_password is not supported", "keys"),
         ("ansible_ssh_common_args: -o ForwardAgent=yes", "ForwardAgent", "ProxyJump"),
+        ("ansible_ssh_common_args: -J", "ansible_ssh_common_args: -J is not understood", "write -J HOST"),
+        ("ansible_ssh_common_args: -o ProxyJump=", "-o ProxyJump= is not understood", "write -J HOST"),
         ("ansible_ssh_common_args: -A", "ansible_ssh_common_args: -A is not understood", "write -J HOST, -o UserKnown"),
         ("ansible_port: 22:22", "ansible_port must be a whole number", ""),
         ("ansible_become: y", "ansible_become must be true or false", "true or false"),
