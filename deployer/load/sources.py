@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from deployer.errors import At, ConfigError
 from deployer.load import vault
@@ -27,14 +27,26 @@ def at_home(name: str) -> Path:
     return Path(os.path.expanduser(name))  # noqa: PTH111 - Path's own raises then
 
 
+class _Version(NamedTuple):
+    """What a file's content is kept by: written anew meanwhile, by a task on this machine, it is another one.
+
+    Its time of modification does not tell: cp -p, rsync and tar write that themselves.
+    """
+
+    path: Path
+    inode: int
+    changed: int
+    size: int
+
+
 @dataclass(slots=True)
 class Sources:
     """The files of one play."""
 
     directory: Path
     vaults: Vaults
-    _blobs: dict[tuple[Path, int, int], Blob] = field(default_factory=dict)
-    _texts: dict[tuple[Path, int, int], str | Secret] = field(default_factory=dict)
+    _blobs: dict[_Version, Blob] = field(default_factory=dict)
+    _texts: dict[_Version, str | Secret] = field(default_factory=dict)
     _tried: dict[tuple[str, str, Path | None, str, str], tuple[Path, ...]] = field(default_factory=dict)
 
     def find(self, name: str, folder: str, task: Task, where: Mark) -> Path:
@@ -83,7 +95,7 @@ class Sources:
             try:
                 key = _version(path)
                 if key not in self._blobs:
-                    self._blobs[key] = self._small(path) if key[2] <= SMALL else _large(path)
+                    self._blobs[key] = self._small(path) if key.size <= SMALL else _large(path)
                 return self._blobs[key]
             except OSError as error:
                 raise ConfigError(f"cannot be read: {error.strerror}") from None
@@ -124,10 +136,9 @@ class Sources:
                 raise ConfigError("holds no text once decrypted") from None
 
 
-def _version(path: Path) -> tuple[Path, int, int]:
-    """Return what a file's content is kept by: written anew meanwhile, by a task on this machine, it is another one."""
+def _version(path: Path) -> _Version:
     stat = path.stat()
-    return path, stat.st_mtime_ns, stat.st_size
+    return _Version(path, stat.st_ino, stat.st_ctime_ns, stat.st_size)
 
 
 def _large(path: Path) -> Blob:

@@ -69,7 +69,8 @@ class Variables(Mapping[str, Any]):
         return self._layer(name) is not None or name in self._pieces or name in _globals()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name for layer in self._layers for name in layer.values))
+        every = ((name, value) for layer in self._layers for name, value in layer.values.items())
+        return iter(dict.fromkeys(name for name, value in every if value is not self))  # vars are not in themselves
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from textwrap import indent as inside
@@ -82,6 +84,27 @@ def test_a_large_file_is_hashed_once_for_all_hosts_and_never_held(
     (blob,) = blobs
     assert (blob.path, blob.text, blob.size) == (path, None, 2 * 1024 * 1024)
     assert digests == ["read"]
+
+
+def test_a_file_that_is_another_one_meanwhile_is_read_anew_though_its_time_is_kept(project: Project) -> None:
+    source = project.write("a.j2", "one {{ port }}")
+    project.tasks("- template: {src: a.j2, dest: /a}\n- copy: {src: a.j2, dest: /b}\n")
+    resolver, said = project.resolver(), list[str]()
+    for name, text in (("a", "one"), ("b", "two")):
+        fresh = project.write("fresh", f"{text} {{{{ port }}}}")
+        os.utime(fresh, (0, 0))
+        fresh.replace(source)
+        said += map(content, resolver.resolve(resolver._inventory.hosts[name], None).actions)
+    assert said == ["one 4000", "one {{ port }}", "two 4001", "two {{ port }}"]
+
+
+def test_all_variables_can_be_looked_at_without_going_round_in_them(project: Project) -> None:
+    project.tasks("- debug: {var: hostvars}\n- debug: {msg: '{{ hostvars.b | to_json }}'}\n- debug: {var: vars}\n")
+    every, of_b, mine = (action.says for action in project.actions())
+    assert "'port': 4000" in every
+    assert "'port': 4001" in every
+    assert (json.loads(of_b)["port"], "vars" in json.loads(of_b)) == (4001, False)
+    assert "'port': 4000" in mine
 
 
 def test_omit_leaves_an_argument_out(project: Project) -> None:
