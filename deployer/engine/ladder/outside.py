@@ -47,10 +47,14 @@ def with_seen(
     transport: Transport,
 ) -> NodeReading:
     """Return a reading with who has tried its host's public ports, now or earlier in this climb; as `seen_from`."""
-    seen = seen_from(target, places, answers, transport)
-    answered = {port for (_, port), host in places.items() if host == target.host and seen and not any(seen.values())}
+    tried = _tried(target, places, answers, transport)
+    said: dict[int, list[str]] = {}
+    for seen in tried.values():
+        for (_, port), why in seen.items():
+            said.setdefault(port, []).append(why)
     before = {host: "" for host, why in reading.outside.items() if not why}
-    return replace(reading, outside=before | seen, open=reading.open | answered)
+    answered = {port for port, whys in said.items() if not any(whys)}
+    return replace(reading, outside=before | _told(tried), open=reading.open | answered)
 
 
 def _answering(target: Target, unit: UnitReading) -> Iterator[int]:
@@ -74,6 +78,16 @@ def seen_from(
         answers: what the other hosts of the play have tried; or why one could not.
         transport: to the target's host; its machine is the one to try from where no other host has.
     """
+    return _told(_tried(target, places, answers, transport))
+
+
+def _tried(
+    target: Target,
+    places: Mapping[Place, str],
+    answers: Mapping[str, Mapping[Place, str] | str],
+    transport: Transport,
+) -> dict[str, dict[Place, str]]:
+    """Return who has tried the public ports of a target's host → port → "" or why it did not answer."""
     mine = [place for place, host in places.items() if host == target.host]
     tried = {
         host: {place: seen[place] for place in mine if place in seen}
@@ -83,10 +97,13 @@ def seen_from(
     if mine and not any(tried.values()):
         knocked = {place: transport.knock(place[1], timeout=KNOCK) for place in mine}
         tried = {HERE: {place: why for place, why in knocked.items() if why is not None}}
+    return {host: seen for host, seen in tried.items() if seen}
+
+
+def _told(tried: Mapping[str, Mapping[Place, str]]) -> dict[str, str]:
+    """Return who has tried → "" or what is wrong, in words."""
     return {
-        host: ", ".join(f"port {port} {why}" for (_, port), why in seen.items() if why)
-        for host, seen in tried.items()
-        if seen
+        host: ", ".join(f"port {port} {why}" for (_, port), why in seen.items() if why) for host, seen in tried.items()
     }
 
 

@@ -67,8 +67,15 @@ def test_what_has_answered_in_this_climb_is_not_tried_again_and_what_has_not_is(
     assert public_places({PUBLIC: more}) == {("10.0.0.1", 5001): "web1"}
     answers["web2"]["10.0.0.1", 4000] = "no answer in 3 s"
     shut = with_seen(PUBLIC, begun, PLACES, answers, Knocked(None))
-    assert (shut.outside, public_places({PUBLIC: shut})) == ({"web2": "port 4000 no answer in 3 s"}, PLACES)
+    assert (shut.outside, public_places({PUBLIC: shut})) == (
+        {"web2": "port 4000 no answer in 3 s"},
+        {("10.0.0.1", 4000): "web1"},
+    )
     assert with_seen(PUBLIC, shut, PLACES, {"web2": dict.fromkeys(PLACES, "")}, Knocked(None)).outside == {"web2": ""}
+    answers["web3"] = {("10.0.0.1", 4000): "", ("10.0.0.1", 5000): "no answer in 3 s"}
+    assert with_seen(PUBLIC, begun, PLACES, answers, Knocked(None)).open == frozenset(), "each must have come through"
+    part: dict[str, Any] = {"web2": {("10.0.0.1", 4000): ""}}
+    assert with_seen(PUBLIC, begun, PLACES, part, Knocked(None)).open == {4000}, "nobody has tried 5000"
 
 
 @pytest.fixture
