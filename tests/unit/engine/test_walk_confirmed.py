@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from deployer.engine.walk import plan as planning
@@ -10,9 +14,10 @@ from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.probe import Reading
 from deployer.model import Absent
 from deployer.resolve import HostPlay
-from deployer.sh import Program, Sh, encode
+from deployer.sh import Program, Sh, encode, script, sh
 from tests.unit.project_files import Project
 from tests.unit.sh_clean import complaints
+from tests.unit.sh_runner import ROOT
 
 SITE = """\
 - hosts: all
@@ -93,3 +98,19 @@ def test_all_that_runs_is_clean_sh(play: HostPlay) -> None:
     ]
     for text in texts:
         assert complaints(text, "SC2317") == ""
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives a file to somebody else")
+@pytest.mark.parametrize(("owner", "mode"), [(0, 0o600), (1, 0o640)], ids=["root's", "another user's"])
+def test_what_puts_a_file_back_runs_without_the_prelude(tmp_path: Path, owner: int, mode: int) -> None:
+    held, path = tmp_path / "undo", tmp_path / "it's"
+    held.mkdir()
+    path.write_text("new")
+    for end, text in {"kind": "copy\n", "attributes": f"{owner} {owner} {mode:o}\n", "file": "old"}.items():
+        (held / f"0.{end}").write_text(text)
+    texts = script("files.sh", "deployer.sh"), script("restore.sh", "deployer.undo"), sh("put_back 0 {}", path)
+    whole = "\n".join(one.text for one in texts).replace("/var/lib/deployer/undo", str(held))
+    done = subprocess.run(["sh", "-c", whole], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, path.read_text()) == (0, "", "old")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (owner, owner, mode)
