@@ -2,6 +2,7 @@
 umask 022
 [ "$(realpath -m -- "$root")" = "$root" ] || { echo "$root leads to another place"; exit 1; }
 secure_root
+if [ -e "$root/ledger" ] || [ -L "$root/ledger" ]; then trusted "$root/ledger"; fi
 hold='' unit='' transient=${transient:-/run/systemd/system}
 trap '[ "$?" -eq 0 ] || full "$root/versions"; [ -z "$unit" ] || rm -f -- "$transient/$unit"; [ -z "$hold" ] || rm -rf -- "$hold"' EXIT
 mkdir -p -- "$root/versions"

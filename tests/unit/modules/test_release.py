@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.unit.beam.beam_tarballs import release as recipe
 from tests.unit.beam.hostile_tarballs import HOSTILE, RUNS_ELSEWHERE, Made
 from tests.unit.modules.host_text import converge, do, see
 from tests.unit.modules.tables import answer
+from tests.unit.sh_runner import ROOT
 
 
 def blob(path: Path) -> Blob:
@@ -111,6 +113,26 @@ def test_what_a_killed_run_left_is_swept(release: Release, tmp_path: Path) -> No
     converge(release, tmp_path)
     assert ".unpack.abc" not in [path.name for path in versions.iterdir()]
     assert (versions / release.id / ".complete").exists()
+
+
+@pytest.mark.skipif(not ROOT, reason="only root gives a directory to somebody else")
+@pytest.mark.parametrize("turned", ["another user's", "a link"])
+def test_what_is_noted_of_a_release_is_written_where_nobody_else_can_write(
+    release: Release, tmp_path: Path, turned: str
+) -> None:
+    ledger, elsewhere = tmp_path / "opt/ledger", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "shadow").write_text("root's own")
+    if turned == "a link":
+        ledger.parent.mkdir()
+        ledger.symlink_to(elsewhere)
+    else:
+        ledger.mkdir(parents=True)
+        (ledger / ".sums").symlink_to(elsewhere / "shadow")
+        os.chown(ledger, 1, 1)
+    assert "not root's alone" in do(release.fix(release.differences(Absent())), tmp_path)
+    assert [(path.name, path.read_text()) for path in elsewhere.iterdir()] == [("shadow", "root's own")]
+    assert not Path(release.path).exists()
 
 
 SLOW = {"more members than a release has": pytest.mark.slow}
