@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -24,6 +23,7 @@ from deployer.sh.frame import this_run
 from deployer.transport import Transport
 from deployer.window.behind import cookie_in, identity_in, look_behind
 from deployer.window.choice import Fleet, Spot, by_host
+from deployer.window.side_by_side import side_by_side
 
 DOOR_TIMEOUT = 60.0
 _NOTED = 2000
@@ -188,8 +188,7 @@ def doors(
             held.update(zip(own, found, strict=True))
 
     try:
-        with ThreadPoolExecutor(max(1, min(forks, len(hosts)))) as pool:
-            list(pool.map(meet, hosts))
+        side_by_side(meet, hosts, forks)
         yield tuple(held[spot] for spot in spots if spot in held)
     finally:
         for transport in {id(door.transport): door.transport for door in held.values()}.values():

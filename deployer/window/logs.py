@@ -17,6 +17,7 @@ from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import ask_node, note
 from deployer.window.journal_lines import LINE_LIMIT, LineCutter, LogChoice, LogLine, read_logs
 from deployer.window.shells import SAID_KEPT, session_on
+from deployer.window.side_by_side import side_by_side
 
 _SETTLE = 0.4
 """Seconds that a line of a followed journal waits for older ones of other hosts."""
@@ -45,12 +46,7 @@ class NodeJournals:
     def all(self) -> Iterator[LogLine]:
         """Yield every line there is, oldest first."""
         kept: dict[Spot, list[LogLine]] = {spot: [] for spot in self._spots}
-        hosts = by_host(self._spots, lambda spot: spot)
-        readers = [threading.Thread(target=self._read_host, args=(own, kept), daemon=True) for own in hosts]
-        for reader in readers:
-            reader.start()
-        for reader in readers:
-            reader.join()
+        side_by_side(lambda own: self._read_host(own, kept), by_host(self._spots, lambda spot: spot))
         if self._what.grep and self._what.last:  # then journalctl begins with the newest
             for found in kept.values():
                 found.reverse()
