@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from deployer.values import (
     MASK,
@@ -120,6 +120,10 @@ class Gate:
     mark: Mark
 
 
+Include: TypeAlias = "Callable[[Mapping[str, Any], set[Path]], tuple[tuple[Task, ...], Callable[[Play], Play]]]"
+"""Reads tasks late; see `Task`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One task as written: nothing templated yet. Handlers are tasks too.
@@ -142,8 +146,8 @@ class Task:
         gates: the includes around it, the outermost first. blocks: the blocks around it that say what happens when it
             fails, the outermost first, each with the part in which it stands: ``block``, ``rescue`` or ``always``.
         params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
-        include: reads the tasks that a dynamic include means, given its rendered arguments.
-        brought: gives a play with the handlers of the roles that the tasks of such an include belong to.
+        include: reads the tasks that a dynamic include means, given its rendered arguments and the folders of the roles
+            that others have brought to the host, to which it adds; beside them, what adds their handlers to a play.
         result: what it says of its result.
         implicit: nobody has written it; a listing leaves it out.
     """
@@ -174,8 +178,7 @@ class Task:
     gates: tuple[Gate, ...] = ()
     blocks: tuple[tuple[Block, str], ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
-    include: Callable[[Mapping[str, Any]], tuple[Task, ...]] | None = None
-    brought: Callable[[Play, Sequence[Task]], Play] | None = None
+    include: Include | None = None
     result: ResultWords = field(default_factory=ResultWords)
     implicit: bool = False
 

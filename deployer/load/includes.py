@@ -8,7 +8,7 @@ is changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from deployer.load.keywords import HANDED, ROLE_WORDS, WITH, check_words, mappin
 from deployer.load.loops import loop_of
 from deployer.load.marked import Map, mark_of
 from deployer.load.varfiles import variables
-from deployer.model import Gate, Mark, Play, Task
+from deployer.model import Gate, Include, Mark, Play, Task
 
 if TYPE_CHECKING:
     from deployer.load.tasks import Brought, TaskReader
@@ -56,48 +56,49 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
         make = _role(reader, below, at)
     if loop is None and not any("{{" in str(args.get(name, "")) for name in ("file", "name", "tasks_from")):
         return [replace(task, gates=(gate, *task.gates)) for task in make(args)]
-    late = replace(reader, problems=Gathering())
+    late, seen = replace(reader, problems=Gathering()), frozenset(reader.roles.seen)
     make = _tasks(late, below, directory, at) if word == "include_tasks" else _role(late, below, at)
-    templated = "{{" in str(args.get("name"))
+    templated = any("{{" in str(args.get(name)) for name in ("name", "tasks_from"))
     if templated and args.get("public"):
-        hint = "name the role itself, or leave public out"
+        hint = "name the role and its tasks themselves, or leave public out"
         raise ConfigError("public goes with the name of a role, without templates", where=args.at("public"), hint=hint)
     if word == "include_role" and not templated:
         make(args)  # for its handlers, and for what is wrong in it
         late.problems.check()
     task = _standing_for(word, given, args, own, inherited)
-    include = _reading(reader.problems, late, make, args)
-    return [replace(task, loop=loop, control=control, include=include, brought=partial(_with_brought, reader.brought))]
+    return [replace(task, loop=loop, control=control, include=_reading(reader, late, make, args, seen))]
 
 
-def _reading(
-    around: Gathering, late: TaskReader, make: Read, args: Map
-) -> Callable[[Mapping[str, Any]], tuple[Task, ...]]:
-    """Return what reads the tasks of an include once its arguments are rendered; roles tell ``around`` their errors."""
+def _reading(reader: TaskReader, late: TaskReader, make: Read, args: Map, seen: frozenset[Path]) -> Include:
+    """Return what reads the tasks of an include once its arguments are rendered; roles tell ``reader`` their errors.
 
-    def read(rendered: Mapping[str, Any]) -> tuple[Task, ...]:
-        before = len(around.found)
+    Of the roles that are listed before it, ``seen``, and of those that other includes have brought to a host, no
+    dependency is listed again.
+    """
+    around = reader.problems
+
+    def read(rendered: Mapping[str, Any], met: set[Path]) -> tuple[tuple[Task, ...], Callable[[Play], Play]]:
+        before, known = len(around.found), {*seen, *met}
         late.problems.found.clear()
         try:
-            found = make(Map({**args, **rendered}, args.mark, args.marks))
+            found = reader.roles.later(lambda: make(Map({**args, **rendered}, args.mark, args.marks)), known)
         finally:
             late.problems.found += around.found[before:]
             del around.found[before:]
         late.problems.check()
-        return tuple(found)
+        met |= known - seen
+        return found.tasks, partial(_with_brought, found)
 
     return read
 
 
-def _with_brought(brought: Callable[[], Brought], play: Play, tasks: Sequence[Task]) -> Play:
-    """Return a play with the handlers of the roles that tasks belong to; those of its own names stay."""
-    roles = {task.role_path for task in tasks if task.role_path}
-    handlers, listeners = brought()
+def _with_brought(found: Brought, play: Play) -> Play:
+    """Return a play with handlers that an include has brought; those of its own names stay."""
     known = {handler.name for handler in play.handlers}
-    more = {one.name: one for one in handlers if one.role_path in roles and one.name not in known}
+    more = {one.name: one for one in found.handlers if one.name not in known}
     if not more:
         return play
-    topics = {topic: tuple(name for name in names if name in more) for topic, names in listeners.items()}
+    topics = {topic: tuple(name for name in names if name in more) for topic, names in found.listeners.items()}
     joined = {topic: (*play.listeners.get(topic, ()), *names) for topic, names in topics.items() if names}
     return replace(play, handlers=(*play.handlers, *more.values()), listeners={**play.listeners, **joined})
 

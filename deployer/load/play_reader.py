@@ -88,7 +88,7 @@ class PlayReader:
         )
 
     def _reader(self, **kind: Any) -> TaskReader:
-        return TaskReader(self.roles.imported, self.problems, self.above.judge, brought=self.roles.brought, **kind)
+        return TaskReader(self.roles.imported, self.problems, self.above.judge, self.roles, **kind)
 
     def _hooks(self, value: Any, what: str, where: Mark) -> tuple[Task, ...]:
         reader = self._reader(hooks=True)

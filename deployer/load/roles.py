@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -62,9 +62,17 @@ class RoleReader:
                 found += self.one(_entry(item, items.at(i)), inherited)
         return found
 
-    def brought(self) -> Brought:
-        """Return what the roles that were read so far have brought."""
-        return Brought(tuple(self.handlers), {topic: tuple(names) for topic, names in self.listeners.items()})
+    def later(self, make: Callable[[], list[Task]], seen: set[Path]) -> Brought:
+        """Return what ``make`` reads for one host, of all roles only those ``seen`` having been listed; more are added.
+
+        What one host is given does not hang on who was asked before it.
+        """
+        kept = self.handlers, self.listeners, self.seen
+        self.handlers, self.listeners, self.seen = [], {}, seen
+        try:
+            return Brought(tuple(make()), tuple(self.handlers), self.listeners)
+        finally:
+            self.handlers, self.listeners, self.seen = kept
 
     def imported(self, given: Map, inherited: Inherited, where: Mark) -> list[Task]:
         """Return the tasks of ``import_role: {name: …}``, or of an include's."""
@@ -123,12 +131,12 @@ class RoleReader:
             raise ConfigError(f"the role {path.name} has no tasks/{main['tasks']}", where=where)
         if path not in self.seen:
             self.seen.add(path)
-            reader = TaskReader(self.imported, self.problems, self.judge, handlers=True, listeners=self.listeners)
+            reader = TaskReader(self.imported, self.problems, self.judge, self, handlers=True, listeners=self.listeners)
             for file in files["handlers"]:
                 with self.problems.going_on():
                     self.handlers += reader.read(yaml.read(file), "handlers", Mark(str(file)), below, file.parent)
         found: list[Task] = []
-        reader = TaskReader(self.imported, self.problems, self.judge, brought=self.brought)
+        reader = TaskReader(self.imported, self.problems, self.judge, self)
         for file in files["tasks"]:
             with self.problems.going_on():
                 found += reader.read(yaml.read(file), "tasks", Mark(str(file)), below, file.parent)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
@@ -42,10 +42,21 @@ _PARTS = frozenset(("block", "rescue", "always"))
 
 
 class Brought(NamedTuple):
-    """What the roles of a play have brought so far: handlers, and their names by the topics that they listen to."""
+    """Tasks that were read late, the handlers that their roles bring, and the names of those by topic."""
 
+    tasks: tuple[Task, ...]
     handlers: tuple[Task, ...] = ()
-    listeners: Mapping[str, tuple[str, ...]] = {}
+    listeners: Mapping[str, Sequence[str]] = {}
+
+
+class Roles(Protocol):
+    """What reads the roles of a play: `deployer.load.roles.RoleReader`."""
+
+    seen: set[Path]
+
+    def later(self, make: Callable[[], list[Task]], seen: set[Path]) -> Brought:
+        """Return what ``make`` reads, as if of all roles only ``seen`` had been listed; more are added."""
+        ...
 
 
 class _Said(NamedTuple):
@@ -67,11 +78,11 @@ class TaskReader:
 
     import_role: ImportRole
     problems: Gathering
-    judge: TaskJudge = lambda _task: ()
+    judge: TaskJudge
+    roles: Roles
     handlers: bool = False
     hooks: bool = False
     listeners: dict[str, list[str]] = field(default_factory=dict)
-    brought: Callable[[], Brought] = Brought
 
     def read(self, value: Any, what: str, where: Mark, inherited: Inherited, directory: Path) -> list[Task]:
         """Return the tasks of one list, imports resolved.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError, NotYet, TaskFails
@@ -15,7 +16,7 @@ from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, SETTERS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
-from deployer.model import Block, Connection, Gate, Host, Mark, Play, Task
+from deployer.model import Block, Connection, Gate, Host, Include, Mark, Play, Task
 from deployer.resolve.acting import Acting
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
 from deployer.resolve.delegating import Delegates
@@ -53,6 +54,7 @@ class Tasking:
     ended: str = ""
     _gates: dict[tuple[Gate, str], str] = field(default_factory=dict)
     _asked: dict[Mark, int] = field(default_factory=dict)
+    _roles: set[Path] = field(default_factory=set)
     _count: int = 0
     _blocked: NotYet | None = None
     _doer: Host | None = None
@@ -238,10 +240,10 @@ class Tasking:
     def _included(self, task: Task, variables: Variables, over: tuple[Layer, ...], depth: int) -> Iterator[Action]:
         if depth >= MAX_INCLUDES:
             raise ConfigError(f"includes are nested deeper than {MAX_INCLUDES}", where=task.mark)
-        read: Callable[[Mapping[str, object]], Sequence[Task]] = task.include or (lambda _args: ())
+        read: Include = task.include or (lambda _args, _met: ((), lambda play: play))
         blocks, key = dict[Block, Block](), (self._count, depth)
-        tasks = read(variables.render(task.args, task.mark, task.module))
-        self.play = task.brought(self.play, tasks) if task.brought else self.play
+        tasks, brought = read(variables.render(task.args, task.mark, task.module), self._roles)
+        self.play = brought(self.play)
         for inner in tasks:
             own = own_blocks(inner, task, key, blocks) if inner.blocks else inner
             mine = replace(own, defaults=joined(task.defaults, inner.defaults), vars=joined(task.vars, inner.vars))

@@ -61,6 +61,52 @@ def test_what_is_wrong_with_it_is_told_with_its_place_each_time(
         assert where in caught.value.where
 
 
+@pytest.mark.parametrize(
+    "include",
+    [
+        "include_role: {name: '{{ r }}'}",
+        "include_role: {name: x, tasks_from: '{{ m }}'}",
+        "include_tasks: '{{ m }}.yml'",
+    ],
+)
+def test_what_a_role_depends_on_is_done_once_on_each_host_whoever_was_asked_before(
+    project: Project, include: str
+) -> None:
+    project.write("roles/x/tasks/main.yml", "- {name: x, command: x, notify: told}\n")
+    project.write("roles/x/meta/main.yml", "dependencies: [d]\n")
+    project.write("roles/d/tasks/main.yml", "- {name: d, command: d}\n")
+    project.write("roles/d/meta/main.yml", "dependencies: [tells]\n")
+    project.write("roles/tells/handlers/main.yml", "- {name: told, command: told}\n")
+    project.write("main.yml", "- import_role: {name: x}\n")
+    project.tasks(f"- {include}\n  loop: [1, 2]\n", vars="{r: x, m: main}")
+    resolver = project.resolver()
+    for host in "aba":
+        found = resolver.resolve(resolver._inventory.hosts[host], None)
+        assert [action.label for action in found.actions] == ["d", "x", "x"]
+        assert [handler.label for handler in found.handlers] == ["told"]
+
+
+@pytest.mark.parametrize("order", ["ab", "ba", "b"])
+def test_handlers_have_the_variables_and_the_file_that_the_include_of_their_own_host_says(
+    project: Project, order: str
+) -> None:
+    project.write("roles/x/tasks/main.yml", "- {command: x, notify: h}\n")
+    for name in "ab":
+        project.write(f"roles/x/handlers/{name}.yml", f"- {{name: h, command: '{name} {{{{ p }}}}'}}\n")
+    project.tasks(
+        "".join(
+            f"- {{include_role: {{name: '{{{{ r }}}}', handlers_from: {name}}}, vars: {{p: of {name}}},"
+            f" when: inventory_hostname == '{name}'}}\n"
+            for name in "ab"
+        ),
+        vars="{r: x}",
+    )
+    resolver = project.resolver()
+    for host in order:
+        (handler,) = resolver.resolve(resolver._inventory.hosts[host], None).handlers
+        assert getattr(handler.module, "cmd", "") == f"{host} of {host}"
+
+
 def test_a_name_that_waits_for_a_result_brings_its_handlers_when_it_is_known(project: Project) -> None:
     trial = Trial(project, DirectoryHost(project.directory))
     project.write("roles/late/tasks/main.yml", f"- {{name: made, shell: {{cmd: touch {trial.place}/made, "
