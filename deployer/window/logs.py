@@ -104,6 +104,7 @@ class NodeJournals:
                     self._stream(transport, spot, hear, follow=True, after=cursor[0])
                 self._tell(f"{spot.host.name}: its journal has ended; looking again")
             except (ConfigError, ProbeError) as error:
+                self.codes.append(error.exit_code)
                 self._tell(_named(spot, error))
                 return self._found.put(None)
             except DeployerError as error:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from deployer.errors import ConfigError
+from deployer.options import Options
+from deployer.window.choice import Fleet
 from deployer.window.journal_lines import LineCutter, LogChoice, read_logs, wanted
+from deployer.window.showing import Flags, show_logs
 
 
 def raw(**fields: object) -> bytes:
@@ -81,3 +85,17 @@ def test_what_is_asked_is_quoted_and_a_journal_goes_on_behind_what_was_seen() ->
     text = LogChoice(5, 9.0).text("shop.service", follow=True, after="s=1;i=2").text
     assert "'--after-cursor=s=1;i=2' -n all" in text
     assert "--since" not in text
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_where_no_journal_can_be_read_the_command_ends_with_the_code_of_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], follow: bool
+) -> None:
+    words = "nodes: [{name: shop, port: 9100, service: shop.service}], cluster: {name: shop, cookie: {env: NONE}}"
+    key = f"ansible_ssh_private_key_file: {tmp_path}/none"
+    hosts = "{web1: {ansible_host: 127.0.0.1}, web2: {ansible_host: 127.0.0.2}}"
+    (tmp_path / "inventory.yml").write_text(f"all: {{hosts: {hosts}, vars: {{{words}, {key}}}}}\n")
+    fleet = Fleet.of(Options(playbook="", inventory=(str(tmp_path / "inventory.yml"),)))
+    code = show_logs(fleet, fleet.spots, Flags(follow=follow, since="", grep="", lines=1), colour=False)
+    said = capsys.readouterr()
+    assert (code, said.out, said.err.count(f"{tmp_path}/none")) == (3, "", 2)
