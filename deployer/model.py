@@ -120,7 +120,7 @@ class Gate:
     mark: Mark
 
 
-Include: TypeAlias = "Callable[[Mapping[str, Any], set[Path]], tuple[tuple[Task, ...], Callable[[Play], Play]]]"
+Include: TypeAlias = "Callable[[Mapping[str, Any], set[Any]], tuple[tuple[Task, ...], Callable[[Play], Play]]]"
 """Reads tasks late; see `Task`."""
 
 
@@ -146,8 +146,8 @@ class Task:
         gates: the includes around it, the outermost first. blocks: the blocks around it that say what happens when it
             fails, the outermost first, each with the part in which it stands: ``block``, ``rescue`` or ``always``.
         params: of ``vars``, those of its role's entry: stronger than what ``set_fact`` sets.
-        include: reads the tasks that a dynamic include means, given its rendered arguments and the folders of the roles
-            that others have brought to the host, to which it adds; beside them, what adds their handlers to a play.
+        include: reads the tasks that a dynamic include means, given its rendered arguments and the roles that
+            others have brought to the host, to which it adds; beside them, what adds their handlers to a play.
         result: what it says of its result.
         implicit: nobody has written it; a listing leaves it out.
     """

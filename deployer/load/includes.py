@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from deployer.errors import ConfigError
 from deployer.gathering import Gathering
 from deployer.load.arguments import task_arguments
-from deployer.load.inherited import Inherited, conditions, joined, tags
+from deployer.load.inherited import Inherited, Listed, conditions, joined, tags
 from deployer.load.keywords import HANDED, ROLE_WORDS, WITH, check_words, mapping, short_word, text
 from deployer.load.loops import loop_of
 from deployer.load.marked import Map, mark_of
@@ -69,7 +69,7 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
     return [replace(task, loop=loop, control=control, include=_reading(reader, late, make, args, seen))]
 
 
-def _reading(reader: TaskReader, late: TaskReader, make: Read, args: Map, seen: frozenset[Path]) -> Include:
+def _reading(reader: TaskReader, late: TaskReader, make: Read, args: Map, seen: frozenset[Listed]) -> Include:
     """Return what reads the tasks of an include once its arguments are rendered; roles tell ``reader`` their errors.
 
     Of the roles that are listed before it, ``seen``, and of those that other includes have brought to a host, no
@@ -77,7 +77,7 @@ def _reading(reader: TaskReader, late: TaskReader, make: Read, args: Map, seen: 
     """
     around = reader.problems
 
-    def read(rendered: Mapping[str, Any], met: set[Path]) -> tuple[tuple[Task, ...], Callable[[Play], Play]]:
+    def read(rendered: Mapping[str, Any], met: set[Any]) -> tuple[tuple[Task, ...], Callable[[Play], Play]]:
         before, known = len(around.found), {*seen, *met}
         late.problems.found.clear()
         try:
@@ -86,7 +86,7 @@ def _reading(reader: TaskReader, late: TaskReader, make: Read, args: Map, seen: 
             late.problems.found += around.found[before:]
             del around.found[before:]
         late.problems.check()
-        met |= known - seen
+        met |= {one._replace(gated=False) for one in known - seen}  # the host has passed the gate
         return found.tasks, partial(_with_brought, found)
 
     return read

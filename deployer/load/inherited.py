@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from deployer.gathering import Gathering
 from deployer.load.keywords import boolean, expression, items, mapping, text, words
@@ -82,6 +82,18 @@ class Inherited:
             return True  # whatever it will say: nothing is shown that it may hide
         said = boolean(given, "no_log")
         return self.no_log if said is None else said
+
+
+class Listed(NamedTuple):
+    """A role whose tasks are listed: under which conditions, and whether an include may leave it out."""
+
+    path: Path
+    when: frozenset[str]
+    gated: bool
+
+    def serves(self, path: Path, wanted: Inherited) -> bool:
+        """Return whether it is done on each host on which the same role would be, listed again."""
+        return path == self.path and not self.gated and self.when <= {*wanted.when}
 
 
 def _said(given: Map, word: str) -> bool | str | None:

@@ -12,7 +12,7 @@ from deployer.errors import At, ConfigError
 from deployer.fields import alike, nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
-from deployer.load.inherited import Inherited, joined, read_today
+from deployer.load.inherited import Inherited, Listed, joined, read_today
 from deployer.load.instead import INSTEAD
 from deployer.load.keywords import ROLE, ROLE_WORDS, check_words, mapping, sequence
 from deployer.load.marked import Map, Text, mark_of
@@ -27,7 +27,7 @@ _META = ("dependencies", "galaxy_info", "allow_duplicates", "collections", "argu
 
 @dataclass(slots=True)
 class RoleReader:
-    """Reads the roles of one play; a dependency runs before the role that asks for it, and once.
+    """Reads the roles of one play; a dependency runs before the role that asks for it, and once where conditions agree.
 
     Attributes:
         paths: directories that hold roles, searched in this order.
@@ -35,7 +35,7 @@ class RoleReader:
         judge: tells what is wrong with a task's arguments.
         handlers: the handlers of all roles read so far.
         listeners: names of handlers by the topic they listen to.
-        seen: folders of the roles whose tasks have been listed already.
+        seen: the roles whose tasks have been listed already.
     """
 
     paths: Sequence[Path]
@@ -46,7 +46,7 @@ class RoleReader:
     listeners: dict[str, list[str]] = field(default_factory=dict)
     defaults: Map = field(default_factory=Map)
     vars: Map = field(default_factory=Map)
-    seen: set[Path] = field(default_factory=set)
+    seen: set[Listed] = field(default_factory=set)
     _open: list[Path] = field(default_factory=list)
 
     def read(self, entries: Any, where: Mark, inherited: Inherited) -> list[Task]:
@@ -62,7 +62,7 @@ class RoleReader:
                 found += self.one(_entry(item, items.at(i)), inherited)
         return found
 
-    def later(self, make: Callable[[], list[Task]], seen: set[Path]) -> Brought:
+    def later(self, make: Callable[[], list[Task]], seen: set[Listed]) -> Brought:
         """Return what ``make`` reads for one host, of all roles only those ``seen`` having been listed; more are added.
 
         What one host is given does not hang on who was asked before it.
@@ -107,7 +107,7 @@ class RoleReader:
             own = self._variables(path, "vars", main or {})
             around = replace(below, around=joined(below.around, weak, own))
             first = [task for dependency in _dependencies(path) for task in self._dependency(dependency, around)]
-            again = once and not (weak or strong) and path in self.seen
+            again = once and not (weak or strong) and any(one.serves(path, below) for one in self.seen)
             return first if again else first + self._tasks(path, below, main or {}, own)
         finally:
             self._open.pop()
@@ -129,8 +129,9 @@ class RoleReader:
         files = {folder: _main(path, folder, main.get(folder, "main")) for folder in ("tasks", "handlers")}
         if main and not files["tasks"]:
             raise ConfigError(f"the role {path.name} has no tasks/{main['tasks']}", where=where)
-        if path not in self.seen:
-            self.seen.add(path)
+        first = all(one.path != path for one in self.seen)
+        self.seen.add(Listed(path, frozenset(inherited.when), inherited.gated))
+        if first:
             reader = TaskReader(self.imported, self.problems, self.judge, self, handlers=True, listeners=self.listeners)
             for file in files["handlers"]:
                 with self.problems.going_on():

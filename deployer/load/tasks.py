@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
 from deployer.load import keywords, yaml
-from deployer.load.inherited import Inherited, joined, read_today
+from deployer.load.inherited import Inherited, Listed, joined, read_today
 from deployer.load.keywords import (
     boolean,
     check_accepted,
@@ -52,9 +52,9 @@ class Brought(NamedTuple):
 class Roles(Protocol):
     """What reads the roles of a play: `deployer.load.roles.RoleReader`."""
 
-    seen: set[Path]
+    seen: set[Listed]
 
-    def later(self, make: Callable[[], list[Task]], seen: set[Path]) -> Brought:
+    def later(self, make: Callable[[], list[Task]], seen: set[Listed]) -> Brought:
         """Return what ``make`` reads, as if of all roles only ``seen`` had been listed; more are added."""
         ...
 

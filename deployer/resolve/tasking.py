@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError, NotYet, TaskFails
@@ -54,7 +53,7 @@ class Tasking:
     ended: str = ""
     _gates: dict[tuple[Gate, str], str] = field(default_factory=dict)
     _asked: dict[Mark, int] = field(default_factory=dict)
-    _roles: set[Path] = field(default_factory=set)
+    _roles: set[Any] = field(default_factory=set)
     _count: int = 0
     _blocked: NotYet | None = None
     _doer: Host | None = None

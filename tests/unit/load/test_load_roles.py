@@ -8,6 +8,7 @@ import pytest
 
 from deployer.errors import ConfigError
 from tests.unit.load.playbook_kit import load
+from tests.unit.project_files import Project
 
 ROLES = {
     "roles__base__tasks__main_yml": "- file: {path: /base, state: directory}\n",
@@ -50,6 +51,29 @@ def test_a_role_listed_twice_runs_once_unless_its_variables_differ(tmp_path: Pat
     once = load(tmp_path, "- {hosts: all, roles: [base, base]}\n", **ROLES)
     twice = load(tmp_path, "- {hosts: all, roles: [base, {role: base, vars: {who: x}}]}\n", **ROLES)
     assert (len(once.tasks), len(twice.tasks)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        "roles: [{role: x, when: A}, {role: y, when: B}]",
+        "tasks: [{import_role: {name: x}, when: A}, {import_role: {name: y}, when: B}]",
+        "tasks: [{include_role: {name: x}, when: A}, {include_role: {name: y}, when: B}]",
+        "tasks: [{include_role: {name: '{{ r }}'}, when: A}, {include_role: {name: y}, when: B}]",
+    ],
+)
+def test_a_dependency_is_done_on_each_host_on_which_one_that_asks_for_it_is(project: Project, play: str) -> None:
+    for name in "xy":
+        project.write(f"roles/{name}/tasks/main.yml", f"- {{name: {name}, command: x}}\n")
+        project.write(f"roles/{name}/meta/main.yml", "dependencies: [d]\n")
+    project.write("roles/d/tasks/main.yml", "- {name: d, command: d}\n")
+    for name in "AB":
+        play = play.replace(f"when: {name}", f"when: inventory_hostname == '{name.lower()}'")
+    project.write("site.yml", f"- hosts: all\n  vars: {{r: x}}\n  {play}\n")
+    resolver = project.resolver()
+    for host, role in zip("ab", "xy", strict=True):
+        actions = resolver.resolve(resolver._inventory.hosts[host], None).actions
+        assert [action.label for action in actions if not action.skip] == ["d", role]
 
 
 def test_roles_are_searched_beside_the_playbook_then_above_it_then_here(
