@@ -71,7 +71,8 @@ def test_it_asks_dpkg_and_apt_about_what_is_installed(tmp_path: Path) -> None:
     told = {
         "dpkg-query": 'case $3 in *binary*) echo sudo ;; *) echo "sudo amd64 1.9 installed admin" ;; esac',
         "dpkg": "echo amd64",
-        "apt-cache": f"[ -z \"$2\" ] && cat <<'X' || printf 'sudo:\\n  Installed: 1.9\\n *** 1.9 500\\n"
+        "apt-cache": '[ "$1$2$3$4" = -oDir::Cache::pkgcache=-oDir::Cache::srcpkgcache= ] || exit 9\nshift 4\n'
+        f"[ -z \"$2\" ] && cat <<'X' || printf 'sudo:\\n  Installed: 1.9\\n *** 1.9 500\\n"
         f"        500 http://deb.debian.org/debian bookworm/main amd64 Packages\\n     1.8 500\\n'\n{POLICY}X",
     }
     for name, text in told.items():
