@@ -150,7 +150,7 @@ def test_a_way_that_is_declared_and_cut_off_takes_it_back_though_this_one_is_ope
     ways = [host.address6, {"jump": f"root@{host.address}"}]
     fleet.of[host.name] = {"confirm_over": ways}
     for shut, said in (
-        (f"Match LocalAddress {host.address6}\n  DenyUsers root\n", f"by {host.address6}:22 (confirm_over)"),
+        (f"Match LocalAddress {host.address6}\n  DenyUsers root\n", f"by [{host.address6}]:22 (confirm_over)"),
         (f"Match Address {host.address}\n  DenyUsers root\n", f"over root@{host.address} (confirm_over)"),
     ):
         tasks(fleet, written(LOCK, shut))
