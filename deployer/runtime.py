@@ -101,7 +101,7 @@ def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
     """
     if forks < 1:
         raise ConfigError(f"--forks is {forks}", hint="give a number from 1 on")
-    _make_room(hosts)
+    raise_file_limit(hosts)
     try:
         with ThreadPoolExecutor(max(1, min(forks, hosts)), "host") as executor:
             try:
@@ -112,15 +112,19 @@ def pool(forks: int, hosts: int) -> Iterator[ThreadPoolExecutor]:
         _leave()
 
 
-def _make_room(hosts: int) -> None:
-    """Let this process have a connection to each host at the same time: they stay open until the play ends."""
+def raise_file_limit(hosts: int) -> None:
+    """Let this process have a connection to each host at the same time: they stay open until all is done.
+
+    Raises:
+        ConfigError: it may not open as many files.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = hosts + _OWN_FILES
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:
         problem = f"{hosts} hosts need {needed} open files at once, and this process may have {hard}"
-        raise ConfigError(problem, hint=f"ulimit -Hn {needed} (LimitNOFILE= of a service), or fewer hosts with --limit")
+        raise ConfigError(problem, hint=f"ulimit -Hn {needed} (LimitNOFILE= of a service), or name fewer hosts")
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 

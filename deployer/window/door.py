@@ -18,6 +18,7 @@ from deployer.errors import AnswerOf, DeployerError, NotConverged, ProbeError
 from deployer.model import Secret
 from deployer.modules.base import records
 from deployer.report.plain import safe
+from deployer.runtime import raise_file_limit
 from deployer.sh import Program, Sh, lines, script, sh
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
@@ -174,6 +175,7 @@ def doors(
         forks: hosts at once.
     """
     hosts = by_host(spots, lambda spot: spot)
+    raise_file_limit(len(hosts))
     held, lock = dict[Spot, Door](), threading.Lock()
 
     def meet(own: list[Spot]) -> None:

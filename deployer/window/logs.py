@@ -12,6 +12,7 @@ from functools import partial
 
 from deployer.errors import AnswerOf, ConfigError, ConnectionLost, DeployerError, HostError, ProbeError
 from deployer.report.plain import safe
+from deployer.runtime import raise_file_limit
 from deployer.transport import Transport
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import ask_node, note
@@ -46,7 +47,9 @@ class NodeJournals:
     def all(self) -> Iterator[LogLine]:
         """Yield every line there is, oldest first."""
         kept: dict[Spot, list[LogLine]] = {spot: [] for spot in self._spots}
-        side_by_side(lambda own: self._read_host(own, kept), by_host(self._spots, lambda spot: spot))
+        hosts = by_host(self._spots, lambda spot: spot)
+        raise_file_limit(len(hosts))
+        side_by_side(lambda own: self._read_host(own, kept), hosts)
         if self._what.grep and self._what.last:  # then journalctl begins with the newest
             for found in kept.values():
                 found.reverse()
@@ -54,6 +57,7 @@ class NodeJournals:
 
     def follow(self) -> Iterator[LogLine]:
         """Yield lines as they come, until no node can be read; those of about the same time oldest first."""
+        raise_file_limit(len(self._spots))
         for spot in self._spots:
             threading.Thread(target=self._follow, args=(spot,), daemon=True).start()
         waiting: list[tuple[LogLine, float]] = []

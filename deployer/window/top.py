@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 
 from deployer.errors import AnswerOf, ConnectionLost, DeployerError
+from deployer.runtime import raise_file_limit
 from deployer.transport import Transport
 from deployer.transport.paramiko import SshTransport
 from deployer.window.choice import Fleet, Spot, by_host
@@ -86,7 +87,9 @@ class Top:
         self._over, self._heard = threading.Event(), time.monotonic()
         self._again = defaultdict[str, threading.Lock](threading.Lock)
         self._logins = defaultdict[str, threading.Semaphore](lambda: threading.Semaphore(_LOGINS))
-        for own in by_host(self.watched, lambda one: one.spot):
+        hosts = by_host(self.watched, lambda one: one.spot)
+        raise_file_limit(len(hosts))
+        for own in hosts:
             self._begin(self._host, own)
 
     def ask(self) -> None:

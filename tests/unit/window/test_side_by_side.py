@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -60,3 +61,19 @@ def test_what_one_raises_is_raised_when_all_have_ended() -> None:
     with pytest.raises(ValueError, match="one"):
         side_by_side(act, range(3), 1)
     assert done == [0, 1, 2]
+
+
+@pytest.mark.parametrize("words", ["rpc shop 1", "logs -n 1", "logs -f", "top --once"])
+def test_more_hosts_than_this_process_may_have_files_are_refused_before_one_is_asked(
+    tmp_path: Path, words: str
+) -> None:
+    hosts = "".join(f"    web{at}: {{ansible_host: 127.0.0.{at}, ansible_port: 1}}\n" for at in range(1, 41))
+    nodes = "nodes: [{name: shop, port: 9100, service: shop.service}], cluster: {name: shop, cookie: {env: NONE}}"
+    (tmp_path / "inventory.yml").write_text(f"all:\n  vars: {{{nodes}}}\n  hosts:\n{hosts}")
+    program = "from deployer.cli import main; main()"
+    limited = ["sh", "-c", 'ulimit -n 100; exec "$@"', "sh", sys.executable, "-c", program]
+    argv = [*limited, *words.split(), "-i", "inventory.yml"]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path)
+    told = "error: 40 hosts need 168 open files at once, and this process may have 100\n"
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(told), done.stderr
