@@ -69,7 +69,8 @@ def walked_together(connection: Callable[[Host], Connection], hosts: Sequence[Ho
     """Return a play's hosts as they are walked together: of several names of this machine one after the other.
 
     All hosts are planned before any is changed, so a plan for one name would rest on what another is about to change.
-    Those that declare a fleet stay together, and are refused: nodes of one machine belong under one name.
+    Those that declare a fleet go first and together, and several are refused: nodes of one machine belong under one
+    name.
 
     Args:
         connection: how a host is reached; may raise ConfigError.
@@ -81,7 +82,8 @@ def walked_together(connection: Callable[[Host], Connection], hosts: Sequence[Ho
             return connection(host).local
         return False
 
-    later = [host for host in hosts if not host.vars.keys() & _FLEET and here(host)][1:]
+    plain = [host for host in hosts if not host.vars.keys() & _FLEET and here(host)]
+    later = plain if plain and any(host.vars.keys() & _FLEET and here(host) for host in hosts) else plain[1:]
     return [[host for host in hosts if host not in later], *([host] for host in later)]
 
 

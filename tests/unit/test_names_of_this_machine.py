@@ -11,9 +11,11 @@ import pytest
 
 from deployer.app import run
 from deployer.engine.roll.play import Goal
+from deployer.model import Connection, Host, Mark
 from deployer.options import Options
 from deployer.planning import apply_plan, keep
 from deployer.project import load
+from deployer.resolve import walked_together
 from deployer.unfinished import unfinished
 
 HERE = {"ansible_connection": "local"}
@@ -84,6 +86,22 @@ def test_a_name_that_failed_is_left_to_a_resume_and_holds_up_the_others_only_whe
         assert (code, [name for name, problem in ended.items() if not problem]) == (1, well)
         assert ("not begun, since one has failed: two, three" in said) is (not well)
         assert unfinished(load(here.options)).left == hosts.keys() - set(well)
+
+
+@pytest.mark.parametrize(
+    ("names", "turns"),
+    [
+        ("here1 here2", ["here1", "here2"]),
+        ("there here1 there2 here2", ["there here1 there2", "here2"]),
+        ("here1 nodes there", ["nodes there", "here1"]),
+        ("nodes nodes2 here1 here2", ["nodes nodes2", "here1", "here2"]),
+        ("there", ["there"]),
+    ],
+)
+def test_a_name_takes_its_turn_behind_the_one_that_has_the_nodes_of_this_machine(names: str, turns: list[str]) -> None:
+    hosts = [Host(name, {"nodes": []} if "nodes" in name else {}, (), Mark("hosts.yml")) for name in names.split()]
+    found = walked_together(lambda host: Connection(address="x", local="there" not in host.name), hosts)
+    assert [" ".join(host.name for host in some) for some in found] == turns
 
 
 def test_nodes_of_one_machine_are_refused_under_two_names(here: Here) -> None:
