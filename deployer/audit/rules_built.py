@@ -15,7 +15,7 @@ _DYNAMIC, _STACK = 2, 0x6474E551
 
 
 def _as_installed(facts: Facts) -> Complaints:
-    told = facts.read("sums", "told", "what its releases were when they were good")
+    told = facts.read("sums", "told", "what its good releases were as they were unpacked")
     if facts.declared is None or facts.declared.release is None:
         raise NotApplicable("no release is declared here")
     yield from (line for line in told.splitlines() if line)
@@ -94,8 +94,8 @@ def _old(facts: Facts) -> Complaints:
 
 BUILT_RULES = (
     Rule(
-        id="RL-04", severity="high", title="releases are as they were when they were good", judge=_as_installed,
-        reads="the digest of each good release's files against the one the host keeps", groups=("sums",),
+        id="RL-04", severity="high", title="good releases are as they were unpacked", judge=_as_installed,
+        reads="the digest of each good release's files against the one noted as it was unpacked", groups=("sums",),
         command="deployer deploy site.yml -i inventory.yml (it unpacks anew)", sources=("this project's own records",),
         others={"Lynis": "FINT-4350 by analogy"},
     ),

@@ -73,7 +73,7 @@ unaltered() {
   return 1
 }
 
-# is_good ID: it was judged good, and is there as it was then.
+# is_good ID: it was judged good, and is there as it was unpacked.
 is_good() {
   [ -f "$root/ledger/good/$1" ] && [ -f "$root/versions/$1/.complete" ] && unaltered "$1"
 }
