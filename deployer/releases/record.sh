@@ -144,8 +144,9 @@ prune() {
       [ -n "$(find "$place/.complete" -newer "$root/versions/$current/.complete" 2>/dev/null)" ]; then continue; fi
     # Without the mark it is no release any more, whenever this is interrupted.
     rm -f -- "$place/.complete"
-    rm -rf -- "$place" "$root/ledger/config/$name" "$root/ledger/expected/$name" "$root/ledger/sums/$name" \
-      "$root/ledger/good/$name"
+    # Of what is killed here the next run sees only what still lies in versions: what was noted of it goes before that.
+    rm -rf -- "$root/ledger/good/$name" "$root/ledger/config/$name" "$root/ledger/expected/$name" \
+      "$root/ledger/sums/$name" "$place"
   done
   prune_generations
 }

@@ -14,7 +14,7 @@ from deployer.engine import ledger
 from deployer.errors import ConfigError
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.releases import generations
-from deployer.sh import Program, sh
+from deployer.sh import Program, Sh, lines, sh
 from tests.samples import quick
 from tests.unit.modules.place_kit import Place, see_ledger
 from tests.unit.sh_runner import frames
@@ -40,6 +40,23 @@ def test_prune_keeps_what_somebody_may_go_back_or_forward_to(place: Place) -> No
     place.unpacked("6")
     place.run(ledger.record_good(replace(nodes, id="5"), 1))
     assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["4", "5", "6"]
+
+
+def test_a_pruning_that_was_killed_leaves_no_record_of_a_release_that_is_gone(place: Place) -> None:
+    for name in ("1", "2", "3"):
+        place.switch(place.unpacked(name))
+        nodes = BeamNodes(root=str(place.root), id=name, nodes=(), generations=str(place.held))
+        assert place.run(ledger.record_good(nodes, 3)) == ""
+    killed = """rm() {
+  for one; do
+    case $one in -*) ;; *) command rm -rf -- "$one" ;; esac
+    case $one in */versions/1) exit 137 ;; esac
+  done
+}"""
+    place.run(lines(Sh(killed), ledger.record_good(nodes, 2)))
+    assert place.run(ledger.record_good(nodes, 2)) == ""
+    assert sorted(path.name for path in (place.root / "versions").iterdir()) == ["2", "3"]
+    assert list((place.root / "ledger").rglob("1")) == []
 
 
 DAMAGE = [
