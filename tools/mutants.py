@@ -115,7 +115,7 @@ MUTANTS = (
     Mutant("load/yaml.py", "if key in mapping.marks:", "if False:", f"{LOAD}/test_load_yaml.py"),
     Mutant("load/yaml.py", "if len(self.stack) >= MAX_DEPTH:", "if False:", f"{LOAD}/test_load_yaml.py"),
     Mutant("load/yaml.py", "and str(int(text)) == text:", ":", f"{LOAD}/test_load_yaml.py"),
-    Mutant("load/roles.py", "again = once and not (weak or strong) and path", "again = once and path",
+    Mutant("load/roles.py", "again = once and not (weak or strong) and any(", "again = once and any(",
            f"{LOAD}/test_load_roles.py"),
     Mutant("sh/text.py", "return shlex.quote(word)", "return word", "tests/unit/test_sh_text.py"),
     Mutant("sh/text.py", 'if "\\0" in word:', "if False:", "tests/unit/test_sh_text.py"),
