@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from deployer.engine.walk.apply import apply
+from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.plan import Plan, make
 from deployer.engine.walk.planned import handler_id
 from deployer.engine.walk.probe import Reading
 from deployer.engine.walk.steps import jobs, step_program
-from deployer.errors import Reverted, StepError
+from deployer.errors import ConnectionLost, Reverted, StepError
 from deployer.events import StepDone
 from deployer.model import Absent, Observed, Present, Secret
 from deployer.modules.base import Changes, Step, sh
@@ -65,21 +66,27 @@ def test_what_has_to_be_confirmed_ends_a_program_and_nothing_runs_before_it_is(p
         def another(self) -> RecordedTransport:
             """Log in anew."""
             made.append(len(self.programs))
+            assert elsewhere._machine(self.name).turn.locked(), "what others do there would meet what waits"
             return RecordedTransport("h", [[Frame(0, answers.pop(0), "it has gone back")]])
 
-    made, answers, events = list[int](), [0, 0, 6, 6], Events()
+    made, answers, events, elsewhere = list[int](), [0, 0, 0, 0, 6, 6], Events(), Elsewhere()
     held = action(Held(path=place / "a", text="x"))
     plan = planned(
         (action(Folder(path=place)), Absent()), (held, Absent()), (action(Note(path=place / "b", text="y")), Absent())
     )
     host = Host(tmp_path)
-    assert len(list(apply(host, plan, (), become=False, emit=events))) == 3
+    assert len(list(apply(host, plan, (), become=False, emit=events, elsewhere=elsewhere))) == 3
     assert (made, [len(one.fragments) for one in host.programs]) == ([1, 1], [2, 1])
     assert [event.what for event in events if isinstance(event, StepDone)][2] == "confirm it over a new connection"
+    waits = planned((held, Absent()))
+    with pytest.raises(ConnectionLost):
+        for _ in apply(host, waits, (), become=False, emit=events, elsewhere=elsewhere):
+            raise ConnectionLost("whoever applies it is lost")
     with pytest.raises(Reverted, match="held: it has gone back") as caught:
-        list(apply(host, planned((held, Absent())), (), become=False, emit=events))
+        list(apply(host, waits, (), become=False, emit=events, elsewhere=elsewhere))
     assert caught.value.where == str(held.task.mark)
-    assert len(host.programs) == 3
+    assert len(host.programs) == 4
+    assert not elsewhere._machine(host.name).turn.locked(), "however it ends, others have their turn"
 
 
 def test_a_handler_that_is_skipped_or_not_named_is_not_noted(place: Path) -> None:
