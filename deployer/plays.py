@@ -177,7 +177,8 @@ def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context
         if not each.hosts:
             here.emit(Note(each.why_none()))
             continue
-        left = [each.hosts] if each.play.ansible else walked_together(each.resolver.connection, each.hosts)
+        mine = each.resolver
+        left = [each.hosts] if each.play.ansible else walked_together(mine.connection, mine.declares, each.hosts)
         while left:
             codes.add((through if each.play.ansible else walk)(here, each.resolver, left.pop(0)))
             if left and codes - {0, 2} and (each.play.any_errors_fatal or each.play.turns.serial):

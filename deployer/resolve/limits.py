@@ -14,8 +14,6 @@ from deployer.load.template import Variables
 from deployer.model import BatchSettings, Connection, Host
 from deployer.resolve.action import Limits
 
-_FLEET = frozenset(("release", "cluster", "nodes"))
-
 
 def limits(turns: BatchSettings, variables: Variables, rollout: Rollout | None) -> Limits:
     """Return a host's limits.
@@ -65,7 +63,9 @@ def batch_of(hosts: Sequence[str], serial: Sequence[int | str], name: str) -> Se
     return left
 
 
-def walked_together(connection: Callable[[Host], Connection], hosts: Sequence[Host]) -> list[Sequence[Host]]:
+def walked_together(
+    connection: Callable[[Host], Connection], declares: Callable[[Host], bool], hosts: Sequence[Host]
+) -> list[Sequence[Host]]:
     """Return a play's hosts as they are walked together: of several names of this machine one after the other.
 
     All hosts are planned before any is changed, so a plan for one name would rest on what another is about to change.
@@ -74,6 +74,7 @@ def walked_together(connection: Callable[[Host], Connection], hosts: Sequence[Ho
 
     Args:
         connection: how a host is reached; may raise ConfigError.
+        declares: whether a host declares a fleet.
         hosts: of the play.
     """
 
@@ -82,8 +83,8 @@ def walked_together(connection: Callable[[Host], Connection], hosts: Sequence[Ho
             return connection(host).local
         return False
 
-    plain = [host for host in hosts if not host.vars.keys() & _FLEET and here(host)]
-    later = plain if plain and any(host.vars.keys() & _FLEET and here(host) for host in hosts) else plain[1:]
+    plain = [host for host in hosts if not declares(host) and here(host)]
+    later = plain if plain and any(declares(host) and here(host) for host in hosts) else plain[1:]
     return [[host for host in hosts if host not in later], *([host] for host in later)]
 
 

@@ -84,6 +84,11 @@ class Resolver:
                 cli = replace(cli, local=self.play.local)
             return connection(host, variables, cli, self._run.vaults, become=self._become)
 
+    def declares(self, host: Host) -> bool:
+        """Return whether inventory, play or command line declare a fleet on a host."""
+        with self._lock:
+            return any(name in self._scopes.play(host) for name in ("release", "cluster", "nodes"))
+
     def _units(self, host: Host) -> frozenset[str]:
         own = self._members.all.get(host.name)
         return frozenset(node.unit for node in own.nodes) if own else frozenset()

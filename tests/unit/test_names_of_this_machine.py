@@ -99,19 +99,25 @@ def test_a_name_that_failed_is_left_to_a_resume_and_holds_up_the_others_only_whe
     ],
 )
 def test_a_name_takes_its_turn_behind_the_one_that_has_the_nodes_of_this_machine(names: str, turns: list[str]) -> None:
-    hosts = [Host(name, {"nodes": []} if "nodes" in name else {}, (), Mark("hosts.yml")) for name in names.split()]
-    found = walked_together(lambda host: Connection(address="x", local="there" not in host.name), hosts)
+    hosts = [Host(name, {}, (), Mark("hosts.yml")) for name in names.split()]
+    ways = {host.name: Connection(address="x", local="there" not in host.name) for host in hosts}
+    found = walked_together(lambda host: ways[host.name], lambda host: "nodes" in host.name, hosts)
     assert [" ".join(host.name for host in some) for some in found] == turns
 
 
-def test_nodes_of_one_machine_are_refused_under_two_names(here: Here) -> None:
+@pytest.mark.parametrize("of_play", [False, True])
+def test_nodes_of_one_machine_are_refused_under_two_names(here: Here, of_play: bool) -> None:
     fleet = {
-        **HERE,
         "cluster": {"name": "shop", "cookie": "x" * 30},
         "nodes": [{"name": "shop", "port": 9100, "service": "shop.service"}],
     }
+    names = {"one": {**HERE, "ansible_host": "127.0.0.1"}, "two": {**HERE, "ansible_host": "127.0.0.2"}}
+    if of_play:
+        (here.directory / "site.yml").write_text(
+            TASKS.replace("vars: {", f"vars: {{{json.dumps(fleet)[1:-1]}, ") % here.file
+        )
     code, ended, said = here.walked(
-        Goal.DEPLOY, {"one": {**fleet, "ansible_host": "127.0.0.1"}, "two": {**fleet, "ansible_host": "127.0.0.2"}}
+        Goal.DEPLOY, names if of_play else {name: {**words, **fleet} for name, words in names.items()}
     )
     assert (code, here.file.exists()) == (3, False), said
     assert any("are both this machine" in problem and "under one name" in problem for problem in ended.values()), said
