@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Annotated, ClassVar, Literal
 
 from deployer import checks as check
@@ -11,16 +12,19 @@ from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 
 _PROBE = """command -v dpkg-query >/dev/null || {{ echo "this host has no dpkg"; exit 1; }}
-latest={0} found=''
+latest={0} found='' newest=''
 set -- {1}
 for name in "$@"; do
   bare=${{name%%[=/]*}}
   answer=$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' -- "$bare" 2>/dev/null) || continue
-  [ "${{answer%% *}}" = installed ] || continue
-  newest=
-  [ "$latest" = no ] || newest=$(apt-cache policy -- "$bare" | sed -n 's/^  Candidate: //p')
-  found="$found$bare=${{answer#* }}=$newest "
+  [ "${{answer%% *}}" != installed ] || found="$found$bare=${{answer#* }} "
 done
+if [ "$latest" = yes ] && [ -n "$found" ]; then
+  # Where dpkg is newer than what apt keeps of it, root would write that anew, and a plan writes nothing.
+  newest=$(printf '%s' "$found" | tr ' ' '\\n' | sed 's/=.*//' |
+    xargs apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy -- | sed -n 's/^  Candidate: //p')
+fi
+emit newest "$newest"
 emit found "$found"
 """
 
@@ -154,16 +158,18 @@ class Apt(Module):
 
     def parse(self, out: str) -> Observed:
         """Return it under the keys of `desired`."""
-        found = records(out, "found", *(["lists"] if self._ages else []), *(["deb"] if self.deb else []))
+        more = [*(["lists"] if self._ages else []), *(["deb"] if self.deb else [])]
+        found = records(out, "found", "newest", *more)
+        words, known = found["found"].split(), found["newest"].split()
+        if known and len(known) != len(words):
+            raise ProbeError("apt knows less of what is installed than dpkg")
         seen = {}
-        for word in found["found"].split():
-            bare, _, versions = word.partition("=")
-            version, _, newest = versions.rpartition("=")
+        for word, newest in zip_longest(words, known, fillvalue=""):
+            bare, _, version = word.partition("=")
             if bare not in self._wanted or not version:
                 raise ProbeError("the host names packages that it was not asked for")
             seen[bare] = self._seen(self._wanted[bare], version, newest)
-        more = {str(key): found[key] for key in ("lists", "deb") if key in found}
-        return Present({**more, **dict.fromkeys(self._wanted, "absent"), **seen})
+        return Present({**{key: found[key] for key in more}, **dict.fromkeys(self._wanted, "absent"), **seen})
 
     def _seen(self, wanted: str, version: str, newest: str) -> str:
         if wanted:

@@ -196,7 +196,10 @@ def test_apt_installs_upgrades_and_purges_from_a_repository(
     assert witness.package("one").version == witness.package("two").version == "1"
     assert ssh(host, f"{REPOSITORY}make one 2 >/srv/repo/Packages && apt-get -q update")[0] == 0
     assert bench.plan(make("apt", {"name": ["one"]})) == {}
-    assert bench.plan(make("apt", {"name": ["one"], "state": "latest"})) == {"one": ("1", "latest")}
+    kept = "apt-cache policy one >/dev/null; touch /var/lib/dpkg/status; stat -c %y /var/cache/apt/*.bin"
+    before = ssh(host, kept)
+    assert bench.plan(make("apt", {"name": ["two", "one"], "state": "latest"})) == {"one": ("1", "latest")}
+    assert ssh(host, kept.rpartition(";")[2]) == before, "a plan has written what apt keeps"
     bench.apply("apt", name=["one"], state="latest")
     assert witness.package("one").version == "2"
     bench.apply("apt", name=["one"], state="absent", purge=True)
