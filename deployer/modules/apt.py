@@ -12,19 +12,19 @@ from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 
 _PROBE = """command -v dpkg-query >/dev/null || {{ echo "this host has no dpkg"; exit 1; }}
-latest={0} found='' newest=''
+latest={0} found=''
 set -- {1}
 for name in "$@"; do
   bare=${{name%%[=/]*}}
   answer=$(dpkg-query -W -f '${{db:Status-Status}} ${{Version}}' -- "$bare" 2>/dev/null) || continue
   [ "${{answer%% *}}" != installed ] || found="$found$bare=${{answer#* }} "
 done
-if [ "$latest" = yes ] && [ -n "$found" ]; then
+if [ "$latest" = yes ]; then
   # Where dpkg is newer than what apt keeps of it, root would write that anew, and a plan writes nothing.
   newest=$(printf '%s' "$found" | tr ' ' '\\n' | sed 's/=.*//' |
-    xargs apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy -- | sed -n 's/^  Candidate: //p')
+    xargs -r apt-cache -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= policy -- | sed -n 's/^  Candidate: //p')
+  emit newest "$newest"
 fi
-emit newest "$newest"
 emit found "$found"
 """
 
@@ -159,8 +159,8 @@ class Apt(Module):
     def parse(self, out: str) -> Observed:
         """Return it under the keys of `desired`."""
         more = [*(["lists"] if self._ages else []), *(["deb"] if self.deb else [])]
-        found = records(out, "found", "newest", *more)
-        words, known = found["found"].split(), found["newest"].split()
+        found = records(out, "found", *(["newest"] if self.state == "latest" else []), *more)
+        words, known = found["found"].split(), found.get("newest", "").split()
         if known and len(known) != len(words):
             raise ProbeError("apt knows less of what is installed than dpkg")
         seen = {}
