@@ -13,7 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.modules.base import Observed, Present, Sh, lines, records, sh
+from deployer.modules.shared.only_reads import OnlyReads
 from deployer.modules.shared.permissions import kinds, permissions
 from deployer.sh import script
 
@@ -29,7 +30,7 @@ _TIMES = ("atime", "mtime", "ctime")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Find(Module):
+class Find(OnlyReads):
     """The files in directories: ``files``, each with ``path``, ``mode``, ``size`` and so on, sorted; and ``matched``.
 
     Only those right in the directory, unless ``recurse``; only regular files, unless ``file_type``; only names that do
@@ -38,7 +39,6 @@ class Find(Module):
     ``get_checksum`` are left out.
     """
 
-    READS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: the logs that are older than a month
   find:
@@ -82,10 +82,6 @@ class Find(Module):
                 re.compile(pattern)
             except re.error as error:
                 raise ConfigError(f"{pattern!r} is no regular expression: {error}") from None
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Print what find says of all that is there."""
@@ -131,11 +127,6 @@ class Find(Module):
 
     def _named(self, name: str, pattern: str) -> bool:
         return bool(re.match(pattern, name)) if self.use_regex else fnmatch.fnmatch(name, pattern)
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
 
 
 def _beyond(value: float, limit: str | None, units: Mapping[str, int]) -> bool:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar
 from deployer.errors import ConfigError
 from deployer.fields import Doc
 from deployer.model import Secret
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records, sh
+from deployer.modules.base import Observed, Present, Sh, records, sh
+from deployer.modules.shared.only_reads import OnlyReads
 from deployer.sh.captured import captured, heard
 
 LARGEST_ANSWER = 4 * 1024 * 1024
@@ -37,7 +38,7 @@ def _key(value: str) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Getent(Module):
+class Getent(OnlyReads):
     """What a database of names says: accounts, groups, hosts, services. The fact is called ``getent_DATABASE``.
 
     It maps each key to the list of what stands behind it: ``getent_passwd.shop`` is
@@ -46,7 +47,6 @@ class Getent(Module):
     it (docs/playbooks.md).
     """
 
-    READS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: where the account of the shop lives
   getent:
@@ -73,10 +73,6 @@ class Getent(Module):
     def facts_of(cls, args: Mapping[str, object]) -> tuple[str, ...]:
         """Return ``getent_DATABASE``."""
         return (f"getent_{args.get('database', '')}",)
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Ask for it."""
@@ -123,11 +119,6 @@ class Getent(Module):
         if self.database in _COLONS and self._between == ":" and values and values[0].strip(_LOCKS):
             return [Secret(values[0], "the hash of a password"), *values[1:]]
         return list(values)
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
 
 
 MODULE = Getent

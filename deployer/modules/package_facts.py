@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records
+from deployer.modules.base import Observed, Present, Sh, records
+from deployer.modules.shared.only_reads import OnlyReads
 from deployer.sh import script
 
 _GONE = ("not-installed", "config-files")
@@ -20,7 +21,7 @@ def _manager(value: str) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackageFacts(Module):
+class PackageFacts(OnlyReads):
     """The packages of a Debian host, as the fact ``packages``: name → a list of what is installed under that name.
 
     Each has ``name``, ``version``, ``arch``, ``category``, ``origin`` and ``source`` (``apt``). ``origin`` is that of
@@ -29,7 +30,6 @@ class PackageFacts(Module):
     a later task may use it (docs/playbooks.md).
     """
 
-    READS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: which packages the host has
   package_facts:
@@ -46,10 +46,6 @@ class PackageFacts(Module):
         """Return ``packages``."""
         del args
         return ("packages",)
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Print what dpkg has, and where apt has it from."""
@@ -71,11 +67,6 @@ class PackageFacts(Module):
         except ValueError:
             raise ProbeError("what the host says of its packages cannot be read") from None
         return {"ansible_facts": {"packages": {str(one["name"]): [one] for one in found if one}}}
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
 
 
 def _package(line: str, native: str, origins: Mapping[str, str]) -> dict[str, str] | None:

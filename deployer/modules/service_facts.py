@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deployer.errors import ProbeError
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records
+from deployer.modules.base import Observed, Present, Sh, records
+from deployer.modules.shared.only_reads import OnlyReads
 from deployer.sh import script
 
 _INIT = re.compile(r"\s*\[ ([+-]) \]\s+(.+)")
@@ -16,7 +17,7 @@ _BAD = ("not-found", "masked", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceFacts(Module):
+class ServiceFacts(OnlyReads):
     """The services of a host, as the fact ``services``: name → ``name``, ``state``, ``status``, ``source``.
 
     Units are called ``ssh.service``; ``state`` is ``running`` or ``stopped`` of those that systemd has loaded, else
@@ -26,7 +27,6 @@ class ServiceFacts(Module):
     may use it (docs/playbooks.md).
     """
 
-    READS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: which services the host has
   service_facts: {}
@@ -37,10 +37,6 @@ class ServiceFacts(Module):
         """Return ``services``."""
         del args
         return ("services",)
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Print what init scripts and systemd say."""
@@ -60,11 +56,6 @@ class ServiceFacts(Module):
         if not services:
             return {"skipped": True, "msg": "the host has no services"}
         return {"ansible_facts": {"services": services}}
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
 
 
 def _scripts(told: str) -> dict[str, dict[str, str]]:

@@ -9,18 +9,18 @@ from typing import Annotated, ClassVar
 from deployer import checks as check
 from deployer.errors import ConfigError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, records
+from deployer.modules.base import Observed, Present, Sh, records
 from deployer.modules.shared.content import LARGEST_READ, read_whole
+from deployer.modules.shared.only_reads import OnlyReads
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slurp(Module):
+class Slurp(OnlyReads):
     """What is in a file, in base64: ``content | b64decode`` is its text. At most a MiB.
 
     It is read with everything else before a plan is made, so later tasks may use it (docs/playbooks.md).
     """
 
-    READS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: the host's own name
   slurp:
@@ -29,10 +29,6 @@ class Slurp(Module):
 """
 
     src: Annotated[str, Doc("the file on the host", check=check.absolute, example="/etc/hostname", alias="path")]
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Print its content."""
@@ -57,11 +53,6 @@ class Slurp(Module):
         if not isinstance(observed, Present) or not observed.keys:
             return {"failed": True, "msg": f"there is no file {self.src}"}
         return {"content": observed.keys["content"], "encoding": "base64", "source": self.src}
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
 
 
 MODULE = Slurp

@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar, Literal
 from deployer import checks as check
 from deployer.errors import ProbeError
 from deployer.fields import Doc
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
+from deployer.modules.base import Observed, Present, Sh, lines, records, sh
+from deployer.modules.shared.only_reads import OnlyReads
 from deployer.modules.shared.permissions import kinds, permissions
 from deployer.sh import script
 
@@ -19,14 +20,13 @@ _NUMBERS = ("uid", "gid", "size", "nlink", "inode", "dev", "atime", "mtime", "ct
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stat(Module):
+class Stat(OnlyReads):
     """What is at a path: ``exists``, ``isdir``, ``isreg``, ``islnk``, ``mode``, ``size``, ``checksum`` and so on.
 
     It is read with everything else before a plan is made, so ``when`` of a later task may use it (docs/playbooks.md).
     Ansible's ``mimetype``, ``charset``, ``attributes`` and ``version`` are left out; times are whole seconds.
     """
 
-    READS: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: whether the shop has a database
   stat:
@@ -43,10 +43,6 @@ class Stat(Module):
     get_mime: Annotated[bool, Doc("accepted; no type is told", alias="mime")] = True
     get_attributes: Annotated[bool, Doc("accepted; none are told", alias="attr")] = True
     get_md5: Annotated[bool, Doc("accepted; Ansible has taken it out")] = False
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Print what stat says of it, and a digest."""
@@ -79,11 +75,6 @@ class Stat(Module):
         if "target" in keys:
             found |= {"lnk_target": _text(keys["target"]), "lnk_source": _text(keys["source"])}
         return {"stat": found}
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
 
 
 def _text(encoded: str) -> str:

@@ -14,6 +14,7 @@ from deployer.fields import Doc
 from deployer.model import Secret
 from deployer.modules.base import Blob, Changes, Module, Observed, Present, Sh, State, Step, lines, records, sh
 from deployer.modules.shared.asking import answered, option, without_secrets
+from deployer.modules.shared.only_reads import OnlyReads
 from deployer.sh.text import script
 
 _READS = ("GET", "HEAD")
@@ -207,16 +208,10 @@ class Uri(Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UriReading(Module):
+class UriReading(OnlyReads):
     """What a server answers, as part of a probe."""
 
-    READS: ClassVar[bool] = True
-
     of: Uri
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Ask."""
@@ -230,11 +225,6 @@ class UriReading(Module):
         """Return it as Ansible does."""
         keys = observed.keys if isinstance(observed, Present) else {}
         return answered(keys, self.of.status_code, self.of.url, content=self.of.return_content)
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
 
 
 MODULE = Uri

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, sh
+from deployer.modules.base import Observed, Present, Sh, lines, sh
+from deployer.modules.shared.only_reads import OnlyReads
 from deployer.sh.captured import captured, command_result, heard
 
 _MOST = 1024 * 1024
@@ -14,7 +15,7 @@ _MOST = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandReading(Module):
+class CommandReading(OnlyReads):
     """What a command prints, and its status, whatever that is.
 
     Attributes:
@@ -23,14 +24,8 @@ class CommandReading(Module):
     """
 
     RUNS_AS_USER: ClassVar[bool] = True
-    READS: ClassVar[bool] = True
-
     asked: Sh
     command: Sh
-
-    def desired(self) -> State:
-        """Return that nothing is wanted."""
-        return Present({})
 
     def probe(self) -> Sh:
         """Run it, unless its guards say that it is not needed."""
@@ -48,8 +43,3 @@ class CommandReading(Module):
         """Return them as ``register`` gives them."""
         keys = observed.keys if isinstance(observed, Present) else {}
         return command_result(keys)
-
-    def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Return no steps."""
-        del changes
-        return ()
