@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
-from deployer.errors import AnswerOf, ConfigError, ConnectionLost, DeployerError, HostError, ProbeError
+from deployer.errors import (
+    AnswerOf,
+    AuthError,
+    ConfigError,
+    ConnectionLost,
+    DeployerError,
+    HostError,
+    HostKeyError,
+    ProbeError,
+)
 from deployer.report.plain import safe
 from deployer.runtime import raise_file_limit
 from deployer.transport import Transport
@@ -38,9 +47,9 @@ class NodeJournals:
         tell: is told what a person has to know beside: a host that is not there.
     """
 
-    def __init__(self, fleet: Fleet, spots: Sequence[Spot], what: LogChoice, tell: Callable[[str], object]) -> None:
+    def __init__(self, fleet: Fleet, spots: Sequence[Spot], what: LogChoice, tell: Callable[[str], None]) -> None:
         self._fleet, self._spots, self._what, self._tell = fleet, spots, what, tell
-        self._found: queue.SimpleQueue[LogLine | None] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[LogLine | BaseException | None] = queue.SimpleQueue()
         self.codes: list[int] = []
         """Exit codes of hosts that could not be read."""
 
@@ -59,12 +68,14 @@ class NodeJournals:
         """Yield lines as they come, until no node can be read; those of about the same time oldest first."""
         raise_file_limit(len(self._spots))
         for spot in self._spots:
-            threading.Thread(target=self._follow, args=(spot,), daemon=True).start()
+            threading.Thread(target=self._followed, args=(spot,), daemon=True).start()
         waiting: list[tuple[LogLine, float]] = []
         left = len(self._spots)
         while left or waiting:
             with suppress(queue.Empty):
                 line = self._found.get(timeout=0.1)
+                if isinstance(line, BaseException):
+                    raise line
                 if line is None:
                     left -= 1
                 else:
@@ -89,9 +100,21 @@ class NodeJournals:
             self.codes.append(error.exit_code)
             self._tell(_named(own[0], error))
 
+    def _followed(self, spot: Spot) -> None:
+        """Follow one node in a thread of its own; what nobody has thought of is raised where the lines are taken."""
+        try:
+            self._follow(spot)
+            self._found.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that reads the lines
+            self._found.put(error)
+
     def _follow(self, spot: Spot) -> None:
-        """Hand on one node's lines for ever, and come back behind the last one when the connection breaks."""
-        cursor, wait, transport = [""], _AGAIN[0], None
+        """Hand on one node's lines, and come back behind the last one when the connection breaks.
+
+        It ends where trying again is of no use: what is asked is wrong, the host is not proven to be itself, or it has
+        never let this user in. One that did may refuse a login while it boots.
+        """
+        cursor, wait, transport, known = [""], _AGAIN[0], None, False
 
         def hear(line: LogLine, at: str) -> None:
             cursor[0] = at
@@ -100,6 +123,7 @@ class NodeJournals:
         while True:
             try:
                 transport = self._fleet.open(spot.host)
+                known = True
                 if wait != _AGAIN[0]:
                     self._tell(f"{spot.host.name}: it is back")
                 wait = _AGAIN[0]
@@ -107,11 +131,11 @@ class NodeJournals:
                     self._note(transport, spot)
                     self._stream(transport, spot, hear, follow=True, after=cursor[0])
                 self._tell(f"{spot.host.name}: its journal has ended; looking again")
-            except (ConfigError, ProbeError) as error:
-                self.codes.append(error.exit_code)
-                self._tell(_named(spot, error))
-                return self._found.put(None)
             except DeployerError as error:
+                final = isinstance(error, (ConfigError, ProbeError, HostKeyError))
+                if final or (isinstance(error, AuthError) and not known):
+                    self.codes.append(error.exit_code)
+                    return self._tell(_named(spot, error))
                 self._tell(f"{_named(spot, error)}\n  trying again in {wait:.0f} s")
             finally:
                 if transport:

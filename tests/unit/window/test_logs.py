@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from deployer.errors import ConfigError
+from deployer.errors import AuthError, ConfigError, DeployerError, HostKeyChanged, HostKeyError
+from deployer.model import Host, Mark
 from deployer.options import Options
-from deployer.window.choice import Fleet
+from deployer.window.choice import Fleet, Spot
 from deployer.window.journal_lines import LineCutter, LogChoice, read_logs, wanted
+from deployer.window.logs import NodeJournals
 from deployer.window.showing import Flags, show_logs
 
 
@@ -99,3 +102,36 @@ def test_where_no_journal_can_be_read_the_command_ends_with_the_code_of_why(
     code = show_logs(fleet, fleet.spots, Flags(follow=follow, since="", grep="", lines=1), colour=False)
     said = capsys.readouterr()
     assert (code, said.out, said.err.count(f"{tmp_path}/none")) == (3, "", 2)
+
+
+class _Opens:
+    """A fleet whose hosts answer a login with what they are given, one after the other."""
+
+    resolver: Any = None
+
+    def __init__(self, *answers: BaseException) -> None:
+        self.answers = list(answers)
+
+    def open(self, host: object) -> Any:
+        del host
+        raise self.answers.pop(0)
+
+
+def _followed(*answers: BaseException) -> tuple[NodeJournals, list[str]]:
+    said: list[str] = []
+    spot = Spot(Host("web1", {}, (), Mark("inventory.yml")), cast("Any", None), cast("Any", None))
+    return NodeJournals(cast("Any", _Opens(*answers)), [spot], LogChoice(5), said.append), said
+
+
+@pytest.mark.parametrize("error", [AuthError("no", where="web1"), HostKeyError("who?"), HostKeyChanged("not him")])
+def test_a_host_that_lets_nobody_in_or_is_not_proven_is_not_followed_for_ever(error: DeployerError) -> None:
+    journals, said = _followed(error)
+    assert list(journals.follow()) == []
+    assert (journals.codes, len(said)) == ([error.exit_code], 1)
+    assert "again" not in said[0]
+
+
+def test_what_nobody_has_thought_of_ends_the_following_with_it() -> None:
+    journals, _ = _followed(OSError("too many open files"))
+    with pytest.raises(OSError, match="too many open files"):
+        list(journals.follow())
