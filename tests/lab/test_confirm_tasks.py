@@ -122,6 +122,18 @@ def test_a_file_that_sudo_reads_may_have_another_mode_than_0440(fleet: Fleet, ss
     ssh(host, f"rm {path}")
 
 
+def test_a_file_that_sudo_includes_from_elsewhere_is_looked_at_as_well(fleet: Fleet, ssh: Ssh) -> None:
+    (host,), path = fleet.hosts, "/etc/sudoers.d/lab-more"
+    ssh(host, "mkdir /etc/more.d; echo '# x' >/etc/more.d/open; chmod 0666 /etc/more.d/open")
+    tasks(fleet, {"copy": {"dest": path, "content": "@includedir /etc/more.d\n", "mode": "0440"}})
+    ran = run(fleet)
+    assert (ran.code, ssh(host, f"ls {path}")[0]) == (1, 2), ran.out
+    assert "/etc/more.d/open" in ran.out
+    ssh(host, "chmod 0640 /etc/more.d/open")
+    assert run(fleet).code == 0
+    ssh(host, f"rm -r {path} /etc/more.d")
+
+
 def test_keys_and_a_task_that_asks_for_it_go_back(fleet: Fleet, ssh: Ssh) -> None:
     (host,) = fleet.hosts
     keys = "/root/.ssh/authorized_keys"

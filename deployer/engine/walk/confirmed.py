@@ -24,10 +24,12 @@ _CHECK_SSHD = Sh('"$(command -v sshd || echo /usr/sbin/sshd)" -t')
 _RELOAD_SSHD = Sh("""for unit in ssh.service sshd.service; do
   if systemctl --quiet is-active -- "$unit"; then systemctl reload -- "$unit"; break; fi
 done""")
-# visudo -c alone wants mode 0440; sudo takes any file that is root's and that nobody else may write.
-_CHECK_SUDOERS = Sh("""visudo -cf /etc/sudoers >/dev/null
-open=$(find -L /etc/sudoers /etc/sudoers.d -maxdepth 1 -type f ! -name '*.*' ! -name '*~' \\
-  \\( ! -user 0 -o -perm -0002 -o -perm -0020 ! -group 0 \\) 2>/dev/null || :)
+# visudo -c alone wants mode 0440; sudo takes any file that is root's and that nobody else may write. Which files it
+# reads, with all that they include, visudo says itself.
+_CHECK_SUDOERS = Sh("""checked=$(LC_ALL=C visudo -cf /etc/sudoers)
+open=$(printf '%s\\n' "$checked" | sed -n 's/: parsed OK$//p' | while IFS= read -r file; do
+  find -L "$file" -maxdepth 0 \\( ! -user 0 -o -perm -0002 -o -perm -0020 ! -group 0 \\)
+done)
 [ -z "$open" ] || { echo "sudo reads no file that others than root may write: $open" >&2 && false; }""")
 
 
