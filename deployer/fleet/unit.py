@@ -1,8 +1,8 @@
 """What the word ``unit`` may set: directives of the [Service] section, except those by which the unit does its work.
 
 The names are those that systemd 252 (Debian 12) and 257 (Debian 13) both know, of systemd.exec(5), systemd.service(5),
-systemd.resource-control(5) and systemd.kill(5), without the deprecated ones. What a value may be is systemd's own
-business: the node role has the host's systemd read the unit before it is put in place.
+systemd.resource-control(5) and systemd.kill(5), without the deprecated ones. Values whose grammar is plain
+are held to it (`unit_values`); of the others the host's systemd is asked, before the unit is put in place.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ LIMIT_NOFILE = "65536"
 
 _PERCENTAGE = re.compile(r"[0-9]+(?:\.[0-9]+)?%", re.ASCII)
 _FEWEST_PORTS, _MOST_PORTS = 1024, 134_217_727  # erl(1)
-_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|h|hr|hours?|)(?=[\s0-9]|\Z)", re.ASCII)
-_LENGTHS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_UNITS = {
+    "us µs μs usec": 1e-6, "ms msec": 1e-3, "s sec second seconds": 1.0, "m min minute minutes": 60.0,
+    "h hr hour hours": 3600.0, "d day days": 86400.0, "w week weeks": 604800.0,
+    "M month months": 2629800.0, "y year years": 31557600.0,
+}  # fmt: skip
+_LENGTHS = {word: length for words, length in _UNITS.items() for word in words.split()} | {"": 1.0}
+_SPAN = re.compile(r"\s*(\+?[0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-zµμ]*)(?=[\s0-9.]|\Z)")
 _LIMIT = re.compile(r"([0-9]+|infinity)(?::(?:[0-9]+|infinity))?", re.ASCII)
 
 _NAMES = """
@@ -107,7 +112,9 @@ def span_seconds(span: str) -> float | None:
     """Return the seconds of a time span as systemd.time(7) writes it, ``90`` or ``5min 30s``; None where it is none."""
     found, place = 0.0, 0
     while match := _SPAN.match(span, place):
-        found += float(match[1]) * (_LENGTHS["ms"] if match[2] == "ms" else _LENGTHS[match[2][:1] or "s"])
+        if match[2] not in _LENGTHS:
+            return None
+        found += float(match[1]) * _LENGTHS[match[2]]
         place = match.end()
     return found if place and not span[place:].strip() else None
 
@@ -125,10 +132,12 @@ def _setting(name: str, value: UnitSetting) -> str | None:
     if any(CONTROL.search(text) or text.endswith("\\") for text in texts):
         return f"{name}: write one line without control characters that does not end in a backslash"
     if name in ("TimeoutStartSec", "TimeoutStopSec") and not span_seconds(texts[-1]):
-        return (
-            f"{name}: write how long it may take, such as 300 or 5min; a deploy waits so long, and for nothing for ever"
-        )
-    return _limit(texts[-1]) if name == "LimitNOFILE" else None
+        return f"{name}: write how long it may take, such as 300, 5min or 1d: a deploy waits so long"
+    if name == "LimitNOFILE":
+        return _limit(texts[-1])
+    from deployer.fleet.unit_values import value_complaint
+
+    return next((complaint for text in texts if (complaint := value_complaint(name, text))), None)
 
 
 def _limit(text: str) -> str | None:

@@ -73,7 +73,16 @@ def test_the_settings_of_a_nodes_unit_win_over_those_of_all_and_are_taken_litera
 
 @pytest.mark.parametrize(
     ("span", "seconds"),
-    {300: 300, "300": 300, "5min": 300, "1h 2min 30s": 3750, "1m30": 90, "1500ms": 2, "2.5 seconds": 3}.items(),
+    {
+        300: 300,
+        "300": 300,
+        "5min": 300,
+        "1h 2min 30s": 3750,
+        "1m30": 90,
+        "1500ms": 2,
+        "2.5 seconds": 3,
+        "1d": 86400,
+    }.items(),
 )
 def test_a_deploy_knows_how_long_a_start_may_take(words: dict[str, Any], span: object, seconds: int) -> None:
     (node,) = declared({**words, "unit": {"TimeoutStartSec": span}}).nodes
