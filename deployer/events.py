@@ -12,7 +12,9 @@ from typing import Literal
 from deployer.model import Change
 
 Verdict = Literal["change", "runs", "ok", "unknown", "skipped", "refused"]
-Ending = Literal["ok", "changed", "drift", "findings", "unknown", "failed", "unreachable", "reverted", "not reached"]
+Ending = Literal[
+    "ok", "changed", "drift", "findings", "unknown", "failed", "unreachable", "reverted", "stopped", "not reached"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,6 @@ class RuleJudged(Event):
     """A rule's answer on one host, in an audit.
 
     Attributes:
-        severity: critical, high, medium or low.
         answer: PASS, FAIL, UNKNOWN (what it needs may not be read), NOT APPLICABLE or WAIVED.
         reason: why, in a sentence; of PASS it may be empty.
         remedy: what to do where it FAILs: YAML of ours, a command, or both.
@@ -121,7 +122,7 @@ class RuleJudged(Event):
 
     host: str
     rule: str
-    severity: str
+    severity: Severity
     title: str
     answer: str
     reason: str

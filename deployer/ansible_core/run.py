@@ -19,9 +19,9 @@ from deployer.ansible_core.installed import Installed, installed_ansible, lackin
 from deployer.ansible_core.masks import Masks, secrets_below, secrets_in
 from deployer.ansible_core.serving import Served, serving
 from deployer.ansible_core.told import as_ansible, inventory_json
-from deployer.engine.host_run import Context, HostRun
+from deployer.engine.host_run import Context, HostRun, ended_by
 from deployer.engine.roll.play import Goal
-from deployer.errors import ConfigError, HostError, Interrupted, StepError
+from deployer.errors import ConfigError, Interrupted, StepError
 from deployer.events import Ending, HostEnded, Note, Stage
 from deployer.load.pieces import apart, put
 from deployer.load.results import is_known
@@ -149,10 +149,11 @@ class AnsibleRun:
     def _end(self, context: Context, goal: Goal, run: HostRun, told: HostTold, drift_code: int) -> HostEnded:
         seconds = context.clock() - run.begin
         if problem := run.problem:
-            ending: Ending = "unreachable" if isinstance(problem, HostError) else "failed"
-            return HostEnded(run.name, ending, told.changed, told.total, seconds, str(problem), problem.exit_code)
+            return HostEnded(
+                run.name, ended_by(problem), told.changed, told.total, seconds, str(problem), problem.exit_code
+            )
         drift = told.changed and goal is Goal.AUDIT
-        ending = "drift" if drift else "unknown" if told.unknown else "changed" if told.changed else "ok"
+        ending: Ending = "drift" if drift else "unknown" if told.unknown else "changed" if told.changed else "ok"
         code = drift_code if told.changed and goal is not Goal.DEPLOY else 0
         return HostEnded(run.name, ending, told.changed, told.total, seconds, "", code)
 

@@ -98,7 +98,7 @@ def _rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
 
 
 def _resume(c: Context, **given: Any) -> int:
-    """Deploy again to the hosts whose last deploy has not ended well: those that failed or were not reached."""
+    """Deploy again to the hosts whose last deploy has not ended well: failed, stopped or not reached."""
     del c
     from deployer.app import resume as again
 

@@ -160,8 +160,14 @@ class Context:
         problem, seconds = run.problem, self.clock() - run.begin
         if problem is None:
             return HostEnded(run.name, ending, changed, total, seconds)
-        ending = "unreachable" if isinstance(problem, HostError) else "failed"
-        return HostEnded(run.name, ending, changed, total, seconds, str(problem), problem.exit_code)
+        return HostEnded(run.name, ended_by(problem), changed, total, seconds, str(problem), problem.exit_code)
+
+
+def ended_by(problem: DeployerError) -> Ending:
+    """Return how a play has ended for a host on which something went wrong, or that a person has stopped."""
+    if isinstance(problem, HostError):
+        return "unreachable"
+    return "stopped" if isinstance(problem, Interrupted) else "failed"
 
 
 def close(runs: Iterable[HostRun]) -> None:

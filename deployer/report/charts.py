@@ -92,10 +92,14 @@ def _dot(node: str, rungs: Sequence[RungRead], place: tuple[int, int], *, named:
     return f"<g><title>{escaped(said)}</title>{mark}{label}</g>"
 
 
+_BARS: Mapping[str, str] = {"ok": "good", "stopped": "dunno", "failed": "bad"}
+
+
 def timeline(began: Mapping[int, BatchStarted], ended: Mapping[int, BatchEnded]) -> str:
     """Return the batches as bars on one time axis, each with how many nodes were healthy at its end; nothing of none.
 
-    A batch that did not end is a hatched bar to the end of the axis. What lies between two batches is not on it.
+    A batch that did not end is a bar to the end of the axis, grey as one that a person has stopped. What lies between
+    two batches is not on it.
     """
     numbers = sorted({*began, *ended})
     total = sum(one.seconds for one in ended.values())
@@ -105,7 +109,7 @@ def timeline(began: Mapping[int, BatchStarted], ended: Mapping[int, BatchEnded])
     for row, number in enumerate(numbers):
         last, top = ended.get(number), row * _ROW
         width = last.seconds * scale if last else _WIDTH - 170 - at * scale
-        kind = "dunno" if last is None else "good" if last.ok else "bad"
+        kind = _BARS[last.ended] if last else "dunno"
         share = f"{last.healthy}/{last.nodes}" if last else "did not end"
         said = f"batch {number}: {', '.join((last or began[number]).hosts)}"
         parts.append(

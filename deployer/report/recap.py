@@ -21,6 +21,7 @@ _ENDINGS = {
     "failed": "bold red",
     "unreachable": "bold red",
     "reverted": "bold red",
+    "stopped": "magenta",
     "not reached": "magenta",
 }
 

@@ -79,7 +79,7 @@ def _planned(event: RollPlanned) -> Iterator[tuple[Part, ...]]:
 
 
 def _ended(event: BatchEnded) -> tuple[Part, ...]:
-    sign, style = ("✓", "green") if event.ok else ("✗", "bold red")
+    sign, style = {"ok": ("✓", "green"), "stopped": ("?", "magenta"), "failed": ("✗", "bold red")}[event.ended]
     ended = {"ok": "", "stopped": "the batch was stopped; ", "failed": "the batch failed; "}[event.ended]
     said = f"{ended}{event.healthy} of {event.nodes} nodes healthy"
     return (f"  {sign} ", style), (said, style), (f"  {event.seconds:.1f} s", "dim")

@@ -81,19 +81,34 @@ def test_a_resume_takes_up_what_ctrl_c_has_left(fleet):
     assert greetings(fleet) == ["by", "by"]
 
 
-def test_ctrl_c_ends_a_pause_at_once(fleet):
-    declare(fleet, "paused", pause=86400)
+def stopped_at(fleet: Fleet, word: str) -> Ran:
+    """A deploy that gets a Ctrl-C as soon as it has said a word."""
     process = fleet.start("deploy")
     assert process.stdout
     told = []
     for line in process.stdout:
         told.append(line)
-        if '"BatchEnded"' in line:
+        if word in line:
             break
     process.send_signal(signal.SIGINT)
     rest, err = process.communicate(timeout=60)
-    ran = Ran(process.returncode, rest, err, tuple(map(json.loads, [*told, *rest.splitlines()])))
-    assert (ran.code, endings(fleet, ran)) == (130, ["changed", "not reached"]), err
+    return Ran(process.returncode, rest, err, tuple(map(json.loads, [*told, *rest.splitlines()])))
+
+
+def test_who_is_switched_and_not_seen_well_yet_is_stopped_and_has_not_failed(fleet, ssh):
+    one = fleet.hosts[0]
+    declare(fleet, "young")
+    ran = stopped_at(fleet, '"state": "switched"')
+    assert (ran.code, endings(fleet, ran)) == (130, ["stopped", "not reached"]), ran.err
+    assert ran.end(one)["problem"].startswith("stopped before its nodes were verified")
+    assert greetings(fleet) == ["young", "by"]
+    assert last_note(ssh, one) == "switched"
+
+
+def test_ctrl_c_ends_a_pause_at_once(fleet):
+    declare(fleet, "paused", pause=86400)
+    ran = stopped_at(fleet, '"BatchEnded"')
+    assert (ran.code, endings(fleet, ran)) == (130, ["changed", "not reached"]), ran.err
     assert greetings(fleet) == ["paused", "by"]
 
 

@@ -64,8 +64,8 @@ def test_a_resume_takes_what_failed_or_was_not_reached(options: Options, tmp_pat
     notes = unfinished(load(options)).notes
     assert notes[0].startswith("2 of 3 hosts are left of run 20260101T000000Z-abcdef by me@here")
     assert "changed since that run: hosts.yml" in notes
-    remembered(options, web1="failed", web2="unreachable", web3="ok")
-    assert left(options) == {"web1", "web2"}
+    remembered(options, web1="failed", web2="unreachable", web3="stopped")
+    assert left(options) == {"web1", "web2", "web3"}
 
 
 def test_hosts_that_are_named_are_an_inventory_of_their_own(options: Options) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from deployer.engine.host_run import ended_by
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.errors import HostError, Reverted
+from deployer.errors import Reverted
 from deployer.events import Ending
 
 
@@ -14,12 +15,10 @@ def ending_of(run: HostRoll, *, audit: bool) -> Ending:
         run: the host.
         audit: what is not as declared is drift.
     """
-    if isinstance(run.problem, HostError):
-        return "unreachable"
-    if isinstance(run.problem, Reverted):
-        return "reverted"
-    if run.problem or run.skip_reason:
-        return "failed" if run.problem else "not reached"
+    if run.problem:
+        return "reverted" if isinstance(run.problem, Reverted) else ended_by(run.problem)
+    if run.skip_reason:
+        return "not reached"
     if run.walk and run.walk.first and run.walk.first.unknown:
         return "unknown"
     if audit and (run.drift or run.failing):

@@ -11,6 +11,7 @@ from deployer.engine.ladder.meeting import unseen
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.ladder.target import Member
 from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.ending import ending_of
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import Verification
 from deployer.errors import Interrupted
@@ -43,6 +44,7 @@ def test_ctrl_c_before_the_climb_leaves_who_was_proven_proven(climb: Climb) -> N
     climb.stop.set()
     assert climb.run(runs, busy=()) == {}
     assert [type(one.problem) for one in runs] == [type(None), Interrupted, Interrupted]
+    assert [ending_of(one, audit=False) for one in runs] == ["ok", "stopped", "stopped"]
     assert runs[0].proven
 
 

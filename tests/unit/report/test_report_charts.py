@@ -9,7 +9,7 @@ import pytest
 
 from deployer.events import RungRead
 from deployer.report.charts import broken_ways, fleet_map, timeline
-from deployer.roll_events import BatchEnded, BatchStarted
+from deployer.roll_events import STOPPED, BatchEnded, BatchStarted
 
 WELL = [RungRead(f"web{n}", f"shop@10.0.0.{n}", 6, "reachable", True, "from 2 other hosts") for n in (1, 2, 3)]
 SHUT = RungRead("web2", "shop@10.0.0.2", 6, "reachable", False, "refused", "", 1.0, ("web1", "web3"))
@@ -75,13 +75,21 @@ def test_what_a_host_says_is_no_markup_in_a_drawing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "kind", "share"), [(True, "good", "5/6"), (False, "bad", "5/6"), (None, "dunno", "did not end")]
+    ("ends", "stops", "kind", "share"),
+    [
+        (True, "", "good", "5/6"),
+        (False, "failed: web2", "bad", "5/6"),
+        (False, STOPPED, "dunno", "5/6"),
+        (None, "", "dunno", "did not end"),
+    ],
 )
-def test_batches_lie_one_after_the_other_with_their_availability(ends: bool | None, kind: str, share: str) -> None:
+def test_batches_lie_one_after_the_other_with_their_availability(
+    ends: bool | None, stops: str, kind: str, share: str
+) -> None:
     began = {n: BatchStarted(n, 2, (f"web{n}",)) for n in (1, 2)}
     ended = {1: BatchEnded(1, 2, ("web1",), True, 6, 6, 10.0)}
     if ends is not None:
-        ended[2] = BatchEnded(2, 2, ("web2",), ends, 5, 6, 30.0)
+        ended[2] = BatchEnded(2, 2, ("web2",), ends, 5, 6, 30.0, stops)
     svg = drawn(timeline(began, ended))
     first, second = svg.iter("rect")
     assert float(second.attrib["x"]) == pytest.approx(float(first.attrib["x"]) + float(first.attrib["width"]), abs=0.2)

@@ -178,8 +178,9 @@ def test_a_batch_is_told_with_its_health_and_what_stops_the_roll() -> None:
         in shown
     )
     assert "b            not reached" in shown
+    assert "b            stopped" in report(*play(ended("b", "stopped"), goal="deploy"))
     stopped = replace(batch[1], stops=STOPPED)
-    assert "  ✗ the batch was stopped; 2 of 3 nodes healthy" in report(*play(stopped, goal="deploy"))
+    assert "  ? the batch was stopped; 2 of 3 nodes healthy" in report(*play(stopped, goal="deploy"))
 
 
 @pytest.mark.parametrize(("rc", "verbosity", "shown"), [(0, 0, False), (0, 1, True), (3, 0, True)])
