@@ -92,5 +92,5 @@ def readme() -> str:
     """README with the rungs that there are."""
     head = "* **The verify ladder.** For each node, from the bottom: "
     told = head + ", ".join(rung.row.title for rung in Rung) + "."
-    lines = "\n".join(textwrap.wrap(told, 150, subsequent_indent="  "))
+    lines = "\n".join(textwrap.wrap(told, 120, subsequent_indent="  "))
     return re.sub(rf"{re.escape(head)}.*?\.$", lambda _: lines, README.read_text(), flags=re.DOTALL | re.MULTILINE)
