@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from deployer.beam.faults import epmd_fault
+from deployer.beam.epmd import epmd_fault
 from deployer.checks import absolute
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc

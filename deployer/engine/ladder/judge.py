@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deployer.beam.epmd import Registration
-from deployer.beam.faults import epmd_fault
+from deployer.beam.epmd import Registration, epmd_fault
 from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.reading import Judgement, NodeReading
 from deployer.engine.ladder.target import Target

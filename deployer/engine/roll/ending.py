@@ -1,11 +1,51 @@
-"""How a play has ended for one host, in one word."""
+"""What is wrong with a host when the ladder was climbed, and how its play has ended, in one word."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from deployer.engine.host_run import ended_by
+from deployer.engine.ladder.rung import RungResult
 from deployer.engine.roll.host_roll import HostRoll
-from deployer.errors import Reverted
+from deployer.engine.roll.state import HostState
+from deployer.errors import Interrupted, NotConverged, Reverted
 from deployer.events import Ending
+
+Fallen = dict[str, RungResult]
+"""Node → the rung it failed, of those that failed one for a reason of their own."""
+
+
+def mark_failed(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
+    """Note on each host that one of its nodes fell, and return the hosts for which that is news.
+
+    As long as there are first causes, what only follows from them is not held against a host.
+    """
+    names = {str(target.node) for run in runs if not run.problem for target in run.targets}
+    first = {node: bad for node, bad in fallen.items() if node in names and not bad.secondary}
+    found = []
+    for run in runs:
+        if not run.problem and (problem := _problem(run, first or fallen)):
+            run.problem = problem
+            found.append(run)
+    return found
+
+
+def _problem(run: HostRoll, causes: Fallen) -> NotConverged | None:
+    """Return what is wrong with the first node of a host that fell."""
+    for target in run.targets:
+        if rung := causes.get(str(target.node)):
+            what = rung.detail.partition("\n")[0]
+            return NotConverged(f"{target.node}: rung {rung.rung}: {what}", hint=rung.advice)
+    return None
+
+
+def mark_interrupted(runs: Sequence[HostRoll]) -> None:
+    """Say of hosts which have been touched that nobody saw them well."""
+    hint = "deployer verify does that alone, deployer resume goes on"
+    for run in runs:
+        touched = run.state not in (HostState.WAITING, HostState.NOT_REACHED) and not run.skip_reason
+        if touched and not run.problem:
+            run.problem = Interrupted("stopped before its nodes were verified", hint=hint)
 
 
 def ending_of(run: HostRoll, *, audit: bool) -> Ending:

@@ -16,8 +16,8 @@ from deployer.engine.ladder import verify
 from deployer.engine.ladder.target import targets_of
 from deployer.engine.roll.back import Reverter, judge_good
 from deployer.engine.roll.batch import BatchRunner
-from deployer.engine.roll.climb import Climb, mark_failed
-from deployer.engine.roll.ending import ending_of
+from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.ending import ending_of, mark_failed
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_roll import HostRoll, hold
 from deployer.engine.roll.migrations import Migrations

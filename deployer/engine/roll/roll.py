@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from deployer.engine.roll import hooks
 from deployer.engine.roll.back import Reverter, settle
 from deployer.engine.roll.batch import Batch, BatchRunner
-from deployer.engine.roll.climb import Climb, Fallen, mark_failed
+from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.ending import Fallen, mark_failed
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.rules import RolloutRules
 from deployer.engine.roll.state import HostState

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from deployer.engine.roll import rollout
 from deployer.engine.roll.batch import Batch
-from deployer.engine.roll.climb import WAY_OUT, Climb, connected
+from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.climbed import WAY_OUT, connected, outsiders
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.engine.roll.state import HostState
@@ -121,7 +122,7 @@ class RolloutRules:
 
     def _check_strangers(self) -> None:
         """Refuse to close firewalls to a node that is connected: that would take apart a cluster that is whole."""
-        found = self.climb.outsiders(self.runs, self.leaving)
+        found = outsiders(self.climb.strangers, self.runs, self.leaving)
         if found and any(run.closes for run in self.due):
             problem = f"{connected(found)}: closing the firewalls while it runs would split the cluster"
             raise ConfigError(problem, hint=WAY_OUT)

@@ -13,7 +13,8 @@ from deployer.beam.names import NodeName
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import Reverter
 from deployer.engine.roll.batch import BatchRunner
-from deployer.engine.roll.climb import Climb, Fallen
+from deployer.engine.roll.climb import Climb
+from deployer.engine.roll.ending import Fallen
 from deployer.engine.roll.hooks import Hooks
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations

@@ -9,7 +9,7 @@ import pytest
 
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import settle
-from deployer.engine.roll.climb import mark_failed
+from deployer.engine.roll.ending import mark_failed
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable

@@ -1,0 +1,84 @@
+"""Which nodes of a play are climbed as what, what the ladder has found of a host, and who is no member."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from deployer.engine.ladder import verify
+from deployer.engine.ladder.expected import once_seen
+from deployer.engine.ladder.rung import RungResult, healthy
+from deployer.engine.ladder.target import Target
+from deployer.engine.roll.host_roll import HostRoll
+from deployer.engine.roll.state import Verification
+from deployer.errors import HostError
+
+WAY_OUT = (
+    "was its host taken out of the inventory? Put it back, then: deployer retire PLAYBOOK HOST -i INVENTORY. "
+    "A host that was --lost and came back: the same, then deployer cookie rotate. A node of somebody else's: stop it"
+)
+
+
+def taking_part(runs: Sequence[HostRoll], unhealthy: frozenset[str]) -> tuple[list[HostRoll], frozenset[str]]:
+    """Return hosts that the ladder is for, and who need not be seen: nodes of the others, too."""
+    never = [run for run in runs if run.idle and not isinstance(run.problem, HostError)]
+    nodes = {str(target.node) for run in never for target in run.targets}
+    return [run for run in runs if run not in never], unhealthy | nodes
+
+
+def climbed_targets(runs: Sequence[HostRoll], judged: Mapping[str, Sequence[Target]]) -> list[Target]:
+    """Return the nodes that are judged, without the names that are theirs no more."""
+    here = {str(target.node) for nodes in judged.values() for target in nodes}
+    gone = {str(target.node) for run in runs for target in run.targets} - here
+    return [_without(target, gone) for run in runs for target in judged[run.name]]
+
+
+def _without(target: Target, gone: Collection[str]) -> Target:
+    """Return a node that need not see those which are none of the release that their host went back to."""
+    others = tuple(peer for peer in target.others if str(peer) not in gone)
+    return replace(target, others=others) if gone else target
+
+
+def former_names(run: HostRoll, waiting: Collection[HostRoll]) -> frozenset[str]:
+    """Return names of nodes on other hosts, which are called otherwise when those hosts have had their turn."""
+    known = {str(name) for target in run.targets for name in (target.node, *target.others)}
+    hosts = {word for other in waiting for t in other.targets for word in (other.name, t.address, t.node.host)}
+    seen = once_seen(run.record.expected.get(run.record.current, ""))
+    names = {name for name in seen if name.rpartition("@")[2] in hosts}
+    for other in waiting:
+        names |= other.old_names | other.names
+    return frozenset(names - known)
+
+
+def health_of(climbs: Sequence[list[RungResult]]) -> Verification:
+    """Return how all nodes of a host are; not verified when a climb was cut short."""
+    if not climbs or any(rungs and not healthy(rungs) for rungs in climbs):
+        return Verification.UNHEALTHY
+    return Verification.HEALTHY if all(climbs) else Verification.UNVERIFIED
+
+
+def time_to_climb(target: Target, *, touched: bool) -> float:
+    """Return for how many seconds a node may be waited for; longer where it has just been touched."""
+    health = target.health
+    if touched:
+        return (health.timeout + health.stable) if health else 60.0 + verify.STABLE
+    return min(verify.PATIENCE, health.timeout) if health else verify.PATIENCE
+
+
+def connected(names: Sequence[str]) -> str:
+    """Return what is wrong with nodes that are connected and no members."""
+    are = "is" if len(names) == 1 else "are"
+    return f"{', '.join(names)} {are} connected to the cluster, and no member of this inventory"
+
+
+def outsiders(strangers: frozenset[str], runs: Sequence[HostRoll], leaving: Collection[str] = ()) -> list[str]:
+    """Return those of the nodes somebody sees and nobody knows that are not ``leaving``, and not of the play's hosts.
+
+    Args:
+        strangers: names of nodes that somebody sees, and that are no members.
+        runs: the play's hosts.
+        leaving: names of nodes that are on their way out of the cluster.
+    """
+    nodes = [target for run in runs for target in (*run.targets, *run.judged(frozenset()))]
+    ours = {word for target in nodes for word in (target.node.host, target.address)}
+    return sorted(name for name in strangers.difference(leaving) if name.rpartition("@")[2] not in ours)
