@@ -116,7 +116,7 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
         write(Path(files.save), audit_as_json(audited))
     if before is not None:
         news = list(changed(before, audited.as_plain()))
-        if held is not out and isinstance(held, StringIO) and news:
+        if isinstance(held, StringIO) and held is not out and news:
             out.write(held.getvalue())
         if not options.json and (news or not files.quiet_if_same):
             out.write(_since(before, news))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -18,7 +17,6 @@ from deployer.options import Options
 from deployer.plays import RunKind, each_play
 from deployer.project import Project, load
 from deployer.resolve import FleetNeeds, Resolver
-from deployer.retiring import leaving
 from deployer.runtime import asker
 from deployer.window.choice import Fleet, Spot
 
@@ -65,62 +63,6 @@ def rollback(options: Options, to: str, *, check: bool, out: TextIO | None = Non
 
     kind = RunKind("rollback", check, what=done, noted=done)
     return each_play(walk, load(options), out, kind, needs=FleetNeeds(tarball=False))
-
-
-def retire(options: Options, whom: str, *, purge: bool, lost: bool, check: bool, out: TextIO | None = None) -> int:
-    """Take nodes out of their clusters, and return the exit code.
-
-    They are drained, stopped and disabled; those that stay forget them; at last what they kept is removed.
-
-    Args:
-        options: without limits and tags: whole clusters take part.
-        whom: hosts, groups and names of nodes, with commas between.
-        purge: remove all that was put on their hosts, not only secrets.
-        lost: their hosts are gone for good, and nobody connects to them.
-        check: stop after the plan.
-        out: where the report goes.
-
-    Raises:
-        ConfigError: what is written is wrong; no host was touched.
-    """
-    from deployer.engine.retire import Retirement
-
-    project = load(options)
-    gone = leaving(project, whom)
-    nodes = frozenset[str]().union(*gone.values())
-    rest = replace(project, options=replace(options, tags="members"))
-    goal = Goal.PLAN if check else Goal.DEPLOY
-
-    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        stay = rest.resolver(resolver.play, FleetNeeds(without=nodes))
-        staying = [host for host in hosts if host.name not in gone or stay.fleet(host)[0]]
-        away = [host for host in hosts if host.name in gone and not lost]
-        leave = Retirement(context, resolver, away, gone, check, purge)
-        if staying and away and not check:
-            code = PlayRun(context, stay, staying, Goal.VERIFY, leaving=nodes).run()
-            if code:
-                context.emit(Note("nobody was stopped: those that stay are not all healthy without who leaves"))
-                return code
-        code = leave.stop()
-        if not code and staying:
-            seen = nodes if check and not lost else frozenset[str]()  # a plan has stopped nobody
-            code = PlayRun(context, stay, staying, goal, ask=asker(context.stop, json=options.json), leaving=seen).run()
-        if code:
-            return leave.end() or code
-        code = leave.forget()
-        if not code and not gone.keys().isdisjoint(host.name for host in hosts):
-            context.emit(_left_to_do(nodes, check=check, lost=lost))
-        return code
-
-    return each_play(walk, project, out, RunKind(f"retire {whom}", check, absent=gone if lost else ()))
-
-
-def _left_to_do(nodes: frozenset[str], *, check: bool, lost: bool) -> Note:
-    """Say what is a person's to do when nodes have left."""
-    when = "when this is done, take" if check else "take"
-    told = f"{when} {', '.join(sorted(nodes))} out of the inventory: a deploy brings back who is in it"
-    had = "; its host had the cookie, and may come back: write another one, then deployer cookie rotate"
-    return Note(told + (had if lost else ""))
 
 
 def again(

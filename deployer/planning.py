@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -68,7 +68,7 @@ def keep(options: Options, file: Path, expires: str, out: TextIO | None = None) 
     plan = new_plan(this_run().partition(" ")[2], seconds, version=__version__, code=origins.program())
     key = seal.of_plan(plan.id)
     pin_salts(key)
-    digests, keepers, planned, project = Digests(key), list[Keeper](), list[Host](), load(options)
+    digests, project = Digests(key), load(options)
     for play in (play for play in project.plays if play.ansible):
         hint = "a plan that is kept is compared with what hosts say; ansible-core does not tell that"
         raise ConfigError("a play of ansible-core's cannot be kept", where=play.mark, hint=hint)
@@ -78,23 +78,46 @@ def keep(options: Options, file: Path, expires: str, out: TextIO | None = None) 
         extra_vars=origins.extra_digest(options, digests),
         sources=origins.source_digests(project, digests),
     )
+    return each_play(_Keeping(project, plan, digests, seal, file).walk, project, out, RunKind(ahead=True))
 
-    def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
-        keepers.append(Keeper(resolver.play.name, digests))
-        planned.extend(hosts)
-        count = 2 if options.detailed_exitcode else 0
-        run = PlayRun(context, resolver, hosts, Goal.PLAN, drift_code=count, witness=keepers[-1], **_facts(resolver))
+
+@dataclass(slots=True)
+class _Keeping:
+    """Plans play after play, and keeps the plan with the last one.
+
+    Attributes:
+        left: how many hosts are not planned yet.
+    """
+
+    project: Project
+    plan: SavedPlan
+    digests: Digests
+    seal: Seal
+    file: Path
+    keepers: list[Keeper] = field(default_factory=list)
+    left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = sum(len(hosts) for _, hosts in self.project.work())
+
+    def walk(self, context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
+        """Plan one play, and return its exit code."""
+        self.keepers.append(Keeper(resolver.play.name, self.digests))
+        self.left -= len(hosts)
+        drift, seen = 2 if self.project.options.detailed_exitcode else 0, _facts(resolver)
+        run = PlayRun(context, resolver, hosts, Goal.PLAN, drift_code=drift, witness=self.keepers[-1], **seen)
         code = run.run()
-        if len(planned) == sum(len(hosts) for _, hosts in project.work()):
-            plays = tuple(keeper.kept for keeper in keepers if keeper.kept)
-            whole = code in (0, 2) and len(plays) == len(keepers)
-            if whole:
-                seal.write(with_plays(plan, plays), file)
-            kept = f"kept in {file}, good until {until(plan)}; to do it: deployer apply {file}"
-            context.emit(Note(kept if whole else f"no plan was kept in {file}: not every host could be planned"))
+        if not self.left:
+            context.emit(self._kept(code))
         return code
 
-    return each_play(walk, project, out, RunKind(ahead=True))
+    def _kept(self, code: int) -> Note:
+        """Write the plan when it is whole, and say so or why not."""
+        plays = tuple(keeper.kept for keeper in self.keepers if keeper.kept)
+        if code not in (0, 2) or len(plays) != len(self.keepers):
+            return Note(f"no plan was kept in {self.file}: not every host could be planned")
+        self.seal.write(with_plays(self.plan, plays), self.file)
+        return Note(f"kept in {self.file}, good until {until(self.plan)}; to do it: deployer apply {self.file}")
 
 
 def apply_plan(file: Path, options: Options, out: TextIO | None = None) -> int:

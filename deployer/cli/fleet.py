@@ -126,7 +126,7 @@ def history(c: Context, *, lines: int, **given: Any) -> int:
 def _retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **given: Any) -> int:
     """Take hosts, or single nodes, out of their cluster: drained, stopped, forgotten by the others, secrets removed."""
     del c
-    from deployer.operations import retire as take_out
+    from deployer.retiring import retire as take_out
 
     return take_out(options(given), hosts, purge=purge, lost=lost, check=check)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -63,23 +63,27 @@ def in_tree(task: Task, variables: Variables, sources: Sources, home: Callable[[
             hint = "leave register out, or copy files"
             raise ConfigError("copy of a directory in a loop has no result", hint=hint)
         files, folders = _walked(tree)
-        if max(len(files), len(folders)) > _MOST:
-            what = "files" if len(files) > _MOST else "directories"
-            raise ConfigError(f"{tree} has more than {_MOST} {what}", hint="unarchive brings many files at once")
     root = dest.rstrip("/") + ("" if str(src).endswith("/") else f"/{tree.name}")
+    return [*_folders(task, variables, root, folders), *_files(task, tree, root, files)]
+
+
+def _folders(task: Task, variables: Variables, root: str, paths: Sequence[str]) -> Iterator[TreePart]:
+    """Yield the directories below ``root``, the outermost first."""
     words = {"owner": "owner", "group": "group", "mode": "directory_mode"}
     given = {key: variables.render(task.args.get(word, OMIT), task.mark, word) for key, word in words.items()}
     own = {key: value for key, value in given.items() if value is not OMIT}
-    found: list[TreePart] = []
-    for path in folders:
+    for path in paths:
         place = f"{root}/{path}".rstrip("/") or "/"
         module = build(CopiedDirectory, {"path": place, "state": "directory", **own}, where=task.mark)
-        found.append((path or ".", task, module))
-    for path in files:
+        yield path or ".", task, module
+
+
+def _files(task: Task, tree: Path, root: str, paths: Sequence[str]) -> Iterator[TreePart]:
+    """Yield the files of a tree, each as it is to lie below ``root``."""
+    for path in paths:
         places = {"src": Text(str(tree / path), unsafe=True), "dest": Text(f"{root}/{path}", unsafe=True)}
         args = Map({**task.args, **places}, task.mark, marks_of(task.args))
-        found.append((path, replace(task, args=args), None))
-    return found
+        yield path, replace(task, args=args), None
 
 
 def _found(src: Any, task: Task, sources: Sources) -> Path | None:
@@ -101,8 +105,9 @@ def _walked(tree: Path) -> tuple[list[str], list[str]]:
         below = Path(place).relative_to(tree)
         folders.append("" if below == Path() else str(below))
         files += [str(below / name) for name in sorted(names)]
-        if len(files) > _MOST or len(folders) > _MOST:
-            break
+        if max(len(files), len(folders)) > _MOST:
+            what = "files" if len(files) > _MOST else "directories"
+            raise ConfigError(f"{tree} has more than {_MOST} {what}", hint="unarchive brings many files at once")
     return files, folders
 
 

@@ -87,17 +87,22 @@ def trace_calls(
         raise NotConverged(
             f"no module {what.called.rpartition('.')[0] or what.module} is loaded in the node", hint=hint
         )
+    answer = _answered(peer, what, bindings, write)
+    match answer:
+        case (Atom(why), int(count)) if why in _WHY:
+            return count, _WHY[why]
+    raise CallFailed(f"the node answered {show_term(answer)}")
+
+
+def _answered(peer: Peer, what: TracedFunction, bindings: dict[str, Term], write: Callable[[str], object]) -> Term:
+    """Return what the node says when it has traced; raises NotConverged where it does not begin."""
     try:
         # The pattern goes with the first call too many, not with the last one wanted: that may not have returned then.
         traced = calling(parsed(peer, script("trace.erl", "deployer.window").text + "\n"), bindings)
-        answer = value_of(call_aloud(peer, traced, lambda text: write(safe(text))))
+        return value_of(call_aloud(peer, traced, lambda text: write(safe(text))))
     except CallFailed as error:
         if "nothing" in error.message:
             raise NotConverged(f"the node knows no function {what.called} of that arity") from None
         if "traced_already" in error.message:
             raise NotConverged(f"somebody traces {what.called} already; one at a time") from None
         raise
-    match answer:
-        case (Atom(why), int(count)) if why in _WHY:
-            return count, _WHY[why]
-    raise CallFailed(f"the node answered {show_term(answer)}")

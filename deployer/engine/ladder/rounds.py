@@ -51,6 +51,29 @@ def read_round(
         fresh: whether a target's unit was read a moment ago, so that it need not be read again.
         pool: runs hosts in parallel.
     """
+    asked = _each_asked(sessions, before, fresh, pool)
+    found = {target: reading for each in asked.values() for target, reading in each.found.items()}
+    places, public = _places(found), outside.public_places(found)
+    wanted = {host: _wanted(host, found, places, public) for host in sessions}
+    answers = _reached(sessions, wanted, asked, pool)
+
+    def whole(target: Target) -> NodeReading:
+        untried = {host: why for host, why in answers.items() if isinstance(why, str) and host in _members(target)}
+        session, reach = sessions[target.host], _reach_of(target, places, answers)
+        reading = replace(found[target], reach=reach, untried=untried, hosts=frozenset(sessions))
+        reading = outside.with_seen(target, reading, public, answers, session.transport)
+        return outside.with_walls(target, reading, session.transport, become=session.become)
+
+    return dict(zip(found, pool.map(whole, found), strict=True))
+
+
+def _each_asked(
+    sessions: Mapping[str, LadderSession],
+    before: Mapping[Target, NodeReading],
+    fresh: Callable[[Target], bool],
+    pool: Executor,
+) -> dict[str, _Asked]:
+    """Read each host's units and ask its nodes: both at once where these most likely listen as they did before."""
     hosts: dict[str, list[Target]] = {}
     for target in before:
         hosts.setdefault(target.host, []).append(target)
@@ -69,20 +92,7 @@ def read_round(
         anew = partial(look, host) if host in soon and not all(map(fresh, mine)) else None
         return _ask(sessions[host], mine, _wanted(host, found, likely, public), anew)
 
-    asked = dict(zip(sessions, pool.map(ask, sessions), strict=True))
-    found = {target: reading for each in asked.values() for target, reading in each.found.items()}
-    places, public = _places(found), outside.public_places(found)
-    wanted = {host: _wanted(host, found, places, public) for host in sessions}
-    answers = _reached(sessions, wanted, asked, pool)
-
-    def whole(target: Target) -> NodeReading:
-        untried = {host: why for host, why in answers.items() if isinstance(why, str) and host in _members(target)}
-        session, reach = sessions[target.host], _reach_of(target, places, answers)
-        reading = replace(found[target], reach=reach, untried=untried, hosts=frozenset(sessions))
-        reading = outside.with_seen(target, reading, public, answers, session.transport)
-        return outside.with_walls(target, reading, session.transport, become=session.become)
-
-    return dict(zip(found, pool.map(whole, found), strict=True))
+    return dict(zip(sessions, pool.map(ask, sessions), strict=True))
 
 
 def _look(

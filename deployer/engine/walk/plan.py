@@ -166,6 +166,13 @@ class _Place:
     touched: set[str] = field(default_factory=set)
     written: dict[str, str] = field(default_factory=dict)
 
+    def observed(self, action: Action, answer: Observed, *, quiet: bool) -> Observed:
+        """Return how a task will find the machine; ``quiet``: nothing before it changes anything."""
+        # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
+        if action.answers and not quiet:
+            return Unknown(READS_LATER)
+        return action.module.foresee(self.written, frozenset(self.touched), answer)
+
     def after(self, one: Planned) -> None:
         """Take in what one more task would do."""
         if one.verdict == "ok":
@@ -211,13 +218,8 @@ def make(
             tasks.append(Planned(action, "refused", reason="\n".join(map(str, answer.each))))
             continue
         place = places.setdefault(str(action.place or ""), _Place())
-        observed = action.module.foresee(place.written, frozenset(place.touched), answer)
-        # Also where nobody asks for it: it may fail, and what stands behind it must not run then.
-        if action.answers and not _quiet(tasks):
-            observed = Unknown(READS_LATER)
-        one = planned_of(action, observed, handlers)
-        if id(action) in waking:
-            one = replace(one, wakes=True)
+        observed = place.observed(action, answer, quiet=_quiet(tasks))
+        one = replace(planned_of(action, observed, handlers), wakes=id(action) in waking)
         tasks.append(one)
         place.after(one)
     return Plan(tuple(tasks), woken_handlers(tasks[since:], handlers, notified, pending))
