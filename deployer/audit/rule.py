@@ -91,10 +91,10 @@ def each(some: Iterable[Process], judge: Callable[[Process], Complaints]) -> Ite
     """Yield what is wrong with each process, by its name; what could not be told of one does not hide another.
 
     Raises:
-        CannotTell: of one of them it could not be told.
+        CannotTell: of one of them it could not be told; why, once for all those of which it is so.
         NotApplicable: it is about none of them.
     """
-    unknown: list[str] = []
+    unknown: dict[str, list[str]] = {}
     beside: list[str] = []
     judged = 0
     for one in some:
@@ -103,13 +103,14 @@ def each(some: Iterable[Process], judge: Callable[[Process], Complaints]) -> Ite
                 yield f"{one.name}: {complaint}"
             judged += 1
         except CannotTell as why:
-            unknown.append(str(why))
+            reason = str(why).removeprefix(f"{one.name}: ")
+            unknown.setdefault(reason, []).extend([one.name] * (reason != str(why)))
         except NotApplicable as why:
             beside.append(str(why))
     if unknown:
-        raise CannotTell("; ".join(unknown))
+        raise CannotTell("; ".join(f"{', '.join(names)}: {why}" if names else why for why, names in unknown.items()))
     if beside and not judged:
-        raise NotApplicable("; ".join(beside))
+        raise NotApplicable("; ".join(dict.fromkeys(beside)))
 
 
 def _joined(wrong: Iterable[str]) -> str:

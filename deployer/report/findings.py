@@ -11,8 +11,8 @@ from deployer.report.plain import Line, by_number, safe
 
 _STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _TOLD = {"FAIL": 0, "UNKNOWN": 1, "WAIVED": 2}
-_OF_NODE = re.compile(r"[^\s@]+@\S+: ")
-"""Of which node a reason tells, at its beginning."""
+_OF_NODE = re.compile(r"(?:[^\s@]+@\S+, )*[^\s@]+@\S+: ")
+"""Of which nodes a reason tells, at its beginning."""
 _QUIET = ("PASS", "NOT APPLICABLE")
 
 

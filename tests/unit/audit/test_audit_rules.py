@@ -5,12 +5,15 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from hashlib import sha256
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from deployer.audit.catalog import RULES, choose, own_profiles
 from deployer.audit.facts import Facts, parse_group
-from deployer.audit.rule import Rule
+from deployer.audit.process import CannotTell, Process
+from deployer.audit.rule import Rule, each
 from deployer.errors import ConfigError
 from deployer.fields import build
 from deployer.fleet import AuditWords
@@ -95,6 +98,16 @@ def test_whatever_a_host_says_no_judge_breaks(garbage: str) -> None:
             some = replace(GOOD, groups={**GOOD.groups, group: {**records, key: garbage}})
             answers = {rule.apply(some).answer for rule in RULES.values()}
             assert answers <= {"PASS", "FAIL", "UNKNOWN", "NOT APPLICABLE"}
+
+
+def test_what_cannot_be_told_of_several_processes_is_said_once_with_their_names() -> None:
+    def judge(one: Process) -> list[str]:
+        raise CannotTell("systemd is mute" if one.name == "c" else f"{one.name}: its limits cannot be read")
+
+    some = [cast("Process", SimpleNamespace(name=name)) for name in "abcc"]
+    with pytest.raises(CannotTell) as said:
+        list(each(some, judge))
+    assert str(said.value) == "a, b: its limits cannot be read; systemd is mute"
 
 
 def test_a_node_that_only_epmd_names_is_found_by_its_own_socket() -> None:
