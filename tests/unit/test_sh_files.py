@@ -246,7 +246,7 @@ def test_the_owner_of_a_link_is_that_of_the_link(shell: list[str], theirs: Path,
 def test_what_was_proven_of_a_release_can_be_checked_whatever_its_files_are_called(
     shell: list[str], tmp_path: Path
 ) -> None:
-    for name in ("plain", "two\nlines", "back\\slash", "releases/COOKIE", "lib/releases/COOKIE"):
+    for name in ("plain", "two\nlines", "ends in \r", "back\\slash", "releases/COOKIE", "lib/releases/COOKIE"):
         (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "tree" / name).write_text(name)
     text = """{}
@@ -260,5 +260,5 @@ sha256sum --quiet -c ../sums 2>/dev/null || wc -l <../sums"""
         probe(f"cd {tmp_path}\n{text.format(script('checkable.sh', 'deployer.releases').text)}"), shell, tmp_path
     )
     assert frame.rc == 0, frame.out
-    assert frame.out.splitlines()[-1].strip() == "4"
+    assert frame.out.splitlines()[-1].strip() == "5"
     assert "two" in frame.out
