@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -12,10 +13,17 @@ from deployer.fields import Doc
 from deployer.modules.base import Sh, sh
 from deployer.modules.shared.guarded import Guarded
 
+_HOME = re.compile(r"~([A-Za-z0-9_.-]*)(/|\Z)", re.ASCII)
+_NAMED = re.compile(r"(\$[A-Za-z_]\w*|\$\{[A-Za-z_]\w*\})", re.ASCII)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Guarded):
-    """A program with its arguments, without a shell between: no variables, no pipes, no wildcards.
+    """A program with its arguments, without a shell between: no pipes, no wildcards.
+
+    As in Ansible, ``$NAME`` and ``${NAME}`` in a word stand for a variable of the program's environment (where there is
+    none, for themselves), and ``~`` or ``~USER`` at its beginning for a home; ``expand_argument_vars: false`` leaves
+    every word as it is.
 
     A task has to say when it is needed, by ``creates``, ``removes``, ``onlyif`` or ``unless``; what follows from it is
     that a plan can tell, a second run does nothing, and a run that did not help is an error. ``onlyif`` and ``unless``
@@ -40,6 +48,7 @@ class Command(Guarded):
     argv: Annotated[
         tuple[str, ...] | None, Doc("program and arguments as a list, instead of cmd", check=check.program_path)
     ] = None
+    expand_argument_vars: Annotated[bool, Doc("$NAME and ~ in a word stand for what the host has")] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,7 +66,30 @@ class Command(Guarded):
 
     def run(self) -> Sh:
         """Return text that becomes the program; exec takes neither functions nor builtins nor assignments."""
-        return sh("exec {}", self._words)
+        words = [_expanding(word) if self.expand_argument_vars else None for word in self._words]
+        if not any(words):
+            return sh("exec {}", self._words)
+        found = [expanding or word for expanding, word in zip(words, self._words, strict=True)]
+        # A shell anew knows no variables of ours, and takes what stands for a variable as it is.
+        return sh("exec /bin/sh -c {}", sh("set -f\nIFS=\nexec {}", found).text)
+
+
+def _expanding(word: str) -> Sh | None:
+    """Return sh that becomes a word with its variables and its home; None where it has neither."""
+    home = _HOME.match(word)
+    pieces = _NAMED.split(word[home.end() :] if home else word)
+    if not home and len(pieces) == 1:
+        return None
+    made = sh("")
+    if home:
+        user, slash = home.groups()
+        made = sh("~{}/" if slash else "~{}", user) if user else sh("~/" if slash else "~")
+    for at, piece in enumerate(pieces):
+        if at % 2:
+            made = sh("{}''${{{}-{}}}", made, piece.strip("${}"), piece)
+        elif piece:
+            made = sh("{}{}", made, piece)
+    return made
 
 
 MODULE = Command

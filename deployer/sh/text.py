@@ -24,7 +24,7 @@ class Sh:
         return self.text
 
 
-def sh(template: str, *values: Word | Sh | Iterable[Word]) -> Sh:
+def sh(template: str, *values: Word | Sh | Iterable[Word | Sh]) -> Sh:
     """Return ``template`` with each ``{}`` (or ``{0}``, ``{1}`` …) replaced by one value as one literal shell word.
 
     An `Sh` is inserted as it is; an iterable becomes its words, each quoted, separated by spaces. Braces of the shell

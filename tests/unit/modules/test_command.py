@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,42 @@ def test_a_command_is_needed_or_not() -> None:
     ("args", "words"),
     [
         ({"cmd": "install -m 0600 '/a b'"}, "exec install -m 0600 '/a b'"),
-        ({"argv": ["echo", "$HOME", ";"]}, "exec echo '$HOME' ';'"),
-        ({"cmd": "echo $HOME | cat"}, "exec echo '$HOME' '|' cat"),
+        ({"argv": ["echo", "$HOME", ";"], "expand_argument_vars": False}, "exec echo '$HOME' ';'"),
+        ({"cmd": "echo $5 $(id) `id` a~ '~ b' | cat"}, "exec echo '$5' '$(id)' '`id`' 'a~' '~ b' '|' cat"),
     ],
 )
 def test_no_shell_is_between_a_command_and_its_words(args: dict[str, object], words: str) -> None:
     assert fixed(make("command", **args, removes="/srv/a"), "needed=yes") == f"cd -- /\n{words}"
+
+
+PRINTF = ["printf", "%s\\0"]
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_words_have_the_variables_and_homes_that_pythons_own_expansion_gives_them(tmp_path: Path, shell: str) -> None:
+    words = [
+        *(
+            "$A",
+            "${A}",
+            "a${A}b'c",
+            "$NONE",
+            "x${NONE}}y",
+            "$needed",
+            "$A$A",
+            "~",
+            "~/",
+            "~/a b",
+            "~root/$A",
+            "~none/x",
+        ),
+        *("~$B/x", "a~", "~ x", "\\$A", '"$A"', "$1", "$", "${", "${}", "$(echo no)", "`echo no`", "*"),
+    ]
+    told = {"A": "one  two *'\"", "B": "root", "HOME": "/root", "PATH": os.environ["PATH"]}
+    theirs = "import os, sys; print(*(os.path.expandvars(os.path.expanduser(w)) for w in sys.argv[1:]), sep='\\0')"
+    expected = subprocess.run([sys.executable, "-c", theirs, *words], env=told, capture_output=True, text=True)
+    text = f"needed=no\n{make('command', argv=[*PRINTF, *words]).run().text}"
+    found = subprocess.run([shell, "-euc", text], env=told, capture_output=True, text=True, cwd=tmp_path)
+    assert (found.stdout.split("\0")[:-1], found.stderr) == (expected.stdout.removesuffix("\n").split("\0"), "")
 
 
 @pytest.mark.parametrize(
