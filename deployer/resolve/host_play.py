@@ -125,7 +125,12 @@ def _may_notify(play: Play, actions: Sequence[Action], handler: Task) -> bool:
     live = [one for one in actions if not one.skip.startswith("not: ") and one.skip != UNCHOSEN]
     if any(isinstance(one.module, Awaiting) and one.task.include for one in live):
         return True
-    tasks = [*(one.task for one in live), *(one for one in play.handlers if one is not handler)]
-    named = {name for one in live for name in one.notify} | {name for task in tasks for name in task.notify}
-    named |= {name for topic in named for name in play.listeners.get(topic, ())}
-    return handler.name in named or any("{{" in name for name in (handler.name, *named))
+    named = {name for one in live for name in (*one.notify, *one.task.notify)}
+    while handler.name not in named:
+        woken = [one for one in play.handlers if one is not handler and (one.name in named or "{{" in one.name)]
+        more = {name for topic in named for name in play.listeners.get(topic, ())}
+        more |= {name for one in woken for name in one.notify}
+        if more <= named:
+            return any("{{" in name for name in (handler.name, *named))
+        named |= more
+    return True

@@ -91,6 +91,7 @@ NOTIFIES = {
     "[other, broken]": True,
     '"{{ port }}"': True,
     "chain": True,
+    "first": True,
 }
 
 
@@ -110,14 +111,15 @@ def test_a_handler_that_nothing_can_notify_may_use_what_is_not_defined(
     - {{name: other, command: x}}
     - {{name: "no", command: x}}
     - {{name: broken, command: "x {{{{ nothing_of_this_name }}}}", listen: topic}}
-    {"- {name: chain, command: x, notify: broken}" if notify == "chain" else ""}
+    - {{name: chain, command: x, notify: broken}}
+    - {{name: first, command: x, notify: chain}}
 """,
     )
     if refused:
         with pytest.raises(ConfigError, match="nothing_of_this_name"):
             project.resolve()
         return
-    _, _, broken = project.resolve().handlers
+    broken = project.resolve().handlers[2]
     assert broken.skip == "nothing notifies it: the variable 'nothing_of_this_name' is not defined"
 
 
