@@ -160,6 +160,11 @@ def _walked(
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         number = next(plays)
+        if number >= len(plan.plays):
+            problem = (
+                "hosts are walked in more parts than the plan has: how they are reached (ansible_connection) differs"
+            )
+            raise ConfigError(problem, hint=AGAIN)
         later = goal is Goal.DEPLOY and number > 0
         checker = Checker(plan.plays[number], digests, context.emit, begin, later)
         ask = asker(context.stop, json=project.options.json)

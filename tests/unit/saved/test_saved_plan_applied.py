@@ -162,6 +162,20 @@ def test_several_plays_are_all_looked_at_before_the_first_begins(options: Option
     assert sorted(path.name for path in (place / "out").iterdir()) == ["w1", "w1-2", "w2", "w2-2"]
 
 
+def test_names_that_are_of_this_machine_now_and_were_not_are_refused(
+    options: Options, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = "vars: {ansible_connection: \"{{ lookup('env', 'WAY') }}\"}"
+    (place / "hosts.yml").write_text(f"all: {{children: {{web: {{hosts: {{w1: {{}}, w2: {{}}}}}}}}, {way}}}")
+    (place / "site.yml").write_text((place / "site.yml").read_text().replace("  serial: 1\n", ""))
+    monkeypatch.setenv("WAY", "ssh")
+    file = kept(options, place)
+    monkeypatch.setenv("WAY", "local")
+    with pytest.raises(ConfigError, match="more parts than the plan has"):
+        applied(file)
+    assert list((place / "out").iterdir()) == []
+
+
 def test_an_error_of_the_claim_refuses_before_the_first_write(
     options: Options, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
