@@ -23,7 +23,7 @@ from deployer.load.unsupported import NotHere
 from deployer.model import Blob, Connection, Secret, Task
 from deployer.modules import Module
 from deployer.resolve.homes import ROOTS, at_homes
-from deployer.resolve.silent import is_silent
+from deployer.resolve.silent import is_silent, says_none
 from deployer.resolve.spelling import spelled
 from deployer.syntax import VARIABLE, truth
 
@@ -114,7 +114,7 @@ class Maker:
             for key, raw in sorted(args.items(), key=lambda word: word[0] != cls.ON_HOST):  # it says where src lies
                 at.where = where = marks.get(key, own)
                 value = variables.render(_mode(key, raw, args), where, key)
-                if value is not OMIT and not is_silent(task.module, key, value):
+                if not (value is OMIT or says_none(cls, key, raw, value) or is_silent(task.module, key, value)):
                     value = at_homes(cls, key, value, home, {**args, **given})
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}

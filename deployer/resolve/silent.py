@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployer.errors import ConfigError
+from deployer.fields import describe
 from deployer.load.unsupported import NotHere
 
 _LABELS = ("seuser", "serole", "setype", "selevel")
@@ -66,3 +67,11 @@ def is_silent(module: str, argument: str, value: Any) -> bool:
         return True
     hint = f"{argument}: {fine[0]} is what is done here"
     raise ConfigError(f"{argument} cannot be {str(value)!r}", hint=hint)
+
+
+def says_none(cls: type, argument: str, raw: Any, value: Any) -> bool:
+    """Return whether a template gives None, as ``default(None)`` does, and the argument is empty anyway without it."""
+    if value is not None or raw is None:
+        return False
+    fields = (one for one in describe(cls) if argument in (one.name, *one.doc.alias.split()))
+    return any(not one.required and not one.default for one in fields)

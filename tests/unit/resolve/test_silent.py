@@ -40,6 +40,11 @@ def _module(directory: Path, task: str, variables: str = "{}") -> Module:
         ("service: {name: x, state: started, use: systemd, sleep: 5}", "service: {name: x, state: started}"),
         ("systemd: {name: x, state: started, scope: '{{ scope }}'}", "systemd: {name: x, state: started}"),
         ("package: {name: x, use: '{{ nobody | default(omit) }}'}", "package: {name: x}"),
+        (
+            "authorized_key: {user: x, key: '{{ key }}', key_options: '{{ a | default(None) }}', exclusive: '{{ none }}'}",
+            "authorized_key: {user: x, key: '{{ key }}'}",
+        ),
+        ("apt: {name: [a], purge: '{{ no | default(None) }}'}", "apt: {name: [a]}"),
         ("shell: {cmd: echo, creates: /x, warn: false}", "shell: {cmd: echo, creates: /x}"),
         ("unarchive: {src: /x.tar, dest: /y, copy: no}", "unarchive: {src: /x.tar, dest: /y, remote_src: true}"),
         ("apt: {name: 'a, b,c', update_cache: true}", "apt: {name: [a, b, c], update_cache: true}"),
@@ -48,13 +53,15 @@ def _module(directory: Path, task: str, variables: str = "{}") -> Module:
     ],
 )
 def test_it_is_as_if_it_had_not_been_said(tmp_path: Path, said: str, plain: str) -> None:
-    variables = "{scope: system, both: 'a,b'}"
+    variables = "{scope: system, both: 'a,b', key: ssh-ed25519 AAAA}"
     assert _module(tmp_path, said, variables) == _module(tmp_path, plain, variables)
 
 
 @pytest.mark.parametrize(
     ("task", "problem"),
     [
+        ("apt: {name: a, state: '{{ no | default(None) }}'}", "state cannot be None"),
+        ("authorized_key: {user: x, key: y, manage_dir: '{{ no | default(None) }}'}", "must be true or false"),
         ("copy: {dest: /x, content: y, follow: true}", "follow cannot be 'True'"),
         ("systemd: {name: x, state: started, scope: user}", "scope cannot be 'user'"),
         ("systemd: {name: x, state: started, scope: '{{ scope }}'}", "scope cannot be 'user'"),
