@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, NotYet
 from deployer.load.hushed import listening, silenced
+from deployer.load.instead import OF_OTHER_SYSTEMS
+from deployer.load.keywords import ACTS
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Play, Task
 from deployer.modules import Module
-from deployer.resolve.action import Action, Delegate
+from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Delegate
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
 from deployer.resolve.homes import home_of
-from deployer.resolve.making import Maker, became, environment_of, timeout_of, user_of
+from deployer.resolve.making import Maker, became, environment_of, module_class, timeout_of, user_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +108,11 @@ class Acting:
         undoes = undoable(task, module) if confirm else ()
         label = f"{label}, on {place}" if place else label
         return Action(task, label, module, told, user, environment, timeout, confirm, undoes, place=place)
+
+
+def waiting_for(task: Task, error: NotYet) -> Action:
+    """Return what stands for a task that cannot be resolved yet."""
+    known = None if task.include or task.module in (*ACTS, *OF_OTHER_SYSTEMS) else module_class(task)
+    restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
+    reason = f"it uses {error.name!r}: {error.reason}"
+    return Action(task, str(task.name), (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
+from deployer.errors import NotYet
 from deployer.fleet import Declaration
 from deployer.gathering import Gathering
 from deployer.load.undefined import NotDefined
@@ -69,6 +70,8 @@ class Lists(NamedTuple):
             made(tasking(choice=None), play.turns.after_start),
             (),
         )
+        # What waits for a task that is wrong is no error of its own.
+        problems.found = [error for error in problems.found if not isinstance(error, NotYet)] or problems.found
         problems.check()
         return found._replace(failures=tuple(failures))
 

@@ -11,16 +11,15 @@ from deployer.errors import ConfigError, NotYet, TaskFails
 from deployer.fields import coerce
 from deployer.load.hushed import listening, silenced
 from deployer.load.inherited import joined
-from deployer.load.instead import OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, SETTERS
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
 from deployer.model import Block, Connection, Gate, Host, Include, Mark, Play, Task
-from deployer.resolve.acting import Acting
-from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Choice
+from deployer.resolve.acting import Acting, waiting_for
+from deployer.resolve.action import Action, Choice
 from deployer.resolve.delegating import Delegates
 from deployer.resolve.labels import item_label, label_of, of_rounds, unmet
-from deployer.resolve.making import Maker, facts_of, module_class
+from deployer.resolve.making import Maker, facts_of
 from deployer.resolve.rescuing import Failing, Failure, left_out, own_blocks, spoken
 
 UNCHOSEN = "its tags are not chosen"
@@ -80,23 +79,24 @@ class Tasking:
             if self.choice is None:
                 raise
             self._count = begin
-            yield self._told(self._waiting(task, error))
+            self._unknown(task, "has not run yet")
+            if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
+                self._blocked = error
+            yield self._told(waiting_for(task, error))
+        except ConfigError:
+            if self.choice:  # its own error is enough: what uses what it would have set is none
+                self._unknown(task, "is wrong")
+                self._blocked = NotYet("it", "it is wrong") if task.module == "include_vars" else self._blocked
+            raise
 
-    def _waiting(self, task: Task, error: NotYet) -> Action:
-        """Return what stands for a task that cannot be resolved yet; nobody may use what it would have set."""
+    def _unknown(self, task: Task, why: str) -> None:
+        """Say that nobody may use what a task would have set."""
         from deployer.load.results import Foreseen
 
-        label = str(task.name)
         names = [*(task.args if task.module == "set_fact" else ()), *filter(None, [task.result.register])]
-        why = f"{label!r} has not run yet"
+        why = f"{str(task.name)!r} {why}"
         sets, reads = ({name: Foreseen(name, why) for name in some} for some in (names, facts_of(task)))
         self.scopes.put(self.host, sets, {}, reads)
-        if task.include or task.module in ("include_vars", "meta"):  # nobody knows what would be set, or run at all
-            self._blocked = error
-        known = None if task.include or task.module in (*ACTS, *OF_OTHER_SYSTEMS) else module_class(task)
-        restarts = task.include or task.module == "systemd" or (known and known.RESTARTS_NODES)
-        reason = f"it uses {error.name!r}: {error.reason}"
-        return Action(task, label, (AwaitingRestart if restarts else Awaiting)(name=error.name, reason=reason))
 
     def _told(self, action: Action) -> Action:
         self._count += 1

@@ -152,3 +152,30 @@ def test_a_role_is_imported_by_its_long_name(project: Project) -> None:
 def test_no_word_that_is_understood_is_said_not_to_be() -> None:
     assert not set(INSTEAD_OF_MODULES) & set(names())
     assert not set(INSTEAD_OF_MODULES) & set(INSTEAD)
+
+
+def test_what_uses_what_a_wrong_task_would_have_set_is_no_error_of_its_own(project: Project) -> None:
+    project.write(
+        "site.yml",
+        """\
+- hosts: all
+  tasks:
+    - set_fact: {one: "{{ nowhere }}"}
+    - copy: {dest: /x, content: "{{ one }}"}
+      notify: told
+    - set_fact: {two: "{{ one }}"}
+    - command: "x {{ two }}"
+      when: two == 1
+    - command: "x {{ missing }}"
+      register: said
+    - debug: {msg: "{{ said.stdout }}"}
+    - include_vars: gone.yml
+    - debug: {msg: "{{ of_that_file }}"}
+  handlers:
+    - {name: told, command: "x {{ two }}"}
+""",
+    )
+    with pytest.raises(Problems) as caught:
+        project.resolve()
+    lines = [int(error.where.split(":")[1]) for error in caught.value.each]
+    assert lines == [3, 9, 12], str(caught.value)

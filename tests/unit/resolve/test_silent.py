@@ -41,7 +41,7 @@ def _module(directory: Path, task: str, variables: str = "{}") -> Module:
         ("systemd: {name: x, state: started, scope: '{{ scope }}'}", "systemd: {name: x, state: started}"),
         ("package: {name: x, use: '{{ nobody | default(omit) }}'}", "package: {name: x}"),
         (
-            "authorized_key: {user: x, key: '{{ key }}', key_options: '{{ a | default(None) }}', exclusive: '{{ none }}'}",
+            "authorized_key: {user: x, key: '{{ key }}', key_options: '{{ a | default(None) }}'}",
             "authorized_key: {user: x, key: '{{ key }}'}",
         ),
         ("apt: {name: [a], purge: '{{ no | default(None) }}'}", "apt: {name: [a]}"),
