@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import ConfigError
-from deployer.fields import Doc, build, coerce, describe, kind, nearest
+from deployer.fields import Doc, build, coerce, describe
 from deployer.model import Blob, Mark, Secret
 from deployer.schema import json_schema
 
@@ -240,20 +240,3 @@ def test_the_json_schema_says_the_same() -> None:
     assert schema["properties"]["mode"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
     assert schema["properties"]["env"]["additionalProperties"] == {"anyOf": [{"type": "string"}, {"type": "string"}]}
     assert schema["properties"]["parts"]["items"]["properties"]["port"]["type"] == "integer"
-
-
-KINDS = [
-    ({}, "a mapping"), ([], "a list"), ((), "a list"), (None, "nothing"), ("x", "the text 'x'"), (5, "5"),
-    (Secret("x"), "a secret"), ("y" * 90, f"the text '{'y' * 60}'"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("value", "words"), KINDS)
-def test_a_value_is_called_as_a_person_would(value: object, words: str) -> None:
-    assert kind(value) == words
-
-
-def test_the_nearest_name_is_offered_or_all_of_them() -> None:
-    assert nearest("host_keys", ["hostkeys", "port"]) == "did you mean 'hostkeys'?"
-    assert nearest("zzz", ["b", "a", "a"]) == "known: a, b"
-    assert nearest("zzz", []) == ""

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from deployer.model import Blob
-from deployer.sh import script, sh
+from deployer.sh import sh
 from tests.unit.sh_runner import ROOT, frames, in_every_shell, probe, steps
 
 pytestmark = [in_every_shell, pytest.mark.skipif(not ROOT, reason="only root reads what is another user's")]
@@ -241,24 +241,3 @@ def test_the_owner_of_a_link_is_that_of_the_link(shell: list[str], theirs: Path,
     as_user("ln -s ../secret file", theirs)
     assert adorned(shell, tmp_path, theirs / "file", "1", "", "") == ""
     assert ((theirs / "file").lstat().st_uid, (theirs.parent / "secret").stat().st_uid) == (1, 0)
-
-
-def test_what_was_proven_of_a_release_can_be_checked_whatever_its_files_are_called(
-    shell: list[str], tmp_path: Path
-) -> None:
-    for name in ("plain", "two\nlines", "ends in \r", "back\\slash", "releases/COOKIE", "lib/releases/COOKIE"):
-        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "tree" / name).write_text(name)
-    text = """{}
-cd tree
-find . -type f -exec sha256sum -z -- {{}} + | sort -z | checkable >../sums
-rm releases/COOKIE
-sha256sum --quiet --strict -c ../sums
-echo altered >"$(printf 'two\nlines')"
-sha256sum --quiet -c ../sums 2>/dev/null || wc -l <../sums"""
-    (frame,) = frames(
-        probe(f"cd {tmp_path}\n{text.format(script('checkable.sh', 'deployer.releases').text)}"), shell, tmp_path
-    )
-    assert frame.rc == 0, frame.out
-    assert frame.out.splitlines()[-1].strip() == "5"
-    assert "two" in frame.out

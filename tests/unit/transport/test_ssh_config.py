@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deployer.errors import ConfigError
 from deployer.model import Connection
-from deployer.transport import SshOptions, ssh_config, ssh_lines, ssh_oracle, ssh_words
+from deployer.transport import SshOptions, ssh_config, ssh_oracle
 from deployer.transport.ssh_config import SshTarget, expand_tokens, hop, resolve
 
 
@@ -213,41 +210,3 @@ def test_a_hop_is_looked_up_for_itself(tmp_path: Path, spec: str, user: str, add
 def test_a_hop_that_is_none_is_refused(tmp_path: Path, spec: str) -> None:
     with pytest.raises(ConfigError):
         hop(spec, configured(tmp_path, ""))
-
-
-ATOMS = [
-    "Host ",
-    "Match ",
-    "final ",
-    "all",
-    "exec x",
-    "user a",
-    "host=b",
-    "tagged",
-    "!",
-    "*",
-    "\n",
-    "#",
-    '"',
-    "'",
-    "\\",
-    "Include config",
-    "Port 1",
-    "User x",
-    "\t",
-    "=",
-    "%h",
-    "\r",
-    "\0",
-    "ProxyJump a",
-    "IdentityFile ~/x",
-]
-
-
-@given(st.lists(st.sampled_from(ATOMS), max_size=14).map("".join))
-def test_whatever_is_written_there_ends_no_run(text: str) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "config"
-        file.write_text(text, newline="")
-        said = ssh_words.evaluate_config(ssh_lines.read_ssh_config(file, file.parent, file.parent), "web1")
-    assert said["hostname"]
