@@ -59,7 +59,8 @@ class Uri(Module):
     url_password: Annotated[str | Secret | None, Doc("the password", alias="password")] = None
     force_basic_auth: Annotated[bool, Doc("accepted: name and password are sent at once")] = False
     follow_redirects: Annotated[
-        Literal["safe", "all", "none", "yes", "no", "urllib2"], Doc("safe follows for GET and HEAD alone")
+        Literal["safe", "all", "none", "yes", "no", "urllib2"],
+        Doc("safe follows for GET and HEAD alone, all for every method"),
     ] = "safe"
     timeout: Annotated[int, Doc("seconds in which the server has to answer")] = 30
     creates: Annotated[str | None, Doc("needed until this path exists", check=check.absolute, example="/srv/a")] = None
@@ -115,29 +116,34 @@ class Uri(Module):
         headers = dict(self.headers or {})
         if kind and "content-type" not in (name.lower() for name in headers):
             headers["Content-Type"] = kind
-        follows = self.follow_redirects in ("all", "yes") or (
-            self.follow_redirects in ("safe", "urllib2") and self._verb in _READS
-        )
         told: list[tuple[str, Any]] = [("url", self.url), ("globoff", None), ("max-time", str(self.timeout))]
-        told += self._asking(follows)
+        told += self._asking()
         told += [("header", (name, ": ", value)) for name, value in headers.items()]
         if self.url_username is not None:
             told.append(("user", (self.url_username, ":", self.url_password or "")))
-        if self._body is not None or (self._verb == "POST" and follows):
+        if self._body is not None or (self._verb == "POST" and self._onward):
             told.append(("data-raw", "" if self._body is None else self._body))
         rows = [option(name, value) for name, value in told]
         text = "".join(row.reveal() if isinstance(row, Secret) else row for row in rows)
         return Secret(text, "uri") if any(isinstance(row, Secret) for row in rows) else text
 
-    def _asking(self, follows: bool) -> list[tuple[str, Any]]:
-        """Return how curl is told the method: a named one is kept behind redirects; without, a body means POST."""
+    def _asking(self) -> list[tuple[str, Any]]:
+        """Return how curl is told the method; what only asks it follows by itself."""
         if self._verb == "HEAD":
             named: list[tuple[str, Any]] = [("head", None)]
-        elif (self._verb == "GET" and self._body is None) or (self._verb == "POST" and follows):
-            named = []
         else:
-            named = [("request", self._verb)]
+            named = [] if self._verb == "GET" and self._body is None else [("request", self._verb)]
+        follows = self._verb in _READS and self.follow_redirects not in ("no", "none")
         return [*named, *([("location", None)] if follows else [])]
+
+    @property
+    def _onward(self) -> str:
+        """Which redirects it follows where it is more than a question: all, those of Python's urllib, or none."""
+        if self._verb in _READS:
+            return ""
+        return {"all": "all", "yes": "all", "urllib2": "urllib2" * (self._verb == "POST")}.get(
+            self.follow_redirects, ""
+        )
 
     @property
     def only_reads(self) -> bool:
@@ -159,7 +165,8 @@ class Uri(Module):
 
     def given(self) -> Sh:
         """Return what asks: a function ``asked FILE``, FILE being a file of options."""
-        return lines(sh("seconds={} wanted={}", self.timeout, " ".join(map(str, self.status_code))), script("uri.sh"))
+        wanted = " ".join(map(str, self.status_code))
+        return lines(sh("seconds={} wanted={} onward={}", self.timeout, wanted, self._onward), script("uri.sh"))
 
     def asking(self) -> Sh:
         """Return text that asks with no secret, and emits the answer."""

@@ -1,4 +1,5 @@
-# Asks an HTTP server. Given: seconds (in which it has to answer), wanted (statuses, with blanks between).
+# Asks an HTTP server. Given: seconds (in which it has to answer), wanted (statuses, with blanks between), onward (all,
+# urllib2 or nothing: which redirects a request that is more than a question follows).
 # shellcheck shell=sh disable=SC2154
 most=1048576
 
@@ -21,23 +22,60 @@ apart() {
   trap 'rm -rf -- "$said"' EXIT
 }
 
+# goes_on: whether the answer, of this status, is followed to "$next".
+goes_on() {
+  [ -n "$next" ] || return 1
+  case $onward/$status in
+    all/*|urllib2/301|urllib2/302|urllib2/303) hops=$((hops + 1)); [ "$hops" -le 10 ] ;;
+    *) return 1 ;;
+  esac
+}
+
+# onward FILE: turn the options of a request, which was for "$address", into those of the one for "$next". As Ansible's:
+# behind 302 and 303 it is a GET, behind 301 a POST becomes one, and but for 307 and 308 no body is sent any more.
+onward() {
+  away='/^url = /d'
+  case $status in 302|303) away="$away; /^request = /d" ;; 301) away="$away; /^request = \"POST\"/d" ;; esac
+  case $status in 307|308) ;; *) away="$away; /^data-raw = /d; /^header = \"content-(length|type):/Id" ;; esac
+  # As curl does: another server is told no secret.
+  [ "$(origin "$address")" = "$(origin "$next")" ] || away="$away; /^user = /d; /^header = \"(authorization|cookie):/Id"
+  sed -E "$away" "$1" >"$said/next"
+  printf '%s\n' "$next" | sed -E 's/[\\"]/\\&/g; s/^/url = "/; s/$/"/' >>"$said/next"
+  mv -- "$said/next" "$said/onward"
+}
+
+# origin URL: print its scheme, host and port.
+origin() {
+  host=${1#*://}
+  printf '%s' "${1%%://*}://${host%%[/?#]*}"
+}
+
 # asking FILE LIMIT: emit status, address, headers, LIMIT bytes of the content and what went wrong.
 asking() {
   : >"$said/headers"
   : >"$said/content"
   status=-1 problem='' address=''
   if command -v curl >/dev/null; then
-    if told=$(curl -q -sS -K "$1" --max-filesize "$most" -D "$said/headers" -o "$said/content" \
-      -w '%{http_code} %{url_effective}' 2>"$said/problem" </dev/null); then
-      status=${told%% *}
-    else
-      problem="Request failed: $(head -c 500 "$said/problem")"
-    fi
-    address=${told#* }
+    set -- "$1" "$2" "$1"
+    hops=0
+    while :; do
+      if told=$(curl -q -sS -K "$3" --max-filesize "$most" -D "$said/headers" -o "$said/content" \
+        -w '%{http_code} %{url_effective} %{redirect_url}' 2>"$said/problem" </dev/null); then
+        status=${told%% *}
+      else
+        problem="Request failed: $(head -c 500 "$said/problem")"
+      fi
+      address=${told#* } next=${told##* } address=${address% *}
+      if [ -n "$problem" ] || ! goes_on; then break; fi
+      onward "$3"
+      set -- "$1" "$2" "$said/onward"
+      : >"$said/headers"
+      : >"$said/content"
+    done
   elif command -v python3 >/dev/null; then
-    told=$(timeout "$((seconds + 10))" python3 -I - "$1" "$said" "$seconds" "$most" <<'PROGRAM'
+    told=$(timeout "$((seconds + 10))" python3 -I - "$1" "$said" "$seconds" "$most" "$onward" <<'PROGRAM'
 import base64, json, sys, urllib.error, urllib.request
-options, said, seconds, most = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+options, said, seconds, most, onward = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 url, method, data, headers, follows = "", None, None, {}, False
 for line in open(options, encoding="utf-8"):
     name, _, value = line.strip().partition(" = ")
@@ -57,11 +95,19 @@ for line in open(options, encoding="utf-8"):
     elif name == "data-raw":
         data = value.encode()
 class Onward(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, asked, *told):
-        next = super().redirect_request(asked, *told) if follows else None
-        if next and (next.type, next.host) != (asked.type, asked.host):
-            for name in ("Authorization", "Cookie"):  # as curl does: another server is told no secret
-                next.headers.pop(name, None)
+    def redirect_request(self, asked, answer, code, reason, told, url):
+        method, body, fields = asked.get_method(), asked.data, dict(asked.headers)
+        if not (follows or onward == "all" or (onward == "urllib2" and code in (301, 302, 303))):
+            return None
+        if (code in (302, 303) and method != "HEAD") or (code == 301 and method == "POST"):
+            method = "GET"
+        dropped = [] if code in (307, 308) else ["content-length", "content-type"]
+        url = url.replace(" ", "%20")
+        next = urllib.request.Request(url, origin_req_host=asked.origin_req_host, unverifiable=True, method=method)
+        next.data = body if code in (307, 308) else None
+        if (next.type, next.host) != (asked.type, asked.host):
+            dropped += ["authorization", "cookie"]  # as curl does: another server is told no secret
+        next.headers = {name: value for name, value in fields.items() if name.lower() not in dropped}
         return next
 handlers = [urllib.request.ProxyHandler({}), Onward()]
 request = urllib.request.Request(url, data=data, headers=headers, method=method or ("GET" if data is None else "POST"))

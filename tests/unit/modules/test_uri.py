@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import threading
@@ -10,8 +11,10 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
+from ansible.module_utils.urls import open_url
 
 from deployer.errors import ConfigError
 from deployer.model import Absent, Secret
@@ -38,14 +41,14 @@ class Echo(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(said)))
-        if status == 302:
+        if status // 100 == 3:
             self.send_header("Location", self.headers.get("x-there") or "/there")
             self.send_header("Changed", "yes")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(said)
 
-    do_GET = do_POST = do_HEAD = _answer  # noqa: N815 - as the standard library calls them
+    do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = do_PATCH = _answer  # noqa: N815 - as the standard library calls them
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -99,14 +102,69 @@ def test_braces_in_an_address_make_no_further_requests(server: ThreadingHTTPServ
     assert len(server.heard) == 1  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("body", ["x=1", None])
-def test_what_was_posted_is_not_posted_again_behind_a_redirect(
-    server: ThreadingHTTPServer, tmp_path: Path, body: str | None
+WITHOUT_CURL = Sh('command() { [ "$2" = python3 ]; }')
+NO_CURL = pytest.mark.skipif(
+    not shutil.which("python3", path="/usr/local/bin:/usr/bin"), reason="hosts without curl have python3"
+)
+
+
+def theirs(url: str, method: str, follows: str, body: str | None) -> None:
+    """Ask as ansible-core does."""
+    with contextlib.suppress(HTTPError):
+        open_url(url, method=method, follow_redirects=follows, data=body and body.encode(), use_proxy=False)
+
+
+REDIRECTED = [
+    *[
+        ("all", *one, status)
+        for one in (("POST", "x=1"), ("PUT", "x=1"), ("DELETE", None))
+        for status in (301, 302, 303, 307)
+    ],
+    *[("urllib2", *one) for one in (("POST", "x=1", 301), ("POST", None, 307), ("PUT", "x=1", 302))],
+    ("safe", "POST", "x=1", 302),
+]
+
+
+@pytest.mark.parametrize("curl", [True, pytest.param(False, marks=NO_CURL)], ids=["curl", "python3"])
+def test_a_redirect_is_followed_as_ansible_does(server: ThreadingHTTPServer, tmp_path: Path, curl: bool) -> None:
+    said = server.heard  # type: ignore[attr-defined]
+    for follows, method, body, status in REDIRECTED:
+        url = at(server, f"/{status}")
+        said.clear()
+        theirs(url, method, follows, body)
+        expected = [(one["method"], one["body"]) for one in map(json.loads, said)]
+        said.clear()
+        made = make("uri", url=url, method=method, follow_redirects=follows, body=body, status_code=[200, status])
+        (step,) = made.act()
+        step = step if curl else replace(step, text=lines(WITHOUT_CURL, step.text))
+        assert do((step,), tmp_path) == ""
+        found = [(one["method"], one["body"]) for one in map(json.loads, said)]
+        assert found == expected, (follows, method, body, status)
+
+
+@pytest.mark.parametrize("curl", [True, pytest.param(False, marks=NO_CURL)], ids=["curl", "python3"])
+def test_what_is_sent_on_tells_another_server_no_password(
+    server: ThreadingHTTPServer, tmp_path: Path, curl: bool
 ) -> None:
-    made = make("uri", url=at(server, "/302"), method="POST", follow_redirects="all", body=body)
+    said = server.heard  # type: ignore[attr-defined]
+    other = at(server, "/200").replace("127.0.0.1", "localhost")
+    for place, who in ((other, None), ("/200", "Basic YW5uOmNhbmFyeS11cmktOQ==")):
+        there = {"X-There": place, "X-Odd": "stays"}
+        made = make("uri", url=at(server, "/307"), user="ann", password=Secret(CANARY), headers=there, method="PUT",
+                    body="b", follow_redirects="all")  # fmt: skip
+        (step,) = made.act()
+        step = step if curl else replace(step, text=lines(WITHOUT_CURL, step.text))
+        assert do((step,), tmp_path) == ""
+        first, last = map(json.loads, said[-2:])
+        assert (first["who"], last["who"]) == ("Basic YW5uOmNhbmFyeS11cmktOQ==", who)
+        assert (last["method"], last["body"], last["header"]) == ("PUT", "b", "stays")
+
+
+def test_redirects_in_a_circle_end(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    made = make("uri", url=at(server, "/307"), method="PUT", body="b", follow_redirects="all", status_code=[307],
+                headers={"X-There": "/307"})  # fmt: skip
     assert do(made.act(), tmp_path) == ""
-    told = [json.loads(one) for one in server.heard]  # type: ignore[attr-defined]
-    assert [(one["method"], one["body"]) for one in told] == [("POST", body or ""), ("GET", "")]
+    assert len(server.heard) == 11  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -116,16 +174,13 @@ def test_statuses_may_be_told_with_commas_between(told: str, wanted: Any) -> Non
     assert spelled("uri", "status_code", told, {}) == wanted
 
 
-@pytest.mark.skipif(
-    not shutil.which("python3", path="/usr/local/bin:/usr/bin"), reason="hosts without curl have python3"
-)
+@NO_CURL
 def test_a_password_goes_to_no_other_server_without_curl_either(server: ThreadingHTTPServer, tmp_path: Path) -> None:
     other = at(server, "/200").replace("127.0.0.1", "localhost")
     for place, who in ((other, None), ("/200", "Basic YW5uOmNhbmFyeS11cmktOQ==")):
         made = make("uri", url=at(server, "/302"), user="ann", password=Secret(CANARY), headers={"X-There": place})
         (step,) = made.act()
-        without_curl = Sh('command() { [ "$2" = python3 ]; }')
-        assert do((replace(step, text=lines(without_curl, step.text)),), tmp_path) == ""
+        assert do((replace(step, text=lines(WITHOUT_CURL, step.text)),), tmp_path) == ""
         first, last = (json.loads(heard)["who"] for heard in server.heard[-2:])  # type: ignore[attr-defined]
         assert (first, last) == ("Basic YW5uOmNhbmFyeS11cmktOQ==", who)
 
