@@ -14,8 +14,8 @@ from deployer.errors import ConnectionLost, ProbeError, StepError
 from deployer.model import Blob, Connection, Secret
 from deployer.sh import Frame, Program, sh
 from deployer.transport import Transport, open_transport
-from deployer.transport.recorded import RecordedTransport, Recorder
 from deployer.transport.wrappers import RoundTrips
+from tests.recorded import RecordedTransport, Recorder
 from tests.transport.ssh_kit import silent_stream
 from tests.transport.sshd import Sshd, wait_for
 

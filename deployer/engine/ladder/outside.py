@@ -46,7 +46,15 @@ def with_seen(
     answers: Mapping[str, Mapping[Place, str] | str],
     transport: Transport,
 ) -> NodeReading:
-    """Return a reading with who has tried its host's public ports, now or earlier in this climb; as `seen_from`."""
+    """Return a reading with who has tried its host's public ports, now or earlier in this climb.
+
+    Args:
+        target: one of the host's nodes.
+        reading: of it.
+        places: as `public_places` gives them.
+        answers: what the other hosts of the play have tried; or why one could not.
+        transport: to the target's host; its machine is the one to try from where no other host has.
+    """
     tried = _tried(target, places, answers, transport)
     said: dict[int, list[str]] = {}
     for seen in tried.values():
@@ -62,23 +70,6 @@ def _answering(target: Target, unit: UnitReading) -> Iterator[int]:
     for port in sorted(port for port in ports if holds(target.public, "tcp", port)):
         if {target.address, "0.0.0.0", "::"} & set(unit.listeners(port) or ()):  # noqa: S104 - compared, not bound
             yield port
-
-
-def seen_from(
-    target: Target,
-    places: Mapping[Place, str],
-    answers: Mapping[str, Mapping[Place, str] | str],
-    transport: Transport,
-) -> dict[str, str]:
-    """Return who has tried the public ports of a target's host → "" or what is wrong with them.
-
-    Args:
-        target: one of the host's nodes.
-        places: as `public_places` gives them.
-        answers: what the other hosts of the play have tried; or why one could not.
-        transport: to the target's host; its machine is the one to try from where no other host has.
-    """
-    return _told(_tried(target, places, answers, transport))
 
 
 def _tried(

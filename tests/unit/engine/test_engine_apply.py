@@ -19,7 +19,7 @@ from deployer.model import Absent, Observed, Present, Secret
 from deployer.modules.base import Changes, Step, sh
 from deployer.resolve import Action
 from deployer.sh import Frame, encode
-from deployer.transport.recorded import RecordedTransport
+from tests.recorded import RecordedTransport
 from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
 
 

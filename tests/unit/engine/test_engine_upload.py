@@ -12,7 +12,7 @@ from deployer.engine.walk.upload import PAUSES, large, send
 from deployer.errors import AuthError, ConnectionLost, DeployerError, Locked, StepError, Unreachable
 from deployer.model import Blob
 from deployer.sh import Frame
-from deployer.transport.recorded import RecordedTransport
+from tests.recorded import RecordedTransport
 from tests.unit.engine.engine_kit import Events
 
 CUT = ConnectionLost("the connection broke", where="web1")

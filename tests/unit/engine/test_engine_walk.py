@@ -20,8 +20,8 @@ from deployer.errors import (
 from deployer.events import Stage, TaskPlanned
 from deployer.model import Observed
 from deployer.sh import Frame, Sh
-from deployer.transport.recorded import RecordedTransport
 from deployer.transport.wrappers import ReadOnly
+from tests.recorded import RecordedTransport
 from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, action, host_play, walk
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployer.engine.ladder.outside import HERE, public_places, seen_from, with_seen, with_walls
+from deployer.engine.ladder.outside import HERE, public_places, with_seen, with_walls
 from deployer.engine.ladder.rung import Rung
 from deployer.sh import Frame, Program
-from deployer.transport.recorded import RecordedTransport
+from tests.recorded import RecordedTransport
 from tests.unit.engine.ladder_kit import reading, rungs, target, unit
 
 PUBLIC = target(public=("4000/tcp", "5000-5001/tcp", "53/udp"))
@@ -49,12 +49,12 @@ def test_other_hosts_of_the_run_try_it_and_this_machine_only_where_there_are_non
         "web2": {("10.0.0.1", 4000): "no answer in 3 s", ("10.0.0.1", 5000): ""},
         "web3": "no bash",
     }
-    assert seen_from(PUBLIC, PLACES, answers, host) == {"web2": "port 4000 no answer in 3 s"}
+    assert with_seen(PUBLIC, reading(), PLACES, answers, host).outside == {"web2": "port 4000 no answer in 3 s"}
     assert host.knocks == []
-    assert seen_from(PUBLIC, PLACES, {"web3": "no bash"}, host) == {HERE: ""}
+    assert with_seen(PUBLIC, reading(), PLACES, {"web3": "no bash"}, host).outside == {HERE: ""}
     assert host.knocks == [4000, 5000]
-    assert seen_from(PUBLIC, PLACES, {}, Knocked(None)) == {}
-    assert seen_from(PUBLIC, {}, {}, host) == {}
+    assert with_seen(PUBLIC, reading(), PLACES, {}, Knocked(None)).outside == {}
+    assert with_seen(PUBLIC, reading(), {}, {}, host).outside == {}
 
 
 def test_what_has_answered_in_this_climb_is_not_tried_again_and_what_has_not_is() -> None:

@@ -10,7 +10,7 @@ import pytest
 from deployer.engine.walk.confirm import CONFIRM_GRACE, KEEP, UNDO, confirm
 from deployer.errors import AuthError, ConnectionLost, HostError, Reverted, StepError, Unreachable
 from deployer.sh import Frame, Program, encode
-from deployer.transport.recorded import RecordedTransport
+from tests.recorded import RecordedTransport
 from tests.unit.engine.ladder_kit import Clock
 from tests.unit.sh_clean import complaints
 

@@ -34,7 +34,7 @@ class RecordedTransport:
         self._answers = iter(answers)
         self._streams = streams or {}
 
-    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:  # noqa: ARG002
+    def run(self, program: Program, *, timeout: float) -> Iterator[Frame]:
         """Yield the next list of frames; an unexpected program is an AssertionError."""
         self.programs.append(program)
         answer = next(self._answers, None)
@@ -45,14 +45,14 @@ class RecordedTransport:
                 raise frame
             yield frame
 
-    def connect(self, address: str, port: int, *, timeout: float) -> Stream:  # noqa: ARG002
+    def connect(self, address: str, port: int, *, timeout: float) -> Stream:
         """Hand out the stream of that address; raises ConnectionRefusedError for others."""
         make = self._streams.get(f"{address}:{port}")
         if make is None:
             raise ConnectionRefusedError(f"{self.name}: nobody listens at {address}:{port}")
         return make()
 
-    def knock(self, port: int, *, timeout: float) -> str | None:  # noqa: ARG002
+    def knock(self, port: int, *, timeout: float) -> str | None:
         """Tell that a list of answers is reached by no plain way."""
         return None
 
