@@ -9,9 +9,8 @@ from typing import Any
 
 from deployer.errors import ConfigError
 from deployer.fields import kind, nearest
-from deployer.load.inherited import joined
 from deployer.load.inventory import Inventory
-from deployer.load.marked import Map, mark_of, marks_of
+from deployer.load.marked import Map, joined, mark_of, marks_of
 from deployer.load.secrets import Vaults
 from deployer.load.template import Layer, Variables
 from deployer.load.varfiles import read_vars

@@ -1,4 +1,4 @@
-"""What a value may look like, wherever it is written: hosts, addresses, users, ports, variables, nodes' names.
+"""What a value may look like, wherever it is written: hosts, addresses, users, ports, variables, nodes, time spans.
 
 None of them can become an option, a token or a command.
 """
@@ -16,6 +16,13 @@ NODE_LABEL = r"[a-z0-9_][A-Za-z0-9_-]{0,62}"
 """What stands before the @ of a node's name; units and firewall sets are called after it."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """What no line of a file may hold: control characters, and what is no UTF-8."""
+_UNITS = {
+    "us µs μs usec": 1e-6, "ms msec": 1e-3, "s sec second seconds": 1.0, "m min minute minutes": 60.0,
+    "h hr hour hours": 3600.0, "d day days": 86400.0, "w week weeks": 604800.0,
+    "M month months": 2629800.0, "y year years": 31557600.0,
+}  # fmt: skip
+_LENGTHS = {word: length for words, length in _UNITS.items() for word in words.split()} | {"": 1.0}
+_SPAN = re.compile(r"\s*(\+?[0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-zµμ]*)(?=[\s0-9.]|\Z)")
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}\$?", re.ASCII)
@@ -125,3 +132,14 @@ class Bare(str):
         return not self == other
 
     __hash__ = str.__hash__
+
+
+def span_seconds(span: str) -> float | None:
+    """Return the seconds of a time span as systemd.time(7) writes it, ``90`` or ``5min 30s``; None where it is none."""
+    found, place = 0.0, 0
+    while match := _SPAN.match(span, place):
+        if match[2] not in _LENGTHS:
+            return None
+        found += float(match[1]) * _LENGTHS[match[2]]
+        place = match.end()
+    return found if place and not span[place:].strip() else None

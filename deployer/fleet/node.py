@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.beam.names import NodeName
-from deployer.fleet.unit import open_files, span_seconds
+from deployer.fleet.unit import open_files
 from deployer.fleet.words import Environment
 from deployer.releases.generations import drop_in
+from deployer.syntax import span_seconds
 
 _DUMP = "erl_crash.dump"
 _COUNTED = re.compile(r"(/[\w./+-]+)/([\w.+][\w.+-]*)", re.ASCII)

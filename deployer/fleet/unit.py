@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-from deployer.syntax import CONTROL
+from deployer.syntax import CONTROL, span_seconds
 
 UnitSetting = str | bool | int | float | tuple[str, ...]
 """As a person writes it; several values are several lines."""
@@ -21,13 +21,6 @@ LIMIT_NOFILE = "65536"
 
 _PERCENTAGE = re.compile(r"[0-9]+(?:\.[0-9]+)?%", re.ASCII)
 _FEWEST_PORTS, _MOST_PORTS = 1024, 134_217_727  # erl(1)
-_UNITS = {
-    "us µs μs usec": 1e-6, "ms msec": 1e-3, "s sec second seconds": 1.0, "m min minute minutes": 60.0,
-    "h hr hour hours": 3600.0, "d day days": 86400.0, "w week weeks": 604800.0,
-    "M month months": 2629800.0, "y year years": 31557600.0,
-}  # fmt: skip
-_LENGTHS = {word: length for words, length in _UNITS.items() for word in words.split()} | {"": 1.0}
-_SPAN = re.compile(r"\s*(\+?[0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-zµμ]*)(?=[\s0-9.]|\Z)")
 _LIMIT = re.compile(r"([0-9]+|infinity)(?::(?:[0-9]+|infinity))?", re.ASCII)
 
 _NAMES = """
@@ -106,17 +99,6 @@ def open_files(limit: str) -> int | None:
     """Return how many files a node may open by a value of LimitNOFILE (the soft limit); None for any number."""
     match = _LIMIT.fullmatch(limit)
     return int(match[1]) if match and match[1] != "infinity" else None
-
-
-def span_seconds(span: str) -> float | None:
-    """Return the seconds of a time span as systemd.time(7) writes it, ``90`` or ``5min 30s``; None where it is none."""
-    found, place = 0.0, 0
-    while match := _SPAN.match(span, place):
-        if match[2] not in _LENGTHS:
-            return None
-        found += float(match[1]) * _LENGTHS[match[2]]
-        place = match.end()
-    return found if place and not span[place:].strip() else None
 
 
 def _setting(name: str, value: UnitSetting) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from deployer.fleet.unit import span_seconds
+from deployer.syntax import span_seconds
 
 _SIZES = re.compile(r"(?:\s*\+?[0-9]+(?:\.[0-9]+)?\s*[KMGTPEB]?(?=[\s0-9]|\Z))+\s*", re.ASCII)
 _SHARE = re.compile(r"[0-9]+(?:\.[0-9]{1,2})?%|[0-9]+(?:\.[0-9])?‰|[0-9]+‱", re.ASCII)

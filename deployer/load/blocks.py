@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from deployer.errors import ConfigError
 from deployer.load import keywords
-from deployer.load.inherited import Inherited, joined
+from deployer.load.inherited import Inherited
 from deployer.load.keywords import check_words
-from deployer.load.marked import Map
+from deployer.load.marked import Map, joined
 from deployer.load.varfiles import variables
 from deployer.model import Block, Task
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from deployer.errors import ConfigError
 from deployer.gathering import Gathering
 from deployer.load.arguments import task_arguments
-from deployer.load.inherited import Inherited, Listed, conditions, joined, tags
+from deployer.load.inherited import Inherited, Listed, conditions, tags
 from deployer.load.keywords import HANDED, ROLE_WORDS, WITH, check_words, mapping, short_word, text
 from deployer.load.loops import loop_of
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, joined, mark_of
 from deployer.load.varfiles import variables
 from deployer.model import Gate, Include, Mark, Play, Task
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from deployer.gathering import Gathering
 from deployer.load.keywords import boolean, expression, items, mapping, text, words
-from deployer.load.marked import Map, Text, marks_of
+from deployer.load.marked import Map, Text, joined
 from deployer.model import Block
 
 _DROPPED = frozenset(("sudo", "sudo_user"))
@@ -109,15 +109,6 @@ def read_today(given: Map, problems: Gathering) -> Map:
     from deployer.load.outdated import become_of_old
 
     return become_of_old(given, problems.outdated)
-
-
-def joined(*maps: Mapping[str, Any]) -> Map:
-    """Return one mapping of several, the last one winning, with the marks of all."""
-    found = Map()
-    for one in maps:
-        found.update(one)
-        found.marks.update(marks_of(one))
-    return found
 
 
 def _environments(given: Map) -> Iterator[Map]:

@@ -113,3 +113,12 @@ def mark_of(value: object, default: Mark | None = None) -> Mark:
     """Return where a value was written, or ``default`` when it does not know."""
     mark = getattr(value, "mark", None)
     return mark if isinstance(mark, Mark) and mark is not NOWHERE else default or NOWHERE
+
+
+def joined(*maps: Mapping[str, Any]) -> Map:
+    """Return one mapping of several, the last one winning, with the marks of all."""
+    found = Map()
+    for one in maps:
+        found.update(one)
+        found.marks.update(marks_of(one))
+    return found

@@ -7,9 +7,8 @@ from itertools import groupby
 
 from deployer.errors import ConfigError
 from deployer.load.arguments import task_arguments
-from deployer.load.inherited import joined
 from deployer.load.keywords import WITH, mapping
-from deployer.load.marked import Map, Text
+from deployer.load.marked import Map, Text, joined
 
 _HANDED = ("become", "become_user", "environment")
 TODAY = {"sudo": "become", "sudo_user": "become_user"}

@@ -10,9 +10,9 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.gathering import Gathering
-from deployer.load.inherited import Inherited, joined, read_today
+from deployer.load.inherited import Inherited, read_today
 from deployer.load.keywords import PLAY, boolean, check_accepted, check_words, text, words
-from deployer.load.marked import Map, mark_of
+from deployer.load.marked import Map, joined, mark_of
 from deployer.load.roles import RoleReader
 from deployer.load.secrets import Vaults
 from deployer.load.shipped import shipped_roles

@@ -9,9 +9,9 @@ from pathlib import Path
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
 from deployer.load import yaml
-from deployer.load.inherited import Inherited, joined
+from deployer.load.inherited import Inherited
 from deployer.load.keywords import check_words, mapping, sequence, short_word
-from deployer.load.marked import Map
+from deployer.load.marked import Map, joined
 from deployer.load.play_reader import PlayReader, ReadWith
 from deployer.load.secrets import Vaults
 from deployer.load.shipped import shipped_playbooks

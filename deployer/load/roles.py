@@ -12,10 +12,10 @@ from deployer.errors import At, ConfigError
 from deployer.fields import alike, nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
-from deployer.load.inherited import Inherited, Listed, joined, read_today
+from deployer.load.inherited import Inherited, Listed, read_today
 from deployer.load.instead import INSTEAD
 from deployer.load.keywords import ROLE, ROLE_WORDS, check_words, mapping, sequence
-from deployer.load.marked import Map, Text, mark_of
+from deployer.load.marked import Map, Text, joined, mark_of
 from deployer.load.secrets import Vaults
 from deployer.load.tasks import MAX_IMPORTS, Brought, TaskJudge, TaskReader
 from deployer.load.varfiles import read_vars, variables

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployer.load.inherited import joined
-from deployer.load.marked import Map
+from deployer.load.marked import Map, joined
 from deployer.load.secrets import Vaults
 from deployer.load.template import Layer
 

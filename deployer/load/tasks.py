@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from deployer.errors import At, ConfigError
 from deployer.gathering import Gathering
 from deployer.load import keywords, yaml
-from deployer.load.inherited import Inherited, Listed, joined, read_today
+from deployer.load.inherited import Inherited, Listed, read_today
 from deployer.load.keywords import (
     boolean,
     check_accepted,
@@ -22,7 +22,7 @@ from deployer.load.keywords import (
     text,
     words,
 )
-from deployer.load.marked import Map
+from deployer.load.marked import Map, joined
 from deployer.load.rarely import arguments_of, looped, result_of
 from deployer.load.renamed import RENAMED, called_here
 from deployer.load.turns import as_node, local, local_connection

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from deployer.errors import ConfigError
 from deployer.load import yaml
-from deployer.load.inherited import joined
-from deployer.load.marked import Map, Text
+from deployer.load.marked import Map, Text, joined
 from deployer.load.secrets import Vaults
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark

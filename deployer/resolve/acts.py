@@ -13,9 +13,8 @@ from typing import Any
 from deployer.errors import At, ConfigError, NotYet, TaskFails
 from deployer.fields import coerce, kind, nearest
 from deployer.load.hushed import listening
-from deployer.load.inherited import joined
 from deployer.load.inventory import masked
-from deployer.load.marked import Map, mark_of, marks_of
+from deployer.load.marked import Map, joined, mark_of, marks_of
 from deployer.load.sources import Sources
 from deployer.load.template import Variables
 from deployer.load.varfiles import read_vars, variables

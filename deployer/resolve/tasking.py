@@ -10,8 +10,8 @@ from typing import Any
 from deployer.errors import ConfigError, NotYet, TaskFails
 from deployer.fields import coerce
 from deployer.load.hushed import listening, silenced
-from deployer.load.inherited import joined
 from deployer.load.keywords import ACTS, SETTERS
+from deployer.load.marked import joined
 from deployer.load.scope import Scopes
 from deployer.load.template import Layer, Variables
 from deployer.model import Block, Connection, Gate, Host, Include, Mark, Play, Task

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deployer.fleet.unit import settings, span_seconds
+from deployer.fleet.unit import settings
 from deployer.fleet.unit_values import _GRAMMARS
+from deployer.syntax import span_seconds
 
 VALUES = """
     viel|0|1|2G|1.5G|1e9|2g|2 G|1G 500M|2GB|-1|-5|+5|infinity|50%|150%|0%|12.34%|12.345%|5‰|10K|.5s|5d|1M|1w 2days
