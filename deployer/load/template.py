@@ -169,10 +169,12 @@ class Variables(Mapping[str, Any]):
     def _render_text(self, text: str, where: Mark, name: str) -> Any:
         if "{{" not in text and "{%" not in text and "{#" not in text:
             return str(text)
-        from deployer.load.sandbox import compiled
-        from deployer.load.shelf import is_shipped
+        from deployer.load import naming, sandbox, shelf
 
-        return told_where(lambda: self._run(compiled(text, ours=is_shipped(where)), name), self, where)
+        if (found := naming.of_names(text, self, where)) is not naming.UNNAMED:
+            return found
+        run = partial(sandbox.compiled, text, ours=shelf.is_shipped(where))
+        return told_where(lambda: self._run(run(), name), self, where)
 
     def render_file(self, text: str, file: str, name: str = "template", said: Dialect = ()) -> str | Secret:
         """Return a template file's text rendered; a `Secret` when a secret went into it.
@@ -196,12 +198,14 @@ class Variables(Mapping[str, Any]):
         Raises:
             ConfigError: it is no expression, or its value is not a boolean: nothing is guessed.
         """
-        from deployer.load.sandbox import condition as compiled
-        from deployer.load.shelf import is_shipped
+        from deployer.load import naming, sandbox, shelf
 
         where = mark_of(condition, where)
+        if isinstance(named := naming.truth_of_name(condition, self, where), bool):
+            return named
+        run = partial(sandbox.condition, condition, ours=shelf.is_shipped(where))
         with listening() as heard:
-            found = told_where(lambda: self._run(compiled(condition, ours=is_shipped(where)), "when"), self, where)
+            found = told_where(lambda: self._run(run(), "when"), self, where)
         if hasattr(found, "wait"):  # a result that is not there yet
             found.wait()
         if not isinstance(found, bool | Bare):
