@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployer.beam.faults import epmd_fault
+from deployer.beam.epmd import epmd_fault
 from deployer.errors import ConfigError
 from deployer.fleet import Declaration, check_members, declare
 from deployer.model import Secret
