@@ -122,3 +122,13 @@ def joined(*maps: Mapping[str, Any]) -> Map:
         found.update(one)
         found.marks.update(marks_of(one))
     return found
+
+
+class Omit:
+    """What ``omit`` is in a template: an argument with this value is left out."""
+
+    def __repr__(self) -> str:
+        return "omit"
+
+
+OMIT = Omit()

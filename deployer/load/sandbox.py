@@ -18,21 +18,10 @@ from deployer.errors import ConfigError
 from deployer.load import bounds
 from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
 from deployer.load.keywords import RESULT_TESTS
+from deployer.load.marked import OMIT
 from deployer.load.rarer_filters import RARER_FILTERS, RARER_TESTS
 from deployer.load.shelf import StoredTemplate, shelf
-from deployer.load.taint import (
-    OMIT,
-    ONLY_LOOK,
-    REVEAL,
-    REVEAL_ALL,
-    TEXT,
-    Rendering,
-    guard,
-    guarded,
-    reveal,
-    reveal_all,
-    untaint,
-)
+from deployer.load.taint import ONLY_LOOK, WRAPS, Rendering, guard, guarded
 
 if TYPE_CHECKING:
     from deployer.load.dialect import Dialect
@@ -94,7 +83,7 @@ def sandbox_environment() -> jinja2.Environment:
         name: function if name in MOVING_FILTERS else guarded(function, name)
         for name, function in {**found.filters, **FILTERS, **RARER_FILTERS}.items()
     }
-    found.filters |= {REVEAL: pass_context(reveal), REVEAL_ALL: pass_context(reveal_all), TEXT: pass_context(untaint)}
+    found.filters |= WRAPS
     tests: dict[str, Any] = {
         **found.tests,
         **TESTS,

@@ -10,7 +10,7 @@ what it might miss prints as ``***``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from typing import Any
 
 import jinja2
@@ -20,24 +20,25 @@ from jinja2.utils import _PassArg, missing, pass_context
 from jinja2.visitor import NodeTransformer
 
 from deployer.load import bounds
-from deployer.load.marked import Open, placed_as
+from deployer.load.marked import OMIT, Omit, Open, placed_as
 from deployer.model import Secret
 from deployer.syntax import Bare
 
-REVEAL, REVEAL_ALL, TEXT = "__reveal", "__reveal_all", "__text"
+REVEAL, REVEAL_ALL, TEXT, PIECE = "__reveal", "__reveal_all", "__text", "__piece"
 _OPEN = frozenset({str, int, float, bool, type(None), Open, Bare})
 _PLAIN = frozenset({str, int, float, bool, type(None)})
+_OMIT_ALONE = "omit stands alone: it leaves an argument out and cannot be part of text"
 ONLY_LOOK = ("defined", "undefined", "none")
 
 
-class Omit:
-    """What ``omit`` is in a template: an argument with this value is left out."""
+class Piece(str):
+    """What an expression prints within a template, with its value: a template that prints this alone is that value."""
 
-    def __repr__(self) -> str:
-        return "omit"
+    __slots__ = ("value",)
+    value: Any
 
-
-OMIT = Omit()
+    def __str__(self) -> str:
+        return self  # jinja2 makes text of everything that is printed
 
 
 class Rendering(Context):
@@ -92,10 +93,39 @@ def untaint(context: Rendering, value: Any) -> str:
     """Return what a value prints as within text; nothing for None, as in Ansible."""
     value = reveal_all(context, value)
     if isinstance(value, Omit):
-        raise jinja2.TemplateRuntimeError("omit stands alone: it leaves an argument out and cannot be part of text")
-    if isinstance(value, Iterator):
-        value = list(value)
+        raise jinja2.TemplateRuntimeError(_OMIT_ALONE)
+    value = list(value) if isinstance(value, Iterator) else value
     return "" if value is None else str(bounds.made(str(value)))
+
+
+def piece(context: Rendering, value: Any) -> str:
+    """Return what an expression prints, lists for tuples as in Ansible, with its value where that is no text."""
+    if type(value) is str or isinstance(value, jinja2.Undefined):
+        return untaint(context, value)
+    value = reveal_all(context, value)
+    value = list(value) if isinstance(value, Iterator) else value
+    found = Piece("" if value is OMIT else untaint(context, _lists(value)))
+    found.value = value
+    return found
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if type(value) is tuple or isinstance(value, list) else value
+
+
+def whole(pieces: Sequence[str], *, alone: bool) -> Any:
+    """Return what a template has printed: the text of all, or where one may stand ``alone`` its value.
+
+    Raises:
+        jinja2.TemplateRuntimeError: ``omit`` is a part of it.
+    """
+    if alone and len(pieces) == 1 and isinstance(pieces[0], Piece):
+        return settled(pieces[0].value)
+    if any(isinstance(one, Piece) and one.value is OMIT for one in pieces):
+        raise jinja2.TemplateRuntimeError(_OMIT_ALONE)
+    return "".join(pieces)
 
 
 def guarded(function: Callable[..., Any], filter_name: str = "") -> Callable[..., Any]:
@@ -125,6 +155,13 @@ def guarded(function: Callable[..., Any], filter_name: str = "") -> Callable[...
         return (given[wants],)
 
     return call
+
+
+WRAPS: Mapping[str, Any] = {
+    name: pass_context(wrap)
+    for name, wrap in ((REVEAL, reveal), (REVEAL_ALL, reveal_all), (TEXT, untaint), (PIECE, piece))
+}
+"""Filters that `guard` puts around expressions."""
 
 
 class _Guard(NodeTransformer):
@@ -178,7 +215,7 @@ class _Guard(NodeTransformer):
 
     def visit_Output(self, node: nodes.Output) -> Any:
         self.generic_visit(node)
-        node.nodes = [part if isinstance(part, nodes.TemplateData) else self._wrap(part, TEXT) for part in node.nodes]
+        node.nodes = [part if isinstance(part, nodes.TemplateData) else self._wrap(part, PIECE) for part in node.nodes]
         return node
 
 

@@ -216,14 +216,15 @@ class Variables(Mapping[str, Any]):
 
     def _run(self, compiled: sandbox.Compiled, name: str) -> Any:
         from deployer.load.bounds import bounded
-        from deployer.load.taint import Rendering, sealed, settled
+        from deployer.load.taint import Rendering, sealed, settled, whole
 
         template = compiled.template
         context = Rendering(template.environment, self, template.name, template.blocks)  # type: ignore[arg-type]
         try:
             with bounded():
                 pieces = list(template.root_render_func(context))
-                value = settled(context.vars[compiled.RESULT]) if compiled.single else None
+                alone = not compiled.newlines
+                value = settled(context.vars[compiled.RESULT]) if compiled.single else whole(pieces, alone=alone)
         except DeployerError:
             raise
         except Exception as error:
@@ -234,9 +235,7 @@ class Variables(Mapping[str, Any]):
                 hidden = jinja2.TemplateRuntimeError(said)
                 raise hidden.with_traceback(error.__traceback__) from None
             raise
-        if not compiled.single:
-            text = compiled.ended("".join(pieces))
-            return Secret(text, name) if context.tainted else text
+        value = compiled.ended(value) if type(value) is str else value
         return sealed(value, name) if context.tainted else value
 
 

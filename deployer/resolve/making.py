@@ -14,10 +14,9 @@ from deployer.errors import At, ConfigError
 from deployer.fields import alike, build, coerce, complaints, kind
 from deployer.load.instead import INSTEAD_OF_MODULES, OF_OTHER_SYSTEMS
 from deployer.load.keywords import ACTS, TASK, instead
-from deployer.load.marked import Map, folder_of, mark_of, marks_of
+from deployer.load.marked import OMIT, Map, folder_of, mark_of, marks_of
 from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
-from deployer.load.taint import OMIT
 from deployer.load.template import Variables
 from deployer.load.unsupported import NotHere
 from deployer.model import Blob, Connection, Secret, Task

@@ -10,9 +10,8 @@ from typing import Any, NoReturn, TypeAlias
 
 from deployer.errors import At, ConfigError
 from deployer.fields import build, coerce
-from deployer.load.marked import Map, Text, mark_of, marks_of
+from deployer.load.marked import OMIT, Map, Text, mark_of, marks_of
 from deployer.load.sources import Sources, at_home
-from deployer.load.taint import OMIT
 from deployer.load.template import Variables
 from deployer.model import Task
 from deployer.modules.base import Present, State

@@ -112,6 +112,18 @@ def test_omit_leaves_an_argument_out(project: Project) -> None:
     assert project.actions()[0].module.owner is None
 
 
+def test_a_block_that_prints_one_value_alone_gives_that_value(project: Project) -> None:
+    chosen = "{% if inventory_hostname == 'nobody' %}{{ 1 }}{% else %}{{ omit }}{% endif %}"
+    project.tasks(f"""\
+- copy: {{dest: "/{{{{ item }}}}", content: x, owner: "{chosen}"}}
+  loop: "{{% if true %}}{{{{ ['a', 'b'] }}}}{{% endif %}}"
+""")
+    assert [(one.module.dest, one.module.owner) for one in project.actions()] == [("/a", None), ("/b", None)]
+    project.tasks('- copy: {dest: /x, content: x, owner: "{% if true %}{{ omit }} {% endif %}"}')
+    with pytest.raises(ConfigError, match="omit stands alone"):
+        project.actions()
+
+
 def test_facts_are_data_that_is_never_templated(project: Project) -> None:
     project.tasks("""- copy: {dest: /x, content: "{{ ansible_hostname }} {{ ansible_facts.kernel }}"}""")
     facts = {"ansible_hostname": "{{ 7 * 7 }}", "ansible_facts": {"kernel": "{% raw %}"}}
