@@ -7,14 +7,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deployer.errors import ConfigError
+from deployer.errors import At, ConfigError
 from deployer.fields import kind, nearest
 from deployer.load.inventory import Inventory
 from deployer.load.marked import Map, joined, mark_of, marks_of
 from deployer.load.secrets import Vaults
 from deployer.load.template import Layer, Variables
 from deployer.load.varfiles import read_vars
-from deployer.model import Play, Secret
+from deployer.model import Play, Prompt, Secret
 from deployer.resolve import FLEET_WORDS
 
 AskPerson = Callable[[str, bool], str]
@@ -40,13 +40,8 @@ def answered_play(
     for prompt in play.prompts:
         if prompt.name in extra:
             continue
-        told = ask(f"{prompt.text}{f' [{prompt.default}]' if prompt.default else ''}", prompt.private) if ask else ""
-        if told and prompt.confirm and ask and ask(f"{prompt.text}, once more", prompt.private) != told:
-            raise ConfigError(f"{prompt.name} was typed in two ways", where=prompt.mark)
-        value = told or prompt.default
-        if value is None and need:
-            hint = f"answer it with -e {prompt.name}=…, or give it a default"
-            raise ConfigError(f"nobody is there to answer the prompt for {prompt.name}", where=prompt.mark, hint=hint)
+        with At(prompt.mark):
+            value = _answer(prompt, ask, need=need)
         if value is not None:
             mine = Secret(value, prompt.name) if prompt.private else value
             given = joined(given, Map({prompt.name: mine}, prompt.mark, {prompt.name: prompt.mark}))
@@ -54,6 +49,18 @@ def answered_play(
         given = joined(given, _file(play, name, Variables([Layer(extra), Layer(given)], vaults.reveal), vaults))
     play = replace(play, vars=given) if play.prompts or play.vars_files else play
     return _chosen(play, Variables([Layer(extra), Layer(play.vars)], vaults.reveal))
+
+
+def _answer(prompt: Prompt, ask: AskPerson | None, *, need: bool) -> str | None:
+    """Return what a person answers, else the default; None where there is none and nobody has to answer."""
+    told = ask(f"{prompt.text}{f' [{prompt.default}]' if prompt.default else ''}", prompt.private) if ask else ""
+    if told and prompt.confirm and ask and ask(f"{prompt.text}, once more", prompt.private) != told:
+        raise ConfigError(f"{prompt.name} was typed in two ways")
+    value = told or prompt.default
+    if value is None and need:
+        hint = f"answer it with -e {prompt.name}=…, or give it a default"
+        raise ConfigError(f"nobody is there to answer the prompt for {prompt.name}", hint=hint)
+    return value
 
 
 def _file(play: Play, name: str, variables: Variables, vaults: Vaults) -> Map:

@@ -8,6 +8,7 @@ from typing import Any
 
 from deployer.errors import At, ConfigError
 from deployer.fields import kind
+from deployer.load.keywords import mapping
 from deployer.load.marked import Map, Text, mark_of
 from deployer.model import Mark
 
@@ -53,10 +54,8 @@ def task_arguments(module: str, value: Any, beside: Any, where: Mark) -> Map:
         own = _own(module, value, where)
     if beside is None:
         return own
-    if not isinstance(beside, Map):
-        problem = f"args must be a mapping, not {kind(beside)}"
-        raise ConfigError(problem, where=mark_of(beside, where), hint=f"{module}: {{ARGUMENT: VALUE}}")
-    return Map({**beside, **own}, where, {**beside.marks, **own.marks})
+    more = mapping(beside, "args", where, f"{module}: {{ARGUMENT: VALUE}}")
+    return Map({**more, **own}, where, {**more.marks, **own.marks})
 
 
 def _own(module: str, value: Any, where: Mark) -> Map:

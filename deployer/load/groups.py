@@ -11,6 +11,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import kind, nearest
 from deployer.load import ini, vault, yaml
+from deployer.load.keywords import mapping
 from deployer.load.marked import Map, Text, mark_of
 from deployer.load.patterns import expand_range
 from deployer.load.scripts import is_program, listed_groups, printed
@@ -183,10 +184,7 @@ def _mapping(value: Any, what: str, where: Mark) -> Map:
         return Map(mark=where)
     if isinstance(value, Text) and what in ("hosts", "children"):
         return Map({str(value): None}, where, {str(value): value.mark})  # the name alone
-    if not isinstance(value, Map):
-        hint = f"{_FORM}: every name ends in a colon"
-        raise ConfigError(f"{what} must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint)
-    return value
+    return mapping(value, what, where, f"{_FORM}: every name ends in a colon")
 
 
 def _kind(content: Any) -> str:

@@ -54,26 +54,36 @@ def sections(text: str, file: str, known: set[str]) -> Iterator[tuple[str, Map]]
         line, where = raw.strip(), Mark(file, number, len(raw) - len(raw.lstrip()) + 1)
         if not line or line[0] in "#;":
             continue
-        if match := _SECTION.fullmatch(line):
-            group, state = match[1], match[2] or "hosts"
-            if state not in _KINDS:
-                problem = f"[{group}:{state}] is no section"
-                raise ConfigError(problem, where=where, hint=f"write [{group}], [{group}:vars] or [{group}:children]")
-            (used.setdefault(group, where) if state == "vars" else declared.add(group))
+        with At(where):
+            section = _section(line)
+            found = Map() if section else _LINES[state](line, where)
+        if section:
+            group, state = section
+            if state == "vars":
+                used.setdefault(group, where)
+            else:
+                declared.add(group)
             yield _named(group), Map(mark=where)
             continue
-        if _HEADING.fullmatch(line):
-            raise ConfigError(
-                f"{line} is no section", where=where, hint="no blanks: [web], [web:vars] or [web:children]"
-            )
-        with At(where):
-            found = _LINES[state](line, where)
         if state == "children":
             used.setdefault(next(iter(found)), where)
         yield _named(group), Map({state: found}, where, {state: where})
     for name, where in used.items():
         if name not in declared:
             raise ConfigError(f"the group {name!r} is not declared", where=where, hint=nearest(name, declared))
+
+
+def _section(line: str) -> tuple[str, str] | None:
+    """Return the group and the kind of a line that begins a section; None for any other line."""
+    if not (match := _SECTION.fullmatch(line)):
+        if _HEADING.fullmatch(line):
+            raise ConfigError(f"{line} is no section", hint="no blanks: [web], [web:vars] or [web:children]")
+        return None
+    group, state = match[1], match[2] or "hosts"
+    if state not in _KINDS:
+        hint = f"write [{group}], [{group}:vars] or [{group}:children]"
+        raise ConfigError(f"[{group}:{state}] is no section", hint=hint)
+    return group, state
 
 
 def _named(group: str) -> str:

@@ -126,7 +126,7 @@ def check_accepted(given: Map) -> None:
             raise ConfigError(f"{word} is not supported", where=given.at(word), hint=INSTEAD[word])
 
 
-def mapping(value: Any, what: str, where: Mark) -> Map:
+def mapping(value: Any, what: str, where: Mark, hint: str = "") -> Map:
     """Return ``value``, which has to be a mapping.
 
     Raises:
@@ -134,7 +134,7 @@ def mapping(value: Any, what: str, where: Mark) -> Map:
     """
     if isinstance(value, Map):
         return value
-    raise ConfigError(f"{what} must be a mapping, not {kind(value)}", where=mark_of(value, where))
+    raise ConfigError(f"{what} must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint)
 
 
 def sequence(value: Any, what: str, where: Mark) -> Seq:

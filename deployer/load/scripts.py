@@ -15,6 +15,7 @@ from typing import Any
 from deployer.errors import At, ConfigError
 from deployer.fields import kind
 from deployer.load import yaml
+from deployer.load.keywords import mapping
 from deployer.load.marked import Encrypted, Map, Seq, Text, mark_of
 from deployer.model import Mark
 from deployer.regular import open_regular
@@ -182,11 +183,7 @@ def _names(body: Map, word: str, group: str) -> list[str]:
 
 
 def _mapped(value: Any, what: str, where: Mark) -> Map:
-    if value is None:
-        return Map(mark=where)
-    if not isinstance(value, Map):
-        raise ConfigError(f"{what} must be a mapping, not {kind(value)}", where=where)
-    return value
+    return Map(mark=where) if value is None else mapping(value, what, where)
 
 
 def _at(values: Mapping[str, Any], where: Mark) -> Map:

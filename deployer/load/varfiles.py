@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from deployer.errors import ConfigError
-from deployer.fields import kind
 from deployer.load import vault, yaml
-from deployer.load.marked import Encrypted, Map, Seq, mark_of
+from deployer.load.keywords import mapping
+from deployer.load.marked import Encrypted, Map, Seq
 from deployer.load.secrets import Vaults
 from deployer.model import Mark, Secret
 from deployer.syntax import VARIABLE
@@ -60,14 +60,12 @@ def variables(value: Any, where: Mark) -> Map:
     """
     if value is None:
         return Map(mark=where)
-    if not isinstance(value, Map):
-        hint = "write NAME: VALUE lines"
-        raise ConfigError(f"variables must be a mapping, not {kind(value)}", where=mark_of(value, where), hint=hint)
-    for name in value:
+    found = mapping(value, "variables", where, "write NAME: VALUE lines")
+    for name in found:
         if not VARIABLE.fullmatch(name):
             hint = "letters, digits and underscores, not beginning with a digit"
-            raise ConfigError(f"{name!r} cannot be the name of a variable", where=value.at(name), hint=hint)
-    return value
+            raise ConfigError(f"{name!r} cannot be the name of a variable", where=found.at(name), hint=hint)
+    return found
 
 
 class VarFiles:
