@@ -174,8 +174,9 @@ _PATTERNS = (
         "deploy the host role first, or correct release.user",
     ),
     _pattern(
-        r"status=203/EXEC|Failed at step EXEC",
-        "systemd cannot execute the release's start script",
+        r"status=203/EXEC|Failed at step EXEC"
+        r"|/bin/sh: (?:line )?\d+: (?:exec: )?/\S+/bin/[^/ ]+: (?:Permission denied|not found)",
+        "the unit cannot execute the release's start script",
         "see whether release.root holds the release, and is not mounted noexec",
     ),
     _pattern(

@@ -75,8 +75,8 @@ UNITS: dict[str, Wrong] = {
         "wants to write its runtime configuration and may not", "RELEASE_TMP must be a directory of the node's user",
         undo="sed -i s/CONFIG=true/CONFIG=false/ $live/releases/0.1.0/sys.config"),
     "the cookie file is open to others": Wrong(
-        UNIT, "once ExecStartPre='chmod 0644 /run/beam/demo/.erlang.cookie'; fails",
-        "the cookie file can be read by others", "0400"),
+        UNIT, "once; echo 'chmod 0644 \"$HOME/.erlang.cookie\"' >>$live/releases/0.1.0/env.sh; fails",
+        "the cookie file can be read by others", "0400", undo="sed -i /erlang.cookie/d $live/releases/0.1.0/env.sh"),
     "the cookie file is gone": Wrong(
         UNIT, "once; rm /etc/beam/demo/private/cookie; fails", "systemd cannot read", "deploy again"),
     "a NIF cannot be loaded": Wrong(

@@ -33,6 +33,15 @@ def test_units_are_understood_by_systemd_and_leave_little_exposed(tmp_path: Path
         assert COOKIE not in text
 
 
+def test_a_start_makes_the_sandbox_once_and_root_only_asks_whether_a_file_is_there(tmp_path: Path) -> None:
+    files = written(resolved(tmp_path))
+    commands = [line for line in files[UNIT].splitlines() if line.startswith("Exec") and not line.endswith("=")]
+    assert [line.partition("/bin/sh")[0] for line in commands] == ["ExecStart=", "ExecStartPost=+"]
+    assert "read" not in commands[1].replace("/ready", "") and "<" not in commands[1]
+    epmd = files["/etc/systemd/system/beam-epmd@.service"]
+    assert [line.partition("=")[0] for line in epmd.splitlines() if line.startswith("Exec")] == ["ExecStart"]
+
+
 def test_a_setting_takes_the_place_of_ours_and_a_list_gives_several_lines(tmp_path: Path) -> None:
     ours = written(resolved(tmp_path))[UNIT].splitlines()
     with_them = written(resolved(tmp_path, *SHAPES["settings of the unit"]))[UNIT]

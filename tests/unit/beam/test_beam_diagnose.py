@@ -60,6 +60,7 @@ SEEN = [
     ('eheap_alloc: Cannot allocate 1234567890 bytes of memory (of type "heap").', "out of memory"),
     ("demo.service: Failed to determine user credentials: No such process", "user does not exist"),
     ("demo.service: Main process exited, code=exited, status=203/EXEC", "start script"),
+    ("/bin/sh: 1: exec: /opt/demo/current/bin/demo: Permission denied", "start script"),
     ("demo.service: Failed to load environment files: No such file or directory", "environment file"),
     ("init terminating in do_boot ({cannot get bootfile,/nonexistent.boot})", "boot script is missing"),
     (
