@@ -60,11 +60,13 @@ aim() {
 # swing: what was aimed at becomes current, release and files in one rename.
 swing() { mv -T -- "$held/.current.$$" "$held/current" && sync -- "$held"; }
 
-# relink TARGET PATH: systemd compares times, and a link's own must not be the newest.
+# relink TARGET PATH: systemd compares times, and a link's own must not be the newest. Where nothing is the link is made there
+# at once, and its time is set with those of all others that are ($fresh_links, one a line).
 relink() {
   if [ -L "$2" ] && [ "$(readlink -- "$2")" = "$1" ]; then return 0; fi
   link=${2%/*}/.deployer.link
   [ -d "${2%/*}" ] || (umask 022; mkdir -p -- "${2%/*}") || return 1
+  if [ ! -e "$2" ] && [ ! -L "$2" ]; then fresh_links=$fresh_links$2$lf; ln -sT -- "$1" "$2"; return; fi
   if [ -e "$link" ] || [ -L "$link" ]; then rm -f -- "$link" || return 1; fi
   ln -s -- "$1" "$link" && touch -h -d @0 -- "$link" &&
     mv -T -- "$link" "$2"
@@ -72,6 +74,7 @@ relink() {
 
 # linked FILE...: the release and all files are reached through the current generation.
 linked() {
+  fresh_links=''
   relink "$held/current/release" "$root/current" || return 1
   for file; do
     # What a unit of before has of the same name stays until that is stopped.
@@ -84,7 +87,13 @@ linked() {
       fi ;;
     esac
   done
-  sync -- "$root"
+  set -f
+  IFS=$lf
+  # shellcheck disable=SC2086 # one a line
+  [ -z "$fresh_links" ] || touch -h -d @0 -- $fresh_links || fresh_links=failed
+  unset IFS
+  set +f
+  [ "$fresh_links" != failed ] && sync -- "$root"
 }
 
 # adopt FILE...: where there is no generation yet, what is here is the first; nothing that a start would read changes by that.

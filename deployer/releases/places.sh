@@ -55,8 +55,11 @@ in_force() {
   esac
 }
 
-# draft_place PATH: leave in $place where this run writes PATH anew; what another run has left there is no part of it.
+# draft_place PATH: leave in $place where this run writes PATH anew; what another run has left there is no part of it, and what
+# becomes part of a generation is flushed with that.
 draft_place() {
+  # shellcheck disable=SC2034 # draft reads it
+  flush=:
   slurp "$held/drafts/run"
   if [ "$text" != "$run" ]; then
     (umask 022; mkdir -p -- "$held")

@@ -62,7 +62,7 @@ run_nodes() {
   # From it systemd learns also what wants them: what nothing wants it forgets as soon as that stops, and when it ran.
   systemctl daemon-reload || return 1
   [ $# -gt 0 ] || return 0
-  systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
+  [ -z "${before-known}$old" ] || systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
   systemctl start -- "$@"
 }
 

@@ -114,6 +114,8 @@ adorn() {
 # draft BLOB PATH MODE OWNER GROUP: write content beside PATH and leave the draft's name in $draft. It is 0600 until it is
 # whole. Directory and draft are reached through their descriptors, so that whoever owns the directory can put nothing in the
 # place of either. An empty OWNER or GROUP keeps what is there; so does an empty MODE, and a new file gets 0644.
+# $flush is sync, or : for what no later run reads.
+flush=sync
 draft() {
   folder=${2%/*}
   [ -d "$folder/" ] || { echo "the directory $folder does not exist"; exit 1; }
@@ -138,7 +140,7 @@ draft() {
   fi
   of_root "$owner" "$group" /proc/self/fd/9 || owned "$owner" "$group" /proc/self/fd/9
   chmod -- "${mode:-0644}" /proc/self/fd/9
-  sync -- /proc/self/fd/9
+  "$flush" -- /proc/self/fd/9
   exec 9>&-
 }
 
@@ -146,7 +148,7 @@ draft() {
 settle() {
   mv -fT -- "$beside" "/proc/self/fd/5/${1##*/}"
   trap - EXIT
-  sync -- /proc/self/fd/5/
+  "$flush" -- /proc/self/fd/5/
   exec 5<&-
 }
 

@@ -46,6 +46,11 @@ def test_the_node_is_a_unit_of_its_own_that_comes_back_at_boot(host, testinfra_h
     assert seen.check_output("systemctl list-units --failed --plain --no-legend") == ""
 
 
+def test_no_link_is_newer_than_what_it_leads_to(host, ssh):
+    places = "/opt/demo/current /etc/beam/demo /etc/systemd/system/demo.service.d"
+    assert ssh(host, f"find {places} -type l | wc -l; find {places} -type l -newermt 1971-01-01") == (0, "5\n")
+
+
 def test_user_directories_and_files_are_as_narrow_as_they_can_be(host, ssh, testinfra_host):
     user = testinfra_host(host).user("demo")
     assert (user.shell, user.group, user.uid < 1000) == ("/usr/sbin/nologin", "demo", True)
