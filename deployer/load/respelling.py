@@ -24,6 +24,7 @@ _RULES: Sequence[_Rule] = (
     _rule(r"\balways_run\b", r"^(\s*)always_run\s*:\s*(?:yes|true|True)\s*$", r"\1check_mode: false"),
     _rule(r"with_\w+ is the bare word", r"^(\s*with_\w+\s*:\s*)['\"]?([A-Za-z_][\w.]*)['\"]?\s*$", r'\1"{{ \2 }}"'),
     _rule(rf"'(?:{_DROPPED})'|(?:{_DROPPED}) cannot be", rf"^\s*(?:{_DROPPED})\s*:\s*\S+\s*$", ""),
+    _rule(r"\b(?:\w+_)?when is an expression already", r"(['\"])\{\{ *([A-Za-z_][\w.]*) *\}\}\1", r"(\2 | string)"),
     _rule(r"ansible_ssh_(?:user|host|port) is not", r"\bansible_ssh_(user|host|port)\b", r"ansible_\1"),
 )
 

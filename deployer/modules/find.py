@@ -50,7 +50,12 @@ class Find(OnlyReads):
 
     paths: Annotated[
         tuple[str, ...],
-        Doc("directories on the host", check=check.every(check.absolute), example=("/srv/shop",), alias="path name"),
+        Doc(
+            "directories on the host",
+            check=check.every(check.file_or_folder),
+            example=("/srv/shop",),
+            alias="path name",
+        ),
     ]
     patterns: Annotated[
         tuple[str, ...],

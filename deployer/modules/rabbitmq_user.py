@@ -29,6 +29,10 @@ def _permissions(value: tuple[Mapping[str, str], ...]) -> str | None:
     return None if wrong is None else f"unknown word {wrong!r}: {' '.join(known)}"
 
 
+def _pattern(value: str) -> str | None:
+    return plain_word(value) if value else None  # the empty one matches nothing: RabbitMQ's own word for "no rights"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RabbitmqUser(Rabbit):
     """A user of the RabbitMQ node on this host, by ``rabbitmqctl``; the node has to run.
@@ -58,9 +62,9 @@ class RabbitmqUser(Rabbit):
         Doc("vhost, configure_priv, write_priv, read_priv of each virtual host", check=_permissions),
     ] = ()
     vhost: Annotated[str, Doc("where the three below hold", check=plain_word, example="/shop")] = "/"
-    configure_priv: Annotated[str, Doc("what may be made", check=plain_word, example=".*")] = "^$"
-    write_priv: Annotated[str, Doc("what may be written to", check=plain_word, example=".*")] = "^$"
-    read_priv: Annotated[str, Doc("what may be read", check=plain_word, example=".*")] = "^$"
+    configure_priv: Annotated[str, Doc("what may be made", check=_pattern, example=".*")] = "^$"
+    write_priv: Annotated[str, Doc("what may be written to", check=_pattern, example=".*")] = "^$"
+    read_priv: Annotated[str, Doc("what may be read", check=_pattern, example=".*")] = "^$"
     force: Annotated[bool, Doc("delete the user and add it anew; refused when true")] = False
     update_password: Annotated[Literal["on_create", "always"], Doc("when the password is set")] = "on_create"  # noqa: S105
     state: Annotated[Literal["present", "absent"], Doc("whether the user is there")] = "present"

@@ -25,6 +25,7 @@ from deployer.modules.base import (
     records,
     sh,
 )
+from deployer.modules.shared.aging import aging, asked, days, observed, set_to
 from deployer.salts import salt
 
 _PROBE = """entry=$(getent passwd {0}) || [ "$?" -eq 2 ] || exit 1
@@ -111,6 +112,15 @@ class User(Module):
         Literal["always", "on_create"], Doc("on_create: the password of an account that is there stays")
     ] = "always"  # noqa: S105
     password_lock: Annotated[bool | None, Doc("whether logging in with a password is impossible")] = None
+    expires: Annotated[
+        int | None, Doc("the day on which it ends, in seconds since 1970; -1: never", example=1893456000)
+    ] = None
+    password_expire_min: Annotated[int | None, Doc("days before the password may be changed", check=days)] = None
+    password_expire_max: Annotated[int | None, Doc("days after which it has to be; -1: never", check=days)] = None
+    password_expire_warn: Annotated[int | None, Doc("days before that in which a login warns", check=days)] = None
+    password_expire_account_disable: Annotated[
+        int | None, Doc("days after that until nobody gets in with it", check=days)
+    ] = None
     state: Annotated[Literal["present", "absent"], Doc("whether it exists")] = "present"
     remove: Annotated[bool, Doc("with absent: delete its home directory and mail, too")] = False
     force: Annotated[bool, Doc("with absent: although it is logged in or has processes")] = False
@@ -137,6 +147,16 @@ class User(Module):
     def _shadowed(self) -> bool:
         return self._judges or self.password_lock is not None
 
+    @property
+    def _ages(self) -> dict[str, str]:
+        return aging(
+            self.expires,
+            password_expire_min=self.password_expire_min,
+            password_expire_max=self.password_expire_max,
+            password_expire_warn=self.password_expire_warn,
+            password_expire_account_disable=self.password_expire_account_disable,
+        )
+
     def desired(self) -> State:
         """Return what is declared, under the names of the arguments."""
         if self.state == "absent":
@@ -151,30 +171,34 @@ class User(Module):
             "home_made": "yes" if self.create_home else None,
             "password": f"secret:{Secret(self._hash).fingerprint()}" if self._judges else None,
             "locked": None if self.password_lock is None else "yes" if self.password_lock else "no",
+            **self._ages,
         }
         return Present({key: value for key, value in keys.items() if value is not None})
 
     def probe(self) -> Sh:
-        """Print the account's entry, its groups, whether its home is there and, if asked, what its password is."""
-        entry = sh(_PROBE, self.name, self.home or "")
-        return lines(entry, sh(_SHADOW, self.name, salt())) if self._shadowed else entry
+        """Print the account's entry, its groups, whether its home is there and, if asked, what the shadow file says."""
+        entry = [sh(_PROBE, self.name, self.home or "")]
+        entry += [asked(self.name)] if self._ages else []
+        return lines(*entry, *([sh(_SHADOW, self.name, salt())] if self._shadowed else []))
 
     def known(self) -> Pooled | None:
-        """Return the account; its password is asked for."""
-        return None if self._shadowed else Pooled("user", (self.name, self.home or ""))
+        """Return the account; what the shadow file says is asked for."""
+        return None if self._shadowed or self._ages else Pooled("user", (self.name, self.home or ""))
 
     def parse(self, out: str) -> Observed:
         """Return them; with append, only those groups that are declared."""
         if not out:
             return Absent()
-        needed = ("entry", "group", "groups", "home_made", *(["locked", "sha"] if self._shadowed else []))
+        needed = ["entry", "group", "groups", "home_made", *(["locked", "sha"] if self._shadowed else [])]
+        needed += ["aging"] if self._ages else []
         found = records(out, *needed)
         parts = found["entry"].split(":")
         if len(parts) != 7 or not parts[2].isdecimal():
             raise ProbeError(f"the entry of user {self.name} cannot be read")
         entry = {"uid": parts[2], "comment": parts[4], "home": parts[5], "shell": parts[6]}
         rest = {key: found[key] for key in ("group", "home_made", "locked") if key in found}
-        return Present(entry | rest | {"groups": self._groups(found)} | self._password(found))
+        ages = observed(found["aging"]) if self._ages else {}
+        return Present(entry | rest | ages | {"groups": self._groups(found)} | self._password(found))
 
     def _password(self, found: Mapping[str, str]) -> dict[str, str]:
         if not self._judges:
@@ -206,6 +230,8 @@ class User(Module):
             blobs = (Blob.of(Secret(f"{self.name}:{lock}{self.password.reveal()}\n", "password")),)
         if self.password_lock is not None:
             text.append(sh("usermod {} -- {}", "-L" if self.password_lock else "-U", self.name))
+        if self._ages:
+            text.append(set_to(self.name, self._ages))
         return (Step(f"make user {self.name}", lines(*text), blobs),)
 
     def _options(self) -> list[str]:

@@ -10,7 +10,8 @@ from deployer.errors import ConfigError
 from deployer.fields import kind
 from deployer.load.marked import Text
 
-_WHOLE = re.compile(r"0[0-7]{3}")
+_LONG = re.compile(r"0[1-7][0-7]{3}")
+_WHOLE = re.compile(rf"0[0-7]{{3}}|{_LONG.pattern}")
 _PYTHONS = re.compile(r"0o[0-7]{3,4}")
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXst]*)+)")
 _ACT = re.compile(r"([-+=])([rwxXst]*)")
@@ -34,7 +35,7 @@ def mode_of(argument: str, value: Any, args: Mapping[str, Any]) -> Any:
     if isinstance(value, int) or (bare and not _WHOLE.fullmatch(str(value))):
         hint = f'write {argument}: "{value!s:0>4}"'
         raise ConfigError(f"{argument} must be in quotes, not {kind(value)}", hint=hint)
-    if isinstance(value, str) and _PYTHONS.fullmatch(value):
+    if isinstance(value, str) and (_PYTHONS.fullmatch(value) or _LONG.fullmatch(value)):
         return f"{int(value, 8):04o}"
     if not isinstance(value, str) or "{" in value or not re.search("[-+=]", value):
         return value

@@ -36,6 +36,8 @@ SILENT: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("user", "non_unique"): _OFF,
     ("user", "move_home"): _OFF,
     ("user", "generate_ssh_key"): _OFF,
+    **{("user", f"ssh_key_{word}"): _ANY for word in ("bits", "comment", "file", "passphrase", "type")},  # of that key
+    **{(module, "unsafe_writes"): _ANY for module in _LABELLED},  # a way out where a file cannot be renamed: an error
 }
 """(Module, argument) → values with which it asks for what happens anyway; none: it says nothing to hosts like these.
 

@@ -165,6 +165,13 @@ def test_what_is_no_project_is_refused(tmp_path):
         ("  debugger: never", "'debugger' is not supported in a task", ""),
         ("  ansible_ssh_user: x", "ansible_ssh_user is not supported", "  ansible_user: x"),
         ("  when: '{{ a }} and {{ b }}'", "when is an expression already", None),
+        ('  when: name != "{{ first }}"', "when is an expression already", "  when: name != (first | string)"),
+        (
+            """  - "'{{ a.b }}' in c.content" """,
+            "failed_when is an expression already",
+            """  - "(a.b | string) in c.content" """,
+        ),
+        ('  when: name != "{{ first }}"', "something else", None),
         ("  with_items: names", "something else", None),
     ],
 )

@@ -98,7 +98,10 @@ def test_other_symbols_are_refused(text: str) -> None:
     assert "u=rw" in caught.value.hint
 
 
-@pytest.mark.parametrize(("written", "mode"), [("0644", "0644"), ("'644'", "644"), ("'u=rw,g=r,o='", "0640")])
+@pytest.mark.parametrize(
+    ("written", "mode"),
+    [("0644", "0644"), ("02755", "2755"), ("'02755'", "2755"), ("'644'", "644"), ("'u=rw,g=r,o='", "0640")],
+)
 def test_a_mode_is_what_was_written(project: Project, written: str, mode: str) -> None:
     project.tasks(
         f"- copy: {{dest: /x, content: x, mode: '{{{{ m }}}}'}}\n- copy: {{dest: /y, content: x, mode: {written}}}"

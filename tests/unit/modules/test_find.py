@@ -14,6 +14,7 @@ import pytest
 from deployer.errors import ConfigError, ProbeError
 from deployer.model import Present
 from deployer.modules.find import Find
+from tests.unit.modules.tables import make
 from tests.unit.sh_runner import frames, probe
 
 CASES: dict[str, dict[str, Any]] = {
@@ -101,6 +102,12 @@ def test_a_link_that_is_followed_is_a_link(place: Path, tmp_path: Path) -> None:
     assert [Path(one["path"]).name for one in links["files"]] == ["link", "to below"]
     files = ours(Find(paths=(str(place),), follow=True, recurse=True), tmp_path)
     assert f"{place}/to below/two.log" in [one["path"] for one in files["files"]]
+
+
+def test_a_slash_at_the_end_of_a_directory_says_nothing(place: Path, tmp_path: Path) -> None:
+    plain, slashed = (ours(Find(paths=(path,), recurse=True), tmp_path) for path in (str(place), f"{place}/"))
+    assert slashed == plain
+    assert make("find", paths="/srv/x/").paths == ("/srv/x/",)
 
 
 def test_the_size_is_that_of_files(place: Path, tmp_path: Path) -> None:

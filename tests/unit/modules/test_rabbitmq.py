@@ -37,6 +37,8 @@ TAGS = {"ha-mode": "all", "ha-sync-mode": "automatic"}
         ("user", {"user": "guest", "state": "absent"}, {"found": USERS, "may": "[]"}, {"state": ("present", "absent")}),
         ("user", {"user": "x", "state": "absent"}, {"found": USERS, "may": ""}, {}),
         ("user", {"user": "shop", "vhost": "/shop", **ALL}, {"found": USERS, "may": MAY}, {}),
+        ("user", {"user": "shop", "configure_priv": "", "write_priv": "", "read_priv": ".*"},
+         {"found": USERS, "may": MAY}, {"permissions": ("/\t^$\t^$\t.*", "/\t\t\t.*")}),
         ("user", {"user": "shop", "tags": "a,b", "vhost": "/shop", **ALL}, {"found": USERS, "may": MAY},
          {"tags": ("", "a b")}),
         ("user", {"user": "shop", "permissions": [{"vhost": "/shop", **ALL}]}, {"found": USERS, "may": MAY},

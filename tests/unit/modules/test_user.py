@@ -34,6 +34,11 @@ def there(**other: str) -> str:
         ({"groups": ["shop", "adm"]}, there(), {}),
         ({"password_lock": True}, there(locked="no", sha=sha("")), {"locked": ("no", "yes")}),
         ({}, there(home_made="no"), {"home_made": ("no", "yes")}),
+        ({"expires": 1893456000, "password_expire_max": 90}, there(aging="0:90:7::21915"), {}),
+        ({"expires": 1893456000}, there(aging="0:99999:7::"), {"expires": ("never", "2030-01-01")}),
+        ({"expires": -1}, there(aging="0:99999:7::0"), {"expires": ("1970-01-01", "never")}),
+        ({"password_expire_account_disable": -1}, there(aging="0:99999:7::"), {}),
+        ({"password_expire_min": 1}, there(aging="0:99999:7::"), {"password_expire_min": ("0", "1")}),
         ({"state": "absent"}, there(), {"state": ("present", "absent")}),
         ({"state": "absent"}, "", {}),
     ],
@@ -95,6 +100,27 @@ def test_a_password_is_set_when_it_is_another_one_and_never_shown() -> None:
     assert "chpasswd" not in fixed(
         make("user", name="shop", password=HASH, uid=7), there(uid="8", locked="no", sha=sha(salt() + HASH))
     )
+
+
+@pytest.mark.parametrize("aging", ["", "1:2:3:4", "1:2:3:4:x"])
+def test_what_is_no_entry_of_the_shadow_file_is_refused(aging: str) -> None:
+    with pytest.raises(ProbeError, match="shadow"):
+        make("user", name="shop", expires=-1).parse(there(aging=aging))
+
+
+def test_how_a_password_ages_is_set_by_one_command_whether_the_account_is_new_or_not() -> None:
+    made = make("user", name="shop", expires=-1, password_expire_max=90, password_expire_warn=14)
+    assert "chage -M 90 -W 14 -E -1 -- shop" in fixed(made, "")
+    assert "chage -M 90 -W 14 -E -1 -- shop" in fixed(made, there(aging="0:99999:7::"))
+    with pytest.raises(ConfigError, match="seconds since 1970"):
+        make("user", name="shop", expires=10**15).desired()
+
+
+def test_of_the_shadow_file_only_ages_are_told(tmp_path: Path) -> None:
+    made = make("user", name="shop", expires=-1)
+    (frame,) = frames(probe(ENTRY % "$6$CANARY" + made.probe().text), ["dash"], tmp_path)
+    assert (frame.rc, differing(made, frame.out)) == (0, {})
+    assert "CANARY" not in frame.out
 
 
 ENTRY = """id() { echo shop; }

@@ -49,6 +49,8 @@ def _module(directory: Path, task: str, variables: str = "{}") -> Module:
         ("unarchive: {src: /x.tar, dest: /y, copy: no}", "unarchive: {src: /x.tar, dest: /y, remote_src: true}"),
         ("apt: {name: 'a, b,c', update_cache: true}", "apt: {name: [a, b, c], update_cache: true}"),
         ("package: {name: '{{ both }}'}", "package: {name: [a, b]}"),
+        ("copy: {dest: /x, content: y, unsafe_writes: true}", "copy: {dest: /x, content: y}"),
+        ("user: {name: x, ssh_key_type: ed25519, ssh_key_comment: '{{ scope }}'}", "user: {name: x}"),
         ("file: {path: /x, state: directory, mode: '0o750'}", "file: {path: /x, state: directory, mode: '0750'}"),
     ],
 )
