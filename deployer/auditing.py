@@ -28,7 +28,8 @@ from deployer.model import Host, Mark, Play
 from deployer.options import Options
 from deployer.plays import RunKind, each_play, worth_telling
 from deployer.project import Project, load
-from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write, write_files
+from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write_files
+from deployer.report.files import check_directory, write_text
 from deployer.report.plain import safe
 from deployer.report.rules import age
 from deployer.resolve import FleetNeeds, HostPlay, Resolver
@@ -113,7 +114,7 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
     audited = gathered(events, code)
     write_files(files.report, audited)
     if files.save:
-        write(Path(files.save), audit_as_json(audited))
+        write_text(Path(files.save), audit_as_json(audited))
     if before is not None:
         news = list(changed(before, audited.as_plain()))
         if isinstance(held, StringIO) and held is not out and news:
@@ -132,8 +133,8 @@ def _since(before: Mapping[str, Any], news: Sequence[str]) -> str:
 def _before(files: Files) -> Mapping[str, Any] | None:
     """Return the audit that is held against; raises ConfigError where that, or a place to write to, is wrong."""
     check_files(files.report)
-    if files.save and not Path(files.save).parent.is_dir():
-        raise ConfigError("there is no such directory", where=Path(files.save).parent)
+    if files.save:
+        check_directory(Path(files.save))
     if files.quiet_if_same and not files.against:
         raise ConfigError("--quiet-if-same says nothing of what", hint="add --against FILE, which --save has written")
     return read_audit(Path(files.against), FORMAT) if files.against else None

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deployer.errors import ConfigError
 from deployer.events import DriftTraced, Event, HostEnded, RuleJudged, TaskPlanned
-from deployer.fields import nearest
+from deployer.report.files import check_formats, write_text
 
 FORMAT = "deployer-audit/1"
 _DRIFTED = ("change", "unknown", "refused")
@@ -93,11 +92,7 @@ def check_files(paths: Sequence[str]) -> None:
     Raises:
         ConfigError: with the endings that there are.
     """
-    for path in map(Path, paths):
-        if path.suffix not in _formats():
-            raise ConfigError(f"{path}: {path.suffix!r} is no format", hint=nearest(path.suffix, _formats()))
-        if not path.parent.is_dir():
-            raise ConfigError("there is no such directory", where=path.parent)
+    check_formats(paths, _formats())
 
 
 def write_files(paths: Sequence[str], audited: Audited) -> None:
@@ -107,12 +102,4 @@ def write_files(paths: Sequence[str], audited: Audited) -> None:
         ConfigError: one cannot be written.
     """
     for path in map(Path, paths):
-        write(path, _formats()[path.suffix](audited))
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file; raises ConfigError where that cannot be."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=path) from None
+        write_text(path, _formats()[path.suffix](audited))

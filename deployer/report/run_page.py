@@ -9,9 +9,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deployer.errors import ConfigError
 from deployer.events import Event, HostEnded, PlayStarted, RunEnded
-from deployer.fields import nearest
+from deployer.report.files import check_formats
 from deployer.report.run_parts import of_kind, run_parts
 from deployer.report.sheet import escaped, sheet
 
@@ -24,11 +23,7 @@ def check_pages(paths: Sequence[str]) -> None:
     Raises:
         ConfigError: with the endings that there are.
     """
-    for path in map(Path, paths):
-        if path.suffix not in _FORMATS:
-            raise ConfigError(f"{path}: {path.suffix!r} is no format", hint=nearest(path.suffix, _FORMATS))
-        if not path.parent.is_dir():
-            raise ConfigError("there is no such directory", where=path.parent)
+    check_formats(paths, _FORMATS)
 
 
 def write_pages(paths: Sequence[str], events: Sequence[Event]) -> tuple[str, ...]:
