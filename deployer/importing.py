@@ -11,13 +11,14 @@ import difflib
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.copying import CHANGEABLE, copy_project
 from deployer.errors import ConfigError, DeployerError
 from deployer.load.engines import composed
-from deployer.load.marking import edited, needed_marks, possible_marks
+from deployer.load.marking import edited, needed_marks, old_includes, possible_marks
 from deployer.load.playbook import load_playbook
 from deployer.load.respelling import respelled
 from deployer.resolve import judge
@@ -89,8 +90,9 @@ def import_project(path: Path) -> Imported:
         importer.told.left += unread
         for playbook in found:
             importer.playbook(playbook)
-        for role in roles if path.is_dir() else ():
-            importer.role(role)
+        wrong = [role for role in roles if importer.role(role)] if path.is_dir() else []
+        for role in roles if importer.told.marked else wrong:  # a play that is marked may list any of them
+            importer.includes(role)
         importer.told.patch = "".join(_patches(root, work))
         return importer.told
 
@@ -132,8 +134,18 @@ class _Importer:
             self.told.places += len(edits)
             self.told.marked += len(edits)
 
-    def role(self, path: Path) -> None:
-        """Change the spelling of a role, and tell what is left of it."""
+    def includes(self, role: Path) -> None:
+        """Write the includes of old in a role's tasks as ansible-core, which may get it, has them."""
+        for file in sorted(file for folder in ("tasks", "handlers") for file in (role / folder).rglob("*.y*ml")):
+            source = self._text(file)
+            with suppress(ConfigError):
+                edits = list(old_includes(composed(file))) if "include" in source else []
+                if edits:
+                    file.write_text(edited(source, *edits))
+                    self.told.places += len(edits)
+
+    def role(self, path: Path) -> bool:
+        """Change the spelling of a role, tell what is left of it, and return whether something is."""
         with tempfile.TemporaryDirectory() as scratch:
             playbook = Path(scratch) / "site.yml"
             name = path.name if re.fullmatch(r"[\w.-]+", path.name) and path != self.root else "role"
@@ -147,6 +159,7 @@ class _Importer:
             first = f"{self._shown(wrong[0].where)}: {wrong[0].message.splitlines()[0]}"
             name = str(path.relative_to(self.root)) if path != self.root else "the role"
             self.told.left.append(f"{name} wants engine: ansible where it is listed: {first}")
+        return bool(wrong)
 
     def _respell(self, wrong: Sequence[ConfigError]) -> bool:
         places = {(match[1], int(match[2])): error for error in wrong if (match := _PLACE.fullmatch(error.where))}

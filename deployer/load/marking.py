@@ -1,4 +1,7 @@
-"""``engine: ansible`` put into a playbook's text where it is missing: at roles, plays and imports of playbooks."""
+"""``engine: ansible`` put into a playbook's text where it is missing: at roles, plays and imports of playbooks.
+
+And what ansible-core has no more, in the text of tasks that it gets.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,27 @@ def possible_marks(top: Any, source: str, broken: set[str]) -> Iterator[list[Tex
         yield [_put_in(entry, source) for entry in entries if _named(entry) == name]
     for play in plays:
         yield [_put_in(play, source)]
+
+
+def old_includes(top: Any) -> Iterator[TextEdit]:
+    """Yield what turns each ``include`` of a file of tasks into what ansible-core has instead of it.
+
+    It is an import where its file is known and there is no loop. One with more words than a file, or with a loop and
+    tags, which its tasks would not have any more, stays as it is.
+    """
+    items = top.value if isinstance(top, pyyaml.SequenceNode) else ()
+    for task in (item for item in items if isinstance(item, pyyaml.MappingNode)):
+        words = {str(key.value): (key, value) for key, value in task.value}
+        for part in ("block", "rescue", "always"):
+            yield from old_includes(words[part][1]) if part in words else ()
+        key, value = words.get("include", (None, None))
+        if key is None or not isinstance(value, pyyaml.ScalarNode) or "static" in words:
+            continue
+        templated = "{{" in value.value
+        late = templated or any(word == "loop" or word.startswith("with_") for word in words)
+        if (templated or len(value.value.split()) == 1) and not (late and "tags" in words):
+            new = "include_tasks" if late else "import_tasks"
+            yield key.start_mark.index, key.end_mark.index, new
 
 
 def _said(node: Any) -> bool:

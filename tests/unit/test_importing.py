@@ -72,6 +72,37 @@ def test_a_project_loads_with_the_patch_and_the_rest_is_marked(project):
     ]
 
 
+OLD = """\
+# as it was
+- include: one.yml
+  when: wanted
+- name: the others
+  include: "{{ item }}.yml"
+  with_items: [one]
+- block:
+    - {include: one.yml, tags: [x]}
+- include: "one.yml"  # known
+- include: one.yml a=1
+- include: one.yml
+  with_items: [1]
+  tags: [x]
+"""
+
+
+def test_what_ansible_core_gets_has_no_include_of_old(project):
+    (project / "roles/bad/tasks/more.yml").write_text(OLD)
+    (project / "roles/bad/tasks/main.yml").write_text("- xml: {path: /x, xpath: /a}\n- include: more.yml\n")
+    (project / "roles/bad/tasks/one.yml").write_text("- debug:\n")
+    found = import_project(project)
+    subprocess.run(["patch", "-p1"], input=found.patch, cwd=project, capture_output=True, text=True, check=True)
+    assert "- import_tasks: more.yml\n" in (project / "roles/bad/tasks/main.yml").read_text()
+    expected = OLD.replace("- include: one.yml\n  when", "- import_tasks: one.yml\n  when")
+    expected = expected.replace('  include: "{{', '  include_tasks: "{{').replace("{include:", "{import_tasks:")
+    expected = expected.replace('- include: "one', '- import_tasks: "one')
+    assert (project / "roles/bad/tasks/more.yml").read_text() == expected
+    assert found.places == 4 + 5
+
+
 def test_one_playbook_of_a_project(project):
     found = import_project(project / "own.yml")
     assert (found.places, found.left) == (1, [])
