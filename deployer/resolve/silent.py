@@ -72,8 +72,8 @@ def is_silent(module: str, argument: str, value: Any) -> bool:
 
 
 def says_none(cls: type, argument: str, raw: Any, value: Any) -> bool:
-    """Return whether a template gives None, as ``default(None)`` does, and the argument is empty anyway without it."""
+    """Return whether a template gives None, as ``default(None)`` does, for what is empty without it, too."""
     if value is not None or raw is None:
         return False
     fields = (one for one in describe(cls) if argument in (one.name, *one.doc.alias.split()))
-    return any(not one.required and not one.default for one in fields)
+    return any(not one.required and (one.default is None or one.default in ("", ())) for one in fields)

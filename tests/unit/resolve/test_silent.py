@@ -44,7 +44,7 @@ def _module(directory: Path, task: str, variables: str = "{}") -> Module:
             "authorized_key: {user: x, key: '{{ key }}', key_options: '{{ a | default(None) }}'}",
             "authorized_key: {user: x, key: '{{ key }}'}",
         ),
-        ("apt: {name: [a], purge: '{{ no | default(None) }}'}", "apt: {name: [a]}"),
+        ("user: {name: a, groups: '{{ no | default(None) }}', comment: '{{ none }}'}", "user: {name: a}"),
         ("shell: {cmd: echo, creates: /x, warn: false}", "shell: {cmd: echo, creates: /x}"),
         ("unarchive: {src: /x.tar, dest: /y, copy: no}", "unarchive: {src: /x.tar, dest: /y, remote_src: true}"),
         ("apt: {name: 'a, b,c', update_cache: true}", "apt: {name: [a, b, c], update_cache: true}"),
@@ -63,6 +63,7 @@ def test_it_is_as_if_it_had_not_been_said(tmp_path: Path, said: str, plain: str)
     ("task", "problem"),
     [
         ("apt: {name: a, state: '{{ no | default(None) }}'}", "state cannot be None"),
+        ("apt: {name: [a], purge: '{{ no | default(None) }}'}", "purge must be true or false"),
         ("authorized_key: {user: x, key: y, manage_dir: '{{ no | default(None) }}'}", "must be true or false"),
         ("copy: {dest: /x, content: y, follow: true}", "follow cannot be 'True'"),
         ("systemd: {name: x, state: started, scope: user}", "scope cannot be 'user'"),
