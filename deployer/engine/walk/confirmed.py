@@ -35,10 +35,11 @@ done)
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The one step, and the names of the handlers that have run within it."""
+    """The one step, the names of the handlers that have run within it, and what it does beside, in words."""
 
     step: Step
     handlers: frozenset[str] = frozenset()
+    beside: str = ""
 
 
 def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action]) -> Confirmed:
@@ -53,7 +54,9 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
     sshd, sudoers = _among(paths, _SSHD), _among(paths, _SUDOERS)
     anew = [_plain(step) for one in within for step in one.module.act()]
     told = {unit for one in within for unit in one.module.touches()}
-    anew += [_RELOAD_SSHD] if sshd and not told & _SSHD_UNITS else []
+    beside = [f"runs handler {one.label}" for one in within]
+    if sshd and not told & _SSHD_UNITS:
+        anew, beside = [*anew, _RELOAD_SSHD], [*beside, "has sshd read its files anew"]
     body, blobs = _bodies(steps)
     what = ", ".join(step.what for step in steps)
     whole = "yes" if isinstance(action.module.desired(), Absent) else "no"
@@ -75,7 +78,7 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
         *([Sh("listening")] if sshd else []),
     )
     names = frozenset(name for one in within for name in (one.task.name, one.label))
-    return Confirmed(Step(what, text, blobs, confirm=action.confirm), names)
+    return Confirmed(Step(what, text, blobs, confirm=action.confirm), names, " and ".join(beside))
 
 
 def _bodies(steps: Sequence[Step]) -> tuple[list[Sh], tuple[Blob, ...]]:

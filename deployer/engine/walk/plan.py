@@ -10,6 +10,7 @@ from deployer.engine.walk.confirmed import confirmed
 from deployer.engine.walk.planned import Planned, woken_handlers
 from deployer.engine.walk.probe import READS_LATER, Reading
 from deployer.errors import ConfigError
+from deployer.events import Verdict
 from deployer.model import Observed, Unknown
 from deployer.modules import Step
 from deployer.resolve import Action
@@ -234,8 +235,9 @@ def planned_of(action: Action, observed: Observed, handlers: Sequence[Action]) -
         return Planned(action, "runs", steps=action.module.act(), reason=reason)
     changes = action.module.differences(observed)
     steps = action.module.fix(changes) if changes else ()
-    inner = frozenset[str]()
+    inner, beside = frozenset[str](), ""
     if steps and action.confirm:
         whole = confirmed(action, steps, handlers)
-        steps, inner = (whole.step,), whole.handlers
-    return Planned(action, "change" if changes else "ok", tuple(changes.values()), steps, done_within=inner)
+        steps, inner, beside = (whole.step,), whole.handlers, whole.beside
+    told: Verdict = "change" if changes else "ok"
+    return Planned(action, told, tuple(changes.values()), steps, beside, done_within=inner)

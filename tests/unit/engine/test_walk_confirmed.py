@@ -63,9 +63,17 @@ def test_handlers_run_within_and_not_once_more(play: HostPlay) -> None:
     assert step.confirm == 60
     assert step.what == "write /etc/ssh/sshd_config.d/it's.conf"
     assert [handler.action.label for handler in plan.handlers] == ["of somebody"], "whoever needs another user waits"
+    assert task.event("a").reason == "runs handler sshd and runs handler mine"
     text = step.text.text
     places = [text.rindex(word) for word in ("keep_old 0", "armed 60", "\nsettle ", "systemctl reload", "listening")]
     assert places == sorted(places), "kept, armed, written, read anew, and heard again"
+
+
+def test_a_plan_tells_that_sshd_reads_its_files_anew_where_no_handler_has_it_do_so(project: Project) -> None:
+    project.write("hosts.yml", "all: {hosts: {a: {ansible_host: 10.0.0.1}}}")
+    project.write("site.yml", SITE.replace("[sshd, mine, of somebody]", "mine"))
+    (task,) = planned(project.resolve("a"), 0).tasks
+    assert task.event("a").reason == "runs handler mine and has sshd read its files anew"
 
 
 def test_a_handler_that_another_task_wakes_too_runs_at_the_end(play: HostPlay) -> None:
