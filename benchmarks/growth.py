@@ -24,6 +24,7 @@ from pathlib import Path
 import yaml
 
 from deployer.engine.walk import plan, probe
+from deployer.lean import stay
 from deployer.options import Options
 from deployer.project import Project, load
 from deployer.resolve import HostPlay
@@ -65,6 +66,7 @@ def main() -> None:
     told["all"]["children"]["lab"]["hosts"] = hosts
     grown = inventory.with_name(f"grown-{count}.yml")
     grown.write_text(yaml.safe_dump(told))
+    stay()  # as the command line has it
     begin = time.process_time()
     for found in resolved(load(Options(playbook="site.yml", inventory=(str(grown),)))):
         program = asked(found)

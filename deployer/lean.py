@@ -26,13 +26,16 @@ _SELDOM = (
     "textwrap",
 )
 """Many name them, few runs need them."""
+_GARBAGE = 20_000
+"""Objects made, less those gone, between two looks for garbage. A host of a thousand makes some hundred that stay, and
+nothing that has to be looked for; by Python's own count every tenth look goes over all of them."""
 _lean = False
 """Whether this program was loaded by `loading`."""
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Load modules within. What has been loaded by its end is exempt from collections of garbage for good.
+    """Load modules within, and let what has been loaded by the end `stay`.
 
     Not for threads: other modules that are imported meanwhile see the stand-ins, too.
     """
@@ -50,8 +53,14 @@ def loading() -> Iterator[None]:
         for name, module in placed.items():
             if sys.modules.get(name) is module:
                 del sys.modules[name]
-        gc.freeze()
+        stay()
         gc.enable()
+
+
+def stay() -> None:
+    """Exempt what there is from collections of garbage for good, and have what comes collected less often."""
+    gc.freeze()
+    gc.set_threshold(_GARBAGE, *gc.get_threshold()[1:])
 
 
 @contextmanager

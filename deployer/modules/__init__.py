@@ -9,7 +9,7 @@ from functools import cache
 from deployer.lean import loading_more
 from deployer.modules.base import Module, Step
 
-__all__ = ["Module", "Step", "class_of", "names"]
+__all__ = ["Module", "Step", "class_of", "is_module", "names"]
 
 
 @cache
@@ -19,13 +19,19 @@ def names() -> tuple[str, ...]:
 
 
 @cache
+def is_module(name: str) -> bool:
+    """Return whether there is a module of that short name."""
+    return name in names()
+
+
+@cache
 def class_of(name: str) -> type[Module]:
     """Return the class of a module by its short name.
 
     Raises:
         KeyError: there is no such module.
     """
-    if name not in names():
+    if not is_module(name):
         raise KeyError(name)
     with loading_more():
         found: type[Module] = importlib.import_module(f"{__name__}.{name}").MODULE

@@ -12,7 +12,7 @@ from deployer.load.sources import Sources
 from deployer.load.undefined import FACT
 from deployer.load.yaml import walk
 from deployer.model import Play, Task
-from deployer.modules import class_of, names
+from deployer.modules import class_of, is_module
 from deployer.regular import read_regular
 
 _FACTS = re.compile(rf"\b{FACT.pattern}\b")
@@ -39,7 +39,7 @@ def _texts(play: Play, tasks: Sequence[Task], inventory: Inventory, sources: Sou
 
 def _template(task: Task, sources: Sources) -> Iterator[str]:
     """Yield the text of the template that a task names, when its name is no template itself."""
-    folders = class_of(task.module).SOURCES if task.module in names() else {}
+    folders = class_of(task.module).SOURCES if is_module(task.module) else {}
     for key, folder in folders.items():
         name = task.args.get(key)
         if folder == "templates" and isinstance(name, str) and "{{" not in name:

@@ -51,9 +51,11 @@ def at_homes(cls: type[Module], key: str, value: Any, home: str | None, args: Ma
     Raises:
         ConfigError: only the host knows whose home it is.
     """
+    if key not in _PATHS:
+        return value
     if isinstance(value, list):
         return [at_homes(cls, key, one, home, args) for one in value]
-    if key not in _PATHS or not isinstance(value, str) or not value.startswith("~"):
+    if not isinstance(value, str) or not value.startswith("~"):
         return value
     there = args.get(cls.ON_HOST) if cls.ON_HOST else False
     if key in cls.SOURCES and not (there is True or truth(there)):

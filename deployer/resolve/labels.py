@@ -43,7 +43,7 @@ def item_label(task: Task, item: Any, variables: Variables) -> str:
 @cache
 def _secrets_of(module: str) -> tuple[str, ...]:
     """Return the words of a module whose values are secrets, however they are written."""
-    if module not in modules.names():
+    if not modules.is_module(module):
         return ()
     found = [one for one in describe(modules.class_of(module)) if one.type in (Secret, Secret | None)]
     return tuple(name for one in found for name in (one.name, *one.doc.alias.split()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def module_class(task: Task) -> type[Module]:
     if task.module in OF_OTHER_SYSTEMS:
         hint = f"{instead(task.module)}; a condition may leave it out: when: ansible_os_family == 'RedHat'"
         raise NotHere(f"{task.module!r} is not supported", where=mark_of(task.args, task.mark), hint=hint)
-    if task.module not in modules.names():
+    if not modules.is_module(task.module):
         where = mark_of(task.args, task.mark)
         if hint := INSTEAD_OF_MODULES.get(task.module, ""):
             raise NotHere(f"{task.module!r} is not supported", where=where, hint=hint)
@@ -57,7 +58,7 @@ def module_class(task: Task) -> type[Module]:
 
 def facts_of(task: Task) -> tuple[str, ...]:
     """Return the names of the facts that a task reads, as far as its arguments tell them as they are written."""
-    return modules.class_of(task.module).facts_of(task.args) if task.module in modules.names() else ()
+    return modules.class_of(task.module).facts_of(task.args) if modules.is_module(task.module) else ()
 
 
 def judge(task: Task) -> Iterator[ConfigError]:
@@ -105,16 +106,14 @@ class Maker:
         Raises:
             ConfigError: an argument is wrong; with its place.
         """
-        cls = module_class(task)
-        args: Mapping[str, Any] = task.args
-        given: dict[str, Any] = {}
-        marks, own = marks_of(args), mark_of(args, task.mark)
+        cls, args, given = module_class(task), task.args, dict[str, Any]()
+        marks, own, both = marks_of(args), mark_of(args, task.mark), ChainMap(given, dict(args))
         with At() as at:
             for key, raw in sorted(args.items(), key=lambda word: word[0] != cls.ON_HOST):  # it says where src lies
                 at.where = where = marks.get(key, own)
                 value = variables.render(_mode(key, raw, args), where, key)
                 if not (value is OMIT or says_none(cls, key, raw, value) or is_silent(task.module, key, value)):
-                    value = at_homes(cls, key, value, home, {**args, **given})
+                    value = at_homes(cls, key, value, home, both)
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}
         filled = fill(cls, Map(given, task.mark, marks), "", self._read(task))
