@@ -22,10 +22,12 @@ from types import ModuleType
 from typing import Any
 
 _SELDOM = (
-    *("ast", "bz2", "getpass", "inspect", "locale", "lzma", "pty", "random", "shutil", "ssl", "tarfile", "tempfile"),
-    "textwrap",
+    *("ast", "bz2", "getpass", "inspect", "locale", "lzma", "pprint", "pty", "random", "shutil", "ssl", "tarfile"),
+    *("tempfile", "textwrap"),
 )
 """Many name them, few runs need them."""
+_BY_NAME = {"ast": "literal_eval", "inspect": "getattr_static", "pprint": "pformat"}
+"""Functions of theirs that `jinja2` and `invoke` import by name."""
 _GARBAGE = 20_000
 """Objects made, less those gone, between two looks for garbage. A host of a thousand makes some hundred that stay, and
 nothing that has to be looked for; by Python's own count every tenth look goes over all of them."""
@@ -78,9 +80,10 @@ def _stand_ins() -> dict[str, ModuleType]:
     mock, metadata = _LateModule("unittest.mock"), _LateModule("importlib.metadata")
     mock.Mock, metadata.version = object, installed_version  # type: ignore[attr-defined]
     made = {"unittest.mock": mock, "importlib.metadata": metadata, "invoke.vendor.yaml": ModuleType("yaml")}
-    made |= {name: _LateModule(name) for name in _SELDOM}
-    made["inspect"].getattr_static = _getattr_static  # type: ignore[attr-defined]  # which jinja2 imports by its name
-    return {name: module for name, module in made.items() if name not in sys.modules}
+    late = {name: _LateModule(name) for name in _SELDOM}
+    for module, name in _BY_NAME.items():
+        setattr(late[module], name, partial(_called, late[module], name))
+    return {name: module for name, module in {**made, **late}.items() if name not in sys.modules}
 
 
 def _within_packages(placed: dict[str, ModuleType]) -> Callable[[], None]:
@@ -104,17 +107,19 @@ class _LateModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        found = getattr(import_module(self.__name__), name)
+        found = _loaded(self, name)
         setattr(self, name, found)
         return found
 
 
-def _getattr_static(*args: Any) -> Any:
-    from inspect import getattr_static
+def _loaded(late: _LateModule, name: str) -> Any:
+    if sys.modules.get(late.__name__) is late:
+        del sys.modules[late.__name__]
+    return getattr(import_module(late.__name__), name)
 
-    return getattr_static(*args)
+
+def _called(late: _LateModule, name: str, *args: Any, **named: Any) -> Any:
+    return _loaded(late, name)(*args, **named)
 
 
 def installed_version(name: str) -> str:
