@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Literal
 
 from deployer.audit.facts import Facts
@@ -111,6 +112,16 @@ def each(some: Iterable[Process], judge: Callable[[Process], Complaints]) -> Ite
         raise CannotTell("; ".join(f"{', '.join(names)}: {why}" if names else why for why, names in unknown.items()))
     if beside and not judged:
         raise NotApplicable("; ".join(dict.fromkeys(beside)))
+
+
+def of_each_beam(judge: Callable[[Process], Complaints]) -> Callable[[Facts], Complaints]:
+    """Return a judge of a host from one of a single BEAM on it: all are judged, as `each` does it."""
+
+    @wraps(judge)
+    def whole(facts: Facts) -> Complaints:
+        return each(facts.beams, judge)
+
+    return whole
 
 
 def _joined(wrong: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process
-from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.rule import Complaints, Rule, each, of_each_beam
 from deployer.audit.versions import numbers
 
 _SERIES = {13: 25, 14: 26, 15: 27, 16: 28, 17: 29}
@@ -39,43 +39,39 @@ def _signed(facts: Facts) -> Complaints:
         yield f"{current} is not what lies in the tarball that {told.signer} has signed"
 
 
-def _series(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        major = (numbers(beam.erts) or (0,))[0]
-        if major not in _SERIES:
-            raise CannotTell(f"{beam.name}: which OTP has ERTS {beam.erts or 'of unknown version'} is not known")
-        found: dict[str, list[str]] = {}
-        for name, version in beam.libraries:
-            found.setdefault(name, []).append(version)
-        for name in ("kernel", "stdlib", "sasl", "ssl", "crypto", "compiler"):
-            if len(found.get(name, ())) > 1:
-                yield f"it holds {name} {' and '.join(found[name])}: which of them runs is for the boot script to say"
-        for version in found.get("stdlib", ()):
-            if numbers(version)[:1] != (major - 9,):
-                yield f"stdlib {version} is not of OTP {_SERIES[major]}, as ERTS {beam.erts} is"
-        beam.need_all_libraries()
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _series(beam: Process) -> Complaints:
+    major = (numbers(beam.erts) or (0,))[0]
+    if major not in _SERIES:
+        raise CannotTell(f"{beam.name}: which OTP has ERTS {beam.erts or 'of unknown version'} is not known")
+    found: dict[str, list[str]] = {}
+    for name, version in beam.libraries:
+        found.setdefault(name, []).append(version)
+    for name in ("kernel", "stdlib", "sasl", "ssl", "crypto", "compiler"):
+        if len(found.get(name, ())) > 1:
+            yield f"it holds {name} {' and '.join(found[name])}: which of them runs is for the boot script to say"
+    for version in found.get("stdlib", ()):
+        if numbers(version)[:1] != (major - 9,):
+            yield f"stdlib {version} is not of OTP {_SERIES[major]}, as ERTS {beam.erts} is"
+    beam.need_all_libraries()
 
 
-def _hardened(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        words = [int(word) for word in beam.read("elf", "the head of its program").split()]
-        if len(words) < 64 or words[0] & 0xFFFFFFFF != 0x464C457F or words[0] >> 32 & 0xFF != 2:
-            raise CannotTell(f"{beam.name}: its program is no ELF of 64 bits")
-        kind, count = words[2] & 0xFFFF, words[7] & 0xFFFF
-        heads = [words[8 + 7 * n : 15 + 7 * n] for n in range(count)]
-        if kind != 3:
-            yield "beam.smp is not position-independent (PIE)"
-        stack = [one for one in heads if one and one[0] & 0xFFFFFFFF == _STACK]
-        if not stack or stack[0][0] >> 32 & 1:
-            yield "beam.smp has an executable stack"
-        tags = [int(word) for word in beam.read("dynamic", "the dynamic section of its program").split()]
-        told = dict(zip(tags[::2], tags[1::2], strict=False))
-        if 24 not in told and not told.get(30, 0) & 8 and not told.get(0x6FFFFFFB, 0) & 1:
-            yield "beam.smp is linked lazily (no BIND_NOW): its table of functions can be written to"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _hardened(beam: Process) -> Complaints:
+    words = [int(word) for word in beam.read("elf", "the head of its program").split()]
+    if len(words) < 64 or words[0] & 0xFFFFFFFF != 0x464C457F or words[0] >> 32 & 0xFF != 2:
+        raise CannotTell(f"{beam.name}: its program is no ELF of 64 bits")
+    kind, count = words[2] & 0xFFFF, words[7] & 0xFFFF
+    heads = [words[8 + 7 * n : 15 + 7 * n] for n in range(count)]
+    if kind != 3:
+        yield "beam.smp is not position-independent (PIE)"
+    stack = [one for one in heads if one and one[0] & 0xFFFFFFFF == _STACK]
+    if not stack or stack[0][0] >> 32 & 1:
+        yield "beam.smp has an executable stack"
+    tags = [int(word) for word in beam.read("dynamic", "the dynamic section of its program").split()]
+    told = dict(zip(tags[::2], tags[1::2], strict=False))
+    if 24 not in told and not told.get(30, 0) & 8 and not told.get(0x6FFFFFFB, 0) & 1:
+        yield "beam.smp is linked lazily (no BIND_NOW): its table of functions can be written to"
 
 
 def _old(facts: Facts) -> Complaints:

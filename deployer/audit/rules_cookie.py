@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process, modes
-from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.rule import Complaints, Rule, each, of_each_beam
 from deployer.beam.cookie import LENGTH, SHORTEST
 
 _CONFIG = "cluster: {cookie: {env: SHOP_COOKIE}}"
@@ -25,48 +25,42 @@ def _cookies(beam: Process) -> Iterator[tuple[str, int, int, int, bool]]:
         yield name, int(length), int(odd), int(differ), known == "yes"
 
 
-def _strength(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        for name, length, odd, differ, known in _cookies(beam):
-            if length < SHORTEST:
-                yield f"the cookie of {name} has {length} characters; {SHORTEST} are the least, {LENGTH} are made"
-            if odd:
-                yield f"the cookie of {name} has characters that a shell, a unit or the file could misread"
-            if differ < 8 or known:
-                yield f"the cookie of {name} can be guessed: it repeats itself or holds a well-known word"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _strength(beam: Process) -> Complaints:
+    for name, length, odd, differ, known in _cookies(beam):
+        if length < SHORTEST:
+            yield f"the cookie of {name} has {length} characters; {SHORTEST} are the least, {LENGTH} are made"
+        if odd:
+            yield f"the cookie of {name} has characters that a shell, a unit or the file could misread"
+        if differ < 8 or known:
+            yield f"the cookie of {name} can be guessed: it repeats itself or holds a well-known word"
 
 
-def _file(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        beam.need_home()
-        found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/.erlang.cookie")]
-        if not found and "house_seen" not in beam.raw:
-            raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
-        if not found:
-            raise NotApplicable(f"{beam.name} has no ~/.erlang.cookie")
-        for mode, owner, _, path in found:
-            if mode & 0o7177 or owner != beam.user:
-                yield f"{path} is {mode:04o} of {owner}; it has to be 0400 or 0600 of {beam.user}"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _file(beam: Process) -> Complaints:
+    beam.need_home()
+    found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/.erlang.cookie")]
+    if not found and "house_seen" not in beam.raw:
+        raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
+    if not found:
+        raise NotApplicable(f"{beam.name} has no ~/.erlang.cookie")
+    for mode, owner, _, path in found:
+        if mode & 0o7177 or owner != beam.user:
+            yield f"{path} is {mode:04o} of {owner}; it has to be 0400 or 0600 of {beam.user}"
 
 
-def _release_file(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/COOKIE")]
-        if not found and "lib" not in beam.raw:
-            raise CannotTell(f"{beam.name}: its release cannot be looked into by this user")
-        if not found:
-            raise NotApplicable(f"{beam.name}: its release holds no releases/COOKIE")
-        for mode, owner, _, path in found:
-            if mode & 0o007:
-                yield f"{path} is {mode:04o}: everybody on the host may read it"
-            if mode & 0o022 or owner == beam.user != "root":
-                yield f"{path} is {mode:04o} of {owner}: those whom it guards against may write it"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _release_file(beam: Process) -> Complaints:
+    found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/COOKIE")]
+    if not found and "lib" not in beam.raw:
+        raise CannotTell(f"{beam.name}: its release cannot be looked into by this user")
+    if not found:
+        raise NotApplicable(f"{beam.name}: its release holds no releases/COOKIE")
+    for mode, owner, _, path in found:
+        if mode & 0o007:
+            yield f"{path} is {mode:04o}: everybody on the host may read it"
+        if mode & 0o022 or owner == beam.user != "root":
+            yield f"{path} is {mode:04o} of {owner}: those whom it guards against may write it"
 
 
 def _argv(facts: Facts) -> Complaints:
@@ -111,21 +105,17 @@ def _env_files(facts: Facts) -> Complaints:
     return each(facts.beams, judge)
 
 
-def _rendered(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        for path in beam.read("rendered", "the directory of its rendered configuration").splitlines():
-            yield f"{path} may be read by others than its owner: it holds what runtime.exs has read"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _rendered(beam: Process) -> Complaints:
+    for path in beam.read("rendered", "the directory of its rendered configuration").splitlines():
+        yield f"{path} may be read by others than its owner: it holds what runtime.exs has read"
 
 
-def _secret_names(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        names = set(beam.read("names", "its environment").split())
-        if "RELEASE_COOKIE" in names and beam.shows_cookie:
-            yield "RELEASE_COOKIE reaches the command line by way of the environment; a file would do"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _secret_names(beam: Process) -> Complaints:
+    names = set(beam.read("names", "its environment").split())
+    if "RELEASE_COOKIE" in names and beam.shows_cookie:
+        yield "RELEASE_COOKIE reaches the command line by way of the environment; a file would do"
 
 
 def _shared(facts: Facts) -> Complaints:
@@ -151,20 +141,18 @@ def _shared(facts: Facts) -> Complaints:
         raise CannotTell(f"the cookie of {', '.join(unknown)} cannot be read by this user")
 
 
-def _leaked(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        found = beam.read("leaks", "its cookie, or one of the places where it could have leaked to,").splitlines()
-        places = [path for path in dict.fromkeys(found) if path not in ("", "?")]
-        if places:
-            more = f" and {len(places) - 5} more files" if len(places) > 5 else ""
-            yield f"its cookie can be read in {', '.join(places[:5])}{more}: whoever may read that owns all its nodes"
-        if "?" in found:
-            raise CannotTell(
-                f"{beam.name}: its logs and dumps are more than can be searched in 5 s for its cookie; on the host,"
-                " grep -rlF -f ~USER/.erlang.cookie DIRECTORY takes its time"
-            )
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _leaked(beam: Process) -> Complaints:
+    found = beam.read("leaks", "its cookie, or one of the places where it could have leaked to,").splitlines()
+    places = [path for path in dict.fromkeys(found) if path not in ("", "?")]
+    if places:
+        more = f" and {len(places) - 5} more files" if len(places) > 5 else ""
+        yield f"its cookie can be read in {', '.join(places[:5])}{more}: whoever may read that owns all its nodes"
+    if "?" in found:
+        raise CannotTell(
+            f"{beam.name}: its logs and dumps are more than can be searched in 5 s for its cookie; on the host,"
+            " grep -rlF -f ~USER/.erlang.cookie DIRECTORY takes its time"
+        )
 
 
 COOKIE_RULES = (

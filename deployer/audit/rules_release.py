@@ -8,7 +8,7 @@ from itertools import chain
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process
-from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.rule import Complaints, Rule, each, of_each_beam
 from deployer.audit.versions import numbers
 
 _FLOORS: Mapping[int, str] = {15: "15.2.7.13", 16: "16.4.0.6", 17: "17.0.6"}
@@ -35,29 +35,29 @@ def _tree(beam: Process) -> Iterator[tuple[str, str]]:
         raise CannotTell(f"{beam.name}: not all of {beam.root} can be looked into by this user")
 
 
-def _writable(facts: Facts) -> Complaints:
-    return _of_tree(facts, "w", "may be written by the node's own user, a group or everybody")
+@of_each_beam
+def _writable(beam: Process) -> Complaints:
+    return _of_tree(beam, "w", "may be written by the node's own user, a group or everybody")
 
 
-def _special(facts: Facts) -> Complaints:
-    return _of_tree(facts, "s", "is setuid or setgid, or no file at all")
+@of_each_beam
+def _special(beam: Process) -> Complaints:
+    return _of_tree(beam, "s", "is setuid or setgid, or no file at all")
 
 
-def _links(facts: Facts) -> Complaints:
-    return _of_tree(facts, "l", "leads out of its directory")
+@of_each_beam
+def _links(beam: Process) -> Complaints:
+    return _of_tree(beam, "l", "leads out of its directory")
 
 
-def _of_tree(facts: Facts, kind: str, words: str) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        found = 0
-        for one, path in _tree(beam):
-            if one != kind or (one == "l" and _stays(path, beam.root)):
-                continue
-            found += 1
-            if found <= 5:
-                yield f"{path} {words}"
-
-    return each(facts.beams, judge)
+def _of_tree(beam: Process, kind: str, words: str) -> Complaints:
+    found = 0
+    for one, path in _tree(beam):
+        if one != kind or (one == "l" and _stays(path, beam.root)):
+            continue
+        found += 1
+        if found <= 5:
+            yield f"{path} {words}"
 
 
 def _stays(link: str, root: str) -> bool:
@@ -65,32 +65,26 @@ def _stays(link: str, root: str) -> bool:
     return posixpath.normpath(posixpath.join(posixpath.dirname(place), target)).startswith(f"{root}/")
 
 
-def _erts(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        version = numbers(beam.erts)
-        if not version:
-            raise CannotTell(f"{beam.name}: the version of its runtime cannot be told from {beam.exe!r}")
-        floor = _FLOORS.get(version[0])
-        if version[0] < min(_FLOORS):
-            yield f"ERTS {beam.erts} is of a series that gets no fixes any more"
-        elif floor and version < numbers(floor):
-            yield f"ERTS {beam.erts} is older than {floor}, which has fixes that matter"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _erts(beam: Process) -> Complaints:
+    version = numbers(beam.erts)
+    if not version:
+        raise CannotTell(f"{beam.name}: the version of its runtime cannot be told from {beam.exe!r}")
+    floor = _FLOORS.get(version[0])
+    if version[0] < min(_FLOORS):
+        yield f"ERTS {beam.erts} is of a series that gets no fixes any more"
+    elif floor and version < numbers(floor):
+        yield f"ERTS {beam.erts} is older than {floor}, which has fixes that matter"
 
 
-def _ssh(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        for version in (version for name, version in beam.libraries if name == "ssh"):
-            its = numbers(version)
-            floor = next(
-                (floor for line, floor in _SSH_FLOORS.items() if its[: len(numbers(line))] == numbers(line)), ""
-            )
-            if its < (numbers(floor) if floor else (5, 2, 10)):
-                yield f"ssh-{version} lets anybody run anything (CVE-2025-32433), once something starts it"
-        beam.need_all_libraries()
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _ssh(beam: Process) -> Complaints:
+    for version in (version for name, version in beam.libraries if name == "ssh"):
+        its = numbers(version)
+        floor = next((floor for line, floor in _SSH_FLOORS.items() if its[: len(numbers(line))] == numbers(line)), "")
+        if its < (numbers(floor) if floor else (5, 2, 10)):
+            yield f"ssh-{version} lets anybody run anything (CVE-2025-32433), once something starts it"
+    beam.need_all_libraries()
 
 
 def _vulnerable(facts: Facts) -> Complaints:
@@ -111,37 +105,31 @@ def _vulnerable(facts: Facts) -> Complaints:
         raise CannotTell(f"{known.commits[0]}{more} tell commits, no version: put CVE records that do beside them")
 
 
-def _tools(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        for name, _ in beam.libraries:
-            if name in _TOOLS:
-                yield f"it carries a tool of development: {name}"
-        beam.need_all_libraries()
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _tools(beam: Process) -> Complaints:
+    for name, _ in beam.libraries:
+        if name in _TOOLS:
+            yield f"it carries a tool of development: {name}"
+    beam.need_all_libraries()
 
 
-def _current(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        if beam.raw.get("exe", "").endswith(" (deleted)"):
-            yield f"it runs {beam.exe}, which is no longer on the disk"
-        told = beam.read("start", "what a start would take").split()
-        if told and beam.erts and told[0] != beam.erts:
-            yield f"it runs ERTS {beam.erts}, and a start would take {told[0]}"
-        mode = beam.flag("-mode")
-        if told and mode == "interactive":
-            yield "it runs in interactive mode: a missing module is found when it is called first"
-        if "claimed" in beam.raw:
-            raise CannotTell(f"{beam.name}: whether its program is still on the disk cannot be read by this user")
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _current(beam: Process) -> Complaints:
+    if beam.raw.get("exe", "").endswith(" (deleted)"):
+        yield f"it runs {beam.exe}, which is no longer on the disk"
+    told = beam.read("start", "what a start would take").split()
+    if told and beam.erts and told[0] != beam.erts:
+        yield f"it runs ERTS {beam.erts}, and a start would take {told[0]}"
+    mode = beam.flag("-mode")
+    if told and mode == "interactive":
+        yield "it runs in interactive mode: a missing module is found when it is called first"
+    if "claimed" in beam.raw:
+        raise CannotTell(f"{beam.name}: whether its program is still on the disk cannot be read by this user")
 
 
-def _space(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        return full(beam.read("disk", "the disk of its release"))
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _space(beam: Process) -> Complaints:
+    return full(beam.read("disk", "the disk of its release"))
 
 
 def full(line: str) -> Complaints:

@@ -6,57 +6,50 @@ import re
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, Process, modes
-from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.rule import Complaints, Rule, of_each_beam
 
 _STRANGE = re.compile(r"^(ERL_[AZ]?FLAGS|ERL_\w*LIBS|ELIXIR_ERL_OPTIONS)$", re.ASCII)
 
 
-def _dumps(facts: Facts) -> Complaints:
+@of_each_beam
+def _dumps(beam: Process) -> Complaints:
     """The runtime itself makes a crash dump 0640 at most, in whatever directory; one that is there keeps its mode.
 
     Whose group that is says the directory, where it has the bit for it (2750).
     """
-
-    def judge(beam: Process) -> Complaints:
-        environ, own = beam.environ, ("root", beam.user)
-        for mode, owner, group, path in modes(beam.read("dumps", "its crash dumps")):
-            if path != "/dev/null" and (mode & 0o007 or (mode & 0o070 and group not in own)):
-                yield f"{path} is {mode:04o} of {owner}:{group}: a crash dump holds whatever the node had in memory"
-        if "0" in (environ.get("ERL_CRASH_DUMP_SECONDS"), environ.get("ERL_CRASH_DUMP_BYTES")):
-            return  # it writes none
-        place = next(iter(modes(beam.read("dump_dir", "the directory of its crash dumps"))), None)
-        if place is None:
-            raise CannotTell(f"{beam.name}: the directory of its crash dumps cannot be read by this user")
-        mode, owner, group, path = place
-        if mode & 0o002 or (mode & 0o020 and group not in own) or owner not in own:
-            yield (
-                f"a crash dump would be written to {path}, {mode:04o} of {owner}:{group}: who else may write there has"
-                " a file of his own in its place"
-            )
-        elif mode & 0o2000 and group not in own:
-            yield f"a crash dump written to {path}, {mode:04o}, would be the group's, and {group} may read it"
-
-    return each(facts.beams, judge)
+    environ, own = beam.environ, ("root", beam.user)
+    for mode, owner, group, path in modes(beam.read("dumps", "its crash dumps")):
+        if path != "/dev/null" and (mode & 0o007 or (mode & 0o070 and group not in own)):
+            yield f"{path} is {mode:04o} of {owner}:{group}: a crash dump holds whatever the node had in memory"
+    if "0" in (environ.get("ERL_CRASH_DUMP_SECONDS"), environ.get("ERL_CRASH_DUMP_BYTES")):
+        return  # it writes none
+    place = next(iter(modes(beam.read("dump_dir", "the directory of its crash dumps"))), None)
+    if place is None:
+        raise CannotTell(f"{beam.name}: the directory of its crash dumps cannot be read by this user")
+    mode, owner, group, path = place
+    if mode & 0o002 or (mode & 0o020 and group not in own) or owner not in own:
+        yield (
+            f"a crash dump would be written to {path}, {mode:04o} of {owner}:{group}: who else may write there has"
+            " a file of his own in its place"
+        )
+    elif mode & 0o2000 and group not in own:
+        yield f"a crash dump written to {path}, {mode:04o}, would be the group's, and {group} may read it"
 
 
-def _dump_size(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        if not {"ERL_CRASH_DUMP_BYTES", "ERL_CRASH_DUMP_SECONDS"} & beam.environ.keys():
-            yield "a crash dump may become as large as the node's memory, and take as long"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _dump_size(beam: Process) -> Complaints:
+    if not {"ERL_CRASH_DUMP_BYTES", "ERL_CRASH_DUMP_SECONDS"} & beam.environ.keys():
+        yield "a crash dump may become as large as the node's memory, and take as long"
 
 
-def _dotfiles(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        beam.need_home()
-        if "house_seen" not in beam.raw:
-            raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
-        for mode, owner, _, path in modes(beam.read("dotfiles", "the files in its home")):
-            if owner != "root" or mode & 0o022:
-                yield f"{path}, {mode:04o} of {owner}, runs at each start or console, and is not root's"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _dotfiles(beam: Process) -> Complaints:
+    beam.need_home()
+    if "house_seen" not in beam.raw:
+        raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
+    for mode, owner, _, path in modes(beam.read("dotfiles", "the files in its home")):
+        if owner != "root" or mode & 0o022:
+            yield f"{path}, {mode:04o} of {owner}, runs at each start or console, and is not root's"
 
 
 def _flags(facts: Facts) -> Complaints:
@@ -65,13 +58,11 @@ def _flags(facts: Facts) -> Complaints:
         yield f"{line.removeprefix('export ')} is set for every login, and reaches each BEAM that is started by hand"
 
 
-def _steered(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        for name, value in beam.environ.items():
-            if _STRANGE.match(name) and re.search(r"-(setcookie|name|sname|proto_dist|pa|pz|eval|run|s)\b", value):
-                yield f"{name} in its environment has flags that change who it is or what it runs"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _steered(beam: Process) -> Complaints:
+    for name, value in beam.environ.items():
+        if _STRANGE.match(name) and re.search(r"-(setcookie|name|sname|proto_dist|pa|pz|eval|run|s)\b", value):
+            yield f"{name} in its environment has flags that change who it is or what it runs"
 
 
 START_RULES = (

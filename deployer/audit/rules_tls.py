@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import CannotTell, NotApplicable, Process, modes
-from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.rule import Complaints, Rule, each, of_each_beam
 from deployer.audit.rules_distribution import is_inner
 from deployer.beam.certificates import read_certificates
 
@@ -33,39 +33,35 @@ def _tls_only(beam: Process) -> None:
         raise NotApplicable(f"{beam.name} speaks no TLS to other nodes")
 
 
-def _tls_verify(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        _tls_only(beam)
-        said = beam.read("tls", "its options of TLS")
-        for side, wanted in (
-            ("server", "{fail_if_no_peer_cert,true}"),
-            ("server", "{verify,verify_peer}"),
-            ("client", "{verify,verify_peer}"),
-        ):
-            part = said.partition(f"{{{side},[")[2]
-            other = "{client,[" if side == "server" else "{server,["
-            if wanted not in part.partition(other)[0]:
-                yield f"its {side} side lacks {wanted}"
-            elif "verify_none" in part.partition(other)[0]:
-                yield f"its {side} side says verify_none too, and which of both counts is for ssl to say"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _tls_verify(beam: Process) -> Complaints:
+    _tls_only(beam)
+    said = beam.read("tls", "its options of TLS")
+    for side, wanted in (
+        ("server", "{fail_if_no_peer_cert,true}"),
+        ("server", "{verify,verify_peer}"),
+        ("client", "{verify,verify_peer}"),
+    ):
+        part = said.partition(f"{{{side},[")[2]
+        other = "{client,[" if side == "server" else "{server,["
+        if wanted not in part.partition(other)[0]:
+            yield f"its {side} side lacks {wanted}"
+        elif "verify_none" in part.partition(other)[0]:
+            yield f"its {side} side says verify_none too, and which of both counts is for ssl to say"
 
 
-def _tls_keys(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        _tls_only(beam)
-        pems = beam.read("tls_pem", "its certificates")
-        public = {
-            block.splitlines()[0]
-            for block in pems.split("file ")
-            if block.strip() and "-----BEGIN CERT" in block and "holds a key" not in block.splitlines()
-        }
-        for mode, owner, _, path in modes(beam.read("tls_at", "the files of its TLS")):
-            if path not in public and (mode & 0o027 or owner not in ("root", beam.user)):
-                yield f"{path} is {mode:04o} of {owner}; a private key is 0640 at most, of root or {beam.user}"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _tls_keys(beam: Process) -> Complaints:
+    _tls_only(beam)
+    pems = beam.read("tls_pem", "its certificates")
+    public = {
+        block.splitlines()[0]
+        for block in pems.split("file ")
+        if block.strip() and "-----BEGIN CERT" in block and "holds a key" not in block.splitlines()
+    }
+    for mode, owner, _, path in modes(beam.read("tls_at", "the files of its TLS")):
+        if path not in public and (mode & 0o027 or owner not in ("root", beam.user)):
+            yield f"{path} is {mode:04o} of {owner}; a private key is 0640 at most, of root or {beam.user}"
 
 
 def _tls_end(facts: Facts) -> Complaints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployer.audit.facts import Facts
 from deployer.audit.process import FDS, CannotTell, NotApplicable, Process
-from deployer.audit.rule import Complaints, Rule, each
+from deployer.audit.rule import Complaints, Rule, each, of_each_beam
 
 _EXEC = "systemd.exec(5)"
 _NET_BIND = 1 << 10
@@ -31,54 +31,44 @@ def _user(facts: Facts) -> Complaints:
     return each(facts.beams, judge)
 
 
-def _privileges(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        if beam.status("NoNewPrivs") != "1":
-            yield "it may gain privileges by a setuid program (NoNewPrivs 0)"
-        held = int(beam.status("CapEff"), 16) | int(beam.status("CapPrm"), 16)
-        if beam.uid != "0" and held & ~_NET_BIND:
-            yield f"it holds capabilities: {held:016x}"
-        if beam.uid != "0" and "0" in beam.status("Uid").split():
-            yield "it may become root again (its real or saved user is root)"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _privileges(beam: Process) -> Complaints:
+    if beam.status("NoNewPrivs") != "1":
+        yield "it may gain privileges by a setuid program (NoNewPrivs 0)"
+    held = int(beam.status("CapEff"), 16) | int(beam.status("CapPrm"), 16)
+    if beam.uid != "0" and held & ~_NET_BIND:
+        yield f"it holds capabilities: {held:016x}"
+    if beam.uid != "0" and "0" in beam.status("Uid").split():
+        yield "it may become root again (its real or saved user is root)"
 
 
-def _bounding(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        if int(beam.status("CapBnd"), 16) & ~_NET_BIND:
-            yield f"its bounding set leaves capabilities to gain: {beam.status('CapBnd')}"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _bounding(beam: Process) -> Complaints:
+    if int(beam.status("CapBnd"), 16) & ~_NET_BIND:
+        yield f"its bounding set leaves capabilities to gain: {beam.status('CapBnd')}"
 
 
-def _seccomp(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        if beam.status("Seccomp") != "2":
-            yield "no filter holds back its calls to the kernel (Seccomp 0)"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _seccomp(beam: Process) -> Complaints:
+    if beam.status("Seccomp") != "2":
+        yield "no filter holds back its calls to the kernel (Seccomp 0)"
 
 
-def _read_only(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        lines = [line.split() for line in beam.read("mounts", "its mounts").splitlines()]
-        ways = {line[4]: line[5].split(",") for line in lines if len(line) > 5}
-        if not ways:
-            raise CannotTell(f"{beam.name}: its mounts make no sense")
-        if "ro" not in ways.get("/usr", ways.get("/", [])):
-            yield "it sees /usr writable: its unit protects nothing of the system"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _read_only(beam: Process) -> Complaints:
+    lines = [line.split() for line in beam.read("mounts", "its mounts").splitlines()]
+    ways = {line[4]: line[5].split(",") for line in lines if len(line) > 5}
+    if not ways:
+        raise CannotTell(f"{beam.name}: its mounts make no sense")
+    if "ro" not in ways.get("/usr", ways.get("/", [])):
+        yield "it sees /usr writable: its unit protects nothing of the system"
 
 
-def _core(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        soft, hard = beam.limit("Max core file size")
-        if (soft, hard) != ("0", "0"):
-            yield f"it may leave a core, with all that it had in memory (limit {soft}, {hard})"
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _core(beam: Process) -> Complaints:
+    soft, hard = beam.limit("Max core file size")
+    if (soft, hard) != ("0", "0"):
+        yield f"it may leave a core, with all that it had in memory (limit {soft}, {hard})"
 
 
 def _files(facts: Facts) -> Complaints:
@@ -104,16 +94,14 @@ def _allowed(facts: Facts, beam: Process, soft: str) -> str:
     return f" ({beam.unit} allows {allowed}: what it starts lowers that, or this machine gives nobody more)"
 
 
-def _files_used(facts: Facts) -> Complaints:
-    def judge(beam: Process) -> Complaints:
-        said, (soft, _) = beam.read("fds", "its open files"), beam.limit("Max open files")
-        used = len(said.split())
-        if soft.isdigit() and used * 5 >= int(soft) * 4:
-            yield f"{used} of {soft} files are open"
-        elif soft.isdigit() and len(said) >= FDS:
-            raise CannotTell(f"{beam.name}: at least {used} of {soft} files are open, and the rest was not counted")
-
-    return each(facts.beams, judge)
+@of_each_beam
+def _files_used(beam: Process) -> Complaints:
+    said, (soft, _) = beam.read("fds", "its open files"), beam.limit("Max open files")
+    used = len(said.split())
+    if soft.isdigit() and used * 5 >= int(soft) * 4:
+        yield f"{used} of {soft} files are open"
+    elif soft.isdigit() and len(said) >= FDS:
+        raise CannotTell(f"{beam.name}: at least {used} of {soft} files are open, and the rest was not counted")
 
 
 def _memory(facts: Facts) -> Complaints:

@@ -95,14 +95,12 @@ def stopped_at(fleet: Fleet, word: str) -> Ran:
     return Ran(process.returncode, rest, err, tuple(map(json.loads, [*told, *rest.splitlines()])))
 
 
-def test_who_is_switched_and_not_seen_well_yet_is_stopped_and_has_not_failed(fleet, ssh):
-    one = fleet.hosts[0]
+def test_who_is_switched_and_not_seen_well_yet_is_stopped_and_has_not_failed(fleet):
     declare(fleet, "young")
     ran = stopped_at(fleet, '"state": "switched"')
     assert (ran.code, endings(fleet, ran)) == (130, ["stopped", "not reached"]), ran.err
-    assert ran.end(one)["problem"].startswith("stopped before its nodes were verified")
+    assert ran.end(fleet.hosts[0])["problem"].startswith("stopped before its nodes were verified")
     assert greetings(fleet) == ["young", "by"]
-    assert last_note(ssh, one) == "switched"
 
 
 def test_ctrl_c_ends_a_pause_at_once(fleet):
