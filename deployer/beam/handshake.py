@@ -34,12 +34,13 @@ FrameWidth = Literal[2, 4]
 """Bytes of a frame's length during the handshake: 2 over TCP, 4 over TLS."""
 
 # What every OTP from 25 to 29 demands and what we can decode; without PUBLISHED we stay hidden, without FRAGMENTS and
-# DIST_HDR_ATOM_CACHE terms come whole. dist.hrl has MANDATORY_25_DIGEST at bit 26, where OTP's document says 36.
+# DIST_HDR_ATOM_CACHE terms come whole, and without UNICODE_IO what a call prints would come as Latin-1 where that can
+# hold it, and as UTF-8 else. dist.hrl has MANDATORY_25_DIGEST at bit 26, where OTP's document says 36.
 _FLAGS = {
     "EXTENDED_REFERENCES": 1 << 2, "FUN_TAGS": 1 << 4, "NEW_FUN_TAGS": 1 << 7, "EXTENDED_PIDS_PORTS": 1 << 8,
-    "EXPORT_PTR_TAG": 1 << 9, "BIT_BINARIES": 1 << 10, "NEW_FLOATS": 1 << 11, "SMALL_ATOM_TAGS": 1 << 14,
-    "UTF8_ATOMS": 1 << 16, "MAP_TAG": 1 << 17, "BIG_CREATION": 1 << 18, "HANDSHAKE_23": 1 << 24, "UNLINK_ID": 1 << 25,
-    "MANDATORY_25_DIGEST": 1 << 26, "V4_NC": 1 << 34,
+    "EXPORT_PTR_TAG": 1 << 9, "BIT_BINARIES": 1 << 10, "NEW_FLOATS": 1 << 11, "UNICODE_IO": 1 << 12,
+    "SMALL_ATOM_TAGS": 1 << 14, "UTF8_ATOMS": 1 << 16, "MAP_TAG": 1 << 17, "BIG_CREATION": 1 << 18,
+    "HANDSHAKE_23": 1 << 24, "UNLINK_ID": 1 << 25, "MANDATORY_25_DIGEST": 1 << 26, "V4_NC": 1 << 34,
 }  # fmt: skip
 FLAGS = sum(_FLAGS.values())
 
