@@ -149,7 +149,7 @@ def vm_args(given: tuple[str, ...]) -> str | None:
             return f"{line!r}: write one line without control characters"
         own = next((flag for flag in _OWN_FLAGS if flag in line.split()), None)
         if own:
-            return f"{line!r}: {own} follows from the words of the cluster"
+            return f"{own} follows from the words of the cluster"  # what stands behind it may be the cookie
         if "-extra" in line.split():
             return f"{line!r}: nothing that comes after -extra is a flag any more, the release's own neither"
         told = (found for _, flag, values in overrides.flags_of(line) for found in overrides.judge_flag(flag, values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +16,7 @@ from deployer.load.marked import folder_of, marks_of
 from deployer.load.secrets import Vaults, read_secret
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Mark, Secret
-from deployer.syntax import check_address
+from deployer.syntax import check_address, check_port, check_user
 
 _KEYS = "log in with keys: ssh-copy-id, then ansible_ssh_private_key_file, an agent, or ~/.ssh/config"
 _SUDO = "sudo to root is the one way; become_user at a task chooses another user"
@@ -104,8 +104,8 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
     kind = _get(host, variables, "ansible_connection", str)
     found = Connection(
         address=address(host, variables),
-        port=_get(host, variables, "ansible_port", int),
-        user=_get(host, variables, "ansible_user", str) or cli.user,
+        port=_checked(host, variables, "ansible_port", int, check_port),
+        user=_checked(host, variables, "ansible_user", str, check_user) or cli.user,
         private_key=Path(key).expanduser() if key else cli.private_key,
         become=become if own is None else own,
         become_password=_password(host, variables, vaults) or cli.become_password,
@@ -123,6 +123,13 @@ def _get(host: Host, variables: Variables, name: str, hint: type) -> Any:
     value = variables.get(name)
     with At(_where(host, name)):
         return None if value is None else coerce(hint, value, name)
+
+
+def _checked(host: Host, variables: Variables, name: str, hint: type, check: Callable[[Any], Any]) -> Any:
+    """Return a word that is checked here, where it is known in which line it stands."""
+    value = _get(host, variables, name, hint)
+    with At(_where(host, name)):
+        return None if value in (None, "") else check(value)
 
 
 def _password(host: Host, variables: Variables, vaults: Vaults) -> Secret | None:

@@ -137,7 +137,7 @@ WRONG: list[tuple[str, object, str]] = [
     ("nodes", [{"name": "a", "vm_args": ["+K true -detached"]}], "-detached"),
     ("env", {"A": True}, "env.A"),
     ("nodes", [{"name": "a", "env": {"HOME": "/"}}], "HOME"),
-    ("nodes", [{"name": "a", "vm_args": ["-setcookie x"]}], "-setcookie"),
+    ("nodes", [{"name": "a", "vm_args": [f"-setcookie {COOKIE.reveal()}"]}], "-setcookie"),
     ("nodes", [{"name": "a", "vm_args": ["-extra x"]}], "after -extra"),
     ("nodes", [{"name": "a", "vm_args": ["+S 2\n-name x"]}], "control characters"),
     ("nodes", [{"name": "a", "vm_args": ["-kernel inet_dist_listen_min 1"]}], "cluster.ports"),

@@ -62,6 +62,8 @@ def test_a_jump_may_be_written_as_ssh_has_it_on_its_command_line(project: Projec
         ("ansible_ssh_common_args: -o ProxyJump=", "-o ProxyJump= is not understood", "write -J HOST"),
         ("ansible_ssh_common_args: -A", "ansible_ssh_common_args: -A is not understood", "write -J HOST, -o UserKnown"),
         ("ansible_port: 22:22", "ansible_port must be a whole number", ""),
+        ("ansible_port: 99999", "99999 is not a TCP port", "1 to 65535"),
+        ("ansible_user: a b", "'a b' is not a user name", "letters"),
         ("ansible_become: y", "ansible_become must be true or false", "true or false"),
         ("ansible_connection: docker", "cannot be 'docker'", "local"),
         ("ansible_become_method: su", "cannot be 'su'", "sudo"),
