@@ -26,18 +26,13 @@ def listing(options: Options, *, hosts: bool, tasks: bool, tags: bool) -> str:
             lines += [f"      {host.name}" for host in chosen]
         lines += ["    run by ansible-core, which knows its tasks and tags"] if play.ansible else []
         shown = [task for task in play.tasks if not task.implicit]
-        taken = [task for task in shown if takes(choice, task)]
+        taken = [task for task in shown if choice.chooses(task)]
         if tasks:
             lines += ["    tasks:", *(_line(task) for task in taken)]
         if tags:
             every = shown if choice == Choice.of((), ()) else taken
             lines += [f"      TASK TAGS: [{_joined((*play.tags, *_tags(every)))}]"]
     return "\n".join(lines)
-
-
-def takes(choice: Choice, task: Task) -> bool:
-    """Return whether the chosen tags let a task run, those of the includes around it among them."""
-    return all(choice.takes(tags) for tags in (task.tags, *(gate.tags for gate in task.gates)))
 
 
 def _line(task: Task) -> str:

@@ -150,6 +150,7 @@ class Task:
             others have brought to the host, to which it adds; beside them, what adds their handlers to a play.
         result: what it says of its result.
         implicit: nobody has written it; a listing leaves it out.
+        twins: tags of the same task where its role is listed before: it is done there where they are chosen.
     """
 
     name: str
@@ -181,6 +182,7 @@ class Task:
     include: Include | None = None
     result: ResultWords = field(default_factory=ResultWords)
     implicit: bool = False
+    twins: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

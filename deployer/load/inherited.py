@@ -85,14 +85,15 @@ class Inherited:
 
 
 class Listed(NamedTuple):
-    """A role whose tasks are listed: under which conditions, and whether an include may leave it out."""
+    """A role whose tasks are listed: under which conditions and tags, and whether an include may leave it out."""
 
     path: Path
     when: frozenset[str]
     gated: bool
+    tags: frozenset[str]
 
     def serves(self, path: Path, wanted: Inherited) -> bool:
-        """Return whether it is done on each host on which the same role would be, listed again."""
+        """Return whether it is done on each host on which the same role would be, listed again, if tags choose it."""
         return path == self.path and not self.gated and self.when <= {*wanted.when}
 
 

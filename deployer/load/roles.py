@@ -107,8 +107,12 @@ class RoleReader:
             own = self._variables(path, "vars", main or {})
             around = replace(below, around=joined(below.around, weak, own))
             first = [task for dependency in _dependencies(path) for task in self._dependency(dependency, around)]
-            again = once and not (weak or strong) and any(one.serves(path, below) for one in self.seen)
-            return first if again else first + self._tasks(path, below, main or {}, own)
+            serves = once and not (weak or strong)
+            before = sorted({one.tags for one in self.seen if serves and one.serves(path, below)}, key=sorted)
+            if below.tags in before:
+                return first
+            found = self._tasks(path, below, main or {}, own)
+            return first + [_behind(task, before, below.tags) if before else task for task in found]
         finally:
             self._open.pop()
 
@@ -130,7 +134,7 @@ class RoleReader:
         if main and not files["tasks"]:
             raise ConfigError(f"the role {path.name} has no tasks/{main['tasks']}", where=where)
         first = all(one.path != path for one in self.seen)
-        self.seen.add(Listed(path, frozenset(inherited.when), inherited.gated))
+        self.seen.add(Listed(path, frozenset(inherited.when), inherited.gated, inherited.tags))
         if first:
             reader = TaskReader(self.imported, self.problems, self.judge, self, handlers=True, listeners=self.listeners)
             for file in files["handlers"]:
@@ -166,6 +170,11 @@ class RoleReader:
         searched = ", ".join(str(path) for path in self.paths)
         hint = f"{nearest(name, known)}\n  searched: {searched}"
         raise ConfigError(f"there is no role {str(name)!r}", hint=hint.strip())
+
+
+def _behind(task: Task, before: Sequence[frozenset[str]], own: frozenset[str]) -> Task:
+    """Return a task of a role that is listed again with other tags: it runs where none of those before does."""
+    return replace(task, twins=tuple(tags | (task.tags - own) for tags in before))
 
 
 def _entry(item: Any, where: Mark) -> Map:

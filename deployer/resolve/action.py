@@ -148,6 +148,11 @@ class Choice:
         """Return the choice of ``--tags`` and ``--skip-tags``."""
         return cls(frozenset(tags), frozenset(skip_tags))
 
+    def chooses(self, task: Task) -> bool:
+        """Return whether a task and the includes around it are chosen, and not where its role is listed before."""
+        every = all(self.takes(tags) for tags in (task.tags, *(gate.tags for gate in task.gates)))
+        return every and not any(map(self.takes, task.twins))
+
     def takes(self, tags: frozenset[str]) -> bool:
         """Return whether tags let a task run; always, never, tagged, untagged and all mean what Ansible means."""
         own = tags | {"tagged"} if tags - {"always", "never"} else tags | {"untagged"}

@@ -191,7 +191,7 @@ class Tasking:
 
     def _shut(self, task: Task, variables: Variables) -> str:
         """Return why a task is not there at all: its tags, or what stands at the includes around it."""
-        if self.choice and not all(self.choice.takes(tags) for tags in (task.tags, *(one.tags for one in task.gates))):
+        if self.choice and not self.choice.chooses(task):
             return UNCHOSEN
         for gate in task.gates:
             key = gate, self._doer.name if self._doer else ""  # what it says to one host, it does not say to another

@@ -35,9 +35,10 @@ def test_a_role_brings_its_folders_its_dependencies_first_and_once(tmp_path: Pat
         **ROLES,
     )
     words = ("cmd", "path", "dest", "action")
-    said = [next(task.args[word] for word in words if task.args.get(word)) for task in play.tasks]
+    tasks = [task for task in play.tasks if not task.twins]
+    said = [next(task.args[word] for word in words if task.args.get(word)) for task in tasks]
     assert said == ["first", "/base", "/a", "true", "mid", "flush_handlers", "last"]
-    first, more = play.tasks[2], play.tasks[3]
+    first, more = tasks[2], tasks[3]
     assert (first.role, first.role_path) == ("app", tmp_path / "roles/app")
     assert (first.when, first.tags) == (("go",), {"r", "t"})
     assert (more.when, more.tags) == (("go", "extra"), {"r", "more"})
@@ -74,6 +75,31 @@ def test_a_dependency_is_done_on_each_host_on_which_one_that_asks_for_it_is(proj
     for host, role in zip("ab", "xy", strict=True):
         actions = resolver.resolve(resolver._inventory.hosts[host], None).actions
         assert [action.label for action in actions if not action.skip] == ["d", role]
+
+
+@pytest.mark.parametrize(
+    ("tags", "skipped", "done"),
+    [
+        ("", "", "d x own y"), ("x", "", "d x"), ("y", "", "d y"), ("x,y", "", "d x y"), ("z", "", "d"),
+        ("", "x", "own d y"), ("", "x,y", "own"), ("untagged", "", ""), ("own", "", "own"),
+    ],
+)  # fmt: skip
+def test_a_dependency_is_done_once_whichever_of_those_that_ask_for_it_are_chosen(
+    project: Project, tags: str, skipped: str, done: str
+) -> None:
+    for name in "xy":
+        project.write(f"roles/{name}/tasks/main.yml", f"- {{name: {name}, command: x}}\n")
+        project.write(f"roles/{name}/meta/main.yml", "dependencies: [d]\n")
+    project.write("roles/d/tasks/main.yml", "- {name: d, command: d}\n")
+    project.write("roles/own/tasks/main.yml", "- {name: own, command: d, tags: own}\n")
+    project.write(
+        "site.yml",
+        "- {hosts: all, roles: [{role: x, tags: x}, own, {role: y, tags: y}, {role: d, tags: [y, z]}, own]}\n",
+    )
+    actions = project.actions(
+        tags=tuple(filter(None, tags.split(","))), skip_tags=tuple(filter(None, skipped.split(",")))
+    )
+    assert " ".join(action.label for action in actions if not action.skip) == done
 
 
 def test_roles_are_searched_beside_the_playbook_then_above_it_then_here(
