@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
-from deployer.model import Blob, Secret
-from deployer.regular import open_regular
+from deployer.model import Blob
+from deployer.sh.blobs import following, taking
 from deployer.sh.known import Known, Pooled, Reads, read_together
 from deployer.sh.text import Sh, lines, script, sh, told_once
 
@@ -29,7 +29,6 @@ BOOTSTRAP = (
 )
 """Runs as ``/bin/sh -c BOOTSTRAP deployer "$SSH_CONNECTION"``: constant, so nothing of ours is ever in argv."""
 
-_CHUNK = 64 * 1024
 _STRANGE = re.compile(r"[^A-Za-z0-9@._-]")
 _STRANGE_LABEL = re.compile(r"[^ -~]")
 BEAT = 10.0
@@ -130,8 +129,7 @@ def encode(program: Program, *, watched: bool = False) -> str:
         parts += ["steps_open || refuse"]
     elif program.blobs:
         parts += ["blobs_open || refuse"]
-    parts += [f"blob {i} {blob.size} {_proof(blob)} {blob.offset} || refuse" for i, blob in enumerate(program.blobs)]
-    parts += ["blobs_whole || refuse"] if program.blobs else []
+    parts += taking(program.blobs)
     if watched and not program.brief:
         parts += ["watch_open"]
     if steps:
@@ -149,7 +147,7 @@ def encode(program: Program, *, watched: bool = False) -> str:
 
 
 def payload(program: Program, *, watched: bool = False) -> Iterator[bytes]:
-    """Yield what goes to standard input: length, text, blobs. The one place where a secret blob is revealed.
+    """Yield what goes to standard input: length, text, blobs.
 
     Raises:
         EOFError: a file has become shorter since its size was told.
@@ -158,18 +156,7 @@ def payload(program: Program, *, watched: bool = False) -> Iterator[bytes]:
     text = encode(program, watched=watched).encode("utf-8", "surrogateescape")
     yield b"%d\n%b" % (len(text), text)
     for blob in program.blobs:
-        if blob.path:
-            with open_regular(blob.path) as file:
-                file.seek(blob.offset)
-                left = blob.size - blob.offset
-                while left > 0:
-                    chunk = file.read(min(_CHUNK, left))
-                    if not chunk:
-                        raise EOFError(str(blob.path))
-                    left -= len(chunk)
-                    yield chunk
-        elif blob.text is not None:
-            yield blob.text.reveal().encode() if isinstance(blob.text, Secret) else blob.text
+        yield from following(blob)
 
 
 def _rooms(program: Program) -> Iterator[str]:
@@ -231,8 +218,3 @@ def _call(index: int, program: Program) -> str:
     label = program.labels[index] if index < len(program.labels) else f"step {index + 1}"
     words = index, kind, _STRANGE_LABEL.sub("?", label)[:100]
     return sh('  step {} {} {}\n  [ "$failed" -eq 0 ] || return 0', *words).text
-
-
-def _proof(blob: Blob) -> str:
-    """Return what a blob is compared with on the host; a secret's digest would give a weak secret away."""
-    return "-" if isinstance(blob.text, Secret) else blob.sha256

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from deployer.model import Blob
 from deployer.modules import Module, Step
@@ -99,9 +100,9 @@ class Sandbox:
 
     def run(self, program: Program) -> list[Frame]:
         """Run a program with everything in it moved into the sandbox."""
-        text = encode(program)
-        size = len(text.encode("utf-8", "surrogateescape"))
-        blobs = b"".join(payload(program)).partition(b"\n")[2][size:]
+        with patch("deployer.sh.blobs._IN_TEXT", -1):  # a path in a file's content stays what it is
+            text, sent = encode(program), b"".join(payload(program))
+        blobs = sent.partition(b"\n")[2][len(text.encode("utf-8", "surrogateescape")) :]
         moved = ROOTS.sub(rf"{self.home}/root/\1", text)
         moved = re.sub("(?m)^PATH=.*", f"PATH={self.home}/bin\n{KILL}", moved, count=1)
         raw = moved.encode("utf-8", "surrogateescape")

@@ -19,13 +19,32 @@ from tests.unit.sh_runner import ROOT, answer, frames, in_every_shell, steps, st
 pytestmark = in_every_shell
 
 
-@pytest.mark.parametrize("content", ["x" * 1000, Secret("x" * 1000)], ids=["open", "secret"])
-def test_a_cut_upload_runs_nothing(shell: list[str], tmp_path: Path, content: str | Secret) -> None:
+@pytest.mark.parametrize("content", [b"\0" * 1000, Secret("x" * 1000)], ids=["open", "secret"])
+def test_a_cut_upload_runs_nothing(shell: list[str], tmp_path: Path, content: bytes | Secret) -> None:
     program = steps("touch canary", blobs=(Blob.of(content),))
     said = answer(program, shell, tmp_path, given=b"".join(payload(program))[:-1])
     assert not (tmp_path / "canary").exists()
     with pytest.raises(StepError, match="arrived damaged or cut"):
         list(decode(program, stream(said)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "one\n", "no end", "'\"$`\\\n\n-n %s\r\t", bytes(range(1, 256)), bytes(range(256)), "x" * 16384, "x" * 16385],
+    ids=["empty", "line", "cut line", "odd", "bytes", "NUL", "small", "large"],
+)
+def test_what_was_sent_is_there_byte_by_byte(shell: list[str], tmp_path: Path, content: str | bytes) -> None:
+    blob = Blob.of(content)
+    program = steps('cp -- "$blobs/1" came', blobs=(Blob.of("before"), blob, Blob.of("behind")))
+    assert [frame.rc for frame in frames(program, shell, tmp_path)] == [0]
+    assert (tmp_path / "came").read_bytes() == blob.text
+
+
+def test_text_takes_no_process_and_a_secret_never_stands_in_the_program(shell: list[str]) -> None:
+    program = steps(":", blobs=(Blob.of("plain words"), Blob.of(Secret("hidden words"))))
+    told = encode(program)
+    assert "plain words" in told and "hidden words" not in told
+    assert [line.split()[:2] for line in told.splitlines() if line.startswith("blob ")] == [["blob", "1"]]
 
 
 def test_a_damaged_upload_runs_nothing_and_leaves_nothing(shell: list[str], tmp_path: Path) -> None:
