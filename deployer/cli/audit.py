@@ -44,10 +44,10 @@ AUDIT_FLAGS = (
 
 
 def audit(c: Context, **given: Any) -> int:
-    """Look for drift from the playbook, and judge hosts and their BEAMs by rules: exit 2 when something is found.
+    """Find drift from the playbook, and check hosts and their BEAMs against rules. Exits 2 on findings.
 
-    Drift makes exit 2; so does a rule of severity critical that FAILs, or one of --severity where that is given.
-    Without a playbook (-i INVENTORY or --hosts) the rules alone are judged. Changes nothing.
+    Drift exits 2. So does a failed rule that is critical, or, with --severity, at least that severe.
+    Without a playbook (-i INVENTORY or --hosts) only the rules are checked. Changes nothing.
     """
     del c
     words = {name: given.pop(name) for name in ("only", "skip", "severity", "profile", "advisories", "list", "explain")}
@@ -65,9 +65,9 @@ def audit(c: Context, **given: Any) -> int:
 
 
 def advisories(c: Context, *, path: str) -> None:
-    """Tell how to get known vulnerabilities for --advisories, and how old those in a file or directory are.
+    """Explain how to get vulnerability data for --advisories, or say how old yours is.
 
-    Asks nobody: what is fetched, and when, is up to you.
+    Fetches nothing: what you fetch, and when, is up to you.
     """
     del c
     from deployer.report.rules import told_of_advisories

@@ -29,7 +29,7 @@ _ZSH = "autoload -U +X bashcompinit && bashcompinit"
 
 
 def completion(c: Context, *, shell: str, line: str) -> None:
-    """Print what makes a shell complete our words: ``eval "$(deployer completion bash)"``; or zsh."""
+    """Print the completion script for bash or zsh: ``eval "$(deployer completion bash)"``."""
     del c
     if shell == "words":
         for word in candidates(line, _commands()):

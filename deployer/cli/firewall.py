@@ -12,7 +12,7 @@ from deployer.cli.flags import COMMON, options
 
 
 def _matrix(c: Context, **given: Any) -> int:
-    """Try every declared port of every host from every other one, and say what differs from the firewall's rules.
+    """Try every declared port of every host from every other host, and compare with the firewall's rules.
 
     Exit 2 when a cell differs: a port that is declared open gives no answer, or one that is not lets somebody in.
     Changes nothing.

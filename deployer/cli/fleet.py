@@ -48,13 +48,13 @@ def _walk(goal: str, given: dict[str, Any]) -> int:
 
 
 def deploy(c: Context, *, check: bool, **given: Any) -> int:
-    """Bring every host to what the playbook declares, look again, and climb the verify ladder."""
+    """Make every host match the playbook, read it again, and climb the verify ladder."""
     del c
     return _walk("plan" if check else "deploy", given)
 
 
 def plan(c: Context, *, out: str, expires: str, show: bool, **given: Any) -> int:
-    """Say what a deploy would change, or keep it in a file for apply (--out), or tell such a file. Changes nothing."""
+    """Show what a deploy would change. --out saves the plan for apply, --show prints a saved one. Changes nothing."""
     del c
     if out and show:
         raise ConfigError("--out and --show contradict each other", hint="say one of them")
@@ -76,7 +76,7 @@ def plan(c: Context, *, out: str, expires: str, show: bool, **given: Any) -> int
 
 
 def _apply(c: Context, *, plan: str, **given: Any) -> int:
-    """Do what a plan that was kept says: exactly that, or nothing where what it rests on has changed."""
+    """Apply a saved plan exactly, or refuse when anything that it depends on has changed."""
     del c
     from deployer.planning import apply_plan
 
@@ -84,13 +84,13 @@ def _apply(c: Context, *, plan: str, **given: Any) -> int:
 
 
 def _verify(c: Context, **given: Any) -> int:
-    """Climb the verify ladder on every node, from "host reachable" to "healthy". Changes nothing."""
+    """Check every node with the verify ladder, from "host reachable" to "healthy". Changes nothing."""
     del c
     return _walk("verify", given)
 
 
 def _rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
-    """Send every host back to the last release that was good on it, batch by batch, and climb the ladder."""
+    """Roll every host back to its last good release, batch by batch, and climb the ladder."""
     del c
     from deployer.operations import rollback as back
 
@@ -98,7 +98,7 @@ def _rollback(c: Context, *, to: str, check: bool, **given: Any) -> int:
 
 
 def _resume(c: Context, **given: Any) -> int:
-    """Deploy again to the hosts whose last deploy has not ended well: failed, stopped or not reached."""
+    """Deploy again to the hosts where the last deploy failed, was stopped or did not arrive."""
     del c
     from deployer.app import resume as again
 
@@ -106,7 +106,7 @@ def _resume(c: Context, **given: Any) -> int:
 
 
 def _status(c: Context, **given: Any) -> int:
-    """Say what runs where, from the hosts themselves: versions, since when, who switched them, what failed there."""
+    """Ask the hosts what runs on them: version, since when, who switched it, what failed."""
     del c
     from deployer.operations import survey
 
@@ -114,7 +114,7 @@ def _status(c: Context, **given: Any) -> int:
 
 
 def history(c: Context, *, lines: int, **given: Any) -> int:
-    """Say what was deployed, judged and gone back from, run by run, from the hosts themselves."""
+    """Ask the hosts for their history, run by run: what was deployed, verified and rolled back."""
     del c
     from deployer.operations import survey
 
@@ -124,7 +124,7 @@ def history(c: Context, *, lines: int, **given: Any) -> int:
 
 
 def _retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **given: Any) -> int:
-    """Take hosts, or single nodes, out of their cluster: drained, stopped, forgotten by the others, secrets removed."""
+    """Take hosts or single nodes out of their cluster: drain, stop, remove from the other members, delete secrets."""
     del c
     from deployer.retiring import retire as take_out
 
@@ -132,7 +132,7 @@ def _retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **g
 
 
 def _render(c: Context, *, host: str, **given: Any) -> None:
-    """Print the exact programs that would run on a host, without connecting: the probe, then every step."""
+    """Print the exact programs that would run on a host, the probe and then every step, without connecting."""
     del c
     from deployer.app import render as programs
 
@@ -146,15 +146,15 @@ COMMANDS = (
         (
             *COMMON,
             *WALKED,
-            Flag("out", "keep the plan in this file, for deployer apply"),
-            Flag("expires", "how long a plan that is kept is good: 90s, 30m, 2h or 1d; 1h unasked"),
-            Flag("show", "the word is a plan that was kept: tell what it says", default=False),
+            Flag("out", "save the plan in this file, for deployer apply"),
+            Flag("expires", "how long the saved plan is valid: 90s, 30m, 2h or 1d; default 1h"),
+            Flag("show", "print the saved plan given in place of the playbook", default=False),
         ),
     ),
     Subcommand(
         _apply,
         (
-            Flag("plan", "a file that plan --out has made", word=True),
+            Flag("plan", "a file written by plan --out", word=True),
             SOURCE_FLAGS[1],
             *REPORT,
             PAGE,
@@ -162,23 +162,26 @@ COMMANDS = (
     ),
     Subcommand(_verify, (*COMMON, PAGE)),
     Subcommand(
-        _rollback, (*ASK, Flag("to", "a version or an id that was good; default: the one before the current"), CHECK)
+        _rollback,
+        (*ASK, Flag("to", "a version or id that was good; default: the last good one before the current"), CHECK),
     ),
     Subcommand(_resume, REST),
     Subcommand(_status, (*ASK, PAGE)),
-    Subcommand(history, (*ASK, Flag("lines", "how many entries of each host", "n", 50), PAGE)),
+    Subcommand(history, (*ASK, Flag("lines", "number of entries for each host", "n", 50), PAGE)),
     Subcommand(
         _retire,
         (
             PLAYBOOK,
-            Flag("hosts", "who leaves: hosts, groups, or names of nodes such as jobs@10.0.0.4", word=True),
+            Flag("hosts", "hosts, groups or node names to take out, such as jobs@10.0.0.4", word=True),
             *SOURCE_FLAGS,
             *CONNECTION,
             *REPORT,
             CHECK,
-            Flag("purge", "remove all that was put there, not only cookie, keys and secrets", default=False),
-            Flag("lost", "the hosts are gone for good: connect only to those that stay", default=False),
+            Flag(
+                "purge", "remove everything that deployer installed, not only cookie, keys and secrets", default=False
+            ),
+            Flag("lost", "the hosts are gone for good: connect only to the remaining ones", default=False),
         ),
     ),
-    Subcommand(_render, (*COMMON, Flag("host", "the host whose programs are printed"))),
+    Subcommand(_render, (*COMMON, Flag("host", "the host to print programs for"))),
 )

@@ -24,7 +24,7 @@ def _up(c: Context, *, hosts: int, suite: list[str], name: str, profile: list[st
 
 
 def _down(c: Context, *, name: str) -> None:
-    """Take a lab down and remove everything it made, but for the images."""
+    """Take a lab down and remove everything it made, except the images."""
     del c
     from deployer import lab
 
@@ -49,7 +49,7 @@ def _status(c: Context, *, name: str) -> int:
 
 
 def _ssh(c: Context, *, host: str, name: str, command: str) -> int:
-    """Open a shell on a lab host, or run there what stands behind --."""
+    """Open a shell on a lab host, or run the command after -- there."""
     del c
     from deployer import lab
 
@@ -57,7 +57,7 @@ def _ssh(c: Context, *, host: str, name: str, command: str) -> int:
 
 
 def _reset(c: Context, *, host: str, name: str) -> None:
-    """Put a host (or all of them) back to untouched."""
+    """Reset a lab host, or all of them, to a fresh system."""
     del c
     from deployer import lab
 
@@ -82,7 +82,9 @@ COMMANDS = (
             _up,
             (
                 Flag("hosts", "how many", "n", 3),
-                Flag("suite", "Debian release of the hosts, bookworm or trixie; several are given in turn", "", ()),
+                Flag(
+                    "suite", "Debian release of the hosts, bookworm or trixie; with several, hosts take turns", "", ()
+                ),
                 _NAME,
                 Flag(
                     "profile",
@@ -90,7 +92,7 @@ COMMANDS = (
                     "",
                     (),
                 ),
-                Flag("database", "one more host, with PostgreSQL; database_url in the inventory", "", default=False),
+                Flag("database", "add a host with PostgreSQL, as database_url in the inventory", "", default=False),
             ),
         ),
         Subcommand(_down, (_NAME,)),
@@ -102,7 +104,7 @@ COMMANDS = (
             (
                 Flag("app", "directory of a mix project", word=True),
                 _SUITE,
-                Flag("version", "give the release this version (as DEMO_VERSION does for the demo)"),
+                Flag("version", "build the release with this version (like DEMO_VERSION for the demo)"),
                 Flag("output", "where to put the tarball"),
             ),
         ),

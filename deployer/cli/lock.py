@@ -12,12 +12,12 @@ from deployer.cli.flags import ASK, CONNECTION, REPORT, SOURCE_FLAGS, options
 from deployer.errors import ConfigError
 
 _HOSTS = Flag("hosts", "hosts, groups or patterns, with commas between; or all")
-_WHY = Flag("why", "the reason: whoever comes is told, and a break is noted in the host's journal")
+_WHY = Flag("why", "the reason, shown to other runs; a break is recorded in the host's journal")
 _REACH = (*SOURCE_FLAGS, *CONNECTION, *REPORT[1:])
 
 
 def _show(c: Context, *, hosts: str, **given: Any) -> int:
-    """Say who changes the hosts, or keeps runs away from them: since when, from where, for what. Changes nothing."""
+    """Show who is changing or holding the hosts: since when, from where, for what. Changes nothing."""
     del c
     from deployer.locking import lock
 
@@ -25,7 +25,7 @@ def _show(c: Context, *, hosts: str, **given: Any) -> int:
 
 
 def _break(c: Context, *, hosts: str, why: str, **given: Any) -> int:
-    """End the lease of hosts whatever has it: that run writes nothing more there. It takes a reason."""
+    """End the lease of hosts, whoever has it: that run writes nothing more there. Requires a reason."""
     del c
     from deployer.locking import lock
 
@@ -33,7 +33,7 @@ def _break(c: Context, *, hosts: str, why: str, **given: Any) -> int:
 
 
 def _hold(c: Context, *, hosts: str, why: str, **given: Any) -> int:
-    """Keep every run away from hosts for a while, also across a restart of theirs; lock break ends it sooner."""
+    """Keep every run away from hosts for a while, even across a reboot. lock break ends it sooner."""
     del c
     from deployer.locking import lock
 
@@ -42,7 +42,7 @@ def _hold(c: Context, *, hosts: str, why: str, **given: Any) -> int:
 
 
 def _confirm(c: Context, *, show: bool, now: bool, undo: bool, hosts: str, **given: Any) -> int:
-    """Say what waits on hosts to be confirmed (--show, the default), keep it (--now), or take it back (--undo)."""
+    """Show changes that wait for confirmation (--show, the default), keep them (--now) or undo them (--undo)."""
     del c
     from deployer.locking import confirm_pending
 
@@ -59,9 +59,9 @@ COMMANDS = (
             _HOSTS,
             Flag("playbook", "a playbook file: the hosts of its plays, and the users that it names"),
             *ASK[1:],
-            Flag("show", "say what waits, whose it is and when it goes back; the default", default=False),
-            Flag("now", "make it permanent: this login has come through", default=False),
-            Flag("undo", "take it back", default=False),
+            Flag("show", "show what waits, whose it is and when it goes back; the default", default=False),
+            Flag("now", "make it permanent: this login got through", default=False),
+            Flag("undo", "undo it at once", default=False),
         ),
         usage="[PLAYBOOK] [HOST…]",
     ),

@@ -47,7 +47,7 @@ def show(c: Context, *, name: str) -> None:
 
 
 def _inspect(c: Context, *, file: str, json: bool) -> None:
-    """Show what a release's tarball holds, what it needs of a host, and what in it clashes with the fleet's words."""
+    """Show what a release tarball contains, what it needs of a host, and what in it conflicts with the inventory."""
     del c
     from pathlib import Path
 
@@ -81,7 +81,7 @@ def _title(text: str) -> str:
 
 
 def _import(c: Context, *, path: str) -> None:
-    """Print as a patch what makes a project of Ansible's load: spelling, and engine: ansible for the rest."""
+    """Print a patch that makes an Ansible project load: new spelling, and engine: ansible for the rest."""
     del c
     from deployer.importing import import_project
 

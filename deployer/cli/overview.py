@@ -12,22 +12,22 @@ from deployer.cli.words import HIDDEN
 
 _SECTIONS: Mapping[str, str] = {
     "fleet": "Deploy a fleet", "audit": "Deploy a fleet", "lock": "Deploy a fleet",
-    "window": "Look into nodes that run", "look": "Look around",
+    "window": "Look into running nodes", "look": "Look around",
     "secrets": "Secrets", "vault": "Secrets", "lab": "Real hosts on this machine",
 }  # fmt: skip
 """Module of `deployer.cli` → the heading its commands stand under; other modules stand under their own name."""
-_HEAD = "Usage: deployer COMMAND [PLAYBOOK] [flags]      deployer COMMAND --help shows a command's flags\n"
+_HEAD = "Usage: deployer COMMAND [PLAYBOOK] [flags]      For a command's flags: deployer COMMAND --help\n"
 _EXIT_CODES = """\
-Exit codes: 0 done  1 failed or not converged  2 drift  3 configuration wrong, nothing touched
-            4 host unreachable  5 locked by another run  6 went back to what was good
-            7 a host shows another key  130 interrupted  141 nobody reads the output
+Exit codes: 0 done  1 failed or not converged  2 drift  3 wrong configuration, nothing touched
+            4 host unreachable  5 locked by another run  6 rolled back, and healthy
+            7 changed host key  130 interrupted  141 output closed
 """
 _PAGE = """\
 # Commands
 
 One page, made from the commands by `make docs`; `deployer COMMAND --help` prints the same. Flags have Ansible's names
-where Ansible has them. Whoever reads the output may leave at any time (`| head -1`): a run that has begun on hosts goes
-on unheard.
+where Ansible has them. The reader of the output may close it at any time (`| head -1`): a run that has begun on hosts
+goes on without it.
 
 """
 _WIDTH, _INDENT = 118, 38

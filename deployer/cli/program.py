@@ -195,7 +195,7 @@ class DeployerProgram(Program):
         except ParseError as error:
             wrong = "a flag is wrong, or a text stands on the command line" if _NO_ECHO in self.argv else _plain(error)
             about = (error.context.name or "").replace(".", " ") if error.context else ""
-            what = f"{about} --help lists its words and flags" if about else "--help lists the commands"
+            what = f"{about} --help lists its arguments and flags" if about else "--help lists the commands"
             sys.stderr.write(f"error: {wrong}\n  deployer {what}\n")
             sys.exit(3)
         except Exit as leave:
@@ -214,9 +214,9 @@ def _plain(error: ParseError) -> str:
         word = unknown[1]
         if word.startswith("-"):
             return f"there is no flag {word}" + (f" of {name}" if name else "")
-        return f"{name} does not take the word {word!r}" if name else f"there is no command {word.replace('.', ' ')!r}"
+        return f"{name} takes no argument {word!r}" if name else f"there is no command {word.replace('.', ' ')!r}"
     if missing := re.search(r"positional arguments: (.*)", said):
-        return f"{name} wants {missing[1].replace(chr(39), '').upper()}"
+        return f"{name} needs {missing[1].replace(chr(39), '').upper()}"
     if lacking := re.match(r"Flag <Argument: ([\w-]+)", said):
-        return f"--{lacking[1]} wants a value"
+        return f"--{lacking[1]} needs a value"
     return said

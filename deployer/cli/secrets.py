@@ -20,7 +20,7 @@ def _generate(c: Context) -> None:
 
 
 def _rotate(c: Context, *, check: bool, **given: Any) -> int:
-    """Give a running cluster the cookie that cluster.cookie now holds. No node restarts; killed, it is run again."""
+    """Change a running cluster's cookie to the one now in cluster.cookie. No node restarts; if interrupted, repeat it."""
     from deployer.operations import rotate as rotated
 
     del c
@@ -28,7 +28,7 @@ def _rotate(c: Context, *, check: bool, **given: Any) -> int:
 
 
 def init(c: Context, **given: Any) -> None:
-    """Make the certificate authority of every cluster with cluster.tls: true; one that is there stays as it is."""
+    """Make the certificate authority of every cluster with cluster.tls: true. An existing one is kept."""
     from deployer.operations import init_tls
 
     del c

@@ -40,7 +40,7 @@ def _encrypt(c: Context, *, file: str, encrypt_vault_id: str, **given: Any) -> N
 
 
 def _decrypt(c: Context, *, file: str, **given: Any) -> None:
-    """Write what an encrypted file holds in its place."""
+    """Decrypt a file in place."""
     del c
     from deployer.load import vault_files
 
@@ -49,7 +49,7 @@ def _decrypt(c: Context, *, file: str, **given: Any) -> None:
 
 
 def _view(c: Context, *, file: str, **given: Any) -> None:
-    """Print what an encrypted file holds."""
+    """Print the content of an encrypted file."""
     del c
     from deployer.load import vault_files
 
@@ -58,7 +58,7 @@ def _view(c: Context, *, file: str, **given: Any) -> None:
 
 
 def _edit(c: Context, *, file: str, **given: Any) -> None:
-    """Open an encrypted file in $EDITOR, in memory only, and encrypt what comes back."""
+    """Edit an encrypted file in $EDITOR, in memory only, and encrypt it again."""
     del c
     from deployer.load import vault_files
 
@@ -67,7 +67,7 @@ def _edit(c: Context, *, file: str, **given: Any) -> None:
 
 
 def _rekey(c: Context, *, file: str, new_vault_password_file: str, new_vault_id: str, **given: Any) -> None:
-    """Encrypt a file anew with another password."""
+    """Encrypt a file again with another password."""
     del c
     from deployer.load import secrets, vault_files
 
@@ -83,7 +83,7 @@ def _rekey(c: Context, *, file: str, new_vault_password_file: str, new_vault_id:
 
 
 def _encrypt_string(c: Context, *, text: str, name: str, encrypt_vault_id: str, **given: Any) -> None:
-    """Encrypt standard input for a file of variables; a line break at its very end does not belong to it."""
+    """Encrypt standard input as a variable's value, without its final line break."""
     del c
     from deployer.load import vault_files
 

@@ -59,7 +59,7 @@ def _expression(typed: str, file: str) -> str:
 
 
 def _console(c: Context, *, nodes: str, dot_iex: str, quiet_journal: bool, **given: Any) -> int:
-    """Open an IEx of a running node on this terminal."""
+    """Open the IEx shell of a running node in this terminal."""
     del c, quiet_journal  # a console's note has no more than that it was opened
     from deployer.window.shells import console as open_console
 
@@ -69,7 +69,7 @@ def _console(c: Context, *, nodes: str, dot_iex: str, quiet_journal: bool, **giv
 def _rpc(
     c: Context, *, nodes: str, expression: str, file: str, one: bool, timeout: int, quiet_journal: bool, **given: Any
 ) -> int:
-    """Evaluate an expression in running nodes, and print what it prints and its value."""
+    """Evaluate an expression in running nodes, and print its output and value."""
     del c
     from deployer.window.commands import rpc as ask
 
@@ -78,7 +78,7 @@ def _rpc(
 
 
 def _eval(c: Context, *, nodes: str, expression: str, file: str, one: bool, **given: Any) -> int:
-    """Evaluate an expression with the release of nodes that need not run, as they would: their user and environment."""
+    """Evaluate an expression with a node's release, user and environment; the node need not run."""
     del c
     from deployer.window.commands import evaluate_apart
 
@@ -88,7 +88,7 @@ def _eval(c: Context, *, nodes: str, expression: str, file: str, one: bool, **gi
 
 
 def _run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any) -> int:
-    """Run a command of the release (bin/migrate) or of the host as the node does: its user, environment and sandbox."""
+    """Run a script of the release (bin/migrate) or a program of the host with the node's user, environment and sandbox."""
     del c
     from deployer.window.commands import run_window as run_there
 
@@ -98,7 +98,7 @@ def _run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any)
 
 
 def _observe(c: Context, *, nodes: str, print: bool, **given: Any) -> int:  # noqa: A002 - the flag's name
-    """Open the observer of this machine's Erlang at a running node, through the SSH connection."""
+    """Open this machine's Erlang observer on a running node, through the SSH connection."""
     del c
     from deployer.window.observe import observe
 
@@ -114,7 +114,7 @@ def _ssh(c: Context, *, nodes: str, command: list[str], quiet_journal: bool, **g
 
 
 def logs(c: Context, *, nodes: str, crash: bool, save: str, **given: Any) -> int:
-    """Show the journals of nodes as one, in order of time; with -f as they grow, with --crash what a dump says."""
+    """Show the journals of nodes, merged by time. -f follows them, --crash summarizes the last crash dump."""
     del c
     from deployer.window.showing import Flags, show_crashes, show_logs
 
@@ -140,7 +140,7 @@ def top(c: Context, *, nodes: str, once: bool, json: bool, interval: int, **give
 
 
 def _restart(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
-    """Restart nodes in batches, as a deploy does: with the playbook's hooks, min_healthy, and the ladder after each."""
+    """Restart nodes in batches like a deploy: with the playbook's hooks, min_healthy, and the ladder after each."""
     del c
     from deployer.operations import again
 
@@ -148,7 +148,7 @@ def _restart(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
 
 
 def start(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
-    """Start nodes that do not run, and climb the ladder of all."""
+    """Start nodes that do not run, and climb the ladder of all nodes."""
     del c
     from deployer.operations import again
 
@@ -156,7 +156,7 @@ def start(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
 
 
 def _stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
-    """Stop nodes, drained by the playbook's hooks, when those that stay are healthy and not fewer than min_healthy."""
+    """Drain and stop nodes, if the remaining ones are healthy and not fewer than min_healthy."""
     del c
     from deployer.operations import stop as halt
 
@@ -164,7 +164,7 @@ def _stop(c: Context, *, nodes: str, check: bool, **given: Any) -> int:
 
 
 def _trace(c: Context, *, nodes: str, function: str, max: int, quiet_journal: bool, **given: Any) -> int:  # noqa: A002 - the flag's name
-    """Show calls of a function in running nodes, as they return: arguments, result and time; bounded by the node."""
+    """Show calls of a function in running nodes: arguments, result and time. The node itself limits the trace."""
     del c
     from deployer.window.commands import trace as trace_there
 
@@ -174,7 +174,7 @@ def _trace(c: Context, *, nodes: str, function: str, max: int, quiet_journal: bo
 
 _ROLL = (
     _NODES,
-    Flag("playbook", "whose hooks, batches and hosts", default="release.yml"),
+    Flag("playbook", "the playbook with the hooks, batches and hosts", default="release.yml"),
     *_REACH,
     CHECK,
     *REPORT,
@@ -182,12 +182,20 @@ _ROLL = (
 COMMANDS = (
     Subcommand(
         _console,
-        (_NODES, *_REACH, Flag("dot-iex", "evaluate this file of this machine first, as .iex.exs is"), _QUIET),
+        (_NODES, *_REACH, Flag("dot-iex", "first evaluate this file of this machine, like .iex.exs"), _QUIET),
         usage="NODE",
     ),
     Subcommand(
         _rpc,
-        (_NODES, _EXPRESSION, *_REACH, _FILE, _ONE, Flag("timeout", "seconds it may take; 0: any", "", 60), _QUIET),
+        (
+            _NODES,
+            _EXPRESSION,
+            *_REACH,
+            _FILE,
+            _ONE,
+            Flag("timeout", "seconds it may take; 0: no limit", "", 60),
+            _QUIET,
+        ),
         usage="NODE… 'EXPR'",
     ),
     Subcommand(
@@ -198,7 +206,7 @@ COMMANDS = (
     Subcommand(_run, (_NODES, _COMMAND, *_REACH, _ONE, _RELEASE, _ENDS, _QUIET), usage="NODE… -- COMMAND…"),
     Subcommand(
         _observe,
-        (_NODES, *_REACH, Flag("print", "print the command and hold the way to the node open", default=False)),
+        (_NODES, *_REACH, Flag("print", "print the command, and keep the connection to the node open", default=False)),
         usage="NODE",
     ),
     Subcommand(_ssh, (_NODES, _COMMAND, *_REACH, _QUIET), usage="HOST [-- COMMAND…]"),
@@ -207,12 +215,12 @@ COMMANDS = (
         (
             _NODES,
             *(flag for flag in _REACH if flag.name != "forks"),  # whose letter is here what everybody's logs have
-            Flag("follow", "go on as they grow; what breaks is connected again", "f", default=False),
-            Flag("since", "only what is younger: 90s, 10m, 2h, 1d, or 2026-11-27 14:30"),
-            Flag("grep", "only lines in which this regular expression is found, by the host's journalctl"),
-            Flag("lines", "the last so many of each node; 0: all there are", "n", 50),
-            Flag("crash", "what the last crash dump says: slogan, memory, biggest processes", default=False),
-            Flag("save", "with --crash: put the dump of one node into this new file"),
+            Flag("follow", "follow the journals; reconnects by itself", "f", default=False),
+            Flag("since", "only lines newer than 90s, 10m, 2h, 1d, or 2026-11-27 14:30"),
+            Flag("grep", "only lines that match this regular expression, by the host's journalctl"),
+            Flag("lines", "number of last lines for each node; 0: all", "n", 50),
+            Flag("crash", "summarize the last crash dump: slogan, memory, biggest processes", default=False),
+            Flag("save", "with --crash: save the dump of one node in this new file"),
         ),
         usage="[NODE…]",
     ),
@@ -221,10 +229,10 @@ COMMANDS = (
         (
             _NODES,
             *_REACH,
-            Flag("once", "print what there is once, after a second, and end", default=False),
+            Flag("once", "print one table after a second, and exit", default=False),
             Flag(
                 "json",
-                "a JSON object for each node, a line each, at each refresh; with --once once",
+                "print a JSON object per node at each refresh, one a line",
                 default=False,
             ),
             Flag("interval", "seconds between two refreshes", "n", 2),
@@ -237,8 +245,8 @@ COMMANDS = (
             _NODES,
             Flag("function", "the function"),
             *_REACH,
-            Flag("for", "how long at most: 10s, 2m", default="10s"),
-            Flag("max", "how many calls at most, of each node", "", 100),
+            Flag("for", "trace at most this long: 10s, 2m", default="10s"),
+            Flag("max", "trace at most this many calls on each node", "", 100),
             _QUIET,
         ),
         usage="NODE… 'MOD.FUN/ARITY'",

@@ -40,17 +40,17 @@ def as_flags(words: Sequence[str], commands: Mapping[str, Subcommand]) -> list[s
     if behind and name not in BEHIND:
         raise ParseError(f"{name} takes nothing behind --")
     if name == "run" and not behind:
-        raise ParseError("run wants a command behind --: deployer run NODE -- COMMAND")
+        raise ParseError("run needs a command behind --: deployer run NODE -- COMMAND")
     made = []
     has_file = any(flag == "--file" or flag.startswith("--file=") for flag in flags)
     if (key := LAST.get(name)) and not (has_file and key == "expression"):
         if len(placed) < 2:
-            raise ParseError(f"{name} wants NODE and {key.upper()}")
+            raise ParseError(f"{name} needs NODE and {key.upper()}")
         made.append(f"--{key}={placed.pop()}")
     if name in ONE and len(placed) != 1:
-        raise ParseError(f"{name} wants one {'HOST' if name == 'ssh' else 'NODE'}")
+        raise ParseError(f"{name} needs one {'HOST' if name == 'ssh' else 'NODE'}")
     if name in _MANY and not placed:
-        raise ParseError(f"{name} wants NODE, or all")
+        raise ParseError(f"{name} needs NODE, or all")
     if placed:
         made.append(f"--nodes={','.join(placed)}")
     return [name, *made, *flags, *(f"--command={_MARK}{word}" for word in behind)]

@@ -76,11 +76,11 @@ def test_words_of_a_command_are_never_taken_for_flags_of_ours() -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["rpc", "web1"], "rpc wants NODE and EXPRESSION"),
-        (["rpc", "--file=x"], "rpc wants NODE, or all"),
-        (["console"], "console wants one NODE"),
-        (["ssh", "web1", "web2"], "ssh wants one HOST"),
-        (["run", "web1"], "run wants a command behind --"),
+        (["rpc", "web1"], "rpc needs NODE and EXPRESSION"),
+        (["rpc", "--file=x"], "rpc needs NODE, or all"),
+        (["console"], "console needs one NODE"),
+        (["ssh", "web1", "web2"], "ssh needs one HOST"),
+        (["run", "web1"], "run needs a command behind --"),
         (["rpc", "web1", "x", "--", "y"], "rpc takes nothing behind --"),
     ],
 )
@@ -100,6 +100,6 @@ def test_what_stands_behind_dashes_is_a_command_or_refused(run: Run, capsys: pyt
 
 def test_a_wrong_command_line_is_exit_3(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("run", "web1", "-i", "inventory.yml") == 3
-    assert "run wants a command behind --" in capsys.readouterr().err
+    assert "run needs a command behind --" in capsys.readouterr().err
     assert run("rpc", "web1", "1", "-i", "inventory.yml", "--ones") == 3
     assert "there is no flag --ones" in capsys.readouterr().err
