@@ -20,7 +20,7 @@ def _generate(c: Context) -> None:
 
 
 def _rotate(c: Context, *, check: bool, **given: Any) -> int:
-    """Change a running cluster's cookie to the one now in cluster.cookie. No node restarts; if interrupted, repeat it."""
+    """Give a running cluster the cookie now in cluster.cookie. No node restarts; if interrupted, run it again."""
     from deployer.operations import rotate as rotated
 
     del c

@@ -88,7 +88,7 @@ def _eval(c: Context, *, nodes: str, expression: str, file: str, one: bool, **gi
 
 
 def _run(c: Context, *, nodes: str, command: list[str], one: bool, **given: Any) -> int:
-    """Run a script of the release (bin/migrate) or a program of the host with the node's user, environment and sandbox."""
+    """Run a release script (bin/migrate) or a host program with the node's user, environment and sandbox."""
     del c
     from deployer.window.commands import run_window as run_there
 
@@ -187,15 +187,7 @@ COMMANDS = (
     ),
     Subcommand(
         _rpc,
-        (
-            _NODES,
-            _EXPRESSION,
-            *_REACH,
-            _FILE,
-            _ONE,
-            Flag("timeout", "seconds it may take; 0: no limit", "", 60),
-            _QUIET,
-        ),
+        (_NODES, _EXPRESSION, *_REACH, _FILE, _ONE, Flag("timeout", "seconds; 0: no limit", "", 60), _QUIET),
         usage="NODE… 'EXPR'",
     ),
     Subcommand(

@@ -106,7 +106,7 @@ def imported_playbook(given: Map, word: str, path: Path, number: int) -> Play:
     """Return what stands for a playbook that is imported and that ansible-core runs, its own imports included."""
     name = given[word]
     if not isinstance(name, str) or "{{" in name:
-        hint = "import_playbook takes the name of a file, without templates"
+        hint = "import_playbook needs a file name without templates"
         raise ConfigError("the playbook has to be known", where=given.at(word), hint=hint)
     if not (path.parent / name).is_file():
         raise ConfigError(f"there is no playbook {path.parent / name}", where=given.at(word))

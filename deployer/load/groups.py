@@ -62,8 +62,8 @@ class Tree:
         text, where = yaml.source(file), Mark(str(file))
         with At(where):
             if vault.is_encrypted(text):
-                hint = "encrypt files under group_vars/ and host_vars/, or single values with !vault"
-                raise ConfigError("an inventory cannot be encrypted as a whole", hint=hint)
+                hint = "encrypt files in group_vars/ and host_vars/, or single values with !vault"
+                raise ConfigError("an encrypted inventory file is not supported", hint=hint)
             if ini.is_ini(text, file.suffix):
                 for name, body in ini.sections(text, str(file), set(self.groups)):
                     self._group(name, body, body.mark)
@@ -80,7 +80,7 @@ class Tree:
                 self._listed(terraform_groups(content))
                 return
             if isinstance(content.get("plugin"), str):
-                hint = "save what it gives as YAML: ansible-inventory -i FILE --list --yaml --export"
+                hint = "save its output as YAML: ansible-inventory -i FILE --list --yaml --export"
                 raise ConfigError("inventory plugins are not supported", where=content.at("plugin"), hint=hint)
             for name, body in content.items():
                 self._group(name, body, content.at(name))
@@ -133,14 +133,14 @@ class Tree:
         for child, where in self.groups[name].children.items():
             if child in (*path, name) or len(path) > _DEEPEST:
                 circle = " → ".join((*path, name, child)[-4:])
-                raise ConfigError(f"the group {child!r} is inside of itself or too deep: {circle}", where=where)
+                raise ConfigError(f"the group {child!r} contains itself, or is nested too deep: {circle}", where=where)
             if child not in done:
                 self._visit(child, (*path, name), done)
         done.append(name)
 
     def _group(self, name: str, body: Any, where: Mark, *, made: bool = False) -> None:
         if not (_MADE if made else _GROUP).fullmatch(name):
-            hint = "letters, digits, _ and -; hosts stand under hosts:"
+            hint = "use letters, digits, _ and -; hosts belong under hosts:"
             raise ConfigError(f"{name!r} cannot be the name of a group", where=where, hint=hint)
         group = self.groups.setdefault(name, RawGroup())
         for word, value in _mapping(body, f"the group {name!r}", where).items():
@@ -193,7 +193,7 @@ def _kind(content: Any) -> str:
 
 def _checked(found: Map) -> Map:
     if "ansible_group_priority" in found:
-        hint = "deeper groups win over their parents, and among siblings the last in the alphabet"
+        hint = "a child group overrides its parents; among siblings, the last in alphabetical order wins"
         raise ConfigError(
             "ansible_group_priority is not supported", where=found.at("ansible_group_priority"), hint=hint
         )

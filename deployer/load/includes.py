@@ -41,7 +41,7 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
         ConfigError: a word of it is wrong, or its file or role is not there.
     """
     word, at = short_word(key), given.at(key)
-    check_words(given, (key, *_WORDS), "an include", "become and others go below apply:")
+    check_words(given, (key, *_WORDS), "an include", "write become and other task keywords below apply:")
     args = task_arguments(word, given[key], given.get("args"), at)
     loop, control = loop_of(given)
     own = variables(given.get("vars"), given.mark)
@@ -60,8 +60,8 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
     make = _tasks(late, below, directory, at) if word == "include_tasks" else _role(late, below, at)
     templated = any("{{" in str(args.get(name)) for name in ("name", "tasks_from"))
     if templated and args.get("public"):
-        hint = "name the role and its tasks themselves, or leave public out"
-        raise ConfigError("public goes with the name of a role, without templates", where=args.at("public"), hint=hint)
+        hint = "write the names of the role and its tasks without templates, or remove public"
+        raise ConfigError("public needs a role name without templates", where=args.at("public"), hint=hint)
     if word == "include_role" and not templated:
         make(args)  # for its handlers, and for what is wrong in it
         late.problems.check()
@@ -131,7 +131,7 @@ def _tasks(reader: TaskReader, below: Inherited, directory: Path, at: Mark) -> R
     def make(args: Map) -> list[Task]:
         check_words(args, ("file", "apply"), "include_tasks")
         if not isinstance(args.get("file"), str):
-            raise ConfigError("include_tasks takes the name of a file", where=at, hint="include_tasks: more.yml")
+            raise ConfigError("include_tasks needs a file name", where=at, hint="include_tasks: more.yml")
         return reader.file(args["file"], mark_of(args["file"], at), below, directory)
 
     return make

@@ -5,46 +5,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 INSTEAD: Mapping[str, str] = {
-    "always": "it belongs to a block among the tasks",
-    "any_errors_fatal": "it belongs to the play",
-    "async": "long work belongs in a systemd unit; deployer waits for what it starts",
-    "become_flags": "only become: true and become_user: NAME",
-    "become_method": "sudo is the one method",
-    "connection": "it belongs to the play or the task, or set ansible_connection in the inventory",
+    "always": "write it on a block",
+    "any_errors_fatal": "write it on the play",
+    "async": "deployer waits for every command; run long work in a systemd unit",
+    "become_flags": "only become: true and become_user: NAME are supported",
+    "become_method": "only sudo is supported",
+    "connection": "write it on the play or the task, or set ansible_connection in the inventory",
     "debugger": "deployer render --host HOST prints the exact programs",
-    "delegate_facts": "facts are those of the host that a task is for; write a play for the other host",
-    "delegate_to": "it belongs to tasks, blocks, roles and imports",
+    "delegate_facts": "facts always belong to the task's own host; write a play for the other host",
+    "delegate_to": "write it on a task, block, role or import",
     "diff": "use --diff; secrets are masked by their type",
-    "force_handlers": "a handler that could not run is remembered on the host and run next time",
-    "hooks": "they belong to the play",
-    "ignore_unreachable": "other hosts always go on",
-    "include": "it belongs to tasks and handlers: write import_tasks there, import_playbook in a playbook",
+    "force_handlers": "not needed: the host remembers a handler that could not run, and the next run runs it",
+    "hooks": "write them on the play",
+    "ignore_unreachable": "remove it: the other hosts always go on",
+    "include": "write import_tasks among tasks and handlers, import_playbook in a playbook",
     "listen": "only handlers listen",
-    "max_fail_percentage": "it belongs to the play",
-    "module_defaults": "write the arguments at each task, or a loop",
-    "notify": "a hook acts by itself: restart there what has to be restarted",
-    "order": "it belongs to the play",
-    "poll": "long work belongs in a systemd unit; deployer waits for what it starts",
+    "max_fail_percentage": "write it on the play",
+    "module_defaults": "write the arguments on each task, or use a loop",
+    "notify": "a hook cannot notify; let the hook itself restart what has to be restarted",
+    "order": "write it on the play",
+    "poll": "deployer waits for every command; run long work in a systemd unit",
     "port": "set ansible_port in the inventory",
-    "remote_user": "it belongs to the play; another user of the host: become_user",
-    "rescue": "it belongs to a block among the tasks",
-    "serial": "it belongs to the play",
-    "strategy": "all hosts run in parallel, each at its own pace",
+    "remote_user": "write it on the play; to run a task as another user, use become_user",
+    "rescue": "write it on a block",
+    "serial": "write it on the play",
+    "strategy": "remove it: all hosts run in parallel, each at its own pace",
     "sudo": "write become: true",
     "sudo_user": "write become: true, and become_user: NAME at commands",
-    "su": "write become: true: sudo is the one method",
+    "su": "write become: true; only sudo is supported",
 }
 """What to write instead of a word of a play or a task."""
 
 _PACKAGE = "write package: {name: [NAME, …], state: present}; it refreshes the lists of packages when it has to"
 _WHOLE = (
-    "write the whole file with template or copy; where there is a directory of drop-ins (NAME.d/), a file of your own"
+    "write the whole file with template or copy; if there is a drop-in directory (NAME.d/), add your own file to it"
 )
 _FETCH = (
     "put the file below files/ and copy it; or shell: {cmd: \"curl -fsS -o FILE URL && echo 'SHA256  FILE' | "
     'sha256sum -c", creates: FILE}'
 )
-_FACTS = "facts are gathered when a play names one, or says gather_facts: true"
+_FACTS = "remove it: facts are gathered when a play uses one, or with gather_facts: true"
 _FIREWALL = "declare firewall: {admin: […], public: […]} in the inventory and use the role host; or engine: ansible"
 _GUARDED = "command with creates, removes, onlyif or unless"
 _DATABASE = f"{_GUARDED}: command: {{cmd: createdb shop, unless: psql -d shop -c 'select 1'}}, become_user: postgres"
@@ -67,7 +67,7 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "add_host": "write the host into the inventory",
     "archive": f"{_GUARDED}: command: {{cmd: tar -czf …, creates: …}}",
     "assemble": "write one template that includes all parts",
-    "fetch": "scp; deployer brings nothing back from hosts but its report",
+    "fetch": "use scp; deployer copies nothing from hosts except its report",
     "gem": f"{_GUARDED}: command: {{cmd: gem install …, unless: gem list -i …}}",
     "group_by": "write the groups into the inventory, or when: at the tasks",
     "known_hosts": "copy: {dest: /etc/ssh/ssh_known_hosts, src: …}",
@@ -77,9 +77,9 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "reboot": "reboot the host by hand, then deployer verify",
     "script": "shell: {cmd: …, creates: …}, or copy it and run it",
     "snap": f"{_GUARDED}: command: {{cmd: snap install …, creates: …}}",
-    "synchronize": "copy one file at a time, or ship the files in the release",
-    "tempfile": "deployer's modules write beside the file and rename",
-    "wait_for_connection": "deployer waits for a host that is reached; rollouts wait for nodes by themselves",
+    "synchronize": "use copy, or put the files into the release",
+    "tempfile": "not needed: deployer's modules write beside the file and rename it",
+    "wait_for_connection": "remove it: deployer waits for connections, and rollouts wait for nodes",
 }
 """What to write instead of a module of Ansible's that is not here."""
 

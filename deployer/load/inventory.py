@@ -203,7 +203,7 @@ def _files(path: Path) -> list[Path]:
             return [path]
         found = list(_inside(path))
         if not found:
-            raise ConfigError("has no inventory: no file in YAML, INI or JSON")
+            raise ConfigError("this directory contains no inventory file in YAML, INI or JSON")
         return found
 
 

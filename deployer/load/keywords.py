@@ -148,7 +148,7 @@ def sequence(value: Any, what: str, where: Mark) -> Seq:
     if isinstance(value, Seq):
         return value
     raise ConfigError(
-        f"{what} must be a list, not {kind(value)}", where=mark_of(value, where), hint="begin lines with -"
+        f"{what} must be a list, not {kind(value)}", where=mark_of(value, where), hint="start each line with -"
     )
 
 

@@ -33,7 +33,7 @@ def find_playbook(path: Path) -> Path:
     if path.parent in (Path(), Path("playbooks")) and (shipped_playbooks() / path.name).is_file():
         return shipped_playbooks() / path.name
     known = [file.name for file in sorted(shipped_playbooks().glob("*.yml"))]
-    hint = f"these come with deployer: {', '.join(known)}" if known else ""
+    hint = f"deployer's own playbooks are {', '.join(known)}" if known else ""
     raise ConfigError("there is no such playbook", where=path, hint=hint)
 
 
@@ -129,8 +129,12 @@ class _Reader:
             plays, wrong = handed_over(given, path, number, plays, wrong, read)
         self.problems.found += wrong
         if (above_it or above != Inherited()) and any(play.ansible for play in plays):
-            hint = "write engine: ansible at the import_playbook that has tags, when or vars"
-            raise ConfigError("ansible-core does not hear of the words above this play", where=given.mark, hint=hint)
+            hint = "write engine: ansible on the import_playbook that has them"
+            raise ConfigError(
+                "engine: ansible here would lose the tags, when or vars of the import",
+                where=given.mark,
+                hint=hint,
+            )
         return [replace(play, vars=joined(above_it, play.vars)) for play in plays] if above_it else plays
 
     def _import(self, given: Map, path: Path, number: int, depth: int, above: Inherited, own: Map) -> None:
@@ -148,7 +152,7 @@ class _Reader:
         with At(given.at(word)):
             name = given[word]
             if not isinstance(name, str) or "{{" in name:
-                raise ConfigError("import_playbook takes the name of a file, without templates")
+                raise ConfigError("import_playbook needs a file name without templates")
             if depth >= MAX_IMPORTS:
                 raise ConfigError(f"imports are nested deeper than {MAX_IMPORTS}")
             beside = path.parent / name

@@ -118,8 +118,8 @@ class RoleReader:
 
     def _dependency(self, entry: Map, inherited: Inherited) -> list[Task]:
         if "engine" in entry:
-            hint = "write it at the role that a play lists, or at the play"
-            raise ConfigError("a dependency has no engine of its own", where=entry.at("engine"), hint=hint)
+            hint = "write it on the role in the play, or on the play"
+            raise ConfigError("engine is not supported on a role's dependency", where=entry.at("engine"), hint=hint)
         return self.one(entry, inherited)
 
     def _tasks(self, path: Path, inherited: Inherited, main: Mapping[str, str], own: Map) -> list[Task]:
@@ -158,7 +158,7 @@ class RoleReader:
 
     def _find(self, name: Any) -> Path:
         if not isinstance(name, str) or "{{" in name or not name:
-            raise ConfigError("a role is named by text without templates", where=mark_of(name))
+            raise ConfigError("a role's name must be text without templates", where=mark_of(name))
         found = [Path(os.path.normpath(directory / name)) for directory in self.paths]
         whole = (path for path in found if any((path / folder).is_dir() for folder in (*_FROM, "meta")))
         empty = (path for path in found if path.is_dir() and ".." not in Path(name).parts)

@@ -96,7 +96,7 @@ def password_file(path: Path, vault_id: str = "default") -> Callable[[], vault.V
             else:
                 text = _read(path, "the vault password")
                 if text.startswith("#!"):
-                    problem = "this is a program that prints the vault password, and it may not be executed"
+                    problem = "this program for the vault password is not executable"
                     raise SecretError(problem, hint=f"chmod +x {path}")
             if not text.strip():
                 raise SecretError("the vault password is empty")
@@ -184,7 +184,7 @@ def fill(hint: Any, value: Any, name: str, read: Callable[[Any, str], Secret]) -
 def _from(source: str, argument: Any, name: str, base: Path) -> str:
     if source == "command":
         if not isinstance(argument, list) or not argument or not all(isinstance(word, str) for word in argument):
-            hint = "no shell reads it: command: [pass, show, shop]"
+            hint = "write a list, because no shell runs it: command: [pass, show, shop]"
             raise ConfigError(f"{name}: command must be a list of words", hint=hint)
         return _run([str(word) for word in argument], name)
     if not isinstance(argument, str) or not argument:
@@ -231,7 +231,7 @@ def _run(argv: list[str], name: str) -> str:
         raise SecretError(f"{name}: {argv[0]} did not end within {_TIMEOUT:.0f} s") from None
     except OSError as error:
         plain = error.errno == errno.ENOEXEC
-        hint = f"a file that holds the secret itself is no program: chmod -x {argv[0]}" if plain else ""
+        hint = f"if the file contains the secret itself and is not a program: chmod -x {argv[0]}" if plain else ""
         raise SecretError(f"{name}: {argv[0]} cannot be run: {error.strerror}", hint=hint) from None
     if done.returncode:
         raise SecretError(f"{name}: {argv[0]} failed with status {done.returncode}")
@@ -242,7 +242,7 @@ def _text(data: bytes, name: str) -> str:
     if len(data) > _LIMIT:
         raise SecretError(f"{name} is larger than {_LIMIT} bytes")
     if data.startswith(codecs.BOM_UTF8):
-        hint = "save the file as UTF-8 without one: it would be a part of the secret"
+        hint = "save the file as UTF-8 without a BOM, which would become part of the secret"
         raise SecretError(f"{name} begins with a byte order mark (BOM)", hint=hint)
     try:
         return data.decode().removesuffix("\n").removesuffix("\r")

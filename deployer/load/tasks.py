@@ -224,8 +224,8 @@ class TaskReader:
             if isinstance(value, Map):
                 value = value.get("file")
             if not isinstance(value, str) or "{{" in value:
-                hint = "include_tasks takes templates"
-                raise ConfigError("import_tasks takes the name of a file, without templates", hint=hint)
+                hint = "include_tasks accepts templates"
+                raise ConfigError("import_tasks needs a file name without templates", hint=hint)
         return self.file(value, at, replace(below, depth=below.depth + 1), directory)
 
     def file(self, name: str, at: Mark, below: Inherited, directory: Path) -> list[Task]:

@@ -63,7 +63,7 @@ def variables(value: Any, where: Mark) -> Map:
     found = mapping(value, "variables", where, "write NAME: VALUE lines")
     for name in found:
         if not VARIABLE.fullmatch(name):
-            hint = "letters, digits and underscores, not beginning with a digit"
+            hint = "use letters, digits and underscores, and do not start with a digit"
             raise ConfigError(f"{name!r} cannot be the name of a variable", where=found.at(name), hint=hint)
     return found
 

@@ -51,17 +51,19 @@ def decrypt(text: str, passwords: Sequence[VaultPassword]) -> bytes:
     header, _, body = text.strip().partition("\n")
     match = _HEADER.fullmatch(header.rstrip())
     if not match:
-        raise SecretError("is no vault this program can read", hint="known: Ansible Vault 1.1 and 1.2, AES256")
+        raise SecretError(
+            "is not a vault format that deployer can read", hint="supported: Ansible Vault 1.1 and 1.2, AES256"
+        )
     if not passwords:
         hint = "give --vault-password-file, --vault-id or --ask-vault-pass"
-        raise SecretError("is encrypted, and there is no vault password", hint=hint)
+        raise SecretError("is encrypted, and no vault password was given", hint=hint)
     parts = _parts(body) if len(text) <= MAX_TEXT else None
     if parts:
         for password in sorted(passwords, key=lambda one: one.vault_id != (match[1] or one.vault_id)):
             plain = _open(*parts, password.secret)
             if plain is not None:
                 return plain
-    raise SecretError("cannot be decrypted: no vault password fits, or it is damaged")
+    raise SecretError("cannot be decrypted: no given vault password fits, or the file is damaged")
 
 
 def encrypt(data: bytes, password: Secret, vault_id: str = "") -> str:

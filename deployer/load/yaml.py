@@ -61,7 +61,7 @@ def source(path: Path) -> str:
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}") from None
         if size > MAX_BYTES or len(data) > MAX_BYTES:
-            raise ConfigError(f"is larger than {MAX_BYTES} bytes", hint="large content belongs under files/")
+            raise ConfigError(f"is larger than {MAX_BYTES} bytes", hint="put large content in a file under files/")
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise ConfigError("is UTF-16", where=Mark(str(path), 1, 1), hint="save it as UTF-8")
         try:
@@ -92,10 +92,12 @@ def parse(text: str, name: str) -> Any:
     """
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES:
-        raise ConfigError(f"is larger than {MAX_BYTES} bytes", where=name, hint="large content belongs under files/")
+        raise ConfigError(
+            f"is larger than {MAX_BYTES} bytes", where=name, hint="put large content in a file under files/"
+        )
     if not (text.isascii() and text.translate(_LINES).isprintable()) and (bad := _UNPRINTABLE.search(text)):
         mark = _mark_at(text[: bad.start()], name)
-        raise ConfigError(f"has a character that is not text (U+{ord(bad[0]):04X})", where=mark)
+        raise ConfigError(f"contains a character that is not text (U+{ord(bad[0]):04X})", where=mark)
     builder = _Builder(name)
     try:
         for event in pyyaml.parse(text, Loader=_PARSER):
@@ -119,7 +121,7 @@ def _syntax_error(error: pyyaml.MarkedYAMLError, text: str, name: str) -> Config
     line = next(iter(text.splitlines()[mark.line - 1 : mark.line]), "")
     hint = ""
     if "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column - 1 : mark.column] == "\t":
-        hint = "indent with spaces: YAML allows no tabs there"
+        hint = "indent with spaces; YAML does not allow tabs there"
     elif "{{" in line:
         hint = 'a value that starts with {{ must be in quotes: "{{ … }}"'
     elif "mapping values" in str(error.problem):
@@ -154,7 +156,7 @@ class _Builder:
         elif kind is pyyaml.DocumentStartEvent:
             self.documents += 1
             if self.documents > 1:
-                raise ConfigError("a second document starts here", hint="one file, one document")
+                raise ConfigError("a second document starts here", hint="write one document per file")
 
     def mark(self, event: Any) -> Mark:
         start = event.start_mark
@@ -181,7 +183,7 @@ class _Builder:
     def scalar(self, event: Any) -> None:
         mark = self.check(event)
         if len(event.value) > MAX_SCALAR:
-            hint = "put it in a file under files/ and use src:"
+            hint = "put it in a file under files/ and name that in src:"
             raise ConfigError(f"a value is longer than {MAX_SCALAR} characters", hint=hint)
         plain = event.implicit[0] and event.style in (None, "")
         if event.tag is not None and event.tag not in ("!vault", "!unsafe", "!"):
@@ -236,7 +238,7 @@ def _typed(text: str, mark: Mark) -> Any:
 
 
 def _unknown_tag(tag: str) -> ConfigError:
-    hint = "only !vault and !unsafe are understood; text that looks like something else goes in quotes"
+    hint = "only !vault and !unsafe are supported; put text that looks like something else in quotes"
     return ConfigError(f"unknown tag {tag!r}", hint=hint)
 
 

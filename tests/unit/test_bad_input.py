@@ -44,7 +44,7 @@ ROWS: dict[str, tuple[dict[str, str], str, str, str]] = {
     "brackets": (fleet("x: " + "[" * 900), "hosts.yml:6:38", "nested deeper than 32", ""),
     "long scalar": (fleet("x: " + "y" * 70_000), "hosts.yml:6:10", "longer than 65536", "src:"),
     "tag": (fleet("x: !!python/object/apply:os.system [id]"), "hosts.yml:6:10", "unknown tag", "!vault"),
-    "documents": ({"site.yml": f"{SITE}---\n{SITE}"}, "site.yml:3:1", "second document", "one file"),
+    "documents": ({"site.yml": f"{SITE}---\n{SITE}"}, "site.yml:3:1", "second document", "one document"),
     "tab": ({"site.yml": "- hosts: all\n\ttasks: []\n"}, "site.yml:2:1", "is not YAML", "spaces"),
     "NUL": ({"site.yml": "- hosts: a\0ll\n"}, "site.yml:1:11", "U+0000", ""),
     "play": ({"site.yml": "- hosts: all\n  handelrs: []\n"}, "site.yml:2:3", "'handelrs'", "'handlers'"),

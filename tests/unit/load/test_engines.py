@@ -111,7 +111,7 @@ def test_what_is_not_meant_is_refused_with_its_place(tmp_path, text, said):
 def test_a_dependency_has_no_engine(tmp_path):
     (tmp_path / "roles/dep/meta").mkdir(parents=True)
     (tmp_path / "roles/dep/meta/main.yml").write_text("dependencies: [{role: base, engine: ansible}]\n")
-    with pytest.raises(ConfigError, match="a dependency has no engine"):
+    with pytest.raises(ConfigError, match="engine is not supported on a role's dependency"):
         loaded(tmp_path, "- hosts: web\n  roles: [dep]\n")
 
 

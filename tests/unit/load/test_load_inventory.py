@@ -173,7 +173,7 @@ BAD = {
     "program": ("#!/bin/sh\necho {}\n", "", "a program that is not executable", "chmod +x"),
     "a list": ("- web1\n", "", "must be a mapping of groups", "all:"),
     "empty": ("# nothing\n", "", "must be a mapping of groups", "all:"),
-    "group in itself": ("a: {children: {b: }}\nb: {children: {a: }}\n", ":", "inside of itself", ""),
+    "group in itself": ("a: {children: {b: }}\nb: {children: {a: }}\n", ":", "contains itself", ""),
     "priority": ("a: {vars: {ansible_group_priority: 1}}\n", ":1:12", "ansible_group_priority", "siblings"),
     "variable name": ("a: {vars: {my-var: 1}}\n", ":1:12", "'my-var' cannot be the name", "underscores"),
     "empty range": ("all: {hosts: {'web[3:1]': }}\n", ":1:15", "[3:1]", "smaller"),
@@ -187,7 +187,12 @@ BAD = {
     "trailing dot": ('all: {hosts: {"a.": }}\n', ":1:15", "is not a host name", ""),
     "zone": ('all: {hosts: {"fe80::1%eth0": }}\n', ":1:15", "is not a host name", ""),
     "long name": ("all: {hosts: {" + "a" * 300 + ": }}\n", ":1:15", "is not a host name", ""),
-    "encrypted": ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", "", "cannot be encrypted as a whole", "group_vars"),
+    "encrypted": (
+        "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+        "",
+        "an encrypted inventory file is not supported",
+        "group_vars",
+    ),
 }
 
 

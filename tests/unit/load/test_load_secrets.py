@@ -93,11 +93,11 @@ def test_a_vault_password_file_is_read_and_a_program_is_run_with_its_id(tmp_path
         (
             "#!/bin/sh\necho pw\n",
             0o644,
-            "a program that prints the vault password, and it may not be executed",
+            "this program for the vault password is not executable",
             "chmod +x",
         ),
         ("pw\n", 0o755, "cannot be run: Exec format error", "chmod -x"),
-        ("\ufeffpw\n", 0o600, "begins with a byte order mark", "UTF-8 without one"),
+        ("\ufeffpw\n", 0o600, "begins with a byte order mark", "UTF-8 without a BOM"),
     ],
 )
 def test_a_password_file_that_is_not_what_it_looks_like_says_so(

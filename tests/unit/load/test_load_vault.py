@@ -62,7 +62,7 @@ def refused(text: str, password: VaultPassword = FIRST) -> SecretError:
 def test_a_wrong_password_and_damaged_data_are_the_same_error() -> None:
     text = (DATA / "vault11.yml").read_text()
     wrong = refused(text, SECOND)
-    assert str(wrong) == "f.yml: cannot be decrypted: no vault password fits, or it is damaged"
+    assert str(wrong) == "f.yml: cannot be decrypted: no given vault password fits, or the file is damaged"
     header, *lines = text.splitlines()
     digits = "".join(lines)
     for place in range(0, len(digits), 7):

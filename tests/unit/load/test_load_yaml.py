@@ -106,7 +106,7 @@ BAD = {
     "python tag": ("a: !!python/object:os.system x\n", "f.yml:1:4", "unknown tag", "!vault"),
     "unknown tag": ("a: !valt x\n", "f.yml:1:4", "unknown tag '!valt'", "!vault"),
     "tag on a mapping": ("a: !vault {b: 1}\n", "f.yml:1:4", "unknown tag", "!vault"),
-    "two documents": ("--- 1\n--- 2\n", "f.yml:2:1", "second document", "one file"),
+    "two documents": ("--- 1\n--- 2\n", "f.yml:2:1", "second document", "one document"),
     "tab indent": ("a:\n\tb: 1\n", "f.yml:2:1", "is not YAML", "spaces"),
     "NUL": ("a: b\nc: \0\n", "f.yml:2:4", "U+0000", ""),
     "escape character": ("a: \x1b[31m\n", "f.yml:1:4", "U+001B", ""),
