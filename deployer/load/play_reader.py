@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,13 +65,17 @@ class PlayReader:
         handlers = _by_name((*self.roles.handlers, *own))
         tasks, left = self._exposed(tasks), self._exposed(list(handlers.values()))
         notifying = [replace(task, notify=self._notified(task, handlers)) for task in tasks]
+        told = tuple(replace(task, notify=self._notified(task, handlers)) for task in left)
+        for task in told:
+            with self.problems.going_on():
+                _check_results(task, told, notifying)
         hosts = self._hosts()
         return Play(
             name=text(given, "name") or hosts,
             hosts=hosts,
             mark=mark,
             tasks=tuple(notifying),
-            handlers=tuple(replace(task, notify=self._notified(task, handlers)) for task in left),
+            handlers=told,
             vars=self._vars(),
             become=self.inherited.become,
             become_user=self.inherited.become_user,
@@ -158,6 +163,17 @@ class PlayReader:
                 raise ConfigError(f"there is no handler {str(word)!r}", where=mark_of(word, task.mark), hint=hint)
             found |= dict.fromkeys(listeners.get(word, ()))
         return tuple(found)
+
+
+def _check_results(task: Task, handlers: Sequence[Task], tasks: Sequence[Task]) -> None:
+    """Refuse a handler that uses what another one registers: a plan has no results of handlers."""
+    said = f"{task.when} {task.args} {task.loop}"
+    for other in (one for one in handlers if one is not task and one.result.register):
+        used = re.search(rf"\b{re.escape(other.result.register)}\b", said)
+        if used and any(task.name in one.notify for one in (*tasks, *handlers)):
+            problem = f"a handler cannot use {other.result.register!r}, which the handler {other.name!r} registers"
+            hint = "command: {cmd: …, onlyif: test -e FILE} looks on the host when it runs; or engine: ansible"
+            raise ConfigError(problem, where=task.mark, hint=hint)
 
 
 def _by_name(handlers: Iterable[Task]) -> dict[str, Task]:

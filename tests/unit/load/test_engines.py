@@ -147,3 +147,30 @@ def test_fallback_does_not_hand_over_what_only_deployer_can_do(tmp_path):
 def test_fallback_leaves_a_playbook_alone_that_is_supported(tmp_path):
     (play,) = loaded(tmp_path, "- hosts: web\n  roles: [app]\n", fallback=True)
     assert play.ansible is None
+
+
+HANDLERS = """\
+- name: look
+  stat: {path: /etc/app.pem}
+  register: seen
+  listen: restart app
+- name: restart
+  systemd: {name: app, state: restarted}
+  when: seen.stat.exists
+  listen: restart app
+"""
+
+
+def test_a_handler_that_uses_what_another_one_registers_is_refused_with_a_way_out_and_handed_over(tmp_path):
+    files = {"roles/pem/tasks/main.yml": "- copy: {dest: /a, content: x}\n  notify: restart app\n"}
+    for name, text in {**files, "roles/pem/handlers/main.yml": HANDLERS}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match="cannot use 'seen', which the handler 'look' registers") as caught:
+        loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n")
+    assert "onlyif" in caught.value.hint
+    app, pem = loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n", fallback=True)
+    assert (app.ansible, given_to_ansible(pem)) == (None, [{"hosts": "web", "roles": ["pem"]}])
+    (tmp_path / "roles/pem/tasks/main.yml").write_text("- copy: {dest: /a, content: x}\n")
+    (play,) = loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n")
+    assert play.ansible is None, "nothing notifies them"
