@@ -28,7 +28,7 @@ from deployer.model import Host, Mark, Play
 from deployer.options import Options
 from deployer.plays import RunKind, each_play, worth_telling
 from deployer.project import Project, load
-from deployer.report.audited import FORMAT, audit_as_json, check_files, gathered, write_files
+from deployer.report.audited import FORMAT, Audited, audit_as_json, gathered
 from deployer.report.files import check_directory, write_text
 from deployer.report.plain import safe
 from deployer.report.rules import age
@@ -98,7 +98,7 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
     project = load(options)
     if not options.playbook:
         project = replace(project, plays=(Play("hosts as they are", "all", Mark("no playbook"), ()),))
-    held = StringIO() if files.quiet_if_same else out
+    held = StringIO() if files.quiet_if_same else None
     walk, notes = _walk(project, wanted, events, known), [age(known)] if known else []
 
     def worth(seen: Sequence[Event], code: int) -> bool:
@@ -110,18 +110,28 @@ def audit_fleet(options: Options, wanted: AuditChoice, files: Files | None = Non
         return ansible_run(project, resolver, hosts).run(own, Goal.AUDIT, 2)
 
     kind = RunKind(what="audit", worth=worth, notes=notes, ahead=True)
-    code = each_play(walk, project, held, kind, needs=FleetNeeds(tarball=bool(options.playbook)), through=through)
+    code = each_play(
+        walk, project, held or out, kind, needs=FleetNeeds(tarball=bool(options.playbook)), through=through
+    )
     audited = gathered(events, code)
-    write_files(files.report, audited)
-    if files.save:
-        write_text(Path(files.save), audit_as_json(audited))
+    _write(files, audited)
     if before is not None:
         news = list(changed(before, audited.as_plain()))
-        if isinstance(held, StringIO) and held is not out and news:
+        if held and news:
             out.write(held.getvalue())
-        if not options.json and (news or not files.quiet_if_same):
+        if not options.json and (news or not held):
             out.write(_since(before, news))
     return code
+
+
+def _write(files: Files, audited: Audited) -> None:
+    """Write an audit to the files that are wanted; raises ConfigError where one cannot be written."""
+    if files.report:
+        from deployer.report.audit_files import write_files
+
+        write_files(files.report, audited)
+    if files.save:
+        write_text(Path(files.save), audit_as_json(audited))
 
 
 def _since(before: Mapping[str, Any], news: Sequence[str]) -> str:
@@ -132,7 +142,10 @@ def _since(before: Mapping[str, Any], news: Sequence[str]) -> str:
 
 def _before(files: Files) -> Mapping[str, Any] | None:
     """Return the audit that is held against; raises ConfigError where that, or a place to write to, is wrong."""
-    check_files(files.report)
+    if files.report:
+        from deployer.report.audit_files import check_files  # who writes none starts without its formats
+
+        check_files(files.report)
     if files.save:
         check_directory(Path(files.save))
     if files.quiet_if_same and not files.against:

@@ -1,16 +1,14 @@
-"""What an audit came to, as one noun; and the files that it is written to, each format by its ending."""
+"""What an audit came to, as one noun."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from deployer.events import DriftTraced, Event, HostEnded, RuleJudged, TaskPlanned
-from deployer.report.files import check_formats, write_text
 
 FORMAT = "deployer-audit/1"
 _DRIFTED = ("change", "unknown", "refused")
@@ -68,38 +66,6 @@ def gathered(events: Iterable[Event], code: int, now: datetime | None = None) ->
     )
 
 
-def _formats() -> Mapping[str, Callable[[Audited], str]]:
-    from deployer.report import exchange, page
-
-    return {
-        ".json": audit_as_json,
-        ".sarif": exchange.sarif,
-        ".xml": exchange.junit,
-        ".csv": exchange.table_of,
-        ".md": exchange.markdown,
-        ".html": page.html,
-    }
-
-
 def audit_as_json(audited: Audited) -> str:
     """Return one JSON document; bytes that are no text are escaped."""
     return json.dumps(audited.as_plain(), indent=1) + "\n"
-
-
-def check_files(paths: Sequence[str]) -> None:
-    """Refuse a file whose ending is no format, or whose directory is not there, before any host is asked.
-
-    Raises:
-        ConfigError: with the endings that there are.
-    """
-    check_formats(paths, _formats())
-
-
-def write_files(paths: Sequence[str], audited: Audited) -> None:
-    """Write an audit to files, each in the format of its ending.
-
-    Raises:
-        ConfigError: one cannot be written.
-    """
-    for path in map(Path, paths):
-        write_text(path, _formats()[path.suffix](audited))

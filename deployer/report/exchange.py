@@ -8,17 +8,15 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from deployer import __version__
 from deployer.events import SEVERITIES, RuleJudged, TaskPlanned
+from deployer.report.audited import Audited
 from deployer.report.findings import worst_first
 from deployer.report.plain import safe, summary
-
-if TYPE_CHECKING:
-    from deployer.report.audited import Audited
 
 LONGEST_COMMENT = 65_536
 """Characters that a comment may have."""

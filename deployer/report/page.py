@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from deployer.events import SEVERITIES, HostEnded, RuleJudged
+from deployer.report.audited import Audited
 from deployer.report.exchange import drift_words
 from deployer.report.findings import worst_first
 from deployer.report.plain import by_number
 from deployer.report.sheet import escaped, sheet
 from deployer.report.traced import traced_words
-
-if TYPE_CHECKING:
-    from deployer.report.audited import Audited
 
 
 def html(audited: Audited) -> str:

@@ -17,7 +17,8 @@ import pytest
 from deployer.errors import ConfigError
 from deployer.events import HostEnded, RuleJudged, TaskPlanned
 from deployer.model import Change
-from deployer.report.audited import Audited, audit_as_json, check_files, gathered, write_files
+from deployer.report.audit_files import check_files, write_files
+from deployer.report.audited import Audited, audit_as_json, gathered
 from deployer.report.exchange import LONGEST_COMMENT, junit, markdown, sarif, table_of
 from deployer.report.page import html
 
@@ -88,12 +89,6 @@ def read(page: str) -> Texts:
     found = Texts()
     found.feed(page)
     return found
-
-
-def one_of_each() -> Audited:
-    """One host with every answer and a drift."""
-    answers = (judged("web1", f"A{n}-1", answer) for n, answer in enumerate(ANSWERS))
-    return audited(*answers, drift("web1"), ended("web1"))
 
 
 def evil() -> Audited:
