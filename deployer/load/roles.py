@@ -127,19 +127,24 @@ class RoleReader:
         defaults = self._variables(path, "defaults", main)
         if not inherited.private:
             self.defaults, self.vars = joined(self.defaults, defaults), joined(self.vars, own)
-        mine, around = joined(inherited.around, own, inherited.entry), joined(inherited.around, inherited.entry, own)
+        its, around = joined(inherited.around, own, inherited.entry), joined(inherited.around, inherited.entry, own)
         below = replace(inherited, role=path.name, role_path=path, defaults=defaults, private=False)
-        below = replace(below, role_vars=mine, around=around, entry=Map())
+        below = replace(below, role_vars=its, around=around, entry=Map())
         files = {folder: _main(path, folder, main.get(folder, "main")) for folder in ("tasks", "handlers")}
         if main and not files["tasks"]:
             raise ConfigError(f"the role {path.name} has no tasks/{main['tasks']}", where=where)
-        first = all(one.path != path for one in self.seen)
         self.seen.add(Listed(path, frozenset(inherited.when), inherited.gated, inherited.tags))
-        if first:
-            reader = TaskReader(self.imported, self.problems, self.judge, self, handlers=True, listeners=self.listeners)
-            for file in files["handlers"]:
-                with self.problems.going_on():
-                    self.handlers += reader.read(yaml.read(file), "handlers", Mark(str(file)), below, file.parent)
+        heard: dict[str, list[str]] = {}
+        reader = TaskReader(self.imported, self.problems, self.judge, self, handlers=True, listeners=heard)
+        for file in files["handlers"]:
+            with self.problems.going_on():
+                mine = reader.read(yaml.read(file), "handlers", Mark(str(file)), below, file.parent)
+                names = {handler.name for handler in mine}  # of a role that is listed again the last ones count
+                kept = [one for one in self.handlers if one.role_path != path or one.name not in names]
+                self.handlers[:] = [*kept, *mine]
+        for topic, those in heard.items():
+            known = self.listeners.setdefault(topic, [])
+            known += [name for name in those if name not in known]
         found: list[Task] = []
         reader = TaskReader(self.imported, self.problems, self.judge, self)
         for file in files["tasks"]:

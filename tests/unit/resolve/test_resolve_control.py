@@ -58,6 +58,26 @@ def test_an_include_may_be_named_by_facts_and_go_through_a_loop(project: Project
     assert caught.value.where.endswith("site.yml:3:7")
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "tasks: [{import_role: {name: h}, vars: {n: 1}}, {import_role: {name: h}, vars: {n: 2}}]",
+        "tasks: [{include_role: {name: h}, vars: {n: 1}}, {include_role: {name: h}, vars: {n: 2}}]",
+        "roles: [{role: h, n: 1}, {role: h, n: 2}]",
+    ],
+)
+def test_of_a_role_that_is_listed_again_the_last_ones_handlers_count(project: Project, listed: str) -> None:
+    project.write("roles/h/tasks/main.yml", "- {command: 'x {{ n }}', notify: [told, topic]}\n")
+    project.write(
+        "roles/h/handlers/main.yml",
+        "- {name: told, command: 'say {{ n }}'}\n- {name: more, listen: topic, command: 'more {{ n }}'}\n",
+    )
+    project.write("site.yml", f"- hosts: all\n  {listed}\n")
+    found = project.resolve()
+    assert [one.module.cmd for one in found.handlers] == ["say 2", "more 2"]  # type: ignore[attr-defined]
+    assert [one.notify for one in found.actions] == [("told", "more")] * 2
+
+
 def test_a_role_is_included_with_variables_of_its_own_and_its_handlers(project: Project) -> None:
     project.write("roles/r/defaults/main.yml", "who: default\n")
     project.write("roles/r/handlers/main.yml", "- {name: again, listen: topic, command: 'true'}\n")
