@@ -38,6 +38,7 @@ def test_a_start_makes_the_sandbox_once_and_root_only_asks_whether_a_file_is_the
     commands = [line for line in files[UNIT].splitlines() if line.startswith("Exec") and not line.endswith("=")]
     assert [line.partition("/bin/sh")[0] for line in commands] == ["ExecStart=", "ExecStartPost=+"]
     assert "read" not in commands[1].replace("/ready", "") and "<" not in commands[1]
+    assert "SyslogIdentifier=demo" in files[UNIT].splitlines(), "or a journal names the shell"
     epmd = files["/etc/systemd/system/beam-epmd@.service"]
     assert [line.partition("=")[0] for line in epmd.splitlines() if line.startswith("Exec")] == ["ExecStart"]
 
