@@ -32,7 +32,7 @@ CONSOLE = 6
 FORKS = {"plan": 44, "deploy": 49, "verify": 23, "audit": 145}
 """Processes that a host starts, those of its sshd and of what else it does meanwhile among them."""
 
-FIRST, A_SECOND = 740, 10
+FIRST, A_SECOND = 700, 10
 """The same of a first deploy, the node's threads among them; and what waiting for EPMD and node may add."""
 
 
