@@ -172,7 +172,7 @@ class Conversation:
         if self._answered:
             return self._refused()
         if self._sudo:
-            problem, hint = refusal(status, self._complaint)
+            problem, hint = refusal(status, self._noise + self._complaint)
             return AuthError(problem, hint=hint + self._said())
         return AuthError(
             f"the login shell refused to run /bin/sh (status {status})",

@@ -54,6 +54,15 @@ def refusal(status: int, said: bytes) -> tuple[str, str]:
     if b"Password change required" in said:  # sshd's word, in the place of any command
         hint = "log in there with ssh and change it, or have it never expire: chage -M -1 USER"
         return "the password of this user has expired there, and nothing runs for them until it is changed", hint
+    if b"currently not available" in said or b"exec: restricted" in said:  # nologin; rbash
+        hint = "give this user one that does: usermod -s /bin/bash USER; or log in as another one (-u)"
+        return f"the login shell of this user runs no commands (status {status})", hint
+    if status == 127 and b"not found" in said:  # the shell's words; what sudo itself does not find ends it with 1
+        hint = "install it, or see what ~/.bashrc makes of PATH; a login that is root needs none: ansible_become: false"
+        return "there is no sudo in the PATH of this login", hint
+    if b"sudo" not in said and b"/bin/sh" not in said:  # in any language sudo names itself, or what it does not run
+        hint = "see what this user's login shell and ~/.bashrc do: ssh HOST true; and then: ssh HOST sudo -n true"
+        return f"the login ended with status {status} before sudo said a word", hint
     return (
         f"sudo refused to run /bin/sh (status {status})",
         "let it in without a password (NOPASSWD), or give one with -K",

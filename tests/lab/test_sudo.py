@@ -114,6 +114,8 @@ def test_a_host_has_one_key_whatever_it_is_called(by_profile, reach):
     ("path", "text", "error", "problem", "hint"),
     [
         ("/etc/sudoers.d/00-tty", "Defaults requiretty", AuthError, "wants a terminal", "!requiretty"),
+        ("/home/deploy/.bashrc", "exit 3", AuthError, "status 3 before sudo said a word", ".bashrc"),
+        ("/home/deploy/.bashrc", "PATH=/nowhere", AuthError, "no sudo in the PATH", ".bashrc"),
         ("/home/deploy/.bashrc", "read -r answer", ProbeError, "something on the host read it first", ".bashrc"),
     ],
 )
@@ -128,6 +130,18 @@ def test_what_keeps_a_program_from_starting_is_called_by_its_name(
         assert hint in caught.value.hint
     finally:
         ssh(host, f"rm -f {path}; [ ! -e /root/kept ] || mv /root/kept {path}")
+    assert answers(reach(host))[0] == "root"
+
+
+@pytest.mark.parametrize("shell", ["/bin/rbash", "/usr/sbin/nologin"])
+def test_a_login_shell_that_runs_nothing_is_blamed_and_not_sudo(by_profile, reach, ssh, shell):
+    host = by_profile["sudo"]
+    assert ssh(host, f"usermod -s {shell} deploy")[0] == 0
+    try:
+        with pytest.raises(AuthError, match="login shell of this user runs no commands"):
+            answers(reach(host))
+    finally:
+        ssh(host, "usermod -s /bin/bash deploy")
     assert answers(reach(host))[0] == "root"
 
 
