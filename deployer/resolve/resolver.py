@@ -213,9 +213,12 @@ class Resolver:
     def _once(self, host: Host, wanted: Limits) -> str:
         """Return who does once what this host and others need; that one's variables are known by then."""
         self._met.add(host.name)
-        if batch := batch_of(self._run.hosts, wanted.serial, host.name) if wanted.serial else ():
+        hosts, serial, canary = self._run.hosts, wanted.serial, wanted.rollout.canary
+        ahead = [canary] if canary and canary in hosts else []  # it has its turn before all others
+        hosts = [*ahead, *(name for name in hosts if name not in ahead)]
+        if batch := batch_of(hosts, [*(1 for _ in ahead), *serial], host.name) if serial else ():
             self._scopes.batch(host, batch)
-        takers = batch or ([self._run.first, *self._run.hosts] if self._run.first else [""])
+        takers = batch or ([*ahead, self._run.first, *hosts] if self._run.first else [""])
         first = next((name for name in takers if name not in self._down), takers[0])
         if first in self._inventory.hosts and first not in self._met and any(task.run_once for task in self.play.tasks):
             with Gathering().going_on():  # what is wrong there, or unknown of a host that is down, is told in its turn

@@ -63,6 +63,30 @@ def test_each_batch_has_what_runs_once_done_by_its_first_host_and_all_of_it_know
     assert "changed_when: false" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("serial", "firsts"), [("", "cccc"), ("  serial: 2\n", "aacd"), ("  serial: [1, 50%]\n", "abcb")]
+)
+def test_the_canary_whose_turn_comes_first_does_what_runs_once(
+    here: Project, monkeypatch: pytest.MonkeyPatch, serial: str, firsts: str
+) -> None:
+    monkeypatch.setenv("LO_COOKIE", "A" * 32)
+    words = "nodes: [{name: x, port: 9100, service: x.service}], cluster: {name: x, cookie: {env: LO_COOKIE}}"
+    some = ", ".join(f"{name}: {{ansible_host: 127.0.1.{at}}}" for at, name in enumerate("abcd", 1))
+    here.write("hosts.yml", f"all: {{hosts: {{{some}}}, vars: {{{words}, rollout: {{canary: c}}}}}}\n")
+    tasks = "[{command: id, run_once: true}, {debug: {msg: '{{ ansible_play_batch }}'}}]"
+    here.write("site.yml", f"- hosts: all\n{serial}  tasks: {tasks}\n")
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+    ((one, hosts),) = loaded.work()
+    resolver = loaded.resolver(one)
+    actions = [resolver.resolve(host, None).actions for host in hosts]
+    assert [once.skip for once, _ in actions] == [
+        "" if host.name == first else f"run_once: {first} does it" for host, first in zip(hosts, firsts, strict=True)
+    ]
+    if serial:
+        together = [[name for name, other in zip("abcd", firsts, strict=True) if other == first] for first in firsts]
+        assert [batch.says for _, batch in actions] == [str(some) for some in together]
+
+
 ONCE_IN_ITS_PLACE = """\
 - set_fact: {x: 1}
 - {set_fact: {y: "{{ x }}"}, run_once: true}
