@@ -64,7 +64,7 @@ def _reset(c: Context, *, host: str, name: str) -> None:
     lab.reset(host or None, name)
 
 
-def _build(c: Context, *, app: str, suite: str, version: str, output: str) -> None:
+def _build(c: Context, *, app: str, suite: str, version: str, release: str, output: str) -> None:
     """Build a release from a mix project in the builder image, and print the tarball's path."""
     del c
     from deployer import lab
@@ -72,7 +72,8 @@ def _build(c: Context, *, app: str, suite: str, version: str, output: str) -> No
     path = Path(app)
     if not (path / "mix.exs").is_file():
         raise ConfigError(f"{app} has no mix.exs", hint="give the directory of a mix project")
-    out(str(lab.build_app(path, suite=suite, version=version or None, out=Path(output) if output else None, say=err)))
+    place = Path(output) if output else None
+    out(str(lab.build_app(path, suite=suite, version=version or None, release=release or None, out=place, say=err)))
 
 
 COMMANDS = (
@@ -105,6 +106,7 @@ COMMANDS = (
                 Flag("app", "directory of a mix project", word=True),
                 _SUITE,
                 Flag("version", "build the release with this version (like DEMO_VERSION for the demo)"),
+                Flag("release", "which release, of a project that has several"),
                 Flag("output", "where to put the tarball"),
             ),
         ),

@@ -20,11 +20,12 @@ set -eu
 cp -R /mnt/app /build
 cd /build
 rm -rf _build
-mix release --quiet
+mix release --quiet "$@"
 find _build/prod -maxdepth 1 -name '*.tar.gz' -exec cp -t /mnt/out {} +
 """
 
 _NAME = re.compile(r"\bapp:\s*:(\w+)")
+_RELEASE = re.compile(r"[a-z][A-Za-z0-9_]*")
 _UMBRELLA = re.compile(r"\bapps_path:")
 
 
@@ -45,13 +46,15 @@ def build_app(
         out: the directory to put the tarball in; by default ``dist/SUITE`` among the labs' files.
         version: given to the build as ``APP_VERSION`` in the environment, for a ``mix.exs`` that reads it there. APP is
             the app's name; of an umbrella its directory's, without ``_umbrella``.
-        release: the release's name, given to the build as ``APP_RELEASE`` in the same way.
+        release: which release, of a project that has several; also given to the build as ``APP_RELEASE``.
         say: is told what happens, line by line.
 
     Raises:
-        ConfigError: not a mix project.
+        ConfigError: not a mix project, or no release can be called so.
         DeployerError: mix failed, with its last lines, or made no tarball.
     """
+    if release is not None and not _RELEASE.fullmatch(release):
+        raise ConfigError(f"{release!r} is no name of a release", hint="as mix.exs has it: letters, digits and _")
     require()
     name = _named(app)
     builder = image.ensure(suite, "builder", say)
@@ -60,7 +63,7 @@ def build_app(
     say(f"build {app} for {suite}" + (f", version {version}" if version else ""))
     with tempfile.TemporaryDirectory(prefix="deployer-build-") as made:
         try:
-            _mix_release(builder, app.absolute(), Path(made), variables)
+            _mix_release(builder, app.absolute(), Path(made), variables, [release] if release else [])
         except DeployerError as error:
             newer = "requires Elixir" in error.message and suite != "trixie"
             error.hint = "Debian 13 has Elixir 1.18: --suite trixie, for hosts that run it" if newer else ""
@@ -79,7 +82,7 @@ def _named(app: Path) -> str:
     raise ConfigError("not a mix project: no mix.exs that names its app or its apps_path", where=app)
 
 
-def _mix_release(builder: Path, app: Path, made: Path, variables: dict[str, str]) -> None:
+def _mix_release(builder: Path, app: Path, made: Path, variables: dict[str, str], names: list[str]) -> None:
     told = {"MIX_ENV": "prod", "LANG": "C.UTF-8", "HOME": "/root", **variables}
     # nspawn locks the image while it is in use.
     with state.locked(builder.with_name("builder.use")):
@@ -88,7 +91,7 @@ def _mix_release(builder: Path, app: Path, made: Path, variables: dict[str, str]
             "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off", "--settings=no", "--pipe",
             f"--bind-ro={_escaped(app)}:/mnt/app", f"--bind={_escaped(made)}:/mnt/out",
             *(f"--setenv={name}={value}" for name, value in told.items()),
-            "/bin/sh", "-c", _SCRIPT,
+            "/bin/sh", "-c", _SCRIPT, "sh", *names,
         )  # fmt: skip
 
 

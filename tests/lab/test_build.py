@@ -47,6 +47,19 @@ def test_the_version_that_is_asked_for_is_built_and_the_project_stays_clean(proj
     assert sorted(str(path.relative_to(app)) for path in app.rglob("*")) == ["lib", "lib/small.ex", "mix.exs"]
 
 
+def test_one_release_of_several_is_built_by_its_name(project, tmp_path):
+    app = project()
+    several = ", ".join(
+        f"{name}: [applications: [small: :permanent], steps: [:assemble, :tar]]" for name in ("web", "jobs")
+    )
+    (app / "mix.exs").write_text(MIX.replace("small: [steps: [STEPS]]", several))
+    with pytest.raises(DeployerError, match="releases"):
+        labs.build_app(app, out=tmp_path / "dist")
+    assert labs.build_app(app, release="jobs", out=tmp_path / "dist") == tmp_path / "dist/jobs-1.0.0.tar.gz"
+    with pytest.raises(ConfigError, match="is no name of a release"):
+        labs.build_app(app, release="--help", out=tmp_path / "dist")
+
+
 def test_a_project_that_does_not_compile_says_where(project, tmp_path):
     with pytest.raises(DeployerError, match=r"lib/small\.ex:2"):
         labs.build_app(project("defmodule Small do\n  no_such_thing(1)\nend\n"), out=tmp_path)
