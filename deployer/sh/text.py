@@ -6,8 +6,9 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path, PurePath
 
 Word = str | int | PurePath
@@ -35,9 +36,15 @@ def sh(template: str, *values: Word | Sh | Iterable[Word | Sh]) -> Sh:
         ValueError: a value holds a NUL byte, which no shell word can carry; or there are more values than ``{}``.
         IndexError: there are fewer.
     """
-    if "{0}" not in template and template.replace("{{", "").count("{}") < len(values):
+    if _places(template) < len(values):
         raise ValueError(f"more values than places for them: {template[:60]!r}")
     return Sh(template.format(*(_quoted(value) for value in values)))
+
+
+@lru_cache(1024)
+def _places(template: str) -> float:
+    """Return how many values a template has places for; no end of them where it numbers them."""
+    return inf if "{0}" in template else template.replace("{{", "").count("{}")
 
 
 def lines(*parts: Sh) -> Sh:
