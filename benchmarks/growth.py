@@ -5,10 +5,8 @@ growth.py INVENTORY COUNT ANSWER
 INVENTORY has the fleet's words at its group `lab`. COUNT hosts take its hosts' place, each of which answers what ANSWER
 has, a file of what a host said (`recorded`).
 
-Seconds are for comparing two versions in turns on one machine. On two busy cores 1,000 hosts took 11 to 13 s where the
-version before took 16 to 19. Two thirds of it is resolving, of which a third is rendering. To let hosts that are alike
-share whole tasks, by comparing all that was looked at, gave 6 % at 60 hosts for 250 lines: nine of nineteen tasks name
-their own host.
+Seconds are for comparing two versions in turns on one machine. Two thirds of them are resolving, of which a quarter is
+rendering; docs/adr/0026 says what else was tried, and what it gave.
 """
 
 from __future__ import annotations
