@@ -55,7 +55,7 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
         ask, code = asker(context.stop, json=options.json), 2 if counts else 0
 
         def gather(transport: Transport, host: Host) -> Mapping[str, Any]:
-            return facts.gather(transport, become=resolver.connection(host).become)
+            return facts.gather(transport, **resolver.asks_as(host))
 
         words: dict[str, Any] = {"drift_code": code, "ask": ask, "done": project.done, "learn": resolver.learn}
         return PlayRun(context, resolver, hosts, goal, gather=gather, **words).run()

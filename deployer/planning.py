@@ -193,7 +193,7 @@ def show_plan(file: Path, *, as_json: bool, pages: Sequence[str] = ()) -> str:
 
 def _facts(resolver: Resolver) -> dict[str, Any]:
     def gather(transport: Transport, host: Host) -> Mapping[str, Any]:
-        return facts.gather(transport, become=resolver.connection(host).become)
+        return facts.gather(transport, **resolver.asks_as(host))
 
     return {"gather": gather, "learn": resolver.learn}
 

@@ -174,7 +174,9 @@ class ResultWords:
 class Connection:
     """How a host is reached; from Ansible's connection variables and the command line.
 
-    ``ssh_options``: those understood of ``ansible_ssh_common_args``, lower-case; ``ways``: those of ``confirm_over``.
+    ``become``: programs run as root there, since something of the play does; ``inventory_becomes``: what
+    ``ansible_become`` says, if anything. ``ssh_options``: those understood of ``ansible_ssh_common_args``, lower-case;
+    ``ways``: those of ``confirm_over``.
     """
 
     address: str
@@ -182,6 +184,7 @@ class Connection:
     user: str | None = None
     private_key: Path | None = None
     become: bool = False
+    inventory_becomes: bool | None = None
     become_password: Secret | None = None
     ssh_options: Mapping[str, str] = field(default_factory=dict)
     local: bool = False

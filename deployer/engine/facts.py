@@ -16,7 +16,9 @@ _DISTRIBUTIONS = {"debian": "Debian", "ubuntu": "Ubuntu", "fedora": "Fedora"}
 _DATE = ("year", "month", "day", "hour", "minute", "second", "epoch", "tz_offset", "tz", "weekday", "weeknumber")
 
 
-def gather(transport: Transport, *, become: bool = False, timeout: float = 60.0) -> dict[str, Any]:
+def gather(
+    transport: Transport, *, become: bool = False, user: str | None = None, timeout: float = 60.0
+) -> dict[str, Any]:
     """Return facts as ``{"ansible_hostname": …}`` plus all of them again under ``ansible_facts``.
 
     Values are data from the host: the templating layer never renders them.
@@ -24,13 +26,14 @@ def gather(transport: Transport, *, become: bool = False, timeout: float = 60.0)
     Args:
         transport: where to ask.
         become: ask as root, as whom the play works: ``ansible_user_id`` and ``ansible_env`` are root's then.
+        user: and from there as this one, whose they are then.
         timeout: seconds.
 
     Raises:
         HostError: the host cannot be read.
     """
     text = script("facts.sh", "deployer.engine")
-    (frame,) = transport.run(Program((text,), become=become), timeout=timeout)
+    (frame,) = transport.run(Program((text,), become=become, users={0: user} if user else {}), timeout=timeout)
     raw = records(frame.out)
     facts: dict[str, Any] = {key: int(raw[key]) if key in _NUMBERS and raw[key].isdigit() else raw[key] for key in raw}
     name = facts.pop("distribution_id", "")

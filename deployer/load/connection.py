@@ -108,6 +108,7 @@ def connection(host: Host, variables: Variables, cli: CliConnection, vaults: Vau
         user=_checked(host, variables, "ansible_user", str, check_user) or cli.user,
         private_key=Path(key).expanduser() if key else cli.private_key,
         become=become if own is None else own,
+        inventory_becomes=own,
         become_password=_password(host, variables, vaults) or cli.become_password,
         ssh_options=_ssh_options(host, variables),
         local=_LOCAL[kind] if kind else bool(cli.local),

@@ -60,8 +60,8 @@ class Module(ABC):
     """
     ON_HOST: ClassVar[str] = ""
     """An argument that says that what `SOURCES` name lies on the host already."""
-    RUNS_AS_USER: ClassVar[bool] = False
-    """True where ``become_user`` is understood (command, shell); other modules take an owner instead."""
+    RUNS_COMMAND: ClassVar[bool] = False
+    """True where it runs what a person wrote: ``timeout`` and ``as_node`` are understood."""
     RESTARTS_NODES: ClassVar[bool] = False
     """True where the steps stop and start a node: such hosts take their turn in batches (docs/rollouts.md)."""
     ALL_HOSTS_AT_ONCE: ClassVar[bool] = False

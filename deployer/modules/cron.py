@@ -46,7 +46,10 @@ class Cron(Rewritten):
         str | None, Doc("the command, or the variable's value", check=check.one_line, example="true", alias="value")
     ] = None
     user: Annotated[
-        str | None, Doc("whose crontab, and as whom it runs; default: root's", check=check.name, example="shop")
+        str | None,
+        Doc(
+            "whose crontab, and as whom it runs; default: of whoever the task runs as", check=check.name, example="shop"
+        ),
     ] = None
     cron_file: Annotated[
         str | None, Doc("a file in /etc/cron.d/ instead; or its path", check=check.cron_file, example="shop")
@@ -102,7 +105,7 @@ class Cron(Rewritten):
     @property
     def called(self) -> str:
         """The file, or whose crontab."""
-        return self._file or f"the crontab of {self.user or 'root'}"
+        return self._file or ("the crontab" if self.user is None else f"the crontab of {self.user}")
 
     @property
     def label(self) -> str:
@@ -112,7 +115,7 @@ class Cron(Rewritten):
     def place(self) -> Sh:
         """Return how the crontab, or the file, is read and written."""
         keeps = "yes" if self.backup else ""
-        return lines(sh("user={} file={} keeps={}", self.user or "root", self._file, keeps), script("cron.sh"))
+        return lines(sh("user={} file={} keeps={}", self.user or "", self._file, keeps), script("cron.sh"))
 
     def touches(self) -> tuple[str, ...]:
         """Return the file."""

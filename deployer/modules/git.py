@@ -39,7 +39,7 @@ class Git(Module):
     host. A release is better deployed whole (docs/from-mix-phx-new.md).
     """
 
-    RUNS_AS_USER: ClassVar[bool] = True
+    RUNS_COMMAND: ClassVar[bool] = True
     EXAMPLE: ClassVar[str] = """\
 - name: the pages for when the shop is closed
   git:

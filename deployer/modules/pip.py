@@ -29,7 +29,7 @@ class Pip(Module):
     ``break_system_packages`` says so.
     """
 
-    RUNS_AS_USER: ClassVar[bool] = True
+    RUNS_COMMAND: ClassVar[bool] = True
     INSTEAD: ClassVar[str] = "name packages with their versions: NAME==VERSION"
     EXAMPLE: ClassVar[str] = """\
 - name: what the report is made with

@@ -13,10 +13,11 @@ from deployer.load.template import Variables
 from deployer.model import Connection, Host, Play, Task
 from deployer.modules import Module
 from deployer.resolve.action import Action, Awaiting, AwaitingRestart, Delegate
+from deployer.resolve.becoming import becomes_another, check_may_act, user_of
 from deployer.resolve.confirming import confirm_of, undoable
 from deployer.resolve.delegating import Delegates, delegated
 from deployer.resolve.homes import home_of
-from deployer.resolve.making import Maker, became, environment_of, module_class, timeout_of, user_of
+from deployer.resolve.making import Maker, environment_of, module_class, timeout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +87,17 @@ class Acting:
         on, place = delegated(task, variables, self.doer, connection, self.delegates)
         if once and not place:
             place = Delegate(self.doer.name, on.become, self.doer)
-        user = None if task.local else user_of(task, on, variables)
-        asked = self.delegates.become or "ansible_become" in variables or became(task, variables) is not None
-        return on, place, user, home_of(user, on, variables, elsewhere=place is not None, asked=asked)
+        elsewhere = place is not None
+        another = becomes_another(task, variables, on, every=self.delegates.become, elsewhere=elsewhere)
+        user = None if task.local or task.as_node else user_of(task, variables, on, another=another)
+        return on, place, user, home_of(user, on, variables, elsewhere=elsewhere)
 
     def _made(self, task: Task, variables: Variables, label: str, given: Module | None) -> Action:
         on, place, user, home = self._where(task, variables)
         once = self.doer.name != self.host.name
         module, words = given or self.maker.make(task, variables, home), task.result
+        if user and module.handler_only and not words.ignore_errors:
+            check_may_act(task, user)
         if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()
         if once and not module.READS:
@@ -104,7 +108,7 @@ class Acting:
         known = {handler.name for handler in self.play.handlers}
         told = tuple(name for name in notify if name in known or name not in self.play.listeners)
         environment = environment_of(task, variables)
-        timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, on)
+        timeout, confirm = timeout_of(task, variables), confirm_of(task, variables, module, on, user)
         undoes = undoable(task, module) if confirm else ()
         label = f"{label}, on {place}" if place else label
         return Action(task, label, module, told, user, environment, timeout, confirm, undoes, place=place)

@@ -74,7 +74,7 @@ def check_nodes(hooks: Sequence[Action], own: Declaration | None, *, become: boo
     for hook in (hook for hook in hooks if not hook.skip and hook.task.as_node):
         with At(hook.task.mark):
             node_of(hook, own)
-            if not hook.module.RUNS_AS_USER:
+            if not hook.module.RUNS_COMMAND:
                 hint = "only command and shell run as a node does"
                 raise ConfigError(f"{hook.task.module} cannot run as a node", hint=hint)
             if not become:

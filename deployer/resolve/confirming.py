@@ -38,7 +38,7 @@ def undoable(task: Task, module: Module) -> tuple[str, ...]:
     return module.touches() if task.module in _FILES and not getattr(module, "generations", None) else ()
 
 
-def confirm_of(task: Task, variables: Variables, module: Module, found: Connection) -> int:
+def confirm_of(task: Task, variables: Variables, module: Module, found: Connection, user: str | None) -> int:
     """Return how many seconds a task waits for its confirmation; 0 when it does not.
 
     Raises:
@@ -48,7 +48,7 @@ def confirm_of(task: Task, variables: Variables, module: Module, found: Connecti
     where = mark_of(task.confirm, task.mark)
     with At(where):
         if task.confirm is None:
-            root = found.become or found.user == "root"
+            root = not user and (found.become or found.user == "root")
             return CONFIRM_WITHIN if root and not found.local and _risky(task, module, paths, found) else 0
         given = variables.render(task.confirm, where, "confirm")
         if given is False:
@@ -61,6 +61,10 @@ def confirm_of(task: Task, variables: Variables, module: Module, found: Connecti
         if not paths:
             hint = "copy, template, file, user and group can be taken back; the firewall has a confirm of its own"
             raise ConfigError(f"{task.module} has no confirm: what it does cannot be taken back", hint=hint)
+        if user:
+            raise ConfigError(
+                f"confirm takes root, and this is done as {user}", hint="write become: true, or no confirm"
+            )
         if found.local:
             raise ConfigError("confirm needs a host to log in to, and this one is this machine itself")
         return seconds

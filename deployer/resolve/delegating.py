@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from deployer.errors import At, ConfigError
 from deployer.fields import nearest
+from deployer.load.marked import marks_of
 from deployer.load.template import Variables
 from deployer.model import Connection, Host, Secret, Task
 from deployer.resolve.action import Action, Delegate
-from deployer.resolve.making import became
+from deployer.resolve.becoming import BECOME, becomes_another
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 CAN_BE_HERE = (
@@ -48,6 +49,10 @@ class Delegates:
         found = [host for host in self.hosts.values() if host.vars.get("ansible_host") == named]
         return found[0] if len(found) == 1 else None
 
+    def same(self, name: str) -> bool:
+        """Return whether all hosts have a variable from one place: then it is the inventory's for this machine, too."""
+        return len({str(marks_of(host.vars).get(name)) for host in self.hosts.values()}) == 1
+
 
 def delegated(
     task: Task, variables: Variables, host: Host, connection: Connection, delegates: Delegates
@@ -66,10 +71,12 @@ def delegated(
         if to in _HERE:
             hint = f"{', '.join(CAN_BE_HERE)} can; or write a play for"
             _check(task.module, "this machine", task.module in CAN_BE_HERE, hint)
-            becomes = became(task, variables)
-            on = replace(connection, local=True, become=connection.become if becomes is None else becomes)
             own = delegates.hosts.get(to)
-            password = delegates.connection(own).become_password if own else delegates.password
+            reached = delegates.connection(own) if own else None
+            said = (reached or connection).inventory_becomes if reached or delegates.same(BECOME) else None
+            on = replace(connection, local=True, inventory_becomes=said)
+            on = replace(on, become=becomes_another(task, variables, on, every=delegates.become, elsewhere=True))
+            password = reached.become_password if reached else delegates.password
             return on, Delegate("", on.become, password=password)
         other = delegates.find(to)
         if other is None:

@@ -11,6 +11,7 @@ from deployer.load.marked import Text
 from deployer.load.template import Variables
 from deployer.model import Connection
 from deployer.modules import Module
+from deployer.sh import LOGIN_USER
 from deployer.syntax import truth
 
 ROOTS = "/root"
@@ -18,7 +19,7 @@ ROOTS = "/root"
 _PATHS = ("path", "paths", "dest", "src", "chdir", "creates", "removes")
 
 
-def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere: bool, asked: bool) -> str | None:
+def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere: bool) -> str | None:
     """Return the home of whoever a task runs as; None where only the host knows it.
 
     Args:
@@ -26,15 +27,15 @@ def home_of(user: str | None, on: Connection, variables: Variables, *, elsewhere
         on: how the machine is reached on which it is done.
         variables: the facts of the host may be among them.
         elsewhere: that machine is another one than the host, whose facts these are not.
-        asked: that it is root is the word of the task, the play, the inventory or the command line; where it is only
-            that of another task, Ansible would be the login user here.
     """
     who = user or ("root" if on.become else on.user)
     if who == "root":
-        return ROOTS if asked or on.user == who else None
-    if on.local and not (user or on.become):
+        return ROOTS
+    if on.local and (user == LOGIN_USER or not on.become):
         return os.path.expanduser("~")  # noqa: PTH111 - Path's own raises where there is none
-    told = not elsewhere and "ansible_user_dir" in variables and who in (None, variables.get("ansible_user_id"))
+    teller = variables.get("ansible_user_id")
+    fits = teller != "root" if who == LOGIN_USER else who in (None, teller)
+    told = not elsewhere and "ansible_user_dir" in variables and fits
     return str(variables["ansible_user_dir"]) if told else None
 
 

@@ -20,7 +20,7 @@ from deployer.load.secrets import Vaults, fill, read_secret
 from deployer.load.sources import Sources
 from deployer.load.template import Variables
 from deployer.load.unsupported import NotHere
-from deployer.model import Blob, Connection, Secret, Task
+from deployer.model import Blob, Secret, Task
 from deployer.modules import Module
 from deployer.resolve.homes import ROOTS, at_homes
 from deployer.resolve.silent import is_silent, says_none
@@ -32,7 +32,6 @@ _ELSEWHERE = (
     "deployer modules list has ours; ansible-core runs others: engine: ansible at the role or the play, or"
     " --ansible-fallback"
 )
-_ROOT = (None, "root")
 _DIGITS = re.compile("0[0-7]{3}")
 
 
@@ -147,41 +146,6 @@ class Maker:
         return self.sources.rendered(found, variables, dialect(args))
 
 
-def became(task: Task, variables: Variables) -> bool | None:
-    """Return what a task says of ``become``, rendered; None where it says nothing.
-
-    Raises:
-        ConfigError: it gives neither true nor false.
-    """
-    if not isinstance(task.become, str):
-        return task.become
-    said = variables.render(task.become, task.mark, "become")
-    return None if said is OMIT else bool(coerce(bool, said, "become"))
-
-
-def user_of(task: Task, connection: Connection, variables: Variables) -> str | None:
-    """Return the user a task runs as, where that is another than the play's programs run as.
-
-    Raises:
-        ConfigError: the module cannot run as that user.
-    """
-    with At(task.mark):
-        if not connection.become:
-            return None
-        wants_root = became(task, variables) is not False
-        user = task.become_user if wants_root else connection.user
-        if user in _ROOT and (wants_root or user == "root"):
-            return None
-        if not module_class(task).RUNS_AS_USER:
-            hint = "only command and shell run as somebody else; others take owner:, and become: belongs to the play"
-            words = f"as {user}" if user else "without become"
-            raise ConfigError(f"{task.module} cannot run {words}", hint=hint)
-        if user is None:
-            hint = "set ansible_user in the inventory, so that the login user is known"
-            raise ConfigError("become: false needs to know the login user", hint=hint)
-        return user
-
-
 def environment_of(task: Task, variables: Variables) -> dict[str, str]:
     """Return the environment a task runs with.
 
@@ -229,7 +193,7 @@ def timeout_of(task: Task, variables: Variables) -> int | None:
         found = coerce(int, variables.render(task.timeout, where, "timeout"), "timeout")
         if not 1 <= found <= LONGEST_TIMEOUT:
             raise ConfigError(f"timeout is {found}", hint=f"seconds, from 1 to {LONGEST_TIMEOUT}")
-        if not module_class(task).RUNS_AS_USER:
+        if not module_class(task).RUNS_COMMAND:
             hint = "command and shell have it; whatever else runs on hosts has its own deadline"
             raise ConfigError(f"{task.module} has no timeout", hint=hint)
         return int(found)

@@ -19,6 +19,7 @@ from deployer.load.scope import Scopes
 from deployer.load.sources import Sources
 from deployer.model import Blob, Connection, Host, Mark, Play, Task
 from deployer.resolve.action import Choice, HostPlay, Limits
+from deployer.resolve.becoming import becomes_another, may_become, user_of
 from deployer.resolve.delegating import Delegates
 from deployer.resolve.factual import name_facts
 from deployer.resolve.host_play import Lists, Progress
@@ -49,7 +50,7 @@ class Resolver:
         self._lock = threading.RLock()
         self._ready: dict[str, HostPlay] = {}
         self._met, self._down = set[str](), set[str]()
-        self._become = bool(run.cli.become or play.become or any(task.become for task in self._tasks))
+        self._become = bool(run.cli.become or play.become or any(map(may_become, self._tasks)))
 
     @property
     def _tasks(self) -> tuple[Task, ...]:
@@ -83,6 +84,18 @@ class Resolver:
             if self.play.local is not None:
                 cli = replace(cli, local=self.play.local)
             return connection(host, variables, cli, self._run.vaults, become=self._become)
+
+    def asks_as(self, host: Host) -> dict[str, Any]:
+        """Return as whom a host is asked for its facts: whether to ``become`` root, and which ``user`` instead.
+
+        Raises:
+            ConfigError: the play's ``become`` or a connection variable is wrong.
+        """
+        with self._lock:
+            on, variables = self.connection(host), self._scopes.play(host)
+            if not becomes_another(self.play, variables, on, every=bool(self._run.cli.become)):
+                return {"become": False, "user": None}
+            return {"become": on.become, "user": user_of(self.play, variables, on, another=True)}
 
     def declares(self, host: Host) -> bool:
         """Return whether inventory, play or command line declare a fleet on a host."""

@@ -29,6 +29,8 @@ BOOTSTRAP = (
 )
 """Runs as ``/bin/sh -c BOOTSTRAP deployer "$SSH_CONNECTION"``: constant, so nothing of ours is ever in argv."""
 
+LOGIN_USER = "the login user"
+"""Whoever the login is on the host, as a user to run as: only sudo there knows, where nobody names him here."""
 _STRANGE = re.compile(r"[^A-Za-z0-9@._-]")
 _STRANGE_LABEL = re.compile(r"[^ -~]")
 BEAT = 10.0
@@ -75,7 +77,8 @@ class Program:
         known: fragment index → what is looked at together with all others, before the first fragment; only where that
             cannot tell the answer the fragment runs.
         reads: what else fragments want to have read before the first of them.
-        users: fragment index → the user it runs as, where that is not the program's own.
+        users: fragment index → the user it runs as, where that is not the program's own; `LOGIN_USER` is one, too.
+        given: fragment index of such a user → the blobs that are handed to him.
         people: fragment index → seconds until it is killed, of a step that runs what a person wrote: with default
             signals and the login's umask, and no longer than the run that asked for it.
         labels: what each fragment does, in a few words, for a run that waits for this one.
@@ -95,6 +98,7 @@ class Program:
     known: Mapping[int, Known | Pooled] = field(default_factory=dict)
     reads: tuple[Reads, ...] = ()
     users: Mapping[int, str] = field(default_factory=dict)
+    given: Mapping[int, Sequence[int]] = field(default_factory=dict)
     people: Mapping[int, int] = field(default_factory=dict)
     labels: Sequence[str] = ()
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
@@ -124,6 +128,7 @@ def encode(program: Program, *, watched: bool = False) -> str:
     words = program.marker, program.run, "yes" if program.hear else "", "yes" if leased else ""
     parts = ["#!/bin/sh", sh("marker={} run={} hears={} leased={}", *words).text, prelude(), "start"]
     parts += [_part(name).text for name in _rooms(program)]
+    parts += [_tools(program)] if set(program.users) - set(program.people) else []
     parts += _functions(program)
     if steps:
         parts += ["steps_open || refuse"]
@@ -182,12 +187,11 @@ def _functions(program: Program) -> list[str]:
     bodies = dict(zip(own, left, strict=True))
     return [
         *shared,
-        *(_function(i, bodies[i] if i in bodies else _apart(i, program)) for i in range(len(program.fragments))),
+        *(
+            f"fragment_{i}() {{\n{bodies[i] if i in bodies else _apart(i, program)}\n}}"
+            for i in range(len(program.fragments))
+        ),
     ]
-
-
-def _function(index: int, body: str) -> str:
-    return f"fragment_{index}() {{\n{body}\n}}"
 
 
 def _apart(index: int, program: Program) -> str:
@@ -195,7 +199,15 @@ def _apart(index: int, program: Program) -> str:
     own = f"main() {{\n{body}\n}}\nmain </dev/null"
     if index in program.people:
         return sh("people {} {} {}", program.people[index], user or "", own).text
-    return sh("as {} {}", user or "", own).text
+    return sh("as {} {} {}", user or "", own, program.given.get(index, ())).text
+
+
+def _tools(program: Program) -> str:
+    """Return what fragments of other users begin with: the same functions."""
+    words = sh("marker={} run={} hears='' leased=''", program.marker, program.run).text
+    return sh(
+        "tools={}", "\n".join([words, prelude(), *([_part("upload.sh").text] if any(program.given.values()) else [])])
+    ).text
 
 
 def _reading(program: Program) -> list[str]:

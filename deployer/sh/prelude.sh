@@ -161,12 +161,50 @@ epmd_names() {
 # frame INDEX RC TEXT
 frame() { printf '%s %s %s %s\n%s' "$marker" "$1" "$2" "${#3}" "$3"; }
 
-# as USER TEXT: run sh text as another user; it travels through a pipe, not through argv. The functions above are not there.
+# known_as USER: leave in $user whom that names, and in $its_home where he lives. "the login user" is whom sudo was told by; where
+# nobody told it, the login is root's own.
+known_as() {
+  user=$1
+  [ "$user" != 'the login user' ] || user=${SUDO_USER:-root}
+  entry=$(getent passwd "$user") || unknown "the user $user does not exist yet"
+  its_home=${entry%:*}
+  its_home=${its_home##*:}
+}
+
+# as_that_user COMMAND...: become it as $user, with his groups and home, for $bound seconds where that is set. What sudo has
+# told of the login user is not told to himself.
+bound=
+as_that_user() {
+  set -- HOME="$its_home" USER="$user" LOGNAME="$user" "$@"
+  [ "$user" != "${SUDO_USER:-}" ] || set -- -u SUDO_USER -u SUDO_UID -u SUDO_GID -u SUDO_COMMAND -u MAIL "$@"
+  exec ${bound:+timeout -k 5 "$bound"} runuser -u "$user" -- env -u TMPDIR "$@"
+}
+
+# as USER TEXT [BLOB...]: run sh text as another user. It and the files that it is given travel through a pipe, not through
+# argv, and he alone reads what is made of them. The functions above, which he has as well, are in $tools.
+tools=
 as() {
-  id -u "$1" >/dev/null 2>&1 || unknown "the user $1 does not exist yet"
+  known_as "$1"
+  body=$2 handed=
+  shift 2
+  for blob; do handed="$handed$lf blob $blob $(stat -L -c %s -- "$blobs/$blob") - 0 && "; done
+  # shellcheck disable=SC2016
+  [ -z "$handed" ] || handed="blobs_open && $handed blobs_whole || { echo \"\$why\"; exit 1; }"
+  text="$tools
+$handed
+( set -eu
+$body
+)"
   cd /
-  printf '%s\n' "$2" |
-    runuser -u "$1" -- env HOME="$(getent passwd "$1" | cut -d : -f 6)" USER="$1" LOGNAME="$1" /bin/sh -eus
+  {
+    printf '%s\n%s' "${#text}" "$text"
+    for blob; do cat -- "$blobs/$blob"; done
+  } 2>/dev/null | (
+    umask "$mask"
+    exec 6>&- 8>&-
+    # shellcheck disable=SC2016
+    as_that_user /bin/sh -c 'IFS= read -r n && p=$(head -c "$n") && [ "${#p}" -eq "$n" ] && eval "$p"'
+  )
 }
 
 # ask INDEX: run a probe. One that fails oddly is asked again with its complaints, which is safe: probes only read.

@@ -55,8 +55,9 @@ step() {
 # people SECONDS USER TEXT: run what a person wrote as a login would: default signals, the login's umask, a process group
 # of its own; and with a deadline. USER may be empty. What of it is left at the deadline is killed, wherever it hides.
 people() {
-  [ -z "$2" ] || id -u "$2" >/dev/null 2>&1 || unknown "the user $2 does not exist yet"
-  step_id=${run%% *}.$$ seconds=$1 user=$2 text=$3
+  user=
+  [ -z "$2" ] || known_as "$2"
+  step_id=${run%% *}.$$ seconds=$1 text=$3
   read -r began _ </proc/uptime
   set +e
   printf '%s\n' "$text" 2>/dev/null | (
@@ -64,12 +65,11 @@ people() {
     umask "$mask"
     exec 6>&-
     cd /
-    set -- /bin/sh -eus
-    [ -z "$user" ] || set -- runuser -u "$user" -- \
-      env HOME="$(getent passwd "$user" | cut -d : -f 6)" USER="$user" LOGNAME="$user" "$@"
     DEPLOYER_STEP=$step_id
     export DEPLOYER_STEP
-    exec timeout -k 5 "$seconds" "$@"
+    bound=$seconds
+    [ -z "$user" ] || as_that_user /bin/sh -eus
+    exec timeout -k 5 "$bound" /bin/sh -eus
   )
   code=$?
   read -r ended _ </proc/uptime

@@ -30,10 +30,10 @@ def pair(lab_of) -> tuple[LabHost, ...]:
     return lab_of("python", "python").hosts
 
 
-def inventory(host: LabHost, directory: Path) -> Path:
+def inventory(host: LabHost, directory: Path, **given: str) -> Path:
     """The lab's inventory, with only this host in it, called h; the others that it delegates to are itself, too."""
     told = yaml.safe_load((host.home.parent.parent / "inventory.yml").read_text())
-    variables = told["all"]["children"]["lab"]["hosts"][host.name]
+    variables = told["all"]["children"]["lab"]["hosts"][host.name] | given
     file = directory / f"{host.name}.yml"
     others = {"hosts": {"other": dict(variables)}}
     file.write_text(
@@ -102,6 +102,42 @@ def test_blocks_that_fail_run_the_same_tasks_in_the_same_order_under_both(pair, 
     (_, left), (_, right) = ssh(theirs, look), ssh(ours, look)
     assert right.splitlines() == left.splitlines()
     assert "a1 a2 a4 3 3 a5 b1 b3 False c1 c2 c4 d1 d3 thrown e1 e2 before" in " ".join(left.split())
+
+
+A_LOGIN = """
+useradd -m -s /bin/bash login && install -d -m 700 -o login -g login /home/login/.ssh
+install -m 600 -o login -g login /root/.ssh/authorized_keys /home/login/.ssh/authorized_keys
+echo 'login ALL=(ALL:ALL) NOPASSWD: ALL' >/etc/sudoers.d/login && chmod 0440 /etc/sudoers.d/login
+"""
+BECOMING = """
+rm -rf /home/*/.ansible
+cd / && find srv/becoming home/becoming -printf '%p %y %m %u %g %l\\n' | sort
+find srv/becoming home/becoming -type f | sort | while read -r file; do echo "== $file"; cat "$file"; done
+for user in root login becoming; do echo "$user: $(crontab -u $user -l 2>/dev/null)"; done
+ls -A /home/login; find /tmp /var/tmp -user login -o -user becoming
+"""
+
+
+def test_each_task_is_done_as_the_same_user_under_both(pair, ssh, tmp_path: Path) -> None:
+    """The login is not root's; some tasks become root, some another user, and others say nothing."""
+    theirs, ours = pair
+    for host in pair:
+        assert ssh(host, A_LOGIN)[0] == 0
+    site = SAME / "becoming.yml"
+    readable = ["-e", "ansible_shell_allow_world_readable_temp=true"]  # else it cannot hand a file to another user
+    there = inventory(theirs, tmp_path, ansible_user="login")
+    run([BIN / "ansible-playbook", "-i", there, site, *readable], tmp_path)
+    here = inventory(ours, tmp_path, ansible_user="login")
+    run([BIN / "deployer", "deploy", "-i", here, site], tmp_path)
+    (_, left), (_, right) = ssh(theirs, BECOMING), ssh(ours, BECOMING)
+    assert sorted(set(right.splitlines()) ^ set(left.splitlines())) == []
+    assert right.splitlines() == left.splitlines()
+    assert "srv/becoming/login/rendered f 640 login login" in left
+    assert "login root login" in left
+    for host, inventory_of in ((theirs, there), (ours, here)):
+        plan = run([BIN / "deployer", "plan", "-i", inventory_of, site], tmp_path)
+        assert "nothing to do" in plan, host
+        assert "would change" not in plan
 
 
 SMALL = sorted(file.stem for file in (SAME / "small").glob("*.yml"))

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("page", "letter", "count"), [("secrets.md", "S", 20), ("security.md", "P", 18)])
+@pytest.mark.parametrize(("page", "letter", "count"), [("secrets.md", "S", 20), ("security.md", "P", 19)])
 def test_every_promise_is_held_by_tests_that_exist(page: str, letter: str, count: int) -> None:
     text = (ROOT / "docs" / page).read_text()
     rows = re.findall(rf"^\| ({letter}\d+) \|.*\|(.*)\|$", text, re.MULTILINE)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import pwd
 import signal
 import subprocess
 from dataclasses import replace
@@ -12,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from deployer.errors import Interrupted, Locked
-from deployer.model import Blob
-from deployer.sh import Program, Sh, decode, lines, payload, sh
+from deployer.model import Blob, Secret
+from deployer.sh import LOGIN_USER, Program, Sh, decode, encode, lines, payload, sh
 from deployer.sh.frame import BOOTSTRAP
 from tests.unit.sh_runner import ROOT, answer, frames, in_every_shell, probe, steps, stream
 
@@ -99,6 +101,32 @@ def test_a_fragment_runs_as_another_user(shell: list[str], tmp_path: Path) -> No
     assert [found[1].out, found[2].out] == ["root", "it's"]
     (alone,) = frames(Program((Sh('echo "$(id -un) $USER $PWD"'),), users={0: "nobody"}), shell, tmp_path)
     assert alone.out == "nobody nobody /"
+
+
+def test_what_runs_as_another_user_has_our_functions_and_the_files_it_is_given(
+    shell: list[str], tmp_path: Path
+) -> None:
+    if not ROOT:
+        pytest.skip("becoming another user takes root")
+    text = Sh('set -- "$blobs/1"; emit who "$own_uid"; cat "$1"; stat -c %U:%a "$blobs" "$1"; sum_of "$1"; echo "$sum"')
+    secret, other = Blob.of(Secret("hush\n", "it")), Blob.of("x" * 2_000_000)
+    program = Program(
+        (text, Sh('echo "${SUDO_USER-none}"')), blobs=(other, secret), users={0: "nobody"}, given={0: [1]}
+    )
+    assert "hush" not in encode(program)
+    first, second = frames(program, shell, tmp_path)
+    owned = f"who={pwd.getpwnam('nobody').pw_uid}\x1ehush\nnobody:700\nnobody:600\n"
+    assert first.out == owned + hashlib.sha256(b"hush\n").hexdigest()
+    assert (first.rc, second.out) == (0, "none")
+
+
+def test_sudo_alone_knows_who_logs_in_where_nobody_says_it(shell: list[str], tmp_path: Path) -> None:
+    if not ROOT:
+        pytest.skip("becoming another user takes root")
+    asked = Program((Sh('echo "$(id -un) ${SUDO_USER-none}"'), Sh('echo "$SUDO_USER"')), users={0: LOGIN_USER})
+    for told, said in (("nobody", "nobody none"), ("", "root ")):
+        found = frames(asked, ["env", f"SUDO_USER={told}", *shell], tmp_path)
+        assert [frame.out for frame in found] == [said, told]
 
 
 def test_a_user_who_does_not_exist_yet_is_unknown_not_an_error(shell: list[str], tmp_path: Path) -> None:

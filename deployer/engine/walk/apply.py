@@ -129,7 +129,11 @@ def _tell(job: Job, frame: Frame, name: str, seconds: float, emit: Emit) -> None
     if job.step or frame.rc:
         emit(StepDone(name, label, what, failed, seconds, said if failed else ""))
     if failed:
-        raise _failure(job, f"{label}: {what}: {step_last_words(said, failed)}", failed, frame.out)
+        raise _failure(job, f"{label}: {what}{_as(job)}: {step_last_words(said, failed)}", failed, frame.out)
+
+
+def _as(job: Job) -> str:
+    return f", as {job.planned.action.user}" if job.step and job.planned.action.user else ""
 
 
 def _told(job: Job, frame: Frame) -> tuple[str, str, int]:

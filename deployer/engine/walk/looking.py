@@ -58,6 +58,10 @@ class HostLook:
             if refuses:
                 probe.accept_answers(asked_of(self._remaining), reading)
             plan = self._made(self._remaining, reading)
+            if refuses and plan.refused:
+                from deployer.engine.walk.allowed import check_able
+
+                check_able(plan.refused)
             if not self._results:
                 return plan
             base = len(self.host_play.actions) - len(self._remaining)

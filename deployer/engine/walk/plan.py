@@ -221,6 +221,11 @@ def make(
         place = places.setdefault(str(action.place or ""), _Place())
         observed = place.observed(action, answer, quiet=_quiet(tasks))
         one = replace(planned_of(action, observed, handlers), wakes=id(action) in waking)
+        if lack := reading.lacks.get(id(action)):
+            from deployer.engine.walk.allowed import unable
+
+            why = unable(one, lack, tasks, place.touched)
+            one = Planned(action, "refused", reason=why) if why else one
         tasks.append(one)
         place.after(one)
     return Plan(tuple(tasks), woken_handlers(tasks[since:], handlers, notified, pending))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from deployer.errors import ConfigError, DeployerError, ProbeError, Problems
@@ -17,6 +17,8 @@ _UNIT = re.compile(r"[\w@.:-]+\.(?:service|socket|timer)", re.ASCII)
 PROBE_TIMEOUT = 120.0
 """Seconds a host may stay silent while it answers a probe."""
 READS_LATER = "it reads what earlier tasks may change"
+LACK = "\x1d"
+"""Before and after what a user lacks; then comes the probe's own answer."""
 _BEHIND = sh("echo {}; exit 3", READS_LATER)
 """In place of what reads behind a task that runs every time: what it says now is of no use, so it is not asked."""
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
@@ -30,11 +32,13 @@ class Reading:
         observed: one answer for each action asked; a ConfigError where the module refuses what it sees.
         pending: ids of handlers that an earlier run notified and did not live to run.
         extra: answers of the fragments that rode along (the ladder's), in order.
+        lacks: what users lack, by the ids of their actions.
     """
 
     observed: tuple[Observed | ConfigError, ...]
     pending: frozenset[str] = frozenset()
     extra: tuple[Frame, ...] = ()
+    lacks: Mapping[int, str] = field(default_factory=dict)
 
 
 def probe_program(
@@ -51,17 +55,17 @@ def probe_program(
     first = next((i for i, action in enumerate(actions) if action.module.handler_only), len(actions))
     behind = {i for i, action in enumerate(actions) if i > first and action.answers}
     asked = [
-        _BEHIND if i in behind else probe_environment(action.environment, action.module.probe())
+        _BEHIND if i in behind else probe_environment(action.environment, _asking(action))
         for i, action in enumerate(actions)
     ]
     users = {i: action.user for i, action in enumerate(actions) if action.user}
     names = dict.fromkeys(name for action in actions for name in action.module.touches() if _UNIT.fullmatch(name))
     names |= dict.fromkeys(watched if names else ())
     plain = {i: one for i, one in enumerate(actions) if not (one.user or one.environment or i in behind)}
-    told = {i: action.module.known() for i, action in plain.items()}
-    known: dict[int, Known | Pooled] = {i: one for i, one in told.items() if one}
+    looks = {i: action.module.known() for i, action in plain.items()}
+    known: dict[int, Known | Pooled] = {i: one for i, one in looks.items() if one}
     known[len(asked)] = Pooled("pending")
-    reads = tuple(one for one in (action.module.reads() for action in actions) if one != Reads())
+    reads = tuple(one for one in (action.module.reads() for action in actions if not action.user) if one != Reads())
     return Program((*asked, _PENDING, *extra), become=become, units=tuple(names), known=known, reads=reads, users=users)
 
 
@@ -71,10 +75,14 @@ def read_probes(actions: Sequence[Action], frames: Iterable[Frame]) -> Reading:
     Raises:
         ProbeError: an answer cannot be understood; ``where`` is the task's place.
     """
-    answers = list(frames)
+    lacks, answers = dict[int, str](), list(frames)
+    for i, (action, frame) in enumerate(zip(actions, answers, strict=False)):
+        if action.user and frame.out.startswith(LACK):
+            lack, _, out = frame.out[1:].partition(LACK)
+            lacks[id(action)], answers[i] = lack, replace(frame, out=out)
     observed = tuple(_observe(action, frame) for action, frame in zip(actions, answers, strict=False))
     pending, *extra = answers[len(actions) :]
-    return Reading(observed, frozenset(pending.out.split()), tuple(extra))
+    return Reading(observed, frozenset(pending.out.split()), tuple(extra), lacks)
 
 
 def accept_answers(actions: Sequence[Action], reading: Reading) -> tuple[Observed, ...]:
@@ -96,12 +104,23 @@ def probe_environment(variables: Mapping[str, str], text: Sh) -> Sh:
     return lines(*(sh("export {}={}", Sh(name), value) for name, value in variables.items()), text)
 
 
+def _asking(action: Action) -> Sh:
+    """Return a task's probe; where it has a user of its own, it says first what he lacks."""
+    text = action.module.probe()
+    if not action.user:
+        return text
+    from deployer.engine.walk.allowed import what_it_lacks
+
+    return lines(what_it_lacks(action), text)
+
+
 def _observe(action: Action, frame: Frame) -> Observed | ConfigError:
     if frame.rc == 3:
         return Unknown(frame.out.strip() or "an earlier task has to run first")
     try:
         if frame.rc:
-            raise ProbeError(f"its probe failed with status {frame.rc}: {frame.out.strip()[-500:]}")
+            whose = f", as {action.user}," if action.user else ""
+            raise ProbeError(f"its probe{whose} failed with status {frame.rc}: {frame.out.strip()[-500:]}")
         return action.module.parse(frame.out)
     except ConfigError as error:
         return error

@@ -74,6 +74,7 @@ def step_program(work: Sequence[Job], *, become: bool) -> Program:
     fragments: list[Sh] = []
     blobs: list[Blob] = []
     users: dict[int, str] = {}
+    given: dict[int, range] = {}
     people: dict[int, int] = {}
     for job in work:
         text = job.text
@@ -83,13 +84,13 @@ def step_program(work: Sequence[Job], *, become: bool) -> Program:
             text = lines(sh("set -- {}", Sh(" ".join(place.text for place in places))), text)
         if job.step and job.planned.action.user:
             users[len(fragments)] = job.planned.action.user
+            given[len(fragments)] = range(len(blobs) - len(job.step.blobs), len(blobs))
         if job.step and job.step.person:
             people[len(fragments)] = job.planned.action.timeout or STEP_TIMEOUT
         fragments.append(text)
     labels = tuple(f"{job.planned.action.label}: {job.step.what if job.step else 'note the handler'}" for job in work)
-    return Program(
-        tuple(fragments), writes=True, blobs=tuple(blobs), become=become, users=users, people=people, labels=labels
-    )
+    texts, own = tuple(fragments), tuple(blobs)
+    return Program(texts, writes=True, blobs=own, become=become, users=users, given=given, people=people, labels=labels)
 
 
 def patience(program: Program, work: Sequence[Job] = ()) -> float:

@@ -23,7 +23,7 @@ class CommandReading(OnlyReads):
         command: what runs where it is needed.
     """
 
-    RUNS_AS_USER: ClassVar[bool] = True
+    RUNS_COMMAND: ClassVar[bool] = True
     asked: Sh
     command: Sh
 

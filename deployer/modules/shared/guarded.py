@@ -34,7 +34,7 @@ _ONLY_IF = """/bin/sh -c {} >/dev/null 2>&1 || {{
 class Guarded(Module):
     """A command with a guard. Without one it has no end state, and runs every time."""
 
-    RUNS_AS_USER: ClassVar[bool] = True
+    RUNS_COMMAND: ClassVar[bool] = True
     INSTEAD: ClassVar[str] = "say when it is needed: creates, removes, onlyif or unless; or make it a handler"
 
     stdin: Annotated[str | None, Doc("what the program reads on its standard input; empty: nothing")] = None

@@ -102,7 +102,10 @@ def test_a_users_crontab_goes_through_crontab_and_waits_for_it(tmp_path: Path) -
     changes = made.differences(made.parse(host.probe(made).out))
     assert changes["content"].after == "#Ansible: it\n* * * * * true\n"
     assert [frame.rc for frame in host.steps(made.fix(changes))] == [0]
-    assert host.recorded()[-1] == ["crontab", "-u", "root", "-"]
+    assert host.recorded()[-1] == ["crontab", "-"]
+    theirs = make("cron", name="it", job="true", user="nobody")
+    assert [frame.rc for frame in host.steps(theirs.fix(changes))] == [0]
+    assert host.recorded()[-1] == ["crontab", "-u", "nobody", "-"]
     frame = host.probe(make("cron", name="it", job="true", user="no-such-user"))
     assert (frame.rc, frame.out) == (3, "the user no-such-user does not exist yet")
     (host.home / "bin/crontab").unlink()

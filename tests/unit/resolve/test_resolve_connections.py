@@ -106,9 +106,3 @@ def test_a_command_runs_as_the_user_that_play_and_task_ask_for(
     found = project.resolve()
     assert found.actions[0].user == user
     assert found.become is ("true" in play.get("become", "") or "become: true" in task)
-
-
-def test_what_cannot_run_as_somebody_else_says_so(project: Project) -> None:
-    project.tasks("- {copy: {dest: /x, content: x}, become_user: app}", become="true")
-    with pytest.raises(ConfigError, match="copy cannot run as app"):
-        project.resolve()

@@ -1,0 +1,105 @@
+"""As whom a task is done: as root, as another user, or as whoever logs in; in Ansible's order of who says so."""
+
+from __future__ import annotations
+
+import os
+
+from deployer import checks as check
+from deployer.errors import At, ConfigError
+from deployer.fields import coerce
+from deployer.load.marked import OMIT
+from deployer.load.template import Variables
+from deployer.model import Connection, Play, Task
+from deployer.sh import LOGIN_USER
+
+OF_ROOT = (
+    *("alternatives", "apt", "apt_key", "apt_repository", "beam_nodes", "certificate", "cookie", "deb822_repository"),
+    *("debconf", "distribution", "dpkg_selections", "env_file", "epmd", "firewall", "group", "hostname", "left_behind"),
+    *("locale_gen", "mount", "package", "rabbitmq_plugin", "rabbitmq_policy", "rabbitmq_user", "rabbitmq_vhost"),
+    *("release", "systemd", "systemd_unit", "timezone", "user"),
+)
+"""Modules whose changes nobody but root can make."""
+BECOME = "ansible_become"
+"""The variable that is stronger than any keyword."""
+
+
+def may_become(task: Task) -> bool:
+    """Return whether a task becomes root or another user on some host."""
+    return bool(task.become or BECOME in task.vars)
+
+
+def becomes_another(
+    task: Task | Play, variables: Variables, on: Connection, *, every: bool, elsewhere: bool = False
+) -> bool:
+    """Return whether a task becomes root or another user.
+
+    The variable ``ansible_become`` is stronger than the words of the task, of what is around it and of the play, and
+    those are stronger than the command line.
+
+    Args:
+        task: as written; it has the word of what is around it where it has none of its own. Or the play, for its facts.
+        variables: what names mean in it.
+        on: how the machine is reached on which it is done.
+        every: what the command line says.
+        elsewhere: that machine is another one than the host, whose variables these are.
+
+    Raises:
+        ConfigError: what is said is neither true nor false.
+    """
+    with At(task.mark):
+        strongest = on.inventory_becomes
+        if not elsewhere or BECOME in task.vars:
+            strongest = variables.get(BECOME)
+        if strongest is not None:
+            return bool(coerce(bool, strongest, BECOME))
+        said = task.become
+        if isinstance(said, str):
+            rendered = variables.render(said, task.mark, "become")
+            said = None if rendered is OMIT else bool(coerce(bool, rendered, "become"))
+        return every if said is None else said
+
+
+def user_of(task: Task | Play, variables: Variables, on: Connection, *, another: bool) -> str | None:
+    """Return the user a task is done as, where that is another than its machine's programs run as.
+
+    Args:
+        task: as written.
+        variables: what names mean in it.
+        on: how the machine is reached on which it is done.
+        another: what `becomes_another` says.
+
+    Raises:
+        ConfigError: ``become_user`` names no user.
+    """
+    if not on.become:
+        return None
+    with At(task.mark):
+        if not another:
+            user = _login(on)
+        elif task.become_user is None:
+            return None
+        else:
+            user = str(coerce(str, variables.render(task.become_user, task.mark, "become_user"), "become_user"))
+            if complaint := check.name(user):
+                raise ConfigError(f"become_user {user!r}: {complaint}")
+    return None if user == "root" else user
+
+
+def check_may_act(task: Task, user: str) -> None:
+    """Refuse what a user would do whatever the host says, such as a restart, and only root can.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    if task.module in OF_ROOT and user != LOGIN_USER and not any(block.rescues for block, _ in task.blocks):
+        hint = "give it become: true, as the others have it that are root's"
+        raise ConfigError(
+            f"only root can do this, and {task.module} as {user} is what is written", where=task.mark, hint=hint
+        )
+
+
+def _login(on: Connection) -> str:
+    """Return who logs in; on this machine that is whoever runs this."""
+    if on.local:
+        return "root" if os.geteuid() == 0 else LOGIN_USER
+    return on.user or LOGIN_USER

@@ -1,0 +1,82 @@
+"""What the user of a task lacks is told in the plan, where the host tells it: nothing is touched then."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deployer.engine.walk import plan as planning
+from deployer.engine.walk.allowed import check_able
+from deployer.engine.walk.probe import probe_program, read_probes
+from deployer.errors import ConfigError
+from tests.unit.project_files import Project
+from tests.unit.sh_runner import frames
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
+
+
+def planned(project: Project, tasks: str, tmp_path: Path) -> planning.Plan:
+    project.tasks(tasks, become="true")
+    actions = project.actions()
+    found = frames(probe_program(actions, become=True), ["sh"], tmp_path)
+    return planning.make(actions, read_probes(actions, found), (), frozenset())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory that everybody may look into: root's, with one of nobody's in it."""
+    for above in (tmp_path, *tmp_path.parents[:2]):
+        above.chmod(0o755)
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 65534, 65534)
+    (tmp_path / "own").write_text("x\n")
+    os.chown(tmp_path / "own", 65534, 65534)
+    return tmp_path
+
+
+AS_NOBODY = ", become_user: nobody}"
+
+
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        ("{copy: {dest: PLACE/new, content: x}", "may not write in PLACE:"),
+        ("{file: {path: PLACE/not/there, state: directory}", "may not write in PLACE:"),
+        ("{copy: {dest: PLACE/theirs/new, content: x}", ""),
+        ("{copy: {dest: PLACE/theirs/new, content: x, mode: '0600'}, no_log: true", ""),
+        ("{file: {path: PLACE/own, mode: '0600'}", ""),
+        ("{file: {path: PLACE, mode: '0755'}", ""),
+        ("{group: {name: no-such-group}", "is not root:"),
+        ("{hostname: {name: no-such-host}", "is not root:"),
+        ("{command: {cmd: x, creates: PLACE/new}", ""),
+        ("{copy: {dest: PLACE/new, content: x}, ignore_errors: true", ""),
+    ],
+)
+def test_what_a_user_may_not_do_is_refused_in_the_plan(
+    project: Project, place: Path, tmp_path: Path, task: str, why: str
+) -> None:
+    plan = planned(project, f"- {task.replace('PLACE', str(place))}{AS_NOBODY}\n", tmp_path)
+    said = why.replace("PLACE", str(place))
+    (one,) = plan.tasks
+    assert (one.verdict == "refused", said in one.reason) == (bool(why), True)
+    if why:
+        assert "this task is done as nobody, who" in one.reason
+        with pytest.raises(ConfigError, match="give it become: true") as caught:
+            check_able(plan.refused)
+        assert "site.yml" in str(caught.value.where)
+    else:
+        check_able(plan.refused)
+
+
+def test_what_an_earlier_task_gives_him_may_be_enough(project: Project, place: Path, tmp_path: Path) -> None:
+    mine = f"- {{copy: {{dest: {place}/new/x, content: x}}{AS_NOBODY}\n"
+    for first in (
+        f"file: {{path: {place}/new, state: directory, owner: nobody}}",
+        f"shell: install -d -o nobody {place}/new",
+        "user: {name: nobody, groups: [daemon], append: true}",
+    ):
+        assert planned(project, f"- {first}\n{mine}", tmp_path).refused == ()
+    other = f"- file: {{path: {place}/other, state: directory}}\n"
+    assert len(planned(project, f"{other}{mine}", tmp_path).refused) == 1

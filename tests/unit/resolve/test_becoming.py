@@ -1,0 +1,141 @@
+"""As whom a task is done: Ansible's order of who says so, and nobody becomes root because another task does."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from deployer.errors import ConfigError
+from deployer.load.connection import CliConnection
+from deployer.sh import LOGIN_USER
+from tests.unit.project_files import Project
+
+ANOTHER = "- {command: x, become: true}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "play", "host", "user"),
+    [
+        ("", {}, "", "deploy"),
+        ("become: true", {}, "", None),
+        ("become: false", {"become": "true"}, "", "deploy"),
+        ("become_user: app", {}, "", "deploy"),
+        ("become_user: '{{ who }}'", {"become": "true"}, "", "app"),
+        ("become_user: root", {"become": "true", "become_user": "app"}, "", None),
+        ("become: false", {}, "ansible_become: true", None),
+        ("", {}, "ansible_become: true", None),
+        ("vars: {ansible_become: true}", {}, "", None),
+        ("vars: {ansible_become: false}", {"become": "true"}, "", "deploy"),
+        ("become: '{{ port > 1 }}'", {}, "", None),
+        ("delegate_to: b", {}, "", "them"),
+        ("delegate_to: b\n  become: true", {}, "", None),
+        ("delegate_to: b\n  become: true\n  become_user: app", {}, "", "app"),
+        ("run_once: true", {}, "", "deploy"),
+        ("delegate_to: b", {}, "ansible_become: true", "them"),
+        ("delegate_to: b\n  vars: {ansible_become: true}", {}, "", None),
+    ],
+)
+def test_whom_a_task_is_done_as_is_what_it_is_to_ansible(
+    project: Project, words: str, play: dict[str, str], host: str, user: str | None
+) -> None:
+    project.write("host_vars/a.yml", f"ansible_user: deploy\nwho: app\n{host}\n")
+    project.write("host_vars/b.yml", "ansible_user: them\n")
+    for module in ("command: x", "copy: {dest: /x, content: x}"):
+        project.tasks(f"{ANOTHER}- {module}\n  {words}\n", **play)
+        assert project.actions()[1].user == user
+
+
+@pytest.mark.parametrize(("said", "user"), [("", None), ("become: false", "deploy"), ("become: true", None)])
+def test_the_command_line_counts_where_nothing_else_is_said(project: Project, said: str, user: str | None) -> None:
+    project.write("host_vars/a.yml", "ansible_user: deploy\n")
+    project.tasks(f"- command: x\n  {said}\n")
+    resolver = project.resolver(cli=CliConnection(become=True))
+    host = resolver._inventory.hosts["a"]
+    assert resolver.resolve(host, None).actions[0].user == user
+    assert resolver.asks_as(host) == {"become": True, "user": None}
+
+
+def test_who_logs_in_may_be_for_the_host_to_say(project: Project) -> None:
+    project.tasks(f"{ANOTHER}- file: {{path: /x}}\n- {{file: {{path: ~/x}}}}\n")
+    with pytest.raises(ConfigError, match="whoever this runs as only the host knows"):
+        project.resolve("a", {"ansible_user_id": "root", "ansible_user_dir": "/root"})
+    found = project.resolve("a", {"ansible_user_id": "me", "ansible_user_dir": "/home/me"})
+    assert [(action.user, getattr(action.module, "path", "")) for action in found.actions[1:]] == [
+        (LOGIN_USER, "/x"), (LOGIN_USER, "/home/me/x"),
+    ]  # fmt: skip
+
+
+def test_where_nothing_becomes_root_nobody_is_anybody_else(project: Project) -> None:
+    project.tasks("- copy: {dest: /x, content: x}\n- {command: x, become_user: app}\n")
+    assert [action.user for action in project.actions()] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ({}, (False, None)),
+        ({"become": "true"}, (True, None)),
+        ({"become": "true", "become_user": "app"}, (True, "app")),
+        ({"become": "false"}, (False, None)),
+    ],
+)
+def test_facts_are_those_of_whom_the_play_works_as(
+    project: Project, words: dict[str, str], asked: tuple[bool, str | None]
+) -> None:
+    project.tasks(ANOTHER, **words)
+    resolver = project.resolver()
+    assert tuple(resolver.asks_as(resolver._inventory.hosts["a"]).values()) == asked
+
+
+def test_what_only_root_can_confirm_is_no_other_users(project: Project) -> None:
+    project.write("host_vars/a.yml", "ansible_user: deploy\n")
+    project.tasks(f"{ANOTHER}- copy: {{dest: /home/deploy/.ssh/authorized_keys, content: x}}\n")
+    assert project.actions()[1].confirm == 0
+    project.tasks(f"{ANOTHER}- {{copy: {{dest: /x, content: x}}, confirm: 60s}}\n")
+    with pytest.raises(ConfigError, match="confirm takes root, and this is done as deploy"):
+        project.actions()
+
+
+@pytest.mark.parametrize("user", ["a b", "-x", "''"])
+def test_a_user_that_is_none_is_refused(project: Project, user: str) -> None:
+    project.tasks(f"- {{command: x, become: true, become_user: {user}}}\n")
+    with pytest.raises(ConfigError, match="become_user") as caught:
+        project.actions()
+    assert "site.yml:3" in str(caught.value)
+
+
+def test_a_handler_that_only_root_can_run_says_so_before_anything_is_touched(project: Project) -> None:
+    project.write("host_vars/a.yml", "ansible_user: deploy\n")
+    handler = "  handlers:\n  - {name: again, systemd: {name: x, state: restarted}}\n"
+    project.write("site.yml", f"- hosts: a\n  tasks:\n  - {{command: x, become: true, notify: again}}\n{handler}")
+    with pytest.raises(ConfigError, match="systemd as deploy") as caught:
+        project.resolve("a")
+    assert "become: true" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("where", "words", "here"),
+    [
+        ("host_vars/a.yml", "", False),
+        ("group_vars/all.yml", "", True),
+        ("group_vars/all.yml", "  become: false\n", True),
+        ("host_vars/a.yml", "  become: true\n", True),
+        ("host_vars/a.yml", "  vars: {ansible_become: true}\n", True),
+        ("host_vars/localhost.yml", "", False),
+    ],
+)
+def test_what_is_said_of_a_host_alone_is_not_said_of_this_machine(
+    project: Project, where: str, words: str, here: bool
+) -> None:
+    project.write(where, "ansible_become: true\n")
+    project.tasks(f"{ANOTHER}- command: x\n  delegate_to: localhost\n{words}")
+    place = project.actions()[1].place
+    assert place
+    assert place.become == here
+
+
+def test_what_runs_on_this_machine_is_done_as_whoever_runs_it(project: Project) -> None:
+    project.write("host_vars/a.yml", "ansible_connection: local\nansible_user: somebody\n")
+    project.tasks(f"{ANOTHER}- command: x\n")
+    assert project.actions()[1].user == (None if os.geteuid() == 0 else LOGIN_USER)
