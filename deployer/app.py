@@ -73,7 +73,7 @@ def render(options: Options, name: str) -> str:
     from deployer.engine.render import programs
 
     if not name:
-        raise ConfigError("say whose programs to print", hint="--host HOST")
+        raise ConfigError("name the host whose programs to print", hint="--host HOST")
     project = load(options, ask=False)
     parts = [
         programs(project.resolver(play).resolve(host, None))

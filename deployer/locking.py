@@ -38,7 +38,9 @@ def lock(
         ConfigError: a word is wrong; no host was touched.
     """
     if word != "show" and not hosts:
-        raise ConfigError(f"say which hosts: deployer lock {word} HOSTS", hint="a name, a group or a pattern; or all")
+        raise ConfigError(
+            f"name the hosts: deployer lock {word} HOSTS", hint="give host names, groups or patterns, or all"
+        )
     if word != "show":
         _check_reason(word, why)
     seconds = _seconds(within) if word == "hold" else 0
@@ -64,8 +66,8 @@ def confirm_pending(options: Options, word: str, hosts: str, out: TextIO | None 
         ConfigError: a word is wrong; no host was touched.
     """
     if word != "show" and not (hosts or options.playbook):
-        hint = "a name, a group or a pattern; or all"
-        raise ConfigError(f"say which hosts: deployer confirm --{word} HOST", hint=hint)
+        hint = "give host names, groups or patterns, or all"
+        raise ConfigError(f"name the host: deployer confirm --{word} HOST", hint=hint)
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         return Pending(context, resolver, hosts, word).run()
@@ -87,8 +89,8 @@ def _hosts_alone(options: Options, hosts: str, about: str) -> Project:
 
 def _check_reason(word: str, why: str) -> None:
     if not why.strip():
-        hint = "it is told to whoever comes, and a break is noted in the host's journal"
-        raise ConfigError(f"say why: deployer lock {word} HOSTS --why 'REASON'", hint=hint)
+        hint = "other runs are shown the reason, and a break is recorded in the host's journal"
+        raise ConfigError(f"give a reason: deployer lock {word} HOSTS --why 'REASON'", hint=hint)
     if not why.isprintable() or not why.isascii() or len(why) > _WORDS:
         raise ConfigError(f"--why is one line of plain ASCII text, at most {_WORDS} characters")
 
@@ -96,6 +98,6 @@ def _check_reason(word: str, why: str) -> None:
 def _seconds(text: str) -> int:
     seconds = seconds_of(text)
     if not seconds or seconds > _LONGEST:
-        problem = f"--for {text!r} is not a duration" if text else "say for how long"
-        raise ConfigError(problem, hint="write --for 30m, 2h or 1d; at most 7d: longer than that nobody remembers it")
+        problem = f"--for {text!r} is not a duration" if text else "--for is missing"
+        raise ConfigError(problem, hint="write --for 30m, 2h or 1d; at most 7d")
     return seconds

@@ -119,7 +119,7 @@ def stop(options: Options, whom: str, *, check: bool, out: TextIO | None = None)
         leave = Retirement(context, resolver, away, gone, check, purge=False, pause=True)
         verify = PlayRun(context, stay, staying, Goal.VERIFY, leaving=nodes)
         if staying and away and not check and (code := verify.run()):
-            context.emit(Note("nobody was stopped: those that stay are not all healthy"))
+            context.emit(Note("no node was stopped: the remaining nodes are not all healthy"))
             return code
         code = leave.stop()
         if not code and staying and not check:

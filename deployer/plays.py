@@ -182,11 +182,11 @@ def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context
         while left:
             codes.add((through if each.play.ansible else walk)(here, each.resolver, left.pop(0)))
             if left and codes - {0, 2} and (each.play.any_errors_fatal or each.play.turns.serial):
-                here.emit(Note(f"not begun, since one has failed: {', '.join(host.name for host, *_ in left)}"))
+                here.emit(Note(f"not begun, because one has failed: {', '.join(host.name for host, *_ in left)}"))
                 break
         if codes - {0, 2}:
             if later := [one.play.name for one in plays[number:]]:
-                here.emit(Note(f"not run, since that play failed: {', '.join(later)}"))
+                here.emit(Note(f"not run, because that play failed: {', '.join(later)}"))
             break
     return codes
 

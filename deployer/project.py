@@ -96,7 +96,7 @@ class Project:
 
             check_tags(self.plays, wanted)
         if not any(hosts for _, hosts in found) and not self.options.allow_empty:
-            hint = "see hosts: of the plays, and --limit; --allow-empty permits it"
+            hint = "check hosts: of the plays and --limit; --allow-empty permits this"
             raise ConfigError("no host is left to work on", hint=hint)
         return found
 

@@ -82,7 +82,7 @@ class _Leaving:
         """Verify that those that stay are healthy without who leaves; nobody is stopped otherwise."""
         code = PlayRun(context, stay, staying, Goal.VERIFY, leaving=self.nodes).run() if staying else 0
         if code:
-            context.emit(Note("nobody was stopped: those that stay are not all healthy without who leaves"))
+            context.emit(Note("no node was stopped: the remaining nodes are not all healthy without the retired ones"))
         return code
 
     def _forgotten(self, context: Context, stay: Resolver, staying: Sequence[Host]) -> int:
@@ -123,7 +123,10 @@ def leaving(project: Project, text: str) -> dict[str, frozenset[str]]:
         for name, nodes in _meant(project, word, declared).items():
             found[name] = found.get(name, frozenset()) | nodes
     if not found:
-        raise ConfigError("say who leaves", hint="deployer retire PLAYBOOK HOST -i INVENTORY; or the name of a node")
+        raise ConfigError(
+            "name the hosts or nodes to retire",
+            hint="deployer retire PLAYBOOK HOST -i INVENTORY; a node's name works, too",
+        )
     return found
 
 
@@ -137,9 +140,7 @@ def _meant(project: Project, word: str, declared: dict[str, frozenset[str]]) -> 
     try:
         names = [host.name for host in project.inventory.select(word)]
     except ConfigError as error:
-        error.hint = "; ".join(
-            filter(None, (error.hint, "who leaves has to stand in the inventory until that is done"))
-        )
+        error.hint = "; ".join(filter(None, (error.hint, "keep the retired hosts in the inventory until that is done")))
         raise
     without = [name for name in names if name not in declared]
     if without:

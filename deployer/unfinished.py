@@ -66,7 +66,7 @@ def unfinished(project: Project) -> Unfinished:
     digests = journals.keyed(project.sources)
     last = [_rest(project, digests, journal, hosts) for journal, hosts in _last(project, journals)]
     if not last:
-        hint = "deployer deploy takes all hosts; where everything is done already, it changes nothing"
+        hint = "deployer deploy takes all hosts, and changes nothing on those that are done"
         problem = f"no deploy of {project.sources[0]} with this inventory was noted on this machine"
         raise ConfigError(problem, hint=hint)
     told = [rest for rest in last if rest.left or rest.reverted or rest.done or rest.mid_rollback] or last[:1]

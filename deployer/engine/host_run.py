@@ -55,7 +55,7 @@ def each_host(
     def guarded(run: L) -> None:
         try:
             if stop and stop.is_set():
-                raise Interrupted("stopped before this host was finished")
+                raise Interrupted("the run was stopped before this host was finished")
             with AnswerOf(run.name):
                 act(run)
         except DeployerError as error:

@@ -33,7 +33,7 @@ _LEFT = 75.0
 """Seconds for one that may wait for what a dead run has left; 60 of them on the host."""
 _AT_ONCE = 64
 _STRANGE = re.compile(r"[^ -~]")
-_FREE = "nothing was changed; deployer lock show tells who is at work, and lock break ends what nobody will give back"
+_FREE = "nothing was changed; deployer lock show says who is at work, and deployer lock break ends a lease for good"
 _RENEW = Sh('lease_renew || { lease_read "$lease"; lease_lost; echo "$why"; exit 5; }')
 
 _T = TypeVar("_T")
@@ -229,7 +229,7 @@ class RunLease:
             assert place.way  # noqa: S101
             place.way.between(lambda inner: _ask(place, inner, end), last=True)
             return
-        self.emit(Note(f"{place.name}: its lease could not be given back, and ends by itself within {LEASE_TIME} s"))
+        self.emit(Note(f"{place.name}: the lease could not be given back; it ends by itself within {LEASE_TIME} s"))
 
 
 def _ask(place: LeasedHost, inner: Transport, text: Sh, timeout: float = _TIMEOUT) -> Frame:

@@ -45,9 +45,13 @@ class LeaseWalk:
         (frame,) = transport.run(program, timeout=_LOCK_TIMEOUT)
         said = frame.out.strip().partition("\nprocess ")[0]
         if frame.rc == Locked.exit_code:
-            raise Locked(said, where=run.name, hint="hold it when that has ended, or end that: deployer lock break")
+            raise Locked(
+                said,
+                where=run.name,
+                hint="hold the host when that run has ended, or end its lease with deployer lock break",
+            )
         if frame.rc or said == "not root":
-            raise StepError(said[-500:] if frame.rc else "it takes root: ansible_become: true", where=run.name)
+            raise StepError(said[-500:] if frame.rc else "root is needed: set ansible_become: true", where=run.name)
         told = f"held for {self.seconds} s: {self.why}" if self.word == "hold" else said
         self.context.emit(Note("\n".join(f"{run.name}: {line}" for line in told.splitlines())))
 

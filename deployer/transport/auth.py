@@ -92,7 +92,7 @@ def _refusal(client: Client, target: SshTarget, wants: str, offered: Sequence[st
     if not client.is_active():
         wants = wants or "it hung up during the login (MaxAuthTries, or a ban)"
     tried = f"offered: {', '.join(offered)}" if offered else "there is no key: no agent, no default key file"
-    hint = "name the right user (-u) and key (--private-key), or add the key to the host"
+    hint = "give the right user (-u) and key (--private-key), or add the key to the host"
     return AuthError(f"{whom}; {'; '.join(reason for reason in (wants, tried) if reason)}", hint=hint)
 
 

@@ -147,7 +147,7 @@ def _direct(target: SshTarget) -> socket.socket:
     except socket.gaierror as error:
         raise Unreachable(
             f"the name {target.address} cannot be resolved: {error.strerror}",
-            hint="set ansible_host to an address",
+            hint="set ansible_host to its address",
         ) from None
     except OSError as error:
         raise Unreachable(
@@ -176,7 +176,7 @@ def _shake_hands(client: Client, target: SshTarget) -> None:
     said = str(client.get_exception() or "") or "the host hung up, or did not come to its end in time"
     raise Unreachable(
         f"no SSH handshake with {where}: {said}",
-        hint="only modern algorithms are offered; is sshd older than 6.5?",
+        hint="deployer offers only modern algorithms; sshd has to be 6.5 or newer",
     )
 
 

@@ -190,7 +190,7 @@ class SshTransport:
             said = f"sshd answers, but has opened no session within {_SESSION_OPENING:.0f} s"
         else:
             said = gone(client, "the connection to the host is gone")
-        return ConnectionLost(said, where=self.name, hint="run again to see the host's state")
+        return ConnectionLost(said, where=self.name, hint="run it again to see the host's state")
 
     def _session(self, timeout: float) -> Channel:
         """Open a session channel; where sshd opens no more of them, once those before are gone from its books."""

@@ -65,5 +65,5 @@ def refusal(status: int, said: bytes) -> tuple[str, str]:
         return f"the login ended with status {status} before sudo said a word", hint
     return (
         f"sudo refused to run /bin/sh (status {status})",
-        "let it in without a password (NOPASSWD), or give one with -K",
+        "allow sudo without a password (NOPASSWD), or give a password with -K",
     )

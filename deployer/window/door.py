@@ -157,7 +157,9 @@ def ask_node(transport: Transport, *texts: Sh, become: bool) -> str:
     *_, last = transport.run(Program(texts, become=become), timeout=DOOR_TIMEOUT)
     if last.rc:
         said = safe(last.out.strip())[-300:]
-        raise ProbeError(said or f"status {last.rc}", where=transport.name, hint="it takes root: ansible_become: true")
+        raise ProbeError(
+            said or f"status {last.rc}", where=transport.name, hint="root is needed: set ansible_become: true"
+        )
     return last.out
 
 

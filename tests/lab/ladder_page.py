@@ -15,36 +15,38 @@ README = PAGE.parents[1] / "README.md"
 _HEAD = """\
 # The verify ladder
 
-`deployer verify site.yml -i inventory.yml` climbs {rungs} rungs for every node, from the bottom, over the SSH
-connection that is already open. It boots no Erlang on a host and needs none on yours. The first rung that fails is
-told with its cause and the next step; what lies above it rests on it and is not judged.
+`deployer verify site.yml -i inventory.yml` checks every node on {rungs} rungs, from the bottom, over the SSH connection
+that is already open. It boots no Erlang on a host and needs none on your machine. The report names the first rung that
+fails, its cause and the next step. The rungs above depend on it and are not judged.
 
 {table}
 
-A rung that cannot be climbed is marked `?` and says why: no root to look at another user's process, no cookie
-declared, no mesh expected. So is the last one of a node that is well and has not stayed so for `health.stable` seconds
-when Ctrl-C ends the climb. Where sshd forbids forwarding (`AllowTcpForwarding no`, `PermitOpen`), every stream goes
-through a small command on the host instead, one at a time, so that `MaxSessions 1` is enough; without bash on the
-host, rungs {asked} are `?`.
+A rung that cannot be checked is marked `?` and says why: no root to look at another user's process, no cookie declared,
+no mesh expected. The last rung is also `?` when Ctrl-C ends the check of a healthy node before `health.stable` seconds
+have passed.
 
-Readings are taken again, fresh, until all rungs hold: for 5 seconds at most (or `health.timeout`, when that is
-less), after a change for `health.timeout` and `health.stable` together. What is reported is the last reading, with
-the seconds it took to get there. What waiting cannot fix, such as a wrong cookie or a unit that systemd has given
-up on, is told at once.
+Where sshd forbids forwarding (`AllowTcpForwarding no`, `PermitOpen`), every stream goes through a small command on the
+host instead, one at a time, so `MaxSessions 1` is enough. If that host has no bash, rungs {asked} are `?`.
+
+deployer repeats all readings until every rung holds: for at most 5 seconds (or `health.timeout`, if that is less), and
+after a change for `health.timeout` and `health.stable` together. It reports the last reading and the seconds it took to
+get there. It reports at once what waiting cannot fix, such as a wrong cookie or a unit that systemd has given up on.
 
 ## Public ports, from outside
 
-That a port of `firewall.public` answers on loopback says nothing of a firewall. So rung 6 tries each that something
-listens on from the other hosts of the run, or, where there is none, from this machine with plain TCP (not behind a
-jump host). One that has answered is not tried again in the same climb: each try is a client that says nothing, and
-there are applications that die of it. When one does not answer, the host's own tables decide: a table that is not
-ours (of ufw, firewalld, iptables, fail2ban, …) and drops it is named and fails the rung, at once. When nothing on the
-host drops it, the rung holds and says so: a network may have filters of its own, such as a cloud's.
+A port of `firewall.public` that answers on loopback proves nothing about a firewall. So rung 6 tries each one that
+something listens on from the other hosts of the run. If there are none, it tries from this machine with plain TCP, but
+not behind a jump host. A port that has answered is not tried again in the same climb, because each try is a client that
+sends nothing, and some applications die of it.
 
-## What others run
+If a port does not answer, the host's own nftables tables decide. If a table that is not deployer's (of ufw, firewalld,
+iptables, fail2ban, …) drops the connection, the rung fails at once and names the table. If nothing on the host drops
+it, the rung holds and says so: the network may have filters of its own, such as a cloud's.
 
-An application that deployer did not put there is verified as it is, given the name of its node, its service and its
-cookie. Debian's `rabbitmq-server`, for instance, with a play that has no tasks:
+## Applications that deployer did not install
+
+deployer can also verify an application that it did not install, if you declare the name of its node, its service and
+its cookie. An example is Debian's `rabbitmq-server`, with a play that has no tasks:
 
 ```yaml
 cluster:
@@ -59,10 +61,10 @@ health: {tcp: "127.0.0.1:5672"}
 
 ## Wrong states
 
-Each of these is made for real on lab hosts by `tests/lab/test_ladder.py` (over TLS: `test_tls.py`), which holds
-`deployer verify` to the rung and to these words; a usual run of the tests makes some of each rung,
-`DEPLOYER_LADDER_ALL=1` all. The nodes are `demo@10.0.0.1` on web1, `demo@10.0.0.2` on web2 and
-`demo@10.0.0.3` on web3; it is web2 that suffers, unless another one is named.
+`tests/lab/test_ladder.py` (over TLS: `test_tls.py`) creates each of these states on lab hosts, and checks that
+`deployer verify` reports the rung and the words below. A normal test run creates some states of each rung,
+`DEPLOYER_LADDER_ALL=1` all of them. The nodes are `demo@10.0.0.1` on web1, `demo@10.0.0.2` on web2 and `demo@10.0.0.3`
+on web3. The broken node is the one on web2, unless another one is named.
 """
 
 
@@ -84,7 +86,7 @@ def page() -> str:
             for name, wrong in (WRONG | TLS).items()
             if wrong.rung is rung
         ]
-        parts += [f"### {rung} {row.title}\n", "| wrong state | it says | next step |", "|---|---|---|", *rows, ""]
+        parts += [f"### {rung} {row.title}\n", "| wrong state | message | next step |", "|---|---|---|", *rows, ""]
     return "\n".join(parts)
 
 

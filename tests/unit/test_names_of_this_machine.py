@@ -84,7 +84,7 @@ def test_a_name_that_failed_is_left_to_a_resume_and_holds_up_the_others_only_whe
         (here.directory / "site.yml").write_text(f"- hosts: all\n  gather_facts: false\n  {words}\n{tasks}")
         code, ended, said = here.walked(Goal.DEPLOY, hosts)
         assert (code, [name for name, problem in ended.items() if not problem]) == (1, well)
-        assert ("not begun, since one has failed: two, three" in said) is (not well)
+        assert ("not begun, because one has failed: two, three" in said) is (not well)
         assert unfinished(load(here.options)).left == hosts.keys() - set(well)
 
 

@@ -91,7 +91,7 @@ def test_plays_behind_one_that_failed_are_named(options: Options) -> None:
     failing = "- name: first\n  hosts: d1\n  tasks: [{command: 'false', changed_when: false, register: x}]\n"
     code, begun, notes = walked(Goal.PLAN, limited(options, "", failing + SITE))
     assert (code != 0, begun) == (True, [("first", ["d1"])])
-    assert notes == ["not run, since that play failed: one, two, three"]
+    assert notes == ["not run, because that play failed: one, two, three"]
 
 
 def test_a_pattern_that_is_misspelt_among_several_plays_is_told(options: Options) -> None:

@@ -66,7 +66,7 @@ class Reverter:
             return
         if not (switch and to):
             run.problem = run.problem or StepError(f"{why}; there is no good release to go back to")
-            none = "there is no good release on the host to go back to: fix the cause and deploy again"
+            none = "this host has no good release to go back to: fix the cause and deploy again"
             run.problem.hint = "; ".join(filter(None, (run.problem.hint, none)))
             return
         self.emit(Stage(run.name, "go back"))
@@ -101,10 +101,10 @@ def settle(runs: Sequence[HostRoll]) -> None:
         said, where = run.problem.message, run.problem.where
         if run.health is Verification.UNVERIFIED:
             unverified = f"{said}; it went back to {run.reverted_to}, not verified after the rollback"
-            run.problem = NotConverged(unverified, hint="deployer verify looks")
+            run.problem = NotConverged(unverified, hint="run deployer verify to check it")
         elif run.health is Verification.UNHEALTHY:
             unhealthy = f"{said}; it went back to {run.reverted_to}, and its nodes are unhealthy after the rollback"
-            run.problem = NotConverged(unhealthy, hint="see its ladder; deployer verify looks again")
+            run.problem = NotConverged(unhealthy, hint="see its ladder above; run deployer verify to check it again")
         elif not isinstance(run.problem, Reverted) or not run.problem.hint:
             hint = f"it went back to {run.reverted_to}, and its nodes are healthy; fix the cause and deploy again"
             run.problem = Reverted(said, where=where, hint=hint)

@@ -53,7 +53,7 @@ class BatchRunner:
         due = [run for run in batch if run.state is HostState.AT_SWITCH and not run.problem]
         first = due[:1] if due and self.hooks.owe_once(due[0]) else []
         self._each(first, self._before)
-        wrong = next((f"a hook that runs once has failed on {run.name}" for run in first if run.problem), "")
+        wrong = next((f"a run_once hook has failed on {run.name}" for run in first if run.problem), "")
         if wrong:
             _keep(due, wrong)
         self._each([run for run in due if run not in first and not wrong], self._before)
@@ -105,7 +105,7 @@ class BatchRunner:
     def _switch(self, run: HostRoll) -> None:
         if self.stop.is_set():
             run.advance(HostState.KEPT)
-            raise Interrupted("stopped before this host was finished")
+            raise Interrupted("the run was stopped before this host was finished")
         _deploy(run)
 
     def _each(self, runs: Sequence[HostRoll], act: Callable[[HostRoll], None]) -> None:

@@ -41,7 +41,7 @@ def _problem(run: HostRoll, causes: Fallen) -> NotConverged | None:
 
 def mark_interrupted(runs: Sequence[HostRoll]) -> None:
     """Say of hosts which have been touched that nobody saw them well."""
-    hint = "deployer verify does that alone, deployer resume goes on"
+    hint = "deployer verify only verifies them; deployer resume finishes the run"
     for run in runs:
         touched = run.state not in (HostState.WAITING, HostState.NOT_REACHED) and not run.skip_reason
         if touched and not run.problem:

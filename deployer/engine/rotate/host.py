@@ -85,7 +85,7 @@ def parse_cookies(out: str, rc: int = 0) -> HostCookies:
     """
     found: dict[str, Secret] = {}
     if rc:
-        raise ProbeError(f"the cookies cannot be read (status {rc})", hint="it takes root: ansible_become: true")
+        raise ProbeError(f"the cookies cannot be read (status {rc})", hint="root is needed: set ansible_become: true")
     for line in out.splitlines():
         match = _RECORD.fullmatch(line)
         if not match:

@@ -208,7 +208,7 @@ def _failure(job: Job, problem: str, rc: int, out: str) -> DeployerError:
     action = job.planned.action
     if job.waits and rc == Locked.exit_code:
         return Locked(
-            problem, where=action.task.mark, hint="deployer confirm --show tells what, and --undo takes it back"
+            problem, where=action.task.mark, hint="deployer confirm --show says what waits, and --undo takes it back"
         )
     known = diagnose(out.splitlines()) if action.module.RESTARTS_NODES else None
     cause = f"{known.cause}: {known.advice}" if known else ""

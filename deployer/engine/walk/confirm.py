@@ -57,9 +57,13 @@ def confirm(
     except HostError as error:
         _go_back(transport, become, until, clock, sleep)
         problem = f"it would have cut off the next login, so the host has gone back: {error.message}"
-        raise Reverted(problem, hint=error.hint or "what filters between this machine and the host?") from None
+        raise Reverted(
+            problem, hint=error.hint or "check what filters traffic between this machine and the host"
+        ) from None
     if frame.rc == Reverted.exit_code:
-        raise Reverted(frame.out.strip(), hint="confirm: 120s gives it more time, of a firewall firewall.confirm")
+        raise Reverted(
+            frame.out.strip(), hint="to give it more time, set confirm: 120s, or firewall.confirm for a firewall"
+        )
     if frame.rc:
         raise StepError(f"a new login came through, but making it permanent failed: {frame.out.strip()[-500:]}")
 
@@ -70,7 +74,7 @@ def _go_back(
     """Have the host take it back at once, or wait until it has done so by itself."""
     while not _undone(transport, become):
         if clock() > until:
-            hint = "it was to go back by itself; on its console, journalctl -t deployer tells whether it did"
+            hint = "it should have gone back by itself; on its console, journalctl -t deployer says whether it did"
             raise Unreachable("nobody can log in to the host any more", where=transport.name, hint=hint)
         sleep(_AGAIN)
         try:

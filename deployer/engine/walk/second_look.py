@@ -47,7 +47,7 @@ def check_second_look(asked: Sequence[Action], answers: Sequence[Observed], wait
         if left:
             said = "absent" if isinstance(observed, Absent) else ", ".join(left)
             raise NotConverged(
-                f"{action.label}: every step returned 0, but a second look still differs: {said}",
+                f"{action.label}: every step returned 0, but the second reading still differs: {said}",
                 where=action.task.mark,
-                hint="another run, or the host itself, changes it back; or two tasks declare different ends for it",
+                hint="another run or the host itself changes it back, or two tasks declare different end states for it",
             )

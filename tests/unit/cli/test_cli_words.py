@@ -50,7 +50,7 @@ def test_confirm_takes_hosts_a_playbook_or_both(typed: str, flags: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("--now", "say which hosts: deployer confirm --now HOST"),
+        ("--now", "name the host: deployer confirm --now HOST"),
         ("--now --undo web1", "--now and --undo contradict each other"),
         ("one.yml two.yaml", "confirm takes one playbook: one.yml two.yaml"),
         ("--undo wbe1", "did you mean 'web1'?"),

@@ -97,7 +97,7 @@ def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) ->
     fleet.falls = {"web1": 10}
     problem = fleet.roll(1).runs[0].problem
     assert isinstance(problem, NotConverged)
-    assert "there is no good release on the host to go back to" in problem.hint
+    assert "this host has no good release to go back to" in problem.hint
 
 
 LIMITS = {

@@ -55,7 +55,7 @@ def test_it_is_tried_three_times_more_and_then_told(blob: Blob) -> None:
     with pytest.raises(ConnectionLost, match="4 tries did not bring it through: the connection broke") as raised:
         send(host, blob, Events(), slept.append)
     assert tuple(slept) == PAUSES
-    assert "what has arrived is kept" in raised.value.hint
+    assert "the uploaded part is kept" in raised.value.hint
 
 
 def test_a_host_that_does_not_answer_at_all_is_told_within_the_time_of_a_dead_peer(blob: Blob) -> None:

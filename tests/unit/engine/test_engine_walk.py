@@ -111,7 +111,7 @@ def test_a_task_that_stays_unknown_is_an_error_at_its_place(host: DirectoryHost,
 
 
 def test_a_change_that_does_not_hold_is_not_converged(host: DirectoryHost, place: Path) -> None:
-    with pytest.raises(NotConverged, match="note: every step returned 0, but a second look still differs: absent"):
+    with pytest.raises(NotConverged, match="note: every step returned 0, but the second reading still differs: absent"):
         walk(host, action(Note(path=place.parent / "a", text="x", lies=True))).deploy()
 
 
