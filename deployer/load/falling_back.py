@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,11 @@ ONLY_OURS = frozenset(
 )
 """Modules that Ansible has not."""
 
+_KEPT = ("defaults", "vars")
+_READ = (*_KEPT, "tasks", "handlers", "templates")
+_SET = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
 ReadPlay = Callable[[Map], tuple[list[Play], list[ConfigError]]]
 """Reads a play: its parts, and what is wrong."""
 
@@ -29,7 +35,8 @@ def handed_over(
 ) -> tuple[list[Play], list[ConfigError]]:
     """Return a play's parts, those that cannot be read as ansible-core's, and what is wrong that it cannot run either.
 
-    Roles that cannot be read are handed over alone; where that is not enough, the whole play is.
+    Roles that cannot be read are handed over alone; where that is not enough, or where a role uses a variable of one
+    that the other engine would run, the whole play is.
 
     Args:
         given: the play as written.
@@ -47,12 +54,13 @@ def handed_over(
         for i, entry in enumerate(entries)
     }
     bad = {i for i, (parts, errors) in alone.items() if errors and not needs_deployer(parts)}
-    if bad:
+    ours = needs_deployer(plays) or any(needs_deployer(parts) for parts, _ in alone.values())
+    if bad and (ours or not _leaning(*([alone[i][0] for i in alone if (i in bad) is said] for said in (True, False)))):
         parts, left = read(with_engine(given, bad))
         if not left:
             reason = first_of([error for i in sorted(bad) for error in alone[i][1]])
             return [_because(part, reason) for part in parts], []
-    if needs_deployer(plays) or any(needs_deployer(parts) for parts, _ in alone.values()):
+    if ours:
         return plays, wrong
     try:
         return [ansible_play(given, path, whole_play(path, number), reason=first_of(wrong))], []
@@ -62,6 +70,25 @@ def handed_over(
 
 def _because(part: Play, reason: str) -> Play:
     return replace(part, ansible=replace(part.ansible, reason=reason)) if part.ansible else part
+
+
+def _leaning(some: Iterable[Iterable[Play]], others: Iterable[Iterable[Play]]) -> bool:
+    """Return whether a role of the one half names a variable that only roles of the other half define."""
+    one, other = _folders(some), _folders(others)
+    pairs = ((one, other), (other, one))
+    return any(
+        (_found(_SET, far, _KEPT) - _found(_SET, near, _KEPT)) & _found(_WORD, near, _READ) for near, far in pairs
+    )
+
+
+def _folders(read: Iterable[Iterable[Play]]) -> set[Path]:
+    tasks = (task for parts in read for part in parts for task in (*part.tasks, *part.handlers))
+    return {task.role_path for task in tasks if task.role_path}
+
+
+def _found(pattern: re.Pattern[str], roles: Iterable[Path], folders: Iterable[str]) -> set[str]:
+    files = (file for role in roles for folder in folders for file in (role / folder).rglob("*") if file.is_file())
+    return {word for file in files for word in pattern.findall(file.read_text(errors="replace"))}
 
 
 def needs_deployer(plays: Iterable[Play]) -> bool:

@@ -174,3 +174,17 @@ def test_a_handler_that_uses_what_another_one_registers_is_refused_with_a_way_ou
     (tmp_path / "roles/pem/tasks/main.yml").write_text("- copy: {dest: /a, content: x}\n")
     (play,) = loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n")
     assert play.ansible is None, "nothing notifies them"
+
+
+def test_a_role_that_uses_another_ones_defaults_is_not_torn_from_it(tmp_path):
+    """Ansible shows the defaults of all roles of a play to each of them; two engines cannot."""
+    (tmp_path / "roles/app/defaults").mkdir(parents=True)
+    (tmp_path / "roles/app/defaults/main.yml").write_text("app_port: 1\n")
+    (tmp_path / "roles/bad/templates").mkdir(parents=True)
+    (tmp_path / "roles/bad/templates/x.j2").write_text("{{ app_port }}\n")
+    (play,) = loaded(tmp_path, "- hosts: web\n  roles: [app, bad]\n", fallback=True)
+    assert given_to_ansible(play) == [{"hosts": "web", "roles": ["app", "bad"]}]
+    (tmp_path / "roles/bad/defaults").mkdir()
+    (tmp_path / "roles/bad/defaults/main.yml").write_text("app_port: 2\n")
+    app, bad = loaded(tmp_path, "- hosts: web\n  roles: [app, bad]\n", fallback=True)
+    assert (app.ansible, given_to_ansible(bad)) == (None, [{"hosts": "web", "roles": ["bad"]}])
