@@ -10,7 +10,7 @@ find srv/small etc usr/local -xdev \( $own -o -name shadow -o -name gshadow \) -
 set +f
 find srv/small -type f -size -8 | sort | while read -r file; do echo "== $file"; base64 -w 0 "$file"; echo; done
 for file in var/spool/cron/crontabs/*; do [ ! -f "$file" ] || { echo "== $file"; grep -v '^# ' "$file"; }; done
-cut -d : -f 1,2 etc/shadow | sort
+cut -d : -f 1,2,4-8 etc/shadow | sort
 dpkg-query -W -f '${Package} ${Version} ${Status}\n' | sort
 systemctl list-unit-files --no-legend --no-pager | awk '{ print $1, $2 }' | sort
 systemctl list-units --all --no-legend --no-pager --plain 'small*' | awk '{ print $1, $3, $4 }' | sort
