@@ -198,7 +198,7 @@ REVIEWED = {
     "notifying.py": "into the address of a webhook, which no message and no error shows",
     "resolve/spelling.py": "into the JSON that copy writes, which is a secret then",
     "saved/digests.py": "into a digest that is keyed by the plan's own key",
-    "sh/frame.py": "into the channel",
+    "sh/blobs.py": "into the channel",
     "transport/conversation.py": "into sudo's input, once",
     "transport/session.py": "into sudo's input, once",
     "transport/sudo.py": "into the question whether a password is one line",
