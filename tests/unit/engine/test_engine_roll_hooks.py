@@ -98,7 +98,7 @@ def test_a_failed_migration_stops_its_whole_batch(fleet: Fleet) -> None:
     roll = fleet.roll()
     assert fleet.switched() == []
     assert fleet.ends(roll) == {"web1": "failed", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert "runs once has failed on web1" in roll.runs[1].skip_reason
+    assert "run_once hook has failed on web1" in roll.runs[1].skip_reason
 
 
 def test_after_a_failed_migration_only_who_was_drained_is_undrained(balanced: Fleet) -> None:
