@@ -12,6 +12,7 @@ from deployer.load.engines import ansible_play, first_of, whole_play, with_engin
 from deployer.load.marked import Map, Seq
 from deployer.load.shipped import shipped_roles
 from deployer.model import Play
+from deployer.regular import read_regular
 
 ONLY_OURS = frozenset(
     (
@@ -88,7 +89,7 @@ def _folders(read: Iterable[Iterable[Play]]) -> set[Path]:
 
 def _found(pattern: re.Pattern[str], roles: Iterable[Path], folders: Iterable[str]) -> set[str]:
     files = (file for role in roles for folder in folders for file in (role / folder).rglob("*") if file.is_file())
-    return {word for file in files for word in pattern.findall(file.read_text(errors="replace"))}
+    return {word for file in files for word in pattern.findall(read_regular(file).decode(errors="replace"))}
 
 
 def needs_deployer(plays: Iterable[Play]) -> bool:
