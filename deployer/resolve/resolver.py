@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -223,13 +223,18 @@ class Resolver:
             self._met.clear()
             self._ready.clear()
 
+    @cached_property
+    def _turns(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The canary, if any, and all hosts with it ahead; it is the same to hosts that declare no nodes."""
+        hosts, canaries = self._run.hosts, {own.rollout.canary for own in self._members.of_play.values()}
+        ahead = [name for name in hosts if name in canaries]
+        return ahead, [*ahead, *(name for name in hosts if name not in ahead)]
+
     def _once(self, host: Host, wanted: Limits) -> str:
         """Return who does once what this host and others need; that one's variables are known by then."""
         self._met.add(host.name)
-        hosts, serial, canary = self._run.hosts, wanted.serial, wanted.rollout.canary
-        ahead = [canary] if canary and canary in hosts else []  # it has its turn before all others
-        hosts = [*ahead, *(name for name in hosts if name not in ahead)]
-        if batch := batch_of(hosts, [*(1 for _ in ahead), *serial], host.name) if serial else ():
+        ahead, hosts = self._turns
+        if batch := batch_of(hosts, [*(1 for _ in ahead), *wanted.serial], host.name) if wanted.serial else ():
             self._scopes.batch(host, batch)
         takers = batch or ([*ahead, self._run.first, *hosts] if self._run.first else [""])
         first = next((name for name in takers if name not in self._down), takers[0])

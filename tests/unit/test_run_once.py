@@ -87,6 +87,22 @@ def test_the_canary_whose_turn_comes_first_does_what_runs_once(
         assert [batch.says for _, batch in actions] == [str(some) for some in together]
 
 
+def test_a_host_that_declares_no_node_leaves_what_runs_once_to_the_canary_too(
+    here: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LO_COOKIE", "A" * 32)
+    words = "nodes: [{name: x, port: 9100, service: x.service}], cluster: {name: x, cookie: {env: LO_COOKIE}}"
+    app = f"{{hosts: {{b: , c: }}, vars: {{{words}, rollout: {{canary: c}}}}}}"
+    some = ", ".join(f"{name}: {{ansible_host: 127.0.1.{at}}}" for at, name in enumerate("abc", 1))
+    here.write("hosts.yml", f"all: {{hosts: {{{some}}}, children: {{app: {app}}}}}\n")
+    here.write("site.yml", "- hosts: all\n  tasks: [{command: id, run_once: true}]\n")
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+    ((one, hosts),) = loaded.work()
+    resolver = loaded.resolver(one)
+    skips = [resolver.resolve(host, None).actions[0].skip for host in hosts]
+    assert skips == ["run_once: c does it", "run_once: c does it", ""]
+
+
 ONCE_IN_ITS_PLACE = """\
 - set_fact: {x: 1}
 - {set_fact: {y: "{{ x }}"}, run_once: true}
