@@ -112,7 +112,7 @@ class NodeJournals:
         """Hand on one node's lines, and come back behind the last one when the connection breaks.
 
         It ends where trying again is of no use: what is asked is wrong, the host is not proven to be itself, or it has
-        never let this user in. One that did may refuse a login while it boots.
+        never let this user in, or never to root by sudo. One that did may refuse a login while it boots.
         """
         cursor, wait, transport, known = [""], _AGAIN[0], None, False
 
@@ -123,12 +123,12 @@ class NodeJournals:
         while True:
             try:
                 transport = self._fleet.open(spot.host)
-                known = True
                 if wait != _AGAIN[0]:
                     self._tell(f"{spot.host.name}: it is back")
                 wait = _AGAIN[0]
                 with AnswerOf(spot.host.name):
                     self._note(transport, spot)
+                    known = True
                     self._stream(transport, spot, hear, follow=True, after=cursor[0])
                 self._tell(f"{spot.host.name}: its journal has ended; looking again")
             except DeployerError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -104,22 +105,38 @@ def test_where_no_journal_can_be_read_the_command_ends_with_the_code_of_why(
     assert (code, said.out, said.err.count(f"{tmp_path}/none")) == (3, "", 2)
 
 
+class _NoSudo:
+    """A host that lets a user in, and not become root."""
+
+    name = "web1"
+
+    def run(self, *_: object, **_2: object) -> Any:
+        raise AuthError("sudo refused", where=self.name)
+
+    def close(self) -> None:
+        pass
+
+
 class _Opens:
     """A fleet whose hosts answer a login with what they are given, one after the other."""
 
-    resolver: Any = None
+    resolver: Any = SimpleNamespace(connection=lambda _: SimpleNamespace(become=True))
 
-    def __init__(self, *answers: BaseException) -> None:
+    def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
 
     def open(self, host: object) -> Any:
         del host
-        raise self.answers.pop(0)
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
 
-def _followed(*answers: BaseException) -> tuple[NodeJournals, list[str]]:
+def _followed(*answers: object) -> tuple[NodeJournals, list[str]]:
     said: list[str] = []
-    spot = Spot(Host("web1", {}, (), Mark("inventory.yml")), cast("Any", None), cast("Any", None))
+    node = cast("Any", SimpleNamespace(node="shop@10.0.0.1"))
+    spot = Spot(Host("web1", {}, (), Mark("inventory.yml")), cast("Any", None), node)
     return NodeJournals(cast("Any", _Opens(*answers)), [spot], LogChoice(5), said.append), said
 
 
@@ -129,6 +146,12 @@ def test_a_host_that_lets_nobody_in_or_is_not_proven_is_not_followed_for_ever(er
     assert list(journals.follow()) == []
     assert (journals.codes, len(said)) == ([error.exit_code], 1)
     assert "again" not in said[0]
+
+
+def test_a_host_that_never_lets_this_user_become_root_is_not_followed_for_ever() -> None:
+    journals, said = _followed(_NoSudo())
+    assert list(journals.follow()) == []
+    assert (journals.codes, said) == ([AuthError.exit_code], ["web1: sudo refused"])
 
 
 def test_what_nobody_has_thought_of_ends_the_following_with_it() -> None:
