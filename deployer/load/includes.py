@@ -62,11 +62,13 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
     if templated and args.get("public"):
         hint = "write the names of the role and its tasks without templates, or remove public"
         raise ConfigError("public needs a role name without templates", where=args.at("public"), hint=hint)
+    become = below.become
     if word == "include_role" and not templated:
-        make(args)  # for its handlers, and for what is wrong in it
+        inside = make(args)  # for its handlers, for who becomes root there, and for what is wrong in it
         late.problems.check()
-    task = _standing_for(word, given, args, own, inherited)
-    return [replace(task, loop=loop, control=control, include=_reading(reader, late, make, args, seen))]
+        become = become or any(inner.become for inner in inside)
+    task = replace(_standing_for(word, given, args, own, inherited), become=become, loop=loop, control=control)
+    return [replace(task, include=_reading(reader, late, make, args, seen))]
 
 
 def _reading(reader: TaskReader, late: TaskReader, make: Read, args: Map, seen: frozenset[Listed]) -> Include:

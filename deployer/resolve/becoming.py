@@ -21,6 +21,8 @@ OF_ROOT = (
 """Modules whose changes nobody but root can make."""
 BECOME = "ansible_become"
 """The variable that is stronger than any keyword."""
+BECOME_USER = "ansible_become_user"
+"""The same of ``become_user``, in the variables of plays, roles and tasks; inventories cannot say it."""
 
 
 def may_become(task: Task) -> bool:
@@ -69,17 +71,24 @@ def user_of(task: Task | Play, variables: Variables, on: Connection, *, another:
         another: what `becomes_another` says.
 
     Raises:
-        ConfigError: ``become_user`` names no user.
+        ConfigError: ``become_user`` names no user, or it was not known before that anybody becomes another one there.
     """
-    if not on.become:
-        return None
     with At(task.mark):
+        if not on.become:
+            if another and _login(on) != "root":
+                hint = "write become: true at the play, or below apply: of the include"
+                if on.inventory_becomes is False:
+                    hint = "the inventory says ansible_become: false of this host: remove it there"
+                raise ConfigError("this become is known too late: the play runs as the login user here", hint=hint)
+            return None
         if not another:
             user = _login(on)
-        elif task.become_user is None:
-            return None
         else:
-            user = str(coerce(str, variables.render(task.become_user, task.mark, "become_user"), "become_user"))
+            said = variables.get(BECOME_USER)  # stronger, too
+            said = variables.render(task.become_user, task.mark, "become_user") if said is None else said
+            if said is None and task.become_user is None:
+                return None
+            user = str(coerce(str, said, "become_user"))
             if complaint := check.name(user):
                 raise ConfigError(f"become_user {user!r}: {complaint}")
     return None if user == "root" else user

@@ -28,6 +28,9 @@ ANOTHER = "- {command: x, become: true}\n"
         ("vars: {ansible_become: true}", {}, "", None),
         ("vars: {ansible_become: false}", {"become": "true"}, "", "deploy"),
         ("become: '{{ port > 1 }}'", {}, "", None),
+        ("become_user: x\n  vars: {ansible_become_user: '{{ who }}'}", {"become": "true"}, "", "app"),
+        ("", {"become": "true", "vars": "{ansible_become_user: app}"}, "", "app"),
+        ("vars: {ansible_become_user: app}", {}, "", "deploy"),
         ("delegate_to: b", {}, "", "them"),
         ("delegate_to: b\n  become: true", {}, "", None),
         ("delegate_to: b\n  become: true\n  become_user: app", {}, "", "app"),
@@ -139,3 +142,46 @@ def test_what_runs_on_this_machine_is_done_as_whoever_runs_it(project: Project) 
     project.write("host_vars/a.yml", "ansible_connection: local\nansible_user: somebody\n")
     project.tasks(f"{ANOTHER}- command: x\n")
     assert project.actions()[1].user == (None if os.geteuid() == 0 else LOGIN_USER)
+
+
+@pytest.mark.parametrize("host", ["", "ansible_become: false\n"])
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "- set_fact: {ansible_become: true}\n- command: x\n",
+        "- include_tasks: '{{ greeting }}.yml'\n",
+        "- {include_tasks: inner.yml, loop: [1]}\n",
+        "- {command: x, vars: {ansible_become: true}}\n",
+    ],
+)
+def test_a_become_that_is_known_too_late_is_refused_and_not_left_out(project: Project, host: str, tasks: str) -> None:
+    project.write("host_vars/a.yml", f"ansible_user: deploy\n{host}")
+    for name in ("hello", "inner"):
+        project.write(f"{name}.yml", "- {command: x, vars: {ansible_become: true}}\n")
+    project.tasks(tasks)
+    if not host and tasks.startswith("- {command"):
+        assert project.actions()[0].user is None
+        return
+    with pytest.raises(ConfigError, match="known too late") as caught:
+        project.actions()
+    assert ("ansible_become: false" if host else "apply:") in caught.value.hint
+    project.write("host_vars/a.yml", f"ansible_user: root\n{host}")
+    assert {action.user for action in project.actions()} == {None}
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "- include_tasks: {file: '{{ greeting }}.yml', apply: {become: true}}\n",
+        "- block:\n  - include_tasks: '{{ greeting }}.yml'\n  become: true\n",
+        "- {include_role: {name: own}, loop: [1]}\n",
+    ],
+)
+def test_a_become_around_an_include_is_known_before_it_is_read(project: Project, tasks: str) -> None:
+    project.write("host_vars/a.yml", "ansible_user: deploy\n")
+    project.write("hello.yml", "- command: x\n")
+    project.write("roles/own/tasks/main.yml", "- {command: x, become: true}\n")
+    project.tasks(tasks)
+    found = project.resolve()
+    assert found.become
+    assert found.actions[0].user is None
