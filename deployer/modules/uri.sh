@@ -59,7 +59,8 @@ asking() {
     set -- "$1" "$2" "$1"
     hops=0
     while :; do
-      if told=$(curl -q -sS -K "$3" --max-filesize "$most" -D "$said/headers" -o "$said/content" \
+      # As the next address a server may name a file of this host, or what else curl speaks.
+      if told=$(curl -q -sS --proto =http,https -K "$3" --max-filesize "$most" -D "$said/headers" -o "$said/content" \
         -w '%{http_code} %{url_effective} %{redirect_url}' 2>"$said/problem" </dev/null); then
         status=${told%% *}
       else

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -158,6 +159,18 @@ def test_what_is_sent_on_tells_another_server_no_password(
         first, last = map(json.loads, said[-2:])
         assert (first["who"], last["who"]) == ("Basic YW5uOmNhbmFyeS11cmktOQ==", who)
         assert (last["method"], last["body"], last["header"]) == ("PUT", "b", "stays")
+
+
+@pytest.mark.parametrize("curl", [True, pytest.param(False, marks=NO_CURL)], ids=["curl", "python3"])
+def test_a_redirect_leads_to_no_file_of_the_host(server: ThreadingHTTPServer, tmp_path: Path, curl: bool) -> None:
+    (tmp_path / "file").write_text(CANARY)
+    headers = {"x-there": f"file://{tmp_path}/file"}
+    made = make("uri", url=at(server, "/302"), method="POST", body="b", headers=headers, follow_redirects="all",
+                return_content=True)  # fmt: skip
+    (step,) = made.act()
+    step = step if curl else replace(step, text=lines(WITHOUT_CURL, step.text))
+    said = do((step,), tmp_path)
+    assert said != "" and b64encode(CANARY.encode()).decode() not in said, said
 
 
 def test_redirects_in_a_circle_end(server: ThreadingHTTPServer, tmp_path: Path) -> None:
