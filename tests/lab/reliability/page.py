@@ -11,20 +11,22 @@ PAGE = ROOT / "docs" / "reliability.md"
 _HEAD = """\
 # What goes wrong, tried for real
 
-Each row is a fault, or a figure that has to hold. It is made on lab hosts (`deployer lab`), which are whole Debian
-systems with systemd, sshd and nftables of their own; what came of it is told by plain ssh and by the host's own
-programs, not by deployer. This page is written by
+Each row is a fault, or a figure that has to hold. The trials run on lab hosts (`deployer lab`), which are whole Debian
+systems with systemd, sshd and nftables of their own. Plain ssh and the host's own programs check the outcome, not
+deployer. Nobody edits this page. These commands write it, from the results in `tests/lab/reliability/tried.json`:
 
     python -m tests.lab.reliability                 # as root, on Debian 12
     python -m tests.lab.reliability --only F3,F7    # some rows again; what is known of the others stays
     DEPLOYER_RELIABILITY_PAGE=1 make test           # by the way: what any run of the tests came to
 
-and by nobody's hand, from what is kept in `tests/lab/reliability/tried.json`. `held`: what has to come of it came. A
-row that does not hold, or of which something was not tried, says so. Seconds are those of the whole trial with what it
-had to set up, on a machine that did other things too; what counts is told as a figure beside the outcome. Some trials
-are in every run of the tests (`tests/lab/reliability`), with `DEPLOYER_RELIABILITY_ALL=1` all of them; with
-`DEPLOYER_RELIABILITY_TRIALS=N` dead peers and cut uploads are tried N times. What the benchmarks of lockouts and of
-several writers quote was kept trial by trial (`benchmarks/kept.py`), by them, with the commit that was tried.
+* `held` means that everything that has to happen did happen. A row that does not hold, or that was not tried in full,
+  says so.
+* Seconds are those of the whole trial with its setup, on a machine that did other work, too. Figures that matter are
+  beside the outcome.
+* Every run of the tests includes some trials (`tests/lab/reliability`); `DEPLOYER_RELIABILITY_ALL=1` runs all of them.
+  With `DEPLOYER_RELIABILITY_TRIALS=N`, dead peers and cut uploads are tried N times.
+* The benchmarks of lockouts and of several writers keep every trial themselves (`benchmarks/kept.py`), with the commit
+  that was tried.
 """
 _TABLE = """\
 | row | what goes wrong | what is done, and has to come of it | outcome | seconds | tried |
