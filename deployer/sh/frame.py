@@ -79,6 +79,7 @@ class Program:
         reads: what else fragments want to have read before the first of them.
         users: fragment index → the user it runs as, where that is not the program's own; `LOGIN_USER` is one, too.
         given: fragment index of such a user → the blobs that are handed to him.
+        bounds: fragment index of such a user → seconds until it is killed, whatever he does to his processes.
         people: fragment index → seconds until it is killed, of a step that runs what a person wrote: with default
             signals and the login's umask, and no longer than the run that asked for it.
         labels: what each fragment does, in a few words, for a run that waits for this one.
@@ -99,6 +100,7 @@ class Program:
     reads: tuple[Reads, ...] = ()
     users: Mapping[int, str] = field(default_factory=dict)
     given: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    bounds: Mapping[int, int] = field(default_factory=dict)
     people: Mapping[int, int] = field(default_factory=dict)
     labels: Sequence[str] = ()
     marker: str = field(default_factory=lambda: f"@{secrets.token_hex(8)}")
@@ -199,7 +201,8 @@ def _apart(index: int, program: Program) -> str:
     own = f"main() {{\n{body}\n}}\nmain </dev/null"
     if index in program.people:
         return sh("people {} {} {}", program.people[index], user or "", own).text
-    return sh("as {} {} {}", user or "", own, program.given.get(index, ())).text
+    bound, given = program.bounds.get(index, ""), program.given.get(index, ())
+    return sh("bound={}\nas {} {} {}", bound, user or "", own, given).text
 
 
 def _tools(program: Program) -> str:

@@ -171,8 +171,8 @@ known_as() {
   its_home=${its_home##*:}
 }
 
-# as_that_user COMMAND...: become it as $user, with his groups and home, for $bound seconds where that is set. What sudo has
-# told of the login user is not told to himself.
+# as_that_user COMMAND...: become it as $user, with his groups and home, for $bound seconds where that is set: he can stop his
+# own processes, and would hold the host with them. What sudo has told of the login user is not told to himself.
 bound=
 as_that_user() {
   set -- HOME="$its_home" USER="$user" LOGNAME="$user" "$@"
@@ -204,7 +204,11 @@ $body
     exec 6>&- 8>&-
     # shellcheck disable=SC2016
     as_that_user /bin/sh -c 'IFS= read -r n && p=$(head -c "$n") && [ "${#p}" -eq "$n" ] && eval "$p"'
-  )
+  ) || {
+    ended=$?
+    case $bound:$ended in [1-9]*:124 | [1-9]*:137) echo "it did not end in $bound s, its deadline, and was killed" ;; esac
+    exit "$ended"
+  }
 }
 
 # ask INDEX: run a probe. One that fails oddly is asked again with its complaints, which is safe: probes only read.

@@ -120,6 +120,16 @@ def test_what_runs_as_another_user_has_our_functions_and_the_files_it_is_given(
     assert (first.rc, second.out) == (0, "none")
 
 
+def test_a_user_who_stops_his_own_processes_holds_no_host(shell: list[str], tmp_path: Path) -> None:
+    if not ROOT:
+        pytest.skip("becoming another user takes root")
+    stopping = Program((Sh("kill -STOP 0; echo went on"),), writes=True, users={0: "nobody"}, bounds={0: 1})
+    (frame,) = frames(stopping, shell, tmp_path)
+    assert frame.rc in (124, 137)
+    assert frame.out.endswith("it did not end in 1 s, its deadline, and was killed")
+    assert frames(steps("echo free"), shell, tmp_path)[0].out == "free"
+
+
 def test_sudo_alone_knows_who_logs_in_where_nobody_says_it(shell: list[str], tmp_path: Path) -> None:
     if not ROOT:
         pytest.skip("becoming another user takes root")

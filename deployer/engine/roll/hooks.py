@@ -116,9 +116,12 @@ def hook_program(play: HostPlay, hook: Action, release: str = "") -> Program:
         return Program(texts, writes=True, become=play.become, labels=(hook.label,) * len(texts))
     texts = tuple(probe_environment(hook.environment, step.text) for step in hook.module.act())
     users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
-    people = {i: hook.timeout or STEP_TIMEOUT for i, step in enumerate(hook.module.act()) if step.person}
+    seconds = hook.timeout or STEP_TIMEOUT
+    people = {i: seconds for i, step in enumerate(hook.module.act()) if step.person}
+    bounds = dict.fromkeys(users, seconds + GRACE // 2)
     become = hook.place.become if hook.place else play.become and not hook.task.local
-    return Program(texts, writes=True, become=become, users=users, people=people, labels=(hook.label,) * len(texts))
+    labels = (hook.label,) * len(texts)
+    return Program(texts, writes=True, become=become, users=users, bounds=bounds, people=people, labels=labels)
 
 
 def run_as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:

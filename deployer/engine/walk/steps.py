@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from deployer.engine.walk.plan import Plan
@@ -75,6 +75,7 @@ def step_program(work: Sequence[Job], *, become: bool) -> Program:
     blobs: list[Blob] = []
     users: dict[int, str] = {}
     given: dict[int, range] = {}
+    bounds: dict[int, int] = {}
     people: dict[int, int] = {}
     for job in work:
         text = job.text
@@ -85,12 +86,14 @@ def step_program(work: Sequence[Job], *, become: bool) -> Program:
         if job.step and job.planned.action.user:
             users[len(fragments)] = job.planned.action.user
             given[len(fragments)] = range(len(blobs) - len(job.step.blobs), len(blobs))
+            bounds[len(fragments)] = STEP_TIMEOUT + GRACE // 2
         if job.step and job.step.person:
             people[len(fragments)] = job.planned.action.timeout or STEP_TIMEOUT
         fragments.append(text)
     labels = tuple(f"{job.planned.action.label}: {job.step.what if job.step else 'note the handler'}" for job in work)
     texts, own = tuple(fragments), tuple(blobs)
-    return Program(texts, writes=True, blobs=own, become=become, users=users, given=given, people=people, labels=labels)
+    program = Program(texts, writes=True, blobs=own, become=become, people=people, labels=labels)
+    return replace(program, users=users, given=given, bounds=bounds) if users else program
 
 
 def patience(program: Program, work: Sequence[Job] = ()) -> float:

@@ -12,7 +12,7 @@ from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.plan import Plan, make
 from deployer.engine.walk.planned import handler_id
 from deployer.engine.walk.probe import Reading
-from deployer.engine.walk.steps import jobs, step_program
+from deployer.engine.walk.steps import STEP_TIMEOUT, jobs, patience, step_program
 from deployer.errors import ConnectionLost, Reverted, StepError
 from deployer.events import StepDone
 from deployer.model import Absent, Observed, Present, Secret
@@ -135,7 +135,8 @@ def test_a_user_and_an_environment_go_with_the_step_not_with_the_bookkeeping(pla
     restart = action(Service(log=place, file=place), "restart")
     one = action(Note(path=place, text="x"), notify=("restart",), user="shop", environment={"A": "it's"})
     made = step_program(list(jobs(planned((one, Absent()), handlers=(restart,)), (restart,))), become=True)
-    assert made.users == {1: "shop"}
+    assert (made.users, set(made.bounds)) == ({1: "shop"}, {1})
+    assert STEP_TIMEOUT < made.bounds[1] < patience(made)
     assert "export A='it'\"'\"'s'" in made.fragments[1].text
     assert "export" not in made.fragments[0].text
 
