@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from deployer.errors import ConfigError, SecretError
@@ -27,7 +29,8 @@ _READ = (*_KEPT, "tasks", "handlers", "templates")
 _SET = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
-ReadPlay = Callable[[Map], tuple[list[Play], list[ConfigError]]]
+_Read = tuple[list[Play], list[ConfigError]]
+ReadPlay = Callable[[Map], _Read]
 """Reads a play: its parts, and what is wrong."""
 
 
@@ -56,7 +59,7 @@ def handed_over(
     }
     bad = {i for i, (parts, errors) in alone.items() if errors and not needs_deployer(parts)}
     ours = needs_deployer(plays) or any(needs_deployer(parts) for parts, _ in alone.values())
-    if bad and (ours or not _leaning(*([alone[i][0] for i in alone if (i in bad) is said] for said in (True, False)))):
+    if bad and (ours or not _leaning(*([alone[i] for i in alone if (i in bad) is said] for said in (True, False)))):
         parts, left = read(with_engine(given, bad))
         if not left:
             reason = first_of([error for i in sorted(bad) for error in alone[i][1]])
@@ -73,7 +76,7 @@ def _because(part: Play, reason: str) -> Play:
     return replace(part, ansible=replace(part.ansible, reason=reason)) if part.ansible else part
 
 
-def _leaning(some: Iterable[Iterable[Play]], others: Iterable[Iterable[Play]]) -> bool:
+def _leaning(some: Iterable[_Read], others: Iterable[_Read]) -> bool:
     """Return whether a role of the one half names a variable that only roles of the other half define."""
     one, other = _folders(some), _folders(others)
     pairs = ((one, other), (other, one))
@@ -82,14 +85,27 @@ def _leaning(some: Iterable[Iterable[Play]], others: Iterable[Iterable[Play]]) -
     )
 
 
-def _folders(read: Iterable[Iterable[Play]]) -> set[Path]:
-    tasks = (task for parts in read for part in parts for task in (*part.tasks, *part.handlers))
-    return {task.role_path for task in tasks if task.role_path}
+def _folders(read: Iterable[_Read]) -> set[Path]:
+    """Return where roles lie; of one without a task that can be read, an error tells it."""
+    found = set[Path]()
+    for parts, errors in read:
+        tasks = (task for part in parts for task in (*part.tasks, *part.handlers))
+        found |= {task.role_path for task in tasks if task.role_path}
+        for error in errors:
+            inside = (folder.parent for folder in Path(error.where).parents if folder.name in _READ)
+            found |= {*islice(inside, 1)}
+    return found
 
 
 def _found(pattern: re.Pattern[str], roles: Iterable[Path], folders: Iterable[str]) -> set[str]:
     files = (file for role in roles for folder in folders for file in (role / folder).rglob("*") if file.is_file())
-    return {word for file in files for word in pattern.findall(read_regular(file).decode(errors="replace"))}
+    return {word for file in files for word in pattern.findall(_text(file))}
+
+
+def _text(file: Path) -> str:
+    with suppress(OSError):  # whoever needs it tells why it cannot be read
+        return read_regular(file).decode(errors="replace")
+    return ""
 
 
 def needs_deployer(plays: Iterable[Play]) -> bool:

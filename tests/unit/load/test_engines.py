@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from deployer.errors import ConfigError
+from deployer.load import falling_back
 from deployer.load.playbook import load_playbook
 from deployer.model import Play
 
@@ -188,3 +189,24 @@ def test_a_role_that_uses_another_ones_defaults_is_not_torn_from_it(tmp_path):
     (tmp_path / "roles/bad/defaults/main.yml").write_text("app_port: 2\n")
     app, bad = loaded(tmp_path, "- hosts: web\n  roles: [app, bad]\n", fallback=True)
     assert (app.ansible, given_to_ansible(bad)) == (None, [{"hosts": "web", "roles": ["bad"]}])
+
+
+def test_a_role_of_which_no_task_can_be_read_still_keeps_those_that_use_its_defaults(tmp_path, monkeypatch):
+    for name, text in {
+        "broken/tasks": "- xml: {path: /x}\n",
+        "broken/defaults": "its_port: 1\n",
+        "app/vars": "{}\n",
+    }.items():
+        (tmp_path / "roles" / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "roles" / name / "main.yml").write_text(text)
+    (tmp_path / "roles/app/templates").mkdir()
+    (tmp_path / "roles/app/templates/x.j2").write_text("{{ its_port }}\n")
+    (play,) = loaded(tmp_path, "- hosts: web\n  roles: [app, broken]\n", fallback=True)
+    assert given_to_ansible(play) == [{"hosts": "web", "roles": ["app", "broken"]}]
+
+    def closed(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(falling_back, "read_regular", closed)
+    app, broken = loaded(tmp_path, "- hosts: web\n  roles: [app, broken]\n", fallback=True)
+    assert (app.ansible, broken.ansible is None) == (None, False)
