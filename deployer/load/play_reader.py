@@ -22,6 +22,8 @@ from deployer.load.turns import local_connection, prompts, turns
 from deployer.load.varfiles import read_vars, variables
 from deployer.model import Mark, Play, Task
 
+_TEMPLATE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class ReadWith:
@@ -167,7 +169,7 @@ class PlayReader:
 
 def _check_results(task: Task, handlers: Sequence[Task], tasks: Sequence[Task]) -> None:
     """Refuse a handler that uses what another one registers: a plan has no results of handlers."""
-    said = f"{task.when} {task.args} {task.loop}"
+    said = " ".join((*task.when, *_TEMPLATE.findall(f"{task.args} {task.loop}")))
     for other in (one for one in handlers if one is not task and one.result.register):
         used = re.search(rf"\b{re.escape(other.result.register)}\b", said)
         if used and any(task.name in one.notify for one in (*tasks, *handlers)):

@@ -175,6 +175,11 @@ def test_a_handler_that_uses_what_another_one_registers_is_refused_with_a_way_ou
     (tmp_path / "roles/pem/tasks/main.yml").write_text("- copy: {dest: /a, content: x}\n")
     (play,) = loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n")
     assert play.ansible is None, "nothing notifies them"
+    (tmp_path / "roles/pem/tasks/main.yml").write_text(files["roles/pem/tasks/main.yml"])
+    (tmp_path / "roles/pem/handlers/main.yml").write_text(
+        HANDLERS.replace("name: app", "name: seen").replace("when: seen.stat.exists", "")
+    )
+    assert len(loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n")) == 1, "a word of its text is no use of it"
 
 
 def test_a_role_that_uses_another_ones_defaults_is_not_torn_from_it(tmp_path):
