@@ -62,7 +62,8 @@ run_nodes() {
   # From it systemd learns also what wants them: what nothing wants it forgets as soon as that stops, and when it ran.
   systemctl daemon-reload || return 1
   [ $# -gt 0 ] || return 0
-  [ -z "${before-known}$old" ] || systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
+  # Also where no release was: a node of another root, or one that was retired, may have failed too often to be started.
+  systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
   systemctl start -- "$@"
 }
 

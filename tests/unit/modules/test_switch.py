@@ -28,6 +28,12 @@ def test_a_switch_stops_links_and_starts(place: Place) -> None:
     assert place.calls() == ["stop -- shop.service", "daemon-reload", "start -- shop.service"]
 
 
+def test_what_failed_too_often_under_another_root_is_started_all_the_same(place: Place) -> None:
+    assert place.switch(place.unpacked("1")) == ""
+    *_, forgotten, started = (place.tmp / "calls").read_text().splitlines()
+    assert (forgotten, started) == ("reset-failed --quiet -- shop.service", "start -- shop.service")
+
+
 def test_what_does_not_start_and_has_nothing_to_go_back_to_says_so(place: Place) -> None:
     (place.tmp / "broken").write_text("versions/1\n")
     said = place.switch(place.unpacked("1"))
