@@ -29,11 +29,11 @@ def _followers(value: tuple[Mapping[str, str], ...]) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Alternatives(Module):
-    """An alternative of update-alternatives: one of the programs that a common name can mean, and which one it means.
+    """An alternative of update-alternatives: a program that a common name can mean, and which one it means.
 
-    ``present`` makes it known, ``selected`` also chooses it, ``auto`` leaves the choice to the priorities. Without
-    ``link`` the one that the name has is taken, without ``priority`` the alternative's own, or 50, and without
-    ``subcommands`` those that it has.
+    ``present`` registers the program, ``selected`` also chooses it, and ``auto`` leaves the choice to the priorities.
+    The default of ``link`` is the name's existing link, the default of ``priority`` the alternative's own or 50, and
+    the default of ``subcommands`` those that it has.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -61,13 +61,13 @@ def _file(text: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Apt(Module):
-    """Packages through apt-get, with its own words; ``package`` is what does for most.
+    """Packages through apt-get, with its own arguments; in most cases ``package`` is enough.
 
-    What is installed is not touched, and the lists are refreshed only when something has to be installed that they do
-    not know; ``update_cache`` refreshes them before that, and with ``cache_valid_time`` also when they are older than
-    so many seconds. Alone, ``update_cache`` without ``cache_valid_time`` runs every time, and so do ``upgrade``,
+    An installed package stays as it is. The lists are refreshed only when something that they do not know has to be
+    installed. ``update_cache`` refreshes them before that, and with ``cache_valid_time`` also when they are older than
+    that many seconds. ``update_cache`` alone, without ``cache_valid_time``, runs every time; so do ``upgrade``,
     ``autoremove`` and ``autoclean``. ``latest`` means the newest version that the host's lists know when the plan is
-    made. Names are those of real packages: a virtual one is never found installed. A ``.deb`` has to lie on the host.
+    made. Name real packages: a virtual one is never found installed. A ``.deb`` has to be on the host.
     """
 
     INSTEAD: ClassVar[str] = "give update_cache a cache_valid_time; let the host's own unattended upgrades do the rest"

@@ -25,17 +25,17 @@ emit read yes"""
 
 @dataclass(frozen=True, kw_only=True)
 class AptKey(Module):
-    """A key with which a repository of apt is signed, in a file of its own.
+    """The key that signs a repository of apt, in a file of its own.
 
-    The file is ``keyring``, best one below /etc/apt/keyrings/, that the repository's line names
-    (``[signed-by=…]``): then the key counts for that repository alone. Without ``keyring`` it is a file of
-    /etc/apt/trusted.gpg.d/, named after the id, the address or the content, and counts for all repositories, as a key
-    counts that Ansible's apt_key adds; the common file /etc/apt/trusted.gpg, which newer systems no longer read, is
-    neither written nor looked at. A keyring holds this key and no other: what was in it is replaced.
+    Best set ``keyring`` to a file below /etc/apt/keyrings/ and name that file in the repository's line
+    (``[signed-by=…]``); then the key counts only for that repository. Without ``keyring`` the key becomes a file in
+    /etc/apt/trusted.gpg.d/, named after the id, the address or the content, and counts for all repositories, like a key
+    that Ansible's apt_key adds. The common file /etc/apt/trusted.gpg, which newer systems do not read any more, is
+    neither written nor read. A keyring holds only this key, which replaces the old content.
 
-    The key comes from ``url``, ``data``, ``file`` (on the host) or a ``keyserver``; ASCII armor is taken off without
-    any program. With ``id``, the host's gpg has to say that the key is the one that is meant, before anything is
-    written. A key that is there is not fetched again; where its owner has renewed it, delete the file.
+    The key comes from ``url``, ``data``, ``file`` (on the host) or a ``keyserver``. ASCII armor is removed without any
+    program. With ``id``, the host's gpg has to confirm that it is the right key before anything is written. An existing
+    key is not fetched again; if its owner has renewed it, delete the file.
     """
 
     EXAMPLE: ClassVar[str] = """\

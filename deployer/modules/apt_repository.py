@@ -23,14 +23,14 @@ emit read yes"""
 class AptRepository(Module):
     """A line of /etc/apt/sources.list or of a .list file below /etc/apt/sources.list.d/.
 
-    A line that is in one of them already, whatever blanks it has, is left where it is; a new one goes to the end of
-    ``filename``, else of a file that is named after the repository, as Ansible names it. ``absent`` takes it out of
-    all of them, and deletes a file of sources.list.d/ in which nothing else is left. After a change the lists of
-    packages are refreshed; where that fails the files are put back as they were, and the host has failed. A line that
-    stands there as a comment is not taken for the repository: the new one is added.
+    A line that one of these files already contains, with whatever blanks, stays where it is. A new line goes to the end
+    of ``filename``, or of a file that is named after the repository, as in Ansible. ``absent`` removes the line from
+    all files, and deletes a file of sources.list.d/ that has nothing else in it. After a change the lists of packages
+    are refreshed; if that fails, the files are restored, and the host has failed. A commented line does not count: the
+    new line is added.
 
-    Which keys the repository may be signed with is said by the line: ``[signed-by=/etc/apt/keyrings/NAME.gpg]``, with
-    apt_key and its ``keyring``. Files in the form of deb822 (.sources) are not looked at: that is deb822_repository.
+    The line says which keys may sign the repository: ``[signed-by=/etc/apt/keyrings/NAME.gpg]``, with apt_key and its
+    ``keyring``. Files in the deb822 format (.sources) are not read: use deb822_repository.
     """
 
     EXAMPLE: ClassVar[str] = """\

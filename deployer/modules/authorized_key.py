@@ -40,13 +40,13 @@ class Grant:
 class AuthorizedKey(Rewritten):
     """Keys in a user's authorized_keys.
 
-    The file is ~/.ssh/authorized_keys of the account, or ``path``; it is written with mode 0600 and belongs to the
-    user, and so does a directory that has to be made for it (0700). An existing directory stays as it is, where Ansible
-    sets owner and mode. Nothing on the way may be a link that the user can turn. A key that is there with other
-    options or another comment is replaced, at the end of the file. ``exclusive`` takes out every other line.
+    The file is ~/.ssh/authorized_keys of the account, or ``path``. It is written with mode 0600 and belongs to the
+    user; so does a directory that has to be made for it (0700). An existing directory stays as it is, while Ansible
+    sets its owner and mode. No part of the path may be a link that the user can change. A key that exists with other
+    options or another comment is replaced, at the end of the file. ``exclusive`` removes every other line.
 
-    Root's file, and one that ``path`` names, can be taken back, so that what would cut off the next login waits for one
-    (``confirm``). The place of another user's home is known on the host alone: nothing confirms a change there.
+    A change of root's file, or of one that ``path`` names, can be undone, so it waits for a login if it could cut off
+    the next one (``confirm``). Only the host knows where another user's home is, so such a change is not confirmed.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -44,12 +44,12 @@ def _optional(value: str) -> str | None:
 class BeamNodes(Module):
     """All nodes of one release on a host: which release is current, and that its nodes run it with their files.
 
-    Release and files are one thing, a generation: what env_file and template have written with ``generations`` in this
-    run is staged beside what runs, and becomes current together with the release, in one rename. The switch is one
-    step: stop, rename, start, and each start ends when all applications run. When one fails, release and files that
-    were last judged good come back and the nodes run again as before; the new release is marked bad here. A unit
-    touches ``RUNTIME/started`` before it starts; a file that is newer has not been read yet, so a restart that a killed
-    run has missed is still due in the next one.
+    Release and files form a generation. What env_file and template have written with ``generations`` in this run is
+    staged beside the running release, and becomes current together with the new one, in one rename. The switch is one
+    step: stop, rename, start; each start ends when all applications run. When a start fails, the last good release and
+    its files come back and the nodes run again as before; the new release is marked bad here. A unit touches
+    ``RUNTIME/started`` before it starts. The node has not read a file that is newer, so a restart that a killed run has
+    missed is done by the next run.
     """
 
     RESTARTS_NODES: ClassVar[bool] = True

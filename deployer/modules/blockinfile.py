@@ -14,10 +14,10 @@ from deployer.modules.shared.edited import Edited
 
 @dataclass(frozen=True, kw_only=True)
 class Blockinfile(Edited):
-    """Lines in a file between two marking lines; what else is in the file stays.
+    """Lines in a file between two marking lines; the rest of the file stays.
 
-    A new block is put in by ``insertafter`` or ``insertbefore`` (regular expressions of Python), else at the end.
-    Without a block, or with ``state: absent``, the lines and their marks are taken out.
+    ``insertafter`` or ``insertbefore`` (regular expressions of Python) say where a new block goes; the default is the
+    end. Without a block, or with ``state: absent``, the lines and their marks are removed.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -40,11 +40,11 @@ _GOOD = "good"
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate(PrivateFile):
-    """A node's certificate and its key in one file, so that the two never differ. One that still serves is left alone.
+    """A node's certificate and its key in one file, so that they always match. One that is still good stays.
 
-    Close to its end it is renewed: the copy of the running node is replaced too, which OTP reads again for new
-    connections within two minutes, and no node restarts. One that is of no use any more (it has ended, names another
-    host, is signed by another authority) is replaced, and the node restarts, because it has lost the others by then.
+    Shortly before its end it is renewed. The copy of the running node is replaced, too; OTP reads it again for new
+    connections within two minutes, and no node restarts. A useless certificate (expired, for another host, signed by
+    another authority) is replaced, and the node restarts, because it has lost the others by then.
     """
 
     EXAMPLE: ClassVar[str] = """\

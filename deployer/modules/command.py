@@ -19,16 +19,16 @@ _NAMED = re.compile(r"(\$[A-Za-z_]\w*|\$\{[A-Za-z_]\w*\})", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Guarded):
-    """A program with its arguments, without a shell between: no pipes, no wildcards.
+    """A program with its arguments, without a shell: no pipes, no wildcards.
 
-    As in Ansible, ``$NAME`` and ``${NAME}`` in a word stand for a variable of the program's environment (where there is
-    none, for themselves), and ``~`` or ``~USER`` at its beginning for a home; ``expand_argument_vars: false`` leaves
-    every word as it is.
+    As in Ansible, ``$NAME`` and ``${NAME}`` in a word stand for a variable of the program's environment (or for
+    themselves, if there is none), and ``~`` or ``~USER`` at its beginning for a home. ``expand_argument_vars: false``
+    leaves every word as it is.
 
-    A task has to say when it is needed, by ``creates``, ``removes``, ``onlyif`` or ``unless``; what follows from it is
-    that a plan can tell, a second run does nothing, and a run that did not help is an error. ``onlyif`` and ``unless``
-    are sh text that runs in every plan, so it must only read. A handler may do without a guard. The program runs with
-    nothing to read on its standard input, in ``/`` unless chdir says otherwise.
+    A task should say when it is needed, with ``creates``, ``removes``, ``onlyif`` or ``unless``. Then a plan knows the
+    answer, a second run does nothing, and a run that did not help is an error. ``onlyif`` and ``unless`` are sh text
+    that runs in every plan, so it must only read. A handler needs no guard. The program runs with an empty standard
+    input, in ``/`` unless chdir says otherwise.
     """
 
     EXAMPLE: ClassVar[str] = """\

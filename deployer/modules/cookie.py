@@ -37,7 +37,7 @@ def _readable(secret: Secret) -> str | None:
 class Cookie(PrivateFile):
     """The file that holds a cluster's cookie. Nodes get a copy at start; it is in no argv and in no environment.
 
-    It is not changed under nodes that run with it: restarted one after the other they would split the cluster.
+    It is not changed under nodes that run with it, because restarting them one after the other would split the cluster.
     """
 
     EXAMPLE: ClassVar[str] = """\

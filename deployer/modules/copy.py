@@ -22,12 +22,12 @@ from deployer.sh.text import script
 class Copy(Written):
     """A file on the host with the content of a file here, of another file there, or written in the playbook.
 
-    The file is written beside its place, synced and renamed, so a reader sees the old or the new one, never a part.
-    A new file belongs to root and has mode 0644 unless said otherwise; of an existing one, what is not named stays.
-    Secret content gets 0600 and never appears in a plan. A symbolic link at ``dest`` is replaced by the file; a
-    directory never is. With ``remote_src`` a plan tells that the content is another one, and not what; ``dest`` may be
-    a directory then, which has to be there. Of a directory here all files are copied, and directories that are missing
-    are made, with ``directory_mode``; with a slash at the end of ``src`` what is in it, else the directory itself.
+    The file is written beside its place, synced and renamed, so a reader sees the old or the new file, never a part. A
+    new file belongs to root and has mode 0644 unless set otherwise; an existing one keeps what is not set. Secret
+    content gets 0600 and never appears in a plan. The file replaces a symbolic link at ``dest``, but never a directory.
+    With ``remote_src`` a plan says that the content differs, but not how; ``dest`` may then be a directory, which has
+    to exist. If ``src`` is a directory here, all its files are copied, and missing directories are made with
+    ``directory_mode``; with a slash at the end of ``src`` only its content, otherwise the directory itself.
     """
 
     SOURCES: ClassVar[Mapping[str, str]] = {"src": "files"}

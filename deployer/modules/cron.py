@@ -21,13 +21,12 @@ _OWN_WORDS = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Cron(Rewritten):
-    """A job in a user's crontab, or in a file of /etc/cron.d/; or with ``env``, a variable of it.
+    """A job in a user's crontab, or in a file of /etc/cron.d/; with ``env``, a variable of it.
 
-    A job is found by its ``name``, which stands in a comment before it, as Ansible writes it (``#Ansible: NAME``): what
-    Ansible has made is ours without a change. Where a job of that name is not there, a line that is the job itself is
-    taken for it. A file of /etc/cron.d/ in which nothing else is left is deleted. Cron has to be there; a user's
-    crontab is read and written through the ``crontab`` program. A systemd timer (systemd_unit) logs better, and a
-    plan sees whether it runs.
+    A job is found by its ``name`` in the comment before it, as Ansible writes it (``#Ansible: NAME``); so a job that
+    Ansible made is taken over without a change. If there is no job of that name, a line that is the same job counts. A
+    file of /etc/cron.d/ that has nothing else in it is deleted. Cron has to be installed; the ``crontab`` program reads
+    and writes a user's crontab. A systemd timer (systemd_unit) logs better, and a plan sees whether it runs.
     """
 
     EXAMPLE: ClassVar[str] = """\

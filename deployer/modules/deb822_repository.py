@@ -31,10 +31,10 @@ emit read yes"""
 class Deb822Repository(Module):
     """A repository of apt, in /etc/apt/sources.list.d/NAME.sources as Ansible writes it.
 
-    ``signed_by`` is a file on the host, a fingerprint, a key in ASCII armor, or an address: from there the key is
+    ``signed_by`` is a file on the host, a fingerprint, a key in ASCII armor, or an address. A key from an address is
     fetched once, into /etc/apt/keyrings/NAME.gpg, without its armor (Ansible keeps an armored one as NAME.asc, and
-    looks at it anew in every run). The lists of packages are not refreshed, as with Ansible: that is apt's
-    ``update_cache``. ``absent`` deletes the file, and the key of its name.
+    checks it in every run). As in Ansible, the lists of packages are not refreshed: that is apt's ``update_cache``.
+    ``absent`` deletes the file, and the key of its name.
     """
 
     EXAMPLE: ClassVar[str] = """\

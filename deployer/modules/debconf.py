@@ -49,7 +49,7 @@ def _named(value: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Debconf(Module):
-    """An answer in debconf's database, which a package takes when it is installed or reconfigured.
+    """An answer in debconf's database, which a package reads when it is installed or reconfigured.
 
     It reconfigures nothing by itself: notify ``dpkg-reconfigure -f noninteractive PACKAGE``. A password, or a value
     that is a secret, appears in no plan: the host is asked for a salted digest.

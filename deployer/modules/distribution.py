@@ -25,10 +25,10 @@ fi"""
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution(Module):
-    """How running nodes talk: TCP or TLS, IPv4 or IPv6, EPMD at which port or none, long names or short ones.
+    """How running nodes talk: TCP or TLS, IPv4 or IPv6, EPMD and its port or none, long names or short ones.
 
-    Nodes that differ in it never see each other. So a deploy that would change it is refused, until a person says that
-    the whole cluster is to be restarted: then its nodes are stopped on all hosts, and started as they are declared.
+    Nodes that differ in this never see each other. So a deploy that would change it is refused, until a person asks for
+    a restart of the whole cluster: then its nodes are stopped on all hosts, and started as declared.
     """
 
     ALL_HOSTS_AT_ONCE: ClassVar[bool] = True

@@ -22,10 +22,10 @@ def _named(value: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class DpkgSelections(Module):
-    """What dpkg is to do with a package at the next upgrade: ``hold`` keeps its version, ``install`` lets it follow.
+    """What dpkg does with a package at the next upgrade: ``hold`` keeps its version, ``install`` upgrades it.
 
-    It is dpkg's note alone, as ``apt-mark hold`` writes it: nothing is installed or removed. A package that dpkg does
-    not know yet is unknown until an earlier task has installed it.
+    It only sets dpkg's mark, as ``apt-mark hold`` does: nothing is installed or removed. A package that dpkg does not
+    know yet is unknown until an earlier task has installed it.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -53,10 +53,10 @@ def quoted(value: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class EnvFile(PrivateFile):
-    """A file for EnvironmentFile=. Values may be secrets; the file is root's alone, and its secrets are never shown.
+    """A file for EnvironmentFile=. Values may be secrets; only root can read the file, and its secrets are never shown.
 
     ``plan --diff`` names each variable that changes: plain values in clear, secrets as ``***``, and whether the host
-    has another value. What was written as a secret stays hidden when it is no longer one.
+    has another value. A value that was written as a secret stays hidden when it is a secret no longer.
     """
 
     EXAMPLE: ClassVar[str] = """\

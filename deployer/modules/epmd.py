@@ -40,10 +40,10 @@ def _word(text: str) -> str | None:
 class Epmd(Module):
     """EPMD as a service of its own.
 
-    The program is a copy outside of every release directory, so that neither a switch nor a prune takes it away; the
-    copy is only ever replaced by a newer one, so that two releases on one host do not quarrel about it. Its digest is
-    recorded: an altered one is not started, and is replaced. Each cluster
-    keeps its addresses in a file of its own under ``/etc/beam/epmd.d/PORT``; the unit joins them.
+    The program is a copy outside every release directory, so neither a switch nor a prune removes it. Only a newer
+    version replaces it, so two releases on one host do not conflict. Its digest is recorded: an altered program is not
+    started, and is replaced. Each cluster keeps its addresses in a file of its own under ``/etc/beam/epmd.d/PORT``; the
+    unit combines them.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -43,15 +43,13 @@ fi"""
 
 @dataclass(frozen=True, kw_only=True)
 class File(Module):
-    """A directory, a symbolic or hard link, the absence of anything, or owner and mode of what is already there.
+    """A directory, a symbolic or hard link, the absence of anything, or owner and mode of what exists.
 
-    Missing parents of a directory are made with its owner, group and mode, as in Ansible; the mode is 0755 unless mode
-    says otherwise.
-    With ``state: file``, or none, only attributes are managed: a path that is not there is not made (write it with copy
-    or template). ``touch`` makes an empty file; it runs every time, unless both its times are preserved. With
-    ``recurse`` a plan tells that something in the directory is otherwise, and not what.
-    ``hard`` is one more name of the file ``src``. A link that stands where a
-    directory or file is declared is an error, and so is a directory where a link is declared; nothing but
+    Missing parents of a directory get its owner, group and mode, as in Ansible; the default mode is 0755. With
+    ``state: file``, or none, only attributes are managed: a missing path is not made (write it with copy or template).
+    ``touch`` makes an empty file; it runs every time, unless both its times are preserved. With ``recurse`` a plan says
+    that something in the directory differs, but not what. ``hard`` is another name of the file ``src``. A link in the
+    place of a declared directory or file is an error, and so is a directory in the place of a declared link. Only
     ``state: absent`` deletes a directory.
     """
 

@@ -33,10 +33,10 @@ _TIMES = ("atime", "mtime", "ctime")
 class Find(OnlyReads):
     """The files in directories: ``files``, each with ``path``, ``mode``, ``size`` and so on, sorted; and ``matched``.
 
-    Only those right in the directory, unless ``recurse``; only regular files, unless ``file_type``; only names that do
-    not begin with a dot, unless ``hidden``. Patterns are of a name without its directory. It is read with everything
-    else before a plan is made, so later tasks may use it (docs/playbooks.md). Ansible's ``contains`` and
-    ``get_checksum`` are left out.
+    It finds only files directly in the directory, unless ``recurse``; only regular files, unless ``file_type``; and
+    only names that do not begin with a dot, unless ``hidden``. Patterns match a name without its directory. The probe
+    reads it before a plan is made, so later tasks may use it (docs/playbooks.md). Ansible's ``contains`` and
+    ``get_checksum`` are not supported.
     """
 
     EXAMPLE: ClassVar[str] = """\

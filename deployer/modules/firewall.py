@@ -33,11 +33,11 @@ def _cluster(text: str) -> str | None:
 class Firewall(Module):
     """Default drop; SSH from ``admin``, EPMD and distribution from ``members``, ``public`` ports from everywhere.
 
-    The table is called ``inet deployer``; tables of others are never touched. Clusters that share a host add up: each
-    has its part in ``/etc/nftables.d/deployer.d``. Every port at which the host serves SSH stays open to ``admin``, the
-    one that this very run comes in by among them. Rules that would not let this run in again are refused, and so are
-    those that would shut a port which answers today, until a person has written it down. New rules are loaded for
-    ``confirm`` seconds only, unless a new login comes through them (docs/firewall.md).
+    The table is ``inet deployer``; other tables are never changed. Clusters that share a host each have a part in
+    ``/etc/nftables.d/deployer.d``. Every port on which the host serves SSH stays open to ``admin``, including the one
+    that this run came in by. Rules that would keep this run out are refused, and so are rules that would shut a port
+    which answers today, until you declare it. New rules are loaded for ``confirm`` seconds only, unless a new login
+    gets through them (docs/firewall.md).
     """
 
     FOLLOWS: ClassVar[bool] = True

@@ -33,9 +33,9 @@ _SUMS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha51
 class GetUrl(Module):
     """A file from a server, fetched by the host itself with curl, wget or python3, whichever it has.
 
-    With ``checksum`` a plan can tell whether the file is the one that is meant. Without it a file that is there is left
-    alone, and with ``force`` and no checksum it is fetched in every run. It is put in place only when it is whole. What
-    a URL says of a password could be read by everybody on the host: such a URL is refused.
+    With ``checksum`` a plan knows whether the file is the right one. Without it an existing file stays; with ``force``
+    and no checksum it is fetched in every run. It is put in place only when it is complete. Everybody on the host could
+    read a password in a URL, so such a URL is refused.
     """
 
     INSTEAD: ClassVar[str] = "give it a checksum, and leave force out"

@@ -39,12 +39,12 @@ def _key(value: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Getent(OnlyReads):
-    """What a database of names says: accounts, groups, hosts, services. The fact is called ``getent_DATABASE``.
+    """The entries of a name database: accounts, groups, hosts, services. The fact is called ``getent_DATABASE``.
 
-    It maps each key to the list of what stands behind it: ``getent_passwd.shop`` is
-    ``[x, '1001', '1001', '', /srv/shop, /bin/sh]``. A key that comes several times has a list of such lists. Hashes of
-    passwords are secrets. It is read with everything else before a plan is made, so ``when`` of a later task may use
-    it (docs/playbooks.md).
+    It maps each key to the list of its values: ``getent_passwd.shop`` is
+    ``[x, '1001', '1001', '', /srv/shop, /bin/sh]``. A key with several entries has a list of such lists. Hashes of
+    passwords are secrets. The probe reads it before a plan is made, so ``when`` of a later task may use it
+    (docs/playbooks.md).
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -30,13 +30,13 @@ from deployer.sh.text import script
 class Git(Module):
     """A checkout of a branch, a tag or a commit, made by the host's own git.
 
-    A plan asks the repository's server which commit a branch or tag is at, as Ansible does; of a whole commit (40 hex
-    digits), or with ``update: false``, nobody is asked. A branch is reset to the server's; files that git does not
-    know stay. Changes of what git knows stop the run, unless ``force`` throws them away.
+    As in Ansible, a plan asks the repository's server for the commit of a branch or tag. For a full commit (40 hex
+    digits), or with ``update: false``, it asks nobody. A branch is reset to the server's; files that git does not track
+    stay. Changes of tracked files stop the run, unless ``force`` discards them.
 
-    Run it as the user who owns the place (``become_user``): root neither works in a checkout of another user, whose
-    configuration could have it run anything, nor makes one in a directory of his. There is no prompt: keys lie on the
-    host. A release is better deployed whole (docs/from-mix-phx-new.md).
+    Run it as the user who owns the directory (``become_user``). Root does not work in another user's checkout, whose
+    configuration could make it run anything, and makes none in such a user's directory. There is no prompt: keys have
+    to be on the host. It is better to deploy a whole release (docs/from-mix-phx-new.md).
     """
 
     RUNS_COMMAND: ClassVar[bool] = True

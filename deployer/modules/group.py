@@ -24,7 +24,7 @@ _ABSENT = "if getent group {0} >/dev/null; then groupdel -- {0}; fi"
 
 @dataclass(frozen=True, kw_only=True)
 class Group(Module):
-    """A group of users, by name and, where it matters, number."""
+    """A group of users, by name and, if it matters, by number."""
 
     EXAMPLE: ClassVar[str] = """\
 - name: the shop's group

@@ -23,8 +23,8 @@ settle /etc/hostname"""
 class Hostname(Module):
     """The host's name: in /etc/hostname, and in the running kernel.
 
-    /etc/hosts stays as it is, as with Ansible. A node whose name follows from the host's is not renamed: name nodes by
-    what the inventory says.
+    As in Ansible, /etc/hosts stays as it is. A node whose name follows from the host's is not renamed: let the
+    inventory name the nodes.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -28,10 +28,10 @@ def _wanting(values: tuple[Mapping[str, Any], ...]) -> str | None:
 class IniFile(Edited):
     """An option in a section of an ini file, a section itself, or the absence of one.
 
-    The file is edited as Ansible's community.general does: an option that is commented out is put in force in its
-    place, a new one goes behind the section's last option, a new section to the end. Without ``section`` what stands
-    before the first one is meant. Unlike there, ``allow_no_value`` adds nothing beside a value that is there, and
-    ``absent`` takes all sections of a name away. A missing file is made, in a directory that is there.
+    The file is edited as Ansible's community.general does it: a commented option is activated in its place, a new
+    option goes after the section's last one, and a new section to the end. Without ``section`` it edits the part before
+    the first one. Unlike there, ``allow_no_value`` adds nothing beside an existing value, and ``absent`` removes all
+    sections of a name. A missing file is made, but not its directory.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -23,9 +23,9 @@ found=$(left | paste -s -d , - | sed 's/,/, /g')
 class LeftBehind(Module):
     """Parts of the firewall, ports of EPMD, files and releases of clusters that have no node on the host any more.
 
-    Of a cluster that is not the declared one all of it counts as left behind when no unit that runs, or starts at boot,
-    reads its files; of the declared one, the EPMD of a port that it had before, when no node is registered there; of
-    releases, those that no such unit starts. It goes last, when all hosts have had their turn.
+    Everything of another cluster than the declared one counts as left behind when no unit that runs, or starts at boot,
+    reads its files. Of the declared cluster, the EPMD of an earlier port counts when no node is registered there. A
+    release counts when no such unit starts it. This is removed last, when all hosts have had their turn.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -17,10 +17,10 @@ from deployer.modules.shared.edited import Edited
 class Lineinfile(Edited):
     """A line that is in a file, or is not.
 
-    The last line that ``regexp`` (or ``search_string``) finds becomes ``line``; where none does, and the line is not
-    there yet, it is put in by ``insertafter`` or ``insertbefore``, else at the end. Regular expressions are Python's,
-    as in Ansible. Several tasks may work on one file, also behind one that writes all of it: a plan knows what each
-    will find. The file is at most a MiB of UTF-8.
+    The last line that ``regexp`` (or ``search_string``) finds becomes ``line``. If none is found, and the line is not
+    there yet, ``insertafter`` or ``insertbefore`` says where it goes; the default is the end. Regular expressions are
+    Python's, as in Ansible. Several tasks may edit one file, also after a task that writes all of it: a plan knows what
+    each will find. The file may have at most one MiB of UTF-8.
     """
 
     EXAMPLE: ClassVar[str] = """\

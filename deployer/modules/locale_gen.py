@@ -22,7 +22,7 @@ def _locale(value: str) -> str | None:
 class LocaleGen(Module):
     """Locales: their lines in /etc/locale.gen, and what ``locale-gen`` makes of them.
 
-    The package ``locales`` has to be there. What runs keeps the locale that it was started with.
+    The package ``locales`` has to be installed. Running programs keep the locale that they were started with.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -27,11 +27,11 @@ def _mount_point(value: str) -> str | None:
 class Mount(Rewritten):
     """A file system: its line in /etc/fstab, and whether it is mounted now.
 
-    ``present`` writes the line, ``mounted`` mounts it too and makes the mount point; where its line has changed it is
-    mounted anew, first by ``remount``. ``unmounted`` leaves the line. ``absent`` unmounts it and takes line and mount
-    point away, ``absent_from_fstab`` the line alone; where there is no line both do nothing, as in ansible.posix, whose
-    lines these are. ``remounted`` runs every time. If it cannot be mounted, fstab is as it was. Nobody but root may be
-    able to write in the directories above a mount point: whoever can could turn the way.
+    ``present`` writes the line. ``mounted`` also makes the mount point and mounts it; if the line has changed, it is
+    mounted again, first by ``remount``. ``unmounted`` leaves the line. ``absent`` unmounts it and removes line and
+    mount point, ``absent_from_fstab`` only the line; without a line both do nothing, as in ansible.posix, whose lines
+    these are. ``remounted`` runs every time. If mounting fails, fstab is restored. Only root may be able to write in
+    the directories above a mount point, because anybody else could redirect the path.
     """
 
     INSTEAD: ClassVar[str] = "make it a handler, or say mounted: a line that changes is mounted anew"

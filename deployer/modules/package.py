@@ -40,11 +40,10 @@ fi"""
 class Package(Module):
     """Packages of the distribution, through apt-get, dnf or apk, whichever the host has.
 
-    The lists of a Debian host are refreshed only when a package cannot be installed with those it has. Names are those
-    of real packages: a virtual one is never found installed. ``NAME=VERSION`` asks apt for exactly that version, and
-    fails where a newer one is installed. ``latest`` is refused, because it would make the same playbook mean something
-    else every day, and because no dry run could tell what it means: let the host's own unattended upgrades keep
-    packages current.
+    The lists of a Debian host are refreshed only when a package cannot be installed with the existing ones. Name real
+    packages: a virtual one is never found installed. ``NAME=VERSION`` asks apt for exactly that version, and fails if a
+    newer one is installed. ``latest`` is refused, because the same playbook would mean something else every day, and no
+    dry run could say what: let the host's own unattended upgrades keep packages current.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -25,9 +25,9 @@ class PackageFacts(OnlyReads):
     """The packages of a Debian host, as the fact ``packages``: name → a list of what is installed under that name.
 
     Each has ``name``, ``version``, ``arch``, ``category``, ``origin`` and ``source`` (``apt``). ``origin`` is that of
-    the repository which has this very version, as far as the host's lists know one, and else empty. A package of
-    another architecture is called ``NAME:ARCH``. It is read with everything else before a plan is made, so ``when`` of
-    a later task may use it (docs/playbooks.md).
+    the repository with exactly this version, if the host's lists know one, otherwise empty. A package of another
+    architecture is called ``NAME:ARCH``. The probe reads it before a plan is made, so ``when`` of a later task may use
+    it (docs/playbooks.md).
     """
 
     EXAMPLE: ClassVar[str] = """\

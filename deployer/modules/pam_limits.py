@@ -22,9 +22,9 @@ def _domain(value: str) -> str | None:
 class PamLimits(Edited):
     """One line of /etc/security/limits.conf, or of a file beside it.
 
-    A line for the same domain, type and item gets the value, as in Ansible's community.general; where there is none,
-    one is put in at the end. It holds for logins that begin afterwards, and for no unit of systemd's: a unit has
-    ``LimitNOFILE=`` and the like.
+    As in Ansible's community.general, an existing line for the same domain, type and item gets the value; otherwise a
+    new line goes to the end. It applies to logins that begin afterwards, but not to systemd units: a unit has
+    ``LimitNOFILE=`` and so on.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -21,12 +21,12 @@ _WANTED = re.compile(
 class Pip(Module):
     """Packages of Python, installed by the host's own pip, or by that of a virtual environment, which is made.
 
-    A plan knows what is installed: a name, or ``NAME==VERSION``. What it cannot tell runs every time: a file of
+    A plan knows whether a name, or ``NAME==VERSION``, is installed. What it cannot know runs every time: a file of
     ``requirements``, another range of versions, an address, and ``latest``.
 
-    A virtual environment of another user is worked in as that user alone (``become_user``): its programs are his.
-    Debian's own Python is the packages' (``package: python3-…``): pip refuses to change it unless
-    ``break_system_packages`` says so.
+    Only its owner works in a virtual environment of another user (``become_user``), because its programs are that
+    user's. Packages for Debian's own Python come from Debian (``package: python3-…``): pip refuses to change it unless
+    ``break_system_packages`` is set.
     """
 
     RUNS_COMMAND: ClassVar[bool] = True

@@ -49,9 +49,9 @@ fi"""
 class Preflight(Module):
     """Whether a host can take a release and run its nodes. It only reads; the first task of the role `release`.
 
-    What the release needs was found in its tarball (``deployer release inspect``). Where the release is installed
-    already, and where a node runs already, there is nothing to ask. All that is wrong on a host is said at once, and
-    the play begins on no host.
+    The needs of the release were found in its tarball (``deployer release inspect``). If the release is already
+    installed, or a node already runs, it checks nothing. All problems on a host are reported at once, and the play
+    begins on no host.
     """
 
     EXAMPLE: ClassVar[str] = """\

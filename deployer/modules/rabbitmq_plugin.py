@@ -26,7 +26,7 @@ def _names(value: tuple[str, ...]) -> str | None:
 class RabbitmqPlugin(Module):
     """Plugins of the RabbitMQ on this host, by ``rabbitmq-plugins``.
 
-    As in Ansible, ``state: enabled`` disables all others that were enabled by name, unless ``new_only`` leaves them.
+    As in Ansible, ``state: enabled`` disables every other plugin that was enabled by name, unless ``new_only`` is set.
     """
 
     EXAMPLE: ClassVar[str] = """\

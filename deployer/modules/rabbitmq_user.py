@@ -37,9 +37,9 @@ def _pattern(value: str) -> str | None:
 class RabbitmqUser(Rabbit):
     """A user of the RabbitMQ node on this host, by ``rabbitmqctl``; the node has to run.
 
-    The password goes in on the standard input, so that no argv has it. It is set when the user is added; with
-    ``update_password: always`` it is set every time, for nobody can read which one a user has. ``permissions`` are all
-    that the user has, while ``vhost`` with the three ``…_priv`` says those of one virtual host, as in Ansible.
+    The password goes to the standard input, so it is in no argv. It is set when the user is added. With
+    ``update_password: always`` it is set every time, because nobody can read a user's current one. As in Ansible,
+    ``permissions`` are all that the user has, while ``vhost`` with the three ``…_priv`` sets those of one virtual host.
     """
 
     INSTEAD: ClassVar[str] = "leave update_password out; change a password with a handler"

@@ -20,11 +20,11 @@ _BAD = ("not-found", "masked", "failed")
 class ServiceFacts(OnlyReads):
     """The services of a host, as the fact ``services``: name → ``name``, ``state``, ``status``, ``source``.
 
-    Units are called ``ssh.service``; ``state`` is ``running`` or ``stopped`` of those that systemd has loaded, else
-    what systemd says (``inactive``), and ``unknown`` of a template; ``status`` is ``enabled``, ``disabled``,
-    ``static``, ``masked``, ``not-found``, ``failed`` and so on. Scripts in /etc/init.d are called ``ssh``, have the
-    source ``sysv`` and no status. It is read with everything else before a plan is made, so ``when`` of a later task
-    may use it (docs/playbooks.md).
+    Units are called ``ssh.service``. For units that systemd has loaded, ``state`` is ``running`` or ``stopped``;
+    otherwise it is systemd's word (``inactive``), and ``unknown`` for a template. ``status`` is ``enabled``,
+    ``disabled``, ``static``, ``masked``, ``not-found``, ``failed`` and so on. Scripts in /etc/init.d are called
+    ``ssh``, have the source ``sysv`` and no status. The probe reads it before a plan is made, so ``when`` of a later
+    task may use it (docs/playbooks.md).
     """
 
     EXAMPLE: ClassVar[str] = """\

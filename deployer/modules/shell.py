@@ -15,8 +15,8 @@ from deployer.modules.shared.guarded import Guarded
 class Shell(Guarded):
     """Shell text, for what one program with arguments cannot do; guards are as with command.
 
-    As in Ansible, the text goes on after a command that fails, and the last one's status counts: begin with ``set -e``
-    where that is not meant.
+    As in Ansible, the text goes on after a command that fails, and the status of the last one counts. Begin with
+    ``set -e`` to stop at the first failure.
     """
 
     EXAMPLE: ClassVar[str] = """\

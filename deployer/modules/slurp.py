@@ -16,9 +16,9 @@ from deployer.modules.shared.only_reads import OnlyReads
 
 @dataclass(frozen=True, kw_only=True)
 class Slurp(OnlyReads):
-    """What is in a file, in base64: ``content | b64decode`` is its text. At most a MiB.
+    """The content of a file, in base64: ``content | b64decode`` is its text. At most one MiB.
 
-    It is read with everything else before a plan is made, so later tasks may use it (docs/playbooks.md).
+    The probe reads it before a plan is made, so later tasks may use it (docs/playbooks.md).
     """
 
     EXAMPLE: ClassVar[str] = """\

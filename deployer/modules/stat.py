@@ -23,8 +23,8 @@ _NUMBERS = ("uid", "gid", "size", "nlink", "inode", "dev", "atime", "mtime", "ct
 class Stat(OnlyReads):
     """What is at a path: ``exists``, ``isdir``, ``isreg``, ``islnk``, ``mode``, ``size``, ``checksum`` and so on.
 
-    It is read with everything else before a plan is made, so ``when`` of a later task may use it (docs/playbooks.md).
-    Ansible's ``mimetype``, ``charset``, ``attributes`` and ``version`` are left out; times are whole seconds.
+    The probe reads it before a plan is made, so ``when`` of a later task may use it (docs/playbooks.md). Ansible's
+    ``mimetype``, ``charset``, ``attributes`` and ``version`` are not supported; times are whole seconds.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -52,9 +52,9 @@ settle "$file"
 class Sysctl(Module):
     """A kernel parameter: its line in a file that is read at boot, and its value in the running kernel.
 
-    Other lines of the file stay. Two defaults differ from Ansible's: the file, because Debian 13 no longer reads
-    /etc/sysctl.conf at boot, and that the running value is looked at unless ``reload`` or ``sysctl_set`` is false,
-    because an audit has to see a value that somebody changed by hand.
+    Other lines of the file stay. Two defaults differ from Ansible's. The file is another one, because Debian 13 no
+    longer reads /etc/sysctl.conf at boot. And the running value is checked unless ``reload`` or ``sysctl_set`` is
+    false, because an audit has to see a value that somebody changed by hand.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -49,10 +49,10 @@ _RELOAD = "if systemctl --quiet is-active -- {0}; then systemctl reload -- {0}; 
 class Systemd(Module):
     """A unit of systemd: started or stopped, enabled or not, masked or not.
 
-    A unit whose file changed on disk is read anew without asking (``daemon-reload``). ``restarted`` and ``reloaded``
-    are acts without an end state and belong into handlers; ``daemon_reload`` without a name may be a task or a handler.
-    A unit without an [Install] section counts as enabled, as ``systemctl is-enabled`` has it. A oneshot unit that does
-    not remain after exit is never ``started`` for long: enable its timer or make it remain.
+    If a unit's file has changed on disk, systemd reads it again without being asked (``daemon-reload``). ``restarted``
+    and ``reloaded`` are acts without an end state and belong in handlers; ``daemon_reload`` without a name may be a
+    task or a handler. A unit without an [Install] section counts as enabled, as with ``systemctl is-enabled``. A
+    oneshot unit that does not remain after exit is not ``started`` for long: enable its timer, or let it remain.
     """
 
     INSTEAD: ClassVar[str] = "make it a handler, and let the task that changes the unit or its files notify it"

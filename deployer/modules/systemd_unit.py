@@ -26,9 +26,9 @@ systemctl daemon-reload"""
 class SystemdUnit(Module):
     """A unit file in /etc/systemd/system, root's and mode 0644; systemd reads it in the same step.
 
-    The second reading asks systemd, too: a file that it cannot load is not converged. A unit file is readable for
-    everyone, so a secret in it is refused; let the service read a file (``LoadCredential=``). To start or enable the
-    unit, add a systemd task. With ``state: absent`` it is stopped and disabled first.
+    The second reading asks systemd, too: a file that it cannot load is not converged. Everyone can read a unit file, so
+    a secret in it is refused; let the service read a file (``LoadCredential=``). To start or enable the unit, add a
+    systemd task. With ``state: absent`` it is stopped and disabled first.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -18,9 +18,9 @@ from deployer.releases.generations import BELONGS
 class Template(Written):
     """A file on the host, rendered here from a Jinja2 template with the variables of the play.
 
-    Everything else is as with copy. A template that holds a secret makes the whole file secret: mode 0600 unless said
-    otherwise, and no text of it in any plan. A first line such as ``#jinja2: trim_blocks: False`` says how it is
-    written, before the words of the task do.
+    Everything else is as with copy. A template with a secret makes the whole file secret: mode 0600 unless set
+    otherwise, and none of its text in any plan. A first line such as ``#jinja2: trim_blocks: False`` sets how it is
+    written, and overrides the task's arguments.
     """
 
     SOURCES: ClassVar[Mapping[str, str]] = {"src": "templates"}

@@ -27,9 +27,9 @@ settle /etc/timezone"""
 
 @dataclass(frozen=True, kw_only=True)
 class Timezone(Module):
-    """The host's time zone: /etc/localtime, and /etc/timezone where a host has one.
+    """The host's time zone: /etc/localtime, and /etc/timezone if the host has one.
 
-    What runs already keeps the zone that it was started with; notify a handler. The hardware's clock is left alone.
+    Running programs keep the zone that they were started with; notify a handler. The hardware clock stays as it is.
     """
 
     EXAMPLE: ClassVar[str] = """\

@@ -17,15 +17,15 @@ from deployer.sh.text import script
 
 @dataclass(frozen=True, kw_only=True)
 class Unarchive(Module):
-    """An archive (tar, also compressed; zip where the host has unzip), unpacked into a directory that is there.
+    """An archive (tar, also compressed; zip if the host has unzip), unpacked into an existing directory.
 
-    The archive lies in the role's files/, or with ``remote_src`` on the host, or at an address. With ``creates`` a plan
-    can tell whether it is needed. Without it, a tar file on the host is compared with the directory (owner, mode, time
-    and content, by tar itself), and any other archive is unpacked in every run.
+    The archive is in the role's files/, or with ``remote_src`` on the host, or at an address. With ``creates`` a plan
+    knows whether it is needed. Without it, a tar file on the host is compared with the directory (owner, mode, time and
+    content, by tar itself), and any other archive is unpacked in every run.
 
-    It is unpacked beside first, and put in place whole. Into a directory of another user it is put as that user, whom
-    everything then belongs to: root writes nothing where somebody else could turn the way. Elsewhere ``owner``,
-    ``group`` and ``mode`` are set on all that was in the archive; without them it keeps the archive's.
+    It is first unpacked beside its place, and then put in place whole. Into a directory of another user it is put as
+    that user, who then owns everything: root writes nothing where somebody else could redirect the path. Elsewhere
+    ``owner``, ``group`` and ``mode`` are set on everything from the archive; the default is what the archive says.
     """
 
     SOURCES: ClassVar[dict[str, str]] = {"src": "files"}

@@ -26,15 +26,15 @@ def _method(value: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Uri(Module):
-    """What an HTTP server answers, asked from the host by its curl, else its python3.
+    """The answer of an HTTP server, asked from the host by its curl, or else its python3.
 
     GET and HEAD only read. With ``register`` they are part of the probe: a plan has ``status``, ``json``, ``content``
-    and the headers (``content_type``), and ``until`` waits in a deploy. Without it they state that the answer has one
-    of the wanted statuses: where that is so there is nothing to do, else it is asked once more behind the tasks before
-    it. Every other method runs as a command does: every time, or as ``creates`` and ``removes`` say, and wakes what it
-    notifies unless ``changed_when`` is false. One that has a secret in it, GET too, runs so and is no part of a plan:
-    the secret is in no text that travels and in no argument of a program. Of an answer 20,000 bytes are kept then, of
-    a reading a MiB.
+    and the headers (``content_type``), and ``until`` waits in a deploy. Without it they declare that the answer has one
+    of the wanted statuses: if it has, there is nothing to do; otherwise it is asked once more after the tasks before
+    it. Every other method runs like a command: every time, or as ``creates`` and ``removes`` say, and notifies its
+    handlers unless ``changed_when`` is false. A request with a secret, GET too, runs in this way and is not part of a
+    plan: the secret is in no program text and in no argument. It keeps 20,000 bytes of the answer; a reading keeps one
+    MiB.
     """
 
     PASSING: ClassVar[bool] = True

@@ -79,10 +79,10 @@ _ABSENT = "if getent passwd {0} >/dev/null; then userdel {1} -- {0}; fi"
 
 @dataclass(frozen=True, kw_only=True)
 class User(Module):
-    """An account. What is not named of an existing account stays as it is.
+    """An account. An existing account keeps what is not set.
 
-    A ``password`` is a hash, as ``mkpasswd`` prints it, or ``!`` or ``*``, with which nobody gets in; it is a secret,
-    and the host is asked for a salted digest of the one that is there.
+    A ``password`` is a hash, as ``mkpasswd`` prints it, or ``!`` or ``*``, which let nobody in. It is a secret, and the
+    host is asked for a salted digest of the current one.
     """
 
     EXAMPLE: ClassVar[str] = """\

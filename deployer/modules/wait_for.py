@@ -19,11 +19,11 @@ _GONE = ("stopped", "absent")
 
 @dataclass(frozen=True, kw_only=True)
 class WaitFor(Module):
-    """A port that somebody listens on, or nobody; a file that is there, or has a line, or is not; or just some seconds.
+    """A port that somebody listens on, or nobody; a file that exists, has a line, or is missing; or some seconds.
 
-    Where it is so when the plan is made, and nothing before it changes anything that a plan knows of, there is nothing
-    to do. Else it is looked at again behind that, and waited for. Having waited counts as a change, which it does not
-    in Ansible. Other hosts' ports need bash on this one. For nodes no task has to wait: the ladder does.
+    If the condition holds when the plan is made, and no earlier task changes anything that a plan knows of, there is
+    nothing to do. Otherwise it is checked again after those tasks, and waited for. Unlike in Ansible, having waited
+    counts as a change. For ports of other hosts, this host needs bash. No task has to wait for nodes: the ladder does.
     """
 
     PASSING: ClassVar[bool] = True
