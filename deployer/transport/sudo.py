@@ -54,10 +54,11 @@ def refusal(status: int, said: bytes) -> tuple[str, str]:
     if b"Password change required" in said:  # sshd's word, in the place of any command
         hint = "log in there with ssh and change it, or have it never expire: chage -M -1 USER"
         return "the password of this user has expired there, and nothing runs for them until it is changed", hint
-    if b"currently not available" in said or b"exec: restricted" in said:  # nologin; rbash
+    if b"account is currently not available" in said or b"exec: restricted" in said:  # nologin; rbash
         hint = "give this user one that does: usermod -s /bin/bash USER; or log in as another one (-u)"
         return f"the login shell of this user runs no commands (status {status})", hint
-    if status == 127 and b"not found" in said:  # the shell's words; what sudo itself does not find ends it with 1
+    # The shell's words, in its language; what sudo itself does not find ends it with 1, as csh what it does not find.
+    if (status == 127 and (b"not found" in said or b"sudo" in said)) or b"sudo: Command not found" in said:
         hint = "install it, or see what ~/.bashrc makes of PATH; a login that is root needs none: ansible_become: false"
         return "there is no sudo in the PATH of this login", hint
     if b"sudo" not in said and b"/bin/sh" not in said:  # in any language sudo names itself, or what it does not run
