@@ -62,11 +62,22 @@ def observed(fields: str) -> dict[str, str]:
     if len(parts) != len(_FLAGS) or not all(part.removeprefix("-").isdecimal() for part in parts):
         raise ProbeError("the entry in /etc/shadow cannot be read")
     *ages, end = parts
-    day = "never" if int(end) < 0 else date.fromordinal(_BEGIN + int(end)).isoformat()
+    try:
+        day = "never" if int(end) < 0 else date.fromordinal(_BEGIN + int(end)).isoformat()
+    except (OverflowError, ValueError):
+        day = f"{end} days after 1970"
     return dict(zip(_FLAGS, [*ages, day], strict=True))
 
 
 def set_to(name: str, declared: Mapping[str, str]) -> Sh:
     """Return text that sets what is declared."""
-    words = [word for key, value in declared.items() for word in (_FLAGS[key], {"never": "-1"}.get(value, value))]
-    return sh("chage {} -- {}", words, name)
+    return sh(
+        "chage {} -- {}", [word for key, value in declared.items() for word in (_FLAGS[key], _number(value))], name
+    )
+
+
+def _number(value: str) -> str:
+    """Return a day as its number: ``chage`` takes a date for one of the host's time zone, a day off at its ends."""
+    if value == "never":
+        return "-1"
+    return str(date.fromisoformat(value).toordinal() - _BEGIN) if value.count("-") == 2 else value

@@ -37,6 +37,7 @@ def there(**other: str) -> str:
         ({"expires": 1893456000, "password_expire_max": 90}, there(aging="0:90:7::21915"), {}),
         ({"expires": 1893456000}, there(aging="0:99999:7::"), {"expires": ("never", "2030-01-01")}),
         ({"expires": -1}, there(aging="0:99999:7::0"), {"expires": ("1970-01-01", "never")}),
+        ({"expires": -1}, there(aging="0:99999:7::9999999"), {"expires": ("9999999 days after 1970", "never")}),
         ({"password_expire_account_disable": -1}, there(aging="0:99999:7::"), {}),
         ({"password_expire_min": 1}, there(aging="0:99999:7::"), {"password_expire_min": ("0", "1")}),
         ({"state": "absent"}, there(), {"state": ("present", "absent")}),
@@ -112,6 +113,8 @@ def test_how_a_password_ages_is_set_by_one_command_whether_the_account_is_new_or
     made = make("user", name="shop", expires=-1, password_expire_max=90, password_expire_warn=14)
     assert "chage -M 90 -W 14 -E -1 -- shop" in fixed(made, "")
     assert "chage -M 90 -W 14 -E -1 -- shop" in fixed(made, there(aging="0:99999:7::"))
+    # A date would be one of the host's time zone.
+    assert "chage -E 21915 -- shop" in fixed(make("user", name="shop", expires=1893456000), there(aging="0:99999:7::"))
     with pytest.raises(ConfigError, match="seconds since 1970"):
         make("user", name="shop", expires=10**15).desired()
 
