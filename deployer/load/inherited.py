@@ -85,16 +85,20 @@ class Inherited:
 
 
 class Listed(NamedTuple):
-    """A role whose tasks are listed: under which conditions and tags, and whether an include may leave it out."""
+    """A role whose tasks are listed: under which conditions and tags, and whether an include may leave it out.
+
+    ``own``: those conditions and tags that stand at the role itself; with others it is another role to Ansible.
+    """
 
     path: Path
     when: frozenset[str]
     gated: bool
     tags: frozenset[str]
+    own: tuple[object, ...]
 
-    def serves(self, path: Path, wanted: Inherited) -> bool:
+    def serves(self, path: Path, wanted: Inherited, own: tuple[object, ...]) -> bool:
         """Return whether it is done on each host on which the same role would be, listed again, if tags choose it."""
-        return path == self.path and not self.gated and self.when <= {*wanted.when}
+        return (path, own) == (self.path, self.own) and not self.gated and self.when <= {*wanted.when}
 
 
 def _said(given: Map, word: str) -> bool | str | None:

@@ -12,7 +12,7 @@ from deployer.errors import At, ConfigError
 from deployer.fields import alike, nearest
 from deployer.gathering import Gathering
 from deployer.load import yaml
-from deployer.load.inherited import Inherited, Listed, read_today
+from deployer.load.inherited import Inherited, Listed, conditions, read_today, tags
 from deployer.load.instead import INSTEAD
 from deployer.load.keywords import ROLE, ROLE_WORDS, check_words, mapping, sequence
 from deployer.load.marked import Map, Text, joined, mark_of
@@ -89,7 +89,7 @@ class RoleReader:
         Args:
             entry: what stands under ``roles:``, in its long form.
             inherited: what the play hands down.
-            once: not again where the role has been listed with the same variables.
+            once: not again where the role has been listed with the same conditions and tags, and without variables.
             main: the name of the file to read in each of its folders, where that is not ``main``.
         """
         with self.problems.going_on():
@@ -108,9 +108,12 @@ class RoleReader:
             around = replace(below, around=joined(below.around, weak, own))
             first = [task for dependency in _dependencies(path) for task in self._dependency(dependency, around)]
             serves = once and not (weak or strong)
-            before = sorted({one.tags for one in self.seen if serves and one.serves(path, below)}, key=sorted)
+            at_it = conditions(entry), tags(entry)
+            before = sorted({one.tags for one in self.seen if serves and one.serves(path, below, at_it)}, key=sorted)
             if below.tags in before:
                 return first
+            if serves:
+                self.seen.add(Listed(path, frozenset(below.when), below.gated, below.tags, at_it))
             found = self._tasks(path, below, main or {}, own)
             return first + [_behind(task, before, below.tags) if before else task for task in found]
         finally:
@@ -133,7 +136,6 @@ class RoleReader:
         files = {folder: _main(path, folder, main.get(folder, "main")) for folder in ("tasks", "handlers")}
         if main and not files["tasks"]:
             raise ConfigError(f"the role {path.name} has no tasks/{main['tasks']}", where=where)
-        self.seen.add(Listed(path, frozenset(inherited.when), inherited.gated, inherited.tags))
         heard: dict[str, list[str]] = {}
         reader = TaskReader(self.imported, self.problems, self.judge, self, handlers=True, listeners=heard)
         for file in files["handlers"]:

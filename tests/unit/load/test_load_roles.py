@@ -80,8 +80,8 @@ def test_a_dependency_is_done_on_each_host_on_which_one_that_asks_for_it_is(proj
 @pytest.mark.parametrize(
     ("tags", "skipped", "done"),
     [
-        ("", "", "d x own y"), ("x", "", "d x"), ("y", "", "d y"), ("x,y", "", "d x y"), ("z", "", "d"),
-        ("", "x", "own d y"), ("", "x,y", "own"), ("untagged", "", ""), ("own", "", "own"),
+        ("", "", "d x own y d"), ("x", "", "d x"), ("y", "", "d y d"), ("x,y", "", "d x y d"), ("z", "", "d"),
+        ("", "x", "own d y d"), ("", "x,y", "own"), ("untagged", "", ""), ("own", "", "own"),
     ],
 )  # fmt: skip
 def test_a_dependency_is_done_once_whichever_of_those_that_ask_for_it_are_chosen(
@@ -100,6 +100,27 @@ def test_a_dependency_is_done_once_whichever_of_those_that_ask_for_it_are_chosen
         tags=tuple(filter(None, tags.split(","))), skip_tags=tuple(filter(None, skipped.split(",")))
     )
     assert " ".join(action.label for action in actions if not action.skip) == done
+
+
+@pytest.mark.parametrize(
+    ("play", "done"),
+    [
+        ("roles: [d, {role: d, when: 1 == 1}, d, {role: d, tags: t}]", "d d d"),
+        ("roles: [d, {role: x, when: 1 == 1}, {role: d, become: true}, x]", "d x x"),
+        ("roles: [{role: x, tags: t}, {role: x, tags: t}, {role: x, tags: [t, u]}]", "d x x"),
+        ("roles: [{role: d, p: 1}, d, {role: d, vars: {p: 1}}, d, x, {role: y, p: 3}]", "d d d x y"),
+        ("tasks: [import_role: {name: d}, import_role: {name: x}, import_role: {name: y}]", "d d x y"),
+        ("roles: [d], tasks: [import_role: {name: d}, import_role: {name: x}, include_role: {name: y}]", "d d x y"),
+    ],
+)
+def test_a_role_is_another_one_with_other_words_at_it(project: Project, play: str, done: str) -> None:
+    """As ansible-core 2.19 does it, whose tasks were counted for each of these plays."""
+    for name in "dxy":
+        project.write(f"roles/{name}/tasks/main.yml", f"- {{name: {name}, command: x}}\n")
+    for name in "xy":
+        project.write(f"roles/{name}/meta/main.yml", "dependencies: [d]\n")
+    project.write("site.yml", f"- {{hosts: all, {play}}}\n")
+    assert " ".join(action.label for action in project.actions() if not action.skip) == done
 
 
 def test_roles_are_searched_beside_the_playbook_then_above_it_then_here(
