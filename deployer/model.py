@@ -77,6 +77,7 @@ class Blob:
         size: bytes.
         sha256: hex digest of the content, compared on the host before any step runs.
         offset: bytes of a ``path`` that the host has already, from an upload that was cut.
+        hushed: whoever shows the program does not show it: its task is under ``no_log``.
     """
 
     text: bytes | Secret | None
@@ -84,6 +85,7 @@ class Blob:
     size: int
     sha256: str
     offset: int = 0
+    hushed: bool = False
 
     @classmethod
     def of(cls, content: str | bytes | Secret) -> Blob:

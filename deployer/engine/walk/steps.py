@@ -81,7 +81,8 @@ def step_program(work: Sequence[Job], *, become: bool) -> Program:
         text = job.text
         if job.step and job.step.blobs:
             places = [Sh(f'"$blobs/{len(blobs) + i}"') for i in range(len(job.step.blobs))]
-            blobs += job.step.blobs
+            hushed = job.planned.action.hides
+            blobs += [replace(blob, hushed=True) for blob in job.step.blobs] if hushed else job.step.blobs
             text = lines(sh("set -- {}", Sh(" ".join(place.text for place in places))), text)
         if job.step and job.planned.action.user:
             users[len(fragments)] = job.planned.action.user

@@ -18,7 +18,7 @@ from deployer.events import StepDone
 from deployer.model import Absent, Observed, Present, Secret
 from deployer.modules.base import Changes, Step, sh
 from deployer.resolve import Action
-from deployer.sh import Frame, encode
+from deployer.sh import Frame, encode, payload
 from tests.recorded import RecordedTransport
 from tests.unit.engine.engine_kit import Broken, DirectoryHost, Events, Folder, Note, Service, action
 
@@ -129,6 +129,13 @@ def test_a_secret_upload_is_not_in_the_program(place: Path) -> None:
     made = step_program(list(jobs(planned((action(Hidden(path=place, text="x")), Absent())), ())), become=False)
     assert "canary-8812" not in encode(made) + repr(made)
     assert made.blobs
+
+
+def test_what_a_task_does_not_show_is_not_in_the_program_either(place: Path) -> None:
+    shown, hushed = action(Note(path=place, text="seen")), action(Note(path=place, text="canary-8813"), hushed=True)
+    made = step_program(list(jobs(planned((shown, Absent()), (hushed, Absent())), ())), become=False)
+    assert "seen" in encode(made) and "canary-8813" not in encode(made)
+    assert b"canary-8813" in b"".join(payload(made))
 
 
 def test_a_user_and_an_environment_go_with_the_step_not_with_the_bookkeeping(place: Path) -> None:
