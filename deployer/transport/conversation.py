@@ -100,6 +100,7 @@ class Conversation:
             return self._begun + (SUDO_PATIENCE if self._sudo else min(self._timeout, HOST_PATIENCE))
         if not self._started:
             text = sum(len(fragment.text) for fragment in self._program.fragments)
+            text += sum(blob.size for blob in self._program.blobs if isinstance(blob.text, bytes))  # they may lie in it
             return self._whole_at + HOST_PATIENCE + text / SLOWEST
         if self._part_at:
             return self._part_at + HOST_PATIENCE + self._part / SLOWEST
