@@ -123,14 +123,14 @@ ACCOUNT_RULES = (
         others={"CIS": "7.2.2", "Lynis": "AUTH-9283"},
     ),
     Rule(
-        id="SS-07", severity="high", title="nobody adds keys to another's account", judge=_authorized,
+        id="SS-07", severity="high", title="no user can add keys to another's account", judge=_authorized,
         groups=("login",),
         reads="owner and mode of ~/.ssh and authorized_keys, of every account with a shell; sshd -T, and Match blocks",
         command="chmod 0600 ~USER/.ssh/authorized_keys; chown USER ~USER/.ssh/authorized_keys", sources=("sshd(8)",),
         others={"CIS": "7.2.10"},
     ),
     Rule(
-        id="SS-08", severity="medium", title="nobody becomes root without a word", judge=_sudo, groups=("login",),
+        id="SS-08", severity="medium", title="nobody becomes root without a password", judge=_sudo, groups=("login",),
         reads="NOPASSWD and !authenticate in /etc/sudoers and /etc/sudoers.d", command="visudo -f /etc/sudoers.d/FILE",
         profile="strict", sources=("sudoers(5)",), others={"CIS": "5.2.4"},
     ),

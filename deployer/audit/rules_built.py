@@ -90,31 +90,31 @@ def _old(facts: Facts) -> Complaints:
 
 BUILT_RULES = (
     Rule(
-        id="RL-04", severity="high", title="good releases are as they were unpacked", judge=_as_installed,
+        id="RL-04", severity="high", title="good releases are unchanged since they were unpacked", judge=_as_installed,
         reads="the digest of each good release's files against the one noted as it was unpacked", groups=("sums",),
         command="deployer deploy site.yml -i inventory.yml (it unpacks anew)", sources=("this project's own records",),
         others={"Lynis": "FINT-4350 by analogy"},
     ),
     Rule(
-        id="RL-07", severity="low", title="the runtime is linked so that it is hard to turn", judge=_hardened,
+        id="RL-07", severity="low", title="the runtime is linked with hardening", judge=_hardened,
         reads="ELF header and dynamic section of the program that runs: PIE, BIND_NOW, stack", groups=("nodes",),
         profile="strict", deep=True, command="build OTP with CFLAGS=-fpie, LDFLAGS='-pie -z now'", sources=(_EEF,),
         others={"Lynis": "HRDN-7222 by analogy"},
     ),
     Rule(
-        id="RL-10", severity="low", title="no more releases lie about than are kept", judge=_old, groups=("nodes",),
+        id="RL-10", severity="low", title="the host keeps no needless releases", judge=_old, groups=("nodes",),
         reads="how many directories lie beside the one that runs", profile="strict",
         command="deployer deploy site.yml -i inventory.yml (it prunes)", sources=("distillery and edeliver kept all",),
     ),
     Rule(
-        id="SB-03", severity="high", title="what runs is what somebody who may has signed", judge=_signed,
+        id="SB-03", severity="high", title="the running release is signed by an allowed signer", judge=_signed,
         reads="TARBALL.sig against audit.signers, here; the digest of every file of the current release, on the host",
         groups=("signed",), command="ssh-keygen -Y sign -n file -f ~/.ssh/id_ed25519 dist/shop-1.4.2.tar.gz",
         fix="audit: {signers: allowed_signers}",
         sources=("ssh-keygen(1), ALLOWED SIGNERS", "Erlang Ecosystem Foundation, Ægis: provenance"),
     ),
     Rule(
-        id="SB-02", severity="medium", title="runtime and applications are of one series of OTP", judge=_series,
+        id="SB-02", severity="medium", title="runtime and applications are from one OTP series", judge=_series,
         reads="the version of ERTS in the path of what runs, and the names in lib/", groups=("nodes",),
         command="rm -rf _build and build the release anew with one OTP", sources=("OTP, otp_versions.table",),
     ),

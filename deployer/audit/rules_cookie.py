@@ -157,18 +157,18 @@ def _leaked(beam: Process) -> Complaints:
 
 COOKIE_RULES = (
     Rule(
-        id="CK-01", severity="critical", title="the cookie is long, and nobody guesses it", judge=_strength,
+        id="CK-01", severity="critical", title="the cookie is long and hard to guess", judge=_strength,
         reads="length and variety of -setcookie, ~/.erlang.cookie and releases/COOKIE, worked out on the host",
         groups=("nodes",), fix=_CONFIG, command="deployer cookie rotate site.yml -i inventory.yml",
         sources=(_DIST, "CVE-2022-24706: a default cookie was enough"),
     ),
     Rule(
-        id="CK-02", severity="critical", title="~/.erlang.cookie belongs to the node's user, and to nobody else",
+        id="CK-02", severity="critical", title="~/.erlang.cookie belongs to the node's user, who alone reads it",
         reads="mode and owner of the file in the running node's HOME", groups=("nodes",), judge=_file,
         command="chmod 0400 ~USER/.erlang.cookie; chown USER ~USER/.erlang.cookie", sources=(_DIST,),
     ),
     Rule(
-        id="CK-03", severity="high", title="releases/COOKIE is no business of others, and the node cannot write it",
+        id="CK-03", severity="high", title="others cannot read releases/COOKIE, and the node cannot write it",
         reads="mode and owner of releases/COOKIE of the release that runs", groups=("nodes",), judge=_release_file,
         command="chown root:USER releases/COOKIE; chmod 0440 releases/COOKIE",
         sources=("mix release writes it with the umask of the build",),
@@ -180,29 +180,29 @@ COOKIE_RULES = (
         sources=("mix release hands the cookie over in argv",), others={"Lynis": "FILE-6344"},
     ),
     Rule(
-        id="CK-05", severity="high", title="no secret stands in a unit's text", judge=_unit_text,
+        id="CK-05", severity="high", title="no unit file contains a secret", judge=_unit_text,
         reads="names of variables in Environment=, as systemd has them", groups=("nodes",),
         fix="env:\n  DATABASE_URL: {env: SHOP_DATABASE_URL}", sources=("systemd.exec(5), Environment=",),
     ),
     Rule(
-        id="CK-06", severity="high", title="files of environment are for root, and at most for a group",
+        id="CK-06", severity="high", title="only root, and at most a group, reads environment files",
         judge=_env_files,
         reads="mode of each EnvironmentFile of the nodes' units", groups=("nodes",), command="chmod 0600 FILE",
         sources=("systemd.exec(5), EnvironmentFile=",), others={"CIS": "7.1 by analogy"},
     ),
     Rule(
-        id="CK-07", severity="high", title="rendered configuration is the node's alone", judge=_rendered,
+        id="CK-07", severity="high", title="only the node reads its rendered configuration", judge=_rendered,
         reads="*.runtime.config in RELEASE_TMP, and their modes", groups=("nodes",), fix="unit: {UMask: '0077'}",
         sources=("bin/RELEASE of mix release writes it with the unit's umask",),
     ),
     Rule(
-        id="CK-08", severity="medium", title="one cluster has one cookie, and shares it with none", judge=_shared,
+        id="CK-08", severity="medium", title="each cluster has one cookie of its own", judge=_shared,
         reads="whether cookies of the nodes of one host are equal; worked out there, by number", groups=("nodes",),
         command="deployer cookie rotate site.yml -i inventory.yml",
         sources=("Erlang Ecosystem Foundation, Security WG: distribution",),
     ),
     Rule(
-        id="CK-09", severity="high", title="the cookie stands in no log, dump or temporary file", judge=_leaked,
+        id="CK-09", severity="high", title="no log, dump or temporary file contains the cookie", judge=_leaked,
         reads="tmp, log and crash dump of each node and /var/log/UNIT, searched there as the node's own user",
         groups=("nodes",), profile="strict", deep=True,
         command="1. deployer cookie rotate site.yml -i inventory.yml: what has leaked then opens nothing any more\n"
@@ -211,7 +211,7 @@ COOKIE_RULES = (
         sources=("Erlang Ecosystem Foundation, Security WG: sensitive data",),
     ),
     Rule(
-        id="CK-10", severity="low", title="the cookie does not travel from environment to command line",
+        id="CK-10", severity="low", title="the cookie does not get from the environment into a command line",
         judge=_secret_names,
         reads="names in the environment of each BEAM, and its arguments", groups=("nodes",), profile="strict",
         fix=_CONFIG, sources=("bin/RELEASE of mix release",),

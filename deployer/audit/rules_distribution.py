@@ -161,7 +161,7 @@ DISTRIBUTION_RULES = (
         sources=(_EEF,),
     ),
     Rule(
-        id="ED-03", severity="high", title="the distribution has few ports, and known ones", judge=_range,
+        id="ED-03", severity="high", title="the distribution uses few ports, and known ones", judge=_range,
         reads="inet_dist_listen_min and _max in the arguments of each BEAM", groups=("nodes",),
         fix='cluster: {cookie: {env: SHOP_COOKIE}, ports: "9100-9109"}',
         command="-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9109 in vm.args",

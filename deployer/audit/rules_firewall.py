@@ -111,7 +111,7 @@ def _keeps_in(facts: Facts) -> Complaints:
 
 FIREWALL_RULES = (
     Rule(
-        id="FW-01", severity="high", title="what nobody thought of is not let in", judge=_drop, groups=("walls",),
+        id="FW-01", severity="high", title="the firewall drops what is not declared", judge=_drop, groups=("walls",),
         reads="the kernel's tables (nft list ruleset), by leading a new connection from the internet through them",
         fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}", sources=(_NFT,),
         others={"CIS": "4.2.7, 4.3.8", "Lynis": "FIRE-4508", "dev-sec": "os-firewall"},
@@ -124,23 +124,23 @@ FIREWALL_RULES = (
         others={"CIS": "4.2.6"},
     ),
     Rule(
-        id="FW-03", severity="high", title="whoever administers it, and the host itself, are let in", judge=_keeps_in,
+        id="FW-03", severity="high", title="the firewall lets administrators and the host itself in", judge=_keeps_in,
         groups=("walls",), reads="the same, with a connection to SSH from each network of firewall.admin",
         fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}", sources=(_NFT,), others={"CIS": "4.3.6, 4.3.7"},
     ),
     Rule(
-        id="FW-04", severity="high", title="the tables are there after a reboot", judge=_survives,
+        id="FW-04", severity="high", title="the firewall's tables are loaded again after a reboot", judge=_survives,
         groups=("nodes", "walls"),
         reads="which of nftables, ufw, firewalld and netfilter-persistent is enabled", sources=(_NFT,),
         command="systemctl enable nftables", others={"CIS": "4.3.9, 4.3.10"},
     ),
     Rule(
-        id="FW-05", severity="medium", title="one program loads tables", judge=_one, groups=("nodes",),
+        id="FW-05", severity="medium", title="only one program loads firewall tables", judge=_one, groups=("nodes",),
         reads="which of nftables, ufw, firewalld and netfilter-persistent is active",
         command="systemctl disable --now ufw", sources=(_NFT,), others={"CIS": "4.1.1"},
     ),
     Rule(
-        id="FW-06", severity="high", title="whatever is open to strangers is declared", judge=_declared,
+        id="FW-06", severity="high", title="every port that strangers reach is declared", judge=_declared,
         reads="every listening socket in /proc/net, who holds it, and whether the tables let strangers in",
         groups=("walls", "login"), fix="firewall: {admin: [10.0.0.0/8], public: [4000/tcp]}",
         sources=("proc(5), /proc/net/tcp",),

@@ -128,19 +128,19 @@ _REDIRECTS = _sysctls(
 
 KERNEL_RULES = (
     Rule(
-        id="KR-02", severity="high", title="links, pipes and cores of others are guarded", judge=_links,
+        id="KR-02", severity="high", title="the kernel protects links, pipes and cores of other users", judge=_links,
         groups=("machine",),
         reads="/proc/sys/fs/protected_* and suid_dumpable", fix=_LINKED, sources=(_PROC,),
         others={"CIS": "1.5.3", "dev-sec": "sysctl", "Lynis": "KRNL-6000"},
     ),
     Rule(
-        id="KR-03", severity="medium", title="no cores are kept", judge=_cores, groups=("machine",),
+        id="KR-03", severity="medium", title="no core dumps are kept", judge=_cores, groups=("machine",),
         reads="kernel.core_pattern, and Storage= of systemd-coredump",
         fix=_sysctls({"kernel.core_pattern": "|/bin/false"}),
         sources=("core(5)",), others={"CIS": "1.5.3", "Lynis": "KRNL-5820"},
     ),
     Rule(
-        id="KR-04", severity="low", title="the kernel keeps its addresses to itself", judge=_hardened,
+        id="KR-04", severity="low", title="the kernel hides its addresses", judge=_hardened,
         groups=("machine",),
         reads="/proc/sys/kernel", fix=_HARD, sources=(_PROC,), profile="strict",
         others={"CIS": "1.5.1, 1.5.2", "Lynis": "KRNL-6000", "dev-sec": "sysctl"},
@@ -152,18 +152,18 @@ KERNEL_RULES = (
         others={"CIS": "3.3.1-3.3.10", "dev-sec": "sysctl", "Lynis": "KRNL-6000"}, profile="strict",
     ),
     Rule(
-        id="KR-06", severity="low", title="the host does not route", judge=_routes, groups=("machine",),
+        id="KR-06", severity="low", title="the host does not forward packets", judge=_routes, groups=("machine",),
         profile="strict",
         reads="/proc/sys/net/ipv4/ip_forward", fix=_sysctls({"net.ipv4.ip_forward": "0"}), sources=("ip(7)",),
         others={"CIS": "3.3.1"},
     ),
     Rule(
-        id="NT-01", severity="low", title="a burst of connections finds a place to wait", judge=_backlog,
+        id="NT-01", severity="low", title="the backlog is large enough for a burst of connections", judge=_backlog,
         groups=("machine",),
         reads="/proc/sys/net/core/somaxconn", fix=_sysctls({"net.core.somaxconn": "4096"}), sources=("listen(2)",),
     ),
     Rule(
-        id="NT-02", severity="high", title="the table of connections does not run over", judge=_tracked,
+        id="NT-02", severity="high", title="the connection tracking table is not about to overflow", judge=_tracked,
         groups=("machine",),
         reads="nf_conntrack_count and its most: a quarter", fix=_sysctls({"net.netfilter.nf_conntrack_max": "1048576"}),
         sources=("Linux, nf_conntrack-sysctl",),

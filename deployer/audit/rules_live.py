@@ -110,7 +110,7 @@ LIVE_RULES = (
         fix="nodes: [{name: shop, vm_args: ['+P 2097152']}]", sources=(_EFFICIENCY,),
     ),
     Rule(
-        id="ED-16", severity="medium", title="no remote shell and no unknown node hangs on a node", judge=_lingering,
+        id="ED-16", severity="medium", title="no remote shell or unknown node is connected to a node", judge=_lingering,
         reads="erlang:nodes(hidden) of each node", groups=("live",),
         command="end that shell; or deployer cookie rotate",
         sources=("Erlang Ecosystem Foundation, Security WG: distribution",),
@@ -122,7 +122,7 @@ LIVE_RULES = (
         sources=("Erlang Ecosystem Foundation, Security WG: one cluster is one tier",),
     ),
     Rule(
-        id="ED-17", severity="medium", title="the nodes of a host agree on how long silence may last", judge=_same,
+        id="ED-17", severity="medium", title="the nodes of a host have the same net_ticktime", judge=_same,
         reads="net_ticktime and prevent_overlapping_partitions of each node", groups=("live",), profile="strict",
         fix="nodes: [{name: shop, vm_args: ['-kernel net_ticktime 60']}]", sources=("erlang/otp issue 6470",),
     ),

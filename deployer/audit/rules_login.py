@@ -171,7 +171,7 @@ def _drop_in(name: str, *lines: str) -> str:
 
 LOGIN_RULES = (
     Rule(
-        id="SS-01", severity="high", title="nobody logs in with a password", judge=_passwords, groups=("login",),
+        id="SS-01", severity="high", title="nobody can log in with a password", judge=_passwords, groups=("login",),
         reads="sshd -T, what sshd makes of all its files, with AuthenticationMethods, and their Match blocks",
         fix=_drop_in("10-keys.conf", "PasswordAuthentication no", "KbdInteractiveAuthentication no"),
         sources=(_MAN,), others={"CIS": "5.1.10, 5.1.19-21", "dev-sec": "sshd-01", "Lynis": "SSH-7408"},
@@ -185,7 +185,7 @@ LOGIN_RULES = (
         sources=(_MAN,), others={"CIS": "5.1.8", "Lynis": "SSH-7408"},
     ),
     Rule(
-        id="SS-03", severity="medium", title="sshd is neither too patient nor too strict", judge=_throttles,
+        id="SS-03", severity="medium", title="sshd's limits are neither too loose nor too strict", judge=_throttles,
         reads="sshd -T: MaxAuthTries, MaxSessions, LoginGraceTime, and Match blocks", groups=("login",),
         fix=_drop_in("30-rates.conf", "MaxAuthTries 4", "MaxSessions 10", "LoginGraceTime 60"),
         sources=(_MAN,), others={"CIS": "5.1.7, 5.1.16-18"},
@@ -197,18 +197,18 @@ LOGIN_RULES = (
         sources=("CVE-2023-48795",), others={"Lynis": "SSH-7408", "CIS": "5.1.6, 5.1.15"},
     ),
     Rule(
-        id="SS-05", severity="high", title="the host's keys are root's, and long enough", judge=_host_keys,
+        id="SS-05", severity="high", title="the host's keys belong to root, and are long enough", judge=_host_keys,
         reads="mode and owner of the private ones, length of the public ones", groups=("login",),
         command="chmod 0600 /etc/ssh/ssh_host_*_key; ssh-keygen -A", sources=(_MAN,), others={"CIS": "5.1.2, 5.1.3"},
     ),
     Rule(
-        id="SS-06", severity="low", title="sshd knows who may come", judge=_who, groups=("login",), profile="strict",
+        id="SS-06", severity="low", title="sshd lists who may log in", judge=_who, groups=("login",), profile="strict",
         reads="sshd -T: AllowUsers, AllowGroups, LogLevel",
         fix=_drop_in("50-who.conf", "AllowGroups deploy"),
         sources=(_MAN,), others={"CIS": "5.1.4, 5.1.14"},
     ),
     Rule(
-        id="SS-09", severity="low", title="the machine that deploys is not locked out", judge=_exempt,
+        id="SS-09", severity="low", title="sshd does not lock out the machine that deploys", judge=_exempt,
         groups=("login",),
         reads="sshd -T: PerSourcePenalties and its exemptions",
         fix=_drop_in("60-us.conf", "PerSourcePenaltyExemptList 10.0.0.0/8"),

@@ -131,19 +131,19 @@ def _left(facts: Facts) -> Complaints:
 
 MACHINE_RULES = (
     Rule(
-        id="KR-01", severity="medium", title="processes are not listed to everybody", judge=_hidepid,
+        id="KR-01", severity="medium", title="users cannot list each other's processes", judge=_hidepid,
         groups=("machine",),
         reads="how /proc is mounted", command="mount -o remount,hidepid=2 /proc, and in /etc/fstab", sources=(_PROC,),
         others={"Lynis": "FILE-6344"}, profile="strict",
     ),
     Rule(
-        id="OP-01", severity="medium", title="something keeps the clock", judge=_clock, groups=("machine",),
+        id="OP-01", severity="medium", title="a service keeps the clock right", judge=_clock, groups=("machine",),
         reads="which of chronyd, ntpd and systemd-timesyncd runs, and whether it has a time",
         fix="- name: clock\n  package: {name: chrony, state: present}", sources=("adjtimex(2)",),
         others={"CIS": "2.3.1", "Lynis": "TIME-3185"},
     ),
     Rule(
-        id="OP-02", severity="medium", title="no security update waits, nor for a reboot", judge=_updates, deep=True,
+        id="OP-02", severity="medium", title="no security update or reboot is pending", judge=_updates, deep=True,
         reads="apt-get -s upgrade, /run/reboot-required, and when the lists of apt were fetched", groups=("machine",),
         fix="- name: updates\n  package: {name: unattended-upgrades, state: present}", sources=("apt(8)",),
         others={"CIS": "1.2.2.1", "Lynis": "PKGS-7392, KRNL-5830"}, profile="strict",
@@ -155,7 +155,7 @@ MACHINE_RULES = (
         sources=("this project's own records",),
     ),
     Rule(
-        id="OP-04", severity="low", title="the journal is kept, and has an end", judge=_journal, groups=("machine",),
+        id="OP-04", severity="low", title="the journal is kept, with a size limit", judge=_journal, groups=("machine",),
         reads="/etc/systemd/journald.conf and its drop-ins, /var/log/journal", profile="strict",
         fix=_JOURNAL,
         sources=("journald.conf(5)",), others={"CIS": "6.1.1.3, 6.1.2.4"},
@@ -167,13 +167,13 @@ MACHINE_RULES = (
         sources=("mount(8)",), others={"CIS": "1.1.2.1, 1.1.2.5", "Lynis": "FILE-6362"}, profile="strict",
     ),
     Rule(
-        id="OP-07", severity="medium", title="the host remembers who has changed what", judge=_named,
+        id="OP-07", severity="medium", title="the host logs who changed what", judge=_named,
         groups=("machine", "login"), reads="whether the journal is kept, and Defaults of sudo against logging",
         fix=_JOURNAL, command="mkdir -p /var/log/journal; systemctl restart systemd-journald", profile="strict",
         sources=("journald.conf(5)", "sudoers(5)"), others={"CIS": "5.2.3, 6.1.2.4", "Lynis": "LOGG-2130"},
     ),
     Rule(
-        id="OP-08", severity="medium", title="no disk is about to be full", judge=_disks, groups=("machine",),
+        id="OP-08", severity="medium", title="no disk is nearly full", judge=_disks, groups=("machine",),
         reads="free bytes and inodes of /, /var, /var/log and /tmp: a tenth, or 10 GiB",
         command="du -x / | sort -n | tail", sources=("df(1)",), others={"Lynis": "FILE-6310"},
     ),

@@ -113,13 +113,13 @@ def _public_end(facts: Facts) -> Complaints:
 
 PEERS_RULES = (
     Rule(
-        id="ED-11", severity="high", title="nodes are called by names that lead to them, all long or all short",
+        id="ED-11", severity="high", title="node names resolve to their nodes, and are all long or all short",
         judge=_names, reads="getent ahosts of each host in a node's name, on each member", groups=("beyond",),
         fix='nodes: [{name: shop, host: "{{ ansible_host }}"}]', command="put the right address into DNS or /etc/hosts",
         sources=(_DIST, "OTP, epmd(1)"),
     ),
     Rule(
-        id="ED-15", severity="medium", title="what belongs to no cluster is reached by none", judge=_outsiders,
+        id="ED-15", severity="medium", title="nodes of no cluster cannot be reached from outside", judge=_outsiders,
         reads="the names of the BEAMs that run, against those that are declared, and where they listen",
         groups=("nodes",), profile="strict", command="RELEASE_DISTRIBUTION=none, or -proto_dist none in vm.args",
         sources=(_EEF,),

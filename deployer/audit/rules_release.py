@@ -150,13 +150,13 @@ def full(line: str) -> Complaints:
 
 RELEASE_RULES = (
     Rule(
-        id="RL-01", severity="critical", title="nobody but root may write the release", judge=_writable,
+        id="RL-01", severity="critical", title="only root can write to the release", judge=_writable,
         reads="owner and mode of every file of the release that runs, but for tmp and log", groups=("nodes",),
         command="chown -R root:GROUP DIRECTORY; chmod -R g-w,o-w DIRECTORY; what the node writes there, such as tmp and"
         " log, stays its user's", sources=(_EEF,), others={"CIS": "7.1.11"},
     ),
     Rule(
-        id="RL-02", severity="critical", title="the release holds files, directories and nothing stranger",
+        id="RL-02", severity="critical", title="the release contains only files and directories",
         judge=_special,
         reads="type and mode of everything in the release that runs", groups=("nodes",),
         command="deployer deploy site.yml -i inventory.yml (it unpacks anew)", sources=("CVE-2007-4559 and its kind",),
@@ -173,14 +173,14 @@ RELEASE_RULES = (
         command="deployer deploy site.yml -i inventory.yml; or restart the node", sources=(_EEF,),
     ),
     Rule(
-        id="RL-08", severity="high", title="there is room where the release lies", judge=_space,
+        id="RL-08", severity="high", title="the release's file system has free space", judge=_space,
         reads="free bytes and inodes of its file system: a tenth, or 10 GiB", groups=("nodes",),
         fix="release: {name: shop, tarball: dist/shop-1.4.2.tar.gz, keep: 2}",
         command="du -x --inodes DIRECTORY | sort -n",
         sources=("a deploy that runs out of room half way",),
     ),
     Rule(
-        id="RL-09", severity="low", title="no tools of development run with it", judge=_tools, profile="strict",
+        id="RL-09", severity="low", title="the release contains no development tools", judge=_tools, profile="strict",
         reads="names of the applications in lib/", groups=("nodes",),
         command="leave them out of extra_applications, and build anew", sources=(_EEF,),
     ),

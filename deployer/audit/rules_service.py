@@ -82,7 +82,7 @@ def _supervised(facts: Facts) -> Complaints:
 
 SERVICE_RULES = (
     Rule(
-        id="UN-07", severity="medium", title="a node that falls is started again, and not for ever", judge=_restarts,
+        id="UN-07", severity="medium", title="a crashed node is restarted, but not for ever", judge=_restarts,
         reads="Restart, StartLimit… and TimeoutStop of the unit, as systemd has them", groups=("nodes",),
         fix="unit: {Restart: on-failure}",
         command=(
@@ -92,12 +92,12 @@ SERVICE_RULES = (
         sources=("systemd.unit(5), StartLimitIntervalSec=",),
     ),
     Rule(
-        id="UN-14", severity="medium", title="no node has fallen since it was started", judge=_restarted,
+        id="UN-14", severity="medium", title="no node has crashed since it was started", judge=_restarted,
         reads="NRestarts of the unit", groups=("nodes",), command="journalctl -u UNIT -p err",
         sources=("systemd.service(5), Restart=",),
     ),
     Rule(
-        id="UN-15", severity="medium", title="every BEAM is a service that a boot starts", judge=_supervised,
+        id="UN-15", severity="medium", title="every BEAM is a service that starts at boot", judge=_supervised,
         reads="the control group of each BEAM, and its unit's state", groups=("nodes",),
         command="systemctl enable UNIT", sources=("systemd.service(5)",),
     ),

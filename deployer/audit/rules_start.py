@@ -67,7 +67,7 @@ def _steered(beam: Process) -> Complaints:
 
 START_RULES = (
     Rule(
-        id="UN-05", severity="high", title="crash dumps are the node's alone", judge=_dumps,
+        id="UN-05", severity="high", title="only the node reads its crash dumps", judge=_dumps,
         reads="ERL_CRASH_DUMP of the running node, that directory's mode, and dumps that are there", groups=("nodes",),
         fix="env: {ERL_CRASH_DUMP: /var/lib/beam/shop/erl_crash.dump}",
         command="chmod 0600 erl_crash.dump; where a package brought it: systemctl edit UNIT, and there [Service]"
@@ -76,22 +76,22 @@ START_RULES = (
         sources=("Erlang Ecosystem Foundation, Security WG: crash dumps",),
     ),
     Rule(
-        id="UN-08", severity="low", title="a crash dump has an end", judge=_dump_size, profile="strict",
+        id="UN-08", severity="low", title="crash dumps have a size and time limit", judge=_dump_size, profile="strict",
         reads="ERL_CRASH_DUMP_BYTES and _SECONDS of the running node", groups=("nodes",),
         fix='env: {ERL_CRASH_DUMP_BYTES: "100000000"}', sources=("OTP, erl(1)",),
     ),
     Rule(
-        id="HO-01", severity="high", title="nothing of the node's own home runs when it starts", judge=_dotfiles,
+        id="HO-01", severity="high", title="a starting node runs no file from its home", judge=_dotfiles,
         reads="~/.erlang, ~/.config/erlang/.erlang and ~/.iex.exs, their owner and mode", groups=("nodes",),
         command="rm ~USER/.erlang ~USER/.iex.exs", sources=("OTP, erl(1): the file .erlang",),
     ),
     Rule(
-        id="HO-02", severity="medium", title="no flags of Erlang for everybody on the host", judge=_flags,
+        id="HO-02", severity="medium", title="no Erlang flags are set for the whole host", judge=_flags,
         reads="/etc/environment, /etc/environment.d and /etc/profile.d", groups=("machine",),
         command="take ERL_FLAGS and its kind out of /etc/environment", sources=("OTP, erl(1): ERL_AFLAGS",),
     ),
     Rule(
-        id="HO-03", severity="medium", title="no flag of the environment changes who a node is", judge=_steered,
+        id="HO-03", severity="medium", title="no flag in the environment changes a node's identity", judge=_steered,
         reads="ERL_AFLAGS, ERL_FLAGS, ERL_ZFLAGS and ELIXIR_ERL_OPTIONS of the running node", groups=("nodes",),
         fix="nodes: [{name: shop, vm_args: ['+S 2:2']}]", sources=("OTP, erl(1): ERL_AFLAGS",), profile="strict",
     ),

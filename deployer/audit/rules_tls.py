@@ -101,12 +101,12 @@ TLS_RULES = (
         fix="cluster: {tls: true, pki: {passphrase: {env: SHOP_PKI}}}",
     ),
     Rule(
-        id="ED-06", severity="high", title="private keys of TLS are for root and the node", judge=_tls_keys,
+        id="ED-06", severity="high", title="only root and the node read private keys of TLS", judge=_tls_keys,
         reads="mode and owner of the files that -ssl_dist_optfile names", groups=("nodes",),
         command="chmod 0400 FILE; chown USER FILE", sources=(_TLS_GUIDE,), others={"CIS": "5.1.2 by analogy"},
     ),
     Rule(
-        id="ED-07", severity="high", title="no certificate of TLS ends within 30 days", judge=_tls_end,
+        id="ED-07", severity="high", title="no TLS certificate expires within 30 days", judge=_tls_end,
         reads="the certificates that -ssl_dist_optfile names, by the host's clock", groups=("nodes", "machine"),
         command="deployer deploy site.yml -i inventory.yml (it renews them)", sources=(_TLS_GUIDE,),
         others={"Lynis": "CRYP-7902"},

@@ -139,7 +139,7 @@ UNIT_RULES = (
         sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
     ),
     Rule(
-        id="UN-02", severity="medium", title="the node sees the system read-only", judge=_read_only,
+        id="UN-02", severity="medium", title="the node sees the system as read-only", judge=_read_only,
         reads="/proc/PID/mountinfo: what the unit's sandbox came to", groups=("nodes",),
         fix="unit: {ProtectSystem: strict}", sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
     ),
@@ -149,7 +149,7 @@ UNIT_RULES = (
         sources=(_EXEC,),
     ),
     Rule(
-        id="UN-12", severity="low", title="a filter holds back calls to the kernel", judge=_seccomp, profile="strict",
+        id="UN-12", severity="low", title="a filter limits system calls", judge=_seccomp, profile="strict",
         reads="Seccomp in /proc/PID/status", groups=("nodes",), fix="unit: {SystemCallFilter: '@system-service'}",
         sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
     ),
@@ -160,7 +160,7 @@ UNIT_RULES = (
         others={"CIS": "1.5.3", "Lynis": "KRNL-5820"},
     ),
     Rule(
-        id="UN-06", severity="high", title="the node may open files enough", judge=_files,
+        id="UN-06", severity="high", title="the node may open enough files", judge=_files,
         reads="Max open files in /proc/PID/limits", groups=("nodes",), fix="unit: {LimitNOFILE: '65536'}",
         sources=("mix release, vm.args",),
     ),
@@ -170,7 +170,7 @@ UNIT_RULES = (
         fix="unit: {LimitNOFILE: '131072'}", sources=("accept(2): EMFILE",),
     ),
     Rule(
-        id="UN-10", severity="low", title="a node cannot take the host along", judge=_memory, profile="strict",
+        id="UN-10", severity="low", title="a node's memory and tasks are limited", judge=_memory, profile="strict",
         reads="MemoryMax and TasksMax of the unit", groups=("nodes",), fix="unit: {MemoryMax: 2G}",
         sources=("systemd.resource-control(5)",),
     ),
