@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deployer.engine import ledger
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.walk.elsewhere import Elsewhere
+from deployer.engine.walk.planned import Planned
 from deployer.engine.walk.probe import probe_environment
-from deployer.engine.walk.steps import GRACE, STEP_TIMEOUT, patience, step_last_words
+from deployer.engine.walk.steps import GRACE, STEP_TIMEOUT, Job, patience, step_last_words, step_program
 from deployer.errors import HostError, StepError
 from deployer.events import Emit, Stage
 from deployer.fleet import Node
@@ -114,14 +115,9 @@ def hook_program(play: HostPlay, hook: Action, release: str = "") -> Program:
         seconds = hook.timeout or STEP_TIMEOUT
         texts = tuple(run_as_node(node, release or own.release.id, text, seconds) for text in given)
         return Program(texts, writes=True, become=play.become, labels=(hook.label,) * len(texts))
-    texts = tuple(probe_environment(hook.environment, step.text) for step in hook.module.act())
-    users = dict.fromkeys(range(len(texts)), hook.user) if hook.user else {}
-    seconds = hook.timeout or STEP_TIMEOUT
-    people = {i: seconds for i, step in enumerate(hook.module.act()) if step.person}
-    bounds = dict.fromkeys(users, seconds + GRACE // 2)
-    become = hook.place.become if hook.place else play.become and not hook.task.local
-    labels = (hook.label,) * len(texts)
-    return Program(texts, writes=True, become=become, users=users, bounds=bounds, people=people, labels=labels)
+    planned, become = Planned(hook, "runs"), hook.place.become if hook.place else play.become and not hook.task.local
+    work = [Job(planned, probe_environment(hook.environment, step.text), step) for step in hook.module.act()]
+    return replace(step_program(work, become=become), labels=(hook.label,) * len(work))
 
 
 def run_as_node(node: Node, release: str, text: Sh, seconds: int) -> Sh:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from deployer.engine.roll.hooks import hook_program
@@ -9,6 +11,7 @@ from deployer.errors import ConfigError
 from deployer.resolve import FleetNeeds
 from deployer.sh import encode
 from tests.unit.project_files import Project
+from tests.unit.sh_runner import frames
 
 FLEET = """\
 all:
@@ -65,3 +68,10 @@ def test_what_cannot_run_as_a_node_is_refused(project: Project) -> None:
     reload = "{systemd: {name: proxy, state: reloaded}, as_node: true}"
     assert "systemd cannot run as a node" in refusal(project, "b", play(reload))
     assert "as_node without become" in refusal(project, "b", play("{command: x, as_node: true}", become=""))
+
+
+def test_a_hook_has_the_files_that_it_is_given(project: Project, tmp_path: Path) -> None:
+    project.write("site.yml", play("{uri: {url: 'http://127.0.0.1:9/', method: POST}}"))
+    made = project.resolve()
+    (frame,) = frames(hook_program(made, made.before_switch[0]), ["dash"], tmp_path)
+    assert "Request failed" in frame.out
