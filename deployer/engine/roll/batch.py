@@ -14,6 +14,7 @@ from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.migrations import Migrations
 from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, HostError, Interrupted, Reverted, StepError
+from deployer.roll_events import STOPPED
 
 Batch = tuple[HostRoll, ...]
 
@@ -49,11 +50,11 @@ class BatchRunner:
         self._each(batch, _approach)
         if wrong := self.migrations.run(batch):
             _keep([run for run in batch if not run.problem], wrong)
-            return wrong
+            return STOPPED if self.stop.is_set() else wrong
         due = [run for run in batch if run.state is HostState.AT_SWITCH and not run.problem]
         first = due[:1] if due and self.hooks.owe_once(due[0]) else []
         self._each(first, self._before)
-        wrong = next((f"a run_once hook has failed on {run.name}" for run in first if run.problem), "")
+        wrong = next((_why(run) for run in first if run.problem), "")
         if wrong:
             _keep(due, wrong)
         self._each([run for run in due if run not in first and not wrong], self._before)
@@ -137,6 +138,11 @@ def _deploy(run: HostRoll) -> None:
         raise
     run.advance(HostState.SWITCHED)
     run.fresh = bool(walk.changed or walk.ran)
+
+
+def _why(run: HostRoll) -> str:
+    """Return why nobody is switched when a hook that runs once has not run to its end on a host."""
+    return STOPPED if isinstance(run.problem, Interrupted) else f"a run_once hook has failed on {run.name}"
 
 
 def _keep(runs: Sequence[HostRoll], reason: str) -> None:

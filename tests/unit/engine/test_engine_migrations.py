@@ -19,7 +19,7 @@ from deployer.fleet import Migration, declare
 from deployer.model import Connection, Host, Mark
 from deployer.modules.beam_nodes import BeamNodes
 from deployer.resolve import HostPlay
-from deployer.roll_events import HookDone, MigrationSaid
+from deployer.roll_events import BatchEnded, HookDone, HostMoved, MigrationSaid
 from tests.unit.engine.engine_kit import Events, action
 from tests.unit.engine.roll_kit import Fleet, hook
 
@@ -177,6 +177,13 @@ def test_one_that_was_lost_or_stopped_says_so(fleet: Fleet) -> None:
     assert roll.runs[1].skip_reason == "the migration on web1 was not seen to its end: it went silent"
     Scripted.problem = Interrupted("stopped")
     assert fleet.roll(1).runs[1].skip_reason == "the migration on web1 was stopped"
+
+
+def test_a_batch_that_a_person_has_stopped_before_its_migration_has_not_failed(fleet: Fleet) -> None:
+    fleet.events.when(HostMoved, lambda event: fleet.stop.set() if event.state == "at switch" else None)
+    roll = fleet.roll(1)
+    assert isinstance(roll.runs[0].problem, Interrupted)
+    assert [batch.ended for batch in fleet.events.of(BatchEnded)] == ["stopped"]
 
 
 def test_nobody_waits_for_nodes_that_were_never_started(fleet: Fleet) -> None:

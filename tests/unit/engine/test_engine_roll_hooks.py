@@ -13,7 +13,7 @@ from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.errors import Interrupted, Reverted, StepError, Unreachable
 from deployer.model import Host, Mark
 from deployer.resolve.action import Delegate
-from deployer.roll_events import HookDone
+from deployer.roll_events import BatchEnded, HookDone, HostMoved
 from deployer.transport.base import Transport
 from tests.unit.engine.roll_kit import Fleet, hook
 
@@ -173,3 +173,15 @@ def test_ctrl_c_at_a_drain_leaves_the_old_node_with_its_traffic(balanced: Fleet)
     assert around(balanced, "web1") == ["drain", "undrain"]
     assert isinstance(roll.runs[0].problem, Interrupted)
     assert {run.skip_reason for run in roll.runs[1:]} == {STOPPED}
+
+
+def test_ctrl_c_before_what_runs_once_is_no_hook_that_has_failed(balanced: Fleet) -> None:
+    def at_switch(event: HostMoved) -> None:
+        if event.state == "at switch":
+            balanced.stop.set()
+
+    balanced.events.when(HostMoved, at_switch)
+    roll = balanced.roll(2)
+    assert not {"migrate", "drain web1", "switch web1"}.intersection(balanced.done)
+    assert {run.skip_reason for run in roll.runs if not run.problem} == {STOPPED}
+    assert [batch.ended for batch in balanced.events.of(BatchEnded)] == ["stopped"]
