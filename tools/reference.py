@@ -21,20 +21,20 @@ DOCS = Path(__file__).parent.parent / "docs"
 TESTS = DOCS.parent / "tests"
 _HEAD = """# Modules
 
-One page, made from the classes by `make docs`; `deployer modules show NAME` prints the same. General kinds have the
-names and argument names of Ansible. Every argument that is left out is not managed, unless its default is named.
+`make docs` writes this page from the classes; `deployer modules show NAME` prints the same. General modules have
+Ansible's names and argument names. An argument that you leave out is not managed, unless it has a default here.
 """
 _RULES = """# The rules of an audit
 
-One table, made from the rules by `make docs`; `deployer audit --list` prints it, `deployer audit --explain ID` all
-about one. What the last column names is of the same kind, and may ask for more or for less. [audit.md](audit.md) says
-how they are judged.
+`make docs` writes this table from the rules; `deployer audit --list` prints it, and `deployer audit --explain ID`
+everything about one rule. The last column names similar checks, which may require more or less. [audit.md](audit.md)
+says how rules are judged.
 """
 _COVERAGE = """# How the rules of an audit are tested
 
-Made by `make docs` from the rules, their fixtures (`tests/unit/audit/rule_states.py`) and what breaks them on real
-hosts (`tests/lab/broken_rules.py`). Every rule has a good host that passes, one that FAILs, and one that cannot be
-read, which never passes.
+`make docs` writes this page from the rules, their fixtures (`tests/unit/audit/rule_states.py`) and the tests that break
+them on real hosts (`tests/lab/broken_rules.py`). Every rule has a good host that passes, one that FAILs, and one that
+cannot be read, which never passes.
 
 | rule | fixtures | FAILs on a host of the lab | Lynis, dev-sec, CIS |
 |---|---|---|---|

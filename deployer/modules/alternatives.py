@@ -45,13 +45,13 @@ class Alternatives(Module):
 
     name: Annotated[str, Doc("the common name", check=_name, example="editor")]
     path: Annotated[str, Doc("the program", check=check.absolute, example="/usr/bin/vim.basic")]
-    link: Annotated[str | None, Doc("where the common name lies", check=check.absolute, example="/usr/bin/editor")] = (
+    link: Annotated[str | None, Doc("the path of the common name", check=check.absolute, example="/usr/bin/editor")] = (
         None
     )
     priority: Annotated[int | None, Doc("which one auto chooses: the highest", example=50)] = None
     subcommands: Annotated[
         tuple[Mapping[str, str], ...] | None,
-        Doc("what follows the choice: name, path and link of each", check=_followers, alias="slaves"),
+        Doc("names that follow the choice: name, path and link of each", check=_followers, alias="slaves"),
     ] = None
     state: Annotated[Literal["selected", "present", "auto", "absent"], Doc("what it is")] = "selected"
 

@@ -88,20 +88,20 @@ class Apt(Module):
     state: Annotated[Literal["present", "latest", "absent"], Doc("whether they are installed")] = "present"
     update_cache: Annotated[bool, Doc("refresh the lists of packages first", alias="update-cache")] = False
     cache_valid_time: Annotated[int, Doc("seconds for which the lists are good")] = 0
-    install_recommends: Annotated[bool | None, Doc("with what they recommend; default: as the host has it")] = None
+    install_recommends: Annotated[bool | None, Doc("install recommended packages; default: the host's setting")] = None
     default_release: Annotated[
         str | None, Doc("prefer this release of the distribution", check=check.name, example="stable")
     ] = None
     deb: Annotated[str | None, Doc("a .deb file on the host", check=_file, example="/srv/shop.deb")] = None
-    purge: Annotated[bool, Doc("absent takes configuration files, too")] = False
-    autoremove: Annotated[bool, Doc("take away what nothing needs any more")] = False
-    autoclean: Annotated[bool, Doc("take away what the cache need not keep")] = False
+    purge: Annotated[bool, Doc("absent removes configuration files, too")] = False
+    autoremove: Annotated[bool, Doc("remove packages that nothing needs any more")] = False
+    autoclean: Annotated[bool, Doc("remove files that the cache does not need")] = False
     upgrade: Annotated[Literal["no", "yes", "safe", "full", "dist"], Doc("upgrade all packages; runs every time")] = (
         "no"
     )
     only_upgrade: Annotated[bool, Doc("install nothing that is not installed")] = False
     allow_unauthenticated: Annotated[bool, Doc("refused when true: packages have to be signed")] = False
-    force: Annotated[bool, Doc("refused when true: it takes every protection away")] = False
+    force: Annotated[bool, Doc("refused when true: it disables every protection")] = False
     dpkg_options: Annotated[
         str, Doc("options of dpkg, comma-separated", check=check.dpkg_options, example="force-confold")
     ] = "force-confdef,force-confold"

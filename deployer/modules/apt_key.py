@@ -49,14 +49,14 @@ class AptKey(Module):
     data: Annotated[str, Doc("the key itself, in ASCII armor", check=check.filled)] = ""
     file: Annotated[str | None, Doc("a file on the host", check=check.absolute, example="/srv/key.asc")] = None
     keyserver: Annotated[
-        str, Doc("a server of keys, which is asked for id", check=check.one_line, example="keyserver.example.org")
+        str, Doc("a key server, which is asked for id", check=check.one_line, example="keyserver.example.org")
     ] = ""
     id: Annotated[str, Doc("the key's id or fingerprint", check=check.one_line, example="0x0123456789ABCDEF")] = ""
     keyring: Annotated[
         str | None, Doc("the file of the key on the host", check=check.absolute, example="/etc/apt/keyrings/a.gpg")
     ] = None
     state: Annotated[Literal["present", "absent"], Doc("whether the file is there")] = "present"
-    validate_certs: Annotated[bool, Doc("refused when false: whoever is between could send anything")] = True
+    validate_certs: Annotated[bool, Doc("refused when false: anyone in between could send anything")] = True
 
     def __post_init__(self) -> None:
         given = [word for word in ("url", "data", "file", "keyserver") if getattr(self, word)]

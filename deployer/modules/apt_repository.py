@@ -54,7 +54,7 @@ class AptRepository(Module):
     update_cache: Annotated[bool, Doc("refresh the lists of packages after a change", alias="update-cache")] = True
     update_cache_retries: Annotated[int, Doc("how often that is tried again; deployer asks apt to")] = 5
     update_cache_retry_max_delay: Annotated[int, Doc("accepted; apt waits as it wants to")] = 12
-    validate_certs: Annotated[bool, Doc("refused when false: whoever is between could send anything")] = True
+    validate_certs: Annotated[bool, Doc("refused when false: anyone in between could send anything")] = True
     install_python_apt: Annotated[bool, Doc("accepted; deployer needs no Python on the host")] = True
     codename: Annotated[str | None, Doc("accepted; it belongs to ppa:", check=check.one_line, example="jammy")] = None
 

@@ -69,8 +69,8 @@ class AuthorizedKey(Rewritten):
         str | None, Doc("the comment of each key, instead of its own", check=check.one_line, example="ann")
     ] = None
     exclusive: Annotated[bool, Doc("no other keys are there")] = False
-    manage_dir: Annotated[bool, Doc("make the directory where it is missing")] = True
-    follow: Annotated[bool, Doc("refused when true: root follows no link that others can turn")] = False
+    manage_dir: Annotated[bool, Doc("make the directory if it is missing")] = True
+    follow: Annotated[bool, Doc("refused when true: root follows no link that others can change")] = False
     validate_certs: Annotated[bool, Doc("accepted; no key is fetched")] = True
 
     def __post_init__(self) -> None:

@@ -76,7 +76,7 @@ class BeamNodes(Module):
     name: Annotated[str, Doc("the OTP release's name, which is that of its script", example="shop")] = ""
     cookie: Annotated[str | None, Doc("the cookie's file, read at start like configs", check=absolute)] = None
     epmd_port: Annotated[int | None, Doc("port of the EPMD they register with; left out without EPMD")] = None
-    again: Annotated[bool, Doc("switch to a release although it is marked bad here")] = False
+    again: Annotated[bool, Doc("switch to a release even if it is marked bad here")] = False
     takeover: Annotated[
         str | None,
         Doc("a unit that runs the application until now: the switch stops it", check=unit, example="chat.service"),

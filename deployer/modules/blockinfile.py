@@ -36,16 +36,16 @@ class Blockinfile(Edited):
         "# {mark} ANSIBLE MANAGED BLOCK"
     )
     marker_begin: Annotated[str, Doc("what {mark} is before the block", check=check.one_line)] = "BEGIN"
-    marker_end: Annotated[str, Doc("what {mark} is behind it", check=check.one_line)] = "END"
+    marker_end: Annotated[str, Doc("what {mark} is after the block", check=check.one_line)] = "END"
     insertafter: Annotated[
         str | None,
-        Doc("a new block goes behind the last line that this finds; EOF", check=check.pattern, example="EOF"),
+        Doc("a new block goes after the last line that this matches; EOF", check=check.pattern, example="EOF"),
     ] = None
     insertbefore: Annotated[
         str | None,
-        Doc("a new block goes before the last line that this finds; BOF", check=check.pattern, example="BOF"),
+        Doc("a new block goes before the last line that this matches; BOF", check=check.pattern, example="BOF"),
     ] = None
-    append_newline: Annotated[bool, Doc("an empty line behind it")] = False
+    append_newline: Annotated[bool, Doc("an empty line after it")] = False
     prepend_newline: Annotated[bool, Doc("an empty line before it")] = False
 
     def __post_init__(self) -> None:

@@ -70,7 +70,7 @@ class Certificate(PrivateFile):
         str, Doc("a file that the node reads at its start", check=absolute, example="/etc/beam/shop/shop.tls.conf")
     ]
     renew: Annotated[int, Doc("days before its end from which a certificate is renewed")] = 30
-    exact: Annotated[bool, Doc("true: this very certificate; false: any that still serves")] = False
+    exact: Annotated[bool, Doc("true: exactly this certificate; false: any that is still good")] = False
 
     def anew(self) -> frozenset[str]:
         """Return certificate and key, unless they are given ones."""

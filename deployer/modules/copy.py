@@ -52,7 +52,7 @@ class Copy(Written):
         Blob | str | None, Doc("a file here, looked up in the role's files/, or with remote_src one on the host")
     ] = None
     content: Annotated[str | Secret | None, Doc("the content itself, instead of src")] = None
-    remote_src: Annotated[bool, Doc("src lies on the host")] = False
+    remote_src: Annotated[bool, Doc("src is on the host")] = False
     owner: Owner = None
     group: FileGroup = None
     mode: Mode = None

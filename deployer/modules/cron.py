@@ -65,13 +65,13 @@ class Cron(Rewritten):
     disabled: Annotated[bool, Doc("the job is a comment")] = False
     env: Annotated[bool, Doc("it is a variable: name is its name, job its value")] = False
     insertafter: Annotated[
-        str | None, Doc("a new variable goes behind that of this name", check=check.one_line, example="PATH")
+        str | None, Doc("a new variable goes after the one of this name", check=check.one_line, example="PATH")
     ] = None
     insertbefore: Annotated[
-        str | None, Doc("a new variable goes before that of this name", check=check.one_line, example="PATH")
+        str | None, Doc("a new variable goes before the one of this name", check=check.one_line, example="PATH")
     ] = None
     state: Annotated[Literal["present", "absent"], Doc("whether it is there")] = "present"
-    backup: Annotated[bool, Doc("keep a file of /etc/cron.d/ as it was, beside it")] = False
+    backup: Annotated[bool, Doc("keep the old file of /etc/cron.d/ beside the new one")] = False
 
     def __post_init__(self) -> None:
         times = (self.minute, self.hour, self.day, self.month, self.weekday)

@@ -57,25 +57,25 @@ class Deb822Repository(Module):
         tuple[str, ...] | None, Doc("components", check=check.every(check.one_line), example=("main",))
     ] = None
     architectures: Annotated[
-        tuple[str, ...] | None, Doc("for these alone", check=check.every(check.one_line), example=("amd64",))
+        tuple[str, ...] | None, Doc("only for these", check=check.every(check.one_line), example=("amd64",))
     ] = None
     signed_by: Annotated[str | None, Doc("which key it has to be signed with", check=check.filled)] = None
     enabled: Annotated[bool | None, Doc("whether apt uses it")] = None
-    trusted: Annotated[bool | None, Doc("its word is taken without a signature")] = None
-    allow_insecure: Annotated[bool | None, Doc("apt's word of this name")] = None
-    allow_weak: Annotated[bool | None, Doc("apt's word of this name")] = None
-    allow_downgrade_to_insecure: Annotated[bool | None, Doc("apt's word of this name")] = None
-    by_hash: Annotated[bool | None, Doc("apt's word of this name")] = None
-    check_date: Annotated[bool | None, Doc("apt's word of this name")] = None
-    check_valid_until: Annotated[bool | None, Doc("apt's word of this name")] = None
+    trusted: Annotated[bool | None, Doc("trust it without a signature")] = None
+    allow_insecure: Annotated[bool | None, Doc("apt's option of this name")] = None
+    allow_weak: Annotated[bool | None, Doc("apt's option of this name")] = None
+    allow_downgrade_to_insecure: Annotated[bool | None, Doc("apt's option of this name")] = None
+    by_hash: Annotated[bool | None, Doc("apt's option of this name")] = None
+    check_date: Annotated[bool | None, Doc("apt's option of this name")] = None
+    check_valid_until: Annotated[bool | None, Doc("apt's option of this name")] = None
     date_max_future: Annotated[int | None, Doc("seconds that a list may be from the future")] = None
-    inrelease_path: Annotated[str | None, Doc("apt's word of this name", check=check.one_line, example="InRelease")] = (
-        None
-    )
+    inrelease_path: Annotated[
+        str | None, Doc("apt's option of this name", check=check.one_line, example="InRelease")
+    ] = None
     languages: Annotated[
         tuple[str, ...] | None, Doc("of descriptions", check=check.every(check.one_line), example=("en",))
     ] = None
-    pdiffs: Annotated[bool | None, Doc("apt's word of this name")] = None
+    pdiffs: Annotated[bool | None, Doc("apt's option of this name")] = None
     targets: Annotated[
         tuple[str, ...] | None, Doc("which lists are fetched", check=check.every(check.one_line), example=("Packages",))
     ] = None

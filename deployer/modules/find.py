@@ -71,7 +71,7 @@ class Find(OnlyReads):
     depth: Annotated[int | None, Doc("with recurse: so many directories deep", example=2)] = None
     hidden: Annotated[bool, Doc("names that begin with a dot, too")] = False
     follow: Annotated[bool, Doc("go into directories that links lead to")] = False
-    age: Annotated[str | None, Doc("so old or older; with - before it younger; s, m, h, d, w", example="2d")] = None
+    age: Annotated[str | None, Doc("at least so old, with - at most; s, m, h, d, w", example="2d")] = None
     age_stamp: Annotated[Literal["mtime", "atime", "ctime"], Doc("by which time")] = "mtime"
     size: Annotated[str | None, Doc("files so large or larger; with - smaller; b, k, m, g, t", example="1m")] = None
 

@@ -56,10 +56,10 @@ class GetUrl(Module):
         str,
         Doc("KIND:DIGEST in hex; KIND is sha256 or another one", check=check.one_line, example=f"sha256:{64 * '0'}"),
     ] = ""
-    force: Annotated[bool, Doc("fetch it though it is there", alias="thirsty")] = False
-    backup: Annotated[bool, Doc("keep the file as it was, beside it")] = False
+    force: Annotated[bool, Doc("fetch it even if it exists", alias="thirsty")] = False
+    backup: Annotated[bool, Doc("keep the old file beside the new one")] = False
     timeout: Annotated[int, Doc("seconds in which the server has to answer")] = 10
-    validate_certs: Annotated[bool, Doc("refused when false: whoever is between could send anything")] = True
+    validate_certs: Annotated[bool, Doc("refused when false: anyone in between could send anything")] = True
     owner: Owner = None
     group: FileGroup = None
     mode: Mode = None

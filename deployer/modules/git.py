@@ -53,14 +53,14 @@ class Git(Module):
     ]
     dest: Annotated[str, Doc("the directory on the host", check=check.absolute, example="/srv/pages")]
     version: Annotated[str, Doc("a branch, a tag or a commit", check=check.revision, example="v1.4")] = "HEAD"
-    update: Annotated[bool, Doc("false: one that is there stays as it is")] = True
-    clone: Annotated[bool, Doc("false: one that is not there is not made")] = True
-    force: Annotated[bool, Doc("throw away changes of what git knows")] = False
-    depth: Annotated[int | None, Doc("so many commits of each branch are fetched", example=1)] = None
+    update: Annotated[bool, Doc("false: an existing checkout stays as it is")] = True
+    clone: Annotated[bool, Doc("false: a missing checkout is not made")] = True
+    force: Annotated[bool, Doc("discard changes of tracked files")] = False
+    depth: Annotated[int | None, Doc("how many commits of each branch are fetched", example=1)] = None
     remote: Annotated[str, Doc("what the repository is called there", check=check.revision, example="origin")] = (
         "origin"
     )
-    recursive: Annotated[bool, Doc("with its submodules")] = True
+    recursive: Annotated[bool, Doc("also fetch submodules")] = True
     single_branch: Annotated[bool, Doc("accepted; what is fetched is up to git")] = False
     key_file: Annotated[
         str | None, Doc("the key for ssh, on the host", check=check.absolute, example="/home/shop/.ssh/deploy")

@@ -44,7 +44,7 @@ class IniFile(Edited):
     mode: "0644"
 """
 
-    create: Annotated[bool, Doc("make the file where it is not there")] = True
+    create: Annotated[bool, Doc("make the file if it is missing")] = True
     section: Annotated[str | None, Doc("the section's name", check=check.one_line, example="server")] = None
     section_has_values: Annotated[
         tuple[Mapping[str, Any], ...],
@@ -57,9 +57,9 @@ class IniFile(Edited):
     ] = ()
     exclusive: Annotated[bool, Doc("these values and no others")] = True
     no_extra_spaces: Annotated[bool, Doc("no spaces around =")] = False
-    ignore_spaces: Annotated[bool, Doc("a line that differs in spaces alone stays")] = False
+    ignore_spaces: Annotated[bool, Doc("a line that differs only in spaces stays")] = False
     allow_no_value: Annotated[bool, Doc("an option may stand without = and value")] = False
-    modify_inactive_option: Annotated[bool, Doc("a line that is commented out is put in force")] = True
+    modify_inactive_option: Annotated[bool, Doc("activate a commented line")] = True
     follow: Annotated[bool, Doc("refused when true: name the file itself")] = False
 
     def __post_init__(self) -> None:

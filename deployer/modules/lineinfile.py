@@ -35,17 +35,19 @@ class Lineinfile(Edited):
 
     line: Annotated[str | None, Doc("the line", check=check.row, example="a line", alias="value")] = None
     regexp: Annotated[
-        str | None, Doc("finds the line that is replaced or removed", check=check.pattern, example="^a", alias="regex")
+        str | None,
+        Doc("matches the line that is replaced or removed", check=check.pattern, example="^a", alias="regex"),
     ] = None
     search_string: Annotated[str | None, Doc("text in that line, instead of regexp", check=check.filled)] = None
     insertafter: Annotated[
-        str | None, Doc("a new line goes behind the last one that this finds; EOF", check=check.pattern, example="EOF")
+        str | None, Doc("a new line goes after the last one that this matches; EOF", check=check.pattern, example="EOF")
     ] = None
     insertbefore: Annotated[
-        str | None, Doc("a new line goes before the last one that this finds; BOF", check=check.pattern, example="BOF")
+        str | None,
+        Doc("a new line goes before the last one that this matches; BOF", check=check.pattern, example="BOF"),
     ] = None
     backrefs: Annotated[bool, Doc(r"\1 in line are groups of regexp; nothing is added where it finds nothing")] = False
-    firstmatch: Annotated[bool, Doc("the first line that is found counts, instead of the last")] = False
+    firstmatch: Annotated[bool, Doc("the first matching line counts, instead of the last")] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -63,7 +63,7 @@ class Mount(Rewritten):
     passno: Annotated[str, Doc("the sixth field of fstab(5)", check=_word, example="2")] = "0"
     boot: Annotated[bool, Doc("false: with the option noauto")] = True
     fstab: Annotated[str, Doc("the file", check=check.absolute, example="/etc/fstab")] = "/etc/fstab"
-    backup: Annotated[bool, Doc("keep the file as it was, beside it")] = False
+    backup: Annotated[bool, Doc("keep the old file beside the new one")] = False
 
     def __post_init__(self) -> None:
         if self.state in ("mounted", "present") and (self.src is None or self.fstype is None):

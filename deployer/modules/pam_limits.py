@@ -39,7 +39,7 @@ class PamLimits(Edited):
 
     path: Annotated[str, Doc("the file on the host", check=check.absolute, example="/etc/security/limits.d/a.conf",
                              alias="dest")] = "/etc/security/limits.conf"  # fmt: skip
-    create: Annotated[bool, Doc("make the file where it is not there")] = True
+    create: Annotated[bool, Doc("make the file if it is missing")] = True
     state: Annotated[Literal["present"], Doc("no line is taken out")] = "present"
     domain: Annotated[str, Doc("whom it limits", check=_domain, example="@shop")]
     limit_type: Annotated[Literal["soft", "hard", "-"], Doc("which limit; - is both")]
@@ -51,9 +51,9 @@ class PamLimits(Edited):
         Doc("what is limited"),
     ]  # fmt: skip
     value: Annotated[str, Doc("a number, or unlimited", check=check.one_line, example="65536")]
-    use_max: Annotated[bool, Doc("a higher value that is there stays")] = False
-    use_min: Annotated[bool, Doc("a lower value that is there stays")] = False
-    comment: Annotated[str, Doc("stands behind the value", check=check.one_line, example="for the shop")] = ""
+    use_max: Annotated[bool, Doc("an existing higher value stays")] = False
+    use_min: Annotated[bool, Doc("an existing lower value stays")] = False
+    comment: Annotated[str, Doc("a comment after the value", check=check.one_line, example="for the shop")] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -55,9 +55,9 @@ class Pip(Module):
         str, Doc("makes it; default: python3 -m venv", check=check.word_list, example="x")
     ] = "python3 -m venv"
     virtualenv_python: Annotated[
-        str | None, Doc("the Python of one that is made by virtualenv", check=check.one_line, example="python3.11")
+        str | None, Doc("the Python for virtualenv", check=check.one_line, example="python3.11")
     ] = None
-    virtualenv_site_packages: Annotated[bool, Doc("one that is made sees the system's packages")] = False
+    virtualenv_site_packages: Annotated[bool, Doc("a new one sees the system's packages")] = False
     executable: Annotated[
         str | None, Doc("which pip, outside of a virtual environment", check=check.one_line, example="pip3")
     ] = None

@@ -42,7 +42,7 @@ class RabbitmqPlugin(Module):
     new_only: Annotated[bool, Doc("the others stay as they are")] = False
     state: Annotated[Literal["enabled", "disabled"], Doc("what they are")] = "enabled"
     prefix: Annotated[
-        str | None, Doc("where RabbitMQ lies, if not in PATH", check=check.absolute, example="/opt/rabbitmq")
+        str | None, Doc("RabbitMQ's directory, if not in PATH", check=check.absolute, example="/opt/rabbitmq")
     ] = None
     broker_state: Annotated[
         Literal["online", "offline"] | None, Doc("whether the node runs; default: as it is found")

@@ -55,17 +55,17 @@ class RabbitmqUser(Rabbit):
 """
 
     user: Annotated[str, Doc("the user's name", check=plain_word, example="shop", alias="username name")]
-    password: Annotated[Secret | None, Doc("the password of one that is added")] = None
+    password: Annotated[Secret | None, Doc("the password of a new user")] = None
     tags: Annotated[tuple[str, ...], Doc("tags, as in: administrator", example=("monitoring",))] = ()
     permissions: Annotated[
         tuple[Mapping[str, str], ...],
         Doc("vhost, configure_priv, write_priv, read_priv of each virtual host", check=_permissions),
     ] = ()
-    vhost: Annotated[str, Doc("where the three below hold", check=plain_word, example="/shop")] = "/"
+    vhost: Annotated[str, Doc("the virtual host for the three below", check=plain_word, example="/shop")] = "/"
     configure_priv: Annotated[str, Doc("what may be made", check=_pattern, example=".*")] = "^$"
     write_priv: Annotated[str, Doc("what may be written to", check=_pattern, example=".*")] = "^$"
     read_priv: Annotated[str, Doc("what may be read", check=_pattern, example=".*")] = "^$"
-    force: Annotated[bool, Doc("delete the user and add it anew; refused when true")] = False
+    force: Annotated[bool, Doc("delete the user and add it again; refused when true")] = False
     update_password: Annotated[Literal["on_create", "always"], Doc("when the password is set")] = "on_create"  # noqa: S105
     state: Annotated[Literal["present", "absent"], Doc("whether the user is there")] = "present"
 

@@ -32,8 +32,8 @@ class Replace(Edited):
     create: Annotated[Literal[False], Doc("a file that is not there holds nothing to replace")] = False
     regexp: Annotated[str, Doc("finds what is replaced", check=check.pattern, example="a b")]
     replace: Annotated[str, Doc("what is put in its place; without it, nothing", example="c d")] = ""
-    after: Annotated[str | None, Doc("only behind what this finds", check=check.pattern, example="x")] = None
-    before: Annotated[str | None, Doc("only before what this finds", check=check.pattern, example="y")] = None
+    after: Annotated[str | None, Doc("only after what this matches", check=check.pattern, example="x")] = None
+    before: Annotated[str | None, Doc("only before what this matches", check=check.pattern, example="y")] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

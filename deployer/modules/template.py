@@ -38,8 +38,8 @@ class Template(Written):
     generations: Annotated[
         str | None, Doc(BELONGS, check=check.absolute, example="/etc/beam/generations.d/opt/shop")
     ] = None
-    trim_blocks: Annotated[bool, Doc("the newline behind a block is no part of the file")] = True
-    lstrip_blocks: Annotated[bool, Doc("nor are blanks before a block that begins its line")] = False
+    trim_blocks: Annotated[bool, Doc("remove the newline after a block")] = True
+    lstrip_blocks: Annotated[bool, Doc("remove blanks before a block that begins its line")] = False
     variable_start_string: Annotated[str, Doc("how a variable begins", check=check.one_line, example="[[")] = "{{"
     variable_end_string: Annotated[str, Doc("and how it ends", check=check.one_line, example="]]")] = "}}"
     block_start_string: Annotated[str, Doc("how a block begins", check=check.one_line, example="[%")] = "{%"

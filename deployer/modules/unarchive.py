@@ -41,7 +41,7 @@ class Unarchive(Module):
 
     src: Annotated[Blob | str, Doc("the archive: a file here, or with remote_src one on the host or an address")]
     dest: Annotated[str, Doc("the directory, which is there", check=check.file_or_folder, example="/srv/shop")]
-    remote_src: Annotated[bool, Doc("src lies on the host, or at an address")] = False
+    remote_src: Annotated[bool, Doc("src is on the host, or at an address")] = False
     creates: Annotated[
         str | None, Doc("needed until this path exists", check=check.absolute, example="/srv/shop/pages")
     ] = None
@@ -57,7 +57,7 @@ class Unarchive(Module):
         Doc("options of tar or unzip", check=check.every(check.filled), example=("--strip-components=1",)),
     ] = ()
     list_files: Annotated[bool, Doc("accepted")] = False
-    validate_certs: Annotated[bool, Doc("refused when false: whoever is between could send anything")] = True
+    validate_certs: Annotated[bool, Doc("refused when false: anyone in between could send anything")] = True
 
     def __post_init__(self) -> None:
         if self.remote_src and isinstance(self.src, str):

@@ -67,7 +67,7 @@ class Uri(Module):
     removes: Annotated[
         str | None, Doc("needed as long as this path exists", check=check.absolute, example="/srv/b")
     ] = None
-    validate_certs: Annotated[bool, Doc("refused when false: whoever is between could answer anything")] = True
+    validate_certs: Annotated[bool, Doc("refused when false: anyone in between could answer anything")] = True
 
     def __post_init__(self) -> None:
         try:

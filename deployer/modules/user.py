@@ -101,15 +101,15 @@ class User(Module):
     groups: Annotated[
         tuple[str, ...] | None, Doc("all other groups it is in", check=check.every(check.name), example=("adm",))
     ] = None
-    append: Annotated[bool, Doc("keep it in groups that are not named, too")] = False
+    append: Annotated[bool, Doc("keep its other groups")] = False
     home: Annotated[str | None, Doc("the home directory", check=check.home_directory, example="/var/lib/shop")] = None
     shell: Annotated[str | None, Doc("the login shell", check=check.home_directory, example="/usr/sbin/nologin")] = None
     comment: Annotated[str | None, Doc("the full name", check=check.gecos, example="The shop")] = None
     system: Annotated[bool, Doc("a new account gets a number from the system's range")] = False
-    create_home: Annotated[bool, Doc("make the home directory when it is missing", alias="createhome")] = True
+    create_home: Annotated[bool, Doc("make the home directory if it is missing", alias="createhome")] = True
     password: Annotated[Secret | None, Doc("the hash of its password, as in /etc/shadow")] = None
     update_password: Annotated[
-        Literal["always", "on_create"], Doc("on_create: the password of an account that is there stays")
+        Literal["always", "on_create"], Doc("on_create: an existing account keeps its password")
     ] = "always"  # noqa: S105
     password_lock: Annotated[bool | None, Doc("whether logging in with a password is impossible")] = None
     expires: Annotated[
@@ -119,11 +119,11 @@ class User(Module):
     password_expire_max: Annotated[int | None, Doc("days after which it has to be; -1: never", check=days)] = None
     password_expire_warn: Annotated[int | None, Doc("days before that in which a login warns", check=days)] = None
     password_expire_account_disable: Annotated[
-        int | None, Doc("days after that until nobody gets in with it", check=days)
+        int | None, Doc("days after that until the account is disabled", check=days)
     ] = None
     state: Annotated[Literal["present", "absent"], Doc("whether it exists")] = "present"
     remove: Annotated[bool, Doc("with absent: delete its home directory and mail, too")] = False
-    force: Annotated[bool, Doc("with absent: although it is logged in or has processes")] = False
+    force: Annotated[bool, Doc("with absent: even if it is logged in or has processes")] = False
 
     def __post_init__(self) -> None:
         if self.name == "root" and self.state == "absent":

@@ -45,9 +45,9 @@ class WaitFor(Module):
     state: Annotated[
         Literal["started", "present", "stopped", "absent"], Doc("what is waited for")
     ] = "started"  # fmt: skip
-    timeout: Annotated[int, Doc("seconds after which it is an error; without port and path: so long it waits")] = 300
-    delay: Annotated[int, Doc("seconds before it is looked at again")] = 0
-    sleep: Annotated[int, Doc("seconds between two looks")] = 1
+    timeout: Annotated[int, Doc("seconds after which it is an error; without port and path: how long to wait")] = 300
+    delay: Annotated[int, Doc("seconds before it is checked again")] = 0
+    sleep: Annotated[int, Doc("seconds between two checks")] = 1
     connect_timeout: Annotated[int, Doc("seconds that a port has to answer")] = 5
     msg: Annotated[str, Doc("what is said when time is up", check=check.one_line, example="no broker")] = ""
 

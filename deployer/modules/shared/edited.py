@@ -41,8 +41,8 @@ class Edited(ForeseenText):
 
     path: Annotated[str, Doc("the file on the host", check=check.absolute, example="/etc/hosts", alias="dest")]
     state: Annotated[Literal["present", "absent"], Doc("whether it is there")] = "present"
-    create: Annotated[bool, Doc("make the file where it is not there")] = False
-    backup: Annotated[bool, Doc("keep the file as it was, beside it")] = False
+    create: Annotated[bool, Doc("make the file if it is missing")] = False
+    backup: Annotated[bool, Doc("keep the old file beside the new one")] = False
     owner: Owner = None
     group: FileGroup = None
     mode: Mode = None

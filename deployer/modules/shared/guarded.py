@@ -38,19 +38,23 @@ class Guarded(Module):
     INSTEAD: ClassVar[str] = "say when it is needed: creates, removes, onlyif or unless; or make it a handler"
 
     stdin: Annotated[str | None, Doc("what the program reads on its standard input; empty: nothing")] = None
-    stdin_add_newline: Annotated[bool, Doc("a newline ends what it reads there")] = True
+    stdin_add_newline: Annotated[bool, Doc("end this input with a newline")] = True
     chdir: Annotated[str | None, Doc("run it in this directory", check=check.absolute, example="/srv")] = None
     creates: Annotated[
         str | None,
         Doc(
-            "needed until this path exists, or any that fits a pattern such as x*; beside chdir it may begin there",
+            "needed until this path exists, or one that matches a pattern such as x*; may be relative to chdir",
             check=check.one_line,
             example="/srv/shop.db",
         ),
     ] = None
     removes: Annotated[
         str | None,
-        Doc("needed as long as this path exists; as creates", check=check.one_line, example="/srv/import.csv"),
+        Doc(
+            "needed as long as this path exists; otherwise like creates",
+            check=check.one_line,
+            example="/srv/import.csv",
+        ),
     ] = None
     onlyif: Annotated[
         str | None, Doc("needed as long as this sh text, which must only read, succeeds", check=check.sh_script)

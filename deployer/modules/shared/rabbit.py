@@ -34,7 +34,7 @@ class Rabbit(Module):
     """Something in a RabbitMQ node that runs on the host."""
 
     node: Annotated[
-        str | None, Doc("the node, where it is not the host's own", check=plain_word, example="rabbit@web1")
+        str | None, Doc("the node, if it is not the host's own", check=plain_word, example="rabbit@web1")
     ] = None
 
     @abstractmethod

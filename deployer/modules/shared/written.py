@@ -35,8 +35,8 @@ class Written(Module):
     mode: Mode = None
     validate: Validate = None
 
-    backup: Annotated[bool, Doc("keep the file as it was, beside it: NAME.PID.DATE@TIME~")] = False
-    force: Annotated[bool, Doc("false: a file that is there stays as it is, whatever is in it")] = True
+    backup: Annotated[bool, Doc("keep the old file beside the new one: NAME.PID.DATE@TIME~")] = False
+    force: Annotated[bool, Doc("false: an existing file stays, whatever its content")] = True
 
     def __post_init__(self) -> None:
         if self.validate is not None:
