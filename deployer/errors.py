@@ -72,7 +72,7 @@ class NotYet(ConfigError):
     """The result of a task is looked at before it has run; ``name`` is the variable it is registered under."""
 
     def __init__(self, name: str, reason: str = "") -> None:
-        hint = "later tasks can use it; handlers, hooks and keywords of the whole play cannot"
+        hint = "later tasks and handlers can use it; hooks and keywords of the whole play cannot"
         super().__init__(f"{name!r} is not known here: {reason}", hint=hint)
         self.name, self.reason = name, reason
 

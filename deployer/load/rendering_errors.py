@@ -45,7 +45,9 @@ def _told(error: Exception, scope: Variables, where: Mark, lines: bool, heard: L
     at = _line(error, where, lines)
     if isinstance(error, sandbox.UndefinedVariable):
         hint = undefined.advice(error.name, scope if error.is_variable else None, error.known)
-        return undefined.NotDefined(str(error), where=at, hint=hint)
+        found = undefined.NotDefined(str(error), where=at, hint=hint)
+        found.inside = "" if error.is_variable else error.name
+        return found
     if isinstance(error, jinja2.TemplateSyntaxError):
         at = Mark(where.file, error.lineno, 0) if lines else where
         return ConfigError(f"the template is wrong: {error.message}", where=at)

@@ -27,7 +27,9 @@ _UNDECLARED = "this host declares no fleet: give it release: or nodes:, as deplo
 
 
 class NotDefined(ConfigError):
-    """A template uses what is not defined."""
+    """A template uses what is not defined; ``inside``: the name of what a value that is there lacks."""
+
+    inside = ""
 
 
 def advice(name: str, variables: Variables | None, known: Collection[str]) -> str:

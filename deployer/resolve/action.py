@@ -121,6 +121,11 @@ class Action:
     hushed: bool = False
 
     @property
+    def waits(self) -> str:
+        """For which result it waits before it is known what it does; empty where that is known."""
+        return self.module.reason if isinstance(self.module, Awaiting) else ""
+
+    @property
     def facts(self) -> tuple[str, ...]:
         """Return the names of the facts that it reads."""
         return self.module.facts_of(vars(self.module))
@@ -205,6 +210,9 @@ class HostPlay:
     again: Callable[[Mapping[int, Mapping[str, Any]], tuple[Failure, ...]], HostPlay] | None = None
 
     def with_handlers(self, fresh: tuple[Action, ...]) -> tuple[Action, ...]:
-        """Return its handlers as they were, and those that only a later look at the play has brought."""
-        names = {handler.task.name for handler in self.handlers}
-        return (*self.handlers, *(handler for handler in fresh if handler.task.name not in names))
+        """Return its handlers as they were, but of those that wait and of those that are new what ``fresh`` has."""
+        kept = [handler for handler in self.handlers if not handler.waits]
+        names = {handler.task.name for handler in kept}
+        every = (*kept, *(handler for handler in fresh if handler.task.name not in names))
+        order = list(dict.fromkeys(handler.task.name for handler in (*self.handlers, *every)))
+        return tuple(sorted(every, key=lambda handler: order.index(handler.task.name)))

@@ -8,6 +8,8 @@ from deployer.errors import At, ConfigError
 from deployer.fields import nearest
 from deployer.fleet import Declaration, Node
 from deployer.model import Present
+from deployer.modules import class_of, is_module
+from deployer.modules.base import Module
 from deployer.resolve.action import Action
 
 _FILES = ("copy", "template", "file")
@@ -40,9 +42,16 @@ def check_acts(actions: Sequence[Action], handlers: Sequence[Action], *, strict:
                 raise ConfigError(problem, hint=action.module.INSTEAD)
     for handler in handlers:
         with At(handler.task.mark):
-            if not handler.skip and not handler.module.act():
+            if not handler.skip and not _acts(handler):
                 hint = "make it a task; handlers and hooks act: systemd, command, shell"
                 raise ConfigError(f"{handler.task.module} does nothing when it is notified", hint=hint)
+
+
+def _acts(handler: Action) -> bool:
+    """Return whether a handler does something; of one that waits, whether its module may."""
+    if not handler.waits:
+        return bool(handler.module.act())
+    return not is_module(handler.task.module) or class_of(handler.task.module).act is not Module.act
 
 
 def node_of(hook: Action, own: Declaration | None) -> Node | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,9 +12,11 @@ from deployer.fleet import Declaration
 from deployer.gathering import Gathering
 from deployer.load.undefined import NotDefined
 from deployer.model import Host, Play, Task
+from deployer.resolve.acting import waiting_for
 from deployer.resolve.action import Action, Awaiting, Choice
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.delegating import check_no_node
+from deployer.resolve.labels import label_of
 from deployer.resolve.rescuing import Failure, forgiven
 from deployer.resolve.tasking import UNCHOSEN, Tasking
 
@@ -63,9 +65,10 @@ class Lists(NamedTuple):
         made = partial(_actions, problems=problems)
         chosen = tasking(choice=choice, results=progress.results, failures=failures)
         actions = made(chosen, play.tasks if progress.tasks else ())
+        notified = tasking(choice=None, play=chosen.play, results=progress.results)
         found = cls(
             actions,
-            _handlers(tasking(choice=None, play=chosen.play), actions, problems) if progress.tasks else (),
+            _handlers(notified, actions, problems) if progress.tasks else (),
             made(tasking(choice=None), play.turns.before_switch),
             made(tasking(choice=None), play.turns.after_start),
             (),
@@ -104,7 +107,8 @@ def _handlers(tasking: Tasking, actions: Sequence[Action], problems: Gathering) 
     """Return the handlers of a play.
 
     One that uses what is not defined on this host is no error where no task of the host can notify it: Ansible looks
-    at a handler only when it runs.
+    at a handler only when it runs. One that uses a result that is not known yet waits for it,
+    and so does one that uses what a known result lacks: where nothing wakes it, nobody asks.
 
     Args:
         tasking: of the host, with the play as far as it is known.
@@ -116,11 +120,25 @@ def _handlers(tasking: Tasking, actions: Sequence[Action], problems: Gathering) 
         with problems.going_on():
             try:
                 found += list(tasking.actions(task))
+            except NotYet as error:
+                if task.include:  # nobody knows what it brings
+                    raise
+                found.append(_waiting(tasking, task, error))
             except NotDefined as error:
+                if tasking.results and error.inside:
+                    found.append(_waiting(tasking, task, NotYet(error.inside, "it is not there")))
+                    continue
                 if _may_notify(tasking.play, actions, task):
                     raise
                 found.append(Action(task, str(task.name), skip=f"nothing notifies it: {error.message}"))
     return tuple(found)
+
+
+def _waiting(tasking: Tasking, task: Task, error: NotYet) -> Action:
+    """Return what stands for a handler whose result is not there: not yet, or not with what only a change gives."""
+    label = label_of(task, tasking.scopes.task(tasking.host, task))
+    notify = tuple(name for name in task.notify if "{{" not in name)
+    return replace(waiting_for(task, error), label=label, notify=notify)
 
 
 def _may_notify(play: Play, actions: Sequence[Action], handler: Task) -> bool:

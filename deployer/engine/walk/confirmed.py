@@ -48,7 +48,9 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
     Handlers run within it where they run on the machine of the task: none does for what is done on another one.
     """
     paths = action.undoes
-    notified = [one for one in handlers if not one.skip and {one.task.name, one.label} & set(action.notify)]
+    notified = [
+        one for one in handlers if not (one.skip or one.waits) and {one.task.name, one.label} & set(action.notify)
+    ]
     near = [] if action.place else [one for one in notified if not one.place]
     within = [one for one in near if not (one.user or one.environment or any(s.blobs for s in one.module.act()))]
     sshd, sudoers = _among(paths, _SSHD), _among(paths, _SUDOERS)

@@ -48,7 +48,7 @@ class HostLook:
 
     def __post_init__(self) -> None:
         self._remaining = self.host_play.actions
-        if any(action.judge for action in (*self.host_play.actions, *self.host_play.handlers)):
+        if any(action.judge or action.waits for action in (*self.host_play.actions, *self.host_play.handlers)):
             self._told_results()
 
     def _plan(self, *, refuses: bool = True) -> Plan:
@@ -71,12 +71,27 @@ class HostLook:
                 self._go_on_after(error)
                 self._remaining = self.host_play.actions[base:]
                 continue
-            if resolved := self._results.resolved(self.host_play):
-                self.host_play, self._remaining = resolved, resolved.actions[base:]
-            elif not again:
-                if waking := {id(planned.action) for planned in plan.tasks if planned.wakes}:
+            before, told = self.host_play, self._resolved(base)
+            if not again and self.host_play.actions is before.actions:
+                waking = {id(planned.action) for planned in plan.tasks if planned.wakes}
+                if waking or told:
                     plan = self._results.learn(self._made(self._remaining, reading, waking), reading.observed, base)[0]
                 return plan
+
+    def _resolved(self, base: int) -> bool:
+        """Resolve what waits for results that are known by now, and return whether any does; ``base``: what is done."""
+        before, resolved = self.host_play, self._results and self._results.resolved(self.host_play)
+        if not resolved:
+            return False
+        self.host_play, self._remaining = resolved, resolved.actions[base:]
+        due = {handler.task.name for handler in resolved.handlers if not handler.skip}
+        idle = [handler for handler in before.handlers if handler.waits and handler.task.name not in due]
+        noted = {name for handler in idle for name in (handler.task.name, handler.label)} & self._notified
+        if self._begun and noted:
+            from deployer.engine.walk.steps import take_back
+
+            take_back(self.transport, resolved, noted)
+        return True
 
     def _made(self, actions: Sequence[Action], reading: probe.Reading, waking: Collection[int] = ()) -> Plan:
         handlers = () if self._failed else self.host_play.handlers

@@ -63,7 +63,16 @@ class Planned:
 
 def handler_id(action: Action) -> str:
     """Return the name under which a host remembers that a handler has been notified and has not run."""
-    return hashlib.sha256(f"{action.task.role}\0{action.label}".encode()).hexdigest()[:16]
+    return _note(action, str(action.task.name) if action.waits else action.label)
+
+
+def notes_of(action: Action) -> set[str]:
+    """Return the names of all notes of a handler: a note made while it waited for a result has its written name."""
+    return {handler_id(action), _note(action, str(action.task.name))}
+
+
+def _note(action: Action, name: str) -> str:
+    return hashlib.sha256(f"{action.task.role}\0{name}".encode()).hexdigest()[:16]
 
 
 def woken_handlers(
@@ -81,7 +90,7 @@ def woken_handlers(
     undecided += [task for task in tasks if task.verdict == "unknown"]
     maybe = {name for task in undecided for name in task.action.notify}
     awake = [handler for handler in handlers if not handler.skip]
-    left = {id(handler) for handler in awake if handler_id(handler) in pending} - _named(awake, sure)
+    left = {id(handler) for handler in awake if notes_of(handler) & pending} - _named(awake, sure)
     woken, ready = list[Planned](), left | _named(awake, sure)
     counts: Counter[int] = Counter()
     told = -1
@@ -89,14 +98,14 @@ def woken_handlers(
         told = len(woken)
         for handler in awake:
             key = id(handler)
-            if key in ready:
+            if key in ready and not handler.waits:
                 ready.discard(key)
                 reason = "an earlier run was stopped before it" if key in left and not counts[key] else ""
                 woken.append(_run(handler, reason))
                 counts[key] += 1
                 ready |= {other for other in _named(awake, handler.notify) if counts[other] < _RUNS}
-            elif not counts[key] and key in _named(awake, maybe):
-                why = "notified by a task that is unknown until run"
+            elif not counts[key] and key in ready | _named(awake, maybe):
+                why = handler.waits or "notified by a task that is unknown until run"
                 woken.append(Planned(handler, "unknown", reason=why, handler=True))
                 counts[key] = _RUNS
                 maybe.update(handler.notify)

@@ -13,7 +13,6 @@ from deployer.engine.walk.planned import Planned
 from deployer.errors import ConfigError, StepError
 from deployer.load.results import Foreseen
 from deployer.resolve import Action, HostPlay
-from deployer.resolve.action import Awaiting
 from deployer.resolve.judging import ResultJudge
 
 _QUIET = ("ok", "skipped")
@@ -128,10 +127,11 @@ class Results:
     def resolved(self, host_play: HostPlay) -> HostPlay | None:
         """Return the play resolved once more, where something waits for what is known by now; None where nothing does.
 
-        What stands before the first action that waits stays as it is.
+        What stands before the first action that waits stays as it is, and so do handlers that do not wait.
         """
         count = waiting(host_play.actions)
-        if count is None or host_play.again is None or self._used == self._now():
+        late = [handler.module for handler in host_play.handlers if handler.waits]
+        if (count is None and not late) or host_play.again is None or self._used == self._now():
             return None
         self._used = self._now()
         try:
@@ -140,12 +140,18 @@ class Results:
             if not self.running:
                 raise
             raise StepError(error.message, where=error.where, hint=error.hint) from None  # hosts have been touched
-        later = waiting(fresh.actions)
-        same = later is not None and fresh.actions[later].module == host_play.actions[count].module
-        if later is not None and later <= count and same and len(fresh.actions) == len(host_play.actions):
-            return None
-        actions = (*host_play.actions[:count], *fresh.actions[count:])
-        return replace(fresh, actions=actions, handlers=host_play.with_handlers(fresh.handlers))
+        handlers = host_play.with_handlers(fresh.handlers)
+        if count is None or _stuck(host_play.actions, fresh.actions, count):
+            left = [handler.module for handler in handlers if handler.waits]
+            return None if left == late else replace(host_play, handlers=handlers)
+        return replace(fresh, actions=(*host_play.actions[:count], *fresh.actions[count:]), handlers=handlers)
+
+
+def _stuck(actions: Sequence[Action], fresh: Sequence[Action], count: int) -> bool:
+    """Return whether the first action that waits, this one, still waits for the same when it is resolved once more."""
+    later = waiting(fresh)
+    same = later is not None and fresh[later].module == actions[count].module
+    return later is not None and later <= count and same and len(fresh) == len(actions)
 
 
 def _failed(result: Mapping[str, Any]) -> bool:
@@ -154,4 +160,4 @@ def _failed(result: Mapping[str, Any]) -> bool:
 
 def waiting(actions: Sequence[Action]) -> int | None:
     """Return the place of the first action that waits for another one's result."""
-    return next((i for i, action in enumerate(actions) if isinstance(action.module, Awaiting)), None)
+    return next((i for i, action in enumerate(actions) if action.waits), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from deployer.engine.walk.plan import Plan
-from deployer.engine.walk.planned import Planned, handler_id
+from deployer.engine.walk.planned import Planned, handler_id, notes_of
 from deployer.engine.walk.probe import probe_environment
 from deployer.errors import StepError
 from deployer.model import Blob
@@ -54,6 +54,7 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
     Before a task that notifies, the host notes the handlers; each is forgotten after it ran. So a run that is killed in
     between cannot lose a restart: the next one finds the note.
     """
+    last = {planned.action.task.name: planned for planned in plan.changing if planned.handler}
     for planned in plan.changing:
         names = planned.notify
         for handler in handlers:
@@ -66,7 +67,9 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
                 text = told_apart(text)
             yield Job(planned, probe_environment(planned.action.environment, text), step)
         if planned.handler:
-            yield Job(planned, sh('rm -f "$home/notified/"{}', handler_id(planned.action)))
+            action = planned.action
+            ended = notes_of(action) if last[action.task.name] is planned else {handler_id(action)}
+            yield Job(planned, lines(*(sh('rm -f "$home/notified/"{}', note) for note in sorted(ended))))
 
 
 def step_program(work: Sequence[Job], *, become: bool) -> Program:
@@ -125,7 +128,8 @@ def finish(transport: Transport, what: str, step: Sh, *, become: bool, seconds: 
 
 def take_back(transport: Transport, host_play: HostPlay, named: Collection[str]) -> None:
     """Forget on a host which handlers were noted for a task that may notify them, and then changed nothing."""
-    left = [handler_id(one) for one in host_play.handlers if {one.task.name, one.label} & set(named)]
+    noting = [one for one in host_play.handlers if {one.task.name, one.label} & set(named)]
+    left = sorted(set[str]().union(*map(notes_of, noting)))
     finish(transport, "forget the handler", sh('cd "$home/notified" && rm -f -- {}', left), become=host_play.become)
 
 

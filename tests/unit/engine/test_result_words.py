@@ -110,14 +110,15 @@ def test_a_fact_that_cannot_be_set_yet_hides_its_old_value(trial: Trial) -> None
     assert trial.read("use") == "new\n"
 
 
-def test_a_handler_cannot_use_a_result_and_no_log_shows_nothing_of_one(trial: Trial) -> None:
+def test_a_hook_cannot_use_a_result_and_no_log_shows_nothing_of_one(trial: Trial) -> None:
     with pytest.raises(StepError) as caught:
         trial.deploy("- name: bad\n  shell: echo canary-91c4; exit 3\n  register: x\n  no_log: true\n")
     assert "canary" not in str(caught.value)
     trial.project.write(
         "site.yml",
         "- hosts: all\n  gather_facts: false\n  tasks:\n  - {shell: echo a, register: x, notify: h}\n"
-        "  handlers:\n  - {name: h, shell: 'echo {{ x.stdout }}'}\n",
+        "  handlers:\n  - {name: h, shell: 'echo {{ x.stdout }}'}\n"
+        "  hooks: {before_switch: [{shell: 'echo {{ x.stdout }}'}]}\n",
     )
     with pytest.raises(ConfigError, match="'x' is not known here"):
         trial.project.resolve()

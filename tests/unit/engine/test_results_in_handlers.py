@@ -1,0 +1,132 @@
+"""Handlers that use what a task registers: foreseen where it is known, unknown until run where it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.engine.walk.planned import handler_id
+from deployer.engine.walk.walk import Walk
+from deployer.errors import ConfigError, StepError
+from tests.unit.engine.engine_kit import DirectoryHost, Events
+from tests.unit.engine.results_kit import Trial
+from tests.unit.project_files import Project
+
+
+@pytest.fixture
+def trial(project: Project, host: DirectoryHost) -> Trial:
+    return Trial(project, host)
+
+
+def walk(trial: Trial, play: str, **words: str) -> Walk:
+    for word, value in {"HERE": str(trial.place), **words}.items():
+        play = play.replace(word, value)
+    trial.project.write("site.yml", f"- hosts: all\n  gather_facts: false\n{play}")
+    return Walk(trial.host, trial.project.resolve(), Events())
+
+
+def planned(trial: Trial, play: str, **words: str) -> list[tuple[str, str]]:
+    plan = walk(trial, play, **words).plan()
+    return [(one.action.label, one.verdict) for one in plan.all if one.verdict != "skipped"]
+
+
+def deployed(trial: Trial, play: str, **words: str) -> Walk:
+    going = walk(trial, play, **words)
+    going.plan()
+    going.deploy()
+    assert list((trial.host.home / "notified").glob("*")) == [], "no run after this one finds a note"
+    return going
+
+
+STARTED = """\
+  tasks:
+  - {name: configure, copy: {dest: HERE/conf, content: TEXT}, notify: restart app}
+  - {name: start, shell: {cmd: touch HERE/running, creates: HERE/running}, register: started}
+  handlers:
+  - {name: restart app, shell: echo again >>HERE/log, when: started is not changed}
+"""
+
+
+def test_nothing_is_restarted_right_after_a_start_and_the_plan_says_so(trial: Trial) -> None:
+    assert planned(trial, STARTED, TEXT="a") == [("configure", "change"), ("start", "change")]
+    first = deployed(trial, STARTED, TEXT="a")
+    assert (first.changed, (trial.place / "log").exists()) == (2, False)
+    told = [("configure", "change"), ("start", "ok"), ("restart app", "change")]
+    assert planned(trial, STARTED, TEXT="b") == told
+    assert deployed(trial, STARTED, TEXT="b").changed == 2
+    assert trial.read("log") == "again\n"
+    assert planned(trial, STARTED, TEXT="b") == [("configure", "ok"), ("start", "ok")]
+
+
+SAID = """\
+  tasks:
+  - {name: ask, shell: {cmd: echo WORD; touch HERE/asked, creates: HERE/asked}, register: said, notify: told}
+  - {name: behind, shell: {cmd: touch HERE/behind, creates: HERE/behind}}
+  handlers:
+  - {name: first, listen: told, shell: echo first >>HERE/log, when: said.stdout == 'yes', notify: chained}
+  - {name: each, listen: told, shell: 'echo {{ item }} >>HERE/log', loop: "{{ said.stdout_lines }}"}
+  - {name: chained, shell: echo chained >>HERE/log}
+"""
+
+
+@pytest.mark.parametrize(("word", "log"), [("yes", "first\nyes\nchained\n"), ("no; echo 2", "no\n2\n")])
+def test_a_handler_that_hangs_on_what_a_change_says_is_unknown_until_that_has_run(
+    trial: Trial, word: str, log: str
+) -> None:
+    told = [("ask", "change"), ("behind", "change")]
+    unknown = [("first", "unknown"), ("each", "unknown"), ("chained", "unknown")]
+    assert planned(trial, SAID, WORD=word) == [*told, *unknown]
+    going = walk(trial, SAID, WORD=word)
+    (first, *_) = going.plan().handlers
+    assert first.reason == "it uses 'said': 'ask' has not run yet"
+    deployed(trial, SAID, WORD=word)
+    assert trial.read("log") == log
+    assert planned(trial, SAID, WORD=word) == [("ask", "ok"), ("behind", "ok")]
+
+
+FLUSHED = """\
+  tasks:
+  - {name: ask, shell: {cmd: echo yes; touch HERE/asked, creates: HERE/asked}, register: said,
+     notify: "told {{ word }}"}
+  - meta: flush_handlers
+  - {name: look, shell: cat HERE/log, register: seen, changed_when: false}
+  - {name: end, shell: {cmd: 'echo {{ seen.stdout }} >HERE/end', creates: HERE/end}}
+  vars: {word: it}
+  handlers:
+  - {name: "told {{ word }}", shell: 'echo said {{ said.stdout }} >>HERE/log'}
+"""
+
+
+def test_it_runs_where_handlers_are_flushed_before_what_stands_behind(trial: Trial) -> None:
+    told = [("ask", "change"), ("told it", "unknown"), ("look", "unknown"), ("end", "unknown")]
+    assert planned(trial, FLUSHED) == told
+    assert deployed(trial, FLUSHED).changed == 3
+    assert (trial.read("log"), trial.read("end")) == ("said yes\n", "said yes\n")
+
+
+BROKEN = """\
+  tasks:
+  - {name: ask, shell: {cmd: echo yes; touch HERE/asked, creates: HERE/asked}, register: said, notify: restart}
+  - {name: break, shell: test -e HERE/mended}
+  handlers:
+  - {name: restart, shell: 'echo {{ item }} >>HERE/log', loop: [a, b], when: said.rc | default(0) == 0}
+"""
+
+
+def test_a_run_that_ends_before_it_does_not_lose_it(trial: Trial) -> None:
+    going = walk(trial, BROKEN)
+    going.plan()
+    with pytest.raises(StepError, match="break"):
+        going.deploy()
+    (note,) = (trial.host.home / "notified").iterdir()
+    assert note.name == handler_id(going.host_play.handlers[0])
+    (trial.place / "mended").touch()
+    told = [("ask", "ok"), ("break", "runs"), ("restart => a", "change"), ("restart => b", "change")]
+    assert planned(trial, BROKEN) == told
+    deployed(trial, BROKEN)
+    assert trial.read("log") == "a\nb\n"
+
+
+def test_a_handler_that_waits_and_can_do_nothing_is_refused_before_anything_is_touched(trial: Trial) -> None:
+    play = FLUSHED.replace("shell: 'echo said", "copy: {dest: HERE/x, content: 'echo said").replace(">>HERE/log'", "'}")
+    with pytest.raises(ConfigError, match="copy does nothing when it is notified"):
+        walk(trial, play)
