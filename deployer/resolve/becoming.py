@@ -16,7 +16,7 @@ OF_ROOT = (
     *("alternatives", "apt", "apt_key", "apt_repository", "beam_nodes", "certificate", "cookie", "deb822_repository"),
     *("debconf", "distribution", "dpkg_selections", "env_file", "epmd", "firewall", "group", "hostname", "left_behind"),
     *("locale_gen", "mount", "package", "rabbitmq_plugin", "rabbitmq_policy", "rabbitmq_user", "rabbitmq_vhost"),
-    *("release", "systemd", "systemd_unit", "timezone", "user"),
+    *("release", "sysctl", "systemd", "systemd_unit", "timezone", "user"),
 )
 """Modules whose changes nobody but root can make."""
 BECOME = "ansible_become"

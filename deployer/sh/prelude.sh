@@ -187,6 +187,11 @@ as() {
   known_as "$1"
   body=$2 handed=
   shift 2
+  # Root that logs in is whoever the program is: it lacks nothing of what the program has.
+  if [ "$user" = root ]; then
+    eval "$body"
+    return
+  fi
   for blob; do handed="$handed$lf blob $blob $(stat -L -c %s -- "$blobs/$blob") - 0 && "; done
   # shellcheck disable=SC2016
   [ -z "$handed" ] || handed="blobs_open && $handed blobs_whole || { echo \"\$why\"; exit 1; }"

@@ -130,6 +130,15 @@ def test_a_user_who_stops_his_own_processes_holds_no_host(shell: list[str], tmp_
     assert frames(steps("echo free"), shell, tmp_path)[0].out == "free"
 
 
+def test_root_that_logs_in_lacks_nothing_that_the_program_has(shell: list[str], tmp_path: Path) -> None:
+    """Steps of modules that only root has write into the program's own directory without a file being handed over."""
+    if not ROOT:
+        pytest.skip("only root is root")
+    step = Sh('echo x >"$blobs/own"; doing own it; echo "$HOME"; false; echo "went on"')
+    (frame,) = frames(Program((step,), writes=True, users={0: LOGIN_USER}), shell, tmp_path)
+    assert (frame.rc, frame.out) == (1, str(tmp_path))
+
+
 def test_sudo_alone_knows_who_logs_in_where_nobody_says_it(shell: list[str], tmp_path: Path) -> None:
     if not ROOT:
         pytest.skip("becoming another user takes root")

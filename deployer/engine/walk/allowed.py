@@ -13,6 +13,7 @@ from deployer.sh import Sh, lines, script, sh
 
 _FILES = (
     *("copy", "template", "file", "lineinfile", "blockinfile", "replace", "ini_file", "get_url", "unarchive", "slurp"),
+    "pam_limits",
 )
 """Modules that touch files, and nothing else could give their user what he lacks there."""
 _QUIET = ("ok", "skipped")

@@ -50,6 +50,11 @@ AS_NOBODY = ", become_user: nobody}"
         ("{file: {path: PLACE, mode: '0755'}", ""),
         ("{group: {name: no-such-group}", "is not root:"),
         ("{hostname: {name: no-such-host}", "is not root:"),
+        ("{sysctl: {name: vm.swappiness, value: 11}", "is not root:"),
+        (
+            "{pam_limits: {domain: x, limit_type: soft, limit_item: nofile, value: 10, dest: PLACE/x}",
+            "may not write in",
+        ),
         ("{command: {cmd: x, creates: PLACE/new}", ""),
         ("{copy: {dest: PLACE/new, content: x}, ignore_errors: true", ""),
     ],
