@@ -173,7 +173,7 @@ def _walked(plays: Sequence[_Prepared], walk: Walking, through: Walking, context
     """Walk the plays, up to the first that fails, and return their exit codes."""
     codes = {0}
     for number, each in enumerate(plays, start=1):
-        here = context(each.opener)
+        here = context(each.opener, behind=number > 1)
         if not each.hosts:
             here.emit(Note(each.why_none()))
             continue

@@ -82,6 +82,7 @@ class Context:
         stop: set by Ctrl-C: hosts finish the program under way and start nothing new.
         lease: of all hosts of the run; None where nothing is written.
         doing: what the run does, in a word or two.
+        behind: the run has plays before this one.
     """
 
     open: Callable[[Host], Transport]
@@ -91,6 +92,7 @@ class Context:
     clock: Callable[[], float] = time.monotonic
     lease: RunLease | None = None
     doing: str = ""
+    behind: bool = False
 
     def each(self, runs: Sequence[L], act: Callable[[L], object]) -> bool:
         """Do as `each_host`, until a person wants no more."""

@@ -187,9 +187,9 @@ class PlayRun:
         run.targets, run.fresh = targets_of(*run.play.fleet), True
         switch = ledger.switch_of(run.play)
         extra_probes = self._riders(run, switch.root if switch else "")
-        units = frozenset(target.unit for target in run.targets)
-        run.walk = Walk(transport, run.play, self.context.emit, extra_probes, units=units, elsewhere=self._elsewhere)
-        run.walk.watched = self.auditing.watched if self.auditing else ()
+        words: dict[str, Any] = {"units": frozenset(one.unit for one in run.targets), "elsewhere": self._elsewhere}
+        words |= {"watched": self.auditing.watched if self.auditing else (), "behind": self.context.behind}
+        run.walk = Walk(transport, run.play, self.context.emit, extra_probes, **words)
         if self.goal is not Goal.VERIFY:
             plan = run.walk.audit() if self.goal is Goal.AUDIT else run.walk.plan()
             run.drift = plan.stirs(judged=self.goal is Goal.AUDIT)

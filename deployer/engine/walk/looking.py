@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deployer.engine.walk import plan as planning
@@ -14,8 +14,10 @@ from deployer.engine.walk.planned import Planned
 from deployer.errors import StepError
 from deployer.events import Emit, Stage
 from deployer.resolve import Action, HostPlay
+from deployer.resolve.becoming import OF_ROOT
 from deployer.sh import Frame, Sh
 from deployer.transport.base import Transport
+from deployer.transport.wrappers import ReadOnly
 
 if TYPE_CHECKING:
     from deployer.engine.walk.results import Results
@@ -30,6 +32,7 @@ class HostLook:
         extra_results: their latest answers.
         elsewhere: the machines on which the host has something done.
         watched: units that they ask systemd about.
+        behind: the run has plays before this one. Where it only reads, a user has not yet what they would give him.
     """
 
     transport: Transport
@@ -39,6 +42,7 @@ class HostLook:
     extra_results: tuple[Frame, ...] = ()
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     watched: tuple[str, ...] = ()
+    behind: bool = False
     _remaining: Sequence[Action] = ()
     _notified: set[str] = field(default_factory=set)
     _said: set[int] = field(default_factory=set)
@@ -110,6 +114,9 @@ class HostLook:
         program = probe.probe_program(own, become=become, extra=riders, watched=self.watched)
         reading = probe.read_probes(own, self.transport.run(program, timeout=probe.PROBE_TIMEOUT))
         self.extra_results = reading.extra
+        if self.behind and isinstance(self.transport, ReadOnly):
+            lasting = {id(action) for action in own if action.task.module in OF_ROOT}
+            reading = replace(reading, lacks={one: lack for one, lack in reading.lacks.items() if one in lasting})
         if len(own) == len(asked):
             return reading
         return put_between(asked, reading, self.elsewhere.read(asked, self.transport.name))

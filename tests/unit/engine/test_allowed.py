@@ -10,7 +10,10 @@ import pytest
 from deployer.engine.walk import plan as planning
 from deployer.engine.walk.allowed import check_able
 from deployer.engine.walk.probe import probe_program, read_probes
+from deployer.engine.walk.walk import Walk
 from deployer.errors import ConfigError
+from deployer.transport.wrappers import Passing, ReadOnly
+from tests.unit.engine.engine_kit import DirectoryHost, Events
 from tests.unit.project_files import Project
 from tests.unit.sh_runner import frames
 
@@ -85,3 +88,14 @@ def test_what_an_earlier_task_gives_him_may_be_enough(project: Project, place: P
         assert planned(project, f"- {first}\n{mine}", tmp_path).refused == ()
     other = f"- file: {{path: {place}/other, state: directory}}\n"
     assert len(planned(project, f"{other}{mine}", tmp_path).refused) == 1
+
+
+def test_in_a_plan_nobody_knows_what_the_plays_before_will_have_given_him(
+    project: Project, place: Path, tmp_path: Path
+) -> None:
+    project.tasks(f"- {{copy: {{dest: {place}/new/x, content: x}}{AS_NOBODY}\n", become="true")
+    for transport, behind, refused in ((ReadOnly, False, True), (ReadOnly, True, False), (Passing, True, True)):
+        walk = Walk(transport(DirectoryHost(tmp_path)), project.resolve(), Events(), behind=behind)
+        assert bool(walk.audit().refused) == refused
+    project.tasks(f"- {{group: {{name: no-such-group}}{AS_NOBODY}\n", become="true")
+    assert Walk(ReadOnly(DirectoryHost(tmp_path)), project.resolve(), Events(), behind=True).audit().refused
