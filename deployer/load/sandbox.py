@@ -105,7 +105,7 @@ class Compiled:
     """A template, ready to run.
 
     Attributes:
-        single: it is one ``{{ expression }}`` and nothing else, whose value keeps its type.
+        single: it is one ``{{ expression }}`` and nothing else, whose value keeps its type; never a file.
         newlines: how many of them end its source, and at least end what it gives, as in Ansible.
     """
 
@@ -167,7 +167,7 @@ def _compile(source: str, *, file: bool, said: Dialect, above: int) -> StoredTem
         )
         raise jinja2.TemplateSyntaxError(problem, node.lineno)
     match tree.body:
-        case [nodes.Output(nodes=[expression])] if not newlines and not isinstance(expression, nodes.TemplateData):
+        case [nodes.Output(nodes=[expression])] if not (file or newlines or isinstance(expression, nodes.TemplateData)):
             return StoredTemplate(_assemble(expression), single=True, newlines=0)
     return StoredTemplate(_code(guard(tree)), single=False, newlines=newlines)
 

@@ -187,10 +187,8 @@ class Variables(Mapping[str, Any]):
         ours = shelf.is_shipped(Mark(file))
         text, said, above = dialect.headed(text, file, said)
         run = partial(sandbox.compiled, text, file=True, ours=ours, said=said, above=above)
-        found = told_where(lambda: self._run(run(), name), self, Mark(file), lines=True)
-        if found is None or isinstance(found, str | Secret):
-            return found or ""
-        return str(found)
+        found: str | Secret = told_where(lambda: self._run(run(), name, text=True), self, Mark(file), lines=True)
+        return found
 
     def holds(self, condition: str, where: Mark | None = None) -> bool:
         """Return whether a bare expression, as in ``when``, is true.
@@ -214,7 +212,7 @@ class Variables(Mapping[str, Any]):
             raise ConfigError(f"the condition must be true or false, not {said}", where=where, hint=hint)
         return bool(found)
 
-    def _run(self, compiled: sandbox.Compiled, name: str) -> Any:
+    def _run(self, compiled: sandbox.Compiled, name: str, *, text: bool = False) -> Any:
         from deployer.load.bounds import bounded
         from deployer.load.taint import Rendering, sealed, settled, whole
 
@@ -223,7 +221,7 @@ class Variables(Mapping[str, Any]):
         try:
             with bounded():
                 pieces = list(template.root_render_func(context))
-                alone = not compiled.newlines
+                alone = not (text or compiled.newlines)
                 value = settled(context.vars[compiled.RESULT]) if compiled.single else whole(pieces, alone=alone)
         except DeployerError:
             raise

@@ -160,7 +160,20 @@ def test_a_condition_on_a_secret_gives_a_plain_answer() -> None:
     assert not secret_variables().holds("cookie | length > 100", HERE)
 
 
-def test_a_template_file_with_a_secret_in_it_is_a_secret() -> None:
-    found = secret_variables().render_file("a={{ env.A }}\n", "conf.j2")
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("a={{ env.A }}\n", f"a={CANARY}\n"),
+        ("{{ [cookie] }}", f"['{CANARY}']"),
+        ("{% if number %}{{ {'a': cookie} }}{% endif %}", f"{{'a': '{CANARY}'}}"),
+    ],
+)
+def test_a_template_file_with_a_secret_in_it_is_a_secret(text: str, whole: str) -> None:
+    found = secret_variables().render_file(text, "conf.j2")
     assert isinstance(found, Secret)
-    assert found.reveal() == f"a={CANARY}\n"
+    assert found.reveal() == whole
+
+
+def test_a_file_that_is_omitted_is_none() -> None:
+    with pytest.raises(DeployerError, match="omit stands alone"):
+        secret_variables().render_file("{{ omit }}", "conf.j2")
