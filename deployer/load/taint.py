@@ -32,9 +32,10 @@ ONLY_LOOK = ("defined", "undefined", "none")
 
 
 class Piece(str):
-    """What an expression prints within a template, with its value: a template that prints this alone is that value."""
+    """What an expression prints, its value, which a template is that prints it alone, and what was revealed before."""
 
-    __slots__ = ("value",)
+    __slots__ = ("tainted", "value")
+    tainted: bool
     value: Any
 
     def __str__(self) -> str:
@@ -94,18 +95,16 @@ def untaint(context: Rendering, value: Any) -> str:
     value = reveal_all(context, value)
     if isinstance(value, Omit):
         raise jinja2.TemplateRuntimeError(_OMIT_ALONE)
-    value = list(value) if isinstance(value, Iterator) else value
-    return "" if value is None else str(bounds.made(str(value)))
+    return "" if value is None else str(bounds.made(str([*value] if isinstance(value, Iterator) else value)))
 
 
 def piece(context: Rendering, value: Any) -> str:
     """Return what an expression prints, lists for tuples as in Ansible, with its value where that is no text."""
     if type(value) is str or isinstance(value, jinja2.Undefined):
         return untaint(context, value)
-    value = reveal_all(context, value)
-    value = list(value) if isinstance(value, Iterator) else value
-    found = Piece("" if value is OMIT else untaint(context, _lists(value)))
-    found.value = value
+    value = list(value) if isinstance(value, Iterator | ValuesView | ItemsView) else value  # which may reveal
+    tainted, found = context.tainted, Piece("" if value is OMIT else untaint(context, _lists(value)))
+    found.tainted, found.value = tainted, value
     return found
 
 
@@ -115,13 +114,14 @@ def _lists(value: Any) -> Any:
     return [_lists(item) for item in value] if type(value) is tuple or isinstance(value, list) else value
 
 
-def whole(pieces: Sequence[str], *, alone: bool) -> Any:
+def whole(context: Rendering, pieces: Sequence[str], *, alone: bool) -> Any:
     """Return what a template has printed: the text of all, or where one may stand ``alone`` its value.
 
     Raises:
         jinja2.TemplateRuntimeError: ``omit`` is a part of it.
     """
     if alone and len(pieces) == 1 and isinstance(pieces[0], Piece):
+        context.tainted = pieces[0].tainted
         return settled(pieces[0].value)
     if any(isinstance(one, Piece) and one.value is OMIT for one in pieces):
         raise jinja2.TemplateRuntimeError(_OMIT_ALONE)

@@ -222,7 +222,9 @@ class Variables(Mapping[str, Any]):
             with bounded():
                 pieces = list(template.root_render_func(context))
                 alone = not (text or compiled.newlines)
-                value = settled(context.vars[compiled.RESULT]) if compiled.single else whole(pieces, alone=alone)
+                value = (
+                    settled(context.vars[compiled.RESULT]) if compiled.single else whole(context, pieces, alone=alone)
+                )
         except DeployerError:
             raise
         except Exception as error:

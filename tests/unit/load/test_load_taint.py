@@ -174,6 +174,35 @@ def test_a_template_file_with_a_secret_in_it_is_a_secret(text: str, whole: str) 
     assert found.reveal() == whole
 
 
+@pytest.mark.parametrize("name", ["mapping", "cookie", "listed", "number", "flag"])
+def test_what_a_block_prints_alone_is_the_value_and_only_its_secrets_are_secret(name: str) -> None:
+    scope = variables(
+        mapping={"a": Secret(CANARY), "n": 1}, listed=[2, Secret(CANARY)], cookie=Secret(CANARY), number=3
+    )
+    plain, block = (
+        scope.render(text, HERE) for text in (f"{{{{ {name} }}}}", f"{{% if flag %}}{{{{ {name} }}}}{{% endif %}}")
+    )
+    assert leaves(block) == leaves(plain)
+    hidden = scope.render(f"{{% if cookie != '' %}}{{{{ {name} }}}}{{% endif %}}", HERE)
+    assert all(kind in (Secret, bool) for kind, _ in leaves(hidden))
+
+
+@pytest.mark.parametrize(
+    "template", [*TAINTED, "{{ env.values() | select | map('upper') }}", "{{ env | items | map('last') }}"]
+)
+def test_no_secret_is_open_in_what_a_block_prints_alone(template: str) -> None:
+    found = secret_variables().render(f"{{% if flag %}}{template}{{% endif %}}", HERE)
+    assert all(kind is Secret for kind, text in leaves(found) if CANARY in str(text).lower())
+    assert any(kind is Secret for kind, _ in leaves(found))
+
+
+def leaves(value: Any) -> list[tuple[type, Any]]:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return [leaf for item in inner for leaf in leaves(item)]
+    return [(type(value), value.reveal() if isinstance(value, Secret) else value)]
+
+
 def test_a_file_that_is_omitted_is_none() -> None:
     with pytest.raises(DeployerError, match="omit stands alone"):
         secret_variables().render_file("{{ omit }}", "conf.j2")
