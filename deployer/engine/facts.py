@@ -26,7 +26,7 @@ def gather(
     Args:
         transport: where to ask.
         become: ask as root, as whom the play works: ``ansible_user_id`` and ``ansible_env`` are root's then.
-        user: and from there as this one, whose they are then.
+        user: and from there as this one, whose they are then; they are nobody's where the host does not know him yet.
         timeout: seconds.
 
     Raises:
@@ -34,6 +34,9 @@ def gather(
     """
     text = script("facts.sh", "deployer.engine")
     (frame,) = transport.run(Program((text,), become=become, users={0: user} if user else {}), timeout=timeout)
+    unborn = user is not None and frame.rc == 3  # as a probe says that an earlier task has to run first
+    if unborn:
+        (frame,) = transport.run(Program((text,), become=become), timeout=timeout)
     raw = records(frame.out)
     facts: dict[str, Any] = {key: int(raw[key]) if key in _NUMBERS and raw[key].isdigit() else raw[key] for key in raw}
     name = facts.pop("distribution_id", "")
@@ -45,6 +48,7 @@ def gather(
     facts["lsb"] = _lsb(facts)
     facts |= _network(facts)
     facts |= _user(facts)
+    facts = {key: value for key, value in facts.items() if not (unborn and key in _OF_USER)}
     facts["date_time"] = _date(str(facts.pop("date", "")).split(), str(facts.pop("utc", "")))
     return {**{f"ansible_{key}": value for key, value in facts.items()}, "ansible_facts": facts}
 
@@ -89,6 +93,9 @@ def _network(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 _ROUTE: Mapping[str, str] = {"gateway": "via", "interface": "dev"}
+
+
+_OF_USER = ("user_id", "user_uid", "user_gid", "user_dir", "user_shell", "user_gecos", "env")
 
 
 def _user(facts: dict[str, Any]) -> dict[str, Any]:
