@@ -8,10 +8,17 @@ import math
 import posixpath
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from jinja2 import TemplateRuntimeError
+from jinja2.runtime import Context
+from jinja2.utils import pass_context
 
+from deployer.load.keywords import RESULT_TESTS
+
+OWN = "__own"
+"""The filter that `deployer.load.altering` puts around what makes a list or a mapping."""
 MOST_TUPLES = 100_000
 """So many combinations at most: more are nobody's wish."""
 _STYLES: Mapping[str, tuple[str, str, str]] = {
@@ -22,6 +29,20 @@ _STYLES: Mapping[str, tuple[str, str, str]] = {
     "xml": ("<!--", " - ", "-->"),
 }
 """Style of a comment → how it begins, what is before each line, how it ends."""
+
+
+@pass_context
+def own(context: Context, value: Any) -> Any:
+    """Return a value; what a template has just made, if it is a list or a mapping, it may alter from here on."""
+    if type(value) in (list, dict):
+        owned(context)[id(value)] = value  # held, so that its id is no other's
+    return value
+
+
+def owned(context: Context) -> dict[int, Any]:
+    """Return the lists and mappings that a rendering has made itself, by their identity."""
+    found: dict[int, Any] = vars(context).setdefault("own", {})
+    return found
 
 
 def _to_uuid(value: Any) -> str:
@@ -111,6 +132,7 @@ def _joined_path(value: Any) -> str:
 
 
 RARER_FILTERS: Mapping[str, Callable[..., Any]] = {
+    OWN: own,
     "checksum": lambda value: hashlib.sha1(str(value).encode(), usedforsecurity=False).hexdigest(),
     "combinations": lambda value, count: _some(itertools.combinations(value, count)),
     "comment": _comment,
@@ -134,6 +156,13 @@ RARER_FILTERS: Mapping[str, Callable[..., Any]] = {
 }
 """Filters by name."""
 
+
+def _of_result(word: str, result: Any) -> bool:
+    from deployer.load.results import says
+
+    return says(result, word)
+
+
 RARER_TESTS: Mapping[str, Callable[..., Any]] = {
     "abs": lambda value: posixpath.isabs(str(value)),
     "all": all,
@@ -141,5 +170,6 @@ RARER_TESTS: Mapping[str, Callable[..., Any]] = {
     "is_abs": lambda value: posixpath.isabs(str(value)),
     "issubset": lambda one, other: set(one) <= set(other),
     "issuperset": lambda one, other: set(one) >= set(other),
+    **{word: partial(_of_result, word) for word in RESULT_TESTS},
 }
 """Tests by name."""

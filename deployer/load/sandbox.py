@@ -17,14 +17,17 @@ from jinja2.utils import pass_context
 from deployer.errors import ConfigError
 from deployer.load import bounds
 from deployer.load.filters import FILTERS, MOVING_FILTERS, TESTS
-from deployer.load.keywords import RESULT_TESTS
 from deployer.load.marked import OMIT
-from deployer.load.rarer_filters import RARER_FILTERS, RARER_TESTS
+from deployer.load.rarer_filters import OWN, RARER_FILTERS, RARER_TESTS, own
 from deployer.load.shelf import StoredTemplate, shelf
 from deployer.load.taint import ONLY_LOOK, WRAPS, Rendering, guard, guarded
 
 if TYPE_CHECKING:
     from deployer.load.dialect import Dialect
+
+
+ALTERING = frozenset({"append", "extend", "insert", "pop", "remove", "setdefault", "update"})
+"""Methods of lists and mappings that alter them, and that a template may call of its own ones."""
 
 
 class UndefinedVariable(jinja2.UndefinedError):
@@ -70,8 +73,13 @@ class _Bounded(ImmutableSandboxedEnvironment):
         return bounds.made(super().call_binop(context, operator, left, right))
 
     def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(function, Missing):
+            from deployer.load.altering import altering
+
+            function = altering(context, function)
         bounds.check_call(function, args, kwargs)
-        return bounds.made(super().call(context, function, *args, **kwargs))
+        found = bounds.made(super().call(context, function, *args, **kwargs))
+        return own(context, found) if function is dict else found
 
 
 @cache
@@ -80,24 +88,22 @@ def sandbox_environment() -> jinja2.Environment:
     found = _Bounded(undefined=Missing, keep_trailing_newline=False, trim_blocks=True, autoescape=False, cache_size=0)
     found.context_class = Rendering
     found.filters = {
-        name: function if name in MOVING_FILTERS else guarded(function, name)
+        name: function if name in {*MOVING_FILTERS, OWN} else guarded(function, name)
         for name, function in {**found.filters, **FILTERS, **RARER_FILTERS}.items()
     }
     found.filters |= WRAPS
-    tests: dict[str, Any] = {
-        **found.tests,
-        **TESTS,
-        **RARER_TESTS,
-        **{word: partial(_of_result, word) for word in RESULT_TESTS},
-    }
+    tests: dict[str, Any] = {**found.tests, **TESTS, **RARER_TESTS}
     found.tests = {name: function if name in ONLY_LOOK else guarded(function) for name, function in tests.items()}
     return found
 
 
-def _of_result(word: str, result: Any) -> bool:
-    from deployer.load.results import says
+def _owning(tree: nodes.Node) -> Any:
+    """Return a syntax tree that remembers what it makes, where it may alter anything at all."""
+    if not any(node.attr in ALTERING for node in tree.find_all(nodes.Getattr)):
+        return tree
+    from deployer.load.altering import owning
 
-    return says(result, word)
+    return owning(tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,7 @@ def _compile(source: str, *, file: bool, said: Dialect, above: int) -> StoredTem
     match tree.body:
         case [nodes.Output(nodes=[expression])] if not (file or newlines or isinstance(expression, nodes.TemplateData)):
             return StoredTemplate(_assemble(expression), single=True, newlines=0)
-    return StoredTemplate(_code(guard(tree)), single=False, newlines=newlines)
+    return StoredTemplate(_code(guard(_owning(tree))), single=False, newlines=newlines)
 
 
 def _backslashes(source: str) -> str:
@@ -201,7 +207,7 @@ def _condition(source: str) -> StoredTemplate:
 
 
 def _assemble(expression: nodes.Expr) -> CodeType:
-    guarded = guard(expression)
+    guarded = guard(_owning(expression))
     body: list[nodes.Node] = [nodes.Assign(nodes.Name(Compiled.RESULT, "store"), guarded, lineno=1)]
     return _code(nodes.Template(body, lineno=1))
 

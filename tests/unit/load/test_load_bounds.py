@@ -39,6 +39,7 @@ TOO_LARGE = [
     "{% set n = namespace(x='x') %}{% for i in range(40) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
     "{% set n = namespace(x=2) %}{% for i in range(40) %}{% set n.x = n.x * n.x %}{% endfor %}",
     "{% for i in range(90000) %}{{ 'x' * 10000 }}{% endfor %}",
+    "{% set m = [1] %}{% for i in range(40) %}{% set _ = m.extend(m) %}{% endfor %}",
 ]
 
 
