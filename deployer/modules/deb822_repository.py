@@ -59,7 +59,7 @@ class Deb822Repository(Module):
     architectures: Annotated[
         tuple[str, ...] | None, Doc("only for these", check=check.every(check.one_line), example=("amd64",))
     ] = None
-    signed_by: Annotated[str | None, Doc("which key it has to be signed with", check=check.filled)] = None
+    signed_by: Annotated[str | None, Doc("the key that has to sign it", check=check.filled)] = None
     enabled: Annotated[bool | None, Doc("whether apt uses it")] = None
     trusted: Annotated[bool | None, Doc("trust it without a signature")] = None
     allow_insecure: Annotated[bool | None, Doc("apt's option of this name")] = None
@@ -73,11 +73,11 @@ class Deb822Repository(Module):
         str | None, Doc("apt's option of this name", check=check.one_line, example="InRelease")
     ] = None
     languages: Annotated[
-        tuple[str, ...] | None, Doc("of descriptions", check=check.every(check.one_line), example=("en",))
+        tuple[str, ...] | None, Doc("languages of descriptions", check=check.every(check.one_line), example=("en",))
     ] = None
     pdiffs: Annotated[bool | None, Doc("apt's option of this name")] = None
     targets: Annotated[
-        tuple[str, ...] | None, Doc("which lists are fetched", check=check.every(check.one_line), example=("Packages",))
+        tuple[str, ...] | None, Doc("the lists to fetch", check=check.every(check.one_line), example=("Packages",))
     ] = None
     mode: Annotated[str, Doc("octal permissions", check=check.mode, example="0644", quoted=True)] = "0644"
     state: Annotated[Literal["present", "absent"], Doc("whether it is there")] = "present"

@@ -76,7 +76,7 @@ class Debconf(Module):
         bool | str | Secret | tuple[str, ...],
         Doc("the answer; several for multiselect", example="mail.example.org", alias="answer"),
     ]
-    unseen: Annotated[bool, Doc("the question is still put to a person")] = False
+    unseen: Annotated[bool, Doc("still ask a person the question")] = False
 
     def __post_init__(self) -> None:
         if self.vtype == "password" and not isinstance(self.value, Secret):

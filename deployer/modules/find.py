@@ -63,17 +63,17 @@ class Find(OnlyReads):
     ] = ()
     excludes: Annotated[
         tuple[str, ...],
-        Doc("names that do not count", check=check.every(check.one_line), example=("new*",), alias="exclude"),
+        Doc("names to ignore", check=check.every(check.one_line), example=("new*",), alias="exclude"),
     ] = ()
     use_regex: Annotated[bool, Doc("patterns are regular expressions, which match from the name's begin")] = False
     file_type: Annotated[Literal["file", "directory", "link", "any"], Doc("of what kind")] = "file"
-    recurse: Annotated[bool, Doc("in directories below, too")] = False
-    depth: Annotated[int | None, Doc("with recurse: so many directories deep", example=2)] = None
-    hidden: Annotated[bool, Doc("names that begin with a dot, too")] = False
+    recurse: Annotated[bool, Doc("also in subdirectories")] = False
+    depth: Annotated[int | None, Doc("with recurse: how many directories deep", example=2)] = None
+    hidden: Annotated[bool, Doc("also names that begin with a dot")] = False
     follow: Annotated[bool, Doc("go into directories that links lead to")] = False
     age: Annotated[str | None, Doc("at least so old, with - at most; s, m, h, d, w", example="2d")] = None
     age_stamp: Annotated[Literal["mtime", "atime", "ctime"], Doc("by which time")] = "mtime"
-    size: Annotated[str | None, Doc("files so large or larger; with - smaller; b, k, m, g, t", example="1m")] = None
+    size: Annotated[str | None, Doc("at least so large, with - at most; b, k, m, g, t", example="1m")] = None
 
     def __post_init__(self) -> None:
         for name, value, units in (("age", self.age, _AGE), ("size", self.size, _SIZE)):

@@ -59,7 +59,7 @@ class Getent(OnlyReads):
     key: Annotated[str | None, Doc("this key alone; without it, all", check=_key, example="shop")] = None
     service: Annotated[str | None, Doc("ask this source alone, such as files", check=_word, example="files")] = None
     split: Annotated[
-        str | None, Doc("what stands between values; default: a colon in accounts and groups, else blanks", example=":")
+        str | None, Doc("what separates values; default: a colon in accounts and groups, otherwise blanks", example=":")
     ] = None
     fail_key: Annotated[bool, Doc("fail where the key is missing; with false, its value is null")] = True
 

@@ -34,10 +34,11 @@ class RabbitmqPolicy(Rabbit):
 """
 
     name: Annotated[str, Doc("what it is called", check=plain_word, example="all")]
-    vhost: Annotated[str, Doc("of which virtual host", check=plain_word, example="/shop")] = "/"
+    vhost: Annotated[str, Doc("its virtual host", check=plain_word, example="/shop")] = "/"
     pattern: Annotated[str | None, Doc("which names it is for", check=plain_word, example="^shop")] = None
     apply_to: Annotated[
-        Literal["all", "queues", "exchanges", "classic_queues", "quorum_queues", "streams"], Doc("to what of that name")
+        Literal["all", "queues", "exchanges", "classic_queues", "quorum_queues", "streams"],
+        Doc("the kinds of objects that it applies to"),
     ] = "all"
     tags: Annotated[Mapping[str, Any] | None, Doc("its definition", example={"ha-mode": "all"})] = None
     priority: Annotated[int, Doc("the highest one is applied")] = 0

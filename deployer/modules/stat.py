@@ -35,14 +35,14 @@ class Stat(OnlyReads):
 """
 
     path: Annotated[str, Doc("the path on the host", check=check.absolute, example="/srv/shop.db", alias="dest")]
-    follow: Annotated[bool, Doc("of a link, what it points to")] = False
-    get_checksum: Annotated[bool, Doc("with a digest of a file's content")] = True
+    follow: Annotated[bool, Doc("follow a link, and report what it points to")] = False
+    get_checksum: Annotated[bool, Doc("report a digest of a file's content")] = True
     checksum_algorithm: Annotated[
         Literal["md5", "sha1", "sha224", "sha256", "sha384", "sha512"], Doc("which digest", alias="checksum")
     ] = "sha1"
-    get_mime: Annotated[bool, Doc("accepted; no type is told", alias="mime")] = True
-    get_attributes: Annotated[bool, Doc("accepted; none are told", alias="attr")] = True
-    get_md5: Annotated[bool, Doc("accepted; Ansible has taken it out")] = False
+    get_mime: Annotated[bool, Doc("accepted; no type is reported", alias="mime")] = True
+    get_attributes: Annotated[bool, Doc("accepted; none are reported", alias="attr")] = True
+    get_md5: Annotated[bool, Doc("accepted; Ansible has removed it")] = False
 
     def probe(self) -> Sh:
         """Print what stat says of it, and a digest."""

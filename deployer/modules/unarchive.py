@@ -51,7 +51,7 @@ class Unarchive(Module):
         str | None, Doc("octal permissions of all of it", check=check.mode, example="0755", quoted=True)
     ] = None
     exclude: Annotated[tuple[str, ...], Doc("what is left out", check=check.every(check.filled), example=("doc",))] = ()
-    include: Annotated[tuple[str, ...], Doc("only this", check=check.every(check.filled), example=("bin",))] = ()
+    include: Annotated[tuple[str, ...], Doc("only these", check=check.every(check.filled), example=("bin",))] = ()
     extra_opts: Annotated[
         tuple[str, ...],
         Doc("options of tar or unzip", check=check.every(check.filled), example=("--strip-components=1",)),

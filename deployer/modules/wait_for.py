@@ -40,7 +40,7 @@ class WaitFor(Module):
     host: Annotated[str, Doc("whose port", check=check.host_name, example="127.0.0.1")] = "127.0.0.1"
     path: Annotated[str | None, Doc("a file on the host", check=check.absolute, example="/run/shop.pid")] = None
     search_regex: Annotated[
-        str | None, Doc("a line of the file, as grep -E finds it", check=check.one_line, example="ready$")
+        str | None, Doc("a line of the file, as grep -E matches it", check=check.one_line, example="ready$")
     ] = None
     state: Annotated[
         Literal["started", "present", "stopped", "absent"], Doc("what is waited for")
@@ -48,8 +48,8 @@ class WaitFor(Module):
     timeout: Annotated[int, Doc("seconds after which it is an error; without port and path: how long to wait")] = 300
     delay: Annotated[int, Doc("seconds before it is checked again")] = 0
     sleep: Annotated[int, Doc("seconds between two checks")] = 1
-    connect_timeout: Annotated[int, Doc("seconds that a port has to answer")] = 5
-    msg: Annotated[str, Doc("what is said when time is up", check=check.one_line, example="no broker")] = ""
+    connect_timeout: Annotated[int, Doc("seconds in which a port has to answer")] = 5
+    msg: Annotated[str, Doc("the error message when the time is up", check=check.one_line, example="no broker")] = ""
 
     def __post_init__(self) -> None:
         if self.port is not None and self.path:

@@ -57,10 +57,10 @@ class Guarded(Module):
         ),
     ] = None
     onlyif: Annotated[
-        str | None, Doc("needed as long as this sh text, which must only read, succeeds", check=check.sh_script)
+        str | None, Doc("needed as long as this sh text succeeds; it must only read", check=check.sh_script)
     ] = None
     unless: Annotated[
-        str | None, Doc("needed until this sh text, which must only read, succeeds", check=check.sh_script)
+        str | None, Doc("needed until this sh text succeeds; it must only read", check=check.sh_script)
     ] = None
 
     def __post_init__(self) -> None:
