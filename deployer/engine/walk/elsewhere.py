@@ -101,8 +101,8 @@ class Elsewhere:
 
         return send
 
-    def read(self, asked: Sequence[Action], name: str) -> Sequence[Observed | ConfigError]:
-        """Return what machines answer to those of a host's actions that are done there, in order.
+    def read(self, asked: Sequence[Action], name: str) -> Reading:
+        """Return what machines answer to those of a host's actions that are done there, in order; and what users lack.
 
         Args:
             asked: actions with a place.
@@ -111,13 +111,15 @@ class Elsewhere:
         Raises:
             DelegateLost: one cannot be read.
         """
-        answers: dict[Delegate, Iterator[Observed | ConfigError]] = {}
+        answers, lacks = dict[Delegate, Iterator[Observed | ConfigError]](), dict[int, str]()
         for place in dict.fromkeys(action.place for action in asked if action.place):
             mine = [action for action in asked if action.place == place]
             with self.turn(place, name) as transport:
                 frames = ReadOnly(transport).run(probe_program(mine, become=place.become), timeout=PROBE_TIMEOUT)
-                answers[place] = iter(read_probes(mine, frames).observed)
-        return [next(answers[action.place]) for action in asked if action.place]
+            found = read_probes(mine, frames)
+            answers[place] = iter(found.observed)
+            lacks |= found.lacks
+        return Reading(tuple(next(answers[action.place]) for action in asked if action.place), lacks=lacks)
 
     def close(self) -> None:
         """Close all connections."""
@@ -132,7 +134,8 @@ def send_to(transport: Transport, part: Sequence[Job], *, become: bool) -> list[
     return list(transport.run(steps, timeout=patience(steps, part)))
 
 
-def put_between(asked: Sequence[Action], reading: Reading, others: Sequence[Observed | ConfigError]) -> Reading:
+def put_between(asked: Sequence[Action], reading: Reading, others: Reading) -> Reading:
     """Return what a host has answered, with what other machines have put between, in the order of ``asked``."""
-    own, those = iter(reading.observed), iter(others)
-    return replace(reading, observed=tuple(next(those if action.place else own) for action in asked))
+    own, those = iter(reading.observed), iter(others.observed)
+    observed = tuple(next(those if action.place else own) for action in asked)
+    return replace(reading, observed=observed, lacks={**reading.lacks, **others.lacks})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from deployer.engine.walk import elsewhere
 from deployer.engine.walk.elsewhere import Elsewhere
 from deployer.engine.walk.walk import Walk
-from deployer.errors import DelegateLost, StepError, Unreachable
+from deployer.errors import ConfigError, DelegateLost, StepError, Unreachable
 from deployer.events import TaskPlanned
 from deployer.model import Host
 from deployer.transport.wrappers import ReadOnly
@@ -104,6 +105,18 @@ def test_what_fails_on_this_machine_fails_the_host(project: Project, both: tuple
     walk.plan()
     with pytest.raises(StepError, match=r"no, on this machine: .*failed with status 1"):
         walk.deploy()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
+def test_what_a_user_may_not_do_on_another_machine_is_told_in_the_plan(
+    project: Project, both: tuple[DirectoryHost, DirectoryHost]
+) -> None:
+    host, machine = both
+    as_nobody = "become: true, become_user: nobody, delegate_to: b"
+    walk = walked(project, host, f"- {{hostname: {{name: no-such-host}}, {as_nobody}}}\n")
+    walk.elsewhere = Elsewhere(lambda _host: machine)
+    with pytest.raises(ConfigError, match="is done as nobody, who is not root"):
+        walk.plan()
 
 
 OTHER = """\
