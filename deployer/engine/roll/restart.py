@@ -121,7 +121,7 @@ class Again:
         Raises:
             HostError: the host cannot be read.
         """
-        said = dict(facts.gather(transport)) if self.resolver.needs_facts else {}
+        said = dict(facts.gather(transport, **self.resolver.asks_as(host))) if self.resolver.needs_facts else {}
         own, become = self.resolver.fleet(host)[0], self.resolver.connection(host).become
         if own is None:
             return said

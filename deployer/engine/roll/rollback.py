@@ -105,7 +105,7 @@ class Back:
             HostError: the host cannot be read.
             ConfigError: there is nothing that this host could go back to.
         """
-        said = dict(facts.gather(transport)) if self.resolver.needs_facts else {}
+        said = dict(facts.gather(transport, **self.resolver.asks_as(host))) if self.resolver.needs_facts else {}
         own = self.resolver.fleet(host)[0]
         if own is None or own.release is None or all(node.foreign for node in own.nodes):
             return said

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
+import deployer
 from deployer.errors import ConfigError
 from deployer.load.connection import CliConnection
 from deployer.sh import LOGIN_USER
@@ -185,3 +188,11 @@ def test_a_become_around_an_include_is_known_before_it_is_read(project: Project,
     found = project.resolve()
     assert found.become
     assert found.actions[0].user is None
+
+
+def test_no_command_gathers_facts_as_somebody_else_than_a_deploy_does() -> None:
+    texts = {file.name: file.read_text() for file in Path(deployer.__file__).parent.rglob("*.py")}
+    asked = {name: found for name, text in texts.items() if (found := re.findall(r"facts\.gather\((.*)\)", text))}
+    asked["play.py"].remove("transport")  # for a play that nobody has resolved
+    assert {"app.py", "retire.py", "rotation.py", "restart.py", "rollback.py"} <= asked.keys()
+    assert [found for every in asked.values() for found in every if "asks_as(" not in found] == []
