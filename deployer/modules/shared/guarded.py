@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -12,6 +13,7 @@ from deployer import checks as check
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Changes, Module, Observed, Present, Sh, State, Step, lines, sh
+from deployer.sh.captured import command_result
 
 _NEEDED = "needed"
 _DONE = "not needed"
@@ -114,6 +116,18 @@ class Guarded(Module):
         if out.strip() not in answers:
             raise ProbeError(f"the guards answered {out[:60]!r}")
         return Present({"run": answers[out.strip()]})
+
+    def answer(self, observed: Observed) -> Mapping[str, object]:
+        """Return what Ansible gives of a command that its guard has left alone."""
+        del observed
+        match self.creates, self.removes, self.onlyif or self.unless:
+            case str(path), None, None:
+                why = f"{path} exists"
+            case None, str(path), None:
+                why = f"{path} does not exist"
+            case _:
+                why = "it is not needed"
+        return command_result({"stdout": f"skipped, since {why}"})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Run it."""

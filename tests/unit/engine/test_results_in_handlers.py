@@ -83,6 +83,28 @@ def test_a_handler_that_hangs_on_what_a_change_says_is_unknown_until_that_has_ru
     assert planned(trial, SAID, WORD=word) == [("ask", "ok"), ("behind", "ok")]
 
 
+LEFT = """\
+  tasks:
+  - {name: configure, copy: {dest: HERE/conf, content: TEXT}, notify: told}
+  - {name: ask, shell: {cmd: echo yes; touch HERE/asked, GUARD}, register: said}
+  handlers:
+  - {name: told, shell: 'echo {{ said.stdout }} {{ said.rc }} >>HERE/log'}
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "says"),
+    [
+        ("creates: HERE/asked", "skipped, since HERE/asked exists"),
+        ("onlyif: '! test -e HERE/asked'", "skipped, since it is not needed"),
+    ],
+)
+def test_a_command_that_its_guard_leaves_alone_says_what_ansible_says(trial: Trial, guard: str, says: str) -> None:
+    deployed(trial, LEFT, GUARD=guard.replace("HERE", str(trial.place)), TEXT="a")
+    deployed(trial, LEFT, GUARD=guard.replace("HERE", str(trial.place)), TEXT="b")
+    assert trial.read("log") == f"yes 0\n{says.replace('HERE', str(trial.place))} 0\n"
+
+
 FLUSHED = """\
   tasks:
   - {name: ask, shell: {cmd: echo yes; touch HERE/asked, creates: HERE/asked}, register: said,
