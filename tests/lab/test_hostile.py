@@ -47,7 +47,13 @@ def test_in_every_argument_of_a_playbook(fleet, ssh):
         {"file": {"path": f"{PATH}.d", "state": "directory"}},
         {"file": {"path": f"{PATH}.link", "src": PATH, "state": "link"}},
         {"user": {"name": "odd", "comment": "it's $(touch /canary-12) `touch /canary-13`"}},
-        {"command": {"argv": ["sh", "-c", 'printf %s "$1" >/srv/argv', "x", "{{ hostile }}"], "creates": "/srv/argv"}},
+        {
+            "command": {
+                "argv": ["sh", "-c", 'printf %s "$1" >/srv/argv', "x", "{{ hostile }}"],
+                "creates": "/srv/argv",
+                "expand_argument_vars": False,  # else $HOME in it is expanded, as by Ansible
+            }
+        },
         {
             "shell": {
                 "cmd": 'printf %s "$TOLD" >/srv/shell; printf %s {{ hostile | quote }} >/srv/q',
