@@ -36,14 +36,20 @@ def _strength(beam: Process) -> Complaints:
             yield f"the cookie of {name} can be guessed: it repeats itself or holds a well-known word"
 
 
+def _found(beam: Process, name: str, seen: str, place: str, none: str) -> list[tuple[int, str, str, str]]:
+    """Return the cookie files of a name; ``seen``: the key of an answer that tells that one could look there."""
+    found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith(name)]
+    if not found and seen not in beam.raw:
+        raise CannotTell(f"{beam.name}: {place} cannot be looked into by this user")
+    if not found:
+        raise NotApplicable(none)
+    return found
+
+
 @of_each_beam
 def _file(beam: Process) -> Complaints:
     beam.need_home()
-    found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/.erlang.cookie")]
-    if not found and "house_seen" not in beam.raw:
-        raise CannotTell(f"{beam.name}: its home cannot be looked into by this user")
-    if not found:
-        raise NotApplicable(f"{beam.name} has no ~/.erlang.cookie")
+    found = _found(beam, "/.erlang.cookie", "house_seen", "its home", f"{beam.name} has no ~/.erlang.cookie")
     for mode, owner, _, path in found:
         if mode & 0o7177 or owner != beam.user:
             yield f"{path} is {mode:04o} of {owner}; it has to be 0400 or 0600 of {beam.user}"
@@ -51,11 +57,7 @@ def _file(beam: Process) -> Complaints:
 
 @of_each_beam
 def _release_file(beam: Process) -> Complaints:
-    found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith("/COOKIE")]
-    if not found and "lib" not in beam.raw:
-        raise CannotTell(f"{beam.name}: its release cannot be looked into by this user")
-    if not found:
-        raise NotApplicable(f"{beam.name}: its release holds no releases/COOKIE")
+    found = _found(beam, "/COOKIE", "lib", "its release", f"{beam.name}: its release holds no releases/COOKIE")
     for mode, owner, _, path in found:
         if mode & 0o007:
             yield f"{path} is {mode:04o}: everybody on the host may read it"
