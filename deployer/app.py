@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TextIO
 
-from deployer.engine import facts
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import ConfigError
@@ -19,7 +18,6 @@ from deployer.plays import RunKind, ansible_core_play, each_play
 from deployer.project import Project, load
 from deployer.resolve import Resolver
 from deployer.runtime import asker, report
-from deployer.transport import Transport
 
 
 def run(goal: Goal, options: Options, out: TextIO | None = None) -> int:
@@ -53,12 +51,8 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
 
     def walk(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         ask, code = asker(context.stop, json=options.json), 2 if counts else 0
-
-        def gather(transport: Transport, host: Host) -> Mapping[str, Any]:
-            return facts.gather(transport, **resolver.asks_as(host))
-
         words: dict[str, Any] = {"drift_code": code, "ask": ask, "done": project.done, "learn": resolver.learn}
-        return PlayRun(context, resolver, hosts, goal, gather=gather, **words).run()
+        return PlayRun(context, resolver, hosts, goal, **words).run()
 
     def through(context: Context, resolver: Resolver, hosts: Sequence[Host]) -> int:
         return ansible_core_play(project, resolver, hosts).run(context, goal, 2 if counts else 0)

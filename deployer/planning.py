@@ -8,14 +8,13 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from deployer import __version__
-from deployer.engine import facts
 from deployer.engine.host_run import Context
 from deployer.engine.roll.play import Goal, PlayRun
 from deployer.errors import At, ConfigError, Problems
@@ -34,7 +33,6 @@ from deployer.saved.plan_file import AGAIN, SavedPlan, Seal, new_plan, plan_in, 
 from deployer.saved.shown import plan_text, until
 from deployer.saved.witnesses import Checker, Keeper
 from deployer.sh.frame import this_run
-from deployer.transport import Transport
 
 _TIME = re.compile(r"([1-9][0-9]{0,5})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -104,9 +102,9 @@ class _Keeping:
         """Plan one play, and return its exit code."""
         self.keepers.append(Keeper(resolver.play.name, self.digests))
         self.left -= len(hosts)
-        drift, seen = 2 if self.project.options.detailed_exitcode else 0, _facts(resolver)
-        run = PlayRun(context, resolver, hosts, Goal.PLAN, drift_code=drift, witness=self.keepers[-1], **seen)
-        code = run.run()
+        drift = 2 if self.project.options.detailed_exitcode else 0
+        keeper, learn = self.keepers[-1], resolver.learn
+        code = PlayRun(context, resolver, hosts, Goal.PLAN, drift_code=drift, learn=learn, witness=keeper).run()
         if not self.left:
             context.emit(self._kept(code))
         return code
@@ -168,7 +166,7 @@ def _walked(
         later = goal is Goal.DEPLOY and number > 0
         checker = Checker(plan.plays[number], digests, context.emit, begin, later)
         ask = asker(context.stop, json=project.options.json)
-        return PlayRun(context, resolver, hosts, goal, ask=ask, witness=checker, **_facts(resolver)).run()
+        return PlayRun(context, resolver, hosts, goal, ask=ask, witness=checker, learn=resolver.learn).run()
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
     return each_play(walk, project, out, RunKind("apply a plan of", what=noted, noted=noted, ahead=True))
@@ -189,13 +187,6 @@ def show_plan(file: Path, *, as_json: bool, pages: Sequence[str] = ()) -> str:
     if as_json:
         return file.read_text(encoding="ascii").rstrip("\n")
     return "\n".join(plan_text(plan, seal.used(plan), time.time()))
-
-
-def _facts(resolver: Resolver) -> dict[str, Any]:
-    def gather(transport: Transport, host: Host) -> Mapping[str, Any]:
-        return facts.gather(transport, **resolver.asks_as(host))
-
-    return {"gather": gather, "learn": resolver.learn}
 
 
 def _check_place(file: Path) -> None:

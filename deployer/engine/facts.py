@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from deployer.model import Host
 from deployer.modules.base import records
 from deployer.sh import Program
 from deployer.sh.text import script
@@ -14,6 +15,24 @@ _NUMBERS = ("processor_vcpus", "memtotal_mb", "swaptotal_mb", "user_uid", "user_
 _FAMILY = {"debian": "Debian", "ubuntu": "Debian", "rhel": "RedHat", "fedora": "RedHat", "alpine": "Alpine"}
 _DISTRIBUTIONS = {"debian": "Debian", "ubuntu": "Ubuntu", "fedora": "Fedora"}
 _DATE = ("year", "month", "day", "hour", "minute", "second", "epoch", "tz_offset", "tz", "weekday", "weeknumber")
+
+
+class AsksAs(Protocol):
+    """Who knows as whom a play's hosts are asked: a resolver."""
+
+    def asks_as(self, host: Host) -> dict[str, Any]:
+        """Return ``become`` and ``user`` for `gather`; raises ConfigError."""
+        ...
+
+
+def of_play(resolver: AsksAs, transport: Transport, host: Host) -> dict[str, Any]:
+    """Return a host's facts as whoever the play works as there, as `gather` does.
+
+    Raises:
+        HostError: the host cannot be read.
+        ConfigError: the play's ``become`` or a connection variable is wrong.
+    """
+    return gather(transport, **resolver.asks_as(host))
 
 
 def gather(

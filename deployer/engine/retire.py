@@ -85,7 +85,7 @@ class Retirement:
 
     def _connect(self, run: HostRoll) -> None:
         transport = self.context.connect(run)
-        said = facts.gather(transport, **self.resolver.asks_as(run.host)) if self.resolver.needs_facts else None
+        said = facts.of_play(self.resolver, transport, run.host) if self.resolver.needs_facts else None
         run.play = self.resolver.resolve(run.host, said)
 
     def _nodes(self, run: HostRoll) -> tuple[Declaration, list[Node]]:

@@ -56,7 +56,7 @@ class PlayRun:
     Attributes:
         drift_code: the exit code that a host asks for when something would change and the goal is not to change it.
         ask: puts a question to the person between batches; None where there is no terminal.
-        gather: asks a host what `resolver` has to know of it.
+        gather: asks a host what `resolver` has to know of it; None: its facts, as whoever the play works as.
         learn: is told what a host said, before the first one is resolved.
         done: names of hosts that an earlier run has brought to what is declared, and that take no part.
         leaving: names of nodes that are on their way out of the cluster, whoever still sees them.
@@ -70,7 +70,7 @@ class PlayRun:
     goal: Goal
     drift_code: int = 0
     ask: Callable[[str], bool] | None = None
-    gather: Callable[[Transport, Host], Mapping[str, Any]] = lambda transport, _: facts.gather(transport)
+    gather: Callable[[Transport, Host], Mapping[str, Any]] | None = None
     learn: Callable[[Host, Mapping[str, Any]], None] = lambda _host, _facts: None
     done: frozenset[str] = frozenset()
     leaving: frozenset[str] = frozenset()
@@ -169,14 +169,14 @@ class PlayRun:
 
     def _meet(self, run: HostRoll) -> Transport:
         """Connect, and hear what the host says of itself: what other hosts get may tell of it."""
-        name = run.host.name
         run.targets = targets_of(*run.play.fleet) if run.play else ()
         transport = self.context.connect(run)
         run.transport = transport if self.goal is Goal.DEPLOY else ReadOnly(transport)
-        self._refuse_twin(name, getattr(transport, "host_key", ""))
+        self._refuse_twin(run.name, getattr(transport, "host_key", ""))
         if run.play is None:
-            self.context.emit(Stage(name, "facts"))
-            run.facts = self.gather(run.transport, run.host)
+            self.context.emit(Stage(run.name, "facts"))
+            asked = run.transport, run.host
+            run.facts = self.gather(*asked) if self.gather else facts.of_play(self.resolver, *asked)
             self.learn(run.host, run.facts)
         return run.transport
 

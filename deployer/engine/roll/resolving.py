@@ -28,6 +28,10 @@ class Resolving(Protocol):
         """Return everything the play wants of a host; raises ConfigError."""
         ...
 
+    def asks_as(self, host: Host) -> dict[str, Any]:
+        """Return as whom a host is asked for its facts; raises ConfigError."""
+        ...
+
     def miss(self, names: Collection[str]) -> None:
         """Let others do what these hosts, which are down, would do once for all."""
         ...

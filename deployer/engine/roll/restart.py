@@ -111,6 +111,10 @@ class Again:
         """The play, called what it is."""
         return replace(self.resolver.play, name=f"nodes are {self.wanted}")
 
+    def asks_as(self, host: Host) -> dict[str, Any]:
+        """Leave it to the resolver."""
+        return self.resolver.asks_as(host)
+
     def miss(self, names: Collection[str]) -> None:
         """Leave it to the resolver."""
         self.resolver.miss(names)
@@ -121,7 +125,7 @@ class Again:
         Raises:
             HostError: the host cannot be read.
         """
-        said = dict(facts.gather(transport, **self.resolver.asks_as(host))) if self.resolver.needs_facts else {}
+        said = dict(facts.of_play(self.resolver, transport, host)) if self.resolver.needs_facts else {}
         own, become = self.resolver.fleet(host)[0], self.resolver.connection(host).become
         if own is None:
             return said

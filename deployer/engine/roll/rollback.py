@@ -94,6 +94,10 @@ class Back:
         """The play."""
         return self.resolver.play
 
+    def asks_as(self, host: Host) -> dict[str, Any]:
+        """Leave it to the resolver."""
+        return self.resolver.asks_as(host)
+
     def miss(self, names: Collection[str]) -> None:
         """Leave it to the resolver."""
         self.resolver.miss(names)
@@ -105,7 +109,7 @@ class Back:
             HostError: the host cannot be read.
             ConfigError: there is nothing that this host could go back to.
         """
-        said = dict(facts.gather(transport, **self.resolver.asks_as(host))) if self.resolver.needs_facts else {}
+        said = dict(facts.of_play(self.resolver, transport, host)) if self.resolver.needs_facts else {}
         own = self.resolver.fleet(host)[0]
         if own is None or own.release is None or all(node.foreign for node in own.nodes):
             return said

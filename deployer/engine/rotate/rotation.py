@@ -102,7 +102,7 @@ class Rotation:
         """Connect, read the cookies that lie on the host, and ask each node which one it accepts."""
         name, transport = run.name, self.context.connect(run)
         if self.resolver.needs_facts:
-            said = facts.gather(transport, **self.resolver.asks_as(run.host))
+            said = facts.of_play(self.resolver, transport, run.host)
             run.part = part_of(self.resolver.resolve(run.host, said), [host.name for host in self.hosts])
         part = run.part
         if part is None:
