@@ -25,8 +25,8 @@ def status_lines(seen: Sequence[HostSeen], ended: Sequence[HostEnded], journals:
     """Yield a sentence for each release, a line for each host and what is odd about it, and the last deploy's plan."""
     lost = sum(end.ending == "unreachable" for end in ended)
     for name in dict.fromkeys(host.release for host in seen):
-        versions = Counter(_version(node) for host in seen if host.release == name for node in host.nodes)
-        told = [f"{count} on {version}" for version, count in versions.most_common()]
+        what = Counter(_what_runs(node) for host in seen if host.release == name for node in host.nodes)
+        told = [f"{count} {running}" for running, count in what.most_common()]
         told += [f"{lost} host{'s' if lost > 1 else ''} unreachable"] if lost else []
         yield f"{name}: {', '.join(told)}", "bold"
     for host in sorted(seen, key=lambda host: by_number(host.host)):
@@ -51,8 +51,9 @@ def _host(host: HostSeen) -> Iterator[StyledLine]:
         yield f"    bad here: {_one_line(release)}: {_one_line(why)}", "red"
 
 
-def _version(node: NodeSeen) -> str:
-    return _one_line(node.release.rpartition("-")[0] or node.release) or "nothing"
+def _what_runs(node: NodeSeen) -> str:
+    version = _one_line(node.release.rpartition("-")[0] or node.release)
+    return f"on {version}" if version else _one_line(node.state) or "not installed"
 
 
 def _last(history: Sequence[ReleaseEntry]) -> str:
@@ -65,7 +66,7 @@ def _last(history: Sequence[ReleaseEntry]) -> str:
 
 
 def _away(seconds: float | None) -> str:
-    return "" if seconds is None else f" · was away for {seconds:.2f} s in its last switch"
+    return "" if seconds is None else f" · was down for {seconds:.2f} s in its last switch"
 
 
 def history_lines(seen: Sequence[HostSeen], journals: Journals) -> Iterator[StyledLine]:

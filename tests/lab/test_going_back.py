@@ -63,7 +63,7 @@ def test_status_and_history_tell_it_from_the_hosts_and_need_no_tarball(fleet, ss
     assert [entry["event"] for entry in seen[one.name]["history"]] == ["switch", "good", "switch", "bad", "back"]
     assert seen[two.name]["away"] is None, "before its first start nothing was there"
     away = seen[one.name]["away"]
-    assert f"was away for {away:.2f} s in its last switch" in shown.out
+    assert f"was down for {away:.2f} s in its last switch" in shown.out
     moments = "systemctl show -p ActiveEnterTimestampMonotonic -p ActiveExitTimestampMonotonic --value demo"
     left, came = sorted(int(moment) / 1e6 for moment in ssh(one, moments)[1].split())
     assert 0 < came - left <= away + 0.01, "all of the failed start is in it"

@@ -55,8 +55,8 @@ def test_a_host_says_who_switched_it_and_what_is_odd_about_it() -> None:
 def test_what_is_stopped_absent_or_not_judged_is_said() -> None:
     host = seen("web1", "1.8.2-aa", node("", "inactive", None), good=(), away=1.8)
     lines = text(status_lines([host], [], NOWHERE)).splitlines()
-    told = "  web1         1.8.2-aa · not judged yet · was away for 1.80 s in its last switch"
-    assert lines == ["shop: 1 on nothing", told, "    shop@10.0.0.2 inactive"]
+    told = "  web1         1.8.2-aa · not judged yet · was down for 1.80 s in its last switch"
+    assert lines == ["shop: 1 inactive", told, "    shop@10.0.0.2 inactive"]
 
 
 def test_history_is_told_run_by_run_with_the_hosts_of_each_event() -> None:
