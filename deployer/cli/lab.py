@@ -65,13 +65,13 @@ def _reset(c: Context, *, host: str, name: str) -> None:
 
 
 def _build(c: Context, *, app: str, suite: str, version: str, release: str, output: str) -> None:
-    """Build a release from a mix project in the builder image, and print the tarball's path."""
+    """Build a release from a project of mix or rebar3 in an image for it, and print the tarball's path."""
     del c
     from deployer import lab
 
     path = Path(app)
-    if not (path / "mix.exs").is_file():
-        raise ConfigError(f"{app} has no mix.exs", hint="give the directory of a mix project")
+    if not any((path / name).is_file() for name in ("mix.exs", "rebar.config")):
+        raise ConfigError(f"{app} has no mix.exs", hint="give the directory of a project of mix, or of rebar3")
     place = Path(output) if output else None
     out(str(lab.build_app(path, suite=suite, version=version or None, release=release or None, out=place, say=err)))
 
@@ -103,7 +103,7 @@ COMMANDS = (
         Subcommand(
             _build,
             (
-                Flag("app", "directory of a mix project", word=True),
+                Flag("app", "directory of a project of mix or rebar3", word=True),
                 _SUITE,
                 Flag("version", "build the release with this version (like DEMO_VERSION for the demo)"),
                 Flag("release", "which release, of a project that has several"),

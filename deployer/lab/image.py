@@ -1,4 +1,4 @@
-"""The images: a small Debian that boots, and the same with Elixir, PostgreSQL or Python, each made once per suite.
+"""The images: a small Debian that boots, and those with Elixir, rebar3, PostgreSQL or Python, each made once per suite.
 
 An image is built beside its place and renamed when it is complete, so a killed build leaves nothing that looks like an
 image. A marker beside it holds the recipe's digest: a new recipe builds a new image.
@@ -25,6 +25,7 @@ _ERTS = {
 _MORE = {
     "base": (),
     "builder": ("elixir", "erlang-dev", "erlang-crypto", "erlang-ssl", "erlang-tools", "erlang-p1-pgsql"),
+    "rebar3": ("rebar3", "erlang-dev", "erlang-crypto", "erlang-ssl", "erlang-tools", "erlang-inets"),
     "database": ("postgresql",),
     "python": ("python3", "python3-apt", "python3-venv", "git", "gpg", "gpg-agent", "cron", "apt-utils", "tzdata"),
 }

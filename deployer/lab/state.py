@@ -1,6 +1,6 @@
 """What a lab is, and where it is written down: below /var/lib/deployer-lab, or $DEPLOYER_LAB_DIR.
 
-- ``images/SUITE/{base,builder,database,python}``: see `image`.
+- ``images/SUITE/{base,builder,rebar3,database,python}``: see `image`.
 - ``dist/``: releases built here.
 - ``labs/NAME.lock``: one run at a time per lab.
 - ``labs/NAME/lab.json``: what was asked for; written before anything is made.

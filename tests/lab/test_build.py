@@ -1,4 +1,4 @@
-"""Releases come out of the builder image whole, or say why not; the project's own directory is not written to."""
+"""Releases come out of a builder image whole, or say why not; the project's own directory is not written to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from deployer import lab as labs
 from deployer.beam.tarball import inspect
 from deployer.errors import ConfigError, DeployerError
+from tests.lab.conftest import APPS
 from tests.lab.fleet import fleet_of, untouched
 from tests.unit.docs_kit import blocks
 
@@ -72,7 +73,7 @@ def test_a_release_without_the_tar_step_is_told_to_have_one(project, tmp_path):
 
 
 def test_a_directory_without_a_mix_project_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="not a mix project"):
+    with pytest.raises(ConfigError, match="not a project of mix or rebar3"):
         labs.build_app(tmp_path)
 
 
@@ -121,3 +122,12 @@ def test_a_host_takes_it_as_it_is_and_the_release_learns_its_cluster_as_the_page
     names = " ".join(f"small@{host.address}" for host in hosts)
     assert ssh(hosts[0], f"small-ctl rpc '{asked}'") == (0, f"{names}\n")
     assert fleet.run("audit").code == 0
+
+
+def test_a_release_of_rebar3_is_built_too(tmp_path):
+    tarball = labs.build_app(APPS / "bell", version="2.0.0", out=tmp_path / "dist")
+    with tarfile.open(tarball) as contents:
+        names = contents.getnames()
+    assert {"bin/bell", "releases/2.0.0/start_clean.boot", "releases/2.0.0/sys.config.src"} <= {*names}
+    assert any(name.startswith("lib/bell-2.0.0/ebin/") for name in names)
+    assert not (APPS / "bell/_build").exists()
