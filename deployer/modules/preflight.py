@@ -20,23 +20,21 @@ _CLAIM = """
 if [ ! -e {}/started ]; then
   idle=$((idle + 1))
   emit idle_{} yes
-  held=$(listeners {})
-  if [ -n "$held" ]; then
-    emit held_{} "$held"
-    emit holder_{} "$(holder "${{held##* }}" | head -n 1)"
-  fi
+  heard_at {}
+  [ -z "$heard" ] || emit holder_{} "$(holder "${{heard##* }}" | head -n 1)"
   if [ -f {} ] && ! grep -qF -e 'Written by deployer' -e {} -- {}; then emit unit_{} taken; fi
 fi"""
 
 _IDLE = """
 if [ "$idle" -gt 0 ]; then
-  emit memory "$(grep -s '^MemAvailable:' /proc/meminfo || :)"
-  socket='^ *[0-9]+: [0-9A-F]+:[0-9A-F]{{4}} [0-9A-F]+:0000 0A'
-  emit listening "$(grep -hsoE "$socket" /proc/net/tcp /proc/net/tcp6 || :)"
+  while read -r line; do case $line in MemAvailable:*) emit memory "$line"; break ;; esac; done </proc/meminfo
+  sockets_listed
+  emit listening "$listed"
 fi"""
 
 _NAMES = """
-if [ "$idle" -gt 0 ] && [ -n "$(listeners {})" ]; then
+[ "$idle" -eq 0 ] || heard_at {}
+if [ "$idle" -gt 0 ] && [ -n "$heard" ]; then
   if command -v bash >/dev/null; then
     emit names "$(epmd_names {})"
   else
@@ -106,7 +104,7 @@ class Preflight(Module):
             place, port = f"/etc/systemd/system/{claim.unit}", hex_port(claim.port_min)
             ours = f"{self.root}/current/"
             number = str(i)
-            parts.append(sh(_CLAIM, claim.runtime, number, port, number, number, place, ours, place, number))
+            parts.append(sh(_CLAIM, claim.runtime, number, port, number, place, ours, place, number))
         parts.append(sh(_IDLE))
         if self.takeover:
             parts.append(sh("! systemctl --quiet is-active -- {} || emit old yes", self.takeover))

@@ -12,11 +12,10 @@ from deployer.checks import absolute, as_check, unit
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.releases.libraries import LOADER_KINDS, Need
-from deployer.sh.sockets import hex_address
+from deployer.sh.sockets import parse_sockets
 
 _MIB = 1 << 20
 _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
-_SOCKET = re.compile(r"\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:0000 0A")
 _NAME = re.compile(r"name (\S+) at port (\d{1,5})")
 _PACKAGES = {
     "libcrypto.so.3": "libssl3",
@@ -150,7 +149,8 @@ def claims(
 
     What ``old``, the unit that is taken over, has of them is free when it stops.
     """
-    taken = {port for place, port in _listening(found.get("listening", "")) if place in {*_ANY, bind}}
+    sockets = parse_sockets(found.get("listening", ""))
+    taken = {port for protocol, place, port, _ in sockets if protocol == "tcp" and place in {*_ANY, bind}}
     names = dict(_NAME.findall(found.get("names", "")))
     ranges: dict[tuple[int, int], int] = {}
     for i in idle:
@@ -184,13 +184,6 @@ def _held(claim: Claim, holder: str) -> ConfigError:
     by = f"{program} (pid {pid} of {group.rpartition('/')[2] or 'no unit'})" if pid else "another process"
     hint = "stop it, or choose another nodes[].port"
     return ConfigError(f"port {claim.port_min} of {claim.name} is held by {by}", hint=hint)
-
-
-def _listening(said: str) -> Iterator[tuple[str, int]]:
-    for line in said.splitlines():
-        if not (match := _SOCKET.fullmatch(line)):
-            raise ProbeError("the host's list of listening sockets is damaged")
-        yield hex_address(match[1]), int(match[2], 16)
 
 
 def _newest(need: Need, lack: Collection[str]) -> str:

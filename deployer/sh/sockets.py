@@ -87,14 +87,23 @@ def outside(sockets: str, holders: str = "", activated: str = "") -> Iterator[Li
     units = {
         at.rpartition(":")[2]: unit for at, unit, *_ in (line.split() for line in activated.splitlines() if ":" in line)
     }
+    for protocol, place, port, inode in parse_sockets(sockets):
+        if port and not _is_loopback(place):
+            program, unit = who.get(inode, ("", ""))
+            yield Listener(protocol, place, port, program, units.get(str(port), unit) if unit == "init.scope" else unit)
+
+
+def parse_sockets(sockets: str) -> Iterator[tuple[str, str, int, str]]:
+    """Yield protocol, address, port and inode of what ``sockets_listed`` of the prelude listed.
+
+    Raises:
+        ProbeError: the list is damaged.
+    """
     for line in sockets.splitlines():
         match = _LISTENING.fullmatch(line)
         if not match:
             raise ProbeError("the host's list of listening sockets is damaged")
-        place, port = hex_address(match[2]), int(match[3], 16)
-        if port and not _is_loopback(place):
-            program, unit = who.get(match[4], ("", ""))
-            yield Listener(match[1], place, port, program, units.get(str(port), unit) if unit == "init.scope" else unit)
+        yield match[1], hex_address(match[2]), int(match[3], 16), match[4]
 
 
 def _is_loopback(place: str) -> bool:

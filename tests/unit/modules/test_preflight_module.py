@@ -108,7 +108,7 @@ HOSTS: dict[str, tuple[dict[str, str], str, str]] = {
     ),
     "a taken port": (
         changed(**IDLE, holder_0="77 nginx 0::/system.slice/nginx.service")
-        | {"listening": "   0: 00000000:238C 00000000:0000 0A"},
+        | {"listening": "tcp 00000000:238C 77"},
         "port 9100 of shop is held by nginx (pid 77 of nginx.service)", "another nodes[].port",
     ),
     "a taken name": (
@@ -170,7 +170,7 @@ RANGE = [
     ("place", "problems"), [("0200000A:238C", 1), ("00000000:238D", 1), ("0100007F:238C", 0), ("0200000A:238E", 0)]
 )
 def test_in_a_range_there_must_be_a_port_for_each_node(place: str, problems: int) -> None:
-    said = changed(**IDLE, idle_1="yes") | {"listening": f"   7: {place} 00000000:0000 0A"}
+    said = changed(**IDLE, idle_1="yes") | {"listening": f"udp 00000000:238D 4\ntcp {place} 77"}
     told = refusals(preflight(claims=RANGE), **said)
     assert len(told) == problems
     assert all("of the ports 9100-9101 only 1 are free, 2 are wanted" in each for each in told)
