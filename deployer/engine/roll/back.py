@@ -55,6 +55,10 @@ class Reverter:
         """
         touched = [run for run in runs if run.walk and run.walk.switched and HostState.REVERTING in MOVES[run.state]]
         due = [run for run in touched if _revertible(run.problem)]
+        if due:
+            from deployer.engine.roll.restart import only_restarts  # a plan needs nothing of it
+
+            due = [run for run in due if not only_restarts(run.connected.play)]
         each_host(due, lambda run: self._send(run, why), pool=self.pool)
 
     def _send(self, run: HostRoll, why: str) -> None:

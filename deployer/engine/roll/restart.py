@@ -90,6 +90,11 @@ class Lives(Module):
         return tuple(self.before)
 
 
+def only_restarts(play: HostPlay) -> bool:
+    """Whether a play restarts or starts nodes and switches no release, so that there is none to go back from."""
+    return any(isinstance(action.module, Lives) for action in play.actions)
+
+
 @dataclass(frozen=True, slots=True)
 class Again:
     """Resolves a play as a restart of some nodes; for `deployer.engine.roll.play.PlayRun` in the place of a `Resolver`.

@@ -11,11 +11,15 @@ from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import settle
 from deployer.engine.roll.ending import mark_failed
 from deployer.engine.roll.host_roll import HostRoll
+from deployer.engine.roll.restart import Lives
 from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
+from deployer.modules.base import Changes, Step
 from deployer.roll_events import STOPPED, BatchEnded, BatchStarted
+from deployer.sh import Sh, sh
 from tests.samples import quick
+from tests.unit.engine.engine_kit import action
 from tests.unit.engine.roll_kit import Fleet
 
 
@@ -98,6 +102,25 @@ def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) ->
     problem = fleet.roll(1).runs[0].problem
     assert isinstance(problem, NotConverged)
     assert "this host has no good release to go back to" in problem.hint
+
+
+class Restarted(Lives):
+    """A restart that needs no systemd."""
+
+    def probe(self) -> Sh:
+        return sh("emit life_1 'ActiveState=active\nInvocationID=new'")
+
+    def fix(self, changes: Changes) -> tuple[Step, ...]:
+        return (Step("restart shop.service", Sh(":")),)
+
+
+def test_a_host_that_is_unhealthy_after_a_restart_is_told_nothing_of_releases(fleet: Fleet) -> None:
+    restart = action(Restarted(wanted="restarted", before={"shop.service": ""}))
+    fleet.more = {"web1": (restart,)}
+    fleet.falls = {"web1": 10}
+    problem = fleet.roll(1).runs[0].problem
+    assert isinstance(problem, NotConverged)
+    assert "release" not in problem.hint
 
 
 LIMITS = {
