@@ -16,7 +16,7 @@ from deployer.model import Host
 from deployer.options import Options
 from deployer.plays import RunKind, ansible_core_play, each_play
 from deployer.project import Project, load
-from deployer.resolve import Resolver
+from deployer.resolve import FleetNeeds, Resolver
 from deployer.runtime import asker, report
 
 
@@ -59,7 +59,9 @@ def _run(goal: Goal, project: Project, out: TextIO | None, notes: Iterable[str] 
 
     noted = "deploy" if goal is Goal.DEPLOY else ""
     kind = RunKind(doing=noted, what=noted, noted=noted, notes=notes, ahead=True)
-    return each_play(walk, project, out, kind, through=None if goal is Goal.VERIFY else through)
+    if goal is not Goal.VERIFY:
+        return each_play(walk, project, out, kind, through=through)
+    return each_play(walk, project, out, kind, needs=FleetNeeds(tasks=False))  # the ladder is for what is declared
 
 
 def render(options: Options, name: str) -> str:

@@ -176,7 +176,7 @@ class Resolver:
         with self._lock:
             if tasks and facts is None and results is None and host.name in self._ready:
                 return self._ready.pop(host.name)
-            return self._resolve(host, Progress(facts, tasks, results or {}, failures))
+            return self._resolve(host, Progress(facts, tasks and self._run.needs.tasks, results or {}, failures))
 
     def _resolve(self, host: Host, progress: Progress) -> HostPlay:
         reached, cli = self.connection(host), self._run.cli

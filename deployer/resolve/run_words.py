@@ -17,11 +17,13 @@ class FleetNeeds:
         tarball: False lets a tarball be missing where only the fleet is asked for; None reads none.
         secrets: False leaves the environment and all that could be secret out, and reads no secret.
         without: names of nodes that are about to leave: nobody is told of them.
+        tasks: False leaves tasks and handlers out, for a run that asks only what is declared.
     """
 
     tarball: bool | None = True
     secrets: bool = True
     without: frozenset[str] = frozenset()
+    tasks: bool = True
 
 
 EVERYTHING = FleetNeeds()

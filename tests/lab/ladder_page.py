@@ -17,7 +17,8 @@ _HEAD = """\
 
 `deployer verify site.yml -i inventory.yml` checks every node on {rungs} rungs, from the bottom, over the SSH connection
 that is already open. It boots no Erlang on a host and needs none on your machine. The report names the first rung that
-fails, its cause and the next step. The rungs above depend on it and are not judged.
+fails, its cause and the next step. The rungs above depend on it and are not judged. `verify` needs only what the fleet
+declares and renders no task: that a task uses a variable which is not there, `deployer plan` tells.
 
 {table}
 

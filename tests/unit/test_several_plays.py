@@ -150,3 +150,12 @@ def test_with_check_a_command_that_writes_only_reads_and_tells_of_no_other_run(
     monkeypatch.setattr(plays, "RunLease", lease)
     command(options, check=True, out=io.StringIO())
     assert [one.told for one in made] == [True]
+
+
+def test_verify_asks_nothing_of_tasks(options: Options) -> None:
+    """What the ladder judges is declared beside them: a nightly look must not end at a task that waits for a word."""
+    some = limited(options, "", SITE.replace("inventory_hostname", "said_by_nobody"))
+    with pytest.raises(ConfigError, match="said_by_nobody"):
+        walked(Goal.PLAN, some)
+    code, plays, _ = walked(Goal.VERIFY, some)
+    assert (code, [hosts for _, hosts in plays]) == (0, [["w1"], ["w2"], ["d1"], ["w1"], ["w2"]])
