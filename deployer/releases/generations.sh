@@ -96,6 +96,31 @@ linked() {
   [ "$fresh_links" != failed ] && sync -- "$root"
 }
 
+# units_stay UNIT...: leave yes in $stay where what is staged has the text for each of them that the current generation has.
+stay=''
+units_stay() {
+  stay=''
+  for unit; do
+    slurp "$held/current$unit_files/$unit.d/00-deployer.conf"
+    was=$text
+    slurp "$held/next$unit_files/$unit.d/00-deployer.conf"
+    [ -n "$text" ] && [ "$text" = "$was" ] || return 0
+  done
+  stay=yes
+}
+
+# as_read UNIT...: systemd would learn nothing of them from reading all units anew, which takes it longer than a start. It
+# compares times: of a text that becomes another, older one only $stay knows. What nothing wants it forgets as soon as that
+# stops, and when it ran, so it has to have read what wants them, too.
+as_read() {
+  [ -n "$stay" ] && [ $# -gt 0 ] || return 1
+  case $lf$(systemctl show -p NeedDaemonReload,WantedBy -- "$@" 2>/dev/null)$lf in
+    *=yes"$lf"* | *"${lf}WantedBy=$lf"*) return 1 ;;
+    *"${lf}WantedBy="*) ;;
+    *) return 1 ;;
+  esac
+}
+
 # adopt FILE...: where there is no generation yet, what is here is the first; nothing that a start would read changes by that.
 adopt() {
   [ ! -e "$held/current/release" ] || return 0

@@ -59,8 +59,7 @@ halt() {
 
 # run_nodes UNIT...: start them; each start ends when all applications run.
 run_nodes() {
-  # From it systemd learns also what wants them: what nothing wants it forgets as soon as that stops, and when it ran.
-  systemctl daemon-reload || return 1
+  as_read "$@" || systemctl daemon-reload || return 1
   [ $# -gt 0 ] || return 0
   # Also where no release was: a node of another root, or one that was retired, may have failed too often to be started.
   systemctl reset-failed --quiet -- "$@" 2>/dev/null || :
@@ -123,7 +122,8 @@ renamed() {
 
 # go_back ID FILE...: link, files and nodes ($units) become what they were when the release was judged good.
 go_back() {
-  to=$1
+  # shellcheck disable=SC2034 # as_read reads it
+  to=$1 stay=''
   shift
   # What runs is stopped only when there is a way back, and the room for its files is freed only when nobody fills it.
   rm -f -- "$root/ledger/room/link" "$held/.room/link"
@@ -213,7 +213,7 @@ exchange() {
   [ -z "$before$taken" ] || leaving
   [ -z "$taken" ] || take_over "$@" || return 1
   # shellcheck disable=SC2086
-  halt $due $gone || return 1
+  { units_stay $due && halt $due $gone; } || return 1
   if [ ! -e "$held/current/release" ]; then
     loose "$@"
     [ -z "$apart" ] || linked "$@" || return 1

@@ -28,6 +28,7 @@ systemctl() {{
       case "$*" in
         *ActiveState*) head -n 1 {0}/states 2>/dev/null; sed -i '1{{$!d}}' {0}/states 2>/dev/null || : ;;
         *Result*) [ ! -e {0}/states ] || echo timeout ;;
+        *NeedDaemonReload,WantedBy*) [ ! -e {0}/read ] || cat {0}/read ;;
         *) echo 0 ;;
       esac ;;
   esac

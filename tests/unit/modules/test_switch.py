@@ -28,6 +28,45 @@ def test_a_switch_stops_links_and_starts(place: Place) -> None:
     assert place.calls() == ["stop -- shop.service", "daemon-reload", "start -- shop.service"]
 
 
+KNOWN = "WantedBy=multi-user.target\nNeedDaemonReload=no\n"
+READ = {
+    "as they lie": (KNOWN, "[Service]", False),
+    "somebody's own drop-in is not read": (KNOWN.replace("=no", "=yes"), "[Service]", True),
+    "what wants it is not read": (KNOWN.replace("multi-user.target", ""), "[Service]", True),
+    "one of two": (f"{KNOWN}\nWantedBy=\nNeedDaemonReload=no\n", "[Service]", True),
+    "systemd does not tell": ("", "[Service]", True),
+    "another text, which may be older than what was read": (KNOWN, "[Service]\nNice=1", True),
+}
+
+
+@pytest.mark.parametrize(("told", "unit", "anew"), READ.values(), ids=READ)
+def test_systemd_reads_units_anew_where_it_may_not_have_read_them(
+    place: Place, told: str, unit: str, *, anew: bool
+) -> None:
+    assert place.switch(place.unpacked("1")) == ""
+    (place.tmp / "read").write_text(told)
+    place.declare("second", unit)
+    before = len(place.calls())
+    assert place.switch(place.unpacked("2")) == ""
+    assert place.starts == ("2", "second", unit)
+    stop, *read, start = place.calls()[before:]
+    assert (stop, start) == ("stop -- shop.service", "start -- shop.service")
+    assert read == (["daemon-reload"] if anew else [])
+
+
+def test_a_way_back_has_systemd_read_units_anew(place: Place) -> None:
+    """What it goes back to may be older than what was read."""
+    nodes = place.unpacked("1")
+    assert place.switch(nodes) == ""
+    assert place.run(ledger.record_good(nodes, 5)) == ""
+    (place.tmp / "read").write_text(KNOWN)
+    (place.tmp / "broken").write_text("versions/2\n")
+    before = len(place.calls())
+    assert "went back to 1" in place.switch(place.unpacked("2"))
+    calls = [call.split()[0] for call in place.calls()[before:] if not call.startswith("status")]
+    assert calls == ["stop", "start", "stop", "daemon-reload", "start"]
+
+
 def test_what_failed_too_often_under_another_root_is_started_all_the_same(place: Place) -> None:
     assert place.switch(place.unpacked("1")) == ""
     *_, forgotten, started = (place.tmp / "calls").read_text().splitlines()
