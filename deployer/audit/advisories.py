@@ -143,14 +143,14 @@ def _read(file: Path) -> list[dict[str, Any]]:
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}") from None
         except ValueError:
-            raise ConfigError("is no JSON") from None
+            raise ConfigError("is not JSON") from None
         some = [as_advisory(one) if is_record(one) else one for one in (told if isinstance(told, list) else [told])]
         if not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in some):
-            raise ConfigError("is no advisory in the OSV format: it has no id")
+            raise ConfigError("is not an advisory in the OSV format: it has no id")
         for one in some:
             parts = one.get("affected", [])
             if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-                raise ConfigError(f"{one['id']}: affected is no list of packages, as the OSV format has it")
+                raise ConfigError(f"{one['id']}: affected is not a list of packages, as in the OSV format")
         return [one for one in some if not one.get("withdrawn")]
 
 

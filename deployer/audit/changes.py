@@ -1,4 +1,4 @@
-"""What has changed between two audits, by their answers; a number in a reason that moves is no change."""
+"""What has changed between two audits, by their answers; another number in a reason is not a change."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from deployer.errors import At, ConfigError
 
 AuditJson = Mapping[str, Any]
 """An audit as JSON has it; see `deployer.report.audited`."""
-_HINT = "--against takes what --save, or --report FILE.json, has written"
+_HINT = "--against takes a file that --save or --report FILE.json has written"
 
 
 def read_audit(path: Path, wanted: str) -> AuditJson:
-    """Return an audit that was kept in a file; ``wanted`` is the name of the format.
+    """Return an audit that was saved in a file; ``wanted`` is the name of the format.
 
     Raises:
         ConfigError: the file cannot be read, or is none.
@@ -26,9 +26,9 @@ def read_audit(path: Path, wanted: str) -> AuditJson:
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}", hint=_HINT) from None
         except ValueError:
-            raise ConfigError("is no audit that was kept", hint=_HINT) from None
+            raise ConfigError("is not a saved audit", hint=_HINT) from None
         if not isinstance(found, dict) or found.get("format") != wanted or not all(map(_is_list, _parts(found))):
-            raise ConfigError("is no audit that was kept", hint=_HINT)
+            raise ConfigError("is not a saved audit", hint=_HINT)
         return found
 
 
@@ -41,9 +41,9 @@ def _is_list(part: object) -> bool:
 
 
 def changed(before: AuditJson, after: AuditJson) -> Iterator[str]:
-    """Yield a line for each answer that is another one now, and for each drift that has come or gone.
+    """Yield a line for each answer that differs, and for each drift that is new or gone.
 
-    Rules and hosts that only one of the two was asked about have not changed; one line tells which they are.
+    Rules and hosts that are in only one of the two audits are not compared; one line lists them.
     """
     then, now = _answers(before), _answers(after)
     for host, rule in sorted(then.keys() & now.keys()):
@@ -56,17 +56,17 @@ def changed(before: AuditJson, after: AuditJson) -> Iterator[str]:
     yield from _drifted(before, after)
     rules, rules_now = ({rule for _, rule in answers} for answers in (then, now))
     for what, old, new in (("hosts", asked.keys(), asked_now.keys()), ("rules", rules, rules_now)):
-        for when, alone in (("this", new - old), ("last", old - new)):
+        for when, alone in (("this", new - old), ("the last", old - new)):
             if alone and old and new:
-                yield f"asked about {when} time alone, and not compared: {what} {', '.join(sorted(alone))}"
-    for when, more in (("this", now.keys() - then.keys()), ("last", then.keys() - now.keys())):
+                yield f"not compared, because only {when} audit has them: {what} {', '.join(sorted(alone))}"
+    for when, more in (("this", now.keys() - then.keys()), ("the last", then.keys() - now.keys())):
         for host in sorted(judged & judged_now):  # each by a profile of its own
             if own := sorted(rule for at, rule in more if at == host and rule in rules & rules_now):
-                yield f"{host}: asked about {when} time alone, and not compared: rules {', '.join(own)}"
+                yield f"{host}: not compared, because only {when} audit has them: rules {', '.join(own)}"
 
 
 def _drifted(before: AuditJson, after: AuditJson) -> Iterator[str]:
-    """Drift of hosts on which both have looked for it: without a playbook, or where a host is away, none is found."""
+    """Drift of hosts that both audits checked for drift: an audit without a playbook, or of a lost host, finds none."""
     had, has = _drift(before), _drift(after)
     looked, looked_now = _looked(before), _looked(after)
     yield from (f"{host}: drift is new: {task}" for host, task in sorted(has - had) if host in looked)

@@ -1,4 +1,4 @@
-"""What a host says of itself to the rules; what could not be read is never taken for good."""
+"""The facts of a host that rules judge; what could not be read never counts as good."""
 
 from __future__ import annotations
 
@@ -103,16 +103,16 @@ class Facts:
         """
         found = self.group(group)
         if key not in found:
-            raise CannotTell(f"{what} cannot be read by this user")
+            raise CannotTell(f"this user cannot read {what}")
         if most and len(found[key].encode("utf-8", "surrogateescape")) >= most:
-            raise CannotTell(f"{what}: more than can be read in one go, and what comes behind is not known")
+            raise CannotTell(f"{what} are larger than deployer reads; the rest is not known")
         return found[key]
 
     @cached_property
     def listening(self) -> Mapping[str, tuple[str, int]]:
         """Inode → address and port of every TCP socket of the host that listens; raises CannotTell."""
         found: dict[str, tuple[str, int]] = {}
-        for word in self.read("nodes", "listening", "who listens").split():
+        for word in self.read("nodes", "listening", "which sockets listen").split():
             inode, _, place = word.partition("/")
             at, _, port = place.partition(":")
             found[inode] = hex_address(at), int(port, 16)
@@ -134,7 +134,7 @@ class Facts:
     def _some(self, kind: str, none: str) -> tuple[Process, ...]:
         found = tuple(one for one in self._processes if one.raw["kind"] == kind)
         if not found and "all" not in self.group("nodes"):
-            raise CannotTell("the processes of others are hidden from this user (hidepid)")
+            raise CannotTell("this user cannot see the processes of other users (hidepid)")
         if not found:
             raise NotApplicable(none)
         return found
@@ -169,7 +169,7 @@ class Facts:
                 wanted = range(node.ports[0], node.ports[1] + 1)
         found = tuple(place for place in own if place[1] == port or place[1] in wanted)
         if not found and beam.alive:
-            raise CannotTell(f"{beam.name}: nothing tells at which of its sockets the distribution listens")
+            raise CannotTell(f"{beam.name}: it is not known which of its sockets is the distribution's")
         return found
 
     def units(self) -> Mapping[str, Mapping[str, str]]:
@@ -179,7 +179,7 @@ class Facts:
             CannotTell: systemd could not be asked.
         """
         found: dict[str, dict[str, str]] = {}
-        for block in self.read("nodes", "units", "what systemd says").split("\n\n"):
+        for block in self.read("nodes", "units", "the state of the units").split("\n\n"):
             told: dict[str, str] = {}
             for line in block.splitlines():
                 word, equals, value = line.partition("=")
@@ -203,10 +203,10 @@ class Facts:
             NotApplicable: it runs in no service.
         """
         if not process.unit:
-            raise NotApplicable(f"{process.name} runs in no service of systemd")
+            raise NotApplicable(f"{process.name} runs in no systemd service")
         found = self.units().get(process.unit)
         if not found:
-            raise CannotTell(f"systemd says nothing of {process.unit}")
+            raise CannotTell(f"systemd does not know {process.unit}")
         return found
 
     def kernel(self, key: str) -> str:
@@ -219,7 +219,7 @@ class Facts:
         lines = self.read("machine", "kernel", "the kernel's settings").splitlines()
         told = dict(line.partition("=")[::2] for line in lines)
         if key not in told:
-            raise CannotTell(f"{key} cannot be read by this user")
+            raise CannotTell(f"this user cannot read {key}")
         if told[key] == "absent":
             raise NotApplicable(f"this kernel has no {key}")
         return told[key]

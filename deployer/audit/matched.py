@@ -29,7 +29,7 @@ def sshd_settings(facts: Facts) -> Mapping[str, str]:
         raise NotApplicable("no sshd of OpenSSH is installed")
     started = facts.group("login").get("sshd_line", "").partition("[listener]")[0]
     if re.search(r"\s-\w*f", _OPTION.sub("", started)):
-        raise CannotTell("sshd was started with a file of its own (-f), of which sshd -T tells nothing")
+        raise CannotTell("sshd was started with another configuration file (-f), which sshd -T does not read")
     told = {word: value for word, _, value in (line.partition(" ") for line in said.lower().splitlines())}
     # Of several the first counts.
     return told | {word.lower(): value.lower() for word, value in reversed(_OPTION.findall(started))}
@@ -38,7 +38,7 @@ def sshd_settings(facts: Facts) -> Mapping[str, str]:
 def sshd_setting(told: Mapping[str, str], word: str) -> str:
     """Return one of `sshd_settings`; raises CannotTell without it."""
     if word not in told:
-        raise CannotTell(f"sshd -T does not tell {word}")
+        raise CannotTell(f"sshd -T does not print {word}")
     return told[word]
 
 
@@ -59,7 +59,7 @@ def match_lines(facts: Facts) -> Iterator[tuple[str, str, str, str]]:
     for place in sorted(files):  # of which nothing says where they are taken in
         yield from _in_order(files, place, "", beyond)
     if beyond:
-        raise CannotTell(f"sshd takes in {', '.join(beyond)}, and Match blocks there were not read")
+        raise CannotTell(f"sshd includes {', '.join(beyond)}, whose Match blocks were not read")
 
 
 def _in_order(

@@ -1,4 +1,4 @@
-"""A BEAM or an EPMD that runs on a host, and what was read of it; what could not be read is never taken for good."""
+"""A running BEAM or EPMD, and what was read of it; what could not be read never counts as good."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Process:
             CannotTell: this user may not read it.
         """
         if key not in self.raw:
-            raise CannotTell(f"{self.name}: {what} cannot be read by this user")
+            raise CannotTell(f"{self.name}: this user cannot read {what}")
         return self.raw[key]
 
     @cached_property
@@ -67,7 +67,7 @@ class Process:
 
     @property
     def shows_cookie(self) -> bool:
-        """Whether its cookie stands in its arguments; a flag after ``-setcookie`` is none."""
+        """Whether its cookie is in its arguments; a flag after ``-setcookie`` is not a cookie."""
         return any(word == "-setcookie" and not after.startswith("-") for word, after in pairwise(self.argv))
 
     @property
@@ -123,7 +123,7 @@ class Process:
         """
         found = re.search(rf"^{word}:\s*(.*)$", self.read("status", "its status"), re.MULTILINE)
         if not found:
-            raise CannotTell(f"{self.name}: /proc has no {word} of it")
+            raise CannotTell(f"{self.name}: /proc does not show its {word}")
         return found[1]
 
     def limit(self, words: str) -> tuple[str, str]:
@@ -134,7 +134,7 @@ class Process:
         """
         found = re.search(rf"^{words}\s+(\S+)\s+(\S+)", self.read("limits", "its limits"), re.MULTILINE)
         if not found:
-            raise CannotTell(f"{self.name}: /proc has no limit {words!r} of it")
+            raise CannotTell(f"{self.name}: /proc does not show its limit {words!r}")
         return found[1], found[2]
 
     @property
@@ -161,11 +161,11 @@ class Process:
 
     def need_all_libraries(self) -> None:
         """Make sure that `libraries` has all of them; raises CannotTell."""
-        self.read("environ", "its environment, which may name more libraries (ERL_LIBS),")
+        self.read("environ", "its environment, which may name more libraries (ERL_LIBS)")
 
     def need_home(self) -> None:
         """Make sure that its HOME is its own and not only the account's; raises CannotTell."""
-        self.read("environ", "its environment, which says where its HOME is,")
+        self.read("environ", "its environment, which says where its HOME is")
 
     @cached_property
     def inodes(self) -> frozenset[str]:
@@ -181,7 +181,7 @@ class Process:
         """
         own = self.inodes if self.read("fds", "its sockets") else frozenset()
         if len(self.raw["fds"]) >= FDS:
-            raise CannotTell(f"{self.name}: it has more open files than are read, and where it listens is not known")
+            raise CannotTell(f"{self.name}: it has more open files than deployer reads: where it listens is not known")
         return tuple(sorted(place for inode, place in self.listening.items() if inode in own))
 
 

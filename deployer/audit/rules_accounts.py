@@ -1,4 +1,4 @@
-"""Rules about whom the host lets in and what they become: keys, empty passwords, and root without a word."""
+"""Rules about accounts: empty passwords, authorized keys, and sudo without a password."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMENT = re.compile(r"(?<!\\)#(?![-\d]).*")
 
 def _empty(facts: Facts) -> Complaints:
     if sshd_setting(sshd_settings(facts), "permitemptypasswords") == "yes":
-        yield "permitemptypasswords yes: an account without a password is open to everybody"
+        yield "permitemptypasswords yes: anybody can log in to an account without a password"
     for name in facts.read("login", "empty", "which accounts have no password").split():
         yield f"the account {name} has an empty password"
     yield from matched(facts, {"permitemptypasswords": ("no",)})
@@ -37,7 +37,7 @@ def _authorized(facts: Facts) -> Complaints:
     others = set(told.get("authorizedkeysfile", "").split()) - looked_at
     others |= {f"{word} {told[word]}" for word in _OTHER_WAYS if told.get(word, "none") != "none"}
     if told.get("strictmodes") == "no":
-        yield "strictmodes no: sshd takes keys from files and homes that others may write"
+        yield "strictmodes no: sshd reads keys from files and homes that other users can write"
     yield from matched(facts, {"authorizedkeysfile": looked_at, **dict.fromkeys(_OTHER_WAYS, ("none",))})
     for line in facts.read("login", "keys", "the accounts' keys").splitlines():
         words = line.split(" ", 3)
@@ -46,13 +46,13 @@ def _authorized(facts: Facts) -> Complaints:
             continue
         name, mode, owner, path = words
         if owner not in (name, "root") or int(mode, 8) & 0o022:
-            yield f"{path} is {mode} of {owner}: others than {name} may add keys to it"
+            yield f"{path} has mode {mode} and owner {owner}: users other than {name} can add keys to it"
     if facts.words.authorized_keys is not None:
         yield from _undeclared(facts, frozenset(facts.words.authorized_keys), hidden)
     if hidden:
-        raise CannotTell(f"the home of {', '.join(hidden)} cannot be looked into by this user")
+        raise CannotTell(f"this user cannot look into the home of {', '.join(hidden)}")
     if others:
-        raise CannotTell(f"sshd takes keys from {', '.join(sorted(others))} too, and those were not looked at")
+        raise CannotTell(f"sshd also reads keys from {', '.join(sorted(others))}, which deployer does not read")
 
 
 _KEY = re.compile(r"(?:^|\s)(?:ssh|ecdsa|sk)-[\w@.-]+ ([A-Za-z0-9+/]+=*)(?: (.*))?$")
@@ -68,7 +68,7 @@ def _undeclared(facts: Facts, declared: frozenset[str], hidden: list[str]) -> Co
             digest = sha256(b64decode(found[1] + "==")).digest()
             print_of = f"SHA256:{b64encode(digest).decode().rstrip('=')}"
             if print_of not in declared:
-                yield f"{name} lets in {print_of} ({(found[2] or '')[:40]}), which audit.authorized_keys has not"
+                yield f"{name} accepts {print_of} ({(found[2] or '')[:40]}), which audit.authorized_keys does not list"
 
 
 def _sudo(facts: Facts) -> Complaints:
@@ -87,11 +87,11 @@ def _sudo(facts: Facts) -> Complaints:
             rules.append(rule)
     for rule in rules:
         if meant is not None and rule not in declared:
-            yield f"sudo asks for no password, and audit.sudo has not: {rule}"
+            yield f"sudo needs no password by a rule that audit.sudo does not list: {rule}"
         elif meant is None and rule.startswith("Defaults"):
-            yield f"sudo asks for no password at all: {rule}"
+            yield f"sudo never asks for a password: {rule}"
         elif meant is None and everything & set(_without_a_word(rule)):
-            yield f"{rule.split()[0]} becomes root without a password, for any command"
+            yield f"{rule.split()[0]} can run any command as root without a password"
     yield from _unread(beyond, rules)
 
 
@@ -107,18 +107,18 @@ def _without_a_word(rule: str) -> Iterator[str]:
 
 def _unread(beyond: Iterable[str], rules: Iterable[str]) -> Complaints:
     if beyond:
-        raise CannotTell(f"sudo takes in {', '.join(beyond)}, which was not read")
+        raise CannotTell(f"sudo includes {', '.join(beyond)}, which deployer does not read")
     broken = [rule for rule in rules if rule.endswith("\\")]
     if broken:
-        raise CannotTell(f"a rule of sudo goes on in a line that was not read: {broken[0]}")
+        raise CannotTell(f"a rule of sudo continues on a line that was not read: {broken[0]}")
     yield from ()
 
 
 ACCOUNT_RULES = (
     Rule(
-        id="SS-10", severity="critical", title="no account is open without any password", judge=_empty,
+        id="SS-10", severity="critical", title="no account has an empty password", judge=_empty,
         groups=("login",),
-        reads="sshd -T, and which entries of /etc/shadow and /etc/passwd are empty", command="passwd -l ACCOUNT",
+        reads="sshd -T, and empty passwords in /etc/shadow and /etc/passwd", command="passwd -l ACCOUNT",
         sources=("shadow(5)",),
         others={"CIS": "7.2.2", "Lynis": "AUTH-9283"},
     ),

@@ -1,4 +1,4 @@
-"""Rules about the cookie and other secrets: whoever knows the cookie owns every node of the cluster."""
+"""Rules about the cookie and other secrets: whoever knows the cookie controls every node of the cluster."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def _cookies(beam: Process) -> Iterator[tuple[str, int, int, int, bool]]:
     beam.need_home()
     lines = beam.read("cookies", "its cookies").splitlines()
     if not beam.alive:
-        raise NotApplicable(f"{beam.name} is not reached by other nodes")
+        raise NotApplicable(f"other nodes cannot reach {beam.name}")
     if not lines:
-        raise CannotTell(f"{beam.name}: no cookie can be read by this user")
+        raise CannotTell(f"{beam.name}: this user cannot read its cookie")
     for line in lines:
         length, odd, differ, known, name = line.split(" ", 4)
         yield name, int(length), int(odd), int(differ), known == "yes"
@@ -29,18 +29,18 @@ def _cookies(beam: Process) -> Iterator[tuple[str, int, int, int, bool]]:
 def _strength(beam: Process) -> Complaints:
     for name, length, odd, differ, known in _cookies(beam):
         if length < SHORTEST:
-            yield f"the cookie of {name} has {length} characters; {SHORTEST} are the least, {LENGTH} are made"
+            yield f"the cookie of {name} has {length} characters; the minimum is {SHORTEST}, deployer makes {LENGTH}"
         if odd:
-            yield f"the cookie of {name} has characters that a shell, a unit or the file could misread"
+            yield f"the cookie of {name} has characters that a shell, a unit or the cookie file can misread"
         if differ < 8 or known:
-            yield f"the cookie of {name} can be guessed: it repeats itself or holds a well-known word"
+            yield f"the cookie of {name} can be guessed: it repeats characters or contains a well-known word"
 
 
 def _found(beam: Process, name: str, seen: str, place: str, none: str) -> list[tuple[int, str, str, str]]:
-    """Return the cookie files of a name; ``seen``: the key of an answer that tells that one could look there."""
+    """Return the cookie files of a name; ``seen``: the key that is present when the reader could look there."""
     found = [one for one in modes(beam.read("cookie_at", "its cookie file")) if one[3].endswith(name)]
     if not found and seen not in beam.raw:
-        raise CannotTell(f"{beam.name}: {place} cannot be looked into by this user")
+        raise CannotTell(f"{beam.name}: this user cannot look into {place}")
     if not found:
         raise NotApplicable(none)
     return found
@@ -52,17 +52,17 @@ def _file(beam: Process) -> Complaints:
     found = _found(beam, "/.erlang.cookie", "house_seen", "its home", f"{beam.name} has no ~/.erlang.cookie")
     for mode, owner, _, path in found:
         if mode & 0o7177 or owner != beam.user:
-            yield f"{path} is {mode:04o} of {owner}; it has to be 0400 or 0600 of {beam.user}"
+            yield f"{path} has mode {mode:04o} and owner {owner}; it must be 0400 or 0600, owned by {beam.user}"
 
 
 @of_each_beam
 def _release_file(beam: Process) -> Complaints:
-    found = _found(beam, "/COOKIE", "lib", "its release", f"{beam.name}: its release holds no releases/COOKIE")
+    found = _found(beam, "/COOKIE", "lib", "its release", f"{beam.name}: its release has no releases/COOKIE")
     for mode, owner, _, path in found:
         if mode & 0o007:
-            yield f"{path} is {mode:04o}: everybody on the host may read it"
+            yield f"{path} has mode {mode:04o}: every user of the host can read it"
         if mode & 0o022 or owner == beam.user != "root":
-            yield f"{path} is {mode:04o} of {owner}: those whom it guards against may write it"
+            yield f"{path} has mode {mode:04o} and owner {owner}: not only root can write to it"
 
 
 def _argv(facts: Facts) -> Complaints:
@@ -70,7 +70,7 @@ def _argv(facts: Facts) -> Complaints:
 
     def judge(beam: Process) -> Complaints:
         if beam.shows_cookie and not hides:
-            yield "the cookie stands in the command line (-setcookie), and every user of the host may list it"
+            yield "the cookie is in the command line (-setcookie), and every user of the host can list it"
 
     return each(facts.beams, judge)
 
@@ -79,7 +79,7 @@ def _hides_processes(facts: Facts) -> bool:
     lines = reversed(facts.machine("mounts", "the mounts").splitlines())  # the last one lies on top
     line = next((one for one in lines if one.split()[1] == "/proc"), "")
     if not line:
-        raise CannotTell("how /proc is mounted cannot be read by this user")
+        raise CannotTell("this user cannot read how /proc is mounted")
     return any(
         word in ("hidepid=2", "hidepid=invisible", "hidepid=ptraceable", "hidepid=4")
         for word in line.split()[3].split(",")
@@ -90,7 +90,7 @@ def _unit_text(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         names = facts.unit_of(beam).get("Secrets", "").split()
         if names:
-            yield f"{beam.unit} sets {', '.join(names)} in its text, which every user of the host may read"
+            yield f"{beam.unit} sets {', '.join(names)} in its unit file, which every user of the host can read"
 
     return each(facts.beams, judge)
 
@@ -102,7 +102,7 @@ def _env_files(facts: Facts) -> Complaints:
             raise NotApplicable(f"{beam.unit} has no EnvironmentFile, or it is hidden")
         for mode, owner, _, path in modes(told):
             if mode & 0o037:
-                yield f"{path} is {mode:04o} of {owner}; 0640 is the most"
+                yield f"{path} has mode {mode:04o} and owner {owner}; 0640 is the maximum"
 
     return each(facts.beams, judge)
 
@@ -110,18 +110,18 @@ def _env_files(facts: Facts) -> Complaints:
 @of_each_beam
 def _rendered(beam: Process) -> Complaints:
     for path in beam.read("rendered", "the directory of its rendered configuration").splitlines():
-        yield f"{path} may be read by others than its owner: it holds what runtime.exs has read"
+        yield f"users other than its owner can read {path}: it contains what runtime.exs has read"
 
 
 @of_each_beam
 def _secret_names(beam: Process) -> Complaints:
     names = set(beam.read("names", "its environment").split())
     if "RELEASE_COOKIE" in names and beam.shows_cookie:
-        yield "RELEASE_COOKIE reaches the command line by way of the environment; a file would do"
+        yield "RELEASE_COOKIE gets from the environment into the command line; use a cookie file"
 
 
 def _shared(facts: Facts) -> Complaints:
-    """Whoever has a cookie owns every node that has it: of one cluster all have the same, beyond it none has."""
+    """All nodes of a cluster have the same cookie, and no other node has it: a cookie controls every node with it."""
     beams = [beam for beam in facts.beams if beam.alive]
     if len(beams) < 2:
         raise NotApplicable("fewer than two nodes run here")
@@ -136,31 +136,31 @@ def _shared(facts: Facts) -> Complaints:
         for other, of_other in numbers[at + 1 :]:
             together = {one.name, other.name} <= own
             if its & of_other and not together:
-                yield f"{one.name} and {other.name} have the same cookie, and are no nodes of one declared cluster"
+                yield f"{one.name} and {other.name} have the same cookie, but are not declared in one cluster"
             elif together and not its & of_other:
-                yield f"{one.name} and {other.name} have different cookies, and are nodes of one cluster"
+                yield f"{one.name} and {other.name} have different cookies, but are declared in one cluster"
     if unknown:
-        raise CannotTell(f"the cookie of {', '.join(unknown)} cannot be read by this user")
+        raise CannotTell(f"this user cannot read the cookie of {', '.join(unknown)}")
 
 
 @of_each_beam
 def _leaked(beam: Process) -> Complaints:
-    found = beam.read("leaks", "its cookie, or one of the places where it could have leaked to,").splitlines()
+    found = beam.read("leaks", "its cookie, or a place where it could have leaked to").splitlines()
     places = [path for path in dict.fromkeys(found) if path not in ("", "?")]
     if places:
         more = f" and {len(places) - 5} more files" if len(places) > 5 else ""
-        yield f"its cookie can be read in {', '.join(places[:5])}{more}: whoever may read that owns all its nodes"
+        yield f"its cookie is in {', '.join(places[:5])}{more}: whoever can read it there controls the whole cluster"
     if "?" in found:
         raise CannotTell(
-            f"{beam.name}: its logs and dumps are more than can be searched in 5 s for its cookie; on the host,"
-            " grep -rlF -f ~USER/.erlang.cookie DIRECTORY takes its time"
+            f"{beam.name}: its logs and dumps are too large to be searched for its cookie in 5 s; search them on the"
+            " host: grep -rlF -f ~USER/.erlang.cookie DIRECTORY"
         )
 
 
 COOKIE_RULES = (
     Rule(
         id="CK-01", severity="critical", title="the cookie is long and hard to guess", judge=_strength,
-        reads="length and variety of -setcookie, ~/.erlang.cookie and releases/COOKIE, worked out on the host",
+        reads="length and variety of -setcookie, ~/.erlang.cookie and releases/COOKIE, computed on the host",
         groups=("nodes",), fix=_CONFIG, command="deployer cookie rotate site.yml -i inventory.yml",
         sources=(_DIST, "CVE-2022-24706: a default cookie was enough"),
     ),
@@ -179,7 +179,7 @@ COOKIE_RULES = (
         id="CK-04", severity="high", title="the cookie is not in the list of processes", judge=_argv,
         reads="/proc/PID/cmdline of each BEAM, and how /proc is mounted", groups=("nodes", "machine"),
         command="mount -o remount,hidepid=2 /proc, and in /etc/fstab; or start without -setcookie",
-        sources=("mix release hands the cookie over in argv",), others={"Lynis": "FILE-6344"},
+        sources=("mix release passes the cookie in argv",), others={"Lynis": "FILE-6344"},
     ),
     Rule(
         id="CK-05", severity="high", title="no unit file contains a secret", judge=_unit_text,
@@ -199,7 +199,7 @@ COOKIE_RULES = (
     ),
     Rule(
         id="CK-08", severity="medium", title="each cluster has one cookie of its own", judge=_shared,
-        reads="whether cookies of the nodes of one host are equal; worked out there, by number", groups=("nodes",),
+        reads="whether the cookies of a host's nodes are equal; compared on the host", groups=("nodes",),
         command="deployer cookie rotate site.yml -i inventory.yml",
         sources=("Erlang Ecosystem Foundation, Security WG: distribution",),
     ),
@@ -207,9 +207,9 @@ COOKIE_RULES = (
         id="CK-09", severity="high", title="no log, dump or temporary file contains the cookie", judge=_leaked,
         reads="tmp, log and crash dump of each node and /var/log/UNIT, searched there as the node's own user",
         groups=("nodes",), profile="strict", deep=True,
-        command="1. deployer cookie rotate site.yml -i inventory.yml: what has leaked then opens nothing any more\n"
+        command="1. deployer cookie rotate site.yml -i inventory.yml: the leaked cookie is then worthless\n"
         "2. rm FILE, or : >FILE where a program still writes to it\n"
-        "3. find out what wrote it there (a printed environment, -setcookie): it would write the new one, too",
+        "3. find out what wrote it there (a printed environment, -setcookie): it would write the new cookie, too",
         sources=("Erlang Ecosystem Foundation, Security WG: sensitive data",),
     ),
     Rule(

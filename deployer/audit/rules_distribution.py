@@ -1,4 +1,4 @@
-"""Rules about EPMD and the distribution: where they listen, to whom they are open, and what they speak."""
+"""Rules about EPMD and the distribution: where they listen, and how EPMD runs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _too_wide(facts: Facts, places: Iterable[tuple[str, int]]) -> Complaints:
         elif (
             declared and not is_inner(place) and place not in declared and _is_address(own.cluster.bind if own else "")
         ):
-            yield f"listens on {place}, port {port}; declared is {own.cluster.bind if own else ''}"
+            yield f"listens on {place}, port {port}; the declared address is {own.cluster.bind if own else ''}"
 
 
 def _is_address(text: str) -> bool:
@@ -49,7 +49,7 @@ def _epmd_place(facts: Facts) -> Complaints:
         held = [place for place in facts.listening.values() if place[1] == EPMD_PORT]
         if not held:
             raise
-        yield from (f"what holds EPMD's port until it starts {wrong}" for wrong in _too_wide(facts, held))
+        yield from (f"the socket that waits for EPMD {wrong}" for wrong in _too_wide(facts, held))
         return
     yield from each(epmds, lambda epmd: _too_wide(facts, epmd_sockets(epmd)))
 
@@ -57,7 +57,7 @@ def _epmd_place(facts: Facts) -> Complaints:
 def epmd_sockets(epmd: Process) -> tuple[tuple[str, int], ...]:
     """Return where an EPMD listens; raises CannotTell where none of its sockets is seen."""
     if not epmd.sockets:
-        raise CannotTell(f"{epmd.name}: none of its sockets is seen; it may run in a network namespace of its own")
+        raise CannotTell(f"{epmd.name}: none of its sockets can be seen; it may run in its own network namespace")
     return epmd.sockets
 
 
@@ -75,9 +75,9 @@ def _range(facts: Facts) -> Complaints:
         if not (first or "").isdigit() or not (last or "").isdigit():
             for _, port in facts.dist_ports(beam):
                 if port >= EPHEMERAL:
-                    yield f"its distribution listens at whichever port the kernel gives it, {port} now"
+                    yield f"its distribution listens on whichever port the kernel gives it, now {port}"
         elif int(last or 0) - int(first or 0) >= 10:
-            yield f"its distribution has {int(last or 0) - int(first or 0) + 1} ports to choose from; ten are enough"
+            yield f"its distribution can choose among {int(last or 0) - int(first or 0) + 1} ports; ten are enough"
 
     return each(facts.beams, judge)
 
@@ -87,7 +87,7 @@ def _epmd_user(facts: Facts) -> Complaints:
         if epmd.uid == "0":
             yield "EPMD runs as root"
         if "-relaxed_command_check" in epmd.argv or "ERL_EPMD_RELAXED_COMMAND_CHECK" in epmd.environ:
-            yield "any process of the host may unregister nodes and end EPMD (relaxed command check)"
+            yield "any process of the host can unregister nodes and stop EPMD (relaxed command check)"
 
     return each(facts.epmds, judge)
 
@@ -97,9 +97,9 @@ def _epmd_unit(facts: Facts) -> Complaints:
 
     def judge(epmd: Process) -> Complaints:
         if not epmd.unit:
-            yield "EPMD belongs to no service of systemd: nobody starts it again"
+            yield "EPMD runs in no systemd service: nothing starts it again"
         elif epmd.unit in nodes:
-            yield f"EPMD belongs to {epmd.unit}: it ends with that node, and nobody finds the host's other nodes"
+            yield f"EPMD runs in {epmd.unit}: it stops with that node, and then no other node of the host can be found"
 
     return each(facts.epmds, judge)
 
@@ -127,36 +127,36 @@ def _registered(facts: Facts) -> Complaints:
         _epmd_seen(facts)
     for one in missing:
         if one.environ.get("ERL_EPMD_PORT", str(EPMD_PORT)) == str(EPMD_PORT):
-            yield f"{one.name} runs, and EPMD does not list it: nobody finds it"
+            yield f"{one.name} runs, but EPMD does not list it: no other node can find it"
     if not told and not missing:
         raise NotApplicable("EPMD lists no node")
-    unseen = [f"what {beam.name} is called" for beam in facts.beams if not beam.alive and "fds" not in beam.raw]
-    unseen += [] if "all" in facts.group("nodes") else ["the processes of others (hidepid)"]
+    unseen = [f"the name of {beam.name}" for beam in facts.beams if not beam.alive and "fds" not in beam.raw]
+    unseen += [] if "all" in facts.group("nodes") else ["the processes of other users (hidepid)"]
     strange = [name for name in told if name not in places]
     for name, port in told.items():
         beam = places.get(name)
         if beam is None:
             if not unseen:
-                yield f"EPMD lists {name!r}, and no BEAM of this host has that name"
+                yield f"EPMD lists {name!r}, but no BEAM of this host has that name"
         elif port not in {at for _, at in beam.sockets}:
-            yield f"EPMD lists {name!r} at port {port}, and that node does not listen there"
+            yield f"EPMD lists {name!r} at port {port}, but that node does not listen there"
     if strange and unseen:
         names = ", ".join(map(repr, strange))
-        raise CannotTell(f"EPMD lists {names}, and this user cannot see {unseen[0]}")
+        raise CannotTell(f"EPMD lists {names}, but this user cannot see {unseen[0]}")
 
 
 DISTRIBUTION_RULES = (
     Rule(
-        id="ED-01", severity="critical", title="EPMD listens on loopback and the cluster's addresses alone",
+        id="ED-01", severity="critical", title="EPMD listens only on loopback and the cluster's addresses",
         judge=_epmd_place,
         reads="EPMD's own sockets in /proc/net/tcp and tcp6", groups=("nodes",), fix=_BIND,
         command="ERL_EPMD_ADDRESS=ADDRESS for EPMD, or one ListenStream= for each address in its socket unit",
         sources=(_EEF, "OTP, epmd(1)"),
     ),
     Rule(
-        id="ED-02", severity="critical", title="the distribution listens on the cluster's address alone",
+        id="ED-02", severity="critical", title="the distribution listens only on the cluster's address",
         judge=_dist_place,
-        reads="the node's own sockets in /proc/net/tcp and tcp6, at the port that EPMD or its arguments tell",
+        reads="the node's own sockets in /proc/net/tcp and tcp6, at the port that EPMD or its arguments name",
         groups=("nodes",), fix=_BIND, command="-kernel inet_dist_use_interface '{10,0,0,1}' in vm.args",
         sources=(_EEF,),
     ),
@@ -168,7 +168,8 @@ DISTRIBUTION_RULES = (
         sources=("OTP kernel(6), inet_dist_listen_min",),
     ),
     Rule(
-        id="ED-08", severity="high", title="EPMD runs as a user of its own, and obeys nobody else", judge=_epmd_user,
+        id="ED-08", severity="high", title="EPMD does not run as root, and no other process can stop it",
+        judge=_epmd_user,
         reads="user, arguments and environment of EPMD", groups=("nodes",),
         command="User= in EPMD's unit; unset ERL_EPMD_RELAXED_COMMAND_CHECK", sources=("OTP, epmd(1)",),
     ),
@@ -180,7 +181,7 @@ DISTRIBUTION_RULES = (
     Rule(
         id="ED-10", severity="high", title="EPMD lists the nodes that run here, where they listen", judge=_registered,
         reads="the names that EPMD lists, against the nodes' own sockets", groups=("nodes",),
-        command="deployer verify site.yml -i inventory.yml; then restart the node that is wrong",
+        command="deployer verify site.yml -i inventory.yml; then restart the node that it names",
         sources=("OTP, The Distribution Protocol: EPMD",),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules about the kernel, by what /proc/sys says now, not by a file."""
+"""Rules about the kernel, by its current values in /proc/sys, not by a configuration file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PROC = "proc(5)"
 
 
 def _settings(facts: Facts, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each setting that this kernel has, and its value; raises CannotTell at the end for what is hidden."""
+    """Yield each setting that this kernel has, and its value; at the end raises CannotTell for unreadable ones."""
     unread = []
     for key in keys:
         try:
@@ -30,7 +30,7 @@ def _at_least(facts: Facts, wanted: Mapping[str, int]) -> Complaints:
     for key, value in _settings(facts, wanted):
         there = True
         if not value.lstrip("-").isdigit() or int(value) < wanted[key]:
-            yield f"{key.replace('/', '.')} is {value}; {wanted[key]} or more"
+            yield f"{key.replace('/', '.')} is {value}; it must be {wanted[key]} or more"
     if not there:
         raise NotApplicable("this kernel has none of these settings")
 
@@ -38,7 +38,7 @@ def _at_least(facts: Facts, wanted: Mapping[str, int]) -> Complaints:
 def _zero(facts: Facts, keys: tuple[str, ...]) -> Complaints:
     for key, value in _settings(facts, keys):
         if value != "0":
-            yield f"{key.replace('/', '.')} is {value}; 0 is wanted"
+            yield f"{key.replace('/', '.')} is {value}; it must be 0"
 
 
 def _links(facts: Facts) -> Complaints:
@@ -64,9 +64,9 @@ def _network(facts: Facts) -> Complaints:
     yield from _at_least(facts, {"net/ipv4/tcp_syncookies": 1})
     keys = ("ipv4/conf/all/accept_redirects", "ipv4/conf/all/accept_source_route", "ipv6/conf/all/accept_redirects")
     yield from _zero(facts, tuple(f"net/{key}" for key in keys))
-    # Of IPv4 it is enough when "all" or the interface allows it, and IPv6 asks the interface alone.
+    # IPv4 accepts them when "all" or the interface says so; for IPv6 only the interface counts.
     for line in facts.machine("redirected", "what each interface accepts").splitlines():
-        yield f"net.{line.replace('/', '.')} is 1; 0 is wanted"
+        yield f"net.{line.replace('/', '.')} is 1; it must be 0"
 
 
 def _routes(facts: Facts) -> Complaints:
@@ -80,7 +80,7 @@ def _backlog(facts: Facts) -> Complaints:
 def _tracked(facts: Facts) -> Complaints:
     most, count = facts.kernel("net/netfilter/nf_conntrack_max"), facts.kernel("net/netfilter/nf_conntrack_count")
     if most.isdigit() and count.isdigit() and int(count) * 4 > int(most):
-        yield f"{count} of {most} connections are tracked: beyond the last one nobody new comes in"
+        yield f"{count} of {most} connections are tracked: when the table is full, the kernel drops new connections"
 
 
 def _cores(facts: Facts) -> Complaints:
@@ -90,11 +90,11 @@ def _cores(facts: Facts) -> Complaints:
     if pattern.startswith("|") and "systemd-coredump" in pattern:
         storage = [line for line in told.splitlines() if line.startswith("Storage=")]  # the last one counts
         if storage[-1:] != ["Storage=none"]:
-            yield "systemd-coredump keeps cores (Storage is not none): a node's core holds its cookie"
+            yield "systemd-coredump keeps cores (Storage is not none): a node's core contains its cookie"
     elif pattern.startswith("|"):
-        raise CannotTell(f"cores go to {pattern[1:60]}, of which nothing is known here")
+        raise CannotTell(f"cores go to {pattern[1:60]}, a program that this rule does not know")
     else:
-        yield f"a core is written as {pattern}; a node's core holds its cookie"
+        yield f"a core is written to {pattern}; a node's core contains its cookie"
 
 
 def _sysctls(wanted: Mapping[str, str]) -> str:
@@ -146,7 +146,7 @@ KERNEL_RULES = (
         others={"CIS": "1.5.1, 1.5.2", "Lynis": "KRNL-6000", "dev-sec": "sysctl"},
     ),
     Rule(
-        id="KR-05", severity="medium", title="nobody else redirects the host's packets", judge=_network,
+        id="KR-05", severity="medium", title="other machines cannot redirect the host's packets", judge=_network,
         groups=("machine",),
         reads="/proc/sys/net, and its conf of each interface", fix=_REDIRECTS, sources=("ip(7)",),
         others={"CIS": "3.3.1-3.3.10", "dev-sec": "sysctl", "Lynis": "KRNL-6000"}, profile="strict",
@@ -165,7 +165,8 @@ KERNEL_RULES = (
     Rule(
         id="NT-02", severity="high", title="the connection tracking table is not about to overflow", judge=_tracked,
         groups=("machine",),
-        reads="nf_conntrack_count and its most: a quarter", fix=_sysctls({"net.netfilter.nf_conntrack_max": "1048576"}),
+        reads="nf_conntrack_count against nf_conntrack_max: a quarter",
+        fix=_sysctls({"net.netfilter.nf_conntrack_max": "1048576"}),
         sources=("Linux, nf_conntrack-sysctl",),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules about a node that runs, by what it says itself over distribution: its limits, and who hangs on it."""
+"""Rules about a running node, by what it answers over distribution: its limits, and who is connected to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EFFICIENCY = "OTP Efficiency Guide, System Limits"
 def _answers(facts: Facts) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Yield what each declared node said; raises CannotTell for the silent ones, in the end."""
     if not facts.live:
-        raise NotApplicable("no node is declared whose cookie is known: cluster.cookie and nodes say one")
+        raise NotApplicable("no node with a known cookie is declared (nodes, cluster.cookie)")
     silent = []
     for node, told in facts.live.items():
         if isinstance(told, str):
@@ -28,7 +28,7 @@ def _answers(facts: Facts) -> Iterator[tuple[str, Mapping[str, object]]]:
 def _number(told: Mapping[str, object], key: str, node: str) -> int:
     found = told.get(key)
     if not isinstance(found, int):
-        raise CannotTell(f"{node} does not tell its {key.replace('_', ' ')}")
+        raise CannotTell(f"{node} did not answer with its {key.replace('_', ' ')}")
     return found
 
 
@@ -60,15 +60,15 @@ def _lingering(facts: Facts) -> Complaints:
     for node, told in _answers(facts):
         hidden = told.get("hidden")
         if not isinstance(hidden, list):
-            raise CannotTell(f"{node} does not tell who hangs on it")
+            raise CannotTell(f"{node} did not answer with its hidden connections")
         for name in sorted(str(one) for one in hidden):
             if name not in members and not name.startswith("deployer-"):
                 kind = (
                     "a remote shell or rpc"
                     if name.startswith(("rem-", "rpc-", "remsh"))
-                    else "a hidden node that nobody declared"
+                    else "a hidden node that is not declared"
                 )
-                yield f"{name}, {kind}, hangs on {node}"
+                yield f"{name}, {kind}, is connected to {node}"
 
 
 def _strangers(facts: Facts) -> Complaints:
@@ -76,9 +76,9 @@ def _strangers(facts: Facts) -> Complaints:
     for node, told in _answers(facts):
         seen = told.get("nodes")
         if not isinstance(seen, list):
-            raise CannotTell(f"{node} does not tell whom it sees")
+            raise CannotTell(f"{node} did not answer with the nodes that it sees")
         for name in sorted({str(one) for one in seen} - members):
-            yield f"{name} is connected to {node} and is no declared member of its cluster"
+            yield f"{name} is connected to {node}, but is not a declared member of its cluster"
 
 
 def _same(facts: Facts) -> Complaints:
@@ -86,7 +86,7 @@ def _same(facts: Facts) -> Complaints:
     for node, told in _answers(facts):
         for key in ("net_ticktime", "prevent_overlapping_partitions"):
             if told.get(key) is None:
-                raise CannotTell(f"{node} does not tell its {key}")
+                raise CannotTell(f"{node} did not answer with its {key}")
             before = first.setdefault(key, (node, told[key]))
             if before[1] != told[key]:
                 yield f"{key} is {told[key]} on {node} and {before[1]} on {before[0]}"
@@ -112,7 +112,7 @@ LIVE_RULES = (
     Rule(
         id="ED-16", severity="medium", title="no remote shell or unknown node is connected to a node", judge=_lingering,
         reads="erlang:nodes(hidden) of each node", groups=("live",),
-        command="end that shell; or deployer cookie rotate",
+        command="close that shell; if nobody knows it: deployer cookie rotate site.yml -i inventory.yml",
         sources=("Erlang Ecosystem Foundation, Security WG: distribution",),
     ),
     Rule(

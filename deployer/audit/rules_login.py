@@ -1,4 +1,4 @@
-"""Rules about how one may log in: what sshd itself says, and its keys."""
+"""Rules about logins: sshd's settings as sshd itself prints them, and its keys."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _WEAK = re.compile(
 
 
 _WHY = {
-    "permitrootlogin": "root's password opens everything",
-    "passwordauthentication": "passwords are guessed day and night",
-    "kbdinteractiveauthentication": "passwords in another guise",
-    "permituserenvironment": "who logs in sets LD_PRELOAD",
-    "hostbasedauthentication": "whole machines are trusted",
+    "permitrootlogin": "whoever guesses root's password controls the host",
+    "passwordauthentication": "passwords can be guessed",
+    "kbdinteractiveauthentication": "it asks for passwords too, which can be guessed",
+    "permituserenvironment": "a user who logs in can set LD_PRELOAD",
+    "hostbasedauthentication": "it trusts whole machines",
 }
 _KEYS_ALONE: Mapping[str, tuple[str, ...]] = dict.fromkeys(_WHY, ("no",)) | {
     "permitrootlogin": ("no", "prohibit-password", "without-password", "forced-commands-only"),
@@ -42,7 +42,7 @@ _GUESSED = frozenset({"none", "password", "keyboard-interactive"})
 
 
 def _alone(word: str, methods: str) -> bool:
-    """Whether one of the lists of AuthenticationMethods asks for what a word allows, and for no key beside it."""
+    """Whether one of the lists of AuthenticationMethods accepts what a word allows without also asking for a key."""
     lists = methods.lower().replace('"', "").split()
     if word not in _METHODS or lists in ([], ["any"]):
         return True
@@ -57,13 +57,13 @@ def _passwords(facts: Facts) -> Complaints:
     off = not wrong & {"passwordauthentication", "kbdinteractiveauthentication"}
     for word in (word for word in _WHY if word in wrong):
         only = off and word == "permitrootlogin"
-        why = "no password of root is tried only while passwords are off" if only else _WHY[word]
+        why = "root's password is refused only as long as passwords are off" if only else _WHY[word]
         yield f"{word} {told[word]}: {why}"
     yield from _for_some(facts, told)
 
 
 def _for_some(facts: Facts, told: Mapping[str, str]) -> Complaints:
-    """Who is in several Match blocks has each word from the first of them that has it, else as everybody."""
+    """For a user in several Match blocks, the first block that has a word decides it; else the global setting does."""
     blocks: dict[str, dict[str, tuple[str, str]]] = {}
     unread = None
     try:
@@ -78,7 +78,7 @@ def _for_some(facts: Facts, told: Mapping[str, str]) -> Complaints:
     blocks = blocks if any(_ASKED in own for own in blocks.values()) else {}
     for (first, own), (second, its) in combinations(blocks.items(), 2):
         if any(_opened(told, its | own)) and not any(_opened(told, own)) and not any(_opened(told, its)):
-            raise CannotTell(f"whoever is in both Match {first} and Match {second} would need no key, if anybody is")
+            raise CannotTell(f"a user in both Match {first} and Match {second} would need no key, if there is one")
 
 
 def _opened(told: Mapping[str, str], own: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -110,7 +110,7 @@ def _throttles(facts: Facts) -> Complaints:
     for word, least, most in (("maxauthtries", 2, 6), ("maxsessions", 2, 20), ("logingracetime", 1, 120)):
         value, good[word] = sshd_setting(told, word), [str(number) for number in range(least, most + 1)]
         if value not in good[word]:
-            yield f"{word} {value}: {least} to {most} keep out guessers and let this run in"
+            yield f"{word} {value}: {least} to {most} stops guessing, and still lets deployer log in"
     yield from matched(facts, good)
 
 
@@ -128,7 +128,7 @@ def _host_keys(facts: Facts) -> Complaints:
     for line in facts.read("login", "host_keys", "the host's keys").splitlines():
         mode, owner, path = line.split(" ", 2)
         if (int(mode, 8) & 0o077 and not (int(mode, 8) == 0o640 and path)) or owner != "root":
-            yield f"{path} is {mode} of {owner}; a host's private key is 0600 of root"
+            yield f"{path} has mode {mode} and owner {owner}; a host's private key must be 0600, owned by root"
     for line in facts.read("login", "host_public", "the host's public keys").splitlines():
         try:
             key = load_ssh_public_key(line.encode())
@@ -136,32 +136,32 @@ def _host_keys(facts: Facts) -> Complaints:
             continue
         kinds.add(line.split(" ")[0])
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < 3072:
-            yield f"the host's RSA key has {key.key_size} bits; 3072 are the least"
+            yield f"the host's RSA key has {key.key_size} bits; the minimum is 3072"
     if not kinds:
-        raise CannotTell("no key of the host can be read by this user")
+        raise CannotTell("this user cannot read any key of the host")
     if "ssh-ed25519" not in kinds:
         yield "the host has no ed25519 key"
 
 
 def _sshd_there(facts: Facts) -> None:
     if facts.group("login").get("sshd") == "absent":
-        raise NotApplicable("no sshd of OpenSSH is installed")
+        raise NotApplicable("OpenSSH's sshd is not installed")
 
 
 def _who(facts: Facts) -> Complaints:
     told = sshd_settings(facts)
     if not any(told.get(word) for word in ("allowusers", "allowgroups")):
-        yield "neither AllowUsers nor AllowGroups: every account with a shell may try"
+        yield "neither AllowUsers nor AllowGroups is set: every account with a shell can log in"
     if told.get("loglevel") not in ("info", "verbose"):
-        yield f"loglevel {told.get('loglevel')}: who logged in with which key is not kept"
+        yield f"loglevel {told.get('loglevel')}: sshd does not log who logged in with which key"
 
 
 def _exempt(facts: Facts) -> Complaints:
     told = sshd_settings(facts)
     if "persourcepenalties" not in told:
-        raise NotApplicable("this sshd knows no penalties by source (OpenSSH before 9.8)")
+        raise NotApplicable("this sshd has no PerSourcePenalties (OpenSSH before 9.8)")
     if told["persourcepenalties"] != "no" and told.get("persourcepenaltyexemptlist", "none") in ("", "none"):
-        yield "sshd locks out sources that fail too often, and nobody is exempt: not this machine either"
+        yield "sshd locks out addresses that fail too often, and no address is exempt, not even this machine's"
 
 
 def _drop_in(name: str, *lines: str) -> str:
@@ -172,12 +172,12 @@ def _drop_in(name: str, *lines: str) -> str:
 LOGIN_RULES = (
     Rule(
         id="SS-01", severity="high", title="nobody can log in with a password", judge=_passwords, groups=("login",),
-        reads="sshd -T, what sshd makes of all its files, with AuthenticationMethods, and their Match blocks",
+        reads="sshd -T (the effective settings, with AuthenticationMethods), and the Match blocks of its files",
         fix=_drop_in("10-keys.conf", "PasswordAuthentication no", "KbdInteractiveAuthentication no"),
         sources=(_MAN,), others={"CIS": "5.1.10, 5.1.19-21", "dev-sec": "sshd-01", "Lynis": "SSH-7408"},
     ),
     Rule(
-        id="SS-02", severity="low", title="sshd forwards nothing but what a deploy needs", judge=_forwarding,
+        id="SS-02", severity="low", title="sshd forwards only what a deploy needs", judge=_forwarding,
         reads="sshd -T: X11, agents, tunnels, gateway ports, and Match blocks", groups=("login",), profile="strict",
         fix=_drop_in(
             "20-forward.conf", "X11Forwarding no", "AllowAgentForwarding no", "PermitTunnel no", "GatewayPorts no"
@@ -198,7 +198,7 @@ LOGIN_RULES = (
     ),
     Rule(
         id="SS-05", severity="high", title="the host's keys belong to root, and are long enough", judge=_host_keys,
-        reads="mode and owner of the private ones, length of the public ones", groups=("login",),
+        reads="mode and owner of the private keys, length of the public keys", groups=("login",),
         command="chmod 0600 /etc/ssh/ssh_host_*_key; ssh-keygen -A", sources=(_MAN,), others={"CIS": "5.1.2, 5.1.3"},
     ),
     Rule(

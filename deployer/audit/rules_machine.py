@@ -19,7 +19,7 @@ _JOURNAL = """\
 def _own_kernel(facts: Facts) -> None:
     kind = facts.machine("container", "whether this is a container")
     if kind:
-        raise NotApplicable(f"in a container ({kind}) this is the business of the machine below")
+        raise NotApplicable(f"this host is a container ({kind}): the machine that runs it decides this")
 
 
 def _mount(facts: Facts, place: str) -> tuple[str, ...]:
@@ -30,63 +30,63 @@ def _mount(facts: Facts, place: str) -> tuple[str, ...]:
 def _hidepid(facts: Facts) -> Complaints:
     options = _mount(facts, "/proc")
     if not options:
-        raise CannotTell("how /proc is mounted cannot be read by this user")
+        raise CannotTell("this user cannot read how /proc is mounted")
     if not any(one.startswith("hidepid=") and one not in ("hidepid=0", "hidepid=off") for one in options):
-        yield "every user lists the arguments of every process (/proc without hidepid)"
+        yield "every user can list the arguments of every process (/proc is mounted without hidepid)"
 
 
 def _tmp(facts: Facts) -> Complaints:
     for line in facts.machine("sticky", "the modes of /tmp and /var/tmp").splitlines():
         mode, _, place = line.partition(" ")
         if not int(mode, 8) & 0o1000:
-            yield f"{place} is {mode}: everybody may remove what is not his"
+            yield f"{place} has mode {mode}: users can remove each other's files"
     options = _mount(facts, _TMP)
     missing = [word for word in ("nosuid", "nodev") if word not in options]
     if missing:
-        yield f"{_TMP} is {'mounted without ' + ' and '.join(missing) if options else 'no mount of its own'}"
+        yield f"{_TMP} is {'mounted without ' + ' and '.join(missing) if options else 'not a separate mount'}"
 
 
 def _swap(facts: Facts) -> Complaints:
     _own_kernel(facts)
     lines = facts.machine("swaps", "the swap").splitlines()
     if lines[:1] == ["hidden"]:
-        raise CannotTell("/proc/swaps cannot be read by this user")
+        raise CannotTell("this user cannot read /proc/swaps")
     for line in lines[1:]:
         words = line.split()
-        yield f"{words[0]} is swap, {int(words[2]) // 1024} MiB: a node whose heap is swapped out misses its ticks"
+        yield f"{words[0]} is {int(words[2]) // 1024} MiB of swap: a node with a swapped-out heap misses its net ticks"
 
 
 def _clock(facts: Facts) -> Complaints:
     _own_kernel(facts)
     clocks = facts.machine("clocks", "the programs that keep the clock").split()
     if not clocks:
-        yield "no program keeps the clock: certificates, logs and tokens go by it"
+        yield "no program synchronises the clock: certificates, logs and tokens depend on it"
     elif "systemd-timesyn" in clocks and facts.machine("synchronized", "whether the clock is synchronised") != "yes":
-        yield "systemd-timesyncd runs and has reached no server yet"
+        yield "systemd-timesyncd runs, but has reached no server yet"
 
 
 def _disks(facts: Facts) -> Complaints:
-    lines = facts.machine("disks", "the room on the disks").splitlines()
+    lines = facts.machine("disks", "the free space of the disks").splitlines()
     if not lines:
-        raise CannotTell("the room on the disks cannot be read")
+        raise CannotTell("the free space of the disks cannot be read")
     for line in lines:
         yield from full(line)
 
 
 def _updates(facts: Facts) -> Complaints:
-    if facts.machine("reboot", "whether a reboot waits") == "yes":
-        yield "an update waits for a reboot (/run/reboot-required)"
-    told = facts.machine("packages", "when the lists of packages were fetched")
+    if facts.machine("reboot", "whether a reboot is pending") == "yes":
+        yield "an installed update needs a reboot (/run/reboot-required)"
+    told = facts.machine("packages", "when apt's package lists were fetched")
     if not told.isdigit():
-        raise NotApplicable("no list of packages of apt is here")
+        raise NotApplicable("this host does not use apt")
     days = (int(facts.machine("now", "the host's clock")) - int(told)) // _DAY
     if days > 30:
-        yield f"the lists of packages are {days} days old: nobody looks for updates"
-    if facts.machine("lists", "the lists of packages") != "yes":
-        yield "apt has no list of packages: nobody looks for updates, and none is seen to wait"
-    waits = facts.machine("pending", "which updates wait (apt-get -s upgrade)").split()
+        yield f"apt's package lists are {days} days old: nothing checks for updates"
+    if facts.machine("lists", "apt's package lists") != "yes":
+        yield "apt has no package lists: nothing checks for updates, and pending ones cannot be seen"
+    waits = facts.machine("pending", "the pending updates (apt-get -s upgrade)").split()
     if waits:
-        yield f"{len(waits)} security updates wait: {', '.join(waits[:8])}{' …' if len(waits) > 8 else ''}"
+        yield f"{len(waits)} security updates are pending: {', '.join(waits[:8])}{' …' if len(waits) > 8 else ''}"
 
 
 def _journal(facts: Facts) -> Complaints:
@@ -97,15 +97,15 @@ def _journal(facts: Facts) -> Complaints:
         told.get("Storage", "auto") in ("volatile", "none")
         or facts.machine("kept", "whether the journal is kept") != "yes"
     ):
-        yield "the journal does not outlive a reboot: why a node fell is gone with it"
+        yield "the journal is lost at a reboot, and with it the reason why a node crashed"
     if "SystemMaxUse" not in told:
-        yield "nothing says how much the journal may take (SystemMaxUse)"
+        yield "the size of the journal has no limit (SystemMaxUse)"
 
 
 def _named(facts: Facts) -> Complaints:
-    """Whether what is done to the host can be traced to who did it."""
+    """Whether the host's logs show who did what."""
     if facts.machine("kept", "whether the journal is kept") != "yes":
-        yield "the journal does not outlive a reboot, and with it goes who changed what"
+        yield "the journal is lost at a reboot, and with it the record of who changed what"
     storage = facts.machine("journal", "the configuration of journald").splitlines()
     if any(line in ("Storage=none", "Storage=volatile") for line in storage):
         yield "journald keeps nothing (Storage)"
@@ -121,12 +121,12 @@ def _needrestart(facts: Facts) -> Complaints:
     for unit in sorted(beams):
         name = unit.removesuffix(".service")
         if name not in told and "beam" not in told:
-            yield f"an update of a library may restart {unit}, at any hour, without a batch"
+            yield f"an update of a library can restart {unit} at any time, on all hosts at once"
 
 
 def _left(facts: Facts) -> Complaints:
-    for path in facts.machine("left", "what a run may have left").splitlines():
-        yield f"{path} is older than an hour: a run did not end, or its change waits to be confirmed"
+    for path in facts.machine("left", "what a run may have left behind").splitlines():
+        yield f"{path} is older than an hour: a run did not finish, or its change waits to be confirmed"
 
 
 MACHINE_RULES = (
@@ -137,8 +137,8 @@ MACHINE_RULES = (
         others={"Lynis": "FILE-6344"}, profile="strict",
     ),
     Rule(
-        id="OP-01", severity="medium", title="a service keeps the clock right", judge=_clock, groups=("machine",),
-        reads="which of chronyd, ntpd and systemd-timesyncd runs, and whether it has a time",
+        id="OP-01", severity="medium", title="a service synchronises the clock", judge=_clock, groups=("machine",),
+        reads="which of chronyd, ntpd and systemd-timesyncd runs, and whether it is synchronised",
         fix="- name: clock\n  package: {name: chrony, state: present}", sources=("adjtimex(2)",),
         others={"CIS": "2.3.1", "Lynis": "TIME-3185"},
     ),
@@ -150,9 +150,9 @@ MACHINE_RULES = (
     ),
     Rule(
         id="OP-03", severity="high", title="no run has left anything unfinished", judge=_left, groups=("machine",),
-        reads="/run/deployer and /var/lib/deployer: what is older than an hour",
+        reads="files in /run/deployer and /var/lib/deployer that are older than an hour",
         command="deployer confirm site.yml -i inventory.yml --show; deployer resume site.yml -i inventory.yml",
-        sources=("this project's own records",),
+        sources=("deployer's own records",),
     ),
     Rule(
         id="OP-04", severity="low", title="the journal is kept, with a size limit", judge=_journal, groups=("machine",),
@@ -161,7 +161,7 @@ MACHINE_RULES = (
         sources=("journald.conf(5)",), others={"CIS": "6.1.1.3, 6.1.2.4"},
     ),
     Rule(
-        id="OP-05", severity="low", title=f"{_TMP} is sticky, and nothing in it is privileged", judge=_tmp,
+        id="OP-05", severity="low", title=f"{_TMP} is sticky, nosuid and nodev", judge=_tmp,
         groups=("machine",),
         reads="modes of /tmp and /var/tmp, options of their mounts", command="systemctl enable tmp.mount",
         sources=("mount(8)",), others={"CIS": "1.1.2.1, 1.1.2.5", "Lynis": "FILE-6362"}, profile="strict",
@@ -179,12 +179,12 @@ MACHINE_RULES = (
     ),
     Rule(
         id="OP-09", severity="low", title="no heap is swapped out", judge=_swap, groups=("machine",), profile="strict",
-        reads="/proc/swaps", command="swapoff -a, and take it out of /etc/fstab",
+        reads="/proc/swaps", command="swapoff -a, and remove it from /etc/fstab",
         sources=("OTP kernel(6), net_ticktime",),
     ),
     Rule(
         id="UN-09", severity="medium", title="no update restarts a node by itself", judge=_needrestart,
-        reads="whether needrestart is installed, and which units it leaves alone", groups=("machine", "nodes"),
+        reads="whether needrestart is installed, and which units it never restarts", groups=("machine", "nodes"),
         command="$nrconf{override_rc}{qr(^shop)} = 0; in /etc/needrestart/conf.d", sources=("needrestart(1)",),
     ),
 )  # fmt: skip

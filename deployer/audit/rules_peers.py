@@ -1,4 +1,4 @@
-"""Rules about what lies between hosts: how they call each other, who belongs to the cluster, what the public sees."""
+"""Rules about what is between hosts: node names, undeclared nodes, and certificates that the public sees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAYS = 21
 def reach_of(
     own: Declaration | None, members: Iterable[Declaration], *, deep: bool, keys: bool, signed: bool = False
 ) -> Reach:
-    """Return what a host is asked beyond what every host is: about its cluster's names, and its public ports."""
+    """Return what is read on this host beyond what is read on every host: its cluster's names, its public ports."""
     hosts = dict.fromkeys(name for member in members for name in (*_hosts(member), member.address))
     root = own.release.root if signed and own and own.release else ""
     return Reach(deep, keys, tuple(name for name in hosts if not _is_address(name)), tuple(_places(own)), root)
@@ -57,7 +57,7 @@ def _names(facts: Facts) -> Complaints:
         raise NotApplicable("no cluster is declared here")
     kinds = {"." in host or _is_address(host) for member in facts.members for host in _hosts(member)}
     if len(kinds) > 1:
-        yield "the cluster mixes long and short names: nodes with the one cannot talk to those with the other"
+        yield "the cluster mixes long and short names: nodes with long names cannot connect to nodes with short ones"
     unknown = []
     for member in facts.members:
         wanted = {member.address} if _is_address(member.address) else resolved.get(member.address, frozenset())
@@ -67,19 +67,20 @@ def _names(facts: Facts) -> Complaints:
             if host not in resolved or not wanted:
                 unknown.append(host)
             elif not resolved[host]:
-                yield f"{host} resolves to nothing here; declared is {member.address}"
+                yield f"{host} does not resolve here; the declared address is {member.address}"
             elif not (wanted & resolved[host]) and not (
                 member is facts.declared and all(is_inner(one) for one in resolved[host])
             ):
-                yield f"{host} resolves to {', '.join(sorted(resolved[host]))} here; declared is {member.address}"
+                resolves = ", ".join(sorted(resolved[host]))
+                yield f"{host} resolves to {resolves} here; the declared address is {member.address}"
     if unknown:
-        raise CannotTell(f"how {', '.join(sorted(set(unknown)))} resolve here could not be read")
+        raise CannotTell(f"it could not be read to what {', '.join(sorted(set(unknown)))} resolve here")
 
 
 def _outsiders(facts: Facts) -> Complaints:
     beams = facts.beams
     if facts.declared is None:
-        raise NotApplicable("no cluster is declared here: nothing says who belongs to one")
+        raise NotApplicable("no cluster is declared here, so its members are not known")
     members = {str(node.node) for member in facts.members for node in member.nodes}
 
     def judge(beam: Process) -> Complaints:
@@ -88,7 +89,7 @@ def _outsiders(facts: Facts) -> Complaints:
             return
         for place, port in facts.dist_ports(beam):
             if not is_inner(place):
-                yield f"it belongs to no declared cluster, and its distribution is reached at {place}, port {port}"
+                yield f"it is in no declared cluster, but its distribution listens on {place}, port {port}"
 
     return each(beams, judge)
 
@@ -101,12 +102,12 @@ def _public_end(facts: Facts) -> Complaints:
     seen = False
     for port in ports:
         if f"tls_{port}" not in group:
-            raise CannotTell("the host has no openssl to ask its public ports with")
+            raise CannotTell("the host has no openssl, which this rule needs to connect to its public ports")
         for certificate in read_certificates(group[f"tls_{port}"]):
             seen = True
             left = timedelta(seconds=certificate.not_valid_after_utc.timestamp() - now)
             if left < timedelta(days=_DAYS):
-                yield f"the certificate that port {port} shows ends on {certificate.not_valid_after_utc:%Y-%m-%d}"
+                yield f"the certificate on port {port} expires on {certificate.not_valid_after_utc:%Y-%m-%d}"
     if not seen:
         raise NotApplicable("no public port of this host speaks TLS")
 
@@ -119,15 +120,15 @@ PEERS_RULES = (
         sources=(_DIST, "OTP, epmd(1)"),
     ),
     Rule(
-        id="ED-15", severity="medium", title="nodes of no cluster cannot be reached from outside", judge=_outsiders,
-        reads="the names of the BEAMs that run, against those that are declared, and where they listen",
+        id="ED-15", severity="medium", title="a node in no cluster listens only on loopback", judge=_outsiders,
+        reads="the names of the running BEAMs, against the declared names, and where they listen",
         groups=("nodes",), profile="strict", command="RELEASE_DISTRIBUTION=none, or -proto_dist none in vm.args",
         sources=(_EEF,),
     ),
     Rule(
-        id="OP-06", severity="high", title=f"no certificate that the public sees ends within {_DAYS} days",
-        judge=_public_end, reads="what each port of firewall.public shows in a TLS handshake, made on the host itself",
-        groups=("beyond", "machine"), profile="strict", command="renew it, as certbot renew does",
+        id="OP-06", severity="high", title=f"no certificate on a public port expires within {_DAYS} days",
+        judge=_public_end, reads="the certificate of each port of firewall.public, by a TLS handshake on the host",
+        groups=("beyond", "machine"), profile="strict", command="renew it, for example with certbot renew",
         sources=("RFC 8555, renewal",), others={"Lynis": "CRYP-7902"},
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules about a node as a service: what starts it, again after a fall and after a boot, and how often it fell."""
+"""Rules about a node as a service: what starts it at boot and after a crash, and how often it crashed."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def _restarts(facts: Facts) -> Complaints:
         unit = facts.unit_of(beam)
         burst, interval, pause = (unit.get(word, "0") for word in _LIMITS)
         if unit.get("Restart", "") not in ("always", "on-failure"):
-            yield f"{beam.unit} does not start it again when it falls (Restart={unit.get('Restart', '') or 'no'})"
+            yield f"{beam.unit} does not restart it when it crashes (Restart={unit.get('Restart', '') or 'no'})"
         elif burst == "0" or interval == "0":
-            yield f"{beam.unit} starts it again for ever, as often as it falls (StartLimit…=0)"
+            yield f"{beam.unit} restarts it without an end, however often it crashes (StartLimit…=0)"
         elif burst.isdigit() and (int(burst) * systemd_seconds(pause)) > systemd_seconds(interval):
             yield (
-                f"{beam.unit} starts it again for ever: {burst} starts, {pause} apart, never fall into {interval}"
+                f"{beam.unit} restarts it without an end: {burst} starts, {pause} apart, never happen within {interval}"
                 " (StartLimitIntervalSec)"
             )
         if unit.get("TimeoutStopUSec") == "infinity":
-            yield f"{beam.unit} waits for its stop without an end"
+            yield f"{beam.unit} waits without an end for it to stop (TimeoutStopSec=infinity)"
 
     return each(facts.beams, judge)
 
@@ -56,9 +56,9 @@ def _restarted(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         count = facts.unit_of(beam).get("NRestarts", "")
         if not count.isdigit():
-            raise CannotTell(f"systemd does not say how often it started {beam.unit} again")
+            raise CannotTell(f"systemd does not say how often it restarted {beam.unit}")
         if count != "0":
-            yield f"systemd had to start {beam.unit} again {count} time{'' if count == '1' else 's'}"
+            yield f"systemd had to restart {beam.unit} {count} time{'' if count == '1' else 's'}"
 
     return each(facts.beams, judge)
 
@@ -66,8 +66,8 @@ def _restarted(facts: Facts) -> Complaints:
 def _supervised(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         if not beam.unit:
-            group = beam.raw.get("unit") or "its control group is hidden"
-            yield f"it runs in no service ({group}): nobody starts it after a reboot"
+            group = beam.raw.get("unit") or "its control group cannot be read"
+            yield f"it runs in no service ({group}): nothing starts it after a reboot"
         elif (state := facts.unit_of(beam).get("UnitFileState", "")) not in (
             "enabled",
             "static",
@@ -75,7 +75,7 @@ def _supervised(facts: Facts) -> Complaints:
             "generated",
             "indirect",
         ):
-            yield f"{beam.unit} is {state or 'not installed'}: nobody starts it after a reboot"
+            yield f"{beam.unit} is {state or 'not installed'}: nothing starts it after a reboot"
 
     return each(facts.beams, judge)
 
@@ -86,8 +86,9 @@ SERVICE_RULES = (
         reads="Restart, StartLimit… and TimeoutStop of the unit, as systemd has them", groups=("nodes",),
         fix="unit: {Restart: on-failure}",
         command=(
-            "where that has no end: systemctl edit UNIT, and there [Unit] StartLimitBurst=5 and"
-            " StartLimitIntervalSec=300 (longer than 5 times RestartSec); of its stop [Service] TimeoutStopSec=60"
+            "where restarts have no end: systemctl edit UNIT, and there [Unit] StartLimitBurst=5 and"
+            " StartLimitIntervalSec=300 (more than 5 times RestartSec); where the stop has no end: [Service]"
+            " TimeoutStopSec=60"
         ),
         sources=("systemd.unit(5), StartLimitIntervalSec=",),
     ),

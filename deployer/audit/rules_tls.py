@@ -1,4 +1,4 @@
-"""Rules about TLS between nodes: whether there is any, what it checks, its keys, and how long its certificates last."""
+"""Rules about TLS between nodes: whether it is used, what it verifies, its keys and its certificates."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def _outer(facts: Facts, beam: Process) -> bool:
 def _tls(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         if not _outer(facts, beam):
-            raise NotApplicable(f"{beam.name} is reached from this host alone")
+            raise NotApplicable(f"{beam.name} can be reached only from this host")
         if not (beam.flag("-proto_dist") or "").endswith("_tls"):
-            yield "its distribution leaves the host without TLS: whoever listens on the way reads and may alter it"
+            yield "its distribution leaves the host without TLS: whoever is on the network path can read and alter it"
 
     return each(facts.beams, judge)
 
 
 def _tls_only(beam: Process) -> None:
     if not (beam.flag("-proto_dist") or "").endswith("_tls"):
-        raise NotApplicable(f"{beam.name} speaks no TLS to other nodes")
+        raise NotApplicable(f"{beam.name} does not use TLS between nodes")
 
 
 @of_each_beam
 def _tls_verify(beam: Process) -> Complaints:
     _tls_only(beam)
-    said = beam.read("tls", "its options of TLS")
+    said = beam.read("tls", "its TLS options")
     for side, wanted in (
         ("server", "{fail_if_no_peer_cert,true}"),
         ("server", "{verify,verify_peer}"),
@@ -47,7 +47,7 @@ def _tls_verify(beam: Process) -> Complaints:
         if wanted not in part.partition(other)[0]:
             yield f"its {side} side lacks {wanted}"
         elif "verify_none" in part.partition(other)[0]:
-            yield f"its {side} side says verify_none too, and which of both counts is for ssl to say"
+            yield f"its {side} side has verify_none too, and the ssl application decides which of the two counts"
 
 
 @of_each_beam
@@ -59,9 +59,12 @@ def _tls_keys(beam: Process) -> Complaints:
         for block in pems.split("file ")
         if block.strip() and "-----BEGIN CERT" in block and "holds a key" not in block.splitlines()
     }
-    for mode, owner, _, path in modes(beam.read("tls_at", "the files of its TLS")):
+    for mode, owner, _, path in modes(beam.read("tls_at", "its TLS files")):
         if path not in public and (mode & 0o027 or owner not in ("root", beam.user)):
-            yield f"{path} is {mode:04o} of {owner}; a private key is 0640 at most, of root or {beam.user}"
+            yield (
+                f"{path} has mode {mode:04o} and owner {owner}; a private key must be 0640 or stricter, and owned by"
+                f" root or {beam.user}"
+            )
 
 
 def _tls_end(facts: Facts) -> Complaints:
@@ -78,19 +81,19 @@ def _tls_end(facts: Facts) -> Complaints:
                 if left < timedelta(days=30):
                     when = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
                     yield (
-                        f"a certificate of {path} ends on {when}"
+                        f"a certificate in {path} expires on {when}"
                         if left > timedelta()
-                        else f"a certificate of {path} ended on {when}"
+                        else f"a certificate in {path} expired on {when}"
                     )
         if not seen:
-            raise CannotTell(f"{beam.name}: no certificate of it can be read by this user")
+            raise CannotTell(f"{beam.name}: this user cannot read any of its certificates")
 
     return each(facts.beams, judge)
 
 
 TLS_RULES = (
     Rule(
-        id="ED-04", severity="high", title="the distribution leaves the host over TLS", judge=_tls,
+        id="ED-04", severity="high", title="the distribution leaves the host only over TLS", judge=_tls,
         reads="-proto_dist of each BEAM, and whether its distribution listens on more than loopback", groups=("nodes",),
         fix="cluster: {tls: true, pki: {passphrase: {env: SHOP_PKI}}}", sources=(_TLS_GUIDE, _DIST),
         command="-proto_dist inet_tls -ssl_dist_optfile FILE in vm.args, on all nodes of the cluster at once",
@@ -101,7 +104,7 @@ TLS_RULES = (
         fix="cluster: {tls: true, pki: {passphrase: {env: SHOP_PKI}}}",
     ),
     Rule(
-        id="ED-06", severity="high", title="only root and the node read private keys of TLS", judge=_tls_keys,
+        id="ED-06", severity="high", title="only root and the node can read its private TLS keys", judge=_tls_keys,
         reads="mode and owner of the files that -ssl_dist_optfile names", groups=("nodes",),
         command="chmod 0400 FILE; chown USER FILE", sources=(_TLS_GUIDE,), others={"CIS": "5.1.2 by analogy"},
     ),

@@ -1,4 +1,4 @@
-"""Rules about how a node is run: its user, its sandbox as the kernel has it, its limits, and how often it may fall."""
+"""Rules about how a node runs: its user, its sandbox as the kernel applies it, and its limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _user(facts: Facts) -> Complaints:
         elif beam.unit and facts.unit_of(beam).get("DynamicUser") == "yes":
             return
         elif beam.user not in shells:
-            raise CannotTell(f"{beam.name}: the account {beam.user} is not in the list of accounts")
+            raise CannotTell(f"{beam.name}: the host lists no account {beam.user}")
         elif not shells[beam.user].endswith(_SHELLS):
             yield f"its user {beam.user} has the shell {shells[beam.user]}"
 
@@ -34,24 +34,24 @@ def _user(facts: Facts) -> Complaints:
 @of_each_beam
 def _privileges(beam: Process) -> Complaints:
     if beam.status("NoNewPrivs") != "1":
-        yield "it may gain privileges by a setuid program (NoNewPrivs 0)"
+        yield "it can gain privileges through a setuid program (NoNewPrivs 0)"
     held = int(beam.status("CapEff"), 16) | int(beam.status("CapPrm"), 16)
     if beam.uid != "0" and held & ~_NET_BIND:
         yield f"it holds capabilities: {held:016x}"
     if beam.uid != "0" and "0" in beam.status("Uid").split():
-        yield "it may become root again (its real or saved user is root)"
+        yield "it can become root again (its real or saved user is root)"
 
 
 @of_each_beam
 def _bounding(beam: Process) -> Complaints:
     if int(beam.status("CapBnd"), 16) & ~_NET_BIND:
-        yield f"its bounding set leaves capabilities to gain: {beam.status('CapBnd')}"
+        yield f"its bounding set allows it to gain capabilities: {beam.status('CapBnd')}"
 
 
 @of_each_beam
 def _seccomp(beam: Process) -> Complaints:
     if beam.status("Seccomp") != "2":
-        yield "no filter holds back its calls to the kernel (Seccomp 0)"
+        yield "no filter limits its system calls (Seccomp 0)"
 
 
 @of_each_beam
@@ -59,23 +59,23 @@ def _read_only(beam: Process) -> Complaints:
     lines = [line.split() for line in beam.read("mounts", "its mounts").splitlines()]
     ways = {line[4]: line[5].split(",") for line in lines if len(line) > 5}
     if not ways:
-        raise CannotTell(f"{beam.name}: its mounts make no sense")
+        raise CannotTell(f"{beam.name}: its list of mounts is not in the expected form")
     if "ro" not in ways.get("/usr", ways.get("/", [])):
-        yield "it sees /usr writable: its unit protects nothing of the system"
+        yield "/usr is writable for it: its unit does not protect the system's files"
 
 
 @of_each_beam
 def _core(beam: Process) -> Complaints:
     soft, hard = beam.limit("Max core file size")
     if (soft, hard) != ("0", "0"):
-        yield f"it may leave a core, with all that it had in memory (limit {soft}, {hard})"
+        yield f"it can leave a core with everything that it had in memory (limit {soft}, {hard})"
 
 
 def _files(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         soft, _ = beam.limit("Max open files")
         if soft.isdigit() and int(soft) < 65536:
-            yield f"it may open {soft} files{_allowed(facts, beam, soft)}; a connection is one, and 65536 are usual"
+            yield f"it may open {soft} files{_allowed(facts, beam, soft)}; each connection needs one; 65536 is usual"
 
     return each(facts.beams, judge)
 
@@ -90,8 +90,8 @@ def _allowed(facts: Facts, beam: Process, soft: str) -> str:
     if not (allowed.isdigit() and int(allowed) > int(soft)):
         return ""
     if unit.get("LimitNOFILESoft", allowed) == soft:
-        return f" ({beam.unit} starts it with those, and with {allowed} as the most that it may ask for)"
-    return f" ({beam.unit} allows {allowed}: what it starts lowers that, or this machine gives nobody more)"
+        return f" (the soft limit of {beam.unit}; its hard limit is {allowed})"
+    return f" ({beam.unit} allows {allowed}: its start script lowers that, or this machine allows no more)"
 
 
 @of_each_beam
@@ -101,14 +101,14 @@ def _files_used(beam: Process) -> Complaints:
     if soft.isdigit() and used * 5 >= int(soft) * 4:
         yield f"{used} of {soft} files are open"
     elif soft.isdigit() and len(said) >= FDS:
-        raise CannotTell(f"{beam.name}: at least {used} of {soft} files are open, and the rest was not counted")
+        raise CannotTell(f"{beam.name}: at least {used} of {soft} files are open; the rest was not counted")
 
 
 def _memory(facts: Facts) -> Complaints:
     def judge(beam: Process) -> Complaints:
         unit = facts.unit_of(beam)
         if unit.get("MemoryMax", "infinity") == "infinity":
-            yield f"{beam.unit} has no MemoryMax: one node may take the whole host along"
+            yield f"{beam.unit} has no MemoryMax: one node can use up the memory of the host"
         if unit.get("TasksMax", "infinity") == "infinity":
             yield f"{beam.unit} has no TasksMax"
 
@@ -123,7 +123,7 @@ def _dynamic(facts: Facts) -> Complaints:
         raise NotApplicable("one BEAM runs here")
     for user, roots in users.items():
         if len(roots) > 1:
-            yield f"{user} runs {len(roots)} different releases: each may trace the others"
+            yield f"{user} runs {len(roots)} different releases: each can read the memory of the others (ptrace)"
 
 
 UNIT_RULES = (
@@ -140,7 +140,7 @@ UNIT_RULES = (
     ),
     Rule(
         id="UN-02", severity="medium", title="the node sees the system as read-only", judge=_read_only,
-        reads="/proc/PID/mountinfo: what the unit's sandbox came to", groups=("nodes",),
+        reads="/proc/PID/mountinfo: the effect of the unit's sandbox", groups=("nodes",),
         fix="unit: {ProtectSystem: strict}", sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
     ),
     Rule(
@@ -154,7 +154,7 @@ UNIT_RULES = (
         sources=(_EXEC,), others={"Lynis": "BOOT-5264"},
     ),
     Rule(
-        id="UN-04", severity="high", title="the node leaves no core", judge=_core,
+        id="UN-04", severity="high", title="the node leaves no core dump", judge=_core,
         reads="Max core file size in /proc/PID/limits", groups=("nodes",), fix="unit: {LimitCORE: '0'}",
         sources=("Erlang Ecosystem Foundation, Security WG: crash dumps",),
         others={"CIS": "1.5.3", "Lynis": "KRNL-5820"},
@@ -165,7 +165,7 @@ UNIT_RULES = (
         sources=("mix release, vm.args",),
     ),
     Rule(
-        id="UN-13", severity="high", title="the node is not about to run out of files", judge=_files_used,
+        id="UN-13", severity="high", title="the node is not about to run out of open files", judge=_files_used,
         reads="/proc/PID/fd, counted, against the soft limit: four fifths", groups=("nodes",),
         fix="unit: {LimitNOFILE: '131072'}", sources=("accept(2): EMFILE",),
     ),

@@ -1,4 +1,4 @@
-"""Whether a release's tarball is signed by a key that may, as ``ssh-keygen -Y sign -n file`` leaves it beside it."""
+"""Whether an allowed key has signed a release's tarball, as ``ssh-keygen -Y sign -n file`` does: ``TARBALL.sig``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What became of a signature.
+    """The result of checking a signature.
 
     Attributes:
-        sha256: of the tarball that was looked at, hex.
-        signer: the principal whose key has signed it; empty where none that may has.
-        wrong: why it does not hold; empty where it does, or where `unknown` says why that is not known.
-        unknown: why it could not be looked at.
-        contents: digest of what has to lie on a host, as ``signed.sh`` works it out there.
+        sha256: of the checked tarball, hex.
+        signer: the principal whose key has signed it; empty when no allowed key has.
+        wrong: why it is not valid; empty when it is, or when `unknown` says why that is not known.
+        unknown: why it could not be checked.
+        contents: digest of the files that a host must have, as ``signed.sh`` computes it there.
     """
 
     sha256: str = ""
@@ -36,7 +36,7 @@ class Signature:
 
 
 def look_at_signature(tarball: Path, signers: Path) -> Signature:
-    """Have the installed ssh-keygen hold ``TARBALL.sig`` against those who may sign; never raises.
+    """Have the installed ssh-keygen check ``TARBALL.sig`` against the allowed signers; never raises.
 
     Args:
         tarball: the release's.
@@ -45,25 +45,25 @@ def look_at_signature(tarball: Path, signers: Path) -> Signature:
     beside = tarball.with_name(f"{tarball.name}.sig")
     program = shutil.which("ssh-keygen")
     if not program:
-        return Signature(unknown="this machine has no ssh-keygen to look at signatures with")
+        return Signature(unknown="this machine has no ssh-keygen, which checks signatures")
     if not signers.is_file():
-        return Signature(unknown=f"the file of those who may sign ({signers}) is not there")
+        return Signature(unknown=f"the file of allowed signers ({signers}) does not exist")
     if not tarball.is_file():
-        return Signature(unknown=f"the tarball {tarball} is not here")
+        return Signature(unknown=f"the tarball {tarball} does not exist")
     if not beside.is_file():
         return Signature(wrong=f"{tarball.name} is not signed: there is no {beside.name} beside it")
     try:
         who = _asked(program, "find-principals", "-s", str(beside), "-f", str(signers))
         names = [line for line in who.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
         if who.returncode or not names:
-            return Signature(wrong=f"{beside.name} is of no key that may sign ({signers.name})")
+            return Signature(wrong=f"{beside.name} is not made with the key of an allowed signer ({signers.name})")
         with tarball.open("rb") as file:
             words = ("-n", _NAMESPACE, "-s", str(beside), "-f", str(signers), "-I", names[0])
             held = _asked(program, "verify", *words, stdin=file.fileno())
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Signature(unknown=f"ssh-keygen could not look at it: {error}")
+        return Signature(unknown=f"ssh-keygen could not check it: {error}")
     if held.returncode:
-        return Signature(wrong=f"{beside.name} does not hold for {tarball.name} (namespace {_NAMESPACE})")
+        return Signature(wrong=f"{beside.name} is not a valid signature of {tarball.name} (namespace {_NAMESPACE})")
     return _contents(tarball, names[0])
 
 

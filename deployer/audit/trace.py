@@ -97,7 +97,7 @@ def _pairs(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _moment(paths: Sequence[str], names: Collection[str], found: Records) -> tuple[int | None, str, str]:
-    """Return the latest change, whose the file is, and in which words that is told."""
+    """Return the time of the latest change, the owner of the file, and the words that report it."""
     seen = [(int(words[1]), int(words[0]), words[2], path) for path, words in _pairs(found.get("marks", ""))]
     seen = [one for one in seen if one[3] in paths]
     gone = [(int(words[0]), path) for path, words in _pairs(found.get("above", "")) if path in paths]
@@ -106,7 +106,7 @@ def _moment(paths: Sequence[str], names: Collection[str], found: Records) -> tup
         changed, written, owner, path = max(seen)
         words = f"{path} was changed then"
         if abs(changed - written) > 2:
-            words += f" (its content, it says itself, at {_day(written)})"
+            words += f" (by its mtime, its content changed at {_day(written)})"
         if state and state > changed:
             return state, "", "the unit changed its state then"
         return changed, owner, words
@@ -114,7 +114,7 @@ def _moment(paths: Sequence[str], names: Collection[str], found: Records) -> tup
         return state, "", "the unit changed its state then"
     if gone:
         when, path = max(gone)
-        return when, "", f"{path} is not there, and what holds it was last changed then"
+        return when, "", f"{path} does not exist; its directory was last changed then"
     return None, "", ""
 
 
@@ -145,16 +145,17 @@ def _clues(found: Records) -> Iterator[_Clue]:
 def _who(paths: Sequence[str], since: int, clues: Sequence[_Clue], found: Records) -> tuple[str, str, Sure] | None:
     if package := _packaged(paths, since, found):
         apt = next((clue.who for clue in reversed(clues) if clue.program.rpartition("/")[2] in _APT), "")
-        return f"{apt + ' with ' if apt else ''}dpkg", f"dpkg's log has {package}, whose file it is", "sure"
+        how = f"the file is of a package, and dpkg's log has {package}"
+        return f"{apt + ' with ' if apt else ''}dpkg", how, "sure"
     if named := [clue for clue in clues if set(clue.paths) & set(paths)]:
         last = max(named, key=lambda clue: clue.time)
-        return last.who, f"{last.program} with sudo at {_day(last.time)} names it", "likely"
+        return last.who, f"it is an argument of {last.program}, run with sudo at {_day(last.time)}", "likely"
     if runs := [clue for clue in clues if clue.kind == "run" and since - clue.time <= _RUN]:
-        return runs[-1].who, f"the host's own record has {runs[-1].program} of that moment", "likely"
+        return runs[-1].who, f"the host's own record has {runs[-1].program} at that time", "likely"
     people = sorted({clue.who for clue in clues if clue.kind in ("sudo", "su", "deployer", "login")})
     if people:
-        few = "the only one" if len(people) == 1 else "those"
-        return " or ".join(people[:4]), f"{few} whom the journal names in the quarter of an hour before", "possible"
+        few = "the only user" if len(people) == 1 else "users"
+        return " or ".join(people[:4]), f"{few} that the journal names in the 15 minutes before", "possible"
     return None
 
 
@@ -162,7 +163,7 @@ _APT = ("apt", "apt-get", "dpkg", "aptitude", "unattended-upgrade")
 
 
 def _packaged(paths: Sequence[str], since: int, found: Records) -> str:
-    """Return the line of dpkg's log about a package to which one of the paths belongs, of that moment."""
+    """Return the line of dpkg's log, at that time, about a package that one of the paths belongs to."""
     owners = set()
     for line in found.get("packages", "").splitlines():
         place, _, path = line.partition(".list:")
@@ -187,19 +188,19 @@ def _moment_of(text: str, zone: str) -> int | None:
 
 def _whose(owner: str, found: Records) -> tuple[str, str, Sure]:
     if owner not in ("", "root"):
-        return f"what runs as {owner}", f"it belongs to {owner}, who may write it", "possible"
+        return f"a process of {owner}", f"{owner} owns the file and can write to it", "possible"
     if "root" not in found:
         return "", "this login may not read the journal", "unknown"
-    return "", "neither the journal nor dpkg's log nor the host's own record says anything of that moment", "unknown"
+    return "", "the journal, dpkg's log and the host's own record have nothing about that time", "unknown"
 
 
 def _day(moment: int) -> str:
     try:
         return f"{datetime.fromtimestamp(0, UTC) + timedelta(seconds=moment):%Y-%m-%d %H:%M:%S} UTC"
     except OverflowError:
-        return "a moment that is none"
+        return "a time that cannot be right"
 
 
 def day(moment: int | None) -> str:
-    """Return a moment for a person, in UTC; ``nobody knows when`` for None."""
-    return "nobody knows when" if moment is None else _day(moment)
+    """Return a time for a person, in UTC; ``at an unknown time`` for None."""
+    return "at an unknown time" if moment is None else _day(moment)

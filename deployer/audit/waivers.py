@@ -1,4 +1,4 @@
-"""Findings that a person has let off: until a day, with a name and a reason; what has ended or hits nothing is told."""
+"""Findings that a person has waived until a day, with a name and a reason; expired and unused waivers are reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployer.fleet import AuditWords
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """One of them; ``host`` is empty where it holds for every host that has the word."""
+    """One of them; ``host`` is empty when it is for every host with this setting."""
 
     rule: str
     host: str
@@ -28,7 +28,7 @@ class Waiver:
 
 
 def waivers_of(words: AuditWords, hosts: Collection[str]) -> tuple[Waiver, ...]:
-    """Return what a host's word ``audit`` lets off.
+    """Return what a host's setting ``audit`` waives.
 
     Raises:
         ConfigError: there is no such rule, or no such host in the inventory.
@@ -55,5 +55,5 @@ def waive(
         return finding, None
     last = max(meant, key=lambda one: one.until)
     if last.until < today:
-        return Finding("FAIL", f"{finding.reason} (let off until {last.until} by {last.by}, which is over)"), last
-    return Finding("WAIVED", f"{finding.reason} (let off until {last.until} by {last.by}: {last.why})"), last
+        return Finding("FAIL", f"{finding.reason} (waived by {last.by} until {last.until}, which has passed)"), last
+    return Finding("WAIVED", f"{finding.reason} (waived by {last.by} until {last.until}: {last.why})"), last

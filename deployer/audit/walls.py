@@ -39,5 +39,5 @@ def lets_in(facts: Facts, port: int, place: str, protocol: str = "tcp") -> bool:
     if False in said:
         return False
     if None in said:
-        raise CannotTell(f"whether port {port} is open to strangers hangs on rules that are not understood")
+        raise CannotTell(f"whether strangers can reach port {port} depends on rules that deployer does not understand")
     return True

@@ -1,4 +1,4 @@
-"""Since when what has drifted is so, by whom, and the two ways out; what is equal on several hosts is told once."""
+"""When a drift began, who caused it, and the two ways to end it; equal drifts of several hosts are one block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deployer.report.plain import Line, safe
 
 def traced_words(one: DriftTraced) -> str:
     """Return what is known of it, in a sentence."""
-    by = f"by {one.by} ({one.sure})" if one.by else "nobody knows by whom"
+    by = f"by {one.by} ({one.sure})" if one.by else "by an unknown user"
     when = f"since {day(one.since)}" if one.since is not None else day(None)
     return f"{when}, {by}: {one.how}"
 

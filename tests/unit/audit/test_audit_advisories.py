@@ -64,7 +64,7 @@ def test_an_end_that_is_no_version_never_lets_anything_off(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("affected", ["plug", {"package": {}}, ["plug"], 7])
 def test_what_is_affected_has_to_be_a_list_of_packages(tmp_path: Path, affected: object) -> None:
-    with pytest.raises(ConfigError, match="X-9: affected is no list of packages") as refused:
+    with pytest.raises(ConfigError, match="X-9: affected is not a list of packages") as refused:
         hits(tmp_path, {"id": "X-9", "affected": affected}, "plug", "1.0.0")
     assert str(tmp_path / "one.json") in str(refused.value.where)
 
@@ -137,7 +137,7 @@ def test_an_advisory_that_names_commits_is_not_taken_for_one_that_does_not_hit(t
     known = read_advisories(tmp_path)
     assert known.commits == ("EEF-CVE-ssl",)
     told = RULES["SB-01"].apply(replace(facts(), advisories=known))
-    assert (told.answer, "EEF-CVE-ssl tell commits" in told.reason) == ("UNKNOWN", True)
+    assert (told.answer, "EEF-CVE-ssl name commits" in told.reason) == ("UNKNOWN", True)
     (tmp_path / "record.json").write_text(json.dumps(record("ssl", "99.0")))
     known = read_advisories(tmp_path)
     assert known.commits == ()

@@ -53,7 +53,7 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
         | {"login.sshd_line": "sshd: sshd -o AuthenticationMethods publickey publickey,password [listener]"},
         "",
     ),
-    "root by password while there are none": ("SS-01", "FAIL", _sshd(permitrootlogin="yes"), "while passwords are off"),
+    "root by password while there are none": ("SS-01", "FAIL", _sshd(permitrootlogin="yes"), "passwords are off"),
     "a file taken in by name that is no .conf": (
         "SS-01", "UNKNOWN", {"login.matched": f"{MAIN}:Include /etc/ssh/sshd_config.d/extra"}, "d/extra",
     ),
@@ -91,19 +91,19 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
     "keys from a command": ("SS-07", "UNKNOWN", _sshd(authorizedkeyscommand="/opt/k"), "/opt/k"),
     "certificates": ("SS-07", "UNKNOWN", _sshd(trustedusercakeys="/etc/ssh/ca"), "/etc/ssh/ca"),
     "no modes are strict": ("SS-07", "FAIL", _sshd(strictmodes="no"), "strictmodes no"),
-    "sudo by number": ("SS-08", "FAIL", {"login.sudo": "#1000 ALL=(ALL) NOPASSWD: ALL"}, "#1000 becomes root"),
-    "sudo to a number": ("SS-08", "FAIL", {"login.sudo": "x ALL=(#0) NOPASSWD: ALL"}, "x becomes root"),
-    "sudo with a tag between": ("SS-08", "FAIL", {"login.sudo": "x ALL=(ALL) NOPASSWD: SETENV: ALL"}, "x becomes"),
-    "sudo with all among others": ("SS-08", "FAIL", {"login.sudo": "x ALL= NOPASSWD: ALL, !/bin/su"}, "x becomes"),
+    "sudo by number": ("SS-08", "FAIL", {"login.sudo": "#1000 ALL=(ALL) NOPASSWD: ALL"}, "#1000 can run"),
+    "sudo to a number": ("SS-08", "FAIL", {"login.sudo": "x ALL=(#0) NOPASSWD: ALL"}, "x can run any"),
+    "sudo with a tag between": ("SS-08", "FAIL", {"login.sudo": "x ALL=(ALL) NOPASSWD: SETENV: ALL"}, "x can run any"),
+    "sudo with all among others": ("SS-08", "FAIL", {"login.sudo": "x ALL= NOPASSWD: ALL, !/bin/su"}, "x can run any"),
     "sudo with a password after all": ("SS-08", "PASS", {"login.sudo": "x ALL= NOPASSWD: /a, PASSWD: ALL"}, ""),
     "sudo in a comment": ("SS-08", "PASS", {"login.sudo": "# x ALL=(ALL) NOPASSWD: ALL"}, ""),
     "sudo by an alias": (
-        "SS-08", "FAIL", {"login.sudo": "Cmnd_Alias ANY = ALL\nx ALL= NOPASSWD: ANY"}, "x becomes root",
+        "SS-08", "FAIL", {"login.sudo": "Cmnd_Alias ANY = ALL\nx ALL= NOPASSWD: ANY"}, "x can run any",
     ),
     "sudo asks nobody": ("SS-08", "FAIL", {"login.sudo": "Defaults:x !authenticate"}, "!authenticate"),
     "sudo takes more in": ("SS-08", "UNKNOWN", {"login.sudo": "@includedir /etc/more"}, "/etc/more"),
     "sudo takes in what is read": ("SS-08", "PASS", {"login.sudo": "@includedir /etc/sudoers.d"}, ""),
-    "sudo goes on": ("SS-08", "UNKNOWN", {"login.sudo": "x ALL= NOPASSWD:\\"}, "goes on"),
+    "sudo goes on": ("SS-08", "UNKNOWN", {"login.sudo": "x ALL= NOPASSWD:\\"}, "continues on"),
     "EPMD's port held by systemd": (
         "ED-01", "FAIL", {**NO_EPMD, "nodes.listening": "7/00000000000000000000000000000000:1111 "}, "every address",
     ),
@@ -122,18 +122,18 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
                           "node.dump_dir": "755 shop shop /var/log/shop"}, "",
     ),
     "a crash dump for a group of others": (
-        "UN-05", "FAIL", {"node.dumps": "640 shop adm /var/log/shop/erl_crash.dump"}, "0640 of shop:adm",
+        "UN-05", "FAIL", {"node.dumps": "640 shop adm /var/log/shop/erl_crash.dump"}, "0640 and owner shop:adm",
     ),
     "a node that writes no crash dump": (
         "UN-05", "PASS", {"node.environ": "ERL_CRASH_DUMP_BYTES=0", "node.dump_dir": "1777 root root /tmp"}, "",
     ),
     "a program of which its process alone tells": ("RL-05", "UNKNOWN", {"node.claimed": "yes"}, "still on the disk"),
-    "an apt that has never asked for updates": ("OP-02", "FAIL", {"machine.lists": "no"}, "no list of packages"),
-    "a crash dump in a directory of others": ("UN-05", "FAIL", {"node.dump_dir": "755 ana ana /srv"}, "of ana:ana"),
-    "a crash dump where everybody writes": ("UN-05", "FAIL", {"node.dump_dir": "1777 root root /tmp"}, "a file of his"),
-    "a crash dump where a group writes": ("UN-05", "FAIL", {"node.dump_dir": "2775 root adm /srv"}, "of root:adm"),
+    "an apt that has never asked for updates": ("OP-02", "FAIL", {"machine.lists": "no"}, "apt has no package lists"),
+    "a crash dump in a directory of others": ("UN-05", "FAIL", {"node.dump_dir": "755 ana ana /srv"}, "owner ana:ana"),
+    "a crash dump where everybody writes": ("UN-05", "FAIL", {"node.dump_dir": "1777 root root /tmp"}, "file of their"),
+    "a crash dump where a group writes": ("UN-05", "FAIL", {"node.dump_dir": "2775 root adm /srv"}, "owner root:adm"),
     "a crash dump that its directory gives to a group": (
-        "UN-05", "FAIL", {"node.dump_dir": "2750 shop adm /var/log/shop"}, "adm may read it",
+        "UN-05", "FAIL", {"node.dump_dir": "2750 shop adm /var/log/shop"}, "group adm, which could read it",
     ),
     "a crash dump that goes nowhere": (
         "UN-05", "PASS", {"node.dumps": "666 root root /dev/null", "node.dump_dir": "755 root root /dev"}, "",
@@ -188,20 +188,20 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
     ),
     "more BEAMs than are read": ("UN-01", "UNKNOWN", {"nodes.more": "yes"}, "more BEAMs"),
     "a BEAM started over ssh": ("UN-15", "FAIL", {"node.unit": "ssh.service"}, "in no service (ssh.service)"),
-    "an EPMD started over ssh": ("ED-09", "FAIL", {"epmd.unit": "ssh@3-10.0.0.1.service"}, "no service"),
+    "an EPMD started over ssh": ("ED-09", "FAIL", {"epmd.unit": "ssh@3-10.0.0.1.service"}, "no systemd service"),
     "a node that EPMD does not list": ("ED-10", "FAIL", {"epmd.names_told": ""}, "does not list it"),
     "a node that tells another EPMD": (
         "ED-10", "PASS", {"epmd.names_told": "", "node.environ": "ERL_EPMD_PORT=4370"}, "",
     ),
     "a name that a node may have whose sockets are hidden": (
-        "ED-10", "UNKNOWN", {"node.argv": "/opt/shop/bin/beam.smp\n-noshell", "node.fds": None}, "is called",
+        "ED-10", "UNKNOWN", {"node.argv": "/opt/shop/bin/beam.smp\n-noshell", "node.fds": None}, "cannot see the name",
     ),
     "a name that a process may have that is hidden": (
         "ED-10", "UNKNOWN", {"epmd.names_told": "name shop at port 9100\nname other at port 9101", "nodes.all": None},
         "'other'",
     ),
     "more of a release than is read": (
-        "RL-02", "UNKNOWN", {"node.tree": "w /opt/shop/lib/a\nw /opt/shop/lib/b"}, "more stands out in /opt/shop",
+        "RL-02", "UNKNOWN", {"node.tree": "w /opt/shop/lib/a\nw /opt/shop/lib/b"}, "has more suspicious files",
     ),
     "a release that is looked through for too long": ("RL-02", "UNKNOWN", {"node.tree": "rc 124"}, "15 s"),
     "a node whose EPMD may be hidden": ("ED-10", "UNKNOWN", {**NO_EPMD, "nodes.all": None}, "hidepid"),
@@ -211,7 +211,7 @@ STATES: dict[str, tuple[str, str, Changes, str]] = {
          "machine.cores": "Storage=none\nStorage=external"}, "keeps cores",
     ),
     "a cookie that its owner may make writable": (
-        "CK-03", "FAIL", {"node.cookie_at": "400 shop shop /opt/shop/releases/COOKIE"}, "may write it",
+        "CK-03", "FAIL", {"node.cookie_at": "400 shop shop /opt/shop/releases/COOKIE"}, "not only root can write",
     ),
 }  # fmt: skip
 

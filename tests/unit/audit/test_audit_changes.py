@@ -37,8 +37,8 @@ def test_a_rule_that_only_one_of_the_two_was_asked_about_has_not_changed() -> No
     before = audit({"CK-01": "PASS", "CK-03": "PASS", "CK-05": "FAIL"})
     after = audit({"CK-01": "PASS", "CK-04": "FAIL"})
     assert list(changed(before, after)) == [
-        "asked about this time alone, and not compared: rules CK-04",
-        "asked about last time alone, and not compared: rules CK-03, CK-05",
+        "not compared, because only this audit has them: rules CK-04",
+        "not compared, because only the last audit has them: rules CK-03, CK-05",
     ]
 
 
@@ -46,15 +46,17 @@ def test_a_rule_that_one_host_alone_was_asked_about_is_told_of_that_host() -> No
     both, one = {"CK-01": "PASS", "CK-03": "FAIL"}, {"CK-01": "PASS"}
     mixed = [{key: [*a[key], *b[key]] for key in ("hosts", "findings", "drift")}
              for a, b in ((audit(one), audit(both, host="web2")), (audit(both), audit(both, host="web2")))]  # fmt: skip
-    assert list(changed(mixed[0], mixed[1])) == ["web1: asked about this time alone, and not compared: rules CK-03"]
-    assert list(changed(mixed[1], mixed[0])) == ["web1: asked about last time alone, and not compared: rules CK-03"]
+    assert list(changed(mixed[0], mixed[1])) == ["web1: not compared, because only this audit has them: rules CK-03"]
+    assert list(changed(mixed[1], mixed[0])) == [
+        "web1: not compared, because only the last audit has them: rules CK-03"
+    ]
 
 
 def test_a_host_that_was_left_out_is_another_thing_than_one_that_is_away() -> None:
     before, other = audit({"CK-01": "PASS"}, ("nodes",)), audit({"CK-01": "PASS"}, ("unit",), "web2")
     assert list(changed(before, other)) == [
-        "asked about this time alone, and not compared: hosts web2",
-        "asked about last time alone, and not compared: hosts web1",
+        "not compared, because only this audit has them: hosts web2",
+        "not compared, because only the last audit has them: hosts web1",
     ]
     away = audit({}, tasks=0)
     assert list(changed(before, away)) == ["web1: audited → unreachable"]
@@ -80,7 +82,7 @@ NONE = (
 @pytest.mark.parametrize("text", NONE)
 def test_a_file_that_is_no_audit_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "kept.json").write_text(text)
-    with pytest.raises(ConfigError, match="no audit"):
+    with pytest.raises(ConfigError, match="not a saved audit"):
         read_audit(tmp_path / "kept.json", FORM)
 
 

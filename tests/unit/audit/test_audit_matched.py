@@ -42,7 +42,7 @@ _BY_KEY = {"passwordauthentication": "yes", "authenticationmethods": "publickey"
             "FAIL",
             "kbdinteractiveauthentication yes",
         ),
-        ({"authenticationmethods": "publickey", "permitrootlogin": "yes"}, "FAIL", "only while passwords are off"),
+        ({"authenticationmethods": "publickey", "permitrootlogin": "yes"}, "FAIL", "only as long as passwords are off"),
     ],
 )
 def test_a_password_that_lets_nobody_in_alone_is_none(sshd: dict[str, str], answer: str, why: str) -> None:

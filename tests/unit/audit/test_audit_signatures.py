@@ -41,12 +41,12 @@ def test_who_has_signed_and_what_has_to_lie_on_a_host(signed: Path) -> None:
 def test_what_is_not_signed_by_one_who_may_is_wrong(signed: Path) -> None:
     allowed, beside = signed.with_name("allowed"), signed.with_name(f"{signed.name}.sig")
     (signed.with_name("others")).write_text(f"eve@example.net {signed.with_name('other.pub').read_text()}")
-    assert "of no key that may sign" in look_at_signature(signed, signed.with_name("others")).wrong
+    assert "not made with the key of an allowed signer" in look_at_signature(signed, signed.with_name("others")).wrong
     with signed.open("ab") as file:
         file.write(b"x")
-    assert f"does not hold for {signed.name}" in look_at_signature(signed, allowed).wrong
+    assert f"not a valid signature of {signed.name}" in look_at_signature(signed, allowed).wrong
     beside.write_text("garbage")
-    assert "of no key that may sign" in look_at_signature(signed, allowed).wrong
+    assert "not made with the key of an allowed signer" in look_at_signature(signed, allowed).wrong
     beside.unlink()
     keygen("-Y", "sign", "-n", "git", "-f", signed.with_name("own"), signed)
     assert "(namespace file)" in look_at_signature(signed, allowed).wrong
@@ -61,8 +61,8 @@ def test_a_signature_whose_time_is_over_is_wrong(signed: Path) -> None:
 
 
 def test_what_cannot_be_looked_at_is_unknown(signed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "is not there" in look_at_signature(signed, signed.with_name("nobody")).unknown
-    assert "is not here" in look_at_signature(signed.with_name("none.tar.gz"), signed.with_name("allowed")).unknown
+    assert "does not exist" in look_at_signature(signed, signed.with_name("nobody")).unknown
+    assert "does not exist" in look_at_signature(signed.with_name("none.tar.gz"), signed.with_name("allowed")).unknown
     monkeypatch.setenv("PATH", str(signed.parent))
     assert "no ssh-keygen" in look_at_signature(signed, signed.with_name("allowed")).unknown
 

@@ -13,7 +13,7 @@ from deployer.report.findings import finding_lines
     [
         (["a@10.0.0.1, b@10.0.0.1: mute", "c@10.0.0.2: mute"], "2 answers are UNKNOWN: mute; -v"),
         (["shop@10.0.0.1: wrong cookie", "shop@10.0.0.2: wrong cookie"], "2 answers are UNKNOWN: wrong cookie; -v"),
-        (["/etc/x cannot be read by this user"], "read by this user; -v says which; -b works as root"),
+        (["this user cannot read /etc/x"], "cannot read /etc/x; -v says which; -b works as root"),
         (["a", "b", "a"], "3 answers are UNKNOWN: a, and other reasons; -v says which\n"),
     ],
 )
