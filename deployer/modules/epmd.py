@@ -12,7 +12,7 @@ from deployer.checks import absolute
 from deployer.errors import ConfigError, ProbeError
 from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Reads, Step, records
-from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROVEN, START, TAKE_OVER
+from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROVEN, RIVALS, START, TAKE_OVER
 from deployer.sh import Sh, lines, script, sh
 from deployer.sh.sockets import LISTENERS, hex_address, hex_port
 from deployer.sh.units import FAILED, properties, show_unit
@@ -175,7 +175,9 @@ class Epmd(Module):
         if changes.keys() == {"enabled"}:
             return (Step(f"enable {self.unit}", sh("systemctl enable --quiet -- {}", self.unit)),)
         if "holder" in changes:
-            parts.append(sh(TAKE_OVER, port))
+            parts.append(Sh(RIVALS))
+            if changes["holder"].before not in (None, "nobody"):
+                parts.append(sh(TAKE_OVER, port))
         parts.append(sh(START, port))
         if "version" in changes:
             parts.append(sh(PROVEN, self.version))

@@ -41,10 +41,18 @@ ADDRESS = """
 note "$addresses/"{} {}
 """
 
-TAKE_OVER = """
-systemctl list-units --plain --no-legend --all 'epmd*' | while read -r other _; do
-  systemctl disable --quiet --now -- "$other" || systemctl stop -- "$other"
+# What has such a name for systemd comes out of one of these files.
+RIVALS = r"""
+for file in /etc/systemd/system/epmd* /run/systemd/*/epmd* /usr/local/lib/systemd/system/epmd* \
+  /lib/systemd/system/epmd*; do
+  [ -e "$file" ] || [ -L "$file" ] || continue
+  systemctl list-units --plain --no-legend --all 'epmd*' | while read -r other _; do
+    systemctl disable --quiet --now -- "$other" || systemctl stop -- "$other"
+  done
+  break
 done
+"""
+TAKE_OVER = """
 listeners {} | while read -r _ inode; do holder "$inode"; done | sort -u | while read -r other name group; do
   case $name:$group in epmd:*/"$unit") ;; epmd:*) kill -- "$other" ;; esac
 done
@@ -65,9 +73,9 @@ case $found in
 esac
 systemctl restart -- "$unit" || back
 tries=0
-until [ -n "$(listeners {})" ] && systemctl --quiet is-active -- "$unit"; do
+# It is not there at once: its unit looks first at what it starts.
+until sleep 0.1 && [ -n "$(listeners {})" ] && systemctl --quiet is-active -- "$unit"; do
   tries=$((tries + 1))
   [ "$tries" -lt 50 ] || back
-  sleep 0.1
 done
 """
