@@ -43,9 +43,11 @@ if [ "$there" = "installed $(dpkg-deb -f "$file" Version)" ]; then emit deb inst
 
 _APT = """export DEBIAN_FRONTEND=noninteractive
 apt() {{ apt-get -y -o DPkg::Lock::Timeout={0} {1} "$@"; }}
+# dpkg itself waits for nobody: where it fails, apt waits for whoever holds it (unattended-upgrades).
+configured() {{ dpkg --configure -a >/dev/null 2>&1 || {{ apt check >/dev/null 2>&1 || :; dpkg --configure -a; }}; }}
 update() {{ apt update && touch /var/lib/apt/lists; }}"""
 
-_INSTALL = """dpkg --configure -a
+_INSTALL = """configured
 if ! apt install {0} -- {1}; then
   update
   apt install {0} -- {1}

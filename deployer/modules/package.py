@@ -16,7 +16,8 @@ _INSTALL = """if command -v apt-get >/dev/null; then
   apt() {{
     apt-get -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
   }}
-  dpkg --configure -a
+  # dpkg itself waits for nobody: where it fails, apt waits for whoever holds it (unattended-upgrades).
+  dpkg --configure -a >/dev/null 2>&1 || {{ apt check >/dev/null 2>&1 || :; dpkg --configure -a; }}
   if ! apt install -- {0}; then
     apt-get update
     apt install -- {0}

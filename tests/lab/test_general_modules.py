@@ -186,6 +186,13 @@ def test_parts_of_a_file_are_put_in_taken_out_and_replaced(bench: Bench, witness
     assert (done.rc, "has changed since it was read" in done.out) == (1, True)
 
 
+OTHER_APT = """perl -MFcntl -e 'open F, ">>", "/var/lib/dpkg/lock-frontend" or die;
+  my $all = pack("s s l! l! i", F_WRLCK, 0, 0, 0, 0); fcntl F, F_SETLK, $all or die; mkdir "/run/locked" or die;
+  until (grep { open C, "<", $_ and <C> =~ /^apt-get$/ } glob "/proc/[0-9]*/comm") { select undef, undef, undef, 0.05 }
+  rmdir "/run/locked"' >/dev/null 2>&1 & until [ -e /run/locked ]; do sleep 0.05; done"""
+"""Holds dpkg as unattended-upgrades does, until an apt-get waits for it."""
+
+
 def test_apt_installs_upgrades_and_purges_from_a_repository(
     bench: Bench, witness: Any, ssh: Any, host: LabHost
 ) -> None:
@@ -204,6 +211,11 @@ def test_apt_installs_upgrades_and_purges_from_a_repository(
     assert witness.package("one").version == "2"
     bench.apply("apt", name=["one"], state="absent", purge=True)
     assert not witness.file("/etc/one/conf").exists
+    for kind in ("apt", "package"):
+        assert ssh(host, OTHER_APT)[0] == 0
+        bench.apply(kind, name=["one"])
+        assert witness.package("one").version == "2"
+        assert ssh(host, "dpkg --purge one")[0] == 0
     bench.apply("apt", deb="/srv/repo/one_1.deb")
     assert witness.package("one").version == "1"
     (done,) = bench.run(make("apt", {"update_cache": True}).act())
