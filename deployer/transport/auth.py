@@ -25,6 +25,7 @@ _OFFERS = 3
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _AGENT_PATIENCE = 10.0
 _PASSPHRASE_TRIES = 3
+_MORE = "after the key it also wants"
 
 
 def read_named_key(target: SshTarget, options: SshOptions) -> None:
@@ -78,7 +79,7 @@ def _offer(client: Client, target: SshTarget, keys: Iterable[tuple[str, PKey]], 
             if client.is_active() and len(offered) < _OFFERS:
                 continue
             return ""
-        return f"after the key it also wants {', '.join(more)}" if more else None
+        return f"{_MORE} {', '.join(more)}" if more else None
     return ""
 
 
@@ -92,7 +93,9 @@ def _refusal(client: Client, target: SshTarget, wants: str, offered: Sequence[st
     if not client.is_active():
         wants = wants or "it hung up during the login (MaxAuthTries, or a ban)"
     tried = f"offered: {', '.join(offered)}" if offered else "there is no key: no agent, no default key file"
-    hint = "give the right user (-u) and key (--private-key), or add the key to the host"
+    hint = "give the right user (-u) and key (--private-key), or add the key to the host; its own journal tells more"
+    if wants.startswith(_MORE):
+        hint = "deployer logs in by a key alone: AuthenticationMethods publickey in a Match User of sshd_config"
     return AuthError(f"{whom}; {'; '.join(reason for reason in (wants, tried) if reason)}", hint=hint)
 
 

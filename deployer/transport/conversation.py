@@ -172,13 +172,8 @@ class Conversation:
             )
         if self._answered:
             return self._refused()
-        if self._sudo:
-            problem, hint = refusal(status, self._noise + self._complaint)
-            return AuthError(problem, hint=hint + self._said())
-        return AuthError(
-            f"the login shell refused to run /bin/sh (status {status})",
-            hint=f"the user needs a working login shell{self._said()}",
-        )
+        problem, hint = refusal(status, self._noise + self._complaint, sudo=bool(self._sudo))
+        return AuthError(problem, hint=hint + self._said())
 
     def _overdue(self) -> HostError:
         now = time.monotonic()

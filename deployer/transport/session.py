@@ -163,11 +163,8 @@ class Session:
         words = said.decode("utf-8", "backslashreplace").strip().encode("unicode_escape").decode()
         if status is None:
             return ConnectionLost(self._pipe.broke())
-        if self._sudo:
-            problem, hint = refusal(status, said)
-            return AuthError(problem, hint=f"{hint}\n  the host says: {words}")
-        problem = f"the login shell did not run the command (status {status})"
-        return AuthError(problem, hint=f"the host says: {words}")
+        problem, hint = refusal(status, said, sudo=bool(self._sudo))
+        return AuthError(problem, hint=f"{hint}\n  the host says: {words}")
 
 
 def _at_terminal(sudo: Sudo | None, words: Sh) -> str:

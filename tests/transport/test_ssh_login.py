@@ -43,6 +43,14 @@ def test_no_key_at_all_says_so(sshd: Sshd, reach: Reach, monkeypatch: pytest.Mon
         reach(sshd, private_key=None)
 
 
+def test_a_server_that_wants_more_than_a_key_is_told_how_to_want_it_alone(start_sshd: Start, reach: Reach) -> None:
+    wants = "AuthenticationMethods publickey,keyboard-interactive"
+    server = start_sshd(wants, "KbdInteractiveAuthentication yes", "UsePAM yes")
+    with pytest.raises(AuthError, match="after the key it also wants keyboard-interactive") as caught:
+        reach(server)
+    assert "AuthenticationMethods publickey" in (caught.value.hint or "")
+
+
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "agent"

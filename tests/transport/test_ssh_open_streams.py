@@ -45,7 +45,7 @@ def test_a_terminal_has_our_size_and_what_a_login_shell_says_is_not_shown(start_
 
 def test_what_cannot_begin_or_breaks_is_said(start_sshd: Start, reach: Reach) -> None:
     session = session_of(reach(start_sshd("ForceCommand echo not available; exit 1")))
-    with pytest.raises(AuthError, match="did not run the command"):
+    with pytest.raises(AuthError, match="without our program"):
         session.open(sh("true"), None)
     transport = reach(start_sshd())
     session = session_of(transport)
