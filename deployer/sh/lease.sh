@@ -73,7 +73,7 @@ lease_open() {
     fi
   done
   # A program of steps has done so as it began.
-  [ -n "${locked-}" ] || chmod 0700 -- "$lease_dir" "$home" 2>/dev/null || { why="cannot write $lease_dir or $home"; return 1; }
+  [ -n "${locked-}" ] || why=$(chmod 0700 -- "$lease_dir" "$home" 2>&1) || { why="cannot write $lease_dir or $home: $why"; return 1; }
   command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
   exec 9<"$home"
   flock -w 5 9 || { why="the record of the lease is not to be had: a process on the host keeps $home locked"; return 1; }

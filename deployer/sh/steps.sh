@@ -38,6 +38,12 @@ doing() {
 # say TEXT: what a program that is listened to (hears) says before a step's end; that nobody listens any more stops nothing.
 say() { printf '%s said 0 %s\n%s' "$marker" "${#1}" "$1" >&6 2>/dev/null || :; }
 
+# read_only LOG: where a step's words say that it could not write, say who makes a file system so, and what helps.
+read_only() {
+  ! grep -qs 'Read-only file system$' "$1" || echo "a file system of this host is read-only: findmnt -O ro lists them. The" \
+    "kernel makes one so when its disk fails (journalctl -k); mount -o remount,rw it when that is mended, and run again"
+}
+
 # step INDEX KIND LABEL: run one step to its end with its output in a file, then report. It tells by $failed, because to
 # test its status with || would switch off set -e inside of it. KIND is own or people.
 step() {
@@ -48,7 +54,8 @@ step() {
   [ ! -e "$blobs/gone" ] || exit 1
   said=''
   if [ "$failed" -eq 0 ] && [ ! -s "$blobs/log" ]; then frame "$1" 0 '' || failed=1; return 0; fi
-  said=$(tail -c 65536 "$blobs/log"; [ "$failed" -eq 0 ] || grep -qs 'has run out of' "$blobs/log" || full "$run_dir" "$home" /etc /tmp)
+  said=$(tail -c 65536 "$blobs/log"; [ "$failed" -eq 0 ] || grep -qs 'has run out of' "$blobs/log" || full "$run_dir" "$home" /etc /tmp
+    [ "$failed" -eq 0 ] || read_only "$blobs/log")
   frame "$1" "$failed" "$said" || failed=1
 }
 

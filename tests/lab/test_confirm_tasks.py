@@ -185,6 +185,19 @@ def test_it_goes_back_on_a_file_system_that_is_full(fleet: Fleet, ssh: Ssh) -> N
     ssh(host, "umount /srv/full; rmdir /srv/full")
 
 
+def test_a_file_system_that_is_read_only_is_called_so(fleet: Fleet) -> None:
+    (host,) = fleet.hosts
+    tasks(fleet, {"name": "mine", "copy": {"dest": "/etc/mine", "content": "x\n", "mode": "0644"}})
+    for place, said in (("/etc", "findmnt -O ro"), ("/var/lib", "'/var/lib/deployer': Read-only file system")):
+        assert console(host, f"mount --bind {place} {place} && mount -o remount,ro,bind {place}") == 0
+        try:
+            ran = run(fleet)
+        finally:
+            console(host, f"umount {place}")
+        assert ran.code == 1, ran.out
+        assert said in ran.out
+
+
 def test_accounts_and_the_network_go_back(fleet: Fleet, ssh: Ssh) -> None:
     (host,) = fleet.hosts
     accounts = (
