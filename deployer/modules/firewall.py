@@ -147,7 +147,9 @@ class Firewall(Module):
             problems += [*self._contradictions(sorted(seen.ssh)), *seen.cut_off(self.admin)]
         Problems.check(problems)
         if not found["nft"]:
-            return Unknown("nftables is not installed yet")
+            return Unknown(
+                "nftables is not installed yet: a task before this one, or you, install the package nftables"
+            )
         return observed if any(keys.values()) else Absent()
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:

@@ -65,7 +65,10 @@ def confirm(
             frame.out.strip(), hint="to give it more time, set confirm: 120s, or firewall.confirm for a firewall"
         )
     if frame.rc:
-        raise StepError(f"a new login came through, but making it permanent failed: {frame.out.strip()[-500:]}")
+        problem = f"a new login came through, but making it permanent failed: {frame.out.strip()[-500:]}"
+        raise StepError(
+            problem, hint="it is in force, and may be gone after a restart of the host: mend that, and run again"
+        )
 
 
 def _go_back(
