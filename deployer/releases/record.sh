@@ -19,25 +19,31 @@ remember() {
   chmod 0700 -- "$root/ledger" || return 1
   number=0 tab='	'
   if [ -s "$root/ledger/history" ]; then
+    last_line
     # What a full disk or a lost host has cut is no line.
-    [ -z "$(tail -c 1 -- "$root/ledger/history" | tr '\0' x)" ] ||
+    case $last in *"$lf.") ;; *)
       truncate -s "$(head -n "$(wc -l <"$root/ledger/history")" "$root/ledger/history" | wc -c)" -- "$root/ledger/history" || return 1
+      last_line ;;
+    esac
     readable_history || return 1
-    number=$(cut -f 1 -- "$root/ledger/history" | tail -n 1)
+    number=${last%%"$tab"*}
+    [ "$last" != . ] || number=0
   fi
   # Also where the history is gone: no judgement may be older than those before it.
   for judgement in "$root/ledger/good/"*; do
-    [ ! -f "$judgement" ] || {
-      number=$({ echo "$number"; cat -- "$root/ledger/good/"* 2>/dev/null; } | grep -xE '[0-9]{1,15}' | sort -n | tail -n 1)
-      break
-    }
+    slurp "$judgement"
+    case $text in '' | *[!0-9]* | ????????????????*) continue ;; esac
+    [ "$text" -le "$number" ] || number=$text
   done
-  number=$((${number:-0} + 1))
+  number=$((number + 1))
   detail=$3
   case $detail in *[$lf$tab]*) detail=$(printf '%s' "$detail" | tr '\t\n' '  ') ;; esac
   printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$number" "$(date +%s)" "$1" "$2" "$run" "$detail" \
     >>"$root/ledger/history" && sync -- "$root/ledger/history"
 }
+
+# last_line: leave it in $last, with a dot behind the line break that it ends with.
+last_line() { last=$(tail -n 1 -- "$root/ledger/history"; echo .); }
 
 # readable_history: put lines that are none of ours aside, into history.damaged.
 readable_history() {
@@ -46,7 +52,7 @@ readable_history() {
   grep -avqE -e "$line" -- "$root/ledger/history" || return 0
   grep -avE -e "$line" -- "$root/ledger/history" >>"$root/ledger/history.damaged"
   { grep -aE -e "$line" -- "$root/ledger/history" || :; } >"$root/ledger/.history" && sync -- "$root/ledger/.history" &&
-    mv -T -- "$root/ledger/.history" "$root/ledger/history"
+    mv -T -- "$root/ledger/.history" "$root/ledger/history" && last_line
 }
 
 # inscribe FILE TEXT: write a small file, on the disk before it has its name.
@@ -107,7 +113,7 @@ mark_good() {
 running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | head -n 1)" ]; }
 
 # listing DIRECTORY: names, modes, owners and content of the files in it.
-listing() { (cd -- "$1" && find . -type f -printf '%P %m %U:%G\n' | sort && find . -type f -exec sha256sum -- {} + | sort); }
+listing() { (cd -- "$1" && { find . -type f -printf '%P %m %U:%G\n' && find . -type f -exec sha256sum -- {} +; } | sort); }
 
 # kept ID: leave in $made the generation that holds exactly the files that it was judged good with.
 kept() {
