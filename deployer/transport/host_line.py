@@ -37,6 +37,11 @@ class HostKeyEntry:
     kind: str
     key: bytes
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that this line speaks of, and no others; empty where that takes more than to compare them."""
+        return () if any(sign in self.hosts for sign in "|*?!") else tuple(self.hosts.lower().split(","))
+
     def matches(self, name: str) -> bool:
         """Tell whether this line speaks of ``name`` (``host``, or ``[host]:port`` for a port other than 22)."""
         if self.hosts.startswith("|1|"):

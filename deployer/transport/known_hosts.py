@@ -37,16 +37,32 @@ class KnownHosts:
     def __init__(self, files: Iterable[Path]) -> None:
         self._files = tuple(files)
         self._lock = threading.Lock()
-        self._entries = [entry for file in self._files for entry in parse_host_line(_read(file), str(file))]
+        self._entries: list[HostKeyEntry] = []
+        self._named: dict[str, list[int]] = {}
+        self._others: list[int] = []
+        for file in self._files:
+            for entry in parse_host_line(_read(file), str(file)):
+                self._keep(entry)
+
+    def _keep(self, entry: HostKeyEntry) -> None:
+        """Keep a line under the names that stand in it, so that not every host asks every line of a large file."""
+        place, names = len(self._entries), entry.names
+        self._entries.append(entry)
+        for name in dict.fromkeys(names):
+            self._named.setdefault(name, []).append(place)
+        if not names:
+            self._others.append(place)
 
     def about(self, name: str, port: int) -> KnownKeys:
         """Return what the files say of one host."""
         who = _name(name, port)
         with self._lock:
-            entries = tuple(self._entries)
-        exact = tuple(entry for entry in entries if entry.matches(who))
-        loose = tuple(entry for entry in entries if entry.matches(name.lower())) if port != 22 else ()
-        return KnownKeys(who, exact, loose)
+            return KnownKeys(who, self._of(who), self._of(name.lower()) if port != 22 else ())
+
+    def _of(self, name: str) -> tuple[HostKeyEntry, ...]:
+        """Return the lines that speak of a name, in their order."""
+        matching = (place for place in self._others if self._entries[place].matches(name))
+        return tuple(self._entries[place] for place in sorted((*self._named.get(name, ()), *matching)))
 
     def accept(self, who: str, kind: str, key: bytes) -> None:
         """Write down the key of a host met for the first time; raises ConfigError when the file cannot be written."""
@@ -59,7 +75,7 @@ class KnownHosts:
                 _append(file, f"{who} {kind} {base64.b64encode(key).decode()}\n".encode())
             except OSError as error:
                 raise ConfigError(f"the new host key cannot be written: {error.strerror}", where=file) from None
-            self._entries.append(entry)
+            self._keep(entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import base64
 import hmac
 import os
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 from hypothesis import example, given
@@ -49,6 +50,7 @@ def written(tmp_path: Path):
     [
         ("web1", "web1", 22, True),
         ("web1", "WEB1", 22, True),
+        ("WEB1", "web1", 22, True),
         ("web1", "web2", 22, False),
         ("web2,web1,10.0.0.1", "10.0.0.1", 22, True),
         ("*.example.org", "a.example.org", 22, True),
@@ -221,3 +223,24 @@ def test_any_bytes_give_entries_or_an_error_with_a_line(text: bytes) -> None:
     for entry in entries:
         entry.matches("web1")
         assert entry.key
+
+
+HOSTS = st.lists(
+    st.sampled_from(["web1", "WEB1", "web2", "web*", "web?", "!web1", "!web2", "[web1]:22", "[web1]:2222", "10.0.0.1"]),
+    min_size=1, max_size=4,
+).map(",".join)  # fmt: skip
+
+
+@given(st.lists(HOSTS | st.sampled_from([hashed("web1"), hashed("[web1]:2222")]), max_size=8))
+@example(["WEB1,web1,web1", "web2", "web*", hashed("web1"), "web1"])
+def test_a_host_is_told_every_line_that_matches_it_in_their_order(lines: list[str]) -> None:
+    text = "".join(line(hosts, seed) for seed, hosts in enumerate(lines))
+    with NamedTemporaryFile("w", suffix="known_hosts") as file:
+        file.write(text)
+        file.flush()
+        hosts = KnownHosts([Path(file.name)])
+        every = parse_host_line(text.encode(), file.name)
+    for name, port, who in (("Web1", 22, "web1"), ("web2", 22, "web2"), ("web1", 2222, "[web1]:2222")):
+        known = hosts.about(name, port)
+        assert known.exact == tuple(entry for entry in every if entry.matches(who))
+        assert known.loose == (() if port == 22 else tuple(entry for entry in every if entry.matches("web1")))
