@@ -1,6 +1,6 @@
-"""Being the group leader of a call: what it prints comes to us, as to whoever sits at a shell of the node.
+"""Being the group leader of a call: what it prints comes to us, as to the shell of a node.
 
-Source: STDLIB, "The Erlang I/O Protocol". Nobody sits here, so what a call wants to read is at its end.
+Source: STDLIB, "The Erlang I/O Protocol". There is no input: what a call wants to read is at its end.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _maker(request: Term) -> Call | None:
     match request:
         case (Atom("put_chars"), _, Atom(module), Atom(function), list(args)):
             return Call(module, function, args)
-        case (Atom("put_chars"), Atom(module), Atom(function), list(args)):  # as to who does not announce UNICODE_IO
+        case (Atom("put_chars"), Atom(module), Atom(function), list(args)):  # the older form, without an encoding
             return Call(module, function, args)
     return None
 

@@ -132,7 +132,7 @@ def _retire(c: Context, *, hosts: str, purge: bool, lost: bool, check: bool, **g
 
 
 def _render(c: Context, *, host: str, **given: Any) -> None:
-    """Print the exact programs that would run on a host, the probe and then every step, without connecting."""
+    """Print the exact programs that would run on a host, without connecting; tasks under no_log are left out."""
     del c
     from deployer.app import render as programs
 

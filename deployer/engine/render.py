@@ -13,7 +13,10 @@ from deployer.sh import Program, encode
 
 
 def programs(host_play: HostPlay) -> str:
-    """Return probe, steps and hooks of a host, as if nothing were there yet. Secrets are blobs, so none is in it."""
+    """Return probe, steps and hooks of a host, as if nothing were there yet.
+
+    Secrets are blobs, so none is in it; tasks under ``no_log`` are left out, and the title of a program counts them.
+    """
     asked = [action for action in host_play.actions if not action.skip]
     nothing = probe.Reading(tuple(Absent() for _ in asked))
     first = plan.make(asked, nothing, host_play.handlers, frozenset())
@@ -23,11 +26,13 @@ def programs(host_play: HostPlay) -> str:
         become = place.become if place else host_play.become
         asking, doing = [one for one in asked if one.place == place], [job for job in steps if job.place == place]
         name = f"{place}{', as root' if become else ''}" if place else host_play.host.name
+        shown = [one for one in asking if not one.hides]
+        done = [job for job in doing if not (job.step and job.planned.action.hides)]
         if asking or not place:
-            found.append(_titled(f"{name}: the probe, which only reads", probe.probe_program(asking, become=become)))
-            found.append(
-                _titled(f"{name}: every step, as where nothing is there yet", step_program(doing, become=become))
-            )
+            reads = f"{name}: the probe, which only reads{_left_out(len(asking) - len(shown))}"
+            writes = f"{name}: every step, as where nothing is there yet{_left_out(len(doing) - len(done))}"
+            found.append(_titled(reads, probe.probe_program(shown, become=become)))
+            found.append(_titled(writes, step_program(done, become=become)))
     return "\n\n".join([*found, *_hooks(host_play)])
 
 
@@ -35,7 +40,12 @@ def _hooks(host_play: HostPlay) -> Iterator[str]:
     for when, found in ((hooks.BEFORE, host_play.before_switch), (hooks.AFTER, host_play.after_start)):
         for hook in (hook for hook in found if not hook.skip):
             place = "this machine" if hook.task.local else hook.place or host_play.host.name
-            yield _titled(f"{place}: {when}: {hook.label}", hooks.hook_program(host_play, hook))
+            title = f"{place}: {when}: {hook.label}"
+            yield f"# {title}{_left_out(1)}" if hook.hides else _titled(title, hooks.hook_program(host_play, hook))
+
+
+def _left_out(count: int) -> str:
+    return f" ({count} under no_log not shown)" if count else ""
 
 
 def _titled(title: str, program: Program) -> str:

@@ -7,14 +7,15 @@ are what RFC 4252 and 4254 allow; an sshd that is no OpenSSH is asked in turn, f
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
-from paramiko.common import CONNECTION_FAILED_CODE, MSG_SERVICE_ACCEPT, cMSG_CHANNEL_OPEN
+from paramiko.common import CONNECTION_FAILED_CODE, MSG_CHANNEL_REQUEST, MSG_SERVICE_ACCEPT, cMSG_CHANNEL_OPEN
 from paramiko.ssh_exception import ChannelException, SSHException
 
 _LOOK = 1.0
@@ -29,6 +30,19 @@ class AskedChannel(NamedTuple):
     answered: threading.Event
 
 
+def _requested(channel: Any, message: paramiko.Message) -> None:
+    """Take a request of the peer; an exit-signal (RFC 4254, 6.10), which paramiko ignores, becomes a shell's status."""
+    if message.get_text() == "exit-signal":
+        message.get_boolean()
+        number: int = getattr(signal, f"SIG{message.get_text()}", 0)
+        channel.exit_status = 128 + number
+        channel.status_event.set()
+    else:
+        message.rewind()
+        message.get_int()  # the channel
+        channel._handle_request(message)
+
+
 class AskingTransport(paramiko.Transport):
     """A connection whose channels may be asked for side by side: each refusal belongs to its channel.
 
@@ -39,6 +53,10 @@ class AskingTransport(paramiko.Transport):
 
     early: AskedChannel | None = None
     wants_session = False
+    _channel_handler_table: ClassVar = {
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+        MSG_CHANNEL_REQUEST: _requested,
+    }
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)

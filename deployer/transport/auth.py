@@ -90,6 +90,10 @@ def _refusal(client: Client, target: SshTarget, wants: str, offered: Sequence[st
     if b"account has expired" in banner:  # auth-pam.c, session.c of OpenSSH
         hint = f"chage -l {target.user} on the host tells since when; or log in as another user (-u)"
         return AuthError(f"{whom}: that account has expired there", hint=hint)
+    if b"not permitted to log in" in banner:  # systemd's /run/nologin, as pam_nologin(8) prints it
+        state = "still starting" if b"booting" in banner else "shutting down"
+        hint = "try again when it is up; until then root may still log in (-u root)"
+        return AuthError(f"{whom}: the host is {state}", hint=hint)
     if not client.is_active():
         wants = wants or "it hung up during the login (MaxAuthTries, or a ban)"
     tried = f"offered: {', '.join(offered)}" if offered else "there is no key: no agent, no default key file"

@@ -124,7 +124,7 @@ class Session:
         found = self._pipe.status()
         if found is None or not self._client.is_active():
             raise ConnectionLost(self._pipe.broke(), where=self._name, hint="what ran there may still run")
-        return found if found >= 0 else 128  # ended by a signal, which sshd says in other words
+        return found
 
     def close(self) -> None:
         """Let go of the command: sshd hangs up on it."""

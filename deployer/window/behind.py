@@ -19,6 +19,20 @@ def look_behind(unit: str, runtime: str, private: str, authority: str) -> Sh:
     return lines(words, script("door.sh", "deployer.window"))
 
 
+def state_in(said: dict[str, str]) -> str:
+    """Return what systemd says of a node's unit, ``active/running``; of one that it is starting, since when."""
+    show = dict(line.partition("=")[::2] for line in said["show"].splitlines())
+    if show.get("LoadState") not in ("loaded", None):
+        return f"{show['LoadState']}: it was never deployed here"
+    state = f"{show.get('ActiveState', 'unknown')}/{show.get('SubState', '')}"
+    if show.get("ActiveState") != "activating" or said["pid"] != "0":
+        return state
+    restarts = int(show.get("NRestarts") or 0)
+    since = float(said["uptime"]) - int(show.get("InactiveExitTimestampMonotonic") or 0) / 1e6
+    again, count = ("re", f", restart {restarts}") if restarts else ("", "")
+    return f"{state}: systemd has been {again}starting it for {since:.0f} s{count}"
+
+
 def cookie_in(encoded: str) -> Secret | None:
     """Return the cookie that was read; None for none."""
     text = _text(encoded).rstrip()  # as auth.erl reads it

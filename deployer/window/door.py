@@ -22,7 +22,7 @@ from deployer.runtime import raise_file_limit
 from deployer.sh import Program, Sh, lines, script, sh
 from deployer.sh.frame import this_run
 from deployer.transport import Transport
-from deployer.window.behind import cookie_in, identity_in, look_behind
+from deployer.window.behind import cookie_in, identity_in, look_behind, state_in
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.side_by_side import side_by_side
 
@@ -97,7 +97,9 @@ class Door:
     def hint(self) -> str:
         """What helps where the node does not answer."""
         words = f"-i INVENTORY {self.spot.host.name}"
-        return f"deployer logs {words} tells what it said last; deployer start {words} starts it"
+        if self.state.startswith("activating"):
+            return f"wait until it runs; deployer logs {words} shows its last messages"
+        return f"deployer logs {words} shows its last messages; deployer start {words} starts it"
 
     def down(self, *, with_words: bool = False) -> NotConverged:
         """Return that it does not run, as an error; ``with_words``: and what it said last, which its host is asked."""
@@ -232,13 +234,9 @@ def _read(spot: Spot) -> Sh:
 
 
 def _door(fleet: Fleet, spot: Spot, transport: Transport, out: str) -> Door:
-    said = records(out, "show", "pid")
-    show = dict(line.partition("=")[::2] for line in said["show"].splitlines())
-    state = f"{show.get('ActiveState', 'unknown')}/{show.get('SubState', '')}"
-    if show.get("LoadState") not in ("loaded", None):
-        state = f"{show['LoadState']}: it was never deployed here"
+    said = records(out, "show", "pid", "uptime")
     cookie, tls = cookie_in(said.get("cookie", "")), identity_in(said)
     if cookie is None and spot.node.foreign:
         own, _ = fleet.with_secrets().fleet(spot.host)
         cookie = own.cluster.cookie if own else None
-    return Door(spot, transport, state, said["pid"] != "0", cookie, tls)
+    return Door(spot, transport, state_in(said), said["pid"] != "0", cookie, tls)

@@ -4,6 +4,8 @@
 unit_show "$unit"
 emit show "$shown"
 emit pid "$pid"
+read -r up _ </proc/uptime
+emit uptime "$up"
 if [ "$pid" != 0 ] && [ -f "$runtime/.erlang.cookie" ]; then
   emit cookie "$(theirs "$runtime/.erlang.cookie" 4096 | base64 -w 0)"
 fi

@@ -161,6 +161,25 @@ def test_an_account_or_a_password_that_has_expired_is_called_by_its_name(by_prof
     assert answers(reach(host))[0] == "root"
 
 
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("System is going down. Unprivileged users are not permitted to log in anymore.", "shutting down"),
+        ("System is booting up. Unprivileged users are not permitted to log in yet.", "still starting"),
+    ],
+    ids=["down", "up"],
+)
+def test_a_host_that_shuts_down_or_starts_bans_nobody(by_profile, reach, ssh, words, state):
+    host = by_profile["sudo"]
+    assert ssh(host, f"echo '{words} For technical details, see pam_nologin(8).' >/run/nologin")[0] == 0
+    try:
+        with pytest.raises(AuthError, match=f"the host is {state}"):
+            answers(reach(host))
+    finally:
+        ssh(host, "rm /run/nologin")
+    assert answers(reach(host))[0] == "root"
+
+
 def test_a_password_that_a_shell_would_read_is_only_a_password(by_profile, reach, ssh):
     """Reported of others: pyinfra-dev/pyinfra#1103 (a semicolon), #417 (a quote at its end)."""
     host, strange = by_profile["sudo-password"], 'a;b "c" $(touch /canary) `x` \\\'%s"'

@@ -43,6 +43,15 @@ def test_a_terminal_has_our_size_and_what_a_login_shell_says_is_not_shown(start_
     assert (code, out.endswith(b"40 132\r\ntyped\r\n")) == (3, True), out
 
 
+@pytest.mark.parametrize(("name", "status"), [("INT", 130), ("TERM", 143), ("KILL", 137)])
+def test_a_command_that_a_signal_ends_has_the_status_that_a_shell_gives(
+    start_sshd: Start, reach: Reach, name: str, status: int
+) -> None:
+    session = session_of(reach(start_sshd()))
+    session.run_plainly(f"exec sh -c 'kill -{name} $$'", None)
+    assert talk(session)[0] == status
+
+
 def test_what_cannot_begin_or_breaks_is_said(start_sshd: Start, reach: Reach) -> None:
     session = session_of(reach(start_sshd("ForceCommand echo not available; exit 1")))
     with pytest.raises(AuthError, match="without our program"):

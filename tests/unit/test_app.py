@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,34 @@ def test_no_program_holds_a_secret(programs: list[str]) -> None:
     for text in programs:
         assert COOKIE not in text
         assert CANARY not in text
+
+
+HIDDEN = """
+- name: hidden
+  hosts: web1
+  tasks:
+    - {name: by a command, command: echo canary-in-a-command, no_log: true}
+    - {name: with a guard, shell: {cmd: echo canary-in-sh, unless: test canary-in-a-guard = x}, no_log: true}
+    - {name: by a line, lineinfile: {path: /etc/motd, line: canary-in-a-line}, no_log: true}
+    - {name: by a file, copy: {dest: /etc/issue, content: canary-in-a-file}, no_log: true}
+    - {name: shown, command: echo all can see it}
+- name: all hidden
+  hosts: web1
+  no_log: true
+  hooks:
+    before_switch:
+      - {name: drain, command: echo canary-in-a-hook}
+  roles: [node]
+"""
+
+
+def test_of_what_no_log_hides_no_program_is_shown(options: Options, tmp_path: Path) -> None:
+    (tmp_path / "hidden.yml").write_text(HIDDEN)
+    text = render(replace(options, playbook=str(tmp_path / "hidden.yml")), "web1")
+    assert "canary-in" not in text
+    assert "all can see it" in text
+    assert "the probe, which only reads (4 under no_log not shown)" in text
+    assert "# web1: before_switch: drain (1 under no_log not shown)" in text
 
 
 def test_a_host_that_no_play_works_on_is_refused(options: Options) -> None:

@@ -141,8 +141,10 @@ def _deploy(run: HostRoll) -> None:
 
 
 def _why(run: HostRoll) -> str:
-    """Return why nobody is switched when a hook that runs once has not run to its end on a host."""
-    return STOPPED if isinstance(run.problem, Interrupted) else f"a run_once hook has failed on {run.name}"
+    """Return why no host is switched: the host that runs the hooks which run once has not got through its hooks."""
+    if isinstance(run.problem, Interrupted):
+        return STOPPED
+    return f"{BEFORE} has failed on {run.name}, which runs the run_once hooks for all hosts"
 
 
 def _keep(runs: Sequence[HostRoll], reason: str) -> None:

@@ -13,7 +13,7 @@ from deployer.engine.roll.climbed import WAY_OUT, connected, outsiders
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.engine.roll.state import HostState
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, Interrupted
 from deployer.fleet import Declaration
 from deployer.resolve import Limits
 from deployer.roll_events import STOPPED
@@ -68,7 +68,8 @@ class RolloutRules:
     def stop_reason(self, batch: Batch = ()) -> str:
         """Return why no other batch may follow: a person wants it, or more hosts have failed than may."""
         if self.stop.is_set():
-            return STOPPED
+            failed = [run.name for run in batch if run.problem and not isinstance(run.problem, Interrupted)]
+            return f"{STOPPED}; failed before: {', '.join(failed)}" if failed else STOPPED
         if wrong := self._fatal():
             return wrong
         failed = [run.name for run in self.due if run.problem]

@@ -93,12 +93,19 @@ def test_the_first_hook_that_fails_is_the_cause_whatever_fails_after_it(fleet: F
     assert [event.output for event in fleet.events.of(HookDone)] == ["cannot drain", "cannot undrain"]
 
 
-def test_a_failed_migration_stops_its_whole_batch(fleet: Fleet) -> None:
-    fleet.before = (hook("exit 1", 8, run_once=True),)
+ONCE = {
+    "the hook itself": (hook("exit 1", 8, run_once=True),),
+    "an ordinary one before it": (hook("exit 1", 7), hook("true", 8, run_once=True)),
+}
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_failed_hook_of_the_host_that_runs_those_for_all_stops_its_whole_batch(fleet: Fleet, name: str) -> None:
+    fleet.before = ONCE[name]
     roll = fleet.roll()
     assert fleet.switched() == []
     assert fleet.ends(roll) == {"web1": "failed", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
-    assert "run_once hook has failed on web1" in roll.runs[1].skip_reason
+    assert roll.runs[1].skip_reason == "before_switch has failed on web1, which runs the run_once hooks for all hosts"
 
 
 def test_after_a_failed_migration_only_who_was_drained_is_undrained(balanced: Fleet) -> None:

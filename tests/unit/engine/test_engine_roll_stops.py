@@ -16,7 +16,7 @@ from deployer.engine.roll.state import HostState, Verification
 from deployer.errors import DeployerError, NotConverged, Reverted, Unreachable
 from deployer.events import Note, Stage
 from deployer.modules.base import Changes, Step
-from deployer.roll_events import STOPPED, BatchEnded, BatchStarted
+from deployer.roll_events import STOPPED, BatchEnded, BatchStarted, HostMoved
 from deployer.sh import Sh, sh
 from tests.samples import quick
 from tests.unit.engine.engine_kit import action
@@ -53,6 +53,14 @@ def test_ctrl_c_at_a_question_leaves_the_rest_alone(fleet: Fleet) -> None:
     assert fleet.ends(roll) == {"web1": "new", **dict.fromkeys(["web2", "web3", "web4"], "not reached")}
     assert {run.skip_reason for run in roll.runs[1:]} == {STOPPED}
     assert len(fleet.events.of(BatchStarted)) == 1
+
+
+def test_a_batch_in_which_a_host_failed_before_ctrl_c_has_failed(fleet: Fleet) -> None:
+    fleet.good, fleet.falls = True, {"web2": 10}
+    fleet.events.when(HostMoved, lambda event: fleet.stop.set() if event.state == "reverted" else None)
+    fleet.roll(2)
+    (batch,) = fleet.events.of(BatchEnded)
+    assert (batch.ended, batch.stops) == ("failed", f"{STOPPED}; failed before: web2")
 
 
 def test_without_a_word_about_pauses_nobody_is_asked(fleet: Fleet) -> None:
