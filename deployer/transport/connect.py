@@ -21,6 +21,7 @@ from deployer.transport.known_hosts import KnownHosts, KnownKeys, key_fingerprin
 from deployer.transport.options import SshOptions
 from deployer.transport.proxy import ProxyCommand
 from deployer.transport.ssh_config import SshTarget, hop
+from deployer.transport.stream import dialled
 
 if TYPE_CHECKING:
     from deployer.transport.wire import Client
@@ -135,10 +136,8 @@ def _through(target: SshTarget, over: Client) -> Any:
 def _direct(target: SshTarget) -> socket.socket:
     from deployer.transport.wire import SEND_BUFFER
 
-    # A text would be encoded by IDNA, and that codec loaded, even for an address.
-    host: Any = target.address.encode() if target.address.isascii() else target.address
     try:
-        road = socket.create_connection((host, target.port), timeout=target.connect_timeout)
+        road = socket.create_connection((dialled(target.address), target.port), timeout=target.connect_timeout)
     except TimeoutError:
         raise Unreachable(
             f"{target.place} did not answer within {target.connect_timeout:g} s",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paramiko import Channel
@@ -48,10 +48,15 @@ class SocketStream:
         self._peer.settimeout(left)
 
 
+def dialled(address: str) -> Any:
+    """Return an address for a socket: it encodes any text by IDNA, and loads that codec even for an IP address."""
+    return address.encode() if address.isascii() else address
+
+
 def plainly(address: str, port: int, timeout: float) -> str:
     """Return "" when a TCP connection can be made from this machine, else why not."""
     try:
-        socket.create_connection((address, port), timeout=timeout).close()
+        socket.create_connection((dialled(address), port), timeout=timeout).close()
     except TimeoutError:
         return f"no answer in {timeout:g} s"
     except OSError as error:

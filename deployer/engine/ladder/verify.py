@@ -198,12 +198,14 @@ def _hopeless(node: _Node, bad: RungResult) -> bool:
 
 def _explain(sessions: Mapping[str, LadderSession], nodes: Sequence[_Node], pool: Executor) -> None:
     """Add cause and next step to failed rungs: the unit's last words, a crash dump's slogan, a known pattern."""
+    fallen = [(node, bad) for node in nodes if (bad := failed(node.rungs))]
+    if not fallen:
+        return
     from deployer.engine.ladder import explaining
 
     hosts: dict[str, list[_Node]] = {}
-    for node in nodes:
-        bad = failed(node.rungs)
-        if bad and explaining.asks_log(bad):
+    for node, bad in fallen:
+        if explaining.asks_log(bad):
             hosts.setdefault(node.target.host, []).append(node)
     list(pool.map(lambda host: _explain_host(sessions[host], hosts[host]), hosts))
 

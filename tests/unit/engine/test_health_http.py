@@ -42,7 +42,12 @@ class Kept:
         ([b"HTTP/1.1 302 Found\r\nLocation: /in\r\n\r\n"], "answers 302 Found and leads to /in, not 2xx"),
         ([b"HTTP/1.1 200 OK\r\n"], "no answer in 5 s"),
         ([], "no answer in 5 s"),
-        ([b""], "http://127.0.0.1:4000/health: "),
+        ([b""], "http://127.0.0.1:4000/health: it hung up without an answer"),
+        ([b"SSH-2.0-x\r\n\r\n"], "what answers is no HTTP/1: b'SSH-2.0-x'"),
+        ([b"HTTP/1.1 2000 OK\r\n\r\n"], "what answers is no HTTP/1"),
+        ([b"HTTP/1.1 200\r\n\r\n"], ""),
+        ([b"HTTP/1.1 307 \r\nlocation: /a\r\n\r\nLocation: /b\r\n"], "answers 307 and leads to /a, not 2xx"),
+        ([b"HTTP/1.1 301 Moved\n\nLocation: /b\n"], "answers 301 Moved, not 2xx"),
     ],
 )
 def test_a_server_that_keeps_the_connection_has_answered(pieces: list[bytes], said: str) -> None:
