@@ -137,6 +137,7 @@ class Task:
         when: conditions, all of which must hold. ``notify``: names of handlers; topics they listen to are resolved.
         role: name of the role it came from; empty outside of roles.
         become: what the task, its role or its play says, the innermost winning; None when none of them says anything.
+            become_around: that and ``become_user`` of what is around it, nearest first, in place of an ``omit``.
         environment: of the play, the role and the task, merged.
         defaults: defaults of all roles of the play, its own role's on top: weaker than the inventory.
         vars: variables of all roles of the play, its own role's, its own, its role's parameters: second to ``-e``.
@@ -165,6 +166,7 @@ class Task:
     tags: frozenset[str] = frozenset()
     become: bool | str | None = None
     become_user: str | None = None
+    become_around: tuple[tuple[bool | str | None, str | None], ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     role: str = ""
     role_path: Path | None = None

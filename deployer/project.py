@@ -103,7 +103,7 @@ class Project:
     def resolver(self, play: Play, needs: FleetNeeds = EVERYTHING) -> Resolver:
         """Return what resolves a play for its hosts; ``needs``: what of the fleet is read."""
         options, names = self.options, [host.name for host in self.hosts(play)]
-        if play.turns.order not in ("inventory", "shuffle"):
+        if play.turns.order != "inventory":
             from deployer.engine.roll.rollout import arranged
 
             names = arranged(names, play.turns.order)

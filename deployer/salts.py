@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Iterable
 from functools import cache
 
 _FRESH = secrets.token_bytes(32)
@@ -26,6 +27,11 @@ def salt() -> str:
 def fingerprint_key() -> bytes:
     """Return the key of fingerprints, which no host gets to see."""
     return _made("fingerprint").encode()
+
+
+def shuffled(names: Iterable[str]) -> list[str]:
+    """Return names in an order that is this run's: the same each time, and in the run of a saved plan, too."""
+    return sorted(names, key=lambda name: _made(f"place of {name}"))
 
 
 def _made(what: str) -> str:

@@ -27,6 +27,7 @@ class Inherited:
         blocks: those around it that say what happens when a task fails, each with the part one is in.
         notify: handlers that the blocks around it notify.
         private: the variables of the role that is read next are no other role's.
+        become_around: what stands for a ``become`` or ``become_user`` that is ``omit``: those around it, nearest first.
         gated: an include around it has a condition.
         files: directories whose ``files/`` and ``templates/`` are looked in; see `deployer.load.sources`.
     """
@@ -35,6 +36,7 @@ class Inherited:
     tags: frozenset[str] = frozenset()
     become: bool | str | None = None
     become_user: str | None = None
+    become_around: tuple[tuple[bool | str | None, str | None], ...] = ()
     environment: Mapping[str, Any] = field(default_factory=Map)
     role: str = ""
     role_path: Path | None = None
@@ -65,11 +67,16 @@ class Inherited:
             become=self.become if become is None else become,
             run_once=self.run_once if once is None else once,
             become_user=text(given, "become_user", self.become_user),
+            become_around=self._around(given),
             delegate_to=text(given, "delegate_to", self.delegate_to),
             ignore_errors=given.get("ignore_errors", self.ignore_errors),
             environment=joined(self.environment, *_environments(given)),
             notify=self.notify + words(given, "notify") if "block" in given else self.notify,
         )
+
+    def _around(self, given: Map) -> tuple[tuple[bool | str | None, str | None], ...]:
+        omits = any("omit" in str(given.get(word)) for word in ("become", "become_user"))
+        return ((self.become, self.become_user), *self.become_around) if omits else self.become_around
 
     def variables(self, own: Map) -> Map:
         """Return what a task sees of role, blocks, itself and the includes around it; the last is the strongest."""

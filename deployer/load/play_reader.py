@@ -168,12 +168,12 @@ class PlayReader:
 
 
 def _check_results(task: Task, handlers: Sequence[Task], tasks: Sequence[Task]) -> None:
-    """Refuse a handler that uses what another one registers: a plan has no results of handlers."""
+    """Refuse a handler that uses what another one registers in a loop: the rounds of handlers are not told apart."""
     said = " ".join((*task.when, *_TEMPLATE.findall(f"{task.args} {task.loop}")))
-    for other in (one for one in handlers if one is not task and one.result.register):
+    for other in (one for one in handlers if one is not task and one.result.register and one.loop is not None):
         used = re.search(rf"\b{re.escape(other.result.register)}\b", said)
         if used and any(task.name in one.notify for one in (*tasks, *handlers)):
-            problem = f"a handler cannot use {other.result.register!r}, which the handler {other.name!r} registers"
+            problem = f"a handler cannot use {other.result.register!r}, which {other.name!r} registers in a loop"
             hint = "command: {cmd: …, onlyif: test -e FILE} looks on the host when it runs; or engine: ansible"
             raise ConfigError(problem, where=task.mark, hint=hint)
 

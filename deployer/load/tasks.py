@@ -179,6 +179,7 @@ class TaskReader:
             tags=all_of.tags,
             become=all_of.become,
             become_user=all_of.become_user,
+            become_around=all_of.become_around,
             environment=all_of.environment,
             role=inherited.role,
             role_path=inherited.role_path,

@@ -26,6 +26,7 @@ class Acting:
 
     Attributes:
         play: and the others are those of `deployer.resolve.tasking.Tasking`.
+        acts: what it makes acts when it is its turn, and reads nothing ahead: handlers and hooks do.
         doer: the host with whose variables it is done; another one than ``host`` where that one does it once for all.
     """
 
@@ -35,6 +36,7 @@ class Acting:
     maker: Maker
     delegates: Delegates
     doer: Host
+    acts: bool = False
 
     def actions(self, task: Task, variables: Variables, label: str) -> Iterator[Action]:
         """Yield what a task does: one action, or those of all files in the directory that it copies.
@@ -98,7 +100,7 @@ class Acting:
         module, words = given or self.maker.make(task, variables, home), task.result
         if user and module.handler_only and not words.ignore_errors:
             check_may_act(task, user)
-        if words.register and (module.only_reads or words.unchanged or words.check_mode is False):
+        if words.register and not self.acts and (module.only_reads or words.unchanged or words.check_mode is False):
             module = module.reading()
         if once and not module.READS:
             hint = "give it changed_when: false where it only reads; or write a play for one host before this one"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from deployer.fleet import Declaration, Rollout
 from deployer.model import Connection, Host, Observed, Present, Secret, State, Task
@@ -183,6 +183,10 @@ class Limits:
     rollout: Rollout = field(default_factory=Rollout)
 
 
+Heard: TypeAlias = Mapping[str, Mapping[str, Any] | None]
+"""What handlers have given, by their names; None of one that does not run before those behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostPlay:
     """A play on one host, ready to be probed.
@@ -194,7 +198,8 @@ class HostPlay:
         after_start: hooks when they are well again.
         limits: what the play says of batches, rendered for this host.
         failures: of tasks in blocks, as far as it was resolved in view of them.
-        again: resolves the play once more, with the results of actions by their place among ``actions``, and failures.
+        again: resolves the play once more, with the results of actions by their place among ``actions``, failures, and
+            what handlers have given, by their names.
     """
 
     host: Host
@@ -207,7 +212,7 @@ class HostPlay:
     after_start: tuple[Action, ...] = ()
     limits: Limits = Limits()
     failures: tuple[Failure, ...] = ()
-    again: Callable[[Mapping[int, Mapping[str, Any]], tuple[Failure, ...]], HostPlay] | None = None
+    again: Callable[[Mapping[int, Mapping[str, Any]], tuple[Failure, ...], Heard], HostPlay] | None = None
 
     def with_handlers(self, fresh: tuple[Action, ...]) -> tuple[Action, ...]:
         """Return its handlers as they were, but of those that wait and of those that are new what ``fresh`` has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from deployer import checks as check
 from deployer.errors import At, ConfigError
@@ -54,11 +55,8 @@ def becomes_another(
             strongest = variables.get(BECOME)
         if strongest is not None:
             return bool(coerce(bool, strongest, BECOME))
-        said = task.become
-        if isinstance(said, str):
-            rendered = variables.render(said, task.mark, "become")
-            said = None if rendered is OMIT else bool(coerce(bool, rendered, "become"))
-        return every if said is None else said
+        said = _innermost(task, variables, "become")
+        return every if said is None else bool(coerce(bool, said, "become"))
 
 
 def user_of(task: Task | Play, variables: Variables, on: Connection, *, another: bool) -> str | None:
@@ -85,13 +83,24 @@ def user_of(task: Task | Play, variables: Variables, on: Connection, *, another:
             user = _login(on)
         else:
             said = variables.get(BECOME_USER)  # stronger, too
-            said = variables.render(task.become_user, task.mark, "become_user") if said is None else said
-            if said is None and task.become_user is None:
+            said = _innermost(task, variables, "become_user") if said is None else said
+            if said is None:
                 return None
             user = str(coerce(str, said, "become_user"))
             if complaint := check.name(user):
                 raise ConfigError(f"become_user {user!r}: {complaint}")
     return None if user == "root" else user
+
+
+def _innermost(task: Task | Play, variables: Variables, word: str) -> Any:
+    """Return what a task says, rendered; where that is ``omit``, what is said around it; None where nobody says it."""
+    around = task.become_around if isinstance(task, Task) else ()
+    for become, user in ((task.become, task.become_user), *around):
+        said = become if word == "become" else user
+        rendered = variables.render(said, task.mark, word) if isinstance(said, str) else said
+        if rendered is not OMIT:
+            return rendered
+    return None
 
 
 def check_may_act(task: Task, user: str) -> None:

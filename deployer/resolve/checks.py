@@ -50,7 +50,7 @@ def check_acts(actions: Sequence[Action], handlers: Sequence[Action], *, strict:
 def _acts(handler: Action) -> bool:
     """Return whether a handler does something; of one that waits, whether its module may."""
     if not handler.waits:
-        return bool(handler.module.act())
+        return bool(handler.module.act()) and bool(handler.task.result.register or not handler.module.READS)
     return not is_module(handler.task.module) or class_of(handler.task.module).act is not Module.act
 
 

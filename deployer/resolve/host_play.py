@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from deployer.errors import NotYet
 from deployer.fleet import Declaration
 from deployer.gathering import Gathering
+from deployer.load.results import Foreseen
 from deployer.load.undefined import NotDefined
 from deployer.model import Host, Play, Task
 from deployer.resolve.acting import waiting_for
-from deployer.resolve.action import Action, Awaiting, Choice
+from deployer.resolve.action import Action, Awaiting, Choice, Heard
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.delegating import check_no_node
+from deployer.resolve.judging import registered
 from deployer.resolve.labels import label_of
 from deployer.resolve.rescuing import Failure, forgiven
 from deployer.resolve.tasking import UNCHOSEN, Tasking
@@ -30,12 +32,14 @@ class Progress:
         tasks: False leaves tasks and handlers out, for a run that makes its own.
         results: what actions have given so far, by their place among those of the play.
         failures: of those in blocks.
+        heard: what handlers have given so far.
     """
 
     facts: Mapping[str, Any] | None
     tasks: bool = True
     results: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
+    heard: Heard = field(default_factory=dict)
 
 
 class Lists(NamedTuple):
@@ -68,7 +72,7 @@ class Lists(NamedTuple):
         notified = tasking(choice=None, play=chosen.play, results=progress.results)
         found = cls(
             actions,
-            _handlers(notified, actions, problems) if progress.tasks else (),
+            _handlers(notified, actions, problems, progress.heard) if progress.tasks else (),
             made(tasking(choice=None), play.turns.before_switch),
             made(tasking(choice=None), play.turns.after_start),
             (),
@@ -103,7 +107,12 @@ def _actions(tasking: Tasking, tasks: Iterable[Task], problems: Gathering) -> tu
     return tuple(actions)
 
 
-def _handlers(tasking: Tasking, actions: Sequence[Action], problems: Gathering) -> tuple[Action, ...]:
+def _handlers(
+    tasking: Tasking,
+    actions: Sequence[Action],
+    problems: Gathering,
+    heard: Heard,
+) -> tuple[Action, ...]:
     """Return the handlers of a play.
 
     One that uses what is not defined on this host is no error where no task of the host can notify it: Ansible looks
@@ -114,16 +123,20 @@ def _handlers(tasking: Tasking, actions: Sequence[Action], problems: Gathering) 
         tasking: of the host, with the play as far as it is known.
         actions: what the host's tasks are.
         problems: where errors go.
+        heard: what handlers have given so far.
     """
     found: list[Action] = []
     for task in tasking.play.handlers:
         with problems.going_on():
             try:
-                found += list(tasking.actions(task))
+                own = list(tasking.actions(task))
+                found += own
+                _register(tasking, task, own, actions, heard)
             except NotYet as error:
                 if task.include:  # nobody knows what it brings
                     raise
                 found.append(_waiting(tasking, task, error))
+                _register(tasking, task, found[-1:], actions, heard)
             except NotDefined as error:
                 if tasking.results and error.inside:
                     found.append(_waiting(tasking, task, NotYet(error.inside, "it is not there")))
@@ -132,6 +145,35 @@ def _handlers(tasking: Tasking, actions: Sequence[Action], problems: Gathering) 
                     raise
                 found.append(Action(task, str(task.name), skip=f"nothing notifies it: {error.message}"))
     return tuple(found)
+
+
+def _register(
+    tasking: Tasking,
+    task: Task,
+    own: Sequence[Action],
+    actions: Sequence[Action],
+    heard: Heard,
+) -> None:
+    """Let those behind a handler see what it registers; where nothing notifies it, they see what is there without it.
+
+    Args:
+        tasking: of the host.
+        task: the handler.
+        own: its actions.
+        actions: what the host's tasks are.
+        heard: what handlers have given so far.
+    """
+    name = task.result.register
+    if not name or (task.name in heard and heard[task.name] is None):
+        return
+    given = heard.get(task.name)
+    if given is None and all(one.skip for one in own):
+        given = registered(task, [(None, one, None) for one in own])
+    elif given is None and _may_notify(tasking.play, actions, task):
+        given = Foreseen(name, f"the handler {str(task.name)!r} has not run yet")
+    if given is not None:
+        hushed = task.no_log or any(one.hides for one in own)
+        tasking.scopes.put(tasking.host, {name: given}, {}, {}, hushed=hushed)
 
 
 def _waiting(tasking: Tasking, task: Task, error: NotYet) -> Action:

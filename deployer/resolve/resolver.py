@@ -18,7 +18,7 @@ from deployer.load.keywords import SETTERS
 from deployer.load.scope import Scopes
 from deployer.load.sources import Sources
 from deployer.model import Blob, Connection, Host, Mark, Play, Task
-from deployer.resolve.action import Choice, HostPlay, Limits
+from deployer.resolve.action import Choice, Heard, HostPlay, Limits
 from deployer.resolve.becoming import becomes_another, may_become, user_of
 from deployer.resolve.delegating import Delegates
 from deployer.resolve.factual import name_facts
@@ -158,8 +158,6 @@ class Resolver:
         facts: Mapping[str, Any] | None,
         *,
         tasks: bool = True,
-        results: Mapping[int, Mapping[str, Any]] | None = None,
-        failures: tuple[Failure, ...] = (),
     ) -> HostPlay:
         """Return everything the play wants of a host, checked.
 
@@ -167,16 +165,14 @@ class Resolver:
             host: one of the play's hosts.
             facts: what the host says of itself; never templated.
             tasks: False leaves tasks and handlers out, for a run that makes its own.
-            results: what actions have given so far, by their place among those of the play.
-            failures: of those in blocks.
 
         Raises:
             ConfigError: anything that is written is wrong; with its place.
         """
         with self._lock:
-            if tasks and facts is None and results is None and host.name in self._ready:
+            if tasks and facts is None and host.name in self._ready:
                 return self._ready.pop(host.name)
-            return self._resolve(host, Progress(facts, tasks and self._run.needs.tasks, results or {}, failures))
+            return self._resolve(host, Progress(facts, tasks and self._run.needs.tasks))
 
     def _resolve(self, host: Host, progress: Progress) -> HostPlay:
         reached, cli = self.connection(host), self._run.cli
@@ -199,8 +195,9 @@ class Resolver:
         found = Lists.of(self.play, self._choice, progress, tasking)
         found.check(own, self._units, become=reached.become, strict=self._run.strict)
 
-        def again(results: Mapping[int, Mapping[str, Any]], failures: tuple[Failure, ...]) -> HostPlay:
-            return self.resolve(host, progress.facts, tasks=progress.tasks, results=results, failures=failures)
+        def again(results: Mapping[int, Mapping[str, Any]], failures: tuple[Failure, ...], heard: Heard) -> HostPlay:
+            with self._lock:
+                return self._resolve(host, replace(progress, results=results, failures=failures, heard=heard))
 
         return HostPlay(
             host,

@@ -218,7 +218,8 @@ class Tasking:
             self.ended = f"the host has ended the play ({done.skip})" if done.ends else ""
             yield done
         else:
-            made = Acting(self.play, self.host, self.connection, self.maker, self.delegates, self._doer or self.host)
+            on, doer = (self.host, self.connection), self._doer or self.host
+            made = Acting(self.play, *on, self.maker, self.delegates, doer, acts=self.choice is None)
             yield from made.actions(task, variables, label)
 
     def _left_out(self, task: Task) -> str:

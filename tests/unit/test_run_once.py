@@ -6,6 +6,7 @@ import pytest
 
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.resolving import stand_in
+from deployer.engine.roll.rollout import arranged
 from deployer.errors import ConfigError, Unreachable
 from deployer.options import Options
 from deployer.project import load
@@ -61,6 +62,19 @@ def test_each_batch_has_what_runs_once_done_by_its_first_host_and_all_of_it_know
     with pytest.raises(ConfigError, match="run_once with register is for what only reads") as caught:
         loaded.resolver(one).resolve(some[1], None)
     assert "changed_when: false" in caught.value.hint
+
+
+def test_shuffled_hosts_have_what_runs_once_done_by_the_first_of_the_order_in_which_they_take_their_turns(
+    here: Project,
+) -> None:
+    names = [f"h{number}" for number in range(12)]
+    here.write("hosts.yml", f"all: {{hosts: {{{', '.join(f'{name}: ' for name in names)}}}}}\n")
+    here.write("site.yml", "- {hosts: all, order: shuffle, tasks: [{command: id, run_once: true}]}\n")
+    loaded = load(Options(playbook="site.yml", inventory=("hosts.yml",)))
+    ((one, hosts),) = loaded.work()
+    resolver = loaded.resolver(one)
+    did = [host.name for host in hosts if not resolver.resolve(host, None).actions[0].skip]
+    assert did == [arranged(names, "shuffle")[0]]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -11,6 +10,7 @@ from math import ceil
 from deployer.errors import ConfigError
 from deployer.fleet import grammar
 from deployer.resolve.limits import batch_sizes
+from deployer.salts import shuffled
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def arranged(hosts: Sequence[str], order: str | Sequence[str]) -> list[str]:
         places = {name: place for place, name in enumerate(order)}
         return sorted(hosts, key=lambda name: places.get(name, len(places)))
     if order == "shuffle":
-        return random.sample(hosts, len(hosts))
+        return shuffled(hosts)
     found = sorted(hosts) if "sorted" in order else list(hosts)
     return found[::-1] if order.startswith("reverse") else found
 

@@ -51,10 +51,10 @@ def apply(
         transport.prove_ways()  # one that is shut already would make the change look guilty
     if work and become:
         work = list(_ahead(transport, work, emit))
-    last, teller = {id(job.planned): job for job in work}, _Teller(transport.name, emit, clock, before)
+    last, teller = _last(work), _Teller(transport.name, emit, clock, before)
     with closing(_sent(_parts(work), transport, elsewhere or Elsewhere(), become, teller.prove)) as sent:
         for part, frames, send in sent:
-            last |= {id(job.planned): job for job in part if job.place}  # it was planned anew
+            last |= _last([job for job in part if job.place])  # it was planned anew
             if part[0].place and not frames:
                 emit(StepDone(transport.name, part[0].planned.action.label, "done already", 0, clock() - teller.before))
                 yield unchanged(part[0].planned)
@@ -67,6 +67,12 @@ def apply(
                 teller.confirm(transport, part[-1], become)
                 if last[id(part[-1].planned)] is part[-1]:
                     yield part[-1].planned
+
+
+def _last(work: Sequence[Job]) -> dict[int, Job]:
+    """Return the job with which each task ends; what is judged ends with its last step, which gives its result."""
+    found = {id(job.planned): job for job in work}
+    return found | {id(job.planned): job for job in work if job.step and job.planned.action.judge}
 
 
 @dataclass(slots=True)
@@ -166,7 +172,7 @@ def _parts(work: Sequence[Job]) -> Iterator[Sequence[Job]]:
     part: list[Job] = []
     for job, follower in zip(work, (*work[1:], None), strict=False):
         part.append(job)
-        ends = follower is None or follower.planned is not job.planned
+        ends = follower is None or follower.planned is not job.planned or bool(job.step and not follower.step)
         moves = follower is not None and (follower.place != job.place or (job.place is not None and ends))
         if job.waits or moves or (job.planned.action.judge and job.planned.action.task.result.judged and ends):
             yield part

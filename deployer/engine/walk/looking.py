@@ -10,7 +10,7 @@ from deployer.engine.walk import plan as planning
 from deployer.engine.walk import probe
 from deployer.engine.walk.elsewhere import Elsewhere, put_between
 from deployer.engine.walk.plan import Plan
-from deployer.engine.walk.planned import Planned
+from deployer.engine.walk.planned import Planned, notes_of
 from deployer.errors import StepError
 from deployer.events import Emit, Stage
 from deployer.resolve import Action, HostPlay
@@ -75,6 +75,7 @@ class HostLook:
                 self._go_on_after(error)
                 self._remaining = self.host_play.actions[base:]
                 continue
+            self._results.listen(plan, self.host_play.handlers)
             before, told = self.host_play, self._resolved(base)
             if not again and self.host_play.actions is before.actions:
                 waking = {id(planned.action) for planned in plan.tasks if planned.wakes}
@@ -91,6 +92,8 @@ class HostLook:
         due = {handler.task.name for handler in resolved.handlers if not handler.skip}
         idle = [handler for handler in before.handlers if handler.waits and handler.task.name not in due]
         noted = {name for handler in idle for name in (handler.task.name, handler.label)} & self._notified
+        if not any(handler.waits for handler in resolved.handlers) and not due & self._notified:
+            noted |= self._told_results().heard.keys()  # those that waited for these are done without
         if self._begun and noted:
             from deployer.engine.walk.steps import take_back
 
@@ -99,7 +102,11 @@ class HostLook:
 
     def _made(self, actions: Sequence[Action], reading: probe.Reading, waking: Collection[int] = ()) -> Plan:
         handlers = () if self._failed else self.host_play.handlers
-        return planning.make(actions, reading, handlers, frozenset(self._notified), waking)
+        anew = self._results.anew(handlers) if self._results else handlers
+        ran = self._results.heard if self._results else {}  # the host keeps notes of them until others have run
+        pending = reading.pending.difference(*(notes_of(one) for one in handlers if one.task.name in ran))
+        reading = replace(reading, pending=frozenset(pending))
+        return planning.make(actions, reading, handlers, frozenset(self._notified), waking, anew)
 
     def _note_woken(self, tasks: Sequence[Planned]) -> None:
         """Remember the handlers that readings have woken, where these tasks are done and the handlers are not."""

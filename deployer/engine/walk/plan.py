@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import dropwhile, takewhile
+from itertools import dropwhile
 
 from deployer.engine.walk.confirmed import confirmed
 from deployer.engine.walk.planned import Planned, woken_handlers
@@ -12,7 +12,6 @@ from deployer.engine.walk.probe import READS_LATER, Reading
 from deployer.errors import ConfigError
 from deployer.events import Verdict
 from deployer.model import Observed, Unknown
-from deployer.modules import Step
 from deployer.resolve import Action
 
 _RUNS_ALWAYS = "runs every time; what it changes is not known"
@@ -27,6 +26,8 @@ class Plan:
 
     tasks: tuple[Planned, ...]
     handlers: tuple[Planned, ...] = ()
+    awaited: bool = False
+    """A handler behind its handlers waits for what they give."""
 
     @property
     def all(self) -> tuple[Planned, ...]:
@@ -102,7 +103,7 @@ class Plan:
         for i, planned in enumerate(self.tasks):
             if planned.verdict in ("ok", "skipped"):
                 continue
-            head = _head(planned) if free or planned.action.module.STANDS_ALONE else ()
+            head = planned.head if free or planned.action.module.STANDS_ALONE else ()
             if planned.action.task.blocks or planned.action.place:
                 head = ()  # its failure is looked at where it stands; on another machine all is in its order
             rest = planned.steps[len(head) :]
@@ -129,17 +130,19 @@ class Plan:
         if not late:
             return self, Plan(())
         now, later = self.tasks[:count], self.tasks[count:]
-        if later and (head := _head(later[0])) and len(head) < len(later[0].steps):
+        if later and (head := later[0].head) and len(head) < len(later[0].steps):
             now = (*now, replace(later[0], steps=head))
             later = (replace(later[0], steps=later[0].steps[len(head) :]), *later[1:])
         return Plan(now), Plan(later, self.handlers)
 
     def known_part(self) -> Plan:
-        """Return the tasks before the first unknown one: the segment that can run now. Handlers wait for the end."""
-        count = next((i for i, planned in enumerate(self.tasks) if planned.verdict == "unknown"), len(self.tasks))
-        while count < len(self.tasks) and count and self.tasks[count].handler:
-            count -= 1  # handlers that are flushed here wait for those that may notify them
-        return Plan(self.tasks[:count])
+        """Return the tasks before the first unknown one; handlers, too, where that one waits for what they give."""
+        every, begin = self.all, len(self.tasks)
+        count = next(i for i, planned in enumerate(every) if planned.verdict == "unknown")
+        if count < begin:
+            begin = next(i for i in range(count, -1, -1) if not (i and every[i].handler))
+        waits = every[count].handler and bool(every[count].action.waits)
+        return Plan(self.tasks[:begin], tuple(one for one in every[begin:count] if one.handler and waits), waits)
 
 
 def _quiet(tasks: Sequence[Planned]) -> bool:
@@ -148,11 +151,6 @@ def _quiet(tasks: Sequence[Planned]) -> bool:
 
 def _done(planned: Planned) -> Planned:
     return replace(planned, verdict="ok", changes=(), steps=())
-
-
-def _head(planned: Planned) -> tuple[Step, ...]:
-    """Return the steps that a task begins with and that have no effect on what runs."""
-    return tuple(takewhile(lambda step: step.ahead, planned.steps))
 
 
 @dataclass(slots=True)
@@ -191,6 +189,7 @@ def make(
     handlers: Sequence[Action],
     notified: frozenset[str],
     waking: Collection[int] = (),
+    anew: Sequence[Action] | None = None,
 ) -> Plan:
     """Return the plan of one host.
 
@@ -200,6 +199,7 @@ def make(
         handlers: all handlers of the play.
         notified: names of handlers that earlier segments of this run have woken.
         waking: ids of the actions that only read, and say of it that something has changed.
+        anew: the handlers, as they are where they are woken after they had been flushed.
     """
     places: dict[str, _Place] = {}
     answers = iter(reading.observed)
@@ -209,7 +209,7 @@ def make(
         if action.flush:
             woken = woken_handlers(tasks[since:], handlers, notified, pending)
             tasks += (Planned(action, "skipped", reason=action.skip), *woken)
-            notified, pending, since = frozenset(), frozenset(), len(tasks)
+            notified, pending, since, handlers = frozenset(), frozenset(), len(tasks), anew or handlers
         elif action.skip:
             tasks.append(Planned(action, "ok" if action.says else "skipped", reason=action.says or action.skip))
         if action.skip:

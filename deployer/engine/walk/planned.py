@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from deployer.events import TaskPlanned, Verdict
@@ -41,6 +42,11 @@ class Planned:
     def notify(self) -> frozenset[str]:
         """The names of the handlers that it wakes."""
         return frozenset(self.action.notify) - self.done_within
+
+    @property
+    def head(self) -> tuple[Step, ...]:
+        """The steps that it begins with and that have no effect on what runs."""
+        return tuple(takewhile(lambda step: step.ahead, self.steps))
 
     def may_restart(self, units: frozenset[str]) -> frozenset[str]:
         """Return which of these units it may stop or start; ``units`` are those of the host's nodes."""

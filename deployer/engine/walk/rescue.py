@@ -51,7 +51,7 @@ def rescued(host_play: HostPlay, place: int, error: StepError, results: Results,
     results.failed(action, place, error.result)
     before = tuple(one for one in host_play.failures if one.place < place)
     try:
-        fresh = host_play.again(results.known, (*before, failure))
+        fresh = host_play.again(results.known, (*before, failure), results.heard)
     except ConfigError as wrong:
         raise StepError(wrong.message, where=wrong.where, hint=wrong.hint) from error
     left = fresh.actions[place + 1 :]

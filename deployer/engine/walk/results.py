@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from deployer.engine.walk.judged import result_failure
@@ -13,6 +14,7 @@ from deployer.engine.walk.planned import Planned
 from deployer.errors import ConfigError, StepError
 from deployer.load.results import Foreseen
 from deployer.resolve import Action, HostPlay
+from deployer.resolve.action import Awaiting
 from deployer.resolve.judging import ResultJudge
 
 _QUIET = ("ok", "skipped")
@@ -24,6 +26,7 @@ class Results:
 
     Attributes:
         known: of those that have a judge.
+        heard: of handlers that register theirs.
         pause: waits some seconds between two tries.
         running: changes are made, so what waits is waited for.
     """
@@ -31,7 +34,9 @@ class Results:
     known: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     pause: Callable[[float], None] = time.sleep
     running: bool = False
-    _used: dict[int, int] = field(default_factory=dict)
+    heard: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    _used: dict[int | str, int] = field(default_factory=dict)
+    _late: dict[str, Action] = field(default_factory=dict)
     _tries: dict[int, int] = field(default_factory=dict)
 
     def learn(self, plan: Plan, observed: Sequence[Any], base: int) -> tuple[Plan, bool]:
@@ -112,13 +117,45 @@ class Results:
             self.known[place] = {"changed": False, **result, "failed": True}
 
     def ran(self, planned: Planned, actions: Sequence[Action]) -> None:
-        """Keep what a task, one of these, gave when it ran."""
-        if planned.result is not None:
+        """Keep what a task, one of these, gave when it ran, or a handler."""
+        if planned.handler and planned.result is not None:
+            self.heard[planned.action.task.name] = planned.result
+        elif planned.result is not None:
             self.known[next(i for i, one in enumerate(actions) if one is planned.action)] = planned.result
 
-    def _now(self) -> dict[int, int]:
+    def listen(self, plan: Plan, handlers: Sequence[Action]) -> None:
+        """Note which handlers run next, and which do not although one that runs waits for what they register.
+
+        Args:
+            plan: of what is left. What is said here of handlers is said of those that run first in it.
+            handlers: all of the play.
+        """
+        begin = next((i for i, one in enumerate(plan.tasks) if one.action.flush), len(plan.tasks))
+        first = list(takewhile(lambda one: one.handler, plan.all[begin + (begin < len(plan.tasks)) :]))
+        woken = {one.action.task.name: one.action for one in first}
+        for name in woken.keys() & self.heard.keys():
+            del self.heard[name]  # it runs once more
+        if any(one.verdict == "unknown" for one in plan.tasks[:begin]):
+            return  # that may wake them
+        awaited = {one.module.name for one in woken.values() if isinstance(one.module, Awaiting)}
+        for task in (one.task for one in handlers if one.task.result.register in awaited):
+            if task.name not in woken:
+                self.heard.setdefault(task.name, None)
+
+    def anew(self, handlers: tuple[Action, ...]) -> tuple[Action, ...]:
+        """Return handlers as they are where they are woken once more: what others register, they wait for again."""
+        found = {id(one): one for one in (self._late.get(one.task.name, one) for one in handlers)}
+        return tuple(found.values())
+
+    def flushed(self, handlers: tuple[Action, ...]) -> tuple[Action, ...]:
+        """Return the handlers for what is behind those that were flushed, to be resolved once more."""
+        self._used.clear()
+        return self.anew(handlers)
+
+    def _now(self) -> dict[int | str, int]:
         """Return what is known, by its identity: a result of which only a part is known cannot be compared."""
-        return {place: id(result) for place, result in self.known.items()}
+        known: dict[int | str, int] = {place: id(result) for place, result in self.known.items()}
+        return known | {name: id(result) for name, result in self.heard.items()}
 
     def forgiven(self, actions: Sequence[Action]) -> set[int]:
         """Return the ids of those that have failed, and may."""
@@ -131,11 +168,16 @@ class Results:
         """
         count = waiting(host_play.actions)
         late = [handler.module for handler in host_play.handlers if handler.waits]
+        given = {handler.task.result.register for handler in host_play.handlers}
+        waiting_now = (
+            one for one in host_play.handlers if isinstance(one.module, Awaiting) and one.module.name in given
+        )
+        self._late |= {handler.task.name: handler for handler in waiting_now}
         if (count is None and not late) or host_play.again is None or self._used == self._now():
             return None
         self._used = self._now()
         try:
-            fresh = host_play.again(self.known, host_play.failures)
+            fresh = host_play.again(self.known, host_play.failures, self.heard)
         except ConfigError as error:
             if not self.running:
                 raise

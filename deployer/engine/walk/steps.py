@@ -52,8 +52,10 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
     """Yield what has to run, in order.
 
     Before a task that notifies, the host notes the handlers; each is forgotten after it ran. So a run that is killed in
-    between cannot lose a restart: the next one finds the note.
+    between cannot lose a restart: the next one finds the note. One that others wait for, because they use its result,
+    is forgotten with the last of them: the next run would need it again.
     """
+    given = [handler for handler in handlers if handler.task.result.register]
     last = {planned.action.task.name: planned for planned in plan.changing if planned.handler}
     for planned in plan.changing:
         names = planned.notify
@@ -69,6 +71,9 @@ def jobs(plan: Plan, handlers: Sequence[Action]) -> Iterator[Job]:
         if planned.handler:
             action = planned.action
             ended = notes_of(action) if last[action.task.name] is planned else {handler_id(action)}
+            if plan.awaited and action.task.result.register:
+                continue
+            ended = ended.union(*(notes_of(one) for one in given if not plan.awaited and one.task.name not in last))
             yield Job(planned, lines(*(sh('rm -f "$home/notified/"{}', note) for note in sorted(ended))))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployer.engine.walk import probe
@@ -130,6 +130,8 @@ class Walk(HostLook):
             self._remaining = self._remaining[segment.own - later.own :]
             if waiting:
                 self._note_woken(now.tasks)
+            if self._results and any(one.action.flush for one in now.tasks):
+                self.host_play = replace(self.host_play, handlers=self._results.flushed(self.host_play.handlers))
             rest = later.tasks + plan.tasks[len(segment.tasks) :]
             self.first = Plan(rest, plan.handlers) if later.all else None
             if later.all:
@@ -166,7 +168,7 @@ class Walk(HostLook):
             self.switched |= done.action.module.RESTARTS_NODES and not all(step.ahead for step in done.steps)
             if done.handler:
                 self._notified -= {done.action.task.name, done.action.label}
-            if self._results and not done.handler:
+            if self._results:
                 self._results.ran(done, play.actions)
             if changes and not done.action.task.result.unchanged:
                 self._notified.update(done.notify)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from deployer.modules.base import Changes, Module, Present, State, Step
@@ -15,6 +16,14 @@ class OnlyReads(Module):
     def desired(self) -> State:
         """Return that nothing is wanted."""
         return Present({})
+
+    def act(self) -> tuple[Step, ...]:
+        """Look, as a handler does it."""
+        return (Step("look", self.probe()),)
+
+    def result(self, told: Mapping[str, object], said: str) -> Mapping[str, object]:
+        """Return what it has seen."""
+        return told or {"changed": False, **self.answer(self.parse(said))}
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Return no steps."""

@@ -96,8 +96,13 @@ def test_orders(order: str) -> None:
     assert arranged(["b", "c", "a"], order) == ORDERS[order]
 
 
-def test_shuffled_is_everybody() -> None:
-    assert sorted(arranged(["b", "c", "a"], "shuffle")) == ["a", "b", "c"]
+def test_shuffled_is_everybody_in_an_order_that_lasts_as_long_as_the_run() -> None:
+    names = [f"web{number}" for number in range(50)]
+    found = arranged(names, "shuffle")
+    assert sorted(found) == sorted(names)
+    assert found not in (names, sorted(names))
+    assert arranged(names[::-1], "shuffle") == found
+    assert arranged(names[:20], "shuffle") == [name for name in found if name in names[:20]]
 
 
 @pytest.mark.parametrize(

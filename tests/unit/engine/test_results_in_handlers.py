@@ -152,3 +152,70 @@ def test_a_handler_that_waits_and_can_do_nothing_is_refused_before_anything_is_t
     play = FLUSHED.replace("shell: 'echo said", "copy: {dest: HERE/x, content: 'echo said").replace(">>HERE/log'", "'}")
     with pytest.raises(ConfigError, match="copy does nothing when it is notified"):
         walk(trial, play)
+
+
+CHECKED = """\
+  tasks:
+  - {name: configure, copy: {dest: HERE/conf, content: TEXT}, notify: [NOTIFIES]}
+FLUSH
+  - {name: behind, shell: {cmd: cp HERE/log HERE/behind || touch HERE/behind, creates: HERE/behind}}
+  handlers:
+  - {name: check, shell: 'grep -c good HERE/conf || echo bad', register: checked, changed_when: false}
+  - {name: look, stat: {path: HERE/conf}, register: there}
+  - {name: restart, shell: 'echo {{ checked.stdout }} {{ there.stat.size }} >>HERE/log', when: checked.stdout == '1'}
+  - {name: told, shell: 'echo {{ "bad" if checked is defined and checked.stdout != "1" else "fine" }} >>HERE/log'}
+"""
+
+
+@pytest.mark.parametrize("flush", ["", "  - meta: flush_handlers"])
+@pytest.mark.parametrize(("text", "log"), [("good", "1 4\nfine\n"), ("else", "0\nbad\nbad\n")])
+def test_a_handler_that_uses_what_another_one_registers_waits_for_it_in_its_turn(
+    trial: Trial, flush: str, text: str, log: str
+) -> None:
+    words = {"TEXT": text, "FLUSH": flush, "NOTIFIES": "restart, check, told, look"}
+    told = dict(planned(trial, CHECKED, **words))
+    assert [told[name] for name in ("check", "look", "restart", "told")] == ["change", "change", "unknown", "unknown"]
+    deployed(trial, CHECKED, **words)
+    assert trial.read("log") == log.removeprefix("0\nbad\n")
+    assert trial.read("behind") == (trial.read("log") if flush else "")
+    assert dict(planned(trial, CHECKED, **words)) == {"configure": "ok", "behind": "ok"}
+
+
+def test_a_handler_sees_what_another_one_would_register_only_where_that_one_runs(trial: Trial) -> None:
+    words = {"TEXT": "else", "FLUSH": "", "NOTIFIES": "told"}
+    assert planned(trial, CHECKED, **words) == [("configure", "change"), ("behind", "change"), ("told", "change")]
+    deployed(trial, CHECKED, **words)
+    assert trial.read("log") == "fine\n"
+    deployed(trial, CHECKED, TEXT="good", FLUSH="", NOTIFIES="check")
+    assert trial.read("log") == "fine\n", "what nothing wakes waits for nothing"
+    words["TEXT"] = "more"
+    with pytest.raises(ConfigError, match="checked"):
+        planned(trial, CHECKED, **{**words, "NOTIFIES": "restart"})
+
+
+def test_a_run_that_ends_at_a_handler_does_not_lose_those_that_wait_for_it(trial: Trial) -> None:
+    words = {"TEXT": "good", "FLUSH": "", "NOTIFIES": "restart, check, look"}
+    broken = CHECKED.replace("register: there}", "register: there, failed_when: not WELL}")
+    with pytest.raises(StepError, match="look"):
+        deployed(trial, broken, **words, WELL="false")
+    assert not (trial.place / "log").exists()
+    deployed(trial, broken, **words, WELL="true")
+    assert trial.read("log") == "1 4\n"
+
+
+AGAIN = """\
+  tasks:
+  - {name: one, copy: {dest: HERE/conf, content: one}, notify: [check, restart]}
+  - meta: flush_handlers
+  - {name: two, copy: {dest: HERE/two, content: twice}, notify: [restart, check]}
+  - {name: flush, meta: flush_handlers}
+  - {name: three, copy: {dest: HERE/three, content: x}, notify: restart}
+  handlers:
+  - {name: check, shell: cat HERE/two || cat HERE/conf, register: checked, changed_when: false}
+  - {name: restart, shell: 'echo {{ checked.stdout }} >>HERE/log', when: checked.stdout != ""}
+"""
+
+
+def test_a_handler_that_is_woken_again_uses_what_was_registered_last(trial: Trial) -> None:
+    deployed(trial, AGAIN)
+    assert trial.read("log") == "one\ntwice\ntwice\n"

@@ -154,6 +154,7 @@ HANDLERS = """\
 - name: look
   stat: {path: /etc/app.pem}
   register: seen
+  loop: [1]
   listen: restart app
 - name: restart
   systemd: {name: app, state: restarted}
@@ -162,12 +163,12 @@ HANDLERS = """\
 """
 
 
-def test_a_handler_that_uses_what_another_one_registers_is_refused_with_a_way_out_and_handed_over(tmp_path):
+def test_a_handler_that_uses_what_another_one_registers_in_a_loop_is_refused_with_a_way_out_and_handed_over(tmp_path):
     files = {"roles/pem/tasks/main.yml": "- copy: {dest: /a, content: x}\n  notify: restart app\n"}
     for name, text in {**files, "roles/pem/handlers/main.yml": HANDLERS}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    with pytest.raises(ConfigError, match="cannot use 'seen', which the handler 'look' registers") as caught:
+    with pytest.raises(ConfigError, match="cannot use 'seen', which 'look' registers in a loop") as caught:
         loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n")
     assert "onlyif" in caught.value.hint
     app, pem = loaded(tmp_path, "- hosts: web\n  roles: [app, pem]\n", fallback=True)

@@ -34,6 +34,11 @@ ANOTHER = "- {command: x, become: true}\n"
         ("become_user: x\n  vars: {ansible_become_user: '{{ who }}'}", {"become": "true"}, "", "app"),
         ("", {"become": "true", "vars": "{ansible_become_user: app}"}, "", "app"),
         ("vars: {ansible_become_user: app}", {}, "", "deploy"),
+        ("become_user: '{{ omit }}'", {"become": "true", "become_user": "app"}, "", "app"),
+        ("become_user: '{{ omit }}'", {"become": "true"}, "", None),
+        ("become_user: '{{ nobody | default(omit) }}'", {"become": "'{{ omit }}'"}, "", "deploy"),
+        ("become: '{{ omit }}'", {"become": "true"}, "", None),
+        ("become: '{{ nobody | default(omit) }}'", {}, "", "deploy"),
         ("delegate_to: b", {}, "", "them"),
         ("delegate_to: b\n  become: true", {}, "", None),
         ("delegate_to: b\n  become: true\n  become_user: app", {}, "", "app"),
@@ -50,6 +55,14 @@ def test_whom_a_task_is_done_as_is_what_it_is_to_ansible(
     for module in ("command: x", "copy: {dest: /x, content: x}"):
         project.tasks(f"{ANOTHER}- {module}\n  {words}\n", **play)
         assert project.actions()[1].user == user
+
+
+def test_what_a_block_omits_is_what_the_nearest_one_around_it_says(project: Project) -> None:
+    omits = "become_user: '{{ nobody | default(omit) }}'"
+    inner = f"- {omits}\n  block:\n    - command: x\n      {omits}\n    - {{command: x, become_user: them}}\n"
+    outer = "- become: true\n  become_user: app\n  block:\n" + "".join(f"    {line}\n" for line in inner.splitlines())
+    project.tasks(outer, become="false", become_user="play")
+    assert [action.user for action in project.actions()] == ["app", "them"]
 
 
 @pytest.mark.parametrize(("said", "user"), [("", None), ("become: false", "deploy"), ("become: true", None)])
