@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 from deployer.errors import NotYet
 from deployer.fleet import Declaration
 from deployer.gathering import Gathering
-from deployer.load.results import Foreseen
 from deployer.load.undefined import NotDefined
 from deployer.model import Host, Play, Task
 from deployer.resolve.acting import waiting_for
 from deployer.resolve.action import Action, Awaiting, Choice, Heard
 from deployer.resolve.checks import check_acts, check_handlers, check_nodes, check_twice
 from deployer.resolve.delegating import check_no_node
-from deployer.resolve.judging import registered
 from deployer.resolve.labels import label_of
 from deployer.resolve.rescuing import Failure, forgiven
 from deployer.resolve.tasking import UNCHOSEN, Tasking
@@ -166,6 +164,9 @@ def _register(
     name = task.result.register
     if not name or (task.name in heard and heard[task.name] is None):
         return
+    from deployer.load.results import Foreseen
+    from deployer.resolve.judging import registered
+
     given = heard.get(task.name)
     if given is None and all(one.skip for one in own):
         given = registered(task, [(None, one, None) for one in own])
