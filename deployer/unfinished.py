@@ -10,6 +10,7 @@ from deployer.engine.host_run import Context
 from deployer.errors import ConfigError
 from deployer.project import Project
 from deployer.report.journal import Head, Journal, Journals
+from deployer.resolve import FleetNeeds
 from deployer.runtime import pool, stoppable
 
 _WELL = frozenset({"ok", "changed"})
@@ -60,7 +61,8 @@ def unfinished(project: Project) -> Unfinished:
     that had no ending here, but has noted itself that the same run ended well; nor one that a later rollback had.
 
     Raises:
-        ConfigError: this machine remembers no such deploy.
+        ConfigError: this machine remembers no such deploy; or the release failed on the canary, which went ahead of
+            those that are left.
     """
     journals = Journals()
     digests = journals.keyed(project.sources)
@@ -69,11 +71,27 @@ def unfinished(project: Project) -> Unfinished:
         hint = "deployer deploy takes all hosts, and changes nothing on those that are done"
         problem = f"no deploy of {project.sources[0]} with this inventory was noted on this machine"
         raise ConfigError(problem, hint=hint)
+    left = frozenset[str]().union(*(rest.left for rest in last))
+    if left and (canaries := _canaries(project, frozenset[str]().union(*(rest.reverted for rest in last)))):
+        problem = f"the release failed on the canary, {_names(canaries)}: no other host gets it"
+        hint = "fix the cause, then deployer deploy; -e deploy_again=true tries this release there again, first"
+        raise ConfigError(problem, hint=hint)
     told = [rest for rest in last if rest.left or rest.reverted or rest.done or rest.mid_rollback] or last[:1]
     notes = tuple(note for rest in told for note in _notes(project, rest))
     newest = next((rest for rest in last if rest.left), None)
     well = newest.well if newest and not newest.changed else frozenset[str]()
-    return Unfinished(frozenset().union(*(rest.left for rest in last)), well, notes)
+    return Unfinished(left, well, notes)
+
+
+def _canaries(project: Project, reverted: frozenset[str]) -> frozenset[str]:
+    """Return those of the hosts that went back which go first in a roll, so that the others are spared."""
+    found = set[str]()
+    for play in project.plays if reverted else ():
+        resolver = project.resolver(play, FleetNeeds(tasks=False))
+        for host in project.hosts(play):
+            own = resolver.fleet(host)[0] if host.name in reverted else None
+            found |= {host.name} if own and own.rollout.canary == host.name else set()
+    return frozenset(found)
 
 
 def _last(project: Project, journals: Journals) -> Iterator[tuple[Journal, frozenset[str]]]:

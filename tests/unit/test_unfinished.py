@@ -155,3 +155,16 @@ def test_a_host_that_went_back_waits_for_a_word(options: Options, capsys: pytest
     assert "nothing to resume of run 20260101T000000Z-abcdef by me@here" in said
     assert "left out, because the release failed there: web2; -e deploy_again=true tries it again" in said
     assert left(replace(options, extra_vars=("deploy_again=true",))) == {"web2"}
+
+
+def test_a_release_that_failed_on_the_canary_goes_to_no_other_host(options: Options, tmp_path: Path) -> None:
+    hosts = "{web1: {ansible_host: 10.0.0.1}, web2: {ansible_host: 10.0.0.2}, web3: {ansible_host: 10.0.0.3}}"
+    fleet = "cluster: {name: shop, mesh: none}, nodes: [{name: shop, service: shop.service}], rollout: {canary: web2}"
+    (tmp_path / "hosts.yml").write_text(f"all: {{hosts: {hosts}, vars: {{{fleet}}}}}\n")
+    remembered(options, web1="not reached", web2="reverted", web3="not reached")
+    with pytest.raises(ConfigError, match="the release failed on the canary, web2: no other host gets it") as caught:
+        unfinished(load(options))
+    assert "-e deploy_again=true" in caught.value.hint
+    assert left(replace(options, extra_vars=("deploy_again=true",))) == {"web1", "web2", "web3"}
+    remembered(options, web1="reverted", web2="changed", web3="not reached")
+    assert left(options) == {"web3"}, "the canary was well, and another host was not"
