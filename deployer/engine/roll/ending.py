@@ -18,10 +18,11 @@ Fallen = dict[str, RungResult]
 def mark_failed(runs: Sequence[HostRoll], fallen: Fallen) -> list[HostRoll]:
     """Note on each host that one of its nodes fell, and return the hosts for which that is news.
 
-    As long as there are first causes, what only follows from them is not held against a host.
+    As long as there are first causes, on these hosts or on others, what only follows from them is not held against a
+    host: it would go back, and what it runs would be marked bad there, because of a node that it misses.
     """
-    names = {str(target.node) for run in runs if not run.problem for target in run.targets}
-    first = {node: bad for node, bad in fallen.items() if node in names and not bad.secondary}
+    known = {str(target.node) for run in runs if run.problem for target in run.targets}
+    first = {node: bad for node, bad in fallen.items() if node not in known and not bad.secondary}
     found = []
     for run in runs:
         if not run.problem and (problem := _problem(run, first or fallen)):

@@ -133,6 +133,7 @@ class Fleet:
         self.log.touch()
         self.new, self.names = new, [f"web{i}" for i in range(1, count + 1)]
         self.kind: type[Node] = Node
+        self.ladder: type[Scripted] = Scripted
         self.fails: set[str] = set()
         self.away: set[str] = set()
         self.outside: list[str] = []
@@ -180,7 +181,7 @@ class Fleet:
              ask: Callable[[str], bool] | None = None, **words: Any) -> Roll:  # fmt: skip
         runs = [self.run(name) for name in self.names if name not in self.absent]
         with ThreadPoolExecutor(4) as pool:
-            climb = Scripted(
+            climb = self.ladder(
                 pool, self.events, self.stop, unseen=self.unseen, strangers=self.strangers, falls=self.falls
             )
             hooks = Hooks(self.events, lambda: DirectoryHost(self.place / "web1", "localhost"), self.elsewhere)

@@ -9,7 +9,7 @@ import pytest
 
 from deployer.engine.ladder.rung import Rung, RungResult
 from deployer.engine.roll.back import settle
-from deployer.engine.roll.ending import mark_failed
+from deployer.engine.roll.ending import Fallen, mark_failed
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.restart import Lives
 from deployer.engine.roll.state import HostState, Verification
@@ -20,7 +20,7 @@ from deployer.roll_events import STOPPED, BatchEnded, BatchStarted, HostMoved
 from deployer.sh import Sh, sh
 from tests.samples import quick
 from tests.unit.engine.engine_kit import action
-from tests.unit.engine.roll_kit import Fleet
+from tests.unit.engine.roll_kit import Fleet, Scripted
 
 
 @pytest.fixture
@@ -103,6 +103,24 @@ def test_who_only_misses_an_unhealthy_node_is_not_blamed_for_it(fleet: Fleet) ->
     assert (one.problem, three.problem) == (None, None)
     assert str(two.problem) == f"{node_of(two)}: rung 3: it fell"
     assert mark_failed(runs, {node_of(one): fall(8, secondary=True)}) == [one], "when nobody else explains it"
+
+
+def test_a_host_that_misses_a_node_whose_turn_has_not_come_does_not_go_back(fleet: Fleet) -> None:
+    class Missing(Scripted):
+        """web3 falls as soon as web1 has its turn, and web1 misses it."""
+
+        def run(self, runs, busy, unhealthy=frozenset(), urgent=()) -> Fallen:
+            Scripted.run(self, runs, busy, unhealthy, urgent)
+            one, _, three, _ = runs
+            if one.state in (HostState.WAITING, HostState.SETTLED):
+                return {}
+            return {node_of(one): fall(8, secondary=True), node_of(three): fall(2)}
+
+    fleet.good = True
+    fleet.ladder = Missing
+    roll = fleet.roll(1)
+    assert fleet.ends(roll) == {"web1": "new", "web2": "not reached", "web3": "failed", "web4": "not reached"}
+    assert "back web1" not in fleet.log.read_text()
 
 
 def test_a_host_without_a_good_release_stays_failed_and_says_so(fleet: Fleet) -> None:
