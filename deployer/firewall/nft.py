@@ -72,6 +72,7 @@ class RulesPart:
         allow: ports such as ``9100/tcp`` and the networks that may reach each.
         members: addresses of the cluster's hosts, which reach ``ports`` and, where there is one, EPMD.
         public: ports open to everyone, ``4000/tcp``.
+        passing: ports that members reach, too, as long as a takeover lasts; empty when none does.
     """
 
     cluster: str
@@ -81,6 +82,7 @@ class RulesPart:
     epmd_port: int | None
     public: tuple[str, ...]
     allow: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    passing: str = ""
 
     @property
     def inner(self) -> tuple[str, ...]:
@@ -98,6 +100,7 @@ class RulesPart:
             *rules_of(also),
             *(f"{saddr} tcp dport @ssh accept" for saddr in _sources(self.admin)),
             *(f"{saddr} tcp dport {inner} accept" for saddr in _sources(self.members)),
+            *(f"{saddr} tcp dport {{ {self.passing} }} accept" for saddr in _sources(self.members) if self.passing),
             *(
                 f"{saddr} {protocol} dport {_ports(ports)} accept"
                 for allowed, networks in self.allow

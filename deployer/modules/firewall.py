@@ -14,6 +14,7 @@ from deployer.firewall import openings as check
 from deployer.firewall.nft import BASE, PLACE, RULES_RECORD, UNIT, UNIT_TEXT, RulesPart, rules_of, takes_away
 from deployer.firewall.openings import Allow
 from deployer.firewall.seen import PROBED, Seen
+from deployer.firewall.shut import EPHEMERAL
 from deployer.model import Unknown
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Step, records
 from deployer.sh import Sh, library, lines, script, sh
@@ -66,7 +67,11 @@ class Firewall(Module):
         tuple[str, ...], Doc("ports that answer today and may be shut, such as 8443/tcp", check=check.with_protocols)
     ] = ()
     takeover: Annotated[
-        str | None, Doc("a unit that is about to be stopped: the port that its node has taken at random may be shut")
+        str | None,
+        Doc(
+            "a unit that is about to be stopped: the port that its node has taken at random is open to members alone, "
+            "as it is when the unit has to run again"
+        ),
     ] = None
     ssh_port: Annotated[int | None, Doc("one more port of SSH, beside those that are found")] = None
     confirm: Annotated[
@@ -98,6 +103,7 @@ class Firewall(Module):
                 (allow.port, tuple(network for word in allow.sources for network in named.get(word, (word,))))
                 for allow in self.allow
             ),
+            passing=f"{EPHEMERAL}-65535" if self.takeover else "",
         )
 
     @cached_property

@@ -42,6 +42,14 @@ def test_overlapping_networks_are_merged_because_nft_refuses_them(admin: tuple[s
     assert f"ip saddr {merged} tcp dport @ssh accept" in replace(WALL, admin=admin).part.text()
 
 
+def test_as_long_as_a_takeover_lasts_members_reach_an_old_node_that_has_to_run_again() -> None:
+    wall = replace(WALL, members=("192.0.2.7",), takeover="chat.service")
+    assert "ip saddr { 192.0.2.7 } tcp dport { 32768-65535 } accept" in rules_of(wall.part.text())
+    over = replace(wall, takeover=None).part.text()
+    assert "32768" not in over
+    assert takes_away(rules_of(wall.part.text()), rules_of(over)), "it is closed when all hosts have had their turn"
+
+
 def test_overlapping_ports_are_merged_because_nft_refuses_them() -> None:
     text = replace(WALL, public=("80/tcp", "79-90/tcp", "91/tcp", "85/tcp")).part.text()
     assert "tcp dport { 79-91 } accept" in text
