@@ -22,6 +22,7 @@ from deployer.releases.node_unit import (
     judged,
     left_behind,
     look_at,
+    looked_at,
     named,
     renamed,
 )
@@ -136,20 +137,19 @@ class BeamNodes(Module):
 
     def probe(self) -> Sh:
         """Print the link, and of each node the unit, its program, and the files that are newer than its start."""
-        old = self.takeover or ""
         parts = [
             OUTSIDE,
             generations.declared(self.root, self.held),
             PLACES,
-            sh(PROBE_RELEASE, self.id, self.files, old, self.units, self._etc, above(self.root)),
+            sh(PROBE_RELEASE, self.id, self.files, self.takeover or "", self.units, self._etc, above(self.root)),
         ]
         for i, node in enumerate(self.nodes):
             parts += [show_unit(node.unit), look_at(node, i, self.cookie)]
         return lines(*parts)
 
     def reads(self) -> Reads:
-        """Return the directories above its root."""
-        return Reads(places=above(self.root))
+        """Return the directories above its root, where its links lead, and what its nodes have read at their starts."""
+        return looked_at(self.root, self.held, self.nodes, self.cookie)
 
     def parse(self, out: str) -> Observed:
         """Judge them.

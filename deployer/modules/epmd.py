@@ -73,6 +73,14 @@ class Epmd(Module):
         """The instance of ``beam-epmd@.service`` that the role writes."""
         return f"beam-epmd@{self.port}.service"
 
+    @property
+    def _addresses(self) -> str:
+        return f"/etc/beam/epmd.d/{self.port}"
+
+    @property
+    def _started(self) -> str:
+        return f"/run/beam-epmd-{self.port}/started"
+
     def desired(self) -> Present:
         """Return what the host should say; sockets count, not files."""
         return Present(
@@ -89,15 +97,14 @@ class Epmd(Module):
 
     def probe(self) -> Sh:
         """Print the unit, the files and the sockets."""
-        started = f"/run/beam-epmd-{self.port}/started"
-        place = f"/etc/beam/epmd.d/{self.port}"
-        given = sh("lib={} addresses={} cluster={} started={}", HOME, place, self.cluster, started)
+        given = sh("lib={} addresses={} cluster={} started={}", HOME, self._addresses, self.cluster, self._started)
         ports = sh("port={} heard_port={}", self.port, hex_port(self.port))
         return lines(LISTENERS, show_unit(self.unit), given, ports, script("epmd.sh"))
 
     def reads(self) -> Reads:
-        """Return its program."""
-        return Reads(sums=(f"{HOME}/epmd",))
+        """Return its program, and what it has read at its start."""
+        places = f"{HOME}/epmd", self._addresses, "/etc/systemd/system/beam-epmd@.service", self._started
+        return Reads(places, sums=(f"{HOME}/epmd",), within=(self._addresses,))
 
     def parse(self, out: str) -> Observed:
         """Judge them.

@@ -12,7 +12,11 @@ emit listening "$heard"
 if [ "$pid" != 0 ]; then
   process_sockets "$pid"
   emit sockets "$sockets"
-  emit stale "$(find "$lib/epmd" "$addresses" "/etc/systemd/system/beam-epmd@.service" -cnewer "$started" -print -quit 2>&1)"
+  stale='' service=/etc/systemd/system/beam-epmd@.service
+  # What was read for all fragments may say so, too.
+  [ -n "$rows" ] && place "$started" && since "$written" d "$addresses" && since "$moment" f "$lib/epmd" "$service" "$addresses"/* ||
+    stale=$(find "$lib/epmd" "$addresses" "$service" -cnewer "$started" -print -quit 2>&1) || :
+  emit stale "$stale"
 fi
 inode=${heard##* }
 case $sockets in

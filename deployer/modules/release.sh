@@ -1,7 +1,7 @@
 if cd -P -- "$root" 2>/dev/null; then emit root "$PWD"; cd /; else emit root "$(realpath -m -- "$root")"; fi
 insecure "$@"
 emit insecure "$odd"
-if [ -n "$rows" ] && place "$root" && [ "$kind" = directory ]; then
+if [ -n "$rows" ] && place "$root" && [ "$kind" = d ]; then
   case $owners in *[1357]) closed='' ;; *) closed=$root ;; esac
 else closed=$(find "$root" -maxdepth 0 ! -perm -001 2>/dev/null) || :; fi
 emit closed "$closed"

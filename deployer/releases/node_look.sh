@@ -9,7 +9,11 @@ if [ "$pid" != 0 ]; then
   drops=${shown#*DropInPaths=}
   drops=${drops%%"$newline"*}
   # Before a reload systemd does not see a unit's first drop-in.
-  [ ! -d "/etc/systemd/system/$unit.d" ] || drops="$drops /etc/systemd/system/$unit.d"
-  # shellcheck disable=SC2086
-  [ ! -e "$started" ] || emit "stale_$i" "$(find -L "$@" $drops -cnewer "$started" -print 2>&1)"
+  own=/etc/systemd/system/$unit.d
+  [ ! -d "$own" ] || drops="$drops $own"
+  if [ -e "$started" ]; then
+    # shellcheck disable=SC2086
+    settled "$own" "$@" $drops && stale='' || stale=$(find -L "$@" $drops -cnewer "$started" -print 2>&1) || :
+    emit "stale_$i" "$stale"
+  fi
 fi

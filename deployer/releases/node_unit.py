@@ -14,7 +14,7 @@ from deployer.fields import Doc
 from deployer.model import Changes
 from deployer.releases import generations
 from deployer.releases.doors import check_outside
-from deployer.sh import Sh, lines, script, sh
+from deployer.sh import Reads, Sh, lines, script, sh
 from deployer.sh.units import properties
 from deployer.syntax import NODE_LABEL
 
@@ -132,6 +132,14 @@ def look_at(node: NodeUnit, i: int, cookie: str | None) -> Sh:
     """Return text that prints the unit, its program, and the files that are newer than its start; after `show`."""
     read = [*node.reads, *([cookie] if cookie else [])]
     return lines(sh("started={} i={}\nset -- {}", node.started, i, read), script("node_look.sh", "deployer.releases"))
+
+
+def looked_at(root: str, held: str, nodes: Sequence[NodeUnit], cookie: str | None) -> Reads:
+    """Return what `PROBE_RELEASE` and `look_at` want to have read of a release's directory and its generations."""
+    ours = [place for node in nodes for place in (node.file, f"{node.file}.d", node.started, *node.reads)]
+    held_files = [f"{held}/current{file}" for node in nodes for file in node.files]
+    places = *generations.above(root), f"{root}/current", *ours, *held_files
+    return Reads((*places, cookie) if cookie else places, drop_ins=True)
 
 
 def left_behind(units: Sequence[str], release: str) -> ConfigError:

@@ -17,7 +17,7 @@ secure() {
   [ -n "$rows" ] && place "$1" || return 1
   mode=000${owners##*:} whose=${owners%:*} gid=${owners%:*}
   whose=${whose#*:} gid=${gid##*:}
-  case $kind:${whose%%:*} in directory:0|directory:"$own_uid") ;; *) return 1 ;; esac
+  case $kind:${whose%%:*} in d:0|d:"$own_uid") ;; *) return 1 ;; esac
   case $mode in
     *[1357]???) ;;
     *[2367]) return 1 ;;
@@ -121,7 +121,7 @@ astray() {
   ours=" $old "
   set --
   for conf in /etc/systemd/system/*.service.d/00-deployer.conf; do
-    case $links in *"$row$conf $held/"*) ;; *) [ ! -e "$conf" ] || set -- "$@" "$conf" ;; esac
+    case $links in *"$lf$conf $held/"*) ;; *) [ ! -e "$conf" ] || set -- "$@" "$conf" ;; esac
   done
   [ "$#" -gt 0 ] || return 0
   confs=$(grep -ls -- "$etc/" "$@" 2>/dev/null) || :
@@ -156,26 +156,63 @@ old_state() {
   printf '%s' "$state"
 }
 
+# links_read PATH...: leave in $links where these and the drop-ins of all units lead, from what was read for all fragments; fail
+# where not all of it was.
+# shellcheck disable=SC2154 # what place leaves
+links_read() {
+  links=''
+  for one in "$@" /etc/systemd/system/*/00-deployer.conf; do
+    if [ -n "$rows" ] && place "$one"; then
+      case $kind:${owners#*:} in
+        f:0:*:644|f:"$own_uid":*:644) links="${links}own $one$lf" ;;
+        *) links=$links$one' '$target$lf ;;
+      esac
+    elif [ -z "$rows" ] || [ -e "$one" ] || [ -L "$one" ]; then return 1; fi
+  done
+}
+
 # loose FILE...: leave in $apart which of them, and of ROOT/current and the units, is not as `linked` makes it; and in $links
 # where these and the drop-ins of all units lead.
 loose() {
-  row='
-' apart='' count=$#
+  apart='' count=$#
   for file; do
     case $file in */00-deployer.conf) set -- "$@" "${file%.d/00-deployer.conf}" ;; esac
   done
-  links=$(find "$root/current" "$@" /etc/systemd/system/*/00-deployer.conf -maxdepth 0 \( -type f -perm 0644 \( -uid 0 -o -uid "$own_uid" \) -printf 'own %p\n' -o \
-    -printf '%p %l\n' \) 2>/dev/null) || :
-  links=$row$links$row
-  case $links in *"$row$root/current $held/current/release$row"*) ;; *) apart=$root/current$lf ;; esac
+  links_read "$root/current" "$@" ||
+    links=$(find "$root/current" "$@" /etc/systemd/system/*/00-deployer.conf -maxdepth 0 \( -type f -perm 0644 \
+      \( -uid 0 -o -uid "$own_uid" \) -printf 'own %p\n' -o -printf '%p %l\n' \) 2>/dev/null) || :
+  links=$lf$links$lf
+  case $links in *"$lf$root/current $held/current/release$lf"*) ;; *) apart=$root/current$lf ;; esac
   for file; do
     [ "$count" -gt 0 ] || break
     count=$((count - 1))
-    case $links in *"$row$file $held/current$file$row"*) ;; *) apart=$apart$file$lf ;; esac
+    case $links in *"$lf$file $held/current$file$lf"*) ;; *) apart=$apart$file$lf ;; esac
     case $file in */00-deployer.conf) ;; *) continue ;; esac
     unit=${file%.d/00-deployer.conf} text=''
-    case $links in *"${row}own $unit$row"*) slurp "$unit" ;; esac
+    case $links in *"${lf}own $unit$lf"*) slurp "$unit" ;; esac
     [ "$text" = "$own_unit" ] || apart=$apart$unit$lf
   done
   apart=${apart%"$lf"}
+}
+
+# settled OWN PATH...: nothing of these is newer than $started, as what was read for all fragments says of files, of links that
+# lead where ours do, and of OWN, the directory of a unit's drop-ins, where nobody has put anything else.
+# shellcheck disable=SC2154 # what place leaves
+settled() {
+  drop_ins=$1
+  shift
+  [ -n "$rows" ] && place "$started" && [ "$kind" = f ] || return 1
+  began=$written
+  for one; do
+    place "$one" || return 1
+    case $kind:$one in
+      l:*) [ "$target" = "$held/current$one" ] && since "$began" f "$target" || return 1 ;;
+      "d:$drop_ins")
+        for other in "$one"/* "$one"/.[!.]* "$one"/..?*; do
+          [ "$other" = "$one/00-deployer.conf" ] || { [ ! -e "$other" ] && [ ! -L "$other" ]; } || return 1
+        done
+        since "$began" d "$one" && settled "$one" "$one/00-deployer.conf" || return 1 ;;
+      *) since "$began" f "$one" || return 1 ;;
+    esac
+  done
 }

@@ -217,8 +217,12 @@ def _reading(program: Program) -> list[str]:
     """Return what reads for all fragments in one go."""
     text = "\n".join(fragment.text for fragment in program.fragments)
     parts = ["net_read"] if "sockets_listed" in text or "heard_at" in text else []
-    parts += ["processes_read servers"] if "ssh_ports" in text else ["processes_read"] if "process_" in text else []
-    return [*parts, *read_together(program.known.values(), program.reads)]
+    whose = " servers" if "ssh_ports" in text else "" if "process_" in text else None
+    together = list(read_together(program.known.values(), program.reads))
+    if whose is not None:
+        looked = any(part.startswith("places_read") for part in together)
+        parts.append(f"processes_{'named' if looked else 'read'}{whose}")
+    return [*parts, *together]
 
 
 def _call(index: int, program: Program) -> str:

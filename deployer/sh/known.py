@@ -75,10 +75,14 @@ class Reads:
     Attributes:
         places: files and directories whose kind, owners and mode it asks for with ``place``.
         sums: small files of root's whose digest it asks for with ``sum_of``.
+        within: directories of root's; it asks so for whatever is in them.
+        drop_ins: it asks so for the drop-ins of all units that deployer has written.
     """
 
     places: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    drop_ins: bool = False
 
 
 def read_together(known: Iterable[Known | Pooled], reads: Iterable[Reads]) -> Iterator[str]:
@@ -97,7 +101,10 @@ def read_together(known: Iterable[Known | Pooled], reads: Iterable[Reads]) -> It
     yield sh("rs={}", "\x1e").text
     yield from (script(name, "deployer.sh").text for name in ("known.sh", "pool.sh"))
     if ways := {way for place in places if is_plain(place) for way in _ways(place)}:
-        yield sh("places_read {}", sorted(ways)).text
+        within = sorted({place for one in reads for place in one.within})
+        globs = [f"{sh('{}', place)}/*" for place in within]
+        globs += ["/etc/systemd/system/*/00-deployer.conf"] if any(one.drop_ins for one in reads) else []
+        yield " ".join([sh("places_read {}", sorted(ways)).text, *globs])
     if pairs := [word for pair in sizes.items() if is_plain(pair[0]) for word in pair]:
         yield sh("sums_read {}", pairs).text
     if secret:
@@ -117,5 +124,5 @@ def _ways(place: str) -> tuple[str, ...]:
 
 
 def is_plain(place: str) -> bool:
-    """Return whether stat and sha256sum print a name as it is."""
-    return "\n" not in place and "\\" not in place
+    """Return whether a name can be told from what find and sha256sum print beside it."""
+    return not {"\n", "\\", "|"} & set(place) and not place.startswith("/proc/")

@@ -1,28 +1,52 @@
-# What is as declared is told without asking: one stat and one sha256sum for all files of a host's tasks. What is otherwise,
+# What is as declared is told without asking: one find and one sha256sum for all files of a host's tasks. What is otherwise,
 # or lies where others than root may write (they could put a link or a FIFO in its place), is asked by its own fragment.
+# Given: the prelude, processes.sh.
+# shellcheck shell=sh disable=SC2154,SC2034
 rows='' sums='' secrets='' row_end='
 '
 
-# places_read PATH...: one stat of all.
-places_read() { rows=$row_end$(stat --printf '%F|%U:%u:%G:%g:%a|%s|%n\n' -- "$@" 2>/dev/null)$row_end; }
+# places_read PATH...: one find of all, and of what the processes in $opened_by run and hold. What leads to a name with a line
+# break is left out.
+places_read() {
+  for one in $opened_by; do set -- "$@" "/proc/$one/exe" "/proc/$one/fd"; done
+  opened=$(find "$@" \( -path '/proc/[0-9]*' ! -lname "*$row_end*" \( -lname 'socket:*' -o -name exe \) -printf '%p %l\n' -o \
+    ! -path '/proc/[0-9]*' -prune ! -path "*$row_end*" ! -lname "*$row_end*" \
+    -printf '%p|%y|%u:%U:%g:%G:%m|%s|%C@|%T@|%l\n' \) 2>/dev/null) || :
+  opened=$row_end$opened$row_end
+  rows=${opened%%"$row_end/proc/"*}$row_end
+}
 
-# place PATH: leave its kind, owners and mode, and size in $kind, $owners and $size; fail where nothing is known of it.
+# place PATH: leave what it is (d, f, l), owners and mode, size, when it was changed and written, and where it leads in $kind,
+# $owners, $size, $changed, $written and $target; fail where nothing is known of it.
 # A loop, for to cut a line out of a long text costs dash the square of its length.
 place() {
   row=''
   set -f
   IFS=$row_end
   for row in $rows; do
-    case $row in *"|$1") break ;; esac
+    case $row in "$1|"*) break ;; esac
     row=''
   done
   unset IFS
   set +f
   [ -n "$row" ] || return 1
-  row=${row%"|$1"}
-  kind=${row%%"|"*} size=${row##*"|"}
-  owners=${row#*"|"}
-  owners=${owners%"|"*}
+  row=${row#"$1|"}
+  kind=${row%%"|"*} row=${row#*"|"}
+  owners=${row%%"|"*} row=${row#*"|"}
+  size=${row%%"|"*} row=${row#*"|"}
+  changed=${row%%"|"*} row=${row#*"|"}
+  written=${row%%"|"*} target=${row#*"|"}
+}
+
+# since MOMENT KIND PATH...: whether each of these was read, is of that kind, and was last changed at that moment or before.
+since() {
+  moment=$1 sought=$2
+  shift 2
+  for one; do
+    place "$one" && [ "$kind" = "$sought" ] || return 1
+    [ "${changed%.*}" -ge "${moment%.*}" ] || continue
+    [ "${changed%.*}" -eq "${moment%.*}" ] && [ "1${changed#*.}" -le "1${moment#*.}" ] || return 1
+  done
 }
 
 # roots_own PATH: none but root can change what any part of the way to it leads to. What was found so of a directory counts for
@@ -36,9 +60,9 @@ roots_own() {
     case $firm_ways in *"$row_end$part/$row_end"*) break ;; esac
     place "${part:-/}" || return 1
     case $kind:$owners in
-      'symbolic link:root:0:'*) ;;
-      directory:root:0:*[2367]?|directory:root:0:*[2367]) return 1 ;;
-      directory:root:0:*) ;;
+      l:root:0:*) ;;
+      d:root:0:*[2367]?|d:root:0:*[2367]) return 1 ;;
+      d:root:0:*) ;;
       *) return 1 ;;
     esac
   done
@@ -51,8 +75,8 @@ sums_read() {
   while [ "$left" -gt 0 ]; do
     if roots_own "$1" && place "$1" && [ -r "$1" ]; then
       case $kind:$2:$size in
-        "regular file:$size:$size") set -- "$@" "$1" ;;
-        'regular file:-:'*) [ "$size" -gt 131072 ] || set -- "$@" "$1" ;;
+        "f:$size:$size") set -- "$@" "$1" ;;
+        f:-:*) [ "$size" -gt 131072 ] || set -- "$@" "$1" ;;
       esac
     fi
     shift 2
@@ -61,15 +85,24 @@ sums_read() {
   [ "$#" -eq 0 ] || sums=$row_end$(sha256sum -- "$@" 2>/dev/null)$row_end
 }
 
+# named: the owners of the place have names; of one without, find and stat say different things.
+named() {
+  IFS=:
+  # shellcheck disable=SC2086 # no name of a user has a blank or a star
+  set -- $owners
+  unset IFS
+  [ "$1" != "$2" ] && [ "$3" != "$4" ]
+}
+
 # known INDEX PATH DIGEST REACHED: answer a probe where the file has that digest, or, without one, where a directory is; fail
 # where it has to be asked. REACHED is the path that leads to the file through its generation, where it has one.
 known() {
-  if [ -n "$4" ]; then place "$4" && [ "$kind" = 'symbolic link' ] || return 1; fi
-  place "$2" || return 1
+  if [ -n "$4" ]; then place "$4" && [ "$kind" = l ] || return 1; fi
+  place "$2" && named || return 1
   case ${3:+file}:$kind in
-    ':directory')
+    :d)
       printf '%s %s 0 %s\ntype=directory\036at=%s\036' "$marker" "$1" "$((${#owners} + 19))" "$owners" ;;
-    'file:regular file')
+    file:f)
       case $sums in *"$row_end$3  $2$row_end"*) ;; *) return 1 ;; esac
       printf '%s %s 0 %s\ntype=file\036at=%s\036sha=%s\036' "$marker" "$1" "$((${#owners} + ${#3} + 19))" "$owners" "$3" ;;
     *) return 1 ;;
@@ -96,8 +129,8 @@ END
 
 # known_secret INDEX PATH REACHED SAID: SAID is told of such a file where all of them do.
 known_secret() {
-  if [ -n "$3" ]; then place "$3" && [ "$kind" = 'symbolic link' ] || return 1; fi
-  place "$2" && [ "$kind" = 'regular file' ] || return 1
+  if [ -n "$3" ]; then place "$3" && [ "$kind" = l ] || return 1; fi
+  place "$2" && named && [ "$kind" = f ] || return 1
   [ "$secrets" = same ] || return 1
   mode=${owners##*:} whose=${owners%:*:*}
   whose=${whose%%:*}:${whose##*:}

@@ -6,7 +6,7 @@ accounts='' packages='' packages_asked=''
 
 # small PATH: leave in $text a file of root's that is no longer than what sh reads in a moment; fail where it is not that.
 small() {
-  roots_own "$1" && place "$1" && [ "$kind" = 'regular file' ] && [ "$size" -le 16384 ] && slurp "$1"
+  roots_own "$1" && place "$1" && [ "$kind" = f ] && [ "$size" -le 16384 ] && slurp "$1"
 }
 
 # accounts_read: leave in $passwd and $group what /etc has of users and groups, and yes in $accounts where no other source

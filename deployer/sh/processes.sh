@@ -17,10 +17,9 @@ ssh_servers() {
   done
 }
 
-# processes_read [servers]: leave in $opened what those hold, /proc/PID/fd/N and the socket or /proc/PID/exe and the program, one
-# a line; systemd and the servers of SSH only with that word, for to find these sh looks at every process of the host.
-# A program whose name has a line break is left out; a process that has gone is, too.
-processes_read() {
+# processes_named [servers]: leave those in $opened_by; systemd and the servers of SSH only with that word, for to find these sh
+# looks at every process of the host.
+processes_named() {
   opened='' opened_by=' '
   [ -z "${1:-}" ] || { ssh_servers; opened_by=" 1$ssh_pids "; }
   IFS=$lf
@@ -29,9 +28,15 @@ processes_read() {
     case $line in MainPID=[1-9]*) opened_by="$opened_by${line#MainPID=} " ;; esac
   done
   unset IFS
+  set +f
+}
+
+# processes_read [servers]: leave in $opened what those hold, /proc/PID/fd/N and the socket or /proc/PID/exe and the program, one
+# a line. A program whose name has a line break is left out; a process that has gone is, too.
+processes_read() {
+  processes_named "$@"
   set --
   for one in $opened_by; do set -- "$@" "/proc/$one/exe" "/proc/$one/fd"; done
-  set +f
   [ "$#" -gt 0 ] || return 0
   opened=$(find "$@" ! -lname "*$lf*" \( -lname 'socket:*' -o -name exe \) -printf '%p %l\n' 2>/dev/null) || :
   opened=$lf$opened$lf

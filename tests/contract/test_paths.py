@@ -37,6 +37,7 @@ HARMLESS = [
     rf"\bsettle {X}",
     rf"\bfind {X} -maxdepth 0 -type f -newermt [^)]*",
     rf"-c?newer {X}",
+    rf"\bplace {X}",  # what find said of a link was of the link itself
     rf"\btouch -ch -- {X}",
     r"\brm -r?f -- [^;|&]*",  # unlinks names; into directories it goes by their descriptors, and follows no link
     r"\becho \"[^\"]*\"",

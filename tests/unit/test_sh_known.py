@@ -21,7 +21,8 @@ from deployer.modules.file import File
 from deployer.modules.group import Group
 from deployer.modules.package import Package
 from deployer.modules.user import User
-from deployer.sh import Known, Pooled, Program, Sh, encode, script
+from deployer.releases.generations import PLACES
+from deployer.sh import Known, Pooled, Program, Reads, Sh, encode, lines, script, sh
 from tests.unit.sh_runner import frames, in_every_shell
 
 pytestmark = [in_every_shell, pytest.mark.skipif(os.geteuid() != 0, reason="trusts only what is root's own")]
@@ -190,6 +191,116 @@ def test_a_process_and_its_sockets_are_told_alike_from_the_pool_and_alone(shell:
         assert (one.rc, other.rc) == (0, 0)
         assert "socket:[" in one.out
         assert str(Path("/proc/self/exe").readlink()) in one.out
+
+
+@pytest.fixture
+def node(place: Path) -> Path:
+    """A node's files as deployer lays them, drop-in and its vm.args links into a generation; it has started since."""
+    held = place / "held/current"
+    for name in ("unit.d/00-deployer.conf", "vm.args"):
+        link = place / name
+        target = Path(f"{held}{link}")
+        for made in (link, target):
+            made.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(name)
+        link.symlink_to(target)
+    (place / "cookie").write_text("cookie")
+    (place / "started").touch()
+    files = [place / "cookie", place / "unit.d", *held.rglob("*")]
+    last = max(file.stat().st_ctime_ns for file in files)
+    os.utime(place / "started", ns=(last, last))  # at the very moment is not newer
+    return place
+
+
+NODE = """
+cd /
+held={} started={} own={}
+set -- {}
+if settled "$own" "$@"; then echo settled; fi
+find -L "$@" -cnewer "$started" 2>&1 || :
+"""
+
+
+def settled(shell: list[str], tmp: Path, place: Path, *, read: bool = True) -> str:
+    """Return whether a node is told to have read its files, and which find tells to be newer."""
+    held, started, own = place / "held", place / "started", place / "unit.d"
+    asked = [str(place / name) for name in ("unit.d/00-deployer.conf", "vm.args", "cookie", "unit.d")]
+    text = lines(PLACES, sh(NODE, str(held), str(started), str(own), asked))
+    reads = Reads((*asked, *(f"{held}/current{link}" for link in asked[:2]), str(started)))
+    (frame,) = frames(Program((text,), reads=(reads,) if read else ()), shell, tmp)
+    assert frame.rc == 0
+    return frame.out
+
+
+def test_a_node_that_has_read_its_files_is_told_so_without_a_find(shell: list[str], node: Path, tmp_path: Path) -> None:
+    assert settled(shell, tmp_path, node) == "settled"
+    assert settled(shell, tmp_path, node, read=False) == ""
+
+
+@pytest.mark.parametrize("name", ["cookie", "held/current{}/vm.args", "held/current{}/unit.d/00-deployer.conf"])
+def test_a_file_that_a_node_has_not_read_is_newer_than_its_start(
+    shell: list[str], node: Path, tmp_path: Path, name: str
+) -> None:
+    file, started = node / name.format(node), (node / "started").stat()
+    while file.stat().st_ctime_ns <= started.st_mtime_ns:
+        file.touch()
+    said = settled(shell, tmp_path, node)
+    assert said.startswith(str(node))
+    assert "settled" not in said
+
+
+@pytest.mark.parametrize("what", ["gone", "file", "elsewhere", "drop-in", "hidden", "directory", "restart"])
+def test_what_is_not_as_deployer_lays_it_is_left_to_find(
+    shell: list[str], node: Path, tmp_path: Path, what: str
+) -> None:
+    match what:
+        case "gone":
+            (node / "cookie").unlink()
+        case "file":
+            (node / "vm.args").unlink()
+            (node / "vm.args").mkdir()
+        case "elsewhere":
+            (node / "vm.args").unlink()
+            (node / "vm.args").symlink_to(node / "cookie")
+        case "drop-in" | "hidden":
+            (node / f"unit.d/{'.x' if what == 'hidden' else 'own.conf'}").touch()
+            later = (node / "unit.d").stat().st_ctime_ns
+            os.utime(node / "started", ns=(later, later))
+        case "directory":
+            (node / "cookie").unlink()
+            (node / "cookie").mkdir()
+        case "restart":
+            (node / "started").unlink()
+    assert "settled" not in settled(shell, tmp_path, node)
+
+
+@pytest.mark.parametrize("what", ["declared", "a file", "another mode", "elsewhere", "gone", "not root's"])
+def test_where_links_lead_is_told_alike_from_the_pool_and_by_find(
+    shell: list[str], node: Path, tmp_path: Path, what: str
+) -> None:
+    unit, link = node / "unit", node / "vm.args"
+    own = script("places.sh", "deployer.releases").text.partition("own_unit='")[2].partition("'")[0]
+    unit.write_text(f"{own}\n")
+    unit.chmod(0o600 if what == "another mode" else 0o644)
+    (node / "current").symlink_to(node / "held/current/release")
+    match what:
+        case "a file" | "gone":
+            link.unlink()
+            if what == "a file":
+                link.touch()
+        case "elsewhere":
+            (node / "current").unlink()
+            (node / "current").symlink_to("a|b")
+        case "not root's":
+            os.chown(unit, 65534, 65534)
+    asked = [str(node / "unit.d/00-deployer.conf"), str(link)]
+    text = lines(PLACES, sh('root={} held={}\nloose {}\nprintf %s "$apart"', str(node), str(node / "held"), asked))
+    reads = Reads((*asked, str(unit), str(node / "current")), drop_ins=True)
+    (together,), (alone,) = (frames(Program((text,), reads=r), shell, tmp_path) for r in ((reads,), ()))
+    assert (together.rc, together.out) == (alone.rc, alone.out)
+    assert bool(together.out) == (what != "declared")
+    without = lines(Sh("find() { exit 9; }"), text)
+    assert frames(Program((without,), reads=(reads,)), shell, tmp_path) == [together], "it asked"
 
 
 def test_whoever_asks_for_no_ssh_server_has_no_process_of_the_host_looked_at(shell: list[str], tmp_path: Path) -> None:
