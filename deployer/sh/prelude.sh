@@ -112,29 +112,27 @@ unit_show() {
   pid=${pid:-0}
 }
 
-# net_read: leave in $net each TCP socket that listens and each UDP socket without a peer, as /proc/net lists them.
+# net_read: leave in $net each TCP socket that listens and each UDP socket without a peer: protocol, ADDRESS:PORT in hex, inode,
+# one a line. /proc/net lists first the TCP sockets that listen (proc_net_tcp.txt of Linux); the others, of which a host may have
+# many, are not read.
 net=''
 net_read() {
-  net=$(grep -HsE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0[A7] ' \
-    /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6) || :
+  net=''
+  for table in tcp tcp6 udp udp6; do
+    [ -r "/proc/net/$table" ] || continue
+    while read -r _ at peer state _ _ _ _ _ inode _; do
+      case $table:$state:$peer in
+        tcp*:0A:*|udp*:07:*:0000) net="$net${net:+$lf}${table%6} $at $inode" ;;
+        tcp*:[0-9A-F][0-9A-F]:*) break ;;
+      esac
+    done <"/proc/net/$table"
+  done
 }
 
-# sockets_listed: leave them in $listed: protocol, ADDRESS:PORT in hex, inode, one a line. A probe reads them once.
+# sockets_listed: leave them in $listed. A probe reads them once.
 sockets_listed() {
   [ -n "$net" ] || net_read
-  listed=''
-  set -f
-  IFS=$lf
-  for line in $net; do
-    IFS=' '
-    table=${line#/proc/net/}
-    table=${table%%:*}
-    # shellcheck disable=SC2086 # words of the kernel's own
-    set -- ${line#*:}
-    case $table:$4 in tcp*:0A|udp*:07) listed="$listed${listed:+$lf}${table%6} $2 ${10}" ;; esac
-  done
-  unset IFS
-  set +f
+  listed=$net
 }
 
 # heard_at HEXPORT: leave in $heard address and inode of each TCP socket that listens there, one a line.
