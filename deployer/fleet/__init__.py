@@ -6,7 +6,7 @@ from deployer.fleet.cluster import Cluster
 from deployer.fleet.declaration import Declaration, DeclaredRelease, Roster
 from deployer.fleet.declare import declare
 from deployer.fleet.migration import Migration
-from deployer.fleet.node import Node
+from deployer.fleet.node import Member, Node
 from deployer.fleet.words import FirewallWords, FleetSettings, Health, Rollout
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "FirewallWords",
     "FleetSettings",
     "Health",
+    "Member",
     "Migration",
     "Node",
     "NotifyWords",

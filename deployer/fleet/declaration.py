@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.beam.cookie import guessable
-from deployer.beam.names import erlang_address
+from deployer.beam.names import NodeName, erlang_address
 from deployer.beam.tarball import Tarball
 from deployer.firewall.openings import overlap
 from deployer.fleet.cluster import Cluster
 from deployer.fleet.migration import Migration
-from deployer.fleet.node import Node
+from deployer.fleet.node import Member, Node
 from deployer.fleet.words import ClusterWords, CrashDumpWords, Environment, FirewallWords, Health, Rollout
 from deployer.load.marked import Open
 from deployer.model import Mark
@@ -169,6 +169,21 @@ class Roster(tuple[Declaration, ...]):  # noqa: SLOT001 - it remembers what it h
     def node_names(self) -> Open:
         """The names of all nodes, in the order of the inventory."""
         return Open(member["node"] for member in self.listed)
+
+    def others(self, node: NodeName) -> tuple[Member, ...]:
+        """Return every node but this one as a place to reach; it is cut out and not looked for, as all of them ask."""
+        at, every = self._places
+        return every[: at[node]] + every[at[node] + 1 :] if node in at else every
+
+    @cached_property
+    def _places(self) -> tuple[dict[NodeName, int], tuple[Member, ...]]:
+        every = tuple(_place(member, node) for member in self for node in member.nodes)
+        return {place.node: i for i, place in enumerate(every)}, every
+
+
+def _place(member: Declaration, node: Node) -> Member:
+    cluster = member.cluster
+    return Member(node.node, member.host, cluster.bind, cluster.epmd_port if cluster.epmd else None)
 
 
 def _release(release: DeclaredRelease, nodes: Sequence[Node]) -> dict[str, Any]:

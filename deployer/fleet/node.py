@@ -181,3 +181,16 @@ def _counted(dump: str) -> dict[str, str] | None:
     """Return directory and name of the crash dumps that the unit counts and ages; None where it does not."""
     found = None if dump.startswith("/dev/") else _COUNTED.fullmatch(dump)
     return found and {"folder": found[1], "name": found[2]}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node of a cluster, as a place to reach."""
+
+    node: NodeName
+    host: str
+    address: str
+    epmd_port: int | None
+
+    def __str__(self) -> str:
+        return str(self.node)

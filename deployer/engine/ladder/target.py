@@ -7,21 +7,8 @@ from dataclasses import dataclass, field
 
 from deployer.beam.identity import Identity
 from deployer.beam.names import NodeName
-from deployer.fleet import Cluster, Declaration, Health, Node
+from deployer.fleet import Cluster, Declaration, Health, Member, Node, Roster
 from deployer.model import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Another member of the cluster, as a place to reach."""
-
-    node: NodeName
-    host: str
-    address: str
-    epmd_port: int | None
-
-    def __str__(self) -> str:
-        return str(self.node)
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # one node is itself: a key in the rounds of readings
@@ -83,16 +70,11 @@ def targets_of(own: Declaration | None, members: Sequence[Declaration]) -> tuple
     """Return a target for each node a host declares; ``members`` are all hosts' declarations, its own included."""
     if own is None:
         return ()
-    peers = [_peer(member, node) for member in members for node in member.nodes]
-    return tuple(_target(own, own.cluster, node, peers) for node in own.nodes)
+    roster = members if isinstance(members, Roster) else Roster(members)
+    return tuple(_target(own, own.cluster, node, roster.others(node.node)) for node in own.nodes)
 
 
-def _peer(member: Declaration, node: Node) -> Member:
-    cluster = member.cluster
-    return Member(node.node, member.host, cluster.bind, cluster.epmd_port if cluster.epmd else None)
-
-
-def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Member]) -> Target:
+def _target(own: Declaration, cluster: Cluster, node: Node, others: tuple[Member, ...]) -> Target:
     release = None if node.foreign else own.release
     return Target(
         host=own.host,
@@ -107,7 +89,7 @@ def _target(own: Declaration, cluster: Cluster, node: Node, peers: Sequence[Memb
         otp=str(release.archive.otp) if release and release.archive.otp else None,
         cookie=cluster.cookie,
         mesh=cluster.mesh,
-        others=tuple(peer for peer in peers if peer.node != node.node),
+        others=others,
         health=own.health,
         crash_dump=node.crash_dump,
         applications=release.archive.applications if release else {},

@@ -12,8 +12,9 @@ from deployer.engine.ladder.outcome import Outcome
 from deployer.engine.ladder.reading import DistReading, NodeReading
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.rung import RungResult, climb
-from deployer.engine.ladder.target import Member, Target
+from deployer.engine.ladder.target import Target
 from deployer.errors import HostError
+from deployer.fleet import Member
 from deployer.fleet.words import Health
 from deployer.model import Secret
 from deployer.sh import Frame, Program

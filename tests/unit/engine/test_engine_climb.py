@@ -9,13 +9,13 @@ import pytest
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.meeting import unseen
 from deployer.engine.ladder.rung import Rung, RungResult
-from deployer.engine.ladder.target import Member
 from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.ending import ending_of
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import Verification
 from deployer.errors import Interrupted
 from deployer.events import RungRead, Stage
+from deployer.fleet import Member
 from deployer.model import Host
 from tests.unit.engine.engine_kit import Events, host_play
 from tests.unit.engine.ladder_kit import HTTP_OK, PEERS, Inline, LadderHost, Says, epmd_says, look, target

@@ -8,10 +8,10 @@ import pytest
 
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.expected import as_it_was, told_words
-from deployer.engine.ladder.target import Member
 from deployer.engine.ledger import Ledger
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.state import HostState
+from deployer.fleet import Member
 from deployer.fleet.words import Health
 from deployer.model import Connection, Host, Mark
 from tests.unit.engine.ladder_kit import NODE, PEERS, target

@@ -10,12 +10,12 @@ from typing import ClassVar
 import pytest
 
 from deployer.beam.names import NodeName
-from deployer.engine.ladder.target import Member
 from deployer.engine.roll.climb import Climb
 from deployer.engine.roll.host_roll import HostRoll
 from deployer.engine.roll.joining import Joining
 from deployer.errors import ConfigError, HostError, NotConverged
 from deployer.events import Note as Said
+from deployer.fleet import Member
 from deployer.model import Host, Present
 from deployer.modules.base import Changes, Module, Observed, State, Step, records, sh
 from deployer.roll_events import RollPlanned

@@ -8,9 +8,10 @@ from typing import Any
 from deployer.beam.names import NodeName
 from deployer.engine.ladder.readings import UnitReading
 from deployer.engine.ladder.rung import RungResult
-from deployer.engine.ladder.target import Member, Target
+from deployer.engine.ladder.target import Target
 from deployer.engine.ladder.verify import PATIENCE, LadderSession, Standing, verify
 from deployer.errors import DeployerError
+from deployer.fleet import Member
 from deployer.fleet.words import Health
 from tests.unit.engine.engine_kit import Events
 from tests.unit.engine.ladder_kit import HTTP_OK, Clock, Inline, LadderHost, Says, epmd_says, target

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.fleet import Declaration, check_members
+from deployer.fleet import Declaration, Roster, check_members
 from deployer.model import Secret
 from tests.unit.fleet.fleet_kit import COOKIE, at, declared
 
@@ -65,3 +65,15 @@ def test_without_epmd_all_nodes_listen_on_one_port(words: dict[str, Any]) -> Non
     check_members([alone("a", "10.0.0.1", 9100), alone("b", "10.0.0.2", 9100)])
     with pytest.raises(ConfigError, match="same port"):
         check_members([alone("a", "10.0.0.1", 9100), alone("b", "10.0.0.2", 9101)])
+
+
+def test_all_other_nodes_are_cut_out_of_one_list(words: dict[str, Any]) -> None:
+    """A thousand hosts would else make a million places, and hold them."""
+    roster = Roster(declared(words, host=f"web{i}", address=f"10.77.0.{i}") for i in range(2, 6))
+    names = [node.node for member in roster for node in member.nodes]
+    for name in names:
+        assert [place.node for place in roster.others(name)] == [other for other in names if other != name]
+    first, second = roster.others(names[0]), roster.others(names[1])
+    assert all(one is other for one, other in zip(first[1:], second[1:], strict=True))
+    stranger = declared(at(words, "nodes", [{"name": "x"}])).nodes[0].node
+    assert [place.node for place in roster.others(stranger)] == names
