@@ -51,10 +51,10 @@ def read_round(
         fresh: whether a target's unit was read a moment ago, so that it need not be read again.
         pool: runs hosts in parallel.
     """
-    asked = _each_asked(sessions, before, fresh, pool)
+    asked = _each_asked(sessions, before, fellows := _fellows(before), fresh, pool)
     found = {target: reading for each in asked.values() for target, reading in each.found.items()}
     places, public = _places(found), outside.public_places(found)
-    wanted = {host: _wanted(host, found, places, public) for host in sessions}
+    wanted = {host: _wanted(host, fellows, places, public) for host in sessions}
     answers = _reached(sessions, wanted, asked, pool)
 
     def whole(target: Target) -> NodeReading:
@@ -70,6 +70,7 @@ def read_round(
 def _each_asked(
     sessions: Mapping[str, LadderSession],
     before: Mapping[Target, NodeReading],
+    fellows: Mapping[str, set[str]],
     fresh: Callable[[Target], bool],
     pool: Executor,
 ) -> dict[str, _Asked]:
@@ -90,7 +91,7 @@ def _each_asked(
     def ask(host: str) -> _Asked:
         mine = {target: found[target] for target in hosts.get(host, ())}
         anew = partial(look, host) if host in soon and not all(map(fresh, mine)) else None
-        return _ask(sessions[host], mine, _wanted(host, found, likely, public), anew)
+        return _ask(sessions[host], mine, _wanted(host, fellows, likely, public), anew)
 
     return dict(zip(sessions, pool.map(ask, sessions), strict=True))
 
@@ -206,14 +207,23 @@ def _members(target: Target) -> set[str]:
     return {peer.host for peer in target.others} - {target.host}
 
 
+def _fellows(found: Iterable[Target]) -> dict[str, set[str]]:
+    """Return host → hosts with a node that has one of its nodes among its members; for all at once: each has each."""
+    fellows: dict[str, set[str]] = {}
+    for target in found:
+        for host in _members(target):
+            fellows.setdefault(host, set()).add(target.host)
+    return fellows
+
+
 def _wanted(
-    source: str, found: Iterable[Target], places: Mapping[Place, str], public: Mapping[Place, str]
+    source: str, fellows: Mapping[str, set[str]], places: Mapping[Place, str], public: Mapping[Place, str]
 ) -> list[Place]:
     """Return the places that a host tries: what is public, and of members' hosts what they let it in to.
 
     A host whose nodes are none's member yet would wait for the answers of firewalls that are right to give none.
     """
-    members = {target.host for target in found if source in _members(target)}
+    members = fellows.get(source, set())
     ours = {place: owner for place, owner in places.items() if owner in members}
     return [place for place, owner in (ours | dict(public)).items() if owner != source]
 
