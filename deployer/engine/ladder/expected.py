@@ -57,7 +57,7 @@ def once_seen(line: str) -> frozenset[str]:
 
 def _was(target: Target, kept: Mapping[str, Any]) -> Target:
     first, last = kept["ports"]
-    port, health = kept["epmd_port"], kept["health"]
+    port, health, others = kept["epmd_port"], kept["health"], frozenset(kept["others"])
     return replace(
         target,
         node=parse_node(str(kept.get("node", target.node))),
@@ -68,7 +68,7 @@ def _was(target: Target, kept: Mapping[str, Any]) -> Target:
         health=None if health is None else build(Health, {name: v for name, v in health.items() if v is not None}),
         mesh=str(kept["mesh"]),
         otp=None if kept["otp"] is None else str(kept["otp"]),
-        others=tuple(peer for peer in target.others if str(peer) in kept["others"]),
+        others=tuple(peer for peer in target.others if str(peer) in others),
         ports=(int(first), int(last)),
         tls=target.tls if kept["tls"] else None,
     )

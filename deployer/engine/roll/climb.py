@@ -181,5 +181,4 @@ def _readings(runs: Sequence[HostRoll]) -> dict[str, UnitReading]:
 def _former(runs: Sequence[HostRoll]) -> dict[str, frozenset[str]]:
     """Return node → names that others have until their turn, of hosts that have had theirs."""
     waiting = [run for run in runs if run.state is HostState.WAITING]
-    others = [run for run in runs if run.state is not HostState.WAITING]
-    return {str(target.node): former_names(run, waiting) for run in others for target in run.targets}
+    return former_names([run for run in runs if run.state is not HostState.WAITING], waiting)

@@ -39,15 +39,22 @@ def _without(target: Target, gone: Collection[str]) -> Target:
     return replace(target, others=others) if gone else target
 
 
-def former_names(run: HostRoll, waiting: Collection[HostRoll]) -> frozenset[str]:
-    """Return names of nodes on other hosts, which are called otherwise when those hosts have had their turn."""
-    known = {str(name) for target in run.targets for name in (target.node, *target.others)}
+def former_names(runs: Sequence[HostRoll], waiting: Sequence[HostRoll]) -> dict[str, frozenset[str]]:
+    """Return node → names of nodes on other hosts, which are called otherwise when those hosts have had their turn.
+
+    Args:
+        runs: hosts that have had their turn.
+        waiting: those that have not; what they are called is worked out once, for all of these.
+    """
     hosts = {word for other in waiting for t in other.targets for word in (other.name, t.address, t.node.host)}
-    seen = once_seen(run.record.expected.get(run.record.current, ""))
-    names = {name for name in seen if name.rpartition("@")[2] in hosts}
-    for other in waiting:
-        names |= other.old_names | other.names
-    return frozenset(names - known)
+    names = {name for other in waiting for name in other.old_names | other.names}
+    found: dict[str, frozenset[str]] = {}
+    for run in runs:
+        known = {str(name) for target in run.targets for name in (target.node, *target.others)}
+        seen = once_seen(run.record.expected.get(run.record.current, ""))
+        former = frozenset(names | {name for name in seen if name.rpartition("@")[2] in hosts}) - known
+        found |= {str(target.node): former for target in run.targets}
+    return found
 
 
 def health_of(climbs: Sequence[list[RungResult]]) -> Verification:
