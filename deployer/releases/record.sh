@@ -115,12 +115,16 @@ running() { [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null 
 # listing DIRECTORY: names, modes, owners and content of the files in it.
 listing() { (cd -- "$1" && { find . -type f -printf '%P %m %U:%G\n' && find . -type f -exec sha256sum -- {} +; } | sort); }
 
-# kept ID: leave in $made the generation that holds exactly the files that it was judged good with.
+# kept ID: leave in $made the generation that holds exactly the files that it was judged good with. The current one is looked
+# at first, for mostly it is that.
 kept() {
-  made=''
+  made='' current_one=''
   [ -d "$root/ledger/config/$1" ] || return 1
-  for one in "$held/$1".*; do
-    if [ -L "$one/release" ] && [ "$(listing "$one")" = "$(listing "$root/ledger/config/$1")" ]; then
+  files=$(listing "$root/ledger/config/$1")
+  # shellcheck disable=SC3013 # dash, bash and BusyBox have -ef
+  for one in "$held/$1".*; do [ ! "$one" -ef "$held/current" ] || current_one=$one; done
+  for one in ${current_one:+"$current_one"} "$held/$1".*; do
+    if [ -L "$one/release" ] && [ "$(listing "$one")" = "$files" ]; then
       made=${one##*/}
       return 0
     fi
