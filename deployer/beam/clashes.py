@@ -1,5 +1,7 @@
 """Lines of a release that speak of what the fleet's words decide: its vm.args, remote.vm.args, sys.config and env.sh.
 
+Those of a release of rebar3 may end with ``.src``: variables are filled in at each start (relx, "Configuration").
+
 What they are judged by is in `deployer.beam.overrides`. Any ``-kernel`` beats sys.config. env.sh is sourced after
 systemd has set the environment, so whatever it sets counts.
 """
@@ -37,6 +39,11 @@ _LEADS = re.compile(r"then|else|do|\{|[^=]*\)")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 
 
+_LEFT_OUT = re.compile(r"[ \t]*(?:-(?:name|sname|setcookie)[ \t]+[^ \t]+|-heart)[ \t]*")
+_HOOKS = re.compile(r'^((?:PRE|POST)_[A-Z_]+_HOOKS)="([^"\n]+)"$', re.MULTILINE)
+_BUILT_IN = re.compile(r"hooks/builtin/|undefined$")
+
+
 @dataclass(frozen=True, slots=True)
 class Clash:
     """A line that speaks of what the fleet's words decide.
@@ -68,6 +75,26 @@ def of_args(file: str, text: str) -> Iterator[Clash]:
     for line, flag, values in flags_of(text):
         for what, (harm, advice) in judge_flag(flag, values, remote=remote):
             yield Clash(file, line, what, _shown(" ".join((flag, *values))), harm, advice)
+
+
+def lines_left_out(text: str) -> frozenset[int]:
+    """Return the lines of a vm.args that say a name, a cookie or ``-heart`` alone, as each one of rebar3 has them.
+
+    The start of a release of rebar3 leaves them out (`kept` in the node role's rebar3.sh).
+    """
+    lines = text[:TEXT_LIMIT].split("\n")
+    return frozenset(number for number, line in enumerate(lines, 1) if _LEFT_OUT.fullmatch(line))
+
+
+def of_hooks(file: str, text: str) -> Iterator[Clash]:
+    """Yield the hooks that relx has written into a start script, but for its own."""
+    for found in _HOOKS.finditer(text):
+        if any(not _BUILT_IN.match(hook) for hook in found[2].split()):
+            line, advice = (
+                text.count("\n", 0, found.start()) + 1,
+                "it does not run here; deployer docs from-rebar3 says what to write instead",
+            )
+            yield Clash(file, line, found[1], _shown(found[0]), "perhaps", advice)
 
 
 def of_config(file: str, text: str) -> Iterator[Clash]:

@@ -19,7 +19,10 @@ _APPLICATION = re.compile(r"lib/([a-z][a-z0-9_]{0,63})-([^/]{1,64})/.+")
 _BOOT = re.compile(r"releases/([^/]{1,64})/([^/]{1,64})\.rel")
 _SCRIPT = re.compile(r"bin/([^/]{1,64})")
 _EMULATOR = re.compile(r"erts-([^/]{1,64})/bin/beam\.smp")
-_TEXT = re.compile(r"releases/([^/]{1,64})/(env\.sh|(?:remote\.)?vm\.args|sys\.config)")
+_TEXT = re.compile(r"releases/([^/]{1,64})/(env\.sh|(?:remote\.)?vm\.args|sys\.config)(\.src)?")
+_START = re.compile(r"releases/([^/]{1,64})/([^/]{1,64}\.sh|start_clean\.boot)")
+_FILLED = re.compile(r"\$\{(?:[^}]*?:-([^}]*)|[^}]*)\}")
+"""What relx fills in at a start, and the default."""
 _FOREIGN = {b"\xcf\xfa\xed\xfe": "macOS", b"\xca\xfe\xba\xbe": "macOS"}
 """Whose programs begin so (Mach-O, and several of them in one file)."""
 _START_ERL_LIMIT = 512
@@ -35,13 +38,15 @@ class Contents:
         start_erl: the text of ``releases/start_erl.data``; None when there is none.
         scripts: names below ``bin/``.
         environments: versions that have an ``env.sh``, as mix release makes it.
+        starts: (version, name) of other sh texts, as other makers have them, and of what boots without applications.
         boots: (version, name) of each release that can boot.
         emulators: machine by ERTS version, or the system that beam.smp is for; None where it cannot be read.
         programs: what each program and library asks for, by its path; None for a damaged one.
-        clashes: by release version.
-        kernel: what vm.args sets of the kernel application, by release version.
-        configured: what sys.config sets of it; weaker.
-        ports: the port limit that vm.args sets, by release version.
+        clashes: by the file's name.
+        left_out: by the file's name, the lines that a start of a rebar3 release leaves out.
+        hooks: by the script's name, what of relx's hooks it would run.
+        kernel: what it sets of the kernel application, by the file's name.
+        ports: the port limit that it sets, by the name of an args file.
     """
 
     files: int = 0
@@ -50,13 +55,15 @@ class Contents:
     has_cookie: bool = False
     scripts: set[str] = field(default_factory=set)
     environments: set[str] = field(default_factory=set)
+    starts: set[tuple[str, str]] = field(default_factory=set)
     boots: set[tuple[str, str]] = field(default_factory=set)
     applications: dict[str, str] = field(default_factory=dict)
     emulators: dict[str, str | None] = field(default_factory=dict)
     programs: dict[str, Elf | None] = field(default_factory=dict)
     clashes: dict[str, list[Clash]] = field(default_factory=dict)
+    left_out: dict[str, frozenset[int]] = field(default_factory=dict)
+    hooks: dict[str, list[Clash]] = field(default_factory=dict)
     kernel: dict[str, dict[str, str]] = field(default_factory=dict)
-    configured: dict[str, dict[str, str]] = field(default_factory=dict)
     ports: dict[str, int | None] = field(default_factory=dict)
 
     def add(self, entry: ArchiveEntry, archive: Archive) -> None:
@@ -75,31 +82,38 @@ class Contents:
             self.boots.add((match[1], match[2]))
         elif match := _SCRIPT.fullmatch(entry.name):
             self.scripts.add(match[1])
+            found = clashes.of_hooks(entry.name, head.decode("utf-8", "replace"))
+            self.hooks[match[1]] = [*islice(found, clashes.CLASHES_LIMIT)]
         elif match := _APPLICATION.fullmatch(entry.name):
             self.applications[match[1]] = match[2]
         elif match := _TEXT.fullmatch(entry.name):
-            self._add_text(match[1], match[2], entry.name, head)
+            self._add_text(match[1], match[2], entry.name, head, filled=bool(match[3]))
+        elif match := _START.fullmatch(entry.name):
+            self.starts.add((match[1], match[2]))
         self.has_cookie |= entry.name == "releases/COOKIE"
         if head.startswith(elf.MAGIC):
             self._add_program(entry, head, body, archive)
         elif match := _EMULATOR.fullmatch(entry.name):
             self.emulators[match[1]] = _FOREIGN.get(head[:4])
-        kept = (self.boots, self.scripts, self.environments, self.applications, self.clashes, self.programs)
-        if any(len(names) > _KEPT_LIMIT for names in kept):
+        kept = (self.boots, self.scripts, self.environments, self.starts, self.applications, self.clashes)
+        if any(len(names) > _KEPT_LIMIT for names in (*kept, self.programs)):
             raise archive.refuse("holds more releases, applications or programs than one release can")
 
-    def _add_text(self, version: str, kind: str, name: str, head: bytes) -> None:
+    def _add_text(self, version: str, kind: str, name: str, head: bytes, *, filled: bool) -> None:
         """The first 64 KiB count, which is a hundred times what such a file has."""
         text = head.decode("utf-8", "replace")
-        if kind == "env.sh":
+        if kind == "vm.args":
+            self.left_out[name] = clashes.lines_left_out(text)
+        if filled:  # what the variables will be nobody knows yet
+            text = _FILLED.sub(lambda asked: asked[1] or "_", text)
+        if name.endswith("/env.sh"):
             self.environments.add(version)
         elif kind == "vm.args":
-            self.kernel[version], self.ports[version] = overrides.kernel(text), overrides.port_limit(text)
+            self.kernel[name], self.ports[name] = overrides.kernel(text), overrides.port_limit(text)
         elif kind == "sys.config":
-            self.configured[version] = {found.key: found.value for found in sysconfig.kernel_settings(text)}
+            self.kernel[name] = {found.key: found.value for found in sysconfig.kernel_settings(text)}
         read = {"env.sh": clashes.of_env, "sys.config": clashes.of_config}.get(kind, clashes.of_args)
-        found = read(name, text)
-        self.clashes.setdefault(version, []).extend(islice(found, clashes.CLASHES_LIMIT))
+        self.clashes[name] = [*islice(read(name, text), clashes.CLASHES_LIMIT)]
 
     def _add_program(self, entry: ArchiveEntry, head: bytes, body: Iterator[bytes], archive: Archive) -> None:
         try:

@@ -11,13 +11,17 @@ from deployer.beam.clashes import Clash
 from deployer.beam.contents import START_ERL, Contents
 from deployer.beam.elf import MACHINES, Elf
 from deployer.beam.inflate import Inflate
+from deployer.beam.maker import BuiltBy, clashes_of, maker_of, read_at_start
 from deployer.beam.names import check_release_name, check_release_version
 from deployer.errors import ConfigError
 
 OTP_OF_ERTS: Mapping[int, int] = {11: 23, 12: 24, 13: 25, 14: 26, 15: 27, 16: 28, 17: 29}
 """OTP release by major version of ERTS (otp_versions.table)."""
 
-_REBUILD = "pack the release directory's content itself: releases: [NAME: [steps: [:assemble, :tar]]] in mix.exs"
+_REBUILD = (
+    "pack the release directory's content itself: releases: [NAME: [steps: [:assemble, :tar]]] in mix.exs, or: "
+    "rebar3 as prod tar"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Tarball:
         sha256: hex digest of the file.
         name: the release's name, which is also that of its start script.
         version: the release's version.
+        maker: whose release it is, mix's or rebar3's; one that is not here counts as mix's.
         erts: version of the runtime it brings, such as ``13.1.5``.
         otp: the OTP release of that runtime, such as 25; None when it is not known.
         machine: ``uname -m`` of the hosts it runs on.
@@ -66,6 +71,7 @@ class Tarball:
     sha256: str
     name: str
     version: str
+    maker: BuiltBy
     erts: str
     otp: int | None
     machine: str
@@ -106,7 +112,7 @@ class Tarball:
 def unread_tarball(path: Path, name: str, version: str) -> Tarball:
     """Return what is known of a tarball that is not here: what was declared, and nothing else."""
     return Tarball(
-        path=path, size=0, sha256="", name=name, version=version, erts="", otp=None, machine="", needs=(),
+        path=path, size=0, sha256="", name=name, version=version, maker="mix", erts="", otp=None, machine="", needs=(),
         unreadable=(), clashes=(), kernel={}, ports=None, applications={}, has_cookie=False, files=0, unpacked=0,
         manifest="", epmd="",
     )  # fmt: skip
@@ -137,24 +143,27 @@ def inspect(path: Path, *, name: str | None = None, version: str | None = None) 
 
 def _judge(source: Inflate, seen: Contents, archive: Archive, name: str | None, version: str | None) -> Tarball:
     erts, inside = _start_erl(source.path, seen, version)
-    _check_maker(source.path, seen, inside)
+    maker = maker_of(source.path, seen, inside)
     machine = _machine(source.path, seen, erts)
     major = erts.partition(".")[0]
     mine = {file: program for file, program in seen.programs.items() if program and program.machine == machine}
+    own = _name(source.path, seen, inside, name)
+    flags, config = (read_at_start(seen, inside, maker, file) for file in ("vm.args", "sys.config"))
     return Tarball(
         path=source.path,
         size=source.size,
         sha256=source.sha256,
-        name=_name(source.path, seen, inside, name),
+        name=own,
         version=inside,
+        maker=maker,
         erts=erts,
         otp=OTP_OF_ERTS.get(int(major)) if major.isdecimal() and len(major) < 4 else None,
         machine=machine,
         needs=_needs(mine),
         unreadable=tuple(sorted(file for file, program in seen.programs.items() if program is None)),
-        clashes=tuple(seen.clashes.get(inside, ())),
-        kernel={**seen.configured.get(inside, {}), **seen.kernel.get(inside, {})},
-        ports=seen.ports.get(inside),
+        clashes=tuple(clashes_of(seen, inside, maker, own)),
+        kernel={**seen.kernel.get(config, {}), **seen.kernel.get(flags, {})},
+        ports=seen.ports.get(flags),
         applications=dict(sorted(seen.applications.items())),
         has_cookie=seen.has_cookie,
         files=seen.files,
@@ -164,19 +173,14 @@ def _judge(source: Inflate, seen: Contents, archive: Archive, name: str | None, 
     )
 
 
-def _check_maker(path: Path, seen: Contents, version: str) -> None:
-    """What a unit starts is the script of mix release, which reads env.sh; relx's has neither, and other commands."""
-    if version not in seen.environments:
-        hint = (
-            "build it with mix release; tarballs of rebar3 and relx have other start scripts, which are not supported"
-        )
-        raise _refuse(path, f"is not a tarball of mix release: releases/{version}/env.sh is missing", hint)
-
-
 def _machine(path: Path, seen: Contents, erts: str) -> str:
     emulator = f"erts-{erts}/bin/beam.smp"
     if erts not in seen.emulators:
-        raise _refuse(path, f"brings no {emulator}", "set include_erts: true, the default, in mix.exs")
+        raise _refuse(
+            path,
+            f"brings no {emulator}",
+            "set include_erts: true, the default, in mix.exs; with rebar3 {mode, prod} in relx",
+        )
     machine = seen.emulators[erts]
     if machine is None:
         raise _refuse(path, f"brings a damaged {emulator}", "build the release again")

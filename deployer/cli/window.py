@@ -59,7 +59,7 @@ def _expression(typed: str, file: str) -> str:
 
 
 def _console(c: Context, *, nodes: str, dot_iex: str, quiet_journal: bool, **given: Any) -> int:
-    """Open the IEx shell of a running node in this terminal."""
+    """Open the shell of a running node in this terminal: IEx, or Erlang's."""
     del c, quiet_journal  # a console's note has no more than that it was opened
     from deployer.window.shells import console as open_console
 

@@ -192,6 +192,7 @@ def _release(release: DeclaredRelease, nodes: Sequence[Node]) -> dict[str, Any]:
         "name": release.name,
         "tarball": str(archive.path),
         "version": release.version,
+        "maker": archive.maker,
         "sha256": archive.sha256,
         "root": release.root,
         "user": release.user,

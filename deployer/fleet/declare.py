@@ -212,11 +212,8 @@ class _Maker:
         host = words.host or (self.long_host(cluster) if cluster.names == "long" else self.host)
         where = f"nodes[{index}]"
         if words.service is None and release is None:
-            raise self.wrong(
-                f"{where}.service",
-                f"{where}.service is missing",
-                "a node of a foreign release needs the name of its service",
-            )
+            hint = "a node of a foreign release needs the name of its service"
+            raise self.wrong(f"{where}.service", f"{where}.service is missing", hint)
         if words.service and words.unit:
             problem = f"{where}.unit has no effect on {words.service}, which this project does not write"
             raise self.wrong(f"{where}.unit", problem, "leave one of unit and service out")
@@ -232,6 +229,7 @@ class _Maker:
             vm_args=words.vm_args,
             etc=cluster.etc,
             tls=cluster.tls,
+            maker=release.archive.maker if release else "mix",
         )
 
     def long_host(self, cluster: Cluster) -> str:

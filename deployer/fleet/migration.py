@@ -16,7 +16,11 @@ class MigrateWords:
 
     eval: Annotated[
         str | None,
-        Doc("expression for the release's eval", check=grammar.single_line, example="Shop.Release.migrate()"),
+        Doc(
+            "expression for the release's eval, in Erlang for one of rebar3",
+            check=grammar.single_line,
+            example="Shop.Release.migrate()",
+        ),
     ] = None
     command: Annotated[
         str | None, Doc("script of the release and its arguments", check=grammar.release_script, example="bin/migrate")

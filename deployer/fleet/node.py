@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deployer.beam.maker import BuiltBy
 from deployer.beam.names import NodeName
 from deployer.fleet.unit import open_files
 from deployer.fleet.words import Environment
@@ -33,6 +34,7 @@ class Node:
         env: the environment declared for it; what follows from the cluster is added by the role.
         etc: directory of its cluster's files.
         tls: it reads them for TLS distribution too.
+        maker: whose release it runs.
     """
 
     node: NodeName
@@ -46,6 +48,7 @@ class Node:
     vm_args: tuple[str, ...]
     etc: str
     tls: bool = False
+    maker: BuiltBy = "mix"
 
     @property
     def name(self) -> str:
@@ -81,6 +84,11 @@ class Node:
     def remote_vm_args_file(self) -> str:
         """Where the flags of its remote commands lie."""
         return f"{self.etc}/{self.name}.remote.vm.args"
+
+    @property
+    def start_file(self) -> str:
+        """Where the script lies that starts it, where that of its release would not do."""
+        return f"{self.etc}/{self.name}.start"
 
     @property
     def crash_dump(self) -> str:
@@ -119,6 +127,7 @@ class Node:
             "vm_args_file": self.vm_args_file,
             "members_args_file": f"{self.etc}/{self.name}.members.args",
             "remote_vm_args_file": self.remote_vm_args_file,
+            "start_file": self.start_file,
             "unit_file": drop_in(self.unit),
             "runtime": self.runtime,
             "ready": f"{self.runtime}/ready",
@@ -156,7 +165,9 @@ class Node:
                 self.vm_args_file,
                 self.remote_vm_args_file,
                 *([self.tls_options_file] if self.tls else []),
+                *([self.start_file] if self.maker == "rebar3" else []),
             ],
+            "start": self.start_file if self.maker == "rebar3" else "",
             "shared": [f"{self.etc}/ca.pem"] if self.tls else [],
             "start_seconds": self.start_seconds,
             "stop_seconds": self.stop_seconds,

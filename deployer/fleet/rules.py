@@ -15,6 +15,15 @@ from deployer.fleet.pki import TLS_APPLICATIONS, ManagedCA
 from deployer.fleet.places import Problem
 
 SSH_PORT = 22
+_FILES = "the release's own sys.config and vm.args are read, into a directory of the node's; leave it out"
+_RELX = {
+    "RELX_COOKIE": "write cluster.cookie",
+    "ERL_DIST_PORT": "write cluster.ports, or nodes[].port",
+    "RELX_CONFIG_PATH": _FILES,
+    "VMARGS_PATH": _FILES,
+    "RELX_OUT_FILE_PATH": _FILES,
+}
+"""What relx's start script reads of its environment (relx, priv/templates/extended_bin)."""
 
 
 def problems(declared: Declaration) -> Iterator[Problem]:
@@ -28,6 +37,17 @@ def problems(declared: Declaration) -> Iterator[Problem]:
     yield from net_problems(declared)
     yield from epmdless_problems(declared)
     yield from _health_problems(declared)
+    yield from _relx_problems(declared)
+
+
+def _relx_problems(declared: Declaration) -> Iterator[Problem]:
+    """What only relx's own script reads has no effect, since that does not run."""
+    if not declared.release or declared.release.archive.maker != "rebar3":
+        return
+    words = {f"nodes[{i}].env": node.env.keys() - declared.env.keys() for i, node in enumerate(declared.nodes)}
+    for path, env in {"env": declared.env.keys(), **words}.items():
+        for name in (name for name in _RELX if name in env):
+            yield Problem(f"{path}.{name}", f"{path}.{name} has no effect", f"it is relx's: {_RELX[name]}")
 
 
 def _health_problems(declared: Declaration) -> Iterator[Problem]:
@@ -184,7 +204,9 @@ def _tls_problems(declared: Declaration) -> Iterator[Problem]:
         if release and release.archive.seen and name not in release.archive.applications
     ]
     if missing:
-        hint = "add ssl to mix.exs and build again: extra_applications: [:logger, :ssl]"
+        hint = (
+            "add ssl and build again: extra_applications: [:logger, :ssl] in mix.exs, or to the release in rebar.config"
+        )
         yield Problem(
             "cluster.tls", f"cluster.tls: true needs applications that the release has not: {', '.join(missing)}", hint
         )

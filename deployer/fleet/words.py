@@ -182,7 +182,13 @@ class Health:
         ),
     ] = None
     tcp: Annotated[str | None, Doc("ADDRESS:PORT that must accept", check=grammar.socket)] = None
-    expr: Annotated[str | None, Doc("Elixir expression that must be true", check=grammar.single_line)] = None
+    expr: Annotated[
+        str | None,
+        Doc(
+            "expression that must be true, in Elixir, or in Erlang where the release has no Elixir",
+            check=grammar.single_line,
+        ),
+    ] = None
     timeout: Annotated[float, Doc("seconds until it must be healthy", check=grammar.at_least(1))] = 60
     stable: Annotated[float, Doc("seconds it must stay healthy with the same process", check=grammar.at_least(0))] = 10
 

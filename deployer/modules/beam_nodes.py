@@ -220,10 +220,10 @@ class BeamNodes(Module):
         return self.takeover in changes or bool(gone_nodes(changes))
 
     def _rehearsals(self, due: Sequence[int]) -> Iterator[Step]:
-        """Yield a step for each node that asks the release's own script what it would start; nothing is stopped yet."""
+        """Yield a step for each node that asks what starts the release what that would be; nothing is stopped yet."""
         script = f"{self.release}/bin/{self.name}"
         for node in (node for i, node in enumerate(self.nodes) if i in due and self.name and node.node and node.ctl):
-            text = rehearse(node, self.id, script, f"{self.held}/next{node.env_file}")
+            text = rehearse(node, self.id, script, f"{self.held}/next")
             yield Step(f"rehearse the start of {node.name}", text, ahead=True)
 
     def _due(self, node: NodeUnit, changes: Changes) -> bool:

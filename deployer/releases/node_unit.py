@@ -65,6 +65,9 @@ class NodeUnit:
     user: Annotated[str, Doc("who it runs as", example="shop")] = ""
     env_file: Annotated[str, Doc("its environment, one of configs")] = ""
     vm_args_file: Annotated[str, Doc("its flags, one of configs")] = ""
+    start: Annotated[
+        str, Doc("what starts it, one of configs; left out: the release's script", example="/etc/beam/shop/shop.start")
+    ] = ""
     ctl: Annotated[str, Doc("its command, with which its start is rehearsed as the unit starts it")] = ""
     start_seconds: Annotated[int, Doc("how long its unit lets a start take: TimeoutStartSec")] = 90
     stop_seconds: Annotated[int, Doc("how long its unit lets a stop take: TimeoutStopSec")] = 60

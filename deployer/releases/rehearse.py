@@ -17,7 +17,7 @@ printf '%s\n' "$unit.service" >"$blobs/unit"
 """Text that leaves in ``$unit`` the name of a unit that ends with the run that began it (watch.sh)."""
 
 
-def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
+def rehearse(node: NodeUnit, release: str, own: str, staged: str) -> Sh:
     """Return the step that fails when a node would not start, or under another name, cookie or flags than declared.
 
     It is asked with the user, the limits, the environment and the sandbox of the node's unit.
@@ -25,8 +25,8 @@ def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
     Args:
         node: what is declared.
         release: its id, not current yet.
-        start: the release's start script.
-        environment: the file with its environment to come; nothing of it is shown.
+        own: the release's own start script, for a node that has none beside its files.
+        staged: the directory with its files to come; nothing of its environment is shown.
     """
     long = bool({".", ":"} & set(node.node.partition("@")[2]))
     asked = (
@@ -35,6 +35,7 @@ def rehearse(node: NodeUnit, release: str, start: str, environment: str) -> Sh:
         *("RELEASE_VM_ARGS", f"-args_file {node.vm_args_file}"),
     )
     how = "name" if long else "sname"
+    start, environment = f"{staged}{node.start}" if node.start else own, f"{staged}{node.env_file}"
     given = sh(
         _GIVEN, node.user, node.ctl, release, start, node.node, how, node.vm_args_file, environment, DEADLINE, asked
     )

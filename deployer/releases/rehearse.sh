@@ -14,13 +14,17 @@ if [ -n "$user" ] && ! id -u -- "$user" >/dev/null 2>&1; then
   echo "$node would not start: this host has no user $user; site.yml makes it, with what else a node needs"
   exit 1
 fi
+case $script in
+  *.start) look='look into vm.args and sys.config of the release' ;;
+  *) look='look into releases/VERSION/env.sh of the release' ;;
+esac
 status=0
 NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" --unit "$unit" run \
   /usr/bin/env RELEASE_DISTRIBUTION="$distribution" RELEASE_VM_ARGS="$flags" ELIXIR_CLI_DRY_RUN=1 "$script" start \
   >"$blobs/line" 2>"$blobs/complaint" </dev/null || status=$?
 said=$(tr '\n\t\0' '   ' <"$blobs/line")
 case $said in
-  *beam* | */erl\ *) ;;
+  *beam* | */erl\ * | */erlexec\ *) ;;
   *)
     [ "$status" -ne 0 ] || [ -s "$blobs/complaint" ] || exit 0 # it cannot tell
     case $status in
@@ -29,7 +33,7 @@ case $said in
       *) echo "$node would not start: its script ends with status $status before it comes to the emulator" ;;
     esac
     told "$blobs/complaint"
-    echo "look into releases/VERSION/env.sh of the release, which runs as the node does: its user, limits and sandbox"
+    echo "$look, which runs as the node does: its user, limits and sandbox"
     exit 1
     ;;
 esac
@@ -38,7 +42,7 @@ while [ $# -gt 1 ]; do
     *" $2 "*) ;;
     *)
       echo "$node would not start as declared: the release's script does not say $2"
-      echo "look into releases/VERSION/env.sh of the release: it may not set $1"
+      echo "$look: it may not set $1"
       exit 1
       ;;
   esac

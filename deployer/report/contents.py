@@ -30,7 +30,7 @@ def as_text(held: Tarball) -> str:
 
 
 def _lines(held: Tarball) -> Iterator[str]:
-    yield f"{held.name} {held.version}"
+    yield f"{held.name} {held.version}" + (", a release of rebar3" if held.maker == "rebar3" else "")
     otp = f" (OTP {held.otp})" if held.otp else ""
     elixir = f", Elixir {held.elixir}" if held.elixir else ""
     yield f"  brings        ERTS {held.erts}{otp}{elixir}, for {held.machine}"

@@ -17,6 +17,7 @@ from deployer.beam.distribution import DistributionError
 from deployer.engine.host_run import worst
 from deployer.errors import AnswerOf, ConfigError, DeployerError, Interrupted
 from deployer.sh import Sh, sh
+from deployer.window.apart import eval_words
 from deployer.window.choice import Fleet, Spot, by_host
 from deployer.window.door import Door, ask_node, doors
 from deployer.window.evaluate import evaluate
@@ -25,13 +26,6 @@ from deployer.window.keyboard import attach, here, pass_on
 from deployer.window.shells import as_step, fit, session_on
 from deployer.window.trace import trace_calls, traced
 from deployer.window.voices import Voices
-
-_EVAL = (
-    '{value, _} = "" |> IO.gets() |> String.trim() |> Base.decode64!() |> Code.eval_string([], file: "eval"); '
-    "value in [:ok, nil] || IO.puts(inspect(value, pretty: true, limit: 1000, printable_limit: 100_000))"
-)
-"""What the release's own eval is given, so that the expression itself comes through its input and is in no argv."""
-
 
 # Who starts the unit may not have come to that yet.
 _END = """
@@ -89,12 +83,16 @@ def rpc(asked: Asked, expression: str, *, timeout: float) -> int:
 def evaluate_apart(asked: Asked, expression: str, *, release: str = "", timeout: int = 0) -> int:
     """Evaluate an expression with the release of nodes, in systems of their own; returns what `run_window` does."""
     line = base64.b64encode(expression.encode()) + b"\n"
-    return _run(asked, ("eval", _EVAL), asked.told("eval", expression), line, release=release, timeout=timeout)
+    return _run(asked, eval_words, asked.told("eval", expression), line, release=release, timeout=timeout)
 
 
 def run_window(asked: Asked, command: Sequence[str], *, release: str = "", timeout: int = 0) -> int:
     """Run a command of the release as nodes do, and return its exit status; of several nodes 1 where one failed."""
-    return _run(asked, ("run", *command), asked.told("run", " ".join(command)), b"", release=release, timeout=timeout)
+
+    def run(_: Spot, ctl: Sh) -> Sh:
+        return sh("{} run {}", ctl, command)
+
+    return _run(asked, run, asked.told("run", " ".join(command)), b"", release=release, timeout=timeout)
 
 
 def trace(asked: Asked, function: str, age: str, *, most: int) -> int:
@@ -125,7 +123,7 @@ def trace(asked: Asked, function: str, age: str, *, most: int) -> int:
     return _each(asked, asked.told("trace", function), one, voices)
 
 
-def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release: str, timeout: int) -> int:
+def _run(asked: Asked, wanted: Callable[[Spot, Sh], Sh], told: str, first: bytes, *, release: str, timeout: int) -> int:
     for spot in asked.spots:
         fit(spot)
     voices, alone = _voices(asked), len(asked.spots) == 1
@@ -135,7 +133,7 @@ def _run(asked: Asked, words: Sequence[str], told: str, first: bytes, *, release
 
     def one(door: Door) -> int:
         unit = f"deployer-window-{secrets.token_hex(6)}"
-        text = sh("{} {} --unit {} {}", door.spot.node.ctl, extra, unit, words)
+        text = wanted(door.spot, sh("{} {} --unit {}", door.spot.node.ctl, extra, unit))
         running[unit] = door
         code = _converse(asked, door, text, first, voices, alone=alone)
         del running[unit]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from deployer.beam.distribution import CallFailed, Peer
+from deployer.beam.forms import parsed, run_forms
 from deployer.beam.term import Atom, Term, show_term, term_text
 from deployer.report.plain import safe
-from deployer.window.evaluate import parsed, run_forms
 
 MANY = 50_000
 """Processes beyond which their message queues are not looked through at each refresh: it costs the node a second."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from contextlib import suppress
@@ -23,7 +24,8 @@ _PATIENCE, _SECOND_LOOK = 20.0, 8.0
 _DOT_LIMIT = 1 << 20
 SAID_KEPT = 1 << 16
 """Bytes that are kept of what a command says beside its answer."""
-_PROMPT = b"iex("
+_PROMPT = re.compile(rb"iex\(|\)1> ")
+"""What a shell of Elixir begins with, and one of Erlang."""
 _UNNOTED = 74
 _REMOTE = f'connection=$1 who=$2 what=$3; {note_line()} || exit {_UNNOTED}; [ -e "$4" ] || exit 69; exec "$5" remote'
 
@@ -169,7 +171,7 @@ class _Typist:
     def __call__(self, shown: bytes) -> None:
         if not self.prompted:
             self._shown = (self._shown + shown)[-4096:]
-            self.prompted = _PROMPT in self._shown
+            self.prompted = bool(_PROMPT.search(self._shown))
             if self.prompted and self._place:
                 self._session.send(f'import_file("{self._place}")\r'.encode())
 

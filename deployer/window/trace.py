@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.beam.distribution import CallFailed, Peer
+from deployer.beam.forms import calling, parsed, value_of
 from deployer.beam.leader import call_aloud
 from deployer.beam.term import Atom, Term, show_term
 from deployer.errors import ConfigError, NotConverged
 from deployer.report.plain import safe
 from deployer.sh import script
-from deployer.window.evaluate import calling, parsed, value_of
 
 _FUNCTION = re.compile(
     r"(?:(?P<elixir>[A-Z]\w*(?:\.[A-Z]\w*)*)\.|:?(?P<erlang>[a-z]\w*)[.:])(?P<name>[a-z_]\w*[?!]?)(?:/(?P<arity>\d{1,3}|_))?",

@@ -50,6 +50,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory as somebody has it who follows the docs."""
     secrets = (
         "SHOP_COOKIE",
+        "BELL_COOKIE",
+        "BELL_GREETING",
         "SHOP_STAGING_COOKIE",
         "MAIL_COOKIE",
         "SHOP_SECRET_KEY_BASE",
@@ -59,7 +61,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     for name in secrets:
         monkeypatch.setenv(name, generate())
-    built = ("dist/shop-1.4.2", "dist/bookworm/shop-1.4.2", "dist/trixie/shop-1.4.2", "dist/mail-0.3.0")
+    built = (
+        "dist/shop-1.4.2",
+        "dist/bookworm/shop-1.4.2",
+        "dist/trixie/shop-1.4.2",
+        "dist/mail-0.3.0",
+        "dist/bell-0.1.0",
+    )
     for name in (*built, "_build/prod/shop-0.1.0"):
         app, _, version = name.rpartition("/")[2].partition("-")
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)

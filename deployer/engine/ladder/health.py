@@ -1,4 +1,4 @@
-"""Rung 10: does the release do its work? Asked over HTTP, TCP, or as an Elixir expression on the node itself."""
+"""Rung 10: does the release do its work? Asked over HTTP, TCP, or as an expression on the node itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from deployer.beam.distribution import Peer
 from deployer.beam.stream import Stream
-from deployer.beam.term import Atom, show_term
+from deployer.beam.term import Atom, Term, show_term
 from deployer.beam.tls import TlsStream
 from deployer.engine.ladder.target import Target
-from deployer.errors import ProbeError
+from deployer.errors import ProbeError, StepError
 from deployer.fleet import Health
 from deployer.transport.base import Transport
 
@@ -45,11 +45,22 @@ def check_expression(peer: Peer, target: Target, *, timeout: float) -> str:
     """Return "" when a node that has accepted us finds the declared expression true, else what is wrong."""
     code = (target.health and target.health.expr) or "true"
     try:
-        answer = peer.call("Elixir.Code", "eval_string", [code.encode()])
+        value = _value(peer, code)
+    except StepError as error:
+        return f"{target.health_words}: {error.message}"
     except (OSError, EOFError, ProbeError) as error:
         return f"{target.health_words}: {_why(error, timeout)}"
-    value = answer[0] if isinstance(answer, tuple) and answer else answer
     return "" if value == Atom("true") else f"{code} gives {show_term(value)}, not true"
+
+
+def _value(peer: Peer, code: str) -> Term:
+    """Return what an expression gives: of Erlang where the node has no Elixir."""
+    from deployer.beam.forms import parsed, run_forms  # only such a release needs it
+
+    if peer.call("code", "which", [Atom("Elixir.Code")]) == Atom("non_existing"):
+        return run_forms(peer, parsed(peer, code), {})
+    answer = peer.call("Elixir.Code", "eval_string", [code.encode()])
+    return answer[0] if isinstance(answer, tuple) and answer else answer
 
 
 def _why(error: Exception, timeout: float) -> str:

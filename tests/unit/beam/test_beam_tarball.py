@@ -28,6 +28,7 @@ def test_a_release_is_recognised_without_unpacking(tmp_path: Path) -> None:
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         name="demo",
         version="0.1.0",
+        maker="mix",
         erts="13.1.5",
         otp=25,
         machine="x86_64",
@@ -55,6 +56,45 @@ def found_by_a_host(path: Path, place: Path) -> str:
     subprocess.run(["tar", "-x", "-z", "-f", path, "-C", place], check=True)
     look = "find . -type f -exec sha256sum -z -- {} + | LC_ALL=C sort -z | sha256sum"
     return subprocess.run(["sh", "-c", look], cwd=place, check=True, capture_output=True, text=True).stdout.split()[0]
+
+
+def of_rebar3() -> Recipe:
+    recipe = release(name="bell").without("releases/0.1.0/env.sh").without("releases/COOKIE").without("bin/bell.bat")
+    recipe.add("releases/0.1.0/start_clean.boot", b"x").add("bin/bell-0.1.0", b"#!/bin/sh\n", mode=0o755)
+    return recipe.add("releases/0.1.0/sys.config.src", b"[{kernel, [{net_ticktime, ${TICK:-20}}]}, {a, [{b, ${B}}]}].")
+
+
+def test_a_release_of_rebar3_is_one_too_and_only_what_its_start_reads_counts(tmp_path: Path) -> None:
+    flags = b"-sname ${NODE:-bell}\n-setcookie GEHEIM\n+Q ${PORTS:-5000} -kernel net_tickintensity 8\n"
+    found = inspect(of_rebar3().add("releases/0.1.0/vm.args.src", flags).write(tmp_path), name="bell")
+    assert (found.maker, found.name, found.version, found.elixir) == ("rebar3", "bell", "0.1.0", None)
+    assert (found.kernel, found.ports) == ({"net_ticktime": "20", "net_tickintensity": "8"}, 5000)
+    assert [(clash.what, clash.line, clash.harm) for clash in found.clashes] == [
+        ("-sname", 1, "never"), ("-setcookie", 2, "never"),
+    ]  # fmt: skip
+    assert "GEHEIM" not in str(found)
+    plain = of_rebar3().without("releases/0.1.0/sys.config.src").add("releases/0.1.0/sys.config", b"[].")
+    plain.add("releases/0.1.0/remote.vm.args", b"-sname no-start-reads-it").add(
+        "releases/0.1.0/vm.args", b"-sname a +P 9"
+    )
+    (clash,) = inspect(plain.write(tmp_path)).clashes
+    assert (clash.what, clash.harm) == ("-sname", "long"), "a start would not leave that line out"
+
+
+def test_hooks_of_relx_are_named_because_they_do_not_run(tmp_path: Path) -> None:
+    own, built_in = (
+        'PRE_START_HOOKS="hooks/a hooks/builtin/pid|x"',
+        'POST_START_HOOKS="hooks/builtin/wait_for_vm_start"',
+    )
+    text = f'#!/bin/sh\n{own}\n{built_in}\nPRE_STOP_HOOKS=""\nPOST_STOP_HOOKS="undefined"\n'
+    recipe = of_rebar3().without("bin/bell").add("bin/bell", text.encode(), mode=0o755)
+    (clash,) = inspect(recipe.write(tmp_path)).clashes
+    assert (clash.file, clash.line, clash.what, clash.harm) == ("bin/bell", 2, "PRE_START_HOOKS", "perhaps")
+
+
+def test_a_release_of_distillery_has_another_start_script(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"releases/0\.1\.0 has no env\.sh, but bell\.sh"):
+        inspect(of_rebar3().add("releases/0.1.0/bell.sh", b"#!/bin/sh\n", mode=0o755).write(tmp_path))
 
 
 def test_the_epmd_that_it_brings_is_known_by_its_digest_and_odd_names_are_told_as_the_host_tells_them(
@@ -141,7 +181,7 @@ def test_more_names_than_a_release_has_are_refused(tmp_path: Path) -> None:
         ("releases/start_erl.data", "start_erl.data is missing"),
         ("releases/0.1.0/demo.rel", "start script"),
         ("erts-13.1.5/bin/beam.smp", "brings no erts-13.1.5"),
-        ("releases/0.1.0/env.sh", "not a tarball of mix release: releases/0.1.0/env.sh is missing"),
+        ("releases/0.1.0/env.sh", "no tarball of mix release or of rebar3: .* has neither env.sh nor start_clean.boot"),
     ],
 )
 def test_what_cannot_start_is_refused(tmp_path: Path, missing: str, why: str) -> None:

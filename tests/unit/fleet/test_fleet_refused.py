@@ -220,3 +220,11 @@ def test_lines_of_a_release_that_undo_the_words_are_all_refused_at_once(words: d
     assert f"{path}:releases/0.1.0/vm.args:3: -sname clashes" in told
     assert "-heart" not in told
     assert "vm.args" not in refusal(at(wrong, "cluster.names", "short") | {"nodes": [{"name": "demo", "host": "web1"}]})
+
+
+def test_what_only_the_script_of_relx_reads_has_no_effect_and_is_refused(words: dict[str, Any], tmp_path: Path) -> None:
+    made = recipe().without("releases/0.1.0/env.sh").add("releases/0.1.0/start_clean.boot", b"x")
+    wrong = at(words, "release.tarball", str(made.write(tmp_path))) | {"env": {"RELX_COOKIE": "a", "A": "b"}}
+    assert "env.RELX_COOKIE has no effect\n  it is relx's: write cluster.cookie" in refusal(wrong)
+    wrong |= {"env": {}, "nodes": [{"name": "demo", "env": {"VMARGS_PATH": "/x"}}]}
+    assert "nodes[0].env.VMARGS_PATH has no effect" in refusal(wrong)

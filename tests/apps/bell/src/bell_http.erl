@@ -47,7 +47,9 @@ reply(Socket, Status, Body) ->
 health() ->
     {ok, Greeting} = application:get_env(bell, greeting),
     {ok, Ring} = application:get_env(bell, ring),
-    io_lib:format("bell ~s greeting ~s ring ~b nodes ~p~n", [version(), Greeting, Ring, lists:sort(nodes())]).
+    Nodes = lists:join(",", [[$", atom_to_list(Node), $"] || Node <- lists:sort(nodes())]),
+    Format = "{\"version\":\"~s\",\"greeting\":\"~ts\",\"ring\":~b,\"nodes\":[~s]}",
+    io_lib:format(Format, [version(), Greeting, Ring, Nodes]).
 
 version() ->
     {ok, Version} = application:get_key(bell, vsn),
