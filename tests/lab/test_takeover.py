@@ -141,7 +141,7 @@ def test_what_ran_by_hand_is_taken_over_host_by_host_and_comes_back_when_that_fa
     fleet = fleet_of(tmp_path, hosts, demo_release("0.2.0"), **words)
     fleet.words["release"]["takeover"] = {"service": unit}
     fleet.words["cluster"]["members_env"] = "DEMO_PEERS"
-    fails(fleet, ssh, unit)
+    fails(fleet, ssh, unit, eventually)
     with watching(hosts) as watched:
         ran = fleet.run("deploy", "-e", "deploy_again=true")
     assert ran.code == 0, ran.out + ran.err
@@ -163,7 +163,7 @@ def test_what_ran_by_hand_is_taken_over_host_by_host_and_comes_back_when_that_fa
     assert (again.code, again.of("StepDone")) == (0, [])
 
 
-def fails(fleet: Fleet, ssh: Ssh, unit: str) -> None:
+def fails(fleet: Fleet, ssh: Ssh, unit: str, eventually) -> None:
     """A release that does not start leaves the host as it was: the old unit runs, and starts at boot."""
     host, words = fleet.hosts[0], dict(fleet.words["env"])
     before = ssh(host, f"cat /etc/systemd/system/{unit}")
@@ -174,4 +174,8 @@ def fails(fleet: Fleet, ssh: Ssh, unit: str) -> None:
         assert f"{unit} runs again as before" in ran.end(host)["problem"], ran.end(host)
     assert ssh(host, f"systemctl is-active {unit}; systemctl is-enabled {unit}")[1].split() == ["active", "enabled"]
     assert ssh(host, f"cat /etc/systemd/system/{unit}") == before
+    listens = "ss -ltnpH | sed -n 's/.*:\\([0-9]*\\) .*beam.smp.*/\\1/p' | sort -n | tail -n 1"
+    eventually(lambda: int(ssh(host, listens)[1].strip() or "0") >= 32768)
+    reach = f"timeout 5 bash -c '</dev/tcp/{host.address}/{ssh(host, listens)[1].strip()}'"
+    assert ssh(fleet.hosts[1], reach)[0] == 0, "the old nodes are one cluster"
     fleet.words["env"] = words
