@@ -21,7 +21,11 @@ if [ ! -e {}/started ]; then
   idle=$((idle + 1))
   emit idle_{} yes
   heard_at {}
-  [ -z "$heard" ] || emit holder_{} "$(holder "${{heard##* }}" | head -n 1)"
+  if [ -n "$heard" ]; then
+    by=$(holder "${{heard##* }}" | head -n 1)
+    emit holder_{} "$by"
+    if grep -qsF -e {} -- "/etc/systemd/system/${{by##*/}}.d/00-deployer.conf"; then emit ours_{} yes; fi
+  fi
   if [ -f {} ] && ! grep -qF -e 'Written by deployer' -e {} -- {}; then emit unit_{} taken; fi
 fi"""
 
@@ -104,7 +108,8 @@ class Preflight(Module):
             place, port = f"/etc/systemd/system/{claim.unit}", hex_port(claim.port_min)
             ours = f"{self.root}/current/"
             number = str(i)
-            parts.append(sh(_CLAIM, claim.runtime, number, port, number, place, ours, place, number))
+            values = (claim.runtime, number, port, number, ours, number, place, ours, place, number)
+            parts.append(sh(_CLAIM, *values))
         parts.append(sh(_IDLE))
         if self.takeover:
             parts.append(sh("! systemctl --quiet is-active -- {} || emit old yes", self.takeover))

@@ -147,8 +147,10 @@ def claims(
 ) -> Iterator[ConfigError]:
     """Yield which ports, names and units of nodes that do not run yet are taken by something else.
 
-    What ``old``, the unit that is taken over, has of them is free when it stops.
+    What ``old``, the unit that is taken over, has of them is free when it stops. So is the port of a node of the same
+    release that is declared no more: it is called otherwise now, or it goes.
     """
+    units = {claim.unit for claim in wanted}
     sockets = parse_sockets(found.get("listening", ""))
     taken = {port for protocol, place, port, _ in sockets if protocol == "tcp" and place in {*_ANY, bind}}
     names = dict(_NAME.findall(found.get("names", "")))
@@ -157,7 +159,9 @@ def claims(
         claim = wanted[i]
         if claim.port_min == claim.port_max:
             holder = found.get(f"holder_{i}", "")
-            if claim.port_min in taken and not (old and holder.endswith(f"/{old}")):
+            by = holder.rpartition("/")[2]
+            stops = by == old or (f"ours_{i}" in found and by not in units)
+            if claim.port_min in taken and not stops:
                 yield _held(claim, holder)
         else:
             ranges[claim.port_min, claim.port_max] = ranges.get((claim.port_min, claim.port_max), 0) + 1

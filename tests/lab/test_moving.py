@@ -73,7 +73,7 @@ def settled(ran: Ran, fleet: Fleet, name: str) -> None:
 def test_a_renamed_node_takes_the_place_of_the_old_one_in_turns_and_comes_back_under_the_old_name(
     fleet: Fleet, ssh: Ssh
 ) -> None:
-    fleet.words["nodes"] = [{"name": "web"}]
+    fleet.words["nodes"] = [{"name": "web", "port": 9100}]  # where the node of the old name listens
     fleet.words["env"] = {"PORT": "4000", "DEMO_CRASH": "1"}
     with one_cluster(fleet):
         broken = fleet.run("deploy")

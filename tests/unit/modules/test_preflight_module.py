@@ -127,6 +127,13 @@ def test_a_host_that_cannot_take_it_is_told_why_and_what_to_do(said: dict[str, s
     assert hint in told.partition("\n")[2]
 
 
+def test_a_port_is_free_when_a_node_of_the_same_release_that_is_called_otherwise_now_has_it() -> None:
+    held = changed(**IDLE, ours_0="yes") | {"listening": "tcp 00000000:238C 77"}
+    assert refusals(preflight(), **held, holder_0="77 beam.smp 0::/system.slice/jobs.service") == []
+    (told,) = refusals(preflight(), **held, holder_0="77 beam.smp 0::/system.slice/shop.service")
+    assert "port 9100 of shop is held by beam.smp (pid 77 of shop.service)" in told, "it is declared still"
+
+
 def test_everything_is_told_at_once() -> None:
     said = changed(**IDLE, unit_0="taken") | {"libraries": LIBC, "room": "1 1 500000 /", "memory": "MemAvailable: 1 kB"}
     assert len(refusals(preflight(), **said)) == 5
