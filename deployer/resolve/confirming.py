@@ -20,7 +20,13 @@ _FILES = (
     "copy", "template", "file", "lineinfile", "blockinfile", "replace", "authorized_key", "ini_file", "pam_limits",
 )  # fmt: skip
 _ACCOUNTS = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow")
+SSHD_STARTS = (
+    *("/etc/default/ssh", "/etc/sysconfig/sshd", "/etc/systemd/system/ssh.*", "/etc/systemd/system/ssh@*"),
+    *("/etc/systemd/system/sshd.*", "/etc/systemd/system/sshd@*"),
+)
+"""Patterns of the files that say how sshd is started: it has read them anew when it has been."""
 _RISKY = (
+    *SSHD_STARTS,
     *("/etc/ssh/*", "*/.ssh", "*/.ssh/authorized_keys*", "/etc/sudoers", "/etc/sudoers.d", "/etc/sudoers.d/*"),
     *("/etc/pam.d", "/etc/pam.d/*", "/etc/pam.conf", "/etc/security/*", "/etc/nsswitch.conf", "/etc/hosts.allow"),
     *("/etc/hosts.deny", "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/shells", "/etc/nologin"),

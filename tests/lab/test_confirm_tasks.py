@@ -61,6 +61,34 @@ def test_an_sshd_that_locks_out_goes_back(fleet: Fleet, ssh: Ssh, content: str) 
     console(host, f"rm {LOCK}; systemctl reload ssh")
 
 
+def test_an_sshd_that_is_started_otherwise_goes_back_whoever_listens_for_it(fleet: Fleet, ssh: Ssh) -> None:
+    (host,) = fleet.hosts
+    units, old = "/etc/systemd/system", ssh(host, "cat /etc/default/ssh")[1]
+    service, socket = f"{units}/ssh.service.d/port.conf", f"{units}/ssh.socket.d/port.conf"
+    ssh(host, f"mkdir {units}/ssh.service.d {units}/ssh.socket.d")
+    try:
+        moved = "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -p 2222\n"
+        for path, content in ((service, moved), ("/etc/default/ssh", "SSHD_OPTS='-p 2222'\n")):
+            tasks(fleet, written(path, content))
+            assert run(fleet).code == 6
+            assert enters(fleet)
+        assert console(host, "systemctl stop ssh && systemctl start ssh.socket") == 0
+        tasks(fleet, written(socket, "[Socket]\nListenStream=\nListenStream=2222\n"))
+        assert run(fleet).code == 6
+        assert enters(fleet)
+        assert "2222" not in ssh(host, "ss -ltn")[1]
+        tasks(fleet, written(socket, "[Socket]\nListenStream=2222\n"))
+        assert run(fleet).code == 0
+        assert enters(fleet)
+        assert ":2222" in ssh(host, "ss -ltn")[1], "a change that lets the login in is in force"
+        assert (ssh(host, f"ls {service}")[0], ssh(host, "cat /etc/default/ssh")[1]) == (2, old)
+    finally:
+        console(
+            host, f"rm -r {units}/ssh.service.d {units}/ssh.socket.d; systemctl daemon-reload; systemctl reset-failed"
+        )
+        console(host, "systemctl stop ssh ssh.socket; systemctl start ssh")
+
+
 def test_what_sshd_and_sudo_refuse_themselves_is_a_failure_and_goes_back(fleet: Fleet, ssh: Ssh) -> None:
     (host,) = fleet.hosts
     for path, content in ((LOCK, "Nonsense yes\n"), ("/etc/sudoers.d/lab-bad", "nonsense here\n")):

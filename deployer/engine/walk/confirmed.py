@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from deployer.model import Absent, Blob
 from deployer.modules import Step
 from deployer.resolve import Action
+from deployer.resolve.confirming import SSHD_STARTS
 from deployer.sh import Sh, lines, script, sh
 
 _READ_ANEW = 60
@@ -24,6 +25,14 @@ _CHECK_SSHD = Sh('"$(command -v sshd || echo /usr/sbin/sshd)" -t')
 _RELOAD_SSHD = Sh("""for unit in ssh.service sshd.service; do
   if systemctl --quiet is-active -- "$unit"; then systemctl reload -- "$unit"; break; fi
 done""")
+# Where systemd listens for sshd it takes a new port only when neither of them runs; sessions outlive both.
+_START_SSHD = Sh("""systemctl daemon-reload
+if systemctl --quiet is-active ssh.socket; then
+  systemctl stop ssh.socket ssh.service
+  systemctl start ssh.socket
+else
+  systemctl try-restart ssh.service sshd.service
+fi""")
 # visudo -c alone wants mode 0440; sudo takes any file that is root's and that nobody else may write. Which files it
 # reads, with all that they include, visudo says itself.
 _CHECK_SUDOERS = Sh("""checked=$(LC_ALL=C visudo -cf /etc/sudoers)
@@ -53,11 +62,13 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
     ]
     near = [] if action.place else [one for one in notified if not one.place]
     within = [one for one in near if not (one.user or one.environment or any(s.blobs for s in one.module.act()))]
-    sshd, sudoers = _among(paths, _SSHD), _among(paths, _SUDOERS)
+    sshd, starts, sudoers = (_among(paths, patterns) for patterns in (_SSHD, SSHD_STARTS, _SUDOERS))
     anew = [_plain(step) for one in within for step in one.module.act()]
     told = {unit for one in within for unit in one.module.touches()}
     beside = [f"runs handler {one.label}" for one in within]
-    if sshd and not told & _SSHD_UNITS:
+    if starts and not told & _SSHD_UNITS:
+        anew, beside = [*anew, _START_SSHD], [*beside, "starts sshd anew"]
+    elif sshd and not told & _SSHD_UNITS:
         anew, beside = [*anew, _RELOAD_SSHD], [*beside, "has sshd read its files anew"]
     body, blobs = _bodies(steps)
     what = ", ".join(step.what for step in steps)
@@ -77,7 +88,7 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
         *([_CHECK_SSHD] if sshd else []),
         *([_CHECK_SUDOERS] if sudoers else []),
         *(sh("timeout -k 5 {} /bin/sh -euc {}", _READ_ANEW, one.text) for one in anew),
-        *([Sh("listening")] if sshd else []),
+        *([Sh("listening")] if sshd or starts else []),
     )
     names = frozenset(name for one in within for name in (one.task.name, one.label))
     return Confirmed(Step(what, text, blobs, confirm=action.confirm), names, " and ".join(beside))
