@@ -34,11 +34,13 @@ class Demand:
     Attributes:
         what: the port as it was declared, ``9100-9109/tcp``.
         who: whose packet it is, in words; an address where it is one's own.
+        source: the address or the network for which it stands.
     """
 
     packet: Packet
     what: str
     who: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,18 @@ class Wall:
 
     @property
     def remedy(self) -> str:
-        """What to do about the first of them."""
-        one = self.lost[0]
+        """What to do about the first of them, and whether there are others."""
+        told = list(dict.fromkeys(map(self._remedy, self.lost)))
+        return told[0] if len(told) == 1 else f"{told[0]}, and likewise for the others"
+
+    def _remedy(self, one: Demand) -> str:
         first, last = span(one.what)
         everyone, some = _REMEDY.get(self.table.owner, ("", ""))
         own = (everyone if one.packet.source in SOMEBODY.values() else some).format(
             first=first,
             last=last,
             protocol=one.packet.protocol,
-            who=one.packet.source,
+            who=one.source,
             family=f"ipv{one.packet.source.version}",
         )
         look = f"nft list table {self.table.family} {self.table.name}"
@@ -90,7 +95,7 @@ def demands(who: str, sources: Iterable[str], ports: Iterable[str], target: Addr
         to = target if target and target.version == source.version else None
         for port in ports:
             for number in dict.fromkeys(span(port)):
-                yield Demand(Packet(source, port.partition("/")[2], number, to), port, who or text)
+                yield Demand(Packet(source, port.partition("/")[2], number, to), port, who or text, text)
 
 
 @lru_cache(maxsize=4096)

@@ -27,21 +27,24 @@ LEFT = {
             "table ip filter (ufw), chain INPUT, policy drop, drops 4000/tcp, 443/tcp, 53/udp from everyone; "
             "9100-9109/tcp from 10.77.4.2, 10.77.4.3"
         ),
-        "ufw allow 4000/tcp",
+        "ufw allow 4000/tcp, and likewise for the others",
     ),
     "firewalld": (
         (
             "table inet firewalld (firewalld), chain filter_INPUT, drops 4000/tcp, 443/tcp, 53/udp from everyone; "
             "9100-9109/tcp from 10.77.4.2, 10.77.4.3"
         ),
-        "firewall-cmd --permanent --add-port=4000/tcp; firewall-cmd --reload",
+        "firewall-cmd --permanent --add-port=4000/tcp; firewall-cmd --reload, and likewise for the others",
     ),
     "iptables": (
         (
             "table ip filter (iptables), chain INPUT, policy drop, drops 4000/tcp, 53/udp from everyone; "
             "9100-9109/tcp from 10.77.4.3"
         ),
-        "iptables -I INPUT -p tcp --dport 4000 -j ACCEPT, and in the file that they are kept in",
+        (
+            "iptables -I INPUT -p tcp --dport 4000 -j ACCEPT, and in the file that they are kept in, "
+            "and likewise for the others"
+        ),
     ),
     "fail2ban": (
         "table inet f2b-table (fail2ban), chain f2b-chain, drops 22/tcp from this machine",
@@ -65,6 +68,12 @@ def test_what_is_let_in_for_one_address_is_remedied_for_one_address() -> None:
     (error,) = closed_demands(text, demands("", ["10.77.4.2"], ["9100-9109/tcp"], HOST))
     rule = "rule family=ipv4 source address=10.77.4.2 port port=9100-9109 protocol=tcp accept"
     assert f"firewall-cmd --permanent --add-rich-rule='{rule}'" in error.hint
+
+
+def test_what_is_let_in_for_a_network_is_remedied_for_all_of_it() -> None:
+    text = (DATA / "ufw.txt").read_text()
+    (error,) = closed_demands(text, demands("", ["10.0.9.0/24"], ["9187/tcp"], HOST))
+    assert "ufw allow proto tcp from 10.0.9.0/24 to any port 9187;" in error.hint
 
 
 def chain(*rules: str, policy: str = "accept", more: str = "") -> str:
