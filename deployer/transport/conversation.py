@@ -166,9 +166,11 @@ class Conversation:
                 hint=f"do the start-up files of the login (~/.bashrc, ~/.ssh/rc) read standard input?{self._said()}",
             )
         if self._ready:
+            barred = self._sudo and not self._started and status in (126, 127)
+            hint = "sudo lets it find or start no program: see secure_path and noexec in sudoers" if barred else ""
             return ProbeError(
                 f"the program ended on the host before its last answer (status {status})",
-                hint=self._said().strip(),
+                hint=f"{hint}{self._said()}".strip(),
             )
         if self._answered:
             return self._refused()

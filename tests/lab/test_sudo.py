@@ -114,6 +114,8 @@ def test_a_host_has_one_key_whatever_it_is_called(by_profile, reach):
     ("path", "text", "error", "problem", "hint"),
     [
         ("/etc/sudoers.d/00-tty", "Defaults requiretty", AuthError, "wants a terminal", "!requiretty"),
+        ("/etc/sudoers.d/00-path", "Defaults secure_path=/nowhere", ProbeError, "status 127", "secure_path"),
+        ("/etc/sudoers.d/00-noexec", "Defaults noexec", ProbeError, "status 126", "noexec"),
         ("/home/deploy/.bashrc", "exit 3", AuthError, "status 3 before sudo said a word", ".bashrc"),
         ("/home/deploy/.bashrc", "PATH=/nowhere", AuthError, "no sudo in the PATH", ".bashrc"),
         ("/home/deploy/.bashrc", "read -r answer", ProbeError, "something on the host read it first", ".bashrc"),
