@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.docs_kit import blocks
 from tests.unit.sh_clean import complaints
 
 SCRIPT = Path(__file__).parents[2] / "roles/node/templates/rebar3.sh"
@@ -15,6 +16,13 @@ ERLEXEC = """\
 case $* in *file:consult*) printf %s "$BROKEN"; [ -z "$BROKEN" ]; exit ;; esac
 printf '%s\\n' "$@"
 """
+
+
+def test_the_page_builds_as_the_app_of_the_lab_does() -> None:
+    (page,) = blocks("from-rebar3.md", "erlang")["1. Build a release"]
+    own = (Path(__file__).parents[1] / "apps/bell/rebar.config").read_text()
+    said = [line.strip() for line in page.splitlines() if not line.startswith("%%") and "{release," not in line]
+    assert [line for line in said if line not in own] == []
 
 
 class Release:
