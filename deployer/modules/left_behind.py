@@ -14,7 +14,12 @@ from deployer.sh import Sh, lines, script, sh
 
 _NOTHING = "nothing"
 _TOLD = """
-found=$(left | paste -s -d , - | sed 's/,/, /g')
+left
+found='' IFS=$lf
+set -f
+for line in $all; do found="$found${found:+, }$line"; done
+unset IFS
+set +f
 [ -z "$found" ] || echo "left behind: $found; a deploy with -e remove_left_behind=true removes it"
 """
 
@@ -55,7 +60,7 @@ class LeftBehind(Module):
 
     def probe(self) -> Sh:
         """Print what there is."""
-        return lines(self._functions, Sh('emit left "$(left)"'))
+        return lines(self._functions, Sh('left\nemit left "$all"'))
 
     def parse(self, out: str) -> Observed:
         """Return it."""

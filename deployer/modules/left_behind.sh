@@ -25,51 +25,64 @@ has_node() {
   }
 }
 
-# abandoned: clusters that had nodes of ours here and have none any more. Where others run the nodes there are no such files.
+# abandoned: leave in $clusters those that had nodes of ours here and have none any more. Where others run the nodes there are
+# no such files.
 abandoned() {
-  find /etc/beam -mindepth 2 -maxdepth 3 \( -path '/etc/beam/epmd.d/*/*' -o -path '/etc/beam/*/*.args' \) 2>/dev/null |
-    while read -r file; do
-      case $file in */epmd.d/*) name=${file##*/} ;; *) name=${file%/*} name=${name##*/} ;; esac
-      case $name in "$cluster" | epmd.d | generations.d | *[!A-Za-z0-9_-]*) ;; *) echo "$name" ;; esac
-    done | sort -u | while read -r one; do has_nodes "$one" || echo "$one"; done
+  clusters='' asked=" $cluster epmd.d generations.d "
+  for file in /etc/beam/*/*.args /etc/beam/epmd.d/*/*; do
+    [ -e "$file" ] || [ -L "$file" ] || continue
+    case $file in */epmd.d/*) name=${file##*/} ;; *) name=${file%/*} name=${name##*/} ;; esac
+    case $name in *[!A-Za-z0-9_-]*) continue ;; esac
+    case $asked in *" $name "*) continue ;; esac
+    asked="$asked$name "
+    has_nodes "$name" || clusters="${clusters:- }$name "
+  done
 }
 
 # registered PORT: whether any node is registered with the EPMD there.
 registered() { ERL_EPMD_PORT=$1 /usr/local/lib/beam/epmd -names 2>/dev/null | grep -q '^name '; }
 
-# firewall_parts: those of abandoned clusters; the declared one's own has to be there, or nobody would reach SSH.
+# firewall_parts: of abandoned clusters, one a line; the declared one's own has to be there, or nobody would reach SSH.
 firewall_parts() {
   [ -e "/etc/nftables.d/deployer.d/$cluster.nft" ] || return 0
-  for one in $(abandoned); do
+  abandoned
+  for one in $clusters; do
     [ ! -e "/etc/nftables.d/deployer.d/$one.nft" ] || echo "$one"
   done
 }
 
-# left: one thing a line: its kind, and its name.
+# left: leave in $all one thing a line: its kind, and its name.
 left() {
-  gone=' '
-  for one in $(abandoned); do
-    echo "files /etc/beam/$one"
-    gone="$gone$one "
+  abandoned
+  all=''
+  for one in $clusters; do all="${all}files /etc/beam/$one$lf"; done
+  for one in $clusters; do
+    [ ! -e "/etc/nftables.d/deployer.d/$cluster.nft" ] || [ ! -e "/etc/nftables.d/deployer.d/$one.nft" ] ||
+      all="${all}firewall part of $one$lf"
   done
-  for one in $(firewall_parts); do echo "firewall part of $one"; done
   for file in /etc/beam/epmd.d/*/*; do
     of_port=${file%/*} of_port=${of_port##*/} whose=${file##*/}
     [ -f "$file" ] || continue
-    case $gone in *" $whose "*) echo "epmd $of_port/$whose"; continue ;; esac
+    case $clusters in *" $whose "*) all="${all}epmd $of_port/$whose$lf"; continue ;; esac
     # The cluster's own, at a port of before: what still registers there needs it.
-    if [ "$whose" = "$cluster" ] && [ "$of_port" != "$port" ] && ! registered "$of_port"; then echo "epmd $of_port/$whose"; fi
+    if [ "$whose" = "$cluster" ] && [ "$of_port" != "$port" ] && ! registered "$of_port"; then all="${all}epmd $of_port/$whose$lf"; fi
   done
-  find /etc/beam/generations.d -name current -type l 2>/dev/null | sort | while read -r kept; do
+  found=$(find /etc/beam/generations.d -name current -type l 2>/dev/null) || :
+  set -f
+  IFS=$lf
+  for kept in $found; do
     kept=${kept%/current}
-    [ "${kept#/etc/beam/generations.d}" = "$root" ] || has_node "$kept" || echo "release ${kept#/etc/beam/generations.d}"
+    [ "${kept#/etc/beam/generations.d}" = "$root" ] || has_node "$kept" || all="${all}release ${kept#/etc/beam/generations.d}$lf"
   done
+  unset IFS
+  set +f
+  all=${all%"$lf"}
 }
 
 # removed: all of that but for the firewall, and nothing below a directory that others than root could exchange; the EPMD of a port goes with the last cluster that had it.
 removed() {
-  found=$(left)
-  printf '%s\n' "$found" | while read -r kind name; do
+  left
+  printf '%s\n' "$all" | while read -r kind name; do
     case $kind in
       files) rm -rf -- "${name:?}" ;;
       release)
