@@ -138,11 +138,11 @@ def look_at(node: NodeUnit, i: int, cookie: str | None) -> Sh:
 
 
 def looked_at(root: str, held: str, nodes: Sequence[NodeUnit], cookie: str | None) -> Reads:
-    """Return what `PROBE_RELEASE` and `look_at` want to have read of a release's directory and its generations."""
+    """Return what `PROBE_RELEASE`, `look_at` and the host's record want to have read of a release."""
     ours = [place for node in nodes for place in (node.file, f"{node.file}.d", node.started, *node.reads)]
     held_files = [f"{held}/current{file}" for node in nodes for file in node.files]
     places = *generations.above(root), f"{root}/current", *ours, *held_files
-    return Reads((*places, cookie) if cookie else places, drop_ins=True)
+    return Reads((*places, cookie) if cookie else places, drop_ins=True, walk=f"{root}/ledger")
 
 
 def left_behind(units: Sequence[str], release: str) -> ConfigError:

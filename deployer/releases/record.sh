@@ -61,10 +61,18 @@ inscribe() {
     mv -T -- "$root/ledger/.new" "$1" && sync -- "${1%/*}"
 }
 
+# own_tree DIRECTORY: what was read for all fragments says that it is 0700, and no link in it, and all root's or this user's.
+# shellcheck disable=SC2154 # what place leaves
+own_tree() {
+  [ -n "$rows" ] && [ "$walked" = "$1" ] && ! place "$1/" && place "$1" || return 1
+  case $kind:${owners#*:} in d:0:*:700|d:"$own_uid":*:700) ;; *) return 1 ;; esac
+}
+
 # own_record: leave in $distrust what is wrong with the record where it may not be root's own; nothing of such a one is believed.
 own_record() {
   distrust=''
   if [ ! -e "$root/ledger" ] && [ ! -L "$root/ledger" ]; then return 0; fi
+  ! own_tree "$root/ledger" || return 0
   odd=$(find "$root/ledger" \( -type l -o ! -uid 0 ! -uid "$own_uid" -o -samefile "$root/ledger" \
     ! \( -type d -perm 0700 \) \) -print 2>/dev/null) || :
   # shellcheck disable=SC2034 # whoever asks reads it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +13,7 @@ from deployer.sh.text import Sh, script, sh
 
 _ACCOUNTS = ("/etc/nsswitch.conf", "/etc/passwd", "/etc/group")
 """What pool.sh reads of users and groups."""
+_NO_PATTERN = re.compile(r"/[\w./-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,14 @@ class Reads:
         sums: small files of root's whose digest it asks for with ``sum_of``.
         within: directories of root's; it asks so for whatever is in them.
         drop_ins: it asks so for the drop-ins of all units that deployer has written.
+        walk: a directory of root's; it asks with ``own_tree`` whether all in it is root's own.
     """
 
     places: tuple[str, ...] = ()
     sums: tuple[str, ...] = ()
     within: tuple[str, ...] = ()
     drop_ins: bool = False
+    walk: str = ""
 
 
 def read_together(known: Iterable[Known | Pooled], reads: Iterable[Reads]) -> Iterator[str]:
@@ -96,11 +100,14 @@ def read_together(known: Iterable[Known | Pooled], reads: Iterable[Reads]) -> It
     sizes = {one.place: str(one.size) for one in files if one.sha256}
     sizes |= dict.fromkeys((*(one.place for one in secret), *(place for one in reads for place in one.sums)), "-")
     places = {*sizes, *(p for one in files for p in (one.place, one.path)), *(p for one in reads for p in one.places)}
+    places |= {one.walk for one in reads if one.walk}
     if any(one.kind in ("user", "group") for one in pooled):
         places.update(_ACCOUNTS)
     yield sh("rs={}", "\x1e").text
     yield from (script(name, "deployer.sh").text for name in ("known.sh", "pool.sh"))
     if ways := {way for place in places if is_plain(place) for way in _ways(place)}:
+        if walk := next((one.walk for one in reads if _NO_PATTERN.fullmatch(one.walk)), ""):
+            yield sh("walked={}", walk).text
         within = sorted({place for one in reads for place in one.within})
         globs = [f"{sh('{}', place)}/*" for place in within]
         globs += ["/etc/systemd/system/*/00-deployer.conf"] if any(one.drop_ins for one in reads) else []

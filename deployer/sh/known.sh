@@ -2,15 +2,16 @@
 # or lies where others than root may write (they could put a link or a FIFO in its place), is asked by its own fragment.
 # Given: the prelude, processes.sh.
 # shellcheck shell=sh disable=SC2154,SC2034
-rows='' sums='' secrets='' row_end='
+rows='' sums='' secrets='' walked=- row_end='
 '
 
 # places_read PATH...: one find of all, and of what the processes in $opened_by run and hold. What leads to a name with a line
-# break is left out.
+# break is left out. Where something in the directory $walked is a link, or neither root's nor this user's, it has a row WALKED/.
 places_read() {
   for one in $opened_by; do set -- "$@" "/proc/$one/exe" "/proc/$one/fd"; done
   opened=$(find "$@" \( -path '/proc/[0-9]*' ! -lname "*$row_end*" \( -lname 'socket:*' -o -name exe \) -printf '%p %l\n' -o \
-    ! -path '/proc/[0-9]*' -prune ! -path "*$row_end*" ! -lname "*$row_end*" \
+    -path "$walked/*" \( \( -type l -o ! -uid 0 ! -uid "$own_uid" \) -printf '%H/|\n' -o -true \) -o \
+    ! -path '/proc/[0-9]*' \( -path "$walked" -o -prune \) ! -path "*$row_end*" ! -lname "*$row_end*" \
     -printf '%p|%y|%u:%U:%g:%G:%m|%s|%C@|%T@|%l\n' \) 2>/dev/null) || :
   opened=$row_end$opened$row_end
   rows=${opened%%"$row_end/proc/"*}$row_end

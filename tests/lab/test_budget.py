@@ -29,7 +29,7 @@ the other. Once in so many seconds a trip may be one that asks whether the host 
 CONSOLE = 6
 """The same until its node's shell asks for something: its host is not read before."""
 
-FORKS = {"plan": 40, "deploy": 45, "verify": 22, "audit": 141}
+FORKS = {"plan": 39, "deploy": 44, "verify": 22, "audit": 124}
 """Processes that a host starts, those of its sshd and of what else it does meanwhile among them."""
 
 FIRST, A_SECOND = 660, 10

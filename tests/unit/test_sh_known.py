@@ -22,6 +22,7 @@ from deployer.modules.group import Group
 from deployer.modules.package import Package
 from deployer.modules.user import User
 from deployer.releases.generations import PLACES
+from deployer.releases.switch import RECORD
 from deployer.sh import Known, Pooled, Program, Reads, Sh, encode, lines, script, sh
 from tests.unit.sh_runner import frames, in_every_shell
 
@@ -301,6 +302,33 @@ def test_where_links_lead_is_told_alike_from_the_pool_and_by_find(
     assert bool(together.out) == (what != "declared")
     without = lines(Sh("find() { exit 9; }"), text)
     assert frames(Program((without,), reads=(reads,)), shell, tmp_path) == [together], "it asked"
+
+
+@pytest.mark.parametrize("what", ["own", "mode", "link", "of another", "in a directory of another", "a link itself"])
+def test_whether_a_record_is_roots_own_is_told_alike_from_the_pool_and_by_find(
+    shell: list[str], place: Path, tmp_path: Path, what: str
+) -> None:
+    ledger = place / "ledger"
+    (ledger / "good").mkdir(parents=True)
+    (ledger / "good/0.1.0").touch()
+    ledger.chmod(0o755 if what == "mode" else 0o700)
+    match what:
+        case "link":
+            (ledger / "good/x").symlink_to("a\nb")
+        case "of another":
+            os.chown(ledger / "good/0.1.0", 65534, 0)
+        case "in a directory of another":
+            os.chown(ledger / "good", 65534, 0)
+        case "a link itself":
+            ledger.rename(place / "there")
+            ledger.symlink_to("there")
+    text = lines(PLACES, RECORD, sh('root={}\nown_record\nprintf %s "$distrust"', str(place)))
+    reads = Reads(walk=str(ledger))
+    (together,), (alone,) = (frames(Program((text,), reads=r), shell, tmp_path) for r in ((reads,), ()))
+    assert together == alone
+    assert bool(together.out) == (what != "own")
+    without = lines(Sh("find() { echo asked; }"), text)
+    assert ("asked" in frames(Program((without,), reads=(reads,)), shell, tmp_path)[0].out) == (what != "own")
 
 
 def test_whoever_asks_for_no_ssh_server_has_no_process_of_the_host_looked_at(shell: list[str], tmp_path: Path) -> None:
