@@ -14,7 +14,7 @@ from deployer.fields import Doc
 from deployer.modules.base import Absent, Changes, Module, Observed, Present, Reads, Step, records
 from deployer.modules.shared.epmd_sh import ADDRESS, BACK, BINARY, INSTALL, PROVEN, RIVALS, START, TAKE_OVER
 from deployer.sh import Sh, lines, script, sh
-from deployer.sh.sockets import LISTENERS, hex_address, hex_port
+from deployer.sh.sockets import HOLDER, hex_address, hex_port
 from deployer.sh.units import FAILED, properties, show_unit
 
 HOME = "/usr/local/lib/beam"
@@ -99,7 +99,7 @@ class Epmd(Module):
         """Print the unit, the files and the sockets."""
         given = sh("lib={} addresses={} cluster={} started={}", HOME, self._addresses, self.cluster, self._started)
         ports = sh("port={} heard_port={}", self.port, hex_port(self.port))
-        return lines(LISTENERS, show_unit(self.unit), given, ports, script("epmd.sh"))
+        return lines(HOLDER, show_unit(self.unit), given, ports, script("epmd.sh"))
 
     def reads(self) -> Reads:
         """Return its program, and what it has read at its start."""
@@ -169,7 +169,7 @@ class Epmd(Module):
             return ()
         place, port = f"/etc/beam/epmd.d/{self.port}", hex_port(self.port)
         parts = [
-            LISTENERS,
+            HOLDER,
             FAILED,
             sh("unit={} addresses={} source={} lib={}", self.unit, place, self.source, HOME),
             INSTALL,

@@ -14,6 +14,7 @@ if [ "$pid" != 0 ]; then
   emit sockets "$sockets"
   stale='' service=/etc/systemd/system/beam-epmd@.service
   # What was read for all fragments may say so, too.
+  # shellcheck disable=SC2154 # what place leaves
   [ -n "$rows" ] && place "$started" && since "$written" d "$addresses" && since "$moment" f "$lib/epmd" "$service" "$addresses"/* ||
     stale=$(find "$lib/epmd" "$addresses" "$service" -cnewer "$started" -print -quit 2>&1) || :
   emit stale "$stale"

@@ -14,7 +14,7 @@ from deployer.releases import claim as judge
 from deployer.releases.claim import Claim
 from deployer.releases.libraries import LIBRARIES, Need
 from deployer.sh import Sh, lines, script, sh
-from deployer.sh.sockets import LISTENERS, hex_port
+from deployer.sh.sockets import HOLDER, hex_port
 
 _CLAIM = """
 if [ ! -e {}/started ]; then
@@ -103,7 +103,7 @@ class Preflight(Module):
         """Print what decides; next to nothing where release and nodes are there."""
         asked = [" ".join((need.library, *need.versions)) for need in self.needs if need.library not in self.may_lack]
         given = sh("release={} root={}\nset -- {}", self.release, self.root, asked)
-        parts = [LISTENERS, LIBRARIES, given, script("preflight.sh"), Sh("idle=0")]
+        parts = [HOLDER, LIBRARIES, given, script("preflight.sh"), Sh("idle=0")]
         for i, claim in enumerate(self.claims):
             place, port = f"/etc/systemd/system/{claim.unit}", hex_port(claim.port_min)
             ours = f"{self.root}/current/"

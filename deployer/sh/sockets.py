@@ -12,19 +12,14 @@ from deployer.sh import Sh
 
 _LISTENING = re.compile(r"(tcp|udp) ([0-9A-F]+):([0-9A-F]{4}) (\d+)", re.ASCII)
 
-LISTENERS = Sh(
-    r"""listeners() {
-  grep -hsE "^ *[0-9]+: [0-9A-F]+:$1 [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6 |
-    while read -r _ at _ _ _ _ _ _ _ inode _; do printf '%s %s\n' "${at%:*}" "$inode"; done
-}
-holder() {
+HOLDER = Sh(
+    r"""holder() {
   find /proc/[0-9]*/fd -lname "socket:\[$1\]" -printf '%h\n' 2>/dev/null | while IFS=/ read -r _ _ who _; do
     printf '%s %s %s\n' "$who" "$(cat "/proc/$who/comm")" "$(tail -n 1 "/proc/$who/cgroup")"
   done
 }"""
 )
-"""``listeners HEXPORT`` prints address and inode of each listening socket; ``holder INODE`` who holds it:
-pid, program and control group."""
+"""``holder INODE`` prints who holds a socket: pid, program and control group."""
 
 
 def hex_port(port: int) -> str:

@@ -52,8 +52,10 @@ for file in /etc/systemd/system/epmd* /run/systemd/*/epmd* /usr/local/lib/system
   break
 done
 """
-TAKE_OVER = """
-listeners {} | while read -r _ inode; do holder "$inode"; done | sort -u | while read -r other name group; do
+TAKE_OVER = r"""
+net=''
+heard_at {}
+printf '%s\n' "$heard" | while read -r _ inode; do holder "$inode"; done | sort -u | while read -r other name group; do
   case $name:$group in epmd:*/"$unit") ;; epmd:*) kill -- "$other" ;; esac
 done
 """
@@ -74,7 +76,7 @@ esac
 systemctl restart -- "$unit" || back
 tries=0
 # It is not there at once: its unit looks first at what it starts.
-until sleep 0.1 && [ -n "$(listeners {})" ] && systemctl --quiet is-active -- "$unit"; do
+until sleep 0.1 && net='' && heard_at {} && [ -n "$heard" ] && systemctl --quiet is-active -- "$unit"; do
   tries=$((tries + 1))
   [ "$tries" -lt 50 ] || back
 done
