@@ -153,6 +153,8 @@ class SshTransport:
             except HostError as error:
                 over = f" over {', '.join(way.jumps)}" if way.jumps else ""
                 error.message = f"by {way.place}{over} (confirm_over): {error.message}"
+                if isinstance(error, HostKeyChanged) and not way.jumps:  # the first way has shown the known key
+                    error.hint = f"another host than {self.name} answers there: write an address of its own"
                 raise
 
     def reopen(self) -> None:
