@@ -75,9 +75,13 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody can know before an earlier task has run; ``reason`` says why, for the plan."""
+    """Nobody can know before an earlier task has run; ``reason`` says why, for the plan.
+
+    ``barred``: the directory that the task's user may not enter, if that is why.
+    """
 
     reason: str
+    barred: str = ""
 
 
 Observed = Present | Absent | Unknown

@@ -16,6 +16,7 @@ FREE_FORM: Mapping[str, str] = {
     "command": "cmd",
     "shell": "cmd",
     "raw": "cmd",
+    "script": "cmd",
     "include_tasks": "file",
     "include_vars": "file",
     "meta": "action",
@@ -66,7 +67,7 @@ def _own(module: str, value: Any, where: Mark) -> Map:
     at, free = mark_of(value, where), FREE_FORM.get(module)
     if isinstance(value, str) and module == "raw" and value.strip():
         return Map({"cmd": value}, at, {"cmd": at})
-    if isinstance(value, str) and module in ("command", "shell") and value.strip():
+    if isinstance(value, str) and module in ("command", "shell", "script") and value.strip():
         return _command(value, at)
     if isinstance(value, str) and value.strip():
         found, left = _pairs(value, at)
@@ -143,6 +144,13 @@ def _words(text: str) -> Iterator[tuple[str, int, int]]:
         end = piece.end()
     if begin >= 0:
         yield text[begin:end], begin, end
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """Return the first word of a text, without its quotes, and what follows it."""
+    word, _, end = next(_words(text))
+    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "'\""
+    return word[1:-1] if quoted else word, text[end:]
 
 
 def _value(text: str, where: Mark) -> Text:

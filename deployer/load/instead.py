@@ -73,13 +73,10 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "known_hosts": "copy: {dest: /etc/ssh/ssh_known_hosts, src: …}",
     "modprobe": "copy: {dest: /etc/modules-load.d/NAME.conf, content: NAME}, with a handler: command: modprobe NAME",
     "npm": "build on the machine that makes the release; hosts need no npm",
-    "ping": "deployer status asks every host",
     "reboot": "reboot the host by hand, then deployer verify",
-    "script": "shell: {cmd: …, creates: …}, or copy it and run it",
     "snap": f"{_GUARDED}: command: {{cmd: snap install …, creates: …}}",
     "synchronize": "use copy, or put the files into the release",
     "tempfile": "not needed: deployer's modules write beside the file and rename it",
-    "wait_for_connection": "remove it: deployer waits for connections, and rollouts wait for nodes",
 }
 """What to write instead of a module of Ansible's that is not here."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from deployer.errors import ConfigError
-from deployer.load.marked import Map
+from deployer.load.arguments import first_word
+from deployer.load.marked import Map, Text
 from deployer.syntax import truth
 
-RENAMED = ("apt", "package", "pause", "raw", "unarchive")
+RENAMED = ("apt", "package", "pause", "raw", "script", "unarchive")
 _OF_APT = ("update_cache", "cache_valid_time", "install_recommends", "default_release")
 
 
@@ -14,13 +15,16 @@ def called_here(module: str, args: Map) -> tuple[str, Map]:
     """Return module and arguments as they are called here.
 
     ``package`` with words that only apt has is ``apt``; a ``pause`` of some time is ``wait_for`` so long; hosts need
-    no Python, so that ``raw`` is ``shell``. What ``unarchive`` is not to copy is ``remote_src``.
+    no Python, so that ``raw`` is ``shell``. What ``unarchive`` is not to copy is ``remote_src``, and
+    the text of ``script`` is a file and its arguments.
 
     Raises:
         ConfigError: a pause waits for a person.
     """
     if module == "raw":
         return "shell", args
+    if module == "script":
+        return module, _named_script(args)
     if module == "unarchive":
         return module, _without_copy(args)
     if module in ("apt", "package") and "force_apt_get" in args:  # which of apt's programs Ansible calls
@@ -45,3 +49,15 @@ def _without_copy(args: Map) -> Map:
         return args
     given = {word: value for word, value in args.items() if word != "copy"}
     return Map({**given, "remote_src": not meant}, args.mark, {**args.marks, "remote_src": args.at("copy")})
+
+
+def _named_script(args: Map) -> Map:
+    """Return the arguments of script with the name of the file apart from what follows it."""
+    text = args.get("cmd")
+    if not isinstance(text, str) or not text.strip():
+        return args
+    at = args.at("cmd")
+    name, rest = first_word(text.strip())
+    given = {word: value for word, value in args.items() if word != "cmd"} | {"src": Text(name, at)}
+    more = {"arguments": Text(rest.strip(), at)} if rest.strip() else {}
+    return Map({**given, **more}, args.mark, {**args.marks, "src": at, "arguments": at})

@@ -74,7 +74,7 @@ look() {
 hidden() {
   above=${1%/*}
   while [ -n "$above" ] && [ ! -d "$above" ]; do above=${above%/*}; done
-  [ -x "${above:-/}" ] || { echo "may not look into $above"; exit 1; }
+  [ -x "${above:-/}" ] || { echo "may not look into $above"; exit 4; }
 }
 
 # units_read UNIT…: ask systemd about all of them before the first fragment; a systemctl costs a host as much as ten tests.

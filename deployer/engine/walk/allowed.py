@@ -26,7 +26,7 @@ def what_it_lacks(action: Action) -> Sh:
     return lines(script("allowed.sh", "deployer.engine.walk"), sh("lacks_{} {}", Sh(what), paths))
 
 
-def unable(planned: Planned, lack: str, before: Iterable[Planned], touched: Iterable[str]) -> str:
+def unable(planned: Planned, lack: str, before: Iterable[Planned], touched: Iterable[str], barred: str = "") -> str:
     """Return why a task cannot be done as its user, in words for a person; empty where it may be.
 
     Args:
@@ -34,8 +34,9 @@ def unable(planned: Planned, lack: str, before: Iterable[Planned], touched: Iter
         lack: what the host has said.
         before: what is planned before it there.
         touched: what that alters.
+        barred: the directory that its probe could not enter.
     """
-    if planned.verdict not in ("change", "runs"):
+    if planned.verdict not in ("change", "runs") and not barred:
         return ""
     action = planned.action
     if any(block.rescues for block, _ in action.task.blocks) or (action.judge and action.judge.lenient):
@@ -45,7 +46,7 @@ def unable(planned: Planned, lack: str, before: Iterable[Planned], touched: Iter
         return hint
     if any(one.verdict not in _QUIET and one.action.task.module not in _FILES for one in before):
         return ""  # who knows what that gives him
-    own = {above for path in action.module.touches() for above in _with_above(path)}
+    own = {above for path in (*action.module.touches(), barred) for above in _with_above(path)}
     return "" if own.intersection(touched) else hint
 
 

@@ -13,6 +13,7 @@ from deployer.engine.walk.plan import Plan
 from deployer.engine.walk.planned import Planned, notes_of
 from deployer.errors import StepError
 from deployer.events import Emit, Stage
+from deployer.model import Unknown
 from deployer.resolve import Action, HostPlay
 from deployer.resolve.becoming import OF_ROOT
 from deployer.sh import Frame, Sh
@@ -123,7 +124,9 @@ class HostLook:
         self.extra_results = reading.extra
         if self.behind and isinstance(self.transport, ReadOnly):
             lasting = {id(action) for action in own if action.task.module in OF_ROOT}
-            reading = replace(reading, lacks={one: lack for one, lack in reading.lacks.items() if one in lasting})
+            lacks = {one: lack for one, lack in reading.lacks.items() if one in lasting}
+            seen = (replace(one, barred="") if isinstance(one, Unknown) else one for one in reading.observed)
+            reading = replace(reading, observed=tuple(seen), lacks=lacks)
         if len(own) == len(asked):
             return reading
         return put_between(asked, reading, self.elsewhere.read(asked, self.transport.name))

@@ -221,10 +221,11 @@ def make(
         place = places.setdefault(str(action.place or ""), _Place())
         observed = place.observed(action, answer, quiet=_quiet(tasks))
         one = replace(planned_of(action, observed, handlers), wakes=id(action) in waking)
-        if lack := reading.lacks.get(id(action)):
+        barred = answer.barred if isinstance(answer, Unknown) and one.verdict == "unknown" else ""
+        if lack := reading.lacks.get(id(action)) or (barred and f"may not look into {barred}"):
             from deployer.engine.walk.allowed import unable
 
-            why = unable(one, lack, tasks, place.touched)
+            why = unable(one, lack, tasks, place.touched, barred)
             one = Planned(action, "refused", reason=why) if why else one
         tasks.append(one)
         place.after(one)

@@ -22,6 +22,8 @@ LACK = "\x1d"
 _BEHIND = sh("echo {}; exit 3", READS_LATER)
 """In place of what reads behind a task that runs every time: what it says now is of no use, so it is not asked."""
 _PENDING = Sh('for noted in "$home"/notified/*; do [ ! -e "$noted" ] || echo "${noted##*/}"; done')
+_BARRED = 4
+"""The status of a probe whose user may not enter a directory (`hidden` of the prelude)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,9 @@ def _asking(action: Action) -> Sh:
 def _observe(action: Action, frame: Frame) -> Observed | ConfigError:
     if frame.rc == 3:
         return Unknown(frame.out.strip() or "an earlier task has to run first")
+    if frame.rc == _BARRED and action.user:
+        told = frame.out.strip()
+        return Unknown(f"{action.user} {told}", barred=told.removeprefix("may not look into "))
     try:
         if frame.rc:
             whose = f", as {action.user}," if action.user else ""

@@ -90,6 +90,35 @@ def test_what_an_earlier_task_gives_him_may_be_enough(project: Project, place: P
     assert len(planned(project, f"{other}{mine}", tmp_path).refused) == 1
 
 
+SHUT = {
+    "copy": "{copy: {dest: PLACE/shut/x, content: x}",
+    "file": "{file: {path: PLACE/shut/deep/er, state: directory}",
+    "stat": "{stat: {path: PLACE/shut/x}, register: there",
+    "slurp": "{slurp: {src: PLACE/shut/x}, register: there",
+}
+
+
+@pytest.mark.parametrize("task", SHUT.values(), ids=SHUT)
+def test_a_directory_that_he_may_not_look_into_is_told_unless_an_earlier_task_changes_it(
+    project: Project, place: Path, tmp_path: Path, task: str
+) -> None:
+    (place / "shut").mkdir(0o700)
+    mine = f"- {task.replace('PLACE', str(place))}{AS_NOBODY}\n"
+    (one,) = planned(project, mine, tmp_path).refused
+    assert f"in{'' if task[1] in 'cf' else 'to'} {place}/shut" in one.reason
+    first = f"- file: {{path: {place}/shut, state: directory, owner: nobody}}\n"
+    opened = planned(project, f"{first}{mine}", tmp_path)
+    assert [one.verdict for one in opened.tasks] == ["change", "unknown"]
+    later = f"nobody may not look into {place}/shut" if task[1] in "cf" else "it reads what earlier tasks may change"
+    assert opened.tasks[1].reason == later
+    other = f"- file: {{path: {place}/other, state: directory}}\n"
+    assert [one.verdict for one in planned(project, f"{other}{mine}", tmp_path).tasks] == ["change", "refused"]
+    project.tasks(mine, become="true")
+    for behind in (False, True):
+        walk = Walk(ReadOnly(DirectoryHost(tmp_path)), project.resolve(), Events(), behind=behind)
+        assert bool(walk.audit().refused) != behind
+
+
 def test_in_a_plan_nobody_knows_what_the_plays_before_will_have_given_him(
     project: Project, place: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,39 @@
+"""wait_for_connection: the host lets the run in, which holds wherever the task is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from deployer.fields import Doc
+from deployer.modules.base import Observed, Present, Sh, records, sh
+from deployer.modules.shared.only_reads import OnlyReads
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitForConnection(OnlyReads):
+    """The host lets the run in. It always does where this is asked: the run has connected before, or has ended.
+
+    It waits for nothing, so its times are accepted and mean nothing. deployer reboots no host.
+    """
+
+    EXAMPLE: ClassVar[str] = """\
+- name: the host lets us in
+  wait_for_connection: {timeout: 60}
+"""
+
+    timeout: Annotated[int, Doc("accepted")] = 600
+    delay: Annotated[int, Doc("accepted")] = 0
+    sleep: Annotated[int, Doc("accepted")] = 1
+    connect_timeout: Annotated[int, Doc("accepted")] = 5
+
+    def probe(self) -> Sh:
+        """Answer."""
+        return sh("emit answers yes")
+
+    def parse(self, out: str) -> Observed:
+        """Return that it has answered."""
+        return Present(records(out, "answers"))
+
+
+MODULE = WaitForConnection

@@ -1,0 +1,67 @@
+"""``script``: a file of this machine, run on the host with its arguments, and nothing of it is left there."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import ConfigError
+from deployer.model import Blob, Secret
+from tests.unit.modules.tables import fixed, make
+from tests.unit.project_files import Project
+
+
+@pytest.mark.parametrize(
+    ("said", "beside", "name", "arguments"),
+    [
+        ("a.sh", "", "a.sh", ""),
+        ("a.sh --rows 100 'x y'", "", "a.sh", "--rows 100 'x y'"),
+        ("\"'b c.sh' one creates=/srv/x\"", "", "b c.sh", "one"),
+        ("{cmd: a.sh two, creates: /srv/x}", "", "a.sh", "two"),
+        ('"{{ greeting }}.sh {{ port }}"', "  args: {creates: /srv/x}\n", "hello.sh", "4000"),
+    ],
+)
+def test_the_file_and_what_follows_its_name(
+    project: Project, said: str, beside: str, name: str, arguments: str
+) -> None:
+    project.write(f"files/{name}", f"#!/bin/sh\necho {name}\n")
+    project.tasks(f"- script: {said}\n{beside}")
+    (action,) = project.actions()
+    module = action.module
+    assert (module.src.text, module.arguments) == (f"#!/bin/sh\necho {name}\n".encode(), arguments)  # type: ignore[attr-defined]
+    assert (module.creates == "/srv/x") == ("/srv/x" in said + beside)  # type: ignore[attr-defined]
+    assert module.handler_only == ("/srv/x" not in said + beside)
+
+
+@pytest.mark.parametrize("executable", ["", "/bin/cat", "sh -x"])
+def test_it_runs_as_what_it_is_and_leaves_nothing(tmp_path: Path, executable: str) -> None:
+    text = '#!/bin/sh\nprintf \'%s|\' "$@" "$HERE"\nexit 7\n'
+    module = make("script", src=Blob.of(text), arguments="$HERE 'b  c'", creates="/x", executable=executable)
+    env = {"PATH": "/usr/bin:/bin", "HERE": "h", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/sh", "-eus"], input=fixed(module, "needed=yes"), env=env, capture_output=True, text=True, check=False
+    )
+    if executable == "/bin/cat":
+        assert done.stdout == text, "its arguments are no files"
+    else:
+        assert (done.stdout, done.returncode) == ("h|b  c|h|", 7)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_script_cannot_be(project: Project) -> None:
+    with pytest.raises(ConfigError, match="may hold no secret"):
+        make("script", src=Blob.of(Secret("x")), creates="/x")
+    with pytest.raises(ConfigError, match="arguments"):
+        make("script", src=Blob.of("x"), arguments="a\nb")
+    project.tasks("- script: nothing.sh\n")
+    with pytest.raises(ConfigError, match=r"nothing\.sh"):
+        project.actions()
+
+
+def test_no_plan_runs_it_whatever_is_said_of_it(project: Project) -> None:
+    project.write("files/a.sh", "#!/bin/sh\n")
+    project.tasks("- {script: a.sh, register: said, changed_when: false}\n")
+    (action,) = project.actions()
+    assert (action.module.READS, action.module.handler_only) == (False, True)
