@@ -18,7 +18,8 @@ from pathlib import Path
 from deployer.copying import CHANGEABLE, copy_project
 from deployer.errors import ConfigError, DeployerError
 from deployer.load.engines import composed
-from deployer.load.marking import edited, needed_marks, old_includes, possible_marks
+from deployer.load.falling_back import leaning
+from deployer.load.marking import edited, needed_marks, old_includes, possible_marks, shared_plays
 from deployer.load.playbook import load_playbook
 from deployer.load.respelling import respelled
 from deployer.resolve import judge
@@ -129,10 +130,24 @@ class _Importer:
                     path.write_text(spelled)
                 return
         if spelled:
-            edits = list(needed_marks(spelled, path.read_text()))
+            edits = list(needed_marks(spelled, self._together(path)))
             path.write_text(edited(spelled, *edits))
             self.told.places += len(edits)
             self.told.marked += len(edits)
+
+    def _together(self, path: Path) -> str:
+        """Return the marked text of a playbook; plays whose roles share variables that two engines would have whole."""
+        text = path.read_text()
+        shared = [mark for mark, theirs, ours in shared_plays(text) if leaning(*map(self._folders, (theirs, ours)))]
+        path.write_text(edited(text, *shared))
+        if shared and self._wrong(path):
+            name = path.relative_to(self.root)
+            self.told.left.append(f"{name} has roles that share variables, and two engines would run them")
+            path.write_text(text)
+        return path.read_text()
+
+    def _folders(self, names: set[str]) -> set[Path]:
+        return {folder / name for folder in self.role_paths for name in names if (folder / name / "tasks").is_dir()}
 
     def includes(self, role: Path) -> None:
         """Write the includes of old in a role's tasks as ansible-core, which may get it, has them."""

@@ -77,8 +77,11 @@ def _because(part: Play, reason: str) -> Play:
 
 
 def _leaning(some: Iterable[_Read], others: Iterable[_Read]) -> bool:
+    return leaning(_folders(some), _folders(others))
+
+
+def leaning(one: set[Path], other: set[Path]) -> bool:
     """Return whether a role of the one half names a variable that only roles of the other half define."""
-    one, other = _folders(some), _folders(others)
     pairs = ((one, other), (other, one))
     return any(
         (_found(_SET, far, _KEPT) - _found(_SET, near, _KEPT)) & _found(_WORD, near, _READ) for near, far in pairs

@@ -9,6 +9,7 @@ is changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -66,9 +67,17 @@ def included(reader: TaskReader, given: Map, key: str, inherited: Inherited, dir
     if word == "include_role" and not templated:
         inside = make(args)  # for its handlers, for who becomes root there, and for what is wrong in it
         late.problems.check()
-        become = become or any(inner.become for inner in inside)
+        become = become or any(map(_becomes, inside))
+    elif word == "include_tasks" and "{{" not in str(args.get("file")):
+        with suppress(ConfigError):  # it may include itself; what is wrong in it is told when it is read
+            become = become or any(map(_becomes, make(args)))
+        late.problems.found.clear()
     task = replace(_standing_for(word, given, args, own, inherited), become=become, loop=loop, control=control)
     return [replace(task, include=_reading(reader, late, make, args, seen))]
+
+
+def _becomes(task: Task) -> bool:
+    return bool(task.become) or "ansible_become" in task.vars
 
 
 def _reading(reader: TaskReader, late: TaskReader, make: Read, args: Map, seen: frozenset[Listed]) -> Include:

@@ -51,6 +51,16 @@ def possible_marks(top: Any, source: str, broken: set[str]) -> Iterator[list[Tex
         yield [_put_in(play, source)]
 
 
+def shared_plays(text: str) -> Iterator[tuple[TextEdit, set[str], set[str]]]:
+    """Yield for each play of a playbook its mark, the names of its roles that have one already, and of the others."""
+    top: Any = pyyaml.compose(text, Loader=pyyaml.SafeLoader)
+    for play in (play for play in top.value if not _said(play)):
+        entries = _entries(play)
+        marked = [entry for entry in entries if isinstance(entry, pyyaml.MappingNode) and _said(entry)]
+        left = [entry for entry in entries if entry not in marked]
+        yield _put_in(play, text), {*map(_named, marked)}, {*map(_named, left)}
+
+
 def old_includes(top: Any) -> Iterator[TextEdit]:
     """Yield what turns each ``include`` of a file of tasks into what ansible-core has instead of it.
 

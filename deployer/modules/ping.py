@@ -18,7 +18,7 @@ class Ping(OnlyReads):
 
     EXAMPLE: ClassVar[str] = """\
 - name: is there anybody
-  ping:
+  ping: {data: pong}
 """
 
     data: Annotated[str, Doc("what comes back", example="pong")] = "pong"

@@ -24,21 +24,26 @@ chmod 0700 "$script"
 class Script(Guarded):
     """A script or program of the role's files/, run on the host, where nothing of it is left behind.
 
-    What follows its name are its arguments, as a shell reads them. The first line says what interprets it
-    (``#!/bin/sh``), or ``executable`` does. Guards are as with command: without one it runs every time. Unlike a
-    ``command`` with ``changed_when: false``, it does not run in a plan.
+    ``script: seed.sh --rows 100`` means the same as ``src`` and ``arguments``, which a shell reads. The first line says
+    what interprets it (``#!/bin/sh``), or ``executable`` does. Guards are as with command: without one it runs every
+    time. Unlike a ``command`` with ``changed_when: false``, it does not run in a plan.
     """
 
     SOURCES: ClassVar[dict[str, str]] = {"src": "files"}
     EXAMPLE: ClassVar[str] = """\
 - name: the shop's demo data, once
-  script: seed.sh --rows 100
-  args: {creates: /srv/shop/seeded}
+  script:
+    src: seed.sh
+    arguments: --rows 100
+    chdir: /srv/shop
+    creates: seeded
 """
 
     src: Annotated[Blob | str, Doc("the script: a file here", example="seed.sh")]
-    arguments: Annotated[str, Doc("what follows its name", example="--rows 100")] = ""
-    executable: Annotated[str, Doc("what interprets it, if its first line does not say", example="/bin/sh")] = ""
+    arguments: Annotated[str, Doc("what follows its name", check=check.sh_script, example="--rows 100")] = ""
+    executable: Annotated[
+        str, Doc("what interprets it, if not its first line", check=check.sh_script, example="/bin/sh")
+    ] = ""
     decrypt: Annotated[bool, Doc("accepted; a script that a vault encrypts is refused")] = True
 
     def __post_init__(self) -> None:

@@ -63,7 +63,7 @@ def _given(cls: type[Module], key: str, value: Any) -> Any:
     if key in cls.SOURCES or "Blob" in str(
         next(f.type for f in describe(cls) if key in (f.name, *f.doc.alias.split()))
     ):
-        return Blob.of(archive() if cls.__name__ == "Unarchive" else "a file\n")
+        return Blob.of({"Unarchive": archive(), "Script": "#!/bin/sh\ntouch seeded\n"}.get(cls.__name__, "a file\n"))
     return SAID.get(key, COOKIE) if isinstance(value, str) and value.startswith("{{") else value
 
 
@@ -95,6 +95,8 @@ def texts(instance: Module) -> Iterator[Sh]:
 def fields_of_text() -> Iterator[tuple[str, str]]:
     for module in modules.names():
         for field in describe(modules.class_of(module)):
+            if (module, field.name) == ("script", "src"):  # it is a program: what is in it runs
+                continue
             if _holds_text(field.type) and field.doc.check is not checks.sh_script:
                 yield module, field.name
 

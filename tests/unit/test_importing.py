@@ -222,3 +222,24 @@ def test_a_folder_that_only_a_link_leads_to_comes_along_with_one_playbook(tmp_pa
     assert copy_project(root, work, root / "site.yml") == []
     assert (work / link / "main.yml").read_text() == "a: 1\n"
     assert not (work / "other").exists()
+
+
+def test_roles_that_share_variables_are_not_torn_from_each_other(tmp_path: Path) -> None:
+    files = {
+        "site.yml": "- hosts: web\n  roles: [app, bad]\n- hosts: db\n  roles: [app, other]\n",
+        "roles/app/tasks/main.yml": "- copy: {dest: /x, content: x}\n",
+        "roles/app/defaults/main.yml": "app_port: 1\n",
+        "roles/bad/tasks/main.yml": "- xml: {path: /x, xpath: '{{ app_port }}'}\n",
+        "roles/other/tasks/main.yml": "- xml: {path: /x, xpath: /a}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / name).write_text(text)
+    patch = import_project(tmp_path / "own").patch
+    assert [line for line in patch.splitlines() if line.startswith("+ ")] == [
+        "+  engine: ansible",
+        "+  roles: [app, {role: other, engine: ansible}]",
+    ]
+    (tmp_path / "own/roles/bad/tasks/main.yml").write_text(files["roles/other/tasks/main.yml"])
+    patch = import_project(tmp_path / "own").patch
+    assert "+  roles: [app, {role: bad, engine: ansible}]" in patch.splitlines(), "they share nothing"

@@ -38,7 +38,13 @@ def test_the_file_and_what_follows_its_name(
 @pytest.mark.parametrize("executable", ["", "/bin/cat", "sh -x"])
 def test_it_runs_as_what_it_is_and_leaves_nothing(tmp_path: Path, executable: str) -> None:
     text = '#!/bin/sh\nprintf \'%s|\' "$@" "$HERE"\nexit 7\n'
-    module = make("script", src=Blob.of(text), arguments="$HERE 'b  c'", creates="/x", executable=executable)
+    module = make(
+        "script",
+        src=Blob.of(text),
+        arguments="$HERE 'b  c'",
+        creates="/x",
+        **({"executable": executable} if executable else {}),
+    )
     env = {"PATH": "/usr/bin:/bin", "HERE": "h", "TMPDIR": str(tmp_path)}
     done = subprocess.run(
         ["/bin/sh", "-eus"], input=fixed(module, "needed=yes"), env=env, capture_output=True, text=True, check=False

@@ -166,7 +166,6 @@ def test_what_runs_on_this_machine_is_done_as_whoever_runs_it(project: Project) 
     [
         "- set_fact: {ansible_become: true}\n- command: x\n",
         "- include_tasks: '{{ greeting }}.yml'\n",
-        "- {include_tasks: inner.yml, loop: [1]}\n",
         "- {command: x, vars: {ansible_become: true}}\n",
     ],
 )
@@ -191,12 +190,16 @@ def test_a_become_that_is_known_too_late_is_refused_and_not_left_out(project: Pr
         "- include_tasks: {file: '{{ greeting }}.yml', apply: {become: true}}\n",
         "- block:\n  - include_tasks: '{{ greeting }}.yml'\n  become: true\n",
         "- {include_role: {name: own}, loop: [1]}\n",
+        "- {include_tasks: own.yml, loop: [1]}\n",
+        "- {include_tasks: vars.yml, loop: [1], when: item == 1}\n",
     ],
 )
 def test_a_become_around_an_include_is_known_before_it_is_read(project: Project, tasks: str) -> None:
     project.write("host_vars/a.yml", "ansible_user: deploy\n")
     project.write("hello.yml", "- command: x\n")
-    project.write("roles/own/tasks/main.yml", "- {command: x, become: true}\n")
+    for name in ("roles/own/tasks/main.yml", "own.yml"):
+        project.write(name, "- {command: x, become: true}\n- {include_tasks: own.yml, loop: []}\n")
+    project.write("vars.yml", "- {command: x, vars: {ansible_become: true}}\n")
     project.tasks(tasks)
     found = project.resolve()
     assert found.become
