@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from deployer.errors import ConfigError
-from deployer.load.arguments import first_word
 from deployer.load.marked import Map, Text
 from deployer.syntax import truth
 
@@ -56,6 +55,8 @@ def _named_script(args: Map) -> Map:
     text = args.get("cmd")
     if not isinstance(text, str) or not text.strip():
         return args
+    from deployer.load.arguments import first_word
+
     at = args.at("cmd")
     name, rest = first_word(text.strip())
     given = {word: value for word, value in args.items() if word != "cmd"} | {"src": Text(name, at)}

@@ -105,6 +105,9 @@ class Acting:
         if once and not module.READS:
             hint = "give it changed_when: false where it only reads; or write a play for one host before this one"
             raise ConfigError("run_once with register is for what only reads", where=task.mark, hint=hint)
+        if task.module == "file" and not place:
+            made, folders = vars(module), self.maker.folders
+            (folders.add if made["state"] == "directory" else folders.discard)(made["path"])
         names = [str(variables.render(name, task.mark)) for name in task.notify]
         notify = dict.fromkeys(name for one in names for name in (one, *self.play.listeners.get(one, ())))
         known = {handler.name for handler in self.play.handlers}

@@ -6,7 +6,7 @@ import re
 import stat
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ _ELSEWHERE = (
     "deployer modules list has ours; ansible-core runs others: engine: ansible at the role or the play, or"
     " --ansible-fallback"
 )
+_INTO = ("copy", "template")
+"""Modules whose file goes into the directory that ``dest`` is."""
 _DIGITS = re.compile("0[0-7]{3}")
 
 
@@ -91,11 +93,12 @@ def judge(task: Task) -> Iterator[ConfigError]:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes module instances from tasks."""
+    """Makes module instances from tasks; ``folders``: directories that tasks before it make on the host."""
 
     sources: Sources
     vaults: Vaults
     tarballs: Mapping[str, Blob]
+    folders: set[str] = field(default_factory=set)
 
     def make(self, task: Task, variables: Variables, home: str | None = ROOTS) -> Module:
         """Return the module of a task with its arguments templated, its sources read and everything checked.
@@ -113,6 +116,8 @@ class Maker:
                 value = variables.render(_mode(key, raw, args), where, key)
                 if not (value is OMIT or says_none(cls, key, raw, value) or is_silent(task.module, key, value)):
                     value = at_homes(cls, key, value, home, both)
+                    if key == "dest" and task.module in _INTO and value in self.folders:
+                        value = f"{value}/"
                     given[key] = _mode(key, value, given) if isinstance(value, str) else value
         given = {key: spelled(task.module, key, value, given) for key, value in given.items()}
         filled = fill(cls, Map(given, task.mark, marks), "", self._read(task))

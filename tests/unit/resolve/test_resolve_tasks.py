@@ -187,3 +187,19 @@ def test_an_archive_of_the_host_is_looked_for_there_alone(project: Project, word
     project.tasks(f"- unarchive: {{src: /srv/pages.tgz, dest: /srv/into, remote_src: {word}}}\n")
     (action,) = project.actions()
     assert action.module.src == "/srv/pages.tgz"
+
+
+def test_a_file_goes_into_the_directory_that_a_task_before_it_makes(project: Project) -> None:
+    project.write("files/a.conf", "x")
+    project.write("templates/b.conf", "y")
+    project.tasks(
+        "- {copy: {src: a.conf, dest: /srv/before}}\n"
+        "- {file: {path: '/srv/{{ item }}', state: directory}, loop: [in, out]}\n"
+        "- {file: {path: /srv/not, state: directory}, when: false}\n"
+        "- {copy: {src: a.conf, dest: /srv/in}}\n"
+        "- {template: {src: b.conf, dest: /srv/out}}\n"
+        "- {copy: {src: a.conf, dest: /srv/in/own}}\n"
+        "- {copy: {src: a.conf, dest: /srv/not}}\n"
+    )
+    found = [one.module.dest for one in project.actions() if one.task.module in ("copy", "template")]  # type: ignore[attr-defined]
+    assert found == ["/srv/before", "/srv/in/a.conf", "/srv/out/b.conf", "/srv/in/own", "/srv/not"]
