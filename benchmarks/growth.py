@@ -1,4 +1,6 @@
-"""How the pure part grows with the hosts of one cluster: resolve, encode, decode, plan. No host is needed.
+"""How the pure part grows with the hosts of one cluster: resolve, encode, decode, plan, targets of the ladder.
+
+No host is needed.
 
 growth.py INVENTORY COUNT ANSWER
 
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import yaml
 
+from deployer.engine.ladder.target import targets_of
 from deployer.engine.walk import plan, probe
 from deployer.lean import stay
 from deployer.options import Options
@@ -66,12 +69,14 @@ def main() -> None:
     grown.write_text(yaml.safe_dump(told))
     stay()  # as the command line has it
     begin = time.process_time()
+    targets = []  # a run holds them to its end
     for found in resolved(load(Options(playbook="site.yml", inventory=(str(grown),)))):
         program = asked(found)
         encode(program)
         actions = [action for action in found.actions if not action.skip]
         reading = probe.read_probes(actions, list(decode(program, iter([answer]))))
         plan.make(found.actions, reading, found.handlers, frozenset())
+        targets.append(targets_of(*found.fleet))
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({"cpu": time.process_time() - begin, "peak": used.ru_maxrss * 1024}))
 
