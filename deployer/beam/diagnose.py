@@ -1,6 +1,6 @@
-"""Known ways in which a node does not come up, told from the last lines of its unit or the Slogan of its crash dump.
+"""Known reasons why a node does not start, by the last lines of its unit or the slogan of its crash dump.
 
-The texts are those of OTP 25 to 29, Elixir 1.14 to 1.20, glibc and systemd, as they were seen.
+The texts were seen with OTP 25 to 29, Elixir 1.14 to 1.20, glibc and systemd.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Advice:
     Attributes:
         cause: one sentence.
         advice: what to do, one line.
-        line: the line that gave it away, as it was written and at most 300 characters of it.
+        line: the line that shows it, at most 300 characters of it.
     """
 
     cause: str
@@ -37,7 +37,7 @@ class _Pattern:
 
 
 def diagnose(lines: Sequence[str]) -> Advice | None:
-    """Return advice for the first known pattern, the most telling ones first and the newest line first; else None."""
+    """Return advice for the first pattern that matches, the most specific first, newest line first; else None."""
     recent = [line[:_LINE_LIMIT] for line in reversed(lines[-_LINES_LIMIT:])]
     for pattern in _PATTERNS:
         for line in recent:
@@ -54,22 +54,22 @@ def _pattern(seen: str, cause: str, advice: str) -> _Pattern:
 _PATTERNS = (
     _pattern(
         r"the name ([\w@.:-]{1,255}) seems to be in use by another Erlang node",
-        "another node is registered as {0} in this host's EPMD",
+        "another node is already registered as {0} in this host's EPMD",
         "stop the other node, or give one of them another name under nodes",
     ),
     _pattern(
         r"register/listen error: eaddrinuse",
         "the distribution port is taken, or no port of the range is free",
-        "widen cluster.ports, or end what listens there: ss -ltnp",
+        "widen cluster.ports, or stop what listens there: ss -ltnp",
     ),
     _pattern(
         r"register/listen error: econnrefused",
         "no EPMD answers on the declared port",
-        "see the unit of EPMD: systemctl status epmd; cluster.epmd_port must be the same for both",
+        "check the unit of EPMD: systemctl status epmd; cluster.epmd_port must be the same for both",
     ),
     _pattern(
         r"register/listen error: eaddrnotavail",
-        "the host does not have the address the distribution should listen on",
+        "the host does not have the address that the distribution should listen on",
         "compare cluster.bind with: ip address",
     ),
     _pattern(
@@ -79,13 +79,13 @@ _PATTERNS = (
     ),
     _pattern(
         r"Protocol 'inet_tls': not supported",
-        "cluster.tls is on, but the release cannot do TLS distribution",
+        "cluster.tls is on, but the release does not contain ssl",
         "add :ssl to extra_applications in mix.exs and build the release again",
     ),
     _pattern(
         r"Cookie file \S+ must be accessible by owner only",
-        "the cookie file can be read by others than the node's user",
-        "deploy again: the file must be 0400, of the node's user, and not reach it by an ACL",
+        "users other than the node's user can read the cookie file",
+        "deploy again: the file must be 0400, owned by the node's user, without an ACL",
     ),
     _pattern(
         r"Error when reading \S*\.erlang\.cookie: (\w{1,20})",
@@ -95,23 +95,23 @@ _PATTERNS = (
     _pattern(r"Too short cookie string", "the cookie file is empty", "declare cluster.cookie and deploy again"),
     _pattern(
         r"releases/COOKIE: No such file",
-        "the start script looks for releases/COOKIE: RELEASE_COOKIE did not reach it",
-        "see what releases/VERSION/env.sh does to RELEASE_COOKIE",
+        "the start script looks for releases/COOKIE, because RELEASE_COOKIE is not set",
+        "check what releases/VERSION/env.sh does with RELEASE_COOKIE",
     ),
     _pattern(
         r"filename,basedir_join_home|basedir_join_home",
-        "HOME is not set, and the cookie is looked for there",
-        "let the unit set HOME; see what releases/VERSION/env.sh does to it",
+        "HOME is not set, and the node looks for its cookie there",
+        "set HOME in the unit; check what releases/VERSION/env.sh does with it",
     ),
     _pattern(
         r"Hostname \S{1,255} is illegal|Can't set (?:short|long) node name",
-        "the node's name does not fit its kind: long and short names do not mix",
-        "long: a dot or an address behind the @; short: neither; cluster.names must fit",
+        "the node's name does not match its kind: long and short names cannot be mixed",
+        "a long name has a dot or an address after the @, a short name has neither; cluster.names must match",
     ),
     _pattern(
         r"bad_environment_value,\s*\\?\"(.{0,80}?)\\?\"",
-        "a flag in vm.args has a value that is no Erlang term: {0}",
-        "correct it in nodes.vm_args or in the release's vm.args; quotes go around the whole term",
+        "a flag in vm.args has a value that is not an Erlang term: {0}",
+        "correct it in nodes.vm_args or in the release's vm.args; put quotes around the whole term",
     ),
     _pattern(
         r"could not fetch environment variable \"?:?(\w{1,100})",
@@ -125,18 +125,18 @@ _PATTERNS = (
     ),
     _pattern(
         r"Cannot start release because it could not write (\S{1,200})",
-        "the release wants to write its runtime configuration and may not: {0}",
-        "RELEASE_TMP must be a directory of the node's user; the unit sets one, so see releases/VERSION/env.sh",
+        "the release may not write its runtime configuration: {0}",
+        "RELEASE_TMP must be a directory of the node's user; the unit sets one, so check releases/VERSION/env.sh",
     ),
     _pattern(
         r"version [`'](GLIBC_[\d.]{1,9}|GLIBCXX_[\d.]{1,9}|OPENSSL_[\d.]{1,9})' not found",
-        "the release was built on a newer system: {0} is not on this host",
+        "the release was built on a newer system: this host does not have {0}",
         "build the release on the oldest distribution among the hosts",
     ),
     _pattern(
         r"error while loading shared libraries: ([\w.+-]{1,80})",
-        "the library {0} is not on this host",
-        "install the package that has it, or build the release on the same distribution",
+        "this host does not have the library {0}",
+        "install the package that contains it, or build the release on the same distribution",
     ),
     _pattern(
         r"(?:load_failed|Failed to load NIF library).{0,400}?([\w.+-]{1,80}\.so[\w.]{0,20})",
@@ -150,39 +150,39 @@ _PATTERNS = (
     ),
     _pattern(
         r"[Ee]xec format error",
-        "the release was built for another machine",
-        "build it on the hosts' machine: uname -m",
+        "the release was built for another kind of machine",
+        "build it on the same kind of machine as the hosts: uname -m",
     ),
     _pattern(
         r"No space left on device|\benospc\b",
         "a file system of the host is full",
-        "see df -h; release.keep decides how many old releases stay",
+        "check df -h; release.keep is how many old releases stay",
     ),
     _pattern(
         r"Cannot allocate \d+ bytes of memory|Out of memory|oom-kill",
         "the node ran out of memory",
-        "see the crash dump, MemoryMax under unit and: free -m",
+        "check the crash dump, MemoryMax under unit, and free -m",
     ),
     _pattern(
         r"Too many open files|\bemfile\b",
         "the node ran out of file descriptors",
-        "raise LimitNOFILE under unit in the inventory; the emulator's ports follow from it",
+        "raise LimitNOFILE under unit in the inventory; the emulator's limit of ports follows from it",
     ),
     _pattern(
         r"status=217/USER|Failed to determine user credentials",
         "the unit's user does not exist",
-        "deploy the host role first, or correct release.user",
+        "deploy the role host first, or correct release.user",
     ),
     _pattern(
         r"status=203/EXEC|Failed at step EXEC"
         r"|/bin/sh: (?:line )?\d+: (?:exec: )?/\S+/bin/[^/ ]+: (?:Permission denied|not found)",
         "the unit cannot execute the release's start script",
-        "see whether release.root holds the release, and is not mounted noexec",
+        "check that release.root contains the release, and is not mounted noexec",
     ),
     _pattern(
         r"Failed to load environment files|status=243/CREDENTIALS|Failed to set up credentials",
         "systemd cannot read the unit's environment file or cookie",
-        "deploy again; see ls -l of the files that systemctl cat names",
+        "deploy again; check the files that systemctl cat shows with ls -l",
     ),
     _pattern(
         r"cannot get bootfile",
@@ -191,42 +191,42 @@ _PATTERNS = (
     ),
     _pattern(
         r"(?:port|listener|Endpoint|:gen_tcp|[Ll]isten).{0,300}\beaddrinuse\b|port already in use",
-        "a port that the application itself listens on is taken",
-        "end what listens there: ss -ltnp; or give the node another port under nodes.env",
+        "a port that the application itself listens on is already in use",
+        "stop what listens there: ss -ltnp; or give the node another port under nodes.env",
     ),
     _pattern(
         r"(?:port|listener|Endpoint|:?gen_tcp|ranch|Bandit|[Ll]isten).{0,400}\beacces\b",
-        "the application may not listen on its port: below 1024 only root may, and its user is an ordinary one",
-        "give it a port from 1024 on (PORT under env), or AmbientCapabilities CAP_NET_BIND_SERVICE under unit",
+        "the application may not listen on its port: only root may use ports below 1024",
+        "give it a port of 1024 or higher (PORT under env), or AmbientCapabilities CAP_NET_BIND_SERVICE under unit",
     ),
     _pattern(
         r"tcp connect \(([\w.:-]{1,120})\): \S.{0,60}",
         "the application cannot reach {0}",
-        "see whether that service runs and lets this host in",
+        "check that this service runs, and accepts this host",
     ),
     _pattern(
         r"\bnodistribution\b",
-        "the node came up without distribution: its name or its EPMD is wrong",
-        "see the lines before; cluster.names and the unit of EPMD are the usual causes",
+        "the node started without distribution: its name or its EPMD is wrong",
+        "read the lines before; cluster.names and the unit of EPMD are the usual causes",
     ),
     _pattern(
         r"application_start_failure,(\w{1,100}),.{0,1000}?message => <<\\?\"(.{1,200}?)\\?\">>",
-        "the application {0} did not start, it raised: {1}",
-        "fix that in the release or in what it is given (env, nodes.env), and deploy again",
+        "the application {0} did not start; it raised: {1}",
+        "fix it in the release or in its settings (env, nodes.env), and deploy again",
     ),
     _pattern(
         r"Application \w{1,100} exited: shutdown\b|application_terminated,\w{1,100},shutdown",
-        "an application gave up: one of its processes had died again and again, and its supervisor with it",
-        "the lines before it say which process and why: deployer logs NODE",
+        "an application stopped: one of its processes crashed again and again, until its supervisor gave up",
+        "the lines before show which process and why: deployer logs NODE",
     ),
     _pattern(
         r"Application (\w{1,100}) exited: |application_start_failure,(\w{1,100})",
         "an application of the release did not start",
-        "the reason is in the same line; start from the innermost one",
+        "the reason is in the same line; read the innermost one first",
     ),
     _pattern(
         r"start(?:-pre|-post)? operation timed out",
-        "it was not ready within the time that its unit gives a start",
-        "what it waited for is in the lines before; unit.TimeoutStartSec is how long it may take",
+        "it was not ready within the time that its unit allows for a start",
+        "the lines before show what it waited for; unit.TimeoutStartSec is how long a start may take",
     ),
 )

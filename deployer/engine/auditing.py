@@ -119,7 +119,7 @@ class Auditing:
         )
         useless = [one for one in given if one not in self._used and one.rule in judged]
         if useless:
-            emit(Note("\n".join(f"this waiver hits nothing, and may go: {one}" for one in useless)))
+            emit(Note("\n".join(f"this waiver matches no finding, and can be removed: {one}" for one in useless)))
 
     def _counts(self, rule: Rule) -> bool:
         return SEVERITIES.index(rule.severity) <= SEVERITIES.index(self.counts)

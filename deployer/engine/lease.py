@@ -33,7 +33,7 @@ _LEFT = 75.0
 """Seconds for one that may wait for what a dead run has left; 60 of them on the host."""
 _AT_ONCE = 64
 _STRANGE = re.compile(r"[^ -~]")
-_FREE = "nothing was changed; deployer lock show says who is at work, and deployer lock break ends a lease for good"
+_FREE = "nothing was changed; deployer lock show prints who holds the lease, and deployer lock break ends it"
 _RENEW = Sh('lease_renew || { lease_read "$lease"; lease_lost; echo "$why"; exit 5; }')
 
 _T = TypeVar("_T")
@@ -161,14 +161,14 @@ class RunLease:
         if frame.rc == Locked.exit_code:
             raise Locked(said, where=place.name, hint=_FREE)
         if frame.rc:
-            raise StepError(said or "the lease of the host cannot be taken", where=place.name)
+            raise StepError(said or "the lease of the host could not be taken", where=place.name)
         place.free, place.held, place.heard = said == "not root", said != "not root", self.clock()
         word, ago, process, run, person = said.split(" ", 4) if said.startswith("before ") else ("", "0", "", "", "")
         # What was read of the host before another run had ended may be old.
         place.before = self.clock() - (int(ago) / 100 if word else 1e7)
         if word and place.met and int(ago) / 100 <= self.clock() - place.met and not is_dead(process):
-            problem = f"{person} (run {run}) was at work on the host while this run read it"
-            raise Locked(problem, where=place.name, hint="nothing was changed: run it again")
+            problem = f"{person} (run {run}) was changing the host while this run read it"
+            raise Locked(problem, where=place.name, hint="nothing was changed: start the run again")
 
     def _keep_on(self) -> None:
         """Say again and again that the run is there, wherever no program says so."""
@@ -229,7 +229,7 @@ class RunLease:
             assert place.way  # noqa: S101
             place.way.between(lambda inner: _ask(place, inner, end), last=True)
             return
-        self.emit(Note(f"{place.name}: the lease could not be given back; it ends by itself within {LEASE_TIME} s"))
+        self.emit(Note(f"{place.name}: the lease could not be released; it ends by itself within {LEASE_TIME} s"))
 
 
 def _ask(place: LeasedHost, inner: Transport, text: Sh, timeout: float = _TIMEOUT) -> Frame:

@@ -135,7 +135,7 @@ class Leased:
         self._place.asked = word == "root"
         if why and not is_dead(process) and not self._lease.told:
             self._lease.told = True
-            self._lease.emit(Note(f"{self.name}: {why}; as long as that is so, this run changes nothing"))
+            self._lease.emit(Note(f"{self.name}: {why}; this run changes nothing until that is fixed"))
 
     def _rest(self, busy: object) -> None:
         if self._busy is busy:

@@ -99,11 +99,11 @@ def parse_ledger(out: str) -> Ledger:
     """
     found = records(out)
     if distrust := found.get("distrust"):
-        hint = "look who has changed it; when it is as it should be: chown -R 0:0 … and chmod 0700 …; or move it away"
+        hint = "find out who changed it; when it is right again: chown -R 0:0 … and chmod 0700 …; or move it away"
         raise ConfigError(distrust, hint=hint)
     if odd := found.get("damaged"):
-        hint = f"look what it is, and move it away; what is known without it is used: mv {odd} {odd}.damaged"
-        raise ConfigError(f"the host's record of its releases is damaged: {odd} is of another kind", hint=hint)
+        hint = f"look at it, and move it away: mv {odd} {odd}.damaged; deployer then works without it"
+        raise ConfigError(f"the host's record of its releases is damaged: {odd} has another file type", hint=hint)
     whole = found.get("history", "").rpartition("\n")[0].splitlines()  # what was cut at its end is no line
     most = int(found["count"]) if found.get("count", "").isdecimal() else len(whole)
     told = [_entry(line) for line in whole[-most:] if line]

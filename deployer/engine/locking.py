@@ -48,7 +48,7 @@ class LeaseWalk:
             raise Locked(
                 said,
                 where=run.name,
-                hint="hold the host when that has ended, or end it with deployer lock break",
+                hint="hold the host when that run has ended, or end it with deployer lock break",
             )
         if frame.rc or said == "not root":
             raise StepError(said[-500:] if frame.rc else "root is needed: set ansible_become: true", where=run.name)

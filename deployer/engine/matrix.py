@@ -53,7 +53,7 @@ class MatrixRun:
         runs = [HostRun(host, self.context.clock()) for host in self.hosts]
         walled = [found for host in self.hosts if (found := self._walled(host))]
         if not walled:
-            hint = "a play with the role firewall, such as site.yml; or a task of the module firewall"
+            hint = "use a play with the role firewall, such as site.yml, or with a task of the module firewall"
             raise ConfigError("the play declares no firewall", where=self.resolver.play.mark, hint=hint)
         due: dict[str, list[Cell]] = {run.name: [] for run in runs}
         for source, some in groupby(sorted(cells(walled), key=lambda cell: cell.source), key=lambda cell: cell.source):
@@ -76,7 +76,7 @@ class MatrixRun:
             ipaddress.ip_address(address)
         except ValueError:
             hint = "write ansible_host: 10.0.0.2"
-            raise ConfigError(f"{address} is a name, and rules hold addresses", where=host.mark, hint=hint) from None
+            raise ConfigError(f"{address} is a name, but rules contain addresses", where=host.mark, hint=hint) from None
         ports = tuple(port for node in (own.nodes if own else ()) for port in node.ports[:1])
         return Walled(host.name, address, play.connection.port or 22, found[0].part, ports)
 

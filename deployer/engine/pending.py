@@ -17,7 +17,7 @@ _ASK = """
 exec 2>&1
 trap '' HUP PIPE
 if [ -d "${{pending%/*}}" ] && [ ! -x "${{pending%/*}}" ]; then
-  echo "only root may look whether a change waits here, and this login is $(id -un)"
+  echo "only root can see whether a change waits to be confirmed here; this login is $(id -un)"
   exit 77
 fi
 if waits; then
@@ -28,8 +28,8 @@ else
 fi"""
 PENDING_WORDS: Mapping[str, str] = {
     "show": ":",
-    "now": 'run=$(cat -- "$pending/run") /bin/sh -eu "$pending/keep"; echo "it stays"',
-    "undo": 'undo; echo "it was taken back"',
+    "now": 'run=$(cat -- "$pending/run") /bin/sh -eu "$pending/keep"; echo "it is permanent now"',
+    "undo": 'undo; echo "it was rolled back"',
 }
 """What a person may say → what the host does. A login that says ``now`` is the proof that is wanted."""
 

@@ -114,10 +114,10 @@ class Retirement:
     def _forget(self, run: HostRoll) -> None:
         own, nodes = self._nodes(run)
         if self.purge and len(nodes) == len(own.nodes):
-            said = self._step(run, f"close the firewall to {own.cluster.name}", closing(own))
+            said = self._step(run, f"remove the firewall rules of {own.cluster.name}", closing(own))
             if "closed" not in said.split():
                 confirm(run.connected.transport, CONFIRM, become=run.connected.play.become)
-        what = "remove what was put there" if self.purge else "remove cookie, keys and secrets"
+        what = "remove the files that deployer wrote" if self.purge else "remove cookie, keys and secrets"
         self._step(run, what, removal(own, nodes, purge=self.purge))
 
     def _step(self, run: HostRoll, what: str, text: Sh) -> str:

@@ -56,8 +56,8 @@ class StatusQuery:
         record, *seen = transport.run(Program(text, become=become, units=units), timeout=SURVEY_TIMEOUT)
         known = ledger.parse_ledger(record.out)
         if known.damaged:
-            what = f"{known.damaged} damaged lines of {release.root}/ledger/history are left out"
-            self.context.emit(Note(f"{name}: {what}; the next deploy puts them aside, into history.damaged"))
+            what = f"{known.damaged} damaged lines of {release.root}/ledger/history are skipped"
+            self.context.emit(Note(f"{name}: {what}; the next deploy moves them to history.damaged"))
         running = tuple(
             _seen(str(node.node), readings.parse_look(frame.out)) for node, frame in zip(nodes, seen, strict=True)
         )

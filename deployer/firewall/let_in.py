@@ -136,5 +136,5 @@ def _lost(table: Table, base: str, wanted: Iterable[Demand]) -> Iterator[Demand]
 def closed_demands(listed: str, wanted: Iterable[Demand]) -> Iterator[ConfigError]:
     """Yield an error for each of those chains, with what to do about it."""
     for wall in walls(listed, wanted):
-        hint = f"a connection has to pass every table: {wall.remedy}; or do not declare it open"
-        yield ConfigError(f"{wall}: it is declared open", hint=hint)
+        hint = f"a connection must pass every table: {wall.remedy}; or do not declare this port as open"
+        yield ConfigError(f"{wall}, but this port is declared as open", hint=hint)

@@ -13,7 +13,7 @@ from deployer.fields import Doc
 
 NAMED = ("admin", "members")
 """Sources that have a name: who may reach SSH, and the hosts of the cluster."""
-_ANYWHERE = "this lets everybody reach SSH: name the networks, or say ssh_from_anywhere: true"
+_ANYWHERE = "this lets everybody reach SSH: write the networks, or set ssh_from_anywhere: true"
 
 
 def networks(given: Sequence[str]) -> str | None:
@@ -29,13 +29,13 @@ def _networks(given: tuple[str, ...]) -> str | None:
         except ValueError as error:
             return f"{error}; write a network such as 10.0.0.0/8 or fd00::/8"
         if "%" in text:
-            return f"{text!r}: a network has no zone"
+            return f"{text!r}: a network cannot have a zone"
     return None
 
 
 def admins(given: Sequence[str]) -> str | None:
     """Networks, at least one."""
-    return networks(given) if given else "name at least one network, or nobody could reach SSH"
+    return networks(given) if given else "write at least one network, or nobody could reach SSH"
 
 
 def port_or_range(text: str) -> str | None:
@@ -58,11 +58,11 @@ def with_protocols(given: Sequence[str]) -> str | None:
 def sources(given: Sequence[str]) -> str | None:
     """Networks, or one of the names; everybody is no network but the word ``public``."""
     if not given:
-        return "name who may reach it: networks, admin, or members"
+        return "write who may reach it: networks, admin, or members"
     plain = [text for text in given if text not in NAMED]
     if complaint := networks(plain):
         return f"{complaint}; or admin, or members"
-    return "this is everybody: write the port under public" if everybody(plain) else None
+    return "this means everybody: write the port under public" if everybody(plain) else None
 
 
 def seconds(given: int) -> str | None:
@@ -123,7 +123,7 @@ def contradictions(
     """
     whole = everybody(words["admin"])
     if whole and not anywhere:
-        yield "admin", f"firewall.admin holds {whole}, all of the internet", _ANYWHERE
+        yield "admin", f"firewall.admin contains {whole}, which is the whole internet", _ANYWHERE
     for text in words["public"]:
         taken = next((port for port in ssh if holds([text], "tcp", port)), None)
         if taken and not anywhere:
@@ -134,6 +134,6 @@ def contradictions(
             if both:
                 yield (
                     "closed",
-                    f"firewall.closed {text} is open by firewall.{word} {both}",
-                    "leave it out of one of them",
+                    f"firewall.closed contains {text}, but firewall.{word} opens {both}",
+                    "remove it from one of them",
                 )

@@ -74,8 +74,8 @@ class Seen:
         for word, taken, cluster in self.heads:
             if word == "ports" and check.overlap(ports, taken):
                 hint = (
-                    "give each cluster on a host a range of its own; one that got another name, too: it moves there in "
-                    "turns, and a deploy with -e remove_left_behind=true then removes what it had under the old name"
+                    "give each cluster on a host its own range, a renamed cluster too: its nodes move there batch by "
+                    "batch, and a deploy with -e remove_left_behind=true then removes what has the old name"
                 )
                 yield ConfigError(f"cluster.ports {ports} overlaps {taken} of {cluster} on this host", hint=hint)
 
@@ -86,7 +86,9 @@ class Seen:
         networks = [ipaddress.ip_network(network) for network in (*admin, *theirs)]
         if client and not client.is_loopback and not any(client in network for network in networks):
             hint = f"add {client} or its network to firewall.admin"
-            yield ConfigError(f"firewall.admin does not hold {client}, where this run comes from", hint=hint)
+            yield ConfigError(
+                f"firewall.admin does not contain {client}, the address that this run comes from", hint=hint
+            )
 
     def shut(self, part: RulesPart, meant: Sequence[str], old: str | None = None) -> Iterator[ConfigError]:
         """Yield the ports that answer today and would not, beside those that are ``meant``; where rules would change.

@@ -80,19 +80,23 @@ def refused(found: Sequence[Listener], ports: str, taken: Collection[int]) -> It
     among = [one for one in found if one.protocol == "tcp" and low <= one.port <= high]
     if among:
         named = ", ".join(map(str, among))
-        hint = f"write cluster: {{ports: {_free(high - low, taken)}}}, of which none is taken here; or {_closed(among)}"
-        yield ConfigError(f"{named} listens in cluster.ports {ports}, which only members would reach", hint=hint)
+        hint = (
+            f"write cluster: {{ports: {_free(high - low, taken)}}}, whose ports are all free here; or {_closed(among)}"
+        )
+        yield ConfigError(f"{named} listens in cluster.ports {ports}, which only members could reach then", hint=hint)
     if rest := [one for one in found if one not in among]:
         first = f"{rest[0].port}/{rest[0].protocol}"
         hint = (
             f"declare each in firewall: public: [{first}] (for everyone), allow: [{{port: {first}, from: admin}}] (for "
-            f"who may reach SSH; or for networks), or {_closed(rest)}"
+            f"those who may reach SSH; or for networks), or {_closed(rest)}"
         )
-        yield ConfigError(f"the firewall would shut what answers today: {', '.join(map(str, rest))}", hint=hint)
+        yield ConfigError(
+            f"the firewall would close ports that are reachable today: {', '.join(map(str, rest))}", hint=hint
+        )
 
 
 def _closed(found: Sequence[Listener]) -> str:
-    return f"closed: [{', '.join(f'{one.port}/{one.protocol}' for one in found)}] (to shut it on purpose)"
+    return f"closed: [{', '.join(f'{one.port}/{one.protocol}' for one in found)}] (to close it on purpose)"
 
 
 def _free(more: int, taken: Collection[int]) -> str:

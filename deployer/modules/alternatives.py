@@ -85,7 +85,7 @@ class Alternatives(Module):
         if self.state == "absent":
             return Absent() if own is None else Present({"known": "yes"})
         if not (own or self.link or "Link" in group):
-            raise ConfigError(f"{self.name} has no link on this host yet", hint="link: /usr/bin/NAME")
+            raise ConfigError(f"{self.name} has no link on this host", hint="link: /usr/bin/NAME")
         keys = {"selected": group.get("Value", ""), "mode": group.get("Status", "")}
         if own is None:
             return Present(keys)

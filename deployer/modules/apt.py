@@ -57,7 +57,7 @@ fi"""
 def _file(text: str) -> str | None:
     """A path: what a file from elsewhere holds would only be known when it is fetched, and a plan fetches nothing."""
     if "://" in text:
-        return "a plan cannot tell what it holds: fetch it with get_url in a task before, and give its path here"
+        return "a plan cannot know its content: fetch it with get_url in an earlier task, and write its path here"
     return check.absolute(text)
 
 
@@ -72,7 +72,9 @@ class Apt(Module):
     made. Name real packages: a virtual one is never found installed. A ``.deb`` has to be on the host.
     """
 
-    INSTEAD: ClassVar[str] = "give update_cache a cache_valid_time; let the host's own unattended upgrades do the rest"
+    INSTEAD: ClassVar[str] = (
+        "set cache_valid_time with update_cache; upgrade packages with the host's unattended-upgrades"
+    )
     EXAMPLE: ClassVar[str] = """\
 - name: what the shop's pages need
   apt:
@@ -111,13 +113,13 @@ class Apt(Module):
 
     def __post_init__(self) -> None:
         if self.force or self.allow_unauthenticated:
-            raise ConfigError("packages have to be signed", hint="give the repository its key (signed-by)")
+            raise ConfigError("packages have to be signed", hint="set the repository's key (signed-by)")
         if self.name is None and not (self.deb or self.update_cache or self._sweeps):
-            raise ConfigError("apt has nothing to do", hint="name: [PACKAGE, …]")
+            raise ConfigError("apt needs name, deb or update_cache", hint="name: [PACKAGE, …]")
         if self.deb and (self._names or self.state != "present"):
-            raise ConfigError("deb goes without name and state", hint="write two tasks")
+            raise ConfigError("deb cannot be combined with name or state", hint="write two tasks")
         if self.state == "absent" and any("=" in name for name in self._names):
-            raise ConfigError("a package is taken away by its bare name, whichever version it has")
+            raise ConfigError("remove a package by its name alone, without a version")
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -164,12 +166,12 @@ class Apt(Module):
         found = records(out, "found", *(["newest"] if self.state == "latest" else []), *more)
         words, known = found["found"].split(), found.get("newest", "").split()
         if known and len(known) != len(words):
-            raise ProbeError("apt knows less of what is installed than dpkg")
+            raise ProbeError("apt and dpkg disagree about the installed packages")
         seen = {}
         for word, newest in zip_longest(words, known, fillvalue=""):
             bare, _, version = word.partition("=")
             if bare not in self._wanted or not version:
-                raise ProbeError("the host names packages that it was not asked for")
+                raise ProbeError("the host answered with packages that it was not asked about")
             seen[bare] = self._seen(self._wanted[bare], version, newest)
         return Present({**{key: found[key] for key in more}, **dict.fromkeys(self._wanted, "absent"), **seen})
 

@@ -61,13 +61,15 @@ class AptKey(Module):
     def __post_init__(self) -> None:
         given = [word for word in ("url", "data", "file", "keyserver") if getattr(self, word)]
         if self.state == "present" and len(given) != 1:
-            raise ConfigError("apt_key takes one of url, data, file and keyserver", hint="url: https://HOST/KEY.asc")
+            raise ConfigError(
+                "apt_key takes only one of url, data, file and keyserver", hint="url: https://HOST/KEY.asc"
+            )
         if not given and not self.id and not self.keyring:
-            raise ConfigError("apt_key needs to know which key", hint="id, url, data, file or keyring")
+            raise ConfigError("apt_key needs a key", hint="id, url, data, file or keyring")
         if self.keyserver and not self.id:
-            raise ConfigError("a keyserver is asked for an id", hint="id: FINGERPRINT")
+            raise ConfigError("keyserver needs id", hint="id: FINGERPRINT")
         if self.id and not _ID.fullmatch(self.id):
-            raise ConfigError(f"id {self.id!r} is not the id of a key", hint="8, 16 or 40 hex digits")
+            raise ConfigError(f"id {self.id!r} is not a key id", hint="8, 16 or 40 hex digits")
         if self.url and (why := fetchable(self.url)):
             raise ConfigError(f"url {why}", hint="https://HOST/FILE")
         if self.keyserver and not re.fullmatch(r"((hkp|hkps|https?)://)?[A-Za-z0-9.:\[\]-]+/?", self.keyserver):
@@ -75,10 +77,11 @@ class AptKey(Module):
                 f"keyserver {self.keyserver!r} is not an address", hint="HOST, hkp://HOST:80 or https://HOST"
             )
         if self.data and "-----BEGIN PGP PUBLIC KEY BLOCK-----" not in self.data:
-            raise ConfigError("data holds no public key in ASCII armor", hint="-----BEGIN PGP PUBLIC KEY BLOCK----- …")
+            raise ConfigError("data is not a public key in ASCII armor", hint="-----BEGIN PGP PUBLIC KEY BLOCK----- …")
         if not self.validate_certs:
             raise ConfigError(
-                "certificates are checked", hint="put the authority into /usr/local/share/ca-certificates/"
+                "certificates are checked",
+                hint="put the CA certificate into /usr/local/share/ca-certificates/ and run update-ca-certificates",
             )
 
     @property

@@ -36,7 +36,7 @@ take_key() {
   trap 'rm -rf -- "$got"' EXIT
   if [ -n "$1" ]; then cat -- "$1" >"$got/given"
   elif [ -n "$file" ]; then
-    if [ ! -f "$file" ] || [ -L "$file" ]; then echo "$file is not there, or a link"; exit 1; fi
+    if [ ! -f "$file" ] || [ -L "$file" ]; then echo "$file does not exist, or is a link"; exit 1; fi
     taste "$file" 4194304 >"$got/given"
   else
     fetched "$url" "$got/given" 30
@@ -48,10 +48,10 @@ take_key() {
     *) echo "that is no key"; exit 1 ;;
   esac
   if [ -n "$id" ]; then
-    command -v gpg >/dev/null || { echo "gpg, which looks at id, is not installed: install it, or leave id out"; exit 1; }
+    command -v gpg >/dev/null || { echo "gpg, which checks id, is not installed: install it, or remove id"; exit 1; }
     case " $(key_ids "$got/key")" in
       *"$id "*) ;;
-      *) echo "the key is $(key_ids "$got/key"), and not $id: nothing was written"; exit 1 ;;
+      *) echo "the key is $(key_ids "$got/key"), not $id: nothing was written"; exit 1 ;;
     esac
   fi
   folder=${ring%/*}

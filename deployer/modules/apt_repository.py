@@ -61,20 +61,21 @@ class AptRepository(Module):
     def __post_init__(self) -> None:
         if self.repo.startswith("ppa:"):
             hint = "write its line (deb https://ppa.launchpadcontent.net/… SUITE main), and its key with apt_key"
-            raise ConfigError("ppa: is a word of Launchpad, which would have to be asked for the key", hint=hint)
+            raise ConfigError("ppa: is not supported, because its key comes from Launchpad", hint=hint)
         words = self._words
         if not words or words[0] not in _KINDS or len(re.sub(r"\[[^\]]*\]", "", self._line).split()) < 3:
             raise ConfigError(
-                f"repo {self.repo!r} is no line of apt's sources", hint="deb https://HOST/PATH SUITE main"
+                f"repo {self.repo!r} is not a line of sources.list", hint="deb https://HOST/PATH SUITE main"
             )
         if "#" in self.repo:
-            raise ConfigError("repo holds a comment", hint="leave # and what is behind it out")
+            raise ConfigError("repo contains a comment", hint="remove the # and the text after it")
         if re.search(r"://[^/\s]*:[^/\s]*@", self.repo):
             hint = "write it into /etc/apt/auth.conf.d/NAME.conf with mode 0600"
-            raise ConfigError("repo holds a password, which everybody on the host could read", hint=hint)
+            raise ConfigError("repo contains a password, which every user of the host could read", hint=hint)
         if not self.validate_certs:
             raise ConfigError(
-                "certificates are checked", hint="put the authority into /usr/local/share/ca-certificates/"
+                "certificates are checked",
+                hint="put the CA certificate into /usr/local/share/ca-certificates/ and run update-ca-certificates",
             )
         if not 0 <= self.update_cache_retries <= 100:
             raise ConfigError(f"update_cache_retries is {self.update_cache_retries}", hint="from 0 to 100")

@@ -52,7 +52,7 @@ replaced() {
   else
     rm -f -- "$1"
   fi
-  echo "apt-get update failed; $1 is as it was"
+  echo "apt-get update failed; $1 has its old content again"
   exit 1
 }
 

@@ -75,18 +75,19 @@ class AuthorizedKey(Rewritten):
 
     def __post_init__(self) -> None:
         if re.match(r"\w+://", self.key):
-            raise ConfigError("a plan has to know the keys, and does not fetch them", hint="write the keys themselves")
+            raise ConfigError("a plan needs the keys, and does not fetch them", hint="write the keys themselves")
         if self.follow:
             raise ConfigError(
-                "follow is refused: root follows no link that others can turn", hint="path: the real file"
+                "follow is not supported: root follows no link that other users can change",
+                hint="write the path of the file itself",
             )
         for line in self.key.splitlines():
             if line.strip() and not line.lstrip().startswith("#") and not Grant.of(line):
-                raise ConfigError(f"{line[:40]!r} is no public key", hint="TYPE BASE64 COMMENT, as in a .pub file")
+                raise ConfigError(f"{line[:40]!r} is not a public key", hint="TYPE BASE64 COMMENT, as in a .pub file")
         if not self._grants:
-            raise ConfigError("key holds no key")
+            raise ConfigError("key contains no key")
         if self.exclusive and self.state == "absent":
-            raise ConfigError("exclusive goes with state: present")
+            raise ConfigError("exclusive needs state: present")
 
     @property
     def _grants(self) -> list[Grant]:
@@ -109,7 +110,7 @@ class AuthorizedKey(Rewritten):
     @property
     def label(self) -> str:
         """Whose keys."""
-        return f"{'take out' if self.state == 'absent' else 'write'} keys of {self.user}"
+        return f"{'remove' if self.state == 'absent' else 'write'} keys of {self.user}"
 
     def place(self) -> Sh:
         """Return how the file is read and written."""

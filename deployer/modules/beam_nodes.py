@@ -165,10 +165,10 @@ class BeamNodes(Module):
             raise renamed(found["other"].split(), self.name or self.root)
         current = found.get("current")
         if "directory" in found:
-            hint = f"look what is in it, and move it away: mv {self.root}/current {self.root}/current.old"
-            raise ConfigError(f"{self.root}/current is a directory; the link to the release belongs there", hint=hint)
+            hint = f"look at its content, then move it away: mv {self.root}/current {self.root}/current.old"
+            raise ConfigError(f"{self.root}/current is a directory, but must be the link to the release", hint=hint)
         if "bad" in found and current != f"versions/{self.id}" and not self.again:
-            hint = "build another one; or try it again with: -e deploy_again=true"
+            hint = "deploy another version, or try this one again with: -e deploy_again=true"
             raise ConfigError(f"release {self.id} is marked bad on this host: {found['bad']}", hint=hint)
         apart = ", ".join(found["loose"].splitlines())
         files = f"apart from it: {apart}" if apart else _TOGETHER

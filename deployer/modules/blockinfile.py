@@ -51,9 +51,9 @@ class Blockinfile(Edited):
     def __post_init__(self) -> None:
         super().__post_init__()
         if "{mark}" not in self.marker:
-            raise ConfigError("marker must hold {mark}", hint='marker: "# {mark} NAME"')
+            raise ConfigError("marker must contain {mark}", hint='marker: "# {mark} NAME"')
         if self.marker_begin == self.marker_end:
-            raise ConfigError("both marks are the same")
+            raise ConfigError("marker_begin and marker_end must differ")
         if self.insertafter and self.insertbefore:
             raise ConfigError("blockinfile takes insertafter or insertbefore, not both")
 

@@ -120,9 +120,13 @@ class Certificate(PrivateFile):
         )
         if self.exact:
             same = content == super().desired().keys["content"]
-            return None if same else fault or Fault("not the given one", expiring_soon=True)
+            return None if same else fault or Fault("not the declared one", expiring_soon=True)
         own = hashlib.sha256(salt().encode() + public_point(chain)).hexdigest()
-        return fault if (fault and not fault.expiring_soon) or point == own else Fault("its key is that of another one")
+        return (
+            fault
+            if (fault and not fault.expiring_soon) or point == own
+            else Fault("its key belongs to another certificate")
+        )
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Write this run's certificate, or only renew the running node's copy."""

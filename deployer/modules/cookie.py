@@ -76,8 +76,10 @@ class Cookie(PrivateFile):
         keys = dict(observed.keys)
         node = keys.pop("used")
         if keys.get("content") != self.desired().keys["content"]:
-            problem = f"the declared cookie is not the one that {node} runs with: restarts would split the cluster"
-            hint = "if the declared one is right, deployer cookie rotate gives it to all; else declare what runs"
+            problem = f"{node} runs with another cookie than the declared one: restarts would split the cluster"
+            hint = (
+                "if cluster.cookie is right, deployer cookie rotate gives it to all nodes; else declare the running one"
+            )
             raise ConfigError(problem, hint=hint)
         return Present(keys)
 

@@ -61,7 +61,7 @@ class Copy(Written):
         if (self.src is None) == (self.content is None):
             raise ConfigError("copy needs either src or content")
         if isinstance(self.src, str) != self.remote_src:
-            raise ConfigError("src is a file here", hint="remote_src: true where it lies on the host")
+            raise ConfigError("src is a file on this machine", hint="remote_src: true, if it is on the host")
         if isinstance(self.src, str) and (why := check.absolute(self.src)):
             hint = "a directory: command: {cmd: cp -r SRC DEST, creates: DEST}"
             raise ConfigError(f"src {self.src!r}: {why}", hint=hint)
@@ -92,7 +92,7 @@ class Copy(Written):
             return super().parse(out)
         found = records(out, "type", "at")
         if found["type"] == "directory":
-            raise ConfigError(f"{self.dest} is a directory on this host", hint="name the file in it")
+            raise ConfigError(f"{self.dest} is a directory on this host", hint="write the path of the file in it")
         if found["type"] != "file":
             return Present({"type": found["type"]})
         found = records(out, "content")

@@ -9,7 +9,7 @@ copy_opened() {
   [ -f "$src" ] || { echo "$src is no file"; exit 1; }
   inside "${src%/*}"
   exec 8<"/proc/self/fd/5/${src##*/}"
-  [ "$(readlink /proc/self/fd/8)" = "$src" ] || { echo "$src is a link, or is being moved about"; exit 1; }
+  [ "$(readlink /proc/self/fd/8)" = "$src" ] || { echo "$src is a link, or was moved at this moment"; exit 1; }
   exec 5<&-
 }
 

@@ -76,15 +76,15 @@ class Cron(Rewritten):
     def __post_init__(self) -> None:
         times = (self.minute, self.hour, self.day, self.month, self.weekday)
         if self.special_time and times != ("*",) * 5:
-            raise ConfigError("special_time goes without minute, hour, day, month and weekday")
+            raise ConfigError("special_time cannot be combined with minute, hour, day, month or weekday")
         if self.state == "present" and self.job is None:
-            raise ConfigError("cron needs the job", hint="job: COMMAND, or state: absent")
+            raise ConfigError("cron needs job", hint="job: COMMAND, or state: absent")
         if self.state == "present" and self.cron_file and not self.user and not self.env:
-            raise ConfigError("a job of cron_file needs a user", hint="user: NAME")
+            raise ConfigError("cron_file needs user", hint="user: NAME")
         if self.env and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.name):
             raise ConfigError(f"{self.name!r} is not the name of a variable")
         if (self.insertafter or self.insertbefore) and not self.env:
-            raise ConfigError("insertafter and insertbefore go with env: true")
+            raise ConfigError("insertafter and insertbefore need env: true")
         if self.insertafter and self.insertbefore:
             raise ConfigError("cron takes insertafter or insertbefore, not both")
 
@@ -109,7 +109,7 @@ class Cron(Rewritten):
     @property
     def label(self) -> str:
         """The job's name, and where it is."""
-        return f"{'forget' if self.state == 'absent' else 'write'} {self.name} in {self._file or 'the crontab'}"
+        return f"{'remove' if self.state == 'absent' else 'write'} {self.name} in {self._file or 'the crontab'}"
 
     def place(self) -> Sh:
         """Return how the crontab, or the file, is read and written."""
@@ -144,7 +144,7 @@ class Cron(Rewritten):
             return [said, *rows]
         at = next((i for i, row in enumerate(rows) if row.startswith(f"{beside}=")), None)
         if at is None:
-            raise ConfigError(f"the crontab has no variable {beside!r}", hint="leave insertafter and insertbefore out")
+            raise ConfigError(f"the crontab has no variable {beside!r}", hint="remove insertafter and insertbefore")
         at += 1 if self.insertafter else 0
         return [*rows[:at], said, *rows[at:]]
 

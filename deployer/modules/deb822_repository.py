@@ -85,12 +85,14 @@ class Deb822Repository(Module):
 
     def __post_init__(self) -> None:
         if not self._slug:
-            raise ConfigError(f"name {self.name!r} gives no name for a file", hint="small letters, digits and -")
+            raise ConfigError(
+                f"name {self.name!r} does not give a valid file name", hint="write lower-case letters, digits and -"
+            )
         if self.state == "present" and not (self.uris and self.suites):
             raise ConfigError("deb822_repository needs uris and suites", hint="uris: https://HOST/PATH, suites: SUITE")
         if any(urlsplit(uri).password for uri in self.uris):
             hint = "write it into /etc/apt/auth.conf.d/NAME.conf with mode 0600"
-            raise ConfigError("uris hold a password, which everybody on the host could read", hint=hint)
+            raise ConfigError("uris contain a password, which every user of the host could read", hint=hint)
         if self._fetched and (why := fetchable(self._fetched)):
             raise ConfigError(f"signed_by {why}", hint="https://HOST/FILE")
 

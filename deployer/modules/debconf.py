@@ -82,7 +82,7 @@ class Debconf(Module):
         if self.vtype == "password" and not isinstance(self.value, Secret):
             object.__setattr__(self, "value", Secret(str(self.value), "value"))
         if isinstance(self.value, tuple) and self.vtype != "multiselect":
-            raise ConfigError("a list goes with vtype: multiselect")
+            raise ConfigError("a list needs vtype: multiselect")
         text = self._text
         if CONTROL.search(text.reveal() if isinstance(text, Secret) else text):
             raise ConfigError("value may not hold control characters, such as a newline")

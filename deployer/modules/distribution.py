@@ -59,14 +59,14 @@ class Distribution(Module):
         """
         found = records(out)
         if found.keys() - {f"flags_{i}" for i in range(len(self.units))}:
-            raise ProbeError("the probe of the nodes' flags says something else")
+            raise ProbeError("the answer about the nodes' flags cannot be understood")
         kinds = {name: kind_of_flags(found.get(f"flags_{i}", "")) or self.kind for i, name in enumerate(self.units)}
         other = next((name for name, kind in kinds.items() if kind != self.kind), None)
         if other and not self.restart_cluster:
-            problem = f"{other} runs with {kinds[other]}; declared is {self.kind}. Nodes of the two kinds never meet"
-            hint = (
-                "this cannot be rolled: with -e restart_cluster=true all nodes of the cluster are stopped, then started"
+            problem = (
+                f"{other} runs with {kinds[other]}; declared is {self.kind}. Nodes of the two kinds cannot connect"
             )
+            hint = "batches cannot do this: -e restart_cluster=true stops all nodes of the cluster, then starts them"
             raise ConfigError(problem, hint=hint)
         return Present(kinds)
 
@@ -75,7 +75,7 @@ class Distribution(Module):
         if not changes:
             return ()
         due = [name for name in self.units if name in changes]
-        return (Step(f"stop {', '.join(due)}, so that the whole cluster starts anew", sh("systemctl stop -- {}", due)),)
+        return (Step(f"stop {', '.join(due)}, so that the whole cluster restarts", sh("systemctl stop -- {}", due)),)
 
     def touches(self) -> tuple[str, ...]:
         """Return the units."""

@@ -26,7 +26,7 @@ def _addresses(given: tuple[str, ...]) -> str | None:
     for text in given:
         try:
             if ipaddress.ip_address(text).is_unspecified:
-                return f"{text} means every interface; write one address of the host"
+                return f"{text} means all addresses; write one address of the host"
         except ValueError:
             return f"{text!r} is not an IP address"
     return None if given else "write at least one address"
@@ -114,7 +114,7 @@ class Epmd(Module):
         """
         found = records(out)
         if not {"shown", "declared", "listening"} <= found.keys():
-            raise ProbeError("the probe of EPMD is incomplete")
+            raise ProbeError("the host's answer about EPMD is incomplete")
         unit = properties(found["shown"])
         sockets = [line.split() for line in found["listening"].splitlines()]
         if any(len(words) != 2 for words in sockets):

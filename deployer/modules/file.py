@@ -91,7 +91,7 @@ class File(Module):
 
     def __post_init__(self) -> None:
         if (self.state in ("link", "hard")) != (self.src is not None):
-            raise ConfigError("src is the target of a link: state: link (or hard) and src go together")
+            raise ConfigError("src is the target of a link: it needs state: link or hard, and these need src")
         if self.state == "hard" and (why := check.absolute(self.src or "")):
             raise ConfigError(f"src of a hard link: {why}")
         if self.state == "link" and self.mode:
@@ -101,9 +101,11 @@ class File(Module):
         if self.src == "":
             raise ConfigError("src is empty")
         if self.recurse and self.state != "directory":
-            raise ConfigError("recurse goes with state: directory")
+            raise ConfigError("recurse needs state: directory")
         if self._touches and (self.access_time != self.modification_time):
-            raise ConfigError("one of access_time and modification_time is now", hint="say preserve for both, or none")
+            raise ConfigError(
+                "access_time and modification_time must be the same", hint="set both to preserve, or neither"
+            )
 
     @property
     def _touches(self) -> bool:
@@ -162,7 +164,9 @@ class File(Module):
     def _inside(self) -> tuple[Step, ...]:
         wanted = self._attributes.desired()
         each = [wanted.get(key, "") for key in ("owner", "group", "mode")]
-        return (Step(f"set owner and mode of all in {self.path}/", sh("adorn_all {} {} {} {}", self.path, *each)),)
+        return (
+            Step(f"set owner and mode of everything in {self.path}/", sh("adorn_all {} {} {} {}", self.path, *each)),
+        )
 
     def known(self) -> Known | None:
         """Return the directory, where one is declared."""

@@ -81,12 +81,12 @@ class Find(OnlyReads):
                 hint = f"a number and one of {', '.join(units)}, such as 2{list(units)[2]}"
                 raise ConfigError(f"{name} {value!r} is not a number with a unit", hint=hint)
         if (self.depth or 0) < 0:
-            raise ConfigError("depth is a number of directories", hint="1 is what is right in the directory")
+            raise ConfigError("depth is a number of directories", hint="1 means the files directly in the directory")
         for pattern in (*self.patterns, *self.excludes) if self.use_regex else ():
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ConfigError(f"{pattern!r} is no regular expression: {error}") from None
+                raise ConfigError(f"{pattern!r} is not a regular expression: {error}") from None
 
     def probe(self) -> Sh:
         """Print what find says of all that is there."""
@@ -113,7 +113,7 @@ class Find(OnlyReads):
             found = [_file(row) for row in dict.fromkeys(rows) if row]
             now = int(keys["now"])
         except (KeyError, ValueError):
-            raise ProbeError(f"what is in {', '.join(self.paths)} cannot be read") from None
+            raise ProbeError(f"the files in {', '.join(self.paths)} cannot be read") from None
         files = sorted((one for one in found if self._counts(one, now)), key=lambda one: str(one["path"]))
         said = "Not all paths examined, check warnings for details" if keys["missing"] else "All paths examined"
         return {"files": files, "matched": len(files), "examined": len(found), "msg": said}

@@ -153,9 +153,7 @@ class Firewall(Module):
             problems += [*self._contradictions(sorted(seen.ssh)), *seen.cut_off(self.admin)]
         Problems.check(problems)
         if not found["nft"]:
-            return Unknown(
-                "nftables is not installed yet: a task before this one, or you, install the package nftables"
-            )
+            return Unknown("nftables is not installed: install the package nftables, by hand or in an earlier task")
         return observed if any(keys.values()) else Absent()
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
@@ -177,7 +175,7 @@ class Firewall(Module):
         before, after = rules_of(old), rules_of(self._rules)
         if not takes_away(before, after):
             return (replace(self._load("open the firewall", self._rules), ahead=True),)
-        close = replace(self._load("close the firewall to what is declared no more", self._rules), late=True)
+        close = replace(self._load("close the ports that are no longer declared", self._rules), late=True)
         if not takes_away(after, before):
             return (close,)
         return (replace(self._load("open the firewall", self.part.text(also=old)), ahead=True), close)

@@ -38,7 +38,7 @@ class GetUrl(Module):
     read a password in a URL, so such a URL is refused.
     """
 
-    INSTEAD: ClassVar[str] = "give it a checksum, and leave force out"
+    INSTEAD: ClassVar[str] = "set checksum, and remove force"
     EXAMPLE: ClassVar[str] = """\
 - name: the monitoring agent
   get_url:
@@ -69,13 +69,14 @@ class GetUrl(Module):
             raise ConfigError(f"url {why}", hint="https://HOST/FILE")
         if not self.validate_certs:
             raise ConfigError(
-                "certificates are checked", hint="put the authority into /usr/local/share/ca-certificates/"
+                "certificates are checked",
+                hint="put the CA certificate into /usr/local/share/ca-certificates/ and run update-ca-certificates",
             )
         if self.checksum and _SUMS.get(self._kind) != len(self._sum):
             hint = "KIND:DIGEST, KIND one of " + ", ".join(_SUMS)
             raise ConfigError(f"checksum {self.checksum!r} is not a checksum", hint=hint)
         if not 1 <= self.timeout <= 3600:
-            raise ConfigError(f"timeout is {self.timeout}", hint="seconds, from 1 to 3600")
+            raise ConfigError(f"timeout is {self.timeout}", hint="write seconds, from 1 to 3600")
 
     @property
     def _name(self) -> str:
@@ -118,7 +119,7 @@ class GetUrl(Module):
             return Absent()
         found = records(out, "type", "at")
         if found["type"] != "file":
-            raise ConfigError(f"{self.dest} leads to a {found['type']} on this host", hint="name the file")
+            raise ConfigError(f"{self.dest} is a link to a {found['type']} on this host", hint="name the file")
         if self.checksum and "sum" not in found:
             raise ProbeError(f"{self.dest} has no digest")
         digest = {"checksum": found["sum"]} if self.checksum else {}

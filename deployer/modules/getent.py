@@ -19,9 +19,9 @@ _COLONS = ("passwd", "shadow", "group", "gshadow")
 _HIDDEN = ("shadow", "gshadow")
 _MISSING = 2
 _WRONG = {
-    1: "the host knows no such database",
+    1: "the host has no such database",
     _MISSING: "the database has no such key",
-    3: "the database cannot be told as a whole: give a key",
+    3: "the database cannot be listed: write a key",
 }
 _LOCKS = "!*x"
 """What stands where a password could: of these alone, there is none."""
@@ -65,9 +65,9 @@ class Getent(OnlyReads):
 
     def __post_init__(self) -> None:
         if self.split == "":
-            raise ConfigError("split is empty", hint="leave it out, or write what stands between values, such as ':'")
+            raise ConfigError("split is empty", hint="remove it, or write the separator of the values, such as ':'")
         if self.database in _HIDDEN and self.split not in (None, ":"):
-            raise ConfigError(f"{self.database} has colons between its values", hint="leave split out")
+            raise ConfigError(f"{self.database} separates its values with colons", hint="leave split out")
 
     @classmethod
     def facts_of(cls, args: Mapping[str, object]) -> tuple[str, ...]:

@@ -71,12 +71,17 @@ class Git(Module):
 
     def __post_init__(self) -> None:
         if not self.repo or self.repo.startswith("-") or "::" in self.repo.partition("/")[0]:
-            raise ConfigError(f"repo {self.repo!r} is no address", hint="https://HOST/PATH, USER@HOST:PATH or a path")
+            raise ConfigError(
+                f"repo {self.repo!r} is not an address", hint="https://HOST/PATH, USER@HOST:PATH or a path"
+            )
         if "://" in self.repo and urlsplit(self.repo).password:
             hint = "use a key (key_file), or git's credential helper on the host"
-            raise ConfigError("repo holds a password, which everybody on the host could read", hint=hint)
+            raise ConfigError("repo contains a password, which every user of the host could read", hint=hint)
         if "StrictHostKeyChecking=no" in self.ssh_opts.replace(" ", ""):
-            raise ConfigError("keys of servers are checked", hint="accept_newhostkey: true accepts one the first time")
+            raise ConfigError(
+                "host keys of git servers are always checked",
+                hint="accept_newhostkey: true accepts a new key the first time",
+            )
         if self.depth is not None and self.depth < 1:
             raise ConfigError(f"depth is {self.depth}", hint="1 or more")
 

@@ -9,7 +9,7 @@ at() { git -C "$dest" "$@"; }
 # own PATH: stop where it belongs to another user: his configuration would say what git runs.
 own() {
   [ "$(stat -c %u -- "$1")" = "$(id -u)" ] || {
-    echo "$1 belongs to $(stat -c %U -- "$1"): say become_user: $(stat -c %U -- "$1")"
+    echo "$1 belongs to $(stat -c %U -- "$1"): write become_user: $(stat -c %U -- "$1")"
     exit 1
   }
 }
@@ -49,7 +49,7 @@ check_it_out() {
   else
     own "$dest/.git"
     if [ -z "$force" ] && [ -n "$(at status --porcelain --untracked-files=no)" ]; then
-      echo "files in $dest have been changed: force: true throws that away"
+      echo "files in $dest have local changes: force: true discards them"
       exit 1
     fi
     at config "remote.$remote.url" "$repo"

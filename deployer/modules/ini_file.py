@@ -67,16 +67,16 @@ class IniFile(Edited):
         if self.value is not None and self.values:
             raise ConfigError("ini_file takes value or values, not both")
         if self.section_has_values and not self.section:
-            raise ConfigError("section_has_values goes with section")
+            raise ConfigError("section_has_values needs section")
         told = [value for one in self.section_has_values if one["option"] == self.option for value in _values(one)]
         gone = (self.exclusive or not self._wanted) and not set(told) & set(self._wanted)
         if told and self.state == "present" and gone:
-            hint = "section_has_values: another option, or exclusive: false"
-            raise ConfigError(f"no section would have {self.option} = {told[0]} any more", hint=hint)
+            hint = "write another option in section_has_values, or exclusive: false"
+            raise ConfigError(f"after this, no section would have {self.option} = {told[0]}", hint=hint)
         if self.follow:
-            raise ConfigError("a link is not followed", hint="path: the file itself")
+            raise ConfigError("follow is not supported", hint="write the path of the file itself")
         if self.state == "present" and not self.allow_no_value and self.value is None and not self.values:
-            raise ConfigError("ini_file needs the value", hint="value: TEXT, or allow_no_value: true")
+            raise ConfigError("ini_file needs value", hint="value: TEXT, or allow_no_value: true")
 
     @property
     def _wanted(self) -> list[str]:

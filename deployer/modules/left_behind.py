@@ -78,7 +78,7 @@ class LeftBehind(Module):
 
     def _close(self) -> Step:
         given = lines(self._functions, Sh("gone=$(firewall_parts | paste -s -d ' ' -)"))
-        what = "close the firewall to clusters that are gone"
+        what = "remove the firewall rules of removed clusters"
         return Step(what, without_parts(given), late=True, confirm=CONFIRM)
 
     def touches(self) -> tuple[str, ...]:

@@ -55,15 +55,15 @@ class Lineinfile(Edited):
         if self.regexp is not None and self.search_string is not None:
             raise ConfigError("lineinfile takes regexp or search_string, not both")
         if self.state == "present" and self.line is None:
-            raise ConfigError("lineinfile needs the line", hint="line: TEXT, or state: absent with regexp")
+            raise ConfigError("lineinfile needs line", hint="line: TEXT, or state: absent with regexp")
         if self.state == "absent" and self.line is None and not found:
-            raise ConfigError("lineinfile needs to know which lines", hint="regexp, search_string or line")
+            raise ConfigError("state: absent needs to know which lines", hint="regexp, search_string or line")
         if self.backrefs and self.regexp is None:
-            raise ConfigError("backrefs goes with regexp")
+            raise ConfigError("backrefs needs regexp")
         if self.insertafter and self.insertbefore:
             raise ConfigError("lineinfile takes insertafter or insertbefore, not both")
         if "" in (self.regexp, self.search_string):
-            raise ConfigError("an empty text would find every line")
+            raise ConfigError("an empty text matches every line")
         if self.backrefs and self.line:
             try:
                 re.sub(self.regexp or "", self.line, "")

@@ -36,7 +36,7 @@ class LocaleGen(Module):
 
     def __post_init__(self) -> None:
         if not self.name:
-            raise ConfigError("locale_gen names no locale")
+            raise ConfigError("locale_gen needs name")
 
     def desired(self) -> State:
         """Return one key for each locale."""
@@ -56,7 +56,7 @@ class LocaleGen(Module):
         there = {_plain(line) for line in found["found"].split()}
         seen = {name: "present" if _plain(name) in there else "absent" for name in self.name}
         if odd := [one for one in found["unheard"].split() if seen.get(one) == "absent"]:
-            raise ConfigError(f"this host knows no locale {', '.join(odd)}", hint="/usr/share/i18n/SUPPORTED has them")
+            raise ConfigError(f"this host has no locale {', '.join(odd)}", hint="/usr/share/i18n/SUPPORTED has them")
         return Present(seen)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:

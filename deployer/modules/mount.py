@@ -34,7 +34,7 @@ class Mount(Rewritten):
     the directories above a mount point, because anybody else could redirect the path.
     """
 
-    INSTEAD: ClassVar[str] = "make it a handler, or say mounted: a line that changes is mounted anew"
+    INSTEAD: ClassVar[str] = "make it a handler, or use state: mounted, which mounts again when the line changes"
     EXAMPLE: ClassVar[str] = """\
 - name: room for uploads
   mount:
@@ -70,7 +70,7 @@ class Mount(Rewritten):
             raise ConfigError(f"state {self.state} needs src and fstype")
         if self.path == "none" and self.state not in ("present", "absent_from_fstab"):
             hint = "state: present, and a command: swapon --all"
-            raise ConfigError("what has no mount point is not mounted", hint=hint)
+            raise ConfigError("swap and file systems without a mount point cannot be mounted", hint=hint)
         if self.state == "absent" and (why := check.deletable(self.path)):
             raise ConfigError(f"{self.path}: {why}", hint="state: unmounted, or absent_from_fstab")
 

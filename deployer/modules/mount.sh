@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154
 wrote=''
 if [ -e "$file" ] || [ -L "$file" ]; then
-  if [ ! -f "$file" ] || [ -L "$file" ]; then echo "$file is no regular file: name the file itself"; exit 1; fi
+  if [ ! -f "$file" ] || [ -L "$file" ]; then echo "$file is not a regular file: write the path of the file itself"; exit 1; fi
   readable "$file"
 else hidden "$file"; fi
 
@@ -26,7 +26,7 @@ firmly() {
   part=${path%/*}
   while [ -n "$part" ]; do
     if [ -d "$part" ] && [ -z "$(find "$part" -maxdepth 0 -type d -uid 0 ! -perm /022)" ]; then
-      echo "$part is no directory of root's alone: whoever writes there could turn the way to $path"
+      echo "users other than root can change $part, and so could replace $path"
       exit 1
     fi
     part=${part%/*}
@@ -54,7 +54,7 @@ put_up() {
   fi
   if [ -n "$wrote" ]; then keeps='' && new_text "$blobs/before"; fi
   if [ -n "$was" ] && ! mountpoint -q -- "$path"; then
-    mounting -- "$path" || echo "$path was mounted, and is not any more"
+    mounting -- "$path" || echo "$path was mounted before, and is not mounted now"
   fi
   if [ "$part" != "$path" ]; then (cd "${part:-/}" && rmdir -p -- "${path#"$part/"}") || :; fi
   exit 1

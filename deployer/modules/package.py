@@ -73,7 +73,7 @@ class Package(Module):
         if not self.name:
             raise ConfigError("package needs at least one name")
         if self.state == "absent" and any("=" in name for name in self.name):
-            raise ConfigError("a package is taken away by its bare name, whichever version it has")
+            raise ConfigError("remove a package by its name alone, without a version")
 
     @property
     def _wanted(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ class Package(Module):
         """Return which are present, in which version where one is asked for, and which are absent."""
         found = dict(word.partition("=")[::2] for word in records(out, "found")["found"].split())
         if not set(found) <= set(self._wanted):
-            raise ProbeError("the host names packages that it was not asked for")
+            raise ProbeError("the host answered with packages that it was not asked about")
         seen = {bare: found[bare] or "present" for bare in self._wanted if bare in found}
         return Present(dict.fromkeys(self._wanted, "absent") | seen)
 

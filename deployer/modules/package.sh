@@ -10,13 +10,13 @@ elif command -v rpm >/dev/null; then
 elif command -v apk >/dev/null; then
   there() { apk info -e -- "$1" >/dev/null 2>&1 && found="$found$1 "; }
 else
-  echo "no package manager here that is understood: apt, dnf, apk"
+  echo "this host has none of the supported package managers: apt, dnf, apk"
   exit 1
 fi
 found=
 for name in "$@"; do
   case $name in
-    *=*) command -v dpkg-query >/dev/null || { echo "$name: a version can be chosen with apt only"; exit 1; } ;;
+    *=*) command -v dpkg-query >/dev/null || { echo "$name: only apt can install a given version"; exit 1; } ;;
   esac
   there "$name" || :
 done

@@ -17,7 +17,7 @@ _GONE = ("not-installed", "config-files")
 
 
 def _manager(value: str) -> str | None:
-    return None if value in ("auto", "apt") else "write auto or apt: packages are those of dpkg"
+    return None if value in ("auto", "apt") else "write auto or apt: only packages of dpkg are supported"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +58,14 @@ class PackageFacts(OnlyReads):
     def answer(self, observed: Observed) -> Mapping[str, object]:
         """Return it as Ansible does."""
         if not isinstance(observed, Present) or not observed.keys:
-            return {"failed": True, "msg": "the host has no dpkg, whose packages these would be"}
+            return {"failed": True, "msg": "the host has no dpkg, and only packages of dpkg are supported"}
         keys = observed.keys
         try:
             origins = dict(_origins(keys["policy"]))
             of_package = {name: origins.get(source, "") for name, source in _sources(keys["sources"])}
             found = [_package(line, keys["native"], of_package) for line in keys["packages"].splitlines()]
         except ValueError:
-            raise ProbeError("what the host says of its packages cannot be read") from None
+            raise ProbeError("the host's list of packages cannot be read") from None
         return {"ansible_facts": {"packages": {str(one["name"]): [one] for one in found if one}}}
 
 

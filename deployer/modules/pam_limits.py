@@ -61,7 +61,7 @@ class PamLimits(Edited):
             raise ConfigError("pam_limits takes use_max or use_min, not both")
         if not _fits(self.limit_item, self.value):
             kinds = "-20 to 19" if self.limit_item in ("nice", "priority") else "a number, or unlimited"
-            raise ConfigError(f"value {self.value!r} is no limit of {self.limit_item}", hint=f"value: {kinds}")
+            raise ConfigError(f"value {self.value!r} is not a limit of {self.limit_item}", hint=f"value: {kinds}")
 
     def edited(self, text: str) -> str:
         """Return the text with the limit in it."""

@@ -72,13 +72,15 @@ class Pip(Module):
         if not self.name and not self.requirements:
             raise ConfigError("pip needs packages", hint="name: [PACKAGE, …], or requirements: FILE")
         if self.version and (len(self.name) != 1 or self._parts(self.name[0])[1]):
-            raise ConfigError("version is that of one bare name", hint="name: [NAME==VERSION, …]")
+            raise ConfigError(
+                "version needs exactly one name, without a version of its own", hint="name: [NAME==VERSION, …]"
+            )
         if self.executable and self.virtualenv:
             raise ConfigError("pip takes executable or virtualenv, not both")
         if self.state == "absent" and self.requirements:
-            raise ConfigError("requirements cannot be absent", hint="name: [PACKAGE, …]")
+            raise ConfigError("state: absent cannot be combined with requirements", hint="name: [PACKAGE, …]")
         if re.search(r"://[^/\s]*:[^/\s]*@", f"{self.extra_args} {' '.join(self.name)}"):
-            raise ConfigError("an address holds a password, which everybody on the host could read")
+            raise ConfigError("an address contains a password, which every user of the host could read")
 
     @staticmethod
     def _parts(word: str) -> tuple[str, str]:

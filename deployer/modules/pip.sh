@@ -3,12 +3,12 @@
 # shellcheck shell=sh disable=SC2154
 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 export PIP_DISABLE_PIP_VERSION_CHECK PIP_NO_INPUT
-cd -- "$place" 2>/dev/null || { printf '%s' "the directory $place is not there yet"; exit 3; }
+cd -- "$place" 2>/dev/null || { printf '%s' "the directory $place does not exist yet"; exit 3; }
 
 # own PATH: stop where it belongs to another user, whose programs would run.
 own() {
   [ "$(stat -L -c %u -- "$1")" = "$(id -u)" ] || [ "$(stat -L -c %u -- "$1")" = 0 ] || {
-    echo "$1 belongs to $(stat -L -c %U -- "$1"): say become_user: $(stat -L -c %U -- "$1")"
+    echo "$1 belongs to $(stat -L -c %U -- "$1"): write become_user: $(stat -L -c %U -- "$1")"
     exit 1
   }
 }
@@ -47,5 +47,5 @@ make_venv() {
   while [ ! -d "$way/" ]; do way=${way%/*}; done
   own "${way:-/}"
   made "$venv"
-  [ -x "$venv/bin/python" ] || { echo "$venv has no Python, though it was made"; exit 1; }
+  [ -x "$venv/bin/python" ] || { echo "$venv was created, but has no Python"; exit 1; }
 }

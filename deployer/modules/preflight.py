@@ -132,7 +132,7 @@ class Preflight(Module):
         problems: list[ConfigError] = []
         if found["installed"] != "yes":
             if not {"machine", "room", "upload", "libraries"} <= found.keys():
-                raise ProbeError(f"the preflight of {self.name} {self.version} is incomplete")
+                raise ProbeError(f"the host's answer to the preflight of {self.name} {self.version} is incomplete")
             problems += judge.machine(f"{self.name} {self.version}", self.machine, found["machine"])
             if not problems:
                 problems += judge.libraries(self.needs, self.may_lack, self.machine, found["libraries"])

@@ -42,7 +42,7 @@ class RabbitmqUser(Rabbit):
     ``permissions`` are all that the user has, while ``vhost`` with the three ``…_priv`` sets those of one virtual host.
     """
 
-    INSTEAD: ClassVar[str] = "leave update_password out; change a password with a handler"
+    INSTEAD: ClassVar[str] = "remove update_password; change a password with a handler"
     EXAMPLE: ClassVar[str] = """\
 - name: who publishes
   rabbitmq_user:
@@ -71,7 +71,7 @@ class RabbitmqUser(Rabbit):
 
     def __post_init__(self) -> None:
         if self.force:
-            raise ConfigError("force would delete the user in every run", hint="update_password: always")
+            raise ConfigError("force would delete the user at every run", hint="update_password: always")
         if self.update_password == "always" and not self.password:  # noqa: S105
             raise ConfigError("update_password: always needs a password")
 

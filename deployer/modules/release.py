@@ -16,7 +16,7 @@ from deployer.releases.generations import PLACES, above, check_secure, declared
 from deployer.releases.unpack import TREE, unpack
 from deployer.sh import Sh, lines, script, sh
 
-_SENT = re.compile(r"(\d+) of \d+ bytes are there")
+_SENT = re.compile(r"(\d+) of \d+ bytes are uploaded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,20 +77,21 @@ class Release(Module):
         """
         found = records(out, "root")
         if found["root"] != self.root:
-            hint = "write the real directory: what is deleted below it must be certain"
-            raise ConfigError(f"release.root {self.root} leads to {found['root']} on this host", hint=hint)
+            hint = "write the real directory, because deployer deletes below it"
+            raise ConfigError(f"release.root {self.root} is a link to {found['root']} on this host", hint=hint)
         check_secure(self.root, found.get("insecure", ""))
         if closed := found.get("closed"):
-            raise ConfigError(f"the nodes' user may not go through {closed}", hint=f"chmod o+x {closed}")
+            raise ConfigError(f"the nodes' user cannot enter {closed}", hint=f"chmod o+x {closed}")
         if others := found.get("others"):
-            hint = "name a directory that is the release's own, such as /opt/NAME"
+            hint = "write a directory that is only for the release, such as /opt/NAME"
             raise ConfigError(
-                f"{self.root} holds what is no part of a release: {', '.join(others.splitlines())}", hint=hint
+                f"{self.root} contains files that are not part of a release: {', '.join(others.splitlines())}",
+                hint=hint,
             )
         mark, _, tree = found.get("complete", "").partition("\n")
         if not mark:
             sent, size = found.get("sent", ""), self.tarball.size
-            return Present({"installed": f"{sent} of {size} bytes are there"}) if sent.isdecimal() else Absent()
+            return Present({"installed": f"{sent} of {size} bytes are uploaded"}) if sent.isdecimal() else Absent()
         whole = (mark, tree) == (self.tarball.sha256, found.get("tree", "").rstrip())
         return Present({"installed": self.id if whole else "altered"})
 

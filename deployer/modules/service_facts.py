@@ -52,7 +52,7 @@ class ServiceFacts(OnlyReads):
         try:
             services = {**_scripts(keys["init"]), **_units(keys)}
         except (KeyError, ValueError, IndexError):
-            raise ProbeError("what the host says of its services cannot be read") from None
+            raise ProbeError("the host's list of services cannot be read") from None
         if not services:
             return {"skipped": True, "msg": "the host has no services"}
         return {"ansible_facts": {"services": services}}

@@ -45,7 +45,7 @@ class Slurp(OnlyReads):
             return Present({})
         found = records(out, "size")
         if "content" not in found:
-            raise ConfigError(f"{self.src} has {found['size']} bytes", hint=f"slurp takes {LARGEST_READ} at most")
+            raise ConfigError(f"{self.src} has {found['size']} bytes", hint=f"slurp reads at most {LARGEST_READ}")
         return Present(found)
 
     def answer(self, observed: Observed) -> Mapping[str, object]:

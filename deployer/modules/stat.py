@@ -65,7 +65,7 @@ class Stat(OnlyReads):
             mode = int(raw, 16)
             found: dict[str, object] = dict(zip(_NUMBERS, map(int, numbers), strict=True))
         except ValueError:
-            raise ProbeError(f"what is at {self.path} cannot be read from {keys['at'][:80]!r}") from None
+            raise ProbeError(f"the host's answer about {self.path} cannot be read: {keys['at'][:80]!r}") from None
         found |= {"exists": True, "path": self.path, "mode": f"{stat.S_IMODE(mode):04o}"}
         found |= {"pw_name": owner, "gr_name": group, **kinds(mode), **permissions(mode)}
         ways = {"readable": "r", "writeable": "w", "executable": "x"}

@@ -75,7 +75,7 @@ class Sysctl(Module):
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.state == "absent"):
-            raise ConfigError("sysctl needs a value, unless its state is absent")
+            raise ConfigError("sysctl needs value, unless state is absent")
 
     @property
     def _live(self) -> str:

@@ -78,11 +78,11 @@ class Systemd(Module):
 
     def __post_init__(self) -> None:
         if self.name is None and not (self.daemon_reload and (self.state, self.enabled, self.masked) == (None,) * 3):
-            raise ConfigError("systemd needs the name of a unit", hint="only daemon_reload: true goes without")
+            raise ConfigError("systemd needs name", hint="only daemon_reload: true needs no name")
         if "@." in self.unit:
-            raise ConfigError(f"{self.name} is a template, which cannot run", hint="name an instance of it")
+            raise ConfigError(f"{self.name} is a template, which cannot run", hint="write the name of an instance")
         if self.masked and (self.enabled or self.state not in (None, "stopped")):
-            raise ConfigError("a masked unit can neither run nor start at boot")
+            raise ConfigError("a masked unit cannot run and cannot start at boot")
 
     @property
     def unit(self) -> str:
@@ -113,7 +113,7 @@ class Systemd(Module):
         found = records(out, "shown", "drop_ins")
         shown = dict(line.split("=", 1) for line in found["shown"].splitlines() if "=" in line)
         if missing := set(_SHOW.split(",")) - set(shown):
-            raise ProbeError(f"systemctl does not tell {', '.join(sorted(missing))} of {self.unit}")
+            raise ProbeError(f"systemctl did not print {', '.join(sorted(missing))} of {self.unit}")
         unread = set(found["drop_ins"].split()) - set(shown["DropInPaths"].split())
         load, active, boot = shown["LoadState"], shown["ActiveState"], shown["UnitFileState"]
         keys = {

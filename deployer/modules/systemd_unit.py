@@ -55,7 +55,7 @@ class SystemdUnit(Module):
 
     def __post_init__(self) -> None:
         if (self.content is None) != (self.state == "absent"):
-            raise ConfigError("systemd_unit needs content, unless its state is absent")
+            raise ConfigError("systemd_unit needs content, unless state is absent")
 
     @property
     def path(self) -> str:
@@ -87,7 +87,7 @@ class SystemdUnit(Module):
             return seen
         found = records(out, "load", "reload")
         if found["reload"] not in ("yes", "no"):
-            raise ProbeError(f"systemctl does not tell whether {self.name} has been read")
+            raise ProbeError(f"systemctl did not print whether {self.name} needs a reload")
         return Present({**seen.keys, "load": found["load"], "reload": found["reload"]})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:

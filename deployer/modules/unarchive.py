@@ -30,7 +30,7 @@ class Unarchive(Module):
 
     SOURCES: ClassVar[dict[str, str]] = {"src": "files"}
     ON_HOST: ClassVar[str] = "remote_src"
-    INSTEAD: ClassVar[str] = "say creates: PATH, something that is there when it has been unpacked"
+    INSTEAD: ClassVar[str] = "write creates: PATH, a path that exists when the archive is unpacked"
     EXAMPLE: ClassVar[str] = """\
 - name: the pages for when the shop is closed
   unarchive:
@@ -67,10 +67,11 @@ class Unarchive(Module):
             elif why := check.absolute(self.src):
                 raise ConfigError(f"src {self.src!r}: {why}")
         elif not isinstance(self.src, Blob):
-            raise ConfigError("src is a file here", hint="remote_src: true where it lies on the host")
+            raise ConfigError("src is a file on this machine", hint="remote_src: true, if it is on the host")
         if not self.validate_certs:
             raise ConfigError(
-                "certificates are checked", hint="put the authority into /usr/local/share/ca-certificates/"
+                "certificates are checked",
+                hint="put the CA certificate into /usr/local/share/ca-certificates/ and run update-ca-certificates",
             )
         if self.exclude and self.include:
             raise ConfigError("unarchive takes exclude or include, not both")
@@ -84,7 +85,7 @@ class Unarchive(Module):
             "--rsh-command",
         )
         if any(word.startswith(runs) or word.startswith(("-P", "--absolute-names")) for word in self.extra_opts):
-            raise ConfigError("extra_opts names a program, or another place", hint="write a command of your own")
+            raise ConfigError("extra_opts would run a program or unpack to another place", hint="use command instead")
 
     @property
     def _compared(self) -> bool:

@@ -55,7 +55,7 @@ unpack() {
     name=$(stat -c %U /proc/self/fd/5/)
     case $owner in
       '' | "$whose" | "$name") ;;
-      *) echo "$dest belongs to $name, and so will all that is in it: say owner: $name"; exit 1 ;;
+      *) echo "$dest belongs to $name, and what is unpacked there will too: write owner: $name"; exit 1 ;;
     esac
     group_of=$(stat -c %g /proc/self/fd/5/)
     cd -P /proc/self/fd/5/ || exit 1

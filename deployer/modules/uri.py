@@ -39,7 +39,7 @@ class Uri(Module):
 
     PASSING: ClassVar[bool] = True
     SAYS_UNCHANGED: ClassVar[bool] = True
-    INSTEAD: ClassVar[str] = "say when it is needed: creates or removes; or make it a handler"
+    INSTEAD: ClassVar[str] = "add creates or removes, which say when it is needed; or make it a handler"
     EXAMPLE: ClassVar[str] = """\
 - name: what the broker says of itself
   uri:
@@ -77,12 +77,14 @@ class Uri(Module):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"url {self.url!r} is not a URL", hint="http://HOST/PATH, or https")
         if parts.password:
-            raise ConfigError("url holds a password, which everybody on the host could read", hint="url_password: …")
+            raise ConfigError(
+                "url contains a password, which every user of the host could read", hint="url_password: …"
+            )
         if not self.validate_certs:
-            hint = "put the authority into /usr/local/share/ca-certificates/"
+            hint = "put the CA certificate into /usr/local/share/ca-certificates/ and run update-ca-certificates"
             raise ConfigError("certificates are checked", hint=hint)
         if not 1 <= self.timeout <= 3600:
-            raise ConfigError(f"timeout is {self.timeout}", hint="seconds, from 1 to 3600")
+            raise ConfigError(f"timeout is {self.timeout}", hint="write seconds, from 1 to 3600")
         self._spec  # noqa: B018 - so that what cannot be written is told now
 
     @property
@@ -104,7 +106,7 @@ class Uri(Module):
         elif isinstance(plain, Mapping):
             text = urlencode(plain, doseq=True)
         else:
-            raise ConfigError("a form-urlencoded body is a mapping, or the text itself")
+            raise ConfigError("a form-urlencoded body must be a mapping or a text")
         return Secret(text, "body") if secret else text
 
     @property

@@ -131,7 +131,7 @@ class User(Module):
         hashed = self.password.reveal() if self.password else "!"
         if hashed[:1] not in ("$", "!", "*") or check.gecos(hashed):
             raise ConfigError(
-                "password is not the hash of one", hint="mkpasswd -m yescrypt prints it; ! lets nobody in"
+                "password is not a password hash", hint="mkpasswd -m yescrypt prints a hash; ! locks the password"
             )
 
     @property

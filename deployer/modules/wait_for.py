@@ -27,7 +27,7 @@ class WaitFor(Module):
     """
 
     PASSING: ClassVar[bool] = True
-    INSTEAD: ClassVar[str] = "say what is waited for: port or path"
+    INSTEAD: ClassVar[str] = "write port or path"
     EXAMPLE: ClassVar[str] = """\
 - name: the broker listens
   wait_for:
@@ -55,13 +55,13 @@ class WaitFor(Module):
         if self.port is not None and self.path:
             raise ConfigError("wait_for takes port or path, not both")
         if self.port is not None and not 1 <= self.port <= 65535:
-            raise ConfigError(f"port is {self.port}", hint="from 1 to 65535")
+            raise ConfigError(f"port is {self.port}", hint="write a number from 1 to 65535")
         if self.search_regex and (not self.path or self.state in _GONE):
-            raise ConfigError("search_regex goes with path, and something that is there")
+            raise ConfigError("search_regex needs path, and state: present")
         if not 0 <= self.timeout + self.delay <= _LONGEST:
             raise ConfigError(f"timeout and delay are {self.timeout + self.delay} s", hint=f"at most {_LONGEST}")
         if not 1 <= self.sleep <= 60 or not 1 <= self.connect_timeout <= 60:
-            raise ConfigError("sleep and connect_timeout are from 1 to 60 seconds")
+            raise ConfigError("sleep and connect_timeout must be from 1 to 60 seconds")
 
     @property
     def _what(self) -> str:
@@ -106,7 +106,7 @@ class WaitFor(Module):
 
     def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
         """Return that nobody knows, where an earlier task of the plan changes something."""
-        return Unknown("what comes before it may change it") if touched and not self.handler_only else observed
+        return Unknown("an earlier task may change it") if touched and not self.handler_only else observed
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
         """Wait."""

@@ -15,7 +15,7 @@ is_there() {
     [ -n "$heard" ]
     return
   fi
-  command -v bash >/dev/null || { echo "to try a port of another host needs bash"; exit 1; }
+  command -v bash >/dev/null || { echo "trying a port of another host needs bash"; exit 1; }
   # shellcheck disable=SC2016
   timeout "$seconds" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$of" "$port" 2>/dev/null
 }

@@ -38,7 +38,7 @@ class Claim:
 
     name: Annotated[str, Doc("its name in EPMD", check=as_check(check_alive), example="shop")]
     unit: Annotated[str, Doc("its unit", check=unit, example="shop.service")]
-    runtime: Annotated[str, Doc("a directory that is there while it runs", check=absolute, example="/run/beam/shop")]
+    runtime: Annotated[str, Doc("a directory that exists while it runs", check=absolute, example="/run/beam/shop")]
     port_min: Annotated[int, Doc("first port it may listen on", example=9100)]
     port_max: Annotated[int, Doc("last port it may listen on", example=9100)]
 
@@ -61,7 +61,7 @@ def libraries(needs: Sequence[Need], may_lack: Collection[str], machine: str, sa
     without_cache = last == ["nothing"]
     rows = rows if without_cache or not last else [*rows, last]
     if any(len(row) != 4 for row in rows):
-        raise ProbeError("the host's list of libraries is damaged")
+        raise ProbeError("the host's list of libraries cannot be understood")
     missing: list[Need] = []
     unknown: list[Need] = []
     old: list[tuple[Need, set[str]]] = []
@@ -86,22 +86,26 @@ def _missing(needs: Sequence[Need]) -> Iterator[ConfigError]:
     if needs:
         named = ", ".join(f"{need.library} ({_some(need.files)})" for need in needs)
         packages = sorted({_PACKAGES[need.library] for need in needs if need.library in _PACKAGES})
-        install = f"on Debian: apt-get install {' '.join(packages)}" if packages else "install what holds them"
-        yield ConfigError(f"libraries that the release needs are not there: {named}", hint=install)
+        install = (
+            f"on Debian: apt-get install {' '.join(packages)}" if packages else "install the packages that contain them"
+        )
+        yield ConfigError(f"this host lacks libraries that the release needs: {named}", hint=install)
 
 
 def _old(needs: Sequence[tuple[Need, set[str]]]) -> Iterator[ConfigError]:
     if needs:
         named = ", ".join(f"{need.library} lacks {_newest(need, lack)} ({_some(need.files)})" for need, lack in needs)
-        hint = "build the release on the oldest system that it has to run on, or upgrade this host"
+        hint = "build the release on the oldest system that it must run on, or upgrade this host"
         yield ConfigError(f"the release is built for a newer system than this host: {named}", hint=hint)
 
 
 def _unknown(needs: Sequence[Need], why: str) -> Iterator[ConfigError]:
     if needs:
         named = ", ".join(need.library for need in needs)
-        hint = "name them in release_may_lack, or set release_preflight: false, when you know that they are there"
-        yield ConfigError(f"cannot know whether this host has {named} as the release needs them: {why}", hint=hint)
+        hint = "if you know that the host has them, list them in release_may_lack, or set release_preflight: false"
+        yield ConfigError(
+            f"deployer cannot find out whether this host has {named} as the release needs: {why}", hint=hint
+        )
 
 
 def room(wanted: Sequence[tuple[str, int, int]]) -> Iterator[ConfigError]:
@@ -117,17 +121,19 @@ def room(wanted: Sequence[tuple[str, int, int]]) -> Iterator[ConfigError]:
     for said, size, count in wanted:
         words = said.split(None, 3)
         if len(words) != 4 or not words[0].isdecimal():
-            raise ProbeError("df does not tell the room on this host")
+            raise ProbeError("df did not print the free space of this host")
         inodes = int(words[1]) if words[1].isdecimal() and words[2] != "0" else -1  # some file systems have none
         room, nodes, before, files = places.get(words[3], (int(words[0]), inodes, 0, 0))
         places[words[3]] = min(room, int(words[0])), min(nodes, inodes), before + size, files + count
     for place, (size, inodes, need_size, need_inodes) in places.items():
-        hint = "make room, or lower release.keep"
+        hint = "free some space, or lower release.keep"
         if size < need_size:
             told = f"{_mib(size)} are free, {_mib(need_size + _MIB - 1)} are needed"
-            yield ConfigError(f"no room on {place}: {told}", hint=hint)
+            yield ConfigError(f"not enough space on {place}: {told}", hint=hint)
         if 0 <= inodes < need_inodes:
-            yield ConfigError(f"no room on {place}: {inodes} inodes are free, {need_inodes} are needed", hint=hint)
+            yield ConfigError(
+                f"not enough space on {place}: {inodes} inodes are free, {need_inodes} are needed", hint=hint
+            )
 
 
 def memory(said: str, idle: int, least: int) -> Iterator[ConfigError]:
@@ -138,8 +144,8 @@ def memory(said: str, idle: int, least: int) -> Iterator[ConfigError]:
     have, wanted = int(words[1]) * 1024, idle * least * _MIB
     if have < wanted:
         nodes = f"{idle} nodes need" if idle > 1 else "a node needs"
-        hint = "stop what else runs here, or lower release_memory when you know that less will do"
-        yield ConfigError(f"too little memory: {_mib(have)} are available, {nodes} {_mib(wanted)}", hint=hint)
+        hint = "stop other programs, or lower release_memory if the nodes need less"
+        yield ConfigError(f"not enough memory: {_mib(have)} are available, {nodes} {_mib(wanted)}", hint=hint)
 
 
 def claims(
@@ -166,28 +172,28 @@ def claims(
         else:
             ranges[claim.port_min, claim.port_max] = ranges.get((claim.port_min, claim.port_max), 0) + 1
         if claim.name in names and "old" not in found:
-            hint = "a node that deployer does not know: stop it, or name this one otherwise in nodes[].name"
+            hint = "it is a node that deployer does not know: stop it, or give this one another nodes[].name"
             yield ConfigError(
-                f"the name {claim.name} is taken in EPMD, by a node at port {names[claim.name]}", hint=hint
+                f"the name {claim.name} is already registered in EPMD, by a node at port {names[claim.name]}", hint=hint
             )
         if f"unit_{i}" in found and claim.unit != old:
-            hint = "give the node another name; its unit is named after it. Or remove the unit"
-            yield ConfigError(f"{claim.unit} exists already and is not deployer's", hint=hint)
+            hint = "give the node another name (its unit has the same name), or remove the unit"
+            yield ConfigError(f"{claim.unit} already exists, and deployer did not write it", hint=hint)
     for (first, last), count in ranges.items():
         free = last - first + 1 - len(taken & set(range(first, last + 1)))
         if free < count:
-            problem = f"of the ports {first}-{last} only {free} are free, {count} are wanted"
-            yield ConfigError(problem, hint="stop what listens there, or widen cluster.ports")
+            problem = f"only {free} of the ports {first}-{last} are free, but {count} are needed"
+            yield ConfigError(problem, hint="stop the programs that listen there, or widen cluster.ports")
     if "names_unknown" in found:
-        hint = "install bash, or set release_preflight: false when you know it"
-        yield ConfigError("cannot know which names are taken in EPMD: asking it needs bash", hint=hint)
+        hint = "install bash, or set release_preflight: false if you know that they are free"
+        yield ConfigError("deployer needs bash on the host to find out which names are registered in EPMD", hint=hint)
 
 
 def _held(claim: Claim, holder: str) -> ConfigError:
     pid, program, group = [*holder.split(" ", 2), "", "", ""][:3]
     by = f"{program} (pid {pid} of {group.rpartition('/')[2] or 'no unit'})" if pid else "another process"
     hint = "stop it, or choose another nodes[].port"
-    return ConfigError(f"port {claim.port_min} of {claim.name} is held by {by}", hint=hint)
+    return ConfigError(f"port {claim.port_min} of {claim.name} is used by {by}", hint=hint)
 
 
 def _newest(need: Need, lack: Collection[str]) -> str:

@@ -30,5 +30,5 @@ def check_outside(unit: str, said: str) -> None:
         name, _, value = assigned.partition("=")
         for what, (harm, advice) in judge_variable(name, value.strip("\"'")):
             if harm != "never":
-                hint = f"{advice}; systemctl cat {unit} shows what an administrator has added"
-                raise ConfigError(f"{what} comes to {unit} from {who} and undoes what is declared", hint=hint)
+                hint = f"{advice}; systemctl cat {unit} shows all settings of the unit and their files"
+                raise ConfigError(f"{what} is set for {unit} by {who}, which overrides what is declared", hint=hint)

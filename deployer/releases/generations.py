@@ -18,7 +18,7 @@ GENERATIONS = lines(PLACES, library("generations.sh", "deployer.releases"))
 """Functions that make generations and switch to them, `PLACES` among them."""
 
 
-BELONGS = "the file belongs to a release, whose generations these are: it is staged, and becomes current by beam_nodes"
+BELONGS = "the file belongs to the generations of this release: it is staged, and beam_nodes makes it current"
 """What a module's argument of that name means."""
 
 
@@ -67,8 +67,8 @@ def check_secure(root: str, insecure: str) -> None:
     """
     if insecure:
         who = ", ".join(insecure.splitlines())
-        hint = "root starts what lies there: choose a release.root below /opt, or give these directories to root (0755)"
-        raise ConfigError(f"release.root {root} is not root's alone: {who}", hint=hint)
+        hint = "root runs programs from there: choose a directory below /opt, or give these directories to root (0755)"
+        raise ConfigError(f"users other than root can change release.root {root}: {who}", hint=hint)
 
 
 def declared(root: str, generations: str) -> Sh:

@@ -131,8 +131,8 @@ adopt() {
 # stage FILE...: $held/next is the generation of release $id with the files as declared: a new one, or the current one.
 stage() {
   if [ -d "$root/current" ] && [ ! -L "$root/current" ]; then
-    echo "$root/current is a directory, where the link to the current release belongs; nothing was stopped."
-    echo "Look what is in it, and move it away: mv $root/current $root/current.old"
+    echo "$root/current is a directory, but must be the link to the current release; nothing was stopped."
+    echo "Look at its content, then move it away: mv $root/current $root/current.old"
     return 1
   fi
   adopt "$@" || return 1

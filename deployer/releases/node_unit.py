@@ -107,11 +107,11 @@ def judged(node: NodeUnit, found: Mapping[str, str], i: str) -> dict[str, str]:
     """
     check_outside(node.unit, found.get(f"outside_{i}", ""))
     if f"shown_{i}" not in found:
-        raise ProbeError(f"the probe of {node.unit} is incomplete")
+        raise ProbeError(f"the host's answer about {node.unit} is incomplete")
     unit = properties(found[f"shown_{i}"])
     if unit["FragmentPath"] not in ("", node.file):
-        hint = "give the node another name; its unit is named after it"
-        raise ConfigError(f"{node.unit} exists already as {unit['FragmentPath']}", hint=hint)
+        hint = "give the node another name; its unit has the same name"
+        raise ConfigError(f"{node.unit} already exists as {unit['FragmentPath']}", hint=hint)
     if unit["LoadState"] == "not-found":
         return {}
     exe = found.get(f"exe_{i}")
@@ -148,24 +148,24 @@ def looked_at(root: str, held: str, nodes: Sequence[NodeUnit], cookie: str | Non
 def left_behind(units: Sequence[str], release: str) -> ConfigError:
     """Return what is wrong where units of a release run that no declaration covers, and none takes the place of."""
     hint = (
-        "declare it again and take it out with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY; "
-        "or have it stopped and removed by: -e remove_left_behind=true"
+        "declare it again and remove it with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY; "
+        "or stop and remove it with: -e remove_left_behind=true"
     )
-    return ConfigError(f"left behind: {', '.join(units)} of {release}, declared no more", hint=hint)
+    return ConfigError(f"left behind: {', '.join(units)} of {release}, no longer declared", hint=hint)
 
 
 def renamed(units: Sequence[str], release: str) -> ConfigError:
     """Return what is wrong where the cluster's nodes run from another release, which nobody declares to be replaced."""
     one = len(units) == 1
-    way = f"Then have the old service taken over, host by host: release: {{takeover: {{service: {units[0]}}}}}"
+    way = f"Then take over the old service, host by host: release: {{takeover: {{service: {units[0]}}}}}"
     several = (
-        "One service of a host can be taken over, so go host by host: put the old words back, take the host out by "
-        "deployer retire PLAYBOOK HOST -i INVENTORY --purge, write the new ones for it alone, and deploy"
+        "deployer can take over only one service of a host, so go host by host: write the old settings again, remove "
+        "the host with deployer retire PLAYBOOK HOST -i INVENTORY --purge, write the new settings for it alone, deploy"
     )
-    own = "A second release beside it needs a cluster of its own: cluster.name and cluster.ports"
+    own = "A second release beside it needs its own cluster: cluster.name and cluster.ports"
     hint = f"was the release renamed, or its root? {way if one else several}. {own}"
     runs = "runs" if one else "run"
-    return ConfigError(f"{', '.join(units)} of another release than {release} {runs} in this cluster", hint=hint)
+    return ConfigError(f"{', '.join(units)} {runs} in this cluster, from another release than {release}", hint=hint)
 
 
 def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:

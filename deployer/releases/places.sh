@@ -28,7 +28,7 @@ secure() {
 # trusted DIRECTORY...: end the step where one is insecure.
 trusted() {
   insecure "$@"
-  [ -z "$odd" ] || { printf 'nothing is written below a directory that is not root'\''s alone:\n%s\n' "$odd"; exit 1; }
+  [ -z "$odd" ] || { printf 'nothing is written below a directory that users other than root can change:\n%s\n' "$odd"; exit 1; }
 }
 
 # current_id: leave in $now the release that a start would take; nothing when there is none.

@@ -83,7 +83,7 @@ own_record() {
 unaltered() {
   [ -f "$root/ledger/sums/$1" ] || return 0
   odd=$(cd -- "$root/versions/$1" && sha256sum --quiet --strict -c -- "$root/ledger/sums/$1" 2>&1) && return 0
-  printf '%s was altered on this host:\n%s\n' "$1" "$(printf '%s' "$odd" | head -n 3)"
+  printf '%s was changed on this host after it was unpacked:\n%s\n' "$1" "$(printf '%s' "$odd" | head -n 3)"
   return 1
 }
 

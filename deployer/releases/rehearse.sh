@@ -11,12 +11,12 @@ told() {
 }
 
 if [ -n "$user" ] && ! id -u -- "$user" >/dev/null 2>&1; then
-  echo "$node would not start: this host has no user $user; site.yml makes it, with what else a node needs"
+  echo "$node would not start: this host has no user $user; site.yml creates it, and everything else that a node needs"
   exit 1
 fi
 case $script in
-  *.start) look='look into vm.args and sys.config of the release' ;;
-  *) look='look into releases/VERSION/env.sh of the release' ;;
+  *.start) look='check vm.args and sys.config of the release' ;;
+  *) look='check releases/VERSION/env.sh of the release' ;;
 esac
 status=0
 NODE_FILES=next "$ctl" --release "$id" --timeout "$seconds" --unit "$unit" run \
@@ -28,12 +28,12 @@ case $said in
   *)
     [ "$status" -ne 0 ] || [ -s "$blobs/complaint" ] || exit 0 # it cannot tell
     case $status in
-      0) echo "$node would not start: its script says this, and never comes to the emulator" ;;
-      124) echo "$node would not start: its script did not come to the emulator within $seconds s" ;;
-      *) echo "$node would not start: its script ends with status $status before it comes to the emulator" ;;
+      0) echo "$node would not start: its start script prints this, and does not reach the emulator" ;;
+      124) echo "$node would not start: its start script did not reach the emulator within $seconds s" ;;
+      *) echo "$node would not start: its start script ends with status $status before it reaches the emulator" ;;
     esac
     told "$blobs/complaint"
-    echo "$look, which runs as the node does: its user, limits and sandbox"
+    echo "$look; the start script runs with the node's user, limits and sandbox"
     exit 1
     ;;
 esac
@@ -41,8 +41,8 @@ while [ $# -gt 1 ]; do
   case " $said " in
     *" $2 "*) ;;
     *)
-      echo "$node would not start as declared: the release's script does not say $2"
-      echo "$look: it may not set $1"
+      echo "$node would not start as declared: the release's start script does not pass $2"
+      echo "$look: it must not set $1"
       exit 1
       ;;
   esac

@@ -52,7 +52,7 @@ halt() {
   tries=0
   while epmd_names "$epmd" | grep -qE "^name ($names) at port"; do
     tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || { echo "EPMD still has one of $names: another process holds the name"; return 1; }
+    [ "$tries" -lt 100 ] || { echo "EPMD still has one of $names: another process has registered that name"; return 1; }
     sleep 0.1
   done
 }
@@ -159,10 +159,10 @@ forward() {
   slurp "$held/next.run"
   if [ "$text" != "$run" ] ||
     [ "$(readlink -- "$held/next/release")" != "$root/versions/$id" ]; then
-    echo "what this run has staged is not there any more: another run changes this host; nothing was stopped"
+    echo "the files that this run had staged are gone: another run is changing this host; nothing was stopped"
     exit 1
   fi
-  [ -f "$root/versions/$id/.complete" ] || { echo "$root/versions/$id is not whole (any more): deploy again"; exit 1; }
+  [ -f "$root/versions/$id/.complete" ] || { echo "$root/versions/$id is not complete: deploy again"; exit 1; }
   [ "$next" != "$(readlink -- "$held/current")" ] || same=yes
   prepare || { full "$root" "$held"; rm -f -- "$held/.current.$$"; echo "nothing was stopped"; exit 1; }
   # shellcheck disable=SC2086
@@ -174,7 +174,7 @@ forward() {
   tell_dead $due
   blame
   if [ -f "$held/takeover/unit" ] && { [ -z "$before" ] || ! is_good "$before"; }; then
-    if give_back; then echo "$old runs again as before"; else echo "and $old does not run again"; fi
+    if give_back; then echo "$old runs again as before"; else echo "$old could not be started again"; fi
     exit 1
   fi
   if [ -z "$before" ] || ! is_good "$before"; then
@@ -184,7 +184,7 @@ forward() {
   if go_back "$before" "$@"; then
     blame
     remember back "$before" "from $id" || :
-    echo "went back to $before, with the files it was last good with"
+    echo "went back to $before, with the files of its last good deploy"
     exit "$reverted"
   fi
   # shellcheck disable=SC2086
@@ -192,9 +192,9 @@ forward() {
   still=''
   for unit in $units; do case $(systemctl show -P ActiveState -- "$unit") in activating) still="$still $unit" ;; esac; done
   if [ -n "$still" ]; then
-    echo "$before is back, but does not run yet: systemd goes on trying to start${still}; unit.TimeoutStartSec is how long a start may take"
+    echo "$before is back, but does not run yet: systemd keeps trying to start${still}; unit.TimeoutStartSec is how long a start may take"
   else
-    echo "and going back to $before failed too"
+    echo "going back to $before failed too"
   fi
   exit 1
 }
@@ -236,7 +236,7 @@ leave() {
   shift 3
   own_record
   [ -z "$distrust" ] || { echo "$distrust"; exit 1; }
-  is_good "$to" || { echo "$to was never good here, or is not whole any more"; exit 1; }
+  is_good "$to" || { echo "$to was never good here, or is not complete any more"; exit 1; }
   if ! adopt "$@" || ! linked "$@"; then full "$held"; echo "nothing was stopped"; exit 1; fi
   [ -z "$why" ] || mark_bad "$from" "$why" || :
   # shellcheck disable=SC2086

@@ -40,7 +40,7 @@ take_over() {
 
 # give_back: what runs stops, and the service of before runs as it did.
 give_back() {
-  old=$(cat -- "$held/takeover/unit" 2>/dev/null) || { echo "nothing was taken over here, or it was judged good"; return 1; }
+  old=$(cat -- "$held/takeover/unit" 2>/dev/null) || { echo "nothing was taken over here, or the takeover is already final"; return 1; }
   # shellcheck disable=SC2086
   halt $units || :
   # shellcheck disable=SC2086

@@ -1,6 +1,6 @@
 # Unpack "$1" into $release below $root. $box: the text of box.sh; $sha256: of "$1"; $manifest: of what has to come out. `secure_root` ends the step where root may not trust $root.
 umask 022
-[ "$(realpath -m -- "$root")" = "$root" ] || { echo "$root leads to another place"; exit 1; }
+[ "$(realpath -m -- "$root")" = "$root" ] || { echo "$root is a link, or leads through one"; exit 1; }
 secure_root
 if [ -e "$root/ledger" ] || [ -L "$root/ledger" ]; then trusted "$root/ledger"; fi
 hold='' unit='' transient=${transient:-/run/systemd/system}
@@ -57,7 +57,7 @@ SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
 EOF
 if ! systemctl start -- "$unit"; then
-  [ -e "$hold/box/begun" ] || echo "systemd cannot run a service with a user of its own (DynamicUser) on this host:" \
+  [ -e "$hold/box/begun" ] || echo "systemd cannot run a service with its own user (DynamicUser) on this host:" \
     "$(systemctl show -p Result -p ExecMainStatus -- "$unit" | tr '\n' ' ')"
   [ -n "$(full "$hold")" ] || taste "$blobs/said" 4096
   exit 1
@@ -65,7 +65,7 @@ fi
 work=$hold/box/tree
 find "$work" -mindepth 1 -printf '%y %n %m %P\n' >"$hold/found"
 odd=$(grep -v -m 1 -E '^(f 1|d [0-9]+) [0-7]{2}[0145] ' "$hold/found" || :)
-[ -z "$odd" ] || { echo "the tarball is refused: $odd came out of it"; exit 1; }
+[ -z "$odd" ] || { echo "the tarball is refused: unpacking it gave $odd"; exit 1; }
 # From here on it is root's. Only now, when nobody else can change it, is it compared with what the controller has read.
 chown -R 0:0 -- "$hold/box"
 chmod 0700 -- "$hold/box"
@@ -73,7 +73,7 @@ chmod -R u+rwX,go-w,a+rX -- "$work"
 (cd -- "$work" && find . -type f -exec sha256sum -z -- {} + | sort -z) >"$hold/sums"
 found=$(sha256sum <"$hold/sums")
 [ -z "$manifest" ] || [ "${found%% *}" = "$manifest" ] || {
-  echo "the tarball is refused: what came out of it is not what was read on the controller"
+  echo "the tarball is refused: the unpacked files differ from what the controller read"
   exit 1
 }
 rm -f -- "$work/releases/COOKIE"

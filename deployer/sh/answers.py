@@ -37,15 +37,15 @@ def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] 
         last, rc, size = _head(_after_said(program, buffer, marker, whole), marker, expected)
         left -= size
         if left < 0:
-            raise ProbeError("the host's answers are too large together")
+            raise ProbeError("the host's answers are too large")
         body = buffer.take(size).decode("utf-8", "surrogateescape")
         if last and rc == Locked.exit_code:
-            hint = "" if program.lease else "nothing was changed by this one: run it again when the other has ended"
+            hint = "" if program.lease else "this run changed nothing: start it again when the other run has ended"
             raise Locked(body, hint=hint)
         if last and rc:
             raise StepError(body or "the host refused the program")
         if last != (failed or expected == asked):
-            raise ProbeError(f"the host gave {'fewer' if last else 'more'} answers than it was asked for")
+            raise ProbeError(f"the host gave {'fewer' if last else 'more'} answers than expected")
         if last:
             return
         failed = program.writes and rc != 0
@@ -68,7 +68,9 @@ def _after_said(program: Program, buffer: _Buffer, marker: bytes, whole: Callabl
 def _head(line: bytes, marker: bytes, expected: int) -> tuple[bool, int, int]:
     words = line.split()
     if len(words) != 4 or words[0] != marker:
-        raise ProbeError("the host's answer is not framed as it should be", hint="something else prints into it")
+        raise ProbeError(
+            "the host's answer does not have the expected form", hint="a program on the host prints into it"
+        )
     last = words[1] == b"end"
     index, rc, size = _numbers((b"%d" % expected if last else words[1], *words[2:]))
     if index != expected or not 0 <= rc <= 255 or not 0 <= size <= BODY_LIMIT:
@@ -103,7 +105,7 @@ class _Buffer:
             keep = self._data[1 - len(needle) :]
             skipped += len(self._data) - len(keep)
             if skipped > limit:
-                raise ProbeError("the host prints without end before our program starts")
+                raise ProbeError("the host prints without an end before deployer's program starts")
             self._data = keep
             self._more()
         self._data = self._data[at + len(needle) :]

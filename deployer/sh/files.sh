@@ -46,7 +46,7 @@ firm() {
     way=$firm/${ahead%%/*} ahead=${ahead#*/}
     if [ -L "$way" ]; then
       [ "$own_uid" -ne 0 ] || [ -n "$(find "${firm:-/}" -maxdepth 0 -uid 0 ! -perm /022)" ] ||
-        { echo "$way is a link that others than root can turn: write the real directory"; exit 1; }
+        { echo "$way is a link that users other than root can change: write the real directory"; exit 1; }
       way=$(realpath -- "$way")
     fi
     [ "$way" = "$firm/" ] || firm=$way

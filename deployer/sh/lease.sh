@@ -68,7 +68,7 @@ lease_open() {
   for place in "$lease_dir" "$home"; do
     [ -d "$place" ] || mkdir -p -- "$place" 2>/dev/null
     if [ -L "$place" ] || [ ! -d "$place" ] || [ ! -O "$place" ]; then
-      why="$place has to be a directory of root's own"
+      why="$place must be a directory that belongs to root"
       return 1
     fi
   done
@@ -76,7 +76,7 @@ lease_open() {
   [ -n "${locked-}" ] || why=$(chmod 0700 -- "$lease_dir" "$home" 2>&1) || { why="cannot write $lease_dir or $home: $why"; return 1; }
   command -v flock >/dev/null || { why="flock (util-linux) is not installed"; return 1; }
   exec 9<"$home"
-  flock -w 5 9 || { why="the record of the lease is not to be had: a process on the host keeps $home locked"; return 1; }
+  flock -w 5 9 || { why="the record of the lease cannot be read: a process on the host keeps $home locked"; return 1; }
 }
 
 # span HUNDREDTHS: in words.
@@ -90,7 +90,7 @@ span() {
 lease_words() {
   began=$(date -d "@$l_date" '+%F %T %Z' 2>/dev/null || :)
   case $state in
-    damaged) why="$1 cannot be understood: it is damaged, or of another version of deployer" ;;
+    damaged) why="$1 cannot be understood: it is damaged, or another version of deployer wrote it" ;;
     *)
       ago=$((now - l_since))
       [ "$l_boot" = "$boot" ] || ago=$((($(date +%s) - l_date) * 100))
@@ -167,12 +167,12 @@ lease_lost() {
   lost="this run has lost its lease of the host, and writes nothing more here"
   if [ "$state" = damaged ]; then lease_words "$lease"; why="$lost: $why"
   elif [ "$state" = none ] || [ "$l_boot" != "$boot" ]; then
-    why="$lost: its record is gone, as after a restart of the host"
+    why="$lost: its record is gone, for example because the host restarted"
   elif [ "$l_kind" = broken ]; then why="$lost: $l_what"
   elif [ "$l_run" = "$run" ]; then
-    why="$lost: nothing was heard of it for $((lease_time / 100)) s, so the lease ended $(span $((now - l_until))) ago"
+    why="$lost: the host heard nothing from it for $((lease_time / 100)) s, so the lease ended $(span $((now - l_until))) ago"
   elif [ "$state" = live ]; then lease_words "$lease"; why="$lost: $why"
-  else why="$lost: ${l_run#* } has had it meanwhile for: $l_what"; fi
+  else why="$lost: ${l_run#* } had it in the meantime, for: $l_what"; fi
 }
 
 # held TROUBLE NOTE: leave in $why who holds what this program wants, since when, and what helps when that one hangs.

@@ -64,14 +64,14 @@ lease_end() {
 
 # lease_show: who holds the host, and what runs there of somebody's.
 lease_show() {
-  [ "$own_uid" -eq 0 ] || { echo 'it takes root to see who holds it: ansible_become: true'; return 1; }
+  [ "$own_uid" -eq 0 ] || { echo 'only root can see who holds it: ansible_become: true'; return 1; }
   shown=''
   for file in "$hold" "$lease"; do
     lease_read "$file"
     [ "$state" = live ] || [ "$state" = damaged ] || continue
     lease_words "$file"
     [ "$file" = "$lease" ] || [ "$state" = damaged ] || why="maintenance: $why"
-    [ "$state" != live ] || [ "$l_kind" != run ] || why="$why; without a sign of it, free in $(span $((l_until - now)))"
+    [ "$state" != live ] || [ "$l_kind" != run ] || why="$why; if that run is dead, free in $(span $((l_until - now)))"
     echo "$why"
     shown=yes
   done
@@ -83,13 +83,13 @@ lease_show() {
   [ -z "$shown" ] || return 0
   lease_read "$lease"
   if [ "$l_kind" = broken ]; then echo "free; $l_what"
-  elif [ -n "$l_run" ]; then echo "free; ${l_run#* } had it last, for: $l_what"
+  elif [ -n "$l_run" ]; then echo "free; last held by ${l_run#* }, for: $l_what"
   else echo free; fi
 }
 
 # lease_break WHY: end whatever lease or hold there is, whoever has it; the host's journal is told by whom and why.
 lease_break() {
-  [ "$own_uid" -eq 0 ] || { echo 'it takes root: ansible_become: true'; return 1; }
+  [ "$own_uid" -eq 0 ] || { echo 'this needs root: ansible_become: true'; return 1; }
   lease_open || { echo "$why"; return 1; }
   broke=''
   for file in "$hold" "$lease"; do
@@ -98,10 +98,10 @@ lease_break() {
     lease_words "$file"
     broke="$broke${broke:+; }$why"
   done
-  [ -n "$broke" ] || { echo 'there is nothing to break: nobody holds it'; return 0; }
+  [ -n "$broke" ] || { echo 'nobody holds the lock, so there is nothing to break'; return 0; }
   printf '%s (%s, from %s): breaks the lease: %s. It was: %s\n' "${run#* }" "${SUDO_USER:-$(id -un)}" \
     "${connection%% *}" "$1" "$broke" | logger -t deployer -p auth.notice ||
-    { echo 'the host does not take a note of this (logger), so nothing was broken'; return 1; }
+    { echo 'the host could not log this (logger), so nothing was broken'; return 1; }
   rm -rf -- "$hold"
   rm -rf -- "$lease"
   lease_read "$lease"

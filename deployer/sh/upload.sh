@@ -138,6 +138,6 @@ part() {
   place=$home/part.$1
   if [ ! -e "$place" ] && [ ! -L "$place" ] && [ "$2" -eq 0 ]; then return 0; fi
   touch -- "$place" || { why="cannot make $place"; return 1; }
-  [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: run again"; return 1; }
+  [ "$(wc -c <"$place")" -ge "$2" ] || { why="$place has become shorter: start the run again"; return 1; }
   truncate -s "$2" -- "$place" || { why="cannot write $place"; return 1; }
 }

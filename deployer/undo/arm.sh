@@ -32,7 +32,7 @@ keep_old() {
     fi
     (umask 077; dd if="$2" iflag=nofollow,fullblock bs=65536 status=none >"$into")
   else
-    echo "$2 is no plain file, in a directory that others than root can write to: it cannot be put back"
+    echo "$2 is not a regular file, and users other than root can write to its directory: it could not be restored"
     exit 1
   fi
   printf '%s\n' "$kind" >"$held/$1.kind"
@@ -52,7 +52,7 @@ near() {
 
 # begin_undo: everything is forgotten that was kept before.
 begin_undo() {
-  [ "$own_uid" -eq 0 ] || { echo 'confirm: needs root, whom systemd lets start a timer: become: true'; exit 1; }
+  [ "$own_uid" -eq 0 ] || { echo 'confirm: needs root, who can start a systemd timer: become: true'; exit 1; }
   forget_kept
   mkdir -p -- "${held%/*}"
   mkdir -m 0700 -- "$held"

@@ -141,9 +141,9 @@ def test_what_steers_a_node_from_outside_of_the_inventory_is_refused(fleet, ssh)
     drop, say = "/etc/systemd/system/demo.service.d/50-mine.conf", "printf '[Service]\\n%s\\n'"
     other = f"{say} EnvironmentFile=/etc/environment >{drop}; echo RELEASE_NODE=x@y >/etc/environment"
     doors = {
-        f"{say} 'Environment=\"ERL_AFLAGS=+S 1 -proto_dist inet6_tcp\"' >{drop}": "ERL_AFLAGS -proto_dist comes to",
-        other: "RELEASE_NODE comes to demo.service from /etc/environment",
-        f"rm {drop}; systemctl set-environment BINDIR=/srv": "BINDIR comes to demo.service from systemd's own",
+        f"{say} 'Environment=\"ERL_AFLAGS=+S 1 -proto_dist inet6_tcp\"' >{drop}": "ERL_AFLAGS -proto_dist is set for",
+        other: "RELEASE_NODE is set for demo.service by /etc/environment",
+        f"rm {drop}; systemctl set-environment BINDIR=/srv": "BINDIR is set for demo.service by systemd's own",
     }
     before = ssh(host, "systemctl show -p MainPID demo")
     for door, words in doors.items():

@@ -47,5 +47,5 @@ def test_a_host_that_cannot_give_a_user_of_its_own_says_so_and_keeps_nothing(lab
     ) == (0, "")
     ran = fleet.run("deploy")
     assert ran.code == 1
-    assert "systemd cannot run a service with a user of its own (DynamicUser) on this host" in ran.end(host)["problem"]
+    assert "systemd cannot run a service with its own user (DynamicUser) on this host" in ran.end(host)["problem"]
     assert ssh(host, "ls -A /opt/demo/versions; ls /run/systemd/system") == (0, "")

@@ -88,7 +88,7 @@ def test_a_key_lets_its_owner_in_until_it_is_taken_out(bench: Bench, witness: An
     assert ssh(host, "rm -rf /home/keyed/.ssh; ln -s /etc /home/keyed/.ssh; chown -h keyed /home/keyed/.ssh")[0] == 0
     made = make("authorized_key", {"user": "keyed", "key": key})
     (frame,) = bench.run(made.fix(made.differences(made.parse(bench.ask(made).out))))
-    assert (frame.rc, "is a link that others than root can turn" in frame.out) == (1, True)
+    assert (frame.rc, "is a link that users other than root can change" in frame.out) == (1, True)
     assert not witness.file("/etc/authorized_keys").exists
 
 
@@ -188,7 +188,7 @@ def test_what_a_system_is_told_is_so_and_taken_back(bench: Bench, witness: Any, 
     assert not witness.file("/srv/up/a b").exists
     turned = {"path": "/srv/others/x", "src": "tmpfs", "fstype": "tmpfs", "state": "mounted"}
     bench.apply("file", path="/srv/others", state="directory", owner="nobody")
-    assert "is no directory of root's alone" in refused(bench, "mount", turned)
+    assert "users other than root can change" in refused(bench, "mount", turned)
 
     pager = ssh(host, "readlink /etc/alternatives/pager")[1]
     bench.apply("alternatives", name="pager", path="/bin/cat", priority=1)

@@ -184,7 +184,7 @@ def test_a_group_that_gives_sudo_goes_back_with_its_members(fleet: Fleet, ssh: S
     fleet.of[host.name]["ansible_become"] = False
     ran = run(fleet, "confirm")
     assert (ran.code, ran.of("Note")) == (1, []), "who may not look does not say that nothing waits"
-    assert "only root may look whether a change waits here, and this login is op" in ran.end(host)["problem"]
+    assert "only root can see whether a change waits to be confirmed here; this login is op" in ran.end(host)["problem"]
     assert "--become" in ran.end(host)["problem"]
     ssh(host, "userdel -r op; groupdel door; rm /etc/sudoers.d/door")
 

@@ -144,7 +144,7 @@ def test_a_full_disk_is_told_by_its_path_before_anything_is_sent_to_it(running, 
     running.words["release"]["tarball"] = str(demo_release("0.2.0"))
     ran = running.run("deploy")
     assert ran.code == 3, ran.out
-    assert re.search(rf"no room on {place}: \d MiB are free, \d+ MiB are needed", ran.end(host)["problem"])
+    assert re.search(rf"not enough space on {place}: \d MiB are free, \d+ MiB are needed", ran.end(host)["problem"])
     assert pid(ssh, host) == node
     assert health(host)[1]["version"] == "0.1.0"
     assert ssh(host, f"umount {place}") == (0, "")

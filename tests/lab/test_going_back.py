@@ -41,7 +41,7 @@ def test_a_release_that_does_not_start_leaves_the_old_one_running_with_its_own_f
     assert ran.code == 6, ran.out
     problem = ran.end(one)["problem"]
     assert "DEMO_CRASH is set: refusing to start" in problem
-    assert "the application demo did not start, it raised" in problem, "what to do next begins with the cause"
+    assert "the application demo did not start; it raised" in problem, "what to do next begins with the cause"
     assert f"went back to {old}" in problem
     assert links(ssh, one) == old
     assert health(one)[1]["version"] == "0.1.0"
@@ -121,7 +121,7 @@ def test_what_cannot_be_gone_back_to_is_refused_before_anything_stops(fleet, ssh
     one, two = fleet.hosts
     pids = [ssh(host, "systemctl show -p MainPID --value demo") for host in fleet.hosts]
     assert ssh(two, "echo >>/opt/demo/versions/0.2.0-*/bin/demo") == (0, "")
-    for flags, said in (([], "was altered on this host"), (["--to", "9.9.9"], "9.9.9 was never good on this host")):
+    for flags, said in (([], "was changed on this host"), (["--to", "9.9.9"], "9.9.9 was never good on this host")):
         ran = fleet.run("rollback", *flags)
         assert ran.code == 3, ran.out
         assert said in ran.end(two)["problem"]

@@ -107,7 +107,7 @@ def test_a_line_that_was_merely_deleted_is_told_and_nobody_is_cut_off(
             ran = fleet.show(command)
             assert ran.code == 3, ran.out + ran.err
             said = " ".join((ran.out + ran.err).split())
-            assert f"demo@{gone.address} is connected to the cluster, and no member of this inventory" in said
+            assert f"demo@{gone.address} is connected to the cluster, but not in this inventory" in said
             assert "deployer retire PLAYBOOK HOST" in said
     fleet.hosts = five[:3]
     lost = fleet.run(f"retire on {gone.name}", "--lost")

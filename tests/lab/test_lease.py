@@ -159,7 +159,7 @@ def test_who_has_lost_the_lease_writes_nothing_more(fleet, ssh, eventually, how)
         other = fleet.run("deploy", playbook=write(fleet, "other", task("other")))
         assert other.code == 0, other.out
         process.send_signal(signal.SIGCONT)
-        words = f"{LOST}: \\S+ has had it meanwhile for: deploy other.yml"
+        words = f"{LOST}: \\S+ had it in the meantime, for: deploy other.yml"
     else:
         broke = lock(fleet, "break", "all", "--why", "the CI is on fire")
         assert broke.code == 0, broke.err

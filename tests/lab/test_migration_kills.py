@@ -168,6 +168,6 @@ def test_where_a_power_cut_ends_its_watcher_too_the_plan_says_so_and_the_databas
         labs.restart(one.name, fleet.lab.name, hard=True)
     eventually(lambda: health(one)[0] == 200)
     (roll,) = fleet.run("plan").of("RollPlanned")
-    assert f"it has begun on {one.name} before, and how that ended is not known" in roll["migrations"][0]
+    assert f"it began on {one.name} before, and it is not known how it ended" in roll["migrations"][0]
     _, release = finished(fleet, ssh, number)
     assert history(ssh, one, release) == ["began", "began", "done"]

@@ -152,7 +152,7 @@ def test_a_renamed_release_and_another_root_are_refused_until_the_old_service_is
     tarball = labs.build_app(demo_app, version="0.1.0", release="chat", out=tmp_path / "chat")
     fleet.words["release"] = {"name": "chat", "tarball": str(tarball)}
     refused(
-        fleet, "demo.service of another release than chat runs in this cluster", "takeover: {service: demo.service}"
+        fleet, "demo.service runs in this cluster, from another release than chat", "takeover: {service: demo.service}"
     )
     fleet.words["release"]["takeover"] = {"service": "demo.service"}
     with one_cluster(fleet, "demo", "chat"):
@@ -173,7 +173,7 @@ def another_root(fleet: Fleet, ssh: Ssh) -> None:
     release.pop("takeover")
     release["root"] = "/srv/chat"
     refused(
-        fleet, "chat.service of another release than chat runs in this cluster", "takeover: {service: chat.service}"
+        fleet, "chat.service runs in this cluster, from another release than chat", "takeover: {service: chat.service}"
     )
     release["takeover"] = {"service": "chat.service"}
     fleet.words["env"] = {"PORT": "4000", "DEMO_CRASH": "1"}

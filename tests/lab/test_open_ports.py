@@ -88,7 +88,10 @@ def test_what_answers_is_shut_only_when_it_is_written_down(fleet: Fleet, pair: t
     refused = run(fleet, "plan")
     problem = refused.end(host)["problem"]
     assert (refused.code, run(fleet).code) == (3, 3)
-    assert "would shut what answers today: 1514/udp (perl, web.service), 8443/tcp (perl, web.service)" in problem
+    assert (
+        "would close ports that are reachable today: 1514/udp (perl, web.service), 8443/tcp (perl, web.service)"
+        in problem
+    )
     assert "9100/tcp (perl, web.service) listens in cluster.ports 9100-9109" in problem
     assert "5555" not in problem
     assert ssh(host, "nft list ruleset") == (0, "")
@@ -212,7 +215,7 @@ def test_what_waits_is_shown_and_kept_by_a_person_and_no_other_run_comes_between
     assert (shown.code, "it goes back in" in shown.of("Note")[0]["text"]) == (0, True)
     assert "a new firewall waits to be confirmed, by the run " in shown.of("Note")[0]["text"]
     kept = fleet.run("confirm", "--now", playbook=host.name)
-    assert (kept.code, "it stays" in kept.of("Note")[0]["text"]) == (0, True)
+    assert (kept.code, "it is permanent now" in kept.of("Note")[0]["text"]) == (0, True)
     assert enters(fleet)
     assert rules(host, ssh).count("4000") == 2
     again = fleet.run("confirm", "--undo", playbook=fleet.directory / "play.yml")

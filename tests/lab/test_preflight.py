@@ -77,13 +77,13 @@ def test_all_that_is_wrong_on_all_hosts_is_said_at_once_and_no_host_is_touched(
         assert "is built for a newer system than this host: " in wrong
         for lacking in ("libc.so.6 lacks GLIBC_2.38", "libcrypto.so.3 lacks OPENSSL_3.4.0"):
             assert lacking in wrong
-        assert "no room on /opt/demo: 8 MiB are free" in said(ran, full)
+        assert "not enough space on /opt/demo: 8 MiB are free" in said(ran, full)
         assert "inodes are free" in said(ran, full)
         for problem in (
-            "port 9100 of demo is held by perl",
+            "port 9100 of demo is used by perl",
             "of rogue-port.service)",
-            "the name demo is taken in EPMD, by a node at port 41000",
-            "demo.service exists already",
+            "the name demo is already registered in EPMD, by a node at port 41000",
+            "demo.service already exists",
         ):
             assert problem in said(ran, taken)
         assert ("not begun here, because the play is refused on" in said(ran, fine)) == (command == "deploy")

@@ -55,7 +55,9 @@ def test_a_yes_goes_on_with_the_next_batch(fleet):
     assert greetings(fleet) == ["one", "one"]
 
 
-@pytest.mark.parametrize(("keys", "said"), [("n\n", "stopped at your word"), (CTRL_C, "stopped by Ctrl-C or SIGTERM")])
+@pytest.mark.parametrize(
+    ("keys", "said"), [("n\n", "stopped by your answer"), (CTRL_C, "stopped by Ctrl-C or SIGTERM")]
+)
 def test_a_no_and_ctrl_c_leave_the_rest_as_it_is_and_say_so(fleet, ssh, keys, said):
     one, two = fleet.hosts
     before = greetings(fleet)[1]
@@ -163,7 +165,8 @@ def test_a_node_outside_of_the_limit_that_nobody_sees_is_not_healthy(fleet, ssh,
     assert (ran.code, ran.of("StepDone")) == (3, []), ran.out
     assert "2 nodes, 1 of them not healthy, and rollout.min_healthy is 1" in ran.end(one)["problem"]
     assert (
-        f"seen by no node of this run, so they do not count as healthy: demo@{two.address}" in ran.of("Note")[0]["text"]
+        f"no node of this run sees these, so they do not count as healthy: demo@{two.address}"
+        in ran.of("Note")[0]["text"]
     )
     assert greetings(fleet) == ["later", None]
     assert ssh(two, "systemctl start demo") == (0, "")

@@ -34,7 +34,8 @@ def test_a_root_below_a_directory_of_the_nodes_user_is_refused_before_anything_i
     ran = fleet.run("deploy")
     assert ran.code == 3, ran.out
     assert (
-        "release.root /srv/app/demo is not root's alone: /srv/app (drwxr-xr-x, demo:root)" in ran.end(host)["problem"]
+        "users other than root can change release.root /srv/app/demo: /srv/app (drwxr-xr-x, demo:root)"
+        in ran.end(host)["problem"]
     )
     assert ran.of("StepDone") == []
     assert ssh(host, "ls /srv/app; ls /opt") == (0, "")
@@ -52,7 +53,7 @@ def test_what_is_none_of_a_release_is_left_alone(fleet, ssh):
     assert ssh(host, "chmod 0711 /srv/app/demo") == (0, "")
     ran = fleet.run("deploy")
     assert ran.code == 3, ran.out
-    assert "holds what is no part of a release: /srv/app/demo/image" in ran.end(host)["problem"]
+    assert "contains files that are not part of a release: /srv/app/demo/image" in ran.end(host)["problem"]
     assert ssh(host, "stat -c %a /srv/app/demo; rm -r /srv/app/demo") == (0, "711\n")
 
 

@@ -69,7 +69,7 @@ def test_plain_nodes_become_tls_nodes_with_given_certificates_only_at_a_word(
     before, back = pids(ssh, fleet), fleet.run("rollback")
     assert (back.code, back.of("StepDone"), pids(ssh, fleet)) == (3, [], before)
     said = back.end(fleet.hosts[0])["problem"]
-    assert "was good with speak inet_tcp, EPMD, long names; declared is inet_tls, EPMD, long names" in said
+    assert "are for inet_tcp, EPMD, long names; declared is inet_tls, EPMD, long names" in said
     give(fleet, FOREIGN, days=20)
     renewed = fleet.run("deploy")
     assert renewed.code == 0, renewed.out

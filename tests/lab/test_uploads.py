@@ -54,7 +54,7 @@ def test_an_upload_goes_on_where_it_ended_in_the_next_run_and_in_the_same_one(fl
     assert 500_000 < have < size
     assert ssh(host, "ls /opt/demo")[0] != 0, "nothing is where a release would be"
     plan = fleet.run("plan").of("TaskPlanned", task="the release")[0]
-    assert plan["changes"][0]["before"] == f"{have} of {size} bytes are there"
+    assert plan["changes"][0]["before"] == f"{have} of {size} bytes are uploaded"
     assert sent(host) == have, "a plan sends nothing"
     before, process = carried(host), fleet.start("deploy")
     for _ in range(2):

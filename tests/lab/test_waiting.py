@@ -119,7 +119,7 @@ def test_a_start_that_cannot_come_to_the_emulator_stops_nothing(fleet, ssh, demo
         ran = fleet.run("deploy")
         assert ran.code == 1, ran.out
         problem = ran.end(host)["problem"]
-        assert "would not start: its script ends with status" in problem, problem
+        assert "would not start: its start script ends with status" in problem, problem
         assert words in problem
         assert ssh(host, "systemctl show -p MainPID --value demo") == pid
         assert health(host)[1]["version"] == "0.1.0"

@@ -54,10 +54,10 @@ WRONG: dict[str, Wrong] = {
     "another program took the node's name": Wrong(
         NAME,
         "forgotten; rogue squat demo 9105", "demo is registered at port 9105, which demo.service does not listen on",
-        "another process took the name in EPMD: find it with ss", seen=reading(epmd=registration(9105))),
+        "another process has registered the name in EPMD: find it with ss", seen=reading(epmd=registration(9105))),
     "another program took its name, and listens": Wrong(
         NAME, "forgotten; rogue squat demo 9107; rogue deaf 9107", "port 9107, which demo.service does not listen on",
-        "another process took the name in EPMD: find it with ss"),
+        "another process has registered the name in EPMD: find it with ss"),
     "it listens outside of the declared range": Wrong(
         NAME, "sed -i 's/_min 9100/_min 9200/; s/_max 9109/_max 9209/' $flags; systemctl restart demo",
         "is registered at port 9200, outside of 9100-9109", "systemctl restart demo.service"),
@@ -80,11 +80,11 @@ WRONG: dict[str, Wrong] = {
         " rogue input iifname lo accept; nft add rule ip rogue input tcp dport 22 accept; nft add chain ip rogue input"
         " '{ policy drop; }'",
         "from {host_a}: port … no answer … table ip rogue, chain input, policy drop, drops … from {host_a}",
-        "a table that is not ours and that is in the way: see nft list table ip rogue", restart=False, alone=True),
+        "that deployer did not write drops it: see nft list table ip rogue", restart=False, alone=True),
     "another firewall shuts a public port": Wrong(
         REACH, "shut tcp dport 4000 reject",
         "public, from {host_a}: port 4000 … table ip rogue, chain input, drops 4000/tcp from everyone",
-        "a table that is not ours", restart=False, alone=True),
+        "a firewall table of this host that deployer did not write", restart=False, alone=True),
     "the firewall drops EPMD's port": Wrong(
         REACH, 'shut ip saddr "{ $a, $c }" tcp dport 4369 drop',
         "from {host_a}: port 4369 no answer … from {host_c}: port 4369 no answer", "the firewall of this host",

@@ -40,17 +40,17 @@ UNITS: dict[str, Wrong] = {
         seen=reading(unit=unit(load="masked", loaded=False))),
     "the application raises at its start": Wrong(
         UNIT, "once; set_env DEMO_CRASH 1; fails",
-        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix that in the release"),
+        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix it in the release"),
     "the journal lags behind the node": Wrong(
         UNIT, "once; set_env DEMO_CRASH 1; journald=$(systemctl show -p MainPID --value systemd-journald);"
         " kill -STOP $journald; fails; (sleep 4; kill -CONT $journald) >/dev/null 2>&1 &",
-        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix that in the release"),
+        "the application demo did not start … DEMO_CRASH is set: refusing to start", "fix it in the release"),
     "the node crashes again and again": Wrong(
-        UNIT, "set_env DEMO_CRASH 1; loops", "a crash loop … DEMO_CRASH is set", "fix that in the release"),
+        UNIT, "set_env DEMO_CRASH 1; loops", "a crash loop … DEMO_CRASH is set", "fix it in the release"),
     "systemd has given up on it": Wrong(
         UNIT, "set_env DEMO_CRASH 1; drop_in Unit StartLimitBurst=1 '[Service]' RestartSec=0.2; fails;"
         " until systemctl is-failed --quiet demo; do sleep 0.2; done",
-        "systemd has given up … DEMO_CRASH is set", "fix that in the release"),
+        "systemd has given up … DEMO_CRASH is set", "fix it in the release"),
     "the start takes long": Wrong(
         UNIT, "set_env DEMO_SLOW_START 60000; starts", "is still starting for", "unit.TimeoutStartSec"),
 
@@ -60,9 +60,9 @@ UNITS: dict[str, Wrong] = {
         "the distribution port is taken", "ss -ltnp"),
     "the application's own port is taken": Wrong(
         UNIT, "once; systemctl stop demo; rogue deaf 4000; fails",
-        "a port that the application itself listens on is taken", "ss -ltnp"),
+        "a port that the application itself listens on is already in use", "ss -ltnp"),
     "another node has the name": Wrong(
-        UNIT, "once; systemctl stop demo; rogue squat demo 9105; fails", "another node is registered as demo@{me}",
+        UNIT, "once; systemctl stop demo; rogue squat demo 9105; fails", "is already registered as demo@{me}",
         "stop the other node"),
     "runtime.exs asks for a variable": Wrong(
         UNIT, """once; cd $live/releases/0.1.0; echo 'System.fetch_env!("DATABASE_URL")' >>runtime.exs
@@ -72,11 +72,11 @@ UNITS: dict[str, Wrong] = {
     "RELEASE_TMP cannot be written": Wrong(
         UNIT,
         "once; sed -i s/CONFIG=false/CONFIG=true/ $live/releases/0.1.0/sys.config; set_env RELEASE_TMP /no; fails",
-        "wants to write its runtime configuration and may not", "RELEASE_TMP must be a directory of the node's user",
+        "may not write its runtime configuration", "RELEASE_TMP must be a directory of the node's user",
         undo="sed -i s/CONFIG=true/CONFIG=false/ $live/releases/0.1.0/sys.config"),
     "the cookie file is open to others": Wrong(
         UNIT, "once; echo 'chmod 0644 \"$HOME/.erlang.cookie\"' >>$live/releases/0.1.0/env.sh; fails",
-        "the cookie file can be read by others", "0400", undo="sed -i /erlang.cookie/d $live/releases/0.1.0/env.sh"),
+        "can read the cookie file", "0400", undo="sed -i /erlang.cookie/d $live/releases/0.1.0/env.sh"),
     "the cookie file is gone": Wrong(
         UNIT, "once; rm /etc/beam/demo/private/cookie; fails", "systemd cannot read", "deploy again"),
     "a NIF cannot be loaded": Wrong(
@@ -86,7 +86,7 @@ UNITS: dict[str, Wrong] = {
     "the release needs a newer glibc": Wrong(
         UNIT, "once; systemctl stop demo; cd $live/erts-*/bin; keep beam.smp; sed -i s/GLIBC_2.34/GLIBC_2.99/ beam.smp;"
         " fails",
-        "GLIBC_2.99 is not on this host", "oldest distribution",
+        "does not have GLIBC_2.99", "oldest distribution",
         undo="cd $live/erts-*/bin; rm beam.smp; cp -p /root/kept/beam.smp ."),
     "the start script cannot be executed": Wrong(
         UNIT, "once; chmod a-x $live/bin/demo; fails", "cannot execute the release's start script", "noexec",
@@ -109,8 +109,8 @@ UNITS: dict[str, Wrong] = {
         seen=reading(unit=unit(deleted=True))),
     "the unit runs something else": Wrong(
         RELEASE, "once ExecStart= 'ExecStart=/bin/sleep infinity' ExecStartPost=; systemctl restart demo",
-        "demo.service runs /usr/bin/sleep, no Erlang node", "systemctl cat demo.service"),
+        "demo.service runs /usr/bin/sleep, not an Erlang node", "systemctl cat demo.service"),
     "the node was frozen by a signal": Wrong(
-        RELEASE, "kill -STOP $(main)", "is stopped by a signal: it is alive and does nothing", "kill -CONT",
+        RELEASE, "kill -STOP $(main)", "is stopped by a signal: it is alive, but does nothing", "kill -CONT",
         undo="kill -CONT $(main)", restart=False),
 }  # fmt: skip

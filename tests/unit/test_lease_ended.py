@@ -119,7 +119,7 @@ def test_a_lease_that_ended_by_itself_while_a_run_read_the_host_is_taken(place: 
 def test_what_was_read_while_somebody_was_at_work_is_refused(place: Place, at_work: bool) -> None:
     place.edit(ALICE, Sh("lease_end" if at_work else "lease_end 5000"))
     if at_work:
-        with pytest.raises(Locked, match=r"alice@laptop \(run 20260101T000000Z-aaaaaa\) was at work on the host while"):
+        with pytest.raises(Locked, match=r"alice@laptop \(run 20260101T000000Z-aaaaaa\) was changing the host while"):
             takes(place, 30)
     else:
         takes(place, 30)
@@ -159,7 +159,7 @@ def test_who_comes_second_is_told_who_has_it_with_the_first_answer(place: Place)
     assert re.match(
         r"web1: held by alice@laptop for \d+ s \(since .*\): deploy site\.yml \(run 20260101T000000Z-aaaaaa, ", told
     )
-    assert told.endswith("; as long as that is so, this run changes nothing")
+    assert told.endswith("; this run changes nothing until that is fixed")
 
 
 def test_a_hold_is_told_as_early_and_a_lease_that_has_ended_is_not(place: Place) -> None:
@@ -174,8 +174,8 @@ def test_a_hold_is_told_as_early_and_a_lease_that_has_ended_is_not(place: Place)
 def test_a_record_that_is_damaged_is_told_without_a_process(place: Place) -> None:
     place.record.write_text("damaged")
     (told,) = hears(place)
-    damaged = f"{place.record} cannot be understood: it is damaged, or of another version of deployer"
-    assert told == f"web1: {damaged}; as long as that is so, this run changes nothing"
+    damaged = f"{place.record} cannot be understood: it is damaged, or another version of deployer wrote it"
+    assert told == f"web1: {damaged}; this run changes nothing until that is fixed"
 
 
 def test_a_run_that_only_reads_is_told_nothing(place: Place) -> None:

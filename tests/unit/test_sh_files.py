@@ -141,7 +141,7 @@ def test_a_directory_that_its_user_turned_into_a_link_is_refused(
     target = theirs.parent / "target"
     (target / "deeper").mkdir(parents=True)
     as_user("ln -s ../target way", theirs)
-    assert "way is a link that others than root can turn" in written(shell, tmp_path, theirs / "way" / at)
+    assert "way is a link that users other than root can change" in written(shell, tmp_path, theirs / "way" / at)
     assert not [path for path in target.rglob("*") if path.is_file()]
 
 
@@ -171,7 +171,7 @@ def test_directories_that_are_missing_are_made_where_they_are_named_and_nowhere_
     (frame,) = frames(steps(sh("make_above {}", made).text), shell, tmp_path)
     assert (frame.rc, oct(made.parent.stat().st_mode), made.parent.stat().st_uid) == (0, "0o40700", 0), frame.out
     (frame,) = frames(steps(sh("make_above {}", led).text), shell, tmp_path)
-    assert (frame.rc, "way is a link that others than root can turn" in frame.out) == (1, True)
+    assert (frame.rc, "way is a link that users other than root can change" in frame.out) == (1, True)
     assert list((theirs.parent / "target").iterdir()) == []
 
 

@@ -117,7 +117,7 @@ def test_a_part_that_is_something_else_is_thrown_away(shell: list[str], tmp_path
         frames(steps(":", blobs=(replace(large, offset=1_200_000),)), shell, tmp_path)
     assert not part(large).exists()
     part(large).write_bytes(b"x" * 1000)
-    with pytest.raises(StepError, match="become shorter: run again"):
+    with pytest.raises(StepError, match="become shorter: start the run again"):
         frames(steps(":", blobs=(replace(large, offset=1_200_000),)), shell, tmp_path)
 
 

@@ -1,7 +1,7 @@
-"""The judges of the ladder: each says of one rung what one round of readings shows. Pure.
+"""The judges of the ladder: each says what one round of readings shows about one rung. Pure.
 
-`deployer.engine.ladder.rung` has the table that they stand in. A judge gives None when there is nothing to say, and a
-judgement with ``ok`` None where its rung cannot be climbed: it is neither passed nor failed.
+They are in the table of `deployer.engine.ladder.rung`. A judge returns None when there is nothing to say, and a
+judgement with ``ok`` None when its rung cannot be climbed: it is neither passed nor failed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def unit_active(target: Target, reading: NodeReading) -> Judgement:
     if not unit.loaded:
         if target.foreign:
             there = "systemctl list-units --type=service shows what there is"
-            advice = f"nodes.service names a unit that others install: install it, or correct the name; {there}"
+            advice = f"nodes.service is a unit that deployer does not install: install it, or correct the name; {there}"
             return _wrong(f"{name} does not exist on this host", advice)
         return _wrong(f"{name} does not exist", "deploy the node role to this host")
     if unit.active == "active":
@@ -47,10 +47,12 @@ def unit_active(target: Target, reading: NodeReading) -> Judgement:
         return _wrong(f"{state}: systemd has given up", f"{again}; {log}" if target.release_dir else log)
     if unit.active == "activating":
         since = f" for {unit.since:.0f} s" if unit.since else ""
-        slow = f"wait, or see what it waits for: {log}; unit.TimeoutStartSec is how long it may take"
+        slow = f"wait, or find out what it waits for: {log}; unit.TimeoutStartSec is how long it may take"
         return _wrong(f"{state}: it is still starting{since}, not all of its applications run", slow)
     if unit.active == "inactive":
-        return _wrong(f"{state}: it was stopped, or never started", f"systemctl start {name}; who stopped it: {log}")
+        return _wrong(
+            f"{state}: it was stopped, or never started", f"systemctl start {name}; to see who stopped it: {log}"
+        )
     return _wrong(state, log)
 
 
@@ -58,46 +60,46 @@ def runs_release(target: Target, reading: NodeReading) -> Judgement:
     """Whether the declared release runs, from files that are still there."""
     unit = reading.unit
     if unit is None or not unit.pid:
-        look = f"systemctl cat {target.unit}: which program does it start, and is there a drop-in?"
-        what = f"{target.unit} runs {unit.main}, no Erlang node" if unit and unit.main else "no process"
+        look = f"systemctl cat {target.unit} shows the program that it starts, and drop-ins"
+        what = f"{target.unit} runs {unit.main}, not an Erlang node" if unit and unit.main else "no process"
         return _wrong(what, look)
     process = f"process {unit.pid}"
     if unit.state == "T":
         thaw = f"kill -CONT {unit.pid}, and find out who sent it a SIGSTOP (a debugger, a checkpoint, a person)"
-        return _wrong(f"{process} is stopped by a signal: it is alive and does nothing", thaw)
+        return _wrong(f"{process} is stopped by a signal: it is alive, but does nothing", thaw)
     if not unit.exe:
-        return Judgement(None, f"{process} cannot be looked at without root")
+        return Judgement(None, f"only root can see what {process} runs")
     if target.release_dir and unit.release_dir != target.release_dir:
         advice = f"deployer deploy switches to it; if this host has switched already: systemctl restart {target.unit}"
         return _wrong(f"{process} runs {unit.release_dir}, not {target.release_dir}", advice)
     restart = f"systemctl restart {target.unit}, or deploy again"
     if unit.deleted:
         gone = f"{process} runs a program that was deleted or replaced on the disk: {unit.exe}"
-        return _wrong(gone, f"{restart}; until then what it loads late is not what it was built with")
+        return _wrong(gone, f"{restart}; until then it may load files of another release")
     return Judgement(ok=True, detail=f"{process} runs {unit.release_dir}")
 
 
 def epmd_answers(target: Target, reading: NodeReading) -> Judgement:
     """Whether EPMD answers where it is declared."""
     if target.epmd_port is None:
-        return Judgement(None, "cluster.epmd is false: none is asked")
+        return Judgement(None, "cluster.epmd is false, so there is no EPMD to ask")
     port, where = target.epmd_port, target.at(target.epmd_port)
     if not isinstance(reading.epmd, str):
         return Judgement(ok=True, detail=where)
     unit = target.epmd_unit or "the epmd unit"
     if others := _elsewhere(target, reading, port):
-        advice = f"EPMD has to listen on the declared address {target.address} (cluster.bind): deploy sets it"
+        advice = f"EPMD must listen on the declared address {target.address} (cluster.bind): a deploy sets it"
         return _wrong(f"{where}: {reading.epmd}; it is open on {others} only", advice)
     if reading.unit and reading.unit.listeners(port) == ():
         fault = epmd_fault(target.erts)
-        advice = f"systemctl start {unit}; systemctl status {unit} says why it ended{fault and f'; {fault}'}"
+        advice = f"systemctl start {unit}; systemctl status {unit} shows why it ended{fault and f'; {fault}'}"
         return _wrong(f"{where}: {reading.epmd}; nothing listens on port {port}", advice)
-    advice = f"is the declared address on this host, and who has the port? ss -ltnp 'sport = :{port}'"
+    advice = f"check that this host has the declared address, and who has the port: ss -ltnp 'sport = :{port}'"
     return _wrong(f"{where}: {reading.epmd}", f"{advice}; if it is EPMD: systemctl restart {unit}")
 
 
 def _elsewhere(target: Target, reading: NodeReading, port: int) -> str:
-    """Return where a port is open when that is not the declared address; empty when it is, or nothing is known."""
+    """Return the addresses of an open port if the declared one is not among them; empty if it is, or none is known."""
     there = (reading.unit.listeners(port) if reading.unit else None) or ()
     fine = {target.address, "0.0.0.0", "::"} & set(there)  # noqa: S104 - compared, not bound
     return "" if fine else ", ".join(there)
@@ -116,22 +118,24 @@ def name_registered(target: Target, reading: NodeReading) -> Judgement:
     low, high = target.ports
     if not low <= found.port <= high:
         wrong = f"{name} is registered at port {found.port}, outside of {low}-{high}"
-        return _wrong(wrong, f"inet_dist_listen_min and _max of the running node are others: deploy, or {restart}")
+        return _wrong(wrong, f"the running node has another inet_dist_listen_min or _max: deploy, or {restart}")
     if unit and unit.ports is None:
-        return Judgement(ok=True, detail=f"port {found.port} (its owner cannot be seen without root)")
+        return Judgement(ok=True, detail=f"port {found.port} (only root can see its owner)")
     if unit and unit.ports is not None and found.port not in unit.ports:
         wrong = f"{name} is registered at port {found.port}, which {target.unit} does not listen on"
         find = f"ss -ltnp 'sport = :{found.port}' and ss -tnp 'dport = :{target.epmd_port}'"
-        return _wrong(wrong, f"another process took the name in EPMD: find it with {find}; end it, then {restart}")
+        return _wrong(
+            wrong, f"another process has registered the name in EPMD: find it with {find}; stop it, then {restart}"
+        )
     return Judgement(ok=True, detail=f"port {found.port}")
 
 
 def _fixed_port(target: Target, reading: NodeReading) -> Judgement:
-    """Without EPMD there is no name to register: the port itself is what all members have to know."""
+    """Without EPMD there is no name to register: all members must know the port itself."""
     port, unit = target.ports[0], reading.unit
     if unit and unit.ports is not None and port not in unit.ports:
         wrong = f"{target.unit} does not listen on port {port}, where without EPMD every member looks for it"
-        return _wrong(wrong, f"-erl_epmd_port of the running node is another: deploy; ss -ltnp 'sport = :{port}'")
+        return _wrong(wrong, f"the running node has another -erl_epmd_port: deploy; ss -ltnp 'sport = :{port}'")
     return Judgement(ok=True, detail=f"port {port}, fixed: without EPMD no name is registered")
 
 
@@ -148,26 +152,26 @@ def reachable(target: Target, reading: NodeReading) -> Judgement:
         return Judgement(None, left_out)
     if not bad:
         detail = f"from {count} other host{'s' if count != 1 else ''}" if count else "no other host"
-        public = f"{shut}: nothing that is known on this host drops it, so look between the two" if shut else ""
+        public = f"{shut}: no known table on this host drops it, so check the network between the two" if shut else ""
         if reading.outside and not shut:
             public = f"public ports from {', '.join(sorted(reading.outside))}"
         return Judgement(ok=True, detail="; ".join(word for word in (detail, public, left_out) if word))
     wrong = "; ".join(f"from {host}: {why}" for host, why in sorted(bad.items()))
     port = reading.epmd.port if isinstance(reading.epmd, Registration) else target.ports[0]
     if others := _elsewhere(target, reading, port):
-        advice = f"inet_dist_use_interface of the running node is not {target.address}: systemctl restart {target.unit}"
+        advice = f"the running node's inet_dist_use_interface is not {target.address}: systemctl restart {target.unit}"
         return _wrong(f"{wrong}; the node listens on {others} only", advice, shut_out)
     if reading.walls:
         return replace(_walled(wrong, reading), missing=shut_out)
     advice = "the firewall of this host, or the network between them, drops cluster members: nft list ruleset"
     if len(bad) < count:
-        advice += f"; it lets others in, so see also what {', '.join(sorted(bad))} may open to the outside"
+        advice += f"; other hosts reach it, so check also the outgoing rules of {', '.join(sorted(bad))}"
     return _wrong(wrong, advice, shut_out)
 
 
 def _walled(wrong: str, reading: NodeReading) -> Judgement:
-    """A table of others on the host is the cause, and no waiting takes it away."""
-    advice = f"the firewall of this host has a table that is not ours and that is in the way: {reading.wall_advice}"
+    """A table that deployer did not write is the cause, and waiting does not help."""
+    advice = f"a firewall table of this host that deployer did not write drops it: {reading.wall_advice}"
     return _wrong(f"{wrong}; {'; '.join(reading.walls)}", advice)
 
 
@@ -191,7 +195,7 @@ def versions_match(target: Target, reading: NodeReading) -> Judgement | None:
     otp = dist.otp if dist else None
     if target.otp and otp and otp != target.otp:
         built = f"runs OTP {otp}, the release was built for OTP {target.otp}"
-        return _wrong(built, "the files of two releases are mixed in one directory: deploy again")
+        return _wrong(built, "files of two releases are mixed in one directory: deploy again")
     restart = f"the running node was changed by hand or by a hot upgrade: systemctl restart {target.unit}"
     running = dist.applications if dist else None
     if running is not None and target.applications:

@@ -1,4 +1,4 @@
-"""The ladder as one table: a row for each rung, from the bottom, and what climbing it gives.
+"""The ladder as one table: a row for each rung, from the bottom, and the result of climbing it.
 
 Inserting a rung is one row here and its judge: numbers, titles, `docs/ladder.md` and what the tests hold follow.
 """
@@ -24,8 +24,8 @@ class Final:
     """When waiting cannot help a node that failed a rung.
 
     Attributes:
-        words: what is so then, for docs/ladder.md.
-        holds: whether it is so, by a reading and the seconds since the first one.
+        words: the condition, for docs/ladder.md.
+        holds: whether it is true, by a reading and the seconds since the first one.
     """
 
     words: str
@@ -33,16 +33,16 @@ class Final:
 
 
 class Log(Enum):
-    """What the last lines of a unit may add to a rung that failed."""
+    """What the last log lines of a unit may add to a failed rung."""
 
     SILENT = auto()
-    """Nothing: the rung is about what lies around the node."""
+    """Nothing: the rung is not about the node itself."""
     CAUSE = auto()
-    """A cause, where one is known by its words."""
+    """A cause, if a known one matches."""
     LINES = auto()
-    """A known cause, and the lines themselves where none is known."""
+    """A known cause, or the lines themselves if none matches."""
     TLS = auto()
-    """Lines in which the node says why it broke a handshake off."""
+    """Lines in which the node says why it ended a handshake."""
 
 
 def _given_up(reading: NodeReading, _seconds: float) -> bool:
@@ -66,15 +66,15 @@ def _refused(reading: NodeReading, _seconds: float) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """All that is to be known of a rung but its number, which follows from its place.
+    """Everything about a rung except its number, which follows from its place.
 
     Attributes:
-        title: what holds when it is passed.
-        reads: what is read for it, as docs/ladder.md says it.
+        title: what is true when it holds.
+        reads: what is read for it, as in docs/ladder.md.
         judge: says what a reading shows.
-        final: when waiting cannot help; None where it always may.
+        final: when waiting cannot help; None if it always can.
         log: what the unit's last lines may add when it fails.
-        asked: it is read over streams to the host's ports: where there are none, it cannot be climbed.
+        asked: it is read through streams to the host's ports; without streams it cannot be climbed.
     """
 
     title: str
@@ -91,7 +91,7 @@ class Rung(IntEnum):
     row: Row
 
     def __new__(cls, row: Row) -> Self:
-        """Number the rows from 1 on."""
+        """Number the rows, starting at 1."""
         number = len(cls.__members__) + 1
         self = int.__new__(cls, number)
         self._value_, self.row = number, row
@@ -107,12 +107,12 @@ class Rung(IntEnum):
         title="unit active",
         reads="systemd: state, restarts, last result; of a failed start its last log lines and crash dump",
         judge=judge.unit_active,
-        final=Final("systemd has given up, or knows no such unit", _given_up),
+        final=Final("systemd has given up, or there is no such unit", _given_up),
         log=Log.LINES,
     )
     RELEASE = Row(
         title="runs the declared release",
-        reads="/proc: the program, its state, whether its file is still there",
+        reads="/proc: the program, its state, whether its file still exists",
         judge=judge.runs_release,
         final=Final("the process is older than this climb", _other_release),
         log=Log.CAUSE,
@@ -127,7 +127,7 @@ class Rung(IntEnum):
         title="name registered",
         reads="PORT_PLEASE2, never the text list, which can be forged; the port's owner from /proc",
         judge=judge.name_registered,
-        final=Final("the node itself has the port outside of the declared ones", _keeps_port),
+        final=Final("the node itself listens on a port outside of the declared range", _keeps_port),
         log=Log.LINES,
         asked=True,
     )
@@ -135,25 +135,25 @@ class Rung(IntEnum):
         title="reachable from every member",
         reads="TCP from members' hosts to EPMD and node; public ports, from outside",
         judge=judge.reachable,
-        final=Final("a table that is not ours drops it", lambda reading, _: bool(reading.walls)),
+        final=Final("a firewall table that deployer did not write drops it", lambda reading, _: bool(reading.walls)),
     )
     COOKIE = Row(
         title="cookie accepted",
-        reads="the distribution handshake as a hidden node: the node proves the cookie, and so do we",
+        reads="the distribution handshake as a hidden node: the node proves that it knows the cookie, and so do we",
         judge=judge.cookie_accepted,
-        final=Final("the node refuses, or proves to be another", _refused),
+        final=Final("the node refuses, or turns out to be another one", _refused),
         log=Log.TLS,
         asked=True,
     )
     MESH = Row(
         title="sees every member",
-        reads="the node's own `nodes()` against the declaration (`cluster.mesh`), with what the others see",
+        reads="the node's own `nodes()` against the declaration (`cluster.mesh`), and what the others see",
         judge=mesh.sees_every_member,
         asked=True,
     )
     VERSIONS = Row(
         title="versions as declared",
-        reads="asked from the node itself: `RELEASE_VSN`, OTP, the applications that run",
+        reads="answers of the node itself: `RELEASE_VSN`, OTP, the running applications",
         judge=judge.versions_match,
     )
     HEALTH = Row(
@@ -173,10 +173,10 @@ class RungResult(Judgement):
 
 
 def climb(target: Target, reading: NodeReading) -> Iterator[RungResult]:
-    """Yield results from the bottom up to and including the first that fails by the node's own fault.
+    """Yield results from the bottom, up to and including the first that fails because of the node itself.
 
-    Everything above a rung rests on it. What fails only because other members are unhealthy says nothing of this node,
-    so its climb goes on.
+    A rung needs all rungs below it. A rung that fails only because other members are unhealthy says nothing about this
+    node, so its climb goes on.
     """
     for rung in Rung:
         reason = reading.skipped_rungs.get(rung)
@@ -189,15 +189,15 @@ def climb(target: Target, reading: NodeReading) -> Iterator[RungResult]:
 
 
 def result(rung: Rung, judged: Judgement) -> RungResult:
-    """Return a judgement as the result of its rung."""
+    """Return the judgement of a rung as its result."""
     return RungResult(rung=rung, **{each.name: getattr(judged, each.name) for each in fields(Judgement)})
 
 
 def healthy(results: Sequence[RungResult]) -> bool:
-    """Return whether a node that was climbed does its work: every rung holds, or it only misses unhealthy members."""
+    """Return whether a climbed node is healthy: every rung holds, or it only misses unhealthy members."""
     return bool(results) and all(each.secondary for each in results if each.ok is False)
 
 
 def failed(results: Sequence[RungResult]) -> RungResult | None:
-    """Return what failed, if something did."""
+    """Return the first result that failed, if any did."""
     return next((each for each in results if each.ok is False), None)

@@ -92,7 +92,7 @@ class Reverter:
         try:
             run.connected.finish("give back", switch.switch.give_back())
         except StepError as error:
-            failure.hint = f"{switch.takeover} was not brought back: {error.message}"
+            failure.hint = f"{switch.takeover} was not started again: {error.message}"
         else:
             failure.hint = f"{switch.takeover} runs again as before: fix the cause and deploy again"
 
@@ -108,7 +108,9 @@ def settle(runs: Sequence[HostRoll]) -> None:
             run.problem = NotConverged(unverified, hint="run deployer verify to check it")
         elif run.health is Verification.UNHEALTHY:
             unhealthy = f"{said}; it went back to {run.reverted_to}, and its nodes are unhealthy after the rollback"
-            run.problem = NotConverged(unhealthy, hint="see its ladder above; run deployer verify to check it again")
+            run.problem = NotConverged(
+                unhealthy, hint="the ladder above shows why; run deployer verify to check it again"
+            )
         elif not isinstance(run.problem, Reverted) or not run.problem.hint:
             hint = f"it went back to {run.reverted_to}, and its nodes are healthy; fix the cause and deploy again"
             run.problem = Reverted(said, where=where, hint=hint)

@@ -105,7 +105,7 @@ class Climb:
         """Have nodes find each other that look for others at their start alone; return how the ladder is then."""
         ways = {run.name: run.transport for run in runs if run.readable}
         if not self.stop.is_set() and (met := join(targets, climbed, ways.get)):
-            self.emit(Note(f"connected again, because cluster.mesh is boot: {', '.join(met)}"))
+            self.emit(Note(f"connected again by deployer, because cluster.mesh is boot: {', '.join(met)}"))
             climbed = climb()
         if not self.stop.is_set():
             keep_together(targets, climbed, _former(runs), ways.get)

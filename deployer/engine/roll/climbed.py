@@ -15,7 +15,7 @@ from deployer.errors import HostError
 
 WAY_OUT = (
     "was its host taken out of the inventory? Put it back, then: deployer retire PLAYBOOK HOST -i INVENTORY. "
-    "A host that was --lost and came back: the same, then deployer cookie rotate. A node of somebody else's: stop it"
+    "A host that was --lost and came back: the same, then deployer cookie rotate. A node of another fleet: stop it"
 )
 
 
@@ -75,7 +75,7 @@ def time_to_climb(target: Target, *, touched: bool) -> float:
 def connected(names: Sequence[str]) -> str:
     """Return what is wrong with nodes that are connected and no members."""
     are = "is" if len(names) == 1 else "are"
-    return f"{', '.join(names)} {are} connected to the cluster, and no member of this inventory"
+    return f"{', '.join(names)} {are} connected to the cluster, but not in this inventory"
 
 
 def outsiders(strangers: frozenset[str], runs: Sequence[HostRoll], leaving: Collection[str] = ()) -> list[str]:

@@ -50,7 +50,7 @@ class Joining:
         )
         for run in new:
             said = [
-                f"{source} does not reach {address}:{port} ({why})"
+                f"{source} cannot reach {address}:{port} ({why})"
                 for source, places in wanted.items()
                 for (address, port), blamed in places.items()
                 if blamed == run.name and (why := answers[source].get((address, port)))

@@ -34,11 +34,11 @@ if [ -e "$note" ]; then echo "it has run here already"; exit 3; fi
 case $(systemctl show -p ActiveState --value -- "$unit") in
   inactive | failed) ;;
   *)
-    echo "$unit is still running here, from a run that has been killed. It ends by itself, or by: systemctl stop $unit"
+    echo "$unit still runs here, from a deploy that was killed. It ends by itself, or with: systemctl stop $unit"
     exit 5
     ;;
 esac
-[ -x "$ctl" ] || { echo "there is no $ctl: the node role writes it"; exit 1; }
+[ -x "$ctl" ] || { echo "$ctl does not exist: the role node writes it"; exit 1; }
 prepare || { full "$root"; exit 1; }
 begin=$(seconds) at=0
 # Of its output a million bytes are kept; the rest is read all the same. (head would hold back what it has.)

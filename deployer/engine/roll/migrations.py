@@ -63,10 +63,10 @@ class Migrations:
 
     def _why_not(self, run: HostRoll, own: Declaration, release: DeclaredRelease) -> str:
         if run.record.current == release.id:
-            return f"{release.id} is current on {run.name} already"
+            return f"{release.id} is already current on {run.name}"
         for other in self._cluster(own):
             if release.id in other.record.migrated:
-                return f"that of {release.id} has run, as {other.name} remembers"
+                return f"that of {release.id} has run, by the record of {other.name}"
             if release.id in other.record.good:
                 return f"{release.id} is known to be good on {other.name}"
         return ""
@@ -76,7 +76,7 @@ class Migrations:
         for other in self._cluster(own):
             noted = [one for one in other.record.entries if (one.event, one.release) == ("migrate", release.id)]
             if noted and noted[-1].detail.startswith("began"):
-                return f"; it has begun on {other.name} before, and how that ended is not known"
+                return f"; it began on {other.name} before, and it is not known how it ended"
         return ""
 
     def run(self, batch: Sequence[HostRoll]) -> str:
@@ -104,13 +104,13 @@ class Migrations:
             self.emit(MigrationEnded(run.name, release, migration.label, self.clock() - heard.begin, "it was stopped"))
             raise
         except HostError as error:
-            error.hint = f"it goes on there for {migration.timeout} s at most; deployer history says how it has ended"
+            error.hint = f"it goes on there for at most {migration.timeout} s; deployer history shows how it ended"
             raise
         heard.end()
         if frame.rc == _RUNS:
             raise Locked(frame.out, where=run.name)
         if frame.rc == _RAN:
-            self.emit(Note(f"{run.name}: the migration of {release} has been run by another deploy meanwhile"))
+            self.emit(Note(f"{run.name}: another deploy has run the migration of {release} in the meantime"))
             return
         problem = frame.out.strip() if frame.rc else ""
         self.emit(MigrationEnded(run.name, release, migration.label, self.clock() - heard.begin, problem))
@@ -131,7 +131,7 @@ class Migrations:
         except HostError as error:
             problem = error.message
         if problem:
-            self.emit(Note(f"{run.name}: the migration may still run there ({problem}): see {_unit(migration)}"))
+            self.emit(Note(f"{run.name}: the migration may still run there ({problem}): check {_unit(migration)}"))
 
     def _remember(self, run: HostRoll, due: Due) -> None:
         """Note on all hosts of the cluster that it has run, so that each alone knows it."""
@@ -152,7 +152,7 @@ class Migrations:
             if one is not run and one.transport and not isinstance(one.problem, HostError)
         ]
         if failed := [problem for problem in self.pool.map(note, able) if problem]:
-            self.emit(Note("the migration has run, and this could not be noted everywhere: " + "; ".join(failed)))
+            self.emit(Note("the migration has run, but these hosts could not record it: " + "; ".join(failed)))
         for one, _ in cluster:
             one.record = replace(one.record, migrated=one.record.migrated | {release})
 
@@ -184,7 +184,9 @@ class _Heard:
         if self.stop.is_set():
             raise Interrupted("stopped in the middle of the migration", hint="the next deploy runs it again")
         if self.clock() - self.begin > self.migration.timeout + MIGRATION_PATIENCE:
-            raise ConnectionLost("the migration has not ended long after its deadline", where=self.host)
+            raise ConnectionLost(
+                "the migration has not ended, although its deadline has passed long ago", where=self.host
+            )
         whole, newline, self._rest = (self._rest + text).rpartition("\n")
         if newline:
             self._say(whole)

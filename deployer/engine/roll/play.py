@@ -157,14 +157,12 @@ class PlayRun:
                 problem = (
                     f"{' and '.join(list(found.values())[:2])} do not agree on serial, max_fail_percentage or rollout"
                 )
-                hint = "take one after the other with --limit, or say the same for both"
+                hint = "deploy one after the other with --limit, or write the same for both"
                 raise ConfigError(problem, hint=hint)
             limits = next(iter(found), Limits())
             if limits.rollout.pause == "ask" and limits.serial and self.goal is Goal.DEPLOY and self.ask is None:
-                hint = (
-                    "give a number of seconds: -e '{rollout: {…, pause: 0}}'; or run it in a terminal, without --json"
-                )
-                raise ConfigError("rollout.pause is ask, and there is no terminal to ask on", hint=hint)
+                hint = "set a number of seconds: -e '{rollout: {…, pause: 0}}'; or run it in a terminal, without --json"
+                raise ConfigError("rollout.pause is ask, but there is no terminal to ask on", hint=hint)
             return limits
 
     def _meet(self, run: HostRoll) -> Transport:
@@ -235,7 +233,7 @@ class PlayRun:
         with self._lock:
             other = self._host_keys.setdefault(host_key, name) if host_key else name
         if other != name:
-            same, hint = f"answer with the same host key {host_key}", "give cloned machines host keys of their own"
+            same, hint = f"answer with the same host key {host_key}", "give each cloned machine its own host keys"
             if host_key == NO_HOST_KEY:
                 same, hint = "are both this machine", "declare all nodes of one machine under one name (nodes:)"
             raise ConfigError(f"{name} and {other} {same}", where=name, hint=f"remove one of the names, or {hint}")

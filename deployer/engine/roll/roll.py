@@ -81,7 +81,7 @@ class Roll:
             self._unhealthy = self.climb.nodes - self.climb.healthy
             if others and self.climb.unseen:
                 names = ", ".join(sorted(self.climb.unseen))
-                self.emit(Note(f"seen by no node of this run, so they do not count as healthy: {names}"))
+                self.emit(Note(f"no node of this run sees these, so they do not count as healthy: {names}"))
 
     def foretell(self) -> None:
         """Say in a plan what would keep a deploy from beginning now."""
@@ -137,7 +137,7 @@ class Roll:
         wrong = [run.name for run in self.due if run.problem or run.skip_reason]
         if due and wrong:
             names, why = ", ".join(run.name for run in due), ", ".join(wrong)
-            self.emit(Note(f"not taken away on {names}, because {why} may need it: what is declared no more"))
+            self.emit(Note(f"not removed on {names}, because {why} may need it: what is no longer declared"))
         elif due:
             self.switching.close(due)
             mark_failed(self.runs, self.climb.run(self.runs, busy=()))
@@ -217,7 +217,7 @@ class Roll:
         if pause != "ask":
             self.stop.wait(pause)
         elif self.ask and not self.ask(f"still to come: {', '.join(to_come)}. Go on?") and not self.stop.is_set():
-            stops = "stopped at your word"
+            stops = "stopped by your answer"
             self.stop.set()
         stops = stops or self.rules.stop_reason()
         if stops:

@@ -36,7 +36,7 @@ _WHOLE = """
 place={}
 if [ -f "$place/.complete" ]; then
   {{ read -r _; read -r wanted; }} <"$place/.complete" || wanted=
-  said="${{place##*/}} was altered on this host: it is not as it was unpacked"
+  said="${{place##*/}} was changed on this host after it was unpacked"
   if [ "$(tree "$place")" = "$wanted" ] && said=$(unaltered "${{place##*/}}"); then emit found whole
   else emit found altered; emit said "$said"; fi
 else
@@ -124,7 +124,7 @@ class Back:
                 others = ", ".join(one for one in record.good if one != to)
                 hint = f"choose another one with --to; good here: {others or 'none'}"
                 why = answer.get("said", "").strip()
-                raise ConfigError(why or f"{to} is not on this host any more", hint=hint)
+                raise ConfigError(why or f"{to} is no longer on this host", hint=hint)
             check_kind(to, own.cluster.kind, answer)
             self._tell(host.name, record, to)
         return {**said, _RECORD: (record, to)}
@@ -164,9 +164,7 @@ class Back:
         hooks = [entry for entry in record.entries if entry.event == "hook" and entry.number > since]
         if hooks:
             told = "\n".join(f"  {entry.detail}, for {entry.release}, run {entry.run}" for entry in hooks)
-            self.emit(
-                Note(f"{host}: hooks that have run since {to} was good, and that a rollback does not undo:\n{told}")
-            )
+            self.emit(Note(f"{host}: hooks that have run since {to} was good, which a rollback does not undo:\n{told}"))
         # The last word on each; every host of the cluster remembers it, and one of them says it.
         last = {entry.release: entry for entry in record.entries if entry.event == "migrate" and entry.number > since}
         ours = [entry for release, entry in last.items() if self._told.setdefault(release, host) == host]
@@ -212,8 +210,8 @@ def check_kind(to: str, declared: str, answer: Mapping[str, str]) -> None:
     """
     kinds = (kind_of_flags(flags) for key, flags in answer.items() if key.startswith("talked_"))
     if other := next((kind for kind in kinds if kind not in ("", declared)), ""):
-        problem = f"the files that {to} was good with speak {other}; declared is {declared}"
-        hint = "nodes of the two kinds never meet: deploy its tarball instead"
+        problem = f"the files of {to} are for {other}; declared is {declared}"
+        hint = "nodes of the two kinds cannot connect: deploy its tarball instead"
         raise ConfigError(problem, hint=hint)
 
 

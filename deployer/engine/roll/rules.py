@@ -118,7 +118,7 @@ class RolloutRules:
                 takes = f"{'is' if one else 'are'} of cluster {absent[0].cluster.name} and {'takes' if one else 'take'}"
                 hint = "leave out --limit, widen the play's hosts:, or fix what is wrong there"
                 raise ConfigError(
-                    f"{names} {takes} no part here; how nodes talk changes on all members or on none", hint=hint
+                    f"{names} {takes} no part here; the way nodes connect must change on all members at once", hint=hint
                 )
 
     def _check_strangers(self) -> None:

@@ -125,5 +125,5 @@ def _secret(word: str, encoded: str) -> Secret:
     try:
         text = binascii.a2b_base64(encoded, strict_mode=bool(encoded)).decode("ascii").rstrip()
     except ValueError:
-        raise ProbeError(f"the host's {word.partition(':')[0]} cookie file holds no cookie") from None
+        raise ProbeError(f"the host's {word.partition(':')[0]} cookie file contains no cookie") from None
     return Secret(text, f"{word} cookie")

@@ -42,8 +42,8 @@ def accepted(transport: Transport, target: Target, candidates: Iterable[Secret])
         if said.outcome is not Outcome.WRONG_COOKIE:
             raise NotConverged(f"{target.node}: {said.detail}", hint=said.advice)
     raise NotConverged(
-        f"{target.node} accepts neither the new cookie nor one that lies on its host",
-        hint=f"somebody has set a cookie of its own: restart {target.unit}, which takes the cluster's from its file",
+        f"{target.node} accepts neither the new cookie nor one of those on its host",
+        hint=f"its cookie was set by hand: restart {target.unit}, which reads the cluster's cookie from its file",
     )
 
 
@@ -85,13 +85,13 @@ def prove(transport: Transport, target: Target, new: Secret, old: Secret | None,
     now = accepted(transport, target, (new,))
     lost = saw - now.sees
     if lost:
-        hint = "nodes that lose each other while cookies differ meet again when all have the new one"
+        hint = "nodes that lose each other while cookies differ connect again when all have the new one"
         raise NotConverged(f"{target.node} no longer sees {', '.join(sorted(lost))}", hint=hint)
     if old is None:
         return
     said = asking.ask(transport, replace(target, cookie=old), _port(transport, target), timeout=CONVERSATION_TIMEOUT)
     if said.outcome is Outcome.ACCEPTED:
-        raise NotConverged(f"{target.node} still accepts the old cookie", hint="look for what else sets its cookie")
+        raise NotConverged(f"{target.node} still accepts the old cookie", hint="find out what else sets its cookie")
     if said.outcome is not Outcome.WRONG_COOKIE:
         raise NotConverged(f"{target.node}: {said.detail}", hint=said.advice)
 

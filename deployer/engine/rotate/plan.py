@@ -65,16 +65,14 @@ def part_of(play: HostPlay, hosts: Collection[str]) -> RotationPart | None:
         if cluster.cookie is None:
             raise ConfigError(f"cluster {cluster.name} has no cluster.cookie", hint="write the new one there")
         if absent := sorted({member.host for member in members} - set(hosts)):
-            problem = f"{', '.join(absent)} is of cluster {cluster.name}, and the play leaves it out"
-            raise ConfigError(problem, hint="the whole cluster takes part: widen the play's hosts:")
+            problem = f"{', '.join(absent)} is in cluster {cluster.name}, but not in this play"
+            raise ConfigError(problem, hint="a rotation needs the whole cluster: widen the play's hosts:")
         runs = (action.module.nodes for action in play.actions if isinstance(action.module, BeamNodes))
         units = {node.unit: node for nodes in runs for node in nodes}
         for node in own.nodes:
             if node.unit not in units:
-                problem = f"no task of the play runs {node.node}, so nobody knows where it reads its cookie"
-                hint = (
-                    "use the playbook that deploys it; a foreign node's cookie is changed by its own means, and first"
-                )
+                problem = f"no task of the play runs {node.node}, so it is not known where it reads its cookie"
+                hint = "use the playbook that deploys it; if deployer did not install it, change its cookie by hand"
                 raise ConfigError(problem, hint=hint)
     return RotationPart(
         cluster=cluster.name,
@@ -97,11 +95,13 @@ def check_found(part: RotationPart, found: Found) -> None:
         raise NotConverged(f"{part.path} is not there", hint="deploy the host first; a first deploy needs no rotation")
     for (target, node), said in zip(part.nodes, found.nodes, strict=True):
         if node.unit not in found.cookies.copies:
-            hint = f"restart {node.unit}; what starts the node gives it a copy of the cookie"
+            hint = f"restart {node.unit}; a start gives the node a copy of the cookie"
             raise NotConverged(f"{target.node} has no cookie in {node.runtime}", hint=hint)
         if strangers := sorted(said.sees - part.members):
-            hint = "declare it, so that it takes part, or disconnect it: it would be left behind with the old cookie"
-            raise NotConverged(f"{target.node} is connected to {', '.join(strangers)}, which takes no part", hint=hint)
+            hint = "declare it, so that it takes part, or disconnect it: it would keep the old cookie"
+            raise NotConverged(
+                f"{target.node} is connected to {', '.join(strangers)}, which is not part of this rotation", hint=hint
+            )
 
 
 def old(part: RotationPart, found: Found, index: int) -> Secret | None:

@@ -41,7 +41,7 @@ def unable(planned: Planned, lack: str, before: Iterable[Planned], touched: Iter
     action = planned.action
     if any(block.rescues for block, _ in action.task.blocks) or (action.judge and action.judge.lenient):
         return ""  # what follows from its failure is written there
-    hint = f"this task is done as {action.user}, who {lack}: give it become: true, or the become_user who may"
+    hint = f"this task runs as {action.user}, who {lack}: set become: true, or the become_user who may"
     if action.task.module in OF_ROOT:
         return hint
     if any(one.verdict not in _QUIET and one.action.task.module not in _FILES for one in before):

@@ -57,9 +57,7 @@ def confirm(
     except HostError as error:
         _go_back(transport, become, until, clock, sleep)
         problem = f"it would have cut off the next login, so the host has gone back: {error.message}"
-        raise Reverted(
-            problem, hint=error.hint or "check what filters traffic between this machine and the host"
-        ) from None
+        raise Reverted(problem, hint=error.hint or "check the filters between this machine and the host") from None
     if frame.rc == Reverted.exit_code:
         raise Reverted(
             frame.out.strip(), hint="to give it more time, set confirm: 120s, or firewall.confirm for a firewall"
@@ -67,7 +65,7 @@ def confirm(
     if frame.rc:
         problem = f"a new login came through, but making it permanent failed: {frame.out.strip()[-500:]}"
         raise StepError(
-            problem, hint="it is in force, and may be gone after a restart of the host: mend that, and run again"
+            problem, hint="it is in force, but may be lost at the host's next restart: fix the cause, and run again"
         )
 
 
@@ -77,8 +75,8 @@ def _go_back(
     """Have the host take it back at once, or wait until it has done so by itself."""
     while not _undone(transport, become):
         if clock() > until:
-            hint = "it should have gone back by itself; on its console, journalctl -t deployer says whether it did"
-            raise Unreachable("nobody can log in to the host any more", where=transport.name, hint=hint)
+            hint = "it should have gone back by itself; journalctl -t deployer on its console shows whether it did"
+            raise Unreachable("logging in to the host does not work any more", where=transport.name, hint=hint)
         sleep(_AGAIN)
         try:
             transport.reopen()

@@ -67,9 +67,9 @@ def confirmed(action: Action, steps: Sequence[Step], handlers: Sequence[Action])
     told = {unit for one in within for unit in one.module.touches()}
     beside = [f"runs handler {one.label}" for one in within]
     if starts and not told & _SSHD_UNITS:
-        anew, beside = [*anew, _START_SSHD], [*beside, "starts sshd anew"]
+        anew, beside = [*anew, _START_SSHD], [*beside, "starts sshd again"]
     elif sshd and not told & _SSHD_UNITS:
-        anew, beside = [*anew, _RELOAD_SSHD], [*beside, "has sshd read its files anew"]
+        anew, beside = [*anew, _RELOAD_SSHD], [*beside, "tells sshd to read its files again"]
     body, blobs = _bodies(steps)
     what = ", ".join(step.what for step in steps)
     whole = "yes" if isinstance(action.module.desired(), Absent) else "no"

@@ -67,7 +67,7 @@ class Elsewhere:
                 if machine.transport and isinstance(error, ConnectionLost):
                     machine.transport.close()
                     machine.transport = None
-                said = f"what is delegated to {place} cannot be done there: {error.message}"
+                said = f"the task that is delegated to {place} cannot run there: {error.message}"
                 raise DelegateLost(said, where=name, hint=error.hint) from error
 
     @contextmanager

@@ -86,7 +86,7 @@ class Results:
         if not judge.satisfied(result):
             tried = self._tries[place] = self._tries.get(place, 0) + self.running
             if tried < judge.tries or not self.running:
-                return replace(planned, verdict="unknown", reason="what it waits for may come about"), (
+                return replace(planned, verdict="unknown", reason="its condition may come true"), (
                     max(judge.delay, 0.1) if self.running else 0
                 )
             result["failed"] = True

@@ -75,8 +75,8 @@ def send(
         except (ConnectionLost, Unreachable, Locked) as error:
             # Locked: the host has not noticed yet that the connection before is gone.
             last, broke = error, min(broke, clock())
-    said = f"the upload was interrupted, and {tries} tries did not bring it through: {last.message}"
-    hint = "nothing was changed, and the uploaded part is kept: run it again"
+    said = f"the upload was interrupted, and did not succeed in {tries} tries: {last.message}"
+    hint = "nothing was changed, and the host keeps the uploaded part: start the run again"
     raise ConnectionLost(said, where=transport.name, hint=hint)
 
 

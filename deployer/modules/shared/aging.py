@@ -42,7 +42,7 @@ def aging(expires: int | None, **ages: int | None) -> dict[str, str]:
         day = datetime.fromtimestamp(expires, UTC).date().isoformat() if expires >= 0 else "never"
     except (OverflowError, ValueError, OSError):
         raise ConfigError(
-            f"expires {expires} is no time", hint="write seconds since 1970: date -d 2030-01-01 +%s"
+            f"expires {expires} is not a time", hint="write seconds since 1970: date -d 2030-01-01 +%s"
         ) from None
     return found | {"expires": day}
 
@@ -60,7 +60,7 @@ def observed(fields: str) -> dict[str, str]:
     """
     parts = [part or "-1" for part in fields.split(":")]
     if len(parts) != len(_FLAGS) or not all(part.removeprefix("-").isdecimal() for part in parts):
-        raise ProbeError("the entry in /etc/shadow cannot be read")
+        raise ProbeError("the user's entry in /etc/shadow cannot be read")
     *ages, end = parts
     try:
         day = "never" if int(end) < 0 else date.fromordinal(_BEGIN + int(end)).isoformat()

@@ -40,10 +40,10 @@ def option(name: str, value: Any) -> str | Secret:
     parts = value if isinstance(value, tuple) else (value,)
     texts = [part.reveal() if isinstance(part, Secret) else part for part in parts]
     if wrong := next((part for part in texts if isinstance(part, Mapping | list | tuple) or part is None), None):
-        raise ConfigError(f"{wrong!r} is no text", hint="body_format: json takes a mapping or a list")
+        raise ConfigError(f"{wrong!r} is not a text", hint="body_format: json needs a mapping or a list")
     whole = "".join(str(part) for part in texts)
     if "\0" in whole or (name == "header" and ("\n" in whole or "\r" in whole)):
-        raise ConfigError(f"a {name} may not hold control characters")
+        raise ConfigError(f"a {name} must not contain control characters")
     line = f'{name} = "{whole.translate(_ESCAPES)}"\n'
     return Secret(line, name) if any(isinstance(part, Secret) for part in parts) else line
 
@@ -66,7 +66,7 @@ def answered(keys: Mapping[str, str], wanted: Sequence[int], asked: str, *, cont
         reason, headers = _headers(base64.b64decode(keys["headers"], validate=True).decode("latin-1"))
         url = keys["url"]
     except (KeyError, ValueError):
-        raise ProbeError("what the server answered could not be read") from None
+        raise ProbeError("the server's answer could not be read") from None
     kind, _, rest = headers.get("content_type", "").partition(";")
     charset = rest.partition("charset=")[2].split(";")[0].strip(' "') or "utf-8"
     try:

@@ -147,7 +147,7 @@ class Content:
             return Absent()
         found = records(out, "type", "at")
         if found["type"] == "directory":
-            raise ConfigError(f"{self.path} is a directory on this host", hint="name the file in it")
+            raise ConfigError(f"{self.path} is a directory on this host", hint="write the path of the file in it")
         if found["type"] != "file":
             return Present({"type": found["type"]})
         return Present({"type": "file", "content": self._seen(found), **self.attributes.observed(found["at"])})

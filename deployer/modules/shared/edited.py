@@ -84,15 +84,15 @@ class Edited(ForeseenText):
             return Absent()
         found = records(out, "type", "at")
         if found["type"] != "file":
-            hint = "name the file itself" if found["type"] == "link" else "name a file"
+            hint = "write the path of the file itself" if found["type"] == "link" else "name a file"
             raise ConfigError(f"{self.path} is a {found['type']} on this host", hint=hint)
         found = records(out, "type", "at", "size")
         if "content" not in found:
-            raise ConfigError(f"{self.path} has {found['size']} bytes", hint=f"a file may have {LARGEST_READ}")
+            raise ConfigError(f"{self.path} has {found['size']} bytes", hint=f"the maximum is {LARGEST_READ}")
         try:
             text = base64.b64decode(found["content"], validate=True).decode()
         except UnicodeDecodeError:
-            raise ConfigError(f"{self.path} is no UTF-8 text") from None
+            raise ConfigError(f"{self.path} is not UTF-8 text") from None
         except ValueError:
             raise ProbeError(f"{self.path} could not be read whole") from None
         return Present({"content": text, **self._attributes.observed(found["at"])})

@@ -18,4 +18,4 @@ def fetchable(url: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "ftp", "file") or not parts.path.rpartition("/")[2]:
         return f"{url!r} is not the URL of a file"
-    return "holds a password, which everybody on the host could read" if parts.password else None
+    return "contains a password, which every user of the host could read" if parts.password else None

@@ -37,7 +37,7 @@ class Guarded(Module):
     """A command with a guard. Without one it has no end state, and runs every time."""
 
     RUNS_COMMAND: ClassVar[bool] = True
-    INSTEAD: ClassVar[str] = "say when it is needed: creates, removes, onlyif or unless; or make it a handler"
+    INSTEAD: ClassVar[str] = "add creates, removes, onlyif or unless, which say when it is needed; or make it a handler"
 
     stdin: Annotated[str | None, Doc("what the program reads on its standard input; empty: nothing")] = None
     stdin_add_newline: Annotated[bool, Doc("end this input with a newline")] = True
@@ -71,7 +71,9 @@ class Guarded(Module):
                 begins = self.chdir is None or path.startswith("/")
                 problem = check.absolute(path if begins else f"/{path.removeprefix('./')}")
                 if problem:
-                    raise ConfigError(f"{word}: {problem}", hint="or give chdir: it begins there" if begins else "")
+                    raise ConfigError(
+                        f"{word}: {problem}", hint="or set chdir, where a relative path begins" if begins else ""
+                    )
 
     def touches(self) -> tuple[str, ...]:
         """Return the path that it makes or takes away: who edits it has to wait until it has run."""

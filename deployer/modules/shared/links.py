@@ -28,7 +28,7 @@ inside "${{from%/*}}"
 exec 7<&5
 inside "${{folder%/*}}"
 at=/proc/self/fd/7/${{from##*/}}
-[ -f "$at" ] && [ ! -L "$at" ] || {{ echo "$from is no regular file"; exit 1; }}
+[ -f "$at" ] && [ ! -L "$at" ] || {{ echo "$from is not a regular file"; exit 1; }}
 link=/proc/self/fd/5/.deployer.link.$$
 rm -f -- "$link"
 ln -P -- "$at" "$link"

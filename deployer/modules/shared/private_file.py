@@ -90,7 +90,7 @@ class PrivateFile(Module):
         if not found:
             return Absent()
         if not {"type", "owner", "mode"} <= found.keys():
-            raise ProbeError(f"the probe of {self.path} is incomplete")
+            raise ProbeError(f"the host's answer about {self.path} is incomplete")
         kind = "file" if found["type"].startswith("regular") else found["type"]
         return Present({**found, "type": kind, "mode": found["mode"].rjust(4, "0")})
 

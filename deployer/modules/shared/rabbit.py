@@ -25,7 +25,7 @@ LONGEST = 4000
 def plain_word(value: str) -> str | None:
     """Complain about what `rabbitmqctl` could take for an option, and about what is no line of text."""
     if value.startswith("-") or not value:
-        return "it may not be empty or begin with -"
+        return "it must not be empty or begin with -"
     return check.one_line(value) or ("it is too long" if len(value) > LONGEST else None)
 
 

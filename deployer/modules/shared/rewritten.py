@@ -73,13 +73,13 @@ class Rewritten(ForeseenText):
         try:
             raw = base64.b64decode(found["content"], validate=True)
         except ValueError:
-            raise ProbeError("the text could not be read whole") from None
+            raise ProbeError("the file could not be read to its end") from None
         if len(raw) > LARGEST_REWRITTEN:
-            raise ConfigError(f"it has more than {LARGEST_REWRITTEN} bytes", hint="take out what nobody needs")
+            raise ConfigError(f"it is larger than {LARGEST_REWRITTEN} bytes", hint="remove lines that are not needed")
         try:
             return Present({"content": raw.decode()})
         except UnicodeDecodeError:
-            raise ConfigError("it is no UTF-8 text") from None
+            raise ConfigError("it is not UTF-8 text") from None
 
     def differences(self, observed: Observed) -> dict[str, Change]:
         """Return how the text has to change."""

@@ -92,7 +92,7 @@ def validation(command: str | None) -> Sh | None:
         return None
     words = shlex.split(command)
     if words.count("%s") != 1:
-        raise ConfigError("validate must hold %s once, as a word of its own", hint="such as: visudo -cf %s")
+        raise ConfigError("validate must contain %s once, as a separate word", hint="for example: visudo -cf %s")
     at = words.index("%s")
     # The command may be a shell with a text of its own, as in: sh -c '… "$1"' sh %s
     return sh(_VALIDATE, words[:at], words[at + 1 :])

@@ -11,7 +11,7 @@ from tests.unit.beam.beam_tarballs import LOADER, Recipe, elf, release
 Made = Callable[[str], bytes]
 """Takes the absolute path of a directory that nothing may reach, and gives a .tar.gz."""
 
-_MEMBER, _TWO = "no release has such a member", "two of the same name that differ"
+_MEMBER, _TWO = "no release has a member such as", "two different members of the same name"
 
 
 def _zipped(recipe: Recipe) -> bytes:
@@ -89,7 +89,7 @@ HOSTILE: Mapping[str, tuple[Made, str]] = {
     "a cut tar": (lambda _: gzip.compress(release().tar()[:2000], mtime=0), "damaged"),
     "garbage behind it": (lambda _: _WHOLE + b"canary", "damaged"),
     "a second archive behind it": (
-        lambda _: _WHOLE + _zipped(Recipe().add("lib/canary", b"x")), "goes on after its end"
+        lambda _: _WHOLE + _zipped(Recipe().add("lib/canary", b"x")), "has data after its end"
     ),
     "an archive of the same names behind it": (
         lambda _: _WHOLE + _zipped(Recipe().add("bin/demo", b"x", mode=0o755)), _TWO
@@ -101,12 +101,12 @@ HOSTILE: Mapping[str, tuple[Made, str]] = {
         _release(lambda recipe, _: recipe.without("bin/demo").add("bin/demo/x", b"x")), "has no bin/demo"
     ),
     "no versions": (_instead("releases/start_erl.data"), "start_erl.data"),
-    "another version": (_instead("releases/start_erl.data", b"13.1.5 0.2.0"), "holds version 0.2.0, not 0.1.0"),
+    "another version": (_instead("releases/start_erl.data", b"13.1.5 0.2.0"), "contains version 0.2.0, not 0.1.0"),
     "a version of ERTS that is a path": (
         _instead("releases/start_erl.data", b"../../../x 0.1.0"), "its version of ERTS is"
     ),
     "no emulator": (_instead(_BEAM), f"has no {_BEAM}"),
-    "an emulator for another machine": (_instead(_BEAM, elf(machine=183)), "for another machine"),
+    "an emulator for another machine": (_instead(_BEAM, elf(machine=183)), "for another kind of machine"),
     "an emulator for a newer glibc": (_emulator({"libc.so.6": ("GLIBC_2.99",)}), "GLIBC_2.99"),
     "an emulator for a library of nobody": (_emulator({"libnobody.so.7": ()}), "libnobody.so.7"),
 }  # fmt: skip

@@ -70,7 +70,7 @@ def test_what_a_user_may_not_do_is_refused_in_the_plan(
     (one,) = plan.tasks
     assert (one.verdict == "refused", said in one.reason) == (bool(why), True)
     if why:
-        assert "this task is done as nobody, who" in one.reason
+        assert "this task runs as nobody, who" in one.reason
         with pytest.raises(ConfigError, match="give it become: true") as caught:
             check_able(plan.refused)
         assert "site.yml" in str(caught.value.where)

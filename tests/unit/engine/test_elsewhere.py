@@ -226,7 +226,7 @@ def test_a_host_that_does_not_answer_fails_the_one_it_works_for_with_both_names(
 
     three.elsewhere.connect = connect
     for name in "ab":
-        with pytest.raises(DelegateLost, match="delegated to c cannot be done there: no route") as caught:
+        with pytest.raises(DelegateLost, match="delegated to c cannot run there: no route") as caught:
             three.walk(name, OTHER).plan()
         assert (caught.value.where, caught.value.exit_code) == (name, 4)
     assert three.opened == ["c"], "it was tried once"

@@ -184,7 +184,7 @@ def test_a_node_outside_of_the_run_counts_as_what_the_run_sees_of_it(fleet: Flee
         fleet.roll(1, min_healthy=2)
     assert fleet.done == []
     (note,) = fleet.events.of(Said)
-    assert note.text == "seen by no node of this run, so they do not count as healthy: shop@10.0.0.2"
+    assert note.text == "no node of this run sees these, so they do not count as healthy: shop@10.0.0.2"
     fleet.unseen = frozenset()
     fleet.roll(1, min_healthy=2)
     assert fleet.switched() == ["web1"]

@@ -64,7 +64,7 @@ def test_a_balancer_that_does_not_answer_leaves_the_old_node_alone(fleet: Fleet)
     fleet.before = (replace(hook(f"echo drain >>{fleet.log}", 7), place=balancer),)
     roll = fleet.roll(1)
     assert fleet.switched() == []
-    assert "web1: what is delegated to lb1 cannot be done there: no route" in str(roll.runs[0].problem)
+    assert "web1: the task that is delegated to lb1 cannot run there: no route" in str(roll.runs[0].problem)
 
 
 def test_what_runs_once_runs_before_any_host_of_the_batch_is_switched(fleet: Fleet) -> None:

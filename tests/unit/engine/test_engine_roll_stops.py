@@ -37,9 +37,9 @@ def test_a_no_ends_the_roll_and_is_no_failure_of_what_is_switched(fleet: Fleet) 
     assert fleet.switched() == ["web1", "web2"]
     assert fleet.answers == ["still to come: web2, web3, web4. Go on?", "still to come: web3, web4. Go on?"]
     assert fleet.ends(roll) == {"web1": "new", "web2": "new", "web3": "not reached", "web4": "not reached"}
-    assert roll.runs[3].skip_reason == "stopped at your word"
+    assert roll.runs[3].skip_reason == "stopped by your answer"
     (note,) = fleet.events.of(Note)
-    assert note.text.startswith("stopped at your word; switched: web1, web2; not reached: web3, web4")
+    assert note.text.startswith("stopped by your answer; switched: web1, web2; not reached: web3, web4")
     assert fleet.stop.is_set(), "the run ends as after Ctrl-C"
 
 

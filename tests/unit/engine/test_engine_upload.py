@@ -52,10 +52,10 @@ def test_what_the_host_says_it_has_is_never_more_than_there_is(blob: Blob, said:
 def test_it_is_tried_three_times_more_and_then_told(blob: Blob) -> None:
     host = RecordedTransport("web1", [[CUT], have(1), [CUT], [Unreachable("no road")], have(2), [CUT]])
     slept: list[float] = []
-    with pytest.raises(ConnectionLost, match="4 tries did not bring it through: the connection broke") as raised:
+    with pytest.raises(ConnectionLost, match="in 4 tries: the connection broke") as raised:
         send(host, blob, Events(), slept.append)
     assert tuple(slept) == PAUSES
-    assert "the uploaded part is kept" in raised.value.hint
+    assert "the host keeps the uploaded part" in raised.value.hint
 
 
 def test_a_host_that_does_not_answer_at_all_is_told_within_the_time_of_a_dead_peer(blob: Blob) -> None:

@@ -92,7 +92,7 @@ def test_a_table_of_others_that_drops_it_fails_the_rung(shut: Any) -> None:
 def test_where_nothing_on_the_host_drops_it_the_rung_holds_and_says_so(shut: Any) -> None:
     told = rungs(PUBLIC, with_walls(PUBLIC, shut, Knocked("", ""), become=True))[Rung.REACH]
     assert told.ok is True
-    assert "public, from web2: port 4000 no answer in 3 s: nothing that is known on this host drops it" in told.detail
+    assert "public, from web2: port 4000 no answer in 3 s: no known table on this host drops it" in told.detail
 
 
 def test_where_all_came_through_the_host_is_not_asked() -> None:

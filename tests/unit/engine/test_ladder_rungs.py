@@ -31,7 +31,7 @@ UNCLIMBABLE: dict[str, tuple[Rung, str, NodeReading, Target]] = {
     "no forwarding": (Rung.NAME, "sshd forbids it", reading(skipped_rungs={Rung.NAME: "sshd forbids it"}), target()),
     "no root for the process": (
         Rung.RELEASE,
-        "cannot be looked at without root",
+        "only root can see what process",
         reading(unit=unit(exe="", ports=None)),
         target(),
     ),
@@ -54,13 +54,13 @@ def test_what_cannot_be_climbed_is_neither_passed_nor_failed(name: str) -> None:
 def test_the_owner_of_a_port_is_not_guessed_without_root() -> None:
     rung = rungs(target(), reading(unit=unit(ports=None)))[Rung.NAME]
     assert rung.ok
-    assert "cannot be seen without root" in rung.detail
+    assert "only root can see its owner" in rung.detail
 
 
 def test_a_cluster_without_epmd_says_what_is_not_asked_and_where_the_node_listens() -> None:
     alone = target(epmd_port=None, ports=(9100, 9100))
     found = rungs(alone, reading(epmd=None))
-    assert (found[Rung.EPMD].ok, found[Rung.EPMD].detail) == (None, "cluster.epmd is false: none is asked")
+    assert (found[Rung.EPMD].ok, found[Rung.EPMD].detail) == (None, "cluster.epmd is false, so there is no EPMD to ask")
     assert (found[Rung.NAME].ok, found[Rung.NAME].detail) == (
         True,
         "port 9100, fixed: without EPMD no name is registered",

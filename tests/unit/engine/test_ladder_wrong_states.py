@@ -46,7 +46,7 @@ WRONG = {
     "foreign unit missing": Wrong(
         UNIT,
         "shop.service does not exist on this host",
-        "nodes.service names a unit that others install",
+        "nodes.service is a unit that deployer does not install",
         of_unit(loaded=False),
         target(foreign=True, release_dir=None),
     ),
@@ -74,7 +74,7 @@ WRONG = {
     ),
     "no node in the unit": Wrong(
         RELEASE,
-        "shop.service runs /bin/sleep, no Erlang node",
+        "shop.service runs /bin/sleep, not an Erlang node",
         "systemctl cat",
         of_unit(pid=0, exe="", main="/bin/sleep"),
     ),
@@ -124,7 +124,7 @@ WRONG = {
     "a table of others is in the way": Wrong(
         REACH,
         f"from web3: {SHUT}; table ip filter (ufw), chain INPUT, drops 9100-9109/tcp from web3",
-        "a table that is not ours and that is in the way: ufw disable",
+        "a firewall table of this host that deployer did not write drops it: ufw disable",
         reading(
             reach={"web2": "", "web3": SHUT},
             walls=("table ip filter (ufw), chain INPUT, drops 9100-9109/tcp from web3",),

@@ -109,13 +109,13 @@ def test_nothing_is_closed_while_a_host_may_need_it(tmp_path: Path) -> None:
     fleet.roll(1)
     assert "close" not in kinds(fleet)
     (note,) = [event.text for event in fleet.events.of(Said) if "taken away" in event.text]
-    assert note == "not taken away on web1, web2, because web2, web3 may need it: what is declared no more"
+    assert note == "not removed on web1, web2, because web2, web3 may need it: what is no longer declared"
 
 
 def test_nothing_is_closed_to_a_node_that_is_connected_and_no_member(tmp_path: Path) -> None:
     fleet = walled(Fleet(tmp_path, 3))
     fleet.strangers = frozenset({"shop@10.0.0.9"})
-    with pytest.raises(ConfigError, match=r"shop@10\.0\.0\.9 is connected to the cluster, and no member") as caught:
+    with pytest.raises(ConfigError, match=r"shop@10\.0\.0\.9 is connected to the cluster, but not in") as caught:
         fleet.roll(1)
     assert "deployer retire" in (caught.value.hint or "")
     assert fleet.done == []
@@ -136,7 +136,7 @@ def test_a_node_that_is_connected_and_no_member_is_told_with_the_way_out_where_n
         assert said == []
     else:
         (text,) = said
-        assert text.startswith(f"{name} is connected to the cluster, and no member of this inventory")
+        assert text.startswith(f"{name} is connected to the cluster, but not in this inventory")
         assert "deployer retire PLAYBOOK HOST" in text
 
 
@@ -156,8 +156,8 @@ def member(number: int, blocked: str = "", *, running: bool = True) -> HostRoll:
 WAYS = {
     "open": ("", "", ""),
     "nothing listens yet": ("Connection refused", "Connection refused", ""),
-    "a member does not reach it": ("No route to host", "", "web1 does not reach 10.0.0.3:4369 (no route to host)"),
-    "it does not reach a member": ("", "Connection timed out", "web3 does not reach 10.0.0.1:4369"),
+    "a member does not reach it": ("No route to host", "", "web1 cannot reach 10.0.0.3:4369 (no route to host)"),
+    "it does not reach a member": ("", "Connection timed out", "web3 cannot reach 10.0.0.1:4369"),
 }
 
 

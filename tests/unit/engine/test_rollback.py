@@ -52,7 +52,5 @@ def test_what_was_never_good_is_refused_and_the_good_ones_are_named(record: Ledg
 def test_files_that_would_split_the_cluster_do_not_come_back() -> None:
     flags = "-proto_dist inet_tls\n-erl_epmd_port 9100\n-name"
     check_kind("1.1-bb", "inet_tls, no EPMD, long names", {"found": "whole", "talked_0": flags, "talked_1": ""})
-    with pytest.raises(
-        ConfigError, match=r"1\.1-bb was good with speak inet_tls, no EPMD, long names; declared is inet_tcp"
-    ):
+    with pytest.raises(ConfigError, match=r"1\.1-bb are for inet_tls, no EPMD, long names; declared is inet_tcp"):
         check_kind("1.1-bb", "inet_tcp, EPMD, short names", {"talked_1": flags})

@@ -122,7 +122,7 @@ def test_an_odd_answer_is_refused_without_a_word_of_it(said: str) -> None:
         parse_cookies(said)
     assert str(caught.value) in {
         "the host's answer about its cookies cannot be understood",
-        "the host's current cookie file holds no cookie",
+        "the host's current cookie file contains no cookie",
     }
 
 

@@ -65,7 +65,7 @@ def test_a_host_takes_part_with_its_nodes_and_knows_all_members() -> None:
 @pytest.mark.parametrize(
     ("hosts", "own", "tasks", "says"),
     [
-        ({"web1"}, ONE, (TASK,), "web2 is of cluster shop"),
+        ({"web1"}, ONE, (TASK,), "web2 is in cluster shop"),
         ({"web1", "web2"}, ONE, (), "no task of the play runs shop@10.0.0.1"),
         ({"web1", "web2"}, declared("web1", "10.0.0.1", None), (TASK,), "no cluster.cookie"),
     ],
@@ -80,7 +80,10 @@ def test_a_cluster_takes_part_whole_or_not_at_all(hosts: set[str], own: Declarat
     [
         (found(current=None), "cookie is not there"),
         (found(copy=None), "has no cookie in /run/beam/shop"),
-        (found(sees=("shop@10.0.0.2", "guest@10.9.9.9")), "connected to guest@10.9.9.9, which takes no part"),
+        (
+            found(sees=("shop@10.0.0.2", "guest@10.9.9.9")),
+            "connected to guest@10.9.9.9, which is not part of this rotation",
+        ),
     ],
 )
 def test_whoever_would_be_left_behind_stops_the_rotation_before_it_begins(said: Found, says: str) -> None:

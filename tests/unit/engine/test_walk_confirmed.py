@@ -73,7 +73,7 @@ def test_a_plan_tells_that_sshd_reads_its_files_anew_where_no_handler_has_it_do_
     project.write("hosts.yml", "all: {hosts: {a: {ansible_host: 10.0.0.1}}}")
     project.write("site.yml", SITE.replace("[sshd, mine, of somebody]", "mine"))
     (task,) = planned(project.resolve("a"), 0).tasks
-    assert task.event("a").reason == "runs handler mine and has sshd read its files anew"
+    assert task.event("a").reason == "runs handler mine and tells sshd to read its files again"
 
 
 def test_a_handler_that_another_task_wakes_too_runs_at_the_end(play: HostPlay) -> None:

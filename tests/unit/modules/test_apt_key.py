@@ -112,14 +112,14 @@ def test_a_keyserver_is_asked_as_it_is_written(server: str, asked: str) -> None:
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        ({}, "takes one of url"),
-        ({"url": "https://a.example/k", "data": ARMOR}, "takes one of url"),
-        ({"state": "absent"}, "which key"),
-        ({"keyserver": "a.example"}, "asked for an id"),
+        ({}, "takes only one of url"),
+        ({"url": "https://a.example/k", "data": ARMOR}, "takes only one of url"),
+        ({"state": "absent"}, "apt_key needs a key"),
+        ({"keyserver": "a.example"}, "keyserver needs id"),
         ({"keyserver": "a b", "id": "9F4A5C21"}, "keyserver 'a b' is not an address"),
-        ({"url": "https://a.example/k", "id": "9F4A"}, "is not the id of a key"),
-        ({"url": "https://me:pw@a.example/k"}, "holds a password"),
-        ({"data": "mQINBF"}, "no public key in ASCII armor"),
+        ({"url": "https://a.example/k", "id": "9F4A"}, "is not a key id"),
+        ({"url": "https://me:pw@a.example/k"}, "contains a password"),
+        ({"data": "mQINBF"}, "not a public key in ASCII armor"),
         ({"url": "https://a.example/k", "validate_certs": False}, "certificates are checked"),
     ],
 )

@@ -80,16 +80,16 @@ def test_where_the_lists_cannot_be_refreshed_all_is_as_it_was(host: Sandbox, bef
     if before:
         file.write_text(before)
     _, (said,) = run(host, repo=LINE, filename="x")
-    assert "x.list is as it was" in said
+    assert "x.list has its old content again" in said
     assert (file.read_text() if file.exists() else None) == before
 
 
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        ({"repo": "ppa:rabbitmq/erlang"}, "a word of Launchpad"),
-        ({"repo": "https://a.example/debian"}, "no line of apt's sources"),
-        ({"repo": "deb [arch=amd64] https://a.example/"}, "no line of apt's sources"),
+        ({"repo": "ppa:rabbitmq/erlang"}, "key comes from Launchpad"),
+        ({"repo": "https://a.example/debian"}, "not a line of sources.list"),
+        ({"repo": "deb [arch=amd64] https://a.example/"}, "not a line of sources.list"),
         ({"repo": f"{LINE} # why"}, "a comment"),
         ({"repo": "deb https://me:pw@a.example/ s main"}, "a password"),
         ({"repo": LINE, "filename": "../x"}, "first a letter"),

@@ -88,10 +88,10 @@ def test_an_account_that_is_not_there_is_unknown() -> None:
     ("args", "problem"),
     [
         ({"key": "https://a.example/ann.keys"}, "does not fetch"),
-        ({"key": "AAAAC3NzaC1lZDI1NTE5"}, "is no public key"),
-        ({"key": "# nobody"}, "holds no key"),
-        ({"follow": True}, "follow is refused"),
-        ({"exclusive": True, "state": "absent"}, "goes with state: present"),
+        ({"key": "AAAAC3NzaC1lZDI1NTE5"}, "is not a public key"),
+        ({"key": "# nobody"}, "contains no key"),
+        ({"follow": True}, "follow is not supported"),
+        ({"exclusive": True, "state": "absent"}, "needs state: present"),
         ({"key_options": "a\nb"}, "control characters"),
     ],
 )

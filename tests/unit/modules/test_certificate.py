@@ -84,7 +84,10 @@ def test_close_to_its_end_it_is_renewed_and_so_is_the_running_copy(module: Certi
         (OURS.issue(HOST, 9, NOW - timedelta(days=10)), "expired on 2026-11-24"),
         (Authority.make("shop", NOW).issue(HOST, 90, NOW), "signed by another authority"),
         (OURS.issue("10.0.0.3", 90, NOW), "does not name DNS:10.0.0.2 and IP:10.0.0.2"),
-        (replace(OURS.issue(HOST, 90, NOW), key=OURS.issue(HOST, 90, NOW).key), "its key is that of another one"),
+        (
+            replace(OURS.issue(HOST, 90, NOW), key=OURS.issue(HOST, 90, NOW).key),
+            "its key belongs to another certificate",
+        ),
         (replace(OURS.issue(HOST, 90, NOW), chain=""), "no certificate"),
     ],
 )

@@ -116,14 +116,14 @@ def test_a_users_crontab_goes_through_crontab_and_waits_for_it(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        ({}, "needs the job"),
-        ({"job": "x", "special_time": "daily", "hour": "1"}, "goes without minute"),
-        ({"job": "x", "cron_file": "shop"}, "needs a user"),
+        ({}, "cron needs job"),
+        ({"job": "x", "special_time": "daily", "hour": "1"}, "cannot be combined with minute"),
+        ({"job": "x", "cron_file": "shop"}, "cron_file needs user"),
         ({"job": "x", "cron_file": "/etc/crontab", "user": "root"}, "words of its own"),
         ({"job": "x", "hour": "1 2"}, "crontab"),
         ({"job": "a\nb"}, "control characters"),
         ({"job": "x", "env": True}, "not the name of a variable"),
-        ({"job": "x", "insertafter": "PATH"}, "go with env"),
+        ({"job": "x", "insertafter": "PATH"}, "need env"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(args: dict[str, Any], problem: str) -> None:

@@ -87,10 +87,10 @@ def test_a_second_reading_agrees_and_absent_takes_the_key_too(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        ({"name": "///"}, "gives no name"),
+        ({"name": "///"}, "does not give a valid file name"),
         ({"uris": []}, "needs uris and suites"),
-        ({"uris": ["https://me:pw@a.example/"]}, "hold a password"),
-        ({"signed_by": "https://me:pw@a.example/k"}, "holds a password"),
+        ({"uris": ["https://me:pw@a.example/"]}, "contain a password"),
+        ({"signed_by": "https://me:pw@a.example/k"}, "contains a password"),
         ({"types": ["rpm"]}, "cannot be 'rpm'"),
     ],
 )

@@ -44,13 +44,13 @@ def test_what_is_nobodys_business_is_let_through(tmp_path: Path) -> None:
 )
 def test_a_drop_in_that_undoes_what_is_declared_is_named(tmp_path: Path, shown: str) -> None:
     said = refused(seen(tmp_path, shown=shown))
-    assert said.startswith("ERL_AFLAGS -proto_dist comes to shop.service from Environment= of its unit")
+    assert said.startswith("ERL_AFLAGS -proto_dist is set for shop.service by Environment= of its unit")
     assert "systemctl cat shop.service" in said
 
 
 def test_systemds_own_environment_is_a_door_too(tmp_path: Path) -> None:
     said = refused(seen(tmp_path, manager="LANG=C\nRELEASE_BOOT_SCRIPT=start_clean"))
-    assert said.startswith("RELEASE_BOOT_SCRIPT comes to shop.service from systemd's own environment")
+    assert said.startswith("RELEASE_BOOT_SCRIPT is set for shop.service by systemd's own environment")
 
 
 def test_a_file_of_a_drop_in_wins_over_ours_and_is_read_whole(tmp_path: Path) -> None:
@@ -59,5 +59,5 @@ def test_a_file_of_a_drop_in_wins_over_ours_and_is_read_whole(tmp_path: Path) ->
     ours = "EnvironmentFiles=/etc/beam/shop/private/shop.env (ignore_errors=no)"
     shown = f"{ours}\nEnvironmentFiles={file} (ignore_errors=yes)"
     said = refused(seen(tmp_path, shown=shown))
-    assert said.startswith(f"RELEASE_NODE comes to shop.service from {file} ")
+    assert said.startswith(f"RELEASE_NODE is set for shop.service by {file}, ")
     assert "canary" not in said

@@ -144,13 +144,13 @@ def test_a_plan_knows_what_earlier_tasks_leave() -> None:
 @pytest.mark.parametrize(
     ("module", "args", "problem"),
     [
-        ("lineinfile", {}, "needs the line"),
+        ("lineinfile", {}, "lineinfile needs line"),
         ("lineinfile", {"state": "absent"}, "which lines"),
         ("lineinfile", {"line": "x", "regexp": "("}, "no regular expression"),
-        ("lineinfile", {"line": "x", "backrefs": True}, "backrefs goes with regexp"),
+        ("lineinfile", {"line": "x", "backrefs": True}, "backrefs needs regexp"),
         ("lineinfile", {"line": r"\1", "regexp": "a", "backrefs": True}, "does not fit"),
         ("lineinfile", {"line": "x", "insertafter": "a", "insertbefore": "b"}, "not both"),
-        ("blockinfile", {"marker": "# it"}, "must hold {mark}"),
+        ("blockinfile", {"marker": "# it"}, "must contain {mark}"),
         ("replace", {"regexp": "a", "replace": r"\1"}, "does not fit"),
     ],
 )
@@ -163,7 +163,7 @@ def test_what_is_no_text_is_refused() -> None:
     at = "at=root:0:root:0:644\x1e"
     with pytest.raises(ConfigError, match="is a directory"):
         line(line="x").parse(f"type=directory\x1e{at}")
-    with pytest.raises(ConfigError, match="no UTF-8"):
+    with pytest.raises(ConfigError, match="not UTF-8"):
         line(line="x").parse(f"type=file\x1e{at}size=1\x1econtent=/w==\x1e")
     with pytest.raises(ConfigError, match="has 9999999 bytes"):
         line(line="x").parse(f"type=file\x1e{at}size=9999999\x1e")

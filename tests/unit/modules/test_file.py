@@ -50,10 +50,10 @@ def test_a_plan_says_what_differs(args: dict[str, object], out: str, expected: o
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
-        ({"path": "/srv/a", "recurse": True}, "recurse goes with state: directory"),
-        ({"path": "/srv/a", "state": "touch", "access_time": "preserve"}, "preserve for both"),
-        ({"path": "/srv/a", "state": "link"}, "go together"),
-        ({"path": "/srv/a", "src": "b"}, "go together"),
+        ({"path": "/srv/a", "recurse": True}, "recurse needs state: directory"),
+        ({"path": "/srv/a", "state": "touch", "access_time": "preserve"}, "must be the same"),
+        ({"path": "/srv/a", "state": "link"}, "needs state: link or hard"),
+        ({"path": "/srv/a", "src": "b"}, "needs state: link or hard"),
         ({"path": "/srv/a", "state": "hard", "src": "b"}, "src of a hard link: it must be an absolute path"),
         ({"path": "/srv/a", "state": "link", "src": "b", "mode": "0644"}, "no mode"),
         ({"path": "/", "state": "absent"}, "never deleted"),
@@ -169,7 +169,7 @@ def test_one_more_name_is_that_of_a_file_and_not_of_a_link_or_what_one_leads_to(
     assert made.differences(made.parse(seen.out)) == {}
     for src in ("link", "nowhere"):
         done = linked(make("file", path=f"{tmp_path}/{src}2", src=f"{tmp_path}/{src}", state="hard"))
-        assert (done.returncode, "is no regular file" in done.stdout) == (1, True)
+        assert (done.returncode, "is not a regular file" in done.stdout) == (1, True)
     assert not [path.name for path in tmp_path.iterdir() if path.name.endswith("2") or path.name.startswith(".")]
 
 
@@ -181,7 +181,7 @@ def test_no_directory_that_a_user_can_turn_elsewhere_gives_a_file_another_name(t
     (tmp_path / "theirs" / "data").symlink_to(tmp_path / "private")
     os.chown(tmp_path / "theirs", 65534, 65534)
     done = linked(make("file", path=f"{tmp_path}/new", src=f"{tmp_path}/theirs/data/key", state="hard", owner="nobody"))
-    assert (done.returncode, "others than root can turn" in done.stdout) == (1, True)
+    assert (done.returncode, "users other than root can change" in done.stdout) == (1, True)
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "private" / "key").stat().st_uid == os.geteuid()
 
@@ -212,7 +212,7 @@ def test_no_directory_that_a_user_can_turn_elsewhere_leads_to_what_is_made_or_de
     made = make("file", path=f"{tmp_path}/theirs/data/{name}", **words)
     (step,) = made.fix(made.differences(Present({}) if name == "old" else Absent()))
     done = ran(step)
-    assert (done.returncode, "others than root can turn" in done.stdout) == (1, True)
+    assert (done.returncode, "users other than root can change" in done.stdout) == (1, True)
     assert [one.name for one in (tmp_path / "private").iterdir()] == ["old"]
     place = f"{tmp_path}/private/{name}"
     (step,) = make("file", path=place, **words).fix(made.differences(Present({}) if name == "old" else Absent()))

@@ -15,8 +15,11 @@ from tests.unit.modules.firewall_kit import HELD, NGINX, WALL, differing, first,
 
 def test_a_port_that_answers_is_not_shut_before_somebody_says_so() -> None:
     said = refusal(NGINX, "udp 00000000:0202 22", holders=f"{HELD}\n22 9 0::/system.slice/syslog.service rsyslogd")
-    assert "the firewall would shut what answers today: 514/udp (rsyslogd, syslog.service), 8443/tcp (nginx" in said
-    assert "closed: [514/udp, 8443/tcp] (to shut it on purpose)" in said
+    assert (
+        "the firewall would close ports that are reachable today: 514/udp (rsyslogd, syslog.service), 8443/tcp (nginx"
+        in said
+    )
+    assert "closed: [514/udp, 8443/tcp] (to close it on purpose)" in said
 
 
 FINE = {

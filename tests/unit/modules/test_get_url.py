@@ -91,7 +91,7 @@ def test_only_attributes_that_differ_fetch_nothing(tmp_path: Path) -> None:
     [
         ({"url": "gopher://a/b"}, "is not the URL of a file"),
         ({"url": "https://a.example/"}, "is not the URL of a file"),
-        ({"url": "https://me:secret@a.example/b"}, "holds a password"),
+        ({"url": "https://me:secret@a.example/b"}, "contains a password"),
         ({"validate_certs": False}, "certificates are checked"),
         ({"checksum": "sha256:abc"}, "is not a checksum"),
         ({"checksum": f"crc:{'0' * 64}"}, "is not a checksum"),

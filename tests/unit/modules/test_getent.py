@@ -50,8 +50,8 @@ def test_a_missing_key_fails_unless_it_may_be_missing(tmp_path: Path) -> None:
     asked = {"database": "passwd", "key": "nobody_here"}
     assert ours(Getent(**asked), tmp_path) == {"failed": True, "msg": "the database has no such key"}
     assert ours(Getent(**asked, fail_key=False), tmp_path)["ansible_facts"] == {"getent_passwd": {"nobody_here": None}}
-    assert ours(Getent(database="nonsense"), tmp_path) == {"failed": True, "msg": "the host knows no such database"}
-    assert said(Getent(database="hosts"), "", 3)["msg"].endswith("give a key")
+    assert ours(Getent(database="nonsense"), tmp_path) == {"failed": True, "msg": "the host has no such database"}
+    assert said(Getent(database="hosts"), "", 3)["msg"].endswith("write a key")
     assert said(Getent(database="hosts"), "", 127)["msg"] == "getent ended with status 127"
 
 
@@ -75,7 +75,7 @@ def test_the_hash_of_a_password_is_a_secret_and_a_lock_is_none() -> None:
 def test_what_it_would_read_otherwise_is_refused() -> None:
     with pytest.raises(ConfigError, match="split is empty"):
         Getent(database="passwd", split="")
-    with pytest.raises(ConfigError, match="shadow has colons"):
+    with pytest.raises(ConfigError, match="shadow separates"):
         Getent(database="shadow", split="$")
     with pytest.raises(ConfigError, match="passwd has more than"):
         said(Getent(database="passwd"), "x" * 4 * 1024 * 1024)

@@ -115,7 +115,7 @@ def test_changes_of_a_person_are_thrown_away_by_force_alone(tmp_path: Path, serv
     (tmp_path / "pages/new").write_text("mine")
     assert made.differences(see(made, tmp_path)) == {}
     server.commit("three")
-    assert "have been changed" in do(made.fix(made.differences(see(made, tmp_path))), tmp_path)
+    assert "have local changes" in do(made.fix(made.differences(see(made, tmp_path))), tmp_path)
     assert text(tmp_path / "pages") == "mine"
     assert converge(pages(tmp_path, server, force=True), tmp_path) == ["revision", "changes"]
     assert (text(tmp_path / "pages"), (tmp_path / "pages/new").read_text()) == ("three", "mine")
@@ -165,13 +165,13 @@ def test_none_is_made_where_none_is_to_be_made(tmp_path: Path, server: Server) -
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        ({"repo": "ext::sh -c true"}, "is no address"),
-        ({"repo": "--upload-pack=x"}, "is no address"),
-        ({"repo": "https://me:pw@a.example/a.git"}, "holds a password"),
+        ({"repo": "ext::sh -c true"}, "is not an address"),
+        ({"repo": "--upload-pack=x"}, "is not an address"),
+        ({"repo": "https://me:pw@a.example/a.git"}, "contains a password"),
         ({"version": "-x"}, "a branch, a tag"),
         ({"version": "a..b"}, "a branch, a tag"),
         ({"depth": 0}, "depth is 0"),
-        ({"ssh_opts": "-o StrictHostKeyChecking=no"}, "keys of servers are checked"),
+        ({"ssh_opts": "-o StrictHostKeyChecking=no"}, "host keys of git servers are always checked"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(args: dict[str, Any], problem: str) -> None:

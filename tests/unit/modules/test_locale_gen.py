@@ -26,7 +26,7 @@ def test_a_plan_says_what_differs(args: dict[str, Any], found: str, expected: ob
 
 def test_a_locale_that_cannot_be_made_is_told_before_anything_is_done() -> None:
     made = make("locale_gen", name=["xx_YY.UTF-8", "de_AT.UTF-8"])
-    with pytest.raises(ConfigError, match=r"knows no locale xx_YY.UTF-8\n"):
+    with pytest.raises(ConfigError, match=r"has no locale xx_YY.UTF-8\n"):
         made.parse(answer(found="C\nde_AT.utf8\n", unheard=" xx_YY.UTF-8 de_AT.UTF-8"))
 
 

@@ -29,7 +29,7 @@ def test_a_plan_says_what_differs(args: dict[str, object], found: str, expected:
     [
         ({"name": "sudo", "state": "latest"}, "another version every day"),
         ({"name": "sudo=1.9*"}, "whole version"),
-        ({"name": "sudo=1.9", "state": "absent"}, "bare name"),
+        ({"name": "sudo=1.9", "state": "absent"}, "by its name alone"),
         ({"name": "-y"}, "bare name"),
         ({"name": ["sudo", "a b"]}, "'a b'"),
         ({"name": []}, "at least one"),
@@ -57,5 +57,5 @@ def test_a_host_that_names_what_nobody_asked_for_is_not_believed() -> None:
 
 
 def test_a_package_from_elsewhere_is_fetched_by_a_task_before() -> None:
-    with pytest.raises(ConfigError, match="fetch it with get_url in a task before"):
+    with pytest.raises(ConfigError, match="fetch it with get_url in an earlier task"):
         make("apt", deb="https://10.0.0.9/shop.deb")

@@ -59,7 +59,8 @@ def test_packages_have_the_words_that_ansible_gives_them() -> None:
 
 def test_a_host_without_dpkg_fails_and_a_damaged_answer_is_told() -> None:
     assert (
-        PackageFacts().answer(PackageFacts().parse(""))["msg"] == "the host has no dpkg, whose packages these would be"
+        PackageFacts().answer(PackageFacts().parse(""))["msg"]
+        == "the host has no dpkg, and only packages of dpkg are supported"
     )
     with pytest.raises(ProbeError, match="cannot be read"):
         packages(packages="half a line\n")

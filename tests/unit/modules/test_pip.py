@@ -88,11 +88,11 @@ def test_the_systems_python_is_changed_only_where_that_is_said() -> None:
     [
         ({}, "needs packages"),
         ({"name": ["--index-url=x"]}, "an option"),
-        ({"name": ["a", "b"], "version": "1"}, "one bare name"),
-        ({"name": "a==1", "version": "1"}, "one bare name"),
+        ({"name": ["a", "b"], "version": "1"}, "exactly one name"),
+        ({"name": "a==1", "version": "1"}, "exactly one name"),
         ({"name": "a", "executable": "pip3", "virtualenv": "/x"}, "not both"),
-        ({"requirements": "/x", "state": "absent"}, "cannot be absent"),
-        ({"name": "a", "extra_args": "-i https://me:pw@a.example/"}, "holds a password"),
+        ({"requirements": "/x", "state": "absent"}, "cannot be combined with requirements"),
+        ({"name": "a", "extra_args": "-i https://me:pw@a.example/"}, "contains a password"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(args: dict[str, Any], problem: str) -> None:

@@ -71,16 +71,16 @@ def changed(**more: str) -> dict[str, str]:
 
 
 HOSTS: dict[str, tuple[dict[str, str], str, str]] = {
-    "another machine": (
+    "another kind of machine": (
         changed(machine="aarch64"), "shop 1.4.2 is built for x86_64, this host is aarch64", "like the host",
     ),
     "a missing library": (
         changed(libraries=f"{LIBC}\n{ZLIB}"),
-        f"libraries that the release needs are not there: libcrypto.so.3 ({NIF})", "apt-get install libssl3",
+        f"this host lacks libraries that the release needs: libcrypto.so.3 ({NIF})", "apt-get install libssl3",
     ),
     "a library for another machine only": (
         changed(libraries=ALL.replace("libcrypto.so.3|libc6,x86-64", "libcrypto.so.3|libc6")),
-        "are not there: libcrypto.so.3", "libssl3",
+        "lacks libraries that the release needs: libcrypto.so.3", "libssl3",
     ),
     "an older library": (
         changed(libraries=ALL.replace(" GLIBC_2.38 ", " ")),
@@ -88,35 +88,35 @@ HOSTS: dict[str, tuple[dict[str, str], str, str]] = {
     ),
     "a library that cannot be read": (
         changed(libraries=ALL.replace("|OPENSSL_3.0.0 ", "|?")),
-        "cannot know whether this host has libcrypto.so.3", "release_may_lack",
+        "cannot find out whether this host has libcrypto.so.3", "release_may_lack",
     ),
     "no cache of libraries": (
-        changed(libraries=f"{LIBC}\nnothing"), "has libcrypto.so.3, libz.so.1 as the release needs them: ldconfig", "",
+        changed(libraries=f"{LIBC}\nnothing"), "has libcrypto.so.3, libz.so.1 as the release needs: ldconfig", "",
     ),
     "no room": (
-        changed(room="20000000 100000 500000 /"), "no room on /: 19 MiB are free, 23 MiB are needed", "release.keep",
+        changed(room="20000000 100000 500000 /"), "space on /: 19 MiB are free, 23 MiB are needed", "release.keep",
     ),
     "no room for the upload": (
-        changed(upload="1000 100000 500000 /var"), "no room on /var: 0 MiB are free, 1 MiB are needed", "make room",
+        changed(upload="1000 100000 500000 /var"), "space on /var: 0 MiB are free, 1 MiB are needed", "free some space",
     ),
     "no inodes": (
-        changed(room="100000000 1300 500000 /"), "no room on /: 1300 inodes are free, 1322 are needed", "make room",
+        changed(room="100000000 1300 500000 /"), "space on /: 1300 inodes are free, 1322 are needed", "free some space",
     ),
     "no memory": (
         changed(**IDLE | {"memory": "MemAvailable: 30000 kB"}),
-        "too little memory: 29 MiB are available, a node needs 64 MiB", "release_memory",
+        "not enough memory: 29 MiB are available, a node needs 64 MiB", "release_memory",
     ),
     "a taken port": (
         changed(**IDLE, holder_0="77 nginx 0::/system.slice/nginx.service")
         | {"listening": "tcp 00000000:238C 77"},
-        "port 9100 of shop is held by nginx (pid 77 of nginx.service)", "another nodes[].port",
+        "port 9100 of shop is used by nginx (pid 77 of nginx.service)", "another nodes[].port",
     ),
     "a taken name": (
         changed(**IDLE, names="name other at port 9\nname shop at port 41000\n"),
-        "the name shop is taken in EPMD, by a node at port 41000", "nodes[].name",
+        "the name shop is already registered in EPMD, by a node at port 41000", "nodes[].name",
     ),
-    "a taken unit": (changed(**IDLE, unit_0="taken"), "shop.service exists already", "another name"),
-    "an EPMD that cannot be asked": (changed(**IDLE, names_unknown="yes"), "asking it needs bash", "install bash"),
+    "a taken unit": (changed(**IDLE, unit_0="taken"), "shop.service already exists", "another name"),
+    "an EPMD that cannot be asked": (changed(**IDLE, names_unknown="yes"), "needs bash on the host", "install bash"),
 }  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def test_a_file_system_without_inodes_is_no_obstacle(inodes: str) -> None:
 
 def test_a_file_system_that_has_used_all_of_its_inodes_is_one() -> None:
     (said,) = refusals(preflight(), **changed(room="100000000 0 500000 /"))
-    assert "no room on /: 0 inodes are free" in str(said)
+    assert "not enough space on /: 0 inodes are free" in str(said)
 
 
 RANGE = [
@@ -180,7 +180,7 @@ def test_in_a_range_there_must_be_a_port_for_each_node(place: str, problems: int
     said = changed(**IDLE, idle_1="yes") | {"listening": f"udp 00000000:238D 4\ntcp {place} 77"}
     told = refusals(preflight(claims=RANGE), **said)
     assert len(told) == problems
-    assert all("of the ports 9100-9101 only 1 are free, 2 are wanted" in each for each in told)
+    assert all("only 1 of the ports 9100-9101 are free, but 2 are needed" in each for each in told)
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,4 @@ def test_this_machine_is_asked_for_real(tmp_path: Path) -> None:
     with pytest.raises(Problems) as raised:
         see(asked, tmp_path)
     assert "libc.so.6 lacks GLIBC_2.99 " in str(raised.value)
-    assert "are not there: libnobody.so.7" in str(raised.value)
+    assert "lacks libraries that the release needs: libnobody.so.7" in str(raised.value)

@@ -80,7 +80,7 @@ def test_what_is_taken_away_goes_before_what_is_given() -> None:
         ("vhost", {"name": "-x"}, "begin with -"),
         ("plugin", {"names": "a;b"}, "is not the name of a plugin"),
         ("policy", {"name": "x"}, "needs pattern and tags"),
-        ("user", {"user": "x", "force": True}, "delete the user in every run"),
+        ("user", {"user": "x", "force": True}, "delete the user at every run"),
         ("user", {"user": "x", "update_password": "always"}, "needs a password"),
         ("user", {"user": "x", "permissions": [{"host": "/"}]}, "unknown word 'host'"),
         ("user", {"user": "x", "permissions": [{"vhost": "/"}, {"vhost": "/"}]}, "named twice"),

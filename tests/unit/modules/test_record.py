@@ -110,7 +110,7 @@ def test_a_part_of_the_record_that_is_of_another_kind_is_named_with_what_to_do(
 ) -> None:
     (place.root / "ledger").mkdir(mode=0o700, parents=True)
     place.run(sh("{} {}", made, str(place.root / "ledger" / name)))
-    with pytest.raises(ConfigError, match=f"ledger/{name} is of another kind") as caught:
+    with pytest.raises(ConfigError, match=f"ledger/{name} has another file type") as caught:
         ledger.parse_ledger(see_ledger(place))
     assert f"mv {place.root}/ledger/{name} " in caught.value.hint
 
@@ -169,7 +169,7 @@ def test_a_byte_that_has_flipped_is_found_before_anybody_goes_back_to_it(place: 
     file.write_text("I")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     (frame,) = frames(Program((ledger.contents(str(place.root)),)), ["dash"], place.tmp)
-    assert frame.out.startswith("1 was altered on this host:\n./start: FAILED")
+    assert frame.out.startswith("1 was changed on this host after it was unpacked:\n./start: FAILED")
     new = place.unpacked("2")
     place.switch(new)
     (place.tmp / "calls").unlink()

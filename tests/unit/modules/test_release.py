@@ -60,7 +60,7 @@ def test_members_that_are_there_again_are_one(tmp_path: Path) -> None:
 
 def test_what_came_out_must_be_what_the_controller_has_read(release: Release, tmp_path: Path) -> None:
     other = replace(release, manifest=hashlib.sha256(b"").hexdigest())
-    assert "not what was read on the controller" in do(other.fix(other.differences(Absent())), tmp_path)
+    assert "differ from what the controller read" in do(other.fix(other.differences(Absent())), tmp_path)
     assert list((tmp_path / "opt/versions").iterdir()) == []
     assert not list((tmp_path / "units").iterdir())
     right = replace(release, manifest=inspect(release.tarball.path).manifest)
@@ -130,7 +130,7 @@ def test_what_is_noted_of_a_release_is_written_where_nobody_else_can_write(
         ledger.mkdir(parents=True)
         (ledger / ".sums").symlink_to(elsewhere / "shadow")
         os.chown(ledger, 1, 1)
-    assert "not root's alone" in do(release.fix(release.differences(Absent())), tmp_path)
+    assert "users other than root can change" in do(release.fix(release.differences(Absent())), tmp_path)
     assert [(path.name, path.read_text()) for path in elsewhere.iterdir()] == [("shadow", "root's own")]
     assert not Path(release.path).exists()
 
@@ -168,9 +168,9 @@ def test_the_controller_refuses_the_same(name: str, tmp_path: Path, monkeypatch:
 def test_a_root_that_leads_elsewhere_is_refused_before_anything_is_written(release: Release, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "opt").symlink_to("elsewhere")
-    with pytest.raises(ConfigError, match=f"leads to {tmp_path}/elsewhere"):
+    with pytest.raises(ConfigError, match=f"is a link to {tmp_path}/elsewhere"):
         see(release, tmp_path)
-    assert "leads to another place" in do(release.fix(release.differences(Absent())), tmp_path)
+    assert "is a link, or leads through one" in do(release.fix(release.differences(Absent())), tmp_path)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 

@@ -97,14 +97,14 @@ REHEARSED = {
     "its own flags": ("RELEASE_VM_ARGS=$0/vm.args", "-args_file /etc/shop.vm.args"),
     "it cannot tell": ("exit 0", ""),
     "it prints something else": ("echo usage; exit 0", ""),
-    "it ends": ("exit 7", "ends with status 7 before it comes to the emulator"),
+    "it ends": ("exit 7", "ends with status 7 before it reaches the emulator"),
     "a file is missing": ("set -e; . /no/such/file", "/no/such/file"),
     "a limit is too high": ("ulimit -n 100000 || exit", "ends with status"),
     "it complains and ends well": (
         "echo 'no such thing' >&2; exit 0",
-        "says this, and never comes to the emulator\nno such",
+        "prints this, and does not reach the emulator\nno such",
     ),
-    "it waits": ("sleep 20", "did not come to the emulator within 2 s"),
+    "it waits": ("sleep 20", "did not reach the emulator within 2 s"),
     "it tells a secret": (
         "exec >&2; echo a-secret-value; echo cookie canary-8812; echo told; exit 1",
         "emulator\ntold\n",
@@ -157,13 +157,13 @@ def test_a_host_that_nobody_has_prepared_is_told_by_its_missing_user(place: Plac
     nodes = place.unpacked("1")
     node = replace(nodes.nodes[0], node="shop@10.0.0.2", user="nobody-yet", ctl=str(place.tmp / "shop-ctl"))
     _, rehearsal, _ = replace(nodes, name="shop", nodes=(node,)).fix({"shop release": Change("shop release", "", "")})
-    assert "this host has no user nobody-yet; site.yml makes it" in place.run(rehearsal.text)
+    assert "this host has no user nobody-yet; site.yml creates it" in place.run(rehearsal.text)
 
 
 def test_what_is_not_whole_stops_nothing(place: Place) -> None:
     nodes = place.unpacked("1")
     (Path(nodes.release) / ".complete").unlink()
-    assert "is not whole" in place.switch(nodes)
+    assert "is not complete" in place.switch(nodes)
     assert not (place.tmp / "calls").exists()
 
 
@@ -176,7 +176,7 @@ def test_a_bad_release_is_left_for_the_good_one_with_the_files_it_was_good_with(
     place.declare("second", "[Service]\nLimitCORE=1")
     (place.tmp / "broken").write_text("versions/2\n")
     said = place.switch(new)
-    assert "went back to 1, with the files it was last good with" in said
+    assert "went back to 1, with the files of its last good deploy" in said
     assert place.starts == ("1", "first", "[Service]")
     seen = ledger.parse_ledger(see_ledger(place))
     assert (seen.current, seen.good, seen.bad, seen.previous) == ("1", ("1",), {"2": "it did not start"}, "")
@@ -204,8 +204,8 @@ def test_files_alone_can_be_bad_too_and_then_the_release_is_not_blamed(place: Pl
 
 SLOW = {
     "systemd's next try is in time": (["deactivating", "activating", "active"], "went back to 1, with the files"),
-    "systemd gives up": (["activating", "failed"], "and going back to 1 failed too"),
-    "it is still starting": (["activating"], "1 is back, but does not run yet: systemd goes on trying to start shop"),
+    "systemd gives up": (["activating", "failed"], "going back to 1 failed too"),
+    "it is still starting": (["activating"], "1 is back, but does not run yet: systemd keeps trying to start shop"),
 }
 
 
@@ -249,7 +249,7 @@ def test_what_another_run_has_staged_is_never_switched_to(place: Place) -> None:
     assert place.run(stage.text) == ""
     (place.held / "next.run").write_text("another run\n")
     (place.tmp / "calls").unlink()
-    assert "another run changes this host; nothing was stopped" in place.run(switch.text)
+    assert "another run is changing this host; nothing was stopped" in place.run(switch.text)
     assert not (place.tmp / "calls").exists()
     assert place.starts == ("1", "first", "[Service]")
 

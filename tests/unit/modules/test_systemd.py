@@ -48,13 +48,13 @@ def test_a_plan_says_what_differs(args: dict[str, object], out: str, expected: o
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
-        ({}, "needs the name"),
-        ({"state": "started", "daemon_reload": True}, "needs the name"),
+        ({}, "systemd needs name"),
+        ({"state": "started", "daemon_reload": True}, "systemd needs name"),
         ({"name": "-x"}, "unit's name"),
         ({"name": "a b"}, "unit's name"),
         ({"name": "x\nExecStart=/bin/id"}, "unit's name"),
         ({"name": "getty@"}, "template"),
-        ({"name": "shop", "masked": True, "state": "started"}, "neither"),
+        ({"name": "shop", "masked": True, "state": "started"}, "cannot run and cannot start"),
         ({"name": "shop", "state": "running"}, "cannot be"),
     ],
 )

@@ -117,12 +117,12 @@ def test_a_link_in_the_place_of_a_directory_is_not_followed(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        ({"src": "pages.tar"}, "src is a file here"),
+        ({"src": "pages.tar"}, "src is a file on this machine"),
         ({"src": "pages.tar", "remote_src": True}, "an absolute path"),
-        ({"src": "https://me:pw@a.example/b.tar", "remote_src": True}, "holds a password"),
+        ({"src": "https://me:pw@a.example/b.tar", "remote_src": True}, "contains a password"),
         ({"exclude": ["a"], "include": ["b"]}, "not both"),
-        ({"extra_opts": ["--to-command=sh"]}, "names a program"),
-        ({"extra_opts": ["-I", "sh"]}, "names a program"),
+        ({"extra_opts": ["--to-command=sh"]}, "would run a program"),
+        ({"extra_opts": ["-I", "sh"]}, "would run a program"),
         ({"validate_certs": False}, "certificates are checked"),
     ],
 )

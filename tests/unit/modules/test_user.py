@@ -141,7 +141,7 @@ def test_an_account_that_anybody_may_use_is_not_one_that_nobody_may(tmp_path: Pa
 
 @pytest.mark.parametrize("password", ["", "plain CANARY", "$6$a:b", "$6$a\nroot:x"])
 def test_a_password_that_is_no_hash_is_refused_and_not_quoted(password: str) -> None:
-    with pytest.raises(ConfigError, match="not the hash") as caught:
+    with pytest.raises(ConfigError, match="not a password hash") as caught:
         make("user", name="shop", password=password)
     assert "CANARY" not in str(caught.value)
 

@@ -58,7 +58,7 @@ def test_behind_a_change_nobody_knows_and_time_alone_runs_every_time() -> None:
     [
         ({"port": 80, "path": "/x"}, "not both"),
         ({"port": 0}, "port is 0"),
-        ({"port": 80, "search_regex": "x"}, "goes with path"),
+        ({"port": 80, "search_regex": "x"}, "search_regex needs path"),
         ({"port": 80, "timeout": 3600}, "at most 600"),
         ({"port": 80, "sleep": 0}, "from 1 to 60"),
         ({"port": 80, "state": "drained"}, "cannot be 'drained'"),

@@ -104,8 +104,8 @@ def test_two_tasks_that_want_one_file_to_differ_are_refused_with_both_places(pro
 @pytest.mark.parametrize(
     ("task", "hint"),
     [
-        ("command: systemctl restart shop", "say when it is needed: creates"),
-        ("shell: 'true'", "say when it is needed: creates"),
+        ("command: systemctl restart shop", "which say when it is needed"),
+        ("shell: 'true'", "which say when it is needed"),
         ("systemd: {name: shop, state: restarted}", "make it a handler"),
         ("ansible.builtin.service: {name: shop, state: reloaded}", "make it a handler"),
     ],

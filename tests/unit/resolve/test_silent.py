@@ -79,7 +79,7 @@ def test_what_asks_for_something_else_is_refused(tmp_path: Path, task: str, prob
 def test_no_packages_are_none_to_install(tmp_path: Path) -> None:
     module = _module(tmp_path, "apt: {name: '{{ [] }}', state: present}")
     assert module.differences(module.parse("found=\x1e")) == {}
-    with pytest.raises(ConfigError, match="apt has nothing to do"):
+    with pytest.raises(ConfigError, match="apt needs name, deb or update_cache"):
         _module(tmp_path, "apt: {state: present}")
 
 
