@@ -1,4 +1,4 @@
-"""Lines of a release that speak of what the fleet's words decide: its vm.args, remote.vm.args, sys.config and env.sh.
+"""Lines of a release that set what the inventory decides: in its vm.args, remote.vm.args, sys.config and env.sh.
 
 Those of a release of rebar3 may end with ``.src``: variables are filled in at each start (relx, "Configuration").
 
@@ -46,7 +46,7 @@ _BUILT_IN = re.compile(r"hooks/builtin/|undefined$")
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A line that speaks of what the fleet's words decide.
+    """A line that sets what the inventory decides.
 
     Attributes:
         file: inside the tarball.

@@ -55,7 +55,7 @@ class Tarball:
         machine: ``uname -m`` of the hosts it runs on.
         needs: the libraries that its programs and NIFs ask the host for; those that are inside are left out.
         unreadable: programs and libraries, paths inside the tarball, of which it cannot be known what they ask for.
-        clashes: lines of its args files, sys.config and env.sh that speak of what the fleet's words decide.
+        clashes: lines of its args files, sys.config and env.sh that set what the inventory decides.
         kernel: what its own vm.args and sys.config set of the kernel application, by key.
         ports: the emulator's port limit (``+Q``) in its own vm.args, which is the last to speak; None when it has none.
         applications: version by application.

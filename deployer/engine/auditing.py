@@ -107,7 +107,7 @@ class Auditing:
         return worst
 
     def trace(self, play: HostPlay, plan: Plan, transport: Transport, emit: Emit) -> None:
-        """Tell since when what has drifted is so, by whom, and the ways out; a second exec, where there is drift."""
+        """Report when each drift began, who caused it, and the ways to end it; a second exec where there is drift."""
         if self.command:
             trace_drift(play, plan, transport, emit, self.command)
 
@@ -133,7 +133,7 @@ class Auditing:
 
 
 def _sums(own: Declaration | None, told: Sequence[Frame]) -> dict[str, str] | str:
-    """Return what a host's own record says of the release's files, or why nobody knows."""
+    """Return what a host's own record says of the release's files, or why it is not known."""
     if told:
         return "the host's own record cannot be read" if told[0].rc else {"told": told[0].out.strip()}
     if own is None or own.release is None:

@@ -210,7 +210,7 @@ class RunLease:
             return False
 
     def release(self) -> None:
-        """Give back what is held, and close what is open; a host that is lost gives it up by itself."""
+        """Release all leases, and close all connections; a lost host ends its lease by itself."""
         self._over.set()
         with self._taking:
             self._give_back()

@@ -1,4 +1,4 @@
-"""A connection whose programs write only while the run has the host's lease, and what is known of a host meanwhile."""
+"""A connection whose programs write only while the run has the host's lease, and its reads in the meantime."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Leased:
         last = len(program.fragments) - 1
         try:
             for frame in self._run(program, timeout):
-                # Whoever asked may never ask for more than the last answer.
+                # The caller may stop before the last answer.
                 if frame.index == last or (program.writes and frame.rc):
                     self._rest(busy)
                     alone.close()
@@ -169,7 +169,7 @@ class Leased:
         self.inner.prove_ways()
 
     def reopen(self) -> None:
-        """Make the inner connection anew."""
+        """Open the inner connection again."""
         self.inner.reopen()
 
     def close(self) -> None:

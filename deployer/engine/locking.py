@@ -1,4 +1,4 @@
-"""A person's word on the leases of hosts: who has them, end one whatever has it, and keep runs away for a while."""
+"""What a person can do with the leases of hosts: see who has them, break one, and hold hosts for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who reaches which port of whom: declared, and tried from every host. Nothing is changed."""
+"""Which host reaches which port of which host: as declared, and as tried from every host. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from deployer.transport.base import Transport
 from deployer.transport.wrappers import ReadOnly
 
 TRIED_FOR = 3.0
-"""Seconds for one TCP connection; whoever drops it says nothing."""
+"""Seconds for one TCP connection; a firewall that drops it sends no answer."""
 UDP_TRIED_FOR = 3.0
 """Seconds for one port of UDP, three tries."""
 _AT_ONCE = 4
@@ -94,7 +94,7 @@ class MatrixRun:
             raise HostError(lost, where=run.name)
 
     def _heard(self, runs: Sequence[HostRun]) -> Sequence[CellTried]:
-        """Return all cells; a port of UDP that says nothing though somebody listens there is neither open nor shut."""
+        """Return all cells; a UDP port with a listener but without an answer is neither open nor closed."""
         quiet = {cell.host for cell in self._tried if cell.protocol == "udp" and cell.tried == "no answer"}
         listen = {run.name: udp_listeners(run.transport) for run in runs if run.name in quiet and run.transport}
         for number, cell in enumerate(self._tried):
@@ -111,7 +111,7 @@ class MatrixRun:
 
 
 def tried_from(transport: Transport, cell: Cell) -> str:
-    """Return what became of a connection: open, refused (nobody listens), no answer, or why it was not tried."""
+    """Return the result of a connection: open, refused (nothing listens), no answer, or why it was not tried."""
     try:
         transport.connect(cell.address, cell.port, timeout=TRIED_FOR).close()
     except ConnectionRefusedError:
@@ -147,5 +147,5 @@ def _of(due: Sequence[Cell], protocol: str) -> Sequence[Cell]:
 
 
 def differing_cell(cell: Cell, tried: str) -> bool:
-    """Whether a cell is not as declared. That nobody listens says that the firewall has let it through."""
+    """Whether a cell is not as declared. "Refused" shows that the firewall has let the connection through."""
     return (tried == "no answer") if cell.open else tried in ("open", "refused")

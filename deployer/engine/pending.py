@@ -55,7 +55,7 @@ class Pending:
         transport = self.context.connect(run)
         text = lines(script("pending.sh", "deployer.firewall"), Sh(_ASK.format(PENDING_WORDS[self.word])))
         become = self.resolver.connection(run.host).become
-        # Whoever has the lease: a run that froze while its change waits must not keep a person from their word.
+        # Without the lease: a run that froze while its change waits must not stop a person from deciding.
         program = Program((text,), writes=self.word != "show", become=become, lease="edit")
         (frame,) = transport.run(program, timeout=60)
         if frame.rc:

@@ -23,7 +23,7 @@ _LONGEST = 120
 
 
 def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, command: Sequence[str]) -> None:
-    """Tell of each task that has drifted since when it is so, and by whom; of what cannot be read just the ways out.
+    """Report for each drifted task when that began, and who caused it; where nothing can be read, only the ways out.
 
     Args:
         play: what the host declares.
@@ -49,7 +49,7 @@ def trace_drift(play: HostPlay, plan: Plan, transport: Transport, emit: Emit, co
 
 
 def _touches(planned: Planned) -> tuple[str, ...]:
-    """Return what a task has altered on its host; what it does on another machine nobody asks that one about."""
+    """Return what a task touches on its host; what it touches on another machine is not asked."""
     return () if planned.action.place else planned.action.module.touches()
 
 
@@ -61,7 +61,7 @@ def _event(host: str, one: Planned, said: Trace, command: Sequence[str]) -> Drif
 
 
 def _accepting(host: str, one: Planned) -> Iterator[str]:
-    """Yield the YAML by which what is there would be as declared; else the one that leaves this host out."""
+    """Yield the YAML that would declare the present state; else the one that leaves this host out."""
     task, module = one.action.task, one.action.module
     arguments = {field.name for field in fields(module)}
     given = {change.key: change.before for change in one.changes}

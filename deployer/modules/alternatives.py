@@ -60,7 +60,7 @@ class Alternatives(Module):
         return "\n".join(sorted(f"{one['name']} {one['link']} {one['path']}" for one in self.subcommands or ()))
 
     def desired(self) -> State:
-        """Return that it is known, with what is said of it, and whether it is chosen."""
+        """Return that the program is registered, with these arguments, and whether it is chosen."""
         if self.state == "absent":
             return Absent()
         wanted = {"known": "yes"}

@@ -140,7 +140,7 @@ class Apt(Module):
 
     @property
     def handler_only(self) -> bool:
-        """Whether nobody can tell before it runs what it changes."""
+        """Whether its changes cannot be known before it runs."""
         return self._sweeps or (self.update_cache and not self._ages and not self._names and not self.deb)
 
     def desired(self) -> State:

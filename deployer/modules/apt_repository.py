@@ -126,7 +126,7 @@ class AptRepository(Module):
 
 
 def suggested(line: str) -> str:
-    """Return the name, without .list, of a repository's file: its address, with _ for what is no letter or digit."""
+    """Return the name of a repository's file without .list: its address, with _ for all but letters and digits."""
     bare = re.sub(r"\w+://", "", re.sub(r"\[[^\]]+\]", "", line))
     address = next(word for word in bare.split() if word not in _KINDS)
     return "_".join(re.findall("[a-zA-Z0-9]+", address.partition("@")[2] or address))

@@ -1,4 +1,4 @@
-"""authorized_key: keys that let somebody log in as a user."""
+"""authorized_key: keys that may log in as a user."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Module(ABC):
     `deployer.resolve` replaces such an argument by a `Blob`; one from ``templates`` is rendered first.
     """
     ON_HOST: ClassVar[str] = ""
-    """An argument that says that what `SOURCES` name lies on the host already."""
+    """An argument that says that the files of `SOURCES` are already on the host."""
     RUNS_COMMAND: ClassVar[bool] = False
     """True where it runs what a person wrote: ``timeout`` and ``as_node`` are understood."""
     RESTARTS_NODES: ClassVar[bool] = False
@@ -119,7 +119,7 @@ class Module(ABC):
         """Return the steps that bring about ``changes``; no changes, no steps."""
 
     def anew(self) -> frozenset[str]:
-        """Return the arguments that every run makes anew, such as a key: a plan that is kept is not tied to them."""
+        """Return the arguments that differ in every run, such as a new key: a saved plan does not compare them."""
         return frozenset()
 
     def act(self) -> tuple[Step, ...]:
@@ -151,7 +151,7 @@ class Module(ABC):
         return told
 
     def answer(self, observed: Observed) -> Mapping[str, object]:
-        """Return what ``register`` gives of it beside ``changed`` and ``failed``."""
+        """Return what ``register`` gives in addition to ``changed`` and ``failed``."""
         del observed
         return {}
 
@@ -184,7 +184,7 @@ class Module(ABC):
         return observed
 
     def writes(self, changes: Changes) -> Mapping[str, str]:
-        """Return the whole text that these changes give to files; what nobody can tell is left out."""
+        """Return path → whole text of the files after these changes; a text that cannot be known is left out."""
         del changes
         return {}
 

@@ -101,7 +101,7 @@ class BeamNodes(Module):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Every file that comes back with a release: units and what the nodes read, but for what is the cluster's."""
+        """Every file that comes back with a release: units and the nodes' files, except those of the cluster."""
         return tuple(dict.fromkeys(path for node in self.nodes for path in node.files))
 
     @property
@@ -128,7 +128,7 @@ class BeamNodes(Module):
         return 3 * self.switch.patience + 60
 
     def desired(self) -> Present:
-        """Return what is current, and what each unit and its process should be."""
+        """Return the current release, and the state of each unit and its process."""
         over = {self.takeover: _OVER} if self.takeover else {}
         keys = {"current": f"versions/{self.id}", "files": _TOGETHER, "left behind": _NOTHING, **over}
         for node in self.nodes:
@@ -234,7 +234,7 @@ class BeamNodes(Module):
         return (*self.units, f"{self.root}/current", *self.files)
 
     def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
-        """What is about to be written will be newer than the process; what is replaced has to be run anew."""
+        """A file that is about to be written will be newer than the process, so the node must restart."""
         if not isinstance(observed, Present):
             return observed
         keys = dict(observed.keys)

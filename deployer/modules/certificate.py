@@ -93,7 +93,7 @@ class Certificate(PrivateFile):
         return None
 
     def probe(self) -> Sh:
-        """Print the certificate, which is public, and a digest that tells the key."""
+        """Print the certificate, which is public, and a digest that identifies the key."""
         return lines(super().probe(), sh(_TELL, self.copy, salt()))
 
     def parse(self, out: str) -> Observed:
@@ -143,7 +143,7 @@ class Certificate(PrivateFile):
         return "certificate" in changes and "state" not in changes
 
     def touches(self) -> tuple[str, ...]:
-        """Return the file, and the one that stands for a restart."""
+        """Return the file, and the one whose change means a restart."""
         return (self.path, self.options)
 
     def alters(self, changes: Changes) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Command(Guarded):
         if not any(words):
             return sh("exec {}", self._words)
         found = [expanding or word for expanding, word in zip(words, self._words, strict=True)]
-        # A shell anew knows no variables of ours, and takes what stands for a variable as it is.
+        # A new shell has none of our variables, and does not expand the value of a variable again.
         return sh("exec /bin/sh -c {}", sh("set -f\nIFS=\nexec {}", found).text)
 
 

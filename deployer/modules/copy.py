@@ -87,7 +87,7 @@ class Copy(Written):
         return self._there(sh("copy_seen")) if self.remote_src else super().probe()
 
     def parse(self, out: str) -> Observed:
-        """Return what is there, under the keys of `desired`."""
+        """Return the present state, under the keys of `desired`."""
         if not self.remote_src or not out:
             return super().parse(out)
         found = records(out, "type", "at")
@@ -99,7 +99,7 @@ class Copy(Written):
         return Present({"type": "file", "content": found["content"], **self._content.attributes.observed(found["at"])})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Write it anew, or set owner and mode when only those differ."""
+        """Write the file, or set owner and mode when only those differ."""
         if not self.remote_src or not changes:
             return super().fix(changes)
         given = [self._content.attributes.desired().get(key, "") for key in ("mode", "owner", "group")]
@@ -108,7 +108,7 @@ class Copy(Written):
         return (Step(f"copy {self.src}", self._there(*parts, sh('settle "$dest"'))),)
 
     def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
-        """Return that nobody knows, where an earlier task changes the source."""
+        """Return unknown when an earlier task changes the source."""
         ways = [path for path in touched if path == self.src or str(self.src).startswith(f"{path.rstrip('/')}/")]
         return Unknown(f"an earlier task changes {ways[0]}") if self.remote_src and ways else observed
 

@@ -96,7 +96,7 @@ class Debconf(Module):
         return str(self.value).lower() if self.vtype == "boolean" or isinstance(self.value, bool) else str(self.value)
 
     def desired(self) -> State:
-        """Return the answer; of a secret what stands for it."""
+        """Return the answer; for a secret its digest."""
         text = self._text
         told = ", ".join(sorted(self.value)) if isinstance(self.value, tuple) else text
         return Present({"value": f"secret:{told.fingerprint()}" if isinstance(told, Secret) else told})

@@ -1,4 +1,4 @@
-"""How the nodes of a host talk to others. Two kinds never meet, so a change of it cannot be rolled."""
+"""How the nodes of a host connect to others. Nodes of two kinds cannot connect, so batches cannot change it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deployer.modules.base import Changes, Module, Observed, Present, Step, reco
 from deployer.sh import Sh, lines, sh
 from deployer.sh.units import show_unit
 
-# Names and flags alone: what else a command line or an environment holds is nobody's business.
+# Only names and flags: other parts of a command line or an environment may be secret.
 _FLAGS = r"""
 if [ "$pid" != 0 ]; then
   flags=$(sed -szn 's/^-s*name$/&\n/p; s/^-erl_epmd_port$/&\n/p; /^-proto_dist$/{{s/$/\n/p; $!{{n; s/$/\n/p; }}; }}

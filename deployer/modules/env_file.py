@@ -80,7 +80,7 @@ class EnvFile(PrivateFile):
         return self.generations or ""
 
     def text(self) -> Secret:
-        """Return the file, sorted, because the order of a mapping means nothing; its first line names what is plain."""
+        """Return the file, sorted, because a mapping has no order; its first line lists what is not secret."""
         return Secret(f"{_PLAIN}{' '.join(self._plain())}\n{''.join(self._lines.values())}", self.path)
 
     def desired(self) -> Present:
@@ -96,7 +96,7 @@ class EnvFile(PrivateFile):
         )
 
     def tell(self) -> Sh:
-        """Return text that tells each variable, and a digest of all of them."""
+        """Return text that prints each variable, and a digest of all of them."""
         told = sh("salt={} plain={}", salt(), f" {' '.join(self._plain())} ")
         return lines(told, script("env_file.sh"), sh(_CONTENT, self.most()))
 
@@ -138,7 +138,7 @@ class EnvFile(PrivateFile):
 
     @cached_property
     def _lines(self) -> dict[str, str]:
-        """Return what is written of each variable, by name."""
+        """Return the line of each variable, by name."""
         merged = self._merged()
         return {name: f"{name}={quoted(_plain(merged[name]))}\n" for name in sorted(merged)}
 

@@ -164,7 +164,7 @@ class Epmd(Module):
         return f"{name} (pid {pid} of {where})" if name else "another process"
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Put it in place and start it; what is registered registers again within two seconds (OTP 23.3)."""
+        """Put it in place and start it; nodes register again within two seconds (OTP 23.3)."""
         if not changes:
             return ()
         place, port = f"/etc/beam/epmd.d/{self.port}", hex_port(self.port)

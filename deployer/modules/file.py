@@ -1,4 +1,4 @@
-"""file: a directory, a link of either kind, nothing at all, or the attributes of what is there."""
+"""file: a directory, a symbolic or hard link, an absent path, or the attributes of an existing one."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class File(Module):
         return sh("look {}", self.path)
 
     def _odd(self) -> list[str]:
-        """Return the words by which find tells what is not as declared."""
+        """Return the arguments with which find lists what is not as declared."""
         wanted = self._attributes.desired()
         words = [
             word

@@ -116,7 +116,7 @@ class Firewall(Module):
         return Present({**files, "ssh": _OPEN, "loaded": "as written", "boot": "enabled"})
 
     def probe(self) -> Sh:
-        """Print files, other clusters' needs, who listens, and whether the table is the one that was loaded."""
+        """Print files, other clusters' rules, listening sockets, and whether the table is the one that was loaded."""
         place = f"{PLACE}/deployer.d"
         part, unit = f"{place}/{self.cluster}.nft", f"/etc/systemd/system/{UNIT}"
         base, ssh = f"{PLACE}/deployer.nft", f"{PLACE}/deployer.ssh"

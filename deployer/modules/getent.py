@@ -24,7 +24,7 @@ _WRONG = {
     3: "the database cannot be listed: write a key",
 }
 _LOCKS = "!*x"
-"""What stands where a password could: of these alone, there is none."""
+"""A password field of only these characters has no hash."""
 
 
 def _word(value: str) -> str | None:

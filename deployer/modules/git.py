@@ -96,14 +96,14 @@ class Git(Module):
         return lines(given, sh("update={} force={} recursive={}", *flags), script("git.sh"))
 
     def desired(self) -> State:
-        """Return the address and the revision; what it is now is for the host to say."""
+        """Return the address and the revision; only the host knows its present commit."""
         if not self.clone and not self.update:
             return Present({})
         changes = {"changes": "none"} if self.force else {}
         return Present({"repo": self.repo, **({"revision": self.version} if self.update else {}), **changes})
 
     def probe(self) -> Sh:
-        """Print where it comes from and what is checked out."""
+        """Print its origin and the commit that is checked out."""
         return lines(self._given(), sh("look_at_it"))
 
     def parse(self, out: str) -> Observed:

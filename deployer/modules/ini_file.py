@@ -14,7 +14,7 @@ from deployer.fields import Doc
 from deployer.modules.shared.edited import Edited
 
 _TOP = "[\0]"
-"""Stands before what belongs to no section."""
+"""The key of options outside of any section."""
 _QUIET = re.compile(r"[ \t]*([#;].*)?\n?")
 
 
@@ -190,7 +190,7 @@ class IniFile(Edited):
         done.add(i)
 
     def _added(self, rows: list[str], left: list[str], *, bare: bool) -> list[str]:
-        """Put what is missing behind the section's last line that says something."""
+        """Put the missing lines after the section's last line with content."""
         at = next(i for i in range(len(rows), 0, -1) if not _QUIET.fullmatch(rows[i - 1]))
         new = [self._line(value) for value in left]
         if not left and self.allow_no_value and not (bare or self._wanted):

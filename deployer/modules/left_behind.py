@@ -1,4 +1,4 @@
-"""What deployer has put on a host and no declaration covers any more: an audit tells it, a person's word removes it."""
+"""What deployer has written on a host and is no longer declared: an audit reports it, a setting removes it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LeftBehind(Module):
     root: Annotated[str | None, Doc("directory of its release", check=absolute, example="/opt/shop")] = None
 
     def look(self) -> Sh:
-        """Return text that says in one line what is left behind; it prints nothing where there is nothing."""
+        """Return text that prints in one line what is left behind, or nothing."""
         return lines(self._functions, Sh(_TOLD))
 
     @property

@@ -43,7 +43,7 @@ class LocaleGen(Module):
         return Present(dict.fromkeys(self.name, self.state))
 
     def probe(self) -> Sh:
-        """Print those that there are, and those that nobody knows."""
+        """Print the locales that exist, and those that the host cannot generate."""
         return lines(self._given(), sh("locales_seen"))
 
     def parse(self, out: str) -> Observed:
@@ -60,7 +60,7 @@ class LocaleGen(Module):
         return Present(seen)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Put their lines in force, or out of it, and make what is left."""
+        """Add or comment out their lines, and generate the locales."""
         names = [name for name in self.name if name in changes]
         if not names:
             return ()

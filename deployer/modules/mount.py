@@ -97,7 +97,7 @@ class Mount(Rewritten):
 
     @property
     def handler_only(self) -> bool:
-        """Whether it is mounted anew every time."""
+        """Whether it is mounted again in every run."""
         return self.state == "remounted"
 
     def place(self) -> Sh:
@@ -168,7 +168,7 @@ class Mount(Rewritten):
         return (Step(self.label, lines(*parts), written.blobs),)
 
     def act(self) -> tuple[Step, ...]:
-        """Mount it anew."""
+        """Mount it again."""
         options = f"remount,{self.opts}" if self.opts and self.opts != "defaults" else "remount"
         again = sh("again {} {}", options, "" if options == "remount" else "only")
         return (Step(self.label, lines(self.place(), sh("firmly"), again)),) if self.handler_only else ()

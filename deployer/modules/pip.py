@@ -96,7 +96,7 @@ class Pip(Module):
 
     @property
     def handler_only(self) -> bool:
-        """Whether a plan cannot tell what is to be done."""
+        """Whether a plan cannot know what it would do."""
         if self.state == "absent":
             return False
         some = len(self._wanted) < len(self.name) or self.requirements is not None or self.editable

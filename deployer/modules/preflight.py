@@ -1,4 +1,4 @@
-"""What a release needs of a host, read before anything is touched: all that is wrong is told at once."""
+"""What a release needs on a host, checked before anything is changed; all problems are reported at once."""
 
 from __future__ import annotations
 

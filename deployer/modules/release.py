@@ -1,4 +1,4 @@
-"""A release on a host: unpacked beside all others and marked complete; beam_nodes makes it current."""
+"""A release on a host, unpacked in its own directory and marked complete; beam_nodes makes it current."""
 
 from __future__ import annotations
 

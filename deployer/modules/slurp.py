@@ -1,4 +1,4 @@
-"""slurp: what is in a file. It changes nothing; ``register`` is what it is for."""
+"""slurp: the content of a file, for ``register``. It changes nothing."""
 
 from __future__ import annotations
 

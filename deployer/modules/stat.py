@@ -1,4 +1,4 @@
-"""stat: what is at a path. It changes nothing; ``register`` is what it is for."""
+"""stat: the state of a path, for ``register``. It changes nothing."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Systemd(Module):
         return self.state in ("restarted", "reloaded")
 
     def desired(self) -> State:
-        """Return what is declared, and that no changed unit file is waiting to be read."""
+        """Return the declared state, and that systemd has read all changed unit files."""
         active = {"started": "active", "stopped": "inactive"}.get(self.state or "")
         keys = {"masked": _word(self.masked), "reload": "no", "enabled": _word(self.enabled), "active": active}
         return Present({key: value for key, value in keys.items() if value is not None})
@@ -126,7 +126,7 @@ class Systemd(Module):
         return Present(keys)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Unmask, read anew, enable or disable, start or stop, mask: those that differ, in this order."""
+        """Unmask, reload, enable or disable, start or stop, mask: those that differ, in this order."""
         steps = []
         if "masked" in changes and not self.masked:
             steps.append(self._step("unmask"))

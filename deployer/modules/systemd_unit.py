@@ -103,7 +103,7 @@ class SystemdUnit(Module):
         return tuple(Step(step.what, lines(step.text, reload), step.blobs) for step in file)
 
     def touches(self) -> tuple[str, ...]:
-        """Return the file, and the unit: whoever asks for it finds it read."""
+        """Return the file, and the unit, which systemd has read afterwards."""
         return (self.path, self.name)
 
 

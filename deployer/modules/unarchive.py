@@ -1,4 +1,4 @@
-"""unarchive: what is in an archive, unpacked."""
+"""unarchive: the unpacked content of an archive."""
 
 from __future__ import annotations
 

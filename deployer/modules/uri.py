@@ -130,7 +130,7 @@ class Uri(Module):
         return Secret(text, "uri") if any(isinstance(row, Secret) for row in rows) else text
 
     def _asking(self) -> list[tuple[str, Any]]:
-        """Return how curl is told the method; what only asks it follows by itself."""
+        """Return curl's arguments for the method; curl itself follows the redirects of requests that only read."""
         if self._verb == "HEAD":
             named: list[tuple[str, Any]] = [("head", None)]
         else:

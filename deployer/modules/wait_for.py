@@ -105,7 +105,7 @@ class WaitFor(Module):
         return Present({"state": records(out, "state")["state"]})
 
     def predict(self, touched: frozenset[str], observed: Observed) -> Observed:
-        """Return that nobody knows, where an earlier task of the plan changes something."""
+        """Return unknown when an earlier task of the plan changes something."""
         return Unknown("an earlier task may change it") if touched and not self.handler_only else observed
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:

@@ -16,7 +16,7 @@ OUTSIDE: Sh = lines(
     sh("steering={} unset={}", "|".join(sorted(STEERING)), "|".join(sorted(STEERING - _SET))),
     script("doors.sh", "deployer.releases"),
 )
-"""``outside`` leaves in ``$steered`` who else steers the unit that was shown last, and how."""
+"""``outside`` leaves in ``$steered`` which other settings change the last shown unit, and where they come from."""
 
 
 def check_outside(unit: str, said: str) -> None:

@@ -33,7 +33,7 @@ def in_force(path: str, generations: str) -> tuple[tuple[Sh, ...], Sh]:
 
 
 def draft_place(path: str, generations: str) -> tuple[tuple[Sh, ...], Sh]:
-    """Return text that finds where this run writes ``path`` anew, and the word for that place; as `in_force` does."""
+    """Return text that finds where this run writes ``path``, and the variable with that place; as `in_force` does."""
     if not generations:
         return (), sh("{}", path)
     return (declared("", generations), PLACES, sh("draft_place {}", path)), Sh('"$place"')

@@ -89,7 +89,7 @@ class NodeUnit:
 
     @property
     def started(self) -> str:
-        """The file that the unit touches before each start: what is newer has not been read."""
+        """The file that the unit touches before each start: the node has not read newer files."""
         return f"{self.runtime}/started"
 
 
@@ -146,7 +146,7 @@ def looked_at(root: str, held: str, nodes: Sequence[NodeUnit], cookie: str | Non
 
 
 def left_behind(units: Sequence[str], release: str) -> ConfigError:
-    """Return what is wrong where units of a release run that no declaration covers, and none takes the place of."""
+    """Return the error for running units of a release that are not declared, and that no declared unit replaces."""
     hint = (
         "declare it again and remove it with: deployer retire PLAYBOOK NAME@HOST -i INVENTORY; "
         "or stop and remove it with: -e remove_left_behind=true"
@@ -155,7 +155,7 @@ def left_behind(units: Sequence[str], release: str) -> ConfigError:
 
 
 def renamed(units: Sequence[str], release: str) -> ConfigError:
-    """Return what is wrong where the cluster's nodes run from another release, which nobody declares to be replaced."""
+    """Return the error for nodes of the cluster that run from another release, which no takeover declares."""
     one = len(units) == 1
     way = f"Then take over the old service, host by host: release: {{takeover: {{service: {units[0]}}}}}"
     several = (
@@ -176,6 +176,6 @@ def _config(node: NodeUnit, reload: bool, stale: str | None) -> str:
 
 
 def _release(exe: str) -> str:
-    """Return the release directory of a beam.smp; what runs and is none stands for itself."""
+    """Return the release directory of a beam.smp; the path itself for another program."""
     match = _EXE.fullmatch(exe)
     return match[1] + (match[2] or "") if match else exe or "none"

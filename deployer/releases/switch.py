@@ -23,7 +23,7 @@ _FORWARD = """
 id={} due={} gone={} reverted={}
 at_boot() {{ {}; }}
 forward {}
-# Who was left alone has read what lies there now.
+# Nodes that were not restarted have already read the present files.
 for stamp in {}; do touch -ch -- "$stamp"; done
 """
 
@@ -62,7 +62,7 @@ class Switch:
     patience: int = 150
 
     def forward(self, release: str, due: Sequence[int], enable: Sh, gone: Sequence[str] = ()) -> Sh:
-        """Return the step that stops nodes, makes what is staged current, and starts them; if not, all go back.
+        """Return the step that stops nodes, makes the staged files current, and starts them; if not, all go back.
 
         It exits with `Reverted`'s code when every node runs again as before, with 1 when nothing could be gone back to.
 
@@ -94,7 +94,7 @@ class Switch:
         return self._with(self.names, sh("give_back"))
 
     def arrange(self) -> Sh:
-        """Return the step that makes what is staged current where all nodes run and have read the same already."""
+        """Return the step that makes the staged files current when all nodes run and have read the same files."""
         return self._with(self.names, sh(_ARRANGE, self.stamps))
 
     def _with(self, names: Sequence[str], text: Sh) -> Sh:

@@ -38,16 +38,16 @@ def _lines(held: Tarball) -> Iterator[str]:
     yield f"  sha256        {held.sha256}"
     yield f"  TLS           {'ssl is inside' if held.has_ssl else 'no: ssl is not among its applications'}"
     if held.has_cookie:
-        yield "  cookie        releases/COOKIE is inside, for everybody who has this file; hosts do not keep it"
+        yield "  cookie        releases/COOKIE is inside: everybody with this file has it; hosts do not keep it"
     if held.needs:
         yield "  needs of the host"
     for need in held.needs:
         newest = ", ".join(_newest(need.versions))
         yield f"    {need.library:<18}  {newest:<30}  {_some(need.files)}".rstrip()
     if held.unreadable:
-        yield f"  cannot be read, so that its needs are not known: {_some(held.unreadable)}"
+        yield f"  files that cannot be read, so that their needs are not known: {_some(held.unreadable)}"
     if held.clashes:
-        yield "  speaks of what the fleet's words decide"
+        yield "  sets what the inventory decides"
     for clash in held.clashes:
         yield from _clash(clash)
 

@@ -54,7 +54,7 @@ def decode(program: Program, chunks: Iterator[bytes], whole: Callable[[], None] 
 
 
 def _after_said(program: Program, buffer: _Buffer, marker: bytes, whole: Callable[[], None]) -> bytes:
-    """Hand on what is said before the next answer, and return that answer's first line."""
+    """Pass on messages that come before the next answer, and return that answer's first line."""
     line = buffer.line()
     while program.hear and line.split()[:2] == [marker, b"said"]:
         *_, size = _head(line.replace(b"said", b"0", 1), marker, 0)

@@ -47,7 +47,7 @@ def following(blob: Blob) -> Iterator[bytes]:
 
 
 def _in_text(blob: Blob) -> str | None:
-    """Return a blob as a word of sh; None of a secret, of what is not shown or large, and of what no word can hold."""
+    """Return a blob as a word of sh; None for a secret, a hidden or large one, and bytes that no word can hold."""
     if not isinstance(blob.text, bytes) or blob.hushed or blob.size > _IN_TEXT or b"\0" in blob.text:
         return None
     return blob.text.decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""A command's status and what it prints on both its streams, told as one answer."""
+"""A command's status and its output on both streams, as one answer."""
 
 from __future__ import annotations
 

@@ -30,11 +30,11 @@ BOOTSTRAP = (
 """Runs as ``/bin/sh -c BOOTSTRAP deployer "$SSH_CONNECTION"``: constant, so nothing of ours is ever in argv."""
 
 LOGIN_USER = "the login user"
-"""Whoever the login is on the host, as a user to run as: only sudo there knows, where nobody names him here."""
+"""The login user of the host, as a user to run as; without a declared name only sudo on the host knows it."""
 _STRANGE = re.compile(r"[^A-Za-z0-9@._-]")
 _STRANGE_LABEL = re.compile(r"[^ -~]")
 BEAT = 10.0
-"""Seconds between two lines by which a run tells a host that it is still there (``watch.sh``)."""
+"""Seconds between two lines that tell a host that the run is alive (``watch.sh``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Frame:
 
 @cache
 def this_run() -> str:
-    """Return what hosts note beside everything this run does: ``TIME-DIGITS PERSON@MACHINE``, printable, no tabs."""
+    """Return the name of this run in the hosts' logs: ``TIME-DIGITS PERSON@MACHINE``, printable, no tabs."""
     try:
         who = f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):
@@ -167,7 +167,7 @@ def payload(program: Program, *, watched: bool = False) -> Iterator[bytes]:
 
 
 def _rooms(program: Program) -> Iterator[str]:
-    """Yield the files that a program needs beside the prelude."""
+    """Yield the files that a program needs in addition to the prelude."""
     steps = program.writes and program.lease != "edit"
     if program.blobs or steps:
         yield "upload.sh"

@@ -1,4 +1,4 @@
-"""What is read of a host once for all of its tasks, and what each fragment has of it."""
+"""Readings that are made once for all tasks of a host, and the part that each fragment gets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Known:
 
     @property
     def place(self) -> str:
-        """Where the file itself lies."""
+        """The path of the file itself."""
         return f"{self.held}/current{self.path}" if self.held else self.path
 
     def call(self, index: int) -> Sh:
@@ -131,5 +131,5 @@ def _ways(place: str) -> tuple[str, ...]:
 
 
 def is_plain(place: str) -> bool:
-    """Return whether a name can be told from what find and sha256sum print beside it."""
+    """Return whether a name can be separated from the rest of a line of find and sha256sum."""
     return not {"\n", "\\", "|"} & set(place) and not place.startswith("/proc/")

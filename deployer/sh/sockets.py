@@ -1,4 +1,4 @@
-"""Who listens on a port, from /proc/net: no tool beyond coreutils, grep, sed and find is needed on the host."""
+"""Which programs listen on a port, from /proc/net: the host needs only coreutils, grep, sed and find."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Listener:
 
 
 def outside(sockets: str, holders: str = "", activated: str = "") -> Iterator[Listener]:
-    """Yield who listens on other addresses than loopback.
+    """Yield the listeners on addresses other than loopback.
 
     Args:
         sockets: what ``sockets_listed`` of the prelude listed.

@@ -135,7 +135,7 @@ def test_who_read_for_longer_than_a_lease_lasts_goes_on_where_the_last_one_is_kn
     if here:
         takes(place, 300)
     else:
-        with pytest.raises(Locked, match="was at work"):
+        with pytest.raises(Locked, match="was changing the host"):
             takes(place, 300)
     assert place.canary is here
 

@@ -58,8 +58,8 @@ class Joining:
             if said:
                 run.problem = NotConverged(
                     f"it cannot join the cluster: {'; '.join(said)}",
-                    hint="no node was started here, and the cluster runs on as before. Is there a firewall on the way "
-                    "that is not this one, or a member outside of this run (--limit) that has not heard of it?",
+                    hint="no node was started here, and the cluster runs as before. Check for another firewall in "
+                    "between, and for members outside of this run (--limit) that do not have the new rules yet",
                 )
 
 

@@ -48,7 +48,7 @@ def aging(expires: int | None, **ages: int | None) -> dict[str, str]:
 
 
 def asked(name: str) -> Sh:
-    """Return text that prints them; it stands behind what has put the account's entry into ``$entry``."""
+    """Return text that prints them, for a place where ``$entry`` has the account's entry."""
     return sh(_PROBE, name)
 
 

@@ -1,4 +1,4 @@
-"""A command of which its author says that it only reads: it runs in the probe, and its answer is there for the plan."""
+"""A command that its author declares as reading only: it runs in the probe, so the plan has its answer."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ if [ -e "$file" ]; then now=$(digest "$file"); else now=; fi
 
 @dataclass(frozen=True, kw_only=True)
 class Edited(ForeseenText):
-    """A file of UTF-8 text, at most a MiB, of which a part is declared."""
+    """A file of UTF-8 text, at most 1 MiB, a part of which is declared."""
 
     path: Annotated[str, Doc("the file on the host", check=check.absolute, example="/etc/hosts", alias="dest")]
     state: Annotated[Literal["present", "absent"], Doc("whether it is there")] = "present"
@@ -112,7 +112,7 @@ class Edited(ForeseenText):
         return found
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Write the file anew beside its place and rename it, if it is still as it was read; or set attributes."""
+        """Write a new file and rename it into place, if the old one is still as it was read; or set attributes."""
         if not changes:
             return ()
         if "content" not in changes:

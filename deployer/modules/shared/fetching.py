@@ -14,7 +14,7 @@ def fetching() -> Sh:
 
 
 def fetchable(url: str) -> str | None:
-    """Complain about what is no address of a file, or holds a password."""
+    """Refuse what is not the URL of a file, or contains a password."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https", "ftp", "file") or not parts.path.rpartition("/")[2]:
         return f"{url!r} is not the URL of a file"

@@ -1,4 +1,4 @@
-"""What makes names and takes them away, each through the directory that is named: nobody can turn it elsewhere."""
+"""Creating and removing names, each through an open directory, so that a link cannot lead it elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments that every kind has that leaves a file: whose it is, who may do what, and what has to accept it."""
+"""Arguments of every module that writes a file: owner, group, mode and validation."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def kinds(mode: int) -> dict[str, bool]:
 
 
 def permissions(mode: int) -> dict[str, bool]:
-    """Return who may do what: ``rusr``, ``wgrp``, ``isuid`` and so on."""
+    """Return the permissions as stat's names: ``rusr``, ``wgrp``, ``isuid`` and so on."""
     bits = {
         f"{way}{who}": 1 << (8 - 3 * i - j)
         for i, who in enumerate(("usr", "grp", "oth"))

@@ -1,4 +1,4 @@
-"""A file that only root reads: compared by a salted digest, never shown, written beside and renamed."""
+"""A file that only root can read: compared by a salted digest, never shown, replaced by a rename."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deployer.salts import salt
 from deployer.sh import Sh, lines, sh
 
 _STEP = 64 * 1024
-"""How much is read of a file is told in such steps, because its length is nobody's business."""
+"""The length of the reading is rounded up to such steps, because the file's length is secret."""
 
 _PROBE = """path={}
 if [ -e "$path" ] || [ -L "$path" ]; then
@@ -40,7 +40,7 @@ settle "$path"
 
 
 def salted(text: str) -> str:
-    """Return what a probe tells of a secret content."""
+    """Return what a probe prints for a secret content."""
     return hashlib.sha256((salt() + text).encode()).hexdigest()[:16]
 
 
@@ -77,7 +77,7 @@ class PrivateFile(Module):
         return Known(self.path, held=self._generations, salt=salt(), proof=f"{salt()}{digest}\n", said=said)
 
     def tell(self) -> Sh:
-        """Return text that tells the content of the file ``"$path"``."""
+        """Return text that prints the content of the file ``"$path"``."""
         return sh(_CONTENT, salt(), self.most())
 
     def most(self) -> int:
@@ -95,7 +95,7 @@ class PrivateFile(Module):
         return Present({**found, "type": kind, "mode": found["mode"].rjust(4, "0")})
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Write it anew; there is no moment with a wider mode."""
+        """Write the file; at no moment does it have a wider mode."""
         if not changes:
             return ()
         before, place = draft_place(self.path, self._generations)

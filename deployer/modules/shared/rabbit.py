@@ -23,7 +23,7 @@ LONGEST = 4000
 
 
 def plain_word(value: str) -> str | None:
-    """Complain about what `rabbitmqctl` could take for an option, and about what is no line of text."""
+    """Refuse a value that `rabbitmqctl` could take for an option, or that is not one line of text."""
     if value.startswith("-") or not value:
         return "it must not be empty or begin with -"
     return check.one_line(value) or ("it is too long" if len(value) > LONGEST else None)
@@ -67,7 +67,7 @@ class Rabbit(Module):
 
 
 def definition_json(value: Any) -> str:
-    """Return a value as JSON that is the same for equal values; what is JSON text already is read first."""
+    """Return a value as JSON that is the same for equal values; a value that is JSON text is parsed first."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = json.loads(value)

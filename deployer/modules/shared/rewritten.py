@@ -1,4 +1,4 @@
-"""A text of which a part is declared, and which lies where only the host can say: a crontab, somebody's keys."""
+"""A text, a part of which is declared, at a place that only the host knows: a crontab, a user's keys."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ fi"""
 
 @dataclass(frozen=True, kw_only=True)
 class Rewritten(ForeseenText):
-    """Text of UTF-8, at most a MiB, of which a part is declared; the rest stays."""
+    """UTF-8 text, at most 1 MiB, a part of which is declared; the rest stays."""
 
     @abstractmethod
     def edited(self, text: str) -> str:

@@ -63,7 +63,7 @@ class Written(Module):
         return self._content.parse(out)
 
     def fix(self, changes: Changes) -> tuple[Step, ...]:
-        """Write it anew, or set owner and mode when only those differ."""
+        """Write the file, or set owner and mode when only those differ."""
         return self._content.fix(changes, validate=validation(self.validate), backup=self.backup)
 
     def differences(self, observed: Observed) -> dict[str, Change]:

@@ -71,7 +71,7 @@ def test_what_a_user_may_not_do_is_refused_in_the_plan(
     assert (one.verdict == "refused", said in one.reason) == (bool(why), True)
     if why:
         assert "this task runs as nobody, who" in one.reason
-        with pytest.raises(ConfigError, match="give it become: true") as caught:
+        with pytest.raises(ConfigError, match="set become: true") as caught:
             check_able(plan.refused)
         assert "site.yml" in str(caught.value.where)
     else:

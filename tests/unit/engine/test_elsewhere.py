@@ -115,7 +115,7 @@ def test_what_a_user_may_not_do_on_another_machine_is_told_in_the_plan(
     as_nobody = "become: true, become_user: nobody, delegate_to: b"
     walk = walked(project, host, f"- {{hostname: {{name: no-such-host}}, {as_nobody}}}\n")
     walk.elsewhere = Elsewhere(lambda _host: machine)
-    with pytest.raises(ConfigError, match="is done as nobody, who is not root"):
+    with pytest.raises(ConfigError, match="runs as nobody, who is not root"):
         walk.plan()
 
 

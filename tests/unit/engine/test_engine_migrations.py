@@ -66,7 +66,7 @@ def test_one_that_has_begun_and_whose_end_nobody_knows_is_said_to_run_again() ->
 
 def test_what_any_host_of_the_cluster_remembers_counts_for_all() -> None:
     ran, good = Ledger(current=OLD, migrated=frozenset({NEW})), Ledger(current=OLD, good=(NEW, OLD))
-    assert words(run("a"), run("b", ran)) == (f"migrate: not due: that of {NEW} has run, as b remembers",)
+    assert words(run("a"), run("b", ran)) == (f"migrate: not due: that of {NEW} has run, by the record of b",)
     assert words(run("a"), run("b", good)) == (f"migrate: not due: {NEW} is known to be good on b",)
     assert words(run("a"), run("b", ran, cluster="other"))[0].startswith("migrate: M.up(), once, on a")
 

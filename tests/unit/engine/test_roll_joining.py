@@ -108,7 +108,7 @@ def test_nothing_is_closed_while_a_host_may_need_it(tmp_path: Path) -> None:
     fleet.fails = {"web2"}
     fleet.roll(1)
     assert "close" not in kinds(fleet)
-    (note,) = [event.text for event in fleet.events.of(Said) if "taken away" in event.text]
+    (note,) = [event.text for event in fleet.events.of(Said) if "not removed" in event.text]
     assert note == "not removed on web1, web2, because web2, web3 may need it: what is no longer declared"
 
 

@@ -130,7 +130,7 @@ def test_what_cannot_be_made_permanent_is_a_failed_step() -> None:
     error = told(Host([Frame(0, 1, "no room")]))[1]
     assert type(error) is StepError
     assert "making it permanent failed: no room" in error.message
-    assert "after a restart of the host" in (error.hint or "")
+    assert "at the host's next restart" in (error.hint or "")
 
 
 @pytest.mark.slow
