@@ -42,7 +42,7 @@ def test_a_person_sees_what_is_inside_what_it_needs_and_what_clashes(
         "releases/COOKIE is inside",
         "libc.so.6 GLIBC_2.38 erts-13.1.5/bin/beam.smp and 1 more",
         "libcrypto.so.3 OPENSSL_3.0.0 lib/crypto-5.1.2/priv/lib/crypto.so",
-        "cannot be read, so that its needs are not known: lib/bad-1.0/priv/bad.so",
+        "files that cannot be read, so that their needs are not known: lib/bad-1.0/priv/bad.so",
         "releases/0.1.0/env.sh:2 HOME=/x fails: ",
         "releases/0.1.0/vm.args:1 -sname demo fails with long names: ",
     ):

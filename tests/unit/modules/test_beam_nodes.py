@@ -119,7 +119,7 @@ def test_what_does_not_lead_to_the_current_generation_is_named() -> None:
 
 
 def test_a_root_that_somebody_else_could_exchange_is_refused() -> None:
-    with pytest.raises(ConfigError, match="users other than root can change release.root /opt/shop: /srv/app"):
+    with pytest.raises(ConfigError, match=r"users other than root can change release\.root /opt/shop: /srv/app"):
         NODES.parse(told(insecure="/srv/app (drwxr-xr-x, shop:shop)\n"))
     assert "\ninsecure /opt/shop /opt\n" in NODES.probe().text
 
