@@ -131,7 +131,7 @@ def test_a_port_is_free_when_a_node_of_the_same_release_that_is_called_otherwise
     held = changed(**IDLE, ours_0="yes") | {"listening": "tcp 00000000:238C 77"}
     assert refusals(preflight(), **held, holder_0="77 beam.smp 0::/system.slice/jobs.service") == []
     (told,) = refusals(preflight(), **held, holder_0="77 beam.smp 0::/system.slice/shop.service")
-    assert "port 9100 of shop is held by beam.smp (pid 77 of shop.service)" in told, "it is declared still"
+    assert "port 9100 of shop is used by beam.smp (pid 77 of shop.service)" in told, "it is declared still"
 
 
 def test_everything_is_told_at_once() -> None:
