@@ -47,7 +47,10 @@ _FETCH = (
 _FACTS = "remove it: facts are gathered when a play uses one, or with gather_facts: true"
 _FIREWALL = "declare firewall: {admin: […], public: […]} in the inventory and use the role host; or engine: ansible"
 _GUARDED = "command with creates, removes, onlyif or unless"
-_DATABASE = f"{_GUARDED}: command: {{cmd: createdb shop, unless: psql -d shop -c 'select 1'}}, become_user: postgres"
+_ASKS_DATABASE = "command: {cmd: createdb shop, unless: psql -d shop -c 'select 1'}, become_user: postgres"
+_DATABASE = f"{_GUARDED}: {_ASKS_DATABASE}; or engine: ansible"
+_ENGINE = "or engine: ansible at the role or the play"
+_RABBIT = f"uri: {{method: PUT, …}} asks RabbitMQ's management; {_ENGINE}"
 _CONTAINERS = "deployer runs releases as systemd units; a container: systemd_unit with ExecStart=podman run …"
 
 INSTEAD_OF_MODULES: Mapping[str, str] = {
@@ -72,10 +75,17 @@ INSTEAD_OF_MODULES: Mapping[str, str] = {
     "group_by": "write the groups into the inventory, or when: at the tasks",
     "known_hosts": "copy: {dest: /etc/ssh/ssh_known_hosts, src: …}",
     "modprobe": "copy: {dest: /etc/modules-load.d/NAME.conf, content: NAME}, with a handler: command: modprobe NAME",
-    "npm": "build on the machine that makes the release; hosts need no npm",
+    **dict.fromkeys(("rabbitmq_queue", "rabbitmq_exchange", "rabbitmq_binding"), _RABBIT),
+    **dict.fromkeys(
+        ("rabbitmq_parameter", "rabbitmq_global_parameter", "rabbitmq_vhost_limits", "rabbitmq_feature_flag"),
+        f"{_GUARDED}: command: {{cmd: rabbitmqctl set_parameter …, unless: …}}; {_ENGINE}",
+    ),
+    "htpasswd": f"lineinfile or copy, with the hash as a secret; {_ENGINE}",
+    "make": f"{_GUARDED}: command: {{cmd: make install, chdir: …, creates: …}}; {_ENGINE}",
+    "npm": f"build on the machine that makes the release, so that hosts need no npm; {_ENGINE}",
     "reboot": "reboot the host by hand, then deployer verify",
     "snap": f"{_GUARDED}: command: {{cmd: snap install …, creates: …}}",
-    "synchronize": "use copy, or put the files into the release",
+    "synchronize": f"use copy, or put the files into the release; {_ENGINE}",
     "tempfile": "not needed: deployer's modules write beside the file and rename it",
 }
 """What to write instead of a module of Ansible's that is not here."""
